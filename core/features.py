@@ -1,0 +1,101 @@
+"""How a room of the house registers with the kernel.
+
+A feature names its routes, jobs, tables, permissions, audit actions and commands as ``"module:attribute"`` strings, so that
+finding the features costs one scan of the entry points and imports nothing heavy. The kernel never imports a room by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+GROUP = "iit.features"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A right that a route or a page may ask for, such as ``patients.read``."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A click command of the ``iit`` tool, loaded only when it is called."""
+
+    target: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """What one room gives to the kernel. Every reference is a ``"module:attribute"`` or a ``"module"`` string.
+
+    Attributes:
+        name: the room's name, unique.
+        routers: FastAPI routers, mounted under ``/v1``.
+        jobs: modules whose import registers jobs.
+        tables: modules whose import registers tables (SQLModel classes).
+        permissions: the rights that its routes ask for.
+        audit_actions: the actions, ``source:subject:action``, that it writes to the audit.
+        commands: name on the command line -> command.
+    """
+
+    name: str
+    routers: Sequence[str] = ()
+    jobs: Sequence[str] = ()
+    tables: Sequence[str] = ()
+    permissions: Sequence[Permission] = ()
+    audit_actions: Sequence[str] = ()
+    commands: Mapping[str, Command] = field(default_factory=dict)
+
+
+def resolve(reference: str) -> Any:  # noqa: ANN401 - what is found is as varied as what features register
+    """Import ``"module"`` or ``"module:attribute"`` and return it.
+
+    Raises:
+        ImportError: the module cannot be imported.
+        AttributeError: the module has no such attribute.
+    """
+    module, _, attribute = reference.partition(":")
+    loaded = import_module(module)
+    return getattr(loaded, attribute) if attribute else loaded
+
+
+@cache
+def features() -> tuple[Feature, ...]:
+    """All installed features, ordered by name.
+
+    Raises:
+        RuntimeError: two features have one name, or an entry point is not a ``Feature``.
+    """
+    found: dict[str, Feature] = {}
+    for point in entry_points(group=GROUP):
+        loaded = point.load()
+        if not isinstance(loaded, Feature):
+            message = f"entry point {point.name!r} of group {GROUP} gives {type(loaded).__name__}, not a Feature"
+            raise RuntimeError(message)  # noqa: TRY004 - a broken installation, not a caller's type
+        if loaded.name in found:
+            message = f"two features are named {loaded.name!r}: rename one of them"
+            raise RuntimeError(message)
+        found[loaded.name] = loaded
+    return tuple(found[name] for name in sorted(found))
+
+
+def load_tables() -> None:
+    """Import every module that defines tables, so that the metadata is whole."""
+    for feature in features():
+        for module in feature.tables:
+            resolve(module)
+
+
+def load_jobs() -> None:
+    """Import every module that registers jobs."""
+    for feature in features():
+        for module in feature.jobs:
+            resolve(module)

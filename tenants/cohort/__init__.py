@@ -1,0 +1,1 @@
+"""Expected contacts, status, complete-through dates, prediction units and MER indicators."""

@@ -1,0 +1,1 @@
+"""A simulated cohort, and the main job run on it or on the visitor's own files."""

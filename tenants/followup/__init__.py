@@ -1,0 +1,1 @@
+"""What was done for a person, and what was said to them."""

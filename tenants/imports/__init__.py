@@ -1,0 +1,1 @@
+"""From a partner's files to its records: readers, mappings, checks, reports."""

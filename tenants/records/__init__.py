@@ -1,0 +1,1 @@
+"""Facilities, patients, visits, encounters, observations, dispensations, contacts: in the terms of OpenMRS, versioned."""

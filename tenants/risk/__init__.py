@@ -1,0 +1,1 @@
+"""Who is about to interrupt treatment, why, and today's lists."""
