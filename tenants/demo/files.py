@@ -1,0 +1,165 @@
+"""The simulated cohort written as a partner would hand it over: generic CSV files, or a LAMIS+ pharmacy list.
+
+Each set carries a few rows broken on purpose, so that the report of refused rows has something to show.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from typing import TYPE_CHECKING, TextIO
+
+from tenants.demo.simulate import from_day_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from tenants.demo.simulate import Cohort
+
+LAMIS_HEADINGS = (
+    "S/No",
+    "Facility Name",
+    "DATIM Id",
+    "Patient Id",
+    "Hospital Num",
+    "Date Visit",
+    "Regimen Line",
+    "Regimens",
+    "Refill Period",
+    "MMD_Type",
+    "Next Appointment",
+    "DSD Model",
+)
+MMD_LEAST_DAYS = 84
+MMD_SIX_MONTHS = 168
+
+
+def write_generic(cohort: Cohort, folder: Path, *, prefix: str) -> list[Path]:
+    """Write ``patients.csv``, ``pickups.csv.gz`` and ``samples.csv`` and return their paths.
+
+    Args:
+        cohort: what to write.
+        folder: where; made if absent.
+        prefix: begins every facility code and programme identifier, such as ``SIMN``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    patients, pickups, samples = folder / "patients.csv", folder / "pickups.csv.gz", folder / "samples.csv"
+    with patients.open("w", newline="", encoding="utf-8") as file:
+        _write(
+            file,
+            (
+                "patient_id",
+                "facility_id",
+                "facility_name",
+                "state",
+                "sex",
+                "birthdate",
+                "art_start_date",
+                "transferred_in",
+                "death_date",
+                "transfer_out_date",
+            ),
+            (
+                (
+                    _person(prefix, i),
+                    _facility(prefix, int(cohort.facility[i])),
+                    _facility_name(prefix, int(cohort.facility[i])),
+                    "Simulated State",
+                    str(cohort.sex[i]),
+                    _day(int(cohort.birth[i])),
+                    _day(int(cohort.art_start[i])),
+                    "yes" if cohort.transferred_in[i] else "no",
+                    _day(int(cohort.died[i])),
+                    _day(int(cohort.transferred_out[i])),
+                )
+                for i in range(cohort.people)
+            ),
+        )
+    with gzip.open(pickups, "wt", newline="", encoding="utf-8", compresslevel=1) as file:
+        _write(
+            file,
+            ("patient_id", "pickup_date", "days_supplied", "next_appointment", "regimen"),
+            [
+                *(
+                    (_person(prefix, p.person), _day(p.day), str(p.days_supplied), _day(p.next_appointment), p.regimen)
+                    for p in cohort.pickups
+                ),
+                (_person(prefix, 0), "31/02/2026", "30", "", "TDF/3TC/DTG"),
+                (_person(prefix, 1), _day(cohort.data_day - 40), "thirty", "", "TDF/3TC/DTG"),
+                (f"{prefix}-nobody", _day(cohort.data_day - 40), "30", "", "TDF/3TC/DTG"),
+            ],
+        )
+    with samples.open("w", newline="", encoding="utf-8") as file:
+        rows = [(p, d, "viral_load", v) for p, d, v in cohort.viral_loads] + [(p, d, "cd4", v) for p, d, v in cohort.cd4_counts]
+        _write(
+            file,
+            ("patient_id", "sample_date", "test", "result"),
+            ((_person(prefix, p), _day(d), test, f"{v:g}") for p, d, test, v in rows),
+        )
+    return [patients, pickups, samples]
+
+
+def write_lamisplus(cohort: Cohort, folder: Path, *, prefix: str) -> list[Path]:
+    """Write the cohort's pick-ups as a LAMIS+ pharmacy list (xlsx) and return its path.
+
+    The list has neither sex nor age nor deaths: what cannot be known from it stays unknown.
+    """
+    from openpyxl import Workbook  # noqa: PLC0415 - heavy, and needed only here
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "pharmacy_list.xlsx"
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Pharmacy")
+    sheet.append(LAMIS_HEADINGS)
+    for number, pickup in enumerate(cohort.pickups, start=1):
+        facility = int(cohort.facility[pickup.person])
+        sheet.append(
+            (
+                number,
+                _facility_name(prefix, facility),
+                _facility(prefix, facility),
+                _person(prefix, pickup.person),
+                f"H{pickup.person:06d}",
+                _day(pickup.day),
+                "First line",
+                pickup.regimen,
+                pickup.days_supplied,
+                _mmd(pickup.days_supplied),
+                _day(pickup.next_appointment),
+                "",
+            )
+        )
+    broken = len(cohort.pickups) + 1
+    sheet.append((broken, _facility_name(prefix, 0), _facility(prefix, 0), "", "H000000", _day(cohort.data_day), "", "", 30, "", "", ""))
+    sheet.append((broken + 1, _facility_name(prefix, 0), _facility(prefix, 0), _person(prefix, 0), "H000000", "soon", "", "", 30, "", "", ""))
+    book.save(path)
+    return [path]
+
+
+def _write(file: TextIO, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(headings)
+    writer.writerows(rows)
+
+
+def _person(prefix: str, index: int) -> str:
+    return f"{prefix}-{index:06d}"
+
+
+def _facility(prefix: str, index: int) -> str:
+    return f"{prefix}F{index + 1:03d}"
+
+
+def _facility_name(prefix: str, index: int) -> str:
+    return f"Simulated clinic {prefix} {index + 1}"
+
+
+def _day(number: int | None) -> str:
+    return "" if number is None or number == -1 else from_day_number(number).isoformat()
+
+
+def _mmd(days: int) -> str:
+    if days < MMD_LEAST_DAYS:
+        return "MMD-1"
+    return "MMD-3" if days < MMD_SIX_MONTHS else "MMD-6"
