@@ -1,0 +1,104 @@
+"""The simulated cohort keeps what it promises: published levels, possible histories, the same for the same seed."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tenants.demo.files import LAMIS_HEADINGS, write_generic, write_lamisplus
+from tenants.demo.parameters import PARAMETERS
+from tenants.demo.simulate import Cohort, day_number, from_day_number, simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DATA_DATE = date(2026, 9, 30)
+
+
+@pytest.fixture(scope="module")
+def cohort() -> Cohort:
+    return simulate(people=1500, facilities=6, data_date=DATA_DATE, years=4, seed=11)
+
+
+def test_the_same_seed_gives_the_same_cohort_and_another_seed_another(cohort: Cohort) -> None:
+    again = simulate(people=1500, facilities=6, data_date=DATA_DATE, years=4, seed=11)
+    other = simulate(people=1500, facilities=6, data_date=DATA_DATE, years=4, seed=12)
+    assert again.pickups == cohort.pickups
+    assert other.pickups != cohort.pickups
+
+
+def test_about_a_third_ever_interrupt_as_published(cohort: Cohort) -> None:
+    assert 0.22 < cohort.ever_interrupted < 0.42
+
+
+def test_few_contacts_are_followed_by_an_interruption_as_published(cohort: Cohort) -> None:
+    last: dict[int, int] = {}
+    followed = interrupted = 0
+    for pickup in cohort.pickups:
+        if pickup.person in last:
+            followed += 1
+            interrupted += pickup.day > last[pickup.person] + 28
+        last[pickup.person] = pickup.day + pickup.days_supplied
+    assert 0.015 < interrupted / followed < 0.06
+
+
+def test_nobody_comes_before_starting_after_leaving_or_after_the_data_end(cohort: Cohort) -> None:
+    for pickup in cohort.pickups:
+        person = pickup.person
+        assert cohort.art_start[person] <= pickup.day <= cohort.data_day
+        for left in (cohort.died[person], cohort.transferred_out[person]):
+            assert left == -1 or pickup.day < left
+
+
+def test_nobody_dies_and_transfers_afterwards(cohort: Cohort) -> None:
+    both = (cohort.died >= 0) & (cohort.transferred_out >= 0)
+    assert np.all(cohort.transferred_out[both] < cohort.died[both])
+
+
+def test_a_next_appointment_is_written_down_for_most_but_not_for_all(cohort: Cohort) -> None:
+    share = np.mean([pickup.next_appointment is not None for pickup in cohort.pickups])
+    assert 0.90 < share < 0.96
+
+
+def test_viral_loads_and_cd4_counts_are_possible_values(cohort: Cohort) -> None:
+    assert all(copies >= 0 for _, _, copies in cohort.viral_loads)
+    assert all(0 < count <= 1500 for _, _, count in cohort.cd4_counts)
+
+
+@pytest.mark.parametrize("wrong", [{"people": 0}, {"facilities": 0}, {"years": 0.1}])
+def test_sizes_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
+    sizes = {"people": 10, "facilities": 2, "years": 2.0} | wrong
+    with pytest.raises(ValueError, match="at least"):
+        simulate(people=int(sizes["people"]), facilities=int(sizes["facilities"]), data_date=DATA_DATE, years=sizes["years"], seed=1)
+
+
+def test_every_parameter_names_its_source_or_says_that_it_is_assumed() -> None:
+    assert all(parameter.source and parameter.unit for parameter in PARAMETERS.values())
+
+
+def test_day_numbers_and_dates_are_inverse() -> None:
+    assert from_day_number(day_number(DATA_DATE)) == DATA_DATE
+
+
+def test_generic_files_hold_every_pickup_and_three_broken_rows(cohort: Cohort, tmp_path: Path) -> None:
+    patients, pickups, samples = write_generic(cohort, tmp_path, prefix="SIMT")
+    with patients.open(encoding="utf-8") as file:
+        assert sum(1 for _ in csv.DictReader(file)) == cohort.people
+    with gzip.open(pickups, "rt", encoding="utf-8") as file:
+        assert sum(1 for _ in csv.DictReader(file)) == len(cohort.pickups) + 3
+    with samples.open(encoding="utf-8") as file:
+        assert sum(1 for _ in csv.DictReader(file)) == len(cohort.viral_loads) + len(cohort.cd4_counts)
+
+
+def test_a_pharmacy_list_has_the_headings_and_two_broken_rows(cohort: Cohort, tmp_path: Path) -> None:
+    from openpyxl import load_workbook
+
+    (path,) = write_lamisplus(cohort, tmp_path, prefix="SIMT")
+    rows = list(load_workbook(path, read_only=True).active.iter_rows(values_only=True))
+    assert rows[0] == LAMIS_HEADINGS
+    assert len(rows) == 1 + len(cohort.pickups) + 2
