@@ -1,0 +1,41 @@
+"""The one family of errors. Light: importing it loads nothing but the family.
+
+``core.errors.problem`` turns an error into problem+json and documents it in OpenAPI; ``core.errors.database`` turns what the
+database raises into the family; ``core.errors.handlers`` installs both on the application.
+"""
+
+from core.errors.family import (
+    AppError,
+    BadRequest,
+    Conflict,
+    FieldError,
+    Forbidden,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMedia,
+)
+
+__all__ = [
+    "AppError",
+    "BadRequest",
+    "Conflict",
+    "FieldError",
+    "Forbidden",
+    "Invalid",
+    "MethodNotAllowed",
+    "NotFound",
+    "PreconditionFailed",
+    "PreconditionRequired",
+    "TooLarge",
+    "TooManyRequests",
+    "Unauthenticated",
+    "Unavailable",
+    "UnsupportedMedia",
+]

@@ -1,0 +1,197 @@
+"""The one family of errors that the API, the command line and the jobs answer with.
+
+Each carries what was wrong (``detail``), what to do (``remedy``) and, where fields are to blame, which (``errors``). Texts are
+shown to callers and logged: they name fields, never a person's data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field that was refused.
+
+    Attributes:
+        field: where it is, dotted: ``body.birthdate``, ``query.page_size``.
+        problem: what was wrong with it.
+        remedy: what to send instead.
+    """
+
+    field: str
+    problem: str
+    remedy: str = ""
+
+
+class AppError(Exception):
+    """Base of the family.
+
+    Args:
+        detail: what was wrong, for the caller to read.
+        remedy: what the caller can do; the class's own ``hint`` when empty.
+        errors: the fields to blame.
+        retry_after: seconds after which trying again makes sense (``Retry-After``).
+    """
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong on our side"
+    hint: ClassVar[str] = "Try again; if it stays, tell the operator the request id."
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        remedy: str = "",
+        errors: Sequence[FieldError] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.remedy = remedy or self.hint
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+
+    @property
+    def type(self) -> str:
+        """The stable problem type of RFC 9457."""
+        return f"urn:iit:problem:{self.slug}"
+
+
+class BadRequest(AppError):
+    """The request cannot be read."""
+
+    status = 400
+    slug = "bad-request"
+    title = "The request cannot be read"
+    hint = "Check the request against the API's description at /docs."
+
+
+class Unauthenticated(AppError):
+    """No credential, or one that is not valid."""
+
+    status = 401
+    slug = "unauthenticated"
+    title = "A valid credential is needed"
+    hint = "Send a valid API key in the header 'Authorization: Bearer <key>' or 'X-API-Key: <key>'."
+
+
+class Forbidden(AppError):
+    """The caller is known and may not do this."""
+
+    status = 403
+    slug = "forbidden"
+    title = "Not allowed"
+    hint = "Ask the organisation's administrator for the permission."
+
+
+class NotFound(AppError):
+    """It does not exist, or not for this caller (another tenant's rows answer the same)."""
+
+    status = 404
+    slug = "not-found"
+    title = "Not found"
+    hint = "Check the identifier; it may belong to another organisation or have been removed."
+
+
+class MethodNotAllowed(AppError):
+    """The path exists, the method does not."""
+
+    status = 405
+    slug = "method-not-allowed"
+    title = "The method is not allowed here"
+    hint = "Use one of the methods of the header Allow."
+
+
+class Conflict(AppError):
+    """It clashes with what is already there."""
+
+    status = 409
+    slug = "conflict"
+    title = "It conflicts with what is already there"
+    hint = "Read the present state and try again."
+
+
+class PreconditionFailed(AppError):
+    """The row has changed since the caller read it."""
+
+    status = 412
+    slug = "precondition-failed"
+    title = "It has changed since you read it"
+    hint = "Read it again, and send If-Match with the new ETag."
+
+
+class TooLarge(AppError):
+    """The body is over the limit."""
+
+    status = 413
+    slug = "too-large"
+    title = "The request is too large"
+    hint = "Send less at once, or upload it as an import."
+
+
+class UnsupportedMedia(AppError):
+    """The body's media type is not one that this operation reads."""
+
+    status = 415
+    slug = "unsupported-media"
+    title = "The media type is not supported"
+    hint = "Send one of the media types that the operation lists."
+
+
+class Invalid(AppError):
+    """The content was read, and is wrong."""
+
+    status = 422
+    slug = "invalid"
+    title = "The content is not valid"
+    hint = "Correct the fields named in 'errors'."
+
+
+class PreconditionRequired(AppError):
+    """The operation must say which version it changes."""
+
+    status = 428
+    slug = "precondition-required"
+    title = "If-Match is required"
+    hint = "Read the row first, and send its ETag in the header If-Match."
+
+
+class TooManyRequests(AppError):
+    """The caller goes too fast."""
+
+    status = 429
+    slug = "quota-exceeded"
+    title = "Too many requests"
+    hint = "Wait for as many seconds as the header Retry-After says."
+
+
+class Unavailable(AppError):
+    """Something that is needed does not answer now."""
+
+    status = 503
+    slug = "unavailable"
+    title = "Not available right now"
+    hint = "Try again in a few seconds."
+
+
+FAMILY: tuple[type[AppError], ...] = (
+    AppError,
+    BadRequest,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Conflict,
+    PreconditionFailed,
+    TooLarge,
+    UnsupportedMedia,
+    Invalid,
+    PreconditionRequired,
+    TooManyRequests,
+    Unavailable,
+)
+BY_STATUS: dict[int, type[AppError]] = {kind.status: kind for kind in FAMILY}

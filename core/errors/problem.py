@@ -1,0 +1,72 @@
+"""Problem+json (RFC 9457): how an error is answered, and how routes say in OpenAPI which ones they give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.errors.family import AppError
+
+MEDIA_TYPE = "application/problem+json"
+SCHEMA_NAME = "Problem"
+SCHEMA: dict[str, Any] = {
+    "title": SCHEMA_NAME,
+    "description": "What went wrong and what to do about it (RFC 9457).",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "remedy", "errors"],
+    "properties": {
+        "type": {"type": "string", "description": "Stable identifier of the kind of problem."},
+        "title": {"type": "string", "description": "The kind of problem in words."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "What was wrong this time."},
+        "instance": {"type": "string", "description": "This occurrence: the request id, also in X-Request-ID."},
+        "remedy": {"type": "string", "description": "What the caller can do."},
+        "errors": {
+            "type": "array",
+            "description": "The fields to blame, if fields are.",
+            "items": {
+                "type": "object",
+                "required": ["field", "problem", "remedy"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "problem": {"type": "string"},
+                    "remedy": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def problem(error: AppError, request_id: str | None = None) -> dict[str, Any]:
+    """The members of the problem document for ``error``."""
+    return {
+        "type": error.type,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": f"urn:iit:request:{request_id}" if request_id else "urn:iit:request:none",
+        "remedy": error.remedy,
+        "errors": [{"field": e.field, "problem": e.problem, "remedy": e.remedy} for e in error.errors],
+    }
+
+
+def headers(error: AppError) -> dict[str, str]:
+    """The headers that go with ``error``."""
+    found: dict[str, str] = {}
+    if error.retry_after is not None:
+        found["Retry-After"] = str(error.retry_after)
+    if error.status == 401:  # noqa: PLR2004 - the HTTP status itself says what it is
+        found["WWW-Authenticate"] = 'Bearer realm="iit"'
+    return found
+
+
+def responses(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI ``responses=`` of a route that may answer with these errors, each with its example."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        example = problem(kind(kind.title + "."), "0197c1f0-0000-7000-8000-000000000000")
+        found[kind.status] = {
+            "description": kind.title,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{SCHEMA_NAME}"}, "example": example}},
+        }
+    return found
