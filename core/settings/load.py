@@ -1,0 +1,93 @@
+"""Reading the settings, and the master key that they name or that is generated beside the embedded servers."""
+
+import base64
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from core.errors import FieldError, Invalid, Unavailable
+from core.settings.model import CHECKOUT, MASTER_KEY_BYTES, Settings, decode_master_key, environment_name
+
+FILE_VARIABLE = "IIT_SETTINGS_FILE"
+"""Names the settings file; ``settings.env`` of the checkout when not set. Variables of the environment win over it."""
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process. ``get_settings.cache_clear()`` makes the next call read them again.
+
+    Raises:
+        Invalid: a key is unknown or its value is not acceptable; each is named, its value never repeated.
+    """
+    named = os.environ.get(FILE_VARIABLE)
+    file = Path(named) if named else CHECKOUT / "settings.env"
+    if named and not file.exists():
+        detail = f"{FILE_VARIABLE} names {file}, which does not exist"
+        raise Invalid(detail, remedy=f"create it from settings.example.env, or unset {FILE_VARIABLE}")
+    try:
+        return Settings(_env_file=file)  # type: ignore[call-arg]  # the pydantic plugin does not know this argument
+    except ValidationError as error:
+        raise _explained(error) from None
+
+
+def _explained(error: ValidationError) -> Invalid:
+    """The same refusal in an operator's words, without the values, which may be secrets."""
+    problems = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        field = str(problem["loc"][0]) if problem["loc"] else ""
+        name = environment_name(field) if field in Settings.model_fields else field.upper()
+        known = problem["type"] != "extra_forbidden"
+        what = problem["msg"].removeprefix("Value error, ") if known else "is not a setting"
+        problems.append(FieldError(name, what, "see settings.example.env"))
+    listed = "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)
+    return Invalid(f"the settings cannot be used: {listed}", remedy="see settings.example.env", errors=problems)
+
+
+def master_key() -> bytes:
+    """The 32 bytes that wrap every tenant's key.
+
+    From ``IIT_MASTER_KEY``; else, with the embedded servers only, from ``master.key`` in the state folder, which is made
+    at first use (0600). An external database outlives this machine's folder, so with one the key must be given.
+
+    Raises:
+        Invalid: ``DATABASE_URL`` is set and ``IIT_MASTER_KEY`` is not, or the file does not hold a key.
+        Unavailable: the key's file can be neither read nor made.
+    """
+    settings = get_settings()
+    if settings.master_key is not None:
+        return decode_master_key(settings.master_key.get_secret_value())
+    if settings.database_url is not None:
+        detail = "IIT_MASTER_KEY is not set, and DATABASE_URL is"
+        remedy = "set IIT_MASTER_KEY to 32 random bytes in base64 (openssl rand -base64 32), and keep a copy elsewhere"
+        raise Invalid(detail, remedy=remedy)
+    file = settings.state_dir / "master.key"
+    try:
+        if not file.exists():
+            _create_once(file, base64.b64encode(secrets.token_bytes(MASTER_KEY_BYTES)) + b"\n")
+        return decode_master_key(file.read_text(encoding="ascii"))
+    except ValueError as error:
+        raise Invalid(f"{file} {error}", remedy="restore the file: without it, encrypted columns are lost") from None
+    except OSError as error:
+        detail = f"the master key's file {file} can be neither read nor made: {error.strerror}"
+        raise Unavailable(detail, remedy="run as the owner of that folder, or set IIT_STATE_DIR") from error
+
+
+def _create_once(file: Path, content: bytes) -> None:
+    """Write a new private file whole, or leave the one that another process has just made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink(missing_ok=True)

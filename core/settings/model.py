@@ -1,0 +1,121 @@
+"""The settings of one installation: every key, its type, its default and what it is for.
+
+``settings.example.env`` says the same to the reader, and a test keeps both equal.
+"""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""The source tree that runs: the application is deployed from its tree, never as a wheel."""
+
+MASTER_KEY_BYTES = 32
+
+
+def _url(name: str, description: str) -> SecretStr | None:
+    """An optional address that carries a password, under its customary name without our prefix."""
+    field: SecretStr | None = Field(default=None, validation_alias=AliasChoices(name), description=description)
+    return field
+
+
+class Settings(BaseSettings):
+    """What an operator can set, by environment variable or in the settings file.
+
+    Keys are ``IIT_`` and the field's name in capitals, except the three addresses, which have their customary names.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="IIT_", extra="forbid", frozen=True, env_ignore_empty=True)
+
+    environment: Literal["development", "test", "production"] = Field(
+        default="development", description="What this installation is: development, test or production."
+    )
+    state_dir: Path = Field(
+        default=CHECKOUT / ".iit",
+        description="Folder for the embedded servers, the generated master key and the blobs.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe log line that is written."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="How log lines look: console, json, or auto (console on a terminal, else json)."
+    )
+
+    database_url: SecretStr | None = _url("DATABASE_URL", "The application's login to an external PostgreSQL >= 16.")
+    database_owner_url: SecretStr | None = _url(
+        "DATABASE_OWNER_URL", "The owner's login to the same database: migrations and provisioning only."
+    )
+    redis_url: SecretStr | None = _url("REDIS_URL", "An external Redis >= 7 or Valkey.")
+
+    master_key: SecretStr | None = Field(
+        default=None,
+        description="32 bytes in base64 that wrap every tenant's key. Needed where DATABASE_URL is set.",
+    )
+    blob_url: str | None = Field(
+        default=None, description="Where uploads, artifacts and exports are kept, as fsspec writes it."
+    )
+    services_fsync: bool = Field(
+        default=True, description="Whether the embedded PostgreSQL waits for the disk. Off only for tests."
+    )
+
+    @field_validator("state_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        """A relative folder is one of the checkout, wherever the command is run from."""
+        return Path(value).expanduser() if value.expanduser().is_absolute() else CHECKOUT / value
+
+    @field_validator("database_url", "database_owner_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            message = "must begin with postgresql://"
+            raise ValueError(message)
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            message = "must begin with redis://, rediss:// or unix://"
+            raise ValueError(message)
+        return value
+
+    @field_validator("master_key")
+    @classmethod
+    def _thirty_two_bytes(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            decode_master_key(value.get_secret_value())
+        return value
+
+
+def decode_master_key(text: str) -> bytes:
+    """The 32 bytes that ``text`` stands for in base64.
+
+    Raises:
+        ValueError: it is no base64, or not of 32 bytes. The message never repeats the text.
+    """
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        message = "must be base64"
+        raise ValueError(message) from None
+    if len(key) != MASTER_KEY_BYTES:
+        message = f"must be {MASTER_KEY_BYTES} bytes in base64, not {len(key)}"
+        raise ValueError(message)
+    return key
+
+
+def environment_name(field: str) -> str:
+    """The environment variable that sets ``field``, for example ``IIT_STATE_DIR``.
+
+    Raises:
+        KeyError: there is no such field.
+    """
+    alias = Settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return f"IIT_{field.upper()}"
