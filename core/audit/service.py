@@ -1,0 +1,100 @@
+"""Writing the audit: plain inserts in the transaction of the act, so that an act and its record stand or fall together."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from core.features import features
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+GRAMMAR = re.compile(r"[a-z][a-z_]*:[a-z][a-z_]*:[a-z][a-z_]*")
+"""``source:subject:action``, such as ``api:patient:read``."""
+
+
+@cache
+def declared_actions() -> frozenset[str]:
+    """The actions that the installed features say they write.
+
+    Raises:
+        RuntimeError: a feature declares one that is not ``source:subject:action``.
+    """
+    found = frozenset(action for feature in features() for action in feature.audit_actions)
+    for action in sorted(found):
+        if not GRAMMAR.fullmatch(action):
+            message = f"audit action {action!r} is not source:subject:action"
+            raise RuntimeError(message)
+    return found
+
+
+def _declared(action: str) -> str:
+    if action not in declared_actions():
+        message = f"audit action {action!r} is not declared: add it to audit_actions of the room's feature.py"
+        raise LookupError(message)
+    return action
+
+
+def record(
+    session: TenantSession,
+    action: str,
+    subject_type: str,
+    subject_uuid: UUID | None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Add one event. ``detail`` says which fields or filters, never a person's data.
+
+    Raises:
+        LookupError: no feature declares the action.
+    """
+    with session.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_events (actor, action, subject_type, subject_uuid, request_id, detail)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
+            (
+                session.actor,
+                _declared(action),
+                subject_type,
+                subject_uuid,
+                session.request_id,
+                None if detail is None else Jsonb(detail),
+            ),
+        )
+
+
+def record_many(
+    session: TenantSession,
+    action: str,
+    subject_type: str,
+    uuids: Iterable[UUID],
+    detail: dict[str, Any] | None = None,
+) -> int:
+    """Add one event per subject in one statement (a list that was read, an import's rows); returns how many.
+
+    Raises:
+        LookupError: no feature declares the action.
+    """
+    subjects = list(uuids)
+    _declared(action)
+    if subjects:
+        with session.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO audit_events (actor, action, subject_type, subject_uuid, request_id, detail)"
+                " SELECT %s, %s, %s, subject, %s, %s FROM unnest(%s::uuid[]) AS read (subject)",
+                (
+                    session.actor,
+                    action,
+                    subject_type,
+                    session.request_id,
+                    None if detail is None else Jsonb(detail),
+                    subjects,
+                ),
+            )
+    return len(subjects)

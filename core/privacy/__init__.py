@@ -1,0 +1,9 @@
+"""Personal data at rest: encrypted columns, blind indexes, and the keys of patients, tenants and the master.
+
+See ``README.md`` in this folder for what is stored and what erasing does.
+"""
+
+from core.privacy.tenant_keys import create_tenant_keys, derived_key, rewrap_tenant_keys
+from core.privacy.vault import Vault, vault
+
+__all__ = ["Vault", "create_tenant_keys", "derived_key", "rewrap_tenant_keys", "vault"]

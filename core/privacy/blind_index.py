@@ -1,0 +1,62 @@
+"""What equals what: texts are brought to one form per purpose before they are indexed, so that look-ups find them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import unicodedata
+
+from core.errors import FieldError, Invalid
+
+SIZE = 16
+EXACT = ("source", "import")
+"""Purposes that begin so are keys of machines: only surrounding blanks are dropped."""
+
+NATIONAL = 10
+"""National numbers have nine or ten digits in the countries served; longer ones begin with a calling code."""
+
+CALLING_CODES = (
+    "211", "220", "221", "223", "224", "225", "226", "227", "228", "229", "231", "232", "233", "234", "235", "236", "237",
+    "238", "239", "240", "241", "242", "243", "244", "245", "249", "250", "251", "252", "253", "254", "255", "256", "257",
+    "258", "260", "261", "263", "264", "265", "266", "267", "268", "269", "20", "27",
+)  # fmt: skip
+"""Calling codes of African countries (ITU-T E.164)."""
+
+
+def normalise(purpose: str, text: str) -> str:
+    """The form of ``text`` that equal values share.
+
+    ``phone...``: digits of the national number, so that 0803 123 4567 and +234 803 123 4567 are one. Machine keys (``EXACT``):
+    as they are. Everything else is an identifier: compatibility form, upper case, no blanks.
+
+    Raises:
+        Invalid: nothing is left to look for.
+    """
+    if purpose.startswith("phone"):
+        found = _phone(text)
+    elif purpose.startswith(EXACT):
+        found = text.strip()
+    else:
+        found = "".join(unicodedata.normalize("NFKC", text).upper().split())
+    if not found:
+        field = FieldError(purpose, "is empty", "give at least one letter or digit")
+        detail = f"there is nothing to look for in {purpose}"
+        raise Invalid(detail, errors=[field])
+    return found
+
+
+def _phone(text: str) -> str:
+    digits = "".join(
+        str(unicodedata.digit(character)) for character in text if unicodedata.digit(character, None) is not None
+    )
+    bare = digits.lstrip("0")
+    if len(bare) > NATIONAL:
+        code = next((code for code in CALLING_CODES if bare.startswith(code)), "")
+        bare = bare[len(code) :].lstrip("0")
+    return bare or digits
+
+
+def blind_index(key: bytes, purpose: str, text: str) -> bytes:
+    """16 bytes that are equal for equal texts of one tenant and purpose, and say nothing without the key (HMAC-SHA256)."""
+    message = f"{purpose}\0{normalise(purpose, text)}".encode()
+    return hmac.digest(key, message, hashlib.sha256)[:SIZE]

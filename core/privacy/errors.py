@@ -1,0 +1,28 @@
+"""What can go wrong with keys and ciphertexts. Messages name tables and keys' ids, never contents."""
+
+from core.errors import AppError, Conflict
+
+
+class CannotDecrypt(AppError):
+    """A stored value does not open: it was altered, moved from another row, or belongs to another key."""
+
+    slug = "cannot-decrypt"
+    title = "A stored value cannot be decrypted"
+    hint = "Tell the operator the request id: check IIT_MASTER_KEY, and restore the table from a backup if it was altered."
+
+
+class MasterKeyMissing(AppError):
+    """A tenant's key is wrapped by a master key that this installation does not have."""
+
+    status = 503
+    slug = "master-key-missing"
+    title = "The key that protects this tenant's data is not configured"
+    hint = "Set IIT_MASTER_KEY to the key that was used before; while rotating, keep the old one in IIT_MASTER_KEY_PREVIOUS."
+
+
+class PatientErased(Conflict):
+    """The patient was erased: their key is destroyed and their personal data cannot be read or written again."""
+
+    slug = "patient-erased"
+    title = "The patient's personal data was erased"
+    hint = "An erased patient's record stays without names; register the person anew if they come back."

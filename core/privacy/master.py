@@ -1,0 +1,73 @@
+"""The master key: wraps tenants' keys and nothing else. While it is rotated, the one before it can still unwrap."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from core.privacy.errors import CannotDecrypt, MasterKeyMissing
+from core.settings import get_settings, master_key
+from core.settings.model import decode_master_key
+
+NONCE = 12
+
+
+def kid(key: bytes) -> str:
+    """The id of a master key, which tells nothing about it: 16 hex digits of a hash."""
+    return hashlib.sha256(b"iit master key id\0" + key).hexdigest()[:16]
+
+
+def current() -> tuple[str, bytes]:
+    """The master key that wraps what is written now, with its id.
+
+    Raises:
+        Invalid: it is not configured, or not 32 bytes in base64.
+    """
+    key = master_key()
+    return kid(key), key
+
+
+def by_kid(wanted: str) -> bytes:
+    """The configured master key with this id.
+
+    Raises:
+        MasterKeyMissing: neither the current nor the previous key has it.
+    """
+    found, key = current()
+    if found == wanted:
+        return key
+    previous = get_settings().master_key_previous
+    if previous is not None:
+        key = decode_master_key(previous.get_secret_value())
+        if kid(key) == wanted:
+            return key
+    detail = f"a tenant's key is wrapped by the master key {wanted}, and {found} is configured"
+    raise MasterKeyMissing(detail)
+
+
+@lru_cache(maxsize=8)
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(key)
+
+
+def seal(key: bytes, plain: bytes, bound_to: str) -> bytes:
+    """Nonce and AES-256-GCM ciphertext of ``plain``, which opens only with the same key and the same ``bound_to``."""
+    nonce = os.urandom(NONCE)
+    return nonce + _cipher(key).encrypt(nonce, plain, bound_to.encode())
+
+
+def unseal(key: bytes, sealed: bytes, bound_to: str) -> bytes:
+    """What ``seal`` closed.
+
+    Raises:
+        CannotDecrypt: another key, another place, or altered bytes.
+    """
+    try:
+        return _cipher(key).decrypt(sealed[:NONCE], sealed[NONCE:], bound_to.encode())
+    except (InvalidTag, ValueError):
+        detail = "a wrapped key does not open: it was altered or moved"
+        raise CannotDecrypt(detail) from None

@@ -1,0 +1,47 @@
+"""Where wrapped keys are kept, in the tenant's own schema. No key is ever stored in the clear."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, LargeBinary, text
+from sqlmodel import Field
+
+from core.database import TenantBase
+
+
+class TenantKey(TenantBase, table=True):
+    """One of the tenant's keys, wrapped by a master key.
+
+    ``data`` wraps patients' keys, ``index`` keys the blind indexes, ``blob`` is what the keys of blobs are derived from.
+    """
+
+    __tablename__ = "tenant_keys"
+    __table_args__ = (CheckConstraint("purpose IN ('data', 'index', 'blob')", name="purpose"),)
+
+    purpose: str = Field(primary_key=True)
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    master_kid: str = Field(description="Which master key wraps it: the first 16 hex digits of its SHA-256.")
+    wrapped_key: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(
+        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # SQLModel's stub knows classes only
+        sa_column_kwargs={"server_default": text("now()")},
+    )
+
+
+class PatientKey(TenantBase, table=True):
+    """A patient's data key, wrapped by the tenant's; erasing the patient removes the key and keeps the row as a mark."""
+
+    __tablename__ = "patient_keys"
+    __table_args__ = (CheckConstraint("(wrapped_key IS NULL) = (erased_at IS NOT NULL)", name="erased"),)
+
+    patient_uuid: UUID = Field(primary_key=True)
+    tenant_key_version: int
+    wrapped_key: bytes | None = Field(default=None, sa_type=LargeBinary)
+    created_at: datetime = Field(
+        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # SQLModel's stub knows classes only
+        sa_column_kwargs={"server_default": text("now()")},
+    )
+    erased_at: datetime | None = Field(
+        default=None,
+        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # SQLModel's stub knows classes only
+    )

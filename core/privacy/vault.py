@@ -1,0 +1,182 @@
+"""The vault: encrypts and decrypts a patient's personal data within one transaction of one tenant."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import event
+
+from core.privacy import blind_index as index
+from core.privacy.errors import CannotDecrypt, PatientErased
+from core.privacy.tenant_keys import KEY_BYTES, key_ring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from core.database import TenantSession
+
+FORMAT = b"\x01"
+"""First byte of every ciphertext: format 1 is nonce (12), AES-256-GCM ciphertext, tag (16)."""
+
+NONCE = 12
+KEY_OF_SESSION = "core.privacy.vault"
+
+
+def vault(session: TenantSession) -> Vault:
+    """The vault of this transaction, one per session."""
+    found = session.info.get(KEY_OF_SESSION)
+    if not isinstance(found, Vault):
+        found = session.info[KEY_OF_SESSION] = Vault(session)
+        event.listen(session, "after_soft_rollback", found.forget)
+    return found
+
+
+class Vault:
+    """Personal data of one tenant's patients, in one transaction.
+
+    A ciphertext opens only for the tenant, table, column and row it was made for, with its patient's key.
+    """
+
+    def __init__(self, session: TenantSession) -> None:
+        self._session = session
+        self._tenant = str(session.tenant.id)
+        self._patients: dict[UUID, AESGCM | None] = {}
+
+    def ensure_patient_keys(self, uuids: Iterable[UUID]) -> frozenset[UUID]:
+        """Make sure that these patients have keys, and have them at hand: two statements, however many patients.
+
+        Returns:
+            Those who were erased: they have no key and get none.
+        """
+        asked = set(uuids)
+        self.load_patient_keys(asked)
+        missing = [uuid for uuid in asked if uuid not in self._patients]
+        if missing:
+            self._make(missing)
+            self.load_patient_keys(missing)
+        return frozenset(uuid for uuid in asked if self._patients.get(uuid) is None)
+
+    def forget(self, *_rolled_back: object) -> None:
+        """Drop the keys at hand: after a rollback, also to a savepoint, those just made are not in the table.
+
+        Whoever rolls back to a savepoint by plain SQL calls this; the session's own savepoints do it by themselves.
+        """
+        self._patients.clear()
+
+    def load_patient_keys(self, uuids: Iterable[UUID]) -> None:
+        """Bring the keys of these patients to hand in one statement, before many values are decrypted."""
+        wanted = [uuid for uuid in uuids if uuid not in self._patients]
+        if not wanted:
+            return
+        with self._session.cursor() as cursor:
+            cursor.execute(
+                "SELECT patient_uuid, tenant_key_version, wrapped_key FROM patient_keys WHERE patient_uuid = ANY(%s)",
+                (wanted,),
+            )
+            rows = cursor.fetchall()
+        ring = key_ring(self._session)
+        if any(version not in ring.data for _, version, _ in rows):
+            ring = key_ring(self._session, fresh=True)
+        for uuid, version, wrapped in rows:
+            self._patients[uuid] = None if wrapped is None else self._unwrap(ring.data, uuid, version, bytes(wrapped))
+
+    def encrypt(self, patient_uuid: UUID, table: str, column: str, row_uuid: UUID, text: str) -> bytes:
+        """The ciphertext of ``text`` for this place; the patient gets a key when there is none.
+
+        Raises:
+            PatientErased: the patient was erased.
+        """
+        key = self._patients.get(patient_uuid)
+        if key is None:
+            self.ensure_patient_keys((patient_uuid,))
+            key = self._patient(patient_uuid, table)
+        nonce = os.urandom(NONCE)
+        return FORMAT + nonce + key.encrypt(nonce, text.encode(), self._place(table, column, row_uuid))
+
+    def decrypt(self, patient_uuid: UUID, table: str, column: str, row_uuid: UUID, data: bytes) -> str:
+        """The text that was encrypted for this place.
+
+        Raises:
+            PatientErased: the patient was erased.
+            CannotDecrypt: the bytes were altered, come from another row, column, patient or tenant, or the key is gone.
+        """
+        key = self._patients.get(patient_uuid)
+        if key is None:
+            self.load_patient_keys((patient_uuid,))
+            key = self._patient(patient_uuid, table)
+        data = bytes(data)
+        try:
+            if data[:1] != FORMAT:
+                raise InvalidTag
+            plain = key.decrypt(data[1 : NONCE + 1], data[NONCE + 1 :], self._place(table, column, row_uuid))
+        except (InvalidTag, ValueError):
+            detail = f"a value of {table}.{column} does not open: it was altered or moved from another row"
+            raise CannotDecrypt(detail) from None
+        return plain.decode()
+
+    def blind_index(self, purpose: str, text: str) -> bytes:
+        """16 bytes by which equal texts of this tenant are found; ``core.privacy.blind_index`` says what is equal.
+
+        Raises:
+            Invalid: there is nothing in ``text`` to look for.
+        """
+        return index.blind_index(key_ring(self._session).index, purpose, text)
+
+    def erase_patient(self, uuid: UUID) -> bool:
+        """Destroy the patient's key: whatever was encrypted with it can never be read again.
+
+        The row stays as a mark, so that a later import does not make a new key. True when the key was there.
+        """
+        with self._session.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO patient_keys (patient_uuid, tenant_key_version, wrapped_key, erased_at)"
+                " VALUES (%s, %s, NULL, now()) ON CONFLICT (patient_uuid) DO UPDATE"
+                " SET wrapped_key = NULL, erased_at = now() WHERE patient_keys.erased_at IS NULL",
+                (uuid, key_ring(self._session).newest),
+            )
+            erased = cursor.rowcount > 0
+        self._patients[uuid] = None
+        return erased
+
+    def _make(self, uuids: list[UUID]) -> None:
+        """Insert keys for patients without one; where another transaction is first, its key stands."""
+        ring = key_ring(self._session)
+        version, wrapping = ring.newest, ring.data[ring.newest]
+        wrapped = []
+        for uuid in uuids:
+            nonce = os.urandom(NONCE)
+            wrapped.append(nonce + wrapping.encrypt(nonce, os.urandom(KEY_BYTES), self._bound_to(uuid, version)))
+        with self._session.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO patient_keys (patient_uuid, tenant_key_version, wrapped_key)"
+                " SELECT uuid, %s, key FROM unnest(%s::uuid[], %s::bytea[]) AS made (uuid, key) ORDER BY uuid"
+                " ON CONFLICT (patient_uuid) DO NOTHING",
+                (version, uuids, wrapped),
+            )
+
+    def _unwrap(self, data: dict[int, AESGCM], uuid: UUID, version: int, wrapped: bytes) -> AESGCM:
+        try:
+            return AESGCM(data[version].decrypt(wrapped[:NONCE], wrapped[NONCE:], self._bound_to(uuid, version)))
+        except (InvalidTag, ValueError, KeyError):
+            detail = "a patient's key does not open: it was altered or moved"
+            raise CannotDecrypt(detail) from None
+
+    def _patient(self, uuid: UUID, table: str) -> AESGCM:
+        key = self._patients.get(uuid)
+        if key is not None:
+            return key
+        if uuid in self._patients:
+            detail = "the patient was erased"
+            raise PatientErased(detail)
+        detail = f"the patient of a row of {table} has no key"
+        raise CannotDecrypt(detail)
+
+    def _place(self, table: str, column: str, row_uuid: UUID) -> bytes:
+        return f"{self._tenant}|{table}|{column}|{row_uuid}".encode()
+
+    def _bound_to(self, uuid: UUID, version: int) -> bytes:
+        return f"patient-key|{self._tenant}|{uuid}|{version}".encode()

@@ -1,0 +1,60 @@
+"""Versions on the wire: a row's ETag is its ``version_id``; who changes a row says in If-Match which version was read.
+
+A change with no If-Match answers 428, with a stale one 412, so that nobody overwrites what they have not seen.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Response
+
+from core.errors import PreconditionFailed, PreconditionRequired
+
+
+def etag(version_id: UUID) -> str:
+    """The strong ETag of a row's version."""
+    return f'"{version_id}"'
+
+
+def set_etag(response: Response, version_id: UUID) -> None:
+    """Send the ETag of the row that is answered."""
+    response.headers["ETag"] = etag(version_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The versions that the caller is ready to change: those of If-Match, or any (``*``)."""
+
+    tags: frozenset[str]
+
+    def check(self, version_id: UUID) -> None:
+        """Let the change go on only when the caller has seen this version.
+
+        Raises:
+            PreconditionFailed: the row has another version now (412).
+        """
+        if "*" not in self.tags and etag(version_id) not in self.tags:
+            detail = "the row has another version than If-Match names"
+            raise PreconditionFailed(detail)
+
+
+def expected_version(
+    if_match: Annotated[
+        str | None, Header(description="ETag of the version that you read.", examples=['"0197c1f0-…"'])
+    ] = None,
+) -> Expected:
+    """What If-Match says.
+
+    Raises:
+        PreconditionRequired: there is no If-Match (428).
+    """
+    tags = frozenset(tag.strip() for tag in (if_match or "").split(",") if tag.strip())
+    if not tags:
+        detail = "this operation changes a row and has no If-Match"
+        raise PreconditionRequired(detail)
+    return Expected(tags)
+
+
+IfMatch = Annotated[Expected, Depends(expected_version)]
+"""In the signature of PUT, PATCH and DELETE: call ``if_match.check(row.version_id)`` on the row that is locked for the change."""

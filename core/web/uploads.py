@@ -1,0 +1,10 @@
+"""The limit of uploads: a route that takes files says ``max_body_size=upload_limit()``; all others have the common limit."""
+
+from __future__ import annotations
+
+from core.settings import get_settings
+
+
+def upload_limit() -> int:
+    """Largest upload, in bytes."""
+    return get_settings().upload_max_bytes
