@@ -55,8 +55,19 @@ class Settings(BaseSettings):
         default=None,
         description="32 bytes in base64 that wrap every tenant's key. Needed where DATABASE_URL is set.",
     )
+    master_key_previous: SecretStr | None = Field(
+        default=None, description="The master key before this one, while it is rotated: it still unwraps, never wraps."
+    )
     blob_url: str | None = Field(
         default=None, description="Where uploads, artifacts and exports are kept, as fsspec writes it."
+    )
+    host: str = Field(default="127.0.0.1", description="Address that `iit serve` listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port that `iit serve` listens on.")
+    body_max_bytes: int = Field(
+        default=1_048_576, ge=1024, description="Largest body of a request, in bytes; uploads have their own limit."
+    )
+    upload_max_bytes: int = Field(
+        default=1_073_741_824, ge=1024, description="Largest upload of an import, in bytes."
     )
     services_fsync: bool = Field(
         default=True, description="Whether the embedded PostgreSQL waits for the disk. Off only for tests."
@@ -84,7 +95,7 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
-    @field_validator("master_key")
+    @field_validator("master_key", "master_key_previous")
     @classmethod
     def _thirty_two_bytes(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
