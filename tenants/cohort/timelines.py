@@ -1,0 +1,418 @@
+"""Patients' timelines as columns (numpy, CSR over patients), and what of them was known on a day.
+
+Days are ``int32`` since 1970-01-01. Every fact has an event day and the days between which it was known,
+``known_from <= day < known_to``. Rows of one patient lie together, in order of their event day. Nothing here needs a database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+NO_DAY: Final = -(2**31)
+"""A day that is not recorded."""
+OPEN_DAY: Final = 2**31 - 1
+"""``known_to`` of a version that is still open."""
+
+CLINICAL: Final = 1
+PICKUP: Final = 2
+
+SEX_NOT_RECORDED: Final = 0
+FEMALE: Final = 1
+MALE: Final = 2
+
+SCHEDULED: Final = 0
+KEPT: Final = 1
+MISSED: Final = 2
+CANCELLED: Final = 3
+BOOKING_STATUSES: Final = ("scheduled", "kept", "missed", "cancelled")
+
+DIED: Final = 1
+TRANSFERRED_OUT: Final = 2
+TRANSFERRED_IN: Final = 3
+STOPPED: Final = 4
+STATE_CODES: Final[Mapping[str, int]] = {
+    "died": DIED,
+    "transferred_out": TRANSFERRED_OUT,
+    "transferred_in": TRANSFERRED_IN,
+    "stopped": STOPPED,
+}
+
+VARIABLES: Final = (
+    "viral_load",
+    "cd4",
+    "who_stage",
+    "arv_adherence",
+    "pregnancy",
+    "weight",
+    "height",
+)
+"""Observed variables in the order of their codes; units: copies/mL, cells/mm3, 1-4, ADHERENCE, PREGNANCY, kg, cm."""
+VARIABLE_CODES: Final[Mapping[str, int]] = {
+    name: code for code, name in enumerate(VARIABLES)
+}
+ADHERENCE: Final[Mapping[str, float]] = {"poor": 0.0, "fair": 1.0, "good": 2.0}
+PREGNANCY: Final[Mapping[str, float]] = {
+    "none": 0.0,
+    "pregnant": 1.0,
+    "breastfeeding": 2.0,
+}
+
+IntArray = npt.NDArray[np.int64]
+DayArray = npt.NDArray[np.int32]
+CodeArray = npt.NDArray[np.int8]
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+UuidArray = npt.NDArray[np.object_]
+
+_EPOCH: Final = date(1970, 1, 1)
+_SHIFT: Final = 2**33
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows of facts, CSR over patients: patient ``i`` has rows ``offsets[i]:offsets[i + 1]``, in order of event day."""
+
+    offsets: IntArray
+    known_from: DayArray
+    known_to: DayArray
+
+    def __len__(self) -> int:
+        return int(self.known_from.size)
+
+    @property
+    def owner(self) -> IntArray:
+        """The patient of each row."""
+        return np.repeat(np.arange(self.offsets.size - 1), np.diff(self.offsets))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profiles(Rows):
+    """Versions of who the patient is: sex code, day of birth, day of ART start, whether transferred in."""
+
+    sex: CodeArray
+    birth: DayArray
+    art_start: DayArray
+    transferred_in: BoolArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contacts(Rows):
+    """One row per patient, day and version: kind bits (CLINICAL, PICKUP), days supplied (0 = not recorded), appointment.
+
+    ``regimen`` and ``line`` index ``Timelines.regimens`` and ``Timelines.lines`` (-1 = not recorded). ``assumed`` says that
+    the source gave no stamp of when the fact was known.
+    """
+
+    date: DayArray
+    kind: CodeArray
+    days_supplied: DayArray
+    next_appointment: DayArray
+    regimen: DayArray
+    line: DayArray
+    assumed: BoolArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bookings(Rows):
+    """Booked appointments, in order of the booking day. ``entity`` numbers the booking across its versions."""
+
+    booked: DayArray
+    due: DayArray
+    status: CodeArray
+    entity: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class States(Rows):
+    """Deaths, transfers and stops: code (DIED, ...) and day."""
+
+    date: DayArray
+    code: CodeArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations(Rows):
+    """Measurements: variable code (VARIABLES), day, value (NaN: a sample without a result)."""
+
+    date: DayArray
+    variable: CodeArray
+    value: FloatArray
+
+
+R = TypeVar("R", bound=Rows)
+
+_DEFAULTS: Final[Mapping[str, tuple[Any, Any]]] = {
+    "known_from": (np.int32, NO_DAY),
+    "known_to": (np.int32, OPEN_DAY),
+    "sex": (np.int8, SEX_NOT_RECORDED),
+    "birth": (np.int32, NO_DAY),
+    "art_start": (np.int32, NO_DAY),
+    "transferred_in": (np.bool_, False),
+    "date": (np.int32, None),
+    "kind": (np.int8, CLINICAL),
+    "days_supplied": (np.int32, 0),
+    "next_appointment": (np.int32, NO_DAY),
+    "regimen": (np.int32, -1),
+    "line": (np.int32, -1),
+    "assumed": (np.bool_, False),
+    "booked": (np.int32, None),
+    "due": (np.int32, None),
+    "status": (np.int8, SCHEDULED),
+    "code": (np.int8, None),
+    "variable": (np.int8, None),
+    "value": (np.float64, np.nan),
+}
+_EVENT_DAY: Final[Mapping[type[Rows], str]] = {
+    Profiles: "known_from",
+    Contacts: "date",
+    Bookings: "booked",
+    States: "date",
+    Observations: "date",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timelines:
+    """The timelines of some patients (or of pseudo-patients: a patient as known on a day).
+
+    Attributes:
+        patient_uuid: (n,) UUIDs.
+        facility: (n,) index into ``facilities``.
+        facilities: UUIDs of the facilities.
+        regimens: texts of the regimen codes.
+        lines: texts of the regimen line codes.
+        day: (n,) the day as of which each pseudo-patient is known, or None where all versions are there.
+    """
+
+    patient_uuid: UuidArray
+    facility: DayArray
+    facilities: tuple[UUID, ...]
+    profiles: Profiles
+    contacts: Contacts
+    bookings: Bookings
+    states: States
+    observations: Observations
+    regimens: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    day: DayArray | None = None
+
+    def __len__(self) -> int:
+        return int(self.patient_uuid.size)
+
+
+def day_number(value: date) -> int:
+    """The day number of a date."""
+    return (value - _EPOCH).days
+
+
+def to_date(day: int) -> date | None:
+    """The date of a day number; None where it is not recorded or open."""
+    return None if day in (NO_DAY, OPEN_DAY) else _EPOCH + timedelta(days=int(day))
+
+
+def offsets_of(owner: npt.NDArray[Any], patients: int) -> IntArray:
+    """CSR offsets of rows whose (sorted) owners are given."""
+    return np.concatenate(
+        ([0], np.cumsum(np.bincount(owner, minlength=patients)))
+    ).astype(np.int64)
+
+
+def take(rows: R, index: npt.NDArray[Any], offsets: IntArray) -> R:
+    """The rows at ``index`` under new offsets."""
+    columns = {
+        f.name: getattr(rows, f.name)[index]
+        for f in fields(rows)
+        if f.name != "offsets"
+    }
+    return type(rows)(offsets=offsets, **columns)
+
+
+def keep(rows: R, mask: BoolArray) -> R:
+    """The rows where ``mask`` holds, same patients."""
+    kept = np.concatenate(([0], np.cumsum(mask)))[rows.offsets].astype(np.int64)
+    return take(rows, np.flatnonzero(mask), kept)
+
+
+def make_rows(kind: type[R], patients: int, columns: Mapping[str, Any]) -> R:
+    """Rows of ``kind`` from unordered columns, ``patient`` (index) among them; columns left out take their default.
+
+    Raises:
+        ValueError: a column that has no default is missing, or an unknown one is given.
+    """
+    patient = np.asarray(columns.get("patient", ()), dtype=np.int64)
+    names = [f.name for f in fields(kind) if f.name != "offsets"]
+    unknown = set(columns) - {*names, "patient"}
+    if unknown:
+        message = f"{kind.__name__} has no column {', '.join(sorted(unknown))}"
+        raise ValueError(message)
+    made: dict[str, Any] = {}
+    for name in names:
+        dtype, default = (np.int64, None) if name == "entity" else _DEFAULTS[name]
+        if name in columns:
+            made[name] = np.broadcast_to(
+                np.asarray(columns[name], dtype=dtype), patient.shape
+            )
+        elif name == "entity":
+            made[name] = np.arange(patient.size, dtype=np.int64)
+        elif default is None and patient.size:
+            message = f"{kind.__name__} needs the column {name}"
+            raise ValueError(message)
+        else:
+            made[name] = np.full(
+                patient.size, 0 if default is None else default, dtype=dtype
+            )
+    order = np.lexsort((made["known_from"], made[_EVENT_DAY[kind]], patient))
+    return kind(
+        offsets=offsets_of(patient, patients),
+        **{name: column[order] for name, column in made.items()},
+    )
+
+
+def make_timelines(
+    patient_uuid: Sequence[UUID] | UuidArray,
+    *,
+    facility: npt.ArrayLike | None = None,
+    facilities: Sequence[UUID] = (),
+    profiles: Mapping[str, Any] | None = None,
+    contacts: Mapping[str, Any] | None = None,
+    bookings: Mapping[str, Any] | None = None,
+    states: Mapping[str, Any] | None = None,
+    observations: Mapping[str, Any] | None = None,
+    regimens: Sequence[str] = (),
+    lines: Sequence[str] = (),
+) -> Timelines:
+    """Timelines from unordered columns, each mapping with its ``patient`` index column (see :func:`make_rows`)."""
+    n = len(patient_uuid)
+    uuids = np.empty(n, dtype=np.object_)
+    uuids[:] = list(patient_uuid)
+    return Timelines(
+        patient_uuid=uuids,
+        facility=np.zeros(n, dtype=np.int32)
+        if facility is None
+        else np.asarray(facility, dtype=np.int32),
+        facilities=tuple(facilities),
+        profiles=make_rows(
+            Profiles, n, {"patient": np.arange(n)} if profiles is None else profiles
+        ),
+        contacts=make_rows(Contacts, n, contacts or {}),
+        bookings=make_rows(Bookings, n, bookings or {}),
+        states=make_rows(States, n, states or {}),
+        observations=make_rows(Observations, n, observations or {}),
+        regimens=tuple(regimens),
+        lines=tuple(lines),
+    )
+
+
+def current(timelines: Timelines) -> Timelines:
+    """What is known now: the open versions, whatever their event day."""
+
+    def opened(rows: R) -> R:
+        return keep(rows, rows.known_to == OPEN_DAY)
+
+    return replace(
+        timelines,
+        profiles=opened(timelines.profiles),
+        contacts=opened(timelines.contacts),
+        bookings=opened(timelines.bookings),
+        states=opened(timelines.states),
+        observations=opened(timelines.observations),
+    )
+
+
+def select(timelines: Timelines, patient_index: npt.ArrayLike) -> Timelines:
+    """The timelines of some of the patients, all versions."""
+    index = np.asarray(patient_index, dtype=np.int64)
+
+    def chosen(rows: R) -> R:
+        row, owner = _spread(rows.offsets[index], rows.offsets[index + 1])
+        return take(rows, row, offsets_of(owner, index.size))
+
+    return replace(
+        timelines,
+        patient_uuid=timelines.patient_uuid[index],
+        facility=timelines.facility[index],
+        profiles=chosen(timelines.profiles),
+        contacts=chosen(timelines.contacts),
+        bookings=chosen(timelines.bookings),
+        states=chosen(timelines.states),
+        observations=chosen(timelines.observations),
+        day=None if timelines.day is None else timelines.day[index],
+    )
+
+
+def snapshot(
+    timelines: Timelines, patient_index: npt.ArrayLike, day: npt.ArrayLike
+) -> Timelines:
+    """One pseudo-patient per (patient, day) that holds only the facts known at the end of that day.
+
+    A row is there when ``known_from <= day < known_to`` and its event day is not after the day. An ART start or birth after
+    the day is not recorded yet. A booking that is not due yet is ``scheduled``, unless a version made after the booking
+    day already says otherwise (cancelled by telephone, say): what the file of a later day says came of it is not known yet.
+
+    Args:
+        timelines: all versions.
+        patient_index: (m,) indices of patients, in any order, repeated at will.
+        day: (m,) or scalar, day numbers.
+    """
+    index = np.asarray(patient_index, dtype=np.int64)
+    days = np.broadcast_to(np.asarray(day, dtype=np.int32), index.shape)
+    profiles, profile_day = _known(timelines.profiles, index, days, "known_from")
+    contacts, _ = _known(timelines.contacts, index, days, "date")
+    bookings, booking_day = _known(timelines.bookings, index, days, "booked")
+    states, _ = _known(timelines.states, index, days, "date")
+    observations, _ = _known(timelines.observations, index, days, "date")
+    undecided = (bookings.due > booking_day) & (bookings.known_from <= bookings.booked)
+    return replace(
+        timelines,
+        patient_uuid=timelines.patient_uuid[index],
+        facility=timelines.facility[index],
+        profiles=replace(
+            profiles,
+            birth=np.where(
+                profiles.birth <= profile_day, profiles.birth, np.int32(NO_DAY)
+            ),
+            art_start=np.where(
+                profiles.art_start <= profile_day, profiles.art_start, np.int32(NO_DAY)
+            ),
+        ),
+        contacts=contacts,
+        bookings=replace(
+            bookings, status=np.where(undecided, np.int8(SCHEDULED), bookings.status)
+        ),
+        states=states,
+        observations=observations,
+        day=np.array(days),
+    )
+
+
+def _spread(starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
+    """All integers of the ranges ``starts:ends``, one after the other, and the range each is from."""
+    counts = np.maximum(ends - starts, 0)
+    owner = np.repeat(np.arange(counts.size), counts)
+    first = np.cumsum(counts) - counts
+    return np.arange(owner.size) + (starts - first)[owner], owner
+
+
+def row_key(owner: IntArray, day: npt.NDArray[Any]) -> IntArray:
+    """A number that orders rows by patient, then by day: for one ``searchsorted`` over all patients."""
+    return owner.astype(np.int64) * _SHIFT + day.astype(np.int64)
+
+
+def _known(rows: R, index: IntArray, days: DayArray, event: str) -> tuple[R, DayArray]:
+    """Rows of each (patient, day) known then, and the day of each row's pseudo-patient."""
+    ordered = row_key(rows.owner, getattr(rows, event))
+    ends = np.searchsorted(ordered, row_key(index, days), side="right")
+    row, owner = _spread(rows.offsets[index], ends)
+    at = days[owner]
+    seen = (rows.known_from[row] <= at) & (at < rows.known_to[row])
+    owner = owner[seen]
+    return take(rows, row[seen], offsets_of(owner, index.size)), at[seen]
