@@ -2,4 +2,4 @@
 
 from core.features import Feature
 
-feature = Feature(name="alerts")
+feature = Feature(name="alerts", tables=("tenants.alerts.models",))

@@ -2,4 +2,4 @@
 
 from core.features import Feature
 
-feature = Feature(name="followup")
+feature = Feature(name="followup", tables=("tenants.followup.models",))

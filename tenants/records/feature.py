@@ -1,5 +1,21 @@
 """What the room ``records`` registers with the kernel."""
 
-from core.features import Feature
+from core.features import Feature, Permission
 
-feature = Feature(name="records")
+feature = Feature(
+    name="records",
+    tables=("tenants.records.models",),
+    permissions=(
+        Permission("facilities.read", "See facilities"),
+        Permission("facilities.write", "Add and change facilities"),
+        Permission("patients.read", "See patients with their names, phones and identifiers, and their histories"),
+        Permission("patients.write", "Add, change and void patients"),
+        Permission("visits.read", "See visits, dispensations, appointments and contacts"),
+        Permission("visits.write", "Add, change and void visits"),
+        Permission("encounters.read", "See encounters"),
+        Permission("encounters.write", "Add, change and void encounters"),
+        Permission("observations.read", "See observations"),
+        Permission("observations.write", "Add, change and void observations"),
+        Permission("records.statistics", "See counts of records"),
+    ),
+)

@@ -1,0 +1,161 @@
+"""Follow-up: what was done for a patient (interventions) and what was said to them (communications)."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, DateTime, Index, LargeBinary, Numeric, Text, text
+from sqlmodel import Field
+
+from core.clock import now
+from core.database import TenantBase
+from tenants.records.ids import new_uuid
+
+
+class Intervention(TenantBase, table=True):
+    """One thing done, or to be done, to keep or bring back a patient.
+
+    Attributes:
+        version_id: changes with every write; the row's ETag.
+        assigned_cadre: case manager, tracking officer, clinician, so that one can learn who succeeds.
+        outcome: what came of it; ``returned_on`` the date of the contact that it led to.
+        interruption_reason: code of the reason that the patient gave.
+        notes_enc: free text, encrypted with the patient's key, since people write names into notes.
+    """
+
+    __tablename__ = "interventions"
+    __table_args__ = (
+        CheckConstraint(
+            "intervention_type IN ('phone_call', 'home_visit', 'sms', 'counselling', 'transport_support', 'rescheduling', 'peer_support', "
+            "'community_delivery', 'other')",
+            name="intervention_type",
+        ),
+        CheckConstraint(
+            "status IN ('planned', 'assigned', 'in_progress', 'completed', 'cancelled', 'failed')",
+            name="status",
+        ),
+        CheckConstraint(
+            "outcome IN ('reached', 'not_reached', 'promised_return', 'returned', 'declined', 'wrong_number', 'moved', 'transferred_out', "
+            "'died', 'other')",
+            name="outcome",
+        ),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)", name="voided"),
+        Index("ix_interventions_patient_uuid", "patient_uuid"),
+        Index("ix_interventions_status", "status", "due_date"),
+        Index("ix_interventions_intervention_type", "intervention_type"),
+    )
+
+    uuid: UUID = Field(default_factory=new_uuid, primary_key=True)
+    version_id: UUID = Field(default_factory=new_uuid)
+    patient_uuid: UUID
+    facility_uuid: UUID
+    prediction_uuid: UUID | None = None
+    alert_uuid: UUID | None = None
+    worklist_entry_uuid: UUID | None = None
+    intervention_type: str = Field(sa_type=Text)
+    status: str = Field(default="planned", sa_type=Text)
+    assigned_to: str | None = Field(default=None, sa_type=Text)
+    assigned_cadre: str | None = Field(default=None, sa_type=Text)
+    assigned_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    due_date: date | None = Field(default=None, sa_type=Date)
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    started_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    completed_by: str | None = Field(default=None, sa_type=Text)
+    outcome: str | None = Field(default=None, sa_type=Text)
+    outcome_date: date | None = Field(default=None, sa_type=Date)
+    returned_on: date | None = Field(default=None, sa_type=Date)
+    interruption_reason: str | None = Field(default=None, sa_type=Text)
+    notes_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
+    created_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+    created_by: str = Field(sa_type=Text)
+    updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+    voided: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    voided_by: str | None = Field(default=None, sa_type=Text)
+    date_voided: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    void_reason: str | None = Field(default=None, sa_type=Text)
+
+
+class Communication(TenantBase, table=True):
+    """One message or call, either way, and what the provider said of it.
+
+    Attributes:
+        version_id: changes with every write; the row's ETag.
+        channel: name of the channel's plugin; ``communication_type`` is the kind of medium.
+        template: name of the approved text; ``body_enc`` is what was really sent, encrypted with the patient's key.
+        consent_basis: what allows this message, such as ``opt_in:2026-01-05``; outbound rows must have one.
+        provider_message_id: the provider's id, by which delivery reports find the row.
+        cost: what the provider charged, in ``currency`` (ISO 4217).
+    """
+
+    __tablename__ = "communications"
+    __table_args__ = (
+        CheckConstraint(
+            "communication_type IN ('sms', 'whatsapp', 'voice', 'ussd', 'email', 'letter', 'in_person')",
+            name="communication_type",
+        ),
+        CheckConstraint(
+            "status IN ('queued', 'held', 'sending', 'sent', 'delivered', 'failed', 'cancelled', 'received', 'read')",
+            name="status",
+        ),
+        CheckConstraint("direction IN ('outbound', 'inbound')", name="direction"),
+        CheckConstraint("direction = 'inbound' OR consent_basis IS NOT NULL", name="consent_basis"),
+        CheckConstraint("cost IS NULL OR currency IS NOT NULL", name="cost"),
+        CheckConstraint("NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)", name="voided"),
+        Index("ix_communications_patient_uuid", "patient_uuid"),
+        Index("ix_communications_status", "status", "scheduled_for"),
+        Index("ix_communications_communication_type", "communication_type"),
+        Index(
+            "uq_communications_provider_message_id",
+            "provider",
+            "provider_message_id",
+            unique=True,
+            postgresql_where=text("provider_message_id IS NOT NULL"),
+        ),
+        Index(
+            "uq_communications_dedupe_key",
+            "dedupe_key",
+            unique=True,
+            postgresql_where=text("dedupe_key IS NOT NULL"),
+        ),
+    )
+
+    uuid: UUID = Field(default_factory=new_uuid, primary_key=True)
+    version_id: UUID = Field(default_factory=new_uuid)
+    patient_uuid: UUID
+    facility_uuid: UUID
+    prediction_uuid: UUID | None = None
+    alert_uuid: UUID | None = None
+    intervention_uuid: UUID | None = None
+    reply_to_uuid: UUID | None = None
+    communication_type: str = Field(sa_type=Text)
+    direction: str = Field(default="outbound", sa_type=Text)
+    status: str = Field(default="queued", sa_type=Text)
+    channel: str | None = Field(default=None, sa_type=Text)
+    template: str | None = Field(default=None, sa_type=Text)
+    template_version: str | None = Field(default=None, sa_type=Text)
+    language: str | None = Field(default=None, sa_type=Text)
+    consent_basis: str | None = Field(default=None, sa_type=Text)
+    recipient_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
+    recipient_bidx: bytes | None = Field(default=None, sa_type=LargeBinary)
+    body_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
+    dedupe_key: str | None = Field(default=None, sa_type=Text)
+    provider: str | None = Field(default=None, sa_type=Text)
+    provider_message_id: str | None = Field(default=None, sa_type=Text)
+    provider_status: str | None = Field(default=None, sa_type=Text)
+    error_code: str | None = Field(default=None, sa_type=Text)
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    cost: Decimal | None = Field(default=None, sa_type=Numeric(14, 6))
+    currency: str | None = Field(default=None, sa_type=Text)
+    scheduled_for: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    sent_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    delivered_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    failed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    created_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+    created_by: str = Field(sa_type=Text)
+    updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+    voided: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    voided_by: str | None = Field(default=None, sa_type=Text)
+    date_voided: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    void_reason: str | None = Field(default=None, sa_type=Text)

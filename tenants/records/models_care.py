@@ -1,0 +1,150 @@
+"""Events of care: visits, encounters, observations, dispensations, appointments, and the contacts derived from them."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, DateTime, Index, Text, text
+from sqlmodel import Field
+
+from core.database import TenantBase
+from tenants.records.ids import new_uuid
+from tenants.records.versioned import Versioned, version_rules
+
+
+class Visit(Versioned, table=True):
+    """A patient's coming to the facility. ``visit_type`` is clinical, pharmacy, laboratory or the source's own word."""
+
+    __tablename__ = "visits"
+    __table_args__ = (
+        *version_rules("visits"),
+        Index("ix_visits_patient_uuid", "patient_uuid", "date_started"),
+        Index("ix_visits_date_started", "date_started"),
+    )
+
+    patient_uuid: UUID
+    date_started: date = Field(sa_type=Date)
+    date_stopped: date | None = Field(default=None, sa_type=Date)
+    visit_type: str | None = Field(default=None, sa_type=Text)
+    next_appointment: date | None = Field(default=None, sa_type=Date)
+
+
+class Encounter(Versioned, table=True):
+    """One form or consultation, mostly within a visit. Alone it is not a contact."""
+
+    __tablename__ = "encounters"
+    __table_args__ = (
+        *version_rules("encounters"),
+        Index("ix_encounters_patient_uuid", "patient_uuid", "encounter_datetime"),
+        Index("ix_encounters_encounter_datetime", "encounter_datetime"),
+    )
+
+    patient_uuid: UUID
+    visit_uuid: UUID | None = None
+    encounter_datetime: datetime = Field(sa_type=DateTime(timezone=True))
+    encounter_type: str | None = Field(default=None, sa_type=Text)
+    form: str | None = Field(default=None, sa_type=Text)
+
+
+class Observation(Versioned, table=True):
+    """One thing measured or noted.
+
+    Attributes:
+        variable_name: such as ``viral_load`` (copies/mL), ``cd4`` (cells/mm3), ``who_stage`` (1-4), ``arv_adherence``, ``pregnancy``,
+            ``weight`` (kg), ``height`` (cm).
+        concept_id: the source's concept, where it has one.
+        value_numeric: in ``unit``; of a left-censored result, the limit, with ``value_text`` ``<``. All values empty: a sample without a result.
+    """
+
+    __tablename__ = "observations"
+    __table_args__ = (
+        *version_rules("observations"),
+        Index("ix_observations_patient_uuid", "patient_uuid", "obs_datetime"),
+        Index("ix_observations_obs_datetime", "obs_datetime"),
+        Index("ix_observations_variable_name", "variable_name"),
+        Index("ix_observations_concept_id", "concept_id", postgresql_where=text("concept_id IS NOT NULL")),
+    )
+
+    patient_uuid: UUID
+    encounter_uuid: UUID | None = None
+    visit_uuid: UUID | None = None
+    obs_datetime: datetime = Field(sa_type=DateTime(timezone=True))
+    variable_name: str = Field(sa_type=Text)
+    concept_id: int | None = None
+    value_numeric: float | None = None
+    value_text: str | None = Field(default=None, sa_type=Text)
+    value_coded: str | None = Field(default=None, sa_type=Text)
+    value_datetime: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    unit: str | None = Field(default=None, sa_type=Text)
+
+
+class Dispensation(Versioned, table=True):
+    """Antiretroviral drugs handed out: ``days_supplied`` in days, ``dsd_model`` the model of differentiated service delivery."""
+
+    __tablename__ = "dispensations"
+    __table_args__ = (
+        *version_rules("dispensations"),
+        Index("ix_dispensations_patient_uuid", "patient_uuid", "date_dispensed"),
+        Index("ix_dispensations_date_dispensed", "date_dispensed"),
+    )
+
+    patient_uuid: UUID
+    encounter_uuid: UUID | None = None
+    date_dispensed: date = Field(sa_type=Date)
+    days_supplied: int | None = None
+    regimen: str | None = Field(default=None, sa_type=Text)
+    regimen_line: str | None = Field(default=None, sa_type=Text)
+    next_appointment: date | None = Field(default=None, sa_type=Date)
+    dsd_model: str | None = Field(default=None, sa_type=Text)
+
+
+class Appointment(Versioned, table=True):
+    """A booking: made on ``booked_on`` for ``due_date``, and what became of it."""
+
+    __tablename__ = "appointments"
+    __table_args__ = (
+        *version_rules("appointments"),
+        CheckConstraint("status IN ('scheduled', 'kept', 'missed', 'cancelled')", name="status"),
+        Index("ix_appointments_patient_uuid", "patient_uuid", "due_date"),
+        Index("ix_appointments_due_date", "due_date"),
+    )
+
+    patient_uuid: UUID
+    booked_on: date | None = Field(default=None, sa_type=Date)
+    due_date: date = Field(sa_type=Date)
+    status: str = Field(default="scheduled", sa_type=Text)
+
+
+class Contact(TenantBase, table=True):
+    """One patient's contact on one day, merged from the day's facts and kept by ``tenants.records.contacts``.
+
+    It has versions like the facts it comes from (``known_from``, ``known_to``), and is never written by hand.
+    """
+
+    __tablename__ = "contacts"
+    __table_args__ = (
+        Index(
+            "uq_contacts_patient_uuid_open",
+            "patient_uuid",
+            "contact_date",
+            unique=True,
+            postgresql_where=text("known_to IS NULL"),
+        ),
+        Index("ix_contacts_patient_uuid", "patient_uuid", "contact_date"),
+        Index("ix_contacts_facility_uuid", "facility_uuid", "contact_date"),
+        CheckConstraint("known_to IS NULL OR known_to > known_from", name="known_order"),
+    )
+
+    contact_id: UUID = Field(default_factory=new_uuid, primary_key=True)
+    patient_uuid: UUID
+    contact_date: date = Field(sa_type=Date)
+    facility_uuid: UUID
+    clinical: bool
+    pickup: bool
+    days_supplied: int | None = None
+    next_appointment: date | None = Field(default=None, sa_type=Date)
+    regimen: str | None = Field(default=None, sa_type=Text)
+    regimen_line: str | None = Field(default=None, sa_type=Text)
+    dsd_model: str | None = Field(default=None, sa_type=Text)
+    known_from: datetime = Field(sa_type=DateTime(timezone=True))
+    known_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    known_assumed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})

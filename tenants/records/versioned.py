@@ -1,0 +1,80 @@
+"""The columns that every versioned table has, and the indexes that hold the versions' rules.
+
+One entity (``uuid``) has one open version (``known_to`` empty). An update closes it and adds the next one; voiding closes it and adds a
+tombstone. See README.md of this folder for the semantics in sentences.
+"""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, DateTime, Index, LargeBinary, Text, text
+from sqlmodel import Field
+
+from core.database import TenantBase
+from tenants.records.ids import new_uuid
+
+# What a table adds to this is its content: all of it enters ``row_hash``.
+BOOKKEEPING = frozenset(
+    {
+        "version_id",
+        "uuid",
+        "facility_uuid",
+        "source",
+        "source_key",
+        "known_from",
+        "known_to",
+        "known_assumed",
+        "data_date",
+        "import_uuid",
+        "row_hash",
+        "voided",
+        "voided_by",
+        "date_voided",
+        "void_reason",
+        "changed_by",
+    },
+)
+
+
+class Versioned(TenantBase):
+    """Mixin: the two times, the origin and the soft delete of a row.
+
+    Attributes:
+        version_id: this version; UUIDv7, so it also says when it was written; the row's ETag.
+        uuid: the entity, the same in all its versions.
+        source_key: blind index of the source's identifier.
+        known_from: from when the source knew this content.
+        known_to: until when (exclusive); empty in the open version.
+        known_assumed: ``known_from`` was taken from the event date, since the source gave no stamp.
+        data_date: the date to which the data run that last showed this content; the newer wins.
+        row_hash: fingerprint of the content, to see that nothing changed.
+    """
+
+    version_id: UUID = Field(default_factory=new_uuid, primary_key=True)
+    uuid: UUID = Field(default_factory=new_uuid)
+    facility_uuid: UUID
+    source: str = Field(sa_type=Text)
+    source_key: bytes = Field(sa_type=LargeBinary)
+    known_from: datetime = Field(sa_type=DateTime(timezone=True))
+    known_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    known_assumed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    data_date: date = Field(sa_type=Date)
+    import_uuid: UUID | None = None
+    row_hash: bytes = Field(sa_type=LargeBinary)
+    voided: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    voided_by: str | None = Field(default=None, sa_type=Text)
+    date_voided: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    void_reason: str | None = Field(default=None, sa_type=Text)
+    changed_by: str = Field(sa_type=Text)
+
+
+def version_rules(table: str) -> tuple[CheckConstraint | Index, ...]:
+    """The constraints of a versioned table: one open version of an entity, and times that do not run backwards.
+
+    The key (facility, source, source_key) needs no index of its own: ``uuid`` is a function of it (``tenants.records.ids``).
+    """
+    return (
+        Index(f"uq_{table}_uuid_open", "uuid", unique=True, postgresql_where=text("known_to IS NULL")),
+        CheckConstraint("known_to IS NULL OR known_to >= known_from", name="known_order"),
+        CheckConstraint("NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)", name="voided"),
+    )
