@@ -2,4 +2,4 @@
 
 from core.features import Feature
 
-feature = Feature(name="risk")
+feature = Feature(name="risk", tables=("tenants.risk.models",))

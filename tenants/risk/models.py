@@ -1,0 +1,172 @@
+"""Tables of the room ``risk``: models, runs of scoring, predictions, issued lists.
+
+No names, phones or programme identifiers are kept here: a patient is a UUID.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Column, Index, Numeric, UniqueConstraint, text
+from sqlalchemy import DateTime as SaDateTime
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from core.database import TenantBase
+
+STAMP = SaDateTime(timezone=True)
+
+
+def _json(*, nullable: bool = False) -> Any:  # noqa: ANN401 - SQLModel's Field is typed Any
+    return Field(sa_column=Column(JSONB, nullable=nullable), default=None)
+
+
+class RiskModel(TenantBase, table=True):
+    """A fitted model, its calibrator, how well it did on later time, and whether it is the one that scores."""
+
+    __tablename__: ClassVar[str] = "models"
+    __table_args__ = (
+        CheckConstraint("state IN ('candidate', 'preferred', 'retired')", name="ck_models_state"),
+        CheckConstraint("(blob_key IS NULL) = (blob_sha256 IS NULL)", name="ck_models_blob"),
+        UniqueConstraint("version", name="uq_models_version"),
+        Index("uq_models_preferred", "state", unique=True, postgresql_where=text("state = 'preferred'")),
+        Index("ix_models_trained_at", "trained_at"),
+    )
+
+    uuid: UUID = Field(primary_key=True)
+    name: str
+    plugin: str
+    plugin_version: str
+    version: str
+    state: str
+    trained_at: datetime = Field(sa_type=STAMP)
+    trained_through: date | None = None
+    features: list[dict[str, Any]] = _json()
+    blob_key: str | None = None
+    blob_sha256: str | None = None
+    calibrator: dict[str, Any] = _json()
+    metrics: dict[str, Any] = _json()
+    card: dict[str, Any] = _json()
+    gates: dict[str, Any] = _json()
+    trained_by: str
+    state_changed_at: datetime = Field(sa_type=STAMP)
+
+
+class ScoreRun(TenantBase, table=True):
+    """One scoring of all patients as of a date: the cursor that a killed run goes on from."""
+
+    __tablename__: ClassVar[str] = "score_runs"
+    __table_args__ = (
+        CheckConstraint("state IN ('running', 'done')", name="ck_score_runs_state"),
+        UniqueConstraint("as_of", name="uq_score_runs_as_of"),
+    )
+
+    uuid: UUID = Field(primary_key=True)
+    as_of: date
+    state: str
+    model_uuid: UUID | None = None
+    model_version: str
+    cursor_uuid: UUID | None = None
+    patients_seen: int = 0
+    at_risk: int = 0
+    to_trace: int = 0
+    capacity_share: Decimal = Field(sa_type=Numeric(5, 4))
+    data_date: date | None = None
+    facilities: list[dict[str, Any]] | None = _json(nullable=True)
+    started_at: datetime = Field(sa_type=STAMP)
+    finished_at: datetime | None = Field(default=None, sa_type=STAMP)
+    started_by: str
+
+
+class Prediction(TenantBase, table=True):
+    """What was said of one patient as of a date.
+
+    ``at_risk``: on treatment, the expected contact still ahead; ``risk`` is the calibrated probability of interruption.
+    ``to_trace``: past the expected date; nothing is predicted (``risk`` is null), ``days_late`` orders the list.
+    """
+
+    __tablename__: ClassVar[str] = "predictions"
+    __table_args__ = (
+        CheckConstraint("kind IN ('at_risk', 'to_trace')", name="ck_predictions_kind"),
+        CheckConstraint("(kind = 'at_risk') = (risk IS NOT NULL)", name="ck_predictions_risk"),
+        CheckConstraint("risk IS NULL OR (risk >= 0 AND risk <= 1)", name="ck_predictions_risk_range"),
+        CheckConstraint("risk_level IN ('high', 'medium', 'low', 'late', 'iit')", name="ck_predictions_risk_level"),
+        UniqueConstraint("patient_uuid", "as_of", "kind", name="uq_predictions_patient_uuid_as_of_kind"),
+        Index("ix_predictions_patient_uuid", "patient_uuid"),
+        Index("ix_predictions_prediction_timestamp", "prediction_timestamp"),
+        Index("ix_predictions_risk_level", "risk_level"),
+        Index("ix_predictions_as_of_kind_facility_uuid", "as_of", "kind", "facility_uuid"),
+    )
+
+    uuid: UUID = Field(primary_key=True)
+    patient_uuid: UUID
+    facility_uuid: UUID
+    as_of: date
+    kind: str
+    expected_date: date
+    days_late: int = 0
+    prediction_timestamp: datetime = Field(sa_type=STAMP)
+    model_uuid: UUID | None = None
+    model_version: str
+    risk: float | None = None
+    risk_low: float | None = None
+    risk_high: float | None = None
+    raw_score: float | None = None
+    risk_level: str
+    rank: int | None = None
+    within_capacity: bool = False
+    reasons: list[dict[str, Any]] | None = _json(nullable=True)
+    calibration_note: str | None = None
+    data_date: date | None = None
+    stale: bool = False
+
+
+class Worklist(TenantBase, table=True):
+    """A list as it was issued: never changed afterwards, because a list that works changes what it is judged by."""
+
+    __tablename__: ClassVar[str] = "worklists"
+    __table_args__ = (
+        CheckConstraint("kind IN ('at_risk', 'to_trace')", name="ck_worklists_kind"),
+        CheckConstraint("capacity > 0", name="ck_worklists_capacity"),
+        Index("ix_worklists_as_of_kind", "as_of", "kind"),
+    )
+
+    uuid: UUID = Field(primary_key=True)
+    kind: str
+    as_of: date
+    facility_uuid: UUID | None = None
+    capacity: int
+    candidates: int
+    entries: int
+    model_uuid: UUID | None = None
+    model_version: str
+    data_date: date | None = None
+    facilities: list[dict[str, Any]] = _json()
+    issued_by: str
+    issued_at: datetime = Field(sa_type=STAMP)
+
+
+class WorklistEntry(TenantBase, table=True):
+    """One patient on an issued list: rank, score and reasons as they were; contact and outcome are filled in later."""
+
+    __tablename__: ClassVar[str] = "worklist_entries"
+    __table_args__ = (
+        UniqueConstraint("worklist_uuid", "patient_uuid", name="uq_worklist_entries_worklist_uuid_patient_uuid"),
+        Index("ix_worklist_entries_patient_uuid", "patient_uuid"),
+    )
+
+    uuid: UUID = Field(primary_key=True)
+    worklist_uuid: UUID = Field(foreign_key="worklists.uuid")
+    patient_uuid: UUID
+    facility_uuid: UUID
+    rank: int
+    expected_date: date
+    days_late: int = 0
+    score: float
+    risk_level: str
+    reasons: list[dict[str, Any]] | None = _json(nullable=True)
+    contacted_at: datetime | None = Field(default=None, sa_type=STAMP)
+    contacted_by: str | None = None
+    outcome: str | None = None
+    outcome_date: date | None = None
