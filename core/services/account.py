@@ -1,0 +1,113 @@
+"""Which account the embedded servers run as: PostgreSQL refuses to run as root.
+
+No account is made and no permission outside our own folders is changed: as root, an existing unprivileged account is used.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import Unavailable
+
+CANDIDATES = ("nobody", "postgres", "daemon")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account of the servers; ``switch`` when it is not that of this process (which is then root)."""
+
+    name: str
+    uid: int
+    gid: int
+    switch: bool
+
+    def own(self, path: Path) -> None:
+        """Give ``path``, one of our own, to this account."""
+        if self.switch:
+            os.chown(path, self.uid, self.gid)
+
+    def reaches(self, path: Path, *, write: bool = False) -> bool:
+        """Whether this account can enter the folder ``path`` (and write to it), tried as that account."""
+        test = 'cd -- "$1" && test -r .' + (" && test -w ." if write else "")
+        return self.run(["/bin/sh", "-c", test, "sh", str(path)], folder=Path("/")).returncode == 0
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        stdin: str = "",
+        timeout: float | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``command`` in ``folder`` as this account, with a bare environment; its output is returned.
+
+        Args:
+            command: program and arguments.
+            folder: working folder.
+            stdin: what it reads.
+            timeout: seconds after which it is killed.
+
+        Raises:
+            Unavailable: the account cannot be taken on, or the program cannot be started.
+        """
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": str(folder)}
+        environment |= {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "ASAN_OPTIONS") if name in os.environ}
+        who: dict[str, object] = {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
+        try:
+            return subprocess.run(  # noqa: S603 - our own fixed programs, no shell words from outside
+                command,
+                input=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=environment,
+                umask=0o077,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=timeout,
+                **who,  # type: ignore[call-overload]  # three typed arguments, given together or not at all
+            )
+        except subprocess.TimeoutExpired:
+            raise
+        except (PermissionError, subprocess.SubprocessError) as error:
+            detail = f"{Path(command[0]).name} cannot be run as the account {self.name}: {error}"
+            remedy = "run as an ordinary user, or set DATABASE_URL and REDIS_URL to servers of your own"
+            raise Unavailable(detail, remedy=remedy) from error
+
+
+def server_account(data: Path) -> Account:
+    """The account that the servers run as, given their data folder (which need not exist yet).
+
+    An ordinary user runs them as itself. Root runs them as the owner of the data that is there, else as the first of
+    ``CANDIDATES`` that this system has.
+
+    Raises:
+        Unavailable: root, on a system with none of those accounts.
+    """
+    uid = os.geteuid()
+    if uid != 0:
+        try:
+            name = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            name = str(uid)
+        return Account(name, uid, os.getegid(), switch=False)
+    if data.exists() and (owner := data.stat()).st_uid != 0:
+        try:
+            name = pwd.getpwuid(owner.st_uid).pw_name
+        except KeyError:
+            name = str(owner.st_uid)
+        return Account(name, owner.st_uid, owner.st_gid, switch=True)
+    for name in CANDIDATES:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(name, entry.pw_uid, entry.pw_gid, switch=True)
+    detail = f"the embedded servers cannot run as root, and this system has no account {' or '.join(CANDIDATES)}"
+    raise Unavailable(detail, remedy="run as an ordinary user, or set DATABASE_URL and REDIS_URL")

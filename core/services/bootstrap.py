@@ -1,0 +1,68 @@
+"""What only a superuser can make in a new database: roles, the database itself, and the extensions in their own schema.
+
+This is the one place outside ``core.database`` that opens a connection, since it makes what ``core.database`` logs in to.
+On an external server its operator does the same by hand: see docs/how-to/external-services.md.
+"""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+DATABASE = "iit"
+OWNER = "iit_owner"
+APPLICATION = "iit_app"
+EXTENSIONS = ("vector", "pg_trgm", "btree_gist")
+
+
+def bootstrap(superuser_url: str, *, owner_password: str, app_password: str) -> None:
+    """Make roles, database, schema ``extensions`` and the extensions, leaving alone what is there already.
+
+    Args:
+        superuser_url: a superuser's login to the database ``postgres``.
+        owner_password: password of ``iit_owner``, who owns the database, makes tenants' roles, and is no superuser.
+        app_password: password of ``iit_app``, which has no rights of its own and inherits none.
+
+    Raises:
+        psycopg.Error: the server refused.
+    """
+    with psycopg.connect(superuser_url, autocommit=True, connect_timeout=10) as link:
+        _role(link, OWNER, "CREATEROLE INHERIT", owner_password)
+        _role(link, APPLICATION, "NOCREATEROLE NOINHERIT", app_password)
+        if link.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
+            make = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
+            link.execute(make)
+    with psycopg.connect(superuser_url, dbname=DATABASE, autocommit=True, connect_timeout=10) as link:
+        for statement in statements():
+            link.execute(statement)
+
+
+def statements() -> list[sql.Composed]:
+    """What is run inside the new database. Each can be run again."""
+    names = {
+        "database": sql.Identifier(DATABASE),
+        "owner": sql.Identifier(OWNER),
+        "app": sql.Identifier(APPLICATION),
+    }
+    texts = [
+        "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC",
+        "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {owner}, {app}",
+        # A session that names no tenant must see nothing, and must say so loudly.
+        "ALTER ROLE {app} IN DATABASE {database} SET search_path TO ''",
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+        "CREATE SCHEMA IF NOT EXISTS extensions AUTHORIZATION {owner}",
+        "GRANT USAGE ON SCHEMA extensions TO PUBLIC",
+    ]
+    made = [sql.SQL(text).format(**names) for text in texts]
+    for name in EXTENSIONS:
+        text = "CREATE EXTENSION IF NOT EXISTS {} SCHEMA extensions"
+        made.append(sql.SQL(text).format(sql.Identifier(name)))
+    return made
+
+
+def _role(link: psycopg.Connection[tuple[object, ...]], name: str, rights: str, password: str) -> None:
+    """Make a login role, or give the one that is there these rights and this password."""
+    known = link.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone() is not None
+    verb = "ALTER" if known else "CREATE"
+    text = f"{verb} ROLE {{}} LOGIN NOSUPERUSER NOCREATEDB {rights} PASSWORD {{}}"
+    link.execute(sql.SQL(text).format(sql.Identifier(name), sql.Literal(password)))  # type: ignore[arg-type]  # fixed words only

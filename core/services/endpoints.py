@@ -1,0 +1,34 @@
+"""Where the database and Redis are, whoever runs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from core.errors import Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Addresses with their passwords, which is why the representation shows none of them.
+
+    Attributes:
+        database_url: the application's login (role ``iit_app`` on the embedded server), in libpq's form.
+        redis_url: Redis or Valkey.
+        owner_url: the owner's login, or None where this process was not given it.
+    """
+
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    owner_url: str | None = field(repr=False)
+
+    @property
+    def database_owner_url(self) -> str:
+        """The owner's login, for migrations and provisioning.
+
+        Raises:
+            Unavailable: an external database was configured without it.
+        """
+        if self.owner_url is None:
+            detail = "DATABASE_URL is set and DATABASE_OWNER_URL is not, so this process cannot act as the owner"
+            raise Unavailable(detail, remedy="set DATABASE_OWNER_URL for migrations and for creating tenants")
+        return self.owner_url

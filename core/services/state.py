@@ -1,0 +1,136 @@
+"""What is remembered about the embedded servers between commands: ports, passwords, and where their data is."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from core.errors import Unavailable
+
+FILE = "services.json"
+LOCK = "services.lock"
+LOCK_WAIT_SECONDS = 300.0
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(24)
+
+
+@dataclass(slots=True)
+class State:
+    """The remembered facts. A port of 0 is not chosen yet; ``home`` is set where the data is not in the state folder."""
+
+    postgres_port: int = 0
+    valkey_port: int = 0
+    home: str | None = None
+    bootstrapped: bool = False
+    superuser_password: str = field(default_factory=_password, repr=False)
+    owner_password: str = field(default_factory=_password, repr=False)
+    app_password: str = field(default_factory=_password, repr=False)
+    valkey_password: str = field(default_factory=_password, repr=False)
+
+    def data_home(self, folder: Path) -> Path:
+        """Where the servers keep their data."""
+        return Path(self.home) if self.home else folder / "services"
+
+
+def read(folder: Path) -> State | None:
+    """The state remembered in ``folder``, or None where there is none yet.
+
+    Raises:
+        Unavailable: it is there and cannot be read.
+    """
+    file = folder / FILE
+    try:
+        return State(**json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise unusable(folder, error) from error
+    except PermissionError as error:
+        detail = f"{file} belongs to another user, who started the embedded servers here"
+        remedy = "run as that user, or set IIT_STATE_DIR to a folder of your own"
+        raise Unavailable(detail, remedy=remedy) from error
+    except (ValueError, TypeError) as error:
+        detail = f"{file} is damaged: it holds the ports and passwords of the embedded servers"
+        remedy = "restore it from a copy; or, giving up the data there, run: iit services reset --yes"
+        raise Unavailable(detail, remedy=remedy) from error
+
+
+def write(folder: Path, state: State) -> None:
+    """Remember ``state``, whole or not at all, for the owner's eyes only."""
+    draft = folder / f"{FILE}.draft"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump(asdict(state), stream, indent=1)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(folder / FILE)
+
+
+def prepare(folder: Path) -> None:
+    """Make the state folder. Root's lets others pass through it (not list it) to the servers' own data, an ordinary user's none.
+
+    Raises:
+        Unavailable: it cannot be made or written to.
+    """
+    try:
+        new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        if new:
+            folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    except OSError as error:
+        raise unusable(folder, error) from error
+
+
+@contextmanager
+def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the folder's lock, which the system lets go when its holder ends, however it ends: it cannot become stale.
+
+    Raises:
+        Unavailable: another process held it for five minutes, or the folder cannot be written to.
+    """
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise unusable(folder, error) from error
+    try:
+        deadline, told = time.monotonic() + LOCK_WAIT_SECONDS, time.monotonic() + 2.0
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                now = time.monotonic()
+                if now > deadline:
+                    detail = f"another process has been starting or stopping the servers in {folder} for five minutes"
+                    raise Unavailable(detail, remedy="look for it, end it, and try again") from None
+                if told and now > told:
+                    say("another process is starting or stopping the servers here: waiting for it")
+                    told = 0.0
+                time.sleep(0.05)
+            except OSError as error:
+                raise unusable(folder, error) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def unusable(folder: Path, error: OSError) -> Unavailable:
+    """The message for a folder that does not do, by what the system says of it."""
+    remedies = {
+        errno.ENOSPC: "free some space (a new database needs about 300 MB); what was written before is kept",
+        errno.EDQUOT: "free some of your quota, or set IIT_STATE_DIR to a folder elsewhere",
+        errno.EROFS: "the disk is read-only: set IIT_STATE_DIR to a folder that can be written to",
+        errno.ENOLCK: "the file system there knows no locks: set IIT_STATE_DIR to a folder on a local disk",
+    }
+    remedy = remedies.get(error.errno or 0, "set IIT_STATE_DIR to a folder that you can write to")
+    return Unavailable(f"the state folder {folder} cannot be used: {error.strerror or error}", remedy=remedy)
