@@ -1,0 +1,1 @@
+"""The ``iit`` tool: commands are registered by features and imported only when called."""

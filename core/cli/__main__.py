@@ -1,0 +1,5 @@
+"""``python -m core.cli`` is ``iit``."""
+
+from core.cli.main import main
+
+main()

@@ -1,0 +1,115 @@
+"""The entry point of ``iit``: finds a command by name, and turns errors into words and exit codes.
+
+Exit codes: 0 done, 1 failed, 2 called wrongly, 3 done in part.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from core.errors import AppError
+from core.features import Command, features, resolve
+
+FAILED = 1
+
+
+@cache
+def commands() -> dict[str, Command]:
+    """Every registered command by name.
+
+    Raises:
+        RuntimeError: two features register one name.
+    """
+    found: dict[str, Command] = {}
+    for feature in features():
+        for name, command in feature.commands.items():
+            if name in found:
+                message = f"two features register the command {name!r}: rename one of them"
+                raise RuntimeError(message)
+            found[name] = command
+    return found
+
+
+class FeatureGroup(click.Group):
+    """A group whose commands are those of the features; listing them imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, sorted."""
+        return sorted(commands())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The command, imported now.
+
+        Raises:
+            RuntimeError: what is registered under the name is no click command.
+        """
+        registered = commands().get(cmd_name)
+        if registered is None:
+            return None
+        loaded = resolve(registered.target)
+        if not isinstance(loaded, click.Command):
+            message = f"{registered.target}, registered as the command {cmd_name!r}, is no click command"
+            raise RuntimeError(message)  # noqa: TRY004 - a broken installation, not a caller's type
+        return loaded
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """List the commands with the help that they registered."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in sorted(commands().items())])
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command; what it returns is its own affair, so that only an exit code ends up as one."""
+        super().invoke(ctx)
+
+
+@click.group(cls=FeatureGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(version("iit-platform"), prog_name="iit")
+def cli() -> None:
+    """Keep people on HIV treatment from falling out of care: records in, today's list out."""
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: the words after ``iit``; those of this process when None.
+    """
+    try:
+        code: Any = cli.main(args=arguments, prog_name="iit", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return FAILED
+    except BrokenPipeError:
+        # The reader has closed the pipe (as head does). Python would complain again when it flushes at the end.
+        sys.stdout = None  # type: ignore[assignment]
+        return FAILED
+    except AppError as error:
+        explain(error)
+        return FAILED
+    return code if isinstance(code, int) else 0
+
+
+def explain(error: AppError) -> None:
+    """Say on standard error what was wrong and what to do, as the API's answer would."""
+    click.echo(f"error: {error.detail}", err=True)
+    for field in error.errors:
+        click.echo(f"  {field.field}: {field.problem}" + (f" ({field.remedy})" if field.remedy else ""), err=True)
+    if error.remedy:
+        click.echo(f"what to do: {error.remedy}", err=True)
+
+
+def main() -> None:
+    """What the installed script ``iit`` calls."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()
