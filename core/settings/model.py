@@ -69,6 +69,18 @@ class Settings(BaseSettings):
     upload_max_bytes: int = Field(
         default=1_073_741_824, ge=1024, description="Largest upload of an import, in bytes."
     )
+    database_pool_size: int = Field(
+        default=10, ge=1, description="Connections to the database that one process keeps open."
+    )
+    database_pool_overflow: int = Field(
+        default=10, ge=0, description="Connections that one process opens beyond those when all are in use."
+    )
+    database_pool_timeout: float = Field(
+        default=10.0, gt=0, description="Seconds that a transaction waits for a connection before it is refused."
+    )
+    database_connection_lifetime: int = Field(
+        default=1800, ge=1, description="Seconds after which a connection is replaced: a backend grows with every tenant."
+    )
     services_fsync: bool = Field(
         default=True, description="Whether the embedded PostgreSQL waits for the disk. Off only for tests."
     )

@@ -1,0 +1,36 @@
+"""The only place that opens a connection to PostgreSQL.
+
+A tenant's rows are reached through ``tenant_session`` alone: one transaction in that tenant's own role and schema.
+"""
+
+from core.database.bases import NodeBase, PlatformBase, TenantBase
+from core.database.engines import DEFAULT_DATABASE, databases, dispose, owner_engine
+from core.database.scope import TenantRef, TenantRequired
+from core.database.sessions import (
+    TenantSession,
+    node_session,
+    owner_connection,
+    owner_session,
+    platform_session,
+    psycopg_connection,
+    tenant_session,
+)
+
+__all__ = [
+    "DEFAULT_DATABASE",
+    "NodeBase",
+    "PlatformBase",
+    "TenantBase",
+    "TenantRef",
+    "TenantRequired",
+    "TenantSession",
+    "databases",
+    "dispose",
+    "node_session",
+    "owner_connection",
+    "owner_engine",
+    "owner_session",
+    "platform_session",
+    "psycopg_connection",
+    "tenant_session",
+]

@@ -1,0 +1,99 @@
+"""Connection pools: one per database and login, bounded in size and in the life of a connection."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import NullPool, create_engine, event, make_url
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Engine
+
+DEFAULT_DATABASE = "default"
+
+_engines: dict[tuple[str, str], Engine] = {}
+_lock = Lock()
+
+
+def databases() -> tuple[str, ...]:
+    """Names of the data databases of this installation."""
+    return (DEFAULT_DATABASE,)
+
+
+def application_engine(database: str = DEFAULT_DATABASE) -> Engine:
+    """The pool that logs in as the application, whose role has no rights on tenants' tables.
+
+    Raises:
+        LookupError: there is no such database.
+    """
+    return _engine("application", database)
+
+
+def owner_engine(database: str = DEFAULT_DATABASE) -> Engine:
+    """Connections of the owner, for migrations and provisioning only; none is kept.
+
+    Raises:
+        LookupError: there is no such database.
+        Unavailable: this process was not given the owner's login.
+    """
+    return _engine("owner", database)
+
+
+def dispose() -> None:
+    """Close all pools of this process; the next session opens new ones, at addresses read anew."""
+    with _lock:
+        while _engines:
+            _engines.popitem()[1].dispose()
+
+
+def _engine(login: str, database: str) -> Engine:
+    if database not in databases():
+        message = f"there is no data database {database!r}: known are {', '.join(databases())}"
+        raise LookupError(message)
+    with _lock:
+        engine = _engines.get((login, database))
+        if engine is None:
+            engine = _engines[login, database] = _create(login)
+        return engine
+
+
+def _create(login: str) -> Engine:
+    from core.services import ensure  # noqa: PLC0415 - starts servers: only when a connection is wanted
+    from core.settings import get_settings  # noqa: PLC0415
+
+    endpoints, settings = ensure(), get_settings()
+    url = _for_sqlalchemy(endpoints.database_url if login == "application" else endpoints.database_owner_url)
+    common: dict[str, Any] = {
+        # A backend would otherwise keep plans of one tenant's tables, and fail when tenants stand at different versions.
+        "connect_args": {"prepare_threshold": None, "connect_timeout": 10, "application_name": f"iit {login}"},
+        "use_native_hstore": False,
+        # Texts of statements stay in errors, their values (which may be personal) do not.
+        "hide_parameters": True,
+    }
+    if login == "owner":
+        engine = create_engine(url, poolclass=NullPool, **common)
+    else:
+        engine = create_engine(
+            url,
+            pool_size=settings.database_pool_size,
+            max_overflow=settings.database_pool_overflow,
+            pool_timeout=settings.database_pool_timeout,
+            pool_recycle=settings.database_connection_lifetime,
+            pool_pre_ping=True,
+            pool_use_lifo=True,
+            **common,
+        )
+    event.listen(engine, "connect", _no_search_path)
+    return engine
+
+
+def _for_sqlalchemy(url: str) -> URL:
+    """The address with its driver named: the default of ``postgresql://`` differs between versions."""
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+def _no_search_path(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's, behind SQLAlchemy's type
+    """A new connection finds no table by its bare name, whatever the role's default: a forgotten scope fails loudly."""
+    connection.execute("SELECT set_config('search_path', '', false)")
+    connection.commit()

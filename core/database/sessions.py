@@ -1,0 +1,181 @@
+"""Sessions: each is one transaction, in one scope, committed at a clean exit and rolled back otherwise."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlmodel import Session
+
+from core.database.engines import DEFAULT_DATABASE, application_engine, owner_engine
+from core.database.scope import TenantRef, TenantRequired, enter, path_of
+from core.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.orm import SessionTransaction
+
+_AS_LOGIN = "none"
+_S = TypeVar("_S", bound=Session)
+
+
+class _ScopedSession(Session):
+    """A session whose every transaction begins with its scope."""
+
+    def __init__(self, bind: Engine | Connection, *, role: str | None, path: str, readonly: bool) -> None:
+        super().__init__(bind, expire_on_commit=False)
+        self._scope: dict[str, Any] = {"role": role, "path": path, "readonly": readonly}
+        event.listen(self, "after_begin", _begin_scope)
+
+
+def _begin_scope(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    if not transaction.nested and isinstance(session, _ScopedSession):
+        enter(connection, **session._scope)  # noqa: SLF001 - the class above
+
+
+class TenantSession(_ScopedSession):
+    """One transaction of one tenant, in its role and schema.
+
+    Attributes:
+        tenant: whose.
+        actor: who acts, ``api_key:<id>``, ``cli:operator``, ``job:<id>``; the audit keeps it.
+        request_id: the request that it serves.
+    """
+
+    def __init__(  # noqa: PLR0913 - all keywords
+        self,
+        bind: Engine | Connection,
+        tenant: TenantRef,
+        *,
+        actor: str,
+        request_id: str | None = None,
+        readonly: bool = False,
+        as_owner: bool = False,
+    ) -> None:
+        if not isinstance(tenant, TenantRef):
+            message = f"a tenant's session needs a TenantRef, not {type(tenant).__name__}"
+            raise TenantRequired(message)
+        if not actor:
+            message = "a tenant's session needs to know who acts"
+            raise ValueError(message)
+        role = None if as_owner else tenant.role_name
+        super().__init__(bind, role=role, path=path_of(tenant), readonly=readonly)
+        self.tenant = tenant
+        self.actor = actor
+        self.request_id = request_id
+
+    def cursor(self) -> psycopg.Cursor[Any]:
+        """A psycopg cursor on this transaction, for plain SQL and COPY. What the session holds is flushed first."""
+        self.flush()
+        return psycopg_connection(self).cursor()
+
+
+def psycopg_connection(session: Session) -> psycopg.Connection[Any]:
+    """The psycopg connection of the session's transaction. Never commit it, never keep it."""
+    driver = session.connection().connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        message = "the session has no psycopg connection"
+        raise TypeError(message)
+    return driver
+
+
+@contextmanager
+def tenant_session(
+    tenant: TenantRef, *, actor: str, request_id: str | None = None, readonly: bool = False
+) -> Iterator[TenantSession]:
+    """One transaction of ``tenant``.
+
+    Raises:
+        TenantRequired: ``tenant`` is None or no ``TenantRef``.
+        Unavailable: the database cannot be reached, or broke off in the middle.
+    """
+    if not isinstance(tenant, TenantRef):
+        message = "no tenant was given"
+        raise TenantRequired(message)
+    engine = application_engine(tenant.database)
+    with _run(TenantSession(engine, tenant, actor=actor, request_id=request_id, readonly=readonly)) as session:
+        yield session
+
+
+@contextmanager
+def node_session(database: str = DEFAULT_DATABASE) -> Iterator[Session]:
+    """One transaction of the application in ``node`` of a data database. No tenant's table can be reached.
+
+    Raises:
+        Unavailable: the database cannot be reached, or broke off in the middle.
+    """
+    engine = application_engine(database)
+    with _run(_ScopedSession(engine, role=_AS_LOGIN, path="", readonly=False)) as session:
+        yield session
+
+
+@contextmanager
+def platform_session() -> Iterator[Session]:
+    """One transaction of the application in ``platform`` of the control database.
+
+    Raises:
+        Unavailable: the database cannot be reached, or broke off in the middle.
+    """
+    with node_session(DEFAULT_DATABASE) as session:
+        yield session
+
+
+@contextmanager
+def owner_session(database: str = DEFAULT_DATABASE) -> Iterator[Session]:
+    """One transaction of the owner: migrations and provisioning only.
+
+    Raises:
+        Unavailable: the owner's login is not configured, or the database cannot be reached.
+    """
+    with _run(_ScopedSession(owner_engine(database), role=None, path="", readonly=False)) as session:
+        yield session
+
+
+@contextmanager
+def owner_connection(database: str = DEFAULT_DATABASE) -> Iterator[psycopg.Connection[Any]]:
+    """The owner's psycopg connection in one transaction: migrations and provisioning only.
+
+    Raises:
+        Unavailable: the owner's login is not configured, or the database cannot be reached.
+    """
+    with owner_session(database) as session:
+        yield psycopg_connection(session)
+
+
+@contextmanager
+def _run(session: _S) -> Iterator[_S]:
+    """Open the transaction, hand it over, commit or roll back; say it plainly when the database is not there."""
+    try:
+        try:
+            session.connection()
+        except PoolTimeoutError as error:
+            detail = "every connection to the database is in use"
+            raise Unavailable(detail, remedy="try again; raise IIT_DATABASE_POOL_SIZE if it stays", retry_after=5) from error
+        except OperationalError as error:
+            detail = "the database cannot be reached"
+            raise Unavailable(detail, remedy="see that it runs (iit services status) and try again", retry_after=5) from error
+        try:
+            yield session
+            session.commit()
+        except BaseException as error:
+            lost = _lost(error)
+            session.rollback()
+            if lost:
+                detail = "the connection to the database broke off; nothing of this transaction was kept"
+                raise Unavailable(detail, remedy="try again", retry_after=5) from error
+            raise
+    finally:
+        session.close()
+
+
+def _lost(error: BaseException) -> bool:
+    """Whether the connection itself is gone, as opposed to a statement that failed."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _lost(error.orig or Exception())
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith(("08", "57P")))
