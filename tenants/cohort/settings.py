@@ -75,9 +75,7 @@ class UsualIntervalRule(BaseModel):
         return self
 
 
-Rule = Annotated[
-    FixedRule | ScheduleRule | UsualIntervalRule, Field(discriminator="kind")
-]
+Rule = Annotated[FixedRule | ScheduleRule | UsualIntervalRule, Field(discriminator="kind")]
 
 
 class Completeness(BaseModel):
@@ -123,8 +121,6 @@ class CohortSettings(BaseModel):
     rule: Rule = FixedRule()
     longest_ahead_days: Annotated[int, Field(ge=2, le=1000)] = 400
     longest_supply_days: Annotated[int, Field(ge=1, le=400)] = 366
-    start_when_missing: Literal["first_contact", "first_pickup", "never"] = (
-        "first_contact"
-    )
+    start_when_missing: Literal["first_contact", "first_pickup", "never"] = "first_contact"
     pvls_minimum_months: Annotated[int, Field(ge=0, le=24)] = 3
     completeness: Completeness = Completeness()

@@ -56,9 +56,7 @@ VARIABLES: Final = (
     "height",
 )
 """Observed variables in the order of their codes; units: copies/mL, cells/mm3, 1-4, ADHERENCE, PREGNANCY, kg, cm."""
-VARIABLE_CODES: Final[Mapping[str, int]] = {
-    name: code for code, name in enumerate(VARIABLES)
-}
+VARIABLE_CODES: Final[Mapping[str, int]] = {name: code for code, name in enumerate(VARIABLES)}
 ADHERENCE: Final[Mapping[str, float]] = {"poor": 0.0, "fair": 1.0, "good": 2.0}
 PREGNANCY: Final[Mapping[str, float]] = {
     "none": 0.0,
@@ -221,18 +219,12 @@ def to_date(day: int) -> date | None:
 
 def offsets_of(owner: npt.NDArray[Any], patients: int) -> IntArray:
     """CSR offsets of rows whose (sorted) owners are given."""
-    return np.concatenate(
-        ([0], np.cumsum(np.bincount(owner, minlength=patients)))
-    ).astype(np.int64)
+    return np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=patients)))).astype(np.int64)
 
 
 def take(rows: R, index: npt.NDArray[Any], offsets: IntArray) -> R:
     """The rows at ``index`` under new offsets."""
-    columns = {
-        f.name: getattr(rows, f.name)[index]
-        for f in fields(rows)
-        if f.name != "offsets"
-    }
+    columns = {f.name: getattr(rows, f.name)[index] for f in fields(rows) if f.name != "offsets"}
     return type(rows)(offsets=offsets, **columns)
 
 
@@ -258,18 +250,14 @@ def make_rows(kind: type[R], patients: int, columns: Mapping[str, Any]) -> R:
     for name in names:
         dtype, default = (np.int64, None) if name == "entity" else _DEFAULTS[name]
         if name in columns:
-            made[name] = np.broadcast_to(
-                np.asarray(columns[name], dtype=dtype), patient.shape
-            )
+            made[name] = np.broadcast_to(np.asarray(columns[name], dtype=dtype), patient.shape)
         elif name == "entity":
             made[name] = np.arange(patient.size, dtype=np.int64)
         elif default is None and patient.size:
             message = f"{kind.__name__} needs the column {name}"
             raise ValueError(message)
         else:
-            made[name] = np.full(
-                patient.size, 0 if default is None else default, dtype=dtype
-            )
+            made[name] = np.full(patient.size, 0 if default is None else default, dtype=dtype)
     order = np.lexsort((made["known_from"], made[_EVENT_DAY[kind]], patient))
     return kind(
         offsets=offsets_of(patient, patients),
@@ -296,13 +284,9 @@ def make_timelines(
     uuids[:] = list(patient_uuid)
     return Timelines(
         patient_uuid=uuids,
-        facility=np.zeros(n, dtype=np.int32)
-        if facility is None
-        else np.asarray(facility, dtype=np.int32),
+        facility=np.zeros(n, dtype=np.int32) if facility is None else np.asarray(facility, dtype=np.int32),
         facilities=tuple(facilities),
-        profiles=make_rows(
-            Profiles, n, {"patient": np.arange(n)} if profiles is None else profiles
-        ),
+        profiles=make_rows(Profiles, n, {"patient": np.arange(n)} if profiles is None else profiles),
         contacts=make_rows(Contacts, n, contacts or {}),
         bookings=make_rows(Bookings, n, bookings or {}),
         states=make_rows(States, n, states or {}),
@@ -349,9 +333,7 @@ def select(timelines: Timelines, patient_index: npt.ArrayLike) -> Timelines:
     )
 
 
-def snapshot(
-    timelines: Timelines, patient_index: npt.ArrayLike, day: npt.ArrayLike
-) -> Timelines:
+def snapshot(timelines: Timelines, patient_index: npt.ArrayLike, day: npt.ArrayLike) -> Timelines:
     """One pseudo-patient per (patient, day) that holds only the facts known at the end of that day.
 
     A row is there when ``known_from <= day < known_to`` and its event day is not after the day. An ART start or birth after
@@ -377,17 +359,11 @@ def snapshot(
         facility=timelines.facility[index],
         profiles=replace(
             profiles,
-            birth=np.where(
-                profiles.birth <= profile_day, profiles.birth, np.int32(NO_DAY)
-            ),
-            art_start=np.where(
-                profiles.art_start <= profile_day, profiles.art_start, np.int32(NO_DAY)
-            ),
+            birth=np.where(profiles.birth <= profile_day, profiles.birth, np.int32(NO_DAY)),
+            art_start=np.where(profiles.art_start <= profile_day, profiles.art_start, np.int32(NO_DAY)),
         ),
         contacts=contacts,
-        bookings=replace(
-            bookings, status=np.where(undecided, np.int8(SCHEDULED), bookings.status)
-        ),
+        bookings=replace(bookings, status=np.where(undecided, np.int8(SCHEDULED), bookings.status)),
         states=states,
         observations=observations,
         day=np.array(days),

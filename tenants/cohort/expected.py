@@ -1,0 +1,289 @@
+"""Expected contacts: when each contact (or booking) asked the person to come next, and when they did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import numpy as np
+
+from tenants.cohort.settings import (
+    CohortSettings,
+    FixedRule,
+    ScheduleRule,
+    UsualIntervalRule,
+)
+from tenants.cohort.timelines import (
+    CANCELLED,
+    KEPT,
+    NO_DAY,
+    PICKUP,
+    SCHEDULED,
+    BoolArray,
+    CodeArray,
+    Contacts,
+    DayArray,
+    IntArray,
+    Timelines,
+    current,
+    offsets_of,
+    row_key,
+)
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+FROM_APPOINTMENT: Final = 1
+FROM_SUPPLY: Final = 2
+FROM_RULE: Final = 3
+FROM_BOOKING: Final = 4
+SOURCES: Final = (
+    "",
+    "recorded appointment",
+    "days supplied",
+    "the tenant's rule",
+    "booking",
+)
+
+S = TypeVar("S", bound=np.generic)
+
+_BIG: Final = 2**33
+_DAYS_PER_MONTH: Final = 30.4375
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Episodes:
+    """Expected contacts, CSR over patients, in order of origin.
+
+    Attributes:
+        offsets: (n + 1,) episodes of each patient.
+        origin: the day that set the expected contact: of the contact, or when it was booked.
+        expected: the day on which it is expected (contacts: running maximum).
+        fulfilled: the first contact that answers it, or NO_DAY.
+        source: FROM_APPOINTMENT, FROM_SUPPLY, FROM_RULE or FROM_BOOKING.
+        row: the contact's or booking's row in the timelines' ``contacts`` or ``bookings``.
+    """
+
+    offsets: IntArray
+    origin: DayArray
+    expected: DayArray
+    fulfilled: DayArray
+    source: CodeArray
+    row: IntArray
+
+    def __len__(self) -> int:
+        return int(self.origin.size)
+
+    @property
+    def owner(self) -> IntArray:
+        """The patient of each episode."""
+        return np.repeat(np.arange(self.offsets.size - 1), np.diff(self.offsets))
+
+    @property
+    def last(self) -> IntArray:
+        """The last episode of each patient; -1 for those who have none."""
+        return np.where(np.diff(self.offsets) > 0, self.offsets[1:] - 1, -1)
+
+
+def episodes(timelines: Timelines, rules: CohortSettings) -> Episodes:
+    """The expected contacts of these (pseudo-)patients, from the open versions of what is known.
+
+    Contacts: each contact expects the next, by its recorded appointment; else its days supplied, when ARVs were picked up;
+    else the tenant's rule; implausible values are ignored. An earlier contact's later expected day holds on (running
+    maximum). The next contact fulfils it. Bookings: each one that was not cancelled is its own expected contact, and they
+    may overlap. Kept, it is fulfilled on its day; else by the next contact after.
+
+    Args:
+        timelines: a snapshot, or all versions, of which the open ones are taken.
+        rules: the tenant's settings.
+
+    Raises:
+        ValueError: a snapshot holds two versions of one day's contact.
+    """
+    if rules.expected_from == "bookings":
+        return _booked(_latest(timelines), rules)
+    return _from_contacts(_latest(timelines), rules)
+
+
+def _latest(timelines: Timelines) -> Timelines:
+    return current(timelines) if timelines.day is None else timelines
+
+
+def running_maximum(values: npt.NDArray[np.integer], owner: IntArray) -> DayArray:
+    """The largest value so far within each owner; owners rise."""
+    lifted = np.maximum.accumulate(values.astype(np.int64) + owner * _BIG)
+    return (lifted - owner * _BIG).astype(np.int32)
+
+
+def _from_contacts(timelines: Timelines, rules: CohortSettings) -> Episodes:
+    contacts = timelines.contacts
+    owner = contacts.owner
+    if np.any((np.diff(contacts.date) == 0) & (np.diff(owner) == 0)):
+        message = "two versions of one contact: take a snapshot, or the current versions, first"
+        raise ValueError(message)
+    day, source = own_expected(timelines, rules)
+    after = np.full(len(contacts), NO_DAY, dtype=np.int32)
+    same = owner[1:] == owner[:-1]
+    after[:-1][same] = contacts.date[1:][same]
+    return Episodes(
+        offsets=contacts.offsets,
+        origin=contacts.date,
+        expected=running_maximum(day, owner),
+        fulfilled=after,
+        source=source,
+        row=np.arange(len(contacts)),
+    )
+
+
+def own_expected(timelines: Timelines, rules: CohortSettings) -> tuple[DayArray, CodeArray]:
+    """What each contact by itself says of the next one: the day, and the source of it (before the running maximum)."""
+    contacts = timelines.contacts
+    day = contacts.date.astype(np.int64)
+    ahead = contacts.next_appointment.astype(np.int64) - day
+    appointed = (contacts.next_appointment != NO_DAY) & (ahead > 0) & (ahead < rules.longest_ahead_days)
+    supply = contacts.days_supplied.astype(np.int64)
+    supplied = ((contacts.kind & PICKUP) > 0) & (supply >= 1) & (supply <= rules.longest_supply_days)
+    days = np.where(appointed, ahead, supply)
+    unsaid = ~(appointed | supplied)
+    if unsaid.any():
+        days[unsaid] = _rule_days(timelines, rules)[unsaid]
+    source = np.where(appointed, FROM_APPOINTMENT, np.where(supplied, FROM_SUPPLY, FROM_RULE)).astype(np.int8)
+    return (day + days).astype(np.int32), source
+
+
+def default_days(rules: CohortSettings, months_on_art: int = 0) -> int:
+    """What the tenant's rule says where nothing of the person's own is known, days."""
+    rule = rules.rule
+    if isinstance(rule, FixedRule):
+        return rule.days
+    if isinstance(rule, UsualIntervalRule):
+        return rule.default_days
+    if rule.by == "contact_number":
+        return rule.bands[0].days
+    return next(
+        (band.days for band in reversed(rule.bands) if band.start <= months_on_art),
+        rule.bands[0].days,
+    )
+
+
+def _rule_days(timelines: Timelines, rules: CohortSettings) -> IntArray:
+    """Days to the next contact by the tenant's rule, per contact."""
+    contacts = timelines.contacts
+    rule = rules.rule
+    if isinstance(rule, FixedRule):
+        return np.full(len(contacts), rule.days, dtype=np.int64)
+    if isinstance(rule, ScheduleRule):
+        return _scheduled_days(timelines, rule)
+    return _usual_days(contacts, rule)
+
+
+def _scheduled_days(timelines: Timelines, rule: ScheduleRule) -> IntArray:
+    contacts = timelines.contacts
+    owner = contacts.owner
+    if rule.by == "contact_number":
+        stage = np.arange(len(contacts)) - contacts.offsets[owner] + 1.0
+    else:
+        start = latest_art_start(timelines)[owner].astype(np.float64)
+        stage = (contacts.date - start) / _DAYS_PER_MONTH
+        stage[start == NO_DAY] = 0.0
+    starts = np.array([band.start for band in rule.bands])
+    days = np.array([band.days for band in rule.bands], dtype=np.int64)
+    return days[np.maximum(np.searchsorted(starts, stage, side="right") - 1, 0)]
+
+
+def _usual_days(contacts: Contacts, rule: UsualIntervalRule) -> IntArray:
+    """The usual of the last intervals that ended at or before each contact: nothing later is looked at."""
+    n = len(contacts)
+    if n == 0:
+        return np.zeros(0, dtype=np.int64)
+    nth = np.arange(n) - contacts.offsets[contacts.owner]
+    gaps = np.diff(contacts.date, prepend=contacts.date[:1]).astype(np.float32)
+    lagged = np.full((n, rule.window), np.nan, dtype=np.float32)
+    for lag in range(min(rule.window, n)):
+        lagged[lag:, lag] = gaps[: n - lag]
+    lagged[nth[:, None] <= np.arange(rule.window)] = np.nan
+    lagged.sort(axis=1)
+    known = np.minimum(nth, rule.window)
+    usual = _middle(lagged, known) if rule.statistic == "median" else _trimmed_mean(lagged, known)
+    bounded = np.clip(np.rint(np.nan_to_num(usual)), rule.shortest, rule.longest).astype(np.int64)
+    return np.where(known >= rule.minimum, bounded, rule.default_days)
+
+
+def _middle(ordered: npt.NDArray[np.float32], known: IntArray) -> npt.NDArray[np.float32]:
+    row = np.arange(known.size)
+    low = ordered[row, np.maximum(known - 1, 0) // 2]
+    high = ordered[row, np.minimum(known // 2, ordered.shape[1] - 1)]
+    middle: npt.NDArray[np.float32] = (low + high) / np.float32(2)
+    return middle
+
+
+def _trimmed_mean(ordered: npt.NDArray[np.float32], known: IntArray) -> npt.NDArray[np.float32]:
+    """The mean without the shortest and the longest interval, where at least four are known."""
+    place = np.arange(ordered.shape[1])
+    trim = np.where(known >= 4, 1, 0)[:, None]
+    inside = (place >= trim) & (place < known[:, None] - trim)
+    total = np.where(inside, ordered, np.float32(0)).sum(axis=1)
+    mean: npt.NDArray[np.float32] = (total / np.maximum(inside.sum(axis=1), 1)).astype(np.float32)
+    return mean
+
+
+def latest_art_start(timelines: Timelines) -> DayArray:
+    """The recorded start of ART by each patient's latest profile; NO_DAY where none is."""
+    return latest_profile(timelines, timelines.profiles.art_start, NO_DAY)
+
+
+def latest_profile(timelines: Timelines, column: npt.NDArray[S], missing: int) -> npt.NDArray[S]:
+    """A column of each patient's latest known profile; ``missing`` where there is none."""
+    offsets = timelines.profiles.offsets
+    found = np.diff(offsets) > 0
+    out = np.full(len(timelines), missing, dtype=column.dtype)
+    out[found] = column[offsets[1:][found] - 1]
+    return out
+
+
+def contact_days(timelines: Timelines, rules: CohortSettings) -> tuple[IntArray, DayArray]:
+    """Owners and days of all contacts (in bookings mode kept bookings too), in order, each day once."""
+    contacts, bookings = timelines.contacts, timelines.bookings
+    if rules.expected_from == "contacts":
+        return contacts.owner, contacts.date
+    kept = bookings.status == KEPT
+    owner = np.concatenate((contacts.owner, bookings.owner[kept]))
+    day = np.concatenate((contacts.date, bookings.due[kept]))
+    key = np.unique(row_key(owner, day))
+    owner = (key - NO_DAY) // _BIG
+    return owner, (key - owner * _BIG).astype(np.int32)
+
+
+def first_from(
+    timelines: Timelines,
+    rules: CohortSettings,
+    owner: IntArray,
+    day: npt.NDArray[np.integer],
+    *,
+    strictly_after: BoolArray | bool = False,
+) -> DayArray:
+    """The first contact of each owner on (or strictly after) a day; NO_DAY where there is none."""
+    holder, days = contact_days(timelines, rules)
+    wanted = day.astype(np.int64) + np.asarray(strictly_after, dtype=np.int64)
+    place = np.searchsorted(row_key(holder, days), row_key(owner, wanted))
+    found = np.full(owner.size, NO_DAY, dtype=np.int32)
+    inside = place < holder.size
+    inside[inside] = holder[place[inside]] == owner[inside]
+    found[inside] = days[place[inside]]
+    return found
+
+
+def _booked(timelines: Timelines, rules: CohortSettings) -> Episodes:
+    bookings = timelines.bookings
+    row = np.flatnonzero((bookings.status != CANCELLED) & (bookings.due >= bookings.booked))
+    owner = bookings.owner[row]
+    due, status = bookings.due[row], bookings.status[row]
+    later = first_from(timelines, rules, owner, due, strictly_after=status != SCHEDULED)
+    return Episodes(
+        offsets=offsets_of(owner, len(timelines)),
+        origin=bookings.booked[row],
+        expected=due,
+        fulfilled=np.where(status == KEPT, due, later),
+        source=np.full(row.size, FROM_BOOKING, dtype=np.int8),
+        row=row,
+    )

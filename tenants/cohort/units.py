@@ -1,0 +1,341 @@
+"""Prediction units and their labels, and who is at risk or to be traced on a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tenants.cohort.expected import Episodes, episodes, first_from
+from tenants.cohort.status import ACTIVE, IIT, status_at, transitions, waiting
+from tenants.cohort.timelines import (
+    CANCELLED,
+    DIED,
+    KEPT,
+    MISSED,
+    NO_DAY,
+    SCHEDULED,
+    STOPPED,
+    TRANSFERRED_OUT,
+    BoolArray,
+    CodeArray,
+    DayArray,
+    IntArray,
+    Timelines,
+    current,
+    row_key,
+    snapshot,
+)
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tenants.cohort.settings import CohortSettings
+
+OUTCOMES: Final = (
+    "contact",
+    "no contact",
+    "died",
+    "transferred out",
+    "stopped",
+    "cancelled",
+    "unresolved",
+)
+(
+    CAME,
+    NOT_COME,
+    COMPETING_DEATH,
+    COMPETING_TRANSFER,
+    COMPETING_STOP,
+    COMPETING_CANCEL,
+    UNRESOLVED,
+) = range(7)
+
+_STATE_OUTCOMES: Final = (
+    (STOPPED, COMPETING_STOP),
+    (TRANSFERRED_OUT, COMPETING_TRANSFER),
+    (DIED, COMPETING_DEATH),
+)
+_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """(patient, pending expected contact, decision day), one row each.
+
+    Attributes:
+        patient: (m,) index into the timelines.
+        episode: (m,) index into ``episodes(current(timelines))`` of which the unit was drawn; -1 when serving.
+        origin: the day that set the expected contact, as known then.
+        expected: the expected day, as known then.
+        day: the decision day, from origin to expected.
+        known_day: what was known on this day may be used: take ``snapshot(timelines, patient, known_day)``. The decision is
+            made on the morning of ``day``: the day before, but never before the contact that set the date.
+        deadline: ``expected + grace + reporting lag``; folds are cut by it.
+        label: 1 no contact by expected + grace, 0 a contact, -1 not labelled (competing outcome or unresolved).
+        outcome: code in OUTCOMES.
+    """
+
+    patient: IntArray
+    episode: IntArray
+    origin: DayArray
+    expected: DayArray
+    day: DayArray
+    known_day: DayArray
+    deadline: DayArray
+    label: CodeArray
+    outcome: CodeArray
+
+    def __len__(self) -> int:
+        return int(self.patient.size)
+
+    def where(self, mask: npt.NDArray[np.bool_] | IntArray) -> Units:
+        """The units chosen by a mask or by indices."""
+        return Units(**{f.name: getattr(self, f.name)[mask] for f in fields(self)})
+
+    def snapshot(self, timelines: Timelines) -> Timelines:
+        """One pseudo-patient per unit, with only what was known when it was decided."""
+        return snapshot(timelines, self.patient, self.known_day)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """People past their expected contact: ``iit`` beyond grace, else late. Days late count from the expected day."""
+
+    patient: IntArray
+    origin: DayArray
+    expected: DayArray
+    days_late: DayArray
+    iit: BoolArray
+
+
+def units(
+    timelines: Timelines,
+    rules: CohortSettings,
+    complete: npt.ArrayLike,
+    *,
+    per_episode: int = 1,
+    seed: int = 0,
+    resolved_only: bool = True,
+) -> Units:
+    """Prediction units with labels, their decision days drawn over the whole of each interval.
+
+    A day is drawn per episode and sample from origin to expected; where the person had come back by then (or was not on
+    treatment) as far as was known, there is no unit. A unit is resolved when its deadline is at or before the facility's
+    complete-through date, returned or not. The draw depends on the seed, the patient and the episode alone, so it is the
+    same in whatever chunks the patients come.
+
+    Args:
+        timelines: all versions.
+        rules: the tenant's settings.
+        complete: complete-through day per facility (index as ``timelines.facilities``), NO_DAY where unknown.
+        per_episode: decision days drawn for each episode.
+        seed: of the draw.
+        resolved_only: leave out the unresolved, which else have label -1.
+    """
+    hindsight = current(timelines)
+    known = episodes(hindsight, rules)
+    episode = np.repeat(np.flatnonzero(known.expected > known.origin), per_episode)
+    sample = np.tile(np.arange(per_episode), episode.size // max(per_episode, 1))
+    patient = known.owner[episode]
+    ends = np.asarray(complete, dtype=np.int64)[timelines.facility[patient]] if episode.size else np.zeros(0, np.int64)
+    if resolved_only:
+        due = known.expected[episode].astype(np.int64) + rules.grace_days + rules.reporting_lag_days <= ends
+        episode, sample, patient, ends = (
+            episode[due],
+            sample[due],
+            patient[due],
+            ends[due],
+        )
+    origin, expected = (
+        known.origin[episode].astype(np.int64),
+        known.expected[episode].astype(np.int64),
+    )
+    drawn = _uniform(timelines.patient_uuid, patient, origin, expected, sample, seed)
+    day = origin + np.floor(drawn * (expected - origin + 1)).astype(np.int64)
+    known_day = np.maximum(origin, day - 1)
+    unit, seen = _pending(timelines, rules, known, patient, episode, day, known_day)
+    return _labelled(hindsight, rules, unit, seen, ends[seen], resolved_only=resolved_only)
+
+
+def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings) -> Units:
+    """Who is at risk on a day: on treatment, expected on it or later, not yet returned, as far as was known.
+
+    Unlabelled units with ``day`` and ``known_day`` the day itself; in bookings mode one for each pending booking.
+    """
+    everyone = np.arange(len(timelines))
+    day = np.full(everyone.size, as_of, dtype=np.int32)
+    seen = snapshot(timelines, everyone, day)
+    pending = episodes(seen, rules)
+    chosen = _open_episodes(seen, pending, rules)
+    patient = pending.owner[chosen]
+    on_treatment = status_at(transitions(seen, rules), patient, day[patient]) == ACTIVE
+    keep = on_treatment & (pending.expected[chosen] >= as_of) & (pending.expected[chosen] > pending.origin[chosen])
+    chosen, patient = chosen[keep], patient[keep]
+    expected = pending.expected[chosen]
+    return Units(
+        patient=patient,
+        episode=np.full(patient.size, -1, dtype=np.int64),
+        origin=pending.origin[chosen],
+        expected=expected,
+        day=day[patient],
+        known_day=day[patient],
+        deadline=(expected + rules.grace_days + rules.reporting_lag_days).astype(np.int32),
+        label=np.full(patient.size, -1, dtype=np.int8),
+        outcome=np.full(patient.size, UNRESOLVED, dtype=np.int8),
+    )
+
+
+def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings) -> Trace:
+    """Who is to be traced on a day: past the expected contact, within grace (late) or beyond it (IIT)."""
+    everyone = np.arange(len(timelines))
+    seen = snapshot(timelines, everyone, as_of)
+    origin, expected = waiting(seen, rules)
+    status = status_at(transitions(seen, rules), everyone, as_of)
+    chosen = np.flatnonzero(((status == ACTIVE) | (status == IIT)) & (expected != NO_DAY) & (expected < as_of))
+    return Trace(
+        patient=chosen,
+        origin=origin[chosen],
+        expected=expected[chosen],
+        days_late=(as_of - expected[chosen]).astype(np.int32),
+        iit=status[chosen] == IIT,
+    )
+
+
+def _open_episodes(seen: Timelines, known: Episodes, rules: CohortSettings) -> IntArray:
+    """The episodes that were still pending: each patient's last contact, or every undecided booking."""
+    if rules.expected_from == "bookings":
+        return np.flatnonzero(seen.bookings.status[known.row] == SCHEDULED)
+    last = known.last
+    return last[last >= 0]
+
+
+def _pending(
+    timelines: Timelines,
+    rules: CohortSettings,
+    hindsight: Episodes,
+    patient: IntArray,
+    episode: IntArray,
+    day: IntArray,
+    known_day: IntArray,
+) -> tuple[Units, IntArray]:
+    """The drawn decisions that were open as known then, with the expected day of then, and their places in the draw."""
+    seen = snapshot(timelines, patient, known_day)
+    then = episodes(seen, rules)
+    if rules.expected_from == "bookings":
+        entity = current(timelines).bookings.entity[hindsight.row[episode]]
+        match = np.flatnonzero(seen.bookings.entity[then.row] == entity[then.owner])
+        match = match[seen.bookings.status[then.row[match]] == SCHEDULED]
+        draw = then.owner[match]
+    else:
+        match = then.last
+        draw = np.flatnonzero(match >= 0)
+        match = match[draw]
+    on_treatment = status_at(transitions(seen, rules), draw, known_day[draw]) == ACTIVE
+    open_then = on_treatment & (then.expected[match] >= day[draw]) & (then.origin[match] <= day[draw])
+    draw, match = draw[open_then], match[open_then]
+    expected = then.expected[match]
+    blank = np.full(draw.size, -1, dtype=np.int8)
+    found = Units(
+        patient=patient[draw],
+        episode=episode[draw],
+        origin=then.origin[match],
+        expected=expected,
+        day=day[draw].astype(np.int32),
+        known_day=known_day[draw].astype(np.int32),
+        deadline=(expected + rules.grace_days + rules.reporting_lag_days).astype(np.int32),
+        label=blank,
+        outcome=blank,
+    )
+    return found, draw
+
+
+def _labelled(
+    hindsight: Timelines,
+    rules: CohortSettings,
+    unit: Units,
+    ends: IntArray,
+    *,
+    resolved_only: bool,
+) -> Units:
+    """What came of the units, by all that is known now."""
+    last_day = unit.expected.astype(np.int64) + rules.grace_days
+    came = _came(hindsight, rules, unit).astype(np.int64)
+    came = np.where(came == NO_DAY, np.int64(2**40), came)
+    outcome = np.where(came <= last_day, CAME, NOT_COME)
+    gone = np.where(came <= last_day, came - 1, last_day)
+    for code, competing in _STATE_OUTCOMES:
+        outcome = np.where(_left(hindsight, unit, code, gone), competing, outcome)
+    if rules.expected_from == "bookings":
+        status = _booking_now(hindsight, rules, unit)[0]
+        outcome = np.where((status == CANCELLED) & (outcome == NOT_COME), COMPETING_CANCEL, outcome)
+    resolved = unit.deadline <= ends
+    outcome = np.where(resolved, outcome, UNRESOLVED)
+    label = np.where(outcome == CAME, 0, np.where(outcome == NOT_COME, 1, -1))
+    columns = {f.name: getattr(unit, f.name) for f in fields(unit)}
+    columns |= {"label": label.astype(np.int8), "outcome": outcome.astype(np.int8)}
+    labelled = Units(**columns)
+    return labelled.where(resolved) if resolved_only else labelled
+
+
+def _booking_now(hindsight: Timelines, rules: CohortSettings, unit: Units) -> tuple[CodeArray, DayArray]:
+    """Status and due day of each unit's booking as known now."""
+    row = episodes(hindsight, rules).row[unit.episode]
+    return hindsight.bookings.status[row], hindsight.bookings.due[row]
+
+
+def _came(hindsight: Timelines, rules: CohortSettings, unit: Units) -> DayArray:
+    """The first contact that answers each unit."""
+    if rules.expected_from == "contacts":
+        return first_from(hindsight, rules, unit.patient, unit.origin, strictly_after=True)
+    status, due = _booking_now(hindsight, rules, unit)
+    moved = due != unit.expected
+    missed = (status == MISSED) & ~moved
+    start = np.where(moved, unit.known_day, unit.expected)
+    later = first_from(hindsight, rules, unit.patient, start, strictly_after=missed | moved)
+    return np.where((status == KEPT) & ~moved, due, later)
+
+
+def _left(hindsight: Timelines, unit: Units, code: int, until: IntArray) -> BoolArray:
+    """Whether a state of this code began for the unit's patient from the origin of the unit until a day."""
+    states = hindsight.states
+    chosen = states.code == code
+    key = row_key(states.owner[chosen], states.date[chosen])
+    first = np.searchsorted(key, row_key(unit.patient, unit.origin))
+    behind = np.searchsorted(key, row_key(unit.patient, until), side="right")
+    result: BoolArray = behind > first
+    return result
+
+
+def _uniform(
+    uuids: npt.NDArray[np.object_],
+    patient: IntArray,
+    origin: IntArray,
+    expected: IntArray,
+    sample: IntArray,
+    seed: int,
+) -> npt.NDArray[np.float64]:
+    """Numbers in [0, 1) that depend only on the seed, the patient, the episode and the sample (splitmix64)."""
+    low = np.fromiter(
+        (value.int & 0xFFFFFFFFFFFFFFFF for value in uuids),
+        dtype=np.uint64,
+        count=uuids.size,
+    )
+    state = np.full(patient.size, np.uint64(seed % 2**64), dtype=np.uint64)
+    for part in (
+        low[patient],
+        origin.astype(np.uint64),
+        expected.astype(np.uint64),
+        sample.astype(np.uint64),
+    ):
+        state = _mixed(state ^ part)
+    return (state >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+
+def _mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    state = state + _GOLDEN
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: npt.NDArray[np.uint64] = state ^ (state >> np.uint64(31))
+    return mixed
