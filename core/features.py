@@ -44,6 +44,8 @@ class Feature:
         permissions: the rights that its routes ask for.
         audit_actions: the actions, ``source:subject:action``, that it writes to the audit.
         commands: name on the command line -> command.
+        settings: tenant settings by key -> ``"module:Model"`` (pydantic), so that an earlier room can check a block for a later one.
+        listeners: event -> ``"module:function"``; see ``core.events``.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Feature:
     permissions: Sequence[Permission] = ()
     audit_actions: Sequence[str] = ()
     commands: Mapping[str, Command] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    listeners: Mapping[str, str] = field(default_factory=dict)
 
 
 def resolve(reference: str) -> Any:  # noqa: ANN401 - what is found is as varied as what features register

@@ -1,5 +1,22 @@
 """What the room ``imports`` registers with the kernel."""
 
-from core.features import Feature
+from core.features import Command, Feature, Permission
 
-feature = Feature(name="imports")
+feature = Feature(
+    name="imports",
+    routers=("tenants.imports.api:router",),
+    jobs=("tenants.imports.jobs",),
+    tables=("tenants.imports.models",),
+    permissions=(
+        Permission("imports.read", "See imports, their progress and their refused rows"),
+        Permission("imports.write", "Upload files, import and cancel"),
+    ),
+    commands={"import": Command("tenants.imports.commands:import_command", "Import a partner's records from files.")},
+    audit_actions=(
+        "import:records:start",
+        "import:records:finish",
+        "import:records:fail",
+        "import:records:cancel",
+        "import:rejections:read",
+    ),
+)

@@ -1,0 +1,40 @@
+"""What one room tells the others, without knowing them: events within the transaction of the act.
+
+An earlier room publishes; a later one names a function under ``listeners`` of its ``feature.py``. A listener runs in the
+publisher's transaction, so an event and its effects commit together or not at all: heavy work is enqueued as a job there.
+
+Events and what they carry:
+    ``records.changed``: ``patients``, the UUIDs whose records a step of an import (or a request) changed.
+    ``imports.finished``: ``import_uuid``, ``data_date`` and ``facilities``, the UUIDs it had rows of.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from core.features import features, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from core.database import TenantSession
+
+    Listener = Callable[[TenantSession, Mapping[str, Any]], None]
+
+
+@cache
+def listeners(event: str) -> tuple[Listener, ...]:
+    """The functions that listen to an event, in the order of their features' names."""
+    return tuple(resolve(feature.listeners[event]) for feature in features() if event in feature.listeners)
+
+
+def publish(session: TenantSession, event: str, payload: Mapping[str, Any]) -> int:
+    """Call every listener of the event in this transaction; how many there were.
+
+    What a listener raises stops the publisher's transaction: nothing half happens.
+    """
+    found = listeners(event)
+    for listener in found:
+        listener(session, payload)
+    return len(found)

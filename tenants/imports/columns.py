@@ -1,0 +1,200 @@
+"""From a mapping's columns to functions of a row: made once per file, called once per row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from tenants.imports import values
+from tenants.imports.fields import FieldSpec
+from tenants.imports.mapping import Condition, cell_text
+from tenants.imports.values import BadValue
+
+if TYPE_CHECKING:
+    from tenants.imports.mapping import Column, Conditions, Mapping, Scalar
+
+Cells = Sequence[str]
+Getter = Callable[[Cells], Any]
+Test = Callable[[Cells], bool]
+
+_SEX = {"f": "F", "female": "F", "m": "M", "male": "M"}
+MAX_TEXT = 2000
+
+
+class Columns:
+    """The columns of one file, by heading, and how their cells become values.
+
+    Args:
+        headings: of the file, then those joined to it (``alias.column``).
+        mapping: for its missing texts and date forms.
+    """
+
+    def __init__(self, headings: Sequence[str], mapping: Mapping) -> None:
+        self.index = {heading: number for number, heading in enumerate(headings)}
+        self.missing = frozenset(mapping.missing) | {""}
+        self.formats = tuple(mapping.date_formats)
+
+    def raw(self, name: str) -> Getter:
+        """The text of a column, or None where it is missing."""
+        at, missing = self.index[name], self.missing
+
+        def get(cells: Cells) -> str | None:
+            found = cells[at].strip()
+            return None if found in missing else found
+
+        return get
+
+    def identifier(self, spec: Column) -> Getter:
+        """An identifier of the source: a text that may not be missing."""
+        if spec.column is None:
+            fixed = cell_text(spec.constant)
+            return lambda _: fixed
+        get = self.raw(spec.column)
+        whole = spec.whole_number
+
+        def identify(cells: Cells) -> str:
+            found = get(cells)
+            if found is None:
+                problem = "the identifier is missing"
+                raise BadValue(problem, "fill it in: a row without it belongs to nobody")
+            if len(found) > MAX_TEXT:
+                problem = "the identifier is too long"
+                raise BadValue(problem, "check the column")
+            return values.whole_number(found) if whole else found
+
+        return identify
+
+    def value(self, spec: Column, field: FieldSpec) -> Getter:
+        """A field's value, or None where it is missing and may be."""
+        if spec.age is not None and spec.at is not None:
+            return self._birthdate(spec, field)
+        convert = converter(field, spec, tuple(spec.formats) if spec.formats else self.formats)
+        if spec.column is None:
+            fixed = convert(cell_text(spec.constant))
+            return lambda _: fixed
+        get, required = self.raw(spec.column), field.required
+        replace = _replacer(spec.values, self.missing)
+
+        def read(cells: Cells) -> Any:  # noqa: ANN401 - as varied as the fields
+            found = get(cells)
+            if found is not None and replace is not None:
+                found = replace(found)
+            if found is None:
+                if required:
+                    problem = "the value is missing"
+                    raise BadValue(problem, "fill it in")
+                return None
+            return convert(found)
+
+        return read
+
+    def _birthdate(self, spec: Column, field: FieldSpec) -> Getter:
+        if spec.age is None or spec.at is None or field.type != "date":
+            problem = "only a date can be read from an age"
+            raise BadValue(problem, "use 'age' and 'at' for the birthdate")
+        age, at = self.raw(spec.age), self.raw(spec.at)
+        formats = tuple(spec.formats) if spec.formats else self.formats
+
+        def read(cells: Cells) -> date | None:
+            years, when = age(cells), at(cells)
+            if years is None or when is None:
+                return None
+            return values.birth_from_age(years, values.day(when, formats))
+
+        return read
+
+    def test(self, conditions: Conditions) -> Test | None:
+        """Whether a row meets all the conditions; None when there are none."""
+        if not conditions:
+            return None
+        tests = [self._condition(name, condition) for name, condition in conditions.items()]
+        if len(tests) == 1:
+            return tests[0]
+        return lambda cells: all(test(cells) for test in tests)
+
+    def _condition(self, name: str, condition: Condition | list[Scalar] | Scalar) -> Test:
+        get = self.raw(name)
+        if isinstance(condition, Condition):
+            if condition.present is not None:
+                present = condition.present
+                return lambda cells: (get(cells) is not None) is present
+            none_of = frozenset(cell_text(value) for value in condition.none_of or ())
+            return lambda cells: (get(cells) or "") not in none_of
+        wanted = frozenset(cell_text(value) for value in (condition if isinstance(condition, list) else [condition]))
+        return lambda cells: (get(cells) or "") in wanted
+
+
+def _replacer(replacements: dict[str, Scalar], missing: frozenset[str]) -> Callable[[str], str | None] | None:
+    if not replacements:
+        return None
+    table = {key: (None if value is None else cell_text(value)) for key, value in replacements.items()}
+    folded = {key.casefold(): value for key, value in table.items()}
+
+    def replace(found: str) -> str | None:
+        new = table[found] if found in table else folded.get(found.casefold(), found)
+        return None if new is None or new in missing else new
+
+    return replace
+
+
+def converter(field: FieldSpec, spec: Column, formats: tuple[str, ...]) -> Callable[[object], Any]:
+    """The function from a cell to a value of the field's type."""
+    simple: dict[str, Callable[[object], Any]] = {"integer": values.integer, "boolean": values.boolean}
+    if field.type in simple:
+        return simple[field.type]
+    if field.type == "date":
+        return lambda cell: values.day(cell, formats)
+    if field.type == "datetime":
+        return lambda cell: values.moment(cell, formats)
+    if field.type == "days":
+        unit = spec.unit if spec.unit in ("days", "weeks", "months") else "days"
+        return lambda cell: values.days(cell, unit)
+    if field.type == "number":
+        return _logarithm if spec.unit == "log10" else values.measured
+    if field.type == "code":
+        return lambda cell: code(cell, field.codes)
+    return _text_whole if spec.whole_number else _text
+
+
+def _logarithm(cell: object) -> tuple[float, str | None]:
+    found, sign = values.measured(cell)
+    if not -5 <= found <= 15:  # noqa: PLR2004 - 10^15 copies/mL is no measurement
+        problem = "not a plausible logarithm (base 10)"
+        raise BadValue(problem, "check the unit: log10 copies/mL or copies/mL")
+    return float(10.0**found), sign
+
+
+def _text(cell: object) -> str:
+    found = values.text(cell)
+    if len(found) > MAX_TEXT:
+        problem = f"a text of more than {MAX_TEXT} characters"
+        raise BadValue(problem, "check the column")
+    return found
+
+
+def _text_whole(cell: object) -> str:
+    return values.whole_number(_text(cell))
+
+
+def code(cell: object, codes: tuple[str, ...]) -> str:
+    """One of a field's codes; sex also in words, and case, spaces and dashes do not matter."""
+    found = values.text(cell)
+    if codes == ("F", "M"):
+        if (sex := _SEX.get(found.casefold())) is not None:
+            return sex
+    else:
+        folded = found.casefold().replace(" ", "_").replace("-", "_")
+        if folded in codes:
+            return folded
+    problem = "a code that is not known"
+    raise BadValue(problem, f"write one of {', '.join(codes)}, or map the code under 'values'")
+
+
+def key_part(value: object) -> str:
+    """A value as part of a key: the same text for the same day, however it was written."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    return "" if value is None else str(value)

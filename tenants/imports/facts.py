@@ -1,0 +1,233 @@
+"""What a reader makes of a partner's files: typed facts, each with the file and line it came from.
+
+A reader yields one ``Reading`` per row (or per person, where a file holds one). Its facts are taken together or not at all.
+Identifiers (``patient``, ``key``) are the source's own texts: they live only in memory, between the file and the staging
+table, where they become keyed blind indices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
+KINDS = (
+    "facilities",
+    "patients",
+    "patient_states",
+    "visits",
+    "encounters",
+    "observations",
+    "dispensations",
+    "appointments",
+)
+"""The kinds of fact, in the order in which they are applied: who and where come before what happened."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Fact:
+    """What every fact has.
+
+    Attributes:
+        key: what identifies the fact in its source, below its facility; the same key later is an update.
+        facility: DATIM id of the facility; None means the patient's own.
+        known_at: the source's created or changed stamp, if it has one. Times without a zone are of the tenant's zone.
+        labels: what the source calls the fields, for the report; shared between facts.
+    """
+
+    kind: ClassVar[str] = ""
+    key: str
+    facility: str | None = None
+    known_at: datetime | None = None
+    labels: Mapping[str, str] = NO_LABELS
+
+    def event_date(self) -> date | None:
+        """The day on which it happened, if it has one."""
+        return None
+
+
+@dataclass(slots=True, kw_only=True)
+class FacilityFact(Fact):
+    """A clinic. ``key`` is its DATIM id."""
+
+    kind: ClassVar[str] = "facilities"
+    name: str | None = None
+    state_province: str | None = None
+    county_district: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class PatientBound(Fact):
+    """A fact about a patient, named by the source's identifier."""
+
+    patient: str
+
+
+@dataclass(slots=True, kw_only=True)
+class PatientFact(PatientBound):
+    """A person on treatment.
+
+    Attributes:
+        derived_on: the day of the row that the person was read from, where rows are events and repeat the person;
+            of several rows the latest day wins. None where a row is a person.
+    """
+
+    kind: ClassVar[str] = "patients"
+    pepfar_id: str | None = None
+    hospital_number: str | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+    phone: str | None = None
+    sex: str | None = None
+    birthdate: date | None = None
+    birthdate_estimated: bool = False
+    state_province: str | None = None
+    county_district: str | None = None
+    city_village: str | None = None
+    art_start_date: date | None = None
+    transferred_in: bool = False
+    case_manager: str | None = None
+    derived_on: date | None = None
+
+    def event_date(self) -> date | None:
+        """The start of ART; None leaves it to the earliest dated fact of the person."""
+        return self.art_start_date
+
+
+@dataclass(slots=True, kw_only=True)
+class PatientStateFact(PatientBound):
+    """Died, transferred out or in, or stopped treatment on a day."""
+
+    kind: ClassVar[str] = "patient_states"
+    state: str
+    start_date: date
+    reason: str | None = None
+
+    def event_date(self) -> date | None:
+        """The day from which the state holds."""
+        return self.start_date
+
+
+@dataclass(slots=True, kw_only=True)
+class VisitFact(PatientBound):
+    """A visit to the facility; ``next_appointment`` is the date given for the next one."""
+
+    kind: ClassVar[str] = "visits"
+    date_started: date
+    date_stopped: date | None = None
+    visit_type: str = "clinical"
+    next_appointment: date | None = None
+
+    def event_date(self) -> date | None:
+        """The day of the visit."""
+        return self.date_started
+
+
+@dataclass(slots=True, kw_only=True)
+class EncounterFact(PatientBound):
+    """A form filled in for a patient."""
+
+    kind: ClassVar[str] = "encounters"
+    encounter_datetime: datetime
+    encounter_type: str
+    form: str | None = None
+
+    def event_date(self) -> date | None:
+        """The day of the encounter, as the source writes it."""
+        return self.encounter_datetime.date()
+
+
+@dataclass(slots=True, kw_only=True)
+class ObservationFact(PatientBound):
+    """A measurement: viral load in copies/mL, CD4 in cells/mm3, weight in kg, and so on. All values None: a sample without a result."""
+
+    kind: ClassVar[str] = "observations"
+    obs_datetime: datetime
+    variable_name: str
+    concept_id: int | None = None
+    value_numeric: float | None = None
+    value_text: str | None = None
+    value_coded: str | None = None
+    value_datetime: datetime | None = None
+    unit: str | None = None
+
+    def event_date(self) -> date | None:
+        """The day of the observation, as the source writes it."""
+        return self.obs_datetime.date()
+
+
+@dataclass(slots=True, kw_only=True)
+class DispensationFact(PatientBound):
+    """A pick-up of antiretrovirals; ``days_supplied`` in days."""
+
+    kind: ClassVar[str] = "dispensations"
+    date_dispensed: date
+    days_supplied: int | None = None
+    regimen: str | None = None
+    regimen_line: str | None = None
+    next_appointment: date | None = None
+    dsd_model: str | None = None
+
+    def event_date(self) -> date | None:
+        """The day of the pick-up."""
+        return self.date_dispensed
+
+
+@dataclass(slots=True, kw_only=True)
+class AppointmentFact(PatientBound):
+    """A booking: made on ``booked_on`` for ``due_date``; whether it was kept is known from the due date on."""
+
+    kind: ClassVar[str] = "appointments"
+    booked_on: date
+    due_date: date
+    status: str = "scheduled"
+
+    def event_date(self) -> date | None:
+        """The day on which it was booked."""
+        return self.booked_on
+
+
+FACT_TYPES: dict[str, type[Fact]] = {
+    fact.kind: fact
+    for fact in (
+        FacilityFact,
+        PatientFact,
+        PatientStateFact,
+        VisitFact,
+        EncounterFact,
+        ObservationFact,
+        DispensationFact,
+        AppointmentFact,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a row was refused. Names the field as the source calls it; carries no value of the row."""
+
+    field: str
+    problem: str
+    remedy: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """One row of one file: its facts, or why it is refused; neither when the mapping leaves it out.
+
+    Attributes:
+        file: index of the file among the sources.
+        line: line (row of a sheet) that the row begins on, counted from 1 with the heading.
+    """
+
+    file: int
+    line: int
+    facts: list[Fact] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    left_out: bool = False

@@ -1,0 +1,315 @@
+"""The mapping: a small YAML file that says how a partner's files become records.
+
+Every key is described in ``docs/reference/mapping.md``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from core.errors import FieldError, Invalid
+from tenants.imports.fields import FIELDS
+
+Scalar = str | int | float | bool | date | None
+Unit = Literal["days", "weeks", "months", "log10"]
+DEFAULT_MISSING = ("", "NA", "N/A", "NULL", "None", "NaN", "nan", "null", "#N/A")
+DEFAULT_DATES = ("iso", "dd-Mon-yyyy")
+
+
+def cell_text(value: Scalar) -> str:
+    """A scalar of the mapping as a cell of a file would write it: ``1``, ``true``, ``2015-06-08``; None as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+class Part(BaseModel):
+    """What every part of a mapping shares: a key that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Condition(Part):
+    """A test on one column, beyond equality."""
+
+    present: bool | None = None
+    none_of: list[Scalar] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.present is None) == (self.none_of is None):
+            message = "give either 'present' or 'none_of'"
+            raise ValueError(message)
+        return self
+
+
+Conditions = dict[str, Condition | list[Scalar] | Scalar]
+
+
+def _short(value: object) -> object:
+    return {"column": value} if isinstance(value, str) else value
+
+
+class Column(Part):
+    """Where a field's value comes from; a bare text is short for ``{column: text}``."""
+
+    column: str | None = None
+    constant: Scalar = None
+    age: str | None = None
+    at: str | None = None
+    values: dict[str, Scalar] = Field(default_factory=dict)
+    unit: Unit | None = None
+    formats: list[str] | None = None
+    whole_number: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [self.column is not None, self.constant is not None, self.age is not None]
+        if sum(given) != 1:
+            message = "give exactly one of 'column', 'constant' and 'age' (with 'at')"
+            raise ValueError(message)
+        if (self.age is None) != (self.at is None):
+            message = "'age' and 'at' go together: the age in years, and the column of the date at which it held"
+            raise ValueError(message)
+        return self
+
+    def columns(self) -> list[str]:
+        """The columns of the file that it reads."""
+        return [name for name in (self.column, self.age, self.at) if name is not None]
+
+
+ColumnOrName = Annotated[Column, BeforeValidator(_short)]
+
+
+class FacilityColumns(Part):
+    """Where the facility of a row is found."""
+
+    datim_id: ColumnOrName
+    name: ColumnOrName | None = None
+    state_province: ColumnOrName | None = None
+    county_district: ColumnOrName | None = None
+
+    def parts(self) -> dict[str, Column]:
+        """The columns that are given, by field."""
+        found = {"datim_id": self.datim_id, "name": self.name, "state_province": self.state_province, "county_district": self.county_district}
+        return {name: column for name, column in found.items() if column is not None}
+
+
+class Join(Part):
+    """Columns of another file, found by key, usable as ``alias.column``."""
+
+    file: str
+    match: dict[str, str] = Field(min_length=1, max_length=4)
+    optional: bool = False
+
+
+class File(Part):
+    """One file of the set, found by name."""
+
+    name: str
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    encoding: Literal["utf-8", "utf-8-sig", "cp1252"] | None = None
+    optional: bool = False
+    where: Conditions = Field(default_factory=dict)
+    join: Join | None = None
+
+
+class DataDate(Part):
+    """The data date, read from a column: of the one row that ``where`` selects, or the latest of all."""
+
+    file: str
+    column: str
+    where: Conditions = Field(default_factory=dict)
+    latest: bool = False
+
+
+class Record(Part):
+    """What one row of a file becomes."""
+
+    into: Literal["facilities", "patients", "patient_states", "visits", "encounters", "observations", "dispensations", "appointments"]
+    file: str
+    when: Conditions = Field(default_factory=dict)
+    patient: ColumnOrName | None = None
+    key: list[str] | None = Field(default=None, min_length=1)
+    facility: FacilityColumns | None = None
+    stamp: ColumnOrName | None = None
+    seen_on: ColumnOrName | None = None
+    columns: dict[str, ColumnOrName] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        known = FIELDS[self.into]
+        for name in self.columns:
+            if name not in known:
+                message = f"{self.into} have no field {name!r}; they have: {', '.join(known)}"
+                raise ValueError(message)
+        for name, spec in known.items():
+            if spec.required and name not in self.columns:
+                message = f"{self.into} need the field {name!r} under 'columns'"
+                raise ValueError(message)
+        if (self.into == "facilities") == (self.patient is not None):
+            message = "'patient' names the column of the patient's identifier: needed for all but facilities"
+            raise ValueError(message)
+        if self.seen_on is not None and self.into != "patients":
+            message = "'seen_on' is for patients read from rows that are events"
+            raise ValueError(message)
+        return self
+
+    def all_columns(self) -> list[str]:
+        """Every column of the file that the record reads, in no particular order."""
+        specs = [*self.columns.values(), *(self.facility.parts().values() if self.facility else ())]
+        specs += [spec for spec in (self.patient, self.stamp, self.seen_on) if spec is not None]
+        return [name for spec in specs for name in spec.columns()] + [*self.when, *(self.key or ())]
+
+
+class Refill(Part):
+    """For LAMIS+ lists: the unit of the refill period, where it cannot be told from the numbers."""
+
+    unit: Literal["days", "months"]
+
+
+class Mapping(Part):
+    """A whole mapping."""
+
+    format: str = "csv"
+    source: str = Field(default="", max_length=60, pattern=r"^[a-z0-9][a-z0-9:._+-]*$|^$")
+    data_date: date | DataDate | None = None
+    assumed_lag_days: int = Field(default=0, ge=0, le=366)
+    date_formats: list[str] = Field(default_factory=lambda: list(DEFAULT_DATES), min_length=1)
+    missing: list[str] = Field(default_factory=lambda: list(DEFAULT_MISSING))
+    files: dict[str, File] = Field(default_factory=dict)
+    facility: FacilityColumns | None = None
+    records: list[Record] = Field(default_factory=list)
+    refill: Refill | None = None
+    cohort: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        for record in self.records:
+            if record.file not in self.files:
+                message = f"a record reads the file {record.file!r}, which is not under 'files' ({', '.join(self.files) or 'empty'})"
+                raise ValueError(message)
+        for alias, file in self.files.items():
+            if file.join is None:
+                continue
+            if file.join.file not in self.files or file.join.file == alias:
+                message = f"files.{alias}.join.file: {file.join.file!r} is not another file under 'files'"
+                raise ValueError(message)
+            if self.files[file.join.file].join is not None:
+                message = f"files.{alias}.join.file: {file.join.file!r} has a join itself; join both to the same file"
+                raise ValueError(message)
+        if isinstance(self.data_date, DataDate) and self.data_date.file not in self.files:
+            message = f"data_date.file: {self.data_date.file!r} is not under 'files'"
+            raise ValueError(message)
+        if self.facility is not None and any(spec.columns() for spec in self.facility.parts().values()):
+            message = "the facility of the whole mapping takes constants only; name columns in the record's own 'facility'"
+            raise ValueError(message)
+        return self
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people mean it: ``yes``, ``no``, ``on`` are texts (as in YAML 1.2); a key given twice and an alias are errors."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse aliases: a few lines of them expand to gigabytes."""
+        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not taken: write the part out", event.start_mark)
+        return super().compose_node(parent, index)  # type: ignore[no-any-return, no-untyped-call]
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[object] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        if not isinstance(key, str | int | float | bool | date):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a plain text or number", key_node.start_mark)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", key_node.start_mark)
+        seen.add(key)
+    return {
+        (key if isinstance(key, str) else cell_text(key)): loader.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
+        for key_node, value_node in node.value
+        for key in (loader.construct_object(key_node, deep=True),)  # type: ignore[no-untyped-call]
+    }
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping_without_repeats)
+
+MAX_MAPPING_BYTES = 1 << 20
+
+
+def parse_mapping(text: str | bytes) -> Mapping:
+    """Read and check a mapping.
+
+    Raises:
+        Invalid: with one field error for each key that is wrong: its path, what is wrong, and what to do.
+    """
+    remedy = "correct the mapping; docs/reference/mapping.md describes every key"
+    if len(text) > MAX_MAPPING_BYTES:
+        message = "the mapping is over 1 MB"
+        raise Invalid(message, remedy="give a mapping file, not a data file")
+    try:
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with stricter rules
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
+        problem = getattr(error, "problem", None) or "it is not UTF-8 text"
+        message = f"the mapping is not readable YAML: {where}: {problem}"
+        raise Invalid(message, remedy=remedy, errors=[FieldError("mapping", f"{where}: {problem}", remedy)]) from error
+    if not isinstance(content, dict):
+        message = "the mapping is not a YAML mapping of keys to values"
+        raise Invalid(message, remedy=remedy)
+    return check_mapping(content)
+
+
+def check_mapping(content: dict[str, Any]) -> Mapping:
+    """Check a mapping that is already parsed (also one stored with an import).
+
+    Raises:
+        Invalid: as ``parse_mapping``.
+    """
+    try:
+        return Mapping.model_validate(content)
+    except ValidationError as error:
+        problems = [
+            FieldError(_path(item["loc"]), _problem(item["msg"], item["type"]), _remedy(item["type"]))
+            for item in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        first = problems[0]
+        message = f"the mapping is not valid: {first.field}: {first.problem}"
+        raise Invalid(message, remedy=first.remedy, errors=problems) from error
+
+
+_VARIANTS = {"Condition", "DataDate", "date", "str", "int", "float", "bool", "none", "list[nullable[union[str,int,float,bool,date]]]"}
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    parts = [str(part) for part in loc if str(part) not in _VARIANTS and not str(part).startswith(("list[", "function-", "nullable["))]
+    return ".".join(parts) or "mapping"
+
+
+def _problem(message: str, kind: str) -> str:
+    if kind == "extra_forbidden":
+        return "this key is not known here"
+    return message.removeprefix("Value error, ")
+
+
+def _remedy(kind: str) -> str:
+    if kind == "extra_forbidden":
+        return "remove it or correct its spelling; docs/reference/mapping.md lists the keys"
+    if kind == "missing":
+        return "add this key"
+    return "correct this key; docs/reference/mapping.md describes it"

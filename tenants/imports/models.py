@@ -1,0 +1,135 @@
+"""Tables of the room ``imports``: each import, its files, its refused rows, and the rows between file and records."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, Identity, Index, LargeBinary, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from core.clock import now
+from core.database import TenantBase
+from tenants.records.ids import new_uuid
+
+STATES = ("pending", "reading", "checking", "applying", "done", "failed", "cancelled")
+UNFINISHED = ("pending", "reading", "checking", "applying")
+
+_STAMP = DateTime(timezone=True)
+_ZERO = {"server_default": text("0")}
+
+
+class Import(TenantBase, table=True):
+    """One import: what was given, how far it is, what came of it.
+
+    Attributes:
+        content_hash: of the files' contents, names and what was asked for; the same unfinished content is continued.
+        runner: who works on it now; whoever takes over writes its own, and the one before stops at its next step.
+        cursor_file: number of the file that is being read; with ``cursor_line``, the last line taken.
+        cursor_seq: the last staged row that was applied, within ``step``.
+        counts: per kind of record: inserted, updated, unchanged, superseded.
+        notes: sentences for the reader, such as where the data date was taken from.
+    """
+
+    __tablename__ = "imports"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({', '.join(repr(state) for state in STATES)})", name="state"),
+        Index("ix_imports_created_at", "created_at"),
+        Index("ix_imports_content_hash", "content_hash"),
+    )
+
+    uuid: UUID = Field(default_factory=new_uuid, primary_key=True)
+    state: str = Field(default="pending", sa_type=Text)
+    step: str = Field(default="", sa_type=Text)
+    format: str = Field(sa_type=Text)
+    source: str = Field(sa_type=Text)
+    mapping: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    data_date: date | None = Field(default=None, sa_type=Date)
+    strict: bool = False
+    content_hash: str = Field(sa_type=Text)
+    runner: UUID | None = None
+    job_uuid: UUID | None = None
+    cursor_file: int = Field(default=0, sa_column_kwargs=_ZERO)
+    cursor_line: int = Field(default=0, sa_column_kwargs=_ZERO)
+    cursor_seq: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
+    staged: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
+    rows_read: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
+    rows_refused: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
+    rows_left_out: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
+    rows_repeated: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
+    counts: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")), default_factory=dict)
+    notes: list[str] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")), default_factory=list)
+    error: str | None = Field(default=None, sa_type=Text)
+    requested_by: str = Field(sa_type=Text)
+    created_at: datetime = Field(default_factory=now, sa_type=_STAMP)
+    started_at: datetime | None = Field(default=None, sa_type=_STAMP)
+    finished_at: datetime | None = Field(default=None, sa_type=_STAMP)
+
+
+class ImportFile(TenantBase, table=True):
+    """One file of an import; ``blob_key`` where it was uploaded."""
+
+    __tablename__ = "import_files"
+
+    import_uuid: UUID = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_type=SmallInteger, sa_column_kwargs={"autoincrement": False})
+    name: str = Field(sa_type=Text)
+    size: int = Field(sa_type=BigInteger)
+    sha256: str = Field(sa_type=Text)
+    blob_key: str | None = Field(default=None, sa_type=Text)
+
+
+class ImportRejection(TenantBase, table=True):
+    """One reason why one row was refused. Holds no value of the row."""
+
+    __tablename__ = "import_rejections"
+    __table_args__ = (Index("ix_import_rejections_import_uuid", "import_uuid", "file", "line"),)
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    import_uuid: UUID
+    file: int = Field(sa_type=SmallInteger)
+    line: int = Field(sa_type=BigInteger)
+    field: str = Field(sa_type=Text)
+    problem: str = Field(sa_type=Text)
+    remedy: str = Field(sa_type=Text)
+
+
+class ImportStaging(TenantBase, table=True):
+    """One fact between file and records; gone when its import is finished.
+
+    Identifiers are blind indexes here, and what names a person is encrypted under the import's own key, destroyed at the end.
+
+    Attributes:
+        state: accepted; refused; merged (another row of this import says the same, or says it later);
+            known (a patient already in the records, put here so that events find their facility).
+        digest: of the content, to tell a repeated row from a conflicting one.
+        event_date: the day it happened; of a patient, the start of ART.
+        first_event: of a patient: the earliest day of the import's facts about the person.
+        seen_on: of a patient read from a row that is an event: the day of that row.
+    """
+
+    __tablename__ = "import_staging"
+    __table_args__ = (
+        CheckConstraint("state IN ('accepted', 'refused', 'merged', 'known')", name="state"),
+        Index("ix_import_staging_kind", "import_uuid", "kind", "seq"),
+        Index("ix_import_staging_patient_key", "import_uuid", "patient_key"),
+    )
+
+    import_uuid: UUID = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    kind: str = Field(sa_type=Text)
+    state: str = Field(default="accepted", sa_type=Text)
+    file: int = Field(sa_type=SmallInteger)
+    line: int = Field(sa_type=BigInteger)
+    facility: str | None = Field(default=None, sa_type=Text)
+    patient_key: bytes | None = Field(default=None, sa_type=LargeBinary)
+    source_key: bytes = Field(sa_type=LargeBinary)
+    digest: bytes = Field(sa_type=LargeBinary)
+    event_date: date | None = Field(default=None, sa_type=Date)
+    first_event: date | None = Field(default=None, sa_type=Date)
+    seen_on: date | None = Field(default=None, sa_type=Date)
+    birthdate: date | None = Field(default=None, sa_type=Date)
+    known_at: datetime | None = Field(default=None, sa_type=_STAMP)
+    label: str = Field(sa_type=Text)
+    content: bytes = Field(sa_type=LargeBinary)
+    personal: bytes | None = Field(default=None, sa_type=LargeBinary)

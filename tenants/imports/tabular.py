@@ -1,0 +1,154 @@
+"""CSV files as rows, streamed: encoding and delimiter found or given, broken rows told apart from broken files."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tenants.imports.facts import Rejection
+from tenants.imports.sources import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tenants.imports.sources import Source
+
+DELIMITERS = ",;\t|"
+MAX_FIELD = 65536
+MAX_COLUMNS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: the line it begins on, its cells, or why it cannot be read."""
+
+    line: int
+    cells: list[str]
+    rejection: Rejection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An open CSV file."""
+
+    headings: list[str]
+    encoding: str
+    delimiter: str
+    rows: Iterator[Row]
+
+
+def find_encoding(head: bytes) -> str:
+    """``utf-8-sig``, ``utf-8`` or ``cp1252``, from the first kilobytes; UTF-8 when they are plain ASCII."""
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=False)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def find_delimiter(line: str) -> str:
+    """The most frequent of comma, semicolon, tab and bar outside quotes; a comma for a single column."""
+    outside = "".join(part for index, part in enumerate(line.split('"')) if index % 2 == 0)
+    best = max(DELIMITERS, key=outside.count)
+    return best if outside.count(best) else ","
+
+
+@contextmanager
+def open_table(source: Source, *, encoding: str | None = None, delimiter: str | None = None) -> Iterator[Table]:
+    """Open a CSV file (also gzip) for streaming.
+
+    Args:
+        source: the file.
+        encoding: as the mapping gives it; found when None.
+        delimiter: as the mapping gives it; found when None.
+
+    Raises:
+        Invalid: the file has no usable heading, is damaged or is no text.
+    """
+    head = source.head()
+    if head.container not in ("text", "gzip"):
+        raise refused(source.name, "the file is a workbook or archive, not CSV", "save the table as CSV, or name its format")
+    if b"\x00" in head.data:
+        raise refused(source.name, "the file holds binary data, not a table", "give a CSV file")
+    found = encoding or find_encoding(head.data)
+    with source.expanded() as stream:
+        text = io.TextIOWrapper(stream, encoding=found, errors="surrogateescape" if found != "cp1252" else "replace", newline="")
+        lines = _bounded_lines(text, source)
+        first = next(lines, "")
+        used = delimiter or find_delimiter(first)
+        headings = _headings(first, used, source)
+        yield Table(headings, found, used, _rows(lines, len(headings), used, found))
+
+
+def _bounded_lines(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
+    limit = MAX_FIELD * 16
+    while line := text.readline(limit):
+        if len(line) >= limit and not line.endswith("\n"):
+            raise refused(source.name, f"a line of more than {limit >> 20} MB", "this is no table of rows; export it again")
+        yield line
+
+
+def _headings(first: str, delimiter: str, source: Source) -> list[str]:
+    try:
+        cells = next(csv.reader([first], delimiter=delimiter), [])
+    except csv.Error:
+        cells = []
+    headings = [cell.strip() for cell in cells]
+    while headings and not headings[-1]:
+        headings.pop()
+    if not headings:
+        raise refused(source.name, "the first line holds no headings", "begin the file with a line of column names")
+    if len(headings) > MAX_COLUMNS:
+        raise refused(source.name, f"more than {MAX_COLUMNS} columns", "check that it is the right file")
+    if any(_undecoded(heading) for heading in headings):
+        raise refused(source.name, "the headings are not valid UTF-8", "save it as 'CSV UTF-8', or give 'encoding' in the mapping")
+    repeated = sorted({heading for heading in headings if heading and headings.count(heading) > 1})
+    if repeated:
+        raise refused(source.name, f"the heading {repeated[0]!r} stands twice", "give every column a name of its own")
+    return headings
+
+
+def _rows(lines: Iterator[str], width: int, delimiter: str, encoding: str) -> Iterator[Row]:
+    before = csv.field_size_limit(MAX_FIELD)
+    try:
+        reader = csv.reader(lines, delimiter=delimiter)
+        while True:
+            line = reader.line_num + 2
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                yield Row(line, [], Rejection("row", "the row cannot be read: a cell is too long, or a quote never closes", "close the quote"))
+                continue
+            if not any(cells):
+                continue
+            yield _checked(line, cells, width, encoding)
+    finally:
+        csv.field_size_limit(before)
+
+
+def _checked(line: int, cells: list[str], width: int, encoding: str) -> Row:
+    if len(cells) != width:
+        while len(cells) > width and not cells[-1].strip():
+            cells.pop()
+        if len(cells) != width:
+            problem = f"the row has {len(cells)} cells under {width} headings"
+            return Row(line, [], Rejection("row", problem, "quote cells that hold the delimiter, and close every quote"))
+    whole = "".join(cells)
+    if not whole.isascii() and (_undecoded(whole) or (encoding == "cp1252" and "\ufffd" in whole)):
+        problem = f"a character is not valid {encoding}"
+        return Row(line, [], Rejection("row", problem, "save the file as 'CSV UTF-8', or give 'encoding' in the mapping"))
+    if "\x00" in whole:
+        return Row(line, [], Rejection("row", "a cell holds a NUL character", "export the file again"))
+    return Row(line, cells)
+
+
+def _undecoded(found: str) -> bool:
+    return any("\udc80" <= character <= "\udcff" for character in found)
