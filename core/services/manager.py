@@ -69,11 +69,11 @@ def ensure(say: Say = to_stderr) -> Endpoints:
     settings = get_settings()
     wanted = Wanted.of(settings)
     if not (wanted.postgres or wanted.valkey):
-        return _endpoints(settings, None)
+        return endpoints_of(settings, None)
     folder = settings.state_dir
     known = state.read(folder)
     if known is not None and known.bootstrapped >= wanted.postgres and _all_answer(known, folder, wanted):
-        return _endpoints(settings, known)
+        return endpoints_of(settings, known)
     state.prepare(folder)
     with state.locked(folder, say):
         known = state.read(folder) or state.State()
@@ -81,7 +81,7 @@ def ensure(say: Say = to_stderr) -> Endpoints:
             _start(known, settings, wanted, say)
         except OSError as error:
             raise state.unusable(folder, error) from error
-    return _endpoints(settings, known)
+    return endpoints_of(settings, known)
 
 
 def stop(say: Say = to_stderr) -> list[str]:
@@ -124,7 +124,7 @@ def reset(say: Say = to_stderr) -> None:
             raise state.unusable(folder, error) from error
 
 
-def _endpoints(settings: Settings, known: state.State | None) -> Endpoints:
+def endpoints_of(settings: Settings, known: state.State | None) -> Endpoints:
     """Given addresses as they are, and those of our own servers with their generated passwords."""
     given = settings.database_url
     if given is not None:

@@ -1,0 +1,82 @@
+"""``iit services``: start, stop, look at and forget the embedded servers."""
+
+from __future__ import annotations
+
+import click
+
+from core.cli.output import json_option, note, print_json, print_table
+from core.services import manager
+from core.services.status import ServiceStatus, check, status
+
+
+@click.group("services")
+def services() -> None:
+    """The database and Valkey that run here when none are given by address."""
+
+
+@services.command("start")
+@json_option
+def start(*, as_json: bool) -> None:
+    """Start what does not run, and show where it is. With external servers: check that they do."""
+    manager.ensure(note_line)
+    check()
+    _show(status(), as_json=as_json)
+
+
+@services.command("stop")
+@json_option
+def stop(*, as_json: bool) -> None:
+    """Stop the embedded servers. Nothing stored is lost."""
+    stopped = manager.stop(note_line)
+    if as_json:
+        print_json({"stopped": stopped})
+    else:
+        click.echo(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+@services.command("status")
+@json_option
+def show_status(*, as_json: bool) -> None:
+    """Show what runs. Ends with 1 when something does not."""
+    found = status()
+    _show(found, as_json=as_json)
+    if any(service.problem for service in found):
+        raise click.exceptions.Exit(1)
+
+
+@services.command("reset")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def reset(*, yes: bool, as_json: bool) -> None:
+    """Delete ALL that the embedded servers hold, of every tenant. It cannot be undone."""
+    if not yes:
+        click.confirm("Delete all data of every tenant on the embedded database?", abort=True, err=True)
+    manager.reset(note_line)
+    if as_json:
+        print_json({"reset": True})
+    else:
+        click.echo("all data of the embedded servers is deleted")
+
+
+def note_line(text: str) -> None:
+    """Progress of the servers, on standard error."""
+    note(f"services: {text}")
+
+
+def _show(found: list[ServiceStatus], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"services": found})
+        return
+    rows = [
+        {
+            "service": service.name,
+            "state": "running" if service.running else "stopped",
+            "mode": service.mode,
+            "address": service.address,
+            "version": service.version,
+            "data": service.data,
+            "problem": service.problem,
+        }
+        for service in found
+    ]
+    print_table(rows, ["service", "state", "mode", "address", "version", "data", "problem"])

@@ -1,0 +1,122 @@
+"""What runs, where, and of which version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import psycopg
+import redis
+
+from core.errors import Unavailable
+from core.services import ports, state
+from core.services.account import Account
+from core.services.endpoints import Endpoints
+from core.services.manager import Wanted, endpoints_of, to_stderr
+from core.services.postgres import Postgres
+from core.settings import get_settings
+
+OLDEST_POSTGRES = 16
+OLDEST_REDIS = 7
+_CONNECT_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """One server as it is now.
+
+    Attributes:
+        name: ``postgresql`` or ``valkey``.
+        mode: ``embedded`` or ``external``.
+        running: whether it answers, with the credentials that the platform would use.
+        address: host and port, never a password.
+        version: what it says it is.
+        data: folder of its data, where embedded.
+        problem: why it does not answer or does not do; empty otherwise.
+    """
+
+    name: str
+    mode: str
+    running: bool
+    address: str = ""
+    version: str = ""
+    data: str = ""
+    problem: str = ""
+
+
+def status() -> list[ServiceStatus]:
+    """Ask both servers. Starts nothing.
+
+    Raises:
+        Unavailable: the embedded servers belong to another user.
+        Invalid: the settings contradict each other.
+    """
+    settings = get_settings()
+    wanted = Wanted.of(settings)
+    known = state.read(settings.state_dir)
+    if known is None and (wanted.postgres or wanted.valkey):
+        known = state.State()
+    addresses = endpoints_of(settings, known)
+    home = str(known.data_home(settings.state_dir)) if known else ""
+    return [
+        _postgres(addresses, known, wanted, home),
+        _valkey(addresses, wanted, home),
+    ]
+
+
+def _postgres(addresses: Endpoints, known: state.State | None, wanted: Wanted, home: str) -> ServiceStatus:
+    """PostgreSQL's state, from a real login."""
+    mode, data = ("embedded", f"{home}/postgres") if wanted.postgres else ("external", "")
+    if wanted.postgres and known is not None:
+        server = Postgres(known.data_home(get_settings().state_dir), Account("", 0, 0, switch=False), to_stderr)
+        if not server.ready(known.postgres_port):
+            return ServiceStatus("postgresql", mode, running=False, data=data, problem="not started")
+    address = _address(addresses.database_url)
+    try:
+        with psycopg.connect(addresses.database_url, connect_timeout=_CONNECT_SECONDS) as link:
+            number = link.info.server_version
+    except psycopg.Error as error:
+        problem = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return ServiceStatus("postgresql", mode, running=False, address=address, data=data, problem=problem)
+    major, minor = divmod(number, 10_000)
+    problem = "" if major >= OLDEST_POSTGRES else f"PostgreSQL {OLDEST_POSTGRES} or newer is needed"
+    return ServiceStatus("postgresql", mode, True, address, f"{major}.{minor}", data, problem)  # noqa: FBT003
+
+
+def _valkey(addresses: Endpoints, wanted: Wanted, home: str) -> ServiceStatus:
+    """The state of Valkey or Redis, from a real login."""
+    mode, data = ("embedded", home) if wanted.valkey else ("external", "")
+    address = _address(addresses.redis_url)
+    try:
+        with redis.Redis.from_url(addresses.redis_url, socket_connect_timeout=_CONNECT_SECONDS) as link:
+            info = link.info("server")
+    except (redis.RedisError, OSError) as error:
+        problem = "not started" if wanted.valkey else (str(error).splitlines() or [type(error).__name__])[0]
+        shown = "" if wanted.valkey else address
+        return ServiceStatus("valkey", mode, running=False, address=shown, data=data, problem=problem)
+    speaks = str(info.get("redis_version", "0"))
+    found = str(info.get("valkey_version", speaks))
+    problem = "" if int(speaks.split(".")[0]) >= OLDEST_REDIS else f"Redis {OLDEST_REDIS} or newer, or Valkey, is needed"
+    return ServiceStatus("valkey", mode, True, address, found, data, problem)  # noqa: FBT003
+
+
+def _address(url: str) -> str:
+    """Host and port of an address, without what is secret in it."""
+    parts = urlsplit(url)
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ""
+    return f"{parts.hostname or ports.LOOPBACK}{port}"
+
+
+def check() -> None:
+    """Refuse servers that do not answer or are too old.
+
+    Raises:
+        Unavailable: naming each that does not do, and why.
+    """
+    bad = [service for service in status() if service.problem]
+    if bad:
+        detail = "; ".join(f"{service.name} ({service.mode}) at {service.address}: {service.problem}" for service in bad)
+        raise Unavailable(detail, remedy="correct DATABASE_URL and REDIS_URL, or unset them to use the embedded servers")
