@@ -1,0 +1,160 @@
+"""How often each facility's people interrupted treatment, as known on earlier days.
+
+A rate is taken as of a **reference day** (every 28th day since 1970-01-01) from a snapshot of that day, so a decision day sees only
+what had been resolved and recorded by the reference day at or before it. Training and serving use the same days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tenants.cohort.expected import episodes
+from tenants.cohort.timelines import NO_DAY, TRANSFERRED_IN, Timelines, row_key, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    import numpy.typing as npt
+
+    from tenants.cohort.settings import CohortSettings
+
+STEP: Final = 28
+"""Days between two reference days."""
+WINDOW: Final = 364
+"""Contacts whose outcome was due in this many days before the reference day are counted."""
+PRIOR: Final = 50.0
+"""Contacts' worth of the tenant's own share that a facility's share is drawn towards."""
+TENANT_PRIOR: Final = 20.0
+TENANT_PRIOR_SHARE: Final = 0.2
+
+
+def reference_day(day: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """The reference day at or before each day."""
+    return np.asarray(day, dtype=np.int64) // STEP * STEP
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FacilityRates:
+    """Counts per reference day and facility, from which :meth:`at` gives the rates.
+
+    Attributes:
+        days: (a,) reference days, rising.
+        facilities: position of each facility's UUID in the columns.
+        resolved: (a, f) contacts with a known outcome in the window.
+        interrupted: (a, f) of those, how many were interruptions.
+    """
+
+    days: npt.NDArray[np.int64]
+    facilities: dict[UUID, int]
+    resolved: npt.NDArray[np.float64]
+    interrupted: npt.NDArray[np.float64]
+
+    def at(
+        self, day: npt.ArrayLike, facility: npt.NDArray[np.integer], facilities: Sequence[UUID]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Rate of each row's facility and of the whole tenant; missing (NaN) before the first reference day.
+
+        Args:
+            day: (m,) or scalar, decision days.
+            facility: (m,) index into ``facilities``.
+            facilities: the facilities' UUIDs, as in ``Timelines.facilities``.
+        """
+        wanted = np.broadcast_to(reference_day(day), facility.shape)
+        row = np.searchsorted(self.days, wanted, side="right") - 1
+        usable = row >= 0
+        usable[usable] = self.days[row[usable]] == wanted[usable]
+        row = np.where(usable, row, 0)
+        columns = np.array([self.facilities.get(uuid, -1) for uuid in facilities] or [-1], dtype=np.int64)[facility]
+        known = usable & (columns >= 0)
+        own = np.zeros(facility.shape)
+        own_hits = np.zeros(facility.shape)
+        if self.days.size == 0:
+            return np.full(facility.shape, np.nan), np.full(facility.shape, np.nan)
+        own[known] = self.resolved[row[known], columns[known]]
+        own_hits[known] = self.interrupted[row[known], columns[known]]
+        tenant = self._tenant()[row]
+        rate = (own_hits + PRIOR * tenant) / (own + PRIOR)
+        return np.where(usable, rate, np.nan), np.where(usable, tenant, np.nan)
+
+    def _tenant(self) -> npt.NDArray[np.float64]:
+        total, hits = self.resolved.sum(axis=1), self.interrupted.sum(axis=1)
+        return np.asarray((hits + TENANT_PRIOR * TENANT_PRIOR_SHARE) / (total + TENANT_PRIOR), dtype=np.float64)
+
+
+@dataclass(slots=True)
+class FacilityCounts:
+    """Adds up the counts over chunks of patients.
+
+    Args:
+        first: day of the first decision.
+        last: day of the last decision.
+        rules: the tenant's cohort settings.
+    """
+
+    first: int
+    last: int
+    rules: CohortSettings
+    _columns: dict[UUID, int] = field(default_factory=dict)
+    _counts: dict[tuple[int, int], list[float]] = field(default_factory=dict)
+
+    @property
+    def days(self) -> npt.NDArray[np.int64]:
+        """The reference days that cover ``first`` to ``last``."""
+        return np.arange(int(reference_day(self.first)), self.last + 1, STEP, dtype=np.int64)
+
+    def add(self, timelines: Timelines) -> None:
+        """Count these patients, each reference day from its own snapshot."""
+        columns = np.array([self._columns.setdefault(uuid, len(self._columns)) for uuid in timelines.facilities], dtype=np.int64)
+        everyone = np.arange(len(timelines))
+        for place, day in enumerate(self.days):
+            owner, late = _resolved(snapshot(timelines, everyone, int(day)), int(day), self.rules)
+            column = columns[timelines.facility[owner]]
+            total = np.bincount(column, minlength=len(self._columns))
+            hits = np.bincount(column[late], minlength=len(self._columns))
+            for index in np.flatnonzero(total):
+                count = self._counts.setdefault((place, int(index)), [0.0, 0.0])
+                count[0] += float(total[index])
+                count[1] += float(hits[index])
+
+    def rates(self) -> FacilityRates:
+        """What has been counted."""
+        shape = (self.days.size, max(len(self._columns), 1))
+        resolved, interrupted = np.zeros(shape), np.zeros(shape)
+        for (place, column), (total, hits) in self._counts.items():
+            resolved[place, column], interrupted[place, column] = total, hits
+        return FacilityRates(self.days, dict(self._columns), resolved, interrupted)
+
+
+def _resolved(
+    seen: Timelines, day: int, rules: CohortSettings
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Owners of the expected contacts resolved in the window before ``day``, and which were interruptions."""
+
+
+    known = episodes(seen, rules)
+    expected = known.expected.astype(np.int64)
+    limit = expected + rules.grace_days
+    deadline = limit + rules.reporting_lag_days
+    came = (known.fulfilled != NO_DAY) & (known.fulfilled <= limit)
+    gone = _left_before(seen, known.owner, known.origin.astype(np.int64), limit) & ~came
+    counted = (deadline <= day) & (deadline > day - WINDOW) & ~gone
+    return known.owner[counted], ~came[counted]
+
+
+def _left_before(
+    seen: Timelines, owner: npt.NDArray[np.int64], origin: npt.NDArray[np.int64], limit: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Whether the person died, was transferred out or stopped between the origin and the end of grace."""
+
+
+    states = seen.states
+    exits = states.code != TRANSFERRED_IN
+    key = row_key(states.owner[exits], states.date[exits])
+    first = np.searchsorted(key, row_key(owner, origin))
+    behind = np.searchsorted(key, row_key(owner, limit), side="right")
+    left: npt.NDArray[np.bool_] = behind > first
+    return left
