@@ -1,10 +1,16 @@
 """What the kernel's own rooms register: their tables, routes, jobs and commands."""
 
-from core.features import Command, Feature
+from core.features import Command, Feature, Permission
 
 feature = Feature(
     name="core",
+    routers=("core.audit.api:router",),
+    tables=("core.privacy.models", "core.audit.models", "core.identity.models"),
+    permissions=(Permission("audit.read", "Read who did what to which record."),),
+    audit_actions=("api:audit:read", "cli:api_key:create", "cli:api_key:revoke"),
     commands={
+        "key": Command("core.identity.commands:key", "Make, list and revoke the API keys of a tenant"),
+        "serve": Command("core.app.commands:serve", "Serve the API and its documentation"),
         "services": Command("core.services.commands:services", "Start, stop or look at the embedded database and Valkey"),
     },
 )

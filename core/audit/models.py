@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, text
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -26,12 +26,12 @@ class AuditEvent(TenantBase, table=True):
 
     event_id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     occurred_at: datetime = Field(
-        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # SQLModel's stub knows classes only
+        sa_type=DateTime(timezone=True),
         sa_column_kwargs={"server_default": text("now()")},
     )
-    actor: str
-    action: str
-    subject_type: str
+    actor: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    subject_type: str = Field(sa_type=Text)
     subject_uuid: UUID | None = None
-    request_id: str | None = None
+    request_id: str | None = Field(default=None, sa_type=Text)
     detail: dict[str, Any] | None = Field(default=None, sa_type=JSONB)

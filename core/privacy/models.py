@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, LargeBinary, text
+from sqlalchemy import CheckConstraint, DateTime, LargeBinary, Text, text
 from sqlmodel import Field
 
 from core.database import TenantBase
@@ -18,12 +18,12 @@ class TenantKey(TenantBase, table=True):
     __tablename__ = "tenant_keys"
     __table_args__ = (CheckConstraint("purpose IN ('data', 'index', 'blob')", name="purpose"),)
 
-    purpose: str = Field(primary_key=True)
+    purpose: str = Field(primary_key=True, sa_type=Text)
     version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    master_kid: str = Field(description="Which master key wraps it: the first 16 hex digits of its SHA-256.")
+    master_kid: str = Field(sa_type=Text, description="Which master key wraps it: the first 16 hex digits of its SHA-256.")
     wrapped_key: bytes = Field(sa_type=LargeBinary)
     created_at: datetime = Field(
-        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # SQLModel's stub knows classes only
+        sa_type=DateTime(timezone=True),
         sa_column_kwargs={"server_default": text("now()")},
     )
 
@@ -38,10 +38,10 @@ class PatientKey(TenantBase, table=True):
     tenant_key_version: int
     wrapped_key: bytes | None = Field(default=None, sa_type=LargeBinary)
     created_at: datetime = Field(
-        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # SQLModel's stub knows classes only
+        sa_type=DateTime(timezone=True),
         sa_column_kwargs={"server_default": text("now()")},
     )
     erased_at: datetime | None = Field(
         default=None,
-        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # SQLModel's stub knows classes only
+        sa_type=DateTime(timezone=True),
     )

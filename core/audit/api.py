@@ -1,0 +1,34 @@
+"""Reading the audit over the API."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime
+
+from core.access import TenantDb, require
+from core.audit.repository import find_events
+from core.audit.schemas import AuditEventOut
+from core.audit.service import record
+from core.identity import Principal
+from core.web.paging import Page, Paging
+
+router = APIRouter(prefix="/audit", tags=["audit"])
+
+AuditRead = Annotated[Principal, Depends(require("audit.read"))]
+
+
+@router.get("", operation_id="list_audit_events", summary="Who did what, newest first")
+def list_audit_events(  # noqa: PLR0913 - one per filter
+    _: AuditRead,
+    db: TenantDb,
+    paging: Paging,
+    subject_uuid: Annotated[UUID | None, Query(description="Only acts on this subject.")] = None,
+    action: Annotated[str | None, Query(description="Only this action.", examples=["api:patient:read"])] = None,
+    since: Annotated[AwareDatetime | None, Query(description="From this instant on.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Before this instant.")] = None,
+) -> Page[AuditEventOut]:
+    """The tenant's own audit. Reading it is itself recorded."""
+    events, total = find_events(db, paging, subject_uuid=subject_uuid, action=action, since=since, until=until)
+    record(db, "api:audit:read", "audit", subject_uuid)
+    return Page.of([AuditEventOut.model_validate(event) for event in events], paging, total)

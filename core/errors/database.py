@@ -1,0 +1,90 @@
+"""What the database raises, as errors of the family. No message of the database is passed on: it may repeat a record."""
+
+from __future__ import annotations
+
+from core.errors.family import AppError, Conflict, Invalid, Unavailable
+
+BUSY_RETRY = 1
+DOWN_RETRY = 5
+
+_DETAILS = {
+    "22001": "a text is longer than its column",
+    "22003": "a number is out of range",
+    "22007": "a date or time cannot be read",
+    "22008": "a date or time is out of range",
+    "22021": "a text has characters that cannot be stored",
+    "22P02": "a value has not the form of its type",
+    "22P05": "a text has characters that cannot be stored",
+    "23502": "a value is missing",
+    "23503": "it refers to something that does not exist",
+    "23505": "it exists already",
+    "23514": "a value is not allowed",
+    "23P01": "it overlaps with what is already there",
+}
+
+
+def as_app_error(error: BaseException) -> AppError:
+    """The error to answer with: of the family as it is; of the database by its SQLSTATE; else an internal error.
+
+    Serialization failures, deadlocks, lock and statement timeouts, lost connections and an exhausted pool are ``Unavailable``
+    with a time to try again; data errors are ``Invalid``; broken uniqueness is ``Conflict``.
+    """
+    if isinstance(error, AppError):
+        return error
+    found = _database_error(error)
+    if found is None:
+        detail = "An unexpected error occurred."
+        return AppError(detail)
+    sqlstate, disconnected = found
+    if disconnected or sqlstate[:2] in {"08", "53"} or sqlstate[:3] == "57P":
+        detail = "the database does not answer"
+        return Unavailable(detail, retry_after=DOWN_RETRY)
+    if sqlstate[:2] == "40" or sqlstate in {"55P03", "57014"}:
+        detail = "the database is busy with the same rows"
+        return Unavailable(detail, remedy="Send the same request again.", retry_after=BUSY_RETRY)
+    if sqlstate in {"23505", "23P01"}:
+        return Conflict(_DETAILS[sqlstate])
+    if sqlstate[:2] in {"22", "23"}:
+        return Invalid(
+            _DETAILS.get(sqlstate, "a value cannot be stored"), remedy="Correct the value and send the request again."
+        )
+    detail = "An unexpected error occurred."
+    return AppError(detail)
+
+
+def _database_error(error: BaseException) -> tuple[str, bool] | None:
+    """SQLSTATE, and whether the connection is gone; None when it is not of the database."""
+    for known in (_of_sqlalchemy, _of_psycopg):
+        found = known(error)
+        if found is not None:
+            return found
+    return None
+
+
+def _of_sqlalchemy(error: BaseException) -> tuple[str, bool] | None:
+    from sqlalchemy import exc  # noqa: PLC0415 - the family must be importable without the database's libraries
+
+    if isinstance(error, exc.TimeoutError):
+        return "", True
+    if isinstance(error, exc.DBAPIError) and error.orig is not None:
+        found = _of_psycopg(error.orig)
+        return (found[0], found[1] or error.connection_invalidated) if found else None
+    return None
+
+
+def _of_psycopg(error: BaseException) -> tuple[str, bool] | None:
+    import psycopg  # noqa: PLC0415 - see above
+
+    timeouts: tuple[type[BaseException], ...] = _pool_errors()
+    if isinstance(error, timeouts):
+        return "", True
+    if isinstance(error, psycopg.Error):
+        sqlstate = error.sqlstate or ""
+        return sqlstate, not sqlstate and isinstance(error, psycopg.OperationalError)
+    return None
+
+
+def _pool_errors() -> tuple[type[BaseException], ...]:
+    from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests  # noqa: PLC0415 - see above
+
+    return PoolTimeout, PoolClosed, TooManyRequests

@@ -1,0 +1,239 @@
+"""API keys: made, found, listed, revoked. The plaintext leaves this module once, when the key is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+from sqlalchemy import text
+from uuid_utils.compat import uuid7
+
+from core import audit
+from core.clock import now
+from core.database import TenantRef, platform_session, psycopg_connection, tenant_session
+from core.errors import FieldError, Forbidden, Invalid, NotFound, Unauthenticated
+from core.identity.permissions import all_permissions
+from core.identity.principal import Principal
+from core.identity.secrets import new_secret, same, split
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+USED_EVERY = timedelta(minutes=1)
+"""The last use is written at most this often, so that a busy key does not write a row per request."""
+
+_NO_DIGEST = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """What may be told about a key."""
+
+    id: UUID
+    prefix: str
+    name: str
+    permissions: tuple[str, ...] | None
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedKey:
+    """A new key with its plaintext, which is nowhere else and cannot be shown again."""
+
+    id: UUID
+    name: str
+    plaintext: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Who a valid credential belongs to."""
+
+    principal: Principal
+    tenant: TenantRef
+
+
+def issue(
+    session: Session,
+    tenant_id: UUID,
+    *,
+    name: str = "default",
+    permissions: Collection[str] | None = None,
+    expires_at: datetime | None = None,
+    created_by: str = "cli:operator",
+) -> CreatedKey:
+    """Add a key for the tenant in the caller's platform transaction (provisioning makes the tenant and its first key in one).
+
+    Args:
+        session: a platform session.
+        tenant_id: whose key it is.
+        name: what it is for, in the operator's words.
+        permissions: what it may do; None for every declared permission.
+        expires_at: when it stops working; None for never.
+        created_by: the actor.
+
+    Raises:
+        Invalid: a permission that no feature declares, or an expiry that is past.
+    """
+    unknown = sorted(set(permissions or ()) - all_permissions())
+    if unknown:
+        errors = [FieldError("permissions", f"{name!r} is no permission", "see `iit key permissions`") for name in unknown]
+        detail = f"unknown permissions: {', '.join(unknown)}"
+        raise Invalid(detail, errors=errors)
+    if expires_at is not None and expires_at <= now():
+        detail = "the key would have expired already"
+        raise Invalid(detail, errors=[FieldError("expires_at", "is in the past", "give a later time")])
+    secret, key_id = new_secret(), uuid7()
+    session.execute(
+        text(
+            "INSERT INTO platform.api_keys"
+            " (id, tenant_id, prefix, secret_hash, name, permissions, created_at, created_by, expires_at)"
+            " VALUES (:id, :tenant_id, :prefix, :digest, :name, :permissions, :now, :created_by, :expires_at)"
+        ),
+        {
+            "id": key_id,
+            "tenant_id": tenant_id,
+            "prefix": secret.prefix,
+            "digest": secret.digest,
+            "name": name,
+            "permissions": None if permissions is None else sorted(permissions),
+            "now": now(),
+            "created_by": created_by,
+            "expires_at": expires_at,
+        },
+    )
+    return CreatedKey(key_id, name, secret.plaintext)
+
+
+def create_key(
+    tenant: TenantRef,
+    *,
+    name: str,
+    permissions: Collection[str] | None = None,
+    expires_at: datetime | None = None,
+    actor: str = "cli:operator",
+) -> CreatedKey:
+    """Make a key for the tenant, and say so in its audit.
+
+    Raises:
+        Invalid: see ``issue``.
+    """
+    with platform_session() as session:
+        created = issue(
+            session, tenant.id, name=name, permissions=permissions, expires_at=expires_at, created_by=actor
+        )
+        with tenant_session(tenant, actor=actor) as scope:
+            audit.record(scope, "cli:api_key:create", "api_key", created.id)
+    return created
+
+
+def list_keys(tenant: TenantRef) -> list[KeyInfo]:
+    """The tenant's keys, newest first, revoked ones included."""
+    with platform_session() as session:
+        rows = session.execute(
+            text(
+                "SELECT id, prefix, name, permissions, created_at, created_by, expires_at, revoked_at, last_used_at"
+                " FROM platform.api_keys WHERE tenant_id = :tenant_id ORDER BY created_at DESC, id DESC"
+            ),
+            {"tenant_id": tenant.id},
+        ).mappings()
+        return [
+            KeyInfo(**{**row, "permissions": None if row["permissions"] is None else tuple(row["permissions"])})
+            for row in rows
+        ]
+
+
+def revoke_key(tenant: TenantRef, key: str, *, actor: str = "cli:operator") -> UUID:
+    """Stop a key at once, named by its prefix or id; returns its id. A revoked key stays revoked.
+
+    Raises:
+        NotFound: the tenant has no such key.
+    """
+    with platform_session() as session:
+        found = session.execute(
+            text(
+                "UPDATE platform.api_keys SET revoked_at = coalesce(revoked_at, :now)"
+                " WHERE tenant_id = :tenant_id AND (prefix = :key OR id::text = :key) RETURNING id"
+            ),
+            {"tenant_id": tenant.id, "key": key, "now": now()},
+        ).scalar_one_or_none()
+        if found is None:
+            detail = "the tenant has no key with this prefix or id"
+            raise NotFound(detail, remedy=f"see `iit key list {tenant.slug}`")
+        with tenant_session(tenant, actor=actor) as scope:
+            audit.record(scope, "cli:api_key:revoke", "api_key", found)
+    return UUID(str(found))
+
+
+_VERIFY = (
+    "SELECT k.id AS key_id, k.secret_hash, k.permissions, k.expires_at, k.revoked_at, k.last_used_at,"
+    " t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.state, t.time_zone"
+    " FROM platform.api_keys k JOIN platform.tenants t ON t.id = k.tenant_id WHERE k.prefix = %s"
+)
+_USED = (
+    "UPDATE platform.api_keys SET last_used_at = %s"
+    " WHERE id = (SELECT id FROM platform.api_keys WHERE id = %s FOR UPDATE SKIP LOCKED)"
+)
+
+
+def verify_key(key: str) -> Identified:
+    """Who the key belongs to: one indexed look-up, compared in constant time. Nothing is cached: revoking works at once.
+
+    Raises:
+        Unauthenticated: no such key, or revoked, or expired.
+        Forbidden: the tenant is suspended.
+    """
+    parts = split(key)
+    if parts is None:
+        detail = "the credential has not the form of an API key"
+        raise Unauthenticated(detail)
+    prefix, secret = parts
+    moment = now()
+    with platform_session() as session, psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_VERIFY, (prefix,)).fetchone()
+        genuine = same(secret, bytes(row["secret_hash"]) if row is not None else _NO_DIGEST)
+        if row is None or not genuine:
+            detail = "the API key is not known"
+            raise Unauthenticated(detail)
+        _refuse_stale(row["revoked_at"], row["expires_at"], moment)
+        last_used = row["last_used_at"]
+        if last_used is None or moment - last_used >= USED_EVERY:
+            cursor.execute(_USED, (moment, row["key_id"]))
+    tenant = _tenant(row)
+    if tenant.state != "active":
+        detail = "the organisation's access is suspended"
+        raise Forbidden(detail, remedy="Ask the operator of this installation to resume it.")
+    granted = all_permissions() if row["permissions"] is None else all_permissions() & frozenset(row["permissions"])
+    return Identified(Principal("api_key", str(row["key_id"]), tenant.id, granted), tenant)
+
+
+def _refuse_stale(revoked_at: datetime | None, expires_at: datetime | None, moment: datetime) -> None:
+    if revoked_at is not None:
+        detail = "the API key was revoked"
+        raise Unauthenticated(detail, remedy="Ask for a new key.")
+    if expires_at is not None and expires_at <= moment:
+        detail = "the API key has expired"
+        raise Unauthenticated(detail, remedy="Ask for a new key.")
+
+
+def _tenant(row: dict[str, Any]) -> TenantRef:
+    return TenantRef(
+        id=row["id"],
+        slug=row["slug"],
+        name=row["name"],
+        schema_name=row["schema_name"],
+        role_name=row["role_name"],
+        database=row["database"],
+        state=row["state"],
+        time_zone=row["time_zone"],
+    )

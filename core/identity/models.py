@@ -1,0 +1,43 @@
+"""API keys, in the control schema: what must be known before a tenant is."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Column, DateTime, ForeignKey, LargeBinary, Text, text
+from sqlmodel import Field
+
+from core.database import PlatformBase
+
+
+class ApiKey(PlatformBase, table=True):
+    """A tenant's API key. The secret itself is never stored, only its SHA-256: it has 256 random bits, so no salt is needed.
+
+    ``permissions`` NULL means every permission that the installed features declare.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = {"info": {"app": "SELECT, INSERT, UPDATE"}}
+
+    id: UUID = Field(primary_key=True)
+    tenant_id: UUID = Field(sa_column=Column(ForeignKey("platform.tenants.id"), nullable=False, index=True))
+    prefix: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    secret_hash: bytes = Field(sa_type=LargeBinary)
+    name: str = Field(sa_type=Text)
+    permissions: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text), nullable=True))
+    created_at: datetime = Field(
+        sa_type=DateTime(timezone=True),
+        sa_column_kwargs={"server_default": text("now()")},
+    )
+    created_by: str = Field(sa_type=Text)
+    expires_at: datetime | None = Field(
+        default=None,
+        sa_type=DateTime(timezone=True),
+    )
+    revoked_at: datetime | None = Field(
+        default=None,
+        sa_type=DateTime(timezone=True),
+    )
+    last_used_at: datetime | None = Field(
+        default=None,
+        sa_type=DateTime(timezone=True),
+    )

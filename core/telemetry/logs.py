@@ -1,0 +1,127 @@
+"""Structured logs on standard error, one line each: JSON for machines, coloured for people. All of ``logging`` goes through it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import structlog
+
+from core.telemetry.context import context
+from core.telemetry.redaction import is_personal, redact
+from core.telemetry.tracebacks import format_exception
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from typing import TextIO
+
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+QUIET = ("sqlalchemy.engine", "sqlalchemy.pool", "psycopg", "psycopg.pool", "httpx", "httpcore", "asyncio", "alembic")
+"""Libraries that would write statements with their values below this level."""
+
+_OWN = frozenset({"event", "level", "timestamp", "logger", "request_id", "tenant", "actor", "exception"})
+
+
+def _add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    for key, value in context().items():
+        event.setdefault(key, value)
+    return event
+
+
+def _add_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    found = event.pop("exc_info", None)
+    if found is True:
+        found = sys.exc_info()
+    error = found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        event["exception"] = format_exception(error)
+    event.pop("exc_text", None)
+    event.pop("stack_info", None)
+    return event
+
+
+def redact_event(_: WrappedLogger, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The last processor before writing: no personal field, no secret, no long number gets past it."""
+    for key, value in event.items():
+        if key in _OWN:
+            event[key] = redact(value) if key in {"event", "exception"} else value
+        else:
+            event[key] = "[hidden]" if is_personal(key) else redact(value)
+    return event
+
+
+def _json(event: EventDict, **_: Any) -> str:  # noqa: ANN401 - structlog's protocol for serialisers
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def configure(*, level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
+    """Set up the logs of this process; again to change them.
+
+    Args:
+        level: least severe level that is written: debug, info, warning, error.
+        form: ``console``, ``json``, or ``auto``: console on a terminal, else json.
+        stream: where to; standard error when None.
+    """
+    out = stream or sys.stderr
+    if form == "auto":
+        form = "console" if out.isatty() else "json"
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_context,
+        _add_exception,
+        redact_event,
+    ]
+    last: Processor = (
+        structlog.processors.JSONRenderer(serializer=_json)
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
+        )
+    )
+    root = logging.getLogger()
+    for old in [old for old in root.handlers if getattr(old, "iit", False)]:
+        root.removeHandler(old)
+    handler.iit = True  # type: ignore[attr-defined]  # marks the handler that the next call replaces
+    root.addHandler(handler)
+    root.setLevel(threshold)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "dramatiq"):
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
+
+
+def configure_from_settings() -> None:
+    """Set up the logs as the settings say."""
+    from core.settings import get_settings  # noqa: PLC0415 - telemetry is imported by what settings' errors pass through
+
+    settings = get_settings()
+    configure(level=settings.log_level, form=settings.log_format)
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger; keyword arguments become fields of the line: ``log.info("imported", rows=3)``."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger

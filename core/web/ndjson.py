@@ -1,0 +1,58 @@
+"""Long reads as NDJSON (application/x-ndjson): one JSON object a line, read in steps that are each a transaction of their own.
+
+A step commits, its audit rows with it, before its lines are sent: what was sent was recorded. A stream that breaks ends with
+one line that is a problem document and then with a broken connection, so that nobody takes a part for the whole.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import orjson
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from core import telemetry
+from core.access.scope import Scope
+from core.database import TenantSession
+from core.errors.database import as_app_error
+from core.errors.problem import problem
+
+MEDIA_TYPE = "application/x-ndjson"
+Cursor = TypeVar("Cursor")
+Step = Callable[[TenantSession, Cursor | None], tuple[Sequence[BaseModel | dict[str, Any]], Cursor | None]]
+"""Reads the rows after a cursor (None: from the beginning) and returns them with the next cursor (None: that was all)."""
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One JSON object a line.",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "JSON objects, one a line."}}},
+    }
+}
+"""OpenAPI ``responses=`` of a route that answers with a stream."""
+
+
+def ndjson(scope: Scope, step: Step[Cursor]) -> StreamingResponse:
+    """Stream what ``step`` reads. The first step runs at once, so that what it raises is answered as any error."""
+    with scope.session() as session:
+        rows, cursor = step(session, None)
+    return StreamingResponse(_lines(scope, step, rows, cursor), media_type=MEDIA_TYPE)
+
+
+def _lines(
+    scope: Scope, step: Step[Cursor], rows: Sequence[BaseModel | dict[str, Any]], cursor: Cursor | None
+) -> Iterator[bytes]:
+    yield _encoded(rows)
+    while cursor is not None:
+        try:
+            with scope.session() as session:
+                rows, cursor = step(session, cursor)
+        except Exception as error:
+            yield orjson.dumps(problem(as_app_error(error), telemetry.request_id())) + b"\n"
+            raise
+        yield _encoded(rows)
+
+
+def _encoded(rows: Sequence[BaseModel | dict[str, Any]]) -> bytes:
+    return b"".join(
+        (row.model_dump_json().encode() if isinstance(row, BaseModel) else orjson.dumps(row)) + b"\n" for row in rows
+    )
