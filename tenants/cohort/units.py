@@ -156,7 +156,7 @@ def units(
     day = origin + np.floor(drawn * (expected - origin + 1)).astype(np.int64)
     known_day = np.maximum(origin, day - 1)
     unit, seen = _pending(timelines, rules, known, patient, episode, day, known_day)
-    return _labelled(hindsight, rules, unit, seen, ends[seen], resolved_only=resolved_only)
+    return _labelled(hindsight, rules, unit, ends[seen], resolved_only=resolved_only)
 
 
 def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings) -> Units:
@@ -170,7 +170,7 @@ def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings) -> Un
     pending = episodes(seen, rules)
     chosen = _open_episodes(seen, pending, rules)
     patient = pending.owner[chosen]
-    on_treatment = status_at(transitions(seen, rules), patient, day[patient]) == ACTIVE
+    on_treatment = _eligible(status_at(transitions(seen, rules), patient, day[patient]), rules)
     keep = on_treatment & (pending.expected[chosen] >= as_of) & (pending.expected[chosen] > pending.origin[chosen])
     chosen, patient = chosen[keep], patient[keep]
     expected = pending.expected[chosen]
@@ -203,6 +203,12 @@ def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings) -> Trace:
     )
 
 
+def _eligible(status: CodeArray, rules: CohortSettings) -> BoolArray:
+    """Who is decided about: those on treatment. A booking made after an interruption is a new one to keep or miss."""
+    eligible = (ACTIVE, IIT) if rules.expected_from == "bookings" else (ACTIVE,)
+    return np.isin(status, eligible)
+
+
 def _open_episodes(seen: Timelines, known: Episodes, rules: CohortSettings) -> IntArray:
     """The episodes that were still pending: each patient's last contact, or every undecided booking."""
     if rules.expected_from == "bookings":
@@ -232,7 +238,7 @@ def _pending(
         match = then.last
         draw = np.flatnonzero(match >= 0)
         match = match[draw]
-    on_treatment = status_at(transitions(seen, rules), draw, known_day[draw]) == ACTIVE
+    on_treatment = _eligible(status_at(transitions(seen, rules), draw, known_day[draw]), rules)
     open_then = on_treatment & (then.expected[match] >= day[draw]) & (then.origin[match] <= day[draw])
     draw, match = draw[open_then], match[open_then]
     expected = then.expected[match]
