@@ -125,9 +125,9 @@ class Attendance:
         return np.repeat(np.arange(self.offsets.size - 1), np.diff(self.offsets))
 
 
-def attendance(seen: Timelines) -> Attendance:
+def attendance(seen: Timelines, rules: CohortSettings) -> Attendance:
     """Contacts, kept bookings among them, and the intervals between them."""
-    owner, contact = contact_days(seen)
+    owner, contact = contact_days(seen, rules)
     day = contact.astype(np.int64)
     rows = len(seen)
     same = owner[1:] == owner[:-1]
