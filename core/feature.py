@@ -5,12 +5,21 @@ from core.features import Command, Feature, Permission
 feature = Feature(
     name="core",
     routers=("core.audit.api:router",),
-    tables=("core.privacy.models", "core.audit.models", "core.identity.models"),
+    tables=(
+        "core.tenancy.models",
+        "core.jobs.models",
+        "core.metering.models",
+        "core.privacy.models",
+        "core.audit.models",
+        "core.identity.models",
+    ),
     permissions=(Permission("audit.read", "Read who did what to which record."),),
     audit_actions=("api:audit:read", "cli:api_key:create", "cli:api_key:revoke"),
     commands={
         "key": Command("core.identity.commands:key", "Make, list and revoke the API keys of a tenant"),
         "serve": Command("core.app.commands:serve", "Serve the API and its documentation"),
-        "services": Command("core.services.commands:services", "Start, stop or look at the embedded database and Valkey"),
+        "services": Command(
+            "core.services.commands:services", "Start, stop, look at the embedded database and Valkey"
+        ),
     },
 )

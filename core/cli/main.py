@@ -89,7 +89,7 @@ def run(arguments: list[str] | None = None) -> int:
         return FAILED
     except BrokenPipeError:
         # The reader has closed the pipe (as head does). Python would complain again when it flushes at the end.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return FAILED
     except AppError as error:
         explain(error)

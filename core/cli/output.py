@@ -68,22 +68,25 @@ def plain(value: object) -> object:
     Raises:
         TypeError: there is no such form.
     """
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, UUID | Decimal | Path):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
+    for kinds, form in _FORMS:
+        if isinstance(value, kinds):
+            return form(value)
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    if isinstance(value, set | frozenset):
-        return sorted(value)
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     if hasattr(value, "tolist"):
         return value.tolist()
     message = f"{type(value).__name__} has no form in JSON"
     raise TypeError(message)
+
+
+_FORMS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
+    ((datetime, date), lambda moment: moment.isoformat()),
+    ((UUID, Decimal, Path), str),
+    (Enum, lambda member: member.value),
+    ((set, frozenset), sorted),
+)
 
 
 def print_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
@@ -129,7 +132,7 @@ def tenant(slug: str) -> TenantRef:
         NotFound: there is none of that name.
         Forbidden: it is suspended.
     """
-    from core.tenancy import get_tenant  # noqa: PLC0415 - loads the database, which --help must not
+    from core.tenancy import get_tenant
 
     return get_tenant(slug)
 
@@ -208,8 +211,8 @@ class Progress:
 
 def _bar(label: str, done: int, total: int | None) -> tuple[RichProgress, TaskID]:
     """A live bar on the terminal."""
-    from rich.console import Console  # noqa: PLC0415 - a tenth of a second that most commands never need
-    from rich.progress import Progress as RichProgress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress as RichProgress
 
     bar = RichProgress(console=Console(stderr=True), transient=True)
     task = bar.add_task(label, total=total, completed=done)

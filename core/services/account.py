@@ -1,6 +1,6 @@
 """Which account the embedded servers run as: PostgreSQL refuses to run as root.
 
-No account is made and no permission outside our own folders is changed: as root, an existing unprivileged account is used.
+As root an existing unprivileged account is used: none is made, and no permission outside our own folders is changed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Account:
         environment |= {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "ASAN_OPTIONS") if name in os.environ}
         who: dict[str, object] = {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
         try:
-            return subprocess.run(  # noqa: S603 - our own fixed programs, no shell words from outside
+            done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - our own fixed programs
                 command,
                 input=stdin,
                 stdout=subprocess.PIPE,
@@ -79,6 +79,7 @@ class Account:
             detail = f"{Path(command[0]).name} cannot be run as the account {self.name}: {error}"
             remedy = "run as an ordinary user, or set DATABASE_URL and REDIS_URL to servers of your own"
             raise Unavailable(detail, remedy=remedy) from error
+        return done
 
 
 def server_account(data: Path) -> Account:

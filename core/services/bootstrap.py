@@ -1,6 +1,6 @@
 """What only a superuser can make in a new database: roles, the database itself, and the extensions in their own schema.
 
-This is the one place outside ``core.database`` that opens a connection, since it makes what ``core.database`` logs in to.
+The one place outside ``core.database`` that opens a connection, since it makes what ``core.database`` logs in to.
 On an external server its operator does the same by hand: see docs/how-to/external-services.md.
 """
 
@@ -65,4 +65,4 @@ def _role(link: psycopg.Connection[tuple[object, ...]], name: str, rights: str, 
     known = link.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone() is not None
     verb = "ALTER" if known else "CREATE"
     text = f"{verb} ROLE {{}} LOGIN NOSUPERUSER NOCREATEDB {rights} PASSWORD {{}}"
-    link.execute(sql.SQL(text).format(sql.Identifier(name), sql.Literal(password)))  # type: ignore[arg-type]  # fixed words only
+    link.execute(sql.SQL(text).format(sql.Identifier(name), sql.Literal(password)))

@@ -1,4 +1,4 @@
-"""Starting, looking at, stopping and forgetting the embedded servers. ``ensure`` is what the rest of the house calls."""
+"""Starting, stopping and forgetting the embedded servers. ``ensure`` is what the rest of the house calls."""
 
 from __future__ import annotations
 

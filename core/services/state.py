@@ -26,7 +26,7 @@ def _password() -> str:
 
 @dataclass(slots=True)
 class State:
-    """The remembered facts. A port of 0 is not chosen yet; ``home`` is set where the data is not in the state folder."""
+    """The remembered facts. A port of 0 is not chosen yet; ``home`` is set where the data is elsewhere."""
 
     postgres_port: int = 0
     valkey_port: int = 0
@@ -77,7 +77,7 @@ def write(folder: Path, state: State) -> None:
 
 
 def prepare(folder: Path) -> None:
-    """Make the state folder. Root's lets others pass through it (not list it) to the servers' own data, an ordinary user's none.
+    """Make the state folder. Root's lets the servers pass through it (not list it) to their data, a user's nobody.
 
     Raises:
         Unavailable: it cannot be made or written to.

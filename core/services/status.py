@@ -96,7 +96,8 @@ def _valkey(addresses: Endpoints, wanted: Wanted, home: str) -> ServiceStatus:
         return ServiceStatus("valkey", mode, running=False, address=shown, data=data, problem=problem)
     speaks = str(info.get("redis_version", "0"))
     found = str(info.get("valkey_version", speaks))
-    problem = "" if int(speaks.split(".")[0]) >= OLDEST_REDIS else f"Redis {OLDEST_REDIS} or newer, or Valkey, is needed"
+    enough = int(speaks.split(".", maxsplit=1)[0]) >= OLDEST_REDIS
+    problem = "" if enough else f"Redis {OLDEST_REDIS} or newer, or Valkey, is needed"
     return ServiceStatus("valkey", mode, True, address, found, data, problem)  # noqa: FBT003
 
 
@@ -118,5 +119,6 @@ def check() -> None:
     """
     bad = [service for service in status() if service.problem]
     if bad:
-        detail = "; ".join(f"{service.name} ({service.mode}) at {service.address}: {service.problem}" for service in bad)
-        raise Unavailable(detail, remedy="correct DATABASE_URL and REDIS_URL, or unset them to use the embedded servers")
+        detail = "; ".join(f"{found.name} ({found.mode}) at {found.address}: {found.problem}" for found in bad)
+        remedy = "correct DATABASE_URL and REDIS_URL, or unset them to use the embedded servers"
+        raise Unavailable(detail, remedy=remedy)

@@ -41,9 +41,8 @@ class Valkey:
                 port = ports.choose(avoiding=port)
             self.log.unlink(missing_ok=True)
             # The settings go by standard input: on the command line everybody could read the password.
-            done = self.account.run(
-                [str(programs.valkey), "-"], folder=self.home, stdin=self._settings(port, password), timeout=_START_SECONDS
-            )
+            command, settings = [str(programs.valkey), "-"], self._settings(port, password)
+            done = self.account.run(command, folder=self.home, stdin=settings, timeout=_START_SECONDS)
             if done.returncode == 0 and self._answers(port, password):
                 if wanted and port != wanted:
                     self.say(f"port {wanted} is taken by another program: Valkey now listens on {port}")

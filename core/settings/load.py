@@ -28,7 +28,7 @@ def get_settings() -> Settings:
         detail = f"{FILE_VARIABLE} names {file}, which does not exist"
         raise Invalid(detail, remedy=f"create it from settings.example.env, or unset {FILE_VARIABLE}")
     try:
-        return Settings(_env_file=file)  # type: ignore[call-arg]  # the pydantic plugin does not know this argument
+        return Settings(_env_file=file)
     except ValidationError as error:
         raise _explained(error) from None
 
@@ -42,15 +42,15 @@ def _explained(error: ValidationError) -> Invalid:
         known = problem["type"] != "extra_forbidden"
         what = problem["msg"].removeprefix("Value error, ") if known else "is not a setting"
         problems.append(FieldError(name, what, "see settings.example.env"))
-    listed = "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)
-    return Invalid(f"the settings cannot be used: {listed}", remedy="see settings.example.env", errors=problems)
+    names = ", ".join(problem.field for problem in problems)
+    return Invalid(f"the settings cannot be used: {names}", remedy="see settings.example.env", errors=problems)
 
 
 def master_key() -> bytes:
     """The 32 bytes that wrap every tenant's key.
 
-    From ``IIT_MASTER_KEY``; else, with the embedded servers only, from ``master.key`` in the state folder, which is made
-    at first use (0600). An external database outlives this machine's folder, so with one the key must be given.
+    From ``IIT_MASTER_KEY``; else, with the embedded servers only, from ``master.key`` in the state folder, made (0600) at
+    first use. An external database outlives this machine's folder, so with one the key must be given.
 
     Raises:
         Invalid: ``DATABASE_URL`` is set and ``IIT_MASTER_KEY`` is not, or the file does not hold a key.

@@ -26,7 +26,7 @@ def _url(name: str, description: str) -> SecretStr | None:
 class Settings(BaseSettings):
     """What an operator can set, by environment variable or in the settings file.
 
-    Keys are ``IIT_`` and the field's name in capitals, except the three addresses, which have their customary names.
+    Keys are ``IIT_`` and the field's name in capitals, except the three addresses, which have their customary ones.
     """
 
     model_config = SettingsConfigDict(env_prefix="IIT_", extra="forbid", frozen=True, env_ignore_empty=True)
@@ -66,9 +66,7 @@ class Settings(BaseSettings):
     body_max_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest body of a request, in bytes; uploads have their own limit."
     )
-    upload_max_bytes: int = Field(
-        default=1_073_741_824, ge=1024, description="Largest upload of an import, in bytes."
-    )
+    upload_max_bytes: int = Field(default=1_073_741_824, ge=1024, description="Largest upload of an import, in bytes.")
     database_pool_size: int = Field(
         default=10, ge=1, description="Connections to the database that one process keeps open."
     )
@@ -79,7 +77,9 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="Seconds that a transaction waits for a connection before it is refused."
     )
     database_connection_lifetime: int = Field(
-        default=1800, ge=1, description="Seconds after which a connection is replaced: a backend grows with every tenant."
+        default=1800,
+        ge=1,
+        description="Seconds after which a connection is replaced: a backend grows with every tenant.",
     )
     services_fsync: bool = Field(
         default=True, description="Whether the embedded PostgreSQL waits for the disk. Off only for tests."
