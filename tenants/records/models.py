@@ -21,6 +21,7 @@ __all__ = [
     "Observation",
     "Patient",
     "PatientState",
+    "RecordSource",
     "Versioned",
     "Visit",
 ]
@@ -114,3 +115,23 @@ class PatientState(Versioned, table=True):
     state: str = Field(sa_type=Text)
     start_date: date = Field(sa_type=Date)
     reason: str | None = Field(default=None, sa_type=Text)
+
+
+class RecordSource(TenantBase, table=True):
+    """What has been imported into one table of one facility from one source, kept by ``tenants.records.upsert``.
+
+    Attributes:
+        first_import_uuid: the import that brought the history in bulk: only its rows may take an assumed ``known_from``.
+        first_data_date: the date to which that first import ran.
+        data_date: the newest date to which any of them ran.
+    """
+
+    __tablename__ = "record_sources"
+
+    facility_uuid: UUID = Field(primary_key=True)
+    source: str = Field(sa_type=Text, primary_key=True)
+    table_name: str = Field(sa_type=Text, primary_key=True)
+    first_import_uuid: UUID
+    first_data_date: date = Field(sa_type=Date)
+    data_date: date = Field(sa_type=Date)
+    updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))

@@ -1,0 +1,78 @@
+"""What names a patient, sealed for the table and opened for whoever may read it.
+
+The five fields are encrypted with the patient's own key; identifiers and the phone are also blind-indexed, so that they are found by
+equality. ``personal_hash`` is a keyed digest of all five, by which an import sees that nothing changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from core.privacy import vault
+from core.privacy.errors import PatientErased
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+FIELDS = ("pepfar_id", "hospital_number", "given_name", "family_name", "phone")
+INDEXED = ("pepfar_id", "hospital_number", "phone")
+TABLE = "patients"
+
+_DIGEST_PURPOSE = "source:patients:personal"
+
+
+class Sealed(Protocol):
+    """A patient's row, as far as opening it needs."""
+
+    uuid: UUID
+    pepfar_id_enc: bytes | None
+    hospital_number_enc: bytes | None
+    given_name_enc: bytes | None
+    family_name_enc: bytes | None
+    phone_enc: bytes | None
+
+
+def seal_patient(session: TenantSession, patient_uuid: UUID, plain: Mapping[str, str | None]) -> dict[str, object]:
+    """The columns of ``patients`` that hold these fields; a field that is missing or blank is empty.
+
+    Args:
+        session: the tenant's transaction.
+        patient_uuid: the patient, whose key encrypts.
+        plain: text by field of ``FIELDS``; other entries are ignored.
+
+    Raises:
+        PatientErased: the patient was erased and gets no new data.
+    """
+    safe = vault(session)
+    columns: dict[str, object] = {}
+    texts = [(name, (plain.get(name) or "").strip()) for name in FIELDS]
+    for name, text in texts:
+        columns[f"{name}_enc"] = (
+            safe.encrypt(patient_uuid, TABLE, f"{name}_enc", patient_uuid, text) if text else None
+        )
+        if name in INDEXED:
+            columns[f"{name}_bidx"] = safe.blind_index(name, text) if text else None
+    # The separator cannot be in the texts: the readers and the API refuse control characters.
+    columns["personal_hash"] = safe.blind_index(_DIGEST_PURPOSE, "\x1f".join((str(patient_uuid), *(t for _, t in texts))))
+    return columns
+
+
+def open_patient(session: TenantSession, row: Sealed) -> dict[str, str | None]:
+    """The five fields of a row as text; all empty when the patient was erased.
+
+    Raises:
+        CannotDecrypt: a value was altered or moved.
+    """
+    safe = vault(session)
+    try:
+        return {
+            name: None
+            if (data := getattr(row, f"{name}_enc")) is None
+            else safe.decrypt(row.uuid, TABLE, f"{name}_enc", row.uuid, data)
+            for name in FIELDS
+        }
+    except PatientErased:
+        return dict.fromkeys(FIELDS)

@@ -1,0 +1,224 @@
+"""Rows on their way into a versioned table: hashed, buffered and copied into a temporary table of the transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from sqlalchemy import Date, DateTime, Float, Table
+from sqlalchemy.dialects import postgresql
+
+from tenants.records.ids import API_SOURCE, entity_uuid, row_hash, utc
+from tenants.records.versioned import BOOKKEEPING, Versioned
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+BATCH = 10_000
+"""Rows kept in memory before they are copied."""
+
+_LEADING = (
+    ("seq", "int4"),
+    ("uuid", "uuid"),
+    ("facility_uuid", "uuid"),
+    ("source_key", "bytea"),
+    ("known_at", "timestamptz"),
+    ("assumed_from", "date"),
+    ("row_hash", "bytea"),
+    ("voided", "bool"),
+    ("date_voided", "timestamptz"),
+    ("void_reason", "text"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The content of a versioned table: what a source says, without the bookkeeping of versions.
+
+    Attributes:
+        columns: names of the content columns, in the table's order.
+        types: their PostgreSQL types.
+        hashed: positions of those that enter ``row_hash`` (ciphertexts differ each time, so they do not).
+        convert: positions of those that need bringing to one form, and how.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    hashed: tuple[int, ...]
+    convert: tuple[tuple[int, Callable[[Any], object]], ...]
+
+
+@cache
+def shape(model: type[Versioned]) -> Shape:
+    """The content columns of a versioned table."""
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    columns = [column for column in table.columns if column.name not in BOOKKEEPING]
+    dialect = postgresql.dialect()
+    convert: list[tuple[int, Callable[[Any], object]]] = []
+    for position, column in enumerate(columns):
+        if isinstance(column.type, DateTime):
+            convert.append((position, utc))
+        elif isinstance(column.type, Date):
+            convert.append((position, _day))
+        elif isinstance(column.type, Float):
+            convert.append((position, float))
+    return Shape(
+        table=table.name,
+        columns=tuple(column.name for column in columns),
+        types=tuple(column.type.compile(dialect) for column in columns),
+        hashed=tuple(i for i, column in enumerate(columns) if not column.name.endswith("_enc")),
+        convert=tuple(convert),
+    )
+
+
+def content_values(model: type[Versioned], content: Mapping[str, object]) -> tuple[list[object], bytes]:
+    """The content in the table's order, each value in its one form, and its fingerprint; what is missing is empty.
+
+    Raises:
+        ValueError: a name is not a content column of the table, or a time has no zone.
+    """
+    form = shape(model)
+    if not content.keys() <= set(form.columns):
+        unknown = ", ".join(sorted(content.keys() - set(form.columns)))
+        message = f"{form.table} has no content column named {unknown}"
+        raise ValueError(message)
+    values = [content.get(name) for name in form.columns]
+    for position, bring in form.convert:
+        value = values[position]
+        if value is not None:
+            values[position] = bring(value)
+    return values, row_hash([values[position] for position in form.hashed])
+
+
+def _day(value: object) -> date:
+    if isinstance(value, datetime) or not isinstance(value, date):
+        message = f"a date is expected, not a value of type {type(value).__name__}"
+        raise ValueError(message)  # noqa: TRY004 - callers turn one kind of error into a rejected row
+    return value
+
+
+@dataclass(slots=True)
+class Stage:
+    """Rows of one source for one table, staged in the caller's transaction.
+
+    Attributes:
+        rows: how many were added.
+        repeated: a key was added more than once; the last one wins.
+    """
+
+    session: TenantSession
+    model: type[Versioned]
+    source: str
+    rows: int = 0
+    repeated: bool = False
+    _buffer: list[tuple[object, ...]] = field(default_factory=list)
+    _seen: set[UUID] = field(default_factory=set)
+
+    @property
+    def temporary(self) -> sql.Identifier:
+        """The temporary table."""
+        return sql.Identifier("pg_temp", f"staged_{shape(self.model).table}")
+
+    def add(  # noqa: PLR0913 - what a source can say of one row
+        self,
+        facility_uuid: UUID,
+        source_key: bytes,
+        content: Mapping[str, object],
+        *,
+        known_from: datetime | None = None,
+        assumed_from: date | None = None,
+        voided: bool = False,
+        date_voided: datetime | None = None,
+        void_reason: str | None = None,
+    ) -> UUID:
+        """Stage one row and return the UUID of its entity.
+
+        Args:
+            facility_uuid: the facility that the row belongs to.
+            source_key: blind index of the source's identifier of the row.
+            content: value by column; a column that is missing is empty.
+            known_from: when the source wrote this, if it says so.
+            assumed_from: event date plus the source's usual lag; used only for the first import of a facility, source and table.
+            voided: the source has voided the row.
+            date_voided: when, if the source says so.
+            void_reason: why, if the source says so.
+
+        Raises:
+            ValueError: a name is not a column of the table, or a time has no zone.
+        """
+        values, fingerprint = content_values(self.model, content)
+        uuid = entity_uuid(shape(self.model).table, facility_uuid, self.source, source_key)
+        if uuid in self._seen:
+            self.repeated = True
+        self._seen.add(uuid)
+        self.rows += 1
+        self._buffer.append(
+            (
+                self.rows,
+                uuid,
+                facility_uuid,
+                source_key,
+                None if known_from is None else utc(known_from),
+                assumed_from,
+                fingerprint,
+                voided,
+                None if date_voided is None else utc(date_voided),
+                void_reason,
+                *values,
+            ),
+        )
+        if len(self._buffer) >= BATCH:
+            self.flush()
+        return uuid
+
+    def flush(self) -> None:
+        """Copy what is buffered into the temporary table."""
+        if not self._buffer:
+            return
+        form = shape(self.model)
+        names = [name for name, _ in _LEADING] + list(form.columns)
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+            self.temporary,
+            sql.SQL(", ").join(map(sql.Identifier, names)),
+        )
+        with self.session.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types([kind for _, kind in _LEADING] + [kind.lower() for kind in form.types])
+            for row in self._buffer:
+                copy.write_row(row)
+        self._buffer.clear()
+
+    def create(self) -> None:
+        """Make the temporary table; it goes with the transaction, or with the next ``create``."""
+        form = shape(self.model)
+        columns = [*_LEADING, *zip(form.columns, form.types, strict=True)]
+        definition = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in columns)
+        with self.session.cursor() as cursor:
+            cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.temporary))
+            cursor.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(
+                sql.Identifier(f"staged_{form.table}"),
+                definition,
+            ))
+
+
+@contextmanager
+def staging(session: TenantSession, model: type[Versioned], *, source: str) -> Iterator[Stage]:
+    """Stage rows of ``source`` for the table of ``model``; all of them are in the temporary table when the block ends.
+
+    Raises:
+        ValueError: ``source`` is empty, or is the API's own.
+    """
+    if not source or source == API_SOURCE:
+        message = f"a source needs a name of its own, other than {API_SOURCE!r}"
+        raise ValueError(message)
+    stage = Stage(session, model, source)
+    stage.create()
+    yield stage
+    stage.flush()

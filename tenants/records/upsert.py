@@ -1,0 +1,219 @@
+"""The versioned upsert: staged rows become versions by a few statements over the whole set.
+
+A staged row is compared with the open version of its entity. New: inserted. The same: nothing, or its data date moves on. Different: the
+newer data date wins, and of equal ones the later import; winning closes the open version and adds the next. What a person voided
+stays voided; what the source voided revives when the source takes it back. README.md of this folder has the semantics in sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from core.clock import now as clock_now
+from tenants.records.days import start_of_day
+from tenants.records.ids import new_uuid_sql
+from tenants.records.locks import lock_for_import
+from tenants.records.models import Patient
+from tenants.records.staging import Stage, shape, staging
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from psycopg import Cursor
+
+    from core.database import TenantSession
+
+__all__ = ["SOURCE_VOID", "UpsertCounts", "Upserted", "staging", "upsert"]
+
+SOURCE_VOID = "source"
+"""``voided_by`` of a tombstone that a source asked for; any other is a person's, and stays."""
+
+_FORGET_REPEATED = sql.SQL(
+    "DELETE FROM {staged} AS s USING (SELECT uuid, max(seq) AS last FROM {staged} GROUP BY uuid HAVING count(*) > 1) AS r"
+    " WHERE s.uuid = r.uuid AND s.seq < r.last",
+)
+
+_REMEMBER_SOURCES = sql.SQL(
+    "INSERT INTO record_sources AS r"
+    " (facility_uuid, source, table_name, first_import_uuid, first_data_date, data_date, updated_at)"
+    " SELECT DISTINCT facility_uuid, {source}, {table_name}, {import_uuid}::uuid, {data_date}::date, {data_date}::date,"
+    " {now}::timestamptz FROM {staged}"
+    " ON CONFLICT (facility_uuid, source, table_name)"
+    " DO UPDATE SET data_date = excluded.data_date, updated_at = excluded.updated_at"
+    " WHERE r.data_date < excluded.data_date",
+)
+
+# What to do with each staged row. Two tombstones are alike whatever they hold.
+_PLAN = sql.SQL("""
+CREATE TEMPORARY TABLE {bare_plan} ON COMMIT DROP AS
+SELECT s.seq,
+       e.version_id AS open_version,
+       e.{patient} AS open_patient,
+       CASE
+           WHEN e.version_id IS NULL THEN 'insert'
+           WHEN e.voided AND e.voided_by <> {source_void} THEN 'held'
+           WHEN e.voided = s.voided AND (s.voided OR e.row_hash = s.row_hash)
+               THEN CASE WHEN e.data_date < {data_date} THEN 'confirm' ELSE 'same' END
+           WHEN e.data_date > {data_date} THEN 'superseded'
+           ELSE 'update'
+       END AS verdict,
+       CASE
+           WHEN e.version_id IS NOT NULL THEN greatest(e.known_from, coalesce(s.known_at, {day_start}))
+           WHEN s.known_at IS NOT NULL THEN s.known_at
+           WHEN s.assumed_from IS NOT NULL AND r.first_import_uuid = {import_uuid}
+               THEN least(s.assumed_from, {data_date})::timestamp AT TIME ZONE {time_zone}
+           ELSE {day_start}
+       END AS known_from,
+       e.version_id IS NULL AND s.known_at IS NULL AND s.assumed_from IS NOT NULL
+           AND r.first_import_uuid = {import_uuid} AS known_assumed
+FROM {staged} AS s
+JOIN record_sources AS r
+    ON r.facility_uuid = s.facility_uuid AND r.source = {source} AND r.table_name = {table_name}
+LEFT JOIN {table} AS e ON e.uuid = s.uuid AND e.known_to IS NULL
+""")
+
+_COUNT = sql.SQL("SELECT verdict, count(*) FROM {plan} GROUP BY verdict")
+
+_CONFIRM = sql.SQL(
+    "UPDATE {table} AS e SET data_date = {data_date} FROM {plan} AS p WHERE p.verdict = 'confirm' AND e.version_id = p.open_version",
+)
+
+_CLOSE = sql.SQL(
+    "UPDATE {table} AS e SET known_to = p.known_from FROM {plan} AS p"
+    " WHERE p.verdict = 'update' AND e.version_id = p.open_version",
+)
+
+_INSERT = sql.SQL("""
+INSERT INTO {table} (version_id, uuid, facility_uuid, source, source_key, known_from, known_assumed, data_date, import_uuid, row_hash,
+                     voided, voided_by, date_voided, void_reason, changed_by, {content})
+SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key, p.known_from, p.known_assumed, {data_date}, {import_uuid}, s.row_hash,
+       s.voided, CASE WHEN s.voided THEN {source_void} END, CASE WHEN s.voided THEN coalesce(s.date_voided, {now}) END,
+       CASE WHEN s.voided THEN s.void_reason END, {actor}, {staged_content}
+FROM {staged} AS s JOIN {plan} AS p ON p.seq = s.seq
+WHERE p.verdict IN ('insert', 'update')
+ORDER BY s.seq
+""")
+
+_TOUCHED = sql.SQL(
+    "SELECT s.{patient} FROM {staged} AS s JOIN {plan} AS p ON p.seq = s.seq WHERE p.verdict IN ('insert', 'update')"
+    " UNION SELECT open_patient FROM {plan} WHERE verdict = 'update'",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertCounts:
+    """What became of staged rows.
+
+    Attributes:
+        inserted: entities that were not there.
+        updated: entities that got a new version (voided and revived ones too).
+        unchanged: entities that already said the same.
+        superseded: rows older than what is there.
+        held: rows of entities that a person voided.
+    """
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    held: int = 0
+
+    def __add__(self, other: UpsertCounts) -> UpsertCounts:
+        """The sum, field by field."""
+        return UpsertCounts(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.superseded + other.superseded,
+            self.held + other.held,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """The counts, and the patients whose records changed (their contacts want refreshing)."""
+
+    counts: UpsertCounts = field(default_factory=UpsertCounts)
+    patients: list[UUID] = field(default_factory=list)
+
+
+def upsert(
+    session: TenantSession, stage: Stage, *, import_uuid: UUID, data_date: date, now: datetime | None = None
+) -> Upserted:
+    """Bring the staged rows into their table, in the caller's transaction.
+
+    Safe while another import of the tenant runs: steps take turns. The stage is empty afterwards.
+
+    Args:
+        session: the transaction that the rows were staged in.
+        stage: the rows, from ``staging``.
+        import_uuid: the import that they belong to, the same in all its steps.
+        data_date: the date to which the source's data run.
+        now: the time of voiding where the source gives none; the clock's by default.
+    """
+    stage.flush()
+    if not stage.rows:
+        return Upserted()
+    lock_for_import(session)
+    parts = _parts(stage, import_uuid, data_date, now or clock_now())
+    with session.cursor() as cursor:
+        if stage.repeated:
+            _run(cursor, _FORGET_REPEATED, parts)
+        _run(cursor, sql.SQL("ANALYZE {staged}"), parts)
+        _run(cursor, _REMEMBER_SOURCES, parts)
+        _run(cursor, _PLAN, parts)
+        verdicts: dict[str, int] = dict(_run(cursor, _COUNT, parts).fetchall())
+        if verdicts.get("confirm"):
+            _run(cursor, _CONFIRM, parts)
+        if verdicts.get("update"):
+            _run(cursor, _CLOSE, parts)
+        patients: list[UUID] = []
+        if verdicts.get("insert") or verdicts.get("update"):
+            _run(cursor, sql.SQL("ANALYZE {plan}"), parts)
+            _run(cursor, _INSERT, parts)
+            patients = [row[0] for row in _run(cursor, _TOUCHED, parts)]
+        _run(cursor, sql.SQL("DROP TABLE {staged}, {plan}"), parts)
+    stage.rows = 0
+    counts = UpsertCounts(
+        inserted=verdicts.get("insert", 0),
+        updated=verdicts.get("update", 0),
+        unchanged=verdicts.get("same", 0) + verdicts.get("confirm", 0),
+        superseded=verdicts.get("superseded", 0),
+        held=verdicts.get("held", 0),
+    )
+    return Upserted(counts, patients)
+
+
+def _parts(stage: Stage, import_uuid: UUID, data_date: date, now: datetime) -> dict[str, sql.Composable]:
+    form = shape(stage.model)
+    with stage.session.cursor() as cursor:
+        new_uuid = new_uuid_sql(cursor)
+    content = [sql.Identifier(name) for name in form.columns]
+    return {
+        "table": sql.Identifier(form.table),
+        "staged": stage.temporary,
+        "bare_plan": sql.Identifier(f"plan_{form.table}"),
+        "plan": sql.Identifier("pg_temp", f"plan_{form.table}"),
+        "patient": sql.Identifier("uuid" if issubclass(stage.model, Patient) else "patient_uuid"),
+        "content": sql.SQL(", ").join(content),
+        "staged_content": sql.SQL(", ").join(sql.SQL("s.{}").format(name) for name in content),
+        "new_uuid": new_uuid,
+        "source": sql.Literal(stage.source),
+        "source_void": sql.Literal(SOURCE_VOID),
+        "table_name": sql.Literal(form.table),
+        "import_uuid": sql.Literal(import_uuid),
+        "data_date": sql.Literal(data_date),
+        "day_start": sql.Literal(start_of_day(stage.session.tenant, data_date)),
+        "time_zone": sql.Literal(stage.session.tenant.time_zone),
+        "now": sql.Literal(now),
+        "actor": sql.Literal(stage.session.actor),
+    }
+
+
+def _run(cursor: Cursor[tuple[object, ...]], statement: sql.SQL, parts: Mapping[str, sql.Composable]) -> Cursor:  # type: ignore[type-arg]
+    return cursor.execute(statement.format(**parts))
