@@ -1,0 +1,1 @@
+"""The application. ``core.app.factory.create_app()`` makes it; ``iit serve`` serves it."""

@@ -1,0 +1,94 @@
+"""``iit serve``: the API on one address, with a worker beside it if wanted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import Self
+
+import click
+
+from core.cli.output import note
+
+GRACE = 30
+"""Seconds that requests under way, or a job, get to end when the server stops."""
+
+RESTART_SECONDS = (1, 2, 5, 15, 30)
+
+
+@click.command()
+@click.option("--host", help="Address to listen on. Default: the setting IIT_HOST, 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on. Default: the setting IIT_PORT, 8000.")
+@click.option("--worker", is_flag=True, help="Also run `iit worker`, which does the jobs.")
+def serve(host: str | None, port: int | None, *, worker: bool) -> None:
+    """Serve the API, and its documentation at /docs, until stopped (Ctrl-C)."""
+    import uvicorn  # noqa: PLC0415 - --help must not load it
+
+    from core import telemetry  # noqa: PLC0415
+    from core.app.factory import create_app  # noqa: PLC0415
+    from core.settings import get_settings  # noqa: PLC0415
+
+    settings = get_settings()
+    telemetry.configure_from_settings()
+    address, at = host or settings.host, settings.port if port is None else port
+    config = uvicorn.Config(
+        create_app(),
+        host=address,
+        port=at,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    note(f"serving on http://{address}:{at} (documentation: http://{address}:{at}/docs)")
+    if not worker:
+        uvicorn.Server(config).run()
+        return
+    with Companion([sys.executable, "-m", "core.cli", "worker"]):
+        uvicorn.Server(config).run()
+
+
+class Companion:
+    """A child process that is started again when it ends by itself, and stopped with us. Used as a context manager."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._stopping = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._watch = threading.Thread(target=self._keep, name="companion", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        with self._lock:
+            child = self._child
+        if child is not None and child.poll() is None:
+            child.terminate()
+            try:
+                child.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                note("the worker did not stop in time and is killed; its job will be done again")
+                child.kill()
+                child.wait()
+        self._watch.join()
+
+    def _keep(self) -> None:
+        ended = 0
+        while not self._stopping.is_set():
+            with self._lock:
+                if self._stopping.is_set():
+                    return
+                self._child = subprocess.Popen(self._command)  # noqa: S603 - our own interpreter and module
+            code = self._child.wait()
+            if self._stopping.is_set():
+                return
+            pause = RESTART_SECONDS[min(ended, len(RESTART_SECONDS) - 1)]
+            ended += 1
+            note(f"the worker ended with code {code}; it is started again in {pause} s")
+            self._stopping.wait(pause)

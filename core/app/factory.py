@@ -1,0 +1,98 @@
+"""The application: the features' routers under /v1, health, documentation, and what holds for every request."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
+
+from core import database, telemetry
+from core.access.require import refuse_open_routes
+from core.app import docs, health, openapi
+from core.app.middleware import RequestBoundary
+from core.errors.handlers import install
+from core.features import Feature, features, resolve
+from core.services import ensure
+from core.settings import get_settings
+
+DESCRIPTION = """
+Keeps people on HIV treatment from falling out of care: a partner's records in, today's list of whom to see out, with reasons.
+
+**Credential.** Every operation needs the tenant's API key, as `Authorization: Bearer iit_…` or `X-API-Key: iit_…`. The key says which
+tenant; there is no other way to name one. Another tenant's rows answer 404.
+
+**Lists** take `page` and `page_size`. **Changes** of a row take its ETag in `If-Match`. **Long reads** stream NDJSON, one object a line.
+
+**Errors** are `application/problem+json` (RFC 9457): what was wrong, what to do, which fields. Tell the operator the `X-Request-ID` of
+the answer when something stays wrong.
+"""
+
+
+class Application(FastAPI):
+    """FastAPI with our boundary as its outermost layer, outside of Starlette's own last resort."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The whole stack."""
+        settings = get_settings()
+        return RequestBoundary(
+            super().build_middleware_stack(),
+            concurrency=settings.database_pool_size + settings.database_pool_overflow,
+            patience=settings.database_pool_timeout,
+        )
+
+    def openapi(self) -> dict[str, object]:
+        """The OpenAPI document."""
+        return openapi.document(self)
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Find or start the servers before the first request, and close the connections after the last one."""
+    telemetry.configure_from_settings()
+    await run_sync(ensure)
+    try:
+        yield
+    finally:
+        await run_sync(database.dispose)
+
+
+def operation_id(route: APIRoute) -> str:
+    """Operations are named by their functions: ``list_patients``."""
+    return route.name
+
+
+def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
+    """The application.
+
+    Args:
+        rooms: the features to serve; every installed one when None.
+
+    Raises:
+        LookupError: a route under /v1 declares no permission, or one that no feature declares.
+    """
+    app = Application(
+        title="IIT platform",
+        version=version("iit-platform"),
+        summary="Who is about to interrupt HIV treatment, why, and what became of it.",
+        description=DESCRIPTION.strip(),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+        lifespan=lifespan,
+        generate_unique_id_function=operation_id,
+        max_body_size=get_settings().body_max_bytes,
+    )
+    install(app)
+    api = APIRouter(prefix="/v1")
+    for feature in features() if rooms is None else rooms:
+        for reference in feature.routers:
+            api.include_router(resolve(reference))
+    app.include_router(api)
+    app.include_router(health.router)
+    app.include_router(docs.router)
+    refuse_open_routes(app)
+    return app

@@ -1,0 +1,123 @@
+"""The OpenAPI document: problems, permissions and examples are in it, and the page's own view of it."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from core.access.require import api_routes, permissions_of
+from core.errors import BadRequest, Forbidden, NotFound, TooLarge, Unauthenticated, Unavailable
+from core.errors.family import AppError, Invalid
+from core.errors.problem import SCHEMA, SCHEMA_NAME, responses
+
+_FASTAPI_OWN = ("HTTPValidationError", "ValidationError")
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document (OpenAPI 3.1), made once per application."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
+        )
+        schemas = found.setdefault("components", {}).setdefault("schemas", {})
+        schemas[SCHEMA_NAME] = SCHEMA
+        for name in _FASTAPI_OWN:
+            schemas.pop(name, None)
+        for route in api_routes(app):
+            for method in route.methods or ():
+                operation = found["paths"][route.path_format].get(method.lower())
+                if operation is not None:
+                    _complete(operation, str(route.path_format), sorted(permissions_of(route)))
+        _refuse_twins(found)
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _complete(operation: dict[str, Any], path: str, permissions: list[str]) -> None:
+    """Say which permission the operation needs and which problems any operation may answer with."""
+    operation["x-permissions"] = permissions
+    needed = "Needs the permission " + ", ".join(f"`{name}`" for name in permissions) + "."
+    operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{needed}".lstrip()
+    kinds: list[type[AppError]] = [Unauthenticated, Forbidden, AppError, Unavailable]
+    if "{" in path:
+        kinds.append(NotFound)
+    if operation.get("parameters") or "requestBody" in operation:
+        operation["responses"].pop("422", None)
+        kinds.append(Invalid)
+    if "requestBody" in operation:
+        kinds += [BadRequest, TooLarge]
+    for status, answer in responses(*kinds).items():
+        operation["responses"].setdefault(str(status), answer)
+
+
+def _refuse_twins(found: dict[str, Any]) -> None:
+    seen: set[str] = set()
+    for path, methods in found["paths"].items():
+        for operation in methods.values():
+            if operation["operationId"] in seen:
+                message = f"two operations are named {operation['operationId']!r}, one at {path}: rename its function"
+                raise LookupError(message)
+            seen.add(operation["operationId"])
+
+
+def as_openapi_30(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
+    """The same document in OpenAPI 3.0, which is what the packaged Swagger UI reads.
+
+    JSON Schema 2020-12 has no ``nullable``, writes examples as a list and exclusive bounds as numbers; 3.0 is the reverse.
+    """
+    if isinstance(value, list):
+        return [as_openapi_30(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: as_openapi_30(item) for key, item in value.items()}
+    if isinstance(found.get("openapi"), str):
+        found["openapi"] = "3.0.3"
+        found.get("info", {}).pop("summary", None)
+    if "$ref" in found or not _is_schema(found):
+        return found
+    for word in ("anyOf", "oneOf"):
+        if isinstance(found.get(word), list):
+            _nullable(found, word)
+    if isinstance(found.get("type"), list):
+        kinds = [kind for kind in found.pop("type") if kind != "null"]
+        found |= {"type": kinds[0] if kinds else "object", "nullable": True}
+    if "const" in found:
+        found["enum"] = [found.pop("const")]
+    if isinstance(found.get("examples"), list):
+        found.setdefault("example", found.pop("examples")[0])
+    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if isinstance(found.get(exclusive), (int, float)) and not isinstance(found[exclusive], bool):
+            found[bound], found[exclusive] = found[exclusive], True
+    if found.pop("contentMediaType", None):
+        found["format"] = "binary"
+    if "prefixItems" in found:
+        found["items"] = {"anyOf": found.pop("prefixItems")}
+    return found
+
+
+_SCHEMA_WORDS = frozenset({"type", "anyOf", "oneOf", "allOf", "const", "enum", "examples", "properties", "items"})
+
+
+def _is_schema(found: dict[str, Any]) -> bool:
+    return bool(_SCHEMA_WORDS & found.keys()) and "responses" not in found
+
+
+def _nullable(found: dict[str, Any], word: str) -> None:
+    """Write "or null" as 3.0 does."""
+    options = [option for option in found[word] if option != {"type": "null"}]
+    if len(options) == len(found[word]):
+        return
+    del found[word]
+    found["nullable"] = True
+    if len(options) > 1:
+        found[word] = options
+    elif options and "$ref" in options[0]:
+        found["allOf"] = options
+    elif options:
+        for key, item in options[0].items():
+            found.setdefault(key, item)

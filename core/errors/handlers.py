@@ -1,0 +1,141 @@
+"""Every error of the application as problem+json: ours, FastAPI's, the router's, the database's, and those nobody foresaw."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import psycopg
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import exc
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from core import telemetry
+from core.errors.database import as_app_error
+from core.errors.family import BY_STATUS, AppError, BadRequest, FieldError, Invalid, MethodNotAllowed, NotFound
+from core.errors.problem import MEDIA_TYPE, headers, problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+SERVER_ERROR = 500
+
+log = telemetry.get_logger(__name__)
+
+_REMEDIES = {
+    "missing": "Send it.",
+    "extra_forbidden": "Leave it out.",
+    "uuid_parsing": "Send a UUID, such as 0197c1f0-0000-7000-8000-000000000000.",
+    "uuid_type": "Send a UUID, such as 0197c1f0-0000-7000-8000-000000000000.",
+    "date_parsing": "Send a date as YYYY-MM-DD.",
+    "date_from_datetime_parsing": "Send a date as YYYY-MM-DD.",
+    "date_from_datetime_inexact": "Send a date as YYYY-MM-DD, without a time.",
+    "date_type": "Send a date as YYYY-MM-DD.",
+    "datetime_parsing": "Send a time as YYYY-MM-DDThh:mm:ssZ.",
+    "datetime_from_date_parsing": "Send a time as YYYY-MM-DDThh:mm:ssZ.",
+    "timezone_aware": "Send the time with its zone, such as 2026-03-02T08:15:00Z.",
+    "int_parsing": "Send a whole number.",
+    "int_type": "Send a whole number.",
+    "int_from_float": "Send a whole number.",
+    "float_parsing": "Send a number.",
+    "float_type": "Send a number.",
+    "finite_number": "Send a finite number.",
+    "bool_parsing": "Send true or false.",
+    "bool_type": "Send true or false.",
+    "string_type": "Send a text.",
+    "string_too_short": "Send a longer text.",
+    "string_too_long": "Send a shorter text.",
+    "list_type": "Send a list.",
+    "too_long": "Send fewer.",
+    "too_short": "Send more.",
+    "dict_type": "Send an object.",
+    "model_type": "Send an object.",
+    "model_attributes_type": "Send an object with the fields that the API's description lists.",
+}
+
+
+def problem_response(error: AppError, *, more: dict[str, str] | None = None) -> Response:
+    """``error`` as the answer of the present request."""
+    return Response(
+        orjson.dumps(problem(error, telemetry.request_id())),
+        status_code=error.status,
+        headers={**headers(error), **(more or {})},
+        media_type=MEDIA_TYPE,
+    )
+
+
+def from_validation(found: Sequence[Any]) -> AppError:
+    """Pydantic's findings in the family's words. What the caller sent is not repeated."""
+    if any(item["type"] == "json_invalid" for item in found):
+        detail = "the body is not valid JSON"
+        return BadRequest(detail, errors=[FieldError("body", "is not valid JSON", "Send one JSON document in UTF-8.")])
+    errors = [
+        FieldError(".".join(str(part) for part in item["loc"]), _said(str(item["msg"])), _remedy(item)) for item in found
+    ]
+    fields = ", ".join(error.field for error in errors)
+    return Invalid(f"not valid: {fields}", errors=errors)
+
+
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
+def _remedy(item: dict[str, Any]) -> str:
+    kind, context = item["type"], item.get("ctx") or {}
+    if kind in {"enum", "literal_error"}:
+        return f"Send one of {context.get('expected', 'the allowed values')}."
+    for bound, word in (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than")):
+        if bound in context:
+            return f"Send {word} {context[bound]}."
+    return _REMEDIES.get(kind, "See the API's description at /docs.")
+
+
+def from_http(error: HTTPException) -> AppError:
+    """The router's and FastAPI's own refusals, as errors of the family."""
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = "there is nothing at this path"
+        return NotFound(detail, remedy="See the paths at /docs.")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = "this path does not know the method"
+        return MethodNotAllowed(detail)
+    kind = BY_STATUS.get(error.status_code, BadRequest if error.status_code < SERVER_ERROR else AppError)
+    return kind(str(error.detail) if error.status_code < SERVER_ERROR else kind.title)
+
+
+async def on_app_error(_: Request, error: Exception) -> Response:
+    """Answer an error of the family."""
+    found = as_app_error(error)
+    if found.status >= SERVER_ERROR:
+        log.error("request failed", problem=found.slug, exc_info=error)
+    return problem_response(found)
+
+
+async def on_validation(_: Request, error: Exception) -> Response:
+    """Answer what FastAPI refused."""
+    return problem_response(from_validation(error.errors() if isinstance(error, RequestValidationError) else []))
+
+
+async def on_http(_: Request, error: Exception) -> Response:
+    """Answer what the router refused."""
+    if not isinstance(error, HTTPException):
+        return problem_response(as_app_error(error))
+    return problem_response(from_http(error), more=dict(error.headers or {}))
+
+
+async def on_unexpected(_: Request, error: Exception) -> Response:
+    """Answer what nobody foresaw, without its text; the outermost middleware logs it."""
+    return problem_response(as_app_error(error))
+
+
+def install(app: FastAPI) -> None:
+    """Let the application answer every error as problem+json."""
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+    for kind in (AppError, exc.SQLAlchemyError, psycopg.Error):
+        app.add_exception_handler(kind, on_app_error)
+    app.add_exception_handler(Exception, on_unexpected)

@@ -1,0 +1,90 @@
+"""``iit key``: the API keys of a tenant."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from core.cli.output import ACTOR, json_option, note, print_json, table, tenant
+
+
+@click.group()
+def key() -> None:
+    """Make, list and revoke the API keys of a tenant."""
+
+
+@key.command()
+@click.argument("slug")
+@click.option("--name", default="default", show_default=True, help="What the key is for.")
+@click.option("--permission", "permissions", multiple=True, help="What it may do; again for more. Default: everything.")
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="First day (UTC) on which it no longer works.")
+@json_option
+def create(slug: str, name: str, permissions: tuple[str, ...], expires: datetime | None, *, as_json: bool) -> None:
+    """Make a key for the tenant SLUG and print it: it is shown this once and cannot be shown again."""
+    from core.identity.keys import create_key  # noqa: PLC0415 - loads the database, which --help must not
+
+    made = create_key(
+        tenant(slug),
+        name=name,
+        permissions=permissions or None,
+        expires_at=expires.replace(tzinfo=UTC) if expires else None,
+        actor=ACTOR,
+    )
+    if as_json:
+        print_json({"id": made.id, "name": made.name, "api_key": made.plaintext})
+    else:
+        click.echo(made.plaintext)
+        note("keep it: it is not stored and cannot be shown again")
+
+
+@key.command("list")
+@click.argument("slug")
+@json_option
+def list_(slug: str, *, as_json: bool) -> None:
+    """List the keys of the tenant SLUG, newest first. Their secrets are not known."""
+    from core.identity.keys import list_keys  # noqa: PLC0415 - loads the database, which --help must not
+
+    found = list_keys(tenant(slug))
+    if as_json:
+        print_json({"keys": found})
+        return
+    table(
+        ("prefix", "name", "made", "expires", "revoked", "last used"),
+        [
+            (item.prefix, item.name, *map(_day, (item.created_at, item.expires_at, item.revoked_at, item.last_used_at)))
+            for item in found
+        ],
+    )
+
+
+@key.command()
+@click.argument("slug")
+@click.argument("key_name", metavar="KEY")
+@json_option
+def revoke(slug: str, key_name: str, *, as_json: bool) -> None:
+    """Stop a key of the tenant SLUG at once. KEY is its prefix or id."""
+    from core.identity.keys import revoke_key  # noqa: PLC0415 - loads the database, which --help must not
+
+    revoked = revoke_key(tenant(slug), key_name, actor=ACTOR)
+    if as_json:
+        print_json({"id": revoked, "revoked": True})
+    else:
+        note(f"revoked {revoked}")
+
+
+@key.command()
+@json_option
+def permissions(*, as_json: bool) -> None:
+    """List the permissions that a key can have."""
+    from core.identity.permissions import declared_permissions  # noqa: PLC0415
+
+    found = declared_permissions()
+    if as_json:
+        print_json({"permissions": [{"name": item.name, "description": item.description} for item in found.values()]})
+        return
+    table(("permission", "what it allows"), [(item.name, item.description) for _, item in sorted(found.items())])
+
+
+def _day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else "-"
