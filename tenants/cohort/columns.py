@@ -1,4 +1,4 @@
-"""Read a query's rows as numpy columns: a binary COPY whose rows have one length, so that no row passes through Python."""
+"""Read a query's rows as numpy columns: by a binary COPY of fixed-length rows, none of which passes through Python."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def fetch(session: TenantSession, query: sql.Composed, columns: Mapping[str, str
     Args:
         session: the tenant's transaction.
         query: a SELECT whose columns are never NULL.
-        columns: name -> type (``uuid``, ``int4``, ``int2``, ``float8``, ``bool``), in the query's order. UUIDs come as ``S16``,
-            which sorts and compares as PostgreSQL does.
+        columns: name -> type (``uuid``, ``int4``, ``int2``, ``float8``, ``bool``), in the query's order. UUIDs come as
+            ``S16``, which sorts and compares as PostgreSQL does.
 
     Raises:
         ValueError: a row does not have this form: a NULL, or another type than said.
@@ -50,10 +50,7 @@ def fetch(session: TenantSession, query: sql.Composed, columns: Mapping[str, str
     if rest or not _well_formed(table, form, columns):
         message = f"the query's rows are not ({', '.join(columns.values())}) without NULL"
         raise ValueError(message)
-    return {
-        name: table[name].copy() if kind == "uuid" else table[name].astype(_NATIVE[kind])
-        for name, kind in columns.items()
-    }
+    return {name: table[name].astype(_NATIVE.get(kind, table[name].dtype)) for name, kind in columns.items()}
 
 
 def _copy(query: sql.Composed) -> sql.Composed:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tenants.cohort.settings import Completeness
 
 _BIN: Final = 28
+_SPARSE: Final = 2.0
 _LONGEST_WINDOW: Final = 182
 
 
@@ -47,8 +48,8 @@ def complete_through(
 
     A contact is supported when the window of days that ends with it holds at least ``share`` of the facility's usual
     number. The last supported contact is where reporting ends, or the data date itself when the contacts missing since
-    are too few to mean anything. A facility whose usual window holds too few contacts is judged with the pool of all such:
-    it takes the pool's day, unless its own silence before that is improbable.
+    are too few to mean anything. A facility whose usual window holds too few contacts is judged with the pool of all
+    such: it takes the pool's day, unless its own silence before that is improbable.
 
     Args:
         facility: (k,) index of the facility.
@@ -98,7 +99,7 @@ def _usual_rate(days: IntArray, counts: IntArray, end: int, rules: Completeness)
     span = bins[recent[0] : recent[-1] + 1]
     spread = span.size / recent.size
     # Where many bins in between are empty the volume is small by nature: the mean over all of them is its rate.
-    usual = float(np.median(bins[recent])) if spread < 2 else float(span.mean())
+    usual = float(np.median(bins[recent])) if spread < _SPARSE else float(span.mean())
     return usual / _BIN
 
 

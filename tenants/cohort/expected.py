@@ -49,6 +49,7 @@ S = TypeVar("S", bound=np.generic)
 
 _BIG: Final = 2**33
 _DAYS_PER_MONTH: Final = 30.4375
+_TRIMMED_FROM: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,10 +89,10 @@ class Episodes:
 def episodes(timelines: Timelines, rules: CohortSettings) -> Episodes:
     """The expected contacts of these (pseudo-)patients, from the open versions of what is known.
 
-    Contacts: each contact expects the next, by its recorded appointment; else its days supplied, when ARVs were picked up;
-    else the tenant's rule; implausible values are ignored. An earlier contact's later expected day holds on (running
-    maximum). The next contact fulfils it. Bookings: each one that was not cancelled is its own expected contact, and they
-    may overlap. Kept, it is fulfilled on its day; else by the next contact after.
+    Contacts: each contact expects the next, by its recorded appointment; else its days supplied, when ARVs were picked
+    up; else the tenant's rule; implausible values are ignored. An earlier contact's later expected day holds on
+    (running maximum). The next contact fulfils it. Bookings: each one that was not cancelled is its own expected
+    contact, and they may overlap. Kept, it is fulfilled on its day; else by the next contact after.
 
     Args:
         timelines: a snapshot, or all versions, of which the open ones are taken.
@@ -220,7 +221,7 @@ def _middle(ordered: npt.NDArray[np.float32], known: IntArray) -> npt.NDArray[np
 def _trimmed_mean(ordered: npt.NDArray[np.float32], known: IntArray) -> npt.NDArray[np.float32]:
     """The mean without the shortest and the longest interval, where at least four are known."""
     place = np.arange(ordered.shape[1])
-    trim = np.where(known >= 4, 1, 0)[:, None]
+    trim = np.where(known >= _TRIMMED_FROM, 1, 0)[:, None]
     inside = (place >= trim) & (place < known[:, None] - trim)
     total = np.where(inside, ordered, np.float32(0)).sum(axis=1)
     mean: npt.NDArray[np.float32] = (total / np.maximum(inside.sum(axis=1), 1)).astype(np.float32)

@@ -34,12 +34,12 @@ _CENSORED: Final = 0.999999
 """A result below a limit (value_text '<') counts as just below it."""
 
 _PATIENTS = sql.SQL(
-    "SELECT p.uuid, p.facility_uuid FROM patients AS p"
-    " WHERE p.known_to IS NULL AND NOT p.voided AND p.uuid > {after} {chosen} {facilities} ORDER BY p.uuid LIMIT {limit}"
+    "SELECT p.uuid, p.facility_uuid FROM patients AS p WHERE p.known_to IS NULL AND NOT p.voided"
+    " AND p.uuid > {after} {chosen} {facilities} ORDER BY p.uuid LIMIT {limit}"
 )
 _PROFILES = sql.SQL(
-    "SELECT t.uuid, (CASE t.sex WHEN 'F' THEN 1 WHEN 'M' THEN 2 ELSE 0 END)::int2, {birth}, {art_start}, t.transferred_in,"
-    " CASE WHEN t.known_assumed THEN {no_day} ELSE {known_from} END, {known_to}"
+    "SELECT t.uuid, (CASE t.sex WHEN 'F' THEN 1 WHEN 'M' THEN 2 ELSE 0 END)::int2, {birth}, {art_start},"
+    " t.transferred_in, CASE WHEN t.known_assumed THEN {no_day} ELSE {known_from} END, {known_to}"
     " FROM patients AS t WHERE NOT t.voided AND {range}"
 )
 _CONTACTS = sql.SQL(
@@ -109,7 +109,7 @@ def facilities_of(session: TenantSession) -> tuple[UUID, ...]:
 
 
 def vocabulary(session: TenantSession, column: str, patient_uuids: Sequence[UUID] | None = None) -> list[str]:
-    """The different texts of a column of ``contacts``, sorted. A walk along them, not a scan, would need an index more."""
+    """The different texts of a column of ``contacts``, sorted."""
     chosen = (
         sql.SQL("") if patient_uuids is None else sql.SQL(" AND patient_uuid = ANY({})").format(list(patient_uuids))
     )

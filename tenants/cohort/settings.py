@@ -51,7 +51,7 @@ class ScheduleRule(BaseModel):
 class UsualIntervalRule(BaseModel):
     """The person's own usual interval: the median (or trimmed mean) of the last ``window`` intervals known so far.
 
-    Until ``minimum`` intervals are known, ``default_days`` holds. The result is kept within ``[shortest, longest]`` days.
+    Until ``minimum`` intervals are known, ``default_days`` holds. The result is kept within ``[shortest, longest]``.
     """
 
     model_config = _STRICT

@@ -105,8 +105,9 @@ class _Care:
 def entry(timelines: Timelines, rules: CohortSettings) -> tuple[DayArray, CodeArray]:
     """The day on which each person came on treatment here, NO_DAY where never, and the reason code.
 
-    The recorded start of ART, unless the person came from elsewhere (then the transfer or the first contact), or no contact
-    is recorded near the start (then the records begin later than the treatment did, and the first contact counts).
+    The recorded start of ART, unless the person came from elsewhere (then the transfer or the first contact), or no
+    contact is recorded near the start (then the records begin later than the treatment did, and the first contact
+    counts).
     """
     n = len(timelines)
     everyone = np.arange(n)
@@ -133,8 +134,8 @@ def entry(timelines: Timelines, rules: CohortSettings) -> tuple[DayArray, CodeAr
 def transitions(timelines: Timelines, rules: CohortSettings) -> Transitions:
     """Every change of status of these (pseudo-)patients, by the open versions of what is known.
 
-    Day ``expected + grace`` is on treatment, the next one is IIT. Death is final until its record is voided. A contact after
-    a transfer out or a stop is a return; one on the same day is not.
+    Day ``expected + grace`` is on treatment, the next one is IIT. Death is final until its record is voided. A
+    contact after a transfer out or a stop is a return; one on the same day is not.
     """
     known = current(timelines) if timelines.day is None else timelines
     began, why = entry(known, rules)
@@ -173,7 +174,7 @@ def status_at(moves: Transitions, patient: npt.ArrayLike, day: npt.ArrayLike) ->
 
 
 def waiting(timelines: Timelines, rules: CohortSettings) -> tuple[DayArray, DayArray]:
-    """The pending expected contact of each (pseudo-)patient: the day that set it and the expected day, NO_DAY if none."""
+    """The pending expected contact of each (pseudo-)patient: origin and expected day, NO_DAY if none."""
     known = current(timelines) if timelines.day is None else timelines
     began, _ = entry(known, rules)
     care = _care(known, rules, began)

@@ -1,7 +1,7 @@
 """Patients' timelines as columns (numpy, CSR over patients), and what of them was known on a day.
 
 Days are ``int32`` since 1970-01-01. Every fact has an event day and the days between which it was known,
-``known_from <= day < known_to``. Rows of one patient lie together, in order of their event day. Nothing here needs a database.
+``known_from <= day < known_to``. Rows of one patient lie together, in order of their event day. No database is needed.
 """
 
 from __future__ import annotations
@@ -104,10 +104,10 @@ class Profiles(Rows):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contacts(Rows):
-    """One row per patient, day and version: kind bits (CLINICAL, PICKUP), days supplied (0 = not recorded), appointment.
+    """One row per patient, day and version: kind bits (CLINICAL, PICKUP), days supplied (0: not recorded).
 
-    ``regimen`` and ``line`` index ``Timelines.regimens`` and ``Timelines.lines`` (-1 = not recorded). ``assumed`` says that
-    the source gave no stamp of when the fact was known.
+    ``regimen`` and ``line`` index ``Timelines.regimens`` and ``Timelines.lines`` (-1: not recorded). ``assumed`` says
+    that the source gave no stamp of when the fact was known.
     """
 
     date: DayArray
@@ -265,7 +265,7 @@ def make_rows(kind: type[R], patients: int, columns: Mapping[str, Any]) -> R:
     )
 
 
-def make_timelines(
+def make_timelines(  # noqa: PLR0913 - one argument per kind of fact
     patient_uuid: Sequence[UUID] | UuidArray,
     *,
     facility: npt.ArrayLike | None = None,
@@ -336,9 +336,9 @@ def select(timelines: Timelines, patient_index: npt.ArrayLike) -> Timelines:
 def snapshot(timelines: Timelines, patient_index: npt.ArrayLike, day: npt.ArrayLike) -> Timelines:
     """One pseudo-patient per (patient, day) that holds only the facts known at the end of that day.
 
-    A row is there when ``known_from <= day < known_to`` and its event day is not after the day. An ART start or birth after
-    the day is not recorded yet. A booking that is not due yet is ``scheduled``, unless a version made after the booking
-    day already says otherwise (cancelled by telephone, say): what the file of a later day says came of it is not known yet.
+    A row is there when ``known_from <= day < known_to`` and its event day is not after the day. An ART start or birth
+    after the day is not recorded yet. A booking that is not due yet is ``scheduled``, unless a version made after the
+    booking day already says otherwise (cancelled by telephone, say): what a later file says came of it is not known.
 
     Args:
         timelines: all versions.

@@ -70,8 +70,8 @@ class Units:
         origin: the day that set the expected contact, as known then.
         expected: the expected day, as known then.
         day: the decision day, from origin to expected.
-        known_day: what was known on this day may be used: take ``snapshot(timelines, patient, known_day)``. The decision is
-            made on the morning of ``day``: the day before, but never before the contact that set the date.
+        known_day: what was known on this day may be used: take ``snapshot(timelines, patient, known_day)``. The
+            decision is made on the morning of ``day``: the day before, but never before the contact that set the date.
         deadline: ``expected + grace + reporting lag``; folds are cut by it.
         label: 1 no contact by expected + grace, 0 a contact, -1 not labelled (competing outcome or unresolved).
         outcome: code in OUTCOMES.
@@ -122,9 +122,9 @@ def units(
     """Prediction units with labels, their decision days drawn over the whole of each interval.
 
     A day is drawn per episode and sample from origin to expected; where the person had come back by then (or was not on
-    treatment) as far as was known, there is no unit. A unit is resolved when its deadline is at or before the facility's
-    complete-through date, returned or not. The draw depends on the seed, the patient and the episode alone, so it is the
-    same in whatever chunks the patients come.
+    treatment) as far as was known, there is no unit. A unit is resolved when its deadline is at or before the
+    facility's complete-through date, returned or not. The draw depends on the seed, the patient and the episode alone,
+    so it is the same in whatever chunks the patients come.
 
     Args:
         timelines: all versions.
