@@ -1,0 +1,69 @@
+# Nothing is needed but Python >= 3.11 and make: every target first sets up what it needs, in seconds when it is there.
+#
+#   make demo      the whole path for two simulated partners, then the API   SERVE=0  JSON=1  DATA=folder MAPPING=file
+#   make test      the tests                                                 PYTHON=python3.12 for another version
+#   make check     lint, types, layers, and the project's own rules
+#   make results   measure everything on held-out time                       DATA=folder
+#   make bench     ratios against the bare library or the bare database
+#   make docs      run the documentation's examples, follow its links
+#   make serve     the API, on the embedded servers
+#   make lock      resolve the dependencies anew
+#   make clean     remove the environments and caches; the data under .iit stays (iit services reset deletes it)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench results docs serve lock clean
+MAKEFLAGS += --no-print-directory
+
+# Bytecode is wanted: without it every start compiles anew.
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONPATH
+
+# One environment per version asked for; without PYTHON, .venv.
+VENV := $(if $(PYTHON),.venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null),.venv)
+BIN := $(VENV)/bin
+SERVE ?= 1
+JSON ?= 0
+TESTS ?= tests
+WORKERS ?= 2
+
+help:
+	@sed -n 's/^#   \(make .*\)/\1/p' Makefile
+
+setup:
+	@python=$$(sh .ci/python $(PYTHON)) && "$$python" .ci/setup.py $(VENV)
+
+demo: setup
+	@$(BIN)/iit demo $(if $(filter 0,$(SERVE)),--no-serve) $(if $(filter 1,$(JSON)),--json) \
+		$(if $(DATA),--data "$(DATA)") $(if $(MAPPING),--mapping "$(MAPPING)")
+
+results: setup
+	@$(BIN)/iit results $(if $(DATA),--data "$(DATA)") $(if $(filter 1,$(JSON)),--json)
+
+serve: setup
+	@$(BIN)/iit serve
+
+test: setup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -q tests/architecture
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+docs: setup
+	$(BIN)/python -m pytest -q tests/docs
+
+lock: setup
+	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes $(LOCKFLAGS) \
+		--custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock
+	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes $(LOCKFLAGS) \
+		--custom-compile-command "make lock" --group bootstrap -o requirements-bootstrap.lock
+
+clean:
+	@for iit in .venv*/bin/iit; do if [ -x "$$iit" ]; then "$$iit" services stop || true; break; fi; done
+	rm -rf .venv .venv-* build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
