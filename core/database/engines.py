@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import NullPool, create_engine, event, make_url
 
+from core.errors import Invalid
+
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
@@ -38,6 +40,21 @@ def owner_engine(database: str = DEFAULT_DATABASE) -> Engine:
         Unavailable: this process was not given the owner's login.
     """
     return _engine("owner", database)
+
+
+def application_role() -> str:
+    """The role that the application logs in as: what tenants' roles are granted to.
+
+    Raises:
+        Invalid: the address names no user.
+    """
+    from core.services import ensure  # noqa: PLC0415 - starts servers: only when a connection is wanted
+
+    name = make_url(ensure().database_url).username
+    if not name:
+        detail = "DATABASE_URL names no user"
+        raise Invalid(detail, remedy="write postgresql://<user>:<password>@<host>/<database>")
+    return name
 
 
 def dispose() -> None:

@@ -53,9 +53,9 @@ class TenantRef:
                 raise ValueError(message)
 
 
-def path_of(tenant: TenantRef) -> str:
-    """The tenant's search_path. ``pg_temp`` is last, so that no temporary table hides one of the tenant's."""
-    return f'"{tenant.schema_name}", extensions, pg_temp'
+def path_of_schema(schema: str) -> str:
+    """The search_path of one schema. ``pg_temp`` is last, so that no temporary table hides one of the schema's."""
+    return f'"{schema}", extensions, pg_temp'
 
 
 def enter(connection: Connection, *, role: str | None, path: str, readonly: bool) -> None:

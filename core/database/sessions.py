@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from core.database.engines import DEFAULT_DATABASE, application_engine, owner_engine
-from core.database.scope import TenantRef, TenantRequired, enter, path_of
+from core.database.scope import TenantRef, TenantRequired, enter, path_of_schema
 from core.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class TenantSession(_ScopedSession):
             message = "a tenant's session needs to know who acts"
             raise ValueError(message)
         role = None if as_owner else tenant.role_name
-        super().__init__(bind, role=role, path=path_of(tenant), readonly=readonly)
+        super().__init__(bind, role=role, path=path_of_schema(tenant.schema_name), readonly=readonly)
         self.tenant = tenant
         self.actor = actor
         self.request_id = request_id
@@ -149,27 +149,49 @@ def owner_connection(database: str = DEFAULT_DATABASE) -> Iterator[psycopg.Conne
 
 
 @contextmanager
-def _run(session: _S) -> Iterator[_S]:
-    """Open the transaction, hand it over, commit or roll back; say it plainly when the database is not there."""
+def reachable(engine: Engine) -> Iterator[Connection]:
+    """A connection of ``engine``, for callers that rule their own transactions (migrations).
+
+    Raises:
+        Unavailable: the database cannot be reached.
+    """
+    with _explained():
+        connection = engine.connect()
+    with connection:
+        yield connection
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say plainly that the database cannot be reached."""
     try:
-        try:
+        yield
+    except PoolTimeoutError as error:
+        detail = "every connection to the database is in use"
+        remedy = "try again; raise IIT_DATABASE_POOL_SIZE if it stays"
+        raise Unavailable(detail, remedy=remedy, retry_after=5) from error
+    except OperationalError as error:
+        detail = "the database cannot be reached"
+        remedy = "see that it runs (iit services status) and try again"
+        raise Unavailable(detail, remedy=remedy, retry_after=5) from error
+
+
+@contextmanager
+def _run(session: _S) -> Iterator[_S]:
+    """Open the transaction, hand it over, commit or roll back."""
+    try:
+        with _explained():
             session.connection()
-        except PoolTimeoutError as error:
-            detail = "every connection to the database is in use"
-            raise Unavailable(detail, remedy="try again; raise IIT_DATABASE_POOL_SIZE if it stays", retry_after=5) from error
-        except OperationalError as error:
-            detail = "the database cannot be reached"
-            raise Unavailable(detail, remedy="see that it runs (iit services status) and try again", retry_after=5) from error
         try:
             yield session
             session.commit()
         except BaseException as error:
-            lost = _lost(error)
-            session.rollback()
-            if lost:
-                detail = "the connection to the database broke off; nothing of this transaction was kept"
-                raise Unavailable(detail, remedy="try again", retry_after=5) from error
-            raise
+            if not _lost(error):
+                session.rollback()
+                raise
+            session.invalidate()
+            detail = "the connection to the database broke off; nothing of this transaction was kept"
+            raise Unavailable(detail, remedy="try again", retry_after=5) from error
     finally:
         session.close()
 
@@ -177,5 +199,6 @@ def _run(session: _S) -> Iterator[_S]:
 def _lost(error: BaseException) -> bool:
     """Whether the connection itself is gone, as opposed to a statement that failed."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or _lost(error.orig or Exception())
-    return isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith(("08", "57P")))
+        return error.connection_invalidated or (error.orig is not None and _lost(error.orig))
+    gone = isinstance(error, psycopg.OperationalError)
+    return gone and (error.sqlstate is None or error.sqlstate.startswith(("08", "57P")))

@@ -1,0 +1,108 @@
+"""Tables of jobs, in ``node``: a job's row owns its state, attempts, delay, lease and fairness."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+from uuid_utils.compat import uuid7
+
+from core.clock import now
+from core.database import NodeBase
+
+STAMP: Any = DateTime(timezone=True)
+ALIVE = "state IN ('queued', 'sent', 'running')"
+
+
+class Job(NodeBase, table=True):
+    """Work to be done for one tenant.
+
+    ``queued`` waits for ``run_after`` and its tenant's turn; ``sent`` has a message under way; ``running`` is leased by a worker;
+    ``done``, ``dead`` (see ``DeadLetter``) and ``discarded`` are the ends.
+
+    Attributes:
+        payload: what to do, by ids: never a person's data.
+        attempts: tries that ended in an error.
+        deliveries: times that a worker took it, the killed ones included.
+        interruptions: times that its worker vanished.
+        sends: messages sent since it was last due.
+        lease_token: whoever knows it holds the lease, until ``lease_until``.
+        error: kind and place of the last error, without its values.
+    """
+
+    __tablename__: ClassVar[str] = "jobs"
+    __table_args__ = (
+        CheckConstraint("state IN ('queued', 'sent', 'running', 'done', 'dead', 'discarded')", name="state"),
+        CheckConstraint("(state = 'running') = (lease_token IS NOT NULL AND lease_until IS NOT NULL)", name="lease"),
+        Index("ix_jobs_queued", "tenant_role", "run_after", "id", postgresql_where=text("state = 'queued'")),
+        Index("ix_jobs_sent", "sent_at", postgresql_where=text("state = 'sent'")),
+        Index("ix_jobs_running", "lease_until", postgresql_where=text("state = 'running'")),
+        Index("ix_jobs_tenant_role_id", "tenant_role", "id"),
+        Index(
+            "uq_jobs_dedupe_key",
+            "tenant_role",
+            "kind",
+            "dedupe_key",
+            unique=True,
+            postgresql_where=text(f"dedupe_key IS NOT NULL AND {ALIVE}"),
+        ),
+        {"info": {"tenant": "SELECT, INSERT, UPDATE (state, lease_token, lease_until, progress_done, progress_total, "
+                  "progress_note, finished_at, updated_at)"}},
+    )
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    tenant_id: UUID
+    tenant_role: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    payload: dict[str, Any] = Field(sa_type=JSONB)
+    dedupe_key: str | None = Field(default=None, sa_type=Text)
+    state: str = Field(default="queued", sa_type=Text, sa_column_kwargs={"server_default": text("'queued'")})
+    run_after: datetime = Field(default_factory=now, sa_type=STAMP)
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    max_attempts: int
+    deliveries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    interruptions: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    sends: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    sent_at: datetime | None = Field(default=None, sa_type=STAMP)
+    lease_token: UUID | None = None
+    lease_until: datetime | None = Field(default=None, sa_type=STAMP)
+    progress_done: int | None = Field(default=None, sa_type=BigInteger)
+    progress_total: int | None = Field(default=None, sa_type=BigInteger)
+    progress_note: str | None = Field(default=None, sa_type=Text)
+    error: str | None = Field(default=None, sa_type=Text)
+    requested_by: str = Field(sa_type=Text)
+    request_id: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+    updated_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+    started_at: datetime | None = Field(default=None, sa_type=STAMP)
+    finished_at: datetime | None = Field(default=None, sa_type=STAMP)
+
+
+class DeadLetter(NodeBase, table=True):
+    """A job that was given up: looked at, then retried or discarded by an operator."""
+
+    __tablename__: ClassVar[str] = "dead_letters"
+    __table_args__ = (
+        CheckConstraint("reason IN ('attempts', 'interruptions', 'unknown_kind')", name="reason"),
+        CheckConstraint("resolution IN ('retried', 'discarded')", name="resolution"),
+        CheckConstraint("(resolution IS NULL) = (resolved_at IS NULL)", name="resolved"),
+        Index("ix_dead_letters_open", "died_at", postgresql_where=text("resolution IS NULL")),
+        Index("ix_dead_letters_job_id", "job_id"),
+    )
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    job_id: UUID
+    tenant_id: UUID
+    tenant_role: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    payload: dict[str, Any] = Field(sa_type=JSONB)
+    reason: str = Field(sa_type=Text)
+    error: str | None = Field(default=None, sa_type=Text)
+    attempts: int
+    deliveries: int
+    died_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+    resolution: str | None = Field(default=None, sa_type=Text)
+    resolved_at: datetime | None = Field(default=None, sa_type=STAMP)
+    resolved_by: str | None = Field(default=None, sa_type=Text)

@@ -1,0 +1,28 @@
+"""Tenants: who they are, how one is made, what its rooms are set to."""
+
+from core.tenancy import settings
+from core.tenancy.models import Tenant, TenantSetting
+from core.tenancy.service import (
+    CreatedTenant,
+    create_tenant,
+    describe_tenant,
+    get_tenant,
+    list_tenants,
+    resume_tenant,
+    suspend_tenant,
+    tenant_of_role,
+)
+
+__all__ = [
+    "CreatedTenant",
+    "Tenant",
+    "TenantSetting",
+    "create_tenant",
+    "describe_tenant",
+    "get_tenant",
+    "list_tenants",
+    "resume_tenant",
+    "settings",
+    "suspend_tenant",
+    "tenant_of_role",
+]

@@ -1,0 +1,79 @@
+"""Tables of tenancy: tenants (control), their schemas (each data database), their settings (each tenant)."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+from uuid_utils.compat import uuid7
+
+from core.clock import now
+from core.database import DEFAULT_DATABASE, NodeBase, PlatformBase, TenantBase, TenantRef
+
+STAMP: Any = DateTime(timezone=True)
+
+
+class Tenant(PlatformBase, table=True):
+    """An implementing partner on this installation, and where its data are.
+
+    The application reads it; only the owner's login makes or changes one.
+    """
+
+    __tablename__: ClassVar[str] = "tenants"
+    __table_args__ = (
+        UniqueConstraint("slug"),
+        UniqueConstraint("database", "schema_name"),
+        UniqueConstraint("role_name"),
+        CheckConstraint("state IN ('active', 'suspended')", name="state"),
+        CheckConstraint("slug ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$' AND length(slug) <= 40", name="slug"),
+        {"info": {"app": "SELECT"}},
+    )
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    slug: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    state: str = Field(default="active", sa_type=Text)
+    database: str = Field(default=DEFAULT_DATABASE, sa_type=Text)
+    schema_name: str = Field(sa_type=Text)
+    role_name: str = Field(sa_type=Text)
+    time_zone: str = Field(sa_type=Text)
+    created_at: datetime = Field(default_factory=now, sa_type=STAMP)
+    updated_at: datetime = Field(default_factory=now, sa_type=STAMP)
+
+    def ref(self) -> TenantRef:
+        """What sessions need of it."""
+        return TenantRef(
+            id=self.id,
+            slug=self.slug,
+            name=self.name,
+            schema_name=self.schema_name,
+            role_name=self.role_name,
+            database=self.database,
+            state=self.state,
+            time_zone=self.time_zone,
+        )
+
+
+class TenantSchema(NodeBase, table=True):
+    """A tenant's schema in this data database and the migration it stands at, so that one query tells who is behind."""
+
+    __tablename__: ClassVar[str] = "tenant_schemas"
+    __table_args__ = (UniqueConstraint("tenant_id"), {"info": {"app": "SELECT"}})
+
+    schema_name: str = Field(primary_key=True, sa_type=Text)
+    tenant_id: UUID
+    revision: str = Field(sa_type=Text)
+    migrated_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+
+
+class TenantSetting(TenantBase, table=True):
+    """One room's settings of this tenant: a pydantic model as JSON, under the model's ``settings_key``."""
+
+    __tablename__: ClassVar[str] = "tenant_settings"
+
+    key: str = Field(primary_key=True, sa_type=Text)
+    value: dict[str, Any] = Field(sa_type=JSONB)
+    updated_at: datetime = Field(default_factory=now, sa_type=STAMP)
+    updated_by: str = Field(sa_type=Text)

@@ -1,0 +1,82 @@
+"""Making a tenant's role and schema: one script in one transaction, so that a failure leaves nothing."""
+
+from __future__ import annotations
+
+import secrets
+from functools import cache
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from core.database.engines import application_role
+from core.database.scope import OPAQUE_NAME, path_of_schema
+from core.database.upgrade import MIGRATIONS, head
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    import psycopg
+
+TENANTS = "iit_tenant"
+"""The role that all tenants' roles are members of; ``node`` grants to it."""
+
+
+def new_schema_name() -> str:
+    """An opaque name for a schema and its role: 80 random bits."""
+    return f"t_{secrets.token_hex(10)}"
+
+
+@cache
+def script() -> str:
+    """The tenants' schema at head, as ``python -m migrations.render`` wrote it."""
+    return (MIGRATIONS / "tenant" / "schema.sql").read_text(encoding="utf-8")
+
+
+def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUID, schema: str) -> None:
+    """Make role, schema, tables and privileges of a tenant in the owner's transaction: one string, one round trip.
+
+    Roles are LOGIN without a password: nobody can log in as one, and a sharded PostgreSQL can still act as one elsewhere.
+
+    Raises:
+        ValueError: ``schema`` is no opaque name.
+    """
+    if not OPAQUE_NAME.fullmatch(schema):
+        message = f"{schema!r} is no tenant's schema"
+        raise ValueError(message)
+    names = {
+        "tenant": sql.Identifier(schema),
+        "tenants": sql.Identifier(TENANTS),
+        "app": sql.Identifier(application_role()),
+        "path": sql.Literal(path_of_schema(schema)),
+        "schema": sql.Literal(schema),
+        "id": sql.Literal(str(tenant_id)),
+        "revision": sql.Literal(head("tenant")),
+    }
+    before = sql.SQL(
+        "CREATE ROLE {tenant} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;"
+        " GRANT {tenants} TO {tenant};"
+        " GRANT {tenant} TO {app} WITH INHERIT FALSE, SET TRUE;"
+        " CREATE SCHEMA {tenant};"
+        " GRANT USAGE ON SCHEMA {tenant} TO {tenant};"
+        " SELECT set_config('search_path', {path}, true);"
+        " INSERT INTO node.tenant_schemas (schema_name, tenant_id, revision) VALUES ({schema}, {id}, {revision});\n"
+    )
+    tables = script().replace(':"tenant"', f'"{schema}"')
+    connection.execute(before.format(**names).as_string(connection).encode() + tables.encode())
+
+
+def deprovision(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> None:
+    """Remove a tenant's schema and role with all that is in them, in the owner's transaction.
+
+    Raises:
+        ValueError: ``schema`` is no opaque name.
+    """
+    if not OPAQUE_NAME.fullmatch(schema):
+        message = f"{schema!r} is no tenant's schema"
+        raise ValueError(message)
+    tenant = sql.Identifier(schema)
+    connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(tenant))
+    connection.execute("DELETE FROM node.tenant_schemas WHERE schema_name = %s", (schema,))
+    if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (schema,)).fetchone():
+        connection.execute(sql.SQL("DROP OWNED BY {}").format(tenant))
+        connection.execute(sql.SQL("DROP ROLE {}").format(tenant))

@@ -1,0 +1,162 @@
+"""Tenants: made, found, listed, suspended."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from uuid_utils.compat import uuid7
+
+from core.clock import now
+from core.clock.time import zone
+from core.database import DEFAULT_DATABASE, TenantRef, TenantSession, owner_session, platform_session, psycopg_connection
+from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from core.identity.keys import issue
+from core.privacy import create_tenant_keys
+from core.tenancy.models import Tenant
+from core.tenancy.provisioning import new_schema_name, provision
+
+SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+LONGEST_SLUG = 40
+LONGEST_NAME = 200
+OPERATOR = "cli:operator"
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedTenant:
+    """A new tenant, and its first API key, which is shown once and nowhere kept."""
+
+    ref: TenantRef
+    api_key: str = field(repr=False)
+
+
+def create_tenant(slug: str, name: str, *, time_zone: str = "Africa/Lagos", actor: str = OPERATOR) -> CreatedTenant:
+    """Make a tenant whole: its role, schema, keys and first API key, in one transaction of the owner.
+
+    Args:
+        slug: short name used in commands: lower-case letters, digits and single hyphens, at most 40.
+        name: the partner's name, as people write it.
+        time_zone: IANA name; says what "today" is for this tenant.
+        actor: who makes it.
+
+    Raises:
+        Invalid: slug, name or time zone is not acceptable.
+        Conflict: the slug is taken.
+        Unavailable: the owner's login is not configured, or the database cannot be reached.
+    """
+    _check(slug, name, time_zone)
+    schema = new_schema_name()
+    row = Tenant(
+        id=uuid7(), slug=slug, name=name.strip(), schema_name=schema, role_name=schema, database=DEFAULT_DATABASE,
+        time_zone=time_zone,
+    )  # fmt: skip
+    ref = row.ref()
+    with owner_session(row.database) as session:
+        session.add(row)
+        try:
+            session.flush()
+        except IntegrityError:
+            detail = f"a tenant {slug!r} exists already"
+            remedy = "choose another slug, or see `iit tenant list`"
+            raise Conflict(detail, remedy=remedy) from None
+        provision(psycopg_connection(session), ref.id, schema)
+        key = issue(session, ref.id, created_by=actor)
+        with TenantSession(session.connection(), ref, actor=actor, as_owner=True) as within:
+            create_tenant_keys(within)
+    return CreatedTenant(ref, key.plaintext)
+
+
+def get_tenant(slug: str) -> TenantRef:
+    """The active tenant of this slug.
+
+    Raises:
+        NotFound: there is none.
+        Forbidden: it is suspended.
+    """
+    ref = describe_tenant(slug).ref()
+    if ref.state != "active":
+        detail = f"the tenant {slug!r} is suspended"
+        raise Forbidden(detail, remedy="ask the platform's operator; `iit tenant resume` ends it")
+    return ref
+
+
+def describe_tenant(slug: str) -> Tenant:
+    """The tenant's row, suspended or not: for operators.
+
+    Raises:
+        NotFound: there is none.
+    """
+    with platform_session() as session:
+        row = session.scalar(select(Tenant).where(Tenant.slug == slug))  # type: ignore[arg-type]  # SQLModel types columns as values
+    if row is None:
+        detail = f"there is no tenant {slug!r}"
+        raise NotFound(detail, remedy="see `iit tenant list`")
+    return row
+
+
+def tenant_of_role(role: str) -> TenantRef:
+    """The tenant whose role this is, whatever its state: how a job's row names its tenant.
+
+    Raises:
+        NotFound: there is none.
+    """
+    with platform_session() as session:
+        row = session.scalar(select(Tenant).where(Tenant.role_name == role))  # type: ignore[arg-type]  # as above
+    if row is None:
+        detail = "the job's tenant does not exist"
+        raise NotFound(detail)
+    return row.ref()
+
+
+def list_tenants() -> list[TenantRef]:
+    """All tenants by slug, suspended ones included."""
+    with platform_session() as session:
+        return [row.ref() for row in session.scalars(select(Tenant).order_by(Tenant.slug))]  # type: ignore[arg-type]  # as above
+
+
+def suspend_tenant(slug: str) -> TenantRef:
+    """Refuse the tenant's requests and hold its jobs, until it is resumed. Its data stay.
+
+    Raises:
+        NotFound: there is no such tenant.
+    """
+    return _set_state(slug, "suspended")
+
+
+def resume_tenant(slug: str) -> TenantRef:
+    """Let a suspended tenant work again.
+
+    Raises:
+        NotFound: there is no such tenant.
+    """
+    return _set_state(slug, "active")
+
+
+def _set_state(slug: str, state: str) -> TenantRef:
+    with owner_session() as session:
+        row = session.scalar(select(Tenant).where(Tenant.slug == slug).with_for_update())  # type: ignore[arg-type]  # as above
+        if row is None:
+            detail = f"there is no tenant {slug!r}"
+            raise NotFound(detail, remedy="see `iit tenant list`")
+        if row.state != state:
+            row.state = state
+            row.updated_at = now()
+        return row.ref()
+
+
+def _check(slug: str, name: str, time_zone: str) -> None:
+    errors = []
+    if not SLUG.fullmatch(slug) or len(slug) > LONGEST_SLUG:
+        remedy = f"use lower-case letters, digits and single hyphens, a letter first, at most {LONGEST_SLUG}"
+        errors.append(FieldError("slug", f"{slug!r} is no slug", remedy))
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        errors.append(FieldError("name", "is empty, too long or not printable", f"1 to {LONGEST_NAME} characters"))
+    try:
+        zone(time_zone)
+    except ValueError:
+        errors.append(FieldError("time_zone", f"{time_zone!r} is no time zone", "an IANA name, such as Africa/Lagos"))
+    if errors:
+        detail = "the tenant cannot be made: " + "; ".join(f"{error.field} {error.problem}" for error in errors)
+        raise Invalid(detail, errors=errors)

@@ -1,0 +1,72 @@
+"""What migrations do besides Alembic's own operations: privileges and row policies.
+
+Old scripts call these for ever, so their meaning never changes; a new need gets a new function.
+"""
+
+from __future__ import annotations
+
+import re
+
+from alembic import op
+
+TENANTS = "iit_tenant"
+"""The role that every tenant's role is a member of: what tenants may do in ``node`` is granted to it, once."""
+
+_PRIVILEGES = re.compile(r"[A-Z]+( \([a-z_]+(, [a-z_]+)*\))?(, [A-Z]+( \([a-z_]+(, [a-z_]+)*\))?)*")
+
+
+def application_role() -> str:
+    """The role that the application logs in as, quoted."""
+    return _quoted(op.get_context().opts["application_role"])
+
+
+def grant_tenant(privileges: str, *tables: str) -> None:
+    """Let the tenant whose schema is migrated do ``privileges`` on its tables. Its role has the schema's name."""
+    role = _quoted(op.get_context().opts["schema"])
+    op.execute(f"GRANT {_checked(privileges)} ON {', '.join(_quoted(table) for table in tables)} TO {role}")
+
+
+def grant_application(privileges: str, schema: str, *tables: str) -> None:
+    """Let the application's role do ``privileges`` on tables of ``node`` or ``platform``."""
+    named = ", ".join(f"{_quoted(schema)}.{_quoted(table)}" for table in tables)
+    op.execute(f"GRANT {_checked(privileges)} ON {named} TO {application_role()}")
+
+
+def open_schema(schema: str, *, tenants: bool) -> None:
+    """Let the application, and tenants if ``tenants``, see into ``node`` or ``platform``."""
+    op.execute(f"GRANT USAGE ON SCHEMA {_quoted(schema)} TO {application_role()}")
+    if tenants:
+        op.execute(f"GRANT USAGE ON SCHEMA {_quoted(schema)} TO {TENANTS}")
+
+
+def make_tenants_role() -> None:
+    """Make the role of all tenants. Roles belong to the whole server, so another database may have made it."""
+    op.execute(
+        f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{TENANTS}') THEN"
+        f" CREATE ROLE {TENANTS} NOLOGIN; END IF; END $$"
+    )
+    op.execute(f"GRANT USAGE ON SCHEMA extensions TO {TENANTS}")
+
+
+def own_rows_only(privileges: str, schema: str, table: str) -> None:
+    """Let tenants do ``privileges`` on rows whose ``tenant_role`` is their own; the application sees all rows."""
+    named = f"{_quoted(schema)}.{_quoted(table)}"
+    op.execute(f"GRANT {_checked(privileges)} ON {named} TO {TENANTS}")
+    op.execute(f"ALTER TABLE {named} ENABLE ROW LEVEL SECURITY")
+    own = "tenant_role = current_user"
+    op.execute(f"CREATE POLICY own_rows ON {named} TO {TENANTS} USING ({own}) WITH CHECK ({own})")
+    op.execute(f"CREATE POLICY application ON {named} TO {application_role()} USING (true) WITH CHECK (true)")
+
+
+def _quoted(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", name):
+        message = f"{name!r} is no identifier that migrations quote"
+        raise ValueError(message)
+    return f'"{name}"'
+
+
+def _checked(privileges: str) -> str:
+    if not _PRIVILEGES.fullmatch(privileges):
+        message = f"{privileges!r} is no list of privileges"
+        raise ValueError(message)
+    return privileges

@@ -1,0 +1,647 @@
+-- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.
+CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
+INSERT INTO alembic_version (version_num) VALUES ('0001');
+CREATE TABLE alerts (
+    uuid UUID NOT NULL, 
+    version_id UUID NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    prediction_uuid UUID, 
+    alert_type TEXT NOT NULL, 
+    severity TEXT NOT NULL, 
+    status TEXT NOT NULL, 
+    reasons JSONB DEFAULT '[]' NOT NULL, 
+    data_date DATE, 
+    dedupe_key TEXT, 
+    assigned_to TEXT, 
+    assigned_at TIMESTAMP WITH TIME ZONE, 
+    due_date DATE, 
+    acknowledged_by TEXT, 
+    acknowledged_at TIMESTAMP WITH TIME ZONE, 
+    resolved_by TEXT, 
+    resolved_at TIMESTAMP WITH TIME ZONE, 
+    resolution TEXT, 
+    expires_at TIMESTAMP WITH TIME ZONE, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    created_by TEXT NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    voided_by TEXT, 
+    date_voided TIMESTAMP WITH TIME ZONE, 
+    void_reason TEXT, 
+    CONSTRAINT pk_alerts PRIMARY KEY (uuid), 
+    CONSTRAINT ck_alerts_status CHECK (status IN ('open', 'acknowledged', 'assigned', 'resolved', 'dismissed', 'expired')), 
+    CONSTRAINT ck_alerts_severity CHECK (severity IN ('info', 'low', 'medium', 'high', 'critical')), 
+    CONSTRAINT ck_alerts_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
+);
+CREATE INDEX ix_alerts_alert_type ON alerts (alert_type);
+CREATE INDEX ix_alerts_created_at ON alerts (created_at);
+CREATE INDEX ix_alerts_patient_uuid ON alerts (patient_uuid);
+CREATE INDEX ix_alerts_severity ON alerts (severity);
+CREATE INDEX ix_alerts_status ON alerts (status, created_at);
+CREATE UNIQUE INDEX uq_alerts_dedupe_key_open ON alerts (dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN ('open', 'acknowledged', 'assigned');
+CREATE TABLE appointments (
+    version_id UUID NOT NULL, 
+    uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    source_key BYTEA NOT NULL, 
+    known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+    known_to TIMESTAMP WITH TIME ZONE, 
+    known_assumed BOOLEAN DEFAULT false NOT NULL, 
+    data_date DATE NOT NULL, 
+    import_uuid UUID, 
+    row_hash BYTEA NOT NULL, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    voided_by TEXT, 
+    date_voided TIMESTAMP WITH TIME ZONE, 
+    void_reason TEXT, 
+    changed_by TEXT NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    booked_on DATE, 
+    due_date DATE NOT NULL, 
+    status TEXT NOT NULL, 
+    CONSTRAINT pk_appointments PRIMARY KEY (version_id), 
+    CONSTRAINT ck_appointments_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
+    CONSTRAINT ck_appointments_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)), 
+    CONSTRAINT ck_appointments_status CHECK (status IN ('scheduled', 'kept', 'missed', 'cancelled'))
+);
+CREATE INDEX ix_appointments_due_date ON appointments (due_date);
+CREATE INDEX ix_appointments_patient_uuid ON appointments (patient_uuid, due_date);
+CREATE UNIQUE INDEX uq_appointments_uuid_open ON appointments (uuid) WHERE known_to IS NULL;
+CREATE TABLE audit_events (
+    event_id BIGINT GENERATED ALWAYS AS IDENTITY, 
+    occurred_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+    actor TEXT NOT NULL, 
+    action TEXT NOT NULL, 
+    subject_type TEXT NOT NULL, 
+    subject_uuid UUID, 
+    request_id TEXT, 
+    detail JSONB, 
+    CONSTRAINT pk_audit_events PRIMARY KEY (event_id)
+);
+CREATE INDEX ix_audit_events_occurred_at ON audit_events (occurred_at);
+CREATE INDEX ix_audit_events_subject_uuid_event_id ON audit_events (subject_uuid, event_id);
+CREATE TABLE communications (
+    uuid UUID NOT NULL, 
+    version_id UUID NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    prediction_uuid UUID, 
+    alert_uuid UUID, 
+    intervention_uuid UUID, 
+    reply_to_uuid UUID, 
+    communication_type TEXT NOT NULL, 
+    direction TEXT NOT NULL, 
+    status TEXT NOT NULL, 
+    channel TEXT, 
+    template TEXT, 
+    template_version TEXT, 
+    language TEXT, 
+    consent_basis TEXT, 
+    recipient_enc BYTEA, 
+    recipient_bidx BYTEA, 
+    body_enc BYTEA, 
+    dedupe_key TEXT, 
+    provider TEXT, 
+    provider_message_id TEXT, 
+    provider_status TEXT, 
+    error_code TEXT, 
+    attempts INTEGER DEFAULT 0 NOT NULL, 
+    cost NUMERIC(14, 6), 
+    currency TEXT, 
+    scheduled_for TIMESTAMP WITH TIME ZONE, 
+    sent_at TIMESTAMP WITH TIME ZONE, 
+    delivered_at TIMESTAMP WITH TIME ZONE, 
+    failed_at TIMESTAMP WITH TIME ZONE, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    created_by TEXT NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    voided_by TEXT, 
+    date_voided TIMESTAMP WITH TIME ZONE, 
+    void_reason TEXT, 
+    CONSTRAINT pk_communications PRIMARY KEY (uuid), 
+    CONSTRAINT ck_communications_communication_type CHECK (communication_type IN ('sms', 'whatsapp', 'voice', 'ussd', 'email', 'letter', 'in_person')), 
+    CONSTRAINT ck_communications_status CHECK (status IN ('queued', 'held', 'sending', 'sent', 'delivered', 'failed', 'cancelled', 'received', 'read')), 
+    CONSTRAINT ck_communications_direction CHECK (direction IN ('outbound', 'inbound')), 
+    CONSTRAINT ck_communications_consent_basis CHECK (direction = 'inbound' OR consent_basis IS NOT NULL), 
+    CONSTRAINT ck_communications_cost CHECK (cost IS NULL OR currency IS NOT NULL), 
+    CONSTRAINT ck_communications_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
+);
+CREATE INDEX ix_communications_communication_type ON communications (communication_type);
+CREATE INDEX ix_communications_patient_uuid ON communications (patient_uuid);
+CREATE INDEX ix_communications_status ON communications (status, scheduled_for);
+CREATE UNIQUE INDEX uq_communications_dedupe_key ON communications (dedupe_key) WHERE dedupe_key IS NOT NULL;
+CREATE UNIQUE INDEX uq_communications_provider_message_id ON communications (provider, provider_message_id) WHERE provider_message_id IS NOT NULL;
+CREATE TABLE contacts (
+    contact_id UUID NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    contact_date DATE NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    clinical BOOLEAN NOT NULL, 
+    pickup BOOLEAN NOT NULL, 
+    days_supplied INTEGER, 
+    next_appointment DATE, 
+    regimen TEXT, 
+    regimen_line TEXT, 
+    dsd_model TEXT, 
+    known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+    known_to TIMESTAMP WITH TIME ZONE, 
+    known_assumed BOOLEAN DEFAULT false NOT NULL, 
+    CONSTRAINT pk_contacts PRIMARY KEY (contact_id), 
+    CONSTRAINT ck_contacts_known_order CHECK (known_to IS NULL OR known_to > known_from)
+);
+CREATE INDEX ix_contacts_facility_uuid ON contacts (facility_uuid, contact_date);
+CREATE INDEX ix_contacts_patient_uuid ON contacts (patient_uuid, contact_date);
+CREATE UNIQUE INDEX uq_contacts_patient_uuid_open ON contacts (patient_uuid, contact_date) WHERE known_to IS NULL;
+CREATE TABLE dispensations (
+    version_id UUID NOT NULL, 
+    uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    source_key BYTEA NOT NULL, 
+    known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+    known_to TIMESTAMP WITH TIME ZONE, 
+    known_assumed BOOLEAN DEFAULT false NOT NULL, 
+    data_date DATE NOT NULL, 
+    import_uuid UUID, 
+    row_hash BYTEA NOT NULL, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    voided_by TEXT, 
+    date_voided TIMESTAMP WITH TIME ZONE, 
+    void_reason TEXT, 
+    changed_by TEXT NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    encounter_uuid UUID, 
+    date_dispensed DATE NOT NULL, 
+    days_supplied INTEGER, 
+    regimen TEXT, 
+    regimen_line TEXT, 
+    next_appointment DATE, 
+    dsd_model TEXT, 
+    CONSTRAINT pk_dispensations PRIMARY KEY (version_id), 
+    CONSTRAINT ck_dispensations_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
+    CONSTRAINT ck_dispensations_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
+);
+CREATE INDEX ix_dispensations_date_dispensed ON dispensations (date_dispensed);
+CREATE INDEX ix_dispensations_patient_uuid ON dispensations (patient_uuid, date_dispensed);
+CREATE UNIQUE INDEX uq_dispensations_uuid_open ON dispensations (uuid) WHERE known_to IS NULL;
+CREATE TABLE encounters (
+    version_id UUID NOT NULL, 
+    uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    source_key BYTEA NOT NULL, 
+    known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+    known_to TIMESTAMP WITH TIME ZONE, 
+    known_assumed BOOLEAN DEFAULT false NOT NULL, 
+    data_date DATE NOT NULL, 
+    import_uuid UUID, 
+    row_hash BYTEA NOT NULL, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    voided_by TEXT, 
+    date_voided TIMESTAMP WITH TIME ZONE, 
+    void_reason TEXT, 
+    changed_by TEXT NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    visit_uuid UUID, 
+    encounter_datetime TIMESTAMP WITH TIME ZONE NOT NULL, 
+    encounter_type TEXT, 
+    form TEXT, 
+    CONSTRAINT pk_encounters PRIMARY KEY (version_id), 
+    CONSTRAINT ck_encounters_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
+    CONSTRAINT ck_encounters_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
+);
+CREATE INDEX ix_encounters_encounter_datetime ON encounters (encounter_datetime);
+CREATE INDEX ix_encounters_patient_uuid ON encounters (patient_uuid, encounter_datetime);
+CREATE UNIQUE INDEX uq_encounters_uuid_open ON encounters (uuid) WHERE known_to IS NULL;
+CREATE TABLE facilities (
+    uuid UUID NOT NULL, 
+    version_id UUID NOT NULL, 
+    datim_id TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    state_province TEXT, 
+    county_district TEXT, 
+    source TEXT NOT NULL, 
+    complete_through DATE, 
+    data_date DATE, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_facilities PRIMARY KEY (uuid), 
+    CONSTRAINT uq_facilities_datim_id UNIQUE (datim_id)
+);
+CREATE INDEX ix_facilities_state_province ON facilities (state_province);
+CREATE TABLE import_files (
+    import_uuid UUID NOT NULL, 
+    number SMALLINT NOT NULL, 
+    name TEXT NOT NULL, 
+    size BIGINT NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    blob_key TEXT, 
+    CONSTRAINT pk_import_files PRIMARY KEY (import_uuid, number)
+);
+CREATE TABLE import_rejections (
+    id BIGINT GENERATED ALWAYS AS IDENTITY, 
+    import_uuid UUID NOT NULL, 
+    file SMALLINT NOT NULL, 
+    line BIGINT NOT NULL, 
+    field TEXT NOT NULL, 
+    problem TEXT NOT NULL, 
+    remedy TEXT NOT NULL, 
+    CONSTRAINT pk_import_rejections PRIMARY KEY (id)
+);
+CREATE INDEX ix_import_rejections_import_uuid ON import_rejections (import_uuid, file, line);
+CREATE TABLE import_staging (
+    import_uuid UUID NOT NULL, 
+    seq BIGINT NOT NULL, 
+    kind TEXT NOT NULL, 
+    state TEXT NOT NULL, 
+    file SMALLINT NOT NULL, 
+    line BIGINT NOT NULL, 
+    facility TEXT, 
+    patient_key BYTEA, 
+    source_key BYTEA NOT NULL, 
+    digest BYTEA NOT NULL, 
+    event_date DATE, 
+    first_event DATE, 
+    seen_on DATE, 
+    birthdate DATE, 
+    known_at TIMESTAMP WITH TIME ZONE, 
+    label TEXT NOT NULL, 
+    content BYTEA NOT NULL, 
+    personal BYTEA, 
+    CONSTRAINT pk_import_staging PRIMARY KEY (import_uuid, seq), 
+    CONSTRAINT ck_import_staging_state CHECK (state IN ('accepted', 'refused', 'merged', 'known'))
+);
+CREATE INDEX ix_import_staging_kind ON import_staging (import_uuid, kind, seq);
+CREATE INDEX ix_import_staging_patient_key ON import_staging (import_uuid, patient_key) WHERE kind = 'patients';
+CREATE TABLE imports (
+    uuid UUID NOT NULL, 
+    state TEXT NOT NULL, 
+    step TEXT NOT NULL, 
+    format TEXT NOT NULL, 
+    source TEXT NOT NULL, 
+    mapping JSONB NOT NULL, 
+    data_date DATE, 
+    strict BOOLEAN NOT NULL, 
+    content_hash TEXT NOT NULL, 
+    runner UUID, 
+    job_uuid UUID, 
+    cursor_file INTEGER DEFAULT 0 NOT NULL, 
+    cursor_line INTEGER DEFAULT 0 NOT NULL, 
+    cursor_seq BIGINT DEFAULT 0 NOT NULL, 
+    staged BIGINT DEFAULT 0 NOT NULL, 
+    rows_read BIGINT DEFAULT 0 NOT NULL, 
+    rows_refused BIGINT DEFAULT 0 NOT NULL, 
+    rows_left_out BIGINT DEFAULT 0 NOT NULL, 
+    rows_repeated BIGINT DEFAULT 0 NOT NULL, 
+    counts JSONB DEFAULT '{}' NOT NULL, 
+    notes JSONB DEFAULT '[]' NOT NULL, 
+    error TEXT, 
+    requested_by TEXT NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    started_at TIMESTAMP WITH TIME ZONE, 
+    finished_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_imports PRIMARY KEY (uuid), 
+    CONSTRAINT ck_imports_state CHECK (state IN ('pending', 'reading', 'checking', 'applying', 'done', 'failed', 'cancelled'))
+);
+CREATE INDEX ix_imports_content_hash ON imports (content_hash);
+CREATE INDEX ix_imports_created_at ON imports (created_at);
+CREATE TABLE interventions (
+    uuid UUID NOT NULL, 
+    version_id UUID NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    prediction_uuid UUID, 
+    alert_uuid UUID, 
+    worklist_entry_uuid UUID, 
+    intervention_type TEXT NOT NULL, 
+    status TEXT NOT NULL, 
+    assigned_to TEXT, 
+    assigned_cadre TEXT, 
+    assigned_at TIMESTAMP WITH TIME ZONE, 
+    due_date DATE, 
+    attempts INTEGER DEFAULT 0 NOT NULL, 
+    started_at TIMESTAMP WITH TIME ZONE, 
+    completed_at TIMESTAMP WITH TIME ZONE, 
+    completed_by TEXT, 
+    outcome TEXT, 
+    outcome_date DATE, 
+    returned_on DATE, 
+    interruption_reason TEXT, 
+    notes_enc BYTEA, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    created_by TEXT NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    voided_by TEXT, 
+    date_voided TIMESTAMP WITH TIME ZONE, 
+    void_reason TEXT, 
+    CONSTRAINT pk_interventions PRIMARY KEY (uuid), 
+    CONSTRAINT ck_interventions_intervention_type CHECK (intervention_type IN ('phone_call', 'home_visit', 'sms', 'counselling', 'transport_support', 'rescheduling', 'peer_support', 'community_delivery', 'other')), 
+    CONSTRAINT ck_interventions_status CHECK (status IN ('planned', 'assigned', 'in_progress', 'completed', 'cancelled', 'failed')), 
+    CONSTRAINT ck_interventions_outcome CHECK (outcome IN ('reached', 'not_reached', 'promised_return', 'returned', 'declined', 'wrong_number', 'moved', 'transferred_out', 'died', 'other')), 
+    CONSTRAINT ck_interventions_attempts CHECK (attempts >= 0), 
+    CONSTRAINT ck_interventions_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
+);
+CREATE INDEX ix_interventions_intervention_type ON interventions (intervention_type);
+CREATE INDEX ix_interventions_patient_uuid ON interventions (patient_uuid);
+CREATE INDEX ix_interventions_status ON interventions (status, due_date);
+CREATE TABLE models (
+    uuid UUID NOT NULL, 
+    name TEXT NOT NULL, 
+    plugin TEXT NOT NULL, 
+    plugin_version TEXT NOT NULL, 
+    version TEXT NOT NULL, 
+    state TEXT NOT NULL, 
+    trained_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    trained_through DATE, 
+    features JSONB NOT NULL, 
+    blob_key TEXT, 
+    blob_sha256 TEXT, 
+    calibrator JSONB NOT NULL, 
+    metrics JSONB NOT NULL, 
+    card JSONB NOT NULL, 
+    gates JSONB NOT NULL, 
+    trained_by TEXT NOT NULL, 
+    state_changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_models PRIMARY KEY (uuid), 
+    CONSTRAINT ck_models_ck_models_state CHECK (state IN ('candidate', 'preferred', 'retired')), 
+    CONSTRAINT ck_models_ck_models_blob CHECK ((blob_key IS NULL) = (blob_sha256 IS NULL)), 
+    CONSTRAINT uq_models_version UNIQUE (version)
+);
+CREATE INDEX ix_models_trained_at ON models (trained_at);
+CREATE UNIQUE INDEX uq_models_preferred ON models (state) WHERE state = 'preferred';
+CREATE TABLE observations (
+    version_id UUID NOT NULL, 
+    uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    source_key BYTEA NOT NULL, 
+    known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+    known_to TIMESTAMP WITH TIME ZONE, 
+    known_assumed BOOLEAN DEFAULT false NOT NULL, 
+    data_date DATE NOT NULL, 
+    import_uuid UUID, 
+    row_hash BYTEA NOT NULL, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    voided_by TEXT, 
+    date_voided TIMESTAMP WITH TIME ZONE, 
+    void_reason TEXT, 
+    changed_by TEXT NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    encounter_uuid UUID, 
+    visit_uuid UUID, 
+    obs_datetime TIMESTAMP WITH TIME ZONE NOT NULL, 
+    variable_name TEXT NOT NULL, 
+    concept_id INTEGER, 
+    value_numeric FLOAT, 
+    value_text TEXT, 
+    value_coded TEXT, 
+    value_datetime TIMESTAMP WITH TIME ZONE, 
+    unit TEXT, 
+    CONSTRAINT pk_observations PRIMARY KEY (version_id), 
+    CONSTRAINT ck_observations_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
+    CONSTRAINT ck_observations_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
+);
+CREATE INDEX ix_observations_concept_id ON observations (concept_id) WHERE concept_id IS NOT NULL;
+CREATE INDEX ix_observations_obs_datetime ON observations (obs_datetime);
+CREATE INDEX ix_observations_patient_uuid ON observations (patient_uuid, obs_datetime);
+CREATE INDEX ix_observations_variable_name ON observations (variable_name);
+CREATE UNIQUE INDEX uq_observations_uuid_open ON observations (uuid) WHERE known_to IS NULL;
+CREATE TABLE patient_keys (
+    patient_uuid UUID NOT NULL, 
+    tenant_key_version INTEGER NOT NULL, 
+    wrapped_key BYTEA, 
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+    erased_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_patient_keys PRIMARY KEY (patient_uuid), 
+    CONSTRAINT ck_patient_keys_erased CHECK ((wrapped_key IS NULL) = (erased_at IS NOT NULL))
+);
+CREATE TABLE patient_states (
+    version_id UUID NOT NULL, 
+    uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    source_key BYTEA NOT NULL, 
+    known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+    known_to TIMESTAMP WITH TIME ZONE, 
+    known_assumed BOOLEAN DEFAULT false NOT NULL, 
+    data_date DATE NOT NULL, 
+    import_uuid UUID, 
+    row_hash BYTEA NOT NULL, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    voided_by TEXT, 
+    date_voided TIMESTAMP WITH TIME ZONE, 
+    void_reason TEXT, 
+    changed_by TEXT NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    state TEXT NOT NULL, 
+    start_date DATE NOT NULL, 
+    reason TEXT, 
+    CONSTRAINT pk_patient_states PRIMARY KEY (version_id), 
+    CONSTRAINT ck_patient_states_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
+    CONSTRAINT ck_patient_states_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)), 
+    CONSTRAINT ck_patient_states_state CHECK (state IN ('died', 'transferred_out', 'transferred_in', 'stopped'))
+);
+CREATE INDEX ix_patient_states_patient_uuid ON patient_states (patient_uuid, start_date);
+CREATE UNIQUE INDEX uq_patient_states_uuid_open ON patient_states (uuid) WHERE known_to IS NULL;
+CREATE TABLE patients (
+    version_id UUID NOT NULL, 
+    uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    source_key BYTEA NOT NULL, 
+    known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+    known_to TIMESTAMP WITH TIME ZONE, 
+    known_assumed BOOLEAN DEFAULT false NOT NULL, 
+    data_date DATE NOT NULL, 
+    import_uuid UUID, 
+    row_hash BYTEA NOT NULL, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    voided_by TEXT, 
+    date_voided TIMESTAMP WITH TIME ZONE, 
+    void_reason TEXT, 
+    changed_by TEXT NOT NULL, 
+    pepfar_id_enc BYTEA, 
+    pepfar_id_bidx BYTEA, 
+    hospital_number_enc BYTEA, 
+    hospital_number_bidx BYTEA, 
+    given_name_enc BYTEA, 
+    family_name_enc BYTEA, 
+    phone_enc BYTEA, 
+    phone_bidx BYTEA, 
+    personal_hash BYTEA, 
+    sex TEXT, 
+    birthdate DATE, 
+    birthdate_estimated BOOLEAN DEFAULT false NOT NULL, 
+    datim_id TEXT NOT NULL, 
+    state_province TEXT, 
+    county_district TEXT, 
+    city_village TEXT, 
+    art_start_date DATE, 
+    transferred_in BOOLEAN DEFAULT false NOT NULL, 
+    case_manager TEXT, 
+    CONSTRAINT pk_patients PRIMARY KEY (version_id), 
+    CONSTRAINT ck_patients_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
+    CONSTRAINT ck_patients_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)), 
+    CONSTRAINT ck_patients_sex CHECK (sex IN ('F', 'M'))
+);
+CREATE INDEX ix_patients_datim_id ON patients (datim_id) WHERE known_to IS NULL;
+CREATE INDEX ix_patients_facility_uuid ON patients (facility_uuid);
+CREATE INDEX ix_patients_hospital_number_bidx ON patients (hospital_number_bidx) WHERE known_to IS NULL;
+CREATE INDEX ix_patients_pepfar_id_bidx ON patients (pepfar_id_bidx) WHERE known_to IS NULL;
+CREATE INDEX ix_patients_phone_bidx ON patients (phone_bidx) WHERE known_to IS NULL;
+CREATE INDEX ix_patients_state_province ON patients (state_province) WHERE known_to IS NULL;
+CREATE INDEX ix_patients_uuid ON patients (uuid);
+CREATE UNIQUE INDEX uq_patients_uuid_open ON patients (uuid) WHERE known_to IS NULL;
+CREATE TABLE predictions (
+    uuid UUID NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    as_of DATE NOT NULL, 
+    kind TEXT NOT NULL, 
+    expected_date DATE NOT NULL, 
+    days_late INTEGER NOT NULL, 
+    prediction_timestamp TIMESTAMP WITH TIME ZONE NOT NULL, 
+    model_uuid UUID, 
+    model_version TEXT NOT NULL, 
+    risk FLOAT, 
+    risk_low FLOAT, 
+    risk_high FLOAT, 
+    raw_score FLOAT, 
+    risk_level TEXT NOT NULL, 
+    rank INTEGER, 
+    within_capacity BOOLEAN NOT NULL, 
+    reasons JSONB, 
+    calibration_note TEXT, 
+    data_date DATE, 
+    stale BOOLEAN NOT NULL, 
+    CONSTRAINT pk_predictions PRIMARY KEY (uuid), 
+    CONSTRAINT ck_predictions_ck_predictions_kind CHECK (kind IN ('at_risk', 'to_trace')), 
+    CONSTRAINT ck_predictions_ck_predictions_risk CHECK ((kind = 'at_risk') = (risk IS NOT NULL)), 
+    CONSTRAINT ck_predictions_ck_predictions_risk_range CHECK (risk IS NULL OR (risk >= 0 AND risk <= 1)), 
+    CONSTRAINT ck_predictions_ck_predictions_risk_level CHECK (risk_level IN ('high', 'medium', 'low', 'late', 'iit')), 
+    CONSTRAINT uq_predictions_patient_uuid_as_of_kind UNIQUE (patient_uuid, as_of, kind)
+);
+CREATE INDEX ix_predictions_as_of_kind_facility_uuid ON predictions (as_of, kind, facility_uuid);
+CREATE INDEX ix_predictions_patient_uuid ON predictions (patient_uuid);
+CREATE INDEX ix_predictions_prediction_timestamp ON predictions (prediction_timestamp);
+CREATE INDEX ix_predictions_risk_level ON predictions (risk_level);
+CREATE TABLE record_sources (
+    facility_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    table_name TEXT NOT NULL, 
+    first_import_uuid UUID NOT NULL, 
+    first_data_date DATE NOT NULL, 
+    data_date DATE NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_record_sources PRIMARY KEY (facility_uuid, source, table_name)
+);
+CREATE TABLE score_runs (
+    uuid UUID NOT NULL, 
+    as_of DATE NOT NULL, 
+    state TEXT NOT NULL, 
+    model_uuid UUID, 
+    model_version TEXT NOT NULL, 
+    cursor_uuid UUID, 
+    patients_seen INTEGER NOT NULL, 
+    at_risk INTEGER NOT NULL, 
+    to_trace INTEGER NOT NULL, 
+    capacity_share NUMERIC(5, 4) NOT NULL, 
+    data_date DATE, 
+    facilities JSONB, 
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    finished_at TIMESTAMP WITH TIME ZONE, 
+    started_by TEXT NOT NULL, 
+    CONSTRAINT pk_score_runs PRIMARY KEY (uuid), 
+    CONSTRAINT ck_score_runs_ck_score_runs_state CHECK (state IN ('running', 'done')), 
+    CONSTRAINT uq_score_runs_as_of UNIQUE (as_of)
+);
+CREATE TABLE tenant_keys (
+    purpose TEXT NOT NULL, 
+    version INTEGER NOT NULL, 
+    master_kid TEXT NOT NULL, 
+    wrapped_key BYTEA NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+    CONSTRAINT pk_tenant_keys PRIMARY KEY (purpose, version), 
+    CONSTRAINT ck_tenant_keys_purpose CHECK (purpose IN ('data', 'index', 'blob'))
+);
+CREATE TABLE tenant_settings (
+    key TEXT NOT NULL, 
+    value JSONB NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    updated_by TEXT NOT NULL, 
+    CONSTRAINT pk_tenant_settings PRIMARY KEY (key)
+);
+CREATE TABLE visits (
+    version_id UUID NOT NULL, 
+    uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    source_key BYTEA NOT NULL, 
+    known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+    known_to TIMESTAMP WITH TIME ZONE, 
+    known_assumed BOOLEAN DEFAULT false NOT NULL, 
+    data_date DATE NOT NULL, 
+    import_uuid UUID, 
+    row_hash BYTEA NOT NULL, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    voided_by TEXT, 
+    date_voided TIMESTAMP WITH TIME ZONE, 
+    void_reason TEXT, 
+    changed_by TEXT NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    date_started DATE NOT NULL, 
+    date_stopped DATE, 
+    visit_type TEXT, 
+    next_appointment DATE, 
+    CONSTRAINT pk_visits PRIMARY KEY (version_id), 
+    CONSTRAINT ck_visits_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
+    CONSTRAINT ck_visits_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
+);
+CREATE INDEX ix_visits_date_started ON visits (date_started);
+CREATE INDEX ix_visits_patient_uuid ON visits (patient_uuid, date_started);
+CREATE UNIQUE INDEX uq_visits_uuid_open ON visits (uuid) WHERE known_to IS NULL;
+CREATE TABLE worklists (
+    uuid UUID NOT NULL, 
+    kind TEXT NOT NULL, 
+    as_of DATE NOT NULL, 
+    facility_uuid UUID, 
+    capacity INTEGER NOT NULL, 
+    candidates INTEGER NOT NULL, 
+    entries INTEGER NOT NULL, 
+    model_uuid UUID, 
+    model_version TEXT NOT NULL, 
+    data_date DATE, 
+    facilities JSONB NOT NULL, 
+    issued_by TEXT NOT NULL, 
+    issued_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_worklists PRIMARY KEY (uuid), 
+    CONSTRAINT ck_worklists_ck_worklists_kind CHECK (kind IN ('at_risk', 'to_trace')), 
+    CONSTRAINT ck_worklists_ck_worklists_capacity CHECK (capacity > 0)
+);
+CREATE INDEX ix_worklists_as_of_kind ON worklists (as_of, kind);
+CREATE TABLE worklist_entries (
+    uuid UUID NOT NULL, 
+    worklist_uuid UUID NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    rank INTEGER NOT NULL, 
+    expected_date DATE NOT NULL, 
+    days_late INTEGER NOT NULL, 
+    score FLOAT NOT NULL, 
+    risk_level TEXT NOT NULL, 
+    reasons JSONB, 
+    contacted_at TIMESTAMP WITH TIME ZONE, 
+    contacted_by TEXT, 
+    outcome TEXT, 
+    outcome_date DATE, 
+    CONSTRAINT pk_worklist_entries PRIMARY KEY (uuid), 
+    CONSTRAINT uq_worklist_entries_worklist_uuid_patient_uuid UNIQUE (worklist_uuid, patient_uuid), 
+    CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
+);
+CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_rejections, import_staging, imports, interventions, models, observations, patient_keys, patient_states, patients, predictions, record_sources, score_runs, tenant_keys, tenant_settings, visits, worklists, worklist_entries TO :"tenant";
+GRANT SELECT, INSERT ON audit_events TO :"tenant";
