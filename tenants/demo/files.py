@@ -35,13 +35,14 @@ MMD_LEAST_DAYS = 84
 MMD_SIX_MONTHS = 168
 
 
-def write_generic(cohort: Cohort, folder: Path, *, prefix: str) -> list[Path]:
+def write_generic(cohort: Cohort, folder: Path, *, prefix: str, broken: bool = True) -> list[Path]:
     """Write ``patients.csv``, ``pickups.csv.gz`` and ``samples.csv`` and return their paths.
 
     Args:
         cohort: what to write.
         folder: where; made if absent.
         prefix: begins every facility code and programme identifier, such as ``SIMN``.
+        broken: whether to add the three rows broken on purpose.
     """
     folder.mkdir(parents=True, exist_ok=True)
     patients, pickups, samples = folder / "patients.csv", folder / "pickups.csv.gz", folder / "samples.csv"
@@ -85,13 +86,13 @@ def write_generic(cohort: Cohort, folder: Path, *, prefix: str) -> list[Path]:
                     (_person(prefix, p.person), _day(p.day), str(p.days_supplied), _day(p.next_appointment), p.regimen)
                     for p in cohort.pickups
                 ),
-                (_person(prefix, 0), "31/02/2026", "30", "", "TDF/3TC/DTG"),
-                (_person(prefix, 1), _day(cohort.data_day - 40), "thirty", "", "TDF/3TC/DTG"),
-                (f"{prefix}-nobody", _day(cohort.data_day - 40), "30", "", "TDF/3TC/DTG"),
+                *(_broken_pickups(cohort, prefix) if broken else ()),
             ],
         )
     with samples.open("w", newline="", encoding="utf-8") as file:
-        rows = [(p, d, "viral_load", v) for p, d, v in cohort.viral_loads] + [(p, d, "cd4", v) for p, d, v in cohort.cd4_counts]
+        rows = [(p, d, "viral_load", v) for p, d, v in cohort.viral_loads] + [
+            (p, d, "cd4", v) for p, d, v in cohort.cd4_counts
+        ]
         _write(
             file,
             ("patient_id", "sample_date", "test", "result"),
@@ -100,12 +101,12 @@ def write_generic(cohort: Cohort, folder: Path, *, prefix: str) -> list[Path]:
     return [patients, pickups, samples]
 
 
-def write_lamisplus(cohort: Cohort, folder: Path, *, prefix: str) -> list[Path]:
+def write_lamisplus(cohort: Cohort, folder: Path, *, prefix: str, broken: bool = True) -> list[Path]:
     """Write the cohort's pick-ups as a LAMIS+ pharmacy list (xlsx) and return its path.
 
     The list has neither sex nor age nor deaths: what cannot be known from it stays unknown.
     """
-    from openpyxl import Workbook  # noqa: PLC0415 - heavy, and needed only here
+    from openpyxl import Workbook
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "pharmacy_list.xlsx"
@@ -130,11 +131,23 @@ def write_lamisplus(cohort: Cohort, folder: Path, *, prefix: str) -> list[Path]:
                 "",
             )
         )
-    broken = len(cohort.pickups) + 1
-    sheet.append((broken, _facility_name(prefix, 0), _facility(prefix, 0), "", "H000000", _day(cohort.data_day), "", "", 30, "", "", ""))
-    sheet.append((broken + 1, _facility_name(prefix, 0), _facility(prefix, 0), _person(prefix, 0), "H000000", "soon", "", "", 30, "", "", ""))
+    if broken:
+        last = len(cohort.pickups)
+        clinic = (_facility_name(prefix, 0), _facility(prefix, 0))
+        sheet.append((last + 1, *clinic, "", "H000000", _day(cohort.data_day), "", "", 30, "", "", ""))
+        sheet.append((last + 2, *clinic, _person(prefix, 0), "H000000", "soon", "", "", 30, "", "", ""))
     book.save(path)
     return [path]
+
+
+def _broken_pickups(cohort: Cohort, prefix: str) -> list[tuple[str, ...]]:
+    """A day that does not exist, a supply that is no number, and a person whom nobody knows."""
+    day = _day(cohort.data_day - 40)
+    return [
+        (_person(prefix, 0), "31/02/2026", "30", "", "TDF/3TC/DTG"),
+        (_person(prefix, 1), day, "thirty", "", "TDF/3TC/DTG"),
+        (f"{prefix}-nobody", day, "30", "", "TDF/3TC/DTG"),
+    ]
 
 
 def _write(file: TextIO, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

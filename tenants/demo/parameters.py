@@ -1,7 +1,7 @@
 """Parameters of the simulated cohort, each with its value, its unit and where it comes from.
 
-The cohort is simulated: nobody in it exists. Published figures set the level of what matters most (how often treatment is
-interrupted, how many come back, when the risk is highest); what no source gives is called an assumption.
+The cohort is simulated: nobody in it exists. Published figures set the level of what matters most (how often treatment
+is interrupted, how many come back, when the risk is highest); what no source gives is called an assumption.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TOMESCU = "Tomescu 2021, BMC Public Health (PMC8638522): 32 % of 573,630 clients in Nigeria ever interrupted"
-ESRA = "Esra 2023, PLOS Global Public Health e0002105: 49 % of 191,162 people interrupted at least once, 85 % of them returned"
+ESRA = "Esra 2023, PLOS Global Public Health e0002105: 49 % of 191,162 people ever interrupted, 85 % of them returned"
 ESRA_JAIDS = "Esra 2023, JAIDS 92:42: interruption is most frequent and best predicted in the first 6 months"
-PALLADIUM = "KenyaEMR IIT documentation, Palladium 2025: 3.6 % of 13,115,318 visits 2022-24 were followed by an interruption"
+PALLADIUM = (
+    "KenyaEMR IIT documentation, Palladium 2025: 3.6 % of 13,115,318 visits 2022-24 were followed by an interruption"
+)
 MER = "PEPFAR MER: no clinical contact or pick-up for more than 28 days after the last expected one"
 ASSUMED = "assumption: no published figure used"
 
@@ -34,10 +36,16 @@ class Parameter:
 PARAMETERS: dict[str, Parameter] = {
     "grace_days": Parameter(28, "days after the expected contact", MER),
     "iit_intercept": Parameter(
-        -4.05, "log-odds of interruption after a contact", f"set so that about a third ever interrupt. {TOMESCU}; {PALLADIUM}"
+        -4.05,
+        "log-odds of interruption after a contact",
+        f"set so that about a third ever interrupt. {TOMESCU}; {PALLADIUM}",
     ),
-    "iit_first_six_months": Parameter(0.65, "log-odds, first 182 days on ART", f"direction from {ESRA_JAIDS}; size is an assumption"),
-    "iit_earlier_interruption": Parameter(0.70, "log-odds, any earlier interruption", f"direction from {ESRA}; size is an assumption"),
+    "iit_first_six_months": Parameter(
+        0.65, "log-odds, first 182 days on ART", f"direction from {ESRA_JAIDS}; size is an assumption"
+    ),
+    "iit_earlier_interruption": Parameter(
+        0.70, "log-odds, any earlier interruption", f"direction from {ESRA}; size is an assumption"
+    ),
     "iit_per_late_week": Parameter(0.30, "log-odds per week late at the last contact, at most 4", ASSUMED),
     "iit_age_15_24": Parameter(0.35, "log-odds, age 15-24 years", ASSUMED),
     "iit_male": Parameter(0.12, "log-odds, male", ASSUMED),

@@ -1,8 +1,8 @@
 """A simulated cohort: people on ART, their pick-ups, samples, deaths and transfers.
 
-Contacts are drawn one after another for all people at once; whether somebody interrupts after a contact depends on what a tracker
-would also see (lateness, earlier interruptions, time on ART, age, supply) and on a frailty that nobody sees, so that no model can be
-perfect on it. Parameters and their sources: ``parameters.py``.
+Contacts are drawn one after another for all people at once; whether somebody interrupts after a contact depends on what
+a tracker would also see (lateness, earlier interruptions, time on ART, age, supply) and on a frailty that nobody sees,
+so that no model can be perfect on it. Parameters and their sources: ``parameters.py``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def from_day_number(number: int) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Pickup:
-    """One contact at which ARVs were given: the day, the days supplied and the next appointment, where it was written down."""
+    """One contact at which ARVs were given: the day, the days supplied and, where written down, the next appointment."""
 
     person: int
     day: int
@@ -95,7 +95,7 @@ def simulate(*, people: int, facilities: int, data_date: date, years: float, see
     Raises:
         ValueError: a count below 1, or less than half a year.
     """
-    if people < 1 or facilities < 1 or years < 0.5:  # noqa: PLR2004 - half a year is the least that can hold an interruption
+    if people < 1 or facilities < 1 or years < 0.5:  # noqa: PLR2004 - half a year, the least
         message = "people and facilities must be at least 1 and years at least 0.5"
         raise ValueError(message)
     rng = np.random.default_rng(seed)
@@ -130,7 +130,9 @@ def simulate(*, people: int, facilities: int, data_date: date, years: float, see
     )
 
 
-def _event_days(rng: np.random.Generator, start: NDArray[np.int64], end: int, rate: NDArray[np.float64]) -> NDArray[np.int64]:
+def _event_days(
+    rng: np.random.Generator, start: NDArray[np.int64], end: int, rate: NDArray[np.float64]
+) -> NDArray[np.int64]:
     """The day of an event with a constant rate a person-year, -1 where it comes after the end of the data."""
     day = start + (rng.exponential(1.0, len(start)) / rate * 365.25).astype(np.int64) + 1
     return np.where(day <= end, day, -1)
@@ -150,7 +152,14 @@ class _Contacts:
         died: NDArray[np.int64],
         transferred_out: NDArray[np.int64],
     ) -> None:
-        self.rng, self.end, self.sex, self.birth, self.art_start, self.frailty = rng, end, sex, birth, art_start, frailty
+        self.rng, self.end, self.sex, self.birth, self.art_start, self.frailty = (
+            rng,
+            end,
+            sex,
+            birth,
+            art_start,
+            frailty,
+        )
         leaves = np.where(died >= 0, died, end + 1)
         self.leaves = np.minimum(leaves, np.where(transferred_out >= 0, transferred_out, end + 1))
         self.interruptions = np.zeros(len(sex), dtype=np.int64)
@@ -242,7 +251,10 @@ def _cd4_counts(rng: np.random.Generator, art_start: NDArray[np.int64], end: int
     """A CD4 count (cells/mm3) at the start of treatment for two people in three."""
     measured = np.flatnonzero((rng.random(len(art_start)) < 2 / 3) & (art_start <= end))
     counts = np.clip(rng.gamma(2.2, 150.0, len(measured)), 5, 1500)
-    return sorted(((int(p), int(art_start[p]), float(round(c))) for p, c in zip(measured, counts, strict=True)), key=lambda x: x[1])
+    return sorted(
+        ((int(p), int(art_start[p]), float(round(c))) for p, c in zip(measured, counts, strict=True)),
+        key=lambda x: x[1],
+    )
 
 
 def _weekday(days: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,8 +1,8 @@
 """Finds and runs the examples of the documentation.
 
-A fenced ``console`` block that follows the comment ``<!-- executed -->`` is run: each line that begins with ``$ `` is a command, the
-lines after it are the output to expect, in doctest's terms (``...`` stands for anything). All blocks of one page share a folder, a
-state folder and the embedded services, so that a page reads, and runs, from top to bottom.
+A fenced ``console`` block that follows the comment ``<!-- executed -->`` is run: each line that begins with ``$ `` is a
+command, the lines after it are the output to expect, in doctest's terms (``...`` stands for anything). All blocks of
+one page share a folder, a state folder and the embedded services, so that a page reads, and runs, from top to bottom.
 """
 
 from __future__ import annotations
@@ -30,7 +30,13 @@ class Example:
 
 def pages() -> list[Path]:
     """Every Markdown page that is kept in the project."""
-    found = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return [ROOT / name for name in found.stdout.split()]
 
 
@@ -38,7 +44,8 @@ def examples(text: str) -> list[Example]:
     """The executed examples of a page, in order."""
     found: list[Example] = []
     for block in BLOCK.findall(text):
-        command, output = "", []
+        command = ""
+        output: list[str] = []
         for line in block.splitlines():
             if line.startswith("$ "):
                 if command:
@@ -62,7 +69,11 @@ def run(example: Example, *, folder: Path, state: Path) -> tuple[bool, str]:
         "COLUMNS": "120",
         "NO_COLOR": "1",
     }
-    done = subprocess.run(["bash", "-c", example.command], cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(
+        ["bash", "-c", example.command], cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False
+    )
     shown = done.stdout
-    matches = not example.expected.strip() or doctest.OutputChecker().check_output(example.expected + "\n", shown, FLAGS)
+    matches = not example.expected.strip() or doctest.OutputChecker().check_output(
+        example.expected + "\n", shown, FLAGS
+    )
     return done.returncode == 0 and matches, f"exit {done.returncode}\n{shown}\n{done.stderr}"

@@ -74,7 +74,13 @@ def test_viral_loads_and_cd4_counts_are_possible_values(cohort: Cohort) -> None:
 def test_sizes_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
     sizes = {"people": 10, "facilities": 2, "years": 2.0} | wrong
     with pytest.raises(ValueError, match="at least"):
-        simulate(people=int(sizes["people"]), facilities=int(sizes["facilities"]), data_date=DATA_DATE, years=sizes["years"], seed=1)
+        simulate(
+            people=int(sizes["people"]),
+            facilities=int(sizes["facilities"]),
+            data_date=DATA_DATE,
+            years=sizes["years"],
+            seed=1,
+        )
 
 
 def test_every_parameter_names_its_source_or_says_that_it_is_assumed() -> None:
@@ -99,6 +105,8 @@ def test_a_pharmacy_list_has_the_headings_and_two_broken_rows(cohort: Cohort, tm
     from openpyxl import load_workbook
 
     (path,) = write_lamisplus(cohort, tmp_path, prefix="SIMT")
-    rows = list(load_workbook(path, read_only=True).active.iter_rows(values_only=True))
+    book = load_workbook(path, read_only=True)
+    rows = list(book["Pharmacy"].iter_rows(values_only=True))
+    book.close()
     assert rows[0] == LAMIS_HEADINGS
     assert len(rows) == 1 + len(cohort.pickups) + 2
