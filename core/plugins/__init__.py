@@ -1,0 +1,21 @@
+"""Plugins: found by entry points, called one by one, fitted in a process of their own, their models kept as data.
+
+Importing this package loads no plugin and nothing heavy.
+"""
+
+from core.plugins.artifacts import pack, unpack
+from core.plugins.errors import ArtifactRefused, PluginFailed, PluginTimedOut
+from core.plugins.fitting import fit_in_process
+from core.plugins.manager import failures, models, reload
+
+__all__ = [
+    "ArtifactRefused",
+    "PluginFailed",
+    "PluginTimedOut",
+    "failures",
+    "fit_in_process",
+    "models",
+    "pack",
+    "reload",
+    "unpack",
+]

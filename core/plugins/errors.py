@@ -1,0 +1,31 @@
+"""What can go wrong with a plugin or a model it left. What a plugin printed is never part of a message."""
+
+from __future__ import annotations
+
+from core.errors import AppError
+
+
+class PluginFailed(AppError):
+    """A plugin raised, exited, or answered with something that is not an answer."""
+
+    status = 502
+    slug = "plugin-failed"
+    title = "A plugin did not do its work"
+    hint = "Tell the operator the plugin's name: it can be removed, replaced or tested with the contract tests of the SDK."
+
+
+class PluginTimedOut(PluginFailed):
+    """A plugin was stopped at its time limit."""
+
+    status = 504
+    slug = "plugin-timed-out"
+    title = "A plugin was stopped at its time limit"
+    hint = "Fit on fewer decisions, or give it more time."
+
+
+class ArtifactRefused(AppError):
+    """Stored bytes are not a model: damaged, changed, or of something else."""
+
+    slug = "artifact-refused"
+    title = "A stored model cannot be read"
+    hint = "Restore the file from a backup, or train the model again."

@@ -1,0 +1,69 @@
+"""What the platform and a plugin's process hand each other: files in a private folder, arrays and JSON, never pickles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plugins.sdk import FeatureSpec, TrainingData
+
+REQUEST = "request.json"
+REPLY = "reply.json"
+ARTIFACT = "artifact.zip"
+MATRIX = "matrix.npy"
+RESULT = "result.npy"
+MAX_REPLY = 256 * 1024
+ARRAYS = ("X", "y", "group", "X_val", "y_val")
+
+
+def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON
+    """Write a JSON file whole or not at all."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(value))
+    draft.replace(path)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write an array of numbers."""
+    with path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Read a float64 array of exactly this shape.
+
+    Raises:
+        ValueError: it has another shape or type, or is no array; Python objects are never unpickled.
+        OSError: it cannot be read.
+    """
+    expected = int(np.prod(shape)) * 8
+    if path.is_symlink() or path.stat().st_size > expected + 4096:
+        message = f"the array is larger than {shape}"
+        raise ValueError(message)
+    with path.open("rb") as file:
+        array = np.load(file, allow_pickle=False)
+    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != np.float64:
+        message = f"the array must be float64 of shape {shape}"
+        raise ValueError(message)
+    return array
+
+
+def write_data(folder: Path, data: TrainingData) -> list[dict[str, Any]]:
+    """Write the training data's arrays; returns the features as JSON."""
+    for name in ARRAYS:
+        array = getattr(data, name)
+        if array is not None:
+            write_array(folder / f"{name}.npy", array)
+    return [feature.to_json() for feature in data.features]
+
+
+def read_data(folder: Path, features: list[dict[str, Any]]) -> TrainingData:
+    """The training data that :func:`write_data` wrote."""
+    arrays = {}
+    for name in ARRAYS:
+        path = folder / f"{name}.npy"
+        arrays[name] = np.load(path, allow_pickle=False) if path.exists() else None
+    return TrainingData(features=tuple(FeatureSpec.from_json(feature) for feature in features), **arrays)

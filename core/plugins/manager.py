@@ -1,0 +1,144 @@
+"""Which plugins there are, and the models they give. One that fails is counted and left out; the others go on.
+
+First-party plugins (of our own distribution) are imported here and score in this process. Anybody else's are only ever run in
+a process of their own (:mod:`core.plugins.remote`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from threading import RLock
+from types import MappingProxyType
+from typing import Any
+
+import pluggy
+import structlog
+
+from core.errors import AppError, NotFound
+from core.plugins.errors import PluginFailed
+from plugins.sdk import ENTRY_POINT_GROUP, PROJECT, SPEC_VERSION, ModelPlugin, PluginContext, hooks
+
+GROUP = ENTRY_POINT_GROUP
+DISTRIBUTION = "iit-platform"
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
+
+log = structlog.get_logger("core.plugins")
+_lock = RLock()
+_models: dict[str, ModelPlugin] | None = None
+_origins: dict[str, EntryPoint] = {}
+_failures: Counter[tuple[str, str]] = Counter()
+
+
+def models() -> Mapping[str, ModelPlugin]:
+    """Every kind of model that the installed plugins give, by name. Found at the first call, then remembered."""
+    global _models  # noqa: PLW0603 - one set per process
+    with _lock:
+        if _models is None:
+            _models = _discover()
+        return MappingProxyType(_models)
+
+
+def model(name: str) -> ModelPlugin:
+    """One kind of model.
+
+    Raises:
+        NotFound: no installed plugin gives it.
+    """
+    found = models().get(name)
+    if found is None:
+        detail = f"there is no model named {name!r}"
+        raise NotFound(detail, remedy=f"Choose one of: {', '.join(sorted(models()))}.")
+    return found
+
+
+def origin(name: str) -> EntryPoint:
+    """The entry point of the plugin that gives a model, which :func:`model` has found."""
+    models()
+    return _origins[name]
+
+
+def reload() -> None:
+    """Forget what was found, so that the next call looks again."""
+    global _models  # noqa: PLW0603
+    with _lock:
+        _models = None
+        _origins.clear()
+
+
+def failures() -> Mapping[tuple[str, str], int]:
+    """How often each plugin has failed in this process, by (plugin, what it was doing)."""
+    with _lock:
+        return dict(_failures)
+
+
+def count_failure(plugin: str, doing: str, error: BaseException) -> None:
+    """Count and log a failure: its kind, never what the plugin said."""
+    with _lock:
+        _failures[plugin, doing] += 1
+    log.warning("plugin_failed", plugin=plugin, doing=doing, error=type(error).__name__)
+
+
+def call_iit_models(point: EntryPoint) -> list[Any]:
+    """Import a plugin and call its ``iit_models`` in this process.
+
+    Raises:
+        PluginFailed: it was written for another version of the hooks, implements an unknown hook, or gives no list.
+        Exception: whatever the plugin raises.
+    """
+    plugin = point.load()
+    version = getattr(plugin, hooks.VERSION_ATTRIBUTE, None)
+    if version != SPEC_VERSION[0]:
+        detail = (
+            f"plugin {point.name!r} is written for version {version} of the hooks, the platform offers {SPEC_VERSION[0]}: "
+            f"set {hooks.VERSION_ATTRIBUTE} = {SPEC_VERSION[0]} after running the contract tests of that version"
+        )
+        raise PluginFailed(detail)
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hooks)
+    manager.register(plugin, name=point.name)
+    manager.check_pending()
+    given = manager.hook.iit_models(context=PluginContext())
+    found: list[Any] = []
+    for group in given:
+        if not isinstance(group, (list, tuple)):
+            detail = f"plugin {point.name!r}: iit_models gives {type(group).__name__}, not a list"
+            raise PluginFailed(detail)
+        found.extend(group)
+    return found
+
+
+def is_first_party(point: EntryPoint) -> bool:
+    """Whether the plugin comes with the platform's own distribution."""
+    return point.dist is not None and point.dist.name == DISTRIBUTION
+
+
+def _discover() -> dict[str, ModelPlugin]:
+    from core.plugins.remote import describe  # noqa: PLC0415 - only when somebody else's plugin is installed
+
+    found: dict[str, ModelPlugin] = {}
+    # Ours first: a stranger cannot take the name of a first-party model.
+    points = sorted(entry_points(group=GROUP), key=lambda point: (not is_first_party(point), point.name))
+    for point in points:
+        try:
+            given = call_iit_models(point) if is_first_party(point) else describe(point)
+            for each in given:
+                _check(point, each, found)
+                found[each.name] = each
+                _origins[each.name] = point
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - one bad plugin must not stop the others
+            count_failure(point.name, "iit_models", error)
+            if isinstance(error, AppError):
+                log.warning("plugin_left_out", plugin=point.name, reason=error.detail)
+    return found
+
+
+def _check(point: EntryPoint, given: object, found: Mapping[str, ModelPlugin]) -> None:
+    if not isinstance(given, ModelPlugin) or not NAME.fullmatch(str(given.name)) or not str(given.version):
+        detail = f"plugin {point.name!r} gives something that is not a model with a name, a version, fit and load"
+        raise PluginFailed(detail)
+    if given.name in found:
+        detail = f"plugin {point.name!r} gives a model named {given.name!r}, which is taken"
+        raise PluginFailed(detail)

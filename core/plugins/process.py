@@ -1,0 +1,162 @@
+"""Running a plugin in a process of its own, and taking its answer for what it is: bytes from a stranger."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from core.errors import FieldError, Invalid
+from core.plugins.errors import PluginFailed, PluginTimedOut
+from core.plugins.exchange import MAX_REPLY, REPLY, REQUEST, write_json
+
+MEMORY_BYTES = 4 * 1024**3
+FILE_BYTES = 512 * 1024**2
+RUN_VARIABLE = "IIT_PLUGIN_RUN"
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+BAD_DATA = "BadDataError"
+MAX_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use.
+
+    Attributes:
+        seconds: wall-clock time until it is killed, with everything it started.
+        memory_bytes: address space.
+        file_bytes: size of any file it writes.
+    """
+
+    seconds: float
+    memory_bytes: int = MEMORY_BYTES
+    file_bytes: int = FILE_BYTES
+
+    def to_json(self) -> dict[str, int]:
+        """What the process binds itself to; processor time is bounded by wall-clock time on all its threads."""
+        cpu_seconds = int(self.seconds * MAX_THREADS) + 10
+        return {"memory_bytes": self.memory_bytes, "file_bytes": self.file_bytes, "cpu_seconds": cpu_seconds}
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder that only this user can read, gone afterwards with all that is in it."""
+    with tempfile.TemporaryDirectory(prefix="iit-plugin-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -> Any:  # noqa: ANN401 - any JSON
+    """Run one operation of a plugin and give its result.
+
+    Args:
+        folder: private folder with the operation's input files; its output files are left there.
+        plugin: name for messages.
+        request: operation, entry point and arguments, as JSON.
+        limits: when to kill it.
+
+    Raises:
+        Invalid: the plugin refused the data or a parameter.
+        PluginTimedOut: it was killed at its time limit.
+        PluginFailed: it raised, died, or gave no readable answer.
+    """
+    write_json(folder / REQUEST, {**request, "limits": limits.to_json()})
+    code = _run_to_end(folder, plugin, limits)
+    reply = _reply(folder, plugin, code)
+    if reply.get("ok") is True:
+        return reply.get("result")
+    kind, message = str(reply.get("error"))[:80], str(reply.get("message"))[:300]
+    if kind == BAD_DATA:
+        detail = f"plugin {plugin!r} cannot use this: {message}"
+        raise Invalid(detail, errors=[FieldError("params", message)])
+    detail = f"plugin {plugin!r} failed: {kind}: {message}"
+    raise PluginFailed(detail)
+
+
+def _run_to_end(folder: Path, plugin: str, limits: Limits) -> int:
+    token = uuid4().hex
+    with (folder / "output.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own module, arguments fixed
+            [sys.executable, "-P", "-m", "core.plugins.runner"],
+            cwd=folder,
+            env=_environment(folder, token),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            return process.wait(timeout=limits.seconds)
+        except subprocess.TimeoutExpired:
+            detail = f"plugin {plugin!r} was stopped after {limits.seconds:g} seconds"
+            raise PluginTimedOut(detail) from None
+        finally:
+            _kill_group(process.pid)
+            process.wait()
+            _kill_strays(token)
+
+
+def _environment(folder: Path, token: str) -> dict[str, str]:
+    """Nothing of ours but where Python's modules are: no address, no password, no key."""
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    threads = str(min(os.cpu_count() or 1, MAX_THREADS))
+    return {
+        **kept,
+        "PYTHONPATH": os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry and Path(entry).exists()),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        # Address space is reserved per thread and arena: keep both few, or the limit on memory bites without cause.
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MALLOC_ARENA_MAX": "2",
+        RUN_VARIABLE: token,
+    }
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _kill_strays(token: str) -> None:
+    """Kill what left the process group (a daemon, say): it still carries the run's token in its environment."""
+    mark = f"{RUN_VARIABLE}={token}".encode()
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in entry.read_bytes().split(b"\0"):
+                os.kill(int(entry.parent.name), signal.SIGKILL)
+
+
+def _reply(folder: Path, plugin: str, code: int) -> Mapping[str, Any]:
+    path = folder / REPLY
+    try:
+        if path.is_symlink() or path.stat().st_size > MAX_REPLY:
+            detail = f"plugin {plugin!r} gave an answer that cannot be read"
+            raise PluginFailed(detail)
+        reply = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        detail = f"plugin {plugin!r} ended without an answer ({_ending(code)})"
+        raise PluginFailed(detail) from None
+    except (OSError, ValueError, RecursionError) as error:
+        detail = f"plugin {plugin!r} gave an answer that cannot be read"
+        raise PluginFailed(detail) from error
+    if not isinstance(reply, dict):
+        detail = f"plugin {plugin!r} gave an answer that cannot be read"
+        raise PluginFailed(detail)
+    return reply
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"killed by {signal.Signals(-code).name}"
+    return f"exit status {code}"

@@ -1,0 +1,135 @@
+"""The process in which a plugin runs: ``python -m core.plugins.runner`` in a private folder, with limits it cannot lift.
+
+It reads ``request.json``, binds itself to its limits, only then imports the plugin, and writes ``reply.json``. It has no
+database, no keys, and none of the platform's environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+MAX_MESSAGE = 300
+
+
+def main() -> int:
+    """Do what the request in the current folder asks; 0 when a reply was written."""
+    folder = Path.cwd()
+    # What the plugin prints must never be taken for an answer.
+    os.dup2(2, 1)
+    request = json.loads((folder / "request.json").read_text())
+    _bind(request["limits"])
+    from core.plugins.exchange import REPLY, write_json  # noqa: PLC0415 - after the limits: it imports numpy
+
+    try:
+        operation = OPERATIONS[request["operation"]]
+        reply = {"ok": True, "result": operation(folder, request)}
+    except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, SystemExit too, becomes its answer
+        reply = {"ok": False, "error": type(error).__name__, "message": _message(error)}
+    write_json(folder / REPLY, reply)
+    # Threads and exit handlers that the plugin left behind have no say.
+    os._exit(0)
+
+
+def _bind(limits: Mapping[str, int]) -> None:
+    """Limit memory, processor time and file size, and die with the platform's process."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    for name, value in (
+        (resource.RLIMIT_AS, limits["memory_bytes"]),
+        (resource.RLIMIT_CPU, limits["cpu_seconds"]),
+        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(name)[1]
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses a limit on memory
+            resource.setrlimit(name, (bound, bound))
+
+
+def _message(error: BaseException) -> str:
+    text = "".join(character if character.isprintable() else " " for character in str(error))
+    return text[:MAX_MESSAGE]
+
+
+def _model(request: Mapping[str, Any]) -> Any:  # noqa: ANN401 - it is not known to be a model until it has behaved as one
+    for model in _models(request):
+        if model.name == request["model"]:
+            return model
+    message = f"the plugin gives no model named {request['model']!r}"
+    raise LookupError(message)
+
+
+def _models(request: Mapping[str, Any]) -> list[Any]:
+    from core.plugins.manager import GROUP, call_iit_models  # noqa: PLC0415
+
+    return call_iit_models(EntryPoint(request["plugin"], request["reference"], GROUP))
+
+
+def _describe(_folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    return [{"name": str(model.name), "version": str(model.version)} for model in _models(request)]
+
+
+def _fit(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    from core.plugins.artifacts import pack  # noqa: PLC0415
+    from core.plugins.exchange import ARTIFACT, read_data  # noqa: PLC0415
+
+    data = read_data(folder, request["features"])
+    artifact = _model(request).fit(data, request["params"], request["seed"])
+    (folder / ARTIFACT).write_bytes(pack(artifact))
+    return None
+
+
+def _loaded(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    from core.plugins.artifacts import unpack  # noqa: PLC0415
+    from core.plugins.exchange import ARTIFACT  # noqa: PLC0415
+
+    return _model(request).load(unpack((folder / ARTIFACT).read_bytes()))
+
+
+def _load(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    fitted = _loaded(folder, request)
+    return {"features": [feature.to_json() for feature in fitted.features], "summary": dict(fitted.summary())}
+
+
+def _predict(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    import numpy as np  # noqa: PLC0415
+
+    from core.plugins.exchange import MATRIX, RESULT, write_array  # noqa: PLC0415
+
+    matrix = np.load(folder / MATRIX, allow_pickle=False)
+    write_array(folder / RESULT, np.asarray(_loaded(folder, request).predict(matrix), dtype=np.float64))
+    return None
+
+
+def _explain(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    import numpy as np  # noqa: PLC0415
+
+    from core.plugins.exchange import MATRIX, RESULT, write_array  # noqa: PLC0415
+
+    explanation = _loaded(folder, request).explain(np.load(folder / MATRIX, allow_pickle=False))
+    write_array(folder / RESULT, np.asarray(explanation.contributions, dtype=np.float64))
+    return {"base": float(explanation.base)}
+
+
+OPERATIONS: Mapping[str, Callable[[Path, Mapping[str, Any]], Any]] = {
+    "describe": _describe,
+    "fit": _fit,
+    "load": _load,
+    "predict": _predict,
+    "explain": _explain,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
