@@ -68,7 +68,9 @@ def refuse_open_routes(app: FastAPI) -> None:
     Raises:
         LookupError: names the routes.
     """
-    bare = sorted(f"{sorted(route.methods or ())} {route.path}" for route in api_routes(app) if not permissions_of(route))
+    bare = sorted(
+        f"{sorted(route.methods or ())} {route.path}" for route in api_routes(app) if not permissions_of(route)
+    )
     if bare:
         message = f"routes without a permission in their signature: {', '.join(bare)}"
         raise LookupError(message)

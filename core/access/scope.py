@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from core import telemetry
@@ -18,7 +18,10 @@ _bearer = HTTPBearer(
     auto_error=False, scheme_name="ApiKeyBearer", description="The tenant's API key: `Authorization: Bearer iit_…`"
 )
 _header = APIKeyHeader(
-    name="X-API-Key", auto_error=False, scheme_name="ApiKeyHeader", description="The tenant's API key: `X-API-Key: iit_…`"
+    name="X-API-Key",
+    auto_error=False,
+    scheme_name="ApiKeyHeader",
+    description="The tenant's API key: `X-API-Key: iit_…`",
 )
 
 
@@ -32,13 +35,10 @@ class Scope:
 
     def session(self, *, readonly: bool = False) -> AbstractContextManager[TenantSession]:
         """A transaction of the tenant, for routes that cannot hold the request's one (streams, uploads)."""
-        return tenant_session(
-            self.tenant, actor=self.principal.actor, request_id=self.request_id, readonly=readonly
-        )
+        return tenant_session(self.tenant, actor=self.principal.actor, request_id=self.request_id, readonly=readonly)
 
 
 def authenticate(
-    request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     header: Annotated[str | None, Depends(_header)],
 ) -> Scope:
@@ -68,5 +68,5 @@ def transaction(scope: TenantScope) -> Iterator[TenantSession]:
 
 
 TenantDb = Annotated[TenantSession, Depends(transaction, scope="function")]
-"""In a route's signature: the request's transaction. ``scope="function"`` ends it before the response is sent, so that a commit
-that fails is answered as an error; an exception in the route rolls it back."""
+"""In a route's signature: the request's transaction. ``scope="function"`` ends it before the response is sent, so that
+a commit that fails is answered as an error; an exception in the route rolls it back."""

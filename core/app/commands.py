@@ -23,11 +23,11 @@ RESTART_SECONDS = (1, 2, 5, 15, 30)
 @click.option("--worker", is_flag=True, help="Also run `iit worker`, which does the jobs.")
 def serve(host: str | None, port: int | None, *, worker: bool) -> None:
     """Serve the API, and its documentation at /docs, until stopped (Ctrl-C)."""
-    import uvicorn  # noqa: PLC0415 - --help must not load it
+    import uvicorn
 
-    from core import telemetry  # noqa: PLC0415
-    from core.app.factory import create_app  # noqa: PLC0415
-    from core.settings import get_settings  # noqa: PLC0415
+    from core import telemetry
+    from core.app.factory import create_app
+    from core.settings import get_settings
 
     settings = get_settings()
     telemetry.configure_from_settings()

@@ -1,4 +1,7 @@
-"""The API's description for people, at /docs: Swagger UI from its package. Nothing is fetched from elsewhere or written inline."""
+"""The API's description for people, at /docs: Swagger UI from its package.
+
+Nothing is fetched from elsewhere, and no script is inline.
+"""
 
 from functools import cache
 from importlib.resources import files

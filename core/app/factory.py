@@ -19,15 +19,17 @@ from core.services import ensure
 from core.settings import get_settings
 
 DESCRIPTION = """
-Keeps people on HIV treatment from falling out of care: a partner's records in, today's list of whom to see out, with reasons.
+Keeps people on HIV treatment from falling out of care: a partner's records in, today's list of whom to see out, with
+reasons.
 
-**Credential.** Every operation needs the tenant's API key, as `Authorization: Bearer iit_…` or `X-API-Key: iit_…`. The key says which
-tenant; there is no other way to name one. Another tenant's rows answer 404.
+**Credential.** Every operation needs the tenant's API key, as `Authorization: Bearer iit_…` or `X-API-Key: iit_…`.
+The key says which tenant; there is no other way to name one. Another tenant's rows answer 404.
 
-**Lists** take `page` and `page_size`. **Changes** of a row take its ETag in `If-Match`. **Long reads** stream NDJSON, one object a line.
+**Lists** take `page` and `page_size`. **Changes** of a row take its ETag in `If-Match`. **Long reads** stream NDJSON,
+one object a line.
 
-**Errors** are `application/problem+json` (RFC 9457): what was wrong, what to do, which fields. Tell the operator the `X-Request-ID` of
-the answer when something stays wrong.
+**Errors** are `application/problem+json` (RFC 9457): what was wrong, what to do, which fields. Tell the operator the
+`X-Request-ID` of the answer when something stays wrong.
 """
 
 

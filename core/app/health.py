@@ -88,7 +88,7 @@ def check_migrations() -> None:
     Raises:
         NotReadyError: they are not.
     """
-    from core.database.upgrade import head  # noqa: PLC0415 - loads Alembic
+    from core.database.upgrade import head
 
     try:
         with platform_session() as session:

@@ -1,4 +1,4 @@
-"""The outermost layer, pure ASGI: request id, log context, security headers, bulkhead, one log line, and the last resort."""
+"""The outermost layer, pure ASGI: request id, log context, security headers, bulkhead, log line, last resort."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.errors import AppError
 
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
-"""A caller's X-Request-ID is taken over only when it is a UUID: it is logged, so it must not be able to carry anything else."""
+"""A caller's X-Request-ID is taken over only when it is a UUID: it is logged, so it must not carry anything else."""
 
 API = "/v1"
 PROBES = frozenset({"/healthz", "/readyz"})
@@ -47,7 +47,8 @@ class RequestBoundary:
 
     Args:
         app: the application.
-        concurrency: requests under /v1 that run at once; as many as there are database connections, so that no request waits
+        concurrency: requests under /v1 that run at once; as many as there are database connections, so that no
+        request waits
             for a connection while it holds a thread that the holder of the connection needs.
         patience: seconds that a request waits for its turn before it is answered 503.
     """

@@ -68,7 +68,7 @@ def _refuse_twins(found: dict[str, Any]) -> None:
 def as_openapi_30(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
     """The same document in OpenAPI 3.0, which is what the packaged Swagger UI reads.
 
-    JSON Schema 2020-12 has no ``nullable``, writes examples as a list and exclusive bounds as numbers; 3.0 is the reverse.
+    JSON Schema 2020-12 has no ``nullable``, writes examples as a list and exclusive bounds as numbers; 3.0 the reverse.
     """
     if isinstance(value, list):
         return [as_openapi_30(item) for item in value]
@@ -78,46 +78,55 @@ def as_openapi_30(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON docum
     if isinstance(found.get("openapi"), str):
         found["openapi"] = "3.0.3"
         found.get("info", {}).pop("summary", None)
-    if "$ref" in found or not _is_schema(found):
-        return found
-    for word in ("anyOf", "oneOf"):
-        if isinstance(found.get(word), list):
-            _nullable(found, word)
-    if isinstance(found.get("type"), list):
-        kinds = [kind for kind in found.pop("type") if kind != "null"]
-        found |= {"type": kinds[0] if kinds else "object", "nullable": True}
-    if "const" in found:
-        found["enum"] = [found.pop("const")]
-    if isinstance(found.get("examples"), list):
-        found.setdefault("example", found.pop("examples")[0])
-    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
-        if isinstance(found.get(exclusive), (int, float)) and not isinstance(found[exclusive], bool):
-            found[bound], found[exclusive] = found[exclusive], True
-    if found.pop("contentMediaType", None):
-        found["format"] = "binary"
-    if "prefixItems" in found:
-        found["items"] = {"anyOf": found.pop("prefixItems")}
+    if "$ref" not in found and "responses" not in found and _SCHEMA_WORDS & found.keys():
+        for rewrite in (_options, _types, _examples, _bounds, _rest):
+            rewrite(found)
     return found
 
 
 _SCHEMA_WORDS = frozenset({"type", "anyOf", "oneOf", "allOf", "const", "enum", "examples", "properties", "items"})
+_NULL = {"type": "null"}
 
 
-def _is_schema(found: dict[str, Any]) -> bool:
-    return bool(_SCHEMA_WORDS & found.keys()) and "responses" not in found
+def _options(found: dict[str, Any]) -> None:
+    for word in ("anyOf", "oneOf"):
+        given = found.get(word)
+        if not isinstance(given, list) or _NULL not in given:
+            continue
+        options = [option for option in given if option != _NULL]
+        del found[word]
+        found["nullable"] = True
+        if len(options) > 1:
+            found[word] = options
+        elif options and "$ref" in options[0]:
+            found["allOf"] = options
+        elif options:
+            found.update({key: item for key, item in options[0].items() if key not in found})
 
 
-def _nullable(found: dict[str, Any], word: str) -> None:
-    """Write "or null" as 3.0 does."""
-    options = [option for option in found[word] if option != {"type": "null"}]
-    if len(options) == len(found[word]):
-        return
-    del found[word]
-    found["nullable"] = True
-    if len(options) > 1:
-        found[word] = options
-    elif options and "$ref" in options[0]:
-        found["allOf"] = options
-    elif options:
-        for key, item in options[0].items():
-            found.setdefault(key, item)
+def _types(found: dict[str, Any]) -> None:
+    if isinstance(found.get("type"), list):
+        kinds = [kind for kind in found["type"] if kind != "null"]
+        found |= {"type": kinds[0] if kinds else "object", "nullable": True}
+
+
+def _examples(found: dict[str, Any]) -> None:
+    if isinstance(found.get("examples"), list):
+        examples = found.pop("examples")
+        if examples:
+            found.setdefault("example", examples[0])
+
+
+def _bounds(found: dict[str, Any]) -> None:
+    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if exclusive in found and not isinstance(found[exclusive], bool):
+            found[bound], found[exclusive] = found[exclusive], True
+
+
+def _rest(found: dict[str, Any]) -> None:
+    if "const" in found:
+        found["enum"] = [found.pop("const")]
+    if found.pop("contentMediaType", None):
+        found["format"] = "binary"
+    if "prefixItems" in found:
+        found["items"] = {"anyOf": found.pop("prefixItems")}

@@ -19,7 +19,7 @@ AuditRead = Annotated[Principal, Depends(require("audit.read"))]
 
 
 @router.get("", operation_id="list_audit_events", summary="Who did what, newest first")
-def list_audit_events(  # noqa: PLR0913 - one per filter
+def list_audit_events(
     _: AuditRead,
     db: TenantDb,
     paging: Paging,

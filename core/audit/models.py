@@ -1,7 +1,7 @@
 """The audit's table. A tenant's role may add and read rows, never change or remove them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Text, text
@@ -17,7 +17,7 @@ class AuditEvent(TenantBase, table=True):
     ``info["append_only"]`` is what provisioning grants by: INSERT and SELECT.
     """
 
-    __tablename__ = "audit_events"
+    __tablename__: ClassVar[str] = "audit_events"
     __table_args__ = (
         Index("ix_audit_events_subject_uuid_event_id", "subject_uuid", "event_id"),
         Index("ix_audit_events_occurred_at", "occurred_at"),

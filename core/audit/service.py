@@ -1,4 +1,4 @@
-"""Writing the audit: plain inserts in the transaction of the act, so that an act and its record stand or fall together."""
+"""Writing the audit: plain inserts in the transaction of the act: both stand or fall together."""
 
 from __future__ import annotations
 

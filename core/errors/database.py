@@ -1,4 +1,4 @@
-"""What the database raises, as errors of the family. No message of the database is passed on: it may repeat a record."""
+"""What the database raises, as errors of the family. None of its messages is passed on: it may repeat a record."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from core.errors.family import AppError, Conflict, Invalid, Unavailable
 
 BUSY_RETRY = 1
 DOWN_RETRY = 5
+UNEXPECTED = "an unexpected error occurred"
 
 _DETAILS = {
     "22001": "a text is longer than its column",
@@ -26,16 +27,16 @@ _DETAILS = {
 def as_app_error(error: BaseException) -> AppError:
     """The error to answer with: of the family as it is; of the database by its SQLSTATE; else an internal error.
 
-    Serialization failures, deadlocks, lock and statement timeouts, lost connections and an exhausted pool are ``Unavailable``
-    with a time to try again; data errors are ``Invalid``; broken uniqueness is ``Conflict``.
+    Serialization failures, deadlocks, lock and statement timeouts, lost connections and an exhausted pool are
+    ``Unavailable`` with a time to try again; data errors are ``Invalid``; broken uniqueness is ``Conflict``.
     """
     if isinstance(error, AppError):
         return error
     found = _database_error(error)
-    if found is None:
-        detail = "An unexpected error occurred."
-        return AppError(detail)
-    sqlstate, disconnected = found
+    return AppError(UNEXPECTED) if found is None else _of_sqlstate(*found)
+
+
+def _of_sqlstate(sqlstate: str, disconnected: bool) -> AppError:  # noqa: FBT001 - a pair, unpacked
     if disconnected or sqlstate[:2] in {"08", "53"} or sqlstate[:3] == "57P":
         detail = "the database does not answer"
         return Unavailable(detail, retry_after=DOWN_RETRY)
@@ -48,8 +49,7 @@ def as_app_error(error: BaseException) -> AppError:
         return Invalid(
             _DETAILS.get(sqlstate, "a value cannot be stored"), remedy="Correct the value and send the request again."
         )
-    detail = "An unexpected error occurred."
-    return AppError(detail)
+    return AppError(UNEXPECTED)
 
 
 def _database_error(error: BaseException) -> tuple[str, bool] | None:
@@ -62,7 +62,7 @@ def _database_error(error: BaseException) -> tuple[str, bool] | None:
 
 
 def _of_sqlalchemy(error: BaseException) -> tuple[str, bool] | None:
-    from sqlalchemy import exc  # noqa: PLC0415 - the family must be importable without the database's libraries
+    from sqlalchemy import exc
 
     if isinstance(error, exc.TimeoutError):
         return "", True
@@ -73,7 +73,7 @@ def _of_sqlalchemy(error: BaseException) -> tuple[str, bool] | None:
 
 
 def _of_psycopg(error: BaseException) -> tuple[str, bool] | None:
-    import psycopg  # noqa: PLC0415 - see above
+    import psycopg
 
     timeouts: tuple[type[BaseException], ...] = _pool_errors()
     if isinstance(error, timeouts):
@@ -85,6 +85,6 @@ def _of_psycopg(error: BaseException) -> tuple[str, bool] | None:
 
 
 def _pool_errors() -> tuple[type[BaseException], ...]:
-    from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests  # noqa: PLC0415 - see above
+    from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
     return PoolTimeout, PoolClosed, TooManyRequests

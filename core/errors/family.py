@@ -1,9 +1,10 @@
 """The one family of errors that the API, the command line and the jobs answer with.
 
-Each carries what was wrong (``detail``), what to do (``remedy``) and, where fields are to blame, which (``errors``). Texts are
-shown to callers and logged: they name fields, never a person's data.
+Each carries what was wrong (``detail``), what to do (``remedy``) and, where fields are to blame, which (``errors``).
+Texts are shown to callers and logged: they name fields, never a person's data.
 """
 
+# ruff: noqa: N818 - named by what happened, as HTTP names them
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Every error of the application as problem+json: ours, FastAPI's, the router's, the database's, and those nobody foresaw."""
+"""Every error as problem+json: ours, FastAPI's, the router's, the database's, and those nobody foresaw."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def from_validation(found: Sequence[Any]) -> AppError:
         detail = "the body is not valid JSON"
         return BadRequest(detail, errors=[FieldError("body", "is not valid JSON", "Send one JSON document in UTF-8.")])
     errors = [
-        FieldError(".".join(str(part) for part in item["loc"]), _said(str(item["msg"])), _remedy(item)) for item in found
+        FieldError(".".join(str(part) for part in item["loc"]), _said(str(item["msg"])), _remedy(item))
+        for item in found
     ]
     fields = ", ".join(error.field for error in errors)
     return Invalid(f"not valid: {fields}", errors=errors)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from core.cli.output import ACTOR, json_option, note, print_json, table, tenant
+from core.cli.output import ACTOR, json_option, note, print_json, print_table, tenant
 
 
 @click.group()
@@ -22,7 +22,7 @@ def key() -> None:
 @json_option
 def create(slug: str, name: str, permissions: tuple[str, ...], expires: datetime | None, *, as_json: bool) -> None:
     """Make a key for the tenant SLUG and print it: it is shown this once and cannot be shown again."""
-    from core.identity.keys import create_key  # noqa: PLC0415 - loads the database, which --help must not
+    from core.identity.keys import create_key
 
     made = create_key(
         tenant(slug),
@@ -43,18 +43,25 @@ def create(slug: str, name: str, permissions: tuple[str, ...], expires: datetime
 @json_option
 def list_(slug: str, *, as_json: bool) -> None:
     """List the keys of the tenant SLUG, newest first. Their secrets are not known."""
-    from core.identity.keys import list_keys  # noqa: PLC0415 - loads the database, which --help must not
+    from core.identity.keys import list_keys
 
     found = list_keys(tenant(slug))
     if as_json:
         print_json({"keys": found})
         return
-    table(
-        ("prefix", "name", "made", "expires", "revoked", "last used"),
-        [
-            (item.prefix, item.name, *map(_day, (item.created_at, item.expires_at, item.revoked_at, item.last_used_at)))
+    print_table(
+        (
+            {
+                "prefix": item.prefix,
+                "name": item.name,
+                "made": _day(item.created_at),
+                "expires": _day(item.expires_at),
+                "revoked": _day(item.revoked_at),
+                "last_used": _day(item.last_used_at),
+            }
             for item in found
-        ],
+        ),
+        ("prefix", "name", "made", "expires", "revoked", "last_used"),
     )
 
 
@@ -64,7 +71,7 @@ def list_(slug: str, *, as_json: bool) -> None:
 @json_option
 def revoke(slug: str, key_name: str, *, as_json: bool) -> None:
     """Stop a key of the tenant SLUG at once. KEY is its prefix or id."""
-    from core.identity.keys import revoke_key  # noqa: PLC0415 - loads the database, which --help must not
+    from core.identity.keys import revoke_key
 
     revoked = revoke_key(tenant(slug), key_name, actor=ACTOR)
     if as_json:
@@ -77,13 +84,16 @@ def revoke(slug: str, key_name: str, *, as_json: bool) -> None:
 @json_option
 def permissions(*, as_json: bool) -> None:
     """List the permissions that a key can have."""
-    from core.identity.permissions import declared_permissions  # noqa: PLC0415
+    from core.identity.permissions import declared_permissions
 
     found = declared_permissions()
     if as_json:
         print_json({"permissions": [{"name": item.name, "description": item.description} for item in found.values()]})
         return
-    table(("permission", "what it allows"), [(item.name, item.description) for _, item in sorted(found.items())])
+    print_table(
+        ({"permission": item.name, "allows": item.description} for _, item in sorted(found.items())),
+        ("permission", "allows"),
+    )
 
 
 def _day(moment: datetime | None) -> str:

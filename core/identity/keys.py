@@ -72,7 +72,7 @@ def issue(
     expires_at: datetime | None = None,
     created_by: str = "cli:operator",
 ) -> CreatedKey:
-    """Add a key for the tenant in the caller's platform transaction (provisioning makes the tenant and its first key in one).
+    """Add a key for the tenant in the caller's transaction (provisioning makes the tenant and its first key in one).
 
     Args:
         session: a platform session.
@@ -87,7 +87,9 @@ def issue(
     """
     unknown = sorted(set(permissions or ()) - all_permissions())
     if unknown:
-        errors = [FieldError("permissions", f"{name!r} is no permission", "see `iit key permissions`") for name in unknown]
+        errors = [
+            FieldError("permissions", f"{name!r} is no permission", "see `iit key permissions`") for name in unknown
+        ]
         detail = f"unknown permissions: {', '.join(unknown)}"
         raise Invalid(detail, errors=errors)
     if expires_at is not None and expires_at <= now():
@@ -129,9 +131,7 @@ def create_key(
         Invalid: see ``issue``.
     """
     with platform_session() as session:
-        created = issue(
-            session, tenant.id, name=name, permissions=permissions, expires_at=expires_at, created_by=actor
-        )
+        created = issue(session, tenant.id, name=name, permissions=permissions, expires_at=expires_at, created_by=actor)
         with tenant_session(tenant, actor=actor) as scope:
             audit.record(scope, "cli:api_key:create", "api_key", created.id)
     return created
@@ -187,7 +187,7 @@ _USED = (
 
 
 def verify_key(key: str) -> Identified:
-    """Who the key belongs to: one indexed look-up, compared in constant time. Nothing is cached: revoking works at once.
+    """Who the key belongs to: one indexed look-up, compared in constant time. Nothing is cached: revoked is revoked.
 
     Raises:
         Unauthenticated: no such key, or revoked, or expired.

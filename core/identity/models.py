@@ -1,6 +1,7 @@
 """API keys, in the control schema: what must be known before a tenant is."""
 
 from datetime import datetime
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Column, DateTime, ForeignKey, LargeBinary, Text, text
@@ -10,13 +11,13 @@ from core.database import PlatformBase
 
 
 class ApiKey(PlatformBase, table=True):
-    """A tenant's API key. The secret itself is never stored, only its SHA-256: it has 256 random bits, so no salt is needed.
+    """A tenant's API key. Of the secret only its SHA-256 is stored: it has 256 random bits, so no salt is needed.
 
     ``permissions`` NULL means every permission that the installed features declare.
     """
 
-    __tablename__ = "api_keys"
-    __table_args__ = {"info": {"app": "SELECT, INSERT, UPDATE"}}
+    __tablename__: ClassVar[str] = "api_keys"
+    __table_args__: ClassVar[dict[str, Any]] = {"info": {"app": "SELECT, INSERT, UPDATE"}}
 
     id: UUID = Field(primary_key=True)
     tenant_id: UUID = Field(sa_column=Column(ForeignKey("platform.tenants.id"), nullable=False, index=True))

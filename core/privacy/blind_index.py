@@ -16,9 +16,9 @@ NATIONAL = 10
 """National numbers have nine or ten digits in the countries served; longer ones begin with a calling code."""
 
 CALLING_CODES = (
-    "211", "220", "221", "223", "224", "225", "226", "227", "228", "229", "231", "232", "233", "234", "235", "236", "237",
-    "238", "239", "240", "241", "242", "243", "244", "245", "249", "250", "251", "252", "253", "254", "255", "256", "257",
-    "258", "260", "261", "263", "264", "265", "266", "267", "268", "269", "20", "27",
+    "211", "220", "221", "223", "224", "225", "226", "227", "228", "229", "231", "232", "233", "234", "235", "236",
+    "237", "238", "239", "240", "241", "242", "243", "244", "245", "249", "250", "251", "252", "253", "254", "255",
+    "256", "257", "258", "260", "261", "263", "264", "265", "266", "267", "268", "269", "20", "27",
 )  # fmt: skip
 """Calling codes of African countries (ITU-T E.164)."""
 
@@ -26,8 +26,8 @@ CALLING_CODES = (
 def normalise(purpose: str, text: str) -> str:
     """The form of ``text`` that equal values share.
 
-    ``phone...``: digits of the national number, so that 0803 123 4567 and +234 803 123 4567 are one. Machine keys (``EXACT``):
-    as they are. Everything else is an identifier: compatibility form, upper case, no blanks.
+    ``phone...``: digits of the national number, so that 0803 123 4567 and +234 803 123 4567 are one. Machine keys
+    (``EXACT``): as they are. Everything else is an identifier: compatibility form, upper case, no blanks.
 
     Raises:
         Invalid: nothing is left to look for.
@@ -57,6 +57,6 @@ def _phone(text: str) -> str:
 
 
 def blind_index(key: bytes, purpose: str, text: str) -> bytes:
-    """16 bytes that are equal for equal texts of one tenant and purpose, and say nothing without the key (HMAC-SHA256)."""
+    """16 bytes, equal for equal texts of one tenant and purpose, that say nothing without the key (HMAC-SHA256)."""
     message = f"{purpose}\0{normalise(purpose, text)}".encode()
     return hmac.digest(key, message, hashlib.sha256)[:SIZE]

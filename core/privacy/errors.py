@@ -1,5 +1,6 @@
 """What can go wrong with keys and ciphertexts. Messages name tables and keys' ids, never contents."""
 
+# ruff: noqa: N818 - named by what happened, as the family of core.errors is
 from core.errors import AppError, Conflict
 
 
@@ -8,7 +9,9 @@ class CannotDecrypt(AppError):
 
     slug = "cannot-decrypt"
     title = "A stored value cannot be decrypted"
-    hint = "Tell the operator the request id: check IIT_MASTER_KEY, and restore the table from a backup if it was altered."
+    hint = (
+        "Tell the operator the request id: check IIT_MASTER_KEY, and restore the table from a backup if it was altered."
+    )
 
 
 class MasterKeyMissing(AppError):
@@ -17,7 +20,7 @@ class MasterKeyMissing(AppError):
     status = 503
     slug = "master-key-missing"
     title = "The key that protects this tenant's data is not configured"
-    hint = "Set IIT_MASTER_KEY to the key that was used before; while rotating, keep the old one in IIT_MASTER_KEY_PREVIOUS."
+    hint = "Set IIT_MASTER_KEY to the key used before; while rotating, keep the old one in IIT_MASTER_KEY_PREVIOUS."
 
 
 class PatientErased(Conflict):

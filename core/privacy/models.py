@@ -1,6 +1,7 @@
 """Where wrapped keys are kept, in the tenant's own schema. No key is ever stored in the clear."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, DateTime, LargeBinary, Text, text
@@ -12,15 +13,18 @@ from core.database import TenantBase
 class TenantKey(TenantBase, table=True):
     """One of the tenant's keys, wrapped by a master key.
 
-    ``data`` wraps patients' keys, ``index`` keys the blind indexes, ``blob`` is what the keys of blobs are derived from.
+    ``data`` wraps patients' keys, ``index`` keys the blind indexes, ``blob`` is what the keys of blobs are derived
+    from.
     """
 
-    __tablename__ = "tenant_keys"
+    __tablename__: ClassVar[str] = "tenant_keys"
     __table_args__ = (CheckConstraint("purpose IN ('data', 'index', 'blob')", name="purpose"),)
 
     purpose: str = Field(primary_key=True, sa_type=Text)
     version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    master_kid: str = Field(sa_type=Text, description="Which master key wraps it: the first 16 hex digits of its SHA-256.")
+    master_kid: str = Field(
+        sa_type=Text, description="Which master key wraps it: the first 16 hex digits of its SHA-256."
+    )
     wrapped_key: bytes = Field(sa_type=LargeBinary)
     created_at: datetime = Field(
         sa_type=DateTime(timezone=True),
@@ -29,9 +33,9 @@ class TenantKey(TenantBase, table=True):
 
 
 class PatientKey(TenantBase, table=True):
-    """A patient's data key, wrapped by the tenant's; erasing the patient removes the key and keeps the row as a mark."""
+    """A patient's data key, wrapped by the tenant's. Erasing the patient removes the key; the row stays as a mark."""
 
-    __tablename__ = "patient_keys"
+    __tablename__: ClassVar[str] = "patient_keys"
     __table_args__ = (CheckConstraint("(wrapped_key IS NULL) = (erased_at IS NOT NULL)", name="erased"),)
 
     patient_uuid: UUID = Field(primary_key=True)

@@ -122,13 +122,14 @@ def derived_key(tenant: TenantRef, purpose: str) -> bytes:
 def rewrap_tenant_keys(session: TenantSession) -> int:
     """Wrap the tenant's keys by the current master key; returns how many were wrapped by another one before.
 
-    The step of a rotation: set the new key as IIT_MASTER_KEY and the old one as IIT_MASTER_KEY_PREVIOUS, re-wrap every tenant,
-    then forget the old one. Patients' keys and ciphertexts stay as they are.
+    A rotation: set the new key as IIT_MASTER_KEY and the old one as IIT_MASTER_KEY_PREVIOUS, re-wrap every tenant, then
+    forget the old one. Patients' keys and ciphertexts stay as they are.
     """
     kid, key = master.current()
     with session.cursor() as cursor:
         cursor.execute(
-            "SELECT purpose, version, master_kid, wrapped_key FROM tenant_keys WHERE master_kid <> %s FOR UPDATE", (kid,)
+            "SELECT purpose, version, master_kid, wrapped_key FROM tenant_keys WHERE master_kid <> %s FOR UPDATE",
+            (kid,),
         )
         rows = cursor.fetchall()
         for purpose, version, old_kid, wrapped in rows:

@@ -109,9 +109,9 @@ class Vault:
             self.load_patient_keys((patient_uuid,))
             key = self._patient(patient_uuid, table)
         data = bytes(data)
+        if data[:1] != FORMAT:
+            raise CannotDecrypt(f"a value of {table}.{column} has not the form of a ciphertext")
         try:
-            if data[:1] != FORMAT:
-                raise InvalidTag
             plain = key.decrypt(data[1 : NONCE + 1], data[NONCE + 1 :], self._place(table, column, row_uuid))
         except (InvalidTag, ValueError):
             detail = f"a value of {table}.{column} does not open: it was altered or moved from another row"

@@ -1,7 +1,7 @@
 """What every log line of a request, job or command carries: request id, tenant, actor.
 
-The context is one mutable mapping per unit of work. Code in the threads that the unit uses sees and fills the same mapping,
-which copies of context variables alone would not give.
+The context is one mutable mapping per unit of work. Code in the threads that the unit uses sees and fills the same
+mapping, which copies of context variables alone would not give.
 """
 
 from __future__ import annotations

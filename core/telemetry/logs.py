@@ -1,4 +1,4 @@
-"""Structured logs on standard error, one line each: JSON for machines, coloured for people. All of ``logging`` goes through it."""
+"""Structured logs on standard error: JSON for machines, coloured for people. All of ``logging`` goes through it."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def configure(*, level: str = "info", form: str = "auto", stream: TextIO | None 
 
 def configure_from_settings() -> None:
     """Set up the logs as the settings say."""
-    from core.settings import get_settings  # noqa: PLC0415 - telemetry is imported by what settings' errors pass through
+    from core.settings import get_settings
 
     settings = get_settings()
     configure(level=settings.log_level, form=settings.log_format)

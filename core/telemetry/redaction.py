@@ -10,9 +10,10 @@ HIDDEN = "[hidden]"
 
 PERSONAL = frozenset(
     {
-        "address", "address1", "birthdate", "city_village", "date_of_birth", "dob", "email", "family_name", "first_name",
-        "full_name", "given_name", "hospital_number", "last_name", "middle_name", "mother_name", "msisdn", "national_id",
-        "next_of_kin", "patient_name", "pepfar_id", "person_name", "phone", "phone_number", "surname", "telephone",
+        "address", "address1", "birthdate", "city_village", "date_of_birth", "dob", "email", "family_name",
+        "first_name", "full_name", "given_name", "hospital_number", "last_name", "middle_name", "mother_name",
+        "msisdn", "national_id", "next_of_kin", "patient_name", "pepfar_id", "person_name", "phone", "phone_number",
+        "surname", "telephone",
     }
 )  # fmt: skip
 """Fields of a person, in the terms of OpenMRS and of the partners' files."""

@@ -17,7 +17,7 @@ _CHAIN = 5
 
 
 def describe(error: BaseException) -> str:
-    """One line about an exception. Errors of the database and of validation repeat values: only their codes are told."""
+    """One line about an exception. Of errors that repeat values (database, validation) only the codes are told."""
     name = type(error).__name__
     if isinstance(error, AppError):
         return f"{name}: {scrub(error.detail)}"

@@ -57,4 +57,4 @@ def expected_version(
 
 
 IfMatch = Annotated[Expected, Depends(expected_version)]
-"""In the signature of PUT, PATCH and DELETE: call ``if_match.check(row.version_id)`` on the row that is locked for the change."""
+"""In the signature of PUT, PATCH and DELETE: call ``if_match.check(row.version_id)`` on the row locked for it."""

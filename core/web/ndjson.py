@@ -1,7 +1,8 @@
-"""Long reads as NDJSON (application/x-ndjson): one JSON object a line, read in steps that are each a transaction of their own.
+"""Long reads as NDJSON (application/x-ndjson): one JSON object a line, read in steps, each a transaction of its own.
 
-A step commits, its audit rows with it, before its lines are sent: what was sent was recorded. A stream that breaks ends with
-one line that is a problem document and then with a broken connection, so that nobody takes a part for the whole.
+A step commits, its audit rows with it, before its lines are sent: what was sent was recorded. A stream that breaks
+ends with one line that is a problem document and then with a broken connection, so that nobody takes a part for the
+whole.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from core.errors.problem import problem
 MEDIA_TYPE = "application/x-ndjson"
 Cursor = TypeVar("Cursor")
 Step = Callable[[TenantSession, Cursor | None], tuple[Sequence[BaseModel | dict[str, Any]], Cursor | None]]
-"""Reads the rows after a cursor (None: from the beginning) and returns them with the next cursor (None: that was all)."""
+"""Reads the rows after a cursor (None: from the beginning); returns them with the next cursor (None: that was all)."""
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {

@@ -1,4 +1,4 @@
-"""The limit of uploads: a route that takes files says ``max_body_size=upload_limit()``; all others have the common limit."""
+"""The limit of uploads: a route that takes files says ``max_body_size=upload_limit()``; others have the common one."""
 
 from __future__ import annotations
 
