@@ -1,0 +1,123 @@
+"""Months, ages and reporting periods on day numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from core.errors import FieldError, Invalid
+from tenants.cohort.timelines import NO_DAY, IntArray, day_number
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+NOT_RECORDED: Final = "not recorded"
+AGE_BANDS: Final = ("<1", "1-4", *(f"{low}-{low + 4}" for low in range(5, 65, 5)), "65+")
+_AGE_STARTS: Final = np.array([0, 1, *range(5, 70, 5)])
+TIME_BANDS: Final = ("<3 months", "3-5 months", "6-11 months", "12-23 months", "24+ months")
+_TIME_STARTS: Final = np.array([0, 3, 6, 12, 24])
+INTERRUPTION_BANDS: Final = ("lt3", "3to5", "6plus")
+"""Completed months: fewer than 3, 3 to 5, 6 or more."""
+_INTERRUPTION_STARTS: Final = np.array([0, 3, 6])
+
+_FORMS: Final = (
+    re.compile(r"(?P<year>\d{4})Q(?P<quarter>[1-4])"),
+    re.compile(r"FY(?P<fiscal>\d{2}|\d{4})Q(?P<quarter>[1-4])"),
+    re.compile(r"(?P<year>\d{4})-?(?P<month>0[1-9]|1[0-2])"),
+    re.compile(r"(?P<year>\d{4})"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A reporting period, first and last day included."""
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise _wrong("end", "it lies before start", "give start <= end")
+
+    @property
+    def days(self) -> tuple[int, int]:
+        """First and last day number."""
+        return day_number(self.start), day_number(self.end)
+
+
+def period_of(text: str | None, start: date | None = None, end: date | None = None) -> Period:
+    """The period that was asked for.
+
+    Args:
+        text: a calendar quarter (2026Q3), a PEPFAR fiscal quarter (FY26Q4; the year begins in October), a month
+            (2026-08) or a year.
+        start: first day, together with ``end``, where no text is given.
+        end: last day.
+
+    Raises:
+        Invalid: the text has none of these forms, or not one of text and (start, end) is given.
+    """
+    if text is None:
+        if start is None or end is None:
+            raise _wrong("period", "no period is given", "give period=2026Q3, or start and end")
+        return Period(start, end)
+    if start is not None or end is not None:
+        raise _wrong("period", "period and start or end are given", "give one or the other")
+    for form in _FORMS:
+        found = form.fullmatch(text.strip().upper())
+        if found:
+            return _named({name: int(value) for name, value in found.groupdict().items()})
+    raise _wrong("period", f"{text!r} is no period", "write 2026Q3, FY26Q4, 2026-08 or 2026")
+
+
+def _named(part: dict[str, int]) -> Period:
+    if "fiscal" in part:
+        year = part["fiscal"] if part["fiscal"] > 99 else 2000 + part["fiscal"]  # noqa: PLR2004 - two digits
+        first = part["quarter"] * 3 - 5
+        return _months(year if first > 0 else year - 1, first if first > 0 else first + 12, 3)
+    if "quarter" in part:
+        return _months(part["year"], part["quarter"] * 3 - 2, 3)
+    return _months(part["year"], part.get("month", 1), 1 if "month" in part else 12)
+
+
+def _months(year: int, month: int, count: int) -> Period:
+    if not 1900 <= year <= 9000:  # noqa: PLR2004 - what dates can hold, with room
+        raise _wrong("period", f"{year} is no year of care", "write the year with four digits")
+    after = year * 12 + month - 1 + count
+    return Period(date(year, month, 1), date(after // 12, after % 12 + 1, 1) - timedelta(days=1))
+
+
+def _wrong(field: str, problem: str, remedy: str) -> Invalid:
+    return Invalid("the period cannot be used", remedy=remedy, errors=[FieldError(field, problem, remedy)])
+
+
+def months_between(first: npt.ArrayLike, second: npt.ArrayLike) -> IntArray:
+    """Completed calendar months from one day to another; -1 where either is not recorded or the second is earlier."""
+    start, stop = np.broadcast_arrays(np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64))
+    known = (start != NO_DAY) & (stop != NO_DAY) & (stop >= start)
+    begin = np.where(known, start, 0).astype("datetime64[D]")
+    finish = np.where(known, stop, 0).astype("datetime64[D]")
+    begin_month, finish_month = begin.astype("datetime64[M]"), finish.astype("datetime64[M]")
+    months = (finish_month - begin_month).astype(np.int64)
+    months -= (finish - finish_month) < (begin - begin_month)
+    return np.where(known, months, -1)
+
+
+def age_band(birth: npt.ArrayLike, day: npt.ArrayLike) -> IntArray:
+    """Index into AGE_BANDS of the age in completed years; -1 where the birth is not recorded."""
+    months = months_between(birth, day)
+    return np.where(months < 0, -1, np.searchsorted(_AGE_STARTS, months // 12, side="right") - 1)
+
+
+def time_band(months: IntArray) -> IntArray:
+    """Index into TIME_BANDS of completed months; -1 stays -1."""
+    return np.where(months < 0, -1, np.searchsorted(_TIME_STARTS, months, side="right") - 1)
+
+
+def interruption_band(months: IntArray) -> IntArray:
+    """Index into INTERRUPTION_BANDS of completed months; -1 stays -1."""
+    return np.where(months < 0, -1, np.searchsorted(_INTERRUPTION_STARTS, months, side="right") - 1)

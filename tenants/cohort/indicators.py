@@ -1,0 +1,229 @@
+"""MER indicators of a period from status transitions: masks over patients, so flows reconcile person by person."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tenants.cohort.calendar import (
+    AGE_BANDS,
+    INTERRUPTION_BANDS,
+    NOT_RECORDED,
+    TIME_BANDS,
+    age_band,
+    interruption_band,
+    months_between,
+    time_band,
+)
+from tenants.cohort.status import (
+    ACTIVE,
+    ARRIVED,
+    DEAD,
+    FIRST_SEEN,
+    IIT,
+    NEW,
+    OUT,
+    STOP,
+    Transitions,
+    last_transition,
+    status_at,
+)
+from tenants.cohort.timelines import FEMALE, MALE, NO_DAY, BoolArray, DayArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+DIMENSIONS: Final = ("facility", "sex", "age", "time_on_art")
+SUPPRESSED: Final = 1000.0
+"""A viral load below this is suppressed, copies/mL (PEPFAR MER TX_PVLS)."""
+VIRAL_LOAD_MONTHS: Final = 12
+_SEXES: Final = {FEMALE: "F", MALE: "M"}
+
+IN_TERMS: Final = (
+    "TX_NEW",
+    "TX_RTT",
+    "transferred_in",
+    "first_seen",
+    "returned_after_transfer_out",
+    "other_in",
+)
+OUT_TERMS: Final = ("TX_ML", "joined_and_lost")
+_ML_PARTS: Final = (
+    "TX_ML_died",
+    *(f"TX_ML_iit_{band}" for band in INTERRUPTION_BANDS),
+    "TX_ML_iit_not_recorded",
+    "TX_ML_transferred_out",
+    "TX_ML_stopped",
+)
+MEASURES: Final = (
+    "TX_CURR_start",
+    *IN_TERMS,
+    *OUT_TERMS,
+    "TX_CURR",
+    *_ML_PARTS,
+    *(f"joined_and_lost_{outcome}" for outcome in ("died", "iit", "transferred_out", "stopped")),
+    *(f"TX_RTT_{band}" for band in INTERRUPTION_BANDS),
+    "TX_PVLS_D",
+    "TX_PVLS_N",
+)
+"""What is counted, in the order shown: TX_CURR = TX_CURR_start + IN_TERMS - OUT_TERMS; others are parts or stand alone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """What indicators need of each patient, besides the transitions: index-aligned arrays.
+
+    Attributes:
+        facility: index of the facility.
+        sex: code.
+        birth: day of birth.
+        art_start: day of ART start.
+        viral_load: latest result of the 12 months to the end of the period, copies/mL; NaN where there is none.
+    """
+
+    facility: IntArray
+    sex: IntArray
+    birth: DayArray
+    art_start: DayArray
+    viral_load: FloatArray
+
+
+Group = tuple[str | int, ...]
+
+
+class Counts:
+    """Counts by group, summed over chunks of patients. A group has one code or label per dimension asked for."""
+
+    def __init__(self, by: Sequence[str]) -> None:
+        self.by = tuple(by)
+        self._sums: dict[Group, IntArray] = defaultdict(lambda: np.zeros(len(MEASURES), dtype=np.int64))
+
+    def add(self, moves: Transitions, people: People, start: int, end: int, minimum_months: int) -> None:
+        """Count a chunk of patients over the period ``[start, end]``."""
+        masks = measure(moves, people, start, end, minimum_months)
+        table = np.stack([masks[name] for name in MEASURES], axis=1)
+        counted = table.any(axis=1)
+        labels = [_labels(people, name, end)[counted] for name in self.by]
+        if not labels:
+            self._sums[()] += table.sum(axis=0)
+            return
+        groups, place = np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)
+        totals = np.zeros((len(groups), len(MEASURES)), dtype=np.int64)
+        np.add.at(totals, place.reshape(-1), table[counted].astype(np.int64))
+        for group, total in zip(groups.tolist(), totals, strict=True):
+            self._sums[tuple(group)] += total
+
+    def rows(self, facilities: Sequence[UUID]) -> list[tuple[dict[str, str], dict[str, int]]]:
+        """Each group's labels and counts, in order; with no dimension, one row."""
+        if not self.by and not self._sums:
+            self._sums[()] += 0
+        shown = []
+        for group in sorted(self._sums):
+            names = {name: _name(name, int(code), facilities) for name, code in zip(self.by, group, strict=True)}
+            shown.append((names, dict(zip(MEASURES, self._sums[group].tolist(), strict=True))))
+        return shown
+
+
+def measure(moves: Transitions, people: People, start: int, end: int, minimum_months: int) -> dict[str, BoolArray]:
+    """Who counts in each of MEASURES, (n,) masks.
+
+    Args:
+        moves: status transitions.
+        people: the same patients.
+        start: first day of the period.
+        end: last day of the period.
+        minimum_months: months on ART before a viral load counts.
+    """
+    everyone = np.arange(moves.offsets.size - 1)
+    before, now = status_at(moves, everyone, start - 1), status_at(moves, everyone, end)
+    was, is_on = before == ACTIVE, now == ACTIVE
+    joined = {reason: _joined(moves, start, end, reason) for reason in (NEW, ARRIVED, FIRST_SEEN)}
+    other = joined[ARRIVED] | joined[FIRST_SEEN]
+    back = is_on & ((before == IIT) | (before == STOP))
+    after_transfer = is_on & (before == OUT)
+    lost = (was | joined[NEW]) & ~is_on
+    masks: dict[str, BoolArray] = {
+        "TX_CURR_start": was,
+        "TX_CURR": is_on,
+        "TX_NEW": joined[NEW],
+        "TX_RTT": back,
+        "transferred_in": joined[ARRIVED],
+        "first_seen": joined[FIRST_SEEN],
+        "returned_after_transfer_out": after_transfer,
+        "other_in": is_on & ~(was | joined[NEW] | other | back | after_transfer),
+        "TX_ML": lost,
+        "joined_and_lost": other & ~is_on,
+    }
+    ended = last_transition(moves, everyone, end)
+    lost_day = np.where(ended >= 0, _at(moves.date, ended), NO_DAY)
+    on_art = interruption_band(months_between(people.art_start, lost_day))
+    for outcome, status in (("died", DEAD), ("iit", IIT), ("transferred_out", OUT), ("stopped", STOP)):
+        masks[f"TX_ML_{outcome}"] = lost & (now == status)
+        masks[f"joined_and_lost_{outcome}"] = other & (now == status)
+    interrupted = masks.pop("TX_ML_iit")
+    for place, band in enumerate(INTERRUPTION_BANDS):
+        masks[f"TX_ML_iit_{band}"] = interrupted & (on_art == place)
+    masks["TX_ML_iit_not_recorded"] = interrupted & (on_art < 0)
+    length = interruption_band(_interruption_months(moves, everyone, start))
+    for place, band in enumerate(INTERRUPTION_BANDS):
+        masks[f"TX_RTT_{band}"] = back & (length == place)
+    months = months_between(people.art_start, end)
+    eligible = is_on & ((months < 0) | (months >= minimum_months)) & ~np.isnan(people.viral_load)
+    masks["TX_PVLS_D"] = eligible
+    masks["TX_PVLS_N"] = eligible & (people.viral_load < SUPPRESSED)
+    return masks
+
+
+def _at(values: npt.NDArray[np.generic], place: IntArray) -> IntArray:
+    """Values at places, of which those below 0 give anything."""
+    if values.size == 0:
+        return np.full(place.size, NO_DAY, dtype=np.int64)
+    return np.asarray(values[np.maximum(place, 0)], dtype=np.int64)
+
+
+def _joined(moves: Transitions, start: int, end: int, reason: int) -> BoolArray:
+    """Who came on treatment here for the first time within the period, for this reason."""
+    some = np.diff(moves.offsets) > 0
+    first = moves.offsets[:-1][some]
+    found = np.zeros(some.size, dtype=np.bool_)
+    day = moves.date[first]
+    found[some] = (moves.after[first] == ACTIVE) & (moves.reason[first] == reason) & (day >= start) & (day <= end)
+    return found
+
+
+def _interruption_months(moves: Transitions, everyone: IntArray, start: int) -> IntArray:
+    """Completed months from the interruption (or stop) in which each began the period, to the first return after."""
+    place = last_transition(moves, everyone, start - 1)
+    back = np.full(moves.offsets.size - 1, -1, dtype=np.int64)
+    owner = moves.owner
+    returned = np.flatnonzero((moves.after == ACTIVE) & (moves.date >= start))
+    back[owner[returned][::-1]] = returned[::-1]
+    both = (place >= 0) & (back >= 0)
+    began = np.where(both, _at(moves.date, place), NO_DAY)
+    return months_between(began, np.where(both, _at(moves.date, back), NO_DAY))
+
+
+def _labels(people: People, dimension: str, end: int) -> IntArray:
+    """The code of each person's group in a dimension; -1 where it is not recorded."""
+    if dimension == "facility":
+        return people.facility.astype(np.int64)
+    if dimension == "sex":
+        return np.where(people.sex > 0, people.sex, -1).astype(np.int64)
+    if dimension == "age":
+        return age_band(people.birth, end)
+    return time_band(months_between(people.art_start, end))
+
+
+def _name(dimension: str, code: int, facilities: Sequence[UUID]) -> str:
+    if code < 0:
+        return NOT_RECORDED
+    if dimension == "facility":
+        return str(facilities[code])
+    if dimension == "sex":
+        return _SEXES[code]
+    return (AGE_BANDS if dimension == "age" else TIME_BANDS)[code]
