@@ -1,6 +1,6 @@
-"""Makes the virtual environment that `make` works in: what the lock names, compiled, and this checkout in editable form.
+"""Makes the virtual environment that `make` works in: what the lock names, compiled, and this checkout, editable.
 
-Run by any Python >= 3.11 with nothing installed. Finds out by content what there is to do, so that the second run does nothing.
+Run by any Python >= 3.11 with nothing installed. Sees by content what there is to do: a second run does nothing.
 All that it says goes to standard error: `make demo JSON=1` prints one object on standard output.
 """
 
@@ -27,9 +27,7 @@ class SetupError(Exception):
 def main(arguments: Sequence[str]) -> int:
     """Set up the virtual environment named by the one argument, and return an exit code."""
     if sys.version_info < OLDEST:
-        return _fail(
-            f"Python {'.'.join(map(str, OLDEST))} or newer is needed; {sys.executable} is {sys.version.split()[0]}"
-        )
+        return _fail(f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}")
     venv = (CHECKOUT / arguments[0]).resolve() if arguments else CHECKOUT / ".venv"
     try:
         set_up(venv)
@@ -84,7 +82,7 @@ def _install_packages(venv: Path, python: Path) -> None:
     """Install what the lock names, by uv in seconds, else by pip in minutes. Every file is checked against its hash."""
     pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
     environment = _environment(venv)
-    _say("installing the packages of requirements.lock, about 600 MB the first time")
+    _say("installing the packages of requirements.lock, about 240 MB to download the first time")
     quiet = ["--quiet", "--require-hashes", "-r"]
     if _run([*pip, "install", *quiet, str(BOOTSTRAP)], environment):
         uv = [str(python), "-m", "uv", "pip", "sync", "--python", str(python), "--require-hashes", "--compile-bytecode"]
@@ -95,9 +93,7 @@ def _install_packages(venv: Path, python: Path) -> None:
     else:
         _say("uv cannot be had here: using pip, which takes some minutes")
     if not _run([*pip, "install", "--compile", "--require-hashes", "-r", str(LOCK)], environment):
-        message = (
-            "the packages could not be installed: see above; a network that reaches a package index is needed once"
-        )
+        message = "the packages could not be installed: see above; a package index must be reachable, once"
         raise SetupError(message)
 
 
@@ -126,10 +122,9 @@ def _mirror(pip: Sequence[str], environment: Mapping[str, str]) -> dict[str, str
     for setting, name in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
         if name in environment:
             continue
-        for key in (f":env:.{setting}", f"install.{setting}", f"global.{setting}"):
-            done = subprocess.run(
-                [*pip, "config", "get", key], env=environment, capture_output=True, text=True, check=False
-            )
+        for scope in (":env:", "install", "global"):
+            get = [*pip, "config", "get", f"{scope}.{setting}"]
+            done = subprocess.run(get, env=environment, capture_output=True, text=True, check=False)
             if done.returncode == 0 and done.stdout.strip():
                 told[name] = done.stdout.strip()
                 break
