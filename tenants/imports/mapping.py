@@ -195,6 +195,9 @@ class Mapping(Part):
             if record.file not in self.files:
                 message = f"a record reads the file {record.file!r}, which is not under 'files' ({', '.join(self.files) or 'empty'})"
                 raise ValueError(message)
+            if record.into == "patients" and record.facility is None and self.facility is None:
+                message = "patients need a facility: give 'facility' in the record, or for the whole mapping with constants"
+                raise ValueError(message)
         for alias, file in self.files.items():
             if file.join is None:
                 continue

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tenants.imports.tabular import Row
 
 SEPARATOR = "\x1f"
+_ABOUT = {"patient_states": "state", "observations": "variable_name"}
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "patients": {"transferred_in": False},
     "visits": {"visit_type": "clinical"},
@@ -174,7 +175,9 @@ class _RecordPlan:
             return patient
         if self._key is not None:
             parts = [get(cells) for get in self._key]
-            return SEPARATOR.join([patient, *(part or "" for part in parts)]) if any(parts) else None
+            # One row may say several things of one person under one key: what it is about tells them apart.
+            about = key_part(values.get(_ABOUT[self._kind])) if self._kind in _ABOUT else ""
+            return SEPARATOR.join([patient, about, *(part or "" for part in parts)]) if any(parts) else None
         return SEPARATOR.join([patient, *(key_part(values.get(name)) for name in NATURAL_KEYS[self._kind])])
 
 

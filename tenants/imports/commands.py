@@ -1,0 +1,141 @@
+"""The command ``iit import``."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from core.cli import output
+from core.errors import AppError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from uuid import UUID
+
+    from core.database import TenantRef, TenantSession
+    from tenants.imports.mapping import Mapping
+    from tenants.imports.report import Summary
+    from tenants.imports.runner import OpenSession
+    from tenants.imports.service import Order
+    from tenants.imports.sources import Source
+
+PROBLEMS_SHOWN = 12
+
+
+@click.command("import")
+@click.argument("slug")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--mapping", "mapping_path", type=click.Path(path_type=Path, dir_okay=False), help="YAML that says how columns become records.")
+@click.option("--format", "format_name", default="", help="Format of the files; detected where not given.")
+@click.option("--data-date", type=click.DateTime(["%Y-%m-%d"]), help="Date to which the data run; overrides the mapping's.")
+@click.option("--strict", is_flag=True, help="Import nothing when a single row is refused.")
+@click.option("--rejections", type=click.Path(path_type=Path, dir_okay=False), help="Write the refused rows to this CSV file.")
+@output.json_option
+def import_command(
+    slug: str,
+    paths: tuple[Path, ...],
+    mapping_path: Path | None,
+    format_name: str,
+    data_date: datetime | None,
+    strict: bool,  # noqa: FBT001 - click passes options by name
+    rejections: Path | None,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> None:
+    """Import a partner's records from files or folders into the tenant SLUG.
+
+    The same files again change nothing. Killed in the middle, the same command goes on where it stopped. Ends with exit code 3 when
+    some rows were refused.
+    """
+    from tenants.imports.mapping import Mapping
+    from tenants.imports.service import GivenFile, Order
+    from tenants.imports.sources import from_paths
+
+    tenant = output.tenant(slug)
+    mapping = _mapping(mapping_path) if mapping_path else Mapping()
+    sources = from_paths(paths)
+    order = Order(
+        files=[GivenFile(source.name, source.size, source.digest()) for source in sources],
+        mapping=mapping,
+        format=format_name,
+        data_date=_day(data_date),
+        strict=strict,
+    )
+    summary = _run(tenant, order, sources, rejections)
+    if as_json:
+        output.print_json(summary)
+    else:
+        _show(summary)
+    if summary.rows_refused:
+        where = f"; see {rejections}" if rejections else "; --rejections FILE writes them all"
+        output.done_in_part(f"{summary.rows_refused:,} of {summary.rows_read:,} rows were refused{where}")
+
+
+def _day(given: datetime | None) -> date | None:
+    return given.date() if given else None
+
+
+def _mapping(path: Path) -> Mapping:
+    from tenants.imports.mapping import parse_mapping
+    from tenants.imports.sources import refused
+
+    try:
+        return parse_mapping(path.read_bytes())
+    except OSError as error:
+        raise refused(str(path), f"the mapping cannot be read ({error.strerror})", "check the path of --mapping") from error
+
+
+def _run(tenant: TenantRef, order: Order, sources: list[Source], rejections: Path | None) -> Summary:
+    from core.database import tenant_session
+    from tenants.imports import report, service
+    from tenants.imports.runner import Runner
+
+    def open_session() -> AbstractContextManager[TenantSession]:
+        return tenant_session(tenant, actor=output.ACTOR)
+
+    service.sweep(open_session)
+    with open_session() as session:
+        row, goes_on = service.begin(session, order)
+        uuid, rows = row.uuid, row.rows_read
+    if goes_on:
+        output.note(f"going on with the import begun before ({rows:,} rows read)")
+    try:
+        with output.Progress("Importing") as progress:
+            Runner(open_session, uuid, sources, progress.update).run()
+    except AppError:
+        _write_rejections(open_session, uuid, rejections)
+        raise
+    _write_rejections(open_session, uuid, rejections)
+    with open_session() as session:
+        return report.summary(session, service.get(session, uuid))
+
+
+def _write_rejections(open_session: OpenSession, uuid: UUID, path: Path | None) -> None:
+    if path is None:
+        return
+    from tenants.imports import report
+
+    with open_session() as session, path.open("w", encoding="utf-8", newline="") as file:
+        for piece in report.rejections_csv(session, uuid):
+            file.write(piece)
+
+
+def _show(summary: Summary) -> None:
+    click.echo(f"Import {summary.import_uuid} of {', '.join(summary.files)}: {summary.state} in {summary.seconds or 0:.1f} s")
+    click.echo(f"Format {summary.format}, source {summary.source}, data to {summary.data_date}")
+    left_out = f"; {summary.rows_left_out:,} left out by the mapping" if summary.rows_left_out else ""
+    repeated = f" ({summary.rows_repeated:,} repeated)" if summary.rows_repeated else ""
+    click.echo(
+        f"Rows read {summary.rows_read:,}: accepted {summary.rows_accepted:,}{repeated}, refused {summary.rows_refused:,}{left_out}"
+    )
+    for sentence in summary.notes:
+        click.echo(f"Note: {sentence}")
+    rows = [{"records": kind, **counts} for kind, counts in summary.counts.items() if "inserted" in counts]
+    if rows:
+        click.echo("")
+        output.print_table(rows, ("records", "inserted", "updated", "unchanged", "superseded", "held"))
+    if summary.problems:
+        click.echo("")
+        output.print_table(summary.problems[:PROBLEMS_SHOWN], ("count", "file", "field", "problem", "remedy"))

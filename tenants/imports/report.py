@@ -1,0 +1,108 @@
+"""What an import tells its reader: numbers, the problems met, and the refused rows as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tenants.imports import repository
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from tenants.imports.models import Import
+
+HEADINGS = ("file", "line", "field", "problem", "remedy")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """An import in numbers. ``rows_read`` is ``rows_accepted`` plus ``rows_refused``; rows that the mapping leaves out are apart.
+
+    Attributes:
+        rows_repeated: accepted rows that say what another row of the import says, or that a later row replaces.
+        counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), held (voided by a person).
+        problems: how often each problem was met, the most frequent first, at most 50.
+    """
+
+    import_uuid: UUID
+    state: str
+    step: str
+    format: str
+    source: str
+    data_date: date | None
+    strict: bool
+    files: list[str]
+    rows_read: int
+    rows_accepted: int
+    rows_refused: int
+    rows_left_out: int
+    rows_repeated: int
+    counts: dict[str, dict[str, int]]
+    problems: list[dict[str, Any]]
+    notes: list[str]
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    job_uuid: UUID | None
+    seconds: float | None = field(default=None)
+
+
+def summary(session: TenantSession, row: Import) -> Summary:
+    """The import in numbers, as it stands."""
+    ended = row.finished_at
+    seconds = round((ended - row.started_at).total_seconds(), 3) if ended is not None and row.started_at is not None else None
+    return Summary(
+        import_uuid=row.uuid,
+        state=row.state,
+        step=row.step,
+        format=row.format,
+        source=row.source,
+        data_date=row.data_date,
+        strict=row.strict,
+        files=[file.name for file in repository.files(session, row.uuid)],
+        rows_read=row.rows_read,
+        rows_accepted=row.rows_read - row.rows_refused,
+        rows_refused=row.rows_refused,
+        rows_left_out=row.rows_left_out,
+        rows_repeated=row.rows_repeated,
+        counts=row.counts,
+        problems=repository.problems(session, row.uuid),
+        notes=row.notes,
+        error=row.error,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=ended,
+        job_uuid=row.job_uuid,
+        seconds=seconds,
+    )
+
+
+def rejections_csv(session: TenantSession, uuid: UUID) -> Iterator[str]:
+    """The refused rows as CSV, in pieces: one line per problem, in the order of the files."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(HEADINGS)
+    for count, row in enumerate(repository.rejections(session, uuid), start=1):
+        writer.writerow([_plain(cell) for cell in row])
+        if count % 1000 == 0:
+            yield _taken(buffer)
+    yield _taken(buffer)
+
+
+def _plain(cell: object) -> object:
+    """A text that a spreadsheet would take for a formula is marked as text: names of files and columns come from outside."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell
+
+
+def _taken(buffer: io.StringIO) -> str:
+    found = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return found

@@ -1,0 +1,267 @@
+"""One import from its files to the records, in steps that are each a transaction and move a cursor.
+
+A kill costs one step: whoever runs the import again goes on after the last step that was committed. The steps are reading (rows
+are staged), checking (in the staging table), applying (the versioned upsert, kind by kind), clearing, and the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from core import audit, metering, privacy
+from core.clock import now
+from core.database import TenantSession
+from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
+from core.events import publish
+from tenants.imports import checks, cohort_block, repository
+from tenants.imports.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
+from tenants.imports.mapping import Mapping, check_mapping
+from tenants.imports.models import UNFINISHED, Import
+from tenants.imports.reader import Position, Reader, detect, reader
+from tenants.imports.staged import Stager
+from tenants.records.ids import new_uuid
+
+if TYPE_CHECKING:
+    from tenants.imports.facts import Reading
+    from tenants.imports.sources import Source
+
+READ_ROWS = 5_000
+"""Rows read and staged in one transaction."""
+
+OpenSession = Callable[[], AbstractContextManager[TenantSession]]
+Report = Callable[[int, int | None, str], None]
+
+
+class Stopped(Conflict):
+    """The import was cancelled, or another process took it over."""
+
+    title = "The import stopped"
+
+
+class Runner:
+    """Runs one import.
+
+    Args:
+        open_session: gives one transaction of the tenant.
+        import_uuid: which.
+        sources: its files, in the order of their numbers.
+        report: told how far it is: done, total (None: not known yet), and what is going on.
+    """
+
+    def __init__(self, open_session: OpenSession, import_uuid: UUID, sources: Sequence[Source], report: Report) -> None:
+        self._open = open_session
+        self._uuid = import_uuid
+        self._sources = sources
+        self._report = report
+        self._token = new_uuid()
+
+    def run(self) -> None:
+        """Go on from wherever the import stands to its end.
+
+        Raises:
+            AppError: what was given cannot be imported: the import has failed and nothing of it is in the records.
+            Stopped: it was cancelled or taken over.
+        """
+        state = self._claim()
+        try:
+            if state == "pending":
+                self._prepare()
+                state = "reading"
+            if state == "reading":
+                self._read()
+                state = "checking"
+            if state == "checking":
+                self._check()
+                state = "applying"
+        except Stopped:
+            raise
+        except Invalid as error:
+            self._fail(error)
+            raise
+        if state == "applying":
+            self._apply()
+            self._finish()
+
+    @contextmanager
+    def _step(self) -> Iterator[tuple[TenantSession, Import]]:
+        """One transaction of the import, which is locked and still ours.
+
+        Raises:
+            Stopped: it was cancelled or taken over.
+        """
+        with self._open() as session:
+            row = repository.find(session, self._uuid, lock=True)
+            if row is None:
+                message = "there is no such import"
+                raise NotFound(message)
+            if row.state == "cancelled":
+                message = "the import was cancelled"
+                raise Stopped(message, remedy="nothing of it is in the records; start it again if it is wanted")
+            if row.runner != self._token:
+                message = "another process has taken the import over"
+                raise Stopped(message, remedy="leave it to that process, or run the command again to take it back")
+            yield session, row
+            session.add(row)
+
+    def _claim(self) -> str:
+        with self._open() as session:
+            row = repository.find(session, self._uuid, lock=True)
+            if row is None or row.state not in UNFINISHED:
+                message = "there is no such unfinished import"
+                raise NotFound(message)
+            row.runner = self._token
+            row.started_at = row.started_at or now()
+            session.add(row)
+            return row.state
+
+    def _prepare(self) -> None:
+        """Find the format, the source's name and the data date, and see that the mapping's blocks fit."""
+        with self._step() as (session, row):
+            mapping, given, wanted = check_mapping(row.mapping), row.data_date, row.format
+            cohort_block.merged(session, mapping.cohort)
+            today = now().astimezone(ZoneInfo(session.tenant.time_zone)).date()
+        for source in self._sources:
+            source.head()
+        found = reader(wanted) if wanted else detect(self._sources)
+        if found.mapping_needed and not mapping.records:
+            message = f"the format {found.name} needs a mapping that says how its columns become records"
+            raise Invalid(message, remedy="give --mapping FILE; docs/how-to/import-your-records.md shows one")
+        notes: list[str] = []
+        data_date = given
+        if data_date is None:
+            data_date = found.data_date(self._sources, mapping)
+            if data_date is not None and mapping.data_date is None:
+                notes.append(f"data date {data_date} taken from the latest row; give the day of the export if it was later")
+        if data_date is None:
+            remedy = "give --data-date YYYY-MM-DD, or 'data_date' in the mapping"
+            message = "the date to which the data run is not known"
+            raise Invalid(message, remedy=remedy, errors=[FieldError("data_date", "not given", remedy)])
+        if data_date > today:
+            message = f"the data date {data_date} lies in the future"
+            raise Invalid(message, errors=[FieldError("data_date", "lies in the future", "give the day of the export")])
+        with self._step() as (session, row):
+            row.format, row.data_date, row.notes = found.name, data_date, notes
+            row.source = mapping.source or found.name
+            row.state = "reading"
+
+    def _terms(self, row: Import, mapping: Mapping) -> Terms:
+        if row.data_date is None:
+            message = "an import that is under way has a data date"
+            raise RuntimeError(message)
+        return Terms(row.uuid, row.source, row.data_date, mapping.assumed_lag_days)
+
+    def _read(self) -> None:
+        with self._step() as (_, row):
+            mapping, chosen = check_mapping(row.mapping), reader(row.format)
+            after = Position(row.cursor_file, row.cursor_line) if row.cursor_line else None
+        readings = self._readings(chosen, mapping, after)
+        while chunk := list(islice(readings, READ_ROWS)):
+            with self._step() as (session, row):
+                terms = self._terms(row, mapping)
+                tally = Stager(session, row.uuid, terms.data_date, row.staged).take(chunk)
+                row.rows_read += tally.read
+                row.rows_refused += tally.refused
+                row.rows_left_out += tally.left_out
+                row.staged += tally.staged
+                row.cursor_file, row.cursor_line = chunk[-1].file, chunk[-1].line
+                row.step = f"reading {self._sources[chunk[-1].file].name}"
+                done, step = row.rows_read + row.rows_left_out, row.step
+            self._report(done, None, step)
+        with self._step() as (_, row):
+            row.state, row.step, row.cursor_seq = "checking", "", 0
+
+    def _readings(self, chosen: Reader, mapping: Mapping, after: Position | None) -> Iterator[Reading]:
+        return iter(chosen.read(self._sources, mapping, after=after))
+
+    def _check(self) -> None:
+        with self._step() as (_, row):
+            number = row.cursor_seq
+        for step in range(number, len(checks.STEPS)):
+            with self._step() as (session, row):
+                row.step = f"checking {checks.STEPS[step][0]}"
+                row.cursor_seq = step + 1
+                note, total = row.step, row.rows_read
+                session.add(row)
+                session.flush()
+                checks.run_step(session, step, import_uuid=row.uuid, source=row.source)
+                session.refresh(row)
+            self._report(total, None, note)
+        with self._step() as (_, row):
+            if row.strict and row.rows_refused:
+                problem = f"{row.rows_refused} of {row.rows_read} rows were refused, and the import is strict"
+                raise Invalid(problem, remedy="correct the rows in the report of refused rows, or import without --strict")
+            row.state, row.step, row.cursor_seq = "applying", "facilities", 0
+
+    def _apply(self) -> None:
+        with self._step() as (_, row):
+            mapping = check_mapping(row.mapping)
+            if row.step == "clearing":
+                return
+            kinds = ("facilities", *EVENT_KINDS)
+            kinds = kinds[kinds.index(row.step) :]
+            done = sum(sum(counts.values()) for counts in row.counts.values())
+        for position, kind in enumerate(kinds):
+            while True:
+                with self._step() as (session, row):
+                    terms = self._terms(row, mapping)
+                    if kind == "facilities":
+                        row.counts = {**row.counts, kind: apply_facilities(session, terms)}
+                        last = None
+                    else:
+                        applied = apply_chunk(session, terms, kind, row.cursor_seq)
+                        before = row.counts.get(kind, {})
+                        if applied.rows:
+                            row.counts = {**row.counts, kind: {name: before.get(name, 0) + n for name, n in applied.counts.items()}}
+                        last, done = applied.last, done + applied.rows
+                    total = row.staged
+                    if last is None:
+                        row.step = kinds[position + 1] if position + 1 < len(kinds) else "clearing"
+                        row.cursor_seq = 0
+                    else:
+                        row.cursor_seq = last
+                if last is None:
+                    break
+                self._report(done, total, f"writing {kind.replace('_', ' ')}")
+
+    def _finish(self) -> None:
+        with self._step() as (session, row):
+            self._end(session, row, repository.facilities(session, row.uuid))
+        self._clear()
+
+    def _end(self, session: TenantSession, row: Import, touched: list[UUID]) -> None:
+        mapping = check_mapping(row.mapping)
+        cohort_block.store(session, mapping.cohort)
+        metering.record(session, "imports", 1, key=str(row.uuid))
+        metering.record(session, "import_rows", row.rows_read, key=str(row.uuid))
+        detail = {"rows_read": row.rows_read, "rows_refused": row.rows_refused, "counts": row.counts}
+        audit.record(session, "import:records:finish", "import", row.uuid, detail)
+        row.state, row.step, row.finished_at = "done", "", now()
+        session.add(row)
+        session.flush()
+        publish(session, "imports.finished", {"import_uuid": row.uuid, "data_date": row.data_date, "facilities": touched})
+
+    def _fail(self, error: AppError) -> None:
+        """The import ends here: what it staged goes, and nothing of it is in the records."""
+        with self._step() as (session, row):
+            row.state, row.error, row.finished_at = "failed", error.detail, now()
+            audit.record(session, "import:records:fail", "import", row.uuid, {"state": row.step})
+        self._clear()
+
+    def _clear(self) -> None:
+        """Delete the staged rows and destroy the key of what names people in them."""
+        clear(self._open, self._uuid)
+
+
+def clear(open_session: OpenSession, import_uuid: UUID) -> None:
+    """Delete what an import staged, in steps, and destroy the key of its personal fields."""
+    more = True
+    while more:
+        with open_session() as session:
+            more = repository.clear_some(session, import_uuid)
+            if not more:
+                privacy.vault(session).erase_patient(import_uuid)

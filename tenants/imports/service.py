@@ -1,0 +1,148 @@
+"""Imports as a service: begun, continued, run, cancelled, reported. What each step does is in ``runner``."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from core import audit
+from core.clock import now
+from core.errors import Conflict, NotFound
+from tenants.imports import repository
+from tenants.imports.mapping import Mapping
+from tenants.imports.models import UNFINISHED, Import, ImportFile
+from tenants.imports.reader import reader
+from tenants.imports.runner import OpenSession, clear
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+CANCELLABLE = ("pending", "reading", "checking")
+
+
+@dataclass(frozen=True, slots=True)
+class GivenFile:
+    """A file as it was given: what identifies its content, and where an upload is kept."""
+
+    name: str
+    size: int
+    sha256: str
+    blob_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for: the files and how to read them.
+
+    Attributes:
+        format: a reader's name; empty to detect it.
+        data_date: overrides the mapping's.
+        strict: a single refused row means that nothing is applied.
+    """
+
+    files: Sequence[GivenFile]
+    mapping: Mapping
+    format: str = ""
+    data_date: date | None = None
+    strict: bool = False
+
+    def content_hash(self) -> str:
+        """The same for the same contents, names, mapping and terms."""
+        said = {
+            "files": sorted((file.name, file.sha256) for file in self.files),
+            "mapping": self.mapping.model_dump(mode="json"),
+            "format": self.format,
+            "data_date": self.data_date,
+            "strict": self.strict,
+        }
+        return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def begin(session: TenantSession, order: Order) -> tuple[Import, bool]:
+    """The import of this order: the unfinished one of the same content if there is one, else a new one.
+
+    Returns:
+        The import, and whether it is an unfinished one that goes on.
+
+    Raises:
+        Invalid: there is no such format.
+    """
+    if order.format:
+        reader(order.format)
+    content_hash = order.content_hash()
+    found = repository.unfinished(session, content_hash)
+    if found is not None:
+        return found, True
+    made = Import(
+        format=order.format or ("csv" if order.mapping.records else _format_of(order.mapping)),
+        source=order.mapping.source,
+        mapping=order.mapping.model_dump(mode="json", exclude_defaults=True),
+        data_date=order.data_date,
+        strict=order.strict,
+        content_hash=content_hash,
+        requested_by=session.actor,
+    )
+    session.add(made)
+    for number, file in enumerate(order.files):
+        session.add(
+            ImportFile(
+                import_uuid=made.uuid, number=number, name=file.name, size=file.size, sha256=file.sha256, blob_key=file.blob_key
+            )
+        )
+    session.flush()
+    audit.record(session, "import:records:start", "import", made.uuid, {"files": len(order.files), "format": made.format})
+    return made, False
+
+
+def _format_of(mapping: Mapping) -> str:
+    """A mapping without records is of a format of its own, if it names one; else the files tell."""
+    return mapping.format if "format" in mapping.model_fields_set else ""
+
+
+def sweep(open_session: OpenSession) -> None:
+    """Delete what killed imports that are over have left in the staging table."""
+    with open_session() as session:
+        left = repository.leftovers(session)
+    for uuid in left:
+        clear(open_session, uuid)
+
+
+def get(session: TenantSession, uuid: UUID) -> Import:
+    """An import.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    found = repository.find(session, uuid)
+    if found is None:
+        message = "there is no such import"
+        raise NotFound(message)
+    return found
+
+
+def cancel(session: TenantSession, uuid: UUID) -> Import:
+    """Stop an import that has not begun to write records; its next step does not happen.
+
+    Raises:
+        NotFound: there is none with this id.
+        Conflict: it is over, or records are being written.
+    """
+    found = repository.find(session, uuid, lock=True)
+    if found is None:
+        message = "there is no such import"
+        raise NotFound(message)
+    if found.state not in CANCELLABLE:
+        message = f"the import is {found.state}"
+        remedy = "it goes on to its end: import the corrected files after it" if found.state in UNFINISHED else "there is nothing to stop"
+        raise Conflict(message, remedy=remedy)
+    found.state, found.finished_at, found.step = "cancelled", now(), ""
+    session.add(found)
+    audit.record(session, "import:records:cancel", "import", uuid)
+    return found

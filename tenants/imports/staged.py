@@ -1,0 +1,196 @@
+"""Facts on their way between the files and the records: into the staging table by COPY, and back as typed content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from functools import cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from core import privacy
+from tenants.imports.facts import FACT_TYPES, Fact, PatientBound, PatientFact, Reading, Rejection
+from tenants.imports.fields import FIELDS
+from tenants.imports.plausibility import implausible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from core.privacy.vault import Vault
+
+_COPY_STAGED = (
+    "COPY import_staging (import_uuid, seq, kind, state, file, line, facility, patient_key, source_key, digest,"
+    " event_date, seen_on, birthdate, known_at, label, content, personal) FROM STDIN (FORMAT BINARY)"
+)
+_STAGED_TYPES = (
+    "uuid", "int8", "text", "text", "int2", "int8", "text", "bytea", "bytea", "bytea",
+    "date", "date", "date", "timestamptz", "text", "bytea", "bytea",
+)  # fmt: skip
+_COPY_REJECTED = "COPY import_rejections (import_uuid, file, line, field, problem, remedy) FROM STDIN"
+_NOT_CONTENT = frozenset({"key", "facility", "known_at", "labels", "patient", "derived_on"})
+_EVENT_FIELD = {
+    "patients": "art_start_date",
+    "patient_states": "start_date",
+    "visits": "date_started",
+    "encounters": "encounter_datetime",
+    "observations": "obs_datetime",
+    "dispensations": "date_dispensed",
+    "appointments": "booked_on",
+}
+PERSONAL = tuple(name for name, spec in FIELDS["patients"].items() if spec.personal)
+_PLACE = ("import_staging", "personal")
+
+
+@cache
+def _content_fields(kind: str) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(FACT_TYPES[kind]) if item.name not in _NOT_CONTENT and item.name not in PERSONAL)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of rows of files."""
+
+    read: int = 0
+    refused: int = 0
+    left_out: int = 0
+    staged: int = 0
+
+
+class Stager:
+    """Brings readings into the staging table, in the session's transaction.
+
+    Args:
+        session: the step's transaction.
+        import_uuid: whose rows they are; also names the key that their personal fields are encrypted with.
+        data_date: nothing can have happened after it.
+        next_seq: number of the next staged fact.
+    """
+
+    def __init__(self, session: TenantSession, import_uuid: UUID, data_date: date, next_seq: int) -> None:
+        self._session = session
+        self._import = import_uuid
+        self._data_date = data_date
+        self._seq = next_seq
+        self._zone = ZoneInfo(session.tenant.time_zone)
+        self._vault: Vault = privacy.vault(session)
+        self._vault.ensure_patient_keys((import_uuid,))
+        self._facilities: dict[str, bytes] = {}
+
+    def take(self, readings: Iterable[Reading]) -> Tally:
+        """Stage the facts of these rows and note the refusals; how many of each."""
+        tally = Tally()
+        staged: list[tuple[object, ...]] = []
+        refused: list[tuple[object, ...]] = []
+        for reading in readings:
+            if reading.left_out:
+                tally.left_out += 1
+                continue
+            tally.read += 1
+            rejections = reading.rejections or [bad for fact in reading.facts for bad in implausible(fact, self._data_date)]
+            if rejections:
+                tally.refused += 1
+                refused += [(self._import, reading.file, reading.line, *_clean(bad)) for bad in rejections]
+                continue
+            for fact in reading.facts:
+                row = self._row(fact, reading)
+                if row is not None:
+                    staged.append(row)
+        tally.staged = len(staged)
+        self._copy(staged, refused)
+        return tally
+
+    def _copy(self, staged: list[tuple[object, ...]], refused: list[tuple[object, ...]]) -> None:
+        with self._session.cursor() as cursor:
+            if staged:
+                with cursor.copy(_COPY_STAGED) as copy:
+                    copy.set_types(_STAGED_TYPES)
+                    for row in staged:
+                        copy.write_row(row)
+            if refused:
+                with cursor.copy(_COPY_REJECTED) as copy:
+                    for row in refused:
+                        copy.write_row(row)
+
+    def _row(self, fact: Fact, reading: Reading) -> tuple[object, ...] | None:
+        kind = fact.kind
+        content: dict[str, Any] = {}
+        for name in _content_fields(kind):
+            value = getattr(fact, name)
+            if value is not None:
+                content[name] = self._zoned(value) if isinstance(value, datetime) else value
+        encoded = orjson.dumps(content)
+        patient_key = personal = seen_on = birthdate = None
+        if isinstance(fact, PatientBound):
+            patient_key = self._vault.blind_index("source:patients", fact.patient)
+        if isinstance(fact, PatientFact):
+            seen_on, birthdate = fact.derived_on, fact.birthdate
+            named = {name: value for name in PERSONAL if (value := getattr(fact, name)) is not None}
+            plain = orjson.dumps(named)
+            digest = self._vault.blind_index("import:digest", (encoded + plain).hex())
+            personal = self._vault.encrypt(self._import, *_PLACE, self._import, plain.decode()) if named else None
+            source_key = patient_key or b""
+        else:
+            digest = blake2b(encoded, digest_size=16).digest()
+            source_key = self._vault.blind_index(f"source:{kind}", fact.key)
+        if kind == "facilities":
+            if self._facilities.get(fact.key) == digest:
+                return None
+            self._facilities[fact.key] = digest
+        self._seq += 1
+        return (
+            self._import,
+            self._seq,
+            kind,
+            "accepted",
+            reading.file,
+            reading.line,
+            fact.key if kind == "facilities" else fact.facility,
+            patient_key,
+            source_key,
+            digest,
+            fact.event_date(),
+            seen_on,
+            birthdate,
+            None if fact.known_at is None else self._zoned(fact.known_at),
+            fact.labels.get(_EVENT_FIELD.get(kind, ""), kind),
+            encoded,
+            personal,
+        )
+
+    def _zoned(self, moment: datetime) -> datetime:
+        return moment if moment.tzinfo else moment.replace(tzinfo=self._zone)
+
+
+def _clean(bad: Rejection) -> tuple[str, str, str]:
+    """The rejection as PostgreSQL's text takes it: headings come from files and may hold anything."""
+    return tuple("".join(c for c in part if c.isprintable())[:300].encode("utf-8", "replace").decode() for part in (bad.field, bad.problem, bad.remedy))  # type: ignore[return-value]
+
+
+def content(kind: str, encoded: bytes) -> dict[str, Any]:
+    """The content of a staged fact, with its dates and times again."""
+    found: dict[str, Any] = orjson.loads(encoded)
+    for name, parse in _parsers(kind):
+        value = found.get(name)
+        if value is not None:
+            found[name] = parse(value)
+    return found
+
+
+@cache
+def _parsers(kind: str) -> tuple[tuple[str, Any], ...]:
+    return tuple(
+        (name, date.fromisoformat if spec.type == "date" else datetime.fromisoformat)
+        for name, spec in FIELDS[kind].items()
+        if spec.type in ("date", "datetime")
+    )
+
+
+def personal(vault: Vault, import_uuid: UUID, data: bytes | None) -> dict[str, str | None]:
+    """What names a staged patient, decrypted."""
+    named = orjson.loads(vault.decrypt(import_uuid, *_PLACE, import_uuid, data)) if data is not None else {}
+    return {name: named.get(name) for name in PERSONAL}
