@@ -85,7 +85,7 @@ class DeadLetter(NodeBase, table=True):
 
     __tablename__: ClassVar[str] = "dead_letters"
     __table_args__ = (
-        CheckConstraint("reason IN ('attempts', 'interruptions', 'unknown_kind')", name="reason"),
+        CheckConstraint("reason IN ('attempts', 'interruptions', 'refused')", name="reason"),
         CheckConstraint("resolution IN ('retried', 'discarded')", name="resolution"),
         CheckConstraint("(resolution IS NULL) = (resolved_at IS NULL)", name="resolved"),
         Index("ix_dead_letters_open", "died_at", postgresql_where=text("resolution IS NULL")),
