@@ -14,7 +14,6 @@ feature = Feature(
     audit_actions=(
         "api:status:read",
         "api:cohort_settings:update",
-        "cli:status:read",
         "job:cohort:rebuild",
     ),
     commands={

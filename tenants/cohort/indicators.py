@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -34,9 +34,6 @@ from tenants.cohort.status import (
     status_at,
 )
 from tenants.cohort.timelines import FEMALE, MALE, NO_DAY, BoolArray, DayArray, FloatArray, IntArray
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 DIMENSIONS: Final = ("facility", "sex", "age", "time_on_art")
 SUPPRESSED: Final = 1000.0
@@ -71,7 +68,7 @@ MEASURES: Final = (
     "TX_PVLS_D",
     "TX_PVLS_N",
 )
-"""What is counted, in the order shown: TX_CURR = TX_CURR_start + IN_TERMS - OUT_TERMS; others are parts or stand alone."""
+"""What is counted, in the order shown: TX_CURR = TX_CURR_start + IN_TERMS - OUT_TERMS; others are parts of these."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,8 +115,8 @@ class Counts:
         for group, total in zip(groups.tolist(), totals, strict=True):
             self._sums[tuple(group)] += total
 
-    def rows(self, facilities: Sequence[UUID]) -> list[tuple[dict[str, str], dict[str, int]]]:
-        """Each group's labels and counts, in order; with no dimension, one row."""
+    def rows(self, facilities: Sequence[str]) -> list[tuple[dict[str, str], dict[str, int]]]:
+        """Each group's labels (facilities by the names given) and counts, in order; with no dimension, one row."""
         if not self.by and not self._sums:
             self._sums[()] += 0
         shown = []
@@ -219,11 +216,11 @@ def _labels(people: People, dimension: str, end: int) -> IntArray:
     return time_band(months_between(people.art_start, end))
 
 
-def _name(dimension: str, code: int, facilities: Sequence[UUID]) -> str:
+def _name(dimension: str, code: int, facilities: Sequence[str]) -> str:
     if code < 0:
         return NOT_RECORDED
     if dimension == "facility":
-        return str(facilities[code])
+        return facilities[code]
     if dimension == "sex":
         return _SEXES[code]
     return (AGE_BANDS if dimension == "age" else TIME_BANDS)[code]

@@ -1,0 +1,84 @@
+"""Status, indicators, completeness and rules over the API."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from core import audit
+from core.access import TenantDb, require
+from core.identity import Principal
+from core.web.etag import IfMatch, set_etag
+from tenants.cohort import service
+from tenants.cohort.calendar import period_of
+from tenants.cohort.presenting import as_of_day, dimensions, indicators_out
+from tenants.cohort.schemas import DayStatusOut, FacilityCompleteness, Indicators, PatientStatus
+from tenants.cohort.settings import CohortSettings
+
+router = APIRouter(tags=["cohort"])
+
+CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
+CohortWrite = Annotated[Principal, Depends(require("cohort.write"))]
+PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
+AsOf = Annotated[
+    date | None, Query(description="The day, as known then; today when left out.", examples=["2026-09-30"])
+]
+
+
+@router.get("/cohort/indicators", operation_id="get_indicators", summary="MER indicators of a period, with their flows")
+def get_indicators(
+    _: CohortRead,
+    db: TenantDb,
+    period: Annotated[
+        str | None, Query(description="2026Q3, FY26Q4, 2026-08 or 2026.", examples=["2026Q3"], max_length=20)
+    ] = None,
+    start: Annotated[date | None, Query(description="First day, instead of a period.")] = None,
+    end: Annotated[date | None, Query(description="Last day, instead of a period.")] = None,
+    by: Annotated[
+        str, Query(description="Dimensions, comma-separated: facility, sex, age, time_on_art.", max_length=100)
+    ] = "",
+) -> Indicators:
+    """TX_NEW, TX_CURR, TX_ML, TX_RTT and TX_PVLS, and every other term of TX_CURR's change. As known now."""
+    return indicators_out(service.indicator_report(db, period_of(period, start, end), dimensions(by)))
+
+
+@router.get("/cohort/status", operation_id="get_cohort_status", summary="How many people are in each status on a day")
+def get_cohort_status(_: CohortRead, db: TenantDb, as_of: AsOf = None) -> DayStatusOut:
+    """Of what was known on that day."""
+    found = service.day_status(db, as_of_day(db, as_of))
+    return DayStatusOut.model_validate(found, from_attributes=True)
+
+
+@router.get(
+    "/cohort/facilities", operation_id="list_facility_completeness", summary="How far each facility's records reach"
+)
+def list_facility_completeness(_: CohortRead, db: TenantDb) -> list[FacilityCompleteness]:
+    """Complete-through dates, from reporting volume, and who is stale. All facilities of the tenant, by DATIM id."""
+    return [FacilityCompleteness.model_validate(row) for row in service.facility_list(db)]
+
+
+@router.get("/cohort/settings", operation_id="get_cohort_settings", summary="The rules of expected contacts and status")
+def get_cohort_settings(_: CohortRead, db: TenantDb, response: Response) -> CohortSettings:
+    """With their ETag."""
+    rules = service.cohort_settings(db)
+    set_etag(response, service.settings_version(rules))
+    return rules
+
+
+@router.put("/cohort/settings", operation_id="put_cohort_settings", summary="Change the rules")
+def put_cohort_settings(
+    _: CohortWrite, db: TenantDb, rules: CohortSettings, if_match: IfMatch, response: Response
+) -> CohortSettings:
+    """Statuses are recomputed by a job; until it is done, indicators say that they are being rebuilt."""
+    service.put_settings(db, rules, if_match)
+    set_etag(response, service.settings_version(rules))
+    return rules
+
+
+@router.get("/patients/{uuid}/status", operation_id="get_patient_status", summary="A patient's status and its history")
+def get_patient_status(_: CohortRead, __: PatientsRead, db: TenantDb, uuid: UUID, as_of: AsOf = None) -> PatientStatus:
+    """The read is recorded in the audit."""
+    found = service.patient_status(db, uuid, as_of_day(db, as_of))
+    audit.record(db, "api:status:read", "patient", uuid)
+    return PatientStatus.model_validate(found)

@@ -1,0 +1,27 @@
+"""What the cohort does when an earlier room says that records changed, in that room's transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.database import TenantSession
+
+
+def records_changed(session: TenantSession, payload: Mapping[str, Any]) -> None:
+    """Bring the status transitions of the touched patients in line."""
+    from tenants.cohort.service import refresh
+
+    patients = list(payload["patients"])
+    if patients:
+        refresh(session, patients)
+
+
+def import_finished(session: TenantSession, payload: Mapping[str, Any]) -> None:
+    """Work out the complete-through dates anew. All facilities: the small ones are judged together."""
+    from tenants.cohort.service import refresh_completeness
+
+    if payload["facilities"]:
+        refresh_completeness(session)

@@ -1,0 +1,233 @@
+"""All SQL of the cohort, save that of loading timelines (``load``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import numpy as np
+from psycopg import sql
+
+from tenants.cohort.columns import fetch, places
+from tenants.cohort.indicators import People
+from tenants.cohort.load import facilities_of
+from tenants.cohort.status import REASONS, STATUSES, Transitions
+from tenants.cohort.timelines import NO_DAY, CodeArray, DayArray, IntArray, day_number, offsets_of, to_date
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    import numpy.typing as npt
+
+    from core.database import TenantSession
+    from tenants.cohort.calendar import Period
+
+CHUNK_PATIENTS: Final = 20_000
+_NO_DAY = sql.SQL("'-2147483648'::int4")
+
+_PEOPLE = sql.SQL(
+    "SELECT p.uuid, p.facility_uuid, (CASE p.sex WHEN 'F' THEN 1 WHEN 'M' THEN 2 ELSE 0 END)::int2,"
+    " coalesce(p.birthdate - DATE '1970-01-01', {no_day}), coalesce(p.art_start_date - DATE '1970-01-01', {no_day})"
+    " FROM patients AS p WHERE p.known_to IS NULL AND NOT p.voided AND p.uuid > {after} ORDER BY p.uuid LIMIT {limit}"
+)
+_TRANSITIONS = sql.SQL(
+    "SELECT patient_uuid, date - DATE '1970-01-01', (array_position({statuses}::text[], from_status) - 1)::int2,"
+    " (array_position({statuses}::text[], to_status) - 1)::int2, (array_position({reasons}::text[], reason) - 1)::int2"
+    " FROM status_transitions WHERE patient_uuid BETWEEN {first} AND {last} ORDER BY patient_uuid, seq"
+)
+_VIRAL_LOADS = sql.SQL(
+    "SELECT DISTINCT ON (o.patient_uuid) o.patient_uuid,"
+    " (o.value_numeric * CASE WHEN o.value_text = '<' THEN 0.999999 ELSE 1 END)::float8"
+    " FROM observations AS o WHERE o.known_to IS NULL AND NOT o.voided AND o.variable_name = 'viral_load'"
+    " AND o.value_numeric IS NOT NULL AND o.patient_uuid BETWEEN {first} AND {last}"
+    " AND o.obs_datetime >= ({end}::timestamp + interval '1 day' - interval '12 months') AT TIME ZONE {zone}"
+    " AND o.obs_datetime < ({end}::timestamp + interval '1 day') AT TIME ZONE {zone}"
+    " ORDER BY o.patient_uuid, o.obs_datetime DESC, o.value_numeric"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FacilityVolume:
+    """Contacts (or decided bookings) per facility and day, and to which day each facility's data run."""
+
+    facilities: tuple[UUID, ...]
+    data_day: IntArray
+    facility: IntArray
+    day: DayArray
+    count: DayArray
+
+
+@dataclass(frozen=True, slots=True)
+class FacilityRow:
+    """A facility as completeness knows it."""
+
+    uuid: UUID
+    datim_id: str
+    name: str
+    complete_through: date | None
+    data_date: date | None
+
+
+def replace_transitions(
+    session: TenantSession, patients: Sequence[UUID], uuids: npt.NDArray[np.object_], moves: Transitions
+) -> None:
+    """Put the transitions of these patients in place of what was there; who has no row in ``uuids`` is left without."""
+    owner = moves.owner
+    seq = np.arange(len(moves)) - moves.offsets[owner]
+    with session.cursor() as cursor:
+        cursor.execute("DELETE FROM status_transitions WHERE patient_uuid = ANY(%s)", (list(patients),))
+        with cursor.copy(
+            "COPY status_transitions (patient_uuid, seq, from_status, to_status, date, reason) FROM STDIN"
+        ) as copy:
+            for row in zip(
+                uuids[owner].tolist(),
+                seq.tolist(),
+                moves.before.tolist(),
+                moves.after.tolist(),
+                moves.date.tolist(),
+                moves.reason.tolist(),
+                strict=True,
+            ):
+                copy.write_row((row[0], row[1], STATUSES[row[2]], STATUSES[row[3]], to_date(row[4]), REASONS[row[5]]))
+
+
+def forget_strangers(session: TenantSession) -> None:
+    """Drop the transitions of patients who are no longer on record."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM status_transitions AS s WHERE NOT EXISTS"
+            " (SELECT FROM patients AS p WHERE p.uuid = s.patient_uuid AND p.known_to IS NULL AND NOT p.voided)"
+        )
+
+
+def indicator_chunks(session: TenantSession, period: Period) -> Iterator[tuple[Transitions, People]]:
+    """Transitions and people, chunk after chunk of patients."""
+    known = np.array([value.bytes for value in facilities_of(session)], dtype="S16")
+    after = UUID(int=0)
+    while True:
+        query = _PEOPLE.format(no_day=_NO_DAY, after=after, limit=CHUNK_PATIENTS)
+        form = {"uuid": "uuid", "facility": "uuid", "sex": "int2", "birth": "int4", "art_start": "int4"}
+        rows = fetch(session, query, form)
+        if rows["uuid"].size == 0:
+            return
+        first, after = (_uuid(rows["uuid"][place]) for place in (0, -1))
+        people = People(
+            facility=places(known, rows["facility"]),
+            sex=rows["sex"].astype(np.int64),
+            birth=rows["birth"],
+            art_start=rows["art_start"],
+            viral_load=_viral_loads(session, rows["uuid"], first, after, period.end),
+        )
+        yield _transitions(session, rows["uuid"], first, after), people
+        if rows["uuid"].size < CHUNK_PATIENTS:
+            return
+
+
+def _uuid(value: bytes) -> UUID:
+    return UUID(bytes=bytes(value).ljust(16, b"\0"))
+
+
+def _transitions(session: TenantSession, uuids: npt.NDArray[np.bytes_], first: UUID, last: UUID) -> Transitions:
+    query = _TRANSITIONS.format(statuses=list(STATUSES), reasons=list(REASONS), first=first, last=last)
+    form = {"patient": "uuid", "date": "int4", "before": "int2", "after": "int2", "reason": "int2"}
+    rows = fetch(session, query, form)
+    owner = places(uuids, rows["patient"])
+    kept = owner >= 0
+
+    def codes(name: str) -> CodeArray:
+        return rows[name][kept].astype(np.int8)
+
+    return Transitions(
+        offsets=offsets_of(owner[kept], uuids.size),
+        date=rows["date"][kept],
+        before=codes("before"),
+        after=codes("after"),
+        reason=codes("reason"),
+    )
+
+
+def _viral_loads(
+    session: TenantSession, uuids: npt.NDArray[np.bytes_], first: UUID, last: UUID, end: date
+) -> npt.NDArray[np.float64]:
+    """The latest result of the twelve months to the end of the period; of several on one day the lowest."""
+    query = _VIRAL_LOADS.format(first=first, last=last, end=end, zone=session.tenant.time_zone)
+    rows = fetch(session, query, {"patient": "uuid", "value": "float8"})
+    found = np.full(uuids.size, np.nan)
+    owner = places(uuids, rows["patient"])
+    found[owner[owner >= 0]] = rows["value"][owner >= 0]
+    return found
+
+
+def patient_transitions(session: TenantSession, patient: UUID) -> list[dict[str, Any]]:
+    """The rows of one patient, in order."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "SELECT from_status, to_status, date, reason FROM status_transitions WHERE patient_uuid = %s ORDER BY seq",
+            (patient,),
+        )
+        names = ("from_status", "to_status", "date", "reason")
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def on_record(session: TenantSession, patient: UUID) -> bool:
+    """Whether the patient is on record now."""
+    with session.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM patients WHERE uuid = %s AND known_to IS NULL AND NOT voided", (patient,))
+        return cursor.fetchone() is not None
+
+
+def facilities(session: TenantSession) -> list[FacilityRow]:
+    """All facilities by DATIM id."""
+    with session.cursor() as cursor:
+        cursor.execute("SELECT uuid, datim_id, name, complete_through, data_date FROM facilities ORDER BY datim_id")
+        return [FacilityRow(*row) for row in cursor.fetchall()]
+
+
+def volume(session: TenantSession, *, bookings: bool, today: date) -> FacilityVolume:
+    """How much each facility reported for each day; without a data date its data are taken to run to today."""
+    source = (
+        "SELECT facility_uuid, due_date AS day FROM appointments"
+        " WHERE known_to IS NULL AND NOT voided AND status IN ('kept', 'missed')"
+        if bookings
+        else "SELECT facility_uuid, contact_date AS day FROM contacts WHERE known_to IS NULL"
+    )
+    query = sql.SQL(
+        "SELECT v.facility_uuid, v.day - DATE '1970-01-01', count(*)::int4 FROM ({}) AS v GROUP BY 1, 2"
+    ).format(sql.SQL(source))
+    rows = fetch(session, query, {"facility": "uuid", "day": "int4", "count": "int4"})
+    with session.cursor() as cursor:
+        found = cursor.execute(
+            "SELECT uuid, coalesce(data_date, %s) FROM facilities ORDER BY uuid", (today,)
+        ).fetchall()
+    known = np.array([row[0].bytes for row in found], dtype="S16")
+    place = places(known, rows["facility"])
+    kept = place >= 0
+    return FacilityVolume(
+        facilities=tuple(row[0] for row in found),
+        data_day=np.array([day_number(row[1]) for row in found], dtype=np.int64),
+        facility=place[kept],
+        day=rows["day"][kept],
+        count=rows["count"][kept],
+    )
+
+
+def store_complete_through(session: TenantSession, uuids: Sequence[UUID], through: DayArray) -> int:
+    """Write the dates where they changed; how many did."""
+    days = [to_date(day) for day in through.tolist()]
+    with session.cursor() as cursor:
+        cursor.execute(
+            "UPDATE facilities AS f SET complete_through = v.day"
+            " FROM unnest(%s::uuid[], %s::date[]) AS v (uuid, day)"
+            " WHERE f.uuid = v.uuid AND f.complete_through IS DISTINCT FROM v.day",
+            (list(uuids), days),
+        )
+        return cursor.rowcount
+
+
+def complete_days(session: TenantSession) -> DayArray:
+    """The complete-through day of each facility, in the order of ``Timelines.facilities``; NO_DAY where unknown."""
+    with session.cursor() as cursor:
+        rows = cursor.execute("SELECT complete_through FROM facilities ORDER BY uuid").fetchall()
+    return np.array([NO_DAY if row[0] is None else day_number(row[0]) for row in rows], dtype=np.int32)

@@ -1,0 +1,106 @@
+"""What the API says about the cohort."""
+
+from datetime import date
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Dimension = Literal["facility", "sex", "age", "time_on_art"]
+
+
+class IndicatorRow(BaseModel):
+    """The counts of one group."""
+
+    group: dict[str, str] = Field(description="The group's label in each dimension asked for; facilities by DATIM id.")
+    counts: dict[str, int] = Field(
+        description="TX_CURR = TX_CURR_start + TX_NEW + TX_RTT + transferred_in + first_seen"
+        " + returned_after_transfer_out + other_in - TX_ML - joined_and_lost; the others are parts of these."
+    )
+
+
+class Indicators(BaseModel):
+    """MER indicators of a period."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "start": "2026-07-01",
+                "end": "2026-09-30",
+                "by": ["sex"],
+                "rows": [{"group": {"sex": "F"}, "counts": {"TX_CURR_start": 410, "TX_NEW": 21, "TX_CURR": 416}}],
+                "complete_through": "2026-10-02",
+                "provisional": False,
+                "provisional_facilities": [],
+                "stale_facilities": [],
+                "definition": "PEPFAR MER 2.6, IIT from day 29 past the expected contact",
+            }
+        }
+    )
+
+    start: date
+    end: date
+    by: list[Dimension]
+    rows: list[IndicatorRow]
+    complete_through: date | None = Field(description="Earliest complete-through date of the facilities not stale.")
+    provisional: bool = Field(description="Some records do not reach the end of the period: counts may still change.")
+    provisional_facilities: list[str] = Field(description="DATIM ids of the facilities this is because of.")
+    stale_facilities: list[str] = Field(description="DATIM ids of facilities that stopped reporting.")
+    definition: str
+
+
+class DayStatusOut(BaseModel):
+    """Who is where on a day, as known then."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "as_of": "2026-09-30",
+                "patients": 1200,
+                "statuses": {"none": 12, "active": 900, "iit": 200, "died": 28, "transferred_out": 60, "stopped": 0},
+                "pending": 850,
+                "late": 50,
+                "iit_to_trace": 200,
+            }
+        }
+    )
+
+    as_of: date
+    patients: int
+    statuses: dict[str, int]
+    pending: int = Field(description="Expected contacts on that day or later, not yet answered.")
+    late: int = Field(description="People past the expected contact, within grace.")
+    iit_to_trace: int = Field(description="People in IIT whose expected contact is known.")
+
+
+class FacilityCompleteness(BaseModel):
+    """How far a facility's records can be believed."""
+
+    facility_uuid: UUID
+    datim_id: str
+    name: str
+    data_date: date | None = Field(description="To which date the data that were imported run.")
+    complete_through: date | None = Field(description="To which date the reporting volume supports them.")
+    stale: bool = Field(description="It stopped reporting.")
+
+
+class TransitionOut(BaseModel):
+    """A change of status."""
+
+    from_status: str
+    to_status: str
+    date: date
+    reason: str
+
+
+class PatientStatus(BaseModel):
+    """One patient's status on a day."""
+
+    patient_uuid: UUID
+    as_of: date
+    status: str = Field(description="As known on that day: none, active, iit, died, transferred_out or stopped.")
+    expected: date | None = Field(description="The expected contact that is pending or overdue.")
+    days_late: int = Field(description="Days past the expected contact; 0 when it is not past.")
+    transitions: list[TransitionOut] = Field(
+        description="As known now; a last one ahead of today is when the person will be in IIT if no contact comes."
+    )

@@ -1,0 +1,262 @@
+"""What the cohort does: keeps the status table and completeness, and answers for periods, days and patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+from uuid import UUID, uuid5
+
+import numpy as np
+from pydantic import BaseModel
+
+from core import audit
+from core.clock import today
+from core.errors import NotFound
+from core.tenancy import settings as tenant_settings
+from tenants.cohort import repository
+from tenants.cohort.complete import Complete, complete_through
+from tenants.cohort.indicators import Counts
+from tenants.cohort.load import CHUNK_PATIENTS, load_after, load_timelines
+from tenants.cohort.settings import CohortSettings
+from tenants.cohort.status import STATUSES, status_at, transitions
+from tenants.cohort.timelines import NO_DAY, Timelines, day_number, make_timelines, snapshot, to_date
+from tenants.cohort.units import pending_units, to_trace
+from tenants.records.locks import lock_for_import
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from typing import Any
+
+    from core.database import TenantSession
+    from core.web.etag import Expected
+    from tenants.cohort.calendar import Period
+
+REBUILD_JOB: Final = "cohort.rebuild"
+_VERSIONS: Final = UUID("5f1c9f0e-7d0e-5a52-9d6b-0a2f3b9f7c11")
+
+
+class Rebuild(BaseModel):
+    """Where the recomputing of the whole status table stands."""
+
+    settings_key: ClassVar[str] = "cohort_rebuild"
+
+    pending: bool = False
+    after: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorReport:
+    """Indicators of a period, and how far they can be believed.
+
+    Attributes:
+        rows: labels of the group, and its counts.
+        complete_through: the earliest complete-through date among facilities that are not stale, None where none is.
+        provisional: facilities whose records do not reach the end of the period.
+        stale: facilities that stopped reporting.
+        definition: what the counts follow.
+        rebuilding: the status table is being recomputed after a change of rules: counts are mixed until it is done.
+    """
+
+    period: Period
+    by: tuple[str, ...]
+    rows: list[tuple[dict[str, str], dict[str, int]]]
+    complete_through: date | None
+    provisional: list[str]
+    stale: list[str]
+    rebuilding: bool
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayStatus:
+    """Who is where on a day, as known then."""
+
+    as_of: date
+    patients: int
+    statuses: dict[str, int]
+    pending: int
+    late: int
+    iit_to_trace: int
+
+
+def cohort_settings(session: TenantSession) -> CohortSettings:
+    """The tenant's rules."""
+    return tenant_settings.get(session, CohortSettings)
+
+
+def settings_version(rules: CohortSettings) -> UUID:
+    """Changes with the rules: what ETag and If-Match carry."""
+    return uuid5(_VERSIONS, rules.model_dump_json())
+
+
+def change_settings(session: TenantSession, rules: CohortSettings) -> bool:
+    """Store the rules; whether they changed. The caller has the table recomputed, by job or by :func:`rebuild`."""
+    lock_for_import(session)
+    if cohort_settings(session) == rules:
+        return False
+    tenant_settings.put(session, rules)
+    tenant_settings.put(session, Rebuild(pending=True))
+    return True
+
+
+def put_settings(session: TenantSession, rules: CohortSettings, expected: Expected) -> None:
+    """Store the rules where the caller has seen those that they replace, and enqueue the recomputing.
+
+    Raises:
+        PreconditionFailed: the rules were changed meanwhile.
+    """
+    from core.jobs import enqueue
+
+    lock_for_import(session)
+    expected.check(settings_version(cohort_settings(session)))
+    if change_settings(session, rules):
+        audit.record(session, "api:cohort_settings:update", "cohort_settings", None)
+        enqueue(session, REBUILD_JOB, {}, dedupe_key=REBUILD_JOB)
+
+
+def refresh(session: TenantSession, patients: Sequence[UUID]) -> None:
+    """Bring the transitions of these patients in line with their records, under the lock of records' changes."""
+    rules = cohort_settings(session)
+    for start in range(0, len(patients), CHUNK_PATIENTS):
+        part = list(patients[start : start + CHUNK_PATIENTS])
+        known = next(load_timelines(session, patient_uuids=part, chunk_patients=len(part)), make_timelines([]))
+        repository.replace_transitions(session, part, known.patient_uuid, transitions(known, rules))
+
+
+def rebuild_step(session: TenantSession, chunk_patients: int = CHUNK_PATIENTS) -> bool:
+    """Recompute the next patients' transitions and move the cursor, in this transaction; whether more are left."""
+    lock_for_import(session)
+    state = tenant_settings.get(session, Rebuild)
+    if not state.pending:
+        return False
+    chunk = load_after(session, state.after, chunk_patients)
+    if len(chunk):
+        uuids = chunk.patient_uuid.tolist()
+        repository.replace_transitions(session, uuids, chunk.patient_uuid, transitions(chunk, cohort_settings(session)))
+    if len(chunk) == chunk_patients:
+        tenant_settings.put(session, Rebuild(pending=True, after=chunk.patient_uuid[-1]))
+        return True
+    repository.forget_strangers(session)
+    refresh_completeness(session)
+    tenant_settings.put(session, Rebuild())
+    return False
+
+
+def rebuild(session: TenantSession) -> None:
+    """Recompute the whole status table and completeness in this one transaction."""
+    lock_for_import(session)
+    tenant_settings.put(session, Rebuild(pending=True))
+    while rebuild_step(session):
+        pass
+
+
+def refresh_completeness(session: TenantSession) -> Complete:
+    """Work out the complete-through date of every facility and store what changed."""
+    rules = cohort_settings(session)
+    reported = repository.volume(session, bookings=rules.expected_from == "bookings", today=_today(session))
+    found = complete_through(reported.facility, reported.day, reported.count, reported.data_day, rules.completeness)
+    repository.store_complete_through(session, reported.facilities, found.through)
+    return found
+
+
+def indicator_report(session: TenantSession, period: Period, by: Sequence[str]) -> IndicatorReport:
+    """MER indicators of a period by the dimensions asked for, facilities shown by their DATIM id."""
+    rules = cohort_settings(session)
+    counts = Counts(by)
+    start, end = period.days
+    for moves, people in repository.indicator_chunks(session, period):
+        counts.add(moves, people, start, end, rules.pvls_minimum_months)
+    facilities = repository.facilities(session)
+    names = {row.uuid: row.datim_id for row in facilities}
+    rows = counts.rows([names[uuid] for uuid in sorted(names, key=lambda uuid: uuid.bytes)])
+    stale_days = rules.completeness.stale_after_days
+    now = _today(session)
+    stale = [
+        row for row in facilities if row.complete_through is None or (now - row.complete_through).days > stale_days
+    ]
+    short = [row for row in facilities if row.complete_through is None or row.complete_through < period.end]
+    reached = [row.complete_through for row in facilities if row.complete_through is not None and row not in stale]
+    return IndicatorReport(
+        period=period,
+        by=tuple(by),
+        rows=rows,
+        complete_through=min(reached, default=None),
+        provisional=[row.datim_id for row in short],
+        stale=[row.datim_id for row in stale],
+        rebuilding=tenant_settings.get(session, Rebuild).pending,
+        definition=f"PEPFAR MER terms; IIT from day {rules.grace_days + 1} past the expected contact",
+    )
+
+
+def day_status(session: TenantSession, as_of: date) -> DayStatus:
+    """How many people are in each status at the end of a day, of what was known on it; who is pending, who is late."""
+    rules = cohort_settings(session)
+    day = day_number(as_of)
+    totals = np.zeros(len(STATUSES), dtype=np.int64)
+    patients = pending = late = beyond = 0
+    for chunk in load_timelines(session):
+        everyone = np.arange(len(chunk))
+        seen = snapshot(chunk, everyone, day)
+        totals += np.bincount(status_at(transitions(seen, rules), everyone, day), minlength=len(STATUSES))
+        patients += len(chunk)
+        pending += len(pending_units(chunk, day, rules))
+        trace = to_trace(chunk, day, rules)
+        beyond += int(trace.iit.sum())
+        late += int((~trace.iit).sum())
+    return DayStatus(
+        as_of=as_of,
+        patients=patients,
+        statuses=dict(zip(STATUSES, totals.tolist(), strict=True)),
+        pending=pending,
+        late=late,
+        iit_to_trace=beyond,
+    )
+
+
+def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[str, Any]:
+    """One patient's status on a day as known then, the pending expected contact, and the transitions as known now.
+
+    Raises:
+        NotFound: there is no such patient on record.
+    """
+    if not repository.on_record(session, patient):
+        detail = "there is no such patient on record"
+        raise NotFound(detail, remedy="check the UUID")
+    rules = cohort_settings(session)
+    timelines: Timelines = next(load_timelines(session, patient_uuids=[patient]))
+    day = day_number(as_of)
+    seen = snapshot(timelines, [0], day)
+    status = STATUSES[int(status_at(transitions(seen, rules), [0], day)[0])]
+    units = pending_units(timelines, day, rules)
+    trace = to_trace(timelines, day, rules)
+    expected = next(iter([*units.expected.tolist(), *trace.expected.tolist()]), NO_DAY)
+    return {
+        "patient_uuid": patient,
+        "as_of": as_of,
+        "status": status,
+        "expected": to_date(expected),
+        "days_late": int(trace.days_late[0]) if len(trace.patient) else 0,
+        "transitions": repository.patient_transitions(session, patient),
+    }
+
+
+def facility_list(session: TenantSession) -> list[dict[str, Any]]:
+    """Every facility's data date, complete-through date and whether it is stale."""
+    rules = cohort_settings(session).completeness
+    now = _today(session)
+    return [
+        {
+            "facility_uuid": row.uuid,
+            "datim_id": row.datim_id,
+            "name": row.name,
+            "data_date": row.data_date,
+            "complete_through": row.complete_through,
+            "stale": row.complete_through is None or (now - row.complete_through).days > rules.stale_after_days,
+        }
+        for row in repository.facilities(session)
+    ]
+
+
+def _today(session: TenantSession) -> date:
+    return today(session.tenant.time_zone)
