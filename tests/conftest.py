@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     import contextlib
     from collections.abc import Callable, Iterator
 
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
     from core.database import TenantRef, TenantSession
     from core.services import Endpoints
     from core.tenancy import CreatedTenant
 
     MakeTenant = Callable[..., CreatedTenant]
+    MakeClient = Callable[..., TestClient]
     OpenSession = Callable[..., contextlib.AbstractContextManager[TenantSession]]
 
 FOREIGN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "IIT_MASTER_KEY")
@@ -139,3 +143,39 @@ def session(tenant: TenantRef) -> Iterator[TenantSession]:
 
     with tenant_session(tenant, actor="test:1") as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def application(database: Endpoints) -> FastAPI:
+    """The application with every installed feature."""
+    from core.app.factory import create_app
+
+    return create_app()
+
+
+@pytest.fixture
+def client_for(database: Endpoints) -> Iterator[MakeClient]:
+    """Makes a client of an application that sends the given API key: ``client_for(app, made.api_key)``; None sends none."""
+    from contextlib import ExitStack
+
+    from fastapi.testclient import TestClient
+
+    with ExitStack() as stack:
+
+        def make(app: FastAPI, key: str | None) -> TestClient:
+            headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+            return stack.enter_context(TestClient(app, headers=headers))
+
+        yield make
+
+
+@pytest.fixture
+def owner(make_tenant: MakeTenant) -> CreatedTenant:
+    """The fresh tenant that ``api`` speaks for: ``owner.ref``, ``owner.api_key``."""
+    return make_tenant()
+
+
+@pytest.fixture
+def api(application: FastAPI, client_for: MakeClient, owner: CreatedTenant) -> TestClient:
+    """A client of the whole application with the key of ``owner``."""
+    return client_for(application, owner.api_key)

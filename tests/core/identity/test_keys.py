@@ -1,0 +1,112 @@
+"""API keys: shown once, stored as a hash, refused the moment they are revoked or expire."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.clock import frozen, now
+from core.errors import Invalid, NotFound, Unauthenticated
+from core.identity import all_permissions
+from core.identity.keys import create_key, list_keys, revoke_key, verify_key
+from core.identity.secrets import new_secret, same, split
+
+
+def test_the_key_of_a_new_tenant_is_its_principal_with_every_permission(make_tenant):
+    made = make_tenant()
+    found = verify_key(made.api_key)
+    assert found.tenant == made.ref
+    assert found.principal.tenant_id == made.ref.id
+    assert found.principal.permissions == all_permissions()
+    assert found.principal.actor == f"api_key:{found.principal.id}"
+
+
+def test_only_the_hash_of_the_secret_is_stored(tenant, database):
+    from core.database import platform_session, psycopg_connection
+
+    secret = create_key(tenant, name="office").plaintext.split("_")[2]
+    with platform_session() as session:
+        row = psycopg_connection(session).execute(
+            "SELECT string_agg(k::text, ' ') FROM platform.api_keys k WHERE tenant_id = %s", (tenant.id,)
+        ).fetchone()
+    assert "office" in row[0]
+    assert secret not in row[0]
+
+
+def test_a_revoked_key_is_refused_at_once_and_the_others_work(tenant):
+    first, second = create_key(tenant, name="a"), create_key(tenant, name="b")
+    assert verify_key(first.plaintext)
+    assert revoke_key(tenant, first.plaintext.split("_")[1]) == first.id
+    with pytest.raises(Unauthenticated, match="revoked"):
+        verify_key(first.plaintext)
+    assert verify_key(second.plaintext)
+
+
+def test_a_key_works_until_it_expires(tenant):
+    made = create_key(tenant, name="short", expires_at=now() + timedelta(days=1))
+    assert verify_key(made.plaintext)
+    with frozen(now() + timedelta(days=1)), pytest.raises(Unauthenticated, match="expired"):
+        verify_key(made.plaintext)
+    with pytest.raises(Invalid):
+        create_key(tenant, name="late", expires_at=now() - timedelta(seconds=1))
+
+
+def test_the_right_prefix_with_another_secret_is_refused(tenant):
+    made, other = create_key(tenant, name="a"), create_key(tenant, name="b")
+    forged = "_".join([*made.plaintext.split("_")[:2], other.plaintext.split("_")[2]])
+    with pytest.raises(Unauthenticated, match="not known"):
+        verify_key(forged)
+
+
+def test_the_last_use_is_written_at_most_once_a_minute(tenant):
+    made, start = create_key(tenant, name="a"), now()
+
+    def used_at(moment):
+        with frozen(moment):
+            verify_key(made.plaintext)
+        return next(key.last_used_at for key in list_keys(tenant) if key.id == made.id)
+
+    assert used_at(start) == start
+    assert used_at(start + timedelta(seconds=59)) == start
+    assert used_at(start + timedelta(seconds=60)) == start + timedelta(seconds=60)
+
+
+def test_a_tenant_sees_and_revokes_only_its_own_keys(two_tenants):
+    mine, other = two_tenants
+    made = create_key(mine, name="mine")
+    assert made.id not in {key.id for key in list_keys(other)}
+    with pytest.raises(NotFound):
+        revoke_key(other, str(made.id))
+    assert verify_key(made.plaintext)
+
+
+def test_making_and_revoking_are_in_the_tenants_audit(tenant, open_session):
+    made = create_key(tenant, name="a")
+    revoke_key(tenant, str(made.id))
+    with open_session(tenant) as session:
+        rows = session.cursor().execute(
+            "SELECT action, actor FROM audit_events WHERE subject_uuid = %s ORDER BY event_id", (made.id,)
+        ).fetchall()
+    assert rows == [("cli:api_key:create", "cli:operator"), ("cli:api_key:revoke", "cli:operator")]
+
+
+def test_a_permission_that_does_not_exist_cannot_be_given(tenant):
+    with pytest.raises(Invalid) as refusal:
+        create_key(tenant, name="a", permissions=["patients.fly"])
+    assert refusal.value.errors[0].field == "permissions"
+
+
+@given(st.text(max_size=100))
+def test_no_other_text_has_the_form_of_a_key(text):
+    assert split(text) is None or text.startswith("iit_")
+
+
+def test_keys_do_not_repeat_and_prove_themselves():
+    secrets = [new_secret() for _ in range(200)]
+    assert len({secret.plaintext for secret in secrets}) == len({secret.prefix for secret in secrets}) == 200
+    for secret in secrets[:10]:
+        prefix, proof = split(secret.plaintext)
+        assert prefix == secret.prefix
+        assert same(proof, secret.digest)
+        assert not same("0" * 64, secret.digest)
