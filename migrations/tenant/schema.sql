@@ -559,6 +559,20 @@ CREATE TABLE score_runs (
     CONSTRAINT ck_score_runs_ck_score_runs_state CHECK (state IN ('running', 'done')), 
     CONSTRAINT uq_score_runs_as_of UNIQUE (as_of)
 );
+CREATE TABLE status_transitions (
+    patient_uuid UUID NOT NULL, 
+    seq SMALLINT NOT NULL, 
+    from_status TEXT NOT NULL, 
+    to_status TEXT NOT NULL, 
+    date DATE NOT NULL, 
+    reason TEXT NOT NULL, 
+    CONSTRAINT pk_status_transitions PRIMARY KEY (patient_uuid, seq), 
+    CONSTRAINT ck_status_transitions_from_status CHECK (from_status IN ('none', 'active', 'iit', 'died', 'transferred_out', 'stopped')), 
+    CONSTRAINT ck_status_transitions_to_status CHECK (to_status IN ('active', 'iit', 'died', 'transferred_out', 'stopped')), 
+    CONSTRAINT ck_status_transitions_change CHECK (from_status <> to_status), 
+    CONSTRAINT ck_status_transitions_reason CHECK (reason IN ('new', 'first_seen', 'transferred_in', 'returned', 'interrupted', 'died', 'transferred_out', 'stopped'))
+);
+CREATE INDEX ix_status_transitions_date ON status_transitions (date);
 CREATE TABLE tenant_keys (
     purpose TEXT NOT NULL, 
     version INTEGER NOT NULL, 
@@ -643,5 +657,5 @@ CREATE TABLE worklist_entries (
     CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_rejections, import_staging, imports, interventions, models, observations, patient_keys, patient_states, patients, predictions, record_sources, score_runs, tenant_keys, tenant_settings, visits, worklists, worklist_entries TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_rejections, import_staging, imports, interventions, models, observations, patient_keys, patient_states, patients, predictions, record_sources, score_runs, status_transitions, tenant_keys, tenant_settings, visits, worklists, worklist_entries TO :"tenant";
 GRANT SELECT, INSERT ON audit_events TO :"tenant";

@@ -1,6 +1,6 @@
 """The table of status transitions."""
 
-from datetime import date
+from datetime import date as day_type
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -40,5 +40,5 @@ class StatusTransition(TenantBase, table=True):
     seq: int = Field(primary_key=True, sa_type=SmallInteger)
     from_status: str = Field(sa_type=Text)
     to_status: str = Field(sa_type=Text)
-    date: date = Field(sa_type=Date)
+    date: day_type = Field(sa_type=Date)
     reason: str = Field(sa_type=Text)

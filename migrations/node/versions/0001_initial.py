@@ -30,9 +30,7 @@ def upgrade() -> None:
         sa.Column("resolution", sa.Text(), nullable=True),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolved_by", sa.Text(), nullable=True),
-        sa.CheckConstraint(
-            "reason IN ('attempts', 'interruptions', 'unknown_kind')", name=op.f("ck_dead_letters_reason")
-        ),
+        sa.CheckConstraint("reason IN ('attempts', 'interruptions', 'refused')", name=op.f("ck_dead_letters_reason")),
         sa.CheckConstraint("resolution IN ('retried', 'discarded')", name=op.f("ck_dead_letters_resolution")),
         sa.CheckConstraint("(resolution IS NULL) = (resolved_at IS NULL)", name=op.f("ck_dead_letters_resolved")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letters")),

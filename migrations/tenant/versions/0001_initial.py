@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make 26 tables."""
+    """Make 27 tables."""
     op.create_table(
         "alerts",
         sa.Column("uuid", sa.Uuid(), nullable=False),
@@ -730,6 +730,30 @@ def upgrade() -> None:
         sa.UniqueConstraint("as_of", name="uq_score_runs_as_of"),
     )
     op.create_table(
+        "status_transitions",
+        sa.Column("patient_uuid", sa.Uuid(), nullable=False),
+        sa.Column("seq", sa.SmallInteger(), nullable=False),
+        sa.Column("from_status", sa.Text(), nullable=False),
+        sa.Column("to_status", sa.Text(), nullable=False),
+        sa.Column("date", sa.Date(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "from_status IN ('none', 'active', 'iit', 'died', 'transferred_out', 'stopped')",
+            name=op.f("ck_status_transitions_from_status"),
+        ),
+        sa.CheckConstraint(
+            "reason IN ('new', 'first_seen', 'transferred_in', 'returned', 'interrupted', 'died', 'transferred_out', 'stopped')",
+            name=op.f("ck_status_transitions_reason"),
+        ),
+        sa.CheckConstraint(
+            "to_status IN ('active', 'iit', 'died', 'transferred_out', 'stopped')",
+            name=op.f("ck_status_transitions_to_status"),
+        ),
+        sa.CheckConstraint("from_status <> to_status", name=op.f("ck_status_transitions_change")),
+        sa.PrimaryKeyConstraint("patient_uuid", "seq", name=op.f("pk_status_transitions")),
+    )
+    op.create_index("ix_status_transitions_date", "status_transitions", ["date"], unique=False)
+    op.create_table(
         "tenant_keys",
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
@@ -844,6 +868,7 @@ def upgrade() -> None:
         "predictions",
         "record_sources",
         "score_runs",
+        "status_transitions",
         "tenant_keys",
         "tenant_settings",
         "visits",
