@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -113,6 +114,9 @@ def _environment(venv: Path) -> dict[str, str]:
     home = Path(kept.get("HOME") or "/nonexistent")
     if "UV_CACHE_DIR" not in kept and "XDG_CACHE_HOME" not in kept and not os.access(home, os.W_OK):
         kept["UV_CACHE_DIR"] = str(venv / ".uv-cache")
+    trusted = ssl.get_default_verify_paths()
+    if "UV_SYSTEM_CERTS" not in kept and (trusted.cafile or (trusted.capath and any(os.scandir(trusted.capath)))):
+        kept["UV_SYSTEM_CERTS"] = "1"  # as pip: an organisation's proxy is trusted by the system, not by uv
     return kept
 
 

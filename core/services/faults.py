@@ -18,6 +18,7 @@ _REMEDIES = (
     ("Permission denied", "give the folder back to the account that the servers run as, or set IIT_STATE_DIR"),
     ("Cannot allocate memory", "free some memory: the embedded servers need about 300 MB"),
     ("could not map anonymous shared memory", "free some memory: the embedded servers need about 300 MB"),
+    ("user does not exist", "run as a user that this system knows by name, or set DATABASE_URL and REDIS_URL"),
     ("Input/output error", "the disk is failing: copy the state folder elsewhere before anything else"),
     ("invalid checkpoint", "restore the data folder from a copy; or, giving it up, run: iit services reset --yes"),
 )

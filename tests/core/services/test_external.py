@@ -1,0 +1,81 @@
+"""Servers given by address are used as they are, and looked at when asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.errors import Invalid, Unavailable
+from core.services import ensure, ports
+from core.services.status import check, status
+from core.settings import get_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.core.services.conftest import Place
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Sets addresses for one test."""
+
+    def give(**values: str) -> None:
+        monkeypatch.setenv("IIT_STATE_DIR", str(tmp_path / "state"))
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        get_settings.cache_clear()
+
+    yield give
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+def test_given_addresses_are_returned_and_nothing_is_started(given: Callable[..., None], tmp_path: Path) -> None:
+    given(DATABASE_URL="postgresql://a@h/d", DATABASE_OWNER_URL="postgresql://o@h/d", REDIS_URL="redis://h/0")
+    found = ensure()
+    assert (found.database_url, found.database_owner_url) == ("postgresql://a@h/d", "postgresql://o@h/d")
+    assert found.redis_url == "redis://h/0"
+    assert not (tmp_path / "state").exists()
+
+
+def test_the_owners_address_is_asked_for_only_when_it_is_needed(given: Callable[..., None]) -> None:
+    given(DATABASE_URL="postgresql://a@h/d", REDIS_URL="redis://h/0")
+    found = ensure()
+    with pytest.raises(Unavailable, match="DATABASE_OWNER_URL is not"):
+        _ = found.database_owner_url
+
+
+def test_the_owners_address_alone_is_a_contradiction(given: Callable[..., None]) -> None:
+    given(DATABASE_OWNER_URL="postgresql://o@h/d")
+    with pytest.raises(Invalid, match="DATABASE_URL is not"):
+        ensure()
+
+
+def test_servers_that_do_not_answer_are_named_without_their_passwords(given: Callable[..., None]) -> None:
+    port = ports.choose()
+    given(DATABASE_URL=f"postgresql://a:hidden@127.0.0.1:{port}/d", REDIS_URL=f"redis://:hidden@127.0.0.1:{port}/0")
+    with pytest.raises(Unavailable) as refused:
+        check()
+    assert f"postgresql (external) at 127.0.0.1:{port}" in refused.value.detail
+    assert f"valkey (external) at 127.0.0.1:{port}" in refused.value.detail
+    assert "hidden" not in refused.value.detail
+
+
+def test_running_servers_by_address_are_looked_at_as_they_are(place: Place, given: Callable[..., None]) -> None:
+    ours = place.ensure()
+    given(DATABASE_URL=ours.database_url, REDIS_URL=ours.redis_url)
+    database, queue = status()
+    assert (database.mode, database.running, database.problem) == ("external", True, "")
+    assert (queue.mode, queue.running, queue.problem) == ("external", True, "")
+    assert database.version.startswith("18.")
+    check()
+
+
+def test_embedded_servers_that_do_not_run_are_said_to_be_stopped(given: Callable[..., None]) -> None:
+    given()
+    assert [(service.mode, service.running, service.problem) for service in status()] == [
+        ("embedded", False, "not started")
+    ] * 2
