@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -29,8 +30,21 @@ HELD = timedelta(minutes=10)
 REFUSALS = frozenset({400, 401, 403, 404, 413, 415, 422})
 """Errors of our own family that would be the same in the next try."""
 
+TICK = 0.25
+"""Seconds between two looks at which leases are due."""
+
 _CHECKOUT = Path(__file__).resolve().parents[2]
 log = telemetry.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Try:
+    """A job that runs now: since when, and when its lease is next to be prolonged (seconds of the monotonic clock)."""
+
+    lease: Lease
+    context: JobContext
+    since: float
+    due: float
 
 
 class Runner:
@@ -38,7 +52,7 @@ class Runner:
 
     def __init__(self) -> None:
         self.stopping = Event()
-        self._running: dict[UUID, tuple[Lease, JobContext, float]] = {}
+        self._running: dict[UUID, _Try] = {}
         self._lock = Lock()
         self._closed = Event()
         self._beats = Thread(target=self._keep_leases, name="iit-leases", daemon=True)
@@ -99,8 +113,9 @@ class Runner:
 
     @contextmanager
     def _kept(self, lease: Lease, context: JobContext) -> Iterator[None]:
+        started = time.monotonic()
         with self._lock:
-            self._running[lease.token] = (lease, context, time.monotonic())
+            self._running[lease.token] = _Try(lease, context, started, started + _beat_every(lease))
         try:
             yield
         finally:
@@ -111,43 +126,45 @@ class Runner:
         """Give back what still runs, since this process ends now; returns how many. What those tries do next is not kept."""
         with self._lock:
             running = list(self._running.values())
-        for _, context, _ in running:
-            context.lose()
-        return sum(leases.give_back(lease) for lease, _, _ in running)
+        for one in running:
+            one.context.lose()
+        return sum(leases.give_back(one.lease) for one in running)
 
     def close(self) -> None:
-        """Stop prolonging leases."""
+        """Take no more jobs, and stop prolonging leases."""
         self.stopping.set()
         self._closed.set()
         self._beats.join(timeout=5)
 
     def _keep_leases(self) -> None:
-        while not self._closed.wait(self._beat_after()):
+        while not self._closed.wait(TICK):
             try:
                 self._beat()
             except AppError as error:
                 log.warning("leases not prolonged", error=describe(error))
 
-    def _beat_after(self) -> float:
-        """Seconds to the next sign of life: a third of the shortest lease that runs."""
-        with self._lock:
-            shortest = min((lease.kind.lease.total_seconds() for lease, _, _ in self._running.values()), default=1.0)
-        return min(shortest / 3, 1.0)
-
     def _beat(self) -> None:
+        """Prolong the leases that are due; let go of jobs whose time is over or whose lease is lost."""
+        present = time.monotonic()
         with self._lock:
-            running = list(self._running.values())
-        alive: dict[str, list[Lease]] = {}
-        for lease, context, since in running:
-            if time.monotonic() - since > lease.kind.time_limit.total_seconds():
-                context.lose()
+            due = [one for one in self._running.values() if one.due <= present]
+        kept: dict[str, list[_Try]] = {}
+        for one in due:
+            if present - one.since > one.lease.kind.time_limit.total_seconds():
+                one.context.lose()
             else:
-                alive.setdefault(lease.database, []).append(lease)
-        for database, held in alive.items():
-            lost = leases.prolong(held, database)
-            for lease, context, _ in running:
-                if lease.token in lost:
-                    context.lose()
+                kept.setdefault(one.lease.database, []).append(one)
+        for database, tries in kept.items():
+            lost = leases.prolong([one.lease for one in tries], database)
+            for one in tries:
+                one.due = present + _beat_every(one.lease)
+                if one.lease.token in lost:
+                    one.context.lose()
+
+
+def _beat_every(lease: Lease) -> float:
+    """Seconds between two signs of life: a third of the lease, so that one may be missed."""
+    return lease.kind.lease.total_seconds() / 3
 
 
 def describe(error: BaseException) -> str:

@@ -5,6 +5,7 @@
 
 import base64
 import binascii
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -80,6 +81,20 @@ class Settings(BaseSettings):
         default=1800,
         ge=1,
         description="Seconds after which a connection is replaced: a backend grows with every tenant.",
+    )
+    jobs_threads: int = Field(default=4, ge=1, le=64, description="Jobs that one `iit worker` runs at a time.")
+    jobs_window: int = Field(
+        default=64, ge=1, description="Messages about jobs under way at once; what is due beyond them waits its turn."
+    )
+    jobs_per_tenant: int = Field(
+        default=8, ge=1, description="Jobs of one tenant that are under way or running at once."
+    )
+    jobs_poll_seconds: float = Field(default=0.5, gt=0, description="Seconds between two looks for jobs that are due.")
+    jobs_resend_after: timedelta = Field(
+        default=timedelta(seconds=30), description="Seconds after which a message that nobody took is sent again."
+    )
+    jobs_grace_seconds: float = Field(
+        default=25.0, ge=0, description="Seconds that running jobs get to end their step when a worker is stopped."
     )
     services_fsync: bool = Field(
         default=True, description="Whether the embedded PostgreSQL waits for the disk. Off only for tests."

@@ -1,0 +1,89 @@
+"""Dramatiq, cut down to what it is used for: a wake-up that carries a job's id to whoever is free.
+
+Its retries, delays, time limits and dead letters are left out (no middleware is added): the job's row owns all of that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+import dramatiq
+import redis
+from dramatiq.brokers.redis import RedisBroker
+
+from core.database import databases
+from core.services import ensure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAMESPACE = "iit:jobs"
+ACTOR = "run"
+
+
+class Messages(Protocol):
+    """Where the relay sends messages."""
+
+    def send(self, job_id: UUID, database: str) -> None:
+        """Say that this job is to be looked at."""
+
+    def forgot(self, epoch: str) -> bool:
+        """Whether everything that was sent so far is gone."""
+
+
+class DramatiqMessages:
+    """Messages through Redis; one queue for each data database, named like it."""
+
+    def __init__(self, client: redis.Redis | None = None) -> None:
+        self.client = client or redis.Redis.from_url(ensure().redis_url, socket_timeout=10, socket_connect_timeout=5)
+        self.broker = RedisBroker(client=self.client, namespace=NAMESPACE, middleware=[])
+
+    def send(self, job_id: UUID, database: str) -> None:
+        """Send the message.
+
+        Raises:
+            redis.RedisError: Redis is not there.
+        """
+        try:
+            self.broker.enqueue(
+                dramatiq.Message(queue_name=database, actor_name=_actor(database), args=(str(job_id),), kwargs={}, options={})
+            )
+        except dramatiq.errors.BrokerError as error:
+            raise redis.ConnectionError(str(error)) from error
+
+    def forgot(self, epoch: str) -> bool:
+        """Whether Redis was emptied since it was last asked: a mark that is set here is then gone.
+
+        Raises:
+            redis.RedisError: Redis is not there.
+        """
+        return bool(self.client.set(f"{NAMESPACE}:epoch", epoch, nx=True))
+
+    def serve(self, run: Callable[[UUID, str], Any]) -> None:
+        """Make the broker call ``run(job_id, database)`` for each message, in the threads of a Dramatiq worker."""
+        for database in databases():
+
+            def call(job_id: str, database: str = database) -> None:
+                run(UUID(job_id), database)
+
+            dramatiq.actor(call, actor_name=_actor(database), queue_name=database, broker=self.broker)
+
+
+class LocalMessages:
+    """Messages kept in this process: for running jobs without a worker (commands, tests)."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[UUID, str]] = []
+
+    def send(self, job_id: UUID, database: str) -> None:
+        """Keep the message."""
+        self.sent.append((job_id, database))
+
+    def forgot(self, epoch: str) -> bool:  # noqa: ARG002 - as the protocol says
+        """Nothing is forgotten while this process lives."""
+        return False
+
+
+def _actor(database: str) -> str:
+    return f"{ACTOR}.{database}"

@@ -1,0 +1,165 @@
+"""The relay: admits due jobs, tenants in turn, and sends a message for each; finds what was lost on the way.
+
+It may run in any number of workers: a lock lets one of them work at a time. The row is the truth; a message only says "look
+at this row", so that one too many does nothing, and one that is lost is sent again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import redis
+
+from core import telemetry
+from core.database import DEFAULT_DATABASE, node_session, psycopg_connection
+from core.errors import AppError
+from core.jobs import leases
+from core.settings import get_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+    from threading import Event
+
+    import psycopg
+
+    from core.jobs.broker import Messages
+
+MAX_INTERRUPTIONS = 5
+"""A job whose worker vanished this often is taken to be what kills it."""
+
+_LOCK = 0x11_7E_30_B5
+_BATCH = 500
+
+_ADMIT = """
+WITH RECURSIVE tenants AS (  -- who has anything queued, by jumping through the index
+    (SELECT tenant_role FROM node.jobs WHERE state = 'queued' ORDER BY tenant_role LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT jobs.tenant_role FROM node.jobs
+        WHERE jobs.state = 'queued' AND jobs.tenant_role > tenants.tenant_role ORDER BY jobs.tenant_role LIMIT 1
+    ) FROM tenants WHERE tenants.tenant_role IS NOT NULL
+), busy AS (
+    SELECT tenant_role, count(*) AS jobs FROM node.jobs WHERE state IN ('sent', 'running') GROUP BY tenant_role
+), turns AS (
+    SELECT due.id, due.run_after, coalesce(busy.jobs, 0) + due.place AS turn
+    FROM tenants LEFT JOIN busy USING (tenant_role) CROSS JOIN LATERAL (
+        SELECT id, run_after, row_number() OVER (ORDER BY run_after, id) AS place FROM node.jobs
+        WHERE state = 'queued' AND jobs.tenant_role = tenants.tenant_role AND run_after <= now()
+        ORDER BY run_after, id LIMIT %(per_tenant)s
+    ) AS due
+), chosen AS (
+    SELECT id FROM turns WHERE turn <= %(per_tenant)s ORDER BY turn, run_after, id
+    LIMIT greatest(0, %(window)s - (SELECT count(*) FROM node.jobs WHERE state = 'sent'))
+)
+UPDATE node.jobs SET state = 'sent', sent_at = now(), sends = 1, updated_at = now()
+FROM chosen WHERE jobs.id = chosen.id AND jobs.state = 'queued'
+RETURNING jobs.id
+"""
+
+_RESEND = """
+UPDATE node.jobs SET sent_at = now(), sends = sends + 1, updated_at = now()
+WHERE id IN (
+    SELECT id FROM node.jobs
+    WHERE state = 'sent' AND (%(all)s OR sent_at < now() - %(after)s::interval * least(power(2, sends - 1), 32))
+    ORDER BY sent_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+"""
+
+_REAP = """
+UPDATE node.jobs SET
+    interruptions = interruptions + 1, lease_token = NULL, lease_until = NULL, run_after = now(), updated_at = now(),
+    state = CASE WHEN interruptions + 1 >= %(most)s THEN 'dead' ELSE 'queued' END,
+    finished_at = CASE WHEN interruptions + 1 >= %(most)s THEN now() END,
+    error = 'its worker vanished or was too slow (' || (interruptions + 1) || ' times)'
+WHERE id IN (
+    SELECT id FROM node.jobs WHERE state = 'running' AND lease_until < now() LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+RETURNING id, state
+"""
+
+_UNSEND = "UPDATE node.jobs SET state = 'queued', updated_at = now() WHERE id = ANY(%s) AND state = 'sent'"
+
+log = telemetry.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one round of the relay did, in jobs."""
+
+    admitted: int = 0
+    resent: int = 0
+    reaped: int = 0
+    buried: int = 0
+
+
+class Relay:
+    """Moves the jobs of one data database.
+
+    Args:
+        messages: where messages are sent.
+        database: whose jobs.
+        resend_after: how long a message may be under way before another is sent; doubles with each.
+    """
+
+    def __init__(
+        self, messages: Messages, *, database: str = DEFAULT_DATABASE, resend_after: timedelta | None = None
+    ) -> None:
+        settings = get_settings()
+        self._messages = messages
+        self._database = database
+        self._after = resend_after if resend_after is not None else settings.jobs_resend_after
+        self._window, self._per_tenant = settings.jobs_window, settings.jobs_per_tenant
+        self._epoch = str(uuid4())
+
+    def run(self, stopping: Event) -> None:
+        """Go round until ``stopping``; a database or Redis that is away is waited for."""
+        poll = get_settings().jobs_poll_seconds
+        pause = poll
+        while not stopping.wait(pause):
+            try:
+                done = self.tick()
+            except (AppError, redis.RedisError) as error:
+                log.warning("relay waits", error=type(error).__name__)
+                pause = min(pause * 2, 5.0)
+            else:
+                pause = 0.0 if done.admitted else poll
+
+    def tick(self) -> Tick:
+        """One round: give back what vanished workers held, admit what is due, send again what was lost.
+
+        Raises:
+            Unavailable: the database is not there.
+            redis.RedisError: Redis is not there; what could not be sent is queued again.
+        """
+        wiped = self._messages.forgot(self._epoch)
+        with node_session(self._database) as session:
+            connection = psycopg_connection(session)
+            if not connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).fetchone() == (True,):
+                return Tick()
+            resent = _ids(connection, _RESEND, {"all": wiped, "after": self._after, "batch": None if wiped else _BATCH})
+            reaped = connection.execute(_REAP, {"most": MAX_INTERRUPTIONS, "batch": _BATCH}).fetchall()
+            dead = [row[0] for row in reaped if row[1] == "dead"]
+            leases.bury(connection, dead, "interruptions")
+            admitted = _ids(connection, _ADMIT, {"window": self._window, "per_tenant": self._per_tenant})
+        for job_id in dead:
+            log.error("job buried", job_id=str(job_id), reason="interruptions")
+        self._send([*resent, *admitted])
+        return Tick(len(admitted), len(resent), len(reaped) - len(dead), len(dead))
+
+    def _send(self, job_ids: Sequence[UUID]) -> None:
+        for place, job_id in enumerate(job_ids):
+            try:
+                self._messages.send(job_id, self._database)
+            except redis.RedisError:
+                with node_session(self._database) as session:
+                    psycopg_connection(session).execute(_UNSEND, (list(job_ids[place:]),))
+                raise
+
+
+def _ids(connection: psycopg.Connection[Any], statement: str, values: dict[str, object]) -> list[UUID]:
+    """Run one of the statements above, a constant, and give the ids that it returns."""
+    return [row[0] for row in connection.execute(statement, values).fetchall()]  # type: ignore[arg-type]

@@ -1,0 +1,131 @@
+"""The process ``iit worker``: relay and a Dramatiq worker's threads, ended gently by SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import dramatiq
+
+from core import telemetry
+from core.database import databases
+from core.errors import AppError
+from core.features import load_jobs
+from core.jobs.broker import DramatiqMessages, LocalMessages
+from core.jobs.relay import Relay
+from core.jobs.runner import Runner, describe
+from core.settings import get_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+IDLE_MILLISECONDS = 250
+"""How long Dramatiq's threads sleep when there is nothing to do."""
+
+log = telemetry.get_logger(__name__)
+
+
+@contextmanager
+def working(threads: int | None = None, *, grace_seconds: float | None = None) -> Iterator[Runner]:
+    """Run jobs in this process while the block lasts.
+
+    Args:
+        threads: jobs at a time; the setting when None.
+        grace_seconds: how long running jobs get to reach the end of their step; the setting when None.
+
+    Raises:
+        Unavailable: database or Redis cannot be reached.
+    """
+    settings = get_settings()
+    load_jobs()
+    messages, runner, stopping = DramatiqMessages(), Runner(), Event()
+    messages.serve(lambda job_id, database: _guarded(runner, job_id, database))
+    worker = dramatiq.Worker(
+        messages.broker, worker_threads=threads or settings.jobs_threads, worker_timeout=IDLE_MILLISECONDS
+    )
+    worker.queue_prefetch = threads or settings.jobs_threads
+    relays = [
+        Thread(target=Relay(messages, database=database).run, args=(stopping,), name=f"iit-relay-{database}", daemon=True)
+        for database in databases()
+    ]
+    worker.start()
+    for relay in relays:
+        relay.start()
+    try:
+        yield runner
+    finally:
+        stopping.set()
+        runner.stopping.set()
+        for relay in relays:
+            relay.join(timeout=10)
+        grace = settings.jobs_grace_seconds if grace_seconds is None else grace_seconds
+        worker.stop(timeout=round(grace * 1000))
+        try:
+            left = runner.release()
+            if left:
+                log.warning("jobs given back in the middle of a step", jobs=left)
+        except AppError as error:
+            log.warning("jobs not given back: their leases will run out", error=describe(error))
+        runner.close()
+        messages.broker.close()
+
+
+def serve(threads: int | None = None) -> None:
+    """Run jobs until SIGTERM or SIGINT, then let the steps that run be finished and give back the rest.
+
+    Raises:
+        Unavailable: database or Redis cannot be reached.
+    """
+    asked = Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with working(threads):
+            log.info("worker ready")
+            while not asked.wait(0.5):
+                pass
+            log.info("worker stops")
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def drain(*, most: int = 10_000) -> int:
+    """Run what is due now in this thread, without a worker or Redis, until nothing is left; returns how many tries.
+
+    For commands that wait for their own job, and for tests. Other workers may run some of the jobs meanwhile.
+
+    Raises:
+        Unavailable: the database cannot be reached.
+    """
+    load_jobs()
+    messages, runner, tries = LocalMessages(), Runner(), 0
+    relays = [Relay(messages, database=database) for database in databases()]
+    try:
+        while tries < most:
+            for relay in relays:
+                relay.tick()
+            if not messages.sent:
+                return tries
+            while messages.sent:
+                runner.run(*messages.sent.pop(0))
+                tries += 1
+        return tries
+    finally:
+        runner.close()
+
+
+def _guarded(runner: Runner, job_id: object, database: str) -> None:
+    """One message. What is raised here is not the job's error, which is on its row: the lease runs out, and it is tried again."""
+    from uuid import UUID
+
+    try:
+        runner.run(UUID(str(job_id)), database)
+    except AppError as error:
+        log.warning("job left to its lease", job_id=str(job_id), error=describe(error))
