@@ -269,6 +269,7 @@ CREATE TABLE import_staging (
     birthdate DATE, 
     known_at TIMESTAMP WITH TIME ZONE, 
     label TEXT NOT NULL, 
+    patient_label TEXT DEFAULT '' NOT NULL, 
     content BYTEA NOT NULL, 
     personal BYTEA, 
     CONSTRAINT pk_import_staging PRIMARY KEY (import_uuid, seq), 

@@ -136,7 +136,7 @@ def _patients(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]],
             # The person is known from the first contact on, and not before treatment: that is when the row begins to say something.
             began = max((day for day in (art_start, first_event) if day is not None), default=None)
             stage.add(places[datim_id], patient_key, content, known_from=known_at, assumed_from=_later(began, terms.lag_days))
-    return upsert(stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
+    return upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
 
 def _events(session: TenantSession, terms: Terms, kind: str, rows: list[tuple[Any, ...]], places: dict[str, UUID]) -> Upserted:
@@ -152,7 +152,7 @@ def _events(session: TenantSession, terms: Terms, kind: str, rows: list[tuple[An
             content = staged.content(kind, encoded)
             content["patient_uuid"] = patient
             stage.add(facility, source_key, content, known_from=known_at, assumed_from=_later(happened, lag))
-    return upsert(stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
+    return upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
 
 def _erased(session: TenantSession, patients: list[UUID]) -> frozenset[UUID]:

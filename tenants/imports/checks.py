@@ -1,7 +1,7 @@
 """What facts must satisfy together: checked in the staging table by statements over the whole set.
 
-Each check is one step of its own. A row is taken whole or not at all: where one of its facts is refused, all are (facilities aside,
-which other rows may have named too).
+Each check is one step of its own. A refused event takes its whole row along (facilities aside, which other rows may have named too);
+where the row is a person, only what is wrong is refused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ homes AS (
 
 _WHOLE_ROWS = """
 UPDATE import_staging AS s SET state = 'refused'
-FROM (SELECT DISTINCT file, line FROM import_staging WHERE import_uuid = %(import)s AND state = 'refused') AS r
+FROM (
+    SELECT file, line FROM import_staging WHERE import_uuid = %(import)s
+    GROUP BY file, line
+    HAVING bool_or(state = 'refused') AND NOT bool_or(kind = 'patients' AND seen_on IS NULL AND state IN ('accepted', 'merged'))
+) AS r
 WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind <> 'facilities' AND s.file = r.file AND s.line = r.line
 """
 
@@ -99,10 +103,10 @@ judged AS (
 refused AS (
     UPDATE import_staging AS s SET state = 'refused' FROM judged AS j
     WHERE s.import_uuid = %(import)s AND s.seq = j.seq
-    RETURNING s.file, s.line, j.problem, j.remedy
+    RETURNING s.file, s.line, s.patient_label, j.problem, j.remedy
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
-SELECT DISTINCT %(import)s::uuid, file, line, 'patient', problem, remedy FROM refused
+SELECT DISTINCT %(import)s::uuid, file, line, patient_label, problem, remedy FROM refused
 """  # noqa: S608 - constants of this module
 
 _BEFORE_BIRTH = f"""

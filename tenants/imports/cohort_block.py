@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from core.errors import FieldError, Invalid
+from core.events import publish
 from core.features import features, resolve
 from core.tenancy import settings
 
@@ -45,13 +46,14 @@ def merged(session: TenantSession, block: Mapping[str, Any]) -> BaseModel | None
 
 
 def store(session: TenantSession, block: Mapping[str, Any]) -> bool:
-    """Lay the block over the tenant's settings; whether there was one.
+    """Lay the block over the tenant's settings and tell the rooms that listen; whether anything changed.
 
     Raises:
         Invalid: as ``merged``.
     """
     found = merged(session, block)
-    if found is None:
+    if found is None or found == settings.get(session, type(found)):
         return False
     settings.put(session, found)
+    publish(session, "settings.changed", {"key": KEY})
     return True

@@ -1,6 +1,7 @@
 """What a reader makes of a partner's files: typed facts, each with the file and line it came from.
 
-A reader yields one ``Reading`` per row (or per person, where a file holds one). Its facts are taken together or not at all.
+A reader yields one ``Reading`` per row (or per person, where a file holds one). What a refusal in it takes along is the rule of
+``tenants.imports.staged``: an event goes with its whole row, a person does not go for a wrong date of death.
 Identifiers (``patient``, ``key``) are the source's own texts: they live only in memory, between the file and the staging
 table, where they become keyed blind indices.
 """
@@ -8,14 +9,11 @@ table, where they become keyed blind indices.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
-
-NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 KINDS = (
     "facilities",
@@ -45,11 +43,15 @@ class Fact:
     key: str
     facility: str | None = None
     known_at: datetime | None = None
-    labels: Mapping[str, str] = NO_LABELS
+    labels: Mapping[str, str] | None = None
 
     def event_date(self) -> date | None:
         """The day on which it happened, if it has one."""
         return None
+
+    def label(self, field: str) -> str:
+        """What the source calls a field."""
+        return self.labels.get(field, field) if self.labels else field
 
 
 @dataclass(slots=True, kw_only=True)
@@ -219,7 +221,7 @@ class Rejection:
 
 @dataclass(slots=True)
 class Reading:
-    """One row of one file: its facts, or why it is refused; neither when the mapping leaves it out.
+    """One row of one file: its facts, and why it (or a part of it) is refused; neither when the mapping leaves it out.
 
     Attributes:
         file: index of the file among the sources.

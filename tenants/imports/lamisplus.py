@@ -168,6 +168,9 @@ class _Pickup:
         if isinstance(found, Formula):
             self._problems.append(Rejection(label, "the cell holds a formula", "replace formulas by their values (paste values) and save"))
             return None
+        if isinstance(found, str) and not found.isprintable():
+            self._problems.append(Rejection(label, "the cell holds a control character", "type the cell again"))
+            return None
         return None if values.text(found) in self._missing else found
 
     def _text(self, name: str) -> str | None:

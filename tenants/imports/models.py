@@ -105,6 +105,7 @@ class ImportStaging(TenantBase, table=True):
         digest: of the content, to tell a repeated row from a conflicting one.
         event_date: the day it happened; of a patient, the start of ART.
         first_event: of a patient: the earliest day of the import's facts about the person.
+        label: what the source calls the field of the event's date; ``patient_label``, that of the patient's identifier.
         seen_on: of a patient read from a row that is an event: the day of that row.
     """
 
@@ -131,5 +132,6 @@ class ImportStaging(TenantBase, table=True):
     birthdate: date | None = Field(default=None, sa_type=Date)
     known_at: datetime | None = Field(default=None, sa_type=_STAMP)
     label: str = Field(sa_type=Text)
+    patient_label: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": text("''")})
     content: bytes = Field(sa_type=LargeBinary)
     personal: bytes | None = Field(default=None, sa_type=LargeBinary)

@@ -75,10 +75,7 @@ class FilePlan:
             return reading
         for record in self._records:
             record.read(cells, reading)
-        if reading.rejections:
-            reading.facts.clear()
-        elif not reading.facts:
-            reading.left_out = True
+        reading.left_out = not reading.rejections and not reading.facts
         return reading
 
 
@@ -128,7 +125,7 @@ class _RecordPlan:
         self._patient_label = _label(record.patient, "patient") if record.patient else "patient"
         self._key = [columns.raw(name) for name in record.key] if record.key else None
         fields = FIELDS[record.into]
-        self._labels = {name: _label(spec, name) for name, spec in record.columns.items()}
+        self._labels = {name: _label(spec, name) for name, spec in record.columns.items()} | {"patient": self._patient_label}
         self._fields: list[tuple[str, str, Getter]] = [
             (name, self._labels[name], columns.value(spec, fields[name])) for name, spec in record.columns.items()
         ]

@@ -52,7 +52,7 @@ def implausible(fact: Fact, data_date: date) -> list[Rejection]:
 
 
 def _bad(fact: Fact, field: str, problem: str, remedy: str) -> Rejection:
-    return Rejection(fact.labels.get(field, field), problem, remedy)
+    return Rejection(fact.label(field), problem, remedy)
 
 
 def _past(fact: Fact, field: str, day: date | None, data_date: date, found: list[Rejection]) -> None:

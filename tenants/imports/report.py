@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tenants.imports import repository
+from tenants.imports.facts import KINDS
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -72,7 +73,7 @@ def summary(session: TenantSession, row: Import) -> Summary:
         rows_refused=row.rows_refused,
         rows_left_out=row.rows_left_out,
         rows_repeated=row.rows_repeated,
-        counts=row.counts,
+        counts={kind: row.counts[kind] for kind in KINDS if kind in row.counts},
         problems=repository.problems(session, row.uuid),
         notes=row.notes,
         error=row.error,

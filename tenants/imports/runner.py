@@ -210,6 +210,8 @@ class Runner:
                 with self._step() as (session, row):
                     terms = self._terms(row, mapping)
                     if kind == "facilities":
+                        # The rules come before the records, so that what listens to these works by them.
+                        cohort_block.store(session, mapping.cohort)
                         row.counts = {**row.counts, kind: apply_facilities(session, terms)}
                         last = None
                     else:
@@ -234,8 +236,6 @@ class Runner:
         self._clear()
 
     def _end(self, session: TenantSession, row: Import, touched: list[UUID]) -> None:
-        mapping = check_mapping(row.mapping)
-        cohort_block.store(session, mapping.cohort)
         metering.record(session, "imports", 1, key=str(row.uuid))
         metering.record(session, "import_rows", row.rows_read, key=str(row.uuid))
         detail = {"rows_read": row.rows_read, "rows_refused": row.rows_refused, "counts": row.counts}

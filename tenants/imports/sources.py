@@ -102,9 +102,9 @@ class Source:
             Invalid: on reading, when the file is truncated, damaged or expands beyond the bounds.
         """
         with self.opener() as raw:
-            start = raw.read(2)
-            raw.seek(0)
-            inner: BinaryIO = gzip.GzipFile(fileobj=raw, mode="rb") if start == b"\x1f\x8b" else raw  # type: ignore[assignment]
+            ahead = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
+            zipped = ahead.peek(2).startswith(b"\x1f\x8b")
+            inner = gzip.GzipFile(fileobj=ahead, mode="rb") if zipped else ahead
             yield io.BufferedReader(_Bounded(inner, self), CHUNK)
 
     def digest(self) -> str:
@@ -119,7 +119,7 @@ class Source:
 class _Bounded(io.RawIOBase):
     """Counts what comes out, and turns a damaged stream into a sentence."""
 
-    def __init__(self, inner: BinaryIO, source: Source) -> None:
+    def __init__(self, inner: io.BufferedIOBase, source: Source) -> None:
         self._inner = inner
         self._source = source
         self._count = 0

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 _COPY_STAGED = (
     "COPY import_staging (import_uuid, seq, kind, state, file, line, facility, patient_key, source_key, digest,"
-    " event_date, seen_on, birthdate, known_at, label, content, personal) FROM STDIN (FORMAT BINARY)"
+    " event_date, seen_on, birthdate, known_at, label, patient_label, content, personal) FROM STDIN (FORMAT BINARY)"
 )
 _STAGED_TYPES = (
     "uuid", "int8", "text", "text", "int2", "int8", "text", "bytea", "bytea", "bytea",
-    "date", "date", "date", "timestamptz", "text", "bytea", "bytea",
+    "date", "date", "date", "timestamptz", "text", "text", "bytea", "bytea",
 )  # fmt: skip
 _COPY_REJECTED = "COPY import_rejections (import_uuid, file, line, field, problem, remedy) FROM STDIN"
 _NOT_CONTENT = frozenset({"key", "facility", "known_at", "labels", "patient", "derived_on"})
@@ -91,18 +91,34 @@ class Stager:
                 tally.left_out += 1
                 continue
             tally.read += 1
-            rejections = reading.rejections or [bad for fact in reading.facts for bad in implausible(fact, self._data_date)]
+            facts, rejections = self._judged(reading)
             if rejections:
                 tally.refused += 1
                 refused += [(self._import, reading.file, reading.line, *_clean(bad)) for bad in rejections]
-                continue
-            for fact in reading.facts:
+            for fact in facts:
                 row = self._row(fact, reading)
                 if row is not None:
                     staged.append(row)
         tally.staged = len(staged)
         self._copy(staged, refused)
         return tally
+
+    def _judged(self, reading: Reading) -> tuple[list[Fact], list[Rejection]]:
+        """The facts to take of a row, and the reasons why something of it is refused.
+
+        A refused event takes its whole row along. Where the row is a person, only what is wrong is refused: a person must not be lost,
+        with all visits, for a wrong date of death.
+        """
+        good: list[Fact] = []
+        rejections = list(reading.rejections)
+        for fact in reading.facts:
+            bad = implausible(fact, self._data_date)
+            rejections += bad
+            if not bad:
+                good.append(fact)
+        if rejections and not any(isinstance(fact, PatientFact) and fact.derived_on is None for fact in good):
+            good.clear()
+        return good, rejections
 
     def _copy(self, staged: list[tuple[object, ...]], refused: list[tuple[object, ...]]) -> None:
         with self._session.cursor() as cursor:
@@ -157,7 +173,8 @@ class Stager:
             seen_on,
             birthdate,
             None if fact.known_at is None else self._zoned(fact.known_at),
-            fact.labels.get(_EVENT_FIELD.get(kind, ""), kind),
+            fact.label(_EVENT_FIELD.get(kind, kind)),
+            fact.label("patient"),
             encoded,
             personal,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 DELIMITERS = ",;\t|"
 MAX_FIELD = 65536
 MAX_COLUMNS = 2000
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +147,8 @@ def _checked(line: int, cells: list[str], width: int, encoding: str) -> Row:
     if not whole.isascii() and (_undecoded(whole) or (encoding == "cp1252" and "\ufffd" in whole)):
         problem = f"a character is not valid {encoding}"
         return Row(line, [], Rejection("row", problem, "save the file as 'CSV UTF-8', or give 'encoding' in the mapping"))
-    if "\x00" in whole:
-        return Row(line, [], Rejection("row", "a cell holds a NUL character", "export the file again"))
+    if not whole.isprintable() and _CONTROL.search(whole):
+        return Row(line, [], Rejection("row", "a cell holds a control character", "export the file again, or type the cell again"))
     return Row(line, cells)
 
 

@@ -354,6 +354,7 @@ def upgrade() -> None:
         sa.Column("birthdate", sa.Date(), nullable=True),
         sa.Column("known_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("patient_label", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("personal", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("state IN ('accepted', 'refused', 'merged', 'known')", name=op.f("ck_import_staging_state")),
