@@ -68,7 +68,7 @@ class GenericCsv:
                     except BadValue:
                         continue
                     if spec.latest:
-                        found = {max(value, *found)} if value <= limit else found
+                        found = {max({value, *found})} if value <= limit else found
                     else:
                         found.add(value)
         if len(found) != 1:
