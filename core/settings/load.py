@@ -49,8 +49,8 @@ def _explained(error: ValidationError) -> Invalid:
 def master_key() -> bytes:
     """The 32 bytes that wrap every tenant's key.
 
-    From ``IIT_MASTER_KEY``; else, with the embedded servers only, from ``master.key`` in the state folder, made (0600) at
-    first use. An external database outlives this machine's folder, so with one the key must be given.
+    From ``IIT_MASTER_KEY``; else, with the embedded servers only, from ``master.key`` in the state folder, made (0600)
+    at first use. An external database outlives this machine's folder, so with one the key must be given.
 
     Raises:
         Invalid: ``DATABASE_URL`` is set and ``IIT_MASTER_KEY`` is not, or the file does not hold a key.

@@ -1,4 +1,4 @@
-"""Who the servers run as. These pass for root and for an ordinary user: what is expected depends on which one runs them."""
+"""Who the servers run as. For root and for an ordinary user alike: what is expected depends on which one runs this."""
 
 from __future__ import annotations
 

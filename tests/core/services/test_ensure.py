@@ -78,9 +78,10 @@ def test_the_passwords_are_for_the_owners_eyes_only(kept: Place) -> None:
 
 def test_the_log_gets_no_statement_and_no_value(kept: Place) -> None:
     owner = kept.ensure().database_owner_url
-    with psycopg.connect(owner) as link, pytest.raises(psycopg.errors.UniqueViolation):
+    with psycopg.connect(owner) as link:
         link.execute("CREATE TEMPORARY TABLE people (phone text PRIMARY KEY)")
-        link.execute("INSERT INTO people VALUES ('08031234567'), ('08031234567')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            link.execute("INSERT INTO people VALUES ('08031234567'), ('08031234567')")
     log = (kept.data.parent / "postgres.log").read_text()
     assert "duplicate key" in log
     assert "08031234567" not in log
@@ -90,10 +91,8 @@ def test_two_processes_at_once_start_one_server(place: Place) -> None:
     code = "import sys; from core.services import ensure; sys.stdout.write(ensure().database_url)"
     root = Path(__file__).resolve().parents[3]
     with place.here():
-        started = [
-            subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True)
-            for _ in range(2)
-        ]
+        command = [sys.executable, "-c", code]
+        started = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
         told = [process.communicate()[0] for process in started]
     assert [process.returncode for process in started] == [0, 0]
     assert told[0] == told[1]

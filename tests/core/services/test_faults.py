@@ -140,12 +140,7 @@ def test_a_state_folder_that_cannot_be_made_is_named_with_a_remedy(place: Place,
 
 @pytest.mark.parametrize(
     ("code", "remedy"),
-    [
-        (errno.ENOSPC, "free some space"),
-        (errno.EROFS, "read-only"),
-        (errno.EDQUOT, "quota"),
-        (errno.EACCES, "can write"),
-    ],
+    [(errno.ENOSPC, "free some"), (errno.EROFS, "read-only"), (errno.EDQUOT, "quota"), (errno.EACCES, "can write")],
 )
 def test_each_refusal_of_the_disk_has_its_remedy(code: int, remedy: str) -> None:
     assert remedy in state.unusable(Path("/state"), OSError(code, os.strerror(code))).remedy
