@@ -26,8 +26,8 @@ class Intervention(TenantBase, table=True):
     __tablename__ = "interventions"
     __table_args__ = (
         CheckConstraint(
-            "intervention_type IN ('phone_call', 'home_visit', 'sms', 'counselling', 'transport_support', 'rescheduling', 'peer_support', "
-            "'community_delivery', 'other')",
+            "intervention_type IN ('phone_call', 'home_visit', 'sms', 'counselling', 'transport_support', "
+            "'rescheduling', 'peer_support', 'community_delivery', 'other')",
             name="intervention_type",
         ),
         CheckConstraint(
@@ -35,8 +35,8 @@ class Intervention(TenantBase, table=True):
             name="status",
         ),
         CheckConstraint(
-            "outcome IN ('reached', 'not_reached', 'promised_return', 'returned', 'declined', 'wrong_number', 'moved', 'transferred_out', "
-            "'died', 'other')",
+            "outcome IN ('reached', 'not_reached', 'promised_return', 'returned', 'declined', 'wrong_number', 'moved', "
+            "'transferred_out', 'died', 'other')",
             name="outcome",
         ),
         CheckConstraint("attempts >= 0", name="attempts"),

@@ -1,1 +1,1 @@
-"""Facilities, patients, visits, encounters, observations, dispensations, contacts: in the terms of OpenMRS, versioned."""
+"""Facilities, patients and what happens in their care, in the terms of OpenMRS, versioned."""

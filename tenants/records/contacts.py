@@ -1,8 +1,8 @@
 """Contacts: one row per patient and day, derived from the versions of the day's facts.
 
-A contact's history is a function of its facts' histories: wherever a fact of the day begins or ends to be known, the merged day is worked
-out anew, and a new version begins only where it differs. So "as of D" gives of contacts what it gives of their facts, in whatever
-order the facts were read. README.md of this folder has the rules in sentences.
+A contact's history is a function of its facts' histories: wherever a fact of the day begins or ends to be known, the
+merged day is worked out anew, and a new version begins only where it differs. So "as of D" gives of contacts what it
+gives of their facts, in whatever order the facts were read. README.md of this folder has the rules in sentences.
 """
 
 from __future__ import annotations
@@ -33,22 +33,26 @@ _FACTS = sql.SQL("""
            NULL::text AS regimen, NULL::text AS regimen_line, NULL::text AS dsd_model,
            v.known_from, v.known_to, v.known_assumed
     FROM visits AS v
-    WHERE v.patient_uuid IN (SELECT patient_uuid FROM pg_temp.refreshed_patients) AND NOT v.voided AND v.visit_type IS DISTINCT FROM 'laboratory'
+    WHERE v.patient_uuid IN (SELECT patient_uuid FROM pg_temp.refreshed_patients)
+      AND NOT v.voided AND v.visit_type IS DISTINCT FROM 'laboratory'
       AND (v.known_to IS NULL OR v.known_to > v.known_from)
     UNION ALL
     SELECT d.patient_uuid, d.date_dispensed, d.facility_uuid, 1, false, true, d.days_supplied, d.next_appointment,
            d.regimen, d.regimen_line, d.dsd_model, d.known_from, d.known_to, d.known_assumed
     FROM dispensations AS d
-    WHERE d.patient_uuid IN (SELECT patient_uuid FROM pg_temp.refreshed_patients) AND NOT d.voided AND (d.known_to IS NULL OR d.known_to > d.known_from)
+    WHERE d.patient_uuid IN (SELECT patient_uuid FROM pg_temp.refreshed_patients)
+      AND NOT d.voided AND (d.known_to IS NULL OR d.known_to > d.known_from)
     UNION ALL
     SELECT a.patient_uuid, a.due_date, a.facility_uuid, 3, true, false, NULL, NULL, NULL, NULL, NULL,
            a.known_from, a.known_to, a.known_assumed
     FROM appointments AS a
-    WHERE a.patient_uuid IN (SELECT patient_uuid FROM pg_temp.refreshed_patients) AND NOT a.voided AND a.status = 'kept'
+    WHERE a.patient_uuid IN (SELECT patient_uuid FROM pg_temp.refreshed_patients)
+      AND NOT a.voided AND a.status = 'kept'
       AND (a.known_to IS NULL OR a.known_to > a.known_from)
 """)
 
-# A state is what the facts known at one instant make of the day; what was dispensed is told by the day's largest dispensation.
+# A state is what the facts known at one instant make of the day; what was dispensed is told by the day's largest
+# dispensation.
 _DERIVE = sql.SQL("""
 CREATE TEMPORARY TABLE derived_contacts ON COMMIT DROP AS
 WITH facts AS MATERIALIZED ({facts}),
@@ -66,7 +70,8 @@ states AS (
            bool_or(f.pickup) AS pickup,
            max(f.days_supplied) AS days_supplied,
            coalesce(
-               max(f.next_appointment) FILTER (WHERE f.next_appointment > f.day AND f.next_appointment < f.day + {plausible}),
+               max(f.next_appointment)
+                   FILTER (WHERE f.next_appointment > f.day AND f.next_appointment < f.day + {plausible}),
                max(f.next_appointment)
            ) AS next_appointment,
            (array_agg(f.regimen ORDER BY {order}))[1] AS regimen,
@@ -97,8 +102,8 @@ _MATCH = sql.SQL(
     " AND ROW({d_content}) IS NOT DISTINCT FROM ROW({c_content})",
 )
 
-# What no longer follows from the facts goes; what was only closed is closed; what is new comes. In this order, since a day has one
-# open version.
+# What no longer follows from the facts goes; what was only closed is closed; what is new comes. In this order, since
+# a day has one open version.
 _FORGET = sql.SQL(
     "DELETE FROM contacts AS c USING pg_temp.refreshed_patients AS r WHERE c.patient_uuid = r.patient_uuid"
     " AND NOT EXISTS (SELECT FROM pg_temp.derived_contacts AS d WHERE {match})",
@@ -140,7 +145,8 @@ class Refreshed:
 def refresh(session: TenantSession, patient_uuids: Sequence[UUID]) -> Refreshed:
     """Bring the contacts of these patients in line with their facts; what did not change is not touched.
 
-    Called in the transaction that changed the facts, by who holds the lock of the tenant or of the patients (``locks``).
+    Called in the transaction that changed the facts, by who holds the lock of the tenant or of the patients
+    (``locks``).
     """
     total = Refreshed()
     for start in range(0, len(patient_uuids), CHUNK):
@@ -155,7 +161,8 @@ def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> Refreshed:
     with session.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE refreshed_patients (patient_uuid uuid) ON COMMIT DROP")
         cursor.execute(
-            "INSERT INTO pg_temp.refreshed_patients SELECT DISTINCT patient_uuid FROM unnest(%s::uuid[]) AS u (patient_uuid)",
+            "INSERT INTO pg_temp.refreshed_patients"
+            " SELECT DISTINCT patient_uuid FROM unnest(%s::uuid[]) AS u (patient_uuid)",
             (patient_uuids,),
         )
         cursor.execute("ANALYZE pg_temp.refreshed_patients")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.clock import now
 from tenants.records.ids import new_uuid
+from tenants.records.locks import lock_for_import
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,35 +27,45 @@ class FacilityFacts:
     county_district: str | None = None
 
 
-# A facility keeps what it has where the source is silent. Rows are taken in the order of their DATIM ids, so that two imports cannot
-# wait for each other in a ring.
-_ENSURE = """
-INSERT INTO facilities AS f (uuid, version_id, datim_id, name, state_province, county_district, source, data_date, created_at, updated_at)
-SELECT s.uuid, s.version_id, s.datim_id, coalesce(s.name, s.datim_id), s.state_province, s.county_district,
-       %(source)s, %(data_date)s, %(now)s, %(now)s
-FROM unnest(%(uuids)s::uuid[], %(versions)s::uuid[], %(datim_ids)s::text[], %(names)s::text[], %(states)s::text[], %(districts)s::text[])
+_ROWS = """
+    unnest(%(uuids)s::uuid[], %(versions)s::uuid[], %(datim_ids)s::text[], %(names)s::text[], %(states)s::text[],
+           %(districts)s::text[])
     AS s (uuid, version_id, datim_id, name, state_province, county_district)
-ORDER BY s.datim_id
-ON CONFLICT (datim_id) DO UPDATE SET
-    version_id = excluded.version_id,
-    name = CASE WHEN excluded.name <> excluded.datim_id THEN excluded.name ELSE f.name END,
-    state_province = coalesce(excluded.state_province, f.state_province),
-    county_district = coalesce(excluded.county_district, f.county_district),
-    data_date = greatest(f.data_date, excluded.data_date),
-    updated_at = excluded.updated_at
-WHERE f.data_date IS NULL OR f.data_date < excluded.data_date
-   OR (f.data_date = excluded.data_date
-       AND ((excluded.name <> excluded.datim_id AND excluded.name <> f.name)
-            OR excluded.state_province IS DISTINCT FROM coalesce(f.state_province, excluded.state_province)
-            OR excluded.county_district IS DISTINCT FROM coalesce(f.county_district, excluded.county_district)
-            OR (f.state_province IS NULL AND excluded.state_province IS NOT NULL)
-            OR (f.county_district IS NULL AND excluded.county_district IS NOT NULL)))
 """
 
+_MAKE = f"""
+INSERT INTO facilities
+    (uuid, version_id, datim_id, name, state_province, county_district, source, data_date, created_at, updated_at)
+SELECT s.uuid, s.version_id, s.datim_id, coalesce(s.name, s.datim_id), s.state_province, s.county_district,
+       %(source)s, %(data_date)s, %(now)s, %(now)s
+FROM {_ROWS}
+ON CONFLICT (datim_id) DO NOTHING
+"""  # noqa: S608 - a constant of this module
 
-def ensure(
-    session: TenantSession, facts: Sequence[FacilityFacts], *, source: str, data_date: date
-) -> dict[str, UUID]:
+# What newer data say replaces, what older data say only fills gaps; a name that is the DATIM id stands for no name.
+_COMPLETE = f"""
+WITH merged AS (
+    SELECT f.uuid, s.version_id, greatest(f.data_date, %(data_date)s) AS data_date,
+           CASE WHEN f.name = f.datim_id OR s.newer THEN coalesce(s.name, f.name) ELSE f.name END AS name,
+           CASE WHEN s.newer THEN coalesce(s.state_province, f.state_province)
+                ELSE coalesce(f.state_province, s.state_province) END AS state_province,
+           CASE WHEN s.newer THEN coalesce(s.county_district, f.county_district)
+                ELSE coalesce(f.county_district, s.county_district) END AS county_district
+    FROM (SELECT s.*, coalesce(f.data_date <= %(data_date)s, true) AS newer
+          FROM {_ROWS} JOIN facilities AS f USING (datim_id)) AS s
+    JOIN facilities AS f USING (datim_id)
+)
+UPDATE facilities AS f
+SET version_id = m.version_id, name = m.name, state_province = m.state_province, county_district = m.county_district,
+    data_date = m.data_date, updated_at = %(now)s
+FROM merged AS m
+WHERE m.uuid = f.uuid
+  AND (f.name, f.state_province, f.county_district, f.data_date)
+      IS DISTINCT FROM (m.name, m.state_province, m.county_district, m.data_date)
+"""  # noqa: S608 - two constants of this module
+
+
+def ensure(session: TenantSession, facts: Sequence[FacilityFacts], *, source: str, data_date: date) -> dict[str, UUID]:
     """Make or complete these facilities, and return their UUIDs by DATIM id.
 
     The newer data date wins, whatever the order of imports; the same facts twice change nothing.
@@ -69,20 +80,20 @@ def ensure(
     if not wanted:
         return {}
     rows = list(wanted.values())
+    lock_for_import(session)
     with session.cursor() as cursor:
-        cursor.execute(
-            _ENSURE,
-            {
-                "uuids": [new_uuid() for _ in rows],
-                "versions": [new_uuid() for _ in rows],
-                "datim_ids": [row.datim_id for row in rows],
-                "names": [row.name or None for row in rows],
-                "states": [row.state_province or None for row in rows],
-                "districts": [row.county_district or None for row in rows],
-                "source": source,
-                "data_date": data_date,
-                "now": now(),
-            },
-        )
+        values: dict[str, object] = {
+            "uuids": [new_uuid() for _ in rows],
+            "versions": [new_uuid() for _ in rows],
+            "datim_ids": [row.datim_id for row in rows],
+            "names": [row.name or None for row in rows],
+            "states": [row.state_province or None for row in rows],
+            "districts": [row.county_district or None for row in rows],
+            "source": source,
+            "data_date": data_date,
+            "now": now(),
+        }
+        cursor.execute(_MAKE, values)
+        cursor.execute(_COMPLETE, values)
         cursor.execute("SELECT datim_id, uuid FROM facilities WHERE datim_id = ANY(%s)", (list(wanted),))
         return dict(cursor.fetchall())

@@ -4,6 +4,7 @@ from core.features import Feature, Permission
 
 feature = Feature(
     name="records",
+    routers=("tenants.records.api:router",),
     tables=("tenants.records.models",),
     permissions=(
         Permission("facilities.read", "See facilities"),
@@ -17,5 +18,25 @@ feature = Feature(
         Permission("observations.read", "See observations"),
         Permission("observations.write", "Add, change and void observations"),
         Permission("records.statistics", "See counts of records"),
+    ),
+    audit_actions=(
+        "api:patient:read",
+        "api:patient:list",
+        "api:patient:export",
+        "api:patient:timeline",
+        "api:patient:versions",
+        "api:patient:create",
+        "api:patient:update",
+        "api:patient:void",
+        *(
+            f"api:{kind}:{act}"
+            for kind in ("visit", "encounter", "observation")
+            for act in ("read", "list", "export", "create", "update", "void")
+        ),
+        "api:dispensation:list",
+        "api:appointment:list",
+        "api:contact:list",
+        "api:facility:create",
+        "api:facility:update",
     ),
 )

@@ -1,7 +1,8 @@
 """Identities of records: which UUID an imported entity gets, and how the content of a row is fingerprinted.
 
-An entity's UUID is a function of where it comes from (table, facility, source, the source's identifier), so that a visit can name its
-patient before that patient is read, two imports at once agree, and importing again after a kill gives the same identity.
+An entity's UUID is a function of where it comes from (table, facility, source, the source's identifier), so that a
+visit can name its patient before that patient is read, two imports at once agree, and importing again after a kill
+gives the same identity.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def uuid_floor(moment: datetime) -> UUID:
 
 
 def entity_uuid(table: str, facility_uuid: UUID, source: str, source_key: bytes) -> UUID:
-    """The UUID of the entity that ``source`` at ``facility_uuid`` calls ``source_key`` (a UUIDv8, RFC 9562 section 5.8).
+    """The UUID of what ``source`` at ``facility_uuid`` calls ``source_key`` (a UUIDv8, RFC 9562 section 5.8).
 
     Args:
         table: name of the entity's table, such as ``patients``.

@@ -1,7 +1,8 @@
 """Who waits for whom when records are written.
 
-Imports write many rows of many patients, so that locks on rows alone could be taken in different orders and end in a deadlock. They take
-one lock per tenant instead, step by step; a person's change of one patient shares the tenant's lock and takes the patient's own.
+Imports write many rows of many patients, so that locks on rows alone could be taken in different orders and end in a
+deadlock. They take one lock per tenant instead, step by step; a person's change of one patient shares the tenant's
+lock and takes the patient's own.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ def lock_patient(session: TenantSession, patient_uuid: UUID) -> None:
     with session.cursor() as cursor:
         cursor.execute(_SHARED, (_tenant_lock(session),))
         cursor.execute(_EXCLUSIVE, (f"records:patient:{session.tenant.schema_name}:{patient_uuid}",))
+
+
+def lock_facility(session: TenantSession, facility_uuid: UUID) -> None:
+    """Let nobody else give out identifiers at this facility until this transaction ends."""
+    with session.cursor() as cursor:
+        cursor.execute(_EXCLUSIVE, (f"records:facility:{session.tenant.schema_name}:{facility_uuid}",))
 
 
 def _tenant_lock(session: TenantSession) -> str:

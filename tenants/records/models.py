@@ -1,4 +1,4 @@
-"""Facilities and patients. Every table of this room can be imported from here; events of care are in ``models_care``."""
+"""Facilities and patients. Every table of this room is found here; events of care live in ``models_care``."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -59,7 +59,8 @@ class Patient(Versioned, table=True):
     """A person at a facility. What names the person is encrypted (``_enc``) and found by keyed blind index (``_bidx``).
 
     Attributes:
-        personal_hash: keyed digest of the encrypted fields, so that ``row_hash`` sees them change without holding them.
+        personal_hash: keyed digest of the encrypted fields, so that ``row_hash`` sees them change without holding
+            them.
         datim_id: the facility's, repeated here for filters.
         art_start_date: start of antiretroviral treatment.
     """
@@ -121,7 +122,8 @@ class RecordSource(TenantBase, table=True):
     """What has been imported into one table of one facility from one source, kept by ``tenants.records.upsert``.
 
     Attributes:
-        first_import_uuid: the import that brought the history in bulk: only its rows may take an assumed ``known_from``.
+        first_import_uuid: the import that brought the history in bulk: only its rows may take an assumed
+            ``known_from``.
         first_data_date: the date to which that first import ran.
         data_date: the newest date to which any of them ran.
     """

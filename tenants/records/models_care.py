@@ -49,10 +49,11 @@ class Observation(Versioned, table=True):
     """One thing measured or noted.
 
     Attributes:
-        variable_name: such as ``viral_load`` (copies/mL), ``cd4`` (cells/mm3), ``who_stage`` (1-4), ``arv_adherence``, ``pregnancy``,
-            ``weight`` (kg), ``height`` (cm).
+        variable_name: such as ``viral_load`` (copies/mL), ``cd4`` (cells/mm3), ``who_stage`` (1-4),
+            ``arv_adherence``, ``pregnancy``, ``weight`` (kg), ``height`` (cm).
         concept_id: the source's concept, where it has one.
-        value_numeric: in ``unit``; of a left-censored result, the limit, with ``value_text`` ``<``. All values empty: a sample without a result.
+        value_numeric: in ``unit``; of a left-censored result, the limit, with ``value_text`` ``<``. All values
+            empty: a sample without a result.
     """
 
     __tablename__ = "observations"
@@ -78,7 +79,7 @@ class Observation(Versioned, table=True):
 
 
 class Dispensation(Versioned, table=True):
-    """Antiretroviral drugs handed out: ``days_supplied`` in days, ``dsd_model`` the model of differentiated service delivery."""
+    """Antiretroviral drugs handed out. ``dsd_model`` is the model of differentiated service delivery."""
 
     __tablename__ = "dispensations"
     __table_args__ = (

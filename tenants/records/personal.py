@@ -1,7 +1,8 @@
 """What names a patient, sealed for the table and opened for whoever may read it.
 
-The five fields are encrypted with the patient's own key; identifiers and the phone are also blind-indexed, so that they are found by
-equality. ``personal_hash`` is a keyed digest of all five, by which an import sees that nothing changed.
+The five fields are encrypted with the patient's own key; identifiers and the phone are also blind-indexed, so that
+they are found by equality. ``personal_hash`` is a keyed digest of all five, by which an import sees that nothing
+changed.
 """
 
 from __future__ import annotations
@@ -50,13 +51,15 @@ def seal_patient(session: TenantSession, patient_uuid: UUID, plain: Mapping[str,
     columns: dict[str, object] = {}
     texts = [(name, (plain.get(name) or "").strip()) for name in FIELDS]
     for name, text in texts:
-        columns[f"{name}_enc"] = (
-            safe.encrypt(patient_uuid, TABLE, f"{name}_enc", patient_uuid, text) if text else None
-        )
+        columns[f"{name}_enc"] = None
+        if text:
+            columns[f"{name}_enc"] = safe.encrypt(patient_uuid, TABLE, f"{name}_enc", patient_uuid, text)
         if name in INDEXED:
             columns[f"{name}_bidx"] = safe.blind_index(name, text) if text else None
     # The separator cannot be in the texts: the readers and the API refuse control characters.
-    columns["personal_hash"] = safe.blind_index(_DIGEST_PURPOSE, "\x1f".join((str(patient_uuid), *(t for _, t in texts))))
+    columns["personal_hash"] = safe.blind_index(
+        _DIGEST_PURPOSE, "\x1f".join((str(patient_uuid), *(t for _, t in texts)))
+    )
     return columns
 
 

@@ -61,7 +61,7 @@ def shape(model: type[Versioned]) -> Shape:
     """The content columns of a versioned table."""
     table: Table = model.__table__  # type: ignore[attr-defined]
     columns = [column for column in table.columns if column.name not in BOOKKEEPING]
-    dialect = postgresql.dialect()
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     convert: list[tuple[int, Callable[[Any], object]]] = []
     for position, column in enumerate(columns):
         if isinstance(column.type, DateTime):
@@ -73,7 +73,7 @@ def shape(model: type[Versioned]) -> Shape:
     return Shape(
         table=table.name,
         columns=tuple(column.name for column in columns),
-        types=tuple(column.type.compile(dialect) for column in columns),
+        types=tuple("float8" if isinstance(column.type, Float) else column.type.compile(dialect) for column in columns),
         hashed=tuple(i for i, column in enumerate(columns) if not column.name.endswith("_enc")),
         convert=tuple(convert),
     )
@@ -127,7 +127,7 @@ class Stage:
         """The temporary table."""
         return sql.Identifier("pg_temp", f"staged_{shape(self.model).table}")
 
-    def add(  # noqa: PLR0913 - what a source can say of one row
+    def add(
         self,
         facility_uuid: UUID,
         source_key: bytes,
@@ -146,7 +146,8 @@ class Stage:
             source_key: blind index of the source's identifier of the row.
             content: value by column; a column that is missing is empty.
             known_from: when the source wrote this, if it says so.
-            assumed_from: event date plus the source's usual lag; used only for the first import of a facility, source and table.
+            assumed_from: event date plus the source's usual lag; used only for the first import of a facility,
+                source and table.
             voided: the source has voided the row.
             date_voided: when, if the source says so.
             void_reason: why, if the source says so.
@@ -202,10 +203,12 @@ class Stage:
         definition = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in columns)
         with self.session.cursor() as cursor:
             cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.temporary))
-            cursor.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(
-                sql.Identifier(f"staged_{form.table}"),
-                definition,
-            ))
+            cursor.execute(
+                sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(
+                    sql.Identifier(f"staged_{form.table}"),
+                    definition,
+                )
+            )
 
 
 @contextmanager

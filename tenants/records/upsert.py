@@ -1,14 +1,15 @@
 """The versioned upsert: staged rows become versions by a few statements over the whole set.
 
-A staged row is compared with the open version of its entity. New: inserted. The same: nothing, or its data date moves on. Different: the
-newer data date wins, and of equal ones the later import; winning closes the open version and adds the next. What a person voided
-stays voided; what the source voided revives when the source takes it back. README.md of this folder has the semantics in sentences.
+A staged row is compared with the open version of its entity. New: inserted. The same: nothing, or its data date moves
+on. Different: the newer data date wins, and of equal ones the later import; winning closes the open version and adds
+the next. What a person voided stays voided; what the source voided revives when the source takes it back. README.md
+of this folder has the semantics in sentences.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
@@ -34,15 +35,16 @@ SOURCE_VOID = "source"
 """``voided_by`` of a tombstone that a source asked for; any other is a person's, and stays."""
 
 _FORGET_REPEATED = sql.SQL(
-    "DELETE FROM {staged} AS s USING (SELECT uuid, max(seq) AS last FROM {staged} GROUP BY uuid HAVING count(*) > 1) AS r"
+    "DELETE FROM {staged} AS s"
+    " USING (SELECT uuid, max(seq) AS last FROM {staged} GROUP BY uuid HAVING count(*) > 1) AS r"
     " WHERE s.uuid = r.uuid AND s.seq < r.last",
 )
 
 _REMEMBER_SOURCES = sql.SQL(
     "INSERT INTO record_sources AS r"
     " (facility_uuid, source, table_name, first_import_uuid, first_data_date, data_date, updated_at)"
-    " SELECT DISTINCT facility_uuid, {source}, {table_name}, {import_uuid}::uuid, {data_date}::date, {data_date}::date,"
-    " {now}::timestamptz FROM {staged}"
+    " SELECT DISTINCT facility_uuid, {source}, {table_name}, {import_uuid}::uuid, {data_date}::date,"
+    " {data_date}::date, {now}::timestamptz FROM {staged}"
     " ON CONFLICT (facility_uuid, source, table_name)"
     " DO UPDATE SET data_date = excluded.data_date, updated_at = excluded.updated_at"
     " WHERE r.data_date < excluded.data_date",
@@ -80,7 +82,8 @@ LEFT JOIN {table} AS e ON e.uuid = s.uuid AND e.known_to IS NULL
 _COUNT = sql.SQL("SELECT verdict, count(*) FROM {plan} GROUP BY verdict")
 
 _CONFIRM = sql.SQL(
-    "UPDATE {table} AS e SET data_date = {data_date} FROM {plan} AS p WHERE p.verdict = 'confirm' AND e.version_id = p.open_version",
+    "UPDATE {table} AS e SET data_date = {data_date} FROM {plan} AS p"
+    " WHERE p.verdict = 'confirm' AND e.version_id = p.open_version",
 )
 
 _CLOSE = sql.SQL(
@@ -89,10 +92,11 @@ _CLOSE = sql.SQL(
 )
 
 _INSERT = sql.SQL("""
-INSERT INTO {table} (version_id, uuid, facility_uuid, source, source_key, known_from, known_assumed, data_date, import_uuid, row_hash,
-                     voided, voided_by, date_voided, void_reason, changed_by, {content})
-SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key, p.known_from, p.known_assumed, {data_date}, {import_uuid}, s.row_hash,
-       s.voided, CASE WHEN s.voided THEN {source_void} END, CASE WHEN s.voided THEN coalesce(s.date_voided, {now}) END,
+INSERT INTO {table} (version_id, uuid, facility_uuid, source, source_key, known_from, known_assumed, data_date,
+                     import_uuid, row_hash, voided, voided_by, date_voided, void_reason, changed_by, {content})
+SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key, p.known_from, p.known_assumed, {data_date},
+       {import_uuid}, s.row_hash, s.voided, CASE WHEN s.voided THEN {source_void} END,
+       CASE WHEN s.voided THEN coalesce(s.date_voided, {now}) END,
        CASE WHEN s.voided THEN s.void_reason END, {actor}, {staged_content}
 FROM {staged} AS s JOIN {plan} AS p ON p.seq = s.seq
 WHERE p.verdict IN ('insert', 'update')
@@ -215,5 +219,5 @@ def _parts(stage: Stage, import_uuid: UUID, data_date: date, now: datetime) -> d
     }
 
 
-def _run(cursor: Cursor[tuple[object, ...]], statement: sql.SQL, parts: Mapping[str, sql.Composable]) -> Cursor:  # type: ignore[type-arg]
+def _run(cursor: Cursor[Any], statement: sql.SQL, parts: Mapping[str, sql.Composable]) -> Cursor[Any]:
     return cursor.execute(statement.format(**parts))

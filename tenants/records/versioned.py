@@ -1,7 +1,7 @@
 """The columns that every versioned table has, and the indexes that hold the versions' rules.
 
-One entity (``uuid``) has one open version (``known_to`` empty). An update closes it and adds the next one; voiding closes it and adds a
-tombstone. See README.md of this folder for the semantics in sentences.
+One entity (``uuid``) has one open version (``known_to`` empty). An update closes it and adds the next one; voiding
+closes it and adds a tombstone. See README.md of this folder for the semantics in sentences.
 """
 
 from datetime import date, datetime
@@ -69,9 +69,10 @@ class Versioned(TenantBase):
 
 
 def version_rules(table: str) -> tuple[CheckConstraint | Index, ...]:
-    """The constraints of a versioned table: one open version of an entity, and times that do not run backwards.
+    """Give the constraints of a versioned table: one open version of an entity, times that do not run backwards.
 
-    The key (facility, source, source_key) needs no index of its own: ``uuid`` is a function of it (``tenants.records.ids``).
+    The key (facility, source, source_key) needs no index of its own: ``uuid`` is a function of it
+    (``ids.entity_uuid``).
     """
     return (
         Index(f"uq_{table}_uuid_open", "uuid", unique=True, postgresql_where=text("known_to IS NULL")),

@@ -1,0 +1,35 @@
+"""Lists that are read and not written over the API: dispensations, appointments, contacts."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from core.access import TenantDb
+from core.web.paging import Page, Paging
+from tenants.records import service_care as service
+from tenants.records.filters import CareFilter
+from tenants.records.permissions import VisitsRead
+from tenants.records.repository_care import APPOINTMENTS, CONTACTS, DISPENSATIONS
+from tenants.records.schemas_care import AppointmentOut, ContactOut, DispensationOut
+
+router = APIRouter()
+
+Wanted = Annotated[CareFilter, Depends()]
+
+
+@router.get("/dispensations", tags=["visits"], summary="Drugs handed out, newest first")
+def list_dispensations(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[DispensationOut]:
+    """Each patient on the page is recorded as read."""
+    return service.read_list(db, DISPENSATIONS, DispensationOut, wanted, paging)
+
+
+@router.get("/appointments", tags=["visits"], summary="Bookings and what became of them, newest first")
+def list_appointments(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[AppointmentOut]:
+    """Each patient on the page is recorded as read."""
+    return service.read_list(db, APPOINTMENTS, AppointmentOut, wanted, paging)
+
+
+@router.get("/contacts", tags=["visits"], summary="Contacts, one per patient and day, newest first")
+def list_contacts(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[ContactOut]:
+    """Derived from visits, dispensations and kept appointments. Each patient on the page is recorded as read."""
+    return service.read_list(db, CONTACTS, ContactOut, wanted, paging)

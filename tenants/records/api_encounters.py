@@ -1,0 +1,71 @@
+"""Encounters over the API: list, export, read, add, change, void."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import StreamingResponse
+
+from core.access import TenantDb, TenantScope
+from core.errors.family import NotFound, PreconditionFailed, PreconditionRequired
+from core.errors.problem import responses
+from core.web.etag import IfMatch, set_etag
+from core.web.ndjson import RESPONSES, ndjson
+from core.web.paging import Page, Paging
+from tenants.records import service_care as service
+from tenants.records.filters import AsOf, EncounterFilter
+from tenants.records.permissions import EncountersRead, EncountersWrite, VoidReason
+from tenants.records.repository_care import ENCOUNTERS
+from tenants.records.schemas_care import EncounterOut, EncounterPatch, EncounterPost
+
+router = APIRouter(prefix="/encounters", tags=["encounters"])
+
+Wanted = Annotated[EncounterFilter, Depends()]
+CHANGES = responses(PreconditionFailed, PreconditionRequired)
+
+
+@router.get("", summary="Encounters, newest first")
+def list_encounters(_: EncountersRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[EncounterOut]:
+    """Each patient on the page is recorded as read."""
+    return service.read_list(db, ENCOUNTERS, EncounterOut, wanted, paging)
+
+
+@router.get("/export", summary="All encounters that match, oldest first, one JSON object a line", responses=RESPONSES)
+def export_encounters(_: EncountersRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
+    """Read in steps; the patients of what is sent are recorded as read before it is sent."""
+    return ndjson(scope, lambda session, cursor: service.export_step(session, ENCOUNTERS, EncounterOut, wanted, cursor))
+
+
+@router.post("", status_code=201, summary="Add an encounter to a patient", responses=responses(NotFound))
+def create_encounter(_: EncountersWrite, db: TenantDb, body: EncounterPost, response: Response) -> EncounterOut:
+    """An encounter alone is not a contact: the visit that it belongs to is."""
+    return _tagged(response, service.create(db, ENCOUNTERS, EncounterOut, body))
+
+
+@router.get("/{encounter_uuid}", summary="One encounter")
+def read_encounter(
+    _: EncountersRead, db: TenantDb, encounter_uuid: UUID, response: Response, as_of: AsOf = None
+) -> EncounterOut:
+    """As things are, or as they were known at the end of a day."""
+    return _tagged(response, service.read_one(db, ENCOUNTERS, EncounterOut, encounter_uuid, as_of))
+
+
+@router.patch("/{encounter_uuid}", summary="Change what is sent, leave the rest", responses=CHANGES)
+def change_encounter(
+    _: EncountersWrite, db: TenantDb, encounter_uuid: UUID, body: EncounterPatch, if_match: IfMatch, response: Response
+) -> EncounterOut:
+    """Closes the present version and adds the next one; a change that changes nothing adds none."""
+    return _tagged(response, service.change(db, ENCOUNTERS, EncounterOut, encounter_uuid, body, if_match))
+
+
+@router.delete("/{encounter_uuid}", status_code=204, summary="Void an encounter", responses=CHANGES)
+def void_encounter(
+    _: EncountersWrite, db: TenantDb, encounter_uuid: UUID, if_match: IfMatch, reason: VoidReason
+) -> None:
+    """Nothing is deleted: the encounter stays in the history with who voided it, when and why."""
+    service.void(db, ENCOUNTERS, encounter_uuid, reason, if_match)
+
+
+def _tagged(response: Response, encounter: EncounterOut) -> EncounterOut:
+    set_etag(response, encounter.version_id)
+    return encounter

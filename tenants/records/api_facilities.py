@@ -1,0 +1,66 @@
+"""Facilities over the API, and the counts of what is recorded."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Response
+
+from core.access import TenantDb
+from core.errors.family import Conflict, PreconditionFailed, PreconditionRequired
+from core.errors.problem import responses
+from core.web.etag import IfMatch, set_etag
+from core.web.paging import Page, Paging
+from tenants.records import service_facilities as service
+from tenants.records.filters import AsOf, FacilityFilter
+from tenants.records.permissions import FacilitiesRead, FacilitiesWrite, StatisticsRead
+from tenants.records.schemas import FacilityOut, FacilityPost, FacilityPut, StatisticsOut
+from tenants.records.statistics import read_statistics
+
+router = APIRouter()
+
+FacilityPath = Annotated[str, Path(description="DATIM id or UUID of the facility.", max_length=64)]
+
+
+@router.get("/facilities", tags=["facilities"], summary="Facilities, by name")
+def list_facilities(
+    _: FacilitiesRead, db: TenantDb, paging: Paging, wanted: Annotated[FacilityFilter, Depends()]
+) -> Page[FacilityOut]:
+    """With the dates to which their data run."""
+    return service.read_facilities(db, wanted, paging)
+
+
+@router.post(
+    "/facilities", tags=["facilities"], status_code=201, summary="Add a facility", responses=responses(Conflict)
+)
+def create_facility(_: FacilitiesWrite, db: TenantDb, body: FacilityPost, response: Response) -> FacilityOut:
+    """Imports add the facilities that they meet; this is for those that come first by hand."""
+    return _tagged(response, service.create_facility(db, body))
+
+
+@router.get("/facilities/{facility}", tags=["facilities"], summary="One facility")
+def read_facility(_: FacilitiesRead, db: TenantDb, facility: FacilityPath, response: Response) -> FacilityOut:
+    """By its DATIM id or its UUID."""
+    return _tagged(response, service.read_facility(db, facility))
+
+
+@router.put(
+    "/facilities/{facility}",
+    tags=["facilities"],
+    summary="Replace a facility's name and place",
+    responses=responses(PreconditionFailed, PreconditionRequired),
+)
+def change_facility(
+    _: FacilitiesWrite, db: TenantDb, facility: FacilityPath, body: FacilityPut, if_match: IfMatch, response: Response
+) -> FacilityOut:
+    """The DATIM id stays: it is what imports know the facility by."""
+    return _tagged(response, service.change_facility(db, facility, body, if_match))
+
+
+@router.get("/records/statistics", tags=["records"], summary="Counts of what is recorded")
+def read_record_statistics(_: StatisticsRead, db: TenantDb, as_of: AsOf = None) -> StatisticsOut:
+    """By table, facility, sex, age band and month, as things are or as they were known at the end of a day."""
+    return read_statistics(db, as_of)
+
+
+def _tagged(response: Response, facility: FacilityOut) -> FacilityOut:
+    set_etag(response, facility.version_id)
+    return facility

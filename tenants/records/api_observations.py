@@ -1,0 +1,78 @@
+"""Observations over the API: list, export, read, add, change, void."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import StreamingResponse
+
+from core.access import TenantDb, TenantScope
+from core.errors.family import NotFound, PreconditionFailed, PreconditionRequired
+from core.errors.problem import responses
+from core.web.etag import IfMatch, set_etag
+from core.web.ndjson import RESPONSES, ndjson
+from core.web.paging import Page, Paging
+from tenants.records import service_care as service
+from tenants.records.filters import AsOf, ObservationFilter
+from tenants.records.permissions import ObservationsRead, ObservationsWrite, VoidReason
+from tenants.records.repository_care import OBSERVATIONS
+from tenants.records.schemas_care import ObservationOut, ObservationPatch, ObservationPost
+
+router = APIRouter(prefix="/observations", tags=["observations"])
+
+Wanted = Annotated[ObservationFilter, Depends()]
+CHANGES = responses(PreconditionFailed, PreconditionRequired)
+
+
+@router.get("", summary="Observations, newest first")
+def list_observations(_: ObservationsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[ObservationOut]:
+    """Each patient on the page is recorded as read."""
+    return service.read_list(db, OBSERVATIONS, ObservationOut, wanted, paging)
+
+
+@router.get("/export", summary="All that match, oldest first, one JSON object a line", responses=RESPONSES)
+def export_observations(_: ObservationsRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
+    """Read in steps; the patients of what is sent are recorded as read before it is sent."""
+    return ndjson(
+        scope, lambda session, cursor: service.export_step(session, OBSERVATIONS, ObservationOut, wanted, cursor)
+    )
+
+
+@router.post("", status_code=201, summary="Add an observation to a patient", responses=responses(NotFound))
+def create_observation(_: ObservationsWrite, db: TenantDb, body: ObservationPost, response: Response) -> ObservationOut:
+    """Known variables are checked against what they can be; a sample without a result has no value."""
+    return _tagged(response, service.create(db, OBSERVATIONS, ObservationOut, body))
+
+
+@router.get("/{observation_uuid}", summary="One observation")
+def read_observation(
+    _: ObservationsRead, db: TenantDb, observation_uuid: UUID, response: Response, as_of: AsOf = None
+) -> ObservationOut:
+    """As things are, or as they were known at the end of a day."""
+    return _tagged(response, service.read_one(db, OBSERVATIONS, ObservationOut, observation_uuid, as_of))
+
+
+@router.patch("/{observation_uuid}", summary="Change what is sent, leave the rest", responses=CHANGES)
+def change_observation(
+    _: ObservationsWrite,
+    db: TenantDb,
+    observation_uuid: UUID,
+    body: ObservationPatch,
+    if_match: IfMatch,
+    response: Response,
+) -> ObservationOut:
+    """Closes the present version and adds the next one; a change that changes nothing adds none."""
+    return _tagged(response, service.change(db, OBSERVATIONS, ObservationOut, observation_uuid, body, if_match))
+
+
+@router.delete("/{observation_uuid}", status_code=204, summary="Void an observation", responses=CHANGES)
+def void_observation(
+    _: ObservationsWrite, db: TenantDb, observation_uuid: UUID, if_match: IfMatch, reason: VoidReason
+) -> None:
+    """Nothing is deleted: the observation stays in the history with who voided it, when and why."""
+    service.void(db, OBSERVATIONS, observation_uuid, reason, if_match)
+
+
+def _tagged(response: Response, observation: ObservationOut) -> ObservationOut:
+    set_etag(response, observation.version_id)
+    return observation

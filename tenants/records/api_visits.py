@@ -1,0 +1,67 @@
+"""Visits over the API: list, export, read, add, change, void."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import StreamingResponse
+
+from core.access import TenantDb, TenantScope
+from core.errors.family import NotFound, PreconditionFailed, PreconditionRequired
+from core.errors.problem import responses
+from core.web.etag import IfMatch, set_etag
+from core.web.ndjson import RESPONSES, ndjson
+from core.web.paging import Page, Paging
+from tenants.records import service_care as service
+from tenants.records.filters import AsOf, VisitFilter
+from tenants.records.permissions import VisitsRead, VisitsWrite, VoidReason
+from tenants.records.repository_care import VISITS
+from tenants.records.schemas_care import VisitOut, VisitPatch, VisitPost
+
+router = APIRouter(prefix="/visits", tags=["visits"])
+
+Wanted = Annotated[VisitFilter, Depends()]
+CHANGES = responses(PreconditionFailed, PreconditionRequired)
+
+
+@router.get("", summary="Visits, newest first")
+def list_visits(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[VisitOut]:
+    """Each patient on the page is recorded as read."""
+    return service.read_list(db, VISITS, VisitOut, wanted, paging)
+
+
+@router.get("/export", summary="All visits that match, oldest first, one JSON object a line", responses=RESPONSES)
+def export_visits(_: VisitsRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
+    """Read in steps; the patients of what is sent are recorded as read before it is sent."""
+    return ndjson(scope, lambda session, cursor: service.export_step(session, VISITS, VisitOut, wanted, cursor))
+
+
+@router.post("", status_code=201, summary="Add a visit to a patient", responses=responses(NotFound))
+def create_visit(_: VisitsWrite, db: TenantDb, body: VisitPost, response: Response) -> VisitOut:
+    """The patient's contact of that day follows from it, unless its type is laboratory."""
+    return _tagged(response, service.create(db, VISITS, VisitOut, body))
+
+
+@router.get("/{visit_uuid}", summary="One visit")
+def read_visit(_: VisitsRead, db: TenantDb, visit_uuid: UUID, response: Response, as_of: AsOf = None) -> VisitOut:
+    """As things are, or as they were known at the end of a day."""
+    return _tagged(response, service.read_one(db, VISITS, VisitOut, visit_uuid, as_of))
+
+
+@router.patch("/{visit_uuid}", summary="Change what is sent, leave the rest", responses=CHANGES)
+def change_visit(
+    _: VisitsWrite, db: TenantDb, visit_uuid: UUID, body: VisitPatch, if_match: IfMatch, response: Response
+) -> VisitOut:
+    """Closes the present version and adds the next one; a change that changes nothing adds none."""
+    return _tagged(response, service.change(db, VISITS, VisitOut, visit_uuid, body, if_match))
+
+
+@router.delete("/{visit_uuid}", status_code=204, summary="Void a visit", responses=CHANGES)
+def void_visit(_: VisitsWrite, db: TenantDb, visit_uuid: UUID, if_match: IfMatch, reason: VoidReason) -> None:
+    """Nothing is deleted: the visit stays in the history with who voided it, when and why."""
+    service.void(db, VISITS, visit_uuid, reason, if_match)
+
+
+def _tagged(response: Response, visit: VisitOut) -> VisitOut:
+    set_etag(response, visit.version_id)
+    return visit

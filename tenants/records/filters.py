@@ -1,0 +1,114 @@
+"""What lists can be narrowed by. Each class is a group of query parameters and knows nothing of SQL."""
+
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import Query
+from pydantic import AwareDatetime
+
+from tenants.records.vocabulary import MAX_AGE_YEARS
+
+AsOf = Annotated[
+    date | None,
+    Query(
+        description="What was known at the end of this day, in the tenant's time zone. Default: now.",
+        examples=["2026-03-31"],
+    ),
+]
+Facility = Annotated[str | None, Query(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])]
+PatientRef = Annotated[str | None, Query(description="UUID or programme identifier of the patient.")]
+UpdatedSince = Annotated[
+    AwareDatetime | None, Query(description="Only rows that were written here at or after this instant.")
+]
+
+
+class _Named:
+    def used(self) -> list[str]:
+        """Names of the filters that are set, for the audit (never their values: a phone is personal)."""
+        return [item.name for item in fields(self) if getattr(self, item.name) is not None]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class PatientFilter(_Named):
+    """Which patients."""
+
+    facility: Facility = None
+    sex: Annotated[Literal["F", "M"] | None, Query(description="As recorded.")] = None
+    age_min: Annotated[
+        int | None, Query(ge=0, le=MAX_AGE_YEARS, description="Completed years, at `as_of` or today.")
+    ] = None
+    age_max: Annotated[
+        int | None, Query(ge=0, le=MAX_AGE_YEARS, description="Completed years, at `as_of` or today.")
+    ] = None
+    state_province: Annotated[str | None, Query(description="State of residence, as recorded.")] = None
+    art_start_from: Annotated[date | None, Query(description="ART started on this day or later.")] = None
+    art_start_to: Annotated[date | None, Query(description="ART started on this day or earlier.")] = None
+    pepfar_id: Annotated[
+        str | None, Query(description="Exactly this programme identifier; letters' case is ignored.")
+    ] = None
+    hospital_number: Annotated[
+        str | None, Query(description="Exactly this hospital number; letters' case is ignored.")
+    ] = None
+    phone: Annotated[str | None, Query(description="Exactly this phone, with or without the country's code.")] = None
+    updated_since: UpdatedSince = None
+    as_of: AsOf = None
+
+
+@dataclass(frozen=True)
+class VisitFilter(_Named):
+    """Which visits."""
+
+    patient: PatientRef = None
+    facility: Facility = None
+    date_from: Annotated[date | None, Query(description="Started on this day or later.")] = None
+    date_to: Annotated[date | None, Query(description="Started on this day or earlier.")] = None
+    visit_type: Annotated[str | None, Query(examples=["clinical"])] = None
+    updated_since: UpdatedSince = None
+    as_of: AsOf = None
+
+
+@dataclass(frozen=True)
+class EncounterFilter(_Named):
+    """Which encounters."""
+
+    patient: PatientRef = None
+    facility: Facility = None
+    date_from: Annotated[date | None, Query(description="On this day or later, in the tenant's time zone.")] = None
+    date_to: Annotated[date | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
+    encounter_type: Annotated[str | None, Query(examples=["pharmacy"])] = None
+    updated_since: UpdatedSince = None
+    as_of: AsOf = None
+
+
+@dataclass(frozen=True)
+class ObservationFilter(_Named):
+    """Which observations."""
+
+    patient: PatientRef = None
+    facility: Facility = None
+    date_from: Annotated[date | None, Query(description="On this day or later, in the tenant's time zone.")] = None
+    date_to: Annotated[date | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
+    variable_name: Annotated[str | None, Query(examples=["viral_load"])] = None
+    concept_id: Annotated[int | None, Query(description="The source's concept.", examples=[856])] = None
+    updated_since: UpdatedSince = None
+    as_of: AsOf = None
+
+
+@dataclass(frozen=True)
+class CareFilter(_Named):
+    """Which dispensations, appointments or contacts."""
+
+    patient: PatientRef = None
+    facility: Facility = None
+    date_from: Annotated[date | None, Query(description="On this day or later.")] = None
+    date_to: Annotated[date | None, Query(description="On this day or earlier.")] = None
+    as_of: AsOf = None
+
+
+@dataclass(frozen=True)
+class FacilityFilter(_Named):
+    """Which facilities."""
+
+    state_province: Annotated[str | None, Query(description="State, as recorded.")] = None
+    name: Annotated[str | None, Query(description="Part of the name.", min_length=2)] = None

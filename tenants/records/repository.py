@@ -1,0 +1,158 @@
+"""Reading of patients and facilities: all the SQL that lists, finds and histories need."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+from sqlmodel import col, func, or_, select
+
+from core.clock import today
+from core.database import TenantSession
+from core.privacy import vault
+from core.web.paging import PageRequest
+from tenants.records.days import visible
+from tenants.records.filters import FacilityFilter, PatientFilter
+from tenants.records.ids import uuid_floor
+from tenants.records.models import Facility, Patient
+
+
+def patient_conditions(session: TenantSession, wanted: PatientFilter) -> list[ColumnElement[bool]]:
+    """What a patient's version must satisfy to be on the list.
+
+    Raises:
+        Invalid: an identifier or phone has nothing in it to look for.
+    """
+    conditions: list[ColumnElement[bool]] = [visible(Patient, session.tenant, wanted.as_of)]
+    equal: dict[Any, object] = {
+        col(Patient.datim_id): wanted.facility,
+        col(Patient.sex): wanted.sex,
+        col(Patient.state_province): wanted.state_province,
+    }
+    conditions += [column == value for column, value in equal.items() if value is not None]
+    safe = vault(session)
+    hidden = {
+        "pepfar_id": (col(Patient.pepfar_id_bidx), wanted.pepfar_id),
+        "hospital_number": (col(Patient.hospital_number_bidx), wanted.hospital_number),
+        "phone": (col(Patient.phone_bidx), wanted.phone),
+    }
+    conditions += [
+        column == safe.blind_index(purpose, text) for purpose, (column, text) in hidden.items() if text is not None
+    ]
+    day = wanted.as_of or today(session.tenant.time_zone)
+    if wanted.age_min is not None:
+        conditions.append(col(Patient.birthdate) <= years_before(day, wanted.age_min))
+    if wanted.age_max is not None:
+        conditions.append(col(Patient.birthdate) > years_before(day, wanted.age_max + 1))
+    if wanted.art_start_from is not None:
+        conditions.append(col(Patient.art_start_date) >= wanted.art_start_from)
+    if wanted.art_start_to is not None:
+        conditions.append(col(Patient.art_start_date) <= wanted.art_start_to)
+    if wanted.updated_since is not None:
+        conditions.append(col(Patient.version_id) >= uuid_floor(wanted.updated_since))
+    return conditions
+
+
+def list_patients(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> tuple[Sequence[Patient], int]:
+    """One page of patients in the order of their UUIDs, and how many match in all."""
+    conditions = patient_conditions(session, wanted)
+    total = session.exec(select(func.count()).select_from(Patient).where(*conditions)).one()
+    rows = session.exec(
+        select(Patient).where(*conditions).order_by(col(Patient.uuid)).limit(paging.limit).offset(paging.offset),
+    ).all()
+    return rows, total
+
+
+def patients_after(session: TenantSession, wanted: PatientFilter, cursor: UUID | None, limit: int) -> Sequence[Patient]:
+    """The next patients after a UUID, in the order of UUIDs."""
+    conditions = patient_conditions(session, wanted)
+    if cursor is not None:
+        conditions.append(col(Patient.uuid) > cursor)
+    return session.exec(select(Patient).where(*conditions).order_by(col(Patient.uuid)).limit(limit)).all()
+
+
+def patient_as_of(session: TenantSession, uuid: UUID, as_of: date | None) -> Patient | None:
+    """The patient's version that holds now, or that was known as of a day."""
+    return session.exec(
+        select(Patient).where(col(Patient.uuid) == uuid, visible(Patient, session.tenant, as_of))
+    ).first()
+
+
+def patients_by_identifier(session: TenantSession, text: str, as_of: date | None = None) -> Sequence[Patient]:
+    """Patients whose programme identifier it is, else those whose hospital number it is; three at most.
+
+    Raises:
+        Invalid: there is nothing in ``text`` to look for.
+    """
+    safe = vault(session)
+    for purpose, column in (("pepfar_id", Patient.pepfar_id_bidx), ("hospital_number", Patient.hospital_number_bidx)):
+        rows = session.exec(
+            select(Patient)
+            .where(col(column) == safe.blind_index(purpose, text), visible(Patient, session.tenant, as_of))
+            .order_by(col(Patient.uuid))
+            .limit(3),
+        ).all()
+        if rows:
+            return rows
+    return ()
+
+
+def patient_versions(session: TenantSession, uuid: UUID) -> Sequence[Patient]:
+    """All versions of a patient, oldest first."""
+    return session.exec(
+        select(Patient).where(col(Patient.uuid) == uuid).order_by(col(Patient.known_from), col(Patient.version_id)),
+    ).all()
+
+
+def find_facility(session: TenantSession, reference: str, *, lock: bool = False) -> Facility | None:
+    """A facility by its DATIM id or its UUID."""
+    conditions = [col(Facility.datim_id) == reference]
+    uuid = as_uuid(reference)
+    if uuid is not None:
+        conditions.append(col(Facility.uuid) == uuid)
+    wanted = select(Facility).where(or_(*conditions))
+    if lock:
+        wanted = wanted.with_for_update().execution_options(populate_existing=True)
+    return session.exec(wanted).first()
+
+
+def list_facilities(
+    session: TenantSession, wanted: FacilityFilter, paging: PageRequest
+) -> tuple[Sequence[Facility], int]:
+    """One page of facilities by name, and how many match in all."""
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.state_province is not None:
+        conditions.append(col(Facility.state_province) == wanted.state_province)
+    if wanted.name is not None:
+        conditions.append(col(Facility.name).icontains(wanted.name, autoescape=True))
+    total = session.exec(select(func.count()).select_from(Facility).where(*conditions)).one()
+    rows = session.exec(
+        select(Facility)
+        .where(*conditions)
+        .order_by(col(Facility.name), col(Facility.uuid))
+        .limit(paging.limit)
+        .offset(paging.offset),
+    ).all()
+    return rows, total
+
+
+def as_uuid(text: str) -> UUID | None:
+    """The UUID that a text is, or None."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def years_before(day: date, years: int) -> date:
+    """The latest birthdate of who has completed so many years on ``day``; 29 February counts from 1 March."""
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:
+        return day.replace(year=day.year - years, day=28)
+
+
+def completed_years(birthdate: date, day: date) -> int:
+    """Age on ``day``, in completed years; none is below 0."""
+    return max(0, day.year - birthdate.year - ((day.month, day.day) < (birthdate.month, birthdate.day)))

@@ -1,0 +1,86 @@
+"""What a visit, an encounter or an observation that a person writes cannot be."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table
+
+from core.clock import now, today
+from core.database import TenantSession
+from core.errors import FieldError, Invalid
+from tenants.records import writing
+from tenants.records.models import Encounter, Visit
+from tenants.records.repository_care import Kind
+from tenants.records.schemas_care import check_value
+
+_PARENTS: dict[str, type[Visit] | type[Encounter]] = {"visit_uuid": Visit, "encounter_uuid": Encounter}
+
+
+def check_row(
+    session: TenantSession, kind: Kind[Any], whole: Mapping[str, Any], sent: Mapping[str, Any], patient_uuid: UUID
+) -> None:
+    """Refuse a row that cannot be.
+
+    Args:
+        session: the tenant's transaction.
+        kind: of which kind it is.
+        whole: the row as it would become.
+        sent: the fields that the caller sent.
+        patient_uuid: whose row it is.
+
+    Raises:
+        Invalid: names every field that is wrong.
+    """
+    problems = [
+        *_emptied(kind, sent),
+        *_out_of_order(session, kind, whole),
+        *_strangers(session, sent, patient_uuid),
+        *_impossible(whole),
+    ]
+    if problems:
+        raise Invalid("; ".join(f"{problem.field} {problem.problem}" for problem in problems), errors=problems)
+
+
+def _emptied(kind: Kind[Any], sent: Mapping[str, Any]) -> Iterator[FieldError]:
+    table: Table = kind.model.__table__
+    for column in table.columns:
+        if column.name in sent and sent[column.name] is None and not column.nullable:
+            yield FieldError(f"body.{column.name}", "cannot be empty", "leave it out to keep what it is")
+
+
+def _out_of_order(session: TenantSession, kind: Kind[Any], whole: Mapping[str, Any]) -> Iterator[FieldError]:
+    happened = whole[kind.happened.key]
+    if happened is not None and _is_future(session, happened):
+        yield FieldError(f"body.{kind.happened.key}", "lies in the future", "give a time up to now")
+    started, stopped, following = (whole.get(name) for name in ("date_started", "date_stopped", "next_appointment"))
+    if started and stopped and stopped < started:
+        yield FieldError("body.date_stopped", "comes before date_started", "give a date on or after date_started")
+    if started and following and following <= started:
+        yield FieldError("body.next_appointment", "is not after date_started", "give a date after date_started")
+
+
+def _strangers(session: TenantSession, sent: Mapping[str, Any], patient_uuid: UUID) -> Iterator[FieldError]:
+    for name, parent in _PARENTS.items():
+        uuid = sent.get(name)
+        if isinstance(uuid, UUID):
+            row = writing.open_version(session, parent, uuid)
+            if row is None or row.patient_uuid != patient_uuid:
+                remedy = f"give the UUID of one of this patient's {parent.__tablename__}"
+                yield FieldError(f"body.{name}", "is not of this patient", remedy)
+
+
+def _impossible(whole: Mapping[str, Any]) -> Iterator[FieldError]:
+    if "variable_name" in whole:
+        try:
+            check_value(whole["variable_name"], whole.get("value_numeric"), whole.get("value_coded"))
+        except ValueError as error:
+            field = str(error).split(" ", 1)[0]
+            yield FieldError(f"body.{field}", str(error), "correct the value")
+
+
+def _is_future(session: TenantSession, happened: date) -> bool:
+    if isinstance(happened, datetime):
+        return happened > now()
+    return happened > today(session.tenant.time_zone)

@@ -1,0 +1,232 @@
+"""What the API says of facilities and patients. Tables are never bodies: these are."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from tenants.records.vocabulary import EARLIEST
+
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+"""One line of text without control characters."""
+
+Identifier = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+PhoneNumber = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+?[0-9][0-9 ()./-]{5,24}$")]
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+Past = Annotated[date, Field(ge=EARLIEST)]
+
+
+SHORTEST_PHONE = 6
+"""Digits of the shortest numbers that people are called at."""
+
+
+class Body(BaseModel):
+    """A request's body: what it does not know is refused, so that a misspelt field is not lost in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Versions(BaseModel):
+    """What every versioned row says of itself."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    uuid: UUID
+    version_id: UUID = Field(description="This version; the ETag.")
+    facility_uuid: UUID
+    source: str = Field(description="Where it came from: an import's source, or `api`.")
+    known_from: datetime = Field(description="From when the source knew this.")
+    known_to: datetime | None = Field(description="Until when; empty in the present version.")
+    known_assumed: bool = Field(
+        description="`known_from` was taken from the date of the event, since the source gave none."
+    )
+    data_date: date = Field(description="The date to which the data ran that last showed this.")
+    changed_by: str = Field(description="Who wrote this version.")
+
+
+class FacilityOut(BaseModel):
+    """A facility."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    uuid: UUID
+    version_id: UUID = Field(description="Changes with every write; the ETag.")
+    datim_id: str = Field(examples=["hZ7mJp5xUQq"])
+    name: str
+    state_province: str | None
+    county_district: str | None = Field(description="Local government area.")
+    source: str
+    complete_through: date | None = Field(description="The last date that the reporting volume supports.")
+    data_date: date | None = Field(description="The newest date to which any import runs.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class FacilityPut(Body):
+    """What can be said of a facility that is there."""
+
+    name: Line = Field(examples=["Central clinic"])
+    state_province: Line | None = Field(default=None, examples=["Kano"])
+    county_district: Line | None = Field(default=None, examples=["Nassarawa"])
+
+
+class FacilityPost(FacilityPut):
+    """A new facility."""
+
+    datim_id: Identifier = Field(description="Unique within the tenant.", examples=["hZ7mJp5xUQq"])
+
+
+class _PatientFacts(Body):
+    pepfar_id: Identifier | None = Field(
+        default=None, description="Programme identifier; stored encrypted.", examples=["PID-0042"]
+    )
+    hospital_number: Identifier | None = Field(default=None, description="Stored encrypted.", examples=["H-17"])
+    given_name: Line | None = Field(default=None, description="Stored encrypted.")
+    family_name: Line | None = Field(default=None, description="Stored encrypted.")
+    phone: PhoneNumber | None = Field(default=None, description="Stored encrypted.", examples=["0800 000 0042"])
+    sex: Literal["F", "M"] | None = None
+    birthdate: Past | None = Field(default=None, examples=["1988-04-12"])
+    state_province: Line | None = Field(default=None, examples=["Kano"])
+    county_district: Line | None = None
+    city_village: Line | None = None
+    art_start_date: Past | None = Field(
+        default=None, description="Start of antiretroviral treatment.", examples=["2021-09-03"]
+    )
+    case_manager: Line | None = Field(default=None, description="A code or staff number rather than a name.")
+
+    @field_validator("phone")
+    @classmethod
+    def _enough_digits(cls, value: str | None) -> str | None:
+        if value is not None and sum(character.isdigit() for character in value) < SHORTEST_PHONE:
+            message = f"needs at least {SHORTEST_PHONE} digits"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _treatment_after_birth(self) -> Self:
+        if self.birthdate and self.art_start_date and self.art_start_date < self.birthdate:
+            message = "art_start_date is before birthdate"
+            raise ValueError(message)
+        return self
+
+
+class PatientPost(_PatientFacts):
+    """A new patient."""
+
+    facility: Identifier = Field(description="DATIM id of the facility, which must be there.", examples=["hZ7mJp5xUQq"])
+    birthdate_estimated: bool = False
+    transferred_in: bool = False
+
+
+class PatientPatch(_PatientFacts):
+    """What changes of a patient: fields that are not sent stay, fields sent as null are emptied."""
+
+    birthdate_estimated: bool | None = None
+    transferred_in: bool | None = None
+
+    @model_validator(mode="after")
+    def _no_empty_flags(self) -> Self:
+        for name in ("birthdate_estimated", "transferred_in"):
+            if name in self.model_fields_set and getattr(self, name) is None:
+                message = f"{name} is true or false, not null"
+                raise ValueError(message)
+        return self
+
+
+class PatientOut(Versions):
+    """A patient, with names, phone and identifiers in the clear for who may read them."""
+
+    datim_id: str = Field(description="The facility's DATIM id.")
+    pepfar_id: str | None
+    hospital_number: str | None
+    given_name: str | None
+    family_name: str | None
+    phone: str | None
+    sex: Literal["F", "M"] | None
+    birthdate: date | None
+    birthdate_estimated: bool
+    age: int | None = Field(description="Completed years, at `as_of` or today.")
+    state_province: str | None
+    county_district: str | None
+    city_village: str | None
+    art_start_date: date | None
+    transferred_in: bool
+    case_manager: str | None
+
+
+class PatientVersionOut(PatientOut):
+    """One version of a patient; the newest may be a tombstone."""
+
+    voided: bool
+    voided_by: str | None
+    date_voided: datetime | None
+    void_reason: str | None
+
+
+class TimelineEntry(BaseModel):
+    """One thing that happened, or was booked, in a patient's care."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "date": "2026-02-03",
+                "kind": "dispensation",
+                "uuid": "0197c1f0-0000-7000-8000-000000000001",
+                "facility_uuid": "0197c1f0-0000-7000-8000-000000000002",
+                "known_from": "2026-02-03T00:00:00+01:00",
+                "known_assumed": False,
+                "facts": {"days_supplied": 90, "regimen": "TDF/3TC/DTG", "next_appointment": "2026-05-04"},
+            },
+        },
+    )
+
+    date: date
+    kind: Literal["visit", "encounter", "observation", "dispensation", "appointment", "state", "contact"]
+    uuid: UUID
+    facility_uuid: UUID
+    known_from: datetime
+    known_assumed: bool
+    facts: dict[str, Any] = Field(description="The kind's own fields; empty ones are left out.")
+
+
+class Count(BaseModel):
+    """How many rows of one kind."""
+
+    name: str
+    count: int
+
+
+class FacilityCount(BaseModel):
+    """How many patients at one facility, and up to when its data run."""
+
+    datim_id: str
+    name: str
+    patients: int
+    data_date: date | None
+
+
+class MonthCount(BaseModel):
+    """How much happened in one month."""
+
+    month: date = Field(description="Its first day.")
+    visits: int
+    dispensations: int
+    contacts: int
+
+
+class StatisticsOut(BaseModel):
+    """Counts of what is recorded. Voided rows do not count."""
+
+    as_of: date | None
+    tables: list[Count]
+    facilities: list[FacilityCount]
+    sexes: list[Count] = Field(description="`not recorded` where it is not.")
+    age_bands: list[Count] = Field(description="MER age bands, in completed years at `as_of` or today.")
+    months: list[MonthCount] = Field(description="The last 24 months with anything in them, newest first.")

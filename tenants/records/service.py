@@ -1,0 +1,230 @@
+"""The rules of patients: who is found by what, what is written with what, and what the audit says of it."""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from core import audit
+from core.clock import today
+from core.database import TenantSession
+from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.privacy import vault
+from core.web.etag import Expected
+from core.web.paging import Page, PageRequest
+from tenants.records import contacts, personal, writing
+from tenants.records.filters import PatientFilter
+from tenants.records.ids import new_uuid
+from tenants.records.locks import lock_facility, lock_patient
+from tenants.records.models import Facility, Patient
+from tenants.records.repository import (
+    as_uuid,
+    completed_years,
+    find_facility,
+    list_patients,
+    patient_as_of,
+    patient_versions,
+    patients_after,
+    patients_by_identifier,
+)
+from tenants.records.schemas import PatientOut, PatientPatch, PatientPost, PatientVersionOut
+
+EXPORT_STEP = 500
+SUBJECT = "patient"
+
+
+def find_patient(session: TenantSession, text: str, *, as_of: date | None = None) -> Patient:
+    """The patient whom a person means: by UUID, programme identifier or hospital number.
+
+    Callers that show the patient write the audit row; this only finds.
+
+    Raises:
+        NotFound: nobody of this tenant has it, or the patient was voided.
+        Conflict: several patients have this identifier.
+    """
+    uuid = as_uuid(text)
+    found = [patient_as_of(session, uuid, as_of)] if uuid else list(patients_by_identifier(session, text, as_of))
+    rows = [row for row in found if row is not None]
+    if not rows:
+        detail = "there is no such patient"
+        raise NotFound(detail, remedy="Give a UUID, a programme identifier or a hospital number that is recorded.")
+    if len(rows) > 1:
+        detail = "several patients have this identifier"
+        raise Conflict(detail, remedy="Give one of the UUIDs: " + ", ".join(str(row.uuid) for row in rows))
+    return rows[0]
+
+
+def read_patient(session: TenantSession, text: str, as_of: date | None) -> PatientOut:
+    """One patient in the clear.
+
+    Raises:
+        NotFound: there is no such patient.
+        Conflict: several patients have this identifier.
+    """
+    row = find_patient(session, text, as_of=as_of)
+    audit.record(session, "api:patient:read", SUBJECT, row.uuid)
+    return shown(session, row, as_of)
+
+
+def read_patients(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> Page[PatientOut]:
+    """One page of patients in the clear.
+
+    Raises:
+        Invalid: an identifier or phone has nothing in it to look for.
+    """
+    rows, total = list_patients(session, wanted, paging)
+    return Page.of(_recorded(session, rows, "api:patient:list", wanted), paging, total)
+
+
+def export_step(
+    session: TenantSession, wanted: PatientFilter, cursor: UUID | None
+) -> tuple[list[PatientOut], UUID | None]:
+    """One step of the export of patients, and where the next one begins."""
+    rows = patients_after(session, wanted, cursor, EXPORT_STEP)
+    shown_rows = _recorded(session, rows, "api:patient:export", wanted)
+    return shown_rows, rows[-1].uuid if len(rows) == EXPORT_STEP else None
+
+
+def read_versions(session: TenantSession, uuid: UUID) -> list[PatientVersionOut]:
+    """All versions of a patient, oldest first, tombstones too.
+
+    Raises:
+        NotFound: there is no such patient.
+    """
+    rows = patient_versions(session, uuid)
+    if not rows:
+        detail = "there is no such patient"
+        raise NotFound(detail)
+    audit.record(session, "api:patient:versions", SUBJECT, uuid)
+    return [PatientVersionOut.model_validate(_clear(session, row, None)) for row in rows]
+
+
+def create_patient(session: TenantSession, body: PatientPost) -> PatientOut:
+    """Add a patient.
+
+    Raises:
+        Invalid: the facility is not there, or a date lies in the future.
+        Conflict: the facility has a patient with this programme identifier or hospital number.
+    """
+    facility = facility_of(session, body.facility)
+    _refuse_future(session, body)
+    _refuse_twin(session, facility, body, None)
+    uuid = new_uuid()
+    content = body.model_dump(exclude={"facility", *personal.FIELDS})
+    content |= personal.seal_patient(session, uuid, body.model_dump(include=set(personal.FIELDS)))
+    row = writing.create(session, Patient, facility.uuid, content | {"datim_id": facility.datim_id}, uuid=uuid)
+    audit.record(session, "api:patient:create", SUBJECT, uuid)
+    return shown(session, row, None)
+
+
+def change_patient(session: TenantSession, text: str, body: PatientPatch, expected: Expected) -> PatientOut:
+    """Change what is sent, leave the rest.
+
+    Raises:
+        NotFound: there is no such patient.
+        PreconditionFailed: the caller has read an older version.
+        Invalid: a date lies in the future, or before another that it cannot precede.
+        Conflict: the facility has another patient with this identifier, or the patient was erased.
+    """
+    row = _locked(session, text, expected)
+    sent = body.model_dump(exclude_unset=True)
+    facts = {name: value for name, value in sent.items() if name not in personal.FIELDS}
+    birthdate, start = facts.get("birthdate", row.birthdate), facts.get("art_start_date", row.art_start_date)
+    if birthdate and start and start < birthdate:
+        problem = FieldError("body.art_start_date", "is before birthdate", "correct one of the two")
+        raise Invalid(problem.problem, errors=[problem])
+    _refuse_future(session, body)
+    if sent.keys() & set(personal.FIELDS):
+        facility = facility_of(session, row.datim_id)
+        _refuse_twin(session, facility, body, row.uuid)
+        plain = personal.open_patient(session, row) | {name: sent[name] for name in personal.FIELDS if name in sent}
+        facts |= personal.seal_patient(session, row.uuid, plain)
+    changed = writing.change(session, row, facts)
+    audit.record(session, "api:patient:update", SUBJECT, row.uuid, {"fields": sorted(sent)})
+    return shown(session, changed, None)
+
+
+def void_patient(session: TenantSession, text: str, reason: str, expected: Expected) -> None:
+    """Void a patient and all that belongs to them: nothing is deleted, nothing is shown or counted any more.
+
+    Raises:
+        NotFound: there is no such patient.
+        PreconditionFailed: the caller has read an older version.
+    """
+    row = _locked(session, text, expected)
+    writing.void(session, row, reason)
+    count = writing.void_care_of(session, row.uuid, reason)
+    contacts.refresh(session, [row.uuid])
+    audit.record(session, "api:patient:void", SUBJECT, row.uuid, {"rows": count})
+
+
+def facility_of(session: TenantSession, datim_id: str, field: str = "body.facility") -> Facility:
+    """The facility that a body names.
+
+    Raises:
+        Invalid: there is none.
+    """
+    found = find_facility(session, datim_id)
+    if found is None:
+        problem = FieldError(field, "names no facility", "give the DATIM id of a facility, or add it first")
+        detail = "there is no such facility"
+        raise Invalid(detail, errors=[problem])
+    return found
+
+
+def shown(session: TenantSession, row: Patient, as_of: date | None) -> PatientOut:
+    """A patient's row as the API says it."""
+    return PatientOut.model_validate(_clear(session, row, as_of))
+
+
+def _clear(session: TenantSession, row: Patient, as_of: date | None) -> dict[str, object]:
+    day = as_of or today(session.tenant.time_zone)
+    age = None if row.birthdate is None else completed_years(row.birthdate, day)
+    return {**row.model_dump(), **personal.open_patient(session, row), "age": age}
+
+
+def _recorded(session: TenantSession, rows: Sequence[Patient], action: str, wanted: PatientFilter) -> list[PatientOut]:
+    uuids = [row.uuid for row in rows]
+    vault(session).load_patient_keys(uuids)
+    audit.record_many(session, action, SUBJECT, uuids, {"filters": wanted.used()})
+    return [shown(session, row, wanted.as_of) for row in rows]
+
+
+def _locked(session: TenantSession, text: str, expected: Expected) -> Patient:
+    found = find_patient(session, text)
+    lock_patient(session, found.uuid)
+    row = writing.open_version(session, Patient, found.uuid, lock=True)
+    if row is None:
+        detail = "there is no such patient"
+        raise NotFound(detail)
+    expected.check(row.version_id)
+    return row
+
+
+def _refuse_future(session: TenantSession, body: PatientPost | PatientPatch) -> None:
+    day = today(session.tenant.time_zone)
+    problems = [
+        FieldError(f"body.{name}", "lies in the future", "give a date up to today")
+        for name in ("birthdate", "art_start_date")
+        if (value := getattr(body, name)) is not None and value > day
+    ]
+    if problems:
+        detail = "a date lies in the future"
+        raise Invalid(detail, errors=problems)
+
+
+def _refuse_twin(
+    session: TenantSession, facility: Facility, body: PatientPost | PatientPatch, uuid: UUID | None
+) -> None:
+    """One facility has one patient of a programme identifier, and one of a hospital number."""
+    sent = {name: text for name in ("pepfar_id", "hospital_number") if (text := getattr(body, name)) is not None}
+    if sent:
+        lock_facility(session, facility.uuid)
+    for name, text in sent.items():
+        wanted = PatientFilter(facility=facility.datim_id, **{name: text})
+        others = [row for row in patients_after(session, wanted, None, 2) if row.uuid != uuid]
+        if others:
+            problem = FieldError(
+                f"body.{name}", "belongs to another patient of this facility", "change that patient instead"
+            )
+            detail = f"the facility has a patient with this {name}"
+            raise Conflict(detail, remedy=f"Read /v1/patients/{others[0].uuid}.", errors=[problem])

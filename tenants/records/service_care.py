@@ -1,0 +1,163 @@
+"""The rules of visits, encounters and observations, and of every list that belongs to patients."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlmodel import SQLModel
+
+from core import audit
+from core.database import TenantSession
+from core.errors import FieldError, NotFound
+from core.web.etag import Expected
+from core.web.paging import Page, PageRequest
+from tenants.records import contacts, writing
+from tenants.records.locks import lock_patient
+from tenants.records.models import Patient
+from tenants.records.repository_care import VISITS, AnyFilter, Kind, Position, list_rows, row_as_of, rows_after
+from tenants.records.rules_care import check_row
+from tenants.records.service import facility_of, find_patient
+from tenants.records.versioned import Versioned
+
+EXPORT_STEP = 1000
+
+Row = TypeVar("Row", bound=SQLModel)
+Entity = TypeVar("Entity", bound=Versioned)
+Out = TypeVar("Out", bound=BaseModel)
+
+
+def read_list(
+    session: TenantSession, kind: Kind[Row], out: type[Out], wanted: AnyFilter, paging: PageRequest
+) -> Page[Out]:
+    """One page of rows; each patient whose rows are on it is recorded as read.
+
+    Raises:
+        NotFound: the filter names a patient who is not there.
+    """
+    rows, total = list_rows(session, kind, wanted, _patient_of(session, wanted), paging)
+    _record_patients(session, f"api:{kind.name}:list", rows, wanted)
+    return Page.of([out.model_validate(row) for row in rows], paging, total)
+
+
+def export_step(
+    session: TenantSession, kind: Kind[Row], out: type[Out], wanted: AnyFilter, cursor: Position | None
+) -> tuple[list[Out], Position | None]:
+    """One step of an export, oldest first, and where the next one begins."""
+    rows = rows_after(session, kind, wanted, _patient_of(session, wanted), cursor, EXPORT_STEP)
+    _record_patients(session, f"api:{kind.name}:export", rows, wanted)
+    position = None
+    if len(rows) == EXPORT_STEP:
+        position = (getattr(rows[-1], kind.happened.key), getattr(rows[-1], kind.identity.key))
+    return [out.model_validate(row) for row in rows], position
+
+
+def read_one(session: TenantSession, kind: Kind[Entity], out: type[Out], uuid: UUID, as_of: date | None) -> Out:
+    """One entity, as it is or as it was known.
+
+    Raises:
+        NotFound: there is none, or it was voided.
+    """
+    row = row_as_of(session, kind, uuid, as_of)
+    if row is None:
+        raise _missing(kind)
+    audit.record(session, f"api:{kind.name}:read", "patient", _owner(row), {kind.name: str(uuid)})
+    return out.model_validate(row)
+
+
+def create(session: TenantSession, kind: Kind[Entity], out: type[Out], body: BaseModel) -> Out:
+    """Add an entity to a patient.
+
+    Raises:
+        NotFound: there is no such patient.
+        Invalid: the facility, a visit or an encounter is not there, or a value cannot be.
+    """
+    sent = body.model_dump(exclude={"facility", "patient_uuid"})
+    patient = _patient(session, getattr(body, "patient_uuid"))  # noqa: B009 - every body of this room's rows has it
+    lock_patient(session, patient.uuid)
+    datim_id = getattr(body, "facility", None)
+    facility_uuid = patient.facility_uuid if datim_id is None else facility_of(session, datim_id).uuid
+    check_row(session, kind, sent, sent, patient.uuid)
+    row = writing.create(session, kind.model, facility_uuid, sent | {"patient_uuid": patient.uuid})
+    _follow(session, kind, patient.uuid)
+    audit.record(session, f"api:{kind.name}:create", "patient", patient.uuid, {kind.name: str(row.uuid)})
+    return out.model_validate(row)
+
+
+def change(
+    session: TenantSession, kind: Kind[Entity], out: type[Out], uuid: UUID, body: BaseModel, expected: Expected
+) -> Out:
+    """Change what is sent, leave the rest.
+
+    Raises:
+        NotFound: there is no such entity.
+        PreconditionFailed: the caller has read an older version.
+        Invalid: a value cannot be, or a field that is needed was emptied.
+    """
+    row = _locked(session, kind, uuid, expected)
+    sent = body.model_dump(exclude_unset=True)
+    whole = row.model_dump() | sent
+    check_row(session, kind, whole, sent, _owner(row))
+    changed = writing.change(session, row, sent)
+    _follow(session, kind, _owner(row))
+    detail = {kind.name: str(uuid), "fields": sorted(sent)}
+    audit.record(session, f"api:{kind.name}:update", "patient", _owner(row), detail)
+    return out.model_validate(changed)
+
+
+def void(session: TenantSession, kind: Kind[Entity], uuid: UUID, reason: str, expected: Expected) -> None:
+    """Void an entity: it stays in the history, and is not shown or counted any more.
+
+    Raises:
+        NotFound: there is no such entity.
+        PreconditionFailed: the caller has read an older version.
+    """
+    row = _locked(session, kind, uuid, expected)
+    writing.void(session, row, reason)
+    _follow(session, kind, _owner(row))
+    audit.record(session, f"api:{kind.name}:void", "patient", _owner(row), {kind.name: str(uuid)})
+
+
+def _locked(session: TenantSession, kind: Kind[Entity], uuid: UUID, expected: Expected) -> Entity:
+    found = writing.open_version(session, kind.model, uuid)
+    if found is None:
+        raise _missing(kind)
+    lock_patient(session, _owner(found))
+    row = writing.open_version(session, kind.model, uuid, lock=True)
+    if row is None:
+        raise _missing(kind)
+    expected.check(row.version_id)
+    return row
+
+
+def _patient(session: TenantSession, uuid: UUID) -> Patient:
+    row = writing.open_version(session, Patient, uuid)
+    if row is None:
+        problem = FieldError("body.patient_uuid", "names no patient", "give the UUID of a patient who is recorded")
+        detail = "there is no such patient"
+        raise NotFound(detail, errors=[problem])
+    return row
+
+
+def _follow(session: TenantSession, kind: Kind[Any], patient_uuid: UUID) -> None:
+    if kind is VISITS:
+        contacts.refresh(session, [patient_uuid])
+
+
+def _patient_of(session: TenantSession, wanted: AnyFilter) -> UUID | None:
+    return None if wanted.patient is None else find_patient(session, wanted.patient, as_of=wanted.as_of).uuid
+
+
+def _record_patients(session: TenantSession, action: str, rows: Sequence[SQLModel], wanted: AnyFilter) -> None:
+    audit.record_many(session, action, "patient", sorted({_owner(row) for row in rows}), {"filters": wanted.used()})
+
+
+def _owner(row: SQLModel) -> UUID:
+    owner: UUID = getattr(row, "patient_uuid")  # noqa: B009 - every table of this file has it, their base does not
+    return owner
+
+
+def _missing(kind: Kind[Any]) -> NotFound:
+    detail = f"there is no such {kind.name}"
+    return NotFound(detail)

@@ -1,0 +1,72 @@
+"""The rules of facilities that people add and change."""
+
+from core import audit
+from core.clock import now
+from core.database import TenantSession
+from core.errors import Conflict, FieldError, NotFound
+from core.web.etag import Expected
+from core.web.paging import Page, PageRequest
+from tenants.records.filters import FacilityFilter
+from tenants.records.ids import API_SOURCE, new_uuid
+from tenants.records.locks import lock_for_import
+from tenants.records.models import Facility
+from tenants.records.repository import find_facility, list_facilities
+from tenants.records.schemas import FacilityOut, FacilityPost, FacilityPut
+
+
+def read_facilities(session: TenantSession, wanted: FacilityFilter, paging: PageRequest) -> Page[FacilityOut]:
+    """One page of facilities, by name."""
+    rows, total = list_facilities(session, wanted, paging)
+    return Page.of([FacilityOut.model_validate(row) for row in rows], paging, total)
+
+
+def read_facility(session: TenantSession, reference: str) -> FacilityOut:
+    """One facility, by DATIM id or UUID.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return FacilityOut.model_validate(_found(find_facility(session, reference)))
+
+
+def create_facility(session: TenantSession, body: FacilityPost) -> FacilityOut:
+    """Add a facility.
+
+    Raises:
+        Conflict: there is one with this DATIM id.
+    """
+    lock_for_import(session)  # imports add facilities too
+    if find_facility(session, body.datim_id) is not None:
+        problem = FieldError("body.datim_id", "belongs to a facility that is there", "change that one with PUT")
+        detail = "there is a facility with this DATIM id"
+        raise Conflict(detail, errors=[problem])
+    row = Facility(source=API_SOURCE, **body.model_dump())
+    session.add(row)
+    session.flush()
+    audit.record(session, "api:facility:create", "facility", row.uuid)
+    return FacilityOut.model_validate(row)
+
+
+def change_facility(session: TenantSession, reference: str, body: FacilityPut, expected: Expected) -> FacilityOut:
+    """Replace what can be said of a facility.
+
+    Raises:
+        NotFound: there is none.
+        PreconditionFailed: the caller has read an older version.
+    """
+    row = _found(find_facility(session, reference, lock=True))
+    expected.check(row.version_id)
+    changed = {name: value for name, value in body.model_dump().items() if getattr(row, name) != value}
+    if changed:
+        row.sqlmodel_update(changed | {"version_id": new_uuid(), "updated_at": now()})
+        session.add(row)
+        session.flush()
+        audit.record(session, "api:facility:update", "facility", row.uuid, {"fields": sorted(changed)})
+    return FacilityOut.model_validate(row)
+
+
+def _found(row: Facility | None) -> Facility:
+    if row is None:
+        detail = "there is no such facility"
+        raise NotFound(detail)
+    return row
