@@ -4,7 +4,7 @@ from core.features import Command, Feature, Permission
 
 feature = Feature(
     name="core",
-    routers=("core.audit.api:router",),
+    routers=("core.audit.api:router", "core.jobs.api:router"),
     tables=(
         "core.tenancy.models",
         "core.jobs.models",
@@ -13,7 +13,10 @@ feature = Feature(
         "core.audit.models",
         "core.identity.models",
     ),
-    permissions=(Permission("audit.read", "Read who did what to which record."),),
+    permissions=(
+        Permission("audit.read", "Read who did what to which record."),
+        Permission("jobs.read", "See the state and progress of jobs."),
+    ),
     audit_actions=("api:audit:read", "cli:api_key:create", "cli:api_key:revoke"),
     commands={
         "key": Command("core.identity.commands:key", "Make, list and revoke the API keys of a tenant"),

@@ -48,7 +48,7 @@ def application_role() -> str:
     Raises:
         Invalid: the address names no user.
     """
-    from core.services import ensure  # noqa: PLC0415 - starts servers: only when a connection is wanted
+    from core.services import ensure
 
     name = make_url(ensure().database_url).username
     if not name:
@@ -76,8 +76,8 @@ def _engine(login: str, database: str) -> Engine:
 
 
 def _create(login: str) -> Engine:
-    from core.services import ensure  # noqa: PLC0415 - starts servers: only when a connection is wanted
-    from core.settings import get_settings  # noqa: PLC0415
+    from core.services import ensure
+    from core.settings import get_settings
 
     endpoints, settings = ensure(), get_settings()
     url = _for_sqlalchemy(endpoints.database_url if login == "application" else endpoints.database_owner_url)
@@ -111,6 +111,6 @@ def _for_sqlalchemy(url: str) -> URL:
 
 
 def _no_search_path(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's, behind SQLAlchemy's type
-    """A new connection finds no table by its bare name, whatever the role's default: a forgotten scope fails loudly."""
+    """A new connection finds no table by its bare name, whatever the role's default: no scope, no table."""
     connection.execute("SELECT set_config('search_path', '', false)")
     connection.commit()

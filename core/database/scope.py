@@ -20,10 +20,12 @@ _ENTER = text(
     "SELECT set_config('role', :role, true), set_config('search_path', :path, true),"
     " set_config('transaction_read_only', :readonly, true)"
 )
-_ENTER_AS_SELF = text("SELECT set_config('search_path', :path, true), set_config('transaction_read_only', :readonly, true)")
+_ENTER_AS_SELF = text(
+    "SELECT set_config('search_path', :path, true), set_config('transaction_read_only', :readonly, true)"
+)
 
 
-class TenantRequired(RuntimeError):
+class TenantRequired(RuntimeError):  # noqa: N818 - says what is needed, as our errors do
     """A tenant's data was asked for without saying whose: always a fault of the caller, never answered by a default."""
 
 

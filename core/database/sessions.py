@@ -48,7 +48,7 @@ class TenantSession(_ScopedSession):
         request_id: the request that it serves.
     """
 
-    def __init__(  # noqa: PLR0913 - all keywords
+    def __init__(
         self,
         bind: Engine | Connection,
         tenant: TenantRef,
@@ -58,9 +58,7 @@ class TenantSession(_ScopedSession):
         readonly: bool = False,
         as_owner: bool = False,
     ) -> None:
-        if not isinstance(tenant, TenantRef):
-            message = f"a tenant's session needs a TenantRef, not {type(tenant).__name__}"
-            raise TenantRequired(message)
+        _require(tenant)
         if not actor:
             message = "a tenant's session needs to know who acts"
             raise ValueError(message)
@@ -95,10 +93,7 @@ def tenant_session(
         TenantRequired: ``tenant`` is None or no ``TenantRef``.
         Unavailable: the database cannot be reached, or broke off in the middle.
     """
-    if not isinstance(tenant, TenantRef):
-        message = "no tenant was given"
-        raise TenantRequired(message)
-    engine = application_engine(tenant.database)
+    engine = application_engine(_require(tenant).database)
     with _run(TenantSession(engine, tenant, actor=actor, request_id=request_id, readonly=readonly)) as session:
         yield session
 
@@ -196,9 +191,22 @@ def _run(session: _S) -> Iterator[_S]:
         session.close()
 
 
+def _require(tenant: object) -> TenantRef:
+    """The tenant, if it is one.
+
+    Raises:
+        TenantRequired: it is not.
+    """
+    if isinstance(tenant, TenantRef):
+        return tenant
+    message = f"a tenant's session needs a TenantRef, not {type(tenant).__name__}"
+    raise TenantRequired(message)
+
+
 def _lost(error: BaseException) -> bool:
     """Whether the connection itself is gone, as opposed to a statement that failed."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or (error.orig is not None and _lost(error.orig))
-    gone = isinstance(error, psycopg.OperationalError)
-    return gone and (error.sqlstate is None or error.sqlstate.startswith(("08", "57P")))
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

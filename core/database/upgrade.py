@@ -1,7 +1,7 @@
 """Bringing the three trees of migrations to their heads: ``platform``, ``node`` and every tenant's schema.
 
-Alembic's scripts are read once per process; which tenants are behind is one query; a tenant that fails is rolled back and
-reported, and the others go on.
+Alembic's scripts are read once per process; which tenants are behind is one query; a tenant that fails is rolled back
+and reported, and the others go on.
 """
 
 from __future__ import annotations
@@ -159,7 +159,9 @@ def _upgrade_tenant(connection: Connection, schema: str) -> None:
     with connection.begin():
         upgrade_schema(connection, "tenant", schema)
         connection.execute(
-            text("UPDATE node.tenant_schemas SET revision = :revision, migrated_at = now() WHERE schema_name = :schema"),
+            text(
+                "UPDATE node.tenant_schemas SET revision = :revision, migrated_at = now() WHERE schema_name = :schema"
+            ),
             {"revision": head("tenant"), "schema": schema},
         )
 

@@ -1,7 +1,7 @@
 """Work done later, for one tenant, at least once and with an effect that is there once.
 
-A room registers a function with ``@job("room.kind")``; ``enqueue(session, "room.kind", payload)`` asks for it in the caller's
-transaction. ``README.md`` tells the journey of a job and what the function must keep to.
+A room registers a function with ``@job("room.kind")``; ``enqueue(session, "room.kind", payload)`` asks for it in the
+caller's transaction. ``README.md`` tells the journey of a job and what the function must keep to.
 """
 
 from core.jobs.context import JobContext, JobInterrupted, LeaseLost, WorkerStopping

@@ -37,7 +37,9 @@ class DramatiqMessages:
 
     def __init__(self, client: redis.Redis | None = None) -> None:
         self.client = client or redis.Redis.from_url(ensure().redis_url, socket_timeout=10, socket_connect_timeout=5)
-        self.broker = RedisBroker(client=self.client, namespace=NAMESPACE, middleware=[])
+        self.broker: dramatiq.Broker = RedisBroker(  # type: ignore[no-untyped-call]  # dramatiq types its base only
+            client=self.client, namespace=NAMESPACE, middleware=[]
+        )
 
     def send(self, job_id: UUID, database: str) -> None:
         """Send the message.
@@ -47,7 +49,9 @@ class DramatiqMessages:
         """
         try:
             self.broker.enqueue(
-                dramatiq.Message(queue_name=database, actor_name=_actor(database), args=(str(job_id),), kwargs={}, options={})
+                dramatiq.Message(
+                    queue_name=database, actor_name=_actor(database), args=(str(job_id),), kwargs={}, options={}
+                )
             )
         except dramatiq.errors.BrokerError as error:
             raise redis.ConnectionError(str(error)) from error
@@ -64,10 +68,9 @@ class DramatiqMessages:
         """Make the broker call ``run(job_id, database)`` for each message, in the threads of a Dramatiq worker."""
         for database in databases():
 
+            @dramatiq.actor(actor_name=_actor(database), queue_name=database, broker=self.broker)
             def call(job_id: str, database: str = database) -> None:
                 run(UUID(job_id), database)
-
-            dramatiq.actor(call, actor_name=_actor(database), queue_name=database, broker=self.broker)
 
 
 class LocalMessages:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class JobInterrupted(BaseException):
-    """The try ends here without being the job's fault. Not an ``Exception``, so that no job takes it for its own error."""
+    """The try ends here, through no fault of the job. Not an ``Exception``, so that no job takes it for its own."""
 
 
 class LeaseLost(JobInterrupted):

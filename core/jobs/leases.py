@@ -84,8 +84,8 @@ def hold(cursor: psycopg.Cursor[Any], lease: Lease) -> bool:
 def finish(cursor: psycopg.Cursor[Any], lease: Lease) -> bool:
     """Mark the job done, within the transaction of its effect; False when the lease is no longer ours."""
     cursor.execute(
-        "UPDATE node.jobs SET state = 'done', lease_token = NULL, lease_until = NULL, finished_at = now(), updated_at = now()"
-        " WHERE id = %s AND lease_token = %s AND state = 'running'",
+        "UPDATE node.jobs SET state = 'done', lease_token = NULL, lease_until = NULL, finished_at = now(),"
+        " updated_at = now() WHERE id = %s AND lease_token = %s AND state = 'running'",
         (lease.job_id, lease.token),
     )
     return cursor.rowcount == 1
@@ -107,8 +107,10 @@ def prolong(leases: Sequence[Lease], database: str) -> set[UUID]:
         The tokens that are no longer ours. A row that a transaction of the job itself has locked counts as ours.
     """
     with node_session(database) as session:
-        rows = psycopg_connection(session).execute(
-            """
+        rows = (
+            psycopg_connection(session)
+            .execute(
+                """
             WITH mine AS (
                 SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::interval[]) AS mine (id, token, lease)
             ), free AS (
@@ -120,11 +122,14 @@ def prolong(leases: Sequence[Lease], database: str) -> set[UUID]:
             )
             SELECT mine.token FROM mine
             WHERE NOT EXISTS (
-                SELECT FROM node.jobs WHERE jobs.id = mine.id AND jobs.lease_token = mine.token AND jobs.state = 'running'
+                SELECT FROM node.jobs
+                WHERE jobs.id = mine.id AND jobs.lease_token = mine.token AND jobs.state = 'running'
             )
             """,
-            ([one.job_id for one in leases], [one.token for one in leases], [one.kind.lease for one in leases]),
-        ).fetchall()
+                ([one.job_id for one in leases], [one.token for one in leases], [one.kind.lease for one in leases]),
+            )
+            .fetchall()
+        )
     return {row[0] for row in rows}
 
 
@@ -132,8 +137,8 @@ def give_back(lease: Lease, *, delay: timedelta = timedelta(0)) -> bool:
     """Put the job back as if it had not been taken (its worker stops, its tenant is suspended)."""
     with node_session(lease.database) as session:
         cursor = psycopg_connection(session).execute(
-            "UPDATE node.jobs SET state = 'queued', lease_token = NULL, lease_until = NULL, deliveries = deliveries - 1,"
-            " run_after = now() + %s, updated_at = now() WHERE id = %s AND lease_token = %s AND state = 'running'",
+            "UPDATE node.jobs SET state = 'queued', lease_token = NULL, lease_until = NULL,"
+            " deliveries = deliveries - 1, run_after = now() + %s, updated_at = now() WHERE id = %s AND lease_token = %s AND state = 'running'",
             (delay, lease.job_id, lease.token),
         )
         return cursor.rowcount == 1

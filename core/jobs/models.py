@@ -19,8 +19,8 @@ ALIVE = "state IN ('queued', 'sent', 'running')"
 class Job(NodeBase, table=True):
     """Work to be done for one tenant.
 
-    ``queued`` waits for ``run_after`` and its tenant's turn; ``sent`` has a message under way; ``running`` is leased by a worker;
-    ``done``, ``dead`` (see ``DeadLetter``) and ``discarded`` are the ends.
+    ``queued`` waits for ``run_after`` and its tenant's turn; ``sent`` has a message under way; ``running`` is leased by a
+    worker; ``done``, ``dead`` (see ``DeadLetter``) and ``discarded`` are the ends.
 
     Attributes:
         payload: what to do, by ids: never a person's data.
@@ -48,8 +48,12 @@ class Job(NodeBase, table=True):
             unique=True,
             postgresql_where=text(f"dedupe_key IS NOT NULL AND {ALIVE}"),
         ),
-        {"info": {"tenant": "SELECT, INSERT, UPDATE (state, lease_token, lease_until, progress_done, progress_total, "
-                  "progress_note, finished_at, updated_at)"}},
+        {
+            "info": {
+                "tenant": "SELECT, INSERT, UPDATE (state, lease_token, lease_until, progress_done, progress_total, "
+                "progress_note, finished_at, updated_at)"
+            }
+        },
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)

@@ -57,7 +57,8 @@ def enqueue(
         LookupError: no feature registers the kind.
         ValueError: the payload is too large, or ``run_after`` has no time zone.
     """
-    if not isinstance(session, TenantSession):
+    within: object = session
+    if not isinstance(within, TenantSession):
         message = f"a job needs a tenant: {kind!r} was asked for outside of a tenant's session"
         raise TenantRequired(message)
     found = kind_of(kind)
@@ -68,9 +69,8 @@ def enqueue(
     if len(str(payload)) > LARGEST_PAYLOAD:
         message = f"the payload of {kind!r} is over {LARGEST_PAYLOAD} characters: store the data and name it"
         raise ValueError(message)
-    values = (
-        uuid7(), session.tenant.id, kind, body, dedupe_key, run_after, found.max_attempts, session.actor, session.request_id,
-    )  # fmt: skip
+    asked_by = (session.actor, session.request_id)
+    values = (uuid7(), session.tenant.id, kind, body, dedupe_key, run_after, found.max_attempts, *asked_by)
     with session.cursor() as cursor:
         while True:
             added = _first(cursor.execute(_INSERT, values))

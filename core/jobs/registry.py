@@ -58,7 +58,9 @@ def job(
         message = f"{kind!r} is no kind of job: write room.kind"
         raise ValueError(message)
     if max_attempts < 1 or lease < SHORTEST_LEASE or time_limit < lease or backoff < timedelta(0):
-        message = f"the bounds of {kind!r} make no sense: at least one attempt, a lease of a second, a limit not below it"
+        message = (
+            f"the bounds of {kind!r} make no sense: at least one attempt, a lease of a second, a limit not below it"
+        )
         raise ValueError(message)
 
     def register(run: Run) -> Run:

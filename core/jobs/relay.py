@@ -1,7 +1,7 @@
 """The relay: admits due jobs, tenants in turn, and sends a message for each; finds what was lost on the way.
 
-It may run in any number of workers: a lock lets one of them work at a time. The row is the truth; a message only says "look
-at this row", so that one too many does nothing, and one that is lost is sent again.
+It may run in any number of workers: a lock lets one of them work at a time. The row is the truth; a message only says
+"look at this row", so that one too many does nothing, and one that is lost is sent again.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from uuid import UUID, uuid4
 import redis
 
 from core import telemetry
-from core.database import DEFAULT_DATABASE, node_session, psycopg_connection
+from core.database import DEFAULT_DATABASE, TenantRef, node_session, psycopg_connection
 from core.errors import AppError
 from core.jobs import leases
 from core.settings import get_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
     from threading import Event
 
     import psycopg
@@ -50,6 +49,7 @@ WITH RECURSIVE tenants AS (  -- who has anything queued, by jumping through the 
         WHERE state = 'queued' AND jobs.tenant_role = tenants.tenant_role AND run_after <= now()
         ORDER BY run_after, id LIMIT %(per_tenant)s
     ) AS due
+    WHERE %(role)s::text IS NULL OR tenants.tenant_role = %(role)s
 ), chosen AS (
     SELECT id FROM turns WHERE turn <= %(per_tenant)s ORDER BY turn, run_after, id
     LIMIT greatest(0, %(window)s - (SELECT count(*) FROM node.jobs WHERE state = 'sent'))
@@ -63,8 +63,9 @@ _RESEND = """
 UPDATE node.jobs SET sent_at = now(), sends = sends + 1, updated_at = now()
 WHERE id IN (
     SELECT id FROM node.jobs
-    WHERE state = 'sent' AND (%(all)s OR sent_at < now() - %(after)s::interval * least(power(2, sends - 1), 32))
-    ORDER BY sent_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+    WHERE state = 'sent' AND (%(role)s::text IS NULL OR tenant_role = %(role)s)
+        AND (%(all)s OR sent_at < now() - %(after)s::interval * least(power(2, sends - 1), 32))
+    ORDER BY sent_at LIMIT CASE WHEN %(all)s THEN NULL ELSE %(batch)s::int END FOR UPDATE SKIP LOCKED
 )
 RETURNING id
 """
@@ -76,7 +77,9 @@ UPDATE node.jobs SET
     finished_at = CASE WHEN interruptions + 1 >= %(most)s THEN now() END,
     error = 'its worker vanished or was too slow (' || (interruptions + 1) || ' times)'
 WHERE id IN (
-    SELECT id FROM node.jobs WHERE state = 'running' AND lease_until < now() LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+    SELECT id FROM node.jobs
+    WHERE state = 'running' AND lease_until < now() AND (%(role)s::text IS NULL OR tenant_role = %(role)s)
+    LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
 RETURNING id, state
 """
@@ -102,16 +105,17 @@ class Relay:
     Args:
         messages: where messages are sent.
         database: whose jobs.
-        resend_after: how long a message may be under way before another is sent; doubles with each.
+        tenant: only this tenant's jobs; the others are left to a relay for all.
     """
 
     def __init__(
-        self, messages: Messages, *, database: str = DEFAULT_DATABASE, resend_after: timedelta | None = None
+        self, messages: Messages, *, database: str = DEFAULT_DATABASE, tenant: TenantRef | None = None
     ) -> None:
         settings = get_settings()
+        self._role = tenant.role_name if tenant else None
         self._messages = messages
         self._database = database
-        self._after = resend_after if resend_after is not None else settings.jobs_resend_after
+        self._after = settings.jobs_resend_after
         self._window, self._per_tenant = settings.jobs_window, settings.jobs_per_tenant
         self._epoch = str(uuid4())
 
@@ -136,15 +140,27 @@ class Relay:
             redis.RedisError: Redis is not there; what could not be sent is queued again.
         """
         wiped = self._messages.forgot(self._epoch)
+        chosen: dict[str, object] = {
+            "role": self._role,
+            "all": wiped,
+            "after": self._after,
+            "batch": _BATCH,
+            "most": MAX_INTERRUPTIONS,
+            "window": self._window,
+            "per_tenant": self._per_tenant,
+        }
         with node_session(self._database) as session:
             connection = psycopg_connection(session)
-            if not connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).fetchone() == (True,):
-                return Tick()
-            resent = _ids(connection, _RESEND, {"all": wiped, "after": self._after, "batch": None if wiped else _BATCH})
-            reaped = connection.execute(_REAP, {"most": MAX_INTERRUPTIONS, "batch": _BATCH}).fetchall()
+            if self._role is None:
+                if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).fetchone() != (True,):
+                    return Tick()
+            else:
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            resent = _ids(connection, _RESEND, chosen)
+            reaped = connection.execute(_REAP, chosen).fetchall()
             dead = [row[0] for row in reaped if row[1] == "dead"]
             leases.bury(connection, dead, "interruptions")
-            admitted = _ids(connection, _ADMIT, {"window": self._window, "per_tenant": self._per_tenant})
+            admitted = _ids(connection, _ADMIT, chosen)
         for job_id in dead:
             log.error("job buried", job_id=str(job_id), reason="interruptions")
         self._send([*resent, *admitted])
@@ -162,4 +178,4 @@ class Relay:
 
 def _ids(connection: psycopg.Connection[Any], statement: str, values: dict[str, object]) -> list[UUID]:
     """Run one of the statements above, a constant, and give the ids that it returns."""
-    return [row[0] for row in connection.execute(statement, values).fetchall()]  # type: ignore[arg-type]
+    return [row[0] for row in connection.execute(statement, values).fetchall()]

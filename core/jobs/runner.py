@@ -62,7 +62,7 @@ class Runner:
         """Run the job once, if it waits to be run.
 
         Returns:
-            How it ended: ``done``, ``queued`` (another try later), ``dead``, ``lost``; None when there was nothing to do.
+            How it ended: ``done``, ``queued`` (another try later), ``dead``, ``lost``; None: there was nothing to do.
 
         Raises:
             Unavailable: the database is not there; the lease runs out and the job is tried again.
@@ -123,7 +123,7 @@ class Runner:
                 self._running.pop(lease.token, None)
 
     def release(self) -> int:
-        """Give back what still runs, since this process ends now; returns how many. What those tries do next is not kept."""
+        """Give back what still runs, since this process ends now, and say how many: nothing more of theirs is kept."""
         with self._lock:
             running = list(self._running.values())
         for one in running:

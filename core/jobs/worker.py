@@ -21,6 +21,9 @@ from core.settings import get_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
+    from uuid import UUID
+
+    from core.database import TenantRef
 
 IDLE_MILLISECONDS = 250
 """How long Dramatiq's threads sleep when there is nothing to do."""
@@ -48,7 +51,9 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     )
     worker.queue_prefetch = threads or settings.jobs_threads
     relays = [
-        Thread(target=Relay(messages, database=database).run, args=(stopping,), name=f"iit-relay-{database}", daemon=True)
+        Thread(
+            target=Relay(messages, database=database).run, args=(stopping,), name=f"iit-relay-{database}", daemon=True
+        )
         for database in databases()
     ]
     worker.start()
@@ -96,36 +101,36 @@ def serve(threads: int | None = None) -> None:
             signal.signal(number, handler)
 
 
-def drain(*, most: int = 10_000) -> int:
-    """Run what is due now in this thread, without a worker or Redis, until nothing is left; returns how many tries.
+def drain(tenant: TenantRef, *, most: int = 10_000) -> int:
+    """Run the tenant's jobs that are due now in this thread, without a worker or Redis, until none is left.
 
-    For commands that wait for their own job, and for tests. Other workers may run some of the jobs meanwhile.
+    For commands that wait for their own job, and for tests. Workers elsewhere may run some of the jobs meanwhile.
+
+    Returns:
+        How many tries were made.
 
     Raises:
         Unavailable: the database cannot be reached.
     """
     load_jobs()
     messages, runner, tries = LocalMessages(), Runner(), 0
-    relays = [Relay(messages, database=database) for database in databases()]
+    relay = Relay(messages, database=tenant.database, tenant=tenant)
     try:
         while tries < most:
-            for relay in relays:
-                relay.tick()
+            relay.tick()
             if not messages.sent:
-                return tries
+                break
             while messages.sent:
                 runner.run(*messages.sent.pop(0))
                 tries += 1
-        return tries
     finally:
         runner.close()
+    return tries
 
 
-def _guarded(runner: Runner, job_id: object, database: str) -> None:
-    """One message. What is raised here is not the job's error, which is on its row: the lease runs out, and it is tried again."""
-    from uuid import UUID
-
+def _guarded(runner: Runner, job_id: UUID, database: str) -> None:
+    """One message. What is raised here is not the job's error, which is on its row: the lease runs out."""
     try:
-        runner.run(UUID(str(job_id)), database)
+        runner.run(job_id, database)
     except AppError as error:
         log.warning("job left to its lease", job_id=str(job_id), error=describe(error))

@@ -30,4 +30,6 @@ class UsageEvent(NodeBase, table=True):
     meter: str = Field(sa_type=Text)
     value: Decimal = Field(sa_type=Numeric)
     key: str = Field(sa_type=Text)
-    recorded_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+    recorded_at: datetime = Field(
+        default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")}
+    )

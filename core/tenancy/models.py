@@ -65,7 +65,9 @@ class TenantSchema(NodeBase, table=True):
     schema_name: str = Field(primary_key=True, sa_type=Text)
     tenant_id: UUID
     revision: str = Field(sa_type=Text)
-    migrated_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+    migrated_at: datetime = Field(
+        default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")}
+    )
 
 
 class TenantSetting(TenantBase, table=True):

@@ -35,7 +35,7 @@ def script() -> str:
 def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUID, schema: str) -> None:
     """Make role, schema, tables and privileges of a tenant in the owner's transaction: one string, one round trip.
 
-    Roles are LOGIN without a password: nobody can log in as one, and a sharded PostgreSQL can still act as one elsewhere.
+    Roles are LOGIN without a password: nobody can log in as one, yet a sharded PostgreSQL can act as one elsewhere.
 
     Raises:
         ValueError: ``schema`` is no opaque name.

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from uuid_utils.compat import uuid7
 
 from core.clock import now
 from core.clock.time import zone
-from core.database import DEFAULT_DATABASE, TenantRef, TenantSession, owner_session, platform_session, psycopg_connection
+from core.database import TenantRef, TenantSession, owner_session, platform_session, psycopg_connection
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from core.identity.keys import issue
 from core.privacy import create_tenant_keys
@@ -48,10 +47,7 @@ def create_tenant(slug: str, name: str, *, time_zone: str = "Africa/Lagos", acto
     """
     _check(slug, name, time_zone)
     schema = new_schema_name()
-    row = Tenant(
-        id=uuid7(), slug=slug, name=name.strip(), schema_name=schema, role_name=schema, database=DEFAULT_DATABASE,
-        time_zone=time_zone,
-    )  # fmt: skip
+    row = Tenant(slug=slug, name=name.strip(), schema_name=schema, role_name=schema, time_zone=time_zone)
     ref = row.ref()
     with owner_session(row.database) as session:
         session.add(row)
@@ -113,7 +109,7 @@ def tenant_of_role(role: str) -> TenantRef:
 def list_tenants() -> list[TenantRef]:
     """All tenants by slug, suspended ones included."""
     with platform_session() as session:
-        return [row.ref() for row in session.scalars(select(Tenant).order_by(Tenant.slug))]  # type: ignore[arg-type]  # as above
+        return [row.ref() for row in session.scalars(select(Tenant).order_by(Tenant.slug))]
 
 
 def suspend_tenant(slug: str) -> TenantRef:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 _M = TypeVar("_M", bound=BaseModel)
 
 
-
-
 def key_of(model: type[BaseModel]) -> str:
     """The row's name of a settings model.
 

@@ -1,6 +1,6 @@
 -- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version VALUES ('0001');
 CREATE TABLE alerts (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 

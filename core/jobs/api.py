@@ -1,0 +1,35 @@
+"""Looking at the tenant's jobs over the API."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+
+from core.access import TenantDb, require
+from core.identity import Principal
+from core.jobs import repository
+from core.jobs.schemas import JobOut, JobState
+from core.web.paging import Page, Paging
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+JobsRead = Annotated[Principal, Depends(require("jobs.read"))]
+
+
+@router.get("", operation_id="list_jobs", summary="Jobs of the tenant, newest first")
+def list_jobs(
+    _: JobsRead,
+    db: TenantDb,
+    paging: Paging,
+    kind: Annotated[str | None, Query(description="Only jobs of this kind.", examples=["imports.run"])] = None,
+    state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
+) -> Page[JobOut]:
+    """Work that was asked for: imports, training, scoring."""
+    found, total = repository.list_jobs(db, paging, kind=kind, state=state)
+    return Page.of(found, paging, total)
+
+
+@router.get("/{job_id}", operation_id="get_job", summary="One job: state and progress")
+def get_job(_: JobsRead, db: TenantDb, job_id: UUID) -> JobOut:
+    """Ask again until `state` is `done` or `failed`."""
+    return repository.get_job(db, job_id)

@@ -1,0 +1,125 @@
+"""What operators do with jobs: look, retry, discard. Rows carry ids and settings, never a person's data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+
+from core.database import databases, node_session, psycopg_connection
+from core.errors import Conflict, NotFound
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from core.database import TenantRef
+
+STATES = ("queued", "sent", "running", "done", "dead", "discarded")
+_LISTED = (
+    "id, kind, state, tenant_id, attempts, deliveries, interruptions, progress_done, progress_total, error, run_after,"
+    " created_at, finished_at"
+)
+
+
+def find(*, state: str | None = None, tenant: TenantRef | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest jobs of all data databases, with their tenant's id."""
+    chosen = {"state": state, "role": tenant.role_name if tenant else None, "limit": limit}
+    found: list[dict[str, Any]] = []
+    for database in databases():
+        with node_session(database) as session, psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                f"SELECT {_LISTED} FROM node.jobs"  # noqa: S608 - constant columns
+                " WHERE (%(state)s::text IS NULL OR state = %(state)s)"
+                " AND (%(role)s::text IS NULL OR tenant_role = %(role)s)"
+                " ORDER BY id DESC LIMIT %(limit)s",
+                chosen,
+            )
+            found.extend(cursor.fetchall())
+    return sorted(found, key=lambda row: row["id"], reverse=True)[:limit]
+
+
+def show(job_id: UUID) -> dict[str, Any]:
+    """All that is known of one job, with its dead letters.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    for database in databases():
+        with node_session(database) as session, psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute("SELECT * FROM node.jobs WHERE id = %s", (job_id,)).fetchone()
+            if row is not None:
+                cursor.execute(
+                    "SELECT reason, error, attempts, deliveries, died_at, resolution, resolved_at, resolved_by"
+                    " FROM node.dead_letters WHERE job_id = %s ORDER BY id",
+                    (job_id,),
+                )
+                kept = {name: value for name, value in row.items() if name not in {"lease_token", "tenant_role"}}
+                return {**kept, "dead_letters": cursor.fetchall()}
+    raise _unknown(job_id)
+
+
+def retry(job_id: UUID, *, actor: str) -> None:
+    """Queue a dead job again, its counters at zero.
+
+    Raises:
+        NotFound: there is no such job.
+        Conflict: it is not dead, or the same work has been asked for again meanwhile.
+    """
+    _resolve(
+        job_id,
+        "state = 'queued', run_after = now(), attempts = 0, interruptions = 0, finished_at = NULL, updated_at = now()",
+        "retried",
+        actor,
+    )
+
+
+def discard(job_id: UUID, *, actor: str) -> None:
+    """Give a dead job up for good.
+
+    Raises:
+        NotFound: there is no such job.
+        Conflict: it is not dead.
+    """
+    _resolve(job_id, "state = 'discarded', updated_at = now()", "discarded", actor)
+
+
+def dead_jobs(tenant: TenantRef | None = None) -> list[UUID]:
+    """Ids of all dead jobs."""
+    return [row["id"] for row in find(state="dead", tenant=tenant, limit=100_000)]
+
+
+def _resolve(job_id: UUID, change: str, resolution: str, actor: str) -> None:
+    """Change a dead job, and say so on its dead letter, in one transaction."""
+    for database in databases():
+        with node_session(database) as session:
+            connection = psycopg_connection(session)
+            row = connection.execute(
+                "SELECT state, EXISTS (SELECT FROM node.jobs other WHERE other.dedupe_key = jobs.dedupe_key"
+                " AND other.tenant_role = jobs.tenant_role AND other.kind = jobs.kind"
+                " AND other.state IN ('queued', 'sent', 'running'))"
+                " FROM node.jobs WHERE id = %s FOR UPDATE",
+                (job_id,),
+            ).fetchone()
+            if row is None:
+                continue
+            if row[0] != "dead":
+                detail = f"the job {job_id} is {row[0]}, not dead"
+                raise Conflict(
+                    detail, remedy="only dead jobs are retried or discarded: see `iit jobs list --state dead`"
+                )
+            if row[1] and resolution == "retried":
+                detail = f"the work of job {job_id} has been asked for again meanwhile"
+                raise Conflict(detail, remedy="discard this one: `iit jobs discard`")
+            connection.execute(f"UPDATE node.jobs SET {change} WHERE id = %s", (job_id,))  # noqa: S608 - two constants
+            connection.execute(
+                "UPDATE node.dead_letters SET resolution = %s, resolved_at = now(), resolved_by = %s"
+                " WHERE job_id = %s AND resolution IS NULL",
+                (resolution, actor, job_id),
+            )
+            return
+    raise _unknown(job_id)
+
+
+def _unknown(job_id: UUID) -> NotFound:
+    detail = f"there is no job {job_id}"
+    return NotFound(detail, remedy="see `iit jobs list`")

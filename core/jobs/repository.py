@@ -1,0 +1,60 @@
+"""Reading jobs of one tenant; row policies keep each tenant to its own."""
+
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from core.database import TenantSession, psycopg_connection
+from core.errors import NotFound
+from core.jobs.schemas import JobOut, JobState, ProgressOut
+from core.web.paging import PageRequest
+
+_SHOWN: dict[str, JobState] = {
+    "queued": "queued",
+    "sent": "queued",
+    "running": "running",
+    "done": "done",
+    "dead": "failed",
+    "discarded": "discarded",
+}
+_COLUMNS = (
+    "id, kind, state, progress_done, progress_total, progress_note, attempts, error, run_after, created_at, started_at,"
+    " finished_at"
+)
+
+
+def get_job(session: TenantSession, job_id: UUID) -> JobOut:
+    """One job.
+
+    Raises:
+        NotFound: the tenant has no such job.
+    """
+    with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(f"SELECT {_COLUMNS} FROM node.jobs WHERE id = %s", (job_id,)).fetchone()  # noqa: S608 - constant
+    if row is None:
+        detail = f"there is no job {job_id}"
+        raise NotFound(detail)
+    return _shown(row)
+
+
+def list_jobs(
+    session: TenantSession, paging: PageRequest, *, kind: str | None = None, state: JobState | None = None
+) -> tuple[list[JobOut], int]:
+    """One page of the tenant's jobs, newest first, and how many there are."""
+    stored = None if state is None else [name for name, shown in _SHOWN.items() if shown == state]
+    chosen = {"kind": kind, "states": stored, "limit": paging.limit, "offset": paging.offset}
+    where = "(%(kind)s::text IS NULL OR kind = %(kind)s) AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s))"
+    with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
+        counted = cursor.execute(f"SELECT count(*) AS total FROM node.jobs WHERE {where}", chosen).fetchone()  # noqa: S608
+        rows = cursor.execute(
+            f"SELECT {_COLUMNS} FROM node.jobs WHERE {where} ORDER BY id DESC LIMIT %(limit)s OFFSET %(offset)s",  # noqa: S608
+            chosen,
+        ).fetchall()
+    return [_shown(row) for row in rows], int(counted["total"]) if counted else 0
+
+
+def _shown(row: dict[str, Any]) -> JobOut:
+    progress = ProgressOut(done=row["progress_done"], total=row["progress_total"], note=row["progress_note"])
+    kept = {name: row[name] for name in JobOut.model_fields if name not in {"state", "progress"}}
+    return JobOut(**kept, state=_SHOWN[row["state"]], progress=progress)

@@ -1,0 +1,34 @@
+"""What the API says of a job."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+JobState = Literal["queued", "running", "done", "failed", "discarded"]
+
+
+class ProgressOut(BaseModel):
+    """How far a job is."""
+
+    done: int | None = Field(description="Units done.", examples=[12_000])
+    total: int | None = Field(description="Units in all; null while that is not known.", examples=[30_000])
+    note: str | None = Field(description="What is going on.", examples=["dispensations"])
+
+
+class JobOut(BaseModel):
+    """A job of the caller's tenant."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    kind: str = Field(description="What it does.", examples=["imports.run"])
+    state: JobState = Field(description="`failed` jobs wait for an operator.")
+    progress: ProgressOut
+    attempts: int = Field(description="Tries that ended in an error.")
+    error: str | None = Field(description="Kind and place of the last error.")
+    run_after: datetime = Field(description="Not before.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
