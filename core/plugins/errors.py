@@ -5,13 +5,15 @@ from __future__ import annotations
 from core.errors import AppError
 
 
-class PluginFailed(AppError):
+class PluginFailed(AppError):  # noqa: N818 - named as the family is
     """A plugin raised, exited, or answered with something that is not an answer."""
 
     status = 502
     slug = "plugin-failed"
     title = "A plugin did not do its work"
-    hint = "Tell the operator the plugin's name: it can be removed, replaced or tested with the contract tests of the SDK."
+    hint = (
+        "Tell the operator the plugin's name: it can be removed, replaced or tested with the contract tests of the SDK."
+    )
 
 
 class PluginTimedOut(PluginFailed):
@@ -23,7 +25,7 @@ class PluginTimedOut(PluginFailed):
     hint = "Fit on fewer decisions, or give it more time."
 
 
-class ArtifactRefused(AppError):
+class ArtifactRefused(AppError):  # noqa: N818 - named as the family is
     """Stored bytes are not a model: damaged, changed, or of something else."""
 
     slug = "artifact-refused"

@@ -1,4 +1,4 @@
-"""What the platform and a plugin's process hand each other: files in a private folder, arrays and JSON, never pickles."""
+"""What the platform and a plugin's process hand each other: arrays and JSON in a private folder, never pickles."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ def write_array(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
+def read_bytes(path: Path) -> bytes:
+    """A file that a plugin left; a link to something else is none.
+
+    Raises:
+        OSError: it is not there, or is a link.
+    """
+    if path.is_symlink():
+        message = f"{path.name} is a link"
+        raise OSError(message)
+    return path.read_bytes()
+
+
 def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Read a float64 array of exactly this shape.
 
@@ -62,7 +74,7 @@ def write_data(folder: Path, data: TrainingData) -> list[dict[str, Any]]:
 
 def read_data(folder: Path, features: list[dict[str, Any]]) -> TrainingData:
     """The training data that :func:`write_data` wrote."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name in ARRAYS:
         path = folder / f"{name}.npy"
         arrays[name] = np.load(path, allow_pickle=False) if path.exists() else None

@@ -1,7 +1,7 @@
 """Which plugins there are, and the models they give. One that fails is counted and left out; the others go on.
 
-First-party plugins (of our own distribution) are imported here and score in this process. Anybody else's are only ever run in
-a process of their own (:mod:`core.plugins.remote`).
+First-party plugins (of our own distribution) are imported here and score in this process. Anybody else's are only
+ever run in a process of their own (:mod:`core.plugins.remote`).
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def call_iit_models(point: EntryPoint) -> list[Any]:
     version = getattr(plugin, hooks.VERSION_ATTRIBUTE, None)
     if version != SPEC_VERSION[0]:
         detail = (
-            f"plugin {point.name!r} is written for version {version} of the hooks, the platform offers {SPEC_VERSION[0]}: "
-            f"set {hooks.VERSION_ATTRIBUTE} = {SPEC_VERSION[0]} after running the contract tests of that version"
+            f"plugin {point.name!r} is written for version {version} of the hooks, the platform offers "
+            f"{SPEC_VERSION[0]}: run the contract tests of that version, then set {hooks.VERSION_ATTRIBUTE}"
         )
         raise PluginFailed(detail)
     manager = pluggy.PluginManager(PROJECT)
@@ -116,7 +116,7 @@ def is_first_party(point: EntryPoint) -> bool:
 
 
 def _discover() -> dict[str, ModelPlugin]:
-    from core.plugins.remote import describe  # noqa: PLC0415 - only when somebody else's plugin is installed
+    from core.plugins.remote import describe
 
     found: dict[str, ModelPlugin] = {}
     # Ours first: a stranger cannot take the name of a first-party model.

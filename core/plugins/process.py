@@ -84,7 +84,7 @@ def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -
 def _run_to_end(folder: Path, plugin: str, limits: Limits) -> int:
     token = uuid4().hex
     with (folder / "output.log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own module, arguments fixed
+        process = subprocess.Popen(
             [sys.executable, "-P", "-m", "core.plugins.runner"],
             cwd=folder,
             env=_environment(folder, token),
@@ -110,7 +110,9 @@ def _environment(folder: Path, token: str) -> dict[str, str]:
     threads = str(min(os.cpu_count() or 1, MAX_THREADS))
     return {
         **kept,
-        "PYTHONPATH": os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry and Path(entry).exists()),
+        "PYTHONPATH": os.pathsep.join(
+            str(Path(entry).resolve()) for entry in sys.path if entry and Path(entry).exists()
+        ),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(folder),
         "TMPDIR": str(folder),

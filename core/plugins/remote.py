@@ -11,7 +11,7 @@ import numpy as np
 
 from core.plugins.artifacts import pack, unpack
 from core.plugins.errors import ArtifactRefused, PluginFailed
-from core.plugins.exchange import ARTIFACT, MATRIX, RESULT, read_array, write_array, write_data
+from core.plugins.exchange import ARTIFACT, MATRIX, RESULT, read_array, read_bytes, write_array, write_data
 from core.plugins.process import MEMORY_BYTES, Limits, private_folder, run
 from plugins.sdk import Artifact, BadDataError, Explanation, FeatureSpec, FloatArray, Json, TrainingData, check_matrix
 
@@ -50,10 +50,7 @@ class RemoteModel:
             request = self._request("fit", features=write_data(folder, data), params=dict(params), seed=seed)
             run(folder, self.plugin.name, request, limits)
             try:
-                path = folder / ARTIFACT
-                if path.is_symlink():
-                    raise OSError(str(path.name))
-                return unpack(path.read_bytes())
+                return unpack(read_bytes(folder / ARTIFACT))
             except (OSError, ArtifactRefused) as error:
                 reason = error.detail if isinstance(error, ArtifactRefused) else "there is none"
                 detail = f"plugin {self.plugin.name!r} gave no artifact that can be used: {reason}"
@@ -76,7 +73,9 @@ class RemoteModel:
             raise PluginFailed(detail) from error
         return RemoteFitted(self, artifact, features, facts)
 
-    def score(self, operation: str, artifact: Artifact, matrix: FloatArray, shape: tuple[int, ...]) -> tuple[Any, FloatArray]:
+    def score(
+        self, operation: str, artifact: Artifact, matrix: FloatArray, shape: tuple[int, ...]
+    ) -> tuple[Any, FloatArray]:
         """Predict or explain in a process of its own; gives the reply and the array it left.
 
         Raises:

@@ -1,7 +1,7 @@
-"""The process in which a plugin runs: ``python -m core.plugins.runner`` in a private folder, with limits it cannot lift.
+"""The process in which a plugin runs: ``python -m core.plugins.runner`` in a private folder, bound to its limits.
 
-It reads ``request.json``, binds itself to its limits, only then imports the plugin, and writes ``reply.json``. It has no
-database, no keys, and none of the platform's environment.
+It reads ``request.json``, binds itself to its limits, only then imports the plugin, and writes ``reply.json``. It has
+no database, no keys, and none of the platform's environment.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> int:
     os.dup2(2, 1)
     request = json.loads((folder / "request.json").read_text())
     _bind(request["limits"])
-    from core.plugins.exchange import REPLY, write_json  # noqa: PLC0415 - after the limits: it imports numpy
+    from core.plugins.exchange import REPLY, write_json
 
     try:
         operation = OPERATIONS[request["operation"]]
@@ -72,7 +72,7 @@ def _model(request: Mapping[str, Any]) -> Any:  # noqa: ANN401 - it is not known
 
 
 def _models(request: Mapping[str, Any]) -> list[Any]:
-    from core.plugins.manager import GROUP, call_iit_models  # noqa: PLC0415
+    from core.plugins.manager import GROUP, call_iit_models
 
     return call_iit_models(EntryPoint(request["plugin"], request["reference"], GROUP))
 
@@ -82,8 +82,8 @@ def _describe(_folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
 
 
 def _fit(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    from core.plugins.artifacts import pack  # noqa: PLC0415
-    from core.plugins.exchange import ARTIFACT, read_data  # noqa: PLC0415
+    from core.plugins.artifacts import pack
+    from core.plugins.exchange import ARTIFACT, read_data
 
     data = read_data(folder, request["features"])
     artifact = _model(request).fit(data, request["params"], request["seed"])
@@ -92,8 +92,8 @@ def _fit(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
 
 
 def _loaded(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    from core.plugins.artifacts import unpack  # noqa: PLC0415
-    from core.plugins.exchange import ARTIFACT  # noqa: PLC0415
+    from core.plugins.artifacts import unpack
+    from core.plugins.exchange import ARTIFACT
 
     return _model(request).load(unpack((folder / ARTIFACT).read_bytes()))
 
@@ -104,9 +104,9 @@ def _load(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
 
 
 def _predict(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
-    from core.plugins.exchange import MATRIX, RESULT, write_array  # noqa: PLC0415
+    from core.plugins.exchange import MATRIX, RESULT, write_array
 
     matrix = np.load(folder / MATRIX, allow_pickle=False)
     write_array(folder / RESULT, np.asarray(_loaded(folder, request).predict(matrix), dtype=np.float64))
@@ -114,9 +114,9 @@ def _predict(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
 
 
 def _explain(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
-    from core.plugins.exchange import MATRIX, RESULT, write_array  # noqa: PLC0415
+    from core.plugins.exchange import MATRIX, RESULT, write_array
 
     explanation = _loaded(folder, request).explain(np.load(folder / MATRIX, allow_pickle=False))
     write_array(folder / RESULT, np.asarray(explanation.contributions, dtype=np.float64))

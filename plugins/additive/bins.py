@@ -16,8 +16,9 @@ Codes = NDArray[np.int16]
 class Bins:
     """How one column is cut.
 
-    ``edges`` of a numeric column separate ``len(edges) + 1`` bins; a value equal to an edge belongs to the bin above it. A
-    categorical column has one bin for each of its ``categories``. The last code is always what is missing or unknown.
+    ``edges`` of a numeric column separate ``len(edges) + 1`` bins; a value equal to an edge belongs to the bin above
+    it. A categorical column has one bin for each of its ``categories``. The last code is always what is missing or
+    unknown.
     """
 
     edges: FloatArray

@@ -52,11 +52,11 @@ class AdditiveModel:
         """The columns, in order."""
         return tuple(curve.feature for curve in self.curves)
 
-    def predict(self, X: FloatArray) -> FloatArray:  # noqa: N803 - the contract's name
+    def predict(self, X: FloatArray) -> FloatArray:
         """Probability of interruption (n,) of the rows of X (n, p)."""
         return sigmoid(self.explain(X).log_odds)
 
-    def explain(self, X: FloatArray) -> Explanation:  # noqa: N803
+    def explain(self, X: FloatArray) -> Explanation:
         """What each feature adds to the log-odds of each row of X (n, p)."""
         matrix = check_matrix(X, len(self.curves))
         contributions = np.empty_like(matrix)

@@ -1,4 +1,4 @@
-"""Fitting the additive model: bins, a path of penalties, and the one that does best on later time or on patients left out."""
+"""Fitting the additive model: bins, a path of penalties, and the one that does best on rows left out."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ DEFAULTS: Mapping[str, Json] = {
 
 @dataclass(frozen=True, slots=True)
 class AdditivePlugin:
-    """Regularised additive model. Parameters, all optional:
+    """Regularised additive model.
 
-    ``max_bins`` (24) bins per numeric feature; ``min_rows`` (30) training rows in a bin at least; ``strengths`` penalties to
-    choose from, strongest first; ``inner_share`` (0.2) of the patients left out for that choice when no validation rows come
-    with the data.
+    Parameters, all optional:
+    ``max_bins`` (24) bins per numeric feature; ``min_rows`` (30) training rows in a bin at least; ``strengths``
+    penalties to choose from, strongest first; ``inner_share`` (0.2) of the patients left out for that choice when no
+    validation rows come with the data.
     """
 
     name: str = "additive"
@@ -113,7 +114,7 @@ def _encode(bins: Sequence[Bins], matrix: FloatArray) -> list[Codes]:
 def _fit_path(
     bins: tuple[Bins, ...], codes: Sequence[Codes], outcome: FloatArray, strengths: Sequence[float]
 ) -> list[FloatArray]:
-    from plugins.additive.solver import Layout, fit_path  # noqa: PLC0415 - scoring never needs it
+    from plugins.additive.solver import Layout, fit_path
 
     return fit_path(Layout(bins), codes, outcome, strengths)
 
@@ -121,13 +122,13 @@ def _fit_path(
 def _losses(
     bins: tuple[Bins, ...], path: Sequence[FloatArray], codes: Sequence[Codes], outcome: FloatArray
 ) -> list[float]:
-    from plugins.additive.solver import Layout, margins  # noqa: PLC0415
+    from plugins.additive.solver import Layout, margins
 
     layout = Layout(bins)
     return [log_loss(margins(layout, codes, beta), outcome) for beta in path]
 
 
-def _choose_inside(  # noqa: PLR0913, PLR0917 - one step of fit, cut out for reading
+def _choose_inside(
     bins: tuple[Bins, ...],
     codes: Sequence[Codes],
     outcome: FloatArray,

@@ -1,10 +1,10 @@
 """Penalised logistic regression on bins, in counts instead of a design matrix.
 
-A row is one bin per feature, so gradients and curvatures are weighted counts (``bincount``): no matrix of indicators is built,
-memory stays at a few bytes per cell, and the result does not depend on the number of threads.
+A row is one bin per feature, so gradients and curvatures are weighted counts (``bincount``): no matrix of indicators
+is built, memory stays at a few bytes per cell, and the result does not depend on the number of threads.
 
-The penalty asks neighbouring bins to be alike (first differences) and every bin to be small (ridge). A strong penalty makes a
-feature vanish, a weak one lets it follow the data.
+The penalty asks neighbouring bins to be alike (first differences) and every bin to be small (ridge). A strong penalty
+makes a feature vanish, a weak one lets it follow the data.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ def fit_path(
 ) -> list[FloatArray]:
     """Coefficients for each penalty strength, given from strong to weak, each started from the one before.
 
-    Newton's method; the curvature is the costly part and changes slowly, so it is counted again only every few steps, and a
-    step that does not lower the loss is halved.
+    Newton's method; the curvature is the costly part and changes slowly, so it is counted again only every few steps,
+    and a step that does not lower the loss is halved.
     """
-    from scipy.linalg import cho_factor, cho_solve  # noqa: PLC0415 - only fitting needs scipy
+    from scipy.linalg import cho_factor, cho_solve
 
     form = layout.penalty()
     beta = np.zeros(layout.size)

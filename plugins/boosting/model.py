@@ -48,7 +48,7 @@ class BoostingModel:
         """The columns, in order."""
         return self._features
 
-    def predict(self, X: FloatArray) -> FloatArray:  # noqa: N803 - the contract's name
+    def predict(self, X: FloatArray) -> FloatArray:
         """Probability of interruption (n,) of the rows of X (n, p)."""
         matrix = check_matrix(X, len(self._features))
         if not len(matrix):
@@ -56,7 +56,7 @@ class BoostingModel:
         raw = self._booster.predict(matrix, raw_score=True, num_threads=_threads(matrix))
         return sigmoid(np.asarray(raw, dtype=np.float64))
 
-    def explain(self, X: FloatArray) -> Explanation:  # noqa: N803
+    def explain(self, X: FloatArray) -> Explanation:
         """What each feature adds to the log-odds of each row of X (n, p)."""
         matrix = check_matrix(X, len(self._features))
         if not len(matrix):
@@ -109,7 +109,7 @@ def read(artifact: Artifact) -> BoostingModel:
 
 
 def _booster(text: str) -> Booster:
-    import lightgbm  # noqa: PLC0415 - costs a second, and API and CLI start without it
+    import lightgbm
 
     try:
         return lightgbm.Booster(model_str=text)

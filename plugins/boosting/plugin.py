@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,17 +31,21 @@ DEFAULTS: Mapping[str, Json] = {
     "threads": 0,
 }
 MAX_THREADS = 8
+ROWS_PER_THREAD = 10_000
+"""With fewer rows, threads wait for each other longer than they work."""
 SMALL_LEAF_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class BoostingPlugin:
-    """Gradient boosting of trees. Parameters, all optional:
+    """Gradient boosting of trees.
 
-    ``learning_rate`` (0.05), ``num_leaves`` (15), ``min_rows_in_leaf`` (50; fewer on small data, never fewer than 10),
-    ``max_trees`` (600), ``patience`` (40 trees without a lower log loss end the fit), ``feature_share`` (0.7) and ``row_share``
-    (0.8) drawn for each tree, ``l2`` (5), ``inner_share`` (0.2) of the patients left out to stop early when no validation rows
-    come with the data, ``monotone`` (none) feature name to 1 or -1, ``threads`` (0: as many as there are, 8 at most).
+    Parameters, all optional:
+    ``learning_rate`` (0.05), ``num_leaves`` (15), ``min_rows_in_leaf`` (50; fewer on small data, never fewer than
+    10), ``max_trees`` (600), ``patience`` (40 trees without a lower log loss end the fit), ``feature_share`` (0.7)
+    and ``row_share`` (0.8) drawn for each tree, ``l2`` (5), ``inner_share`` (0.2) of the patients left out to stop
+    early when no validation rows come with the data, ``monotone`` (none) feature name to 1 or -1, ``threads`` (0: as
+    many as there are, 8 at most).
     """
 
     name: str = "boosting"
@@ -61,7 +65,9 @@ class BoostingPlugin:
             held = _held_out(data, settings["inner_share"], seed)
             _, trees = _train(data, ~held, settings, seed, (data.X[held], data.y[held]))
             # The number of trees was chosen inside; the model is fitted on everybody.
-            booster, trees = _train(data, np.ones(len(data.y), dtype=bool), {**settings, "max_trees": trees}, seed, None)
+            booster, trees = _train(
+                data, np.ones(len(data.y), dtype=bool), {**settings, "max_trees": trees}, seed, None
+            )
             stopped_on = "patients left out"
         text = treetext.trim(booster.model_to_string(num_iteration=trees))
         facts = {
@@ -134,18 +140,18 @@ def _train(
     seed: int,
     validation: tuple[FloatArray, np.ndarray] | None,
 ) -> tuple[Booster, int]:
-    import lightgbm  # noqa: PLC0415 - costs a second, and API and CLI start without it
+    import lightgbm
 
     categorical = [index for index, feature in enumerate(data.features) if feature.kind == "categorical"]
     names = treetext.column_names(len(data.features))
 
-    def dataset(X: FloatArray, y: np.ndarray, reference: Dataset | None = None) -> Dataset:  # noqa: N803
+    def dataset(X: FloatArray, y: np.ndarray, reference: Dataset | None = None) -> Dataset:
         return lightgbm.Dataset(
             X, y, feature_name=names, categorical_feature=categorical, reference=reference, params={"verbosity": -1}
         )
 
     train = dataset(data.X[rows], data.y[rows])
-    callbacks = []
+    callbacks: list[Callable[..., Json]] = []
     valid = []
     if validation is not None:
         valid = [dataset(*validation, reference=train)]
@@ -175,7 +181,7 @@ def _lightgbm_parameters(data: TrainingData, settings: Mapping[str, Json], seed:
         # The same trees whatever the number of threads, at some cost in speed.
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": settings["threads"] or min(os.cpu_count() or 1, MAX_THREADS),
+        "num_threads": settings["threads"] or min(os.cpu_count() or 1, MAX_THREADS, 1 + len(data.y) // ROWS_PER_THREAD),
         "verbosity": -1,
     }
     if settings["monotone"]:

@@ -1,8 +1,8 @@
 """LightGBM's text format, cut down to what scoring needs and checked before LightGBM reads it.
 
-LightGBM's reader is C++ that trusts its input: a damaged or hostile text can crash the process or loop for ever. So every
-number of lines, nodes and children is checked here first, and what scoring does not need (its parameters, the smallest and
-largest value of each feature, which can be one person's) is not kept at all.
+LightGBM's reader is C++ that trusts its input: a damaged or hostile text can crash the process or loop for ever. So
+every number of lines, nodes and children is checked here first, and what scoring does not need (its parameters, the
+smallest and largest value of each feature, which can be one person's) is not kept at all.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def _check_header(head: str, columns: int) -> list[int]:
     }
     for key, value in expected.items():
         if pairs.get(key) != value:
-            message = f"the header of the trees says {key}={pairs.get(key, '')[:40]!r}: it is not a model of {columns} features"
+            said = pairs.get(key, "")[:40]
+            message = f"the header of the trees says {key}={said!r}: it is not a model of {columns} features"
             raise BadArtifactError(message)
     if first != "tree" or not set(pairs.get("monotone_constraints", "0").split(" ")) <= {"-1", "0", "1"}:
         message = "the header of the trees is not LightGBM's"
@@ -175,7 +176,9 @@ def _check_splits(values: Mapping[str, np.ndarray], where: str, leaves: int, col
     inner = children[children >= 0]
     ends = ~children[children < 0]
     # Every node but the root has one parent that comes before it, so there is one tree and no circle.
-    whole = np.array_equal(np.sort(inner), np.arange(1, leaves - 1)) and np.array_equal(np.sort(ends), np.arange(leaves))
+    whole = np.array_equal(np.sort(inner), np.arange(1, leaves - 1)) and np.array_equal(
+        np.sort(ends), np.arange(leaves)
+    )
     if not whole or not (np.where(children >= 0, children, leaves) > np.arange(leaves - 1)).all():
         message = f"{where} is not a tree"
         raise BadArtifactError(message)
@@ -193,7 +196,9 @@ def _check_categories(pairs: Mapping[str, str], values: Mapping[str, np.ndarray]
         return
     bounds = _numbers(pairs["cat_boundaries"], f"cat_boundaries of {where}", integers=True)
     words = _numbers(pairs["cat_threshold"], f"cat_threshold of {where}", integers=True)
-    rising = len(bounds) == categorical + 1 and bounds[0] == 0 and (np.diff(bounds) > 0).all() and bounds[-1] == len(words)
+    rising = (
+        len(bounds) == categorical + 1 and bounds[0] == 0 and (np.diff(bounds) > 0).all() and bounds[-1] == len(words)
+    )
     chosen = np.sort(values["threshold"][splits])
     if not rising or not np.array_equal(chosen, np.arange(categorical)) or words.min() < 0 or words.max() >= 2**32:
         message = f"{where} lists its categories wrongly"

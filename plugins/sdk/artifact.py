@@ -94,14 +94,15 @@ def check_files(artifact: Artifact) -> None:
     Raises:
         BadArtifactError: says which file and what is wrong with it.
     """
-    if not isinstance(artifact.format, str) or not FORMAT.fullmatch(artifact.format):
+    if not FORMAT.fullmatch(str(artifact.format)):
         message = "the artifact's format must be a short lower-case name"
         raise BadArtifactError(message)
     if not 0 < len(artifact.files) <= MAX_FILES:
         message = f"an artifact has 1 to {MAX_FILES} files, not {len(artifact.files)}"
         raise BadArtifactError(message)
-    for name, content in artifact.files.items():
-        if not isinstance(name, str) or not NAME.fullmatch(name):
+    files: Mapping[str, object] = dict(artifact.files)  # what a plugin gives need not be what it should be
+    for name, content in files.items():
+        if not NAME.fullmatch(str(name)):
             message = f"{str(name)[:80]!r} cannot be the name of a file in an artifact: use a-z, 0-9, - and _"
             raise BadArtifactError(message)
         if not isinstance(content, bytes):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from plugins.sdk.artifact import Artifact
@@ -83,7 +83,7 @@ class FeatureSpec:
             raise BadDataError(message) from error
 
 
-def check_matrix(X: object, columns: int) -> FloatArray:  # noqa: N803 - X is the field's own name for the matrix
+def check_matrix(X: ArrayLike, columns: int) -> FloatArray:
     """The matrix as C-ordered float64, or a clear refusal.
 
     Args:
@@ -107,7 +107,7 @@ def check_matrix(X: object, columns: int) -> FloatArray:  # noqa: N803 - X is th
     return matrix
 
 
-def _check_labels(name: str, labels: object, rows: int) -> LabelArray:
+def _check_labels(name: str, labels: ArrayLike | None, rows: int) -> LabelArray:
     array = np.asarray(labels)
     if array.shape != (rows,):
         message = f"{name} must have shape ({rows},), not {array.shape}"
@@ -193,11 +193,11 @@ class FittedModel(Protocol):
         """The columns that it was fitted on, in order."""
         ...
 
-    def predict(self, X: FloatArray) -> FloatArray:  # noqa: N803
+    def predict(self, X: FloatArray) -> FloatArray:
         """Probability of interruption, (n,), each in the open interval (0, 1)."""
         ...
 
-    def explain(self, X: FloatArray) -> Explanation:  # noqa: N803
+    def explain(self, X: FloatArray) -> Explanation:
         """What each feature adds to the log-odds of each row."""
         ...
 

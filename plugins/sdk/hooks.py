@@ -1,8 +1,8 @@
 """The hooks that a plugin may implement, and the version of this list.
 
-A plugin is a module, found by an entry point of the group ``iit.plugins``, that states the major version it was written for
-(``IIT_SDK = 1``) and implements any of these functions under the mark :data:`hookimpl`. Each gets one context object; more
-fields may be added to it in minor versions, none is taken away.
+A plugin is a module, found by an entry point of the group ``iit.plugins``, that states the major version it was
+written for (``IIT_SDK = 1``) and implements any of these functions under the mark :data:`hookimpl`. Each gets one
+context object; more fields may be added to it in minor versions, none is taken away.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Probabilities that mean what they say: a calibrator is fitted on later time than the model, and kept as JSON.
 
-Four kinds, simplest first. ``identity`` leaves the model as it is. ``logistic`` (Platt 1999) moves and stretches the log-odds.
-``beta`` (Kull, Silva Filho, Flach 2017) does so with a different stretch at each end. ``isotonic`` (Zadrozny, Elkan 2002) is any
-rising curve, kept to a bounded number of points. The simplest one is taken whose held-out log loss, over folds of patients, is
-within one standard error of the best.
+Four kinds, simplest first. ``identity`` leaves the model as it is. ``logistic`` (Platt 1999) moves and stretches the
+log-odds. ``beta`` (Kull, Silva Filho, Flach 2017) does so with a different stretch at each end. ``isotonic``
+(Zadrozny, Elkan 2002) is any rising curve, kept to a bounded number of points. The simplest one is taken whose
+held-out log loss, over folds of patients, is within one standard error of the best.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Calibrator:
         """One sentence for whoever reads the score."""
         if self.kind == "identity":
             return (
-                f"Not recalibrated: on {self.decisions:,} later decisions of {self.patients:,} patients no correction did "
-                "better than the model's own probabilities."
+                f"Not recalibrated: on {self.decisions:,} later decisions of {self.patients:,} patients no correction "
+                "did better than the model's own probabilities."
             )
         return (
             f"Recalibrated ({self.kind}) on {self.decisions:,} later decisions of {self.patients:,} patients, "
@@ -131,7 +131,8 @@ def fit_calibrator(p: ArrayLike, y: ArrayLike, groups: ArrayLike, *, seed: int =
         raise ValueError(message)
     cluster = np.unique(patient, return_inverse=True)[1]
     patients, interruptions = int(cluster.max()) + 1, int(outcomes.sum())
-    kind, held_out = "identity", {}
+    kind: str = "identity"
+    held_out: dict[str, float] = {}
     if patients >= FOLDS and min(interruptions, len(outcomes) - interruptions) >= MIN_OUTCOMES:
         kind, held_out = _choose(scores, outcomes, np.random.default_rng(seed).permutation(patients)[cluster] % FOLDS)
     return Calibrator(
@@ -185,7 +186,7 @@ def _fit(kind: str, p: Floats, y: Floats) -> dict[str, Any]:
 
 
 def _fit_isotonic(p: Floats, y: Floats) -> dict[str, Any]:
-    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - scipy costs start-up, and only training needs it
+    from scipy.optimize import isotonic_regression
 
     order = np.argsort(p, kind="stable")
     # Blocks of many rows: bounded in number, none so small that its share could point at a person.
@@ -201,14 +202,14 @@ def _fit_isotonic(p: Floats, y: Floats) -> dict[str, Any]:
 
 def _apply(kind: str, parameters: Mapping[str, Any], p: Floats) -> Floats:
     if kind == "identity":
-        return np.clip(p, EDGE, 1 - EDGE)
+        return _bounded(p)
     if kind == "isotonic":
-        return np.clip(np.interp(p, parameters["x"], parameters["y"]), EDGE, 1 - EDGE)
+        return _bounded(np.interp(p, parameters["x"], parameters["y"]))
     if kind == "logistic":
         log_odds = parameters["intercept"] + parameters["slope"] * (np.log(p) - np.log1p(-p))
     else:
         log_odds = parameters["c"] + parameters["a"] * np.log(p) - parameters["b"] * np.log1p(-p)
-    return np.clip(0.5 * (1.0 + np.tanh(log_odds / 2)), EDGE, 1 - EDGE)
+    return _bounded(0.5 * (1.0 + np.tanh(log_odds / 2)))
 
 
 def _probabilities(p: ArrayLike) -> Floats:
@@ -216,7 +217,11 @@ def _probabilities(p: ArrayLike) -> Floats:
     if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
         message = "p must be a row of probabilities, each in [0, 1]"
         raise ValueError(message)
-    return np.clip(values, EDGE, 1 - EDGE)
+    return _bounded(values)
+
+
+def _bounded(p: Floats) -> Floats:
+    return np.asarray(np.clip(p, EDGE, 1 - EDGE), dtype=np.float64)
 
 
 def _checked_parameters(kind: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """How good a score is, on decisions it was not fitted on, each figure with its interval.
 
-Intervals are percentile bootstraps that draw patients, not rows: one patient's decisions resemble each other, and drawing
-rows would make every interval too narrow. Additive figures (Brier, log loss, calibration) are summed per patient once, so a
-replicate is a product of matrices; ranked figures (ROC-AUC, average precision, capacity) reuse one sorted order. 200,000
-rows with 200 replicates take about two seconds.
+Intervals are percentile bootstraps that draw patients, not rows: one patient's decisions resemble each other, and
+drawing rows would make every interval too narrow. Additive figures (Brier, log loss, calibration) are summed per
+patient once, so a replicate is a product of matrices; ranked figures (ROC-AUC, average precision, capacity) reuse one
+sorted order. 200,000 rows with 200 replicates take about two seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 LEAKAGE_ROC_AUC = 0.90
-"""Published models of interruption reach 0.65 to 0.77 on later time; above this the features are suspected of the future."""
+"""Published models of interruption reach 0.65 to 0.77 on later time; above this, suspect the features."""
 CAPACITIES = (0.10, 0.20, 0.30)
 ECE_BINS = 10
 REPLICATES = 200
@@ -37,14 +37,19 @@ METRICS: Mapping[str, str] = {
     "ppv_top_30": "share of the 30 % ranked highest that interrupted",
     "brier": "mean squared difference between probability and outcome",
     "log_loss": "mean negative log-likelihood, in nats",
-    "calibration_slope": "slope of the outcome on the log-odds by logistic regression; 1 is right, below 1 is too extreme",
+    "calibration_slope": "slope of outcome on log-odds by logistic regression; 1 is right, below 1 is too extreme",
     "calibration_intercept": "log-odds to add to every prediction, slope held at 1; 0 is right, below 0 is too high",
     "ece": f"mean distance of predicted and observed share over {ECE_BINS} bins of equal size",
 }
 """Definitions. Calibration follows Van Calster and others, BMC Medicine 2019, 17:230."""
 LOWER_IS_BETTER = frozenset({"brier", "log_loss", "ece"})
 HIGHER_IS_BETTER = frozenset(
-    {"roc_auc", "average_precision", "lift", *(f"{kind}_top_{int(c * 100)}" for kind in ("sensitivity", "ppv") for c in CAPACITIES)}
+    {
+        "roc_auc",
+        "average_precision",
+        "lift",
+        *(f"{kind}_top_{int(c * 100)}" for kind in ("sensitivity", "ppv") for c in CAPACITIES),
+    }
 )
 
 
@@ -108,7 +113,8 @@ class Comparison:
             raise ValueError(message)
         for name in metrics:
             if name not in LOWER_IS_BETTER | HIGHER_IS_BETTER:
-                message = f"{name!r} has no better side: compare on one of {', '.join(sorted(HIGHER_IS_BETTER | LOWER_IS_BETTER))}"
+                sided = ", ".join(sorted(HIGHER_IS_BETTER | LOWER_IS_BETTER))
+                message = f"{name!r} has no better side: compare on one of {sided}"
                 raise ValueError(message)
             estimate = self.differences.get(name, Estimate(None))
             bound = estimate.high if name in LOWER_IS_BETTER else estimate.low
@@ -146,7 +152,9 @@ def evaluate(
         ValueError: shapes differ, there are no rows, or values are not finite or out of range.
     """
     outcomes, clusters = _checked(outcome, patient)
-    statistics = _Statistics(_checked_score(score, len(outcomes), probability=probability), outcomes, clusters, probability)
+    statistics = _Statistics(
+        _checked_score(score, len(outcomes), probability=probability), outcomes, clusters, probability
+    )
     drawn = [statistics.compute(weights) for weights in _draws(clusters, replicates, seed)]
     return Evaluation(
         decisions=len(outcomes),
@@ -192,8 +200,9 @@ def leakage_alarm(evaluation: Evaluation, threshold: float = LEAKAGE_ROC_AUC) ->
     if value is None or value <= threshold:
         return None
     return (
-        f"ROC-AUC {value:.3f} is above {threshold:.2f}: on later time no honest model of interruption is known to reach it. "
-        "Look for features that know the outcome (status, tracing, dates after the decision) before this model is used."
+        f"ROC-AUC {value:.3f} is above {threshold:.2f}: on later time no honest model of interruption is known to "
+        "reach it. Look for features that know the outcome (status, tracing, dates after the decision) before this "
+        "model is used."
     )
 
 
@@ -360,4 +369,3 @@ def _checked_score(score: ArrayLike, rows: int, *, probability: bool) -> Floats:
         message = "score must lie in [0, 1]: pass probability=False for a rule that only ranks"
         raise ValueError(message)
     return values
-

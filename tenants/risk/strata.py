@@ -1,4 +1,4 @@
-"""The same figures by facility, sex and age band, with small groups pooled so that none is judged, or known, by a few people."""
+"""The same figures by facility, sex and age band, small groups pooled: none is judged, or known, by a few people."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class GroupEvaluation:
         return {"label": self.label, "groups": self.groups, "small": self.small, **self.evaluation.to_json()}
 
 
-def evaluate_groups(
+def evaluate_groups(  # noqa: PLR0913 - as evaluate, and the limits of a group
     score: ArrayLike,
     outcome: ArrayLike,
     patient: ArrayLike,
@@ -102,9 +102,7 @@ def evaluate_groups(
     return result
 
 
-def _fits(
-    outcome: np.ndarray, patient: np.ndarray, rows: np.ndarray, min_patients: int, min_outcomes: int
-) -> bool:
+def _fits(outcome: np.ndarray, patient: np.ndarray, rows: np.ndarray, min_patients: int, min_outcomes: int) -> bool:
     interrupted = int(outcome[rows].sum())
     stayed = int(rows.sum()) - interrupted
     return min(interrupted, stayed) >= min_outcomes and len(np.unique(patient[rows])) >= min_patients

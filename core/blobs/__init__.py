@@ -1,0 +1,10 @@
+"""Large things outside the database: uploads, model artifacts, exports. Keyed by tenant, encrypted, expiring.
+
+A folder under the state directory by default, or any place that fsspec can write to (``IIT_BLOB_URL``). See
+``README.md``.
+"""
+
+from core.blobs.errors import BlobDamaged
+from core.blobs.store import BlobRef, Purged, delete, delete_tenant, exists, get, open, purge, put  # noqa: A004
+
+__all__ = ["BlobDamaged", "BlobRef", "Purged", "delete", "delete_tenant", "exists", "get", "open", "purge", "put"]

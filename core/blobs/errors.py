@@ -1,0 +1,13 @@
+"""What can go wrong with a blob beyond its absence."""
+
+from __future__ import annotations
+
+from core.errors import AppError
+
+
+class BlobDamaged(AppError):  # noqa: N818 - named as the family is
+    """The stored bytes are not what was written: altered, cut short, or another tenant's."""
+
+    slug = "blob-damaged"
+    title = "A stored file does not open"
+    hint = "Restore the file from a backup; if it was uploaded, upload it again."

@@ -1,0 +1,275 @@
+"""Put, open, delete and purge blobs in a folder or any store that fsspec knows.
+
+A blob's path is ``<tenant id>/<last day or "keep">/<time-ordered id>-<label>``: a tenant's blobs are one prefix, and
+purging what has expired needs no list but the store's own. No call here may be made while a transaction is open: the
+store may be far.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from core import clock
+from core.blobs.errors import BlobDamaged
+from core.blobs.sealed import SealedReader, write
+from core.errors import FieldError, Invalid, NotFound
+from core.settings import get_settings
+
+if TYPE_CHECKING:
+    from core.database import TenantRef
+
+KEEP = "keep"
+DAY = re.compile(r"\d{8}", re.ASCII)
+KEY = re.compile(r"(keep|\d{8})/[0-9a-f]{32}-[a-z0-9][a-z0-9._-]{0,39}", re.ASCII)
+UNSAFE = re.compile(r"[^a-z0-9._-]+", re.ASCII)
+LABEL = 40
+DRAFTS = "drafts"
+DRAFT_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """What a row keeps of a blob.
+
+    Attributes:
+        key: hand it back to :func:`open`.
+        size: bytes before encryption.
+        sha256: of the bytes before encryption, hexadecimal.
+    """
+
+    key: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What :func:`purge` removed."""
+
+    days: int
+    blobs: int
+    stored_bytes: int
+
+
+def put(tenant: TenantRef, name: str, data: bytes | BinaryIO, *, expires_in_days: int | None = None) -> BlobRef:
+    """Keep bytes, encrypted with the tenant's key. They appear whole or not at all.
+
+    Args:
+        tenant: whose they are.
+        name: what kind of thing it is (``model.zip``, ``upload.csv``); never a person's name, for it stays readable.
+        data: bytes, or a stream that is read to its end.
+        expires_in_days: days after today (UTC) on which :func:`purge` may remove it; kept until deleted when absent.
+
+    Raises:
+        Invalid: days below zero.
+    """
+    if expires_in_days is not None and expires_in_days < 0:
+        problem = "is below zero"
+        raise Invalid(
+            "a blob cannot expire in the past", errors=[FieldError("expires_in_days", problem, "give 0 or more")]
+        )
+    until = KEEP if expires_in_days is None else f"{_today() + timedelta(days=expires_in_days):%Y%m%d}"
+    key = f"{until}/{_new_id()}-{_label(name)}"
+    filesystem, path = _locate(tenant, key)
+    source = io.BytesIO(data) if isinstance(data, bytes) else data
+    with _whole(filesystem, path) as target:
+        size, sha256 = write(source, target, _key_of(tenant), _bound_name(tenant, key))
+    return BlobRef(key=key, size=size, sha256=sha256)
+
+
+def open(tenant: TenantRef, key: str) -> BinaryIO:  # noqa: A001 - blobs.open, as files are opened
+    """A blob as a stream. Every chunk is verified before it is given out.
+
+    Raises:
+        NotFound: the tenant has no such blob, or it was purged.
+        BlobDamaged: here or while reading: the stored bytes are not what was written.
+    """
+    filesystem, path = _locate(tenant, key)
+    try:
+        stored = filesystem.open(path, "rb")
+    except FileNotFoundError:
+        detail = "there is no such stored file"
+        raise NotFound(detail, remedy="It may have expired: create or upload it again.") from None
+    reader = SealedReader(cast("BinaryIO", stored), _key_of(tenant), _bound_name(tenant, key))
+    return cast("BinaryIO", io.BufferedReader(reader, buffer_size=64 * 1024))
+
+
+def get(tenant: TenantRef, key: str, *, sha256: str | None = None) -> bytes:
+    """All bytes of a blob.
+
+    Args:
+        tenant: whose it is.
+        key: of its :class:`BlobRef`.
+        sha256: what the row that refers to it says; checked when given.
+
+    Raises:
+        NotFound: as :func:`open`.
+        BlobDamaged: as :func:`open`, or the hash differs.
+    """
+    with open(tenant, key) as stream:
+        content = stream.read()
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        detail = "the stored file is not the one that was referred to"
+        raise BlobDamaged(detail)
+    return content
+
+
+def exists(tenant: TenantRef, key: str) -> bool:
+    """Whether the tenant has this blob."""
+    filesystem, path = _locate(tenant, key)
+    return bool(filesystem.exists(path))
+
+
+def delete(tenant: TenantRef, key: str) -> None:
+    """Remove a blob; nothing happens when it is not there."""
+    filesystem, path = _locate(tenant, key)
+    with contextlib.suppress(FileNotFoundError):
+        filesystem.rm_file(path)
+
+
+def delete_tenant(tenant: TenantRef) -> None:
+    """Remove every blob of a tenant that is leaving."""
+    filesystem, root = _root()
+    with contextlib.suppress(FileNotFoundError):
+        filesystem.rm(f"{root}/{tenant.id.hex}", recursive=True)
+
+
+def purge(tenant: TenantRef | None = None, *, today: date | None = None) -> Purged:
+    """Remove what expired before today.
+
+    Args:
+        tenant: of one tenant; of all when absent.
+        today: the day to count from; the clock's, in UTC, when absent.
+    """
+    filesystem, root = _root()
+    limit = f"{today or _today():%Y%m%d}"
+    tenants = [f"{root}/{tenant.id.hex}"] if tenant else _folders(filesystem, root)
+    days = blobs = stored = 0
+    for folder in tenants:
+        for day in _folders(filesystem, folder):
+            label = day.rsplit("/", 1)[-1]
+            if not DAY.fullmatch(label) or label >= limit:
+                continue
+            sizes = [int(entry["size"] or 0) for entry in filesystem.ls(day, detail=True)]
+            filesystem.rm(day, recursive=True)
+            days, blobs, stored = days + 1, blobs + len(sizes), stored + sum(sizes)
+    if tenant is None and "file" in filesystem.protocol:
+        _purge_drafts(root)
+    return Purged(days=days, blobs=blobs, stored_bytes=stored)
+
+
+def _folders(filesystem: Any, path: str) -> list[str]:  # noqa: ANN401 - fsspec has no types
+    try:
+        entries = filesystem.ls(path, detail=True)
+    except FileNotFoundError:
+        return []
+    return [str(entry["name"]).rstrip("/") for entry in entries if entry["type"] == "directory"]
+
+
+def _locate(tenant: TenantRef, key: str) -> tuple[Any, str]:
+    if not KEY.fullmatch(key) or ".." in key:
+        detail = "there is no such stored file"
+        raise NotFound(detail, remedy="Use the key that was given when it was stored.")
+    filesystem, root = _root()
+    return filesystem, f"{root}/{tenant.id.hex}/{key}"
+
+
+def _root() -> tuple[Any, str]:
+    settings = get_settings()
+    return _filesystem(settings.blob_url or (settings.state_dir / "blobs").as_uri())
+
+
+@lru_cache(maxsize=4)
+def _filesystem(url: str) -> tuple[Any, str]:
+    import fsspec
+
+    filesystem, root = fsspec.core.url_to_fs(url)
+    if "file" in filesystem.protocol:
+        os.makedirs(root, mode=0o700, exist_ok=True)  # noqa: PTH103 - a path of fsspec's making
+    return filesystem, str(root).rstrip("/")
+
+
+def _bound_name(tenant: TenantRef, key: str) -> str:
+    return f"{tenant.id}|{key}"
+
+
+def _key_of(tenant: TenantRef) -> bytes:
+    from core.privacy import derived_key
+
+    return derived_key(tenant, "blobs")
+
+
+@contextlib.contextmanager
+def _whole(filesystem: Any, path: str) -> Iterator[BinaryIO]:  # noqa: ANN401
+    """A file to write that appears under its path whole or not at all."""
+    filesystem.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+    if "file" in filesystem.protocol:
+        with _whole_on_disk(Path(path)) as target:
+            yield target
+        return
+    # Object stores make an object visible when its upload ends, and drop it when it is discarded.
+    target = filesystem.open(path, "wb", autocommit=False)
+    try:
+        yield cast("BinaryIO", target)
+        target.close()
+        target.commit()
+    except BaseException:
+        with contextlib.suppress(OSError):
+            target.discard()
+            filesystem.rm_file(path)
+        raise
+
+
+@contextlib.contextmanager
+def _whole_on_disk(path: Path) -> Iterator[BinaryIO]:
+    """Write beside the place, on the same disk, flush it there, and rename: a row may refer to it from then on."""
+    drafts = path.parents[2] / DRAFTS
+    drafts.mkdir(mode=0o700, exist_ok=True)
+    draft = drafts / path.name
+    try:
+        with draft.open("xb") as target:
+            yield target
+            target.flush()
+            os.fsync(target.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _purge_drafts(root: str) -> None:
+    """Remove what a killed process left half written more than a day ago."""
+    for draft in Path(root, DRAFTS).glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
+                draft.unlink()
+
+
+def _label(name: str) -> str:
+    plain = UNSAFE.sub("-", name.lower()).strip("-._")[-LABEL:].lstrip("-._")
+    return plain.replace("..", ".") or "blob"
+
+
+def _today() -> date:
+    return clock.now().date()
+
+
+def _new_id() -> str:
+    import uuid_utils
+
+    return str(uuid_utils.uuid7().hex)
