@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from core.errors import AppError
+from core.errors.database import as_app_error
 from core.features import Command, features, resolve
 
 FAILED = 1
@@ -93,6 +94,12 @@ def run(arguments: list[str] | None = None) -> int:
         return FAILED
     except AppError as error:
         explain(error)
+        return FAILED
+    except Exception as error:
+        known = as_app_error(error)
+        if type(known) is AppError:
+            raise  # a fault of ours: its trace is what the report needs
+        explain(known)
         return FAILED
     return code if isinstance(code, int) else 0
 

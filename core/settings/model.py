@@ -106,6 +106,12 @@ class Settings(BaseSettings):
         """A relative folder is one of the checkout, wherever the command is run from."""
         return Path(value).expanduser() if value.expanduser().is_absolute() else CHECKOUT / value
 
+    @field_validator("jobs_resend_after", mode="before")
+    @classmethod
+    def _seconds(cls, value: object) -> object:
+        """A bare number is a count of seconds, as everywhere in the settings."""
+        return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
+
     @field_validator("database_url", "database_owner_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
