@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ALL = "SELECT, INSERT, UPDATE, DELETE"
 APPEND = "SELECT, INSERT"
+_VERSION_TABLE = (
+    "CREATE TABLE alembic_version"
+    " (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));"
+)
 TREES: dict[str, MetaData] = {
     "platform": PlatformBase.metadata,
     "node": NodeBase.metadata,
@@ -139,9 +143,8 @@ def script(revision: str) -> str:
     tables = tables_of("tenant")
     parts = [
         "-- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.",
-        "CREATE TABLE alembic_version ("
-        "version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));",
-        f"INSERT INTO alembic_version VALUES ('{revision}');",
+        _VERSION_TABLE,
+        f"INSERT INTO alembic_version VALUES ('{revision}');",  # noqa: S608 - a revision's name
     ]
     for table in tables:
         parts.append(f"{str(CreateTable(table).compile(dialect=dialect)).strip()};")

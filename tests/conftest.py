@@ -179,3 +179,47 @@ def owner(make_tenant: MakeTenant) -> CreatedTenant:
 def api(application: FastAPI, client_for: MakeClient, owner: CreatedTenant) -> TestClient:
     """A client of the whole application with the key of ``owner``."""
     return client_for(application, owner.api_key)
+
+
+@pytest.fixture(scope="module")
+def own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+    """Servers of this module's own, migrated: for tests that kill or empty them. ``make_tenant`` makes tenants there."""
+    from core.database import dispose
+    from core.database.upgrade import migrate
+    from core.services import ensure, stop
+    from core.settings import get_settings
+
+    kept = dict(os.environ)
+    folder = Path(tempfile.mkdtemp(prefix="iit-tests-own-"))
+    folder.chmod(0o755)
+    dispose()
+    point_at(folder)
+    try:
+        yield_to = ensure()
+        migrate()
+        yield yield_to
+    finally:
+        dispose()
+        stop()
+        shutil.rmtree(folder, ignore_errors=True)
+        os.environ.clear()
+        os.environ.update(kept)
+        get_settings.cache_clear()
+
+
+@pytest.fixture
+def settings_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Changes settings for one test: ``settings_of(database_pool_size=1)``. Pools are opened anew."""
+    from core.database import dispose
+    from core.settings import environment_name, get_settings
+
+    def change(**values: object) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(environment_name(name), str(value))
+        get_settings.cache_clear()
+        dispose()
+
+    yield change
+    monkeypatch.undo()
+    get_settings.cache_clear()
+    dispose()

@@ -82,7 +82,7 @@ def _create(login: str) -> Engine:
     endpoints, settings = ensure(), get_settings()
     url = _for_sqlalchemy(endpoints.database_url if login == "application" else endpoints.database_owner_url)
     common: dict[str, Any] = {
-        # A backend would otherwise keep plans of one tenant's tables, and fail when tenants stand at different versions.
+        # A backend would else keep plans of one tenant's tables, and fail where tenants stand at different versions.
         "connect_args": {"prepare_threshold": None, "connect_timeout": 10, "application_name": f"iit {login}"},
         "use_native_hstore": False,
         # Texts of statements stay in errors, their values (which may be personal) do not.

@@ -5,6 +5,7 @@ publisher's transaction, so an event and its effects commit together or not at a
 
 Events and what they carry:
     ``records.changed``: ``patients``, the UUIDs whose records a step of an import (or a request) changed.
+    ``settings.changed``: ``key``, that of the tenant settings which an import's mapping changed, before its records change.
     ``imports.finished``: ``import_uuid``, ``data_date`` and ``facilities``, the UUIDs it had rows of.
 """
 

@@ -138,7 +138,8 @@ def give_back(lease: Lease, *, delay: timedelta = timedelta(0)) -> bool:
     with node_session(lease.database) as session:
         cursor = psycopg_connection(session).execute(
             "UPDATE node.jobs SET state = 'queued', lease_token = NULL, lease_until = NULL,"
-            " deliveries = deliveries - 1, run_after = now() + %s, updated_at = now() WHERE id = %s AND lease_token = %s AND state = 'running'",
+            " deliveries = deliveries - 1, run_after = now() + %s, updated_at = now()"
+            " WHERE id = %s AND lease_token = %s AND state = 'running'",
             (delay, lease.job_id, lease.token),
         )
         return cursor.rowcount == 1

@@ -19,8 +19,8 @@ ALIVE = "state IN ('queued', 'sent', 'running')"
 class Job(NodeBase, table=True):
     """Work to be done for one tenant.
 
-    ``queued`` waits for ``run_after`` and its tenant's turn; ``sent`` has a message under way; ``running`` is leased by a
-    worker; ``done``, ``dead`` (see ``DeadLetter``) and ``discarded`` are the ends.
+    ``queued`` waits for ``run_after`` and its tenant's turn; ``sent`` has a message under way; ``running`` is leased by
+    a worker; ``done``, ``dead`` (see ``DeadLetter``) and ``discarded`` are the ends.
 
     Attributes:
         payload: what to do, by ids: never a person's data.

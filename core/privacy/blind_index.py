@@ -37,12 +37,19 @@ def normalise(purpose: str, text: str) -> str:
     elif purpose.startswith(EXACT):
         found = text.strip()
     else:
-        found = "".join(unicodedata.normalize("NFKC", text).upper().split())
+        found = _identifier(text)
     if not found:
         field = FieldError(purpose, "is empty", "give at least one letter or digit")
         detail = f"there is nothing to look for in {purpose}"
         raise Invalid(detail, errors=[field])
     return found
+
+
+def _identifier(text: str) -> str:
+    # Dropping a blank or raising a letter can make something that composes anew, so once more.
+    for _ in range(2):
+        text = unicodedata.normalize("NFKC", "".join(unicodedata.normalize("NFKC", text).upper().split()))
+    return text
 
 
 def _phone(text: str) -> str:
