@@ -1,0 +1,239 @@
+"""Random histories of patients, and status worked out day by day in plain Python: the rules of the README once more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tenants.cohort.expected import default_days
+from tenants.cohort.settings import CohortSettings, FixedRule, ScheduleBand, ScheduleRule, UsualIntervalRule
+from tenants.cohort.timelines import (
+    CLINICAL,
+    DIED,
+    NO_DAY,
+    OPEN_DAY,
+    PICKUP,
+    STOPPED,
+    TRANSFERRED_IN,
+    TRANSFERRED_OUT,
+    Timelines,
+    make_timelines,
+)
+
+LAST = 420
+"""Histories run from day 0 to this day."""
+
+
+@dataclass(frozen=True)
+class Contact:
+    day: int
+    appointment: int = NO_DAY
+    supply: int = 0
+    known_from: int = NO_DAY
+    known_to: int = OPEN_DAY
+
+
+@dataclass(frozen=True)
+class State:
+    code: int
+    day: int
+    known_from: int = NO_DAY
+    known_to: int = OPEN_DAY
+
+
+@dataclass(frozen=True)
+class History:
+    contacts: tuple[Contact, ...] = ()
+    states: tuple[State, ...] = ()
+    art_start: int = NO_DAY
+    transferred_in: bool = False
+    profile_from: int = NO_DAY
+    sex: int = 0
+    birth: int = NO_DAY
+
+
+def timelines_of(histories: list[History], facility: list[int] | None = None, facilities: int = 1) -> Timelines:
+    contacts = [(p, c) for p, h in enumerate(histories) for c in h.contacts]
+    states = [(p, s) for p, h in enumerate(histories) for s in h.states]
+    return make_timelines(
+        [UUID(int=i + 1) for i in range(len(histories))],
+        facility=facility,
+        facilities=[UUID(int=1000 + i) for i in range(facilities)],
+        profiles={
+            "patient": np.arange(len(histories)),
+            "art_start": [h.art_start for h in histories],
+            "transferred_in": [h.transferred_in for h in histories],
+            "known_from": [h.profile_from for h in histories],
+            "sex": [h.sex for h in histories],
+            "birth": [h.birth for h in histories],
+        },
+        contacts={
+            "patient": [p for p, _ in contacts],
+            "date": [c.day for _, c in contacts],
+            "kind": [PICKUP if c.supply else CLINICAL for _, c in contacts],
+            "next_appointment": [c.appointment for _, c in contacts],
+            "days_supplied": [c.supply for _, c in contacts],
+            "known_from": [c.known_from for _, c in contacts],
+            "known_to": [c.known_to for _, c in contacts],
+        },
+        states={
+            "patient": [p for p, _ in states],
+            "date": [s.day for _, s in states],
+            "code": [s.code for _, s in states],
+            "known_from": [s.known_from for _, s in states],
+            "known_to": [s.known_to for _, s in states],
+        },
+    )
+
+
+days = st.integers(0, LAST)
+rules = st.builds(
+    CohortSettings,
+    grace_days=st.sampled_from([0, 7, 28]),
+    reporting_lag_days=st.sampled_from([0, 7]),
+    start_when_missing=st.sampled_from(["first_contact", "first_pickup", "never"]),
+    rule=st.sampled_from(
+        [
+            FixedRule(days=30),
+            UsualIntervalRule(default_days=30, minimum=1, window=3),
+            ScheduleRule(by="contact_number", bands=(ScheduleBand(start=1, days=14), ScheduleBand(start=3, days=60))),
+        ]
+    ),
+)
+
+
+@st.composite
+def contacts(draw: st.DrawFn, day: int) -> Contact:
+    kind = draw(st.sampled_from(["appointment", "supply", "neither", "nonsense"]))
+    late = draw(st.sampled_from([0, 0, 0, 5, 40]))
+    known = day + late if draw(st.booleans()) else NO_DAY
+    if kind == "appointment":
+        return Contact(day, appointment=day + draw(st.integers(1, 90)), known_from=known)
+    if kind == "supply":
+        return Contact(day, supply=draw(st.integers(1, 90)), known_from=known)
+    if kind == "nonsense":
+        return Contact(day, appointment=day + draw(st.sampled_from([-3, 0, 400, 5000])), supply=-4, known_from=known)
+    return Contact(day, known_from=known)
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    day = draw(days)
+    known = day + draw(st.sampled_from([0, 0, 10, 60]))
+    undone = known + draw(st.integers(1, 100)) if draw(st.integers(0, 3)) == 0 else OPEN_DAY
+    code = draw(st.sampled_from([DIED, TRANSFERRED_OUT, TRANSFERRED_OUT, TRANSFERRED_IN, STOPPED]))
+    return State(code, day, known, undone)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    when = draw(st.lists(days, max_size=9, unique=True))
+    return History(
+        contacts=tuple(draw(contacts(day)) for day in when),
+        states=tuple(draw(st.lists(states(), max_size=3, unique_by=lambda s: (s.code, s.day)))),
+        art_start=draw(st.one_of(st.just(NO_DAY), st.integers(-200, LAST))),
+        transferred_in=draw(st.integers(0, 4)) == 0,
+        profile_from=draw(st.sampled_from([NO_DAY, 50])),
+        sex=draw(st.integers(0, 2)),
+        birth=draw(st.sampled_from([NO_DAY, -200, -8000, -25000])),
+    )
+
+
+@dataclass
+class Walk:
+    """One person's status, day after day."""
+
+    history: History
+    rules: CohortSettings
+    status: str = "none"
+    expected: int | None = None
+    dead: bool = False
+    seen: list[int] = field(default_factory=list)
+    log: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def run(self) -> list[str]:
+        """The status at the end of each day from 0 to LAST."""
+        known = [c for c in self.history.contacts if c.known_to == OPEN_DAY]
+        contacts = {c.day: c for c in known}
+        states = [s for s in self.history.states if s.known_to == OPEN_DAY]
+        entry, reason = self.entry(contacts, states)
+        supposed: int | None = None
+        out = []
+        for day in range(min(-200, entry if entry is not None else 0), LAST + 1):
+            today = {s.code for s in states if s.day == day}
+            if day == entry:
+                self.move(day, "active", reason)
+            waits = max((w for w in (self.expected, supposed) if w is not None), default=None)
+            if self.status == "active" and entry is not None and day > entry and waits is not None:
+                if day == waits + self.rules.grace_days + 1:
+                    self.move(day, "iit", "interrupted")
+            entered = entry is not None and day >= entry
+            if day in contacts:
+                if entered and day > entry:
+                    self.move(day, "active", "returned")
+                self.expect(contacts[day])
+                supposed = None
+            elif entered and (day == entry or TRANSFERRED_IN in today):
+                supposed = day + default_days(self.rules)
+            if entered and day > entry and TRANSFERRED_IN in today:
+                self.move(day, "active", "transferred_in")
+            gone = [(STOPPED, "stopped"), (TRANSFERRED_OUT, "transferred_out"), (DIED, "died")]
+            for code, name in gone:
+                if code in today and (code == DIED or entry is None or entered):
+                    self.move(day, name, name)
+            if day >= 0:
+                out.append(self.status)
+        return out
+
+    def entry(self, contacts: dict[int, Contact], states: list[State]) -> tuple[int | None, str]:
+        art = None if self.history.art_start == NO_DAY else self.history.art_start
+        first = min(contacts, default=None)
+        moved = min((s.day for s in states if s.code == TRANSFERRED_IN), default=None)
+        came = [d for d in ((first, moved) if self.history.transferred_in else (moved,)) if d is not None]
+        elsewhere = self.history.transferred_in or (moved is not None and (first is None or first >= moved))
+        if elsewhere and not (art is not None and came and art > min(came)):
+            return (min(came) if came else art), "transferred_in"
+        if art is not None:
+            after = min((d for d in contacts if d >= art), default=None)
+            before = first is not None and first < art
+            if before or after is None or after <= art + default_days(self.rules) + self.rules.grace_days:
+                return art, "new"
+            return after, "first_seen"
+        if self.rules.start_when_missing == "first_contact":
+            return first, "first_seen"
+        if self.rules.start_when_missing == "first_pickup":
+            return min((d for d, c in contacts.items() if c.supply), default=None), "first_seen"
+        return None, "first_seen"
+
+    def expect(self, contact: Contact) -> None:
+        ahead = contact.appointment - contact.day
+        if contact.appointment != NO_DAY and 0 < ahead < self.rules.longest_ahead_days:
+            own = contact.appointment
+        elif 1 <= contact.supply <= self.rules.longest_supply_days:
+            own = contact.day + contact.supply
+        else:
+            own = contact.day + self.by_rule(contact.day)
+        self.seen.append(contact.day)
+        self.expected = own if self.expected is None else max(self.expected, own)
+
+    def by_rule(self, day: int) -> int:
+        rule = self.rules.rule
+        if isinstance(rule, FixedRule):
+            return rule.days
+        if isinstance(rule, UsualIntervalRule):
+            all_days = [*self.seen, day]
+            gaps = [b - a for a, b in zip(all_days, all_days[1:], strict=False)][-rule.window :]
+            if len(gaps) < rule.minimum:
+                return rule.default_days
+            return int(np.clip(np.rint(np.median(gaps)), rule.shortest, rule.longest))
+        number = len(self.seen) + 1
+        return next((band.days for band in reversed(rule.bands) if band.start <= number), rule.bands[0].days)
+
+    def move(self, day: int, status: str, reason: str) -> None:
+        if self.dead or status == self.status:
+            return
+        self.log.append((day, status, reason))
+        self.status, self.dead = status, status == "died"
