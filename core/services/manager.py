@@ -166,8 +166,10 @@ def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> 
     programs = reachable(account, home)
     if wanted.postgres:
         server = Postgres(home, account, say)
-        with _slow(say, "PostgreSQL is being started; after a crash it first replays what was committed"):
-            if not server.exists():
+        first = not server.exists()
+        doing = "a new database is being made" if first else "PostgreSQL starts, replaying what a crash left to replay"
+        with _slow(say, doing):
+            if first:
                 _room_for_a_database(home)
                 server.create(programs, known.superuser_password, fsync=settings.services_fsync)
             if not server.ready(known.postgres_port):
