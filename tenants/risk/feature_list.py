@@ -206,7 +206,6 @@ THEMES: Final[tuple[Theme, ...]] = (
                 "towards the tenant's share by 50 contacts.",
                 FACILITY,
             ),
-            _f("tenant_rate", "continuous", "share", "The same over all facilities of the tenant.", FACILITY),
         ),
     ),
     Theme(

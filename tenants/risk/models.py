@@ -54,11 +54,14 @@ class RiskModel(TenantBase, table=True):
 
 
 class ScoreRun(TenantBase, table=True):
-    """One scoring of all patients as of a date: the cursor that a killed run goes on from."""
+    """One scoring of all patients as of a date: the cursor that a killed run goes on from.
+
+    ``rates`` are the facility rates of the reference day, taken once so that all steps, and later explanations, use the same.
+    """
 
     __tablename__: ClassVar[str] = "score_runs"
     __table_args__ = (
-        CheckConstraint("state IN ('running', 'done')", name="ck_score_runs_state"),
+        CheckConstraint("state IN ('scoring', 'explaining', 'done')", name="ck_score_runs_state"),
         UniqueConstraint("as_of", name="uq_score_runs_as_of"),
     )
 
@@ -67,13 +70,13 @@ class ScoreRun(TenantBase, table=True):
     state: str
     model_uuid: UUID | None = None
     model_version: str
+    rates: dict[str, Any] = _json()
     cursor_uuid: UUID | None = None
     patients_seen: int = 0
     at_risk: int = 0
     to_trace: int = 0
     capacity_share: Decimal = Field(sa_type=Numeric(5, 4))
     data_date: date | None = None
-    facilities: list[dict[str, Any]] | None = _json(nullable=True)
     started_at: datetime = Field(sa_type=STAMP)
     finished_at: datetime | None = Field(default=None, sa_type=STAMP)
     started_by: str
@@ -141,6 +144,7 @@ class Worklist(TenantBase, table=True):
     entries: int
     model_uuid: UUID | None = None
     model_version: str
+    scored_at: datetime = Field(sa_type=STAMP)  # type: ignore[call-overload]
     data_date: date | None = None
     facilities: list[dict[str, Any]] = _json()
     issued_by: str

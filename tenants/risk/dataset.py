@@ -1,0 +1,190 @@
+"""Prediction units with their features and labels, for training and evaluation, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tenants.cohort.expected import episodes, latest_profile
+from tenants.cohort.timelines import NO_DAY, Timelines
+from tenants.cohort.units import OUTCOMES, Units, units
+from tenants.risk.facility_rates import FacilityCounts, FacilityRates
+from tenants.risk.feature_list import FEATURES, SEXES
+from tenants.risk.features import compute, pending_of
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    import numpy.typing as npt
+
+    from tenants.cohort.settings import CohortSettings
+
+    Ints = npt.NDArray[np.int64]
+
+Chunks = Callable[[], Iterator[Timelines]]
+"""Gives the tenant's timelines, chunk after chunk; called once per pass."""
+Told = Callable[[int, int | None, str], None]
+"""Progress: done, total, what is going on."""
+
+UNITS_AT_ONCE: Final = 20_000
+AGE_EDGES: Final = (15, 20, 25, 35, 50)
+AGE_BANDS: Final = ("0-14", "15-19", "20-24", "25-34", "35-49", "50+", "not recorded")
+DAYS_PER_YEAR: Final = 365.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Resolved prediction units, one row each.
+
+    Attributes:
+        X: float32 (n, p), columns as in ``FEATURES``.
+        y: int8 (n,), 1 no contact by expected + grace, 0 a contact, -1 a competing outcome.
+        outcome: code in ``OUTCOMES``.
+        patient: number of the patient, the same for all of a patient's rows.
+        day: what was known at the end of this day was used.
+        deadline: day on which the outcome was known.
+        facility: index into ``facilities``.
+        sex: code in ``SEXES``.
+        age_band: code in ``AGE_BANDS``.
+        facilities: UUIDs.
+        assumed: the row rests on history whose day of knowledge is assumed.
+    """
+
+    X: npt.NDArray[np.float32]
+    y: npt.NDArray[np.int8]
+    outcome: npt.NDArray[np.int8]
+    patient: Ints
+    day: Ints
+    deadline: Ints
+    facility: Ints
+    sex: npt.NDArray[np.int8]
+    age_band: npt.NDArray[np.int8]
+    assumed: npt.NDArray[np.bool_]
+    facilities: tuple[UUID, ...] = ()
+
+    def __len__(self) -> int:
+        return int(self.y.size)
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> Dataset:
+        """The rows where ``mask`` holds."""
+        columns = {f.name: getattr(self, f.name)[mask] for f in fields(self) if f.name != "facilities"}
+        return Dataset(**columns, facilities=self.facilities)
+
+    @property
+    def labelled(self) -> npt.NDArray[np.bool_]:
+        """Rows that have a label: no competing outcome."""
+        return np.asarray(self.y >= 0)
+
+    def outcomes(self) -> dict[str, int]:
+        """How often each outcome happened."""
+        counts = np.bincount(self.outcome, minlength=len(OUTCOMES))
+        return {name: int(count) for name, count in zip(OUTCOMES, counts, strict=True) if count}
+
+
+def build(  # noqa: PLR0913 - all keywords
+    chunks: Chunks,
+    rules: CohortSettings,
+    complete: npt.NDArray[np.int32],
+    *,
+    years: int = 6,
+    most: int = 400_000,
+    seed: int = 0,
+    told: Told | None = None,
+) -> tuple[Dataset, FacilityRates]:
+    """Draw the units, take the facility rates, and compute the features.
+
+    Two passes over the chunks: the first counts units and facility rates, the second computes features. Where there would be
+    more than ``most`` rows, patients are drawn (by a hash of their UUID, so the same ones each time).
+
+    Args:
+        chunks: gives the timelines, all versions.
+        rules: the tenant's cohort settings.
+        complete: complete-through day of each facility, NO_DAY where unknown.
+        years: how far back from the last complete-through day decisions reach.
+        most: rows at most, about.
+        seed: of the draw of decision days.
+        told: progress.
+    """
+    known = complete[complete != NO_DAY]
+    last = int(known.max()) if known.size else 0
+    first = last - int(years * DAYS_PER_YEAR)
+    counts = FacilityCounts(first, last, rules)
+    drawn: list[Units] = []
+    for timelines in chunks():
+        counts.add(timelines)
+        found = units(timelines, rules, complete, seed=seed)
+        drawn.append(found.where(found.known_day >= first))
+        _tell(told, sum(map(len, drawn)), None, "decisions drawn")
+    rates = counts.rates()
+    total = sum(map(len, drawn))
+    share = min(1.0, most / max(total, 1))
+    parts: list[Dataset] = []
+    before = done = 0
+    for timelines, found in zip(chunks(), drawn, strict=False):
+        chosen = found if share >= 1 else found.where(_drawn(timelines, share)[found.patient])
+        parts.extend(_part(timelines, chosen, rules, rates, before))
+        before += len(timelines)
+        done += len(found)
+        _tell(told, done, total, "features computed")
+    return _joined(parts), rates
+
+
+def _tell(told: Told | None, done: int, total: int | None, note: str) -> None:
+    if told is not None:
+        told(done, total, note)
+
+
+def _drawn(timelines: Timelines, share: float) -> npt.NDArray[np.bool_]:
+    """Which patients are drawn, by a hash of their UUID."""
+    hashes = [int.from_bytes(hashlib.blake2b(uuid.bytes, digest_size=8).digest()) for uuid in timelines.patient_uuid]
+    return np.array(hashes, dtype=np.float64) < share * 2.0**64
+
+
+def _part(
+    timelines: Timelines, found: Units, rules: CohortSettings, rates: FacilityRates, before: int
+) -> Iterator[Dataset]:
+    for start in range(0, len(found), UNITS_AT_ONCE):
+        some = found.where(np.arange(start, min(start + UNITS_AT_ONCE, len(found))))
+        seen = some.snapshot(timelines)
+        matrix = compute(seen, episodes(seen, rules), pending_of(some), rules, rates)
+        birth = latest_profile(seen, seen.profiles.birth, NO_DAY).astype(np.int64)
+        age = np.where(birth == NO_DAY, np.nan, (some.known_day - birth) / DAYS_PER_YEAR)
+        band = np.where(np.isnan(age), len(AGE_BANDS) - 1, np.searchsorted(AGE_EDGES, age, side="right"))
+        yield Dataset(
+            X=matrix.astype(np.float32),
+            y=some.label,
+            outcome=some.outcome,
+            patient=some.patient + before,
+            day=some.known_day.astype(np.int64),
+            deadline=some.deadline.astype(np.int64),
+            facility=seen.facility.astype(np.int64),
+            sex=np.clip(latest_profile(seen, seen.profiles.sex, 0), 0, len(SEXES) - 1).astype(np.int8),
+            age_band=band.astype(np.int8),
+            assumed=_assumed(seen),
+            facilities=timelines.facilities,
+        )
+
+
+def _assumed(seen: Timelines) -> npt.NDArray[np.bool_]:
+    """Rows with any contact whose day of knowledge is assumed."""
+    total = np.concatenate(([0], np.cumsum(seen.contacts.assumed)))
+    return np.asarray(total[seen.contacts.offsets[1:]] > total[seen.contacts.offsets[:-1]])
+
+
+def _joined(parts: list[Dataset]) -> Dataset:
+    if not parts:
+        empty = np.zeros(0, dtype=np.int64)
+        small = np.zeros(0, dtype=np.int8)
+        matrix = np.zeros((0, len(FEATURES)), dtype=np.float32)
+        none = np.zeros(0, dtype=np.bool_)
+        return Dataset(matrix, small, small, empty, empty, empty, empty, small, small, none)
+    columns = {
+        f.name: np.concatenate([getattr(part, f.name) for part in parts])
+        for f in fields(Dataset)
+        if f.name != "facilities"
+    }
+    return Dataset(**columns, facilities=parts[-1].facilities)
