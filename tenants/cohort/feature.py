@@ -23,6 +23,7 @@ feature = Feature(
     settings={"cohort": "tenants.cohort.settings:CohortSettings"},
     listeners={
         "records.changed": "tenants.cohort.listeners:records_changed",
+        "settings.changed": "tenants.cohort.listeners:settings_changed",
         "imports.finished": "tenants.cohort.listeners:import_finished",
     },
 )

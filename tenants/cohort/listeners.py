@@ -19,6 +19,14 @@ def records_changed(session: TenantSession, payload: Mapping[str, Any]) -> None:
         refresh(session, patients)
 
 
+def settings_changed(session: TenantSession, payload: Mapping[str, Any]) -> None:
+    """Have the statuses recomputed when it was the cohort's rules that changed."""
+    if payload["key"] == "cohort":
+        from tenants.cohort.service import request_rebuild
+
+        request_rebuild(session)
+
+
 def import_finished(session: TenantSession, payload: Mapping[str, Any]) -> None:
     """Work out the complete-through dates anew. All facilities: the small ones are judged together."""
     from tenants.cohort.service import refresh_completeness

@@ -160,6 +160,12 @@ def _viral_loads(
     return found
 
 
+def has_transitions(session: TenantSession) -> bool:
+    """Whether the status table holds anything."""
+    with session.cursor() as cursor:
+        return cursor.execute("SELECT 1 FROM status_transitions LIMIT 1").fetchone() is not None
+
+
 def patient_transitions(session: TenantSession, patient: UUID) -> list[dict[str, Any]]:
     """The rows of one patient, in order."""
     with session.cursor() as cursor:

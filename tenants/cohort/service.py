@@ -90,28 +90,27 @@ def settings_version(rules: CohortSettings) -> UUID:
     return uuid5(_VERSIONS, rules.model_dump_json())
 
 
-def change_settings(session: TenantSession, rules: CohortSettings) -> bool:
-    """Store the rules; whether they changed. The caller has the table recomputed, by job or by :func:`rebuild`."""
-    lock_for_import(session)
-    if cohort_settings(session) == rules:
-        return False
-    tenant_settings.put(session, rules)
-    tenant_settings.put(session, Rebuild(pending=True))
-    return True
-
-
 def put_settings(session: TenantSession, rules: CohortSettings, expected: Expected) -> None:
     """Store the rules where the caller has seen those that they replace, and enqueue the recomputing.
 
     Raises:
         PreconditionFailed: the rules were changed meanwhile.
     """
-    from core.jobs import enqueue
-
     lock_for_import(session)
     expected.check(settings_version(cohort_settings(session)))
-    if change_settings(session, rules):
-        audit.record(session, "api:cohort_settings:update", "cohort_settings", None)
+    if cohort_settings(session) == rules:
+        return
+    tenant_settings.put(session, rules)
+    audit.record(session, "api:cohort_settings:update", "cohort_settings", None)
+    request_rebuild(session)
+
+
+def request_rebuild(session: TenantSession) -> None:
+    """Have the whole status table recomputed by a job, where there is anything to recompute."""
+    from core.jobs import enqueue
+
+    if repository.has_transitions(session):
+        tenant_settings.put(session, Rebuild(pending=True))
         enqueue(session, REBUILD_JOB, {}, dedupe_key=REBUILD_JOB)
 
 

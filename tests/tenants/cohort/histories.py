@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from uuid import UUID
 
 import numpy as np
@@ -154,7 +155,7 @@ class Walk:
     seen: list[int] = field(default_factory=list)
     log: list[tuple[int, str, str]] = field(default_factory=list)
 
-    def run(self) -> list[str]:
+    def run(self) -> list[str]:  # noqa: C901 - one day, rule after rule
         """The status at the end of each day from 0 to LAST."""
         known = [c for c in self.history.contacts if c.known_to == OPEN_DAY]
         contacts = {c.day: c for c in known}
@@ -167,9 +168,9 @@ class Walk:
             if day == entry:
                 self.move(day, "active", reason)
             waits = max((w for w in (self.expected, supposed) if w is not None), default=None)
-            if self.status == "active" and entry is not None and day > entry and waits is not None:
-                if day == waits + self.rules.grace_days + 1:
-                    self.move(day, "iit", "interrupted")
+            overdue = waits is not None and day == waits + self.rules.grace_days + 1
+            if self.status == "active" and entry is not None and day > entry and overdue:
+                self.move(day, "iit", "interrupted")
             entered = entry is not None and day >= entry
             if day in contacts:
                 if entered and day > entry:
@@ -225,7 +226,7 @@ class Walk:
             return rule.days
         if isinstance(rule, UsualIntervalRule):
             all_days = [*self.seen, day]
-            gaps = [b - a for a, b in zip(all_days, all_days[1:], strict=False)][-rule.window :]
+            gaps = [b - a for a, b in pairwise(all_days)][-rule.window :]
             if len(gaps) < rule.minimum:
                 return rule.default_days
             return int(np.clip(np.rint(np.median(gaps)), rule.shortest, rule.longest))

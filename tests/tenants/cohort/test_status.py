@@ -130,7 +130,7 @@ def test_bookings_interrupt_when_the_last_one_was_missed() -> None:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(histories(), min_size=1, max_size=6), rules)
 def test_status_is_that_of_the_rules_walked_through_day_by_day(people: list[History], rules: CohortSettings) -> None:
     timelines = timelines_of(people)
@@ -147,7 +147,9 @@ def test_status_is_that_of_the_rules_walked_through_day_by_day(people: list[Hist
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(histories(), min_size=1, max_size=4), rules, st.integers(0, LAST))
-def test_a_snapshot_says_what_the_records_of_that_day_said(people: list[History], rules: CohortSettings, day: int) -> None:
+def test_a_snapshot_says_what_the_records_of_that_day_said(
+    people: list[History], rules: CohortSettings, day: int
+) -> None:
     def then(history: History) -> History:
         def kept(fact: Contact | State) -> bool:
             return fact.known_from <= day < fact.known_to and fact.day <= day
@@ -165,3 +167,10 @@ def test_a_snapshot_says_what_the_records_of_that_day_said(people: list[History]
     told = transitions(current(timelines_of([then(history) for history in people])), rules)
     for name in ("offsets", "date", "before", "after", "reason"):
         assert getattr(seen, name).tolist() == getattr(told, name).tolist()
+
+
+def test_who_is_transferred_in_on_the_day_of_the_first_contact_is_no_new_start() -> None:
+    states = (State(TRANSFERRED_IN, 100),)
+    for art, reason in ((NO_DAY, "transferred_in"), (-50, "transferred_in"), (110, "new")):
+        moves = transitions(timelines_of([History(contacts=(Contact(100, 130),), states=states, art_start=art)]), RULES)
+        assert REASONS[moves.reason[0]] == reason

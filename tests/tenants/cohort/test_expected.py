@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tenants.cohort.expected import FROM_APPOINTMENT, FROM_RULE, FROM_SUPPLY, episodes
+from tenants.cohort.settings import CohortSettings, FixedRule, ScheduleBand, ScheduleRule, UsualIntervalRule
+from tenants.cohort.timelines import CANCELLED, KEPT, MISSED, NO_DAY, SCHEDULED, make_timelines
+from tests.tenants.cohort.histories import Contact, History, Walk, histories, rules, timelines_of
+
+FIXED = CohortSettings(rule=FixedRule(days=30))
+
+
+def expected(history: History, rules: CohortSettings = FIXED) -> list[int]:
+    return episodes(timelines_of([history]), rules).expected.tolist()
+
+
+def test_appointment_then_supply_then_rule() -> None:
+    history = History(contacts=(Contact(0, appointment=14, supply=90), Contact(100, supply=60), Contact(300)))
+    found = episodes(timelines_of([history]), FIXED)
+    assert found.expected.tolist() == [14, 160, 330]
+    assert found.source.tolist() == [FROM_APPOINTMENT, FROM_SUPPLY, FROM_RULE]
+    assert found.fulfilled.tolist() == [100, 300, NO_DAY]
+
+
+@pytest.mark.parametrize("appointment", [-5, 0, 400, 9000])
+def test_an_implausible_appointment_is_ignored(appointment: int) -> None:
+    assert expected(History(contacts=(Contact(0, appointment=appointment, supply=60),))) == [60]
+
+
+@pytest.mark.parametrize("supply", [-1, 367, 5000])
+def test_an_implausible_supply_is_ignored(supply: int) -> None:
+    assert expected(History(contacts=(Contact(0, supply=supply),))) == [30]
+
+
+def test_an_appointment_399_days_ahead_holds() -> None:
+    assert expected(History(contacts=(Contact(0, appointment=399),))) == [399]
+
+
+def test_the_running_maximum_does_not_pass_from_one_patient_to_the_next() -> None:
+    timelines = timelines_of([History(contacts=(Contact(0, 300),)), History(contacts=(Contact(0, 10),))])
+    assert episodes(timelines, FIXED).expected.tolist() == [300, 10]
+
+
+def test_a_schedule_goes_by_months_on_art() -> None:
+    bands = (ScheduleBand(start=0, days=14), ScheduleBand(start=3, days=60), ScheduleBand(start=12, days=180))
+    rule = CohortSettings(rule=ScheduleRule(bands=bands))
+    history = History(contacts=(Contact(-20), Contact(10), Contact(120), Contact(400)), art_start=0)
+    assert expected(history, rule) == [-6, 24, 180, 580]
+
+
+def test_the_usual_interval_is_learnt_from_earlier_intervals_only() -> None:
+    rule = CohortSettings(rule=UsualIntervalRule(default_days=30, minimum=2, window=3, shortest=20, longest=100))
+    history = History(contacts=tuple(Contact(day) for day in (0, 60, 120, 180, 500)))
+    assert expected(history, rule) == [30, 90, 180, 240, 560]
+    earlier = History(contacts=history.contacts[:3])
+    assert expected(earlier, rule) == [30, 90, 180]
+
+
+def test_the_usual_interval_is_bounded() -> None:
+    rule = CohortSettings(rule=UsualIntervalRule(default_days=30, minimum=1, window=3, shortest=20, longest=100))
+    assert expected(History(contacts=(Contact(0), Contact(5), Contact(400))), rule) == [30, 30, 500]
+
+
+def test_the_trimmed_mean_leaves_out_the_extremes() -> None:
+    rule = UsualIntervalRule(default_days=30, minimum=2, window=5, statistic="trimmed_mean")
+    days = np.cumsum([0, 30, 30, 60, 300])
+    history = History(contacts=tuple(Contact(int(day)) for day in days))
+    assert expected(history, CohortSettings(rule=rule))[-1] == days[-1] + 45
+
+
+def test_two_versions_of_one_day_are_refused() -> None:
+    timelines = make_timelines(timelines_of([History()]).patient_uuid, contacts={"patient": [0, 0], "date": [1, 1]})
+    with pytest.raises(ValueError, match="take a snapshot"):
+        episodes(timelines, FIXED)
+
+
+def test_each_booking_is_its_own_and_they_may_overlap() -> None:
+    rules = CohortSettings(expected_from="bookings")
+    timelines = make_timelines(
+        timelines_of([History()]).patient_uuid,
+        contacts={"patient": [0], "date": [25]},
+        bookings={
+            "patient": [0, 0, 0, 0, 0],
+            "booked": [0, 1, 2, 3, 4],
+            "due": [20, 10, 15, 30, 40],
+            "status": [MISSED, KEPT, MISSED, CANCELLED, SCHEDULED],
+        },
+    )
+    found = episodes(timelines, rules)
+    assert found.expected.tolist() == [20, 10, 15, 40]
+    assert found.fulfilled.tolist() == [25, 10, 25, NO_DAY]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(histories(), min_size=1, max_size=5), rules)
+def test_expected_days_are_those_of_the_rules_walked_through(people: list[History], rules: CohortSettings) -> None:
+    found = episodes(timelines_of(people), rules)
+    for index, history in enumerate(people):
+        walk, told = Walk(history, rules), []
+        for contact in sorted(history.contacts, key=lambda c: c.day):
+            walk.expect(contact)
+            told.append(walk.expected)
+        assert found.expected[found.offsets[index] : found.offsets[index + 1]].tolist() == told
