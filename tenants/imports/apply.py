@@ -48,7 +48,7 @@ _MAKES_CONTACTS = frozenset({"visits", "dispensations", "appointments"})
 
 _FACILITIES = """
 SELECT facility, content FROM import_staging
-WHERE import_uuid = %s AND kind = 'facilities' AND state = 'accepted' ORDER BY facility
+WHERE import_uuid = %s AND kind = 'facilities' AND state = 'accepted' ORDER BY seq
 """
 
 # An event that names no facility is at its patient's.
@@ -91,9 +91,12 @@ def apply_facilities(session: TenantSession, terms: Terms) -> dict[str, int]:
     """Make sure that the facilities of the import exist; how many it names."""
     with session.cursor() as cursor:
         rows = cursor.execute(_FACILITIES, (terms.import_uuid,)).fetchall()
-    named = [FacilityFacts(datim_id=datim_id, **staged.content("facilities", encoded)) for datim_id, encoded in rows]
-    if named:
-        facilities.ensure(session, named, source=terms.source, data_date=terms.data_date)
+    named: dict[str, dict[str, Any]] = {}
+    for datim_id, encoded in rows:
+        # One row may name the facility and another only its id: what is said last of each field stands.
+        named.setdefault(datim_id, {}).update(staged.content("facilities", encoded))
+    facts = [FacilityFacts(datim_id=datim_id, **said) for datim_id, said in named.items()]
+    facilities.ensure(session, facts, source=terms.source, data_date=terms.data_date)
     return {"named": len(named)}
 
 

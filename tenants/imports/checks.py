@@ -38,12 +38,6 @@ FROM (
 WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind <> 'facilities' AND s.file = r.file AND s.line = r.line
 """
 
-_ONE_OF_EACH_FACILITY = """
-UPDATE import_staging AS s SET state = 'merged'
-FROM (SELECT facility, max(seq) AS last FROM import_staging WHERE import_uuid = %(import)s AND kind = 'facilities' GROUP BY facility) AS l
-WHERE s.import_uuid = %(import)s AND s.kind = 'facilities' AND s.facility = l.facility AND s.seq < l.last
-"""
-
 # Of rows with one key: a newer stamp is a newer version and stands; the same content is a repetition; else only one can be right.
 _REPEATED = """
 WITH ranked AS (
@@ -148,6 +142,9 @@ WHERE p.import_uuid = %(import)s AND p.kind = 'patients' AND p.state = 'accepted
 
 _REFUSED_ROWS = """
 UPDATE imports SET
+    staged = (
+        SELECT count(*) FROM import_staging WHERE import_uuid = %(import)s AND state = 'accepted' AND kind <> 'facilities'
+    ),
     rows_refused = (SELECT count(*) FROM (SELECT DISTINCT file, line FROM import_rejections WHERE import_uuid = %(import)s) AS r),
     rows_repeated = (
         SELECT count(*) FROM (
@@ -159,7 +156,7 @@ WHERE uuid = %(import)s
 """
 
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("repeated rows", (_ONE_OF_EACH_FACILITY, _REPEATED, _WHOLE_ROWS)),
+    ("repeated rows", (_REPEATED, _WHOLE_ROWS)),
     ("known patients", (_KNOWN_PATIENTS,)),
     ("dates before birth", (_BEFORE_BIRTH, _WHOLE_ROWS)),
     ("unknown patients", (_UNKNOWN_PATIENTS, _WHOLE_ROWS)),

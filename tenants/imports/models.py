@@ -27,6 +27,7 @@ class Import(TenantBase, table=True):
         runner: who works on it now; whoever takes over writes its own, and the one before stops at its next step.
         cursor_file: number of the file that is being read; with ``cursor_line``, the last line taken.
         cursor_seq: the last staged row that was applied, within ``step``.
+        staged: facts in the staging table while reading; from the checks on, those that are to be written.
         counts: per kind of record: inserted, updated, unchanged, superseded.
         notes: sentences for the reader, such as where the data date was taken from.
     """

@@ -79,7 +79,8 @@ class Stager:
         self._zone = ZoneInfo(session.tenant.time_zone)
         self._vault: Vault = privacy.vault(session)
         self._vault.ensure_patient_keys((import_uuid,))
-        self._facilities: dict[str, bytes] = {}
+        self._facilities: set[tuple[str, bytes]] = set()
+        self._patients: dict[str, bytes] = {}
 
     def take(self, readings: Iterable[Reading]) -> Tally:
         """Stage the facts of these rows and note the refusals; how many of each."""
@@ -142,7 +143,7 @@ class Stager:
         encoded = orjson.dumps(content)
         patient_key = personal = seen_on = birthdate = None
         if isinstance(fact, PatientBound):
-            patient_key = self._vault.blind_index("source:patients", fact.patient)
+            patient_key = self._patient_key(fact.patient)
         if isinstance(fact, PatientFact):
             seen_on, birthdate = fact.derived_on, fact.birthdate
             named = {name: value for name in PERSONAL if (value := getattr(fact, name)) is not None}
@@ -154,9 +155,9 @@ class Stager:
             digest = blake2b(encoded, digest_size=16).digest()
             source_key = self._vault.blind_index(f"source:{kind}", fact.key)
         if kind == "facilities":
-            if self._facilities.get(fact.key) == digest:
+            if (fact.key, digest) in self._facilities:
                 return None
-            self._facilities[fact.key] = digest
+            self._facilities.add((fact.key, digest))
         self._seq += 1
         return (
             self._import,
@@ -178,6 +179,13 @@ class Stager:
             encoded,
             personal,
         )
+
+    def _patient_key(self, identifier: str) -> bytes:
+        """The blind index of a patient's identifier. Files repeat it row after row, so those of this step are kept."""
+        found = self._patients.get(identifier)
+        if found is None:
+            found = self._patients[identifier] = self._vault.blind_index("source:patients", identifier)
+        return found
 
     def _zoned(self, moment: datetime) -> datetime:
         return moment if moment.tzinfo else moment.replace(tzinfo=self._zone)

@@ -1,0 +1,115 @@
+"""Imports over the API."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
+from fastapi.responses import StreamingResponse
+
+from core import audit
+from core.access import TenantDb, TenantScope, require
+from core.identity import Principal
+from core.web.paging import Page, Paging
+from core.web.uploads import upload_limit
+from tenants.imports import reader as readers
+from tenants.imports import report, repository, service, uploads
+from tenants.imports.mapping import Mapping, parse_mapping
+from tenants.imports.runner import clear
+from tenants.imports.schemas import FormatOut, ImportSummary
+from tenants.imports.service import Order
+
+router = APIRouter(tags=["imports"])
+
+ImportsRead = Annotated[Principal, Depends(require("imports.read"))]
+ImportsWrite = Annotated[Principal, Depends(require("imports.write"))]
+
+
+@router.post(
+    "/imports",
+    operation_id="create_import",
+    summary="Import files",
+    status_code=202,
+    max_body_size=upload_limit(),
+    responses={202: {"headers": {"Location": {"description": "The import.", "schema": {"type": "string"}}}}},
+)
+def create_import(
+    _: ImportsWrite,
+    scope: TenantScope,
+    response: Response,
+    files: Annotated[list[UploadFile], File(description="One or more files.")],
+    mapping: Annotated[str, Form(description="The mapping (YAML), where the format needs one.")] = "",
+    format: Annotated[str, Form(description="Format of the files; detected when left out.")] = "",  # noqa: A002
+    data_date: Annotated[date | None, Form(description="Date to which the data run; overrides the mapping's.")] = None,
+    strict: Annotated[bool, Form(description="Import nothing when a single row is refused.")] = False,  # noqa: FBT002
+) -> ImportSummary:
+    """Keep the files encrypted and import them by a job. The same files sent again while it is under way are the same import."""
+    checked = parse_mapping(mapping) if mapping.strip() else Mapping()
+    given = uploads.store(scope.tenant, [(_name(file), file.file) for file in files])
+    with scope.session() as session:
+        row, there_already = uploads.submit(session, Order(given, checked, format, data_date, strict))
+        found = ImportSummary.model_validate(report.summary(session, row))
+    if there_already:
+        uploads.discard(scope.tenant, given)
+    response.headers["Location"] = f"/v1/imports/{found.import_uuid}"
+    return found
+
+
+def _name(file: UploadFile) -> str:
+    """The file's name without folders and odd characters: it is shown in reports."""
+    plain = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(character for character in plain if character.isprintable())[:200] or "file"
+
+
+@router.get("/imports", operation_id="list_imports", summary="List imports, the newest first")
+def list_imports(_: ImportsRead, db: TenantDb, paging: Paging) -> Page[ImportSummary]:
+    """All imports of the tenant."""
+    rows, total = repository.page(db, offset=paging.offset, limit=paging.limit)
+    return Page.of([ImportSummary.model_validate(report.summary(db, row)) for row in rows], paging, total)
+
+
+@router.get("/imports/formats", operation_id="list_import_formats", summary="List the formats that can be imported")
+def list_import_formats(_: ImportsRead) -> list[FormatOut]:
+    """What ``format`` of a new import may be."""
+    found = [readers.reader(name) for name in readers.READERS]
+    return [FormatOut(name=item.name, description=item.description, mapping_needed=item.mapping_needed) for item in found]
+
+
+@router.get("/imports/{import_uuid}", operation_id="get_import", summary="Get an import and how far it is")
+def get_import(_: ImportsRead, db: TenantDb, import_uuid: UUID) -> ImportSummary:
+    """Numbers move while it runs."""
+    return ImportSummary.model_validate(report.summary(db, service.get(db, import_uuid)))
+
+
+@router.delete("/imports/{import_uuid}", operation_id="cancel_import", summary="Cancel an import before it writes records")
+def cancel_import(_: ImportsWrite, scope: TenantScope, import_uuid: UUID) -> ImportSummary:
+    """Possible while it is pending, reading or checking; afterwards it goes on to its end (409)."""
+    with scope.session() as session:
+        row = service.cancel(session, import_uuid)
+        found = ImportSummary.model_validate(report.summary(session, row))
+        files = list(repository.files(session, import_uuid))
+    clear(scope.session, import_uuid)
+    uploads.discard(scope.tenant, files)
+    return found
+
+
+@router.get(
+    "/imports/{import_uuid}/rejections.csv",
+    operation_id="download_rejections",
+    summary="Download the refused rows as CSV",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "file, line, field, problem, remedy"}},
+)
+def download_rejections(_: ImportsRead, scope: TenantScope, import_uuid: UUID) -> StreamingResponse:
+    """One line per problem, in the order of the files. It says where, what and what to do, and repeats no value."""
+    with scope.session() as session:
+        service.get(session, import_uuid)
+        audit.record(session, "import:rejections:read", "import", import_uuid)
+
+    def pieces() -> Iterator[str]:
+        with scope.session(readonly=True) as session:
+            yield from report.rejections_csv(session, import_uuid)
+
+    headers = {"Content-Disposition": f'attachment; filename="rejections-{import_uuid}.csv"'}
+    return StreamingResponse(pieces(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -1,0 +1,56 @@
+"""What the API says of imports."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ProblemCount(BaseModel):
+    """A problem that rows were refused for, and how often it was met."""
+
+    file: str = Field(description="Name of the file.", examples=["visits.csv.gz"])
+    field: str = Field(description="Column, as the file calls it.", examples=["visit_date"])
+    problem: str = Field(examples=["the date lies after the data date"])
+    remedy: str = Field(examples=["correct the date, or the data date of the import (2015-06-08)"])
+    count: int
+
+
+class ImportSummary(BaseModel):
+    """An import: how far it is, and what came of it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    import_uuid: UUID = Field(description="The import.")
+    state: str = Field(description="pending, reading, checking, applying, done, failed or cancelled.", examples=["done"])
+    step: str = Field(description="What it is doing now.", examples=["reading visits.csv.gz"])
+    format: str = Field(description="Format of the files; empty until it is detected.", examples=["csv"])
+    source: str = Field(description="Name of the source, part of every record's key.", examples=["csv:art-cohort"])
+    data_date: date | None = Field(description="Date to which the data run; null until it is known.")
+    strict: bool = Field(description="Whether one refused row means that nothing is imported.")
+    files: list[str] = Field(description="Names of the files.")
+    rows_read: int = Field(description="Rows read so far: accepted and refused.")
+    rows_accepted: int
+    rows_refused: int
+    rows_left_out: int = Field(description="Rows that the mapping leaves out; neither read nor refused.")
+    rows_repeated: int = Field(description="Accepted rows that repeat another, or that a later one replaces.")
+    counts: dict[str, dict[str, int]] = Field(
+        description="Per kind of record: inserted, updated, unchanged, superseded, held.",
+        examples=[{"visits": {"inserted": 69946, "updated": 0, "unchanged": 0, "superseded": 0, "held": 0}}],
+    )
+    problems: list[ProblemCount] = Field(description="The problems met, the most frequent first, at most 50.")
+    notes: list[str]
+    error: str | None = Field(description="Why it failed.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    job_uuid: UUID | None = Field(description="The job that runs it, for GET /v1/jobs/{id}.")
+    seconds: float | None = Field(description="From its first step to its end.")
+
+
+class FormatOut(BaseModel):
+    """A format that can be imported."""
+
+    name: str = Field(examples=["lamisplus-pharmacy"])
+    description: str
+    mapping_needed: bool

@@ -1,0 +1,118 @@
+"""Imports of uploaded files: kept encrypted until the import is over, then deleted."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from core import blobs
+from core.errors import FieldError, Invalid
+from core.jobs import enqueue
+from tenants.imports import repository, service
+from tenants.imports.models import UNFINISHED
+from tenants.imports.runner import Runner, Stopped, clear
+from tenants.imports.service import GivenFile, Order
+from tenants.imports.sources import Limits, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from uuid import UUID
+
+    from core.database import TenantRef, TenantSession
+    from core.jobs import JobContext
+    from tenants.imports.models import Import, ImportFile
+
+KEPT_DAYS = 7
+"""Days after which an upload is purged, should its import never end."""
+
+IN_MEMORY = 32 << 20
+MOST_FILES = 200
+
+
+def store(tenant: TenantRef, uploads: Sequence[tuple[str, BinaryIO]]) -> list[GivenFile]:
+    """Keep uploaded files, encrypted. Not within a transaction: the store may be far.
+
+    Raises:
+        Invalid: there is no file, too many, or two of one name.
+    """
+    names = [name for name, _ in uploads]
+    problem = ""
+    if not uploads:
+        problem = "there is no file"
+    elif len(uploads) > MOST_FILES:
+        problem = f"there are more than {MOST_FILES} files"
+    elif len(set(names)) < len(names):
+        problem = "two files have one name"
+    if problem:
+        remedy = "send one or more parts named 'files', each with a file name of its own"
+        raise Invalid(problem, remedy=remedy, errors=[FieldError("files", problem, remedy)])
+    found = []
+    for name, stream in uploads:
+        kept = blobs.put(tenant, "upload", stream, expires_in_days=KEPT_DAYS)
+        found.append(GivenFile(name, kept.size, kept.sha256, kept.key))
+    return found
+
+
+def discard(tenant: TenantRef, files: Sequence[GivenFile | ImportFile]) -> None:
+    """Delete uploads."""
+    for file in files:
+        if file.blob_key is not None:
+            blobs.delete(tenant, file.blob_key)
+
+
+def submit(session: TenantSession, order: Order) -> tuple[Import, bool]:
+    """Ask for the import of uploaded files, by job; whether the same content was on its way already.
+
+    Raises:
+        Invalid: there is no such format.
+    """
+    row, goes_on = service.begin(session, order)
+    row.job_uuid = enqueue(session, "imports.run", {"import_uuid": str(row.uuid)}, dedupe_key=str(row.uuid))
+    session.add(row)
+    session.flush()
+    return row, goes_on
+
+
+def run_upload(ctx: JobContext, import_uuid: UUID) -> None:
+    """Run the import within its job. What is wrong with the files is the import's end, not the job's failure."""
+    with ctx.session() as session:
+        row = service.get(session, import_uuid)
+        over = row.state not in UNFINISHED
+        files = list(repository.files(session, import_uuid))
+    if not over:
+        sources = [_source(ctx.tenant, file) for file in files]
+        try:
+            Runner(ctx.session, import_uuid, sources, ctx.progress).run()
+        except (Invalid, Stopped):
+            # The import says why it ended, in its own row.
+            with ctx.session() as session:
+                over = service.get(session, import_uuid).state not in UNFINISHED
+            if not over:
+                raise
+    clear(ctx.session, import_uuid)
+    discard(ctx.tenant, files)
+
+
+def _source(tenant: TenantRef, file: ImportFile) -> Source:
+    if file.blob_key is None:
+        message = f"{file.name} was not uploaded: it was imported from a path"
+        raise Invalid(message, remedy="run the command again on the machine that has the file")
+    return Source(file.name, _opener(tenant, file.blob_key, workbook=file.name.casefold().endswith((".xlsx", ".xlsm"))), file.size, Limits())
+
+
+def _opener(tenant: TenantRef, key: str, *, workbook: bool) -> Callable[[], BinaryIO]:
+    def opened() -> BinaryIO:
+        stream = blobs.open(tenant, key)
+        if not workbook:
+            return stream
+        # A workbook is read from its end: it needs a file that can be sought in, nameless and gone when closed.
+        spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by whoever opened the source
+        with stream:
+            shutil.copyfileobj(stream, spool, 1 << 20)
+        spool.seek(0)
+        return cast("BinaryIO", spool)
+
+    return opened
+
+
