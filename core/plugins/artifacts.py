@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import zipfile
+import zlib
 from typing import Any
 
 from core.plugins.errors import ArtifactRefused
@@ -18,6 +20,19 @@ MAX_LISTING = 64 * 1024
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every entry, so that the same artifact gives the same bytes."""
 ENCRYPTED = 0x1
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+    KeyError,
+)
+"""What reading a damaged or hostile zip raises."""
 
 
 def pack(artifact: Artifact) -> bytes:
@@ -53,7 +68,7 @@ def unpack(data: bytes) -> Artifact:
             return _read(archive)
     except BadArtifactError as error:
         raise ArtifactRefused(str(error)) from error
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         detail = "the stored model is not an archive of a model"
         raise ArtifactRefused(detail) from error
 
@@ -71,8 +86,8 @@ def _read(archive: zipfile.ZipFile) -> Artifact:
     if sum(entry.file_size for entry in entries) > MAX_BYTES + MAX_LISTING:
         detail = f"the stored model is larger than {MAX_BYTES} bytes when unpacked"
         raise ArtifactRefused(detail)
-    if any(entry.flag_bits & ENCRYPTED or entry.is_dir() for entry in entries):
-        detail = "the stored model holds encrypted files or folders"
+    if any(entry.flag_bits & ENCRYPTED or entry.is_dir() or entry.compress_type not in METHODS for entry in entries):
+        detail = "the stored model holds folders, or files that are encrypted or compressed in another way"
         raise ArtifactRefused(detail)
     listing = json.loads(_bounded(archive, LISTING, MAX_LISTING))
     if not isinstance(listing, dict) or listing.get("version") != VERSION or not isinstance(listing.get("files"), dict):

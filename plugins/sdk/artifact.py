@@ -7,6 +7,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -154,8 +155,9 @@ def _refuse_archive(name: str, content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-            if len(entries) > MAX_FILES or sum(entry.file_size for entry in entries) > MAX_BYTES:
-                message = f"archive {name!r} of the artifact is too large when unpacked"
+            plain = all(entry.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for entry in entries)
+            if not plain or len(entries) > MAX_FILES or sum(entry.file_size for entry in entries) > MAX_BYTES:
+                message = f"archive {name!r} of the artifact is too large when unpacked, or not compressed as arrays are"
                 raise BadArtifactError(message)
             for entry in entries:
                 with archive.open(entry) as member:
@@ -164,6 +166,6 @@ def _refuse_archive(name: str, content: bytes) -> None:
                     message = f"archive {name!r} of the artifact holds {entry.filename[:80]!r}, which is not an array"
                     raise BadArtifactError(message)
                 _refuse_objects(name, start)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         message = f"archive {name!r} of the artifact cannot be read"
         raise BadArtifactError(message) from error

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import plugins
+from core.plugins import manager
+from plugins.sdk import FeatureSpec, TrainingData, sigmoid
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+@contextlib.contextmanager
+def installed(folder: Path):
+    """Third-party plugins: modules with the metadata that makes them found by entry point, gone afterwards."""
+
+    def install(**modules: str) -> None:
+        for name, source in modules.items():
+            (folder / f"{name}.py").write_text(source)
+            info = folder / f"{name}-1.dist-info"
+            info.mkdir()
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+            (info / "entry_points.txt").write_text(f"[iit.plugins]\n{name} = {name}\n")
+        plugins.reload()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield install
+    plugins.reload()
+
+
+@pytest.fixture(autouse=True)
+def no_failures_yet():
+    manager._failures.clear()
+
+
+@pytest.fixture
+def install(tmp_path):
+    with installed(tmp_path) as install:
+        yield install
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    with installed(tmp_path_factory.mktemp("hostile")) as install:
+        install(hostile_plugin=(SAMPLES / "hostile_plugin.py").read_text())
+        yield
+
+
+@pytest.fixture(scope="session")
+def data():
+    random = np.random.default_rng(1)
+    X = random.normal(size=(400, 3))
+    y = (random.random(400) < sigmoid(X[:, 0])).astype(np.int8)
+    return TrainingData(X, y, np.arange(400) // 2, tuple(FeatureSpec(f"f{i}", "continuous") for i in range(3)))

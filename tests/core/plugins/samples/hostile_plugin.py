@@ -1,0 +1,165 @@
+"""A plugin that does, on request, everything that a plugin must not do. Each of its models misbehaves in one way."""
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from plugins.sdk import Artifact, BadDataError, Explanation, hookimpl, seal
+
+IIT_SDK = 1
+FORMAT = "hostile/1"
+
+
+class Fitted:
+    def __init__(self, mood, features):
+        self.mood, self.features = mood, features
+
+    def summary(self):
+        return {}
+
+    def predict(self, X):
+        answers = {
+            "wrong_shape": np.full((len(X), 2), 0.5),
+            "not_probabilities": np.full(len(X), 1.5),
+            "nan_predictions": np.full(len(X), np.nan),
+        }
+        return answers.get(self.mood, np.full(len(X), 0.25))
+
+    def explain(self, X):
+        contributions = np.zeros((len(X), 9)) if self.mood == "wrong_shape" else np.zeros(X.shape)
+        return Explanation(float("nan") if self.mood == "nan_predictions" else -1.0, contributions)
+
+
+def hang():
+    time.sleep(600)
+
+
+def hang_with_children():
+    # One child in the group, one that leaves it as a daemon would.
+    for command in (["sleep", "600"], ["setsid", "sleep", "600"]):
+        subprocess.Popen(command)
+    time.sleep(600)
+
+
+def leave_a_daemon():
+    subprocess.Popen(["setsid", "sleep", "600"])
+
+
+def exit_quietly():
+    sys.exit(0)
+
+
+def exit_at_once():
+    os._exit(0)
+
+
+def crash():
+    ctypes.string_at(0)
+
+
+def print_garbage():
+    for stream in (1, 2):
+        os.write(stream, b'{"ok": true}\n\x00\xff' * 50_000)
+    print("garbage" * 10_000)
+
+
+def fill_the_disk():
+    with open("huge.bin", "wb") as file:
+        for _ in range(10_000):
+            file.write(bytes(1_000_000))
+
+
+def eat_memory():
+    hoard = []
+    while True:
+        hoard.append(np.ones(10_000_000))
+
+
+def raise_error():
+    raise RuntimeError("secret\x1b[31m line\nline")
+
+
+def raise_deep():
+    raise_deep()
+
+
+def refuse():
+    raise BadDataError("max_widgets must be above zero")
+
+
+def forge_a_reply():
+    Path("reply.json").write_text(json.dumps({"ok": True, "result": None}))
+    os._exit(0)
+
+
+def forge_garbage():
+    Path("reply.json").write_bytes(b"[" * 100_000)
+    os._exit(0)
+
+
+def forge_a_huge_reply():
+    Path("reply.json").write_bytes(b" " * 10_000_000)
+    os._exit(0)
+
+
+def link_to_a_secret():
+    os.symlink("/etc/passwd", "artifact.zip")
+    Path("reply.json").write_text(json.dumps({"ok": True, "result": None}))
+    os._exit(0)
+
+
+def leave_a_thread():
+    threading.Thread(target=time.sleep, args=(600,)).start()
+
+
+class Model:
+    version = "1"
+
+    def __init__(self, mood):
+        self.name = mood
+
+    def fit(self, data, params, seed):
+        if self.name == "tell":
+            told = {
+                "environment": dict(os.environ),
+                "folder": sorted(path.name for path in Path.cwd().iterdir()),
+                "arguments": sys.argv,
+            }
+            return seal(FORMAT, {"told.json": json.dumps(told).encode()})
+        if self.name == "pickle":
+            return Artifact(FORMAT, {"model.bin": b"\x80\x04."})
+        if self.name == "no_artifact":
+            return {"weights": [1, 2]}
+        act = globals().get(self.name)
+        if act is not None:
+            act()
+        features = [feature.to_json() for feature in data.features]
+        return seal(FORMAT, {"model.json": json.dumps(features).encode()})
+
+    def load(self, artifact):
+        from plugins.sdk import FeatureSpec
+
+        if self.name == "load_hangs":
+            hang()
+        features = json.loads(artifact.files["model.json"])
+        return Fitted(self.name, tuple(FeatureSpec.from_json(feature) for feature in features))
+
+
+MOODS = (
+    "well_behaved", "tell", "hang", "hang_with_children", "leave_a_daemon", "exit_quietly", "exit_at_once", "crash",
+    "print_garbage", "fill_the_disk", "eat_memory", "raise_error", "raise_deep", "refuse", "forge_a_reply",
+    "forge_garbage", "forge_a_huge_reply", "link_to_a_secret", "leave_a_thread", "pickle", "no_artifact", "wrong_shape",
+    "not_probabilities", "nan_predictions",
+)  # fmt: skip
+
+
+@hookimpl
+def iit_models(context):
+    return [Model(mood) for mood in MOODS]
