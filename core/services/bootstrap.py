@@ -1,7 +1,7 @@
 """What only a superuser can make in a new database: roles, the database itself, and the extensions in their own schema.
 
 The one place outside ``core.database`` that opens a connection, since it makes what ``core.database`` logs in to.
-On an external server its operator does the same by hand: see docs/how-to/external-services.md.
+On an external server its operator does the same by hand: see docs/how-to/run-on-your-own-servers.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The project's own rules, each a function that gives what breaks it. What a person would have to remember, a tool holds.
+"""The project's own rules, each a function that gives what breaks it. What people forget, a tool holds.
 
 A rule over text takes a path and its text, and gives one line per breach: ``path:line: what is wrong``.
 """
@@ -167,9 +167,8 @@ def unplaced_rooms(tree: Path, project: Mapping[str, object]) -> Iterator[str]:
     ordered = {layer.strip("()") for layer in layers}
     required = {layer for layer in layers if not layer.startswith("(")}
     entries = _table(project, "project", "entry-points")
-    features = {
-        str(value).split(".")[1] for value in _table(entries, "iit.features").values() if "tenants." in str(value)
-    }
+    named = [str(value) for value in _table(entries, "iit.features").values()]
+    features = {value.split(".")[1] for value in named if value.startswith("tenants.")}
     here = rooms(tree)
     yield from (f"tenants/{room} has no place in the order of import-linter" for room in sorted(here - ordered))
     yield from (f"tenants/{room} is ordered without brackets, and is not there" for room in sorted(required - here))

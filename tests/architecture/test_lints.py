@@ -125,18 +125,14 @@ def test_a_place_that_is_not_the_projects_is_caught(text: str) -> None:
     assert list(lints.places("docs/a.md", text))
 
 
-@pytest.mark.parametrize(
-    "text", ["/v1/worklists", "tests/work/x", "~/work/x", "make results DATA=folder", "/var/lib/x"]
-)
+@pytest.mark.parametrize("text", ["/v1/worklists", "tests/work/x", "~/work/x", "make demo DATA=folder", "/var/lib/x"])
 def test_other_places_are_left_alone(text: str) -> None:
     assert not list(lints.places("docs/a.md", text))
 
 
 def test_a_tool_that_does_not_exist_is_caught() -> None:
     rule = lints.unknown_tools({"test", "demo"}, {"import", "score"})
-    text = (
-        "run `make tset`, `make demo SERVE=0`, `make PYTHON=python3.12 demo`\n\n    $ iit scroe abc\n$ iit import abc\n"
-    )
+    text = "run `make tset`, `make demo SERVE=0`, `make PYTHON=3.12 demo`\n\n    $ iit scroe abc\n$ iit import abc\n"
     assert list(rule("a.md", text)) == [
         "a.md:1: make tset is no target of the Makefile",
         "a.md:3: iit scroe is no command",
