@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from core.database.engines import application_role, databases, owner_engine
 from core.database.scope import enter, path_of_schema
 from core.database.sessions import reachable
+from core.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -96,6 +98,7 @@ def migrate(*, progress: Callable[[str], None] = lambda _line: None) -> Migrated
 
     Raises:
         Unavailable: the owner's login is not configured, or a database cannot be reached.
+        Conflict: ``platform`` or ``node`` was migrated by a newer version of the application.
     """
     upgraded: list[str] = []
     failed: dict[str, str] = {}
@@ -113,8 +116,8 @@ def migrate(*, progress: Callable[[str], None] = lambda _line: None) -> Migrated
                 progress(schema)
                 try:
                     _upgrade_tenant(connection, schema)
-                except DBAPIError as error:
-                    if error.connection_invalidated:
+                except Exception as error:  # noqa: BLE001 - one tenant's failure, of whatever kind, is reported
+                    if connection.invalidated or connection.closed:
                         raise
                     failed[schema] = _plain(error)
                 else:
@@ -141,7 +144,11 @@ def _upgrade_shared(connection: Connection, name: str, progress: Callable[[str],
                 return False
         progress(name)
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {name}"))
-        upgrade_schema(connection, name, name)
+        try:
+            upgrade_schema(connection, name, name)
+        except CommandError as error:
+            detail = f"the schema {name} stands at a version that this application does not know"
+            raise Conflict(detail, remedy="run the newer version of the application that migrated it") from error
     return True
 
 
@@ -166,8 +173,10 @@ def _upgrade_tenant(connection: Connection, schema: str) -> None:
         )
 
 
-def _plain(error: DBAPIError) -> str:
-    """What PostgreSQL said, without the values that its detail may carry."""
-    cause = error.orig
+def _plain(error: Exception) -> str:
+    """What went wrong, without the values that PostgreSQL's detail may carry."""
+    if isinstance(error, CommandError):
+        return f"{error}: the schema was migrated by a newer version of this application"
+    cause = error.orig if isinstance(error, DBAPIError) else error
     message = getattr(getattr(cause, "diag", None), "message_primary", None)
     return f"{type(cause).__name__}: {message or 'no message'}"

@@ -63,20 +63,3 @@ def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUI
     )
     tables = script().replace(':"tenant"', f'"{schema}"')
     connection.execute(before.format(**names).as_string(connection).encode() + tables.encode())
-
-
-def deprovision(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> None:
-    """Remove a tenant's schema and role with all that is in them, in the owner's transaction.
-
-    Raises:
-        ValueError: ``schema`` is no opaque name.
-    """
-    if not OPAQUE_NAME.fullmatch(schema):
-        message = f"{schema!r} is no tenant's schema"
-        raise ValueError(message)
-    tenant = sql.Identifier(schema)
-    connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(tenant))
-    connection.execute("DELETE FROM node.tenant_schemas WHERE schema_name = %s", (schema,))
-    if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (schema,)).fetchone():
-        connection.execute(sql.SQL("DROP OWNED BY {}").format(tenant))
-        connection.execute(sql.SQL("DROP ROLE {}").format(tenant))

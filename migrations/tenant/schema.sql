@@ -546,18 +546,18 @@ CREATE TABLE score_runs (
     state TEXT NOT NULL, 
     model_uuid UUID, 
     model_version TEXT NOT NULL, 
+    rates JSONB NOT NULL, 
     cursor_uuid UUID, 
     patients_seen INTEGER NOT NULL, 
     at_risk INTEGER NOT NULL, 
     to_trace INTEGER NOT NULL, 
     capacity_share NUMERIC(5, 4) NOT NULL, 
     data_date DATE, 
-    facilities JSONB, 
     started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     finished_at TIMESTAMP WITH TIME ZONE, 
     started_by TEXT NOT NULL, 
     CONSTRAINT pk_score_runs PRIMARY KEY (uuid), 
-    CONSTRAINT ck_score_runs_ck_score_runs_state CHECK (state IN ('running', 'done')), 
+    CONSTRAINT ck_score_runs_ck_score_runs_state CHECK (state IN ('scoring', 'explaining', 'done')), 
     CONSTRAINT uq_score_runs_as_of UNIQUE (as_of)
 );
 CREATE TABLE status_transitions (
@@ -629,6 +629,7 @@ CREATE TABLE worklists (
     entries INTEGER NOT NULL, 
     model_uuid UUID, 
     model_version TEXT NOT NULL, 
+    scored_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     data_date DATE, 
     facilities JSONB NOT NULL, 
     issued_by TEXT NOT NULL, 

@@ -1,0 +1,52 @@
+"""Use is counted once per key, in the transaction of its effect, for the tenant whose transaction it is."""
+
+from decimal import Decimal
+
+import pytest
+
+from core import metering
+from core.database import tenant_session
+
+
+def totals(tenant):
+    with tenant_session(tenant, actor="test:1") as session:
+        return metering.totals(session)
+
+
+def test_a_meter_that_was_never_used_is_zero(tenant):
+    assert totals(tenant) == dict.fromkeys(metering.METERS, Decimal(0))
+
+
+def test_the_same_key_counts_once_and_another_key_adds(session):
+    assert metering.record(session, "import_rows", 10, key="import 1")
+    assert not metering.record(session, "import_rows", 10, key="import 1")
+    assert metering.record(session, "import_rows", Decimal("2.5"), key="import 2")
+    assert metering.record(session, "imports", 1, key="import 1")
+    found = metering.totals(session)
+    assert (found["import_rows"], found["imports"]) == (Decimal("12.5"), 1)
+
+
+def test_what_was_rolled_back_was_not_used(tenant):
+    with pytest.raises(ZeroDivisionError), tenant_session(tenant, actor="test:1") as session:
+        metering.record(session, "imports", 1, key="a")
+        raise ZeroDivisionError
+    assert totals(tenant)["imports"] == 0
+
+
+def test_tenants_have_meters_of_their_own(two_tenants):
+    first, second = two_tenants
+    for tenant, value in ((first, 1), (second, 2)):
+        with tenant_session(tenant, actor="test:1") as session:
+            assert metering.record(session, "patients_scored", value, key="the same key")
+    assert (totals(first)["patients_scored"], totals(second)["patients_scored"]) == (1, 2)
+
+
+def test_an_unknown_meter_is_refused(session):
+    with pytest.raises(LookupError, match="patients_scored"):
+        metering.record(session, "patients_scoerd", 1, key="a")
+
+
+@pytest.mark.parametrize(("value", "key"), [(-1, "a"), (Decimal("NaN"), "a"), (Decimal("Infinity"), "a"), (1, "")])
+def test_a_use_of_no_amount_or_no_name_is_refused(session, value, key):
+    with pytest.raises(ValueError, match="a use needs"):
+        metering.record(session, "imports", value, key=key)
