@@ -1,0 +1,143 @@
+"""What routes share: pages, ETags, streams, limits of bodies."""
+
+import asyncio
+import json
+
+import pytest
+
+from core.web.paging import PAGE_SIZE_MAX, PageRequest
+
+
+class TestPages:
+    def test_pages_follow_each_other_without_gap_or_overlap(self, toy_api):
+        seen = [
+            item
+            for page in (1, 2, 3, 4)
+            for item in toy_api.get("/v1/toy/pages", params={"page": page, "page_size": 30}).json()["items"]
+        ]
+        assert seen == list(range(100))
+
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [
+            ({"page": 0}, "query.page"),
+            ({"page_size": PAGE_SIZE_MAX + 1}, "query.page_size"),
+            ({"page": "x"}, "query.page"),
+        ],
+    )
+    def test_a_page_that_cannot_be_is_refused_with_its_field(self, toy_api, query, field):
+        answer = toy_api.get("/v1/toy/pages", params=query)
+        assert answer.status_code == 422
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+    def test_the_first_page_begins_at_the_first_row(self):
+        assert (PageRequest(1, 20).offset, PageRequest(3, 20).offset) == (0, 40)
+
+
+class TestETag:
+    TAG = '"0197c1f0-0000-7000-8000-000000000001"'
+
+    @pytest.mark.parametrize(
+        ("sent", "status"),
+        [
+            (TAG, 200),
+            (f'"0197c1f0-0000-7000-8000-00000000ffff", {TAG}', 200),
+            ("*", 200),
+            (None, 428),
+            ("", 428),
+            ('"0197c1f0-0000-7000-8000-00000000ffff"', 412),
+            (f"W/{TAG}", 412),
+        ],
+    )
+    def test_a_change_needs_the_version_that_was_read(self, toy_api, sent, status):
+        answer = toy_api.put("/v1/toy/versioned", headers={} if sent is None else {"If-Match": sent})
+        assert answer.status_code == status
+        assert status != 200 or answer.headers["etag"] == self.TAG
+
+
+class TestStream:
+    def test_lines_come_in_order_and_every_step_is_recorded(self, toy_api, written):
+        answer = toy_api.get("/v1/toy/stream")
+        assert answer.headers["content-type"] == "application/x-ndjson"
+        assert [json.loads(line)["n"] for line in answer.text.splitlines()] == [0, 1, 2, 3, 4, 5]
+        assert written() == 3
+
+    def test_an_error_in_the_first_step_is_answered_as_any_error(self, toy_api, written):
+        answer = toy_api.get("/v1/toy/stream", params={"fail_at": 0})
+        assert answer.status_code == 500
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert written() == 0
+
+    def test_a_stream_that_breaks_ends_with_a_problem_and_a_broken_connection(self, toy_app, owner):
+        from fastapi.testclient import TestClient
+
+        received = []
+        client = TestClient(toy_app, headers={"X-API-Key": owner.api_key}, raise_server_exceptions=True)
+        with client, pytest.raises(ValueError, match="Chidinma"):  # the server's side of a broken connection
+            with client.stream("GET", "/v1/toy/stream", params={"fail_at": 2}) as answer:
+                received += answer.iter_lines()
+
+    def test_lines_of_a_step_that_failed_are_not_sent(self, toy_app, owner, written):
+        sent = asyncio.run(_raw(toy_app, "/v1/toy/stream", b"fail_at=2", owner.api_key))
+        lines = [json.loads(line) for line in b"".join(sent).splitlines()]
+        assert lines[:2] == [{"n": 0}, {"n": 1}]
+        assert lines[2]["type"] == "urn:iit:problem:internal"
+        assert "Chidinma" not in str(lines)
+        assert written() == 1
+
+
+async def _raw(app, path, query, key):
+    """The bytes that the application sends before the connection breaks."""
+    sent = []
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive():
+        return next(asked, None) or await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message.get("body", b""))
+
+    scope = {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": query, "scheme": "http",
+        "headers": [(b"x-api-key", key.encode())], "server": ("test", 80), "client": ("test", 1), "root_path": "",
+        "http_version": "1.1",
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="Chidinma"):
+        await app(scope, receive, send)
+    return sent
+
+
+class TestBodies:
+    def test_a_body_over_the_limit_is_refused(self, toy_api):
+        from core.settings import get_settings
+
+        answer = toy_api.post("/v1/toy/body", content=b'{"name": "' + b"x" * get_settings().body_max_bytes + b'"}')
+        assert answer.status_code == 413
+        assert answer.json()["type"] == "urn:iit:problem:too-large"
+        assert answer.headers["x-request-id"]
+
+    def test_a_body_over_the_limit_without_its_length_is_refused(self, toy_api):
+        from core.settings import get_settings
+
+        def chunks():
+            for _ in range(get_settings().body_max_bytes // 65536 + 2):
+                yield b"x" * 65536
+
+        answer = toy_api.post("/v1/toy/body", content=chunks(), headers={"Content-Type": "application/json"})
+        assert answer.status_code == 413
+        assert answer.headers["content-type"] == "application/problem+json"
+
+    def test_an_upload_has_the_limit_that_its_route_says(self, toy_api):
+        assert toy_api.post("/v1/toy/upload", files={"file": b"x" * 50_000}).json() == {"size": 50_000}
+        assert toy_api.post("/v1/toy/upload", files={"file": b"x" * 150_000}).status_code == 413
+
+    def test_an_anonymous_caller_with_a_large_body_gets_a_problem_too(self, toy_app, client_for):
+        answer = client_for(toy_app, None).post("/v1/toy/body", content=b"x" * 2_000_000)
+        assert answer.status_code in {401, 413}
+        assert answer.headers["content-type"] == "application/problem+json"
+
+    def test_the_limit_of_uploads_is_a_setting(self):
+        from core.settings import get_settings
+        from core.web.uploads import upload_limit
+
+        assert upload_limit() == get_settings().upload_max_bytes > get_settings().body_max_bytes
