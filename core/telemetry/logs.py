@@ -123,5 +123,27 @@ def configure_from_settings() -> None:
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger; keyword arguments become fields of the line: ``log.info("imported", rows=3)``."""
+    if not structlog.is_configured():
+        _configure_quietly()
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+def _configure_quietly() -> None:
+    """Until somebody configures: warnings on standard error, by ``logging``'s own last resort, nothing on standard output.
+
+    Standard output belongs to a command's answer, and structlog would write there.
+    """
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            _add_context,
+            _add_exception,
+            redact_event,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
