@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import click
 
 from core.cli.output import note
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 GRACE = 30
 """Seconds that requests under way, or a job, get to end when the server stops."""
 
+WORKER = (sys.executable, "-m", "core.cli", "worker")
 RESTART_SECONDS = (1, 2, 5, 15, 30)
 
 
@@ -32,6 +37,8 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
     settings = get_settings()
     telemetry.configure_from_settings()
     address, at = host or settings.host, settings.port if port is None else port
+    # uvicorn ends gracefully and then lets the signal act again: it must leave through ``with``, not kill us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
         create_app(),
         host=address,
@@ -46,14 +53,14 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
     if not worker:
         uvicorn.Server(config).run()
         return
-    with Companion([sys.executable, "-m", "core.cli", "worker"]):
+    with Companion(WORKER):
         uvicorn.Server(config).run()
 
 
 class Companion:
     """A child process that is started again when it ends by itself, and stopped with us. Used as a context manager."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._command = command
         self._stopping = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None

@@ -99,7 +99,7 @@ def check_migrations() -> None:
                 )
             ).one()
     except ProgrammingError as error:
-        message = "the database has no tables yet"
+        message = "the database's version cannot be read"
         raise NotReadyError(message) from error
     except AppError as error:
         raise NotReadyError(error.detail) from error

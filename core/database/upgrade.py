@@ -149,6 +149,8 @@ def _upgrade_shared(connection: Connection, name: str, progress: Callable[[str],
         except CommandError as error:
             detail = f"the schema {name} stands at a version that this application does not know"
             raise Conflict(detail, remedy="run the newer version of the application that migrated it") from error
+        role = connection.dialect.identifier_preparer.quote_identifier(application_role())
+        connection.execute(text(f"GRANT SELECT ON {name}.{VERSION_TABLE} TO {role}"))  # /readyz compares it with head
     return True
 
 

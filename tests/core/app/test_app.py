@@ -1,0 +1,229 @@
+"""What holds for every request, health, documentation, and the description."""
+
+import re
+from uuid import UUID, uuid4
+
+import pytest
+
+SECURE = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+
+
+class TestBoundary:
+    @pytest.mark.parametrize("path", ["/healthz", "/v1/toy/plain", "/v1/nothing", "/docs", "/openapi.json"])
+    def test_every_answer_has_the_security_headers_and_a_request_id(self, toy_api, path):
+        answer = toy_api.get(path)
+        assert {name: answer.headers.get(name) for name in SECURE} == SECURE
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert UUID(answer.headers["x-request-id"])
+
+    def test_only_https_is_told_to_stay_https(self, toy_api):
+        assert "strict-transport-security" not in toy_api.get("/healthz").headers
+        assert "strict-transport-security" in toy_api.get("https://testserver/healthz").headers
+
+    def test_a_request_id_that_is_a_uuid_is_taken_over(self, toy_api):
+        given = str(uuid4())
+        assert toy_api.get("/healthz", headers={"X-Request-ID": given}).headers["x-request-id"] == given
+
+    @pytest.mark.parametrize("given", ["08031234567", "Chidinma", "x" * 500, f"{uuid4()}x", ""])
+    def test_any_other_request_id_is_replaced(self, toy_api, given):
+        answer = toy_api.get("/healthz", headers={"X-Request-ID": given})
+        assert answer.headers["x-request-id"] != given
+        assert UUID(answer.headers["x-request-id"])
+
+    def test_request_ids_do_not_repeat(self, toy_api):
+        assert len({toy_api.get("/healthz").headers["x-request-id"] for _ in range(20)}) == 20
+
+    def test_more_requests_than_connections_wait_for_their_turn_and_all_are_served(self, toy_api):
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(40) as pool:
+            statuses = list(pool.map(lambda _: toy_api.post("/v1/toy/write").status_code, range(120)))
+        assert set(statuses) == {200}
+
+    def test_a_request_whose_turn_does_not_come_is_answered_503(self):
+        import asyncio
+
+        from core.app.middleware import RequestBoundary
+
+        async def ask():
+            entered, leave = asyncio.Event(), asyncio.Event()
+
+            async def slow(scope, receive, send):
+                entered.set()
+                await leave.wait()
+
+            boundary = RequestBoundary(slow, concurrency=1, patience=0.01)
+            sent = []
+            scope = {"type": "http", "method": "GET", "path": "/v1/x", "headers": [], "scheme": "http"}
+
+            async def keep(message):
+                sent.append(message)
+
+            first = asyncio.create_task(boundary(scope, None, keep))
+            await entered.wait()
+            await boundary(dict(scope), None, keep)
+            leave.set()
+            await first
+            return sent
+
+        start, body = asyncio.run(ask())
+        assert start["status"] == 503
+        assert b"retry-after" in dict(start["headers"])
+        assert b"urn:iit:problem:unavailable" in body["body"]
+
+
+class TestHealth:
+    def test_the_process_is_alive_without_a_credential(self, toy_app, client_for):
+        answer = client_for(toy_app, None).get("/healthz")
+        assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+    def test_ready_asks_the_database_redis_and_the_migrations(self, toy_app, client_for):
+        answer = client_for(toy_app, None).get("/readyz")
+        assert answer.status_code == 200
+        assert [check["name"] for check in answer.json()["checks"]] == ["postgresql", "redis", "migrations"]
+
+    def test_a_redis_that_does_not_answer_is_named_and_the_process_stays_alive(self, toy_app, client_for, monkeypatch):
+        from redis.exceptions import ConnectionError as Refused
+
+        from core.app import health
+
+        class Away:
+            @staticmethod
+            def from_url(*_, **__):
+                raise Refused("redis://:secret@10.0.0.1:6379")
+
+        monkeypatch.setattr(health, "Redis", Away)
+        client = client_for(toy_app, None)
+        answer = client.get("/readyz")
+        assert answer.status_code == 503
+        assert [error["field"] for error in answer.json()["errors"]] == ["redis"]
+        assert "secret" not in answer.text
+        assert client.get("/healthz").status_code == 200
+
+    def test_a_database_that_does_not_answer_is_named(self, toy_app, client_for, monkeypatch):
+        from core.app import health
+        from core.errors import Unavailable
+
+        def away():
+            raise Unavailable("the database cannot be reached")
+
+        monkeypatch.setattr(health, "platform_session", away)
+        answer = client_for(toy_app, None).get("/readyz")
+        assert answer.status_code == 503
+        assert [error["field"] for error in answer.json()["errors"]] == ["postgresql", "migrations"]
+
+    def test_a_database_behind_the_code_is_not_ready(self, toy_app, client_for, monkeypatch):
+        from core.database import upgrade
+
+        monkeypatch.setattr(upgrade, "head", lambda tree: "of-the-future" if tree == "node" else genuine(tree))
+        answer = client_for(toy_app, None).get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["errors"] == [
+            {"field": "migrations", "problem": "the database is not at the version of the code: node", "remedy": "Run `iit migrate`."}
+        ]
+
+
+def genuine(tree):
+    from core.database.upgrade import tree as scripts
+
+    return scripts(tree).get_current_head()
+
+
+class TestDocumentation:
+    def test_the_page_uses_only_its_own_files_and_no_inline_script(self, toy_app, client_for):
+        client = client_for(toy_app, None)
+        page = client.get("/docs")
+        used = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert len(used) == 4
+        for path in used:
+            assert path.startswith("/docs/")
+            assert client.get(path).status_code == 200
+        assert not re.search(r"<script[^>]*>[^<]", page.text)
+        assert "script-src 'self';" in page.headers["content-security-policy"]
+        assert "http" not in page.text.replace("http-equiv", "")
+
+    def test_files_that_the_page_does_not_use_are_not_served(self, toy_app, client_for):
+        client = client_for(toy_app, None)
+        for name in ("index.html", "..%2f__init__.py", "swagger-ui.js.map"):
+            assert client.get(f"/docs/{name}").status_code == 404
+
+    def test_the_pages_description_is_openapi_30_without_words_of_31(self, toy_app, client_for):
+        found = client_for(toy_app, None).get("/docs/openapi.json").json()
+        assert found["openapi"].startswith("3.0.")
+        assert '{"type":"null"}' not in client_for(toy_app, None).get("/docs/openapi.json").text
+
+    def test_words_of_31_are_written_as_30_has_them(self):
+        from core.app.openapi import as_openapi_30
+
+        assert as_openapi_30({"anyOf": [{"type": "string"}, {"type": "null"}]}) == {"type": "string", "nullable": True}
+        assert as_openapi_30({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]}) == {"allOf": [{"$ref": "#/x"}], "nullable": True}
+        assert as_openapi_30({"type": ["integer", "null"]}) == {"type": "integer", "nullable": True}
+        assert as_openapi_30({"type": "integer", "exclusiveMinimum": 0}) == {"type": "integer", "minimum": 0, "exclusiveMinimum": True}
+        assert as_openapi_30({"const": "a"}) == {"enum": ["a"]}
+        assert as_openapi_30({"type": "string", "examples": ["a", "b"]}) == {"type": "string", "example": "a"}
+        assert as_openapi_30({"type": "string", "contentMediaType": "x"}) == {"type": "string", "format": "binary"}
+
+
+class TestDescription:
+    @pytest.fixture(scope="class")
+    def operations(self, application):
+        found = application.openapi()
+        return {(path, method): item for path, methods in found["paths"].items() for method, item in methods.items()}
+
+    def test_operations_have_names_of_their_own_summaries_and_tags(self, operations):
+        names = [item["operationId"] for item in operations.values()]
+        assert len(set(names)) == len(names)
+        assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)
+        assert all(item.get("summary") and item.get("tags") for item in operations.values())
+
+    def test_operations_say_which_permission_they_need_and_which_problems_they_answer_with(self, operations):
+        for (path, _), item in operations.items():
+            if path.startswith("/v1/"):
+                assert item["x-permissions"]
+                assert {"401", "403", "500", "503"} <= set(item["responses"])
+                assert item["security"]
+
+    def test_bodies_and_answers_have_examples(self, operations, application):
+        schemas = application.openapi()["components"]["schemas"]
+        bare = sorted(
+            f"{method} {path}"
+            for (path, method), item in operations.items()
+            for content in _json_contents(item)
+            if not _has_example(content, schemas)
+        )
+        assert bare == []
+
+    def test_a_function_name_used_twice_is_refused(self):
+        from fastapi import FastAPI
+
+        from core.app.openapi import _refuse_twins
+
+        with pytest.raises(LookupError, match="twin"):
+            _refuse_twins({"paths": {"/a": {"get": {"operationId": "twin"}}, "/b": {"get": {"operationId": "twin"}}}})
+        assert FastAPI
+
+
+def _json_contents(item):
+    bodies = [item["requestBody"]] if "requestBody" in item else []
+    answers = [answer for status, answer in item["responses"].items() if status.startswith("2")]
+    for part in bodies + answers:
+        if "application/json" in part.get("content", {}):
+            yield part["content"]["application/json"]
+
+
+def _has_example(content, schemas):
+    return bool({"example", "examples"} & content.keys()) or _schema_has(content.get("schema", {}), schemas)
+
+
+def _schema_has(schema, schemas):
+    if "$ref" in schema:
+        return _schema_has(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
+    if {"example", "examples"} & schema.keys() or schema == {}:
+        return True
+    inner = [schema["items"]] if "items" in schema else list(schema.get("properties", {}).values())
+    return any(_schema_has(part, schemas) for part in inner)

@@ -1,0 +1,77 @@
+"""``iit serve`` as a process of its own: it serves, says where, and stops when told, its worker with it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from urllib.request import urlopen
+
+import pytest
+
+from core.app.commands import Companion
+
+PATIENCE = 60.0
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(condition, what):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        try:
+            if found := condition():
+                return found
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(what)
+
+
+def test_it_serves_until_it_is_told_to_stop_and_its_worker_stops_with_it(database, tmp_path):
+    port, log, worker = free_port(), tmp_path / "log", tmp_path / "pid"
+    child = f"import os,time; open({str(worker)!r},'w').write(str(os.getpid())); time.sleep(600)"
+    code = (
+        "import sys; from core.app import commands, factory; from core.feature import feature\n"
+        f"commands.WORKER = (sys.executable, '-c', {child!r})\n"
+        "made = factory.create_app; factory.create_app = lambda: made([feature])\n"
+        f"commands.serve(['--port', '{port}', '--worker'])"
+    )
+    with log.open("wb") as out, subprocess.Popen([sys.executable, "-c", code], stderr=out) as server:
+        try:
+            with wait_for(lambda: urlopen(f"http://127.0.0.1:{port}/readyz"), "the server did not answer") as answer:
+                assert answer.status == 200
+                assert "server" not in {name.lower() for name in answer.headers}
+            pid = int(wait_for(lambda: worker.exists() and worker.read_text(), "the worker did not start"))
+        finally:
+            server.send_signal(signal.SIGTERM)
+        assert server.wait(PATIENCE) == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert f"127.0.0.1:{port}" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+class TestCompanion:
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch):
+        monkeypatch.setattr("core.app.commands.RESTART_SECONDS", (0.01,))
+
+    def test_it_is_stopped_with_us(self, tmp_path):
+        mark = tmp_path / "pid"
+        code = f"import os,time; open({str(mark)!r},'w').write(str(os.getpid())); time.sleep(600)"
+        with Companion([sys.executable, "-c", code]):
+            pid = int(wait_for(lambda: mark.exists() and mark.read_text(), "it did not start"))
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+    def test_it_is_started_again_when_it_ends_by_itself(self, tmp_path):
+        mark = tmp_path / "runs"
+        code = f"open({str(mark)!r},'a').write('x')"
+        with Companion([sys.executable, "-c", code]):
+            wait_for(lambda: mark.exists() and len(mark.read_text()) >= 3, "it was not started again")
