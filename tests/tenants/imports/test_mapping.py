@@ -1,0 +1,81 @@
+"""A mapping that is wrong is refused with the path of the key, what is wrong, and what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import Invalid
+from tenants.imports.mapping import Mapping, parse_mapping
+
+from .conftest import MAPPING
+
+
+def test_a_right_mapping_is_read() -> None:
+    found = parse_mapping(MAPPING)
+    assert [record.into for record in found.records] == ["patients", "patient_states", "dispensations"]
+
+
+def test_yes_and_no_are_texts_and_numbers_become_cells() -> None:
+    found = parse_mapping(
+        "files: {a: {name: a.csv, where: {died: 1, active: true}}}\n"
+        "facility: {datim_id: {constant: X}}\n"
+        "records: [{into: appointments, file: a, patient: p, columns: {booked_on: b, due_date: d,"
+        " status: {column: s, values: {No: kept, Yes: missed, 9: null}}}}]\n"
+    )
+    assert found.records[0].columns["status"].values == {"No": "kept", "Yes": "missed", "9": None}
+    assert found.files["a"].where == {"died": 1, "active": True}
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "problem"),
+    [
+        (("source: csv:test", "sauce: csv:test"), "sauce", "this key is not known here"),
+        (("source: csv:test", "source: 'Test one'"), "source", "String should match pattern"),
+        (("sex: sex", "gender: sex"), "records.0", "patients have no field 'gender'"),
+        (("{date_dispensed: day, ", "{"), "records.2", "dispensations need the field 'date_dispensed'"),
+        (("into: dispensations", "into: pickups"), "records.2.into", "Input should be"),
+        (("file: pickups", "file: pick"), "mapping", "a record reads the file 'pick'"),
+        (("    patient: id\n    columns: {date", "    columns: {date"), "records.2", "'patient' names the column"),
+        (("sex: sex", "sex: {column: sex, constant: F}"), "records.0.columns.sex", "give exactly one of"),
+        (("born,", "{age: age},"), "records.0.columns.birthdate", "'age' and 'at' go together"),
+        (("data_date: 2024-06-30", "data_date: {file: x, column: y}"), "mapping", "data_date.file: 'x' is not under 'files'"),
+        (("data_date: 2024-06-30", "data_date: soon"), "data_date", "Input should be a valid date"),
+        (("    facility: {datim_id: clinic, name: clinic_name}\n", ""), "mapping", "patients need a facility"),
+        (("{present: true}", "{present: true, none_of: [1]}"), "records.1.when.died_on", "give either"),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_path_and_a_remedy(change: tuple[str, str], field: str, problem: str) -> None:
+    assert change[0] in MAPPING
+    with pytest.raises(Invalid) as caught:
+        parse_mapping(MAPPING.replace(*change))
+    errors = [error for error in caught.value.errors if error.field == field and problem in error.problem]
+    assert errors, caught.value.errors
+    assert errors[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: [", "not readable YAML"),
+        ("- 1\n- 2\n", "not a YAML mapping"),
+        ("", "not a YAML mapping"),
+        ("source: a\nsource: b\n", "given twice"),
+        ("a: &x [1]\nb: *x\n", "aliases"),
+        ("a: !!python/object/apply:os.system [ls]\n", "not readable YAML"),
+        ("[a, b]: 1\n", "plain text"),
+        ("x: " + "y" * (1 << 20), "over 1 MB"),
+    ],
+)
+def test_what_is_no_mapping_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(Invalid, match=problem):
+        parse_mapping(text)
+
+
+def test_what_is_not_utf8_is_refused() -> None:
+    with pytest.raises(Invalid, match="not UTF-8"):
+        parse_mapping(b"source: caf\xe9\n")
+
+
+def test_a_stored_mapping_is_the_same_again() -> None:
+    found = parse_mapping(MAPPING)
+    assert Mapping.model_validate(found.model_dump(mode="json", exclude_defaults=True)) == found

@@ -1,0 +1,111 @@
+"""From cells to values: what is understood, what is refused, and that no message repeats a value."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenants.imports import values
+from tenants.imports.values import BadValue
+
+ISO = ("iso", "dd-Mon-yyyy")
+
+
+@pytest.mark.parametrize(
+    ("cell", "formats"),
+    [
+        ("2015-06-08", ISO),
+        ("2015-6-8", ISO),
+        (" 2015-06-08 ", ISO),
+        ("2015-06-08T23:59:59Z", ISO),
+        ("2015-06-08 00:00:00", ISO),
+        ("08-Jun-2015", ISO),
+        ("8 June 2015", ISO),
+        ("08/06/2015", ("%d/%m/%Y",)),
+        ("42163", ("excel",)),
+        (42163, ISO),
+        (42163.5, ISO),
+        (date(2015, 6, 8), ISO),
+        (datetime(2015, 6, 8, 12, 30), ISO),  # noqa: DTZ001 - as a workbook stores it
+    ],
+)
+def test_a_date_is_read_in_all_forms_that_exports_use(cell: object, formats: tuple[str, ...]) -> None:
+    assert values.day(cell, formats) == date(2015, 6, 8)
+
+
+@pytest.mark.parametrize("cell", ["31-02-2015", "2015-02-30", "30-Foo-2015", "soon", "20150608", "0001-01-01", "2999-01-01", 0, 1e9, True])
+def test_what_is_no_date_is_refused(cell: object) -> None:
+    with pytest.raises(BadValue):
+        values.day(cell, ISO)
+
+
+def test_day_and_month_are_never_guessed() -> None:
+    with pytest.raises(BadValue, match="form that the mapping names"):
+        values.day("03/04/2015", ISO)
+
+
+def test_a_moment_keeps_its_zone_and_a_day_has_none() -> None:
+    assert values.moment("2015-06-08T10:00:00Z", ISO) == datetime(2015, 6, 8, 10, tzinfo=UTC)
+    assert values.moment("2015-06-08", ISO) == datetime(2015, 6, 8)  # noqa: DTZ001 - without a zone, on purpose
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"), [("3", 90), ("1.5", 45), (2, 60), ("0", 0)],
+)
+def test_a_month_of_refill_is_thirty_days(cell: object, found: int) -> None:
+    assert values.days(cell, "months") == found
+
+
+@pytest.mark.parametrize("cell", ["-1", "nan", "inf", "12 months", "1_0", "", "400000"])
+def test_a_supply_that_cannot_be_is_refused(cell: str) -> None:
+    with pytest.raises(BadValue):
+        values.days(cell, "days")
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"), [("<20", (20.0, "<")), ("< 1,000", (1000.0, "<")), (">10000000", (1e7, ">")), ("1,250", (1250.0, None)), (3, (3.0, None))]
+)
+def test_a_result_below_the_limit_keeps_its_limit_and_sign(cell: object, found: tuple[float, str | None]) -> None:
+    assert values.measured(cell) == found
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [("29872499824296.0", "29872499824296"), ("93779.52927", "93779.52927"), ("A_0001", "A_0001"), ("2.98e4", "29800"), (12.0, "12")],
+)
+def test_an_identifier_saved_as_a_decimal_number_loses_its_empty_decimals(cell: object, found: str) -> None:
+    assert values.whole_number(cell) == found
+
+
+def test_an_identifier_that_has_lost_digits_is_refused() -> None:
+    with pytest.raises(BadValue, match="lost digits"):
+        values.whole_number("2.98724998242961E+17")
+
+
+@given(st.dates(date(1930, 1, 1), date(2100, 1, 1)), st.integers(0, 120))
+def test_the_estimated_birthdate_gives_the_age_back(at: date, age: int) -> None:
+    born = values.birth_from_age(str(age), at)
+    assert at.year - born.year - ((at.month, at.day) < (born.month, born.day)) == age
+
+
+@given(st.text(max_size=30), st.sampled_from(["day", "number", "days", "boolean", "integer", "whole", "moment"]))
+def test_any_text_gives_a_value_or_a_sentence_without_the_text(cell: str, kind: str) -> None:
+    readers = {
+        "day": lambda: values.day(cell, (*ISO, "excel", "%d/%m/%Y")),
+        "moment": lambda: values.moment(cell, ISO),
+        "number": lambda: values.measured(cell),
+        "days": lambda: values.days(cell, "months"),
+        "boolean": lambda: values.boolean(cell),
+        "integer": lambda: values.integer(cell),
+        "whole": lambda: values.whole_number(cell),
+    }
+    try:
+        readers[kind]()
+    except BadValue as bad:
+        assert bad.problem
+        assert bad.remedy
+        if len(cell) > 12:  # shorter texts may be part of any sentence
+            assert cell not in bad.problem + bad.remedy
