@@ -1,0 +1,270 @@
+"""Visits, encounters and observations over the API; lists of what imports bring; facilities; statistics."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from uuid import UUID, uuid4
+
+import pytest
+
+from core.database import tenant_session
+from tenants.records import contacts
+from tenants.records.facilities import FacilityFacts, ensure
+from tenants.records.ids import new_uuid
+from tenants.records.models import Appointment, Dispensation
+from tenants.records.upsert import staging, upsert
+
+
+@pytest.fixture
+def patient(api):
+    return api.add("/patients", facility="FAC1", hospital_number="H-1", sex="F", birthdate="1990-01-01")
+
+
+@pytest.fixture(scope="module")
+def shared(shared_api):
+    """A patient with one row of each kind, for tests that only read or are refused."""
+    person = shared_api.add("/patients", facility="FAC1", hospital_number="H-1")
+    rows = {path: shared_api.add(f"/{path}", patient_uuid=person["uuid"], **body) for path, body in BODIES.items()}
+    return person, rows
+
+
+BODIES = {
+    "visits": {"date_started": "2024-01-10", "visit_type": "clinical"},
+    "encounters": {"encounter_datetime": "2024-01-10T09:00:00Z", "encounter_type": "pharmacy"},
+    "observations": {"obs_datetime": "2024-01-10T09:00:00Z", "variable_name": "cd4", "value_numeric": 350},
+}
+CHANGES = {
+    "visits": {"next_appointment": "2024-02-10"},
+    "encounters": {"form": "Pharmacy Order Form"},
+    "observations": {"value_numeric": 400},
+}
+every = pytest.mark.parametrize("path", list(BODIES))
+
+
+@every
+def test_written_read_changed_listed_exported_and_voided(api, patient, path):
+    row = api.add(f"/{path}", patient_uuid=patient["uuid"], **BODIES[path])
+    item = f"/{path}/{row['uuid']}"
+    found = api.call("GET", item)
+    assert (found.json(), found.headers["etag"]) == (row, f'"{row["version_id"]}"')
+    assert row["facility_uuid"] == patient["facility_uuid"]
+    changed = api.patch(item, row["version_id"], **CHANGES[path])
+    assert changed.status_code == 200
+    assert changed.json() == row | CHANGES[path] | {name: changed.json()[name] for name in ("version_id", "known_from")}
+    assert api.get(f"/{path}", patient=patient["uuid"])["items"] == [changed.json()]
+    lines = api.call("GET", f"/{path}/export").text.splitlines()
+    assert [json.loads(line) for line in lines] == [changed.json()]
+    assert api.void(item, changed.json()["version_id"]).status_code == 204
+    assert api.call("GET", item).status_code == 404
+    assert api.get(f"/{path}")["total"] == 0
+
+
+@every
+def test_a_change_needs_the_version_that_was_read(api, patient, path):
+    row = api.add(f"/{path}", patient_uuid=patient["uuid"], **BODIES[path])
+    item = f"/{path}/{row['uuid']}"
+    assert api.call("PATCH", item, json=CHANGES[path]).status_code == 428
+    assert api.patch(item, str(uuid4()), **CHANGES[path]).status_code == 412
+    assert api.void(item, str(uuid4())).status_code == 412
+    assert api.call("DELETE", item, headers={"If-Match": "*"}).status_code == 422
+    assert api.patch(item, row["version_id"], **{next(iter(CHANGES[path])): None}).status_code == 200
+
+
+@every
+def test_what_is_not_there_is_404_and_what_cannot_be_is_422(api, patient, path):
+    item = f"/{path}/{uuid4()}"
+    assert api.call("GET", item).status_code == 404
+    assert api.patch(item, str(uuid4()), **CHANGES[path]).status_code == 404
+    assert api.void(item).status_code == 404
+    assert api.call("POST", f"/{path}", json={"patient_uuid": str(uuid4()), **BODIES[path]}).status_code == 404
+    for wrong in ({"facility": "NOWHERE"}, {"misspelt": 1}, {"visit_uuid": str(uuid4())}):
+        body = {"patient_uuid": patient["uuid"], **BODIES[path], **wrong}
+        answer = api.call("POST", f"/{path}", json=body)
+        assert answer.status_code == 422
+        assert next(iter(wrong)) in str(answer.json()["errors"])
+
+
+@every
+def test_every_read_names_the_patient_in_the_audit(api, patient, path):
+    row = api.add(f"/{path}", patient_uuid=patient["uuid"], **BODIES[path])
+    api.get(f"/{path}/{row['uuid']}")
+    api.get(f"/{path}")
+    api.call("GET", f"/{path}/export")
+    kind = path.removesuffix("s")
+    mine = [action for action, subject in api.events() if subject == patient["uuid"] and kind in action]
+    assert mine == [f"api:{kind}:{act}" for act in ("create", "read", "list", "export")]
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "field"),
+    [
+        ("visits", {"date_started": "2999-01-01"}, "date_started"),
+        ("visits", {"date_started": "1800-01-01"}, "date_started"),
+        ("visits", {"date_stopped": "2024-01-09"}, "date_stopped"),
+        ("visits", {"next_appointment": "2024-01-10"}, "next_appointment"),
+        ("encounters", {"encounter_datetime": "2999-01-01T00:00:00Z"}, "encounter_datetime"),
+        ("encounters", {"encounter_datetime": "2024-01-01T00:00:00"}, "encounter_datetime"),
+        ("observations", {"value_numeric": -1}, "value_numeric"),
+        ("observations", {"value_numeric": 20000}, "value_numeric"),
+        ("observations", {"concept_id": 0}, "concept_id"),
+        ("observations", {"obs_datetime": None}, "obs_datetime"),
+    ],
+)
+def test_a_bad_field_is_named_when_written_and_when_changed(shared_api, shared, path, change, field):
+    patient, rows = shared
+    body = {"patient_uuid": patient["uuid"], **BODIES[path], **change}
+    for answer in (
+        shared_api.call("POST", f"/{path}", json=body),
+        shared_api.patch(f"/{path}/{rows[path]['uuid']}", rows[path]["version_id"], **change),
+    ):
+        assert answer.status_code == 422
+        assert field in answer.text
+
+
+def test_a_coded_value_is_one_of_its_words(api, patient):
+    body = {"patient_uuid": patient["uuid"], "obs_datetime": "2024-01-10T09:00:00Z", "variable_name": "arv_adherence"}
+    assert api.call("POST", "/observations", json={**body, "value_coded": "superb"}).status_code == 422
+    row = api.add("/observations", **body, value_coded="good")
+    answer = api.patch(f"/observations/{row['uuid']}", row["version_id"], value_coded="superb")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body.value_coded")
+
+
+def test_a_sample_without_a_result_has_no_value(api, patient):
+    row = api.add(
+        "/observations",
+        patient_uuid=patient["uuid"],
+        obs_datetime="2024-01-10T09:00:00Z",
+        variable_name="viral_load",
+    )
+    assert [row[name] for name in ("value_numeric", "value_text", "value_coded", "value_datetime")] == [None] * 4
+
+
+def test_a_visit_of_another_patient_is_refused(api, patient):
+    other = api.add("/patients", facility="FAC1", hospital_number="H-2")
+    visit = api.add("/visits", patient_uuid=other["uuid"], **BODIES["visits"])
+    body = {"patient_uuid": patient["uuid"], "visit_uuid": visit["uuid"], **BODIES["encounters"]}
+    assert api.call("POST", "/encounters", json=body).status_code == 422
+    api.add("/encounters", **body | {"patient_uuid": other["uuid"]})
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "found"),
+    [
+        ("visits", {"date_from": "2024-01-10", "date_to": "2024-01-10"}, 1),
+        ("visits", {"date_from": "2024-01-11"}, 0),
+        ("visits", {"visit_type": "clinical", "facility": "FAC1"}, 1),
+        ("visits", {"visit_type": "pharmacy"}, 0),
+        ("visits", {"facility": "FAC2"}, 0),
+        ("visits", {"patient": "H-1"}, 1),
+        ("visits", {"updated_since": "2999-01-01T00:00:00Z"}, 0),
+        ("visits", {"as_of": "2024-01-10"}, 0),
+        ("encounters", {"date_from": "2024-01-10", "date_to": "2024-01-10"}, 1),
+        ("encounters", {"date_to": "2024-01-09"}, 0),
+        ("encounters", {"encounter_type": "pharmacy"}, 1),
+        ("observations", {"variable_name": "cd4"}, 1),
+        ("observations", {"variable_name": "viral_load"}, 0),
+        ("observations", {"concept_id": 5497}, 0),
+    ],
+)
+def test_lists_are_narrowed(shared_api, shared, path, query, found):
+    assert shared_api.get(f"/{path}", **query)["total"] == found
+
+
+def test_a_list_of_somebody_who_is_not_there_is_404(api):
+    assert api.call("GET", "/visits", params={"patient": "H-9"}).status_code == 404
+
+
+def test_contacts_follow_visits(api, patient):
+    visit = api.add("/visits", patient_uuid=patient["uuid"], **BODIES["visits"])
+    assert [item["contact_date"] for item in api.get("/contacts")["items"]] == ["2024-01-10"]
+    moved = api.patch(f"/visits/{visit['uuid']}", visit["version_id"], date_started="2024-01-12").json()
+    assert [item["contact_date"] for item in api.get("/contacts")["items"]] == ["2024-01-12"]
+    api.patch(f"/visits/{visit['uuid']}", moved["version_id"], visit_type="laboratory")
+    assert api.get("/contacts")["total"] == 0
+
+
+def test_what_imports_bring_is_listed_and_counted(api, patient):
+    mine = {"patient_uuid": UUID(patient["uuid"])}
+    with tenant_session(api.tenant, actor="job:1") as session:
+        facility = UUID(patient["facility_uuid"])
+        with staging(session, Dispensation, source="csv:a") as stage:
+            stage.add(facility, b"1", mine | {"date_dispensed": date(2024, 1, 10), "days_supplied": 90})
+        upsert(session, stage, import_uuid=new_uuid(), data_date=date(2024, 2, 1))
+        with staging(session, Appointment, source="csv:a") as stage:
+            booked = {"booked_on": date(2024, 1, 1), "due_date": date(2024, 1, 11), "status": "kept"}
+            stage.add(facility, b"1", mine | booked)
+        upsert(session, stage, import_uuid=new_uuid(), data_date=date(2024, 2, 1))
+        contacts.refresh(session, [UUID(patient["uuid"])])
+    assert api.get("/dispensations", patient="H-1")["items"][0]["days_supplied"] == 90
+    assert api.get("/appointments", date_from="2024-01-11")["items"][0]["status"] == "kept"
+    assert [item["pickup"] for item in api.get("/contacts", facility="FAC1")["items"]] == [False, True]
+    assert api.get("/contacts", as_of="2024-01-31")["total"] == 0
+    assert api.get("/contacts", as_of="2024-02-01")["total"] == 2
+    found = api.get("/records/statistics")
+    counts = {item["name"]: item["count"] for item in found["tables"]}
+    assert counts == {
+        "patients": 1,
+        "patient_states": 0,
+        "visits": 0,
+        "encounters": 0,
+        "observations": 0,
+        "dispensations": 1,
+        "appointments": 1,
+        "contacts": 2,
+    }
+    assert found["months"] == [{"month": "2024-01-01", "visits": 0, "dispensations": 1, "contacts": 2}]
+    read = [action for action, subject in api.events() if subject == patient["uuid"]][1:]
+    assert read == ["api:dispensation:list", "api:appointment:list", *["api:contact:list"] * 2]
+
+
+def test_statistics_say_what_is_not_recorded(api, patient):
+    api.add("/patients", facility="FAC1", hospital_number="H-2")
+    api.add("/facilities", datim_id="FAC2", name="Clinic two")
+    found = api.get("/records/statistics")
+    assert found["facilities"] == [
+        {"datim_id": "FAC1", "name": "Clinic one", "patients": 2, "data_date": None},
+        {"datim_id": "FAC2", "name": "Clinic two", "patients": 0, "data_date": None},
+    ]
+    assert found["sexes"] == [{"name": "F", "count": 1}, {"name": "not recorded", "count": 1}]
+    bands = {item["name"]: item["count"] for item in found["age_bands"]}
+    assert list(bands)[:3] == ["<1", "1-4", "5-9"]
+    assert (sum(bands.values()), bands["not recorded"]) == (2, 1)
+    assert api.get("/records/statistics", as_of="2001-01-01")["tables"][0]["count"] == 0
+
+
+def test_facilities_are_added_read_changed_and_found(api):
+    made = api.add("/facilities", datim_id="FAC2", name="Clinic two", state_province="Lagos")
+    assert api.get("/facilities/FAC2") == api.get(f"/facilities/{made['uuid']}") == made
+    body = {"name": "Clinic 2", "state_province": "Lagos"}
+    put = {"json": body, "headers": {"If-Match": f'"{made["version_id"]}"'}}
+    assert api.call("PUT", "/facilities/FAC2", json=body).status_code == 428
+    changed = api.call("PUT", "/facilities/FAC2", **put)
+    assert (changed.status_code, changed.json()["name"]) == (200, "Clinic 2")
+    assert api.call("PUT", "/facilities/FAC2", **put).status_code == 412
+    assert [item["datim_id"] for item in api.get("/facilities")["items"]] == ["FAC2", "FAC1"]
+    assert api.get("/facilities", state_province="Kano")["total"] == 1
+    assert api.get("/facilities", name="CLINIC 2")["total"] == 1
+    assert api.get("/facilities", name="%%")["total"] == 0
+    assert api.call("GET", "/facilities/NOWHERE").status_code == 404
+    assert api.call("POST", "/facilities", json={"datim_id": "FAC2", "name": "Again"}).status_code == 409
+    assert api.call("POST", "/facilities", json={"datim_id": "FAC3"}).status_code == 422
+
+
+def test_facilities_of_imports_are_made_once_and_completed(session):
+    def load(day, *facts):
+        return ensure(session, facts, source="csv:a", data_date=date(2024, day, 1))
+
+    def stored():
+        rows = session.cursor().execute("SELECT name, state_province, county_district, data_date FROM facilities")
+        return rows.fetchall()
+
+    made = load(3, FacilityFacts("FAC1"))
+    assert stored() == [("FAC1", None, None, date(2024, 3, 1))]
+    assert load(4, FacilityFacts("FAC1", "Clinic", "Kano")) == made
+    load(2, FacilityFacts("FAC1", "Old name", "Old state", "Nassarawa"))
+    assert stored() == [("Clinic", "Kano", "Nassarawa", date(2024, 4, 1))]
+    before = session.cursor().execute("SELECT version_id FROM facilities").fetchall()
+    load(4, FacilityFacts("FAC1", "Clinic", "Kano"))
+    assert session.cursor().execute("SELECT version_id FROM facilities").fetchall() == before
+    assert ensure(session, [], source="csv:a", data_date=date(2024, 1, 1)) == {}
