@@ -25,6 +25,8 @@ TEST_SHARE: Final = 0.25
 CALIBRATE_SHARE: Final = 0.15
 HORIZON_QUANTILE: Final = 0.9
 UNSEEN_SHARE: Final = 0.2
+FEWEST_TO_TRAIN: Final = 0.4
+"""Part of the rows that longer later folds must leave to training."""
 FEWEST_FACILITIES: Final = 5
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
@@ -76,7 +78,7 @@ def split(data: Dataset, *, test_share: float = TEST_SHARE, calibrate_share: flo
 
     test_from = border(test_share, end - 2 * horizon)
     calibrate_from = border(test_share + calibrate_share, test_from - 2 * horizon)
-    if calibrate_from <= int(data.day[labelled].min()):
+    if np.searchsorted(deadline, calibrate_from) < FEWEST_TO_TRAIN * len(deadline):
         # Too short a time for that: by share alone, and the caller sees how little is left.
         test_from = border(test_share, end)
         calibrate_from = border(test_share + calibrate_share, test_from)

@@ -1,0 +1,110 @@
+"""The naive rule, "late last time": how often people as late as this interrupted before. No fitting; the mark to beat.
+
+It serves a tenant too young to train, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from plugins.sdk import Explanation, FeatureSpec, logit
+from tenants.risk.feature_list import FEATURES, NAMES
+
+NAME: Final = "naive"
+VERSION: Final = "1.0.0"
+COLUMN: Final = "days_late_last"
+EDGES: Final = (0, 7, 14, 28)
+BINS: Final = ("on time", "1-7 days late", "8-14 days late", "15-28 days late", "more than 28 days late", "no earlier contact")
+PRIOR: Final = (0.08, 0.12, 0.18, 0.25, 0.35, 0.20)
+"""Shares before any history is seen; an assumption that 20 resolved contacts each outweigh."""
+WEIGHT: Final = 20.0
+
+Floats = npt.NDArray[np.float64]
+
+
+def score(days_late_last: npt.ArrayLike) -> Floats:
+    """The rule as a ranking: days late at the last contact; without one, as if on time."""
+    return np.nan_to_num(np.asarray(days_late_last, dtype=np.float64))
+
+
+def _bin(days_late_last: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    late = np.asarray(days_late_last, dtype=np.float64)
+    return np.where(np.isnan(late), len(BINS) - 1, np.searchsorted(EDGES, np.nan_to_num(late), side="left"))
+
+
+@dataclass(frozen=True, slots=True)
+class NaiveModel:
+    """Shares of interruption by how late the last contact was.
+
+    Attributes:
+        shares: one per bin of ``BINS``.
+        counts: resolved contacts that each share rests on.
+    """
+
+    shares: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def features(self) -> tuple[FeatureSpec, ...]:
+        """The columns, those of every model here; only one is used."""
+        return FEATURES
+
+    @property
+    def base(self) -> float:
+        """Log-odds of the mean share."""
+        total = sum(self.counts)
+        weights = self.counts if total else (1,) * len(BINS)
+        return float(logit(np.asarray(np.average(self.shares, weights=weights))))
+
+    def predict(self, X: Floats) -> Floats:  # noqa: N803 - the matrix's own name
+        """Share of each row's bin."""
+        return np.asarray(self.shares, dtype=np.float64)[_bin(X[:, NAMES.index(COLUMN)])]
+
+    def explain(self, X: Floats) -> Explanation:  # noqa: N803
+        """All of the difference from the base is the lateness at the last contact."""
+        contributions = np.zeros_like(X, dtype=np.float64)
+        contributions[:, NAMES.index(COLUMN)] = logit(self.predict(X)) - self.base
+        return Explanation(base=self.base, contributions=contributions)
+
+    def summary(self) -> Mapping[str, Any]:
+        """Shares and what they rest on."""
+        return {
+            "shares": dict(zip(BINS, self.shares, strict=True)),
+            "resolved_contacts": dict(zip(BINS, self.counts, strict=True)),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The rule as JSON."""
+        return {"kind": NAME, "shares": list(self.shares), "counts": list(self.counts)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> NaiveModel:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: not the rule's JSON, or a share is no probability.
+        """
+        try:
+            shares = tuple(float(share) for share in value["shares"])
+            counts = tuple(int(count) for count in value["counts"])
+        except (KeyError, TypeError) as error:
+            message = f"not a naive rule: {error}"
+            raise ValueError(message) from error
+        if len(shares) != len(BINS) or len(counts) != len(BINS) or not all(0 < share < 1 for share in shares):
+            message = "a naive rule has one share inside (0, 1) for each bin"
+            raise ValueError(message)
+        return cls(shares, counts)
+
+
+def fit(days_late_last: npt.ArrayLike, y: npt.ArrayLike) -> NaiveModel:
+    """Shares by bin, drawn towards the prior ones by 20 contacts' worth."""
+    bins, outcome = _bin(days_late_last), np.asarray(y, dtype=np.float64)
+    counts = np.bincount(bins, minlength=len(BINS))
+    hits = np.bincount(bins, weights=outcome, minlength=len(BINS))
+    shares = (hits + WEIGHT * np.asarray(PRIOR)) / (counts + WEIGHT)
+    return NaiveModel(tuple(float(s) for s in shares), tuple(int(c) for c in counts))

@@ -1,0 +1,292 @@
+"""All SQL of the room ``risk``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from sqlmodel import col, func, select
+
+from core.clock import now
+from core.errors import NotFound
+from tenants.risk.models import Prediction, RiskModel, ScoreRun, Worklist, WorklistEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from core.database import TenantSession
+    from core.web.paging import PageRequest
+
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+
+PREDICTION_COLUMNS = (
+    *("uuid", "patient_uuid", "facility_uuid", "as_of", "kind", "expected_date", "days_late", "prediction_timestamp"),
+    *("model_uuid", "model_version", "risk", "risk_low", "risk_high", "raw_score", "risk_level", "data_date", "stale"),
+    "calibration_note",
+)
+
+_RANK = """
+WITH ranked AS (
+    SELECT uuid,
+           row_number() OVER (PARTITION BY facility_uuid, kind ORDER BY
+               CASE WHEN kind = 'at_risk' THEN -risk END,
+               CASE WHEN kind = 'to_trace' THEN (risk_level <> 'late')::int END,
+               CASE WHEN risk_level = 'late' THEN -days_late ELSE days_late END,
+               expected_date, patient_uuid) AS place,
+           count(*) OVER (PARTITION BY facility_uuid, kind) AS everyone
+    FROM predictions WHERE as_of = %(as_of)s
+)
+UPDATE predictions AS p SET
+    rank = r.place,
+    within_capacity = r.place <= ceil(%(share)s * r.everyone),
+    risk_level = CASE
+        WHEN p.kind <> 'at_risk' THEN p.risk_level
+        WHEN r.place <= ceil(%(share)s * r.everyone) THEN 'high'
+        WHEN r.place <= ceil(2 * %(share)s * r.everyone) THEN 'medium'
+        ELSE 'low' END
+FROM ranked AS r WHERE p.uuid = r.uuid
+"""
+
+
+def lock(session: TenantSession, what: str) -> None:
+    """Let nobody else do this for the tenant until the transaction ends."""
+    with session.cursor() as cursor:
+        cursor.execute(_LOCK, (f"risk:{what}:{session.tenant.schema_name}",))
+
+
+# Models
+
+
+def preferred_model(session: TenantSession) -> RiskModel | None:
+    """The model that scores."""
+    return session.exec(select(RiskModel).where(RiskModel.state == "preferred")).first()
+
+
+def get_model(session: TenantSession, uuid: UUID) -> RiskModel:
+    """One model.
+
+    Raises:
+        NotFound: there is none of that UUID.
+    """
+    found = session.get(RiskModel, uuid)
+    if found is None:
+        detail = "there is no such model"
+        raise NotFound(detail, remedy="list the models with GET /v1/risk/models")
+    return found
+
+
+def list_models(session: TenantSession, paging: PageRequest) -> tuple[Sequence[RiskModel], int]:
+    """Newest first, and how many."""
+    query = select(RiskModel).order_by(col(RiskModel.trained_at).desc(), col(RiskModel.version))
+    total = session.exec(select(func.count()).select_from(RiskModel)).one()
+    return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
+
+
+def next_number(session: TenantSession, name: str) -> int:
+    """Number of the next model of this kind, from 1; call it under the lock of training."""
+    return session.exec(select(func.count()).select_from(RiskModel).where(RiskModel.name == name)).one() + 1
+
+
+def retire_preferred(session: TenantSession) -> None:
+    """Let no model be the preferred one."""
+    with session.cursor() as cursor:
+        cursor.execute("UPDATE models SET state = 'retired', state_changed_at = %s WHERE state = 'preferred'", (now(),))
+
+
+# Facilities
+
+
+def facility_facts(session: TenantSession) -> list[dict[str, Any]]:
+    """UUID, DATIM id, name, complete-through and data date of all facilities, in the order of their UUIDs."""
+    with session.cursor() as cursor:
+        cursor.execute("SELECT uuid, datim_id, name, complete_through, data_date FROM facilities ORDER BY uuid")
+        names = ("uuid", "datim_id", "name", "complete_through", "data_date")
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+# Scoring
+
+
+def run_of(session: TenantSession, as_of: date, *, lock_row: bool = False) -> ScoreRun | None:
+    """The scoring of a date."""
+    query = select(ScoreRun).where(ScoreRun.as_of == as_of)
+    return session.exec(query.with_for_update() if lock_row else query).first()
+
+
+def rates_of_reference(session: TenantSession, first: date, last: date) -> dict[str, Any] | None:
+    """Facility rates that a scoring of these days has taken; of several the latest scored."""
+    query = (
+        select(ScoreRun)
+        .where(col(ScoreRun.as_of).between(first, last))
+        .order_by(col(ScoreRun.started_at).desc())
+        .limit(1)
+    )
+    found = session.exec(query).first()
+    return None if found is None else found.rates
+
+
+def replace_predictions(
+    session: TenantSession, as_of: date, patients: Sequence[UUID], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Put these rows (as ``PREDICTION_COLUMNS``) in place of what the patients had as of the date."""
+    statement = sql.SQL("COPY predictions ({}) FROM STDIN").format(
+        sql.SQL(", ").join(sql.Identifier(name) for name in (*PREDICTION_COLUMNS, "within_capacity"))
+    )
+    with session.cursor() as cursor:
+        cursor.execute("DELETE FROM predictions WHERE as_of = %s AND patient_uuid = ANY(%s)", (as_of, list(patients)))
+        with cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row((*row, False))
+
+
+def forget_others(session: TenantSession, as_of: date, model_version: str) -> None:
+    """Drop predictions of the date that this scoring did not write: of patients who are no longer on record."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM predictions AS p WHERE as_of = %s AND (model_version <> %s OR NOT EXISTS"
+            " (SELECT FROM patients AS q WHERE q.uuid = p.patient_uuid AND q.known_to IS NULL AND NOT q.voided))",
+            (as_of, model_version),
+        )
+
+
+def rank(session: TenantSession, as_of: date, share: float) -> None:
+    """Rank within each facility and list, and set levels by capacity."""
+    with session.cursor() as cursor:
+        cursor.execute(_RANK, {"as_of": as_of, "share": share})
+
+
+def count_predictions(session: TenantSession, as_of: date) -> dict[str, int]:
+    """How many of each kind as of a date."""
+    with session.cursor() as cursor:
+        cursor.execute("SELECT kind, count(*) FROM predictions WHERE as_of = %s GROUP BY kind", (as_of,))
+        found = {"at_risk": 0, "to_trace": 0}
+        found.update({str(kind): int(count) for kind, count in cursor.fetchall()})
+        return found
+
+
+def unexplained(session: TenantSession, as_of: date, after: UUID | None, limit: int) -> list[UUID]:
+    """The next patients within capacity whose reasons are to be given."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "SELECT patient_uuid FROM predictions WHERE as_of = %s AND kind = 'at_risk' AND within_capacity"
+            " AND patient_uuid > %s ORDER BY patient_uuid LIMIT %s",
+            (as_of, after or UUID(int=0), limit),
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def store_reasons(session: TenantSession, as_of: date, reasons: Iterable[tuple[UUID, list[dict[str, Any]]]]) -> None:
+    """Write the reasons of patients at risk."""
+    with session.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE predictions SET reasons = %s WHERE as_of = %s AND kind = 'at_risk' AND patient_uuid = %s",
+            [(Jsonb(given), as_of, uuid) for uuid, given in reasons],
+        )
+
+
+def list_predictions(  # noqa: PLR0913 - filters
+    session: TenantSession,
+    paging: PageRequest,
+    *,
+    as_of: date | None,
+    kind: str | None,
+    risk_level: str | None,
+    facility: UUID | None,
+    patient: UUID | None,
+) -> tuple[Sequence[Prediction], int]:
+    """Predictions by filters, newest date first, then by facility and rank."""
+    wanted = [
+        condition
+        for given, condition in (
+            (as_of, Prediction.as_of == as_of),
+            (kind, Prediction.kind == kind),
+            (risk_level, Prediction.risk_level == risk_level),
+            (facility, Prediction.facility_uuid == facility),
+            (patient, Prediction.patient_uuid == patient),
+        )
+        if given is not None
+    ]
+    order = (
+        col(Prediction.as_of).desc(),
+        col(Prediction.facility_uuid),
+        col(Prediction.kind),
+        col(Prediction.rank),
+        col(Prediction.patient_uuid),
+    )
+    total = session.exec(select(func.count()).select_from(Prediction).where(*wanted)).one()
+    rows = session.exec(select(Prediction).where(*wanted).order_by(*order).offset(paging.offset).limit(paging.limit))
+    return rows.all(), total
+
+
+# Lists
+
+
+def candidates(
+    session: TenantSession, as_of: date, kind: str, facility: UUID | None, capacity: int
+) -> tuple[list[Prediction], dict[UUID, int]]:
+    """Who is within this capacity at each facility that is not stale, by facility and rank; and how many there are in all."""
+    wanted = [Prediction.as_of == as_of, Prediction.kind == kind, col(Prediction.stale).is_(False)]
+    if facility is not None:
+        wanted.append(Prediction.facility_uuid == facility)
+    rows = session.exec(
+        select(Prediction)
+        .where(*wanted, col(Prediction.rank) <= capacity)
+        .order_by(col(Prediction.facility_uuid), col(Prediction.rank))
+    ).all()
+    counts = session.exec(
+        select(Prediction.facility_uuid, func.count()).where(*wanted).group_by(col(Prediction.facility_uuid))
+    ).all()
+    return list(rows), dict(counts)
+
+
+def issued_before(session: TenantSession, wanted: Worklist) -> Worklist | None:
+    """The same list of the same scoring, if it was issued already."""
+    query = select(Worklist).where(
+        Worklist.kind == wanted.kind,
+        Worklist.as_of == wanted.as_of,
+        Worklist.capacity == wanted.capacity,
+        Worklist.scored_at == wanted.scored_at,
+        Worklist.model_version == wanted.model_version,
+        col(Worklist.facility_uuid).is_not_distinct_from(wanted.facility_uuid),
+    )
+    return session.exec(query).first()
+
+
+def get_worklist(session: TenantSession, uuid: UUID) -> Worklist:
+    """One issued list.
+
+    Raises:
+        NotFound: there is none of that UUID.
+    """
+    found = session.get(Worklist, uuid)
+    if found is None:
+        detail = "there is no such list"
+        raise NotFound(detail, remedy="see the issued lists with GET /v1/worklists")
+    return found
+
+
+def list_worklists(
+    session: TenantSession, paging: PageRequest, *, as_of: date | None, kind: str | None
+) -> tuple[Sequence[Worklist], int]:
+    """Issued lists, newest first."""
+    wanted = [
+        condition
+        for given, condition in ((as_of, Worklist.as_of == as_of), (kind, Worklist.kind == kind))
+        if given is not None
+    ]
+    total = session.exec(select(func.count()).select_from(Worklist).where(*wanted)).one()
+    query = select(Worklist).where(*wanted).order_by(col(Worklist.issued_at).desc(), col(Worklist.uuid))
+    return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
+
+
+def entries(session: TenantSession, uuid: UUID) -> Sequence[WorklistEntry]:
+    """A list's people, by facility and rank."""
+    query = (
+        select(WorklistEntry)
+        .where(WorklistEntry.worklist_uuid == uuid)
+        .order_by(col(WorklistEntry.facility_uuid), col(WorklistEntry.rank))
+    )
+    return session.exec(query).all()
