@@ -130,7 +130,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def _configure_quietly() -> None:
-    """Until somebody configures: warnings on standard error, by ``logging``'s own last resort, nothing on standard output.
+    """Until somebody configures: warnings on standard error, by ``logging``'s last resort; nothing on standard output.
 
     Standard output belongs to a command's answer, and structlog would write there.
     """

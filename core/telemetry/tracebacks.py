@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CHAIN = 5
+_LAST = 2
+_OF_THE_CODE = (ImportError, AttributeError, NameError, TypeError, NotImplementedError)
+"""Exceptions whose texts speak of code. Any other's may hold what somebody sent, and frames tell where to look."""
 
 
 def describe(error: BaseException) -> str:
@@ -36,7 +39,11 @@ def describe(error: BaseException) -> str:
     listed = getattr(error, "errors", None)
     if callable(listed):  # pydantic's and FastAPI's validation errors
         return f"{name}: {'; '.join(_place(item) for item in listed())}"
-    return f"{name}: {scrub_message(str(error))}" if str(error) else name
+    if isinstance(error, OSError):
+        return f"{name}: {error.strerror}" if error.strerror else name
+    return (
+        f"{name}: {scrub_message(str(error))}" if isinstance(error, _OF_THE_CODE) else f"{name} (its text is withheld)"
+    )
 
 
 def _place(item: object) -> str:
@@ -56,9 +63,12 @@ def format_exception(error: BaseException) -> str:
 
 
 def _one(error: BaseException, trace: TracebackType | None) -> str:
+    """The frames of our own code and the last ones of any, without the libraries' layers between."""
     lines = []
-    for frame in traceback.extract_tb(trace):
+    frames = traceback.extract_tb(trace)
+    for number, frame in enumerate(frames):
         file = Path(frame.filename)
-        shown = file.relative_to(_ROOT) if file.is_relative_to(_ROOT) and ".venv" not in file.parts else file.name
-        lines.append(f"  {shown}:{frame.lineno} in {frame.name}")
+        ours = file.is_relative_to(_ROOT) and ".venv" not in file.parts
+        if ours or number >= len(frames) - _LAST:
+            lines.append(f"  {file.relative_to(_ROOT) if ours else file.name}:{frame.lineno} in {frame.name}")
     return "\n".join([*lines, describe(error)])

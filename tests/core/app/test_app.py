@@ -13,30 +13,35 @@ SECURE = {
 }
 
 
+@pytest.fixture
+def anonymous(toy_app, client_for):
+    return client_for(toy_app, None)
+
+
 class TestBoundary:
     @pytest.mark.parametrize("path", ["/healthz", "/v1/toy/plain", "/v1/nothing", "/docs", "/openapi.json"])
-    def test_every_answer_has_the_security_headers_and_a_request_id(self, toy_api, path):
-        answer = toy_api.get(path)
+    def test_every_answer_has_the_security_headers_and_a_request_id(self, anonymous, path):
+        answer = anonymous.get(path)
         assert {name: answer.headers.get(name) for name in SECURE} == SECURE
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert UUID(answer.headers["x-request-id"])
 
-    def test_only_https_is_told_to_stay_https(self, toy_api):
-        assert "strict-transport-security" not in toy_api.get("/healthz").headers
-        assert "strict-transport-security" in toy_api.get("https://testserver/healthz").headers
+    def test_only_https_is_told_to_stay_https(self, anonymous):
+        assert "strict-transport-security" not in anonymous.get("/healthz").headers
+        assert "strict-transport-security" in anonymous.get("https://testserver/healthz").headers
 
-    def test_a_request_id_that_is_a_uuid_is_taken_over(self, toy_api):
+    def test_a_request_id_that_is_a_uuid_is_taken_over(self, anonymous):
         given = str(uuid4())
-        assert toy_api.get("/healthz", headers={"X-Request-ID": given}).headers["x-request-id"] == given
+        assert anonymous.get("/healthz", headers={"X-Request-ID": given}).headers["x-request-id"] == given
 
     @pytest.mark.parametrize("given", ["08031234567", "Chidinma", "x" * 500, f"{uuid4()}x", ""])
-    def test_any_other_request_id_is_replaced(self, toy_api, given):
-        answer = toy_api.get("/healthz", headers={"X-Request-ID": given})
+    def test_any_other_request_id_is_replaced(self, anonymous, given):
+        answer = anonymous.get("/healthz", headers={"X-Request-ID": given})
         assert answer.headers["x-request-id"] != given
         assert UUID(answer.headers["x-request-id"])
 
-    def test_request_ids_do_not_repeat(self, toy_api):
-        assert len({toy_api.get("/healthz").headers["x-request-id"] for _ in range(20)}) == 20
+    def test_request_ids_do_not_repeat(self, anonymous):
+        assert len({anonymous.get("/healthz").headers["x-request-id"] for _ in range(20)}) == 20
 
     def test_more_requests_than_connections_wait_for_their_turn_and_all_are_served(self, toy_api):
         from concurrent.futures import ThreadPoolExecutor
@@ -78,16 +83,16 @@ class TestBoundary:
 
 
 class TestHealth:
-    def test_the_process_is_alive_without_a_credential(self, toy_app, client_for):
-        answer = client_for(toy_app, None).get("/healthz")
+    def test_the_process_is_alive_without_a_credential(self, anonymous):
+        answer = anonymous.get("/healthz")
         assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
 
-    def test_ready_asks_the_database_redis_and_the_migrations(self, toy_app, client_for):
-        answer = client_for(toy_app, None).get("/readyz")
+    def test_ready_asks_the_database_redis_and_the_migrations(self, anonymous):
+        answer = anonymous.get("/readyz")
         assert answer.status_code == 200
         assert [check["name"] for check in answer.json()["checks"]] == ["postgresql", "redis", "migrations"]
 
-    def test_a_redis_that_does_not_answer_is_named_and_the_process_stays_alive(self, toy_app, client_for, monkeypatch):
+    def test_a_redis_that_does_not_answer_is_named_and_the_process_stays_alive(self, anonymous, monkeypatch):
         from redis.exceptions import ConnectionError as Refused
 
         from core.app import health
@@ -98,14 +103,13 @@ class TestHealth:
                 raise Refused("redis://:secret@10.0.0.1:6379")
 
         monkeypatch.setattr(health, "Redis", Away)
-        client = client_for(toy_app, None)
-        answer = client.get("/readyz")
+        answer = anonymous.get("/readyz")
         assert answer.status_code == 503
         assert [error["field"] for error in answer.json()["errors"]] == ["redis"]
         assert "secret" not in answer.text
-        assert client.get("/healthz").status_code == 200
+        assert anonymous.get("/healthz").status_code == 200
 
-    def test_a_database_that_does_not_answer_is_named(self, toy_app, client_for, monkeypatch):
+    def test_a_database_that_does_not_answer_is_named(self, anonymous, monkeypatch):
         from core.app import health
         from core.errors import Unavailable
 
@@ -113,18 +117,22 @@ class TestHealth:
             raise Unavailable("the database cannot be reached")
 
         monkeypatch.setattr(health, "platform_session", away)
-        answer = client_for(toy_app, None).get("/readyz")
+        answer = anonymous.get("/readyz")
         assert answer.status_code == 503
         assert [error["field"] for error in answer.json()["errors"]] == ["postgresql", "migrations"]
 
-    def test_a_database_behind_the_code_is_not_ready(self, toy_app, client_for, monkeypatch):
+    def test_a_database_behind_the_code_is_not_ready(self, anonymous, monkeypatch):
         from core.database import upgrade
 
         monkeypatch.setattr(upgrade, "head", lambda tree: "of-the-future" if tree == "node" else genuine(tree))
-        answer = client_for(toy_app, None).get("/readyz")
+        answer = anonymous.get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["errors"] == [
-            {"field": "migrations", "problem": "the database is not at the version of the code: node", "remedy": "Run `iit migrate`."}
+            {
+                "field": "migrations",
+                "problem": "the database is not at the version of the code: node",
+                "remedy": "Run `iit migrate`.",
+            }
         ]
 
 
@@ -135,35 +143,40 @@ def genuine(tree):
 
 
 class TestDocumentation:
-    def test_the_page_uses_only_its_own_files_and_no_inline_script(self, toy_app, client_for):
-        client = client_for(toy_app, None)
-        page = client.get("/docs")
+    def test_the_page_uses_only_its_own_files_and_no_inline_script(self, anonymous):
+        page = anonymous.get("/docs")
         used = re.findall(r'(?:src|href)="([^"]+)"', page.text)
         assert len(used) == 4
         for path in used:
             assert path.startswith("/docs/")
-            assert client.get(path).status_code == 200
+            assert anonymous.get(path).status_code == 200
         assert not re.search(r"<script[^>]*>[^<]", page.text)
         assert "script-src 'self';" in page.headers["content-security-policy"]
         assert "http" not in page.text.replace("http-equiv", "")
 
-    def test_files_that_the_page_does_not_use_are_not_served(self, toy_app, client_for):
-        client = client_for(toy_app, None)
+    def test_files_that_the_page_does_not_use_are_not_served(self, anonymous):
         for name in ("index.html", "..%2f__init__.py", "swagger-ui.js.map"):
-            assert client.get(f"/docs/{name}").status_code == 404
+            assert anonymous.get(f"/docs/{name}").status_code == 404
 
-    def test_the_pages_description_is_openapi_30_without_words_of_31(self, toy_app, client_for):
-        found = client_for(toy_app, None).get("/docs/openapi.json").json()
+    def test_the_pages_description_is_openapi_30_without_words_of_31(self, anonymous):
+        found = anonymous.get("/docs/openapi.json").json()
         assert found["openapi"].startswith("3.0.")
-        assert '{"type":"null"}' not in client_for(toy_app, None).get("/docs/openapi.json").text
+        assert '{"type":"null"}' not in anonymous.get("/docs/openapi.json").text
 
     def test_words_of_31_are_written_as_30_has_them(self):
         from core.app.openapi import as_openapi_30
 
         assert as_openapi_30({"anyOf": [{"type": "string"}, {"type": "null"}]}) == {"type": "string", "nullable": True}
-        assert as_openapi_30({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]}) == {"allOf": [{"$ref": "#/x"}], "nullable": True}
+        assert as_openapi_30({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]}) == {
+            "allOf": [{"$ref": "#/x"}],
+            "nullable": True,
+        }
         assert as_openapi_30({"type": ["integer", "null"]}) == {"type": "integer", "nullable": True}
-        assert as_openapi_30({"type": "integer", "exclusiveMinimum": 0}) == {"type": "integer", "minimum": 0, "exclusiveMinimum": True}
+        assert as_openapi_30({"type": "integer", "exclusiveMinimum": 0}) == {
+            "type": "integer",
+            "minimum": 0,
+            "exclusiveMinimum": True,
+        }
         assert as_openapi_30({"const": "a"}) == {"enum": ["a"]}
         assert as_openapi_30({"type": "string", "examples": ["a", "b"]}) == {"type": "string", "example": "a"}
         assert as_openapi_30({"type": "string", "contentMediaType": "x"}) == {"type": "string", "format": "binary"}

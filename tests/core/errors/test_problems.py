@@ -54,7 +54,8 @@ class TestFamily:
         assert set(found[422]["content"][MEDIA_TYPE]["example"]) == MEMBERS
 
     def test_the_family_loads_no_heavy_library(self):
-        code = "import core.errors, sys; print(sorted({'fastapi','pydantic','psycopg','sqlalchemy','structlog'} & set(sys.modules)))"
+        heavy = {"fastapi", "pydantic", "psycopg", "sqlalchemy", "structlog"}
+        code = f"import core.errors, sys; print(sorted({heavy} & set(sys.modules)))"
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert ran.stdout.strip() == "[]"
 
@@ -160,12 +161,12 @@ class TestOverTheApi:
 def test_an_error_raised_on_the_way_keeps_its_status(toy_api, monkeypatch):
     from core.access import scope
 
-    class Odd(AppError):
+    class OddError(AppError):
         status = 418
         slug = "teapot"
 
     def odd(key):
-        raise Odd("short and stout")
+        raise OddError("short and stout")
 
     monkeypatch.setattr(scope, "verify_key", odd)
     assert is_problem(toy_api.get("/v1/toy/plain"), 418)["type"] == "urn:iit:problem:teapot"

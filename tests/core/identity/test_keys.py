@@ -27,9 +27,11 @@ def test_only_the_hash_of_the_secret_is_stored(tenant, database):
 
     secret = create_key(tenant, name="office").plaintext.split("_")[2]
     with platform_session() as session:
-        row = psycopg_connection(session).execute(
-            "SELECT string_agg(k::text, ' ') FROM platform.api_keys k WHERE tenant_id = %s", (tenant.id,)
-        ).fetchone()
+        row = (
+            psycopg_connection(session)
+            .execute("SELECT string_agg(k::text, ' ') FROM platform.api_keys k WHERE tenant_id = %s", (tenant.id,))
+            .fetchone()
+        )
     assert "office" in row[0]
     assert secret not in row[0]
 
@@ -85,9 +87,11 @@ def test_making_and_revoking_are_in_the_tenants_audit(tenant, open_session):
     made = create_key(tenant, name="a")
     revoke_key(tenant, str(made.id))
     with open_session(tenant) as session:
-        rows = session.cursor().execute(
-            "SELECT action, actor FROM audit_events WHERE subject_uuid = %s ORDER BY event_id", (made.id,)
-        ).fetchall()
+        rows = (
+            session.cursor()
+            .execute("SELECT action, actor FROM audit_events WHERE subject_uuid = %s ORDER BY event_id", (made.id,))
+            .fetchall()
+        )
     assert rows == [("cli:api_key:create", "cli:operator"), ("cli:api_key:revoke", "cli:operator")]
 
 

@@ -1,0 +1,37 @@
+"""The kernel's own routes."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from core import audit
+from core.jobs import JobContext, enqueue, job
+from tests.isolation.routes import Call, World, case
+
+
+@job("isolation.nothing")
+def nothing(ctx: JobContext, payload: dict[str, Any]) -> None:
+    """A job that is asked for and never due."""
+
+
+def _job(world: World) -> UUID:
+    with world.session() as session:
+        return enqueue(session, "isolation.nothing", {}, run_after=datetime(2999, 1, 1, tzinfo=UTC))
+
+
+@case("GET", "/v1/audit", kind="collection")
+def list_audit_events(world: World) -> Call:
+    subject = uuid4()
+    with world.session() as session:
+        audit.record(session, "api:audit:read", "patient", subject)
+    return Call(marks=[subject])
+
+
+@case("GET", "/v1/jobs", kind="collection")
+def list_jobs(world: World) -> Call:
+    return Call(marks=[_job(world)])
+
+
+@case("GET", "/v1/jobs/{job_id}", kind="item")
+def get_job(world: World) -> Call:
+    return Call(path={"job_id": _job(world)})

@@ -1,0 +1,161 @@
+"""Every route of the OpenAPI document, called as another tenant, as nobody, with a wrong key, by a suspended tenant."""
+
+from typing import Annotated
+from uuid import uuid4
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.testclient import TestClient
+
+from core.access import require
+from core.errors import NotFound
+from core.feature import feature
+from core.identity import Principal
+from tests.isolation.routes import Call, Case, World, all_cases, check
+
+CASES = all_cases()
+PUBLIC = {("GET", "/healthz"), ("GET", "/readyz")}
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+
+
+@pytest.fixture(scope="module")
+def two(make_tenant):
+    return make_tenant(), make_tenant()
+
+
+@pytest.fixture(scope="module")
+def world(application, two):
+    owner, stranger = two
+    with (
+        TestClient(application, headers={"X-API-Key": owner.api_key}) as ours,
+        TestClient(application, headers={"X-API-Key": stranger.api_key}) as theirs,
+    ):
+        yield World(owner.ref, ours, theirs)
+
+
+@pytest.fixture(scope="module")
+def operations(application):
+    return {
+        (method.upper(), path)
+        for path, methods in application.openapi()["paths"].items()
+        for method in methods
+        if method.upper() in METHODS
+    }
+
+
+def test_every_route_has_its_case_and_every_case_its_route(operations):
+    covered = {(case.method, case.path) for case in CASES}
+    assert sorted(operations - covered - PUBLIC) == []
+    assert sorted(covered - operations) == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_another_tenant_gets_nothing(case, world):
+    check(case, world)
+
+
+def statuses(operations, client):
+    """Status of every route, called with made-up ids and no body."""
+    return {
+        client.request(
+            method, path.replace("{", "").replace("}", "") if "{" not in path else _made_up(path)
+        ).status_code
+        for method, path in operations - PUBLIC
+    }
+
+
+def _made_up(path):
+    return "/".join(str(uuid4()) if part.startswith("{") else part for part in path.split("/"))
+
+
+def test_nobody_gets_401_everywhere(application, operations, client_for):
+    assert statuses(operations, client_for(application, None)) == {401}
+
+
+def test_a_wrong_key_gets_401_everywhere(application, operations, client_for):
+    assert statuses(operations, client_for(application, f"iit_{'0' * 12}_{'0' * 64}")) == {401}
+
+
+def test_a_suspended_tenant_gets_403_everywhere(application, operations, client_for, make_tenant):
+    from core.tenancy import suspend_tenant
+
+    made = make_tenant()
+    suspend_tenant(made.ref.slug)
+    assert statuses(operations, client_for(application, made.api_key)) == {403}
+
+
+def test_a_key_without_permissions_gets_403_everywhere(application, operations, client_for, tenant):
+    from core.identity.keys import create_key
+
+    assert statuses(operations, client_for(application, create_key(tenant, name="none", permissions=()).plaintext)) == {
+        403
+    }
+
+
+class TestCanary:
+    """The check itself must fail where something leaks, or it proves nothing."""
+
+    @pytest.fixture
+    def leaky(self, database, two):
+        router, shared = APIRouter(prefix="/v1/canary"), {}
+        reader = Annotated[Principal, Depends(require("audit.read"))]
+
+        @router.get("/leak/{name}")
+        def leak(_: reader, name: str) -> str:
+            return shared[name]
+
+        @router.get("/kept/{name}")
+        def kept(principal: reader, name: str) -> str:
+            if shared.get(name) != str(principal.tenant_id):
+                raise NotFound("no")
+            return name
+
+        @router.get("/all")
+        def everything(_: reader) -> dict[str, str]:
+            return shared
+
+        @router.delete("/forgetful/{name}")
+        def forgetful(principal: reader, name: str) -> str:
+            if shared.pop(name, None) != str(principal.tenant_id):
+                raise NotFound("no")
+            return name
+
+        from core.app.factory import create_app
+
+        app: FastAPI = create_app([feature])
+        app.include_router(router)
+        owner, stranger = two
+        ours = TestClient(app, headers={"X-API-Key": owner.api_key})
+        theirs = TestClient(app, headers={"X-API-Key": stranger.api_key})
+
+        def prepare(_):
+            name = uuid4().hex
+            shared[name] = str(owner.ref.id)
+            return Call(path={"name": name}, marks=[name])
+
+        return World(owner.ref, ours, theirs), prepare
+
+    @pytest.mark.parametrize(
+        ("method", "path", "kind", "said"),
+        [
+            ("GET", "/v1/canary/leak/{name}", "item", "as another tenant: 200"),
+            ("GET", "/v1/canary/all", "collection", "shows another tenant"),
+            ("DELETE", "/v1/canary/forgetful/{name}", "item", "after a stranger's"),
+        ],
+    )
+    def test_a_route_that_leaks_is_found(self, leaky, method, path, kind, said):
+        world, prepare = leaky
+        with pytest.raises(AssertionError, match=said):
+            check(
+                Case(
+                    method,
+                    path,
+                    kind,
+                    lambda w: Call(path=prepare(w).path, marks=[w.tenant.id] if "all" in path else ()),
+                ),
+                world,
+            )
+
+    def test_a_route_that_keeps_is_passed(self, leaky):
+        world, prepare = leaky
+        check(Case("GET", "/v1/canary/kept/{name}", "item", prepare), world)
