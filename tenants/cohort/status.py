@@ -173,6 +173,25 @@ def status_at(moves: Transitions, patient: npt.ArrayLike, day: npt.ArrayLike) ->
     return found
 
 
+def still_here(timelines: Timelines, rules: CohortSettings) -> BoolArray:
+    """Who came on treatment and did not die or leave since, (n,): active or in IIT. The table's rules in short."""
+    known = current(timelines) if timelines.day is None else timelines
+    began, _ = entry(known, rules)
+    owner, day = contact_days(known, rules)
+    last_seen = began.astype(np.int64)
+    if owner.size:
+        ends = np.flatnonzero(np.append(owner[1:] != owner[:-1], True))
+        last_seen[owner[ends]] = np.maximum(last_seen[owner[ends]], day[ends])
+    states = known.states
+    holder = states.owner
+    arrived = states.code == TRANSFERRED_IN
+    np.maximum.at(last_seen, holder[arrived], states.date[arrived].astype(np.int64))
+    here = began != NO_DAY
+    left = (states.code == STOPPED) | (states.code == TRANSFERRED_OUT)
+    here[holder[(states.code == DIED) | (left & (states.date >= last_seen[holder]))]] = False
+    return np.asarray(here)
+
+
 def waiting(timelines: Timelines, rules: CohortSettings) -> tuple[DayArray, DayArray]:
     """The pending expected contact of each (pseudo-)patient: origin and expected day, NO_DAY if none."""
     known = current(timelines) if timelines.day is None else timelines
@@ -192,7 +211,9 @@ def _first_seen(timelines: Timelines, rules: CohortSettings) -> IntArray:
     """The first contact (in bookings mode, also booking) of each patient."""
     owner, day = contact_days(timelines, rules)
     first = np.full(len(timelines), _NEVER, dtype=np.int64)
-    np.minimum.at(first, owner, day.astype(np.int64))
+    if owner.size:
+        starts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
+        first[owner[starts]] = day[starts]
     if rules.expected_from == "bookings":
         np.minimum.at(first, timelines.bookings.owner, timelines.bookings.booked.astype(np.int64))
     return first

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from tenants.cohort.expected import Episodes, episodes, first_from
-from tenants.cohort.status import ACTIVE, IIT, status_at, transitions, waiting
+from tenants.cohort.status import ACTIVE, IIT, status_at, still_here, transitions, waiting
 from tenants.cohort.timelines import (
     CANCELLED,
     DIED,
@@ -24,6 +24,7 @@ from tenants.cohort.timelines import (
     IntArray,
     Timelines,
     current,
+    keep,
     row_key,
     snapshot,
 )
@@ -162,17 +163,21 @@ def units(
 def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings) -> Units:
     """Who is at risk on a day: on treatment, expected on it or later, not yet returned, as far as was known.
 
-    Unlabelled units with ``day`` and ``known_day`` the day itself; in bookings mode one for each pending booking.
+    Unlabelled units with ``day`` and ``known_day`` the day itself. In bookings mode one for each pending booking; one made
+    after an interruption is pending like any other.
     """
     everyone = np.arange(len(timelines))
     day = np.full(everyone.size, as_of, dtype=np.int32)
-    seen = snapshot(timelines, everyone, day)
+    seen = snapshot(_without_measurements(timelines), everyone, day)
     pending = episodes(seen, rules)
     chosen = _open_episodes(seen, pending, rules)
     patient = pending.owner[chosen]
-    on_treatment = _eligible(status_at(transitions(seen, rules), patient, day[patient]), rules)
-    keep = on_treatment & (pending.expected[chosen] >= as_of) & (pending.expected[chosen] > pending.origin[chosen])
-    chosen, patient = chosen[keep], patient[keep]
+    open_now = (
+        still_here(seen, rules)[patient]
+        & (pending.expected[chosen] >= as_of)
+        & (pending.expected[chosen] > pending.origin[chosen])
+    )
+    chosen, patient = chosen[open_now], patient[open_now]
     expected = pending.expected[chosen]
     return Units(
         patient=patient,
@@ -190,7 +195,7 @@ def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings) -> Un
 def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings) -> Trace:
     """Who is to be traced on a day: past the expected contact, within grace (late) or beyond it (IIT)."""
     everyone = np.arange(len(timelines))
-    seen = snapshot(timelines, everyone, as_of)
+    seen = snapshot(_without_measurements(timelines), everyone, as_of)
     origin, expected = waiting(seen, rules)
     status = status_at(transitions(seen, rules), everyone, as_of)
     chosen = np.flatnonzero(((status == ACTIVE) | (status == IIT)) & (expected != NO_DAY) & (expected < as_of))
@@ -203,10 +208,10 @@ def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings) -> Trace:
     )
 
 
-def _eligible(status: CodeArray, rules: CohortSettings) -> BoolArray:
-    """Who is decided about: those on treatment. A booking made after an interruption is a new one to keep or miss."""
-    eligible = (ACTIVE, IIT) if rules.expected_from == "bookings" else (ACTIVE,)
-    return np.isin(status, eligible)
+def _without_measurements(timelines: Timelines) -> Timelines:
+    """The same without observations, which say nothing of who is expected when."""
+    rows = timelines.observations
+    return replace(timelines, observations=keep(rows, np.zeros(len(rows), dtype=np.bool_)))
 
 
 def _open_episodes(seen: Timelines, known: Episodes, rules: CohortSettings) -> IntArray:
@@ -227,7 +232,7 @@ def _pending(
     known_day: IntArray,
 ) -> tuple[Units, IntArray]:
     """The drawn decisions that were open as known then, with the expected day of then, and their places in the draw."""
-    seen = snapshot(timelines, patient, known_day)
+    seen = snapshot(_without_measurements(timelines), patient, known_day)
     then = episodes(seen, rules)
     if rules.expected_from == "bookings":
         entity = current(timelines).bookings.entity[hindsight.row[episode]]
@@ -238,8 +243,7 @@ def _pending(
         match = then.last
         draw = np.flatnonzero(match >= 0)
         match = match[draw]
-    on_treatment = _eligible(status_at(transitions(seen, rules), draw, known_day[draw]), rules)
-    open_then = on_treatment & (then.expected[match] >= day[draw]) & (then.origin[match] <= day[draw])
+    open_then = still_here(seen, rules)[draw] & (then.expected[match] >= day[draw]) & (then.origin[match] <= day[draw])
     draw, match = draw[open_then], match[open_then]
     expected = then.expected[match]
     blank = np.full(draw.size, -1, dtype=np.int8)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tenants.cohort.expected import episodes
 from tenants.cohort.settings import CohortSettings, FixedRule
-from tenants.cohort.status import STATUSES, status_at, transitions
+from tenants.cohort.status import ACTIVE, IIT, STATUSES, status_at, still_here, transitions
 from tenants.cohort.timelines import (
     CANCELLED,
     DIED,
@@ -23,6 +23,7 @@ from tenants.cohort.timelines import (
     Timelines,
     make_timelines,
     select,
+    snapshot,
 )
 from tenants.cohort.units import OUTCOMES, Units, pending_units, to_trace, units
 from tests.tenants.cohort.histories import LAST, Contact, History, State, histories, rules, timelines_of
@@ -194,3 +195,17 @@ def test_at_risk_and_to_trace_never_mix_and_follow_status(
     assert (trace.expected < day).all()
     assert (trace.iit == (trace.days_late > rules.grace_days)).all()
     assert (risk.expected != NO_DAY).all()
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(histories(), min_size=1, max_size=6), rules, st.integers(0, LAST))
+def test_everybody_on_treatment_and_expected_is_at_risk(people: list[History], rules: CohortSettings, day: int) -> None:
+    timelines = timelines_of(people)
+    everyone = np.arange(len(people))
+    seen = snapshot(timelines, everyone, day)
+    status = status_at(transitions(seen, rules), everyone, day)
+    assert (still_here(seen, rules) == np.isin(status, (ACTIVE, IIT))).all()
+    then = episodes(seen, rules)
+    expected = [int(then.expected[place]) if place >= 0 else NO_DAY for place in then.last]
+    awaited = [index for index in everyone.tolist() if status[index] == ACTIVE and expected[index] >= day]
+    assert pending_units(timelines, day, rules).patient.tolist() == awaited
