@@ -1,7 +1,8 @@
 """How a room of the house registers with the kernel.
 
-A feature names its routes, jobs, tables, permissions, audit actions and commands as ``"module:attribute"`` strings, so that
-finding the features costs one scan of the entry points and imports nothing heavy. The kernel never imports a room by name.
+A feature names its routes, jobs, tables, permissions, audit actions and commands as ``"module:attribute"`` strings, so
+that finding the features costs one scan of the entry points and imports nothing heavy. The kernel never imports a room
+by name.
 """
 
 from __future__ import annotations

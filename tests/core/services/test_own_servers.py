@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from core.services import programs
 from core.services.account import server_account
@@ -44,10 +45,11 @@ def prepared(place: Place) -> Iterator[dict[str, str]]:
     database.create(carried, PASSWORD, fsync=False)
     port = database.start(carried, 0, fsync=False)
     redis_port = queue.start(carried, 0, PASSWORD)
-    sql = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    statements = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    address = ["-h", "127.0.0.1", "-p", str(port), "-U", "postgres"]
     subprocess.run(
-        [str(carried.bin / "psql"), "-v", "ON_ERROR_STOP=1", "-q", "-h", "127.0.0.1", "-p", str(port), "-U", "postgres"],
-        input="".join(sql).replace("'...'", f"'{PASSWORD}'"),
+        [str(carried.bin / "psql"), "-v", "ON_ERROR_STOP=1", "-q", *address],
+        input="".join(statements).replace("'...'", f"'{PASSWORD}'"),
         env={"PGPASSWORD": PASSWORD},
         text=True,
         check=True,
@@ -78,5 +80,5 @@ def test_servers_prepared_as_the_page_says_carry_the_platform(prepared: dict[str
     made = json.loads(iit("tenant", "create", "own-servers", "--json"))
     assert [tenant["slug"] for tenant in json.loads(iit("tenant", "list", "--json"))["tenants"]] == ["own-servers"]
     with psycopg.connect(prepared["DATABASE_URL"]) as link, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        link.execute(f'SELECT * FROM "{made["schema"]}".patients')
+        link.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(made["schema"], "patients")))
     assert not Path(prepared["IIT_STATE_DIR"]).exists()
