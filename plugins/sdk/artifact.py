@@ -157,7 +157,9 @@ def _refuse_archive(name: str, content: bytes) -> None:
             entries = archive.infolist()
             plain = all(entry.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for entry in entries)
             if not plain or len(entries) > MAX_FILES or sum(entry.file_size for entry in entries) > MAX_BYTES:
-                message = f"archive {name!r} of the artifact is too large when unpacked, or not compressed as arrays are"
+                message = (
+                    f"archive {name!r} of the artifact is too large when unpacked, or not compressed as arrays are"
+                )
                 raise BadArtifactError(message)
             for entry in entries:
                 with archive.open(entry) as member:

@@ -149,7 +149,9 @@ def test_a_sealed_artifact_that_is_no_model_is_refused(damage):
 
 
 @settings(max_examples=30)
-@given(st.recursive(st.none() | st.floats() | st.text(max_size=5), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+@given(
+    st.recursive(st.none() | st.floats() | st.text(max_size=5), lambda x: st.lists(x) | st.dictionaries(st.text(), x))
+)
 def test_any_json_is_a_model_or_refused(content):
     with pytest.raises(BadArtifactError):
         AdditivePlugin().load(_resealed(content))

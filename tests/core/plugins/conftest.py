@@ -53,6 +53,6 @@ def hostile(tmp_path_factory):
 @pytest.fixture(scope="session")
 def data():
     random = np.random.default_rng(1)
-    X = random.normal(size=(400, 3))
-    y = (random.random(400) < sigmoid(X[:, 0])).astype(np.int8)
-    return TrainingData(X, y, np.arange(400) // 2, tuple(FeatureSpec(f"f{i}", "continuous") for i in range(3)))
+    matrix = random.normal(size=(400, 3))
+    y = (random.random(400) < sigmoid(matrix[:, 0])).astype(np.int8)
+    return TrainingData(matrix, y, np.arange(400) // 2, tuple(FeatureSpec(f"f{i}", "continuous") for i in range(3)))

@@ -31,6 +31,10 @@ def rebuilt(change=None, *, listing=None, extra=(), method=zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
+def smuggle(entries):
+    entries["../evil"] = entries["model.json"]
+
+
 def test_what_was_packed_is_unpacked():
     assert unpack(pack(GOOD)) == GOOD
     assert unpack(rebuilt()) == GOOD
@@ -59,7 +63,7 @@ def test_only_sealed_artifacts_are_packed():
         rebuilt(extra=[("../../etc/cron.d/evil", b"x")]),
         rebuilt(extra=[("/etc/evil", b"x")]),
         rebuilt(extra=[("folder/", b"")]),
-        rebuilt(lambda e: e.update({"../evil": e["model.json"]}), listing=lambda c: c["files"].update({"../evil": c["files"]["model.json"]})),
+        rebuilt(smuggle, listing=lambda c: c["files"].update({"../evil": c["files"]["model.json"]})),
         rebuilt(listing=lambda c: c.update(version=2)),
         rebuilt(listing=lambda c: c.update(format="other/1")),
         rebuilt(listing=lambda c: c["files"]["model.json"].update(size=-1)),

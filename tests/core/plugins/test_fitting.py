@@ -1,9 +1,8 @@
-"""A plugin's process is contained: whatever it does, the platform gets an artifact or an error that names the plugin."""
+"""A plugin's process is contained: whatever it does, there is an artifact or an error that names the plugin."""
 
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
@@ -140,4 +139,4 @@ def test_nothing_is_left_in_the_temporary_folder(hostile, data, tmp_path, monkey
     with pytest.raises(PluginFailed):
         fit_in_process("exit_at_once", data, {}, 0, 60)
 
-    assert os.listdir(folder) == []
+    assert list(folder.iterdir()) == []

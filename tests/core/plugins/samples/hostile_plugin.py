@@ -24,7 +24,7 @@ class Fitted:
     def summary(self):
         return {}
 
-    def predict(self, X):
+    def predict(self, X):  # noqa: N803
         answers = {
             "wrong_shape": np.full((len(X), 2), 0.5),
             "not_probabilities": np.full(len(X), 1.5),
@@ -32,7 +32,7 @@ class Fitted:
         }
         return answers.get(self.mood, np.full(len(X), 0.25))
 
-    def explain(self, X):
+    def explain(self, X):  # noqa: N803
         contributions = np.zeros((len(X), 9)) if self.mood == "wrong_shape" else np.zeros(X.shape)
         return Explanation(float("nan") if self.mood == "nan_predictions" else -1.0, contributions)
 
@@ -67,13 +67,12 @@ def crash():
 def print_garbage():
     for stream in (1, 2):
         os.write(stream, b'{"ok": true}\n\x00\xff' * 50_000)
-    print("garbage" * 10_000)
+    sys.stdout.write("garbage" * 10_000)
 
 
 def fill_the_disk():
-    with open("huge.bin", "wb") as file:
-        for _ in range(10_000):
-            file.write(bytes(1_000_000))
+    with Path("huge.bin").open("wb") as file:
+        file.writelines(bytes(1_000_000) for _ in range(10_000))
 
 
 def eat_memory():
@@ -110,7 +109,7 @@ def forge_a_huge_reply():
 
 
 def link_to_a_secret():
-    os.symlink("/etc/passwd", "artifact.zip")
+    Path("artifact.zip").symlink_to("/etc/passwd")
     Path("reply.json").write_text(json.dumps({"ok": True, "result": None}))
     os._exit(0)
 
