@@ -13,7 +13,7 @@ from core.web.etag import IfMatch, set_etag
 from tenants.cohort import service
 from tenants.cohort.calendar import period_of
 from tenants.cohort.presenting import as_of_day, dimensions, indicators_out
-from tenants.cohort.schemas import DayStatusOut, FacilityCompleteness, Indicators, PatientStatus
+from tenants.cohort.schemas import DayStatusOut, FacilityCompleteness, Indicators, PatientStatus, SettingsChanged
 from tenants.cohort.settings import CohortSettings
 
 router = APIRouter(tags=["cohort"])
@@ -69,11 +69,11 @@ def get_cohort_settings(_: CohortRead, db: TenantDb, response: Response) -> Coho
 @router.put("/cohort/settings", operation_id="put_cohort_settings", summary="Change the rules")
 def put_cohort_settings(
     _: CohortWrite, db: TenantDb, rules: CohortSettings, if_match: IfMatch, response: Response
-) -> CohortSettings:
-    """Statuses are recomputed by a job; until it is done, indicators say that they are being rebuilt."""
-    service.put_settings(db, rules, if_match)
+) -> SettingsChanged:
+    """Statuses are recomputed by a job; until it is done, indicators are provisional."""
+    recomputing = service.put_settings(db, rules, if_match)
     set_etag(response, service.settings_version(rules))
-    return rules
+    return SettingsChanged(settings=rules, recomputing=recomputing)
 
 
 @router.get("/patients/{uuid}/status", operation_id="get_patient_status", summary="A patient's status and its history")

@@ -90,19 +90,19 @@ def settings_version(rules: CohortSettings) -> UUID:
     return uuid5(_VERSIONS, rules.model_dump_json())
 
 
-def put_settings(session: TenantSession, rules: CohortSettings, expected: Expected) -> None:
-    """Store the rules where the caller has seen those that they replace, and enqueue the recomputing.
+def put_settings(session: TenantSession, rules: CohortSettings, expected: Expected) -> bool:
+    """Store the rules where the caller has seen those that they replace; whether statuses are being recomputed.
 
     Raises:
         PreconditionFailed: the rules were changed meanwhile.
     """
     lock_for_import(session)
     expected.check(settings_version(cohort_settings(session)))
-    if cohort_settings(session) == rules:
-        return
-    tenant_settings.put(session, rules)
-    audit.record(session, "api:cohort_settings:update", "cohort_settings", None)
-    request_rebuild(session)
+    if cohort_settings(session) != rules:
+        tenant_settings.put(session, rules)
+        audit.record(session, "api:cohort_settings:update", "cohort_settings", None)
+        request_rebuild(session)
+    return tenant_settings.get(session, Rebuild).pending
 
 
 def request_rebuild(session: TenantSession) -> None:

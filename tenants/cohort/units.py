@@ -163,8 +163,8 @@ def units(
 def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings) -> Units:
     """Who is at risk on a day: on treatment, expected on it or later, not yet returned, as far as was known.
 
-    Unlabelled units with ``day`` and ``known_day`` the day itself. In bookings mode one for each pending booking; one made
-    after an interruption is pending like any other.
+    Unlabelled units with ``day`` and ``known_day`` the day itself. In bookings mode one for each pending booking; one
+    made after an interruption is pending like any other.
     """
     everyone = np.arange(len(timelines))
     day = np.full(everyone.size, as_of, dtype=np.int32)

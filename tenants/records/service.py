@@ -8,6 +8,7 @@ from core import audit
 from core.clock import today
 from core.database import TenantSession
 from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.events import publish
 from core.privacy import vault
 from core.web.etag import Expected
 from core.web.paging import Page, PageRequest
@@ -112,6 +113,7 @@ def create_patient(session: TenantSession, body: PatientPost) -> PatientOut:
     content = body.model_dump(exclude={"facility", *personal.FIELDS})
     content |= personal.seal_patient(session, uuid, body.model_dump(include=set(personal.FIELDS)))
     row = writing.create(session, Patient, facility.uuid, content | {"datim_id": facility.datim_id}, uuid=uuid)
+    publish(session, "records.changed", {"patients": [uuid]})
     audit.record(session, "api:patient:create", SUBJECT, uuid)
     return shown(session, row, None)
 
@@ -139,6 +141,7 @@ def change_patient(session: TenantSession, text: str, body: PatientPatch, expect
         plain = personal.open_patient(session, row) | {name: sent[name] for name in personal.FIELDS if name in sent}
         facts |= personal.seal_patient(session, row.uuid, plain)
     changed = writing.change(session, row, facts)
+    publish(session, "records.changed", {"patients": [row.uuid]})
     audit.record(session, "api:patient:update", SUBJECT, row.uuid, {"fields": sorted(sent)})
     return shown(session, changed, None)
 
@@ -154,6 +157,7 @@ def void_patient(session: TenantSession, text: str, reason: str, expected: Expec
     writing.void(session, row, reason)
     count = writing.void_care_of(session, row.uuid, reason)
     contacts.refresh(session, [row.uuid])
+    publish(session, "records.changed", {"patients": [row.uuid]})
     audit.record(session, "api:patient:void", SUBJECT, row.uuid, {"rows": count})
 
 

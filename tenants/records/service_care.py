@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 from core import audit
 from core.database import TenantSession
 from core.errors import FieldError, NotFound
+from core.events import publish
 from core.web.etag import Expected
 from core.web.paging import Page, PageRequest
 from tenants.records import contacts, writing
@@ -143,6 +144,7 @@ def _patient(session: TenantSession, uuid: UUID) -> Patient:
 def _follow(session: TenantSession, kind: Kind[Any], patient_uuid: UUID) -> None:
     if kind is VISITS:
         contacts.refresh(session, [patient_uuid])
+        publish(session, "records.changed", {"patients": [patient_uuid]})
 
 
 def _patient_of(session: TenantSession, wanted: AnyFilter) -> UUID | None:
