@@ -1,6 +1,6 @@
 """What tests share: a private PostgreSQL and Valkey for the whole run, migrated once, and tenants made on demand.
 
-The servers are started by the first test that needs one, are shared by all workers of the run, and are stopped at its end.
+The servers are started by the first test that needs one, shared by all workers of the run, and stopped at its end.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def application(database: Endpoints) -> FastAPI:
 
 @pytest.fixture
 def client_for(database: Endpoints) -> Iterator[MakeClient]:
-    """Makes a client of an application that sends the given API key: ``client_for(app, made.api_key)``; None sends none."""
+    """Makes a client of an application that sends the given API key: ``client_for(app, made.api_key)``; or none."""
     from contextlib import ExitStack
 
     from fastapi.testclient import TestClient
@@ -183,7 +183,7 @@ def api(application: FastAPI, client_for: MakeClient, owner: CreatedTenant) -> T
 
 @pytest.fixture(scope="module")
 def own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
-    """Servers of this module's own, migrated: for tests that kill or empty them. ``make_tenant`` makes tenants there."""
+    """Servers of this module's own, migrated: for tests that kill or empty them, or that migrate."""
     from core.database import dispose
     from core.database.upgrade import migrate
     from core.services import ensure, stop

@@ -7,6 +7,7 @@ from core.database.bases import NodeBase, PlatformBase, TenantBase
 from core.database.engines import DEFAULT_DATABASE, databases, dispose, owner_engine
 from core.database.scope import TenantRef, TenantRequired
 from core.database.sessions import (
+    DatabaseUnavailable,
     TenantSession,
     node_session,
     owner_connection,
@@ -18,6 +19,7 @@ from core.database.sessions import (
 
 __all__ = [
     "DEFAULT_DATABASE",
+    "DatabaseUnavailable",
     "NodeBase",
     "PlatformBase",
     "TenantBase",

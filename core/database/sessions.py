@@ -25,6 +25,10 @@ _AS_LOGIN = "none"
 _S = TypeVar("_S", bound=Session)
 
 
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached, or broke off in the middle: not the fault of what was asked."""
+
+
 class _ScopedSession(Session):
     """A session whose every transaction begins with its scope."""
 
@@ -91,7 +95,7 @@ def tenant_session(
 
     Raises:
         TenantRequired: ``tenant`` is None or no ``TenantRef``.
-        Unavailable: the database cannot be reached, or broke off in the middle.
+        DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
     """
     engine = application_engine(_require(tenant).database)
     with _run(TenantSession(engine, tenant, actor=actor, request_id=request_id, readonly=readonly)) as session:
@@ -103,7 +107,7 @@ def node_session(database: str = DEFAULT_DATABASE) -> Iterator[Session]:
     """One transaction of the application in ``node`` of a data database. No tenant's table can be reached.
 
     Raises:
-        Unavailable: the database cannot be reached, or broke off in the middle.
+        DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
     """
     engine = application_engine(database)
     with _run(_ScopedSession(engine, role=_AS_LOGIN, path="", readonly=False)) as session:
@@ -115,7 +119,7 @@ def platform_session() -> Iterator[Session]:
     """One transaction of the application in ``platform`` of the control database.
 
     Raises:
-        Unavailable: the database cannot be reached, or broke off in the middle.
+        DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
     """
     with node_session(DEFAULT_DATABASE) as session:
         yield session
@@ -148,7 +152,7 @@ def reachable(engine: Engine) -> Iterator[Connection]:
     """A connection of ``engine``, for callers that rule their own transactions (migrations).
 
     Raises:
-        Unavailable: the database cannot be reached.
+        DatabaseUnavailable: the database cannot be reached.
     """
     with _explained():
         connection = engine.connect()
@@ -164,11 +168,11 @@ def _explained() -> Iterator[None]:
     except PoolTimeoutError as error:
         detail = "every connection to the database is in use"
         remedy = "try again; raise IIT_DATABASE_POOL_SIZE if it stays"
-        raise Unavailable(detail, remedy=remedy, retry_after=5) from error
+        raise DatabaseUnavailable(detail, remedy=remedy, retry_after=5) from error
     except OperationalError as error:
         detail = "the database cannot be reached"
         remedy = "see that it runs (iit services status) and try again"
-        raise Unavailable(detail, remedy=remedy, retry_after=5) from error
+        raise DatabaseUnavailable(detail, remedy=remedy, retry_after=5) from error
 
 
 @contextmanager
@@ -186,7 +190,7 @@ def _run(session: _S) -> Iterator[_S]:
                 raise
             session.invalidate()
             detail = "the connection to the database broke off; nothing of this transaction was kept"
-            raise Unavailable(detail, remedy="try again", retry_after=5) from error
+            raise DatabaseUnavailable(detail, remedy="try again", retry_after=5) from error
     finally:
         session.close()
 

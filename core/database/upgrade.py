@@ -12,10 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -27,7 +23,8 @@ from core.errors import Conflict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from alembic.runtime.migration import RevisionStep
+    from alembic.runtime.migration import MigrationContext, RevisionStep
+    from alembic.script import ScriptDirectory
     from sqlalchemy import Connection
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -54,6 +51,8 @@ class Migrated:
 @cache
 def tree(name: str) -> ScriptDirectory:
     """The scripts of one tree: ``platform``, ``node`` or ``tenant``."""
+    from alembic.script import ScriptDirectory  # not at start-up: the API needs the trees' heads only for new tenants
+
     return ScriptDirectory(str(MIGRATIONS / name))
 
 
@@ -72,6 +71,9 @@ def head(name: str) -> str:
 
 def upgrade_schema(connection: Connection, name: str, schema: str) -> None:
     """Run the scripts of tree ``name`` that ``schema`` lacks, in the connection's transaction."""
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
     scripts = tree(name)
 
     def steps(revision: Any, _context: MigrationContext) -> Iterable[RevisionStep]:  # noqa: ANN401 - alembic's
@@ -116,7 +118,7 @@ def migrate(*, progress: Callable[[str], None] = lambda _line: None) -> Migrated
                 progress(schema)
                 try:
                     _upgrade_tenant(connection, schema)
-                except Exception as error:  # noqa: BLE001 - one tenant's failure, of whatever kind, is reported
+                except Exception as error:
                     if connection.invalidated or connection.closed:
                         raise
                     failed[schema] = _plain(error)
@@ -136,6 +138,8 @@ def _locked(database: str) -> Iterator[Connection]:
 
 def _upgrade_shared(connection: Connection, name: str, progress: Callable[[str], None]) -> bool:
     """Bring the schema ``platform`` or ``node`` to head; False when it was there."""
+    from alembic.util.exc import CommandError
+
     with connection.begin():
         table = connection.scalar(text("SELECT to_regclass(:table)"), {"table": f"{name}.{VERSION_TABLE}"})
         if table is not None:
@@ -177,6 +181,8 @@ def _upgrade_tenant(connection: Connection, schema: str) -> None:
 
 def _plain(error: Exception) -> str:
     """What went wrong, without the values that PostgreSQL's detail may carry."""
+    from alembic.util.exc import CommandError
+
     if isinstance(error, CommandError):
         return f"{error}: the schema was migrated by a newer version of this application"
     cause = error.orig if isinstance(error, DBAPIError) else error

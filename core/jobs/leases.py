@@ -145,6 +145,16 @@ def give_back(lease: Lease, *, delay: timedelta = timedelta(0)) -> bool:
         return cursor.rowcount == 1
 
 
+def let_go(lease: Lease) -> None:
+    """End the lease now: the relay counts an interruption and queues the job again, as if its worker had vanished."""
+    with node_session(lease.database) as session:
+        psycopg_connection(session).execute(
+            "UPDATE node.jobs SET lease_until = now(), updated_at = now()"
+            " WHERE id = %s AND lease_token = %s AND state = 'running'",
+            (lease.job_id, lease.token),
+        )
+
+
 def fail(lease: Lease, error: str, *, final: bool = False) -> str | None:
     """Count a try that ended in an error: try again later, or bury.
 

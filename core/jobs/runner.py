@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from core import telemetry
-from core.database import DEFAULT_DATABASE, TenantRef
+from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantRef
 from core.errors import AppError, NotFound
 from core.jobs import leases
 from core.jobs.context import JobContext, LeaseLost, WorkerStopping
@@ -101,6 +101,10 @@ class Runner:
             return None
         except WorkerStopping:
             return "queued" if leases.give_back(lease) else None
+        except DatabaseUnavailable as error:
+            log.warning("job interrupted", error=describe(error))
+            leases.let_go(lease)
+            return None
         except Exception as error:  # noqa: BLE001 - whatever a job raises is written on its row
             if context.finished:
                 log.warning("job raised after it was done", error=describe(error))

@@ -24,7 +24,8 @@ CATALOG = {
     "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = :schema",
     "privileges": """
         SELECT c.relname, c.relkind::text, g.rolname, a.privilege_type, a.is_grantable, o.rolname
-        FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner, aclexplode(c.relacl) a JOIN pg_roles g ON g.oid = a.grantee
+        FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner,
+            aclexplode(c.relacl) a JOIN pg_roles g ON g.oid = a.grantee
         WHERE c.relnamespace = CAST(:schema AS regnamespace)""",
     "others": """
         SELECT relkind::text, relname, relrowsecurity FROM pg_class
@@ -37,7 +38,8 @@ def catalog(session, schema):
     session.execute(text("SELECT set_config('search_path', '', true)"))
     return {
         what: sorted(
-            re.sub(rf'"?{schema}"?', "SCHEMA", repr(tuple(row))) for row in session.execute(text(query), {"schema": schema})
+            re.sub(rf'"?{schema}"?', "SCHEMA", repr(tuple(row)))
+            for row in session.execute(text(query), {"schema": schema})
         )
         for what, query in CATALOG.items()
     }

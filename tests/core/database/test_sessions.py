@@ -1,4 +1,4 @@
-"""A session is one transaction: committed at a clean exit, rolled back otherwise, and plain about a database that is away."""
+"""A session is one transaction: committed at a clean exit, rolled back otherwise, plain about a database that is away."""
 
 import threading
 
@@ -78,9 +78,7 @@ def test_a_session_knows_tenant_actor_and_request(tenant):
 
 def test_errors_carry_no_values_of_statements(tenant):
     with pytest.raises(Exception, match="tenant_settings") as error, tenant_session(tenant, actor="test:1") as session:
-        session.execute(
-            text("INSERT INTO tenant_settings (key, value) VALUES (:key, NULL)"), {"key": "0803 555 1234"}
-        )
+        session.execute(text("INSERT INTO tenant_settings (key, value) VALUES (:key, NULL)"), {"key": "0803 555 1234"})
     assert "[SQL parameters hidden" in str(error.value)
 
 
@@ -136,7 +134,9 @@ def end_backend(session):
     number = session.scalar(text("SELECT pg_backend_pid()"))
     with owner_connection() as owner:
         assert owner.execute("SELECT usename FROM pg_stat_activity WHERE pid = %s", (number,)).fetchone()
-    with psycopg.connect(psycopg_connection(session).info.dsn, password=psycopg_connection(session).info.password) as own:
+    with psycopg.connect(
+        psycopg_connection(session).info.dsn, password=psycopg_connection(session).info.password
+    ) as own:
         own.execute("SELECT pg_terminate_backend(%s)", (number,))
 
 

@@ -75,7 +75,9 @@ def test_an_unknown_job_fails_with_what_to_do(iit, verb):
     assert "iit jobs list" in err
 
 
-@pytest.mark.parametrize("words", [("retry",), ("discard",), ("retry", "--all", str(uuid4())), ("list", "--state", "x")])
+@pytest.mark.parametrize(
+    "words", [("retry",), ("discard",), ("retry", "--all", str(uuid4())), ("list", "--state", "x")]
+)
 def test_what_is_called_wrongly_exits_with_2(iit, words):
     assert iit(*words)[0] == 2
 

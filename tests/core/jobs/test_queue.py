@@ -41,7 +41,7 @@ def test_the_database_refuses_a_job_without_tenant_too(tenant):
     add = "INSERT INTO node.jobs (id, kind, payload, run_after, max_attempts, requested_by{}) VALUES {}"
     values = "(gen_random_uuid(), 'testing.act', '{}', now(), 1, 'test:1'"
     for columns, rest in (("", ")"), (", tenant_id, tenant_role", ", gen_random_uuid(), 't_00000000000000000000')")):
-        with pytest.raises(Exception, match="null value|row-level security") as error:  # noqa: SIM117 - what fails is within
+        with pytest.raises(Exception, match=r"null value|row-level security") as error:  # noqa: SIM117 - what fails is within
             with tenant_session(tenant, actor="test:1") as session:
                 session.execute(text(add.format(columns, values.replace(":", "\\:") + rest)))
         assert error.value.orig.sqlstate in {"23502", "42501"}

@@ -3,13 +3,13 @@
 On servers of its own, since it is the one for all tenants.
 """
 
-import redis
 import pytest
+import redis
 from sqlalchemy import text
 
 from core.database import node_session
-from core.jobs.relay import MAX_INTERRUPTIONS, Relay
 from core.jobs.broker import DramatiqMessages, LocalMessages
+from core.jobs.relay import MAX_INTERRUPTIONS, Relay
 from core.tenancy import create_tenant
 
 
@@ -63,7 +63,9 @@ def test_tenants_take_turns_however_many_jobs_one_of_them_has(tenants, ask, row,
     assert sum(job_id in jobs[:4] for job_id in first_round) == 4, "within a tenant the oldest come first"
 
 
-def test_no_more_than_a_window_is_under_way_and_no_more_than_its_bound_of_a_tenant(tenants, ask, messages, settings_of, empty):
+def test_no_more_than_a_window_is_under_way_and_no_more_than_its_bound_of_a_tenant(
+    tenants, ask, messages, settings_of, empty
+):
     settings_of(jobs_window=5, jobs_per_tenant=3)
     relay = Relay(messages)
     for tenant in tenants[:2]:
@@ -73,8 +75,10 @@ def test_no_more_than_a_window_is_under_way_and_no_more_than_its_bound_of_a_tena
     assert relay.tick().admitted == 0
     with node_session() as session:
         session.execute(
-            text("UPDATE node.jobs SET state = 'running', lease_token = gen_random_uuid(), lease_until = now() + '1 h'"
-                 " WHERE state = 'sent'")
+            text(
+                "UPDATE node.jobs SET state = 'running', lease_token = gen_random_uuid(), lease_until = now() + '1 h'"
+                " WHERE state = 'sent'"
+            )
         )
     assert relay.tick().admitted == 1, "3 + 2 are running: one more of the second tenant, none of the first"
 
@@ -88,7 +92,9 @@ def test_what_is_not_due_is_not_sent(tenants, ask, change, relay, messages):
     assert messages.sent == [(job_id, "default")]
 
 
-def test_a_message_that_nobody_took_is_sent_again_each_time_after_twice_as_long(tenants, ask, change, relay, messages, row):
+def test_a_message_that_nobody_took_is_sent_again_each_time_after_twice_as_long(
+    tenants, ask, change, relay, messages, row
+):
     job_id = ask(tenants[0])
     relay.tick()
     assert relay.tick().resent == 0
@@ -120,7 +126,9 @@ def test_an_emptied_redis_is_noticed_once(own_services, empty):
     assert messages.forgot("b")
 
 
-def test_a_job_whose_lease_ran_out_is_queued_again_and_after_so_many_times_buried(tenants, ask, change, relay, messages, row):
+def test_a_job_whose_lease_ran_out_is_queued_again_and_after_so_many_times_buried(
+    tenants, ask, change, relay, messages, row
+):
     job_id = ask(tenants[0])
     for number in range(1, MAX_INTERRUPTIONS + 1):
         relay.tick()

@@ -51,7 +51,9 @@ def test_a_job_runs_in_its_tenants_scope_and_is_done(tenant, ask, row, effect, e
     assert drain(tenant) == 0
 
 
-def test_a_job_that_fails_is_tried_again_and_what_the_failed_try_left_open_is_not_kept(tenant, ask, row, effect, effects):
+def test_a_job_that_fails_is_tried_again_and_what_the_failed_try_left_open_is_not_kept(
+    tenant, ask, row, effect, effects
+):
     def act(context, _payload):
         with context.session() as session:
             effect(session, f"try {context.attempt}")
@@ -99,6 +101,22 @@ def test_what_may_pass_is_tried_again_after_a_growing_delay(tenant, ask, row):
     assert (found["state"], found["attempts"]) == ("queued", 1)
     delay = found["run_after"] - datetime.now(UTC)
     assert timedelta(minutes=7) < delay < timedelta(minutes=13), "an hour is cut to ten minutes, give or take"
+
+
+def test_a_database_that_breaks_off_is_not_the_jobs_fault(tenant, ask, row, effect, effects):
+    def act(context, _payload):
+        with context.session() as session:
+            effect(session, f"try {context.attempt}")
+            if row(context.job_id)["deliveries"] == 1:
+                number = session.scalar(text("SELECT pg_backend_pid()"))
+                with node_session() as other:
+                    other.execute(text("SELECT pg_terminate_backend(:number, 5000)"), {"number": number})
+
+    job_id = ask(tenant, act)
+    assert drain(tenant) == 2
+    found = row(job_id)
+    assert (found["state"], found["attempts"], found["interruptions"]) == ("done", 0, 1)
+    assert effects(tenant) == ["try 1"]
 
 
 def test_finish_marks_it_done_in_the_transaction_of_the_effect(tenant, ask, row, effect, effects):
@@ -265,10 +283,7 @@ def test_a_kind_that_this_worker_does_not_know_is_left_for_one_that_does(tenant,
 
 
 def test_errors_of_libraries_are_named_by_the_place_in_our_code():
-    try:
+    with pytest.raises(ValueError, match="Amina") as error:
         int("Amina")
-    except ValueError as error:
-        assert describe(error) == "ValueError at tests/core/jobs/test_tries.py:%d in %s" % (
-            error.__traceback__.tb_lineno,
-            "test_errors_of_libraries_are_named_by_the_place_in_our_code",
-        )
+    here = "test_errors_of_libraries_are_named_by_the_place_in_our_code"
+    assert describe(error.value) == f"ValueError at tests/core/jobs/test_tries.py:{error.tb.tb_lineno} in {here}"

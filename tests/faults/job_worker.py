@@ -1,0 +1,103 @@
+"""A worker in a process of its own, with kinds of jobs that stop where the test can hit them.
+
+Started as ``python tests/faults/job_worker.py``; its settings come from the environment, as those of ``iit worker`` do.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from psycopg.types.json import Jsonb
+
+from core.jobs import job, relay
+
+STEPS = 4
+LEASE = timedelta(seconds=1)
+
+
+def effect(session, name):
+    """Something that shows twice if it is done twice."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_events (actor, action, subject_type, detail) VALUES (%s, 'test:job:act', 'test', %s)",
+            (session.actor, Jsonb({"effect": name})),
+        )
+
+
+def move_cursor(session, key):
+    """Count one step more in the transaction of its effect; gives the number of the step."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO tenant_settings VALUES (%s, '1', now(), 'test:1') ON CONFLICT (key) DO UPDATE"
+            " SET value = to_jsonb(tenant_settings.value::int + 1) RETURNING value",
+            (key,),
+        )
+        return cursor.fetchone()[0]
+
+
+def wait_here_once(folder, place):
+    """Say that this place is reached, and stay until killed; a later try passes."""
+    mark = Path(folder) / place
+    if mark.exists():
+        return
+    mark.touch()
+    go_on = Path(folder) / "go on"
+    while not go_on.exists():
+        time.sleep(0.02)
+
+
+@job("faults.steps", lease=LEASE, max_attempts=1, time_limit=timedelta(minutes=5))
+def steps(context, payload):
+    """Four steps; waits within or after the second, as the payload says."""
+    place = payload["wait"]
+    while True:
+        with context.session() as session:
+            number = move_cursor(session, payload["cursor"])
+            effect(session, f"step {number}")
+            if (place, number) == ("within", 2):
+                wait_here_once(payload["folder"], place)
+            if number == STEPS:
+                context.finish(session)
+        if number == STEPS:
+            return
+        if (place, number) == ("after", 2):
+            wait_here_once(payload["folder"], place)
+
+
+@job("faults.quick", lease=LEASE, max_attempts=1)
+def quick(context, _payload):
+    """One effect."""
+    with context.session() as session:
+        effect(session, "quick")
+        context.finish(session)
+
+
+@job("faults.slow", lease=LEASE, max_attempts=1, time_limit=timedelta(minutes=5))
+def slow(context, payload):
+    """Thinks for longer than its lease, between steps, then has its effect."""
+    time.sleep(payload["seconds"])
+    with context.session() as session:
+        effect(session, "slow")
+        context.finish(session)
+
+
+@job("faults.poison", lease=LEASE, max_attempts=1)
+def poison(_context, _payload):
+    """Takes its worker with it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    from core.jobs.worker import serve
+
+    relay.MAX_INTERRUPTIONS = int(os.environ.get("TEST_INTERRUPTIONS", relay.MAX_INTERRUPTIONS))
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    serve()

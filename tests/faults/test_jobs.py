@@ -1,0 +1,202 @@
+"""Nothing asked for is lost and nothing takes effect twice, whoever is killed in the middle.
+
+On servers of its own, with workers in processes of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from core.database import dispose, node_session, tenant_session
+from core.errors import Unavailable
+from core.jobs import enqueue
+from core.jobs.broker import DramatiqMessages
+from core.jobs.relay import Relay
+from core.services import ensure
+from core.tenancy import create_tenant
+from tests.faults import job_worker  # registers the kinds
+
+PATIENCE = 60.0
+"""Seconds after which what a test waits for will not come."""
+
+
+@pytest.fixture(scope="module")
+def tenant(own_services):
+    return create_tenant("faults", "Faults").ref
+
+
+@pytest.fixture
+def ask(tenant):
+    def enqueue_(kind, **payload):
+        with tenant_session(tenant, actor="test:1") as session:
+            return enqueue(session, f"faults.{kind}", payload)
+
+    return enqueue_
+
+
+@pytest.fixture
+def start(own_services):
+    """``start()`` starts a worker; all are killed when the test ends."""
+    started = []
+
+    def begin(**environment):
+        settings = {"IIT_JOBS_POLL_SECONDS": "0.1", "IIT_JOBS_GRACE_SECONDS": "10", "IIT_JOBS_THREADS": "2"}
+        process = subprocess.Popen(
+            [sys.executable, job_worker.__file__], env={**os.environ, **settings, **environment}, stdout=subprocess.PIPE
+        )
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def until(found):
+    """Wait for ``found()`` to be true, and give it."""
+    end = time.monotonic() + PATIENCE
+    while not (value := found()):
+        assert time.monotonic() < end, "what was promised did not come"
+        time.sleep(0.05)
+    return value
+
+
+def job_row(job_id):
+    with node_session() as session:
+        return session.execute(text("SELECT * FROM node.jobs WHERE id = :id"), {"id": job_id}).mappings().one()
+
+
+def done(job_id):
+    return lambda: job_row(job_id)["state"] == "done"
+
+
+def effects(tenant, *job_ids):
+    """How often each effect of these jobs is there."""
+    with tenant_session(tenant, actor="test:1") as session:
+        query = text("SELECT actor, detail ->> 'effect' AS effect FROM audit_events WHERE actor = ANY(:actors)")
+        rows = session.execute(query, {"actors": [f"job:{job_id}" for job_id in job_ids]}).all()
+    return Counter(row.effect for row in rows)
+
+
+ONCE_EACH = Counter({f"step {number}": 1 for number in range(1, job_worker.STEPS + 1)})
+
+
+@pytest.mark.parametrize("place", ["within", "after"])
+def test_a_worker_killed_in_the_middle_costs_a_step_and_its_effect_is_there_once(tenant, ask, start, tmp_path, place):
+    job_id = ask("steps", wait=place, folder=str(tmp_path), cursor=f"killed {place}")
+    worker = start()
+    until((tmp_path / place).exists)
+    worker.kill()
+    worker.wait()
+    assert effects(tenant, job_id).total() == (1 if place == "within" else 2)
+    start()
+    until(done(job_id))
+    assert effects(tenant, job_id) == ONCE_EACH
+    assert (job_row(job_id)["interruptions"], job_row(job_id)["deliveries"]) == (1, 2)
+
+
+def test_a_worker_asked_to_stop_ends_its_step_gives_the_job_back_and_exits_well(tenant, ask, start, tmp_path):
+    job_id = ask("steps", wait="within", folder=str(tmp_path), cursor="stopped")
+    worker = start()
+    until((tmp_path / "within").exists)
+    worker.send_signal(signal.SIGTERM)
+    (tmp_path / "go on").touch()
+    assert worker.wait(timeout=PATIENCE) == 0
+    found = job_row(job_id)
+    assert (found["state"], found["attempts"], found["interruptions"]) == ("queued", 0, 0)
+    assert effects(tenant, job_id).total() == 2
+    start()
+    until(done(job_id))
+    assert effects(tenant, job_id) == ONCE_EACH
+
+
+def test_messages_that_redis_forgot_are_sent_again(tenant, ask, start):
+    messages = DramatiqMessages()
+    jobs = [ask("quick") for _ in range(10)]
+    relay = Relay(messages)
+    relay.tick()
+    sent = [job_id for job_id in jobs if job_row(job_id)["state"] == "sent"]
+    assert sent
+    messages.client.flushall()
+    start()
+    for job_id in jobs:
+        until(done(job_id))
+    assert effects(tenant, *jobs) == Counter({"quick": 10})
+
+
+def test_a_redis_that_dies_and_comes_back_empty_is_outlived(tenant, ask, start):
+    start()
+    before = ask("quick")
+    until(done(before))
+    client = DramatiqMessages().client
+    os.kill(client.info()["process_id"], signal.SIGKILL)
+    during = [ask("quick") for _ in range(3)]
+    time.sleep(1)
+    assert not any(done(job_id)() for job_id in during)
+    ensure()
+    after = ask("quick")
+    for job_id in (*during, after):
+        until(done(job_id))
+    assert effects(tenant, before, *during, after) == Counter({"quick": 5})
+
+
+def test_a_job_that_kills_its_workers_is_buried_and_the_others_go_on(tenant, ask, start):
+    poison = ask("poison")
+    for _ in range(2):
+        start(TEST_INTERRUPTIONS="2").wait(timeout=PATIENCE)
+    quick = ask("quick")
+    start(TEST_INTERRUPTIONS="2")
+    until(lambda: job_row(poison)["state"] == "dead")
+    until(done(quick))
+    with node_session() as session:
+        letter = session.execute(
+            text("SELECT reason, deliveries FROM node.dead_letters WHERE job_id = :id"), {"id": poison}
+        )
+        assert tuple(letter.one()) == ("interruptions", 2)
+
+
+def test_a_job_slower_than_its_lease_runs_once(tenant, ask, start):
+    start()
+    start()
+    job_id = ask("slow", seconds=3 * job_worker.LEASE.total_seconds())
+    until(done(job_id))
+    assert job_row(job_id)["deliveries"] == 1
+    assert effects(tenant, job_id) == Counter({"slow": 1})
+
+
+def test_a_postgresql_killed_and_started_again_is_gone_on_with(tenant, ask, start, tmp_path):
+    """Sessions of this process and a worker that was never restarted."""
+    job_id = ask("steps", wait="within", folder=str(tmp_path), cursor="postgresql killed")
+    start()
+    until((tmp_path / "within").exists)
+    (postmaster,) = Path(os.environ["IIT_STATE_DIR"]).rglob("postmaster.pid")
+    os.kill(int(postmaster.read_text().split()[0]), signal.SIGKILL)
+
+    def refused():
+        try:
+            with tenant_session(tenant, actor="test:1") as session:
+                session.execute(text("SELECT 1"))
+        except Unavailable:
+            return True
+        return False
+
+    until(refused)
+    ensure()
+    (tmp_path / "go on").touch()
+    until(lambda: not refused())
+    until(done(job_id))
+    assert effects(tenant, job_id) == ONCE_EACH
+    dispose()
