@@ -368,8 +368,8 @@ CREATE TABLE models (
     trained_by TEXT NOT NULL, 
     state_changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_models PRIMARY KEY (uuid), 
-    CONSTRAINT ck_models_ck_models_state CHECK (state IN ('candidate', 'preferred', 'retired')), 
-    CONSTRAINT ck_models_ck_models_blob CHECK ((blob_key IS NULL) = (blob_sha256 IS NULL)), 
+    CONSTRAINT ck_models_state CHECK (state IN ('candidate', 'preferred', 'retired')), 
+    CONSTRAINT ck_models_blob CHECK ((blob_key IS NULL) = (blob_sha256 IS NULL)), 
     CONSTRAINT uq_models_version UNIQUE (version)
 );
 CREATE INDEX ix_models_trained_at ON models (trained_at);
@@ -520,10 +520,10 @@ CREATE TABLE predictions (
     data_date DATE, 
     stale BOOLEAN NOT NULL, 
     CONSTRAINT pk_predictions PRIMARY KEY (uuid), 
-    CONSTRAINT ck_predictions_ck_predictions_kind CHECK (kind IN ('at_risk', 'to_trace')), 
-    CONSTRAINT ck_predictions_ck_predictions_risk CHECK ((kind = 'at_risk') = (risk IS NOT NULL)), 
-    CONSTRAINT ck_predictions_ck_predictions_risk_range CHECK (risk IS NULL OR (risk >= 0 AND risk <= 1)), 
-    CONSTRAINT ck_predictions_ck_predictions_risk_level CHECK (risk_level IN ('high', 'medium', 'low', 'late', 'iit')), 
+    CONSTRAINT ck_predictions_kind CHECK (kind IN ('at_risk', 'to_trace')), 
+    CONSTRAINT ck_predictions_risk CHECK ((kind = 'at_risk') = (risk IS NOT NULL)), 
+    CONSTRAINT ck_predictions_risk_range CHECK (risk IS NULL OR (risk >= 0 AND risk <= 1)), 
+    CONSTRAINT ck_predictions_risk_level CHECK (risk_level IN ('high', 'medium', 'low', 'late', 'iit')), 
     CONSTRAINT uq_predictions_patient_uuid_as_of_kind UNIQUE (patient_uuid, as_of, kind)
 );
 CREATE INDEX ix_predictions_as_of_kind_facility_uuid ON predictions (as_of, kind, facility_uuid);
@@ -557,7 +557,7 @@ CREATE TABLE score_runs (
     finished_at TIMESTAMP WITH TIME ZONE, 
     started_by TEXT NOT NULL, 
     CONSTRAINT pk_score_runs PRIMARY KEY (uuid), 
-    CONSTRAINT ck_score_runs_ck_score_runs_state CHECK (state IN ('scoring', 'explaining', 'done')), 
+    CONSTRAINT ck_score_runs_state CHECK (state IN ('scoring', 'explaining', 'done')), 
     CONSTRAINT uq_score_runs_as_of UNIQUE (as_of)
 );
 CREATE TABLE status_transitions (
@@ -635,8 +635,8 @@ CREATE TABLE worklists (
     issued_by TEXT NOT NULL, 
     issued_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_worklists PRIMARY KEY (uuid), 
-    CONSTRAINT ck_worklists_ck_worklists_kind CHECK (kind IN ('at_risk', 'to_trace')), 
-    CONSTRAINT ck_worklists_ck_worklists_capacity CHECK (capacity > 0)
+    CONSTRAINT ck_worklists_kind CHECK (kind IN ('at_risk', 'to_trace')), 
+    CONSTRAINT ck_worklists_capacity CHECK (capacity > 0)
 );
 CREATE INDEX ix_worklists_as_of_kind ON worklists (as_of, kind);
 CREATE TABLE worklist_entries (

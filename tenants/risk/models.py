@@ -27,8 +27,8 @@ class RiskModel(TenantBase, table=True):
 
     __tablename__: ClassVar[str] = "models"
     __table_args__ = (
-        CheckConstraint("state IN ('candidate', 'preferred', 'retired')", name="ck_models_state"),
-        CheckConstraint("(blob_key IS NULL) = (blob_sha256 IS NULL)", name="ck_models_blob"),
+        CheckConstraint("state IN ('candidate', 'preferred', 'retired')", name="state"),
+        CheckConstraint("(blob_key IS NULL) = (blob_sha256 IS NULL)", name="blob"),
         UniqueConstraint("version", name="uq_models_version"),
         Index("uq_models_preferred", "state", unique=True, postgresql_where=text("state = 'preferred'")),
         Index("ix_models_trained_at", "trained_at"),
@@ -61,7 +61,7 @@ class ScoreRun(TenantBase, table=True):
 
     __tablename__: ClassVar[str] = "score_runs"
     __table_args__ = (
-        CheckConstraint("state IN ('scoring', 'explaining', 'done')", name="ck_score_runs_state"),
+        CheckConstraint("state IN ('scoring', 'explaining', 'done')", name="state"),
         UniqueConstraint("as_of", name="uq_score_runs_as_of"),
     )
 
@@ -91,10 +91,10 @@ class Prediction(TenantBase, table=True):
 
     __tablename__: ClassVar[str] = "predictions"
     __table_args__ = (
-        CheckConstraint("kind IN ('at_risk', 'to_trace')", name="ck_predictions_kind"),
-        CheckConstraint("(kind = 'at_risk') = (risk IS NOT NULL)", name="ck_predictions_risk"),
-        CheckConstraint("risk IS NULL OR (risk >= 0 AND risk <= 1)", name="ck_predictions_risk_range"),
-        CheckConstraint("risk_level IN ('high', 'medium', 'low', 'late', 'iit')", name="ck_predictions_risk_level"),
+        CheckConstraint("kind IN ('at_risk', 'to_trace')", name="kind"),
+        CheckConstraint("(kind = 'at_risk') = (risk IS NOT NULL)", name="risk"),
+        CheckConstraint("risk IS NULL OR (risk >= 0 AND risk <= 1)", name="risk_range"),
+        CheckConstraint("risk_level IN ('high', 'medium', 'low', 'late', 'iit')", name="risk_level"),
         UniqueConstraint("patient_uuid", "as_of", "kind", name="uq_predictions_patient_uuid_as_of_kind"),
         Index("ix_predictions_patient_uuid", "patient_uuid"),
         Index("ix_predictions_prediction_timestamp", "prediction_timestamp"),
@@ -130,8 +130,8 @@ class Worklist(TenantBase, table=True):
 
     __tablename__: ClassVar[str] = "worklists"
     __table_args__ = (
-        CheckConstraint("kind IN ('at_risk', 'to_trace')", name="ck_worklists_kind"),
-        CheckConstraint("capacity > 0", name="ck_worklists_capacity"),
+        CheckConstraint("kind IN ('at_risk', 'to_trace')", name="kind"),
+        CheckConstraint("capacity > 0", name="capacity"),
         Index("ix_worklists_as_of_kind", "as_of", "kind"),
     )
 

@@ -475,8 +475,8 @@ def upgrade() -> None:
         sa.Column("gates", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("trained_by", sa.Text(), nullable=False),
         sa.Column("state_changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("state IN ('candidate', 'preferred', 'retired')", name=op.f("ck_models_ck_models_state")),
-        sa.CheckConstraint("(blob_key IS NULL) = (blob_sha256 IS NULL)", name=op.f("ck_models_ck_models_blob")),
+        sa.CheckConstraint("state IN ('candidate', 'preferred', 'retired')", name=op.f("ck_models_state")),
+        sa.CheckConstraint("(blob_key IS NULL) = (blob_sha256 IS NULL)", name=op.f("ck_models_blob")),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_models")),
         sa.UniqueConstraint("version", name="uq_models_version"),
     )
@@ -680,15 +680,12 @@ def upgrade() -> None:
         sa.Column("calibration_note", sa.Text(), nullable=True),
         sa.Column("data_date", sa.Date(), nullable=True),
         sa.Column("stale", sa.Boolean(), nullable=False),
-        sa.CheckConstraint("(kind = 'at_risk') = (risk IS NOT NULL)", name=op.f("ck_predictions_ck_predictions_risk")),
-        sa.CheckConstraint("kind IN ('at_risk', 'to_trace')", name=op.f("ck_predictions_ck_predictions_kind")),
+        sa.CheckConstraint("(kind = 'at_risk') = (risk IS NOT NULL)", name=op.f("ck_predictions_risk")),
+        sa.CheckConstraint("kind IN ('at_risk', 'to_trace')", name=op.f("ck_predictions_kind")),
         sa.CheckConstraint(
-            "risk_level IN ('high', 'medium', 'low', 'late', 'iit')",
-            name=op.f("ck_predictions_ck_predictions_risk_level"),
+            "risk_level IN ('high', 'medium', 'low', 'late', 'iit')", name=op.f("ck_predictions_risk_level")
         ),
-        sa.CheckConstraint(
-            "risk IS NULL OR (risk >= 0 AND risk <= 1)", name=op.f("ck_predictions_ck_predictions_risk_range")
-        ),
+        sa.CheckConstraint("risk IS NULL OR (risk >= 0 AND risk <= 1)", name=op.f("ck_predictions_risk_range")),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_predictions")),
         sa.UniqueConstraint("patient_uuid", "as_of", "kind", name="uq_predictions_patient_uuid_as_of_kind"),
     )
@@ -726,9 +723,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("started_by", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "state IN ('scoring', 'explaining', 'done')", name=op.f("ck_score_runs_ck_score_runs_state")
-        ),
+        sa.CheckConstraint("state IN ('scoring', 'explaining', 'done')", name=op.f("ck_score_runs_state")),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_score_runs")),
         sa.UniqueConstraint("as_of", name="uq_score_runs_as_of"),
     )
@@ -824,8 +819,8 @@ def upgrade() -> None:
         sa.Column("facilities", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("issued_by", sa.Text(), nullable=False),
         sa.Column("issued_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("kind IN ('at_risk', 'to_trace')", name=op.f("ck_worklists_ck_worklists_kind")),
-        sa.CheckConstraint("capacity > 0", name=op.f("ck_worklists_ck_worklists_capacity")),
+        sa.CheckConstraint("kind IN ('at_risk', 'to_trace')", name=op.f("ck_worklists_kind")),
+        sa.CheckConstraint("capacity > 0", name=op.f("ck_worklists_capacity")),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_worklists")),
     )
     op.create_index("ix_worklists_as_of_kind", "worklists", ["as_of", "kind"], unique=False)

@@ -1,0 +1,157 @@
+"""Model cards: what a model is for, what it was made of, how well it does, and where it must not be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tenants.risk.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenants.cohort.settings import CohortSettings
+    from tenants.risk.training import Candidate, Training
+
+INTENDED_USE: Final = (
+    "To order a facility's people who are expected at a contact, so that trackers reach those most likely to interrupt treatment "
+    "first. A person decides what is done; the score never withholds care."
+)
+LIMITS: Final = (
+    "It says who is likely not to come, not why, and not whom a call would help.",
+    "It is measured on this tenant's own history: another programme, or this one after a change of practice, may differ.",
+    "A list that works changes the outcomes by which the next model is judged.",
+    "Deaths and transfers that were not recorded look like interruptions.",
+    "History without stamps of when it was known is taken as known on its day; it is evaluated apart.",
+)
+MAIN: Final = (
+    *("base_rate", "roc_auc", "average_precision", "lift", "brier", "calibration_slope", "calibration_intercept"),
+    *("sensitivity_top_10", "ppv_top_10", "sensitivity_top_20", "ppv_top_20", "sensitivity_top_30", "ppv_top_30"),
+)
+
+
+def card(candidate: Candidate, training: Training, rules: CohortSettings, version: str, trained_at: str) -> dict[str, Any]:
+    """The card of one model as JSON."""
+    measured = candidate.measured
+    return {
+        "version": version,
+        "kind": candidate.name,
+        "plugin_version": candidate.plugin_version,
+        "trained_at": trained_at,
+        "intended_use": INTENDED_USE,
+        "outcome": f"no contact by the expected one + {rules.grace_days} days, of those not yet returned on the decision day",
+        "expected_from": rules.expected_from,
+        "grace_days": rules.grace_days,
+        "reporting_lag_days": rules.reporting_lag_days,
+        "data": dict(training.folds),
+        "outcomes_in_test_period": dict(training.outcomes),
+        "too_young": training.too_young,
+        "fitted": dict(candidate.model.summary()),
+        "calibration": candidate.calibrator.note() if candidate.calibrator else "shares observed in history, not recalibrated",
+        "metrics": None if measured is None else measured.evaluation.to_json(),
+        "naive_rule": None if training.naive is None else training.naive.to_json(),
+        "against_naive": None if measured is None else measured.against_naive.to_json(),
+        "against_simpler": None if candidate.against_simpler is None else candidate.against_simpler.to_json(),
+        "groups": None if measured is None else measured.to_json()["groups"],
+        "unseen": dict(training.unseen) if candidate is training.chosen else {},
+        "gates": dict(candidate.gates),
+        "choice": training.why,
+        "served": "the model that was evaluated is the one that scores; it is not fitted again on the test period",
+        "limits": list(LIMITS),
+    }
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """The card for a reader."""
+    lines = [
+        f"# Model {found['version']}",
+        "",
+        str(found["intended_use"]),
+        "",
+        f"Kind: {found['kind']} {found['plugin_version']}, trained {found['trained_at']}.",
+        f"Outcome: {found['outcome']}.",
+        "",
+        f"Choice: {found['choice']}.",
+        "",
+    ]
+    lines += _folds(found["data"])
+    if found["metrics"]:
+        lines += ["## On held-out later time", "", *estimates(found["metrics"], found["naive_rule"]), ""]
+        lines += ["Definitions: " + "; ".join(f"{name}: {METRICS[name]}" for name in MAIN) + ".", ""]
+        lines += _groups(found["groups"])
+    if found["unseen"]:
+        lines += ["## People and facilities kept out of training", ""]
+        lines += [f"- {what}: {_unseen(result)}" for what, result in found["unseen"].items()]
+        lines.append("")
+    outcomes = ", ".join(f"{name} {count:,}" for name, count in found["outcomes_in_test_period"].items())
+    lines += ["## Outcomes in the test period, competing ones among them", "", outcomes or "none resolved", ""]
+    lines += ["## Gates", ""]
+    lines += [
+        f"- {name}: {'passed' if gate['passed'] else 'not passed'} ({gate['why']})"
+        for name, gate in found["gates"].items()
+        if isinstance(gate, dict)
+    ] or [str(found["gates"].get("why", ""))]
+    lines += ["", f"Calibration: {found['calibration']}", "", "## Limits", "", *(f"- {limit}" for limit in found["limits"]), ""]
+    return "\n".join(lines)
+
+
+def estimates(evaluation: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> list[str]:
+    """The main figures with their intervals as a table, another score's beside them."""
+    head = ["| figure | value (95 % interval) |", "|---|---|"]
+    if beside is not None:
+        head = ["| figure | value (95 % interval) | naive rule, late last time |", "|---|---|---|"]
+    rows = []
+    for name in MAIN:
+        row = f"| {name.replace('_', ' ')} | {shown(evaluation['metrics'].get(name))} |"
+        rows.append(row if beside is None else f"{row} {shown(beside['metrics'].get(name))} |")
+    return [*head, *rows]
+
+
+def shown(estimate: Mapping[str, Any] | None) -> str:
+    """An estimate with its interval."""
+    if not estimate or estimate["value"] is None:
+        return ""
+    if estimate["low"] is None or estimate["high"] is None:
+        return f"{estimate['value']:.3f}"
+    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
+
+
+def _folds(folds: Mapping[str, Any]) -> list[str]:
+    lines = ["## Data", "", "| fold | decisions | people | interruptions | base rate | decisions from | to | outcomes known by |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for name in ("train", "calibrate", "test"):
+        fold = folds.get(name, {})
+        if not fold.get("decisions"):
+            lines.append(f"| {name} | 0 | 0 | 0 | | | | |")
+            continue
+        lines.append(
+            f"| {name} | {fold['decisions']:,} | {fold['patients']:,} | {fold['interruptions']:,} | {fold['base_rate']:.3f} "
+            f"| {fold['first_decision']} | {fold['last_decision']} | {fold['last_outcome_known']} |"
+        )
+    return [*lines, "", f"Left out because they lie across a border of folds: {folds.get('purged', 0):,}.", ""]
+
+
+def _groups(groups: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for division, members in groups.items():
+        lines += [f"### By {division.replace('_', ' ')}", ""]
+        lines += ["| group | decisions | people | base rate | ROC-AUC | average precision | calibration intercept |"]
+        lines += ["|---|---|---|---|---|---|---|"]
+        for group in members:
+            figures = group["metrics"]
+            small = " (few)" if group["small"] else ""
+            cells = (shown(figures.get(n)) for n in ("base_rate", "roc_auc", "average_precision", "calibration_intercept"))
+            lines.append(
+                f"| {group['label']}{small} | {group['decisions']:,} | {group['patients']:,} | {' | '.join(cells)} |"
+            )
+        lines.append("")
+    return lines
+
+
+def _unseen(result: Mapping[str, Any]) -> str:
+    if "not_measured" in result:
+        return f"not measured: {result['not_measured']}"
+    figures = result["metrics"]
+    return (
+        f"{result['decisions']:,} decisions of {result['patients']:,} people, ROC-AUC {shown(figures['roc_auc'])}, average "
+        f"precision {shown(figures['average_precision'])} at base {shown(figures['base_rate'])}"
+    )
