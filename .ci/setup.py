@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -45,7 +46,7 @@ def set_up(venv: Path) -> None:
     Raises:
         SetupError: a step failed.
     """
-    python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python = venv / "bin" / "python"
     packages_stamp, app_stamp = venv / ".iit-packages", venv / ".iit-app"
     base = f"{sys.version} {sys.base_prefix} {CHECKOUT}"
     packages = _digest(base, LOCK.read_text(encoding="utf-8"), BOOTSTRAP.read_text(encoding="utf-8"))
@@ -107,7 +108,8 @@ def _compile(venv: Path, python: Path) -> None:
     """
     _say("compiling the packages")
     (site,) = venv.glob("lib/python3.*/site-packages")
-    command = [str(python), "-m", "compileall", "-qq", "-j", "0", "-x", r"/(tests|pip)/", str(site)]
+    left_out = rf"^{re.escape(str(site))}/(pip/|.*/tests/)"
+    command = [str(python), "-m", "compileall", "-qq", "-j", "0", "-x", left_out, str(site)]
     _run(command, _environment(venv))
 
 
