@@ -13,8 +13,10 @@ A room registers one case per route in ``tests/isolation/cases_<room>.py``::
         return Call(marks=[visit["uuid"]])                             # in the owner's answer, never in another's
 
 ``item``: the call names something of the owner, in the path, the query or the body; the owner gets 2xx, another tenant
-404. ``collection``: everybody gets 2xx, and the owner's marks are in the owner's answer alone. A call that changes what
-it names is prepared anew for each caller, and after the stranger's attempt the owner's must still succeed.
+404 (or what ``refused`` says). ``collection``: everybody gets 2xx, and the owner's marks are in the owner's answer alone.
+``own``: everybody gets 2xx and acts on their own; the owner's ``state`` is the same afterwards. ``catalogue``: the same
+answer for everybody, of nobody's rows. A call that changes what it names is prepared anew for each caller, and after the
+stranger's attempt the owner's must still succeed.
 """
 
 from __future__ import annotations
@@ -33,13 +35,20 @@ if TYPE_CHECKING:
 
     from core.database import TenantRef, TenantSession
 
-Kind = Literal["item", "collection"]
+Kind = Literal["item", "collection", "own", "catalogue"]
 FOUND = range(200, 300)
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request: values of the path's parameters, query, body, headers, files; and the marks of the owner's rows."""
+    """One request, and what to look for in its answers.
+
+    Attributes:
+        path: values of the path's parameters.
+        marks: texts of the owner's rows that the answer shows.
+        state: reads what of the owner must stay as it is.
+        refused: status of the stranger's answer; 422 where a body names by a natural key what the stranger does not have.
+    """
 
     path: Mapping[str, object] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -48,6 +57,8 @@ class Call:
     files: Any = None
     data: Any = None
     marks: Sequence[object] = ()
+    state: Callable[[], object] | None = None
+    refused: int = 404
 
     def options(self) -> dict[str, Any]:
         given = {
@@ -128,16 +139,27 @@ def check(case: Case, world: World) -> None:
         assert call.marks, f"the case of {case} names no marks"
         assert not list(_missing(call, answer)), f"{case} does not show the owner its own: {answer.text}"
     again = case.prepare(world)
+    before = _state(case, again)
     foreign = case.ask(world.stranger, again)
+    assert _state(case, again) == before, f"{case} as another tenant changes what is the owner's"
     if case.kind == "item":
-        assert foreign.status_code == 404, f"{case} as another tenant: {foreign.status_code} {foreign.text}"
+        assert foreign.status_code == again.refused, f"{case} as another tenant: {foreign.status_code} {foreign.text}"
     else:
         assert foreign.status_code in FOUND, f"{case} as another tenant: {foreign.status_code} {foreign.text}"
+    if case.kind == "catalogue":
+        assert foreign.text == answer.text, f"{case} is no catalogue: another tenant gets another answer"
     seen = [mark for mark in (*call.marks, *again.marks) if str(mark) in foreign.text]
     assert not seen, f"{case} shows another tenant {seen}"
     answer = case.ask(world.owner, again)
     assert answer.status_code in FOUND, f"after a stranger's {case} the owner gets {answer.status_code}: {answer.text}"
     assert not list(_missing(again, answer)), f"after a stranger's {case} the owner misses its own: {answer.text}"
+
+
+def _state(case: Case, call: Call) -> object:
+    if case.kind != "own":
+        return None
+    assert call.state, f"the case of {case} does not say how to read the owner's state"
+    return call.state()
 
 
 def _missing(call: Call, answer: Response) -> Iterator[object]:

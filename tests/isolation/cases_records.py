@@ -1,0 +1,179 @@
+"""Facilities, patients, and the events of their care."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from tenants.records.models import Appointment, Dispensation
+from tests.isolation.routes import Call, World, case
+
+ANY = {"If-Match": "*"}
+VOID = {"reason": "entered twice"}
+
+
+def facility(world: World) -> dict[str, Any]:
+    return world.json("POST", "/v1/facilities", json={"datim_id": uuid4().hex[:11], "name": f"Clinic {uuid4().hex}"})
+
+
+def patient(world: World, **facts: Any) -> dict[str, Any]:
+    body = {"facility": facility(world)["datim_id"], "pepfar_id": f"P-{uuid4().hex}", "sex": "F", **facts}
+    return world.json("POST", "/v1/patients", json=body)
+
+
+def visit_body(world: World) -> dict[str, Any]:
+    return {"patient_uuid": patient(world)["uuid"], "date_started": "2026-02-03", "visit_type": "clinical"}
+
+
+def encounter_body(world: World) -> dict[str, Any]:
+    return {"patient_uuid": patient(world)["uuid"], "encounter_datetime": "2026-02-03T09:30:00+01:00"}
+
+
+def observation_body(world: World) -> dict[str, Any]:
+    return {
+        "patient_uuid": patient(world)["uuid"],
+        "obs_datetime": "2026-02-03T09:30:00+01:00",
+        "variable_name": "viral_load",
+        "value_numeric": 40,
+    }
+
+
+@case("GET", "/v1/facilities", kind="collection")
+def list_facilities(world: World) -> Call:
+    made = facility(world)
+    return Call(params={"name": made["name"]}, marks=[made["uuid"], made["datim_id"]])
+
+
+@case("POST", "/v1/facilities", kind="own")
+def create_facility(world: World) -> Call:
+    """The same DATIM id is free for each tenant: a conflict would tell that another has it."""
+    return Call(
+        json={"datim_id": uuid4().hex[:11], "name": "Clinic"},
+        state=lambda: world.json("GET", "/v1/facilities")["total"],
+    )
+
+
+@case("GET", "/v1/facilities/{facility}", kind="item")
+def read_facility(world: World) -> Call:
+    return Call(path={"facility": facility(world)["datim_id"]})
+
+
+@case("PUT", "/v1/facilities/{facility}", kind="item")
+def change_facility(world: World) -> Call:
+    return Call(path={"facility": facility(world)["uuid"]}, json={"name": "Another name"}, headers=ANY)
+
+
+@case("GET", "/v1/records/statistics", kind="collection")
+def read_record_statistics(world: World) -> Call:
+    return Call(marks=[patient(world)["datim_id"]])
+
+
+@case("GET", "/v1/patients", kind="collection")
+def list_patients(world: World) -> Call:
+    """Looked for by an identifier: the blind index of another tenant finds nothing."""
+    made = patient(world)
+    return Call(params={"pepfar_id": made["pepfar_id"]}, marks=[made["uuid"]])
+
+
+@case("GET", "/v1/patients/export", kind="collection")
+def export_patients(world: World) -> Call:
+    made = patient(world)
+    return Call(marks=[made["uuid"], made["pepfar_id"]])
+
+
+@case("POST", "/v1/patients", kind="item")
+def create_patient(world: World) -> Call:
+    return Call(json={"facility": facility(world)["datim_id"], "pepfar_id": uuid4().hex}, refused=422)
+
+
+@case("GET", "/v1/patients/{patient}", kind="item")
+def read_patient(world: World) -> Call:
+    return Call(path={"patient": patient(world)["uuid"]})
+
+
+@case("PATCH", "/v1/patients/{patient}", kind="item")
+def change_patient(world: World) -> Call:
+    return Call(path={"patient": patient(world)["pepfar_id"]}, json={"sex": "M"}, headers=ANY)
+
+
+@case("DELETE", "/v1/patients/{patient}", kind="item")
+def void_patient(world: World) -> Call:
+    return Call(path={"patient": patient(world)["uuid"]}, params=VOID, headers=ANY)
+
+
+@case("GET", "/v1/patients/{patient}/timeline", kind="item")
+def read_patient_timeline(world: World) -> Call:
+    return Call(path={"patient": patient(world)["uuid"]})
+
+
+@case("GET", "/v1/patients/{patient_uuid}/versions", kind="item")
+def read_patient_versions(world: World) -> Call:
+    return Call(path={"patient_uuid": patient(world)["uuid"]})
+
+
+def event_cases(name: str, parameter: str, body: Callable[[World], dict[str, Any]], change: dict[str, Any]) -> None:
+    """The six routes that visits, encounters and observations have alike."""
+    path = f"/v1/{name}"
+
+    def made(world: World) -> dict[str, Any]:
+        return world.json("POST", path, json=body(world))
+
+    def marks(world: World) -> list[str]:
+        found = made(world)
+        return [found["uuid"], found["patient_uuid"]]
+
+    def item(world: World) -> dict[str, str]:
+        return {parameter: made(world)["uuid"]}
+
+    one = f"{path}/{{{parameter}}}"
+    case("GET", path, kind="collection")(lambda world: Call(marks=marks(world)))
+    case("GET", f"{path}/export", kind="collection")(lambda world: Call(marks=marks(world)))
+    case("POST", path, kind="item")(lambda world: Call(json=body(world)))
+    case("GET", one, kind="item")(lambda world: Call(path=item(world)))
+    case("PATCH", one, kind="item")(lambda world: Call(path=item(world), json=change, headers=ANY))
+    case("DELETE", one, kind="item")(lambda world: Call(path=item(world), params=VOID, headers=ANY))
+
+
+event_cases("visits", "visit_uuid", visit_body, {"visit_type": "pharmacy"})
+event_cases("encounters", "encounter_uuid", encounter_body, {"form": "follow-up"})
+event_cases("observations", "observation_uuid", observation_body, {"value_numeric": 50})
+
+
+def _imported(world: World, table: type[Dispensation] | type[Appointment], **facts: Any) -> UUID:
+    """A row of a table that only imports write."""
+    person, row = patient(world), uuid4()
+    with world.session() as session:
+        session.add(
+            table(
+                uuid=row,
+                patient_uuid=UUID(person["uuid"]),
+                facility_uuid=UUID(person["facility_uuid"]),
+                source="csv:test",
+                source_key=row.bytes,
+                known_from=datetime(2026, 2, 3, tzinfo=UTC),
+                known_assumed=False,
+                data_date=date(2026, 2, 3),
+                row_hash=row.bytes,
+                changed_by="test:1",
+                **facts,
+            )
+        )
+    return row
+
+
+@case("GET", "/v1/dispensations", kind="collection")
+def list_dispensations(world: World) -> Call:
+    return Call(marks=[_imported(world, Dispensation, date_dispensed=date(2026, 2, 3))])
+
+
+@case("GET", "/v1/appointments", kind="collection")
+def list_appointments(world: World) -> Call:
+    facts = {"booked_on": date(2026, 2, 3), "due_date": date(2026, 3, 3), "status": "scheduled"}
+    return Call(marks=[_imported(world, Appointment, **facts)])
+
+
+@case("GET", "/v1/contacts", kind="collection")
+def list_contacts(world: World) -> Call:
+    """A visit makes the contact."""
+    made = world.json("POST", "/v1/visits", json=visit_body(world))
+    return Call(marks=[made["patient_uuid"]])
