@@ -1,0 +1,40 @@
+"""Measuring two ways of doing one thing in turns, so that a busy machine slows both alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Way = Callable[[], object]
+
+_ROUNDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One comparison: medians in seconds for one call of each way."""
+
+    name: str
+    ours: float
+    bare: float
+
+    @property
+    def times(self) -> float:
+        """How many times as long ours takes."""
+        return self.ours / self.bare
+
+
+def compare(name: str, ours: Way, bare: Way, *, calls: int) -> Ratio:
+    """Time ``ours`` and ``bare`` in turns, ``calls`` of each per round, and keep the medians of the rounds."""
+    ours()
+    bare()
+    found: dict[str, list[float]] = {"ours": [], "bare": []}
+    for _ in range(_ROUNDS):
+        for kind, way in (("ours", ours), ("bare", bare)):
+            began = time.perf_counter()
+            for _ in range(calls):
+                way()
+            found[kind].append((time.perf_counter() - began) / calls)
+    return Ratio(name, statistics.median(found["ours"]), statistics.median(found["bare"]))
