@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from core.access.require import api_routes, permissions_of
+from core.app import examples
 from core.errors import BadRequest, Forbidden, NotFound, TooLarge, Unauthenticated, Unavailable
 from core.errors.family import AppError, Invalid
 from core.errors.problem import SCHEMA, SCHEMA_NAME, responses
@@ -33,6 +34,9 @@ def document(app: FastAPI) -> dict[str, Any]:
                 operation = found["paths"][route.path_format].get(method.lower())
                 if operation is not None:
                     _complete(operation, str(route.path_format), sorted(permissions_of(route)))
+        for methods in found["paths"].values():
+            for operation in methods.values():
+                examples.complete(operation, schemas)
         _refuse_twins(found)
         app.openapi_schema = found
     return app.openapi_schema

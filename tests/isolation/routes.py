@@ -13,10 +13,10 @@ A room registers one case per route in ``tests/isolation/cases_<room>.py``::
         return Call(marks=[visit["uuid"]])                             # in the owner's answer, never in another's
 
 ``item``: the call names something of the owner, in the path, the query or the body; the owner gets 2xx, another tenant
-404 (or what ``refused`` says). ``collection``: everybody gets 2xx, and the owner's marks are in the owner's answer alone.
-``own``: everybody gets 2xx and acts on their own; the owner's ``state`` is the same afterwards. ``catalogue``: the same
-answer for everybody, of nobody's rows. A call that changes what it names is prepared anew for each caller, and after the
-stranger's attempt the owner's must still succeed.
+404 (or what ``refused`` says). ``collection``: everybody gets 2xx, and the owner's marks are in the owner's answer
+alone. ``own``: everybody gets 2xx and acts on their own; the owner's ``state`` is the same afterwards. ``catalogue``:
+the same answer for everybody, of nobody's rows. A call that changes what it names is prepared anew for each caller, and
+after the stranger's attempt the owner's must still succeed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Call:
         path: values of the path's parameters.
         marks: texts of the owner's rows that the answer shows.
         state: reads what of the owner must stay as it is.
-        refused: status of the stranger's answer; 422 where a body names by a natural key what the stranger does not have.
+        refused: status of the stranger's answer; 422 where a body names by natural key what the stranger does not have.
     """
 
     path: Mapping[str, object] = field(default_factory=dict)

@@ -182,12 +182,13 @@ class TestDocumentation:
         assert as_openapi_30({"type": "string", "contentMediaType": "x"}) == {"type": "string", "format": "binary"}
 
 
-class TestDescription:
-    @pytest.fixture(scope="class")
-    def operations(self, application):
-        found = application.openapi()
-        return {(path, method): item for path, methods in found["paths"].items() for method, item in methods.items()}
+@pytest.fixture(scope="module")
+def operations(application):
+    found = application.openapi()
+    return {(path, method): item for path, methods in found["paths"].items() for method, item in methods.items()}
 
+
+class TestDescription:
     def test_operations_have_names_of_their_own_summaries_and_tags(self, operations):
         names = [item["operationId"] for item in operations.values()]
         assert len(set(names)) == len(names)
@@ -201,42 +202,56 @@ class TestDescription:
                 assert {"401", "403", "500", "503"} <= set(item["responses"])
                 assert item["security"]
 
-    def test_bodies_and_answers_have_examples(self, operations, application):
+    def test_bodies_and_answers_have_examples_with_the_fields_of_their_schema(self, operations, application):
         schemas = application.openapi()["components"]["schemas"]
-        bare = sorted(
-            f"{method} {path}"
-            for (path, method), item in operations.items()
-            for content in _json_contents(item)
-            if not _has_example(content, schemas)
-        )
-        assert bare == []
+        odd = []
+        for (path, method), item in operations.items():
+            for content in _json_contents(item):
+                schema = content["schema"]
+                named = schemas[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+                if "example" not in content or not all(
+                    name in content["example"] for name in named.get("required", ())
+                ):
+                    odd.append(f"{method} {path}")
+        assert odd == []
+
+    @pytest.mark.parametrize(
+        ("schema", "example"),
+        [
+            ({"type": "string", "format": "date"}, "2026-02-03"),
+            ({"anyOf": [{"type": "integer", "minimum": 3}, {"type": "null"}]}, 3),
+            ({"$ref": "#/components/schemas/Node"}, {"name": "a", "next": None}),
+            ({"type": "array", "items": {"type": "boolean"}}, [True]),
+            ({"type": "object", "additionalProperties": {"type": "integer"}}, {"name": 1}),
+            ({"enum": ["x", "y"]}, "x"),
+            ({"type": "string", "default": "d"}, "d"),
+        ],
+    )
+    def test_an_example_is_made_of_the_schema(self, schema, example):
+        from core.app.examples import example_of
+
+        node = {
+            "type": "object",
+            "properties": {"name": {"type": "string", "examples": ["a"]}, "next": {"type": "null"}},
+        }
+        assert example_of(schema, {"Node": node}) == example
+
+    def test_a_schema_that_refers_to_itself_ends(self):
+        from core.app.examples import example_of
+
+        tree = {"type": "object", "properties": {"child": {"$ref": "#/components/schemas/Tree"}}}
+        assert "child" in example_of(tree, {"Tree": tree})
 
     def test_a_function_name_used_twice_is_refused(self):
-        from fastapi import FastAPI
-
         from core.app.openapi import _refuse_twins
 
         with pytest.raises(LookupError, match="twin"):
             _refuse_twins({"paths": {"/a": {"get": {"operationId": "twin"}}, "/b": {"get": {"operationId": "twin"}}}})
-        assert FastAPI
 
 
 def _json_contents(item):
     bodies = [item["requestBody"]] if "requestBody" in item else []
     answers = [answer for status, answer in item["responses"].items() if status.startswith("2")]
     for part in bodies + answers:
-        if "application/json" in part.get("content", {}):
+        if part.get("content", {}).get("application/json", {}).get("schema"):
             yield part["content"]["application/json"]
-
-
-def _has_example(content, schemas):
-    return bool({"example", "examples"} & content.keys()) or _schema_has(content.get("schema", {}), schemas)
-
-
-def _schema_has(schema, schemas):
-    if "$ref" in schema:
-        return _schema_has(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
-    if {"example", "examples"} & schema.keys() or schema == {}:
-        return True
-    inner = [schema["items"]] if "items" in schema else list(schema.get("properties", {}).values())
-    return any(_schema_has(part, schemas) for part in inner)
