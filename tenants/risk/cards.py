@@ -29,7 +29,9 @@ MAIN: Final = (
 )
 
 
-def card(candidate: Candidate, training: Training, rules: CohortSettings, version: str, trained_at: str) -> dict[str, Any]:
+def card(
+    candidate: Candidate, training: Training, rules: CohortSettings, version: str, trained_at: str
+) -> dict[str, Any]:
     """The card of one model as JSON."""
     measured = candidate.measured
     return {
@@ -46,7 +48,9 @@ def card(candidate: Candidate, training: Training, rules: CohortSettings, versio
         "outcomes_in_test_period": dict(training.outcomes),
         "too_young": training.too_young,
         "fitted": dict(candidate.model.summary()),
-        "calibration": candidate.calibrator.note() if candidate.calibrator else "shares observed in history, not recalibrated",
+        "calibration": candidate.calibrator.note()
+        if candidate.calibrator
+        else "shares observed in history, not recalibrated",
         "metrics": None if measured is None else measured.evaluation.to_json(),
         "naive_rule": None if training.naive is None else training.naive.to_json(),
         "against_naive": None if measured is None else measured.against_naive.to_json(),
@@ -90,7 +94,15 @@ def markdown(found: Mapping[str, Any]) -> str:
         for name, gate in found["gates"].items()
         if isinstance(gate, dict)
     ] or [str(found["gates"].get("why", ""))]
-    lines += ["", f"Calibration: {found['calibration']}", "", "## Limits", "", *(f"- {limit}" for limit in found["limits"]), ""]
+    lines += [
+        "",
+        f"Calibration: {found['calibration']}",
+        "",
+        "## Limits",
+        "",
+        *(f"- {limit}" for limit in found["limits"]),
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -116,7 +128,11 @@ def shown(estimate: Mapping[str, Any] | None) -> str:
 
 
 def _folds(folds: Mapping[str, Any]) -> list[str]:
-    lines = ["## Data", "", "| fold | decisions | people | interruptions | base rate | decisions from | to | outcomes known by |"]
+    lines = [
+        "## Data",
+        "",
+        "| fold | decisions | people | interruptions | base rate | decisions from | to | outcomes known by |",
+    ]
     lines.append("|---|---|---|---|---|---|---|---|")
     for name in ("train", "calibrate", "test"):
         fold = folds.get(name, {})
@@ -139,7 +155,9 @@ def _groups(groups: Mapping[str, Any]) -> list[str]:
         for group in members:
             figures = group["metrics"]
             small = " (few)" if group["small"] else ""
-            cells = (shown(figures.get(n)) for n in ("base_rate", "roc_auc", "average_precision", "calibration_intercept"))
+            cells = (
+                shown(figures.get(n)) for n in ("base_rate", "roc_auc", "average_precision", "calibration_intercept")
+            )
             lines.append(
                 f"| {group['label']}{small} | {group['decisions']:,} | {group['patients']:,} | {' | '.join(cells)} |"
             )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from core.errors import Conflict
 from tenants.cohort.expected import episodes, latest_profile
 from tenants.cohort.timelines import NO_DAY, Timelines
 from tenants.cohort.units import OUTCOMES, Units, units
@@ -85,7 +86,7 @@ class Dataset:
         return {name: int(count) for name, count in zip(OUTCOMES, counts, strict=True) if count}
 
 
-def build(  # noqa: PLR0913 - all keywords
+def build(
     chunks: Chunks,
     rules: CohortSettings,
     complete: npt.NDArray[np.int32],
@@ -108,23 +109,31 @@ def build(  # noqa: PLR0913 - all keywords
         most: rows at most, about.
         seed: of the draw of decision days.
         told: progress.
+
+    Raises:
+        Conflict: the second pass met other patients than the first.
     """
     known = complete[complete != NO_DAY]
     last = int(known.max()) if known.size else 0
     first = last - int(years * DAYS_PER_YEAR)
     counts = FacilityCounts(first, last, rules)
     drawn: list[Units] = []
+    people: list[npt.NDArray[np.object_]] = []
     for timelines in chunks():
         counts.add(timelines)
         found = units(timelines, rules, complete, seed=seed)
         drawn.append(found.where(found.known_day >= first))
+        people.append(timelines.patient_uuid)
         _tell(told, sum(map(len, drawn)), None, "decisions drawn")
     rates = counts.rates()
     total = sum(map(len, drawn))
     share = min(1.0, most / max(total, 1))
     parts: list[Dataset] = []
     before = done = 0
-    for timelines, found in zip(chunks(), drawn, strict=False):
+    for timelines, found, uuids in zip(chunks(), drawn, people, strict=False):
+        if not np.array_equal(timelines.patient_uuid, uuids):
+            detail = "patients were added or removed while the records were read"
+            raise Conflict(detail, remedy="try again when the import is done")
         chosen = found if share >= 1 else found.where(_drawn(timelines, share)[found.patient])
         parts.extend(_part(timelines, chosen, rules, rates, before))
         before += len(timelines)

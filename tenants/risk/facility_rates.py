@@ -7,7 +7,8 @@ what had been resolved and recorded by the reference day at or before it. Traini
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 import numpy as np
 
@@ -15,8 +16,7 @@ from tenants.cohort.expected import episodes
 from tenants.cohort.timelines import NO_DAY, TRANSFERRED_IN, Timelines, row_key, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from uuid import UUID
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -55,8 +55,8 @@ class FacilityRates:
 
     def at(
         self, day: npt.ArrayLike, facility: npt.NDArray[np.integer], facilities: Sequence[UUID]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Rate of each row's facility and of the whole tenant; missing (NaN) before the first reference day.
+    ) -> npt.NDArray[np.float64]:
+        """Rate of each row's facility; missing (NaN) before the first reference day.
 
         Args:
             day: (m,) or scalar, decision days.
@@ -73,12 +73,31 @@ class FacilityRates:
         own = np.zeros(facility.shape)
         own_hits = np.zeros(facility.shape)
         if self.days.size == 0:
-            return np.full(facility.shape, np.nan), np.full(facility.shape, np.nan)
+            return np.full(facility.shape, np.nan)
         own[known] = self.resolved[row[known], columns[known]]
         own_hits[known] = self.interrupted[row[known], columns[known]]
         tenant = self._tenant()[row]
         rate = (own_hits + PRIOR * tenant) / (own + PRIOR)
-        return np.where(usable, rate, np.nan), np.where(usable, tenant, np.nan)
+        return np.where(usable, rate, np.nan)
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts as JSON."""
+        return {
+            "days": self.days.tolist(),
+            "facilities": {str(uuid): place for uuid, place in self.facilities.items()},
+            "resolved": self.resolved.tolist(),
+            "interrupted": self.interrupted.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> FacilityRates:
+        """What :meth:`to_json` wrote."""
+        return cls(
+            days=np.asarray(value["days"], dtype=np.int64),
+            facilities={UUID(text): int(place) for text, place in value["facilities"].items()},
+            resolved=np.asarray(value["resolved"], dtype=np.float64),
+            interrupted=np.asarray(value["interrupted"], dtype=np.float64),
+        )
 
     def _tenant(self) -> npt.NDArray[np.float64]:
         total, hits = self.resolved.sum(axis=1), self.interrupted.sum(axis=1)
@@ -108,7 +127,9 @@ class FacilityCounts:
 
     def add(self, timelines: Timelines) -> None:
         """Count these patients, each reference day from its own snapshot."""
-        columns = np.array([self._columns.setdefault(uuid, len(self._columns)) for uuid in timelines.facilities], dtype=np.int64)
+        columns = np.array(
+            [self._columns.setdefault(uuid, len(self._columns)) for uuid in timelines.facilities], dtype=np.int64
+        )
         everyone = np.arange(len(timelines))
         for place, day in enumerate(self.days):
             owner, late = _resolved(snapshot(timelines, everyone, int(day)), int(day), self.rules)
@@ -129,12 +150,8 @@ class FacilityCounts:
         return FacilityRates(self.days, dict(self._columns), resolved, interrupted)
 
 
-def _resolved(
-    seen: Timelines, day: int, rules: CohortSettings
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def _resolved(seen: Timelines, day: int, rules: CohortSettings) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Owners of the expected contacts resolved in the window before ``day``, and which were interruptions."""
-
-
     known = episodes(seen, rules)
     expected = known.expected.astype(np.int64)
     limit = expected + rules.grace_days
@@ -149,8 +166,6 @@ def _left_before(
     seen: Timelines, owner: npt.NDArray[np.int64], origin: npt.NDArray[np.int64], limit: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
     """Whether the person died, was transferred out or stopped between the origin and the end of grace."""
-
-
     states = seen.states
     exits = states.code != TRANSFERRED_IN
     key = row_key(states.owner[exits], states.date[exits])

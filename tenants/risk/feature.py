@@ -1,5 +1,34 @@
 """What the room ``risk`` registers with the kernel."""
 
-from core.features import Feature
+from core.features import Command, Feature, Permission
 
-feature = Feature(name="risk", tables=("tenants.risk.models",))
+feature = Feature(
+    name="risk",
+    routers=("tenants.risk.api:router",),
+    jobs=("tenants.risk.jobs",),
+    tables=("tenants.risk.models",),
+    permissions=(
+        Permission("risk.read", "See models, scores and reasons"),
+        Permission("risk.train", "Train models"),
+        Permission("risk.score", "Score patients"),
+        Permission("worklists.read", "See issued lists and the people on them"),
+        Permission("worklists.write", "Issue lists"),
+    ),
+    audit_actions=(
+        "risk:model:train",
+        "risk:patients:score",
+        "risk:prediction:read",
+        "risk:explanation:read",
+        "risk:worklist:issue",
+        "risk:worklist:read",
+    ),
+    commands={
+        "train": Command("tenants.risk.commands:train", "Train models on a tenant's records and promote the best."),
+        "evaluate": Command("tenants.risk.commands:evaluate", "Measure the model that scores on later time."),
+        "score": Command("tenants.risk.commands:score", "Score everybody as of a day."),
+        "explain": Command("tenants.risk.commands:explain", "Why a patient's risk is what it is."),
+        "worklist": Command("tenants.risk.commands:worklist", "Issue the lists: at risk, and to be traced."),
+        "model": Command("tenants.risk.commands:model", "List models and show their cards."),
+    },
+    settings={"risk": "tenants.risk.settings:RiskSettings"},
+)

@@ -43,7 +43,7 @@ class Theme:
     specs: tuple[FeatureSpec, ...]
 
 
-def _f(  # noqa: PLR0913 - one line a column
+def _f(
     name: str, kind: Kind, unit: str, description: str, source: str = OWN, categories: tuple[str, ...] = ()
 ) -> FeatureSpec:
     return FeatureSpec(name, kind, unit, description, source, categories)
@@ -55,10 +55,12 @@ def _lateness() -> tuple[FeatureSpec, ...]:
         _f("days_early_last", "continuous", "days", "Days early at the last contact, 0 to 100."),
     ]
     specs += [
-        _f(f"days_late_mean_{n}", "continuous", "days", f"Mean days late over the last {n} contacts.", KENYA) for n in WINDOWS
+        _f(f"days_late_mean_{n}", "continuous", "days", f"Mean days late over the last {n} contacts.", KENYA)
+        for n in WINDOWS
     ]
     specs += [
-        _f(f"days_late_max_{n}", "continuous", "days", f"Most days late over the last {n} contacts.", KENYA) for n in WINDOWS
+        _f(f"days_late_max_{n}", "continuous", "days", f"Most days late over the last {n} contacts.", KENYA)
+        for n in WINDOWS
     ]
     specs += [
         _f(f"late_{d}_last_{n}", "count", "contacts", f"Contacts more than {d} days late, of the last {n}.", KENYA)
@@ -66,9 +68,13 @@ def _lateness() -> tuple[FeatureSpec, ...]:
         for n in WINDOWS
     ]
     specs += [
-        _f("days_late_weighted", "continuous", "days", "Mean days late, each contact weighing 0.7 of the one after it."),
+        _f(
+            "days_late_weighted", "continuous", "days", "Mean days late, each contact weighing 0.7 of the one after it."
+        ),
         _f("late_weighted", "continuous", "share", "Share of late contacts, each weighing 0.7 of the one after it."),
-        _f("late_share", "continuous", "share", "Share of all earlier contacts that were late, drawn towards one half."),
+        _f(
+            "late_share", "continuous", "share", "Share of all earlier contacts that were late, drawn towards one half."
+        ),
         _f("days_late_trend", "continuous", "days", "Mean days late of the last 3 contacts less that of the last 10."),
     ]
     return tuple(specs)
@@ -81,9 +87,26 @@ THEMES: Final[tuple[Theme, ...]] = (
         "Earlier interruptions",
         (
             _f("interruptions", "count", "interruptions", "Earlier contacts later than the grace period.", ESRA),
-            _f("interruption_share", "continuous", "share", "Share of earlier contacts later than the grace period.", ESRA),
-            _f("interruption_weighted", "continuous", "share", "The same, each contact weighing 0.7 of the one after it."),
-            _f("days_since_interruption", "continuous", "days", "Days since the return from the last interruption.", KENYA),
+            _f(
+                "interruption_share",
+                "continuous",
+                "share",
+                "Share of earlier contacts later than the grace period.",
+                ESRA,
+            ),
+            _f(
+                "interruption_weighted",
+                "continuous",
+                "share",
+                "The same, each contact weighing 0.7 of the one after it.",
+            ),
+            _f(
+                "days_since_interruption",
+                "continuous",
+                "days",
+                "Days since the return from the last interruption.",
+                KENYA,
+            ),
             _f("contacts_since_interruption", "count", "contacts", "Contacts since the last interruption."),
             _f("longest_lateness", "continuous", "days", "Most days late ever, 0 to 730."),
         ),
@@ -94,7 +117,13 @@ THEMES: Final[tuple[Theme, ...]] = (
         (
             _f("days_to_expected", "continuous", "days", "Days from the decision to the expected contact.", KENYA),
             _f("days_since_set", "continuous", "days", "Days since the contact or booking that set the date."),
-            _f("lead_days", "continuous", "days", "Days from the contact or booking that set the date to the date.", KENYA),
+            _f(
+                "lead_days",
+                "continuous",
+                "days",
+                "Days from the contact or booking that set the date to the date.",
+                KENYA,
+            ),
             _f("other_pending", "count", "bookings", "Other bookings still ahead."),
             _f("same_day_bookings", "count", "bookings", "Other bookings due on the same day."),
             _f("expected_source", "categorical", "", "How the date is known.", OWN, EXPECTED_SOURCES),
@@ -106,7 +135,12 @@ THEMES: Final[tuple[Theme, ...]] = (
         (
             _f("interval_last", "continuous", "days", "Days between the last two contacts, at most 730."),
             _f("interval_median", "continuous", "days", "Median of the last 5 intervals.", KENYA),
-            _f("interval_spread", "continuous", "days", "Mean absolute deviation of the last 5 intervals from their median."),
+            _f(
+                "interval_spread",
+                "continuous",
+                "days",
+                "Mean absolute deviation of the last 5 intervals from their median.",
+            ),
             _f("interval_max", "continuous", "days", "Longest of the last 5 intervals, at most 730."),
             _f("interval_min", "continuous", "days", "Shortest of the last 5 intervals."),
             _f("interval_irregularity", "continuous", "ratio", "Spread over median of the last 5 intervals."),
@@ -128,7 +162,12 @@ THEMES: Final[tuple[Theme, ...]] = (
             _f("contacts", "count", "contacts", "Contacts so far."),
             _f("contacts_90", "count", "contacts", "Contacts in the last 90 days."),
             _f("contacts_365", "count", "contacts", "Contacts in the last 365 days."),
-            _f("contact_rate_trend", "continuous", "contacts", "Contacts in the last 180 days less those in the 180 before."),
+            _f(
+                "contact_rate_trend",
+                "continuous",
+                "contacts",
+                "Contacts in the last 180 days less those in the 180 before.",
+            ),
             _f("days_since_contact", "continuous", "days", "Days since the last contact."),
             _f("days_since_first_contact", "continuous", "days", "Days since the first contact."),
             _f("bookings_before", "count", "bookings", "Bookings whose day has passed."),
@@ -139,7 +178,9 @@ THEMES: Final[tuple[Theme, ...]] = (
         "Time on treatment",
         (
             _f("days_on_art", "continuous", "days", "Days since the start of ART; missing before it.", ESRA),
-            _f("days_on_art_at_first_contact", "continuous", "days", "Days from the first contact to the start of ART."),
+            _f(
+                "days_on_art_at_first_contact", "continuous", "days", "Days from the first contact to the start of ART."
+            ),
             _f("art_not_started", "binary", "", "No start of ART is known on the day."),
             _f("transferred_in", "binary", "", "Came on treatment from another facility.", RECORDS),
         ),
@@ -149,7 +190,9 @@ THEMES: Final[tuple[Theme, ...]] = (
         "Supply and regimen",
         (
             _f("days_supplied", "continuous", "days", "Days of ARVs given at the last pick-up.", KENYA),
-            _f("supply_left", "continuous", "days", "Days of supply left on the day, by the last pick-up; -100 to 366."),
+            _f(
+                "supply_left", "continuous", "days", "Days of supply left on the day, by the last pick-up; -100 to 366."
+            ),
             _f("regimen", "categorical", "", "Kind of the last recorded regimen.", KENYA, REGIMENS),
             _f("regimen_line", "categorical", "", "Line of the last recorded regimen.", RECORDS, LINES),
             _f("regimen_switches", "count", "switches", "Changes of regimen so far.", KENYA),
@@ -183,7 +226,14 @@ THEMES: Final[tuple[Theme, ...]] = (
             _f("who_stage", "continuous", "stage", "Last WHO stage, 1 to 4.", KENYA),
             _f("adherence", "continuous", "", "Last ARV adherence: 0 poor, 1 fair, 2 good.", KENYA),
             _f("weight_change", "continuous", "kg", "Last weight less the one before it."),
-            _f("pregnancy", "categorical", "", "Pregnant or breastfeeding, as recorded within 300 days.", KENYA, PREGNANCIES),
+            _f(
+                "pregnancy",
+                "categorical",
+                "",
+                "Pregnant or breastfeeding, as recorded within 300 days.",
+                KENYA,
+                PREGNANCIES,
+            ),
         ),
     ),
     Theme(
@@ -219,7 +269,14 @@ THEMES: Final[tuple[Theme, ...]] = (
     Theme(
         "records",
         "What is not recorded",
-        (_f("not_recorded", "count", "items", "Of viral load, CD4, WHO stage, adherence, sex, age, ART start: how many are not recorded."),),
+        (
+            _f(
+                "not_recorded",
+                "count",
+                "items",
+                "Of viral load, CD4, WHO stage, adherence, sex, age, ART start: how many are not recorded.",
+            ),
+        ),
     ),
 )
 

@@ -77,8 +77,7 @@ def compute(seen: Timelines, known: Episodes, pending: Pending, rules: CohortSet
     columns |= _samples(seen, pending, "cd4")
     columns |= _clinical(seen, pending)
     columns |= _person(seen, pending)
-    rate, tenant = rates.at(pending.day, seen.facility, seen.facilities)
-    columns |= {"facility_rate": rate, "tenant_rate": tenant}
+    columns["facility_rate"] = rates.at(pending.day, seen.facility, seen.facilities)
     columns |= _calendar(pending)
     columns["not_recorded"] = _not_recorded(columns)
     return np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in NAMES])
@@ -330,6 +329,8 @@ def _calendar(pending: Pending) -> Columns:
 
 
 def _not_recorded(columns: Columns) -> Floats:
-    missing = [np.isnan(columns[name]) for name in ("viral_load_log10", "cd4", "who_stage", "adherence", "age", "days_on_art")]
+    missing = [
+        np.isnan(columns[name]) for name in ("viral_load_log10", "cd4", "who_stage", "adherence", "age", "days_on_art")
+    ]
     missing.append(columns["sex"] == 0)
     return np.sum(missing, axis=0).astype(np.float64)

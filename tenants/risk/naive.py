@@ -19,7 +19,14 @@ NAME: Final = "naive"
 VERSION: Final = "1.0.0"
 COLUMN: Final = "days_late_last"
 EDGES: Final = (0, 7, 14, 28)
-BINS: Final = ("on time", "1-7 days late", "8-14 days late", "15-28 days late", "more than 28 days late", "no earlier contact")
+BINS: Final = (
+    "on time",
+    "1-7 days late",
+    "8-14 days late",
+    "15-28 days late",
+    "more than 28 days late",
+    "no earlier contact",
+)
 PRIOR: Final = (0.08, 0.12, 0.18, 0.25, 0.35, 0.20)
 """Shares before any history is seen; an assumption that 20 resolved contacts each outweigh."""
 WEIGHT: Final = 20.0
@@ -61,11 +68,11 @@ class NaiveModel:
         weights = self.counts if total else (1,) * len(BINS)
         return float(logit(np.asarray(np.average(self.shares, weights=weights))))
 
-    def predict(self, X: Floats) -> Floats:  # noqa: N803 - the matrix's own name
+    def predict(self, X: Floats) -> Floats:
         """Share of each row's bin."""
         return np.asarray(self.shares, dtype=np.float64)[_bin(X[:, NAMES.index(COLUMN)])]
 
-    def explain(self, X: Floats) -> Explanation:  # noqa: N803
+    def explain(self, X: Floats) -> Explanation:
         """All of the difference from the base is the lateness at the last contact."""
         contributions = np.zeros_like(X, dtype=np.float64)
         contributions[:, NAMES.index(COLUMN)] = logit(self.predict(X)) - self.base

@@ -78,6 +78,20 @@ def get_model(session: TenantSession, uuid: UUID) -> RiskModel:
     return found
 
 
+def model_of_version(session: TenantSession, version: str | None) -> RiskModel:
+    """The model of a version; the preferred one when none is given.
+
+    Raises:
+        NotFound: there is none.
+    """
+    wanted = RiskModel.state == "preferred" if version is None else RiskModel.version == version
+    found = session.exec(select(RiskModel).where(wanted)).first()
+    if found is None:
+        detail = "nothing was trained yet" if version is None else f"there is no model {version!r}"
+        raise NotFound(detail, remedy="iit model list SLUG shows the models; iit train SLUG makes them")
+    return found
+
+
 def list_models(session: TenantSession, paging: PageRequest) -> tuple[Sequence[RiskModel], int]:
     """Newest first, and how many."""
     query = select(RiskModel).order_by(col(RiskModel.trained_at).desc(), col(RiskModel.version))
@@ -167,6 +181,16 @@ def count_predictions(session: TenantSession, as_of: date) -> dict[str, int]:
         return found
 
 
+def count_within(session: TenantSession, as_of: date) -> int:
+    """How many at risk are within capacity as of a date."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM predictions WHERE as_of = %s AND kind = 'at_risk' AND within_capacity", (as_of,)
+        )
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
 def unexplained(session: TenantSession, as_of: date, after: UUID | None, limit: int) -> list[UUID]:
     """The next patients within capacity whose reasons are to be given."""
     with session.cursor() as cursor:
@@ -187,7 +211,7 @@ def store_reasons(session: TenantSession, as_of: date, reasons: Iterable[tuple[U
         )
 
 
-def list_predictions(  # noqa: PLR0913 - filters
+def list_predictions(
     session: TenantSession,
     paging: PageRequest,
     *,

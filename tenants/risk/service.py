@@ -76,8 +76,8 @@ def train(tenant: TenantRef, open_session: Open, told: Told | None = None) -> Tr
     The records are read in one transaction, the fitting runs with none open, and the models are stored in another. Where no
     fitted model passes its gates, the preferred one stays; the naive rule serves where there is none.
     """
-    from core import blobs, plugins  # noqa: PLC0415 - plugins are found when a model is fitted
-    from tenants.risk import training as fitting  # noqa: PLC0415 - brings in what only training needs
+    from core import blobs, plugins
+    from tenants.risk import training as fitting
 
     loaded = _load(open_session, told)
 
@@ -192,8 +192,13 @@ def _store(session: TenantSession, found: Training, loaded: _Loaded, references:
     )
 
 
-def _row(  # noqa: PLR0913, PLR0917 - one step of _store
-    session: TenantSession, candidate: Candidate, found: Training, loaded: _Loaded, reference: Any, stamp: Any  # noqa: ANN401
+def _row(
+    session: TenantSession,
+    candidate: Candidate,
+    found: Training,
+    loaded: _Loaded,
+    reference: Any,
+    stamp: Any,  # noqa: ANN401
 ) -> RiskModel:
     version = f"{candidate.name}-{repository.next_number(session, candidate.name)}"
     described = cards.card(candidate, found, loaded.rules, version, stamp.isoformat(timespec="seconds"))

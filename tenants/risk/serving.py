@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-NAIVE_NOTE = "By the naive rule, late last time: shares of interruption among people as late before. No model is fitted yet."
+NAIVE_NOTE = (
+    "By the naive rule, late last time: shares of interruption among people as late before. No model is fitted yet."
+)
 UNTRAINED = "naive-0"
 """Version of the rule before anything was trained: shares by assumption, no history."""
 
@@ -47,14 +49,14 @@ class Serving:
     calibrator: Calibrator | None
     reliability: Reliability
 
-    def raw_and_risk(self, X: Floats) -> tuple[Floats, Floats]:  # noqa: N803 - the matrix's own name
+    def raw_and_risk(self, X: Floats) -> tuple[Floats, Floats]:
         """Raw and calibrated probabilities of the rows."""
         if len(X) == 0:
             return np.zeros(0), np.zeros(0)
         raw = self.model.predict(X)
         return raw, raw if self.calibrator is None else self.calibrator.apply(raw)
 
-    def themes(self, X: Floats) -> tuple[float, Floats]:  # noqa: N803
+    def themes(self, X: Floats) -> tuple[float, Floats]:
         """Base and contributions by theme, log-odds of the raw score: base + row sum is the raw log-odds exactly."""
         explanation = self.model.explain(X)
         return explanation.base, by_theme(explanation.contributions)
@@ -101,7 +103,7 @@ def preferred(session: TenantSession) -> RiskModel | None:
 
 
 def _fitted(tenant: TenantRef, row: RiskModel) -> FittedModel:
-    from core import blobs, plugins  # noqa: PLC0415 - plugins are found when a model is read
+    from core import blobs, plugins
 
     kind = plugins.models().get(row.plugin)
     if kind is None or row.blob_key is None:

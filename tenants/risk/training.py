@@ -64,7 +64,7 @@ class Candidate:
     gates: Mapping[str, Any]
     against_simpler: Comparison | None = None
 
-    def risk(self, X: Floats) -> Floats:  # noqa: N803 - the matrix's own name
+    def risk(self, X: Floats) -> Floats:
         """Calibrated probabilities."""
         raw = self.model.predict(X)
         return raw if self.calibrator is None else self.calibrator.apply(raw)
@@ -153,9 +153,7 @@ def too_young(data: Dataset, folds: Folds) -> str:
 
 def training_data(data: Dataset, mask: Mask) -> TrainingData:
     """The rows as a plugin takes them."""
-    return TrainingData(
-        X=data.X[mask].astype(np.float64), y=data.y[mask], group=data.patient[mask], features=FEATURES
-    )
+    return TrainingData(X=data.X[mask].astype(np.float64), y=data.y[mask], group=data.patient[mask], features=FEATURES)
 
 
 def _simplicity(name: str) -> tuple[int, str]:
@@ -176,12 +174,10 @@ def _naive(data: Dataset, history: Mask, test: Mask | None, facility_names: Mapp
         table = reliability.measure(risk, held.y, held.patient)
         measured = measure(risk, held, facility_names, SEED)
     why = "the naive rule is what others are measured against; it serves where none passes"
-    return Candidate(
-        naive.NAME, naive.VERSION, None, model, None, table, measured, {"passed": False, "why": why}
-    )
+    return Candidate(naive.NAME, naive.VERSION, None, model, None, table, measured, {"passed": False, "why": why})
 
 
-def _candidate(  # noqa: PLR0913, PLR0917 - one step of train
+def _candidate(
     name: str, data: Dataset, folds: Folds, fit: Fit, facility_names: Mapping[int, str], best: Candidate | None
 ) -> Candidate:
     artifact, model, version = fit(name, training_data(data, folds.train), SEED)

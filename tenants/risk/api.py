@@ -1,0 +1,140 @@
+"""Models, scores, reasons and lists over the API."""
+
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from core import audit
+from core.access import TenantDb, TenantScope, require
+from core.identity import Principal
+from core.jobs import enqueue
+from core.web.paging import Page, Paging
+from tenants.cohort.presenting import as_of_day
+from tenants.records.service import find_patient
+from tenants.risk import explain, presenting, repository, worklist
+from tenants.risk.jobs import SCORE, TRAIN
+from tenants.risk.schemas import (
+    JobAccepted,
+    Kind,
+    Level,
+    ModelCard,
+    ModelOut,
+    PredictionOut,
+    RiskOut,
+    ScorePost,
+    WorklistDetail,
+    WorklistOut,
+    WorklistPost,
+)
+
+router = APIRouter(tags=["risk"])
+
+RiskRead = Annotated[Principal, Depends(require("risk.read"))]
+RiskTrain = Annotated[Principal, Depends(require("risk.train"))]
+RiskScore = Annotated[Principal, Depends(require("risk.score"))]
+ListsRead = Annotated[Principal, Depends(require("worklists.read"))]
+ListsWrite = Annotated[Principal, Depends(require("worklists.write"))]
+PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
+AsOf = Annotated[date | None, Query(description="The day, as known then.", examples=["2026-09-30"])]
+
+
+@router.post("/risk/models", status_code=202, operation_id="train_models", summary="Train models on the records")
+def train_models(_: RiskTrain, db: TenantDb) -> JobAccepted:
+    """Fits every kind of model, measures each on held-out later time, and promotes the one that earns it."""
+    return JobAccepted(job_id=enqueue(db, TRAIN, {}, dedupe_key=TRAIN))
+
+
+@router.get("/risk/models", operation_id="list_models", summary="Models, newest first")
+def list_models(_: RiskRead, db: TenantDb, paging: Paging) -> Page[ModelOut]:
+    """With their gates; the card of each has the figures."""
+    rows, total = repository.list_models(db, paging)
+    return Page.of([ModelOut.model_validate(row) for row in rows], paging, total)
+
+
+@router.get("/risk/models/{uuid}", operation_id="get_model", summary="A model with its card")
+def get_model(_: RiskRead, db: TenantDb, uuid: UUID) -> ModelCard:
+    """Data, period, features, figures with intervals, limits, intended use."""
+    return ModelCard.model_validate(repository.get_model(db, uuid))
+
+
+@router.post("/risk/scores", status_code=202, operation_id="score_patients", summary="Score everybody as of a date")
+def score_patients(_: RiskScore, db: TenantDb, body: ScorePost) -> JobAccepted:
+    """The same date scored again gives the same rows."""
+    day = as_of_day(db, body.as_of).isoformat()
+    return JobAccepted(job_id=enqueue(db, SCORE, {"as_of": day}, dedupe_key=f"{SCORE}:{day}"))
+
+
+@router.get("/risk/predictions", operation_id="list_predictions", summary="Scores, by filters")
+def list_predictions(
+    _: RiskRead,
+    db: TenantDb,
+    paging: Paging,
+    as_of: AsOf = None,
+    kind: Annotated[Kind | None, Query(description="One of the two lists.")] = None,
+    risk_level: Annotated[Level | None, Query(description="Level by capacity, or state of those to be traced.")] = None,
+    facility: Annotated[str | None, Query(description="DATIM id or UUID.", max_length=100)] = None,
+    patient: Annotated[UUID | None, Query(description="One patient.")] = None,
+) -> Page[PredictionOut]:
+    """Newest date first, then by facility and rank. That each patient was read is recorded in the audit."""
+    where = presenting.facility_named(db, facility, "query.facility")
+    rows, total = repository.list_predictions(
+        db, paging, as_of=as_of, kind=kind, risk_level=risk_level, facility=where, patient=patient
+    )
+    audit.record_many(db, "risk:prediction:read", "patient", {row.patient_uuid for row in rows})
+    return Page.of([PredictionOut.model_validate(row) for row in rows], paging, total)
+
+
+@router.get("/patients/{uuid}/risk", operation_id="get_patient_risk", summary="A patient's risk, and why")
+def get_patient_risk(_: RiskRead, __: PatientsRead, scope: TenantScope, uuid: UUID, as_of: AsOf = None) -> RiskOut:
+    """Explained on demand, of what was known on the day. The read is recorded in the audit."""
+    model = explain.model_of(scope.tenant, scope.session)
+    with scope.session() as session:
+        patient = find_patient(session, str(uuid)).uuid
+        return RiskOut.model_validate(explain.explain(session, model, patient, as_of_day(session, as_of)))
+
+
+@router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a list")
+def issue_worklist(_: ListsWrite, scope: TenantScope, body: WorklistPost) -> WorklistDetail:
+    """Cut to capacity per facility, and kept as issued. The same list of the same scoring is issued once."""
+    model = explain.model_of(scope.tenant, scope.session)
+    with scope.session() as session:
+        facility = presenting.facility_named(session, body.facility, "body.facility")
+        order = worklist.Order(body.kind, as_of_day(session, body.as_of), body.capacity, facility)
+        return presenting.detail(*worklist.read(session, worklist.issue(session, order, model).uuid))
+
+
+@router.get("/worklists", operation_id="list_worklists", summary="Issued lists, newest first")
+def list_worklists(
+    _: ListsRead,
+    db: TenantDb,
+    paging: Paging,
+    as_of: AsOf = None,
+    kind: Annotated[Kind | None, Query(description="One of the two lists.")] = None,
+) -> Page[WorklistOut]:
+    """Without their people."""
+    rows, total = repository.list_worklists(db, paging, as_of=as_of, kind=kind)
+    return Page.of([WorklistOut.model_validate(row) for row in rows], paging, total)
+
+
+CSV: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The list as CSV.", "content": {"text/csv": {"schema": {"type": "string"}}}}
+}
+
+
+@router.get("/worklists/{uuid}", operation_id="get_worklist", summary="An issued list with its people")
+def get_worklist(_: ListsRead, db: TenantDb, uuid: UUID) -> WorklistDetail:
+    """By facility and rank. That each patient was read is recorded in the audit."""
+    return presenting.detail(*worklist.read(db, uuid))
+
+
+@router.get(
+    "/worklists/{uuid}/csv", operation_id="get_worklist_csv", summary="An issued list as CSV", responses=CSV,
+    response_class=Response,
+)  # fmt: skip
+def get_worklist_csv(_: ListsRead, db: TenantDb, uuid: UUID) -> Response:
+    """The same people as rows. That each patient was read is recorded in the audit."""
+    text = presenting.as_csv(presenting.rows(db, *worklist.read(db, uuid)))
+    name = f'attachment; filename="worklist-{uuid}.csv"'
+    return Response(text, media_type="text/csv", headers={"Content-Disposition": name})

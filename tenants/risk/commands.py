@@ -1,0 +1,285 @@
+"""``iit train``, ``evaluate``, ``score``, ``explain``, ``worklist`` and ``model``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from core.cli.output import ACTOR, Progress, json_option, note, print_json, print_table, tenant
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from core.database import TenantRef
+    from tenants.risk.service import Open
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+_AS_OF = click.option("--as-of", type=_DAY, help="The day, as known then. Default: today where the tenant is.")
+_SHOWN = ("base_rate", "roc_auc", "average_precision", "brier", "calibration_slope", "sensitivity_top_30", "ppv_top_10")
+
+
+def _opener(found: TenantRef) -> Open:
+    from core.database import tenant_session
+
+    return lambda: tenant_session(found, actor=ACTOR)
+
+
+def _day(open_session: Open, given: datetime | None) -> date:
+    from tenants.cohort.presenting import as_of_day
+
+    with open_session() as session:
+        return as_of_day(session, given.date() if given else None)
+
+
+@click.command()
+@click.argument("slug")
+@json_option
+def train(slug: str, *, as_json: bool) -> None:
+    """Fit models on the records of the tenant SLUG, measure each on held-out later time, promote the one that earns it."""
+    from tenants.risk import service
+
+    found = tenant(slug)
+    with Progress("Training") as progress:
+        trained = service.train(found, _opener(found), progress.update)
+    if as_json:
+        print_json(trained)
+        return
+    click.echo(f"Scores from now on: {trained.preferred}. {trained.why[:1].upper()}{trained.why[1:]}.")
+    if trained.too_young:
+        return
+    test = trained.folds["test"]
+    click.echo(
+        f"Measured on {test['decisions']:,} decisions from {test['first_decision']} to {test['last_decision']}, after the "
+        f"{trained.folds['train']['decisions']:,} trained on."
+    )
+    click.echo("")
+    rows = [{"model": m["version"], "state": m["state"], **_figures(m["held_out"])} for m in trained.models]
+    rows.append({"model": "late last time", "state": "ranking only", **_figures(trained.naive or {})})
+    print_table(rows, ("model", "state", *_SHOWN))
+
+
+@click.command()
+@click.argument("slug")
+@json_option
+def evaluate(slug: str, *, as_json: bool) -> None:
+    """Measure the model that scores for the tenant SLUG on what has been resolved after its training."""
+    from tenants.risk import service
+
+    found = tenant(slug)
+    with Progress("Evaluating") as progress:
+        measured = service.evaluate(found, _opener(found), progress.update)
+    if as_json:
+        print_json(measured)
+        return
+    held = measured["held_out"]
+    click.echo(
+        f"{measured['model_version']} on {held['decisions']:,} decisions of {held['patients']:,} people, "
+        f"{measured['decisions_from']} to {measured['decisions_to']}, all after its training and calibration"
+    )
+    click.echo("")
+    print_table(
+        [
+            {"score": measured["model_version"], **_figures(held)},
+            {"score": "late last time", **_figures(measured["naive_rule"])},
+        ],
+        ("score", *_SHOWN),
+    )
+
+
+@click.command()
+@click.argument("slug")
+@_AS_OF
+@json_option
+def score(slug: str, as_of: datetime | None, *, as_json: bool) -> None:
+    """Score everybody of the tenant SLUG as of a day. Killed in the middle, the same command goes on where it stopped."""
+    from tenants.risk import scoring
+
+    found = tenant(slug)
+    open_session = _opener(found)
+    day = _day(open_session, as_of)
+    with Progress("Scoring") as progress:
+        scored = scoring.score(found, open_session, day, told=progress.update)
+    _tell_stale(scored.stale)
+    if as_json:
+        print_json(scored)
+        return
+    click.echo(
+        f"As of {scored.as_of}, by {scored.model_version} on records to {scored.data_date}: {scored.patients:,} people, "
+        f"{scored.at_risk:,} at risk ({scored.within_capacity:,} within {scored.capacity_share:.0%} capacity, with reasons), "
+        f"{scored.to_trace:,} to be traced."
+    )
+    click.echo(scored.note)
+
+
+@click.command()
+@click.argument("slug")
+@click.argument("patient")
+@_AS_OF
+@json_option
+def explain(slug: str, patient: str, as_of: datetime | None, *, as_json: bool) -> None:
+    """Why the risk of PATIENT (UUID or programme identifier) of the tenant SLUG is what it is, as of a day."""
+    from tenants.records.service import find_patient
+    from tenants.risk import explain as explaining
+
+    found = tenant(slug)
+    open_session = _opener(found)
+    model = explaining.model_of(found, open_session)
+    day = _day(open_session, as_of)
+    with open_session() as session:
+        explained = explaining.explain(session, model, find_patient(session, patient).uuid, day)
+    if as_json:
+        print_json(explained)
+        return
+    click.echo(f"Patient {explained.patient_uuid} as of {explained.as_of}: {explained.status}. {explained.summary}")
+    if explained.risk is None:
+        return
+    interval = (
+        ""
+        if explained.risk_low is None
+        else f" ({explained.risk_low:.0%} to {explained.risk_high:.0%} of people scored alike)"
+    )
+    click.echo(
+        f"Risk {explained.risk:.1%}{interval}; contact expected {explained.expected_date}; by {explained.model_version}"
+    )
+    click.echo("")
+    print_table(
+        [{"log-odds": f"{reason['contribution']:+.3f}", "reason": reason["text"]} for reason in explained.reasons],
+        ("log-odds", "reason"),
+    )
+    click.echo(
+        f"{explained.base:+.3f} for the average person; together {explained.raw_log_odds:+.3f} before calibration"
+    )
+
+
+@click.command()
+@click.argument("slug")
+@_AS_OF
+@click.option("--kind", type=click.Choice(["at-risk", "to-trace", "both"]), default="both", show_default=True)
+@click.option("--facility", help="DATIM id; all facilities when left out.")
+@click.option("--capacity", type=click.IntRange(1, 10_000), required=True, help="People per facility and list.")
+@click.option("--identifiers", is_flag=True, help="Show programme identifiers in the clear.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@json_option
+def worklist(
+    slug: str,
+    as_of: datetime | None,
+    kind: str,
+    facility: str | None,
+    capacity: int,
+    *,
+    identifiers: bool,
+    form: str,
+    as_json: bool,
+) -> None:
+    """Issue the two lists of the tenant SLUG, each cut to CAPACITY people per facility: at risk, and to be traced."""
+    from tenants.risk import presenting, repository, scoring
+    from tenants.risk import worklist as lists
+    from tenants.risk.explain import model_of
+
+    found = tenant(slug)
+    open_session = _opener(found)
+    day = _day(open_session, as_of)
+    with open_session() as session:
+        run = repository.run_of(session, day)
+        where = presenting.facility_named(session, facility, "--facility")
+        scored = run is not None and run.state == "done"
+    if not scored:
+        note(f"{day} has not been scored: scoring it first")
+        with Progress("Scoring") as progress:
+            scoring.score(found, open_session, day, told=progress.update)
+    model = model_of(found, open_session)
+    kinds = lists.KINDS if kind == "both" else (kind.replace("-", "_"),)
+    issued: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
+    with open_session() as session:
+        for each in kinds:
+            order = lists.Order(each, day, capacity, where)
+            kept, people = lists.read(session, lists.issue(session, order, model).uuid)
+            own = presenting.rows(session, kept, people, identifiers=identifiers)
+            facts = {"uuid": kept.uuid, "candidates": kept.candidates, "model_version": kept.model_version}
+            issued[each] = {**facts, "as_of": day, "capacity": capacity, "facilities": kept.facilities, "people": own}
+            rows.extend(own)
+    _tell_stale(sorted({f["datim_id"] for found in issued.values() for f in found["facilities"] if f["stale"]}))
+    if as_json or form == "json":
+        print_json(issued)
+    elif form == "csv":
+        click.echo(presenting.as_csv(rows, identifiers=identifiers), nl=False)
+    else:
+        _print_lists(issued, identifiers=identifiers)
+
+
+@click.group()
+def model() -> None:
+    """The models of a tenant."""
+
+
+@model.command("list")
+@click.argument("slug")
+@json_option
+def list_(slug: str, *, as_json: bool) -> None:
+    """Models of the tenant SLUG, newest first."""
+    from core.web.paging import PageRequest
+    from tenants.risk import repository
+    from tenants.risk.schemas import ModelOut
+
+    with _opener(tenant(slug))() as session:
+        rows = [ModelOut.model_validate(row) for row in repository.list_models(session, PageRequest(1, 500))[0]]
+    if as_json:
+        print_json({"models": rows})
+        return
+    print_table(
+        [{**row.model_dump(), "passed": row.gates.get("passed")} for row in rows],
+        ("version", "state", "trained_at", "trained_through", "passed"),
+    )
+
+
+@model.command("card")
+@click.argument("slug")
+@click.argument("version", required=False)
+@json_option
+def card(slug: str, version: str | None, *, as_json: bool) -> None:
+    """The card of a model of the tenant SLUG, as Markdown; of the one that scores when VERSION is left out."""
+    from tenants.risk import cards, repository
+
+    with _opener(tenant(slug))() as session:
+        found = repository.model_of_version(session, version).card
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(cards.markdown(found))
+
+
+def _figures(evaluation: dict[str, Any]) -> dict[str, str]:
+    from tenants.risk.cards import shown
+
+    return {name: shown(evaluation.get("metrics", {}).get(name)) for name in _SHOWN}
+
+
+def _tell_stale(stale: list[str]) -> None:
+    if stale:
+        names = ", ".join(stale[:5]) + (" and others" if len(stale) > 5 else "")  # noqa: PLR2004 - a line's worth
+        note(
+            f"stale: the records of {len(stale)} facilities end too early for this day, their lists stop there ({names})"
+        )
+
+
+def _print_lists(issued: dict[str, Any], *, identifiers: bool) -> None:
+    titles = {"at_risk": "At risk: expected, not yet returned", "to_trace": "To be traced: past the expected contact"}
+    shown = (
+        "facility",
+        "rank",
+        "patient_uuid",
+        *(("pepfar_id",) if identifiers else ()),
+        "expected_date",
+        "score",
+        "reasons",
+    )
+    for kind, found in issued.items():
+        listed = len(found["people"])
+        click.echo(
+            f"{titles[kind]}, as of {found['as_of']}, by {found['model_version']}: {listed} of {found['candidates']}"
+        )
+        print_table(found["people"], shown)
+        click.echo("")

@@ -1,0 +1,162 @@
+"""Why one patient's risk is what it is, as of a day: every theme, in both directions, adding up exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core import audit
+from core.errors import NotFound
+from plugins.sdk import logit
+from tenants.cohort.load import load_timelines
+from tenants.cohort.service import cohort_settings
+from tenants.cohort.status import STATUSES, status_at, transitions
+from tenants.cohort.timelines import day_number, snapshot, to_date
+from tenants.cohort.units import pending_units, to_trace
+from tenants.risk import repository, serving
+from tenants.risk.feature_list import NAMES
+from tenants.risk.scoring import is_stale, matrix, one_each, stored_rates
+from tenants.risk.wording import sentence, told
+
+if TYPE_CHECKING:
+    from datetime import date
+    from uuid import UUID
+
+    from core.database import TenantRef, TenantSession
+    from tenants.cohort.timelines import Timelines
+    from tenants.risk.service import Open
+    from tenants.risk.serving import Serving
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One patient's risk as of a day, or why there is none.
+
+    Attributes:
+        patient_uuid: who.
+        as_of: the day; only what was known on it is used.
+        status: on that day.
+        list: ``at_risk``, ``to_trace`` or ``none``.
+        expected_date: the expected contact.
+        days_late: days past it, for those to be traced.
+        risk: calibrated probability of no contact by expected + grace; None for who is not at risk of it.
+        risk_low, risk_high: what came of people scored alike on held-out time, 95 %.
+        raw_score: the model's own probability.
+        base: log-odds of the average training row.
+        reasons: every theme's contribution to the raw log-odds, strongest first: base + all of them is the raw log-odds.
+        summary: what raises the risk most, in one line.
+        features: the numbers behind it; None where not known.
+        model_version, data_date, complete_through, stale, note: where it comes from and how far to trust it.
+    """
+
+    patient_uuid: UUID
+    as_of: date
+    status: str
+    list: str
+    expected_date: date | None
+    days_late: int
+    risk: float | None
+    risk_low: float | None
+    risk_high: float | None
+    raw_score: float | None
+    raw_log_odds: float | None
+    base: float | None
+    reasons: list[dict[str, Any]]
+    summary: str
+    features: dict[str, float | None]
+    model_version: str
+    data_date: date | None
+    complete_through: date | None
+    stale: bool
+    note: str
+
+
+def model_of(tenant: TenantRef, open_session: Open) -> Serving:
+    """The model that explains: the preferred one. Reads the blob store, so it is called before the transaction."""
+    with open_session() as session:
+        row = serving.preferred(session)
+    return serving.untrained() if row is None else serving.load(tenant, row)
+
+
+def explain(session: TenantSession, model: Serving, patient: UUID, as_of: date) -> Explained:
+    """Explain one patient; the read is recorded in the audit.
+
+    Raises:
+        NotFound: there is no such patient on record.
+    """
+    timelines = next(iter(load_timelines(session, patient_uuids=[patient])), None)
+    if timelines is None:
+        detail = "there is no such patient on record"
+        raise NotFound(detail, remedy="check the UUID")
+    audit.record(session, "risk:explanation:read", "patient", patient, {"as_of": as_of.isoformat()})
+    return _explained(session, model, timelines, patient, as_of)
+
+
+def _explained(session: TenantSession, model: Serving, timelines: Timelines, patient: UUID, as_of: date) -> Explained:
+    rules = cohort_settings(session)
+    day = day_number(as_of)
+    pending, trace = pending_units(timelines, day, rules), to_trace(timelines, day, rules)
+    seen = snapshot(timelines, [0], day)
+    status = STATUSES[int(status_at(transitions(seen, rules), np.array([0]), day)[0])]
+    facility = timelines.facilities[int(timelines.facility[0])]
+    fact = next(row for row in repository.facility_facts(session) if row["uuid"] == facility)
+    shared: dict[str, Any] = {
+        "patient_uuid": patient,
+        "as_of": as_of,
+        "status": status,
+        "model_version": model.version,
+        "data_date": fact["data_date"],
+        "complete_through": fact["complete_through"],
+        "stale": is_stale(fact["complete_through"], as_of, rules.completeness.stale_after_days),
+    }
+    if len(pending) == 0:
+        return _not_scored(shared, trace)
+    columns = matrix(timelines, pending, rules, stored_rates(session, as_of, rules))
+    raw, risk = model.raw_and_risk(columns)
+    chosen = one_each(pending, risk)[0]
+    row = columns[chosen]
+    base, themes = model.themes(row[None, :])
+    reasons = [told(row, int(i), float(themes[0, i])) for i in np.argsort(-np.abs(themes[0]), kind="stable")]
+    low, high = model.reliability.interval(risk[chosen])
+    strongest = [reason for reason in reasons if reason["contribution"] > 0][:3]
+    return Explained(
+        **shared,
+        list="at_risk",
+        expected_date=to_date(int(pending.expected[chosen])),
+        days_late=0,
+        risk=float(risk[chosen]),
+        risk_low=None if np.isnan(low) else float(low),
+        risk_high=None if np.isnan(high) else float(high),
+        raw_score=float(raw[chosen]),
+        raw_log_odds=float(logit(raw[chosen])),
+        base=base,
+        reasons=reasons,
+        summary=sentence(strongest) or "nothing raises the risk above the average",
+        features={name: None if np.isnan(value) else float(value) for name, value in zip(NAMES, row, strict=True)},
+        note=model.note,
+    )
+
+
+def _not_scored(shared: dict[str, Any], trace: Any) -> Explained:  # noqa: ANN401 - a Trace
+    """Someone past the expected contact is traced, not scored; someone not on treatment is neither."""
+    late = len(trace.patient) > 0
+    days = int(trace.days_late[0]) if late else 0
+    what = "in IIT" if late and bool(trace.iit[0]) else "late"
+    return Explained(
+        **shared,
+        list="to_trace" if late else "none",
+        expected_date=to_date(int(trace.expected[0])) if late else None,
+        days_late=days,
+        risk=None,
+        risk_low=None,
+        risk_high=None,
+        raw_score=None,
+        raw_log_odds=None,
+        base=None,
+        reasons=[],
+        summary=f"{what}, {days} days past the expected contact: to be traced" if late else "no contact is expected",
+        features={},
+        note="Who is past the expected contact is traced, not scored." if late else "Not on treatment on this day.",
+    )

@@ -1,0 +1,169 @@
+"""What the API says of models, scores and lists."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["at_risk", "to_trace"]
+Level = Literal["high", "medium", "low", "late", "iit"]
+_FROM_ROWS = ConfigDict(from_attributes=True)
+
+
+class Reason(BaseModel):
+    """One reason in plain words."""
+
+    theme: str = Field(description="What it tells of.", examples=["lateness"])
+    text: str = Field(description="In words.", examples=["12 days late at the last refill"])
+    contribution: float | None = Field(description="What it adds to the raw log-odds.", examples=[0.83])
+
+
+class ModelOut(BaseModel):
+    """A model, without its card."""
+
+    model_config = _FROM_ROWS
+
+    uuid: UUID
+    name: str = Field(description="Kind of model.", examples=["additive"])
+    version: str = Field(examples=["additive-3"])
+    plugin_version: str
+    state: Literal["candidate", "preferred", "retired"] = Field(description="`preferred` is the one that scores.")
+    trained_at: datetime
+    trained_through: date | None = Field(description="Last day of what it was fitted and calibrated on.")
+    gates: dict[str, Any] = Field(description="Whether it may be promoted, and why.")
+
+
+class ModelCard(ModelOut):
+    """A model with its card."""
+
+    card: dict[str, Any] = Field(description="Data, period, features, metrics with intervals, limits, intended use.")
+    features: list[dict[str, Any]]
+
+
+class ScorePost(BaseModel):
+    """Which date to score."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    as_of: date | None = Field(
+        default=None, description="As known on this day; today when left out.", examples=["2026-09-30"]
+    )
+
+
+class JobAccepted(BaseModel):
+    """The work was accepted; follow it at ``/v1/jobs/{job_id}``."""
+
+    job_id: UUID
+
+
+class PredictionOut(BaseModel):
+    """What was said of a patient as of a date."""
+
+    model_config = _FROM_ROWS
+
+    uuid: UUID
+    patient_uuid: UUID
+    facility_uuid: UUID
+    as_of: date
+    kind: Kind
+    expected_date: date
+    days_late: int = Field(description="Days past the expected date; 0 for those at risk.")
+    prediction_timestamp: datetime
+    model_version: str
+    risk: float | None = Field(
+        description="Calibrated probability of interruption; none for those to be traced.", examples=[0.42]
+    )
+    risk_low: float | None = Field(description="95 % interval of what came of people scored alike on held-out time.")
+    risk_high: float | None = None
+    raw_score: float | None = Field(description="The model's own probability, before calibration.")
+    risk_level: Level
+    rank: int | None = Field(description="Within the facility's list.")
+    within_capacity: bool
+    reasons: list[Reason] | None = Field(description="For those within capacity; on demand for the rest.")
+    calibration_note: str | None
+    data_date: date | None = Field(description="To which the facility's records run.")
+    stale: bool = Field(description="The facility's records end too early for this date.")
+
+
+class RiskOut(BaseModel):
+    """One patient's risk as of a day, with every reason in both directions."""
+
+    model_config = _FROM_ROWS
+
+    patient_uuid: UUID
+    as_of: date
+    status: str
+    list: Literal["at_risk", "to_trace", "none"]
+    expected_date: date | None
+    days_late: int
+    risk: float | None
+    risk_low: float | None
+    risk_high: float | None
+    raw_score: float | None
+    raw_log_odds: float | None = Field(description="base + all contributions, exactly.")
+    base: float | None = Field(description="Log-odds of the average training row.")
+    reasons: Sequence[Reason]
+    summary: str
+    features: dict[str, float | None]
+    model_version: str
+    data_date: date | None
+    complete_through: date | None
+    stale: bool
+    note: str
+
+
+class WorklistPost(BaseModel):
+    """Which list to issue."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind = Field(description="The two lists are never mixed.", examples=["at_risk"])
+    as_of: date | None = Field(
+        default=None, description="A date that was scored; today when left out.", examples=["2026-09-30"]
+    )
+    capacity: int = Field(ge=1, le=10_000, description="People per facility.", examples=[20])
+    facility: str | None = Field(default=None, description="DATIM id or UUID; all when left out.", max_length=100)
+
+
+class WorklistOut(BaseModel):
+    """An issued list, without its people."""
+
+    model_config = _FROM_ROWS
+
+    uuid: UUID
+    kind: Kind
+    as_of: date
+    facility_uuid: UUID | None
+    capacity: int
+    candidates: int = Field(description="People who could have been listed.")
+    entries: int
+    model_version: str
+    data_date: date | None
+    facilities: list[dict[str, Any]] = Field(description="Per facility: candidates, listed, cut-off, staleness.")
+    issued_by: str
+    issued_at: datetime
+
+
+class WorklistEntryOut(BaseModel):
+    """One person on an issued list."""
+
+    model_config = _FROM_ROWS
+
+    rank: int
+    patient_uuid: UUID
+    facility_uuid: UUID
+    expected_date: date
+    days_late: int
+    score: float = Field(description="Risk, or days past the expected contact on the list to be traced.")
+    risk_level: Level
+    reasons: list[Reason]
+    contacted_at: datetime | None
+    outcome: str | None
+
+
+class WorklistDetail(WorklistOut):
+    """An issued list with its people, by facility and rank."""
+
+    people: list[WorklistEntryOut]

@@ -1,0 +1,179 @@
+"""Today's two lists, never mixed: people at risk of interrupting, and people past their expected contact, to be traced.
+
+A list is cut to what a facility's trackers can do, and kept as it was issued: rank, score, cut-off, and later the contacts made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from core import audit
+from core.clock import now
+from core.errors import Conflict, Invalid
+from tenants.cohort.service import cohort_settings
+from tenants.records.ids import new_uuid
+from tenants.risk import repository
+from tenants.risk.models import Prediction, Worklist, WorklistEntry
+from tenants.risk.scoring import is_stale, reasons_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from tenants.risk.serving import Serving
+
+KINDS: Final = ("at_risk", "to_trace")
+MOST: Final = 10_000
+"""Largest capacity per facility; a list that nobody can work through is no list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which list is asked for.
+
+    Attributes:
+        kind: ``at_risk`` or ``to_trace``.
+        as_of: a date that was scored.
+        capacity: people per facility.
+        facility: only this one; None for all.
+    """
+
+    kind: str
+    as_of: date
+    capacity: int
+    facility: UUID | None = None
+
+
+def issue(session: TenantSession, order: Order, model: Serving) -> Worklist:
+    """Cut the list and keep it; the same list of the same scoring is issued once.
+
+    Raises:
+        Conflict: the date was not scored yet.
+        Invalid: the capacity is not 1 to 10,000, or the kind is unknown.
+    """
+    _check(order)
+    run = repository.run_of(session, order.as_of)
+    if run is None or run.state != "done" or run.finished_at is None:
+        detail = f"{order.as_of} has not been scored"
+        raise Conflict(detail, remedy=f"score it first: iit score SLUG --as-of {order.as_of}, or POST /v1/risk/scores")
+    repository.lock(session, "issue")
+    rows, everyone = repository.candidates(session, order.as_of, order.kind, order.facility, order.capacity)
+    worklist = Worklist(
+        uuid=new_uuid(),
+        kind=order.kind,
+        as_of=order.as_of,
+        facility_uuid=order.facility,
+        capacity=order.capacity,
+        candidates=sum(everyone.values()),
+        entries=len(rows),
+        model_uuid=run.model_uuid,
+        model_version=run.model_version,
+        scored_at=run.finished_at,
+        data_date=run.data_date,
+        facilities=_facilities(session, order, rows, everyone),
+        issued_by=session.actor,
+        issued_at=now(),
+    )
+    before = repository.issued_before(session, worklist)
+    if before is not None:
+        return before
+    session.add(worklist)
+    session.flush()
+    reasons = _reasons(session, order, rows, model, run.rates)
+    session.add_all([_entry(worklist, row, reasons) for row in rows])
+    session.flush()
+    detail = {"kind": order.kind, "as_of": order.as_of.isoformat(), "capacity": order.capacity, "entries": len(rows)}
+    audit.record(session, "risk:worklist:issue", "worklist", worklist.uuid, detail)
+    return worklist
+
+
+def read(session: TenantSession, uuid: UUID) -> tuple[Worklist, Sequence[WorklistEntry]]:
+    """An issued list with its people; that each of them was read is recorded in the audit."""
+    worklist = repository.get_worklist(session, uuid)
+    people = repository.entries(session, uuid)
+    audit.record_many(
+        session, "risk:worklist:read", "patient", [entry.patient_uuid for entry in people], {"worklist": str(uuid)}
+    )
+    return worklist, people
+
+
+def _check(order: Order) -> None:
+    from core.errors import FieldError
+
+    wrong = []
+    if order.kind not in KINDS:
+        wrong.append(FieldError("kind", f"{order.kind!r} is no list", f"choose one of {', '.join(KINDS)}"))
+    if not 0 < order.capacity <= MOST:
+        wrong.append(FieldError("capacity", "is the number of people per facility", f"give 1 to {MOST:,}"))
+    if wrong:
+        raise Invalid("this list cannot be made", remedy=wrong[0].remedy, errors=wrong)
+
+
+def _facilities(
+    session: TenantSession, order: Order, rows: Sequence[Prediction], everyone: Mapping[UUID, int]
+) -> list[dict[str, Any]]:
+    """Of each facility on the list: how many there were, how many are listed, the cut-off; and which ones are stale."""
+    limits = cohort_settings(session).completeness.stale_after_days
+    found = []
+    for fact in repository.facility_facts(session):
+        if order.facility is not None and fact["uuid"] != order.facility:
+            continue
+        own = [row for row in rows if row.facility_uuid == fact["uuid"]]
+        stale = is_stale(fact["complete_through"], order.as_of, limits)
+        if not own and not stale:
+            continue
+        found.append(
+            {
+                "facility_uuid": str(fact["uuid"]),
+                "datim_id": fact["datim_id"],
+                "name": fact["name"],
+                "candidates": everyone.get(fact["uuid"], 0),
+                "listed": len(own),
+                "cut_off": _score(own[-1]) if own else None,
+                "complete_through": fact["complete_through"].isoformat() if fact["complete_through"] else None,
+                "stale": stale,
+            }
+        )
+    return found
+
+
+def _score(row: Prediction) -> float:
+    """What the list is ordered by: the risk, or the days past the expected contact."""
+    return float(row.days_late) if row.risk is None else row.risk
+
+
+def _reasons(
+    session: TenantSession, order: Order, rows: Sequence[Prediction], model: Serving, rates: Mapping[str, Any]
+) -> dict[UUID, list[dict[str, Any]]]:
+    """Reasons of everybody on the list; those not within the default capacity are explained now."""
+    if order.kind == "to_trace":
+        return {row.patient_uuid: [_overdue(row)] for row in rows}
+    found = {row.patient_uuid: row.reasons for row in rows if row.reasons is not None}
+    missing = sorted(row.patient_uuid for row in rows if row.reasons is None)
+    if missing and model.version == rows[0].model_version:
+        found |= dict(reasons_of(session, missing, order.as_of, model, dict(rates)))
+    return found
+
+
+def _overdue(row: Prediction) -> dict[str, Any]:
+    state = "in IIT" if row.risk_level == "iit" else "late, not yet in IIT"
+    days = f"{row.days_late} day" if row.days_late == 1 else f"{row.days_late} days"
+    return {"theme": "overdue", "text": f"{days} past the expected contact, {state}", "contribution": None}
+
+
+def _entry(worklist: Worklist, row: Prediction, reasons: Mapping[UUID, list[dict[str, Any]]]) -> WorklistEntry:
+    return WorklistEntry(
+        uuid=new_uuid(),
+        worklist_uuid=worklist.uuid,
+        patient_uuid=row.patient_uuid,
+        facility_uuid=row.facility_uuid,
+        rank=row.rank or 0,
+        expected_date=row.expected_date,
+        days_late=row.days_late,
+        score=_score(row),
+        risk_level=row.risk_level,
+        reasons=reasons.get(row.patient_uuid, []),
+    )
