@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 @job(service.REBUILD_JOB, max_attempts=5)
 def rebuild(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - where it stands is in the tenant's settings
     """Recompute the status table in steps, each its own transaction."""
-    done, more = 0, True
-    while more:
+    steps = 0
+    while not ctx.finished:
         with ctx.session() as session:
-            more = service.rebuild_step(session)
-            if not more:
+            steps += 1
+            if service.rebuild_step(session):
+                ctx.progress(steps, None, "recomputing statuses, chunk by chunk of patients")
+            else:
                 audit.record(session, "job:cohort:rebuild", "cohort", None)
                 ctx.finish(session)
-        done += 1
-        ctx.progress(done, None, "status transitions recomputed, chunks of patients")

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+from uuid import uuid4
+
+import pytest
+
+START = date(2025, 1, 1)
+
+
+@pytest.fixture
+def clinic(store):
+    return store.facility()
+
+
+@pytest.fixture
+def person(store, clinic):
+    uuid = store.patient(clinic, art_start_date=START, assumed=START, sex="F")
+    store.visits(clinic, uuid, START, next_appointment=START + timedelta(90))
+    return uuid
+
+
+def ok(answer):
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_indicators_of_a_period_by_group(api, person):
+    told = ok(api.get("/v1/cohort/indicators", params={"period": "2025Q1", "by": "sex,facility"}))
+    ((group, counts),) = [(row["group"], row["counts"]) for row in told["rows"]]
+    assert group == {"sex": "F", "facility": "FAC1"}
+    assert (counts["TX_NEW"], counts["TX_CURR"], counts["TX_ML"]) == (1, 1, 0)
+    assert (told["start"], told["end"], told["by"]) == ("2025-01-01", "2025-03-31", ["sex", "facility"])
+    assert told["provisional"]
+    assert "day 29" in told["definition"]
+    same = api.get("/v1/cohort/indicators", params={"start": "2025-01-01", "end": "2025-03-31"})
+    assert ok(same)["rows"][0]["counts"]["TX_NEW"] == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({}, "period"),
+        ({"period": "2025Q7"}, "period"),
+        ({"start": "2025-02-01", "end": "2025-01-01"}, "end"),
+        ({"period": "2025", "by": "colour"}, "by"),
+    ],
+)
+def test_a_wrong_question_is_told_what_is_wrong(api, query, field):
+    answer = api.get("/v1/cohort/indicators", params=query)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == field
+    assert error["remedy"]
+
+
+def test_status_of_a_day(api, person):
+    told = ok(api.get("/v1/cohort/status", params={"as_of": "2025-04-15"}))
+    assert (told["patients"], told["statuses"]["active"], told["late"], told["pending"]) == (1, 1, 1, 0)
+    assert ok(api.get("/v1/cohort/status"))["statuses"]["iit"] == 1
+    assert api.get("/v1/cohort/status", params={"as_of": "0001-01-01"}).status_code == 422
+
+
+def test_a_patients_status_and_its_history_are_read_and_audited(api, store, person):
+    told = ok(api.get(f"/v1/patients/{person}/status", params={"as_of": "2025-04-15"}))
+    assert (told["status"], told["expected"], told["days_late"]) == ("active", "2025-04-01", 14)
+    assert [row["to_status"] for row in told["transitions"]] == ["active", "iit"]
+    assert told["transitions"][1]["date"] == "2025-04-30"
+    with store.session() as session:
+        found = session.cursor().execute("SELECT subject_uuid FROM audit_events WHERE action = 'api:status:read'")
+        assert found.fetchall() == [(person,)]
+    assert api.get(f"/v1/patients/{uuid4()}/status").status_code == 404
+
+
+def test_facilities_say_how_far_they_reach(api, person):
+    (row,) = ok(api.get("/v1/cohort/facilities"))
+    assert (row["datim_id"], row["data_date"], row["complete_through"], row["stale"]) == (
+        "FAC1",
+        "2026-06-30",
+        None,
+        True,
+    )
+
+
+def test_rules_are_changed_by_who_has_read_them(api, store, person):
+    answer = api.get("/v1/cohort/settings")
+    rules, tag = ok(answer), answer.headers["etag"]
+    assert rules["grace_days"] == 28
+    wanted = rules | {"grace_days": 60, "rule": {"kind": "usual_interval"}}
+    assert api.put("/v1/cohort/settings", json=wanted).status_code == 428
+    changed = api.put("/v1/cohort/settings", json=wanted, headers={"If-Match": tag})
+    told = ok(changed)
+    assert told["recomputing"]
+    assert (told["settings"]["grace_days"], told["settings"]["rule"]["window"]) == (60, 5)
+    assert api.put("/v1/cohort/settings", json=rules, headers={"If-Match": tag}).status_code == 412
+    again = api.get("/v1/cohort/settings")
+    assert again.headers["etag"] == changed.headers["etag"] != tag
+    assert ok(api.get("/v1/cohort/indicators", params={"period": "2025"}))["provisional"]
+    with store.session() as session:
+        found = session.cursor().execute(
+            "SELECT count(*) FROM audit_events WHERE action = 'api:cohort_settings:update'"
+        )
+        assert found.fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"grace_days": -1},
+        {"rule": {"kind": "guess"}},
+        {"rule": {"kind": "schedule", "bands": [{"start": 3, "days": 30}, {"start": 0, "days": 60}]}},
+        {"rule": {"kind": "usual_interval", "shortest": 90, "longest": 30}},
+        {"rule": {"kind": "usual_interval", "minimum": 9, "window": 3}},
+        {"grace": 28},
+    ],
+)
+def test_rules_that_cannot_be_are_refused(api, change):
+    answer = api.put("/v1/cohort/settings", json=change, headers={"If-Match": "*"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"]
