@@ -103,13 +103,14 @@ def create_patient(session: TenantSession, body: PatientPost) -> PatientOut:
     """Add a patient.
 
     Raises:
-        Invalid: the facility is not there, or a date lies in the future.
+        Invalid: there is no such facility, or a date lies in the future.
         Conflict: the facility has a patient with this programme identifier or hospital number.
     """
     facility = facility_of(session, body.facility)
     _refuse_future(session, body)
     _refuse_twin(session, facility, body, None)
     uuid = new_uuid()
+    lock_patient(session, uuid)
     content = body.model_dump(exclude={"facility", *personal.FIELDS})
     content |= personal.seal_patient(session, uuid, body.model_dump(include=set(personal.FIELDS)))
     row = writing.create(session, Patient, facility.uuid, content | {"datim_id": facility.datim_id}, uuid=uuid)
@@ -161,7 +162,7 @@ def void_patient(session: TenantSession, text: str, reason: str, expected: Expec
     audit.record(session, "api:patient:void", SUBJECT, row.uuid, {"rows": count})
 
 
-def facility_of(session: TenantSession, datim_id: str, field: str = "body.facility") -> Facility:
+def facility_of(session: TenantSession, datim_id: str) -> Facility:
     """The facility that a body names.
 
     Raises:
@@ -169,7 +170,7 @@ def facility_of(session: TenantSession, datim_id: str, field: str = "body.facili
     """
     found = find_facility(session, datim_id)
     if found is None:
-        problem = FieldError(field, "names no facility", "give the DATIM id of a facility, or add it first")
+        problem = FieldError("body.facility", "names no facility", "give the DATIM id of a facility, or add it first")
         detail = "there is no such facility"
         raise Invalid(detail, errors=[problem])
     return found

@@ -72,7 +72,7 @@ def create(session: TenantSession, kind: Kind[Entity], out: type[Out], body: Bas
 
     Raises:
         NotFound: there is no such patient.
-        Invalid: the facility, a visit or an encounter is not there, or a value cannot be.
+        Invalid: there is no such facility, a visit or an encounter is not of this patient, or a value cannot be.
     """
     sent = body.model_dump(exclude={"facility", "patient_uuid"})
     patient = _patient(session, getattr(body, "patient_uuid"))  # noqa: B009 - every body of this room's rows has it

@@ -158,7 +158,6 @@ def test_a_change_needs_the_version_that_was_read(api, patient):
         ("phone", "no number"),
         ("given_name", "two\nlines"),
         ("hospital_number", ""),
-        ("facility", "NOWHERE"),
         ("misspelt", 1),
     ],
 )
@@ -170,6 +169,11 @@ def test_a_bad_field_is_named(shared_api, field, value):
     assert any(field in name for name in named) or "before birthdate" in answer.text
     for text in PERSON.values():
         assert text not in answer.text
+
+
+def test_a_facility_that_is_not_there_is_named(shared_api):
+    answer = shared_api.call("POST", "/patients", json={"facility": "NOWHERE"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body.facility")
 
 
 def test_a_change_is_checked_against_what_stays(api, patient):
