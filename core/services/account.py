@@ -27,9 +27,16 @@ class Account:
     switch: bool
 
     def own(self, path: Path) -> None:
-        """Give ``path``, one of our own, to this account."""
+        """Give ``path``, one of our own, to this account.
+
+        Raises:
+            Unavailable: root may not (in a container that knows one account only, say).
+        """
         if self.switch:
-            os.chown(path, self.uid, self.gid)
+            try:
+                os.chown(path, self.uid, self.gid)
+            except OSError as error:
+                raise self._not_to_be_had(f"{path} cannot be given to it", error) from error
 
     def reaches(self, path: Path, *, write: bool = False) -> bool:
         """Whether this account can enter the folder ``path`` (and write to it), tried as that account."""
@@ -75,11 +82,14 @@ class Account:
             )
         except subprocess.TimeoutExpired:
             raise
-        except (PermissionError, subprocess.SubprocessError) as error:
-            detail = f"{Path(command[0]).name} cannot be run as the account {self.name}: {error}"
-            remedy = "run as an ordinary user, or set DATABASE_URL and REDIS_URL to servers of your own"
-            raise Unavailable(detail, remedy=remedy) from error
+        except (OSError, subprocess.SubprocessError) as error:
+            raise self._not_to_be_had(f"{Path(command[0]).name} cannot be run", error) from error
         return done
+
+    def _not_to_be_had(self, what: str, error: Exception) -> Unavailable:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        detail = f"the servers run as the account {self.name}, and {what}: {reason}"
+        return Unavailable(detail, remedy="run as an ordinary user, or set DATABASE_URL and REDIS_URL")
 
 
 def server_account(data: Path) -> Account:

@@ -74,6 +74,15 @@ def test_a_system_without_any_of_the_accounts_is_refused_with_a_remedy(
     assert "ordinary user" in refused.value.remedy
 
 
+def test_an_account_that_this_system_does_not_let_us_take_on_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    beyond = Account("beyond", 0, 0, switch=True)
+    with pytest.raises(Unavailable, match="account beyond") as told:
+        beyond.own(tmp_path / "missing")
+    assert "ordinary user" in told.value.remedy
+    with pytest.raises(Unavailable, match="program cannot be run"):
+        beyond.run([str(tmp_path / "program")], folder=tmp_path)
+
+
 def test_a_copy_of_the_programs_is_whole_and_made_once() -> None:
     with a_place() as place:
         place.folder.mkdir(mode=0o711)
