@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 if TYPE_CHECKING:
     import contextlib
@@ -34,6 +36,11 @@ FOREIGN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "IIT_MASTER_KEY")
 
 _RUN = "IIT_TEST_RUN"
 """Folder of this run; workers inherit it from the process that started them."""
+
+
+# A machine may be busy: how long an example takes is never what a test promises.
+hypothesis_settings.register_profile("iit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("iit")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import dramatiq
 
 from core import telemetry
-from core.database import databases
+from core.database import DatabaseUnavailable, databases
 from core.errors import AppError
 from core.features import load_jobs
 from core.jobs.broker import DramatiqMessages, LocalMessages
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 IDLE_MILLISECONDS = 250
 """How long Dramatiq's threads sleep when there is nothing to do."""
+
+WAITS = 60
+"""Seconds that a message waits for a database that is away."""
 
 log = telemetry.get_logger(__name__)
 
@@ -129,8 +132,16 @@ def drain(tenant: TenantRef, *, most: int = 10_000) -> int:
 
 
 def _guarded(runner: Runner, job_id: UUID, database: str) -> None:
-    """One message. What is raised here is not the job's error, which is on its row: the lease runs out."""
-    try:
-        runner.run(job_id, database)
-    except AppError as error:
-        log.warning("job left to its lease", job_id=str(job_id), error=describe(error))
+    """One message. What is raised here is not the job's error, which is on its row: the database is waited for.
+
+    Running it anew does no harm: what has been taken already is not taken again.
+    """
+    for _ in range(WAITS):
+        try:
+            runner.run(job_id, database)
+        except DatabaseUnavailable:
+            if runner.stopping.wait(1.0):
+                return
+        else:
+            return
+    log.warning("message given up: the relay sends another", job_id=str(job_id))

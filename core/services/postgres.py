@@ -46,7 +46,6 @@ log_parameter_max_length_on_error = 0
 """
 _NO_FSYNC = """\
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 """
 

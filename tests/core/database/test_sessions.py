@@ -1,4 +1,4 @@
-"""A session is one transaction: committed at a clean exit, rolled back otherwise, plain about a database that is away."""
+"""A session is one transaction: committed at a clean exit, rolled back otherwise, plain about a database away."""
 
 import threading
 
