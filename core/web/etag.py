@@ -39,7 +39,7 @@ class Expected:
             raise PreconditionFailed(detail)
 
 
-def expected_version(
+async def expected_version(
     if_match: Annotated[
         str | None, Header(description="ETag of the version that you read.", examples=['"0197c1f0-…"'])
     ] = None,

@@ -32,7 +32,7 @@ class PageRequest:
         return (self.page - 1) * self.page_size
 
 
-def page_request(
+async def page_request(
     page: Annotated[int, Query(ge=1, le=PAGE_MAX, description="Page, counted from 1.", examples=[1])] = 1,
     page_size: Annotated[
         int, Query(ge=1, le=PAGE_SIZE_MAX, description="Rows per page.", examples=[PAGE_SIZE])
