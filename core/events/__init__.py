@@ -1,11 +1,15 @@
 """What one room tells the others, without knowing them: events within the transaction of the act.
 
-An earlier room publishes; a later one names a function under ``listeners`` of its ``feature.py``. A listener runs in the
-publisher's transaction, so an event and its effects commit together or not at all: heavy work is enqueued as a job there.
+An earlier room publishes; a later one names a function under ``listeners`` of its ``feature.py``. A listener runs in
+the
+publisher's transaction, so an event and its effects commit together or not at all: heavy work is enqueued as a job
+there.
 
 Events and what they carry:
-    ``records.changed``: ``patients``, the UUIDs whose records a step of an import (or a request) changed.
-    ``settings.changed``: ``key``, that of the tenant settings which an import's mapping changed, before its records change.
+    ``records.changed``: ``patients``, the UUIDs whose records a step of an import (or a request) changed;
+        ``kind``, the table that changed, where it was one.
+    ``settings.changed``: ``key``, that of the tenant settings which an import's mapping changed, before its records
+    change.
     ``imports.finished``: ``import_uuid``, ``data_date`` and ``facilities``, the UUIDs it had rows of.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -10,8 +10,13 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 
+_NO_STATUS: Final = ("observations", "encounters")
+
+
 def records_changed(session: TenantSession, payload: Mapping[str, Any]) -> None:
-    """Bring the status transitions of the touched patients in line."""
+    """Bring the status transitions of the touched patients in line; what was measured or noted changes no status."""
+    if payload.get("kind") in _NO_STATUS:
+        return
     from tenants.cohort.service import refresh
 
     patients = list(payload["patients"])

@@ -53,7 +53,8 @@ WHERE import_uuid = %s AND kind = 'facilities' AND state = 'accepted' ORDER BY s
 
 # An event that names no facility is at its patient's.
 _CHUNK = """
-SELECT s.seq, coalesce(s.facility, p.facility), s.patient_key, s.source_key, s.event_date, s.first_event, s.known_at, s.content, s.personal
+SELECT s.seq, coalesce(s.facility, p.facility), s.patient_key, s.source_key, s.event_date, s.first_event, s.known_at,
+s.content, s.personal
 FROM (
     SELECT * FROM import_staging
     WHERE import_uuid = %(import)s AND kind = %(kind)s AND state = 'accepted' AND seq > %(after)s
@@ -61,7 +62,8 @@ FROM (
 ) AS s
 LEFT JOIN LATERAL (
     SELECT h.facility FROM import_staging AS h
-    WHERE h.import_uuid = %(import)s AND h.kind = 'patients' AND h.patient_key = s.patient_key AND h.state IN ('accepted', 'known')
+    WHERE h.import_uuid = %(import)s AND h.kind = 'patients' AND h.patient_key = s.patient_key AND h.state IN
+    ('accepted', 'known')
     ORDER BY h.state LIMIT 1
 ) AS p ON s.facility IS NULL
 ORDER BY s.seq
@@ -115,7 +117,7 @@ def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int) -> 
     if kind in _MAKES_CONTACTS and done.patients:
         contacts.refresh(session, done.patients)
     if done.patients:
-        publish(session, "records.changed", {"patients": done.patients})
+        publish(session, "records.changed", {"patients": done.patients, "kind": kind})
     return Applied(rows[-1][0], len(rows), asdict(done.counts))
 
 
@@ -130,25 +132,34 @@ def _patients(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]],
     uuids = [entity_uuid("patients", places[row[1]], terms.source, row[2]) for row in rows]
     erased = vault.ensure_patient_keys(uuids)
     with staging(session, Patient, source=terms.source) as stage:
-        for uuid, (_, datim_id, patient_key, _, art_start, first_event, known_at, encoded, sealed) in zip(uuids, rows, strict=True):
+        for uuid, (_, datim_id, patient_key, _, art_start, first_event, known_at, encoded, sealed) in zip(
+            uuids, rows, strict=True
+        ):
             if uuid in erased:
                 continue
             content = staged.content("patients", encoded)
             content["datim_id"] = datim_id
             content |= seal_patient(session, uuid, staged.personal(vault, terms.import_uuid, sealed))
-            # The person is known from the first contact on, and not before treatment: that is when the row begins to say something.
+            # The person is known from the first contact on, and not before treatment: that is when the row begins to
+            # say something.
             began = max((day for day in (art_start, first_event) if day is not None), default=None)
-            stage.add(places[datim_id], patient_key, content, known_from=known_at, assumed_from=_later(began, terms.lag_days))
+            stage.add(
+                places[datim_id], patient_key, content, known_from=known_at, assumed_from=_later(began, terms.lag_days)
+            )
     return upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
 
-def _events(session: TenantSession, terms: Terms, kind: str, rows: list[tuple[Any, ...]], places: dict[str, UUID]) -> Upserted:
+def _events(
+    session: TenantSession, terms: Terms, kind: str, rows: list[tuple[Any, ...]], places: dict[str, UUID]
+) -> Upserted:
     # A booking is known when it is made; what came of it, on the day: snapshots see to that.
     lag = 0 if kind == "appointments" else terms.lag_days
     patients = [entity_uuid("patients", places[row[1]], terms.source, row[2]) for row in rows]
     erased = _erased(session, patients)
     with staging(session, MODELS[kind], source=terms.source) as stage:
-        for patient, (_, datim_id, _, source_key, happened, _, known_at, encoded, _) in zip(patients, rows, strict=True):
+        for patient, (_, datim_id, _, source_key, happened, _, known_at, encoded, _) in zip(
+            patients, rows, strict=True
+        ):
             if patient in erased:
                 continue
             facility = places[datim_id]
@@ -161,7 +172,10 @@ def _events(session: TenantSession, terms: Terms, kind: str, rows: list[tuple[An
 def _erased(session: TenantSession, patients: list[UUID]) -> frozenset[UUID]:
     """Those who were erased: nothing about them comes back."""
     with session.cursor() as cursor:
-        cursor.execute("SELECT patient_uuid FROM patient_keys WHERE patient_uuid = ANY(%s) AND wrapped_key IS NULL", (list(set(patients)),))
+        cursor.execute(
+            "SELECT patient_uuid FROM patient_keys WHERE patient_uuid = ANY(%s) AND wrapped_key IS NULL",
+            (list(set(patients)),),
+        )
         return frozenset(row[0] for row in cursor.fetchall())
 
 
