@@ -26,12 +26,12 @@ class Ratio:
         return self.ours / self.bare
 
 
-def compare(name: str, ours: Way, bare: Way, *, calls: int) -> Ratio:
+def compare(name: str, ours: Way, bare: Way, *, calls: int, rounds: int = _ROUNDS) -> Ratio:
     """Time ``ours`` and ``bare`` in turns, ``calls`` of each per round, and keep the medians of the rounds."""
     ours()
     bare()
     found: dict[str, list[float]] = {"ours": [], "bare": []}
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         for kind, way in (("ours", ours), ("bare", bare)):
             began = time.perf_counter()
             for _ in range(calls):
