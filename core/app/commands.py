@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Self
 
 import click
 
 from core.cli.output import note
+from core.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,37 +27,61 @@ RESTART_SECONDS = (1, 2, 5, 15, 30)
 
 @click.command()
 @click.option("--host", help="Address to listen on. Default: the setting IIT_HOST, 127.0.0.1.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on. Default: the setting IIT_PORT, 8000.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one. Default: IIT_PORT, 8000.")
 @click.option("--worker", is_flag=True, help="Also run `iit worker`, which does the jobs.")
 def serve(host: str | None, port: int | None, *, worker: bool) -> None:
-    """Serve the API, and its documentation at /docs, until stopped (Ctrl-C)."""
+    """Serve the API, and its documentation at /docs, until stopped (Ctrl-C).
+
+    Raises:
+        Unavailable: the address is not free, or the servers underneath cannot be started or reached.
+    """
     import uvicorn
 
     from core import telemetry
     from core.app.factory import create_app
+    from core.services import ensure
     from core.settings import get_settings
 
     settings = get_settings()
     telemetry.configure_from_settings()
-    address, at = host or settings.host, settings.port if port is None else port
-    # uvicorn ends gracefully and then lets the signal act again: it must leave through ``with``, not kill us.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    ensure()
     config = uvicorn.Config(
         create_app(),
-        host=address,
-        port=at,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
     )
-    note(f"serving on http://{address}:{at} (documentation: http://{address}:{at}/docs)")
-    if not worker:
-        uvicorn.Server(config).run()
-        return
-    with Companion(WORKER):
-        uvicorn.Server(config).run()
+    # uvicorn ends gracefully and then lets the signal act again: it must leave through ``with``, not kill us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with _listen(host or settings.host, settings.port if port is None else port) as listening:
+        address = f"http://{_shown(listening)}"
+        note(f"serving on {address} (documentation: {address}/docs)")
+        with Companion(WORKER) if worker else nullcontext():
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        Unavailable: the address is not free, or not one of this machine.
+    """
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
+        )
+    except OSError as error:
+        detail = f"cannot listen on port {port} of {host}: {error.strerror}"
+        raise Unavailable(
+            detail, remedy="stop what uses it, or choose another with --port (0 takes a free one)"
+        ) from error
+
+
+def _shown(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Companion:

@@ -1,6 +1,7 @@
 """``iit serve`` as a process of its own: it serves, says where, and stops when told, its worker with it."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,15 +11,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from core.app.commands import Companion
+from core.app.commands import Companion, _listen, _shown
+from core.errors import Unavailable
 
 PATIENCE = 60.0
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(condition, what):
@@ -34,17 +30,18 @@ def wait_for(condition, what):
 
 
 def test_it_serves_until_it_is_told_to_stop_and_its_worker_stops_with_it(database, tmp_path):
-    port, log, worker = free_port(), tmp_path / "log", tmp_path / "pid"
+    log, worker = tmp_path / "log", tmp_path / "pid"
     child = f"import os,time; open({str(worker)!r},'w').write(str(os.getpid())); time.sleep(600)"
     code = (
         "import sys; from core.app import commands, factory; from core.feature import feature\n"
         f"commands.WORKER = (sys.executable, '-c', {child!r})\n"
         "made = factory.create_app; factory.create_app = lambda: made([feature])\n"
-        f"commands.serve(['--port', '{port}', '--worker'])"
+        "commands.serve(['--port', '0', '--worker'])"
     )
     with log.open("wb") as out, subprocess.Popen([sys.executable, "-c", code], stderr=out) as server:
         try:
-            with wait_for(lambda: urlopen(f"http://127.0.0.1:{port}/readyz"), "the server did not answer") as answer:
+            found = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()), "it did not say where")
+            with wait_for(lambda: urlopen(f"{found[0]}/readyz"), "the server did not answer") as answer:  # noqa: S310
                 assert answer.status == 200
                 assert "server" not in {name.lower() for name in answer.headers}
             pid = int(wait_for(lambda: worker.exists() and worker.read_text(), "the worker did not start"))
@@ -53,8 +50,18 @@ def test_it_serves_until_it_is_told_to_stop_and_its_worker_stops_with_it(databas
         assert server.wait(PATIENCE) == 0
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    assert f"127.0.0.1:{port}" in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+def test_an_address_that_is_in_use_is_said_with_a_remedy():
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Unavailable, match="in use") as refusal:
+        _listen("127.0.0.1", taken.getsockname()[1])
+    assert "--port" in refusal.value.remedy
+
+
+def test_an_address_is_shown_as_a_browser_takes_it():
+    with _listen("127.0.0.1", 0) as listening:
+        assert re.fullmatch(r"127\.0\.0\.1:[1-9]\d*", _shown(listening))
 
 
 class TestCompanion:
