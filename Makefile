@@ -54,7 +54,6 @@ check: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks
-	@$(BIN)/python -m benchmarks.models
 
 docs: setup
 	$(BIN)/python -m pytest -q tests/docs
