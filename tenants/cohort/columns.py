@@ -31,7 +31,7 @@ def fetch(session: TenantSession, query: sql.Composed, columns: Mapping[str, str
 
     Args:
         session: the tenant's transaction.
-        query: a SELECT of exactly these columns, never NULL.
+        query: a SELECT of these columns, never NULL.
         columns: name -> type (``uuid``, ``int4``, ``int2``, ``float8``, ``bool``), in the query's order. UUIDs come as
             ``S16``, which sorts and compares as PostgreSQL does.
 

@@ -141,7 +141,7 @@ class _Loader:
             return make_timelines([])
         bounds = self._range(uuids)
         return make_timelines(
-            [UUID(bytes=value.ljust(16, b"\0")) for value in uuids.tolist()],
+            [_uuid(value) for value in uuids.tolist()],
             facility=facility,
             facilities=self._facilities,
             profiles=self._profiles(uuids),
@@ -165,10 +165,9 @@ class _Loader:
     def _range(self, uuids: npt.NDArray[np.bytes_], column: str = "patient_uuid") -> sql.Composable:
         """The condition that finds the chunk's rows: a list where few were asked for, else a range along the index."""
         name = sql.Identifier("t", column)
-        own = [UUID(bytes=value.ljust(16, b"\0")) for value in uuids.tolist()]
         if self._chosen is not None or self._within is not None:
-            return sql.SQL("{} = ANY({})").format(name, own)
-        return sql.SQL("{} BETWEEN {} AND {}").format(name, own[0], own[-1])
+            return sql.SQL("{} = ANY({})").format(name, [_uuid(value) for value in uuids.tolist()])
+        return sql.SQL("{} BETWEEN {} AND {}").format(name, _uuid(uuids[0]), _uuid(uuids[-1]))
 
     def _day(self, name: str, missing: int | None = None) -> sql.Composed:
         day = sql.SQL("{} - DATE '1970-01-01'").format(sql.Identifier("t", name))
@@ -257,6 +256,10 @@ class _Loader:
                 "range": bounds,
             },
         )
+
+
+def _uuid(value: bytes) -> UUID:
+    return UUID(bytes=value.ljust(16, b"\0"))
 
 
 def _int4(value: int) -> sql.Composed:

@@ -177,7 +177,7 @@ def test_a_query_with_a_null_is_refused(session):
     assert values("SELECT 1 WHERE false").size == 0
 
 
-@pytest.mark.parametrize("query", ["SELECT 1::int8", "SELECT 1, 2", "SELECT 'x'"])
-def test_a_query_of_another_form_is_refused(session, query):
+@pytest.mark.parametrize("query", ["SELECT 1::int8", "SELECT 'x'"])
+def test_a_query_of_another_type_is_refused(session, query):
     with pytest.raises(psycopg.ProgrammingError), session.begin_nested():
         fetch(session, sql.Composed([sql.SQL(query)]), {"value": "int4"})
