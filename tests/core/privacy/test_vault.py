@@ -70,6 +70,19 @@ def test_a_row_and_its_key_copied_to_another_tenant_do_not_open(two_tenants, ope
             vault(session).decrypt(uuid, "patients", "given_name", row, data)
 
 
+def test_a_key_put_in_place_of_another_patients_is_refused_before_anything_is_encrypted_with_it(tenant, open_session):
+    uuid, other = uuid4(), uuid4()
+    with open_session(tenant) as session:
+        vault(session).ensure_patient_keys([uuid, other])
+        session.cursor().execute(
+            "UPDATE patient_keys SET wrapped_key = (SELECT wrapped_key FROM patient_keys WHERE patient_uuid = %s)"
+            " WHERE patient_uuid = %s",
+            (other, uuid),
+        )
+    with open_session(tenant) as session, pytest.raises(CannotDecrypt):
+        vault(session).encrypt(uuid, "patients", "given_name", uuid4(), NAME)
+
+
 @given(st.data())
 @settings(max_examples=50)
 def test_a_ciphertext_with_any_byte_changed_does_not_open(module_vault, data):
