@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plugins.boosting import treetext
+from plugins.boosting.library import lightgbm
 from plugins.sdk import (
     Artifact,
     BadArtifactError,
@@ -109,13 +110,13 @@ def read(artifact: Artifact) -> BoostingModel:
 
 
 def _booster(text: str) -> Booster:
-    import lightgbm
-
+    library = lightgbm()
     try:
-        return lightgbm.Booster(model_str=text)
-    except lightgbm.basic.LightGBMError as error:
+        booster: Booster = library.Booster(model_str=text)
+    except library.basic.LightGBMError as error:
         message = f"LightGBM cannot read the trees: {str(error)[:200]}"
         raise BadArtifactError(message) from error
+    return booster
 
 
 def describe(features: tuple[FeatureSpec, ...], trees: int, facts: Mapping[str, Json]) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plugins.boosting import treetext
+from plugins.boosting.library import lightgbm
 from plugins.boosting.model import FILE, FORMAT, TREES, BoostingModel, describe, read
 from plugins.sdk import Artifact, BadDataError, FloatArray, Json, TrainingData, seal
 
@@ -140,23 +141,23 @@ def _train(
     seed: int,
     validation: tuple[FloatArray, np.ndarray] | None,
 ) -> tuple[Booster, int]:
-    import lightgbm
-
+    library = lightgbm()
     categorical = [index for index, feature in enumerate(data.features) if feature.kind == "categorical"]
     names = treetext.column_names(len(data.features))
 
     def dataset(X: FloatArray, y: np.ndarray, reference: Dataset | None = None) -> Dataset:
-        return lightgbm.Dataset(
+        made: Dataset = library.Dataset(
             X, y, feature_name=names, categorical_feature=categorical, reference=reference, params={"verbosity": -1}
         )
+        return made
 
     train = dataset(data.X[rows], data.y[rows])
     callbacks: list[Callable[..., Json]] = []
     valid = []
     if validation is not None:
         valid = [dataset(*validation, reference=train)]
-        callbacks = [lightgbm.early_stopping(settings["patience"], verbose=False)]
-    booster = lightgbm.train(
+        callbacks = [library.early_stopping(settings["patience"], verbose=False)]
+    booster: Booster = library.train(
         _lightgbm_parameters(data, settings, seed),
         train,
         num_boost_round=settings["max_trees"],

@@ -1,0 +1,18 @@
+"""LightGBM, loaded when it is first needed and told not to burn the processor while its threads wait."""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+
+
+def lightgbm() -> ModuleType:
+    """The library.
+
+    Its threads spin while they wait for each other, which is fast on an idle machine and ten times slower on a busy
+    one, where the thread they wait for is not running. OpenMP reads the policy once, when it is loaded.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    import lightgbm as library
+
+    return library
