@@ -83,6 +83,19 @@ def test_a_key_put_in_place_of_another_patients_is_refused_before_anything_is_en
         vault(session).encrypt(uuid, "patients", "given_name", uuid4(), NAME)
 
 
+@pytest.mark.parametrize("where", ["another tenant", "another purpose"])
+def test_a_tenants_key_that_was_moved_is_refused(two_tenants, open_session, where):
+    mine, other = two_tenants
+    read = "SELECT wrapped_key FROM tenant_keys WHERE purpose = 'index'"
+    with open_session(mine) as session:
+        moved = session.cursor().execute(read).fetchone()
+    with open_session(other if where == "another tenant" else mine) as session:
+        purpose = "index" if where == "another tenant" else "blob"
+        session.cursor().execute("UPDATE tenant_keys SET wrapped_key = %s WHERE purpose = %s", (moved[0], purpose))
+        with pytest.raises(CannotDecrypt):
+            tenant_keys.key_ring(session, fresh=True)
+
+
 @given(st.data())
 @settings(max_examples=50)
 def test_a_ciphertext_with_any_byte_changed_does_not_open(module_vault, data):
