@@ -1,8 +1,7 @@
 """What one room tells the others, without knowing them: events within the transaction of the act.
 
 An earlier room publishes; a later one names a function under ``listeners`` of its ``feature.py``. A listener runs in
-the
-publisher's transaction, so an event and its effects commit together or not at all: heavy work is enqueued as a job
+the publisher's transaction, so an event and its effects commit together or not at all: heavy work is enqueued as a job
 there.
 
 Events and what they carry:

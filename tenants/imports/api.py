@@ -44,7 +44,7 @@ def create_import(
     data_date: Annotated[date | None, Form(description="Date to which the data run; overrides the mapping's.")] = None,
     strict: Annotated[bool, Form(description="Import nothing when a single row is refused.")] = False,  # noqa: FBT002
 ) -> ImportSummary:
-    """Keep the files encrypted and import them by a job. The same files sent again while it is under way are the same import."""
+    """Keep the files encrypted and import them by a job; sent again while it is under way, they are one import."""
     checked = parse_mapping(mapping) if mapping.strip() else Mapping()
     given = uploads.store(scope.tenant, [(_name(file), file.file) for file in files])
     with scope.session() as session:
@@ -73,7 +73,9 @@ def list_imports(_: ImportsRead, db: TenantDb, paging: Paging) -> Page[ImportSum
 def list_import_formats(_: ImportsRead) -> list[FormatOut]:
     """What ``format`` of a new import may be."""
     found = [readers.reader(name) for name in readers.READERS]
-    return [FormatOut(name=item.name, description=item.description, mapping_needed=item.mapping_needed) for item in found]
+    return [
+        FormatOut(name=item.name, description=item.description, mapping_needed=item.mapping_needed) for item in found
+    ]
 
 
 @router.get("/imports/{import_uuid}", operation_id="get_import", summary="Get an import and how far it is")
@@ -82,7 +84,9 @@ def get_import(_: ImportsRead, db: TenantDb, import_uuid: UUID) -> ImportSummary
     return ImportSummary.model_validate(report.summary(db, service.get(db, import_uuid)))
 
 
-@router.delete("/imports/{import_uuid}", operation_id="cancel_import", summary="Cancel an import before it writes records")
+@router.delete(
+    "/imports/{import_uuid}", operation_id="cancel_import", summary="Cancel an import before it writes records"
+)
 def cancel_import(_: ImportsWrite, scope: TenantScope, import_uuid: UUID) -> ImportSummary:
     """Possible while it is pending, reading or checking; afterwards it goes on to its end (409)."""
     with scope.session() as session:
@@ -99,7 +103,12 @@ def cancel_import(_: ImportsWrite, scope: TenantScope, import_uuid: UUID) -> Imp
     operation_id="download_rejections",
     summary="Download the refused rows as CSV",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "file, line, field, problem, remedy"}},
+    responses={
+        200: {
+            "content": {"text/csv": {"schema": {"type": "string"}}},
+            "description": "file, line, field, problem, remedy",
+        }
+    },
 )
 def download_rejections(_: ImportsRead, scope: TenantScope, import_uuid: UUID) -> StreamingResponse:
     """One line per problem, in the order of the files. It says where, what and what to do, and repeats no value."""

@@ -1,4 +1,4 @@
-"""From the staging table to the records: one chunk of one kind, through the versioned upsert, with the contacts it touches."""
+"""From the staging table to the records: a chunk of one kind, by the versioned upsert, and the contacts it touches."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ WHERE import_uuid = %s AND kind = 'facilities' AND state = 'accepted' ORDER BY s
 
 # An event that names no facility is at its patient's.
 _CHUNK = """
-SELECT s.seq, coalesce(s.facility, p.facility), s.patient_key, s.source_key, s.event_date, s.first_event, s.known_at,
-s.content, s.personal
+SELECT s.seq, coalesce(s.facility, p.facility), s.patient_key, s.source_key, s.event_date, s.first_event,
+       s.known_at, s.content, s.personal
 FROM (
     SELECT * FROM import_staging
     WHERE import_uuid = %(import)s AND kind = %(kind)s AND state = 'accepted' AND seq > %(after)s
@@ -62,8 +62,8 @@ FROM (
 ) AS s
 LEFT JOIN LATERAL (
     SELECT h.facility FROM import_staging AS h
-    WHERE h.import_uuid = %(import)s AND h.kind = 'patients' AND h.patient_key = s.patient_key AND h.state IN
-    ('accepted', 'known')
+    WHERE h.import_uuid = %(import)s AND h.kind = 'patients' AND h.patient_key = s.patient_key
+      AND h.state IN ('accepted', 'known')
     ORDER BY h.state LIMIT 1
 ) AS p ON s.facility IS NULL
 ORDER BY s.seq

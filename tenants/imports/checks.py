@@ -1,7 +1,7 @@
 """What facts must satisfy together: checked in the staging table by statements over the whole set.
 
-Each check is one step of its own. A refused event takes its whole row along (facilities aside, which other rows may have named too);
-where the row is a person, only what is wrong is refused.
+Each check is one step of its own. A refused event takes its whole row along (facilities aside, which other rows may
+have named too); where the row is a person, only what is wrong is refused.
 """
 
 from __future__ import annotations
@@ -33,38 +33,48 @@ UPDATE import_staging AS s SET state = 'refused'
 FROM (
     SELECT file, line FROM import_staging WHERE import_uuid = %(import)s
     GROUP BY file, line
-    HAVING bool_or(state = 'refused') AND NOT bool_or(kind = 'patients' AND seen_on IS NULL AND state IN ('accepted', 'merged'))
+    HAVING bool_or(state = 'refused')
+       AND NOT bool_or(kind = 'patients' AND seen_on IS NULL AND state IN ('accepted', 'merged'))
 ) AS r
-WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind <> 'facilities' AND s.file = r.file AND s.line = r.line
+WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind <> 'facilities'
+  AND s.file = r.file AND s.line = r.line
 """
 
-# Of rows with one key: a newer stamp is a newer version and stands; the same content is a repetition; else only one can be right.
+# Of rows with one key, a newer stamp is a newer version and stands; the same content is a repetition; else only one
+# of them can be right.
 _REPEATED = """
 WITH ranked AS (
-    SELECT seq, digest, known_at, row_number() OVER w AS place, first_value(digest) OVER w AS first_digest,
-           first_value(known_at) OVER w AS first_known, first_value(file) OVER w AS first_file, first_value(line) OVER w AS first_line
+    SELECT seq, digest, known_at, row_number() OVER w AS place,
+           first_value(digest) OVER w AS first_digest, first_value(known_at) OVER w AS first_known,
+           first_value(file) OVER w AS first_file, first_value(line) OVER w AS first_line
     FROM import_staging
     WHERE import_uuid = %(import)s AND state = 'accepted' AND kind <> 'facilities' AND seen_on IS NULL
     WINDOW w AS (PARTITION BY kind, facility, source_key ORDER BY known_at DESC NULLS LAST, seq)
 ),
 judged AS (
     UPDATE import_staging AS s
-    SET state = CASE WHEN r.digest = r.first_digest OR r.known_at IS DISTINCT FROM r.first_known THEN 'merged' ELSE 'refused' END
+    SET state = CASE
+        WHEN r.digest = r.first_digest OR r.known_at IS DISTINCT FROM r.first_known THEN 'merged' ELSE 'refused' END
     FROM ranked AS r
     WHERE r.place > 1 AND s.import_uuid = %(import)s AND s.seq = r.seq
     RETURNING s.state, s.file, s.line, s.label, r.first_file, r.first_line
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
 SELECT %(import)s, j.file, j.line, j.label,
-       format('another row has the same key and says otherwise (%%s, line %%s)', coalesce(f.name, 'file ' || j.first_file), j.first_line),
+       format(
+           'another row has the same key and says otherwise (%%s, line %%s)',
+           coalesce(f.name, 'file ' || j.first_file), j.first_line
+       ),
        'keep the row that is right, or name more columns under ''key'' in the mapping'
 FROM judged AS j LEFT JOIN import_files AS f ON f.import_uuid = %(import)s AND f.number = j.first_file
 WHERE j.state = 'refused'
 """
 
 _KNOWN_PATIENTS = """
-INSERT INTO import_staging (import_uuid, seq, kind, state, file, line, facility, patient_key, source_key, digest, birthdate, label, content)
-SELECT %(import)s, -row_number() OVER (), 'patients', 'known', 0, 0, p.datim_id, p.source_key, p.source_key, '', p.birthdate, '', ''
+INSERT INTO import_staging
+    (import_uuid, seq, kind, state, file, line, facility, patient_key, source_key, digest, birthdate, label, content)
+SELECT %(import)s, -row_number() OVER (), 'patients', 'known', 0, 0,
+       p.datim_id, p.source_key, p.source_key, '', p.birthdate, '', ''
 FROM patients AS p
 JOIN (
     SELECT DISTINCT patient_key FROM import_staging
@@ -85,14 +95,22 @@ judged AS (
            CASE WHEN h.patient_key IS NULL THEN 'no patient has this identifier'
                 WHEN s.facility IS NULL THEN 'patients of several facilities have this identifier'
                 ELSE 'no patient of this facility has this identifier' END AS problem,
-           CASE WHEN h.patient_key IS NULL THEN 'give the row of the patient too, and look in this report whether that row was refused'
-                WHEN s.facility IS NULL THEN 'name the facility of these rows in the mapping'
-                ELSE 'correct the facility, or leave it out: the row then takes the facility of its patient' END AS remedy
+           CASE WHEN h.patient_key IS NULL THEN
+                    'give the row of the patient too, and look in this report whether that row was refused'
+                WHEN s.facility IS NULL THEN
+                    'name the facility of these rows in the mapping'
+                ELSE
+                    'correct the facility, or leave it out: the row then takes the facility of its patient'
+                END AS remedy
     FROM import_staging AS s
     LEFT JOIN homes AS h ON h.patient_key = s.patient_key
     LEFT JOIN people AS p ON p.patient_key = s.patient_key AND p.facility = s.facility
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind NOT IN ('facilities', 'patients')
-      AND (h.patient_key IS NULL OR (s.facility IS NULL AND h.places > 1) OR (s.facility IS NOT NULL AND p.patient_key IS NULL))
+      AND (
+        h.patient_key IS NULL
+        OR (s.facility IS NULL AND h.places > 1)
+        OR (s.facility IS NOT NULL AND p.patient_key IS NULL)
+      )
 ),
 refused AS (
     UPDATE import_staging AS s SET state = 'refused' FROM judged AS j
@@ -113,7 +131,8 @@ refused AS (
     RETURNING s.file, s.line, s.label
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
-SELECT DISTINCT %(import)s::uuid, file, line, label, 'the date lies before the date of birth of the patient', 'correct one of the two dates'
+SELECT DISTINCT %(import)s::uuid, file, line, label,
+       'the date lies before the date of birth of the patient', 'correct one of the two dates'
 FROM refused
 """  # noqa: S608 - constants of this module
 
@@ -143,9 +162,11 @@ WHERE p.import_uuid = %(import)s AND p.kind = 'patients' AND p.state = 'accepted
 _REFUSED_ROWS = """
 UPDATE imports SET
     staged = (
-        SELECT count(*) FROM import_staging WHERE import_uuid = %(import)s AND state = 'accepted' AND kind <> 'facilities'
+        SELECT count(*) FROM import_staging WHERE import_uuid = %(import)s AND state = 'accepted' AND kind <>
+        'facilities'
     ),
-    rows_refused = (SELECT count(*) FROM (SELECT DISTINCT file, line FROM import_rejections WHERE import_uuid = %(import)s) AS r),
+    rows_refused = (SELECT count(*) FROM (SELECT DISTINCT file, line FROM import_rejections WHERE import_uuid =
+    %(import)s) AS r),
     rows_repeated = (
         SELECT count(*) FROM (
             SELECT FROM import_staging WHERE import_uuid = %(import)s AND kind <> 'facilities' AND state <> 'known'

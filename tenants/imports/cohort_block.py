@@ -1,4 +1,4 @@
-"""The ``cohort`` block of a mapping: rules that belong to a later room, checked by the model which that room registers."""
+"""The ``cohort`` block of a mapping: rules of a later room, checked by the model which that room registers."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tenants.imports import values
 from tenants.imports.fields import FieldSpec
 from tenants.imports.mapping import Condition, cell_text
-from tenants.imports.values import BadValue
+from tenants.imports.values import BadValueError
 
 if TYPE_CHECKING:
     from tenants.imports.mapping import Column, Conditions, Mapping, Scalar
@@ -57,10 +57,10 @@ class Columns:
             found = get(cells)
             if found is None:
                 problem = "the identifier is missing"
-                raise BadValue(problem, "fill it in: a row without it belongs to nobody")
+                raise BadValueError(problem, "fill it in: a row without it belongs to nobody")
             if len(found) > MAX_TEXT:
                 problem = "the identifier is too long"
-                raise BadValue(problem, "check the column")
+                raise BadValueError(problem, "check the column")
             return values.whole_number(found) if whole else found
 
         return identify
@@ -83,7 +83,7 @@ class Columns:
             if found is None:
                 if required:
                     problem = "the value is missing"
-                    raise BadValue(problem, "fill it in")
+                    raise BadValueError(problem, "fill it in")
                 return None
             return convert(found)
 
@@ -92,7 +92,7 @@ class Columns:
     def _birthdate(self, spec: Column, field: FieldSpec) -> Getter:
         if spec.age is None or spec.at is None or field.type != "date":
             problem = "only a date can be read from an age"
-            raise BadValue(problem, "use 'age' and 'at' for the birthdate")
+            raise BadValueError(problem, "use 'age' and 'at' for the birthdate")
         age, at = self.raw(spec.age), self.raw(spec.at)
         formats = tuple(spec.formats) if spec.formats else self.formats
 
@@ -140,28 +140,25 @@ def _replacer(replacements: dict[str, Scalar], missing: frozenset[str]) -> Calla
 
 def converter(field: FieldSpec, spec: Column, formats: tuple[str, ...]) -> Callable[[object], Any]:
     """The function from a cell to a value of the field's type."""
-    simple: dict[str, Callable[[object], Any]] = {"integer": values.integer, "boolean": values.boolean}
-    if field.type in simple:
-        return simple[field.type]
-    if field.type == "date":
-        return lambda cell: values.day(cell, formats)
-    if field.type == "datetime":
-        return lambda cell: values.moment(cell, formats)
-    if field.type == "days":
-        unit = spec.unit if spec.unit in ("days", "weeks", "months") else "days"
-        return lambda cell: values.days(cell, unit)
-    if field.type == "number":
-        return _logarithm if spec.unit == "log10" else values.measured
-    if field.type == "code":
-        return lambda cell: code(cell, field.codes)
-    return _text_whole if spec.whole_number else _text
+    unit = spec.unit if spec.unit in ("days", "weeks", "months") else "days"
+    found: dict[str, Callable[[object], Any]] = {
+        "integer": values.integer,
+        "boolean": values.boolean,
+        "date": lambda cell: values.day(cell, formats),
+        "datetime": lambda cell: values.moment(cell, formats),
+        "days": lambda cell: values.days(cell, unit),
+        "number": _logarithm if spec.unit == "log10" else values.measured,
+        "code": lambda cell: code(cell, field.codes),
+        "text": _text_whole if spec.whole_number else _text,
+    }
+    return found[field.type]
 
 
 def _logarithm(cell: object) -> tuple[float, str | None]:
     found, sign = values.measured(cell)
     if not -5 <= found <= 15:  # noqa: PLR2004 - 10^15 copies/mL is no measurement
         problem = "not a plausible logarithm (base 10)"
-        raise BadValue(problem, "check the unit: log10 copies/mL or copies/mL")
+        raise BadValueError(problem, "check the unit: log10 copies/mL or copies/mL")
     return float(10.0**found), sign
 
 
@@ -169,7 +166,7 @@ def _text(cell: object) -> str:
     found = values.text(cell)
     if len(found) > MAX_TEXT:
         problem = f"a text of more than {MAX_TEXT} characters"
-        raise BadValue(problem, "check the column")
+        raise BadValueError(problem, "check the column")
     return found
 
 
@@ -188,7 +185,7 @@ def code(cell: object, codes: tuple[str, ...]) -> str:
         if folded in codes:
             return folded
     problem = "a code that is not known"
-    raise BadValue(problem, f"write one of {', '.join(codes)}, or map the code under 'values'")
+    raise BadValueError(problem, f"write one of {', '.join(codes)}, or map the code under 'values'")
 
 
 def key_part(value: object) -> str:

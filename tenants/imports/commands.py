@@ -28,11 +28,20 @@ PROBLEMS_SHOWN = 12
 @click.command("import")
 @click.argument("slug")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--mapping", "mapping_path", type=click.Path(path_type=Path, dir_okay=False), help="YAML that says how columns become records.")
+@click.option(
+    "--mapping",
+    "mapping_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML that says how columns become records.",
+)
 @click.option("--format", "format_name", default="", help="Format of the files; detected where not given.")
-@click.option("--data-date", type=click.DateTime(["%Y-%m-%d"]), help="Date to which the data run; overrides the mapping's.")
+@click.option(
+    "--data-date", type=click.DateTime(["%Y-%m-%d"]), help="Date to which the data run; overrides the mapping's."
+)
 @click.option("--strict", is_flag=True, help="Import nothing when a single row is refused.")
-@click.option("--rejections", type=click.Path(path_type=Path, dir_okay=False), help="Write the refused rows to this CSV file.")
+@click.option(
+    "--rejections", type=click.Path(path_type=Path, dir_okay=False), help="Write the refused rows to this CSV file."
+)
 @output.json_option
 def import_command(
     slug: str,
@@ -46,8 +55,8 @@ def import_command(
 ) -> None:
     """Import a partner's records from files or folders into the tenant SLUG.
 
-    The same files again change nothing. Killed in the middle, the same command goes on where it stopped. Ends with exit code 3 when
-    some rows were refused.
+    The same files again change nothing. Killed in the middle, the same command goes on where it stopped. Ends with
+    exit code 3 when some rows were refused.
     """
     from tenants.imports.mapping import Mapping
     from tenants.imports.service import GivenFile, Order
@@ -84,7 +93,9 @@ def _mapping(path: Path) -> Mapping:
     try:
         return parse_mapping(path.read_bytes())
     except OSError as error:
-        raise refused(str(path), f"the mapping cannot be read ({error.strerror})", "check the path of --mapping") from error
+        raise refused(
+            str(path), f"the mapping cannot be read ({error.strerror})", "check the path of --mapping"
+        ) from error
 
 
 def _run(tenant: TenantRef, order: Order, sources: list[Source], rejections: Path | None) -> Summary:
@@ -123,12 +134,15 @@ def _write_rejections(open_session: OpenSession, uuid: UUID, path: Path | None) 
 
 
 def _show(summary: Summary) -> None:
-    click.echo(f"Import {summary.import_uuid} of {', '.join(summary.files)}: {summary.state} in {summary.seconds or 0:.1f} s")
+    click.echo(
+        f"Import {summary.import_uuid} of {', '.join(summary.files)}: {summary.state} in {summary.seconds or 0:.1f} s"
+    )
     click.echo(f"Format {summary.format}, source {summary.source}, data to {summary.data_date}")
     left_out = f"; {summary.rows_left_out:,} left out by the mapping" if summary.rows_left_out else ""
     repeated = f" ({summary.rows_repeated:,} repeated)" if summary.rows_repeated else ""
     click.echo(
-        f"Rows read {summary.rows_read:,}: accepted {summary.rows_accepted:,}{repeated}, refused {summary.rows_refused:,}{left_out}"
+        f"Rows read {summary.rows_read:,}: accepted {summary.rows_accepted:,}{repeated},"
+        f" refused {summary.rows_refused:,}{left_out}"
     )
     for sentence in summary.notes:
         click.echo(f"Note: {sentence}")

@@ -1,9 +1,9 @@
 """What a reader makes of a partner's files: typed facts, each with the file and line it came from.
 
-A reader yields one ``Reading`` per row (or per person, where a file holds one). What a refusal in it takes along is the rule of
-``tenants.imports.staged``: an event goes with its whole row, a person does not go for a wrong date of death.
-Identifiers (``patient``, ``key``) are the source's own texts: they live only in memory, between the file and the staging
-table, where they become keyed blind indices.
+A reader yields one ``Reading`` per row (or per person, where a file holds one). What a refusal in it takes along is the
+rule of ``tenants.imports.staged``: an event goes with its whole row, a person does not go for a wrong date of death.
+Identifiers (``patient``, ``key``) are the source's own texts: they live only in memory, between the file and the
+staging table, where they become keyed blind indices.
 """
 
 from __future__ import annotations
@@ -147,7 +147,10 @@ class EncounterFact(PatientBound):
 
 @dataclass(slots=True, kw_only=True)
 class ObservationFact(PatientBound):
-    """A measurement: viral load in copies/mL, CD4 in cells/mm3, weight in kg, and so on. All values None: a sample without a result."""
+    """A measurement: viral load in copies/mL, CD4 in cells/mm3, weight in kg, and so on.
+
+    All values None: a sample without a result.
+    """
 
     kind: ClassVar[str] = "observations"
     obs_datetime: datetime

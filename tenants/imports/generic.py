@@ -14,7 +14,7 @@ from tenants.imports.plans import FilePlan
 from tenants.imports.reader import NO, Position
 from tenants.imports.sources import refused
 from tenants.imports.tabular import find_delimiter, find_encoding, open_table
-from tenants.imports.values import BadValue, day
+from tenants.imports.values import BadValueError, day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ class GenericCsv:
                         continue
                     try:
                         value = day(get(row.cells) or "", columns.formats)
-                    except BadValue:
+                    except BadValueError:
                         continue
                     if spec.latest:
                         found = {max({value, *found})} if value <= limit else found
@@ -85,7 +85,9 @@ class GenericCsv:
             Invalid: a file is absent, cannot be read, or lacks a column that the mapping names.
         """
         assigned = self._assign(sources, mapping)
-        order = [(alias, number) for alias in mapping.files if _used(alias, mapping) for number in assigned.get(alias, [])]
+        order = [
+            (alias, number) for alias in mapping.files if _used(alias, mapping) for number in assigned.get(alias, [])
+        ]
         if after is not None:
             done = [number for _, number in order].index(after.file)
             order = order[done:]
@@ -94,7 +96,13 @@ class GenericCsv:
             yield from self._read_file(sources, number, alias, mapping, assigned, skip)
 
     def _read_file(
-        self, sources: Sequence[Source], number: int, alias: str, mapping: Mapping, assigned: dict[str, list[int]], skip: int
+        self,
+        sources: Sequence[Source],
+        number: int,
+        alias: str,
+        mapping: Mapping,
+        assigned: dict[str, list[int]],
+        skip: int,
     ) -> Iterator[Reading]:
         file, source = mapping.files[alias], sources[number]
         join_sources = [sources[n] for n in assigned[file.join.file]] if file.join else []
@@ -116,14 +124,20 @@ class GenericCsv:
                 if not _matches(source.name, file.name):
                     continue
                 if number in owner:
-                    raise refused(source.name, f"it fits both files.{owner[number]} and files.{alias}", "make the names in the mapping apart")
+                    raise refused(
+                        source.name,
+                        f"it fits both files.{owner[number]} and files.{alias}",
+                        "make the names in the mapping apart",
+                    )
                 owner[number] = alias
                 assigned.setdefault(alias, []).append(number)
             if alias not in assigned and not file.optional:
                 given = ", ".join(source.name for source in sources)
                 message = f"the mapping needs a file named {file.name} (files.{alias}); the files given are: {given}"
                 remedy = "give the file too, correct files.<alias>.name, or mark it 'optional: true'"
-                raise Invalid(message, remedy=remedy, errors=[FieldError(f"files.{alias}", "no file has this name", remedy)])
+                raise Invalid(
+                    message, remedy=remedy, errors=[FieldError(f"files.{alias}", "no file has this name", remedy)]
+                )
         return assigned
 
 
@@ -141,4 +155,3 @@ def _need(source: Source, columns: Columns, names: Sequence[str], key: str) -> N
         if name not in columns.index:
             problem = f"it has no column {name!r}, which {key} of the mapping names"
             raise refused(source.name, problem, f"correct the mapping; the file has: {', '.join(columns.index)}")
-

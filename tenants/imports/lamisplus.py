@@ -6,6 +6,7 @@ Headings are told by their letters and digits alone, so case, spaces and dots do
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.clock import now
@@ -15,12 +16,11 @@ from tenants.imports.plans import SEPARATOR
 from tenants.imports.reader import CERTAIN, NO, Position
 from tenants.imports.sources import refused
 from tenants.imports.tabular import Row, find_delimiter, find_encoding, open_table
-from tenants.imports.values import BadValue
+from tenants.imports.values import BadValueError
 from tenants.imports.workbook import Formula, fold, open_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import date
 
     from tenants.imports.mapping import Mapping
     from tenants.imports.sources import Head, Source
@@ -39,7 +39,12 @@ HEADINGS = {
     "DSD Model": "dsd_model",
 }
 NEEDED = ("DATIM Id", "Patient Id", "Date Visit", "Refill Period")
-ALSO_CALLED = {"hospitalnumber": "hospital_number", "datevisited": "date_visit", "regimen": "regimen", "refillperioddays": "refill"}
+ALSO_CALLED = {
+    "hospitalnumber": "hospital_number",
+    "datevisited": "date_visit",
+    "regimen": "regimen",
+    "refillperioddays": "refill",
+}
 DATES = ("iso", "dd-Mon-yyyy", "excel", "%d/%m/%Y")
 MONTHS_AT_MOST = 12
 SAMPLE_ROWS = 2000
@@ -61,7 +66,10 @@ Cells = dict[str, Any]
 
 
 class PharmacyList:
-    """Reads LAMIS+ pharmacy lists. A mapping is optional: data date, refill unit, source, date forms, missing texts, cohort rules."""
+    """Reads LAMIS+ pharmacy lists.
+
+    A mapping is optional: data date, refill unit, source, date forms, missing texts, cohort rules.
+    """
 
     name: ClassVar[str] = "lamisplus-pharmacy"
     description: ClassVar[str] = "LAMIS+ pharmacy list (csv, xlsx): one row per pick-up"
@@ -78,18 +86,22 @@ class PharmacyList:
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
         """The mapping's constant, else the latest pick-up of the lists that does not lie in the future."""
         if mapping.data_date is not None:
-            if isinstance(mapping.data_date, values.date):
+            if isinstance(mapping.data_date, date):
                 return mapping.data_date
-            raise refused("mapping", "data_date of this format is a date, not a column", "write data_date: 2026-06-30, or give --data-date")
+            raise refused(
+                "mapping",
+                "data_date of this format is a date, not a column",
+                "write data_date: 2026-06-30, or give --data-date",
+            )
         formats, limit, latest = _formats(mapping), now().date(), None
         for source in sources:
-            with _open(source, mapping) as rows:
+            with _open(source) as rows:
                 for _, cells, rejection in rows:
                     if rejection is not None:
                         continue
                     try:
                         found = values.day(cells.get("date_visit"), formats)
-                    except BadValue:
+                    except BadValueError:
                         continue
                     if found <= limit and (latest is None or found > latest):
                         latest = found
@@ -102,8 +114,8 @@ class PharmacyList:
             if after is not None and number < after.file:
                 continue
             skip = after.line if after is not None and number == after.file else 0
-            unit = mapping.refill.unit if mapping.refill else _refill_unit(source, mapping)
-            with _open(source, mapping) as rows:
+            unit = mapping.refill.unit if mapping.refill else _refill_unit(source)
+            with _open(source) as rows:
                 for line, cells, rejection in rows:
                     if line <= skip:
                         continue
@@ -134,7 +146,10 @@ class _Pickup:
             self._problems.append(Rejection("Date Visit", "the value is missing", "fill it in"))
         supply = self._days()
         following = self._day("next_appointment", "Next Appointment")
-        texts = {name: self._text(name) for name in ("facility_name", "hospital_number", "regimen", "regimen_line", "dsd_model")}
+        texts = {
+            name: self._text(name)
+            for name in ("facility_name", "hospital_number", "regimen", "regimen_line", "dsd_model")
+        }
         if self._problems or when is None:
             reading.rejections.extend(self._problems)
             return
@@ -166,7 +181,9 @@ class _Pickup:
     def _raw(self, name: str, label: str) -> object:
         found = self._cells.get(name)
         if isinstance(found, Formula):
-            self._problems.append(Rejection(label, "the cell holds a formula", "replace formulas by their values (paste values) and save"))
+            self._problems.append(
+                Rejection(label, "the cell holds a formula", "replace formulas by their values (paste values) and save")
+            )
             return None
         if isinstance(found, str) and not found.isprintable():
             self._problems.append(Rejection(label, "the cell holds a control character", "type the cell again"))
@@ -182,11 +199,13 @@ class _Pickup:
         found = self._raw(name, label)
         if found is None:
             if len(self._problems) == before:
-                self._problems.append(Rejection(label, "the identifier is missing", "fill it in: a row without it belongs to nobody"))
+                self._problems.append(
+                    Rejection(label, "the identifier is missing", "fill it in: a row without it belongs to nobody")
+                )
             return ""
         try:
             return values.whole_number(found)
-        except BadValue as bad:
+        except BadValueError as bad:
             self._problems.append(Rejection(label, bad.problem, bad.remedy))
             return ""
 
@@ -196,7 +215,7 @@ class _Pickup:
             return None
         try:
             return values.day(found, self._formats)
-        except BadValue as bad:
+        except BadValueError as bad:
             self._problems.append(Rejection(label, bad.problem, bad.remedy))
             return None
 
@@ -206,7 +225,7 @@ class _Pickup:
             return None
         try:
             return values.days(found, self._unit)
-        except BadValue as bad:
+        except BadValueError as bad:
             self._problems.append(Rejection("Refill Period", bad.problem, bad.remedy))
             return None
 
@@ -219,19 +238,19 @@ def _formats(mapping: Mapping) -> tuple[str, ...]:
     return tuple(mapping.date_formats) if given else DATES
 
 
-def _refill_unit(source: Source, mapping: Mapping) -> str:
+def _refill_unit(source: Source) -> str:
     """Days or months: months when none of the first rows exceeds a year in months and most are six or fewer.
 
     Raises:
         Invalid: the numbers fit both.
     """
     seen: list[float] = []
-    with _open(source, mapping) as rows:
+    with _open(source) as rows:
         for _, cells, rejection in rows:
             if rejection is None:
                 try:
                     seen.append(values.number(cells.get("refill")))
-                except BadValue:
+                except BadValueError:
                     continue
             if len(seen) >= SAMPLE_ROWS:
                 break
@@ -242,22 +261,29 @@ def _refill_unit(source: Source, mapping: Mapping) -> str:
     elif all(value.is_integer() for value in seen):
         return "months"
     problem = "the refill period may be in days or in months"
-    raise refused(source.name, problem, "say which in a mapping: 'format: lamisplus-pharmacy' and 'refill: {unit: days}'")
+    raise refused(
+        source.name, problem, "say which in a mapping: 'format: lamisplus-pharmacy' and 'refill: {unit: days}'"
+    )
 
 
 @contextmanager
-def _open(source: Source, mapping: Mapping) -> Iterator[Iterator[tuple[int, Cells, Rejection | None]]]:
+def _open(source: Source) -> Iterator[Iterator[tuple[int, Cells, Rejection | None]]]:
     """The rows of a list: line, cells by field, and why the row cannot be read."""
     if source.head().container == "zip":
         with open_sheet(source, [fold(heading) for heading in NEEDED]) as sheet:
             fields = [_FIELD_OF.get(heading) for heading in sheet.headings]
-            yield ((line, {name: cell for name, cell in zip(fields, cells, strict=False) if name}, None) for line, cells in sheet.rows)
+            yield (
+                (line, {name: cell for name, cell in zip(fields, cells, strict=False) if name}, None)
+                for line, cells in sheet.rows
+            )
         return
     with open_table(source) as table:
         fields = [_FIELD_OF.get(fold(heading)) for heading in table.headings]
         for heading in NEEDED:
             if _FIELD_OF[fold(heading)] not in fields:
-                raise refused(source.name, f"it has no column {heading!r}", "give a LAMIS+ pharmacy list, or another --format")
+                raise refused(
+                    source.name, f"it has no column {heading!r}", "give a LAMIS+ pharmacy list, or another --format"
+                )
         yield (_named(row, fields) for row in table.rows)
 
 

@@ -97,7 +97,12 @@ class FacilityColumns(Part):
 
     def parts(self) -> dict[str, Column]:
         """The columns that are given, by field."""
-        found = {"datim_id": self.datim_id, "name": self.name, "state_province": self.state_province, "county_district": self.county_district}
+        found = {
+            "datim_id": self.datim_id,
+            "name": self.name,
+            "state_province": self.state_province,
+            "county_district": self.county_district,
+        }
         return {name: column for name, column in found.items() if column is not None}
 
 
@@ -132,7 +137,16 @@ class DataDate(Part):
 class Record(Part):
     """What one row of a file becomes."""
 
-    into: Literal["facilities", "patients", "patient_states", "visits", "encounters", "observations", "dispensations", "appointments"]
+    into: Literal[
+        "facilities",
+        "patients",
+        "patient_states",
+        "visits",
+        "encounters",
+        "observations",
+        "dispensations",
+        "appointments",
+    ]
     file: str
     when: Conditions = Field(default_factory=dict)
     patient: ColumnOrName | None = None
@@ -193,10 +207,13 @@ class Mapping(Part):
     def _hangs_together(self) -> Self:
         for record in self.records:
             if record.file not in self.files:
-                message = f"a record reads the file {record.file!r}, which is not under 'files' ({', '.join(self.files) or 'empty'})"
+                known = ", ".join(self.files) or "empty"
+                message = f"a record reads the file {record.file!r}, which is not under 'files' ({known})"
                 raise ValueError(message)
             if record.into == "patients" and record.facility is None and self.facility is None:
-                message = "patients need a facility: give 'facility' in the record, or for the whole mapping with constants"
+                message = (
+                    "patients need a facility: give 'facility' in the record, or for the whole mapping with constants"
+                )
                 raise ValueError(message)
         for alias, file in self.files.items():
             if file.join is None:
@@ -211,20 +228,22 @@ class Mapping(Part):
             message = f"data_date.file: {self.data_date.file!r} is not under 'files'"
             raise ValueError(message)
         if self.facility is not None and any(spec.columns() for spec in self.facility.parts().values()):
-            message = "the facility of the whole mapping takes constants only; name columns in the record's own 'facility'"
+            message = (
+                "the facility of the whole mapping takes constants only; name columns in the record's own 'facility'"
+            )
             raise ValueError(message)
         return self
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: ``yes``, ``no``, ``on`` are texts (as in YAML 1.2); a key given twice and an alias are errors."""
+    """YAML as people mean it: ``yes``, ``no``, ``on`` are texts (as YAML 1.2); repeated keys and aliases are errors."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Refuse aliases: a few lines of them expand to gigabytes."""
-        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not taken: write the part out", event.start_mark)
-        return super().compose_node(parent, index)  # type: ignore[no-any-return, no-untyped-call]
+        if self.check_event(yaml.AliasEvent):
+            message = "aliases (*name) are not taken: write the part out"
+            raise yaml.composer.ComposerError(None, None, message, self.get_mark())
+        return super().compose_node(parent, index)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -236,16 +255,18 @@ _Loader.yaml_implicit_resolvers = {
 def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[object] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str | int | float | bool | date):
-            raise yaml.constructor.ConstructorError(None, None, "a key must be a plain text or number", key_node.start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, "a key must be a plain text or number", key_node.start_mark
+            )
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", key_node.start_mark)
         seen.add(key)
     return {
-        (key if isinstance(key, str) else cell_text(key)): loader.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
+        (key if isinstance(key, str) else cell_text(key)): loader.construct_object(value_node, deep=True)
         for key_node, value_node in node.value
-        for key in (loader.construct_object(key_node, deep=True),)  # type: ignore[no-untyped-call]
+        for key in (loader.construct_object(key_node, deep=True),)
     }
 
 
@@ -296,11 +317,25 @@ def check_mapping(content: dict[str, Any]) -> Mapping:
         raise Invalid(message, remedy=first.remedy, errors=problems) from error
 
 
-_VARIANTS = {"Condition", "DataDate", "date", "str", "int", "float", "bool", "none", "list[nullable[union[str,int,float,bool,date]]]"}
+_VARIANTS = {
+    "Condition",
+    "DataDate",
+    "date",
+    "str",
+    "int",
+    "float",
+    "bool",
+    "none",
+    "list[nullable[union[str,int,float,bool,date]]]",
+}
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    parts = [str(part) for part in loc if str(part) not in _VARIANTS and not str(part).startswith(("list[", "function-", "nullable["))]
+    parts = [
+        str(part)
+        for part in loc
+        if str(part) not in _VARIANTS and not str(part).startswith(("list[", "function-", "nullable["))
+    ]
     return ".".join(parts) or "mapping"
 
 

@@ -4,7 +4,19 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, Identity, Index, LargeBinary, SmallInteger, Text, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -58,7 +70,9 @@ class Import(TenantBase, table=True):
     rows_refused: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
     rows_left_out: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
     rows_repeated: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
-    counts: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")), default_factory=dict)
+    counts: dict[str, Any] = Field(
+        sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")), default_factory=dict
+    )
     notes: list[str] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")), default_factory=list)
     error: str | None = Field(default=None, sa_type=Text)
     requested_by: str = Field(sa_type=Text)
@@ -98,7 +112,8 @@ class ImportRejection(TenantBase, table=True):
 class ImportStaging(TenantBase, table=True):
     """One fact between file and records; gone when its import is finished.
 
-    Identifiers are blind indexes here, and what names a person is encrypted under the import's own key, destroyed at the end.
+    Identifiers are blind indexes here, and what names a person is encrypted under the import's own key, destroyed at
+    the end.
 
     Attributes:
         state: accepted; refused; merged (another row of this import says the same, or says it later);
@@ -114,7 +129,9 @@ class ImportStaging(TenantBase, table=True):
     __table_args__ = (
         CheckConstraint("state IN ('accepted', 'refused', 'merged', 'known')", name="state"),
         Index("ix_import_staging_kind", "import_uuid", "kind", "seq"),
-        Index("ix_import_staging_patient_key", "import_uuid", "patient_key", postgresql_where=text("kind = 'patients'")),
+        Index(
+            "ix_import_staging_patient_key", "import_uuid", "patient_key", postgresql_where=text("kind = 'patients'")
+        ),
     )
 
     import_uuid: UUID = Field(primary_key=True)

@@ -10,7 +10,7 @@ from tenants.imports.fields import FIELDS, NATURAL_KEYS, FieldSpec
 from tenants.imports.mapping import cell_text
 from tenants.imports.sources import refused
 from tenants.imports.tabular import open_table
-from tenants.imports.values import BadValue
+from tenants.imports.values import BadValueError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,12 +42,16 @@ class FilePlan:
         Invalid: the mapping names a column that the file, or the joined one, does not have.
     """
 
-    def __init__(self, alias: str, headings: Sequence[str], source: Source, mapping: Mapping, join_sources: Sequence[Source]) -> None:
+    def __init__(
+        self, alias: str, headings: Sequence[str], source: Source, mapping: Mapping, join_sources: Sequence[Source]
+    ) -> None:
         file = mapping.files[alias]
         records = [record for record in mapping.records if record.file == alias]
         names = [*file.where, *(name for record in records for name in record.all_columns())]
         prefix = f"{file.join.file}." if file.join else None
-        joined = sorted({name for name in names if prefix is not None and name.startswith(prefix) and name not in headings})
+        joined = sorted(
+            {name for name in names if prefix is not None and name.startswith(prefix) and name not in headings}
+        )
         columns = Columns([*headings, *joined], mapping)
         for name in [*names, *(file.join.match if file.join else ())]:
             if name not in columns.index:
@@ -82,7 +86,9 @@ class FilePlan:
 class _JoinIndex:
     """The wanted columns of the joined file, by key. Holds one key and its values per row of that file."""
 
-    def __init__(self, file: File, columns: Columns, joined: Sequence[str], mapping: Mapping, sources: Sequence[Source]) -> None:
+    def __init__(
+        self, file: File, columns: Columns, joined: Sequence[str], mapping: Mapping, sources: Sequence[Source]
+    ) -> None:
         join = file.join
         if join is None:
             message = "a join index needs a join"
@@ -90,9 +96,12 @@ class _JoinIndex:
         self._gets = [columns.raw(name) for name in join.match]
         self._empty = ("",) * len(joined) if join.optional else None
         label = ", ".join(join.match)
-        self.missing = Rejection(label, f"no row of {join.file} has this key", f"add it to {join.file}, or mark the join 'optional: true'")
+        self.missing = Rejection(
+            label, f"no row of {join.file} has this key", f"add it to {join.file}, or mark the join 'optional: true'"
+        )
         self._rows: dict[tuple[str | None, ...], tuple[str, ...]] = {}
-        other, seen = mapping.files[join.file], {}
+        seen: dict[tuple[str, ...], tuple[str, ...]] = {}
+        other = mapping.files[join.file]
         for source in sources:
             with open_table(source, encoding=other.encoding, delimiter=other.delimiter) as table:
                 theirs = Columns(table.headings, mapping)
@@ -100,7 +109,9 @@ class _JoinIndex:
                 for name in [*join.match.values(), *wanted]:
                     if name not in theirs.index:
                         remedy = f"correct the mapping; the file has: {', '.join(table.headings)}"
-                        raise refused(source.name, f"it has no column {name!r}, which a join of the mapping names", remedy)
+                        raise refused(
+                            source.name, f"it has no column {name!r}, which a join of the mapping names", remedy
+                        )
                 keys = [theirs.raw(name) for name in join.match.values()]
                 at = [theirs.index[name] for name in wanted]
                 for row in table.rows:
@@ -125,12 +136,16 @@ class _RecordPlan:
         self._patient_label = _label(record.patient, "patient") if record.patient else "patient"
         self._key = [columns.raw(name) for name in record.key] if record.key else None
         fields = FIELDS[record.into]
-        self._labels = {name: _label(spec, name) for name, spec in record.columns.items()} | {"patient": self._patient_label}
+        self._labels = {name: _label(spec, name) for name, spec in record.columns.items()} | {
+            "patient": self._patient_label
+        }
         self._fields: list[tuple[str, str, Getter]] = [
             (name, self._labels[name], columns.value(spec, fields[name])) for name, spec in record.columns.items()
         ]
         self._defaults = dict(_DEFAULTS.get(record.into, {}))
-        self._estimated = record.into == "patients" and "birthdate" in record.columns and record.columns["birthdate"].age is not None
+        self._estimated = (
+            record.into == "patients" and "birthdate" in record.columns and record.columns["birthdate"].age is not None
+        )
         self._stamp = columns.value(record.stamp, _STAMP) if record.stamp else None
         self._stamp_label = _label(record.stamp, "stamp") if record.stamp else "stamp"
         self._seen = columns.value(record.seen_on, _SEEN) if record.seen_on else None
@@ -144,7 +159,7 @@ class _RecordPlan:
             return
         before = len(reading.rejections)
         attempt = _attempt
-        patient = attempt(self._patient, cells, self._patient_label, reading) if self._patient else None
+        patient = attempt(self._patient, cells, self._patient_label, reading) if self._patient else ""
         values = dict(self._defaults)
         for name, label, get in self._fields:
             value = attempt(get, cells, label, reading)
@@ -157,14 +172,20 @@ class _RecordPlan:
         if len(reading.rejections) > before:
             return
         if self._kind == "facilities":
-            reading.facts.append(FacilityFact(key=values.pop("datim_id"), labels=self._labels, known_at=stamp, **values))
+            reading.facts.append(
+                FacilityFact(key=values.pop("datim_id"), labels=self._labels, known_at=stamp, **values)
+            )
             return
         _settle(self._kind, values, estimated=self._estimated)
         key = self._identity(patient, values, cells)
         if key is None:
-            reading.rejections.append(Rejection("key", "all columns of the row's key are missing", "fill in at least one of them"))
+            reading.rejections.append(
+                Rejection("key", "all columns of the row's key are missing", "fill in at least one of them")
+            )
             return
-        made: Fact = self._type(key=key, facility=facility, known_at=stamp, labels=self._labels, patient=patient, **values)  # type: ignore[call-arg]
+        made: Fact = self._type(
+            key=key, facility=facility, known_at=stamp, labels=self._labels, patient=patient, **values
+        )  # type: ignore[call-arg]
         reading.facts.append(made)
 
     def _identity(self, patient: str, values: dict[str, Any], cells: Sequence[str]) -> str | None:
@@ -183,7 +204,9 @@ class _FacilityPlan:
 
     def __init__(self, facility: FacilityColumns, columns: Columns) -> None:
         fields = FIELDS["facilities"]
-        self._parts = [(name, _label(spec, name), columns.value(spec, fields[name])) for name, spec in facility.parts().items()]
+        self._parts = [
+            (name, _label(spec, name), columns.value(spec, fields[name])) for name, spec in facility.parts().items()
+        ]
         self._labels = {name: label for name, label, _ in self._parts}
 
     def read(self, cells: Sequence[str], reading: Reading) -> str | None:
@@ -199,7 +222,7 @@ class _FacilityPlan:
 def _attempt(get: Getter, cells: Sequence[str], label: str, reading: Reading) -> Any:  # noqa: ANN401 - as varied as the fields
     try:
         return get(cells)
-    except BadValue as bad:
+    except BadValueError as bad:
         reading.rejections.append(Rejection(label, bad.problem, bad.remedy))
         return None
 
@@ -221,7 +244,6 @@ def _label(spec: Column, name: str) -> str:
     if spec.age is not None:
         return f"{spec.age} at {spec.at}"
     return f"{name} = {cell_text(spec.constant)}"
-
 
 
 _STAMP = FieldSpec("datetime", "when the source made or changed the row")

@@ -47,7 +47,9 @@ def implausible(fact: Fact, data_date: date) -> list[Rejection]:
     if check is not None:
         check(fact, data_date, found)
     if fact.known_at is not None and fact.known_at.date() > data_date:
-        found.append(_bad(fact, "stamp", "the stamp lies after the data date", "check the stamp, or the data date of the import"))
+        found.append(
+            _bad(fact, "stamp", "the stamp lies after the data date", "check the stamp, or the data date of the import")
+        )
     return found
 
 
@@ -68,7 +70,9 @@ def _patient(fact: Fact, data_date: date, found: list[Rejection]) -> None:
     _past(fact, "art_start_date", fact.art_start_date, data_date, found)
     # An estimated birthdate is 1 January of the year: whoever starts within that year is not before birth.
     if fact.birthdate and fact.art_start_date and fact.art_start_date < fact.birthdate:
-        found.append(_bad(fact, "art_start_date", "treatment starts before the date of birth", "correct one of the two dates"))
+        found.append(
+            _bad(fact, "art_start_date", "treatment starts before the date of birth", "correct one of the two dates")
+        )
 
 
 def _state(fact: Fact, data_date: date, found: list[Rejection]) -> None:
@@ -99,7 +103,9 @@ def _observation(fact: Fact, data_date: date, found: list[Rejection]) -> None:
         found.append(_bad(fact, "value_numeric", problem, "correct the value or its unit"))
     codes = CODED.get(fact.variable_name)
     if codes is not None and fact.value_coded is not None and fact.value_coded not in codes:
-        found.append(_bad(fact, "value_coded", "a code that is not known", f"map it under 'values' to one of {', '.join(codes)}"))
+        found.append(
+            _bad(fact, "value_coded", "a code that is not known", f"map it under 'values' to one of {', '.join(codes)}")
+        )
 
 
 def _dispensation(fact: Fact, data_date: date, found: list[Rejection]) -> None:
@@ -112,9 +118,13 @@ def _appointment(fact: Fact, data_date: date, found: list[Rejection]) -> None:
         return
     _past(fact, "booked_on", fact.booked_on, data_date, found)
     if fact.due_date < fact.booked_on:
-        found.append(_bad(fact, "due_date", "the appointment is due before it was booked", "correct one of the two dates"))
+        found.append(
+            _bad(fact, "due_date", "the appointment is due before it was booked", "correct one of the two dates")
+        )
     if fact.status in ("kept", "missed") and fact.due_date > data_date:
-        found.append(_bad(fact, "status", "it was kept or missed after the data date", "correct the due date or the data date"))
+        found.append(
+            _bad(fact, "status", "it was kept or missed after the data date", "correct the due date or the data date")
+        )
 
 
 _CHECKS: dict[type[Fact], Callable[[Fact, date, list[Rejection]], None]] = {

@@ -23,11 +23,12 @@ HEADINGS = ("file", "line", "field", "problem", "remedy")
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An import in numbers. ``rows_read`` is ``rows_accepted`` plus ``rows_refused``; rows that the mapping leaves out are apart.
+    """An import in numbers: ``rows_read`` is accepted plus refused; what the mapping leaves out is apart.
 
     Attributes:
         rows_repeated: accepted rows that say what another row of the import says, or that a later row replaces.
-        counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), held (voided by a person).
+        counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), held (voided
+        by a person).
         problems: how often each problem was met, the most frequent first, at most 50.
     """
 
@@ -58,7 +59,9 @@ class Summary:
 def summary(session: TenantSession, row: Import) -> Summary:
     """The import in numbers, as it stands."""
     ended = row.finished_at
-    seconds = round((ended - row.started_at).total_seconds(), 3) if ended is not None and row.started_at is not None else None
+    seconds = (
+        round((ended - row.started_at).total_seconds(), 3) if ended is not None and row.started_at is not None else None
+    )
     return Summary(
         import_uuid=row.uuid,
         state=row.state,
@@ -98,7 +101,7 @@ def rejections_csv(session: TenantSession, uuid: UUID) -> Iterator[str]:
 
 
 def _plain(cell: object) -> object:
-    """A text that a spreadsheet would take for a formula is marked as text: names of files and columns come from outside."""
+    """A text that a spreadsheet would take for a formula, marked as text: names of files and columns are not ours."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from tenants.imports.models import UNFINISHED, Import, ImportFile, ImportRejection
+from tenants.imports.models import UNFINISHED, Import, ImportFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 CLEAR_ROWS = 20_000
+PART_ROWS = 5_000
 
 
 def find(session: TenantSession, uuid: UUID, *, lock: bool = False) -> Import | None:
@@ -38,46 +39,49 @@ def unfinished(session: TenantSession, content_hash: str) -> Import | None:
 def page(session: TenantSession, *, offset: int, limit: int) -> tuple[Sequence[Import], int]:
     """Imports, the newest first, and how many there are."""
     total = session.exec(select(func.count()).select_from(Import)).one()
-    rows = session.exec(select(Import).order_by(col(Import.created_at).desc(), col(Import.uuid)).offset(offset).limit(limit)).all()
+    rows = session.exec(
+        select(Import).order_by(col(Import.created_at).desc(), col(Import.uuid)).offset(offset).limit(limit)
+    ).all()
     return rows, int(total)
 
 
 def files(session: TenantSession, uuid: UUID) -> Sequence[ImportFile]:
     """The files of an import, in order."""
-    return session.exec(select(ImportFile).where(col(ImportFile.import_uuid) == uuid).order_by(col(ImportFile.number))).all()
+    return session.exec(
+        select(ImportFile).where(col(ImportFile.import_uuid) == uuid).order_by(col(ImportFile.number))
+    ).all()
+
+
+_REJECTIONS = """
+SELECT r.file, r.line, r.id, f.name, r.line, r.field, r.problem, r.remedy
+FROM import_rejections AS r JOIN import_files AS f ON f.import_uuid = r.import_uuid AND f.number = r.file
+WHERE r.import_uuid = %(import)s AND (r.file, r.line, r.id) > (%(file)s, %(line)s, %(id)s)
+ORDER BY r.file, r.line, r.id LIMIT %(rows)s
+"""
+
+_PROBLEMS = """
+SELECT f.name AS file, r.field, r.problem, min(r.remedy) AS remedy, count(*) AS count
+FROM import_rejections AS r JOIN import_files AS f ON f.import_uuid = r.import_uuid AND f.number = r.file
+WHERE r.import_uuid = %s
+GROUP BY f.name, r.field, r.problem
+ORDER BY count(*) DESC, f.name, r.field, r.problem LIMIT 50
+"""
 
 
 def rejections(session: TenantSession, uuid: UUID) -> Iterator[tuple[str, int, str, str, str]]:
-    """Refused rows in the order of the files: file, line, field, problem, remedy; streamed."""
-    statement = (
-        select(ImportFile.name, ImportRejection.line, ImportRejection.field, ImportRejection.problem, ImportRejection.remedy)
-        .join(
-            ImportFile,
-            (col(ImportFile.import_uuid) == col(ImportRejection.import_uuid)) & (col(ImportFile.number) == col(ImportRejection.file)),
-        )
-        .where(col(ImportRejection.import_uuid) == uuid)
-        .order_by(col(ImportRejection.file), col(ImportRejection.line), col(ImportRejection.id))
-    )
-    for row in session.exec(statement.execution_options(yield_per=2000)):
-        yield tuple(row)
+    """Refused rows in the order of the files: file, line, field, problem, remedy; read in parts."""
+    values: dict[str, Any] = {"import": uuid, "file": -1, "line": -1, "id": -1, "rows": PART_ROWS}
+    with session.cursor() as cursor:
+        while rows := cursor.execute(_REJECTIONS, values).fetchall():
+            yield from (row[3:] for row in rows)
+            values["file"], values["line"], values["id"] = rows[-1][:3]
 
 
 def problems(session: TenantSession, uuid: UUID) -> list[dict[str, Any]]:
     """How often each problem was met, the most frequent first."""
-    count = func.count()
-    statement = (
-        select(ImportFile.name, ImportRejection.field, ImportRejection.problem, func.min(ImportRejection.remedy), count)
-        .join(
-            ImportFile,
-            (col(ImportFile.import_uuid) == col(ImportRejection.import_uuid)) & (col(ImportFile.number) == col(ImportRejection.file)),
-        )
-        .where(col(ImportRejection.import_uuid) == uuid)
-        .group_by(ImportFile.name, ImportRejection.field, ImportRejection.problem)
-        .order_by(count.desc(), col(ImportFile.name), col(ImportRejection.field), col(ImportRejection.problem))
-        .limit(50)
-    )
     keys = ("file", "field", "problem", "remedy", "count")
-    return [dict(zip(keys, row, strict=True)) for row in session.exec(statement)]
+    with session.cursor() as cursor:
+        return [dict(zip(keys, row, strict=True)) for row in cursor.execute(_PROBLEMS, (uuid,)).fetchall()]
 
 
 def clear_some(session: TenantSession, uuid: UUID) -> bool:

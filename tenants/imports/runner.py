@@ -1,7 +1,8 @@
 """One import from its files to the records, in steps that are each a transaction and move a cursor.
 
-A kill costs one step: whoever runs the import again goes on after the last step that was committed. The steps are reading (rows
-are staged), checking (in the staging table), applying (the versioned upsert, kind by kind), clearing, and the end.
+A kill costs one step: whoever runs the import again goes on after the last step that was committed. The steps are
+reading (rows are staged), checking (in the staging table), applying (the versioned upsert, kind by kind), clearing,
+and the end.
 """
 
 from __future__ import annotations
@@ -136,7 +137,9 @@ class Runner:
         if data_date is None:
             data_date = found.data_date(self._sources, mapping)
             if data_date is not None and mapping.data_date is None:
-                notes.append(f"data date {data_date} taken from the latest row; give the day of the export if it was later")
+                notes.append(
+                    f"data date {data_date} taken from the latest row; give the day of the export if it was later"
+                )
         if data_date is None:
             remedy = "give --data-date YYYY-MM-DD, or 'data_date' in the mapping"
             message = "the date to which the data run is not known"
@@ -194,7 +197,9 @@ class Runner:
         with self._step() as (_, row):
             if row.strict and row.rows_refused:
                 problem = f"{row.rows_refused} of {row.rows_read} rows were refused, and the import is strict"
-                raise Invalid(problem, remedy="correct the rows in the report of refused rows, or import without --strict")
+                raise Invalid(
+                    problem, remedy="correct the rows in the report of refused rows, or import without --strict"
+                )
             row.state, row.step, row.cursor_seq = "applying", "facilities", 0
 
     def _apply(self) -> None:
@@ -218,7 +223,10 @@ class Runner:
                         applied = apply_chunk(session, terms, kind, row.cursor_seq)
                         before = row.counts.get(kind, {})
                         if applied.rows:
-                            row.counts = {**row.counts, kind: {name: before.get(name, 0) + n for name, n in applied.counts.items()}}
+                            row.counts = {
+                                **row.counts,
+                                kind: {name: before.get(name, 0) + n for name, n in applied.counts.items()},
+                            }
                         last, done = applied.last, done + applied.rows
                     total = row.staged
                     if last is None:
@@ -243,7 +251,9 @@ class Runner:
         row.state, row.step, row.finished_at = "done", "", now()
         session.add(row)
         session.flush()
-        publish(session, "imports.finished", {"import_uuid": row.uuid, "data_date": row.data_date, "facilities": touched})
+        publish(
+            session, "imports.finished", {"import_uuid": row.uuid, "data_date": row.data_date, "facilities": touched}
+        )
 
     def _fail(self, error: AppError) -> None:
         """The import ends here: what it staged goes, and nothing of it is in the records."""

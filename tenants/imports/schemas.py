@@ -22,7 +22,9 @@ class ImportSummary(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     import_uuid: UUID = Field(description="The import.")
-    state: str = Field(description="pending, reading, checking, applying, done, failed or cancelled.", examples=["done"])
+    state: str = Field(
+        description="pending, reading, checking, applying, done, failed or cancelled.", examples=["done"]
+    )
     step: str = Field(description="What it is doing now.", examples=["reading visits.csv.gz"])
     format: str = Field(description="Format of the files; empty until it is detected.", examples=["csv"])
     source: str = Field(description="Name of the source, part of every record's key.", examples=["csv:art-cohort"])

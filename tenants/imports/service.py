@@ -93,11 +93,18 @@ def begin(session: TenantSession, order: Order) -> tuple[Import, bool]:
     for number, file in enumerate(order.files):
         session.add(
             ImportFile(
-                import_uuid=made.uuid, number=number, name=file.name, size=file.size, sha256=file.sha256, blob_key=file.blob_key
+                import_uuid=made.uuid,
+                number=number,
+                name=file.name,
+                size=file.size,
+                sha256=file.sha256,
+                blob_key=file.blob_key,
             )
         )
     session.flush()
-    audit.record(session, "import:records:start", "import", made.uuid, {"files": len(order.files), "format": made.format})
+    audit.record(
+        session, "import:records:start", "import", made.uuid, {"files": len(order.files), "format": made.format}
+    )
     return made, False
 
 
@@ -140,7 +147,11 @@ def cancel(session: TenantSession, uuid: UUID) -> Import:
         raise NotFound(message)
     if found.state not in CANCELLABLE:
         message = f"the import is {found.state}"
-        remedy = "it goes on to its end: import the corrected files after it" if found.state in UNFINISHED else "there is nothing to stop"
+        remedy = (
+            "it goes on to its end: import the corrected files after it"
+            if found.state in UNFINISHED
+            else "there is nothing to stop"
+        )
         raise Conflict(message, remedy=remedy)
     found.state, found.finished_at, found.step = "cancelled", now(), ""
     session.add(found)

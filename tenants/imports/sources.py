@@ -27,7 +27,10 @@ MAX_RATIO = 300
 """No real table expands more than this many times; below ``MIN_BOMB_BYTES`` it does no harm and is not looked at."""
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\xd0\xcf\x11\xe0", "an old .xls workbook or one with a password; save it as .xlsx without a password, or as CSV UTF-8"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old .xls workbook or one with a password; save it as .xlsx without a password, or as CSV UTF-8",
+    ),
     (b"%PDF", "a PDF; export the table itself, as CSV or .xlsx"),
     (b"\xff\xfe", "UTF-16 text; save it as 'CSV UTF-8'"),
     (b"\xfe\xff", "UTF-16 text; save it as 'CSV UTF-8'"),
@@ -161,7 +164,9 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
     for path in paths:
         if not path.exists():
             raise refused(str(path), "there is no such file or folder", "check the path")
-        inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")) if path.is_dir() else [path]
+        inside = (
+            sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")) if path.is_dir() else [path]
+        )
         found += [Source(item.name, _opener(item), item.stat().st_size, limits or Limits()) for item in inside]
     if not found:
         raise refused(str(paths[0]) if paths else "no path", "there are no files in it", "give the files to import")
@@ -177,6 +182,8 @@ def _opener(path: Path) -> Callable[[], BinaryIO]:
         try:
             return path.open("rb")
         except OSError as error:
-            raise refused(path.name, f"the file cannot be opened ({error.strerror})", "check that it is there and readable") from error
+            raise refused(
+                path.name, f"the file cannot be opened ({error.strerror})", "check that it is there and readable"
+            ) from error
 
     return opened

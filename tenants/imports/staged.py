@@ -48,7 +48,9 @@ _PLACE = ("import_staging", "personal")
 
 @cache
 def _content_fields(kind: str) -> tuple[str, ...]:
-    return tuple(item.name for item in fields(FACT_TYPES[kind]) if item.name not in _NOT_CONTENT and item.name not in PERSONAL)
+    return tuple(
+        item.name for item in fields(FACT_TYPES[kind]) if item.name not in _NOT_CONTENT and item.name not in PERSONAL
+    )
 
 
 @dataclass(slots=True)
@@ -107,8 +109,8 @@ class Stager:
     def _judged(self, reading: Reading) -> tuple[list[Fact], list[Rejection]]:
         """The facts to take of a row, and the reasons why something of it is refused.
 
-        A refused event takes its whole row along. Where the row is a person, only what is wrong is refused: a person must not be lost,
-        with all visits, for a wrong date of death.
+        A refused event takes its whole row along. Where the row is a person, only what is wrong is refused: a person
+        must not be lost, with all visits, for a wrong date of death.
         """
         good: list[Fact] = []
         rejections = list(reading.rejections)
@@ -193,7 +195,10 @@ class Stager:
 
 def _clean(bad: Rejection) -> tuple[str, str, str]:
     """The rejection as PostgreSQL's text takes it: headings come from files and may hold anything."""
-    return tuple("".join(c for c in part if c.isprintable())[:300].encode("utf-8", "replace").decode() for part in (bad.field, bad.problem, bad.remedy))  # type: ignore[return-value]
+    return tuple(
+        "".join(c for c in part if c.isprintable())[:300].encode("utf-8", "replace").decode()
+        for part in (bad.field, bad.problem, bad.remedy)
+    )  # type: ignore[return-value]
 
 
 def content(kind: str, encoded: bytes) -> dict[str, Any]:

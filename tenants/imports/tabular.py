@@ -75,12 +75,16 @@ def open_table(source: Source, *, encoding: str | None = None, delimiter: str | 
     """
     head = source.head()
     if head.container not in ("text", "gzip"):
-        raise refused(source.name, "the file is a workbook or archive, not CSV", "save the table as CSV, or name its format")
+        raise refused(
+            source.name, "the file is a workbook or archive, not CSV", "save the table as CSV, or name its format"
+        )
     if b"\x00" in head.data:
         raise refused(source.name, "the file holds binary data, not a table", "give a CSV file")
     found = encoding or find_encoding(head.data)
     with source.expanded() as stream:
-        text = io.TextIOWrapper(stream, encoding=found, errors="surrogateescape" if found != "cp1252" else "replace", newline="")
+        text = io.TextIOWrapper(
+            stream, encoding=found, errors="surrogateescape" if found != "cp1252" else "replace", newline=""
+        )
         lines = _bounded_lines(text, source)
         first = next(lines, "")
         used = delimiter or find_delimiter(first)
@@ -92,7 +96,9 @@ def _bounded_lines(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
     limit = MAX_FIELD * 16
     while line := text.readline(limit):
         if len(line) >= limit and not line.endswith("\n"):
-            raise refused(source.name, f"a line of more than {limit >> 20} MB", "this is no table of rows; export it again")
+            raise refused(
+                source.name, f"a line of more than {limit >> 20} MB", "this is no table of rows; export it again"
+            )
         yield line
 
 
@@ -109,7 +115,9 @@ def _headings(first: str, delimiter: str, source: Source) -> list[str]:
     if len(headings) > MAX_COLUMNS:
         raise refused(source.name, f"more than {MAX_COLUMNS} columns", "check that it is the right file")
     if any(_undecoded(heading) for heading in headings):
-        raise refused(source.name, "the headings are not valid UTF-8", "save it as 'CSV UTF-8', or give 'encoding' in the mapping")
+        raise refused(
+            source.name, "the headings are not valid UTF-8", "save it as 'CSV UTF-8', or give 'encoding' in the mapping"
+        )
     repeated = sorted({heading for heading in headings if heading and headings.count(heading) > 1})
     if repeated:
         raise refused(source.name, f"the heading {repeated[0]!r} stands twice", "give every column a name of its own")
@@ -127,7 +135,13 @@ def _rows(lines: Iterator[str], width: int, delimiter: str, encoding: str) -> It
             except StopIteration:
                 return
             except csv.Error:
-                yield Row(line, [], Rejection("row", "the row cannot be read: a cell is too long, or a quote never closes", "close the quote"))
+                yield Row(
+                    line,
+                    [],
+                    Rejection(
+                        "row", "the row cannot be read: a cell is too long, or a quote never closes", "close the quote"
+                    ),
+                )
                 continue
             if not any(cells):
                 continue
@@ -142,13 +156,21 @@ def _checked(line: int, cells: list[str], width: int, encoding: str) -> Row:
             cells.pop()
         if len(cells) != width:
             problem = f"the row has {len(cells)} cells under {width} headings"
-            return Row(line, [], Rejection("row", problem, "quote cells that hold the delimiter, and close every quote"))
+            return Row(
+                line, [], Rejection("row", problem, "quote cells that hold the delimiter, and close every quote")
+            )
     whole = "".join(cells)
     if not whole.isascii() and (_undecoded(whole) or (encoding == "cp1252" and "\ufffd" in whole)):
         problem = f"a character is not valid {encoding}"
-        return Row(line, [], Rejection("row", problem, "save the file as 'CSV UTF-8', or give 'encoding' in the mapping"))
+        return Row(
+            line, [], Rejection("row", problem, "save the file as 'CSV UTF-8', or give 'encoding' in the mapping")
+        )
     if not whole.isprintable() and _CONTROL.search(whole):
-        return Row(line, [], Rejection("row", "a cell holds a control character", "export the file again, or type the cell again"))
+        return Row(
+            line,
+            [],
+            Rejection("row", "a cell holds a control character", "export the file again, or type the cell again"),
+        )
     return Row(line, cells)
 
 

@@ -98,7 +98,12 @@ def _source(tenant: TenantRef, file: ImportFile) -> Source:
     if file.blob_key is None:
         message = f"{file.name} was not uploaded: it was imported from a path"
         raise Invalid(message, remedy="run the command again on the machine that has the file")
-    return Source(file.name, _opener(tenant, file.blob_key, workbook=file.name.casefold().endswith((".xlsx", ".xlsm"))), file.size, Limits())
+    return Source(
+        file.name,
+        _opener(tenant, file.blob_key, workbook=file.name.casefold().endswith((".xlsx", ".xlsm"))),
+        file.size,
+        Limits(),
+    )
 
 
 def _opener(tenant: TenantRef, key: str, *, workbook: bool) -> Callable[[], BinaryIO]:
@@ -114,5 +119,3 @@ def _opener(tenant: TenantRef, key: str, *, workbook: bool) -> Callable[[], Bina
         return cast("BinaryIO", spool)
 
     return opened
-
-

@@ -1,7 +1,8 @@
 """From a cell to a value: dates in the forms that exports use, numbers, codes, supplies in days.
 
-Each converter takes what a cell holds (text, or what a workbook stores) and returns the value, or raises ``BadValue`` with what
-is wrong and the remedy. No message repeats the cell: a report of refused rows carries no personal data.
+Each converter takes what a cell holds (text, or what a workbook stores) and returns the value, or raises
+``BadValueError`` with what is wrong and the remedy. No message repeats the cell: a report of refused rows carries no
+personal data.
 """
 
 from __future__ import annotations
@@ -18,7 +19,20 @@ EXCEL_LEAST, EXCEL_MOST = 1, 109_574
 DAYS_A_MONTH = 30
 """A month of refill is 30 days: how programmes count multi-month dispensing (3 months are 90 days)."""
 
-MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)}  # noqa: SIM905
+MONTHS = {
+    "jan": 1,
+    "feb": 2,
+    "mar": 3,
+    "apr": 4,
+    "may": 5,
+    "jun": 6,
+    "jul": 7,
+    "aug": 8,
+    "sep": 9,
+    "oct": 10,
+    "nov": 11,
+    "dec": 12,
+}
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$")
 _NAMED = re.compile(r"(\d{1,2})[- /]([A-Za-z]{3,9})[-, /]+(\d{4})(?: \d{1,2}:\d{2}(?::\d{2})?)?$")
 _SERIAL = re.compile(r"\d{1,6}(?:\.\d+)?$")
@@ -28,7 +42,7 @@ _TRUE = frozenset({"1", "true", "yes", "y", "t"})
 _FALSE = frozenset({"0", "false", "no", "n", "f"})
 
 
-class BadValue(Exception):
+class BadValueError(Exception):
     """A cell that does not hold what its field needs."""
 
     def __init__(self, problem: str, remedy: str) -> None:
@@ -53,7 +67,7 @@ def text(cell: object) -> str:
 
 
 def whole_number(cell: object) -> str:
-    """An identifier that was saved as a decimal number, without its empty decimals: ``29872499824296.0``, ``2.98E+4``."""
+    """An identifier saved as a decimal number, without its empty decimals: ``29872499824296.0``, ``2.98E+4``."""
     found = text(cell)
     if match := _WHOLE.match(found):
         return match.group(1)
@@ -67,7 +81,7 @@ def whole_number(cell: object) -> str:
             return str(int(number))
         remedy = "format the column as text or number before saving it"
         problem = "the identifier was saved in scientific notation and has lost digits"
-        raise BadValue(problem, remedy)
+        raise BadValueError(problem, remedy)
     return found
 
 
@@ -76,7 +90,8 @@ def day(cell: object, formats: tuple[str, ...]) -> date:
 
     Args:
         cell: text, or what a workbook stores: a date, or a serial number of days since 1899-12-30.
-        formats: ``iso`` (2015-06-08, with or without a time, whose date is taken as written), ``dd-Mon-yyyy``, ``excel``
+        formats: ``iso`` (2015-06-08, with or without a time, whose date is taken as written), ``dd-Mon-yyyy``,
+        ``excel``
             (serial numbers written as text), or a ``strptime`` pattern such as ``%d/%m/%Y``.
     """
     if isinstance(cell, datetime):
@@ -107,20 +122,20 @@ def _day_of_text(found: str, formats: tuple[str, ...]) -> date:
             continue
     remedy = f"write it as one of: {', '.join(formats)}; or name its form in the mapping under 'date_formats'"
     problem = "not a date in a form that the mapping names"
-    raise BadValue(problem, remedy)
+    raise BadValueError(problem, remedy)
 
 
 def _serial(number: float) -> date:
     if not (math.isfinite(number) and EXCEL_LEAST <= number <= EXCEL_MOST):
         problem = "a number that is no spreadsheet date"
-        raise BadValue(problem, "format the column as a date, or write 2015-06-08")
+        raise BadValueError(problem, "format the column as a date, or write 2015-06-08")
     return _within(EXCEL_EPOCH + timedelta(days=int(number)))
 
 
 def _within(found: date) -> date:
     if not EARLIEST <= found < LATEST:
         problem = f"a date outside {EARLIEST.year}-{LATEST.year}"
-        raise BadValue(problem, "correct the year")
+        raise BadValueError(problem, "correct the year")
     return found
 
 
@@ -156,7 +171,7 @@ def number(cell: object) -> float:
             found = math.nan
     if not math.isfinite(found):
         problem = "not a number"
-        raise BadValue(problem, "write digits with a decimal point, or map the text under 'values'")
+        raise BadValueError(problem, "write digits with a decimal point, or map the text under 'values'")
     return found
 
 
@@ -172,7 +187,7 @@ def integer(cell: object) -> int:
     found = number(cell)
     if not found.is_integer() or abs(found) >= 2**31:
         problem = "not a whole number"
-        raise BadValue(problem, "write a whole number")
+        raise BadValueError(problem, "write a whole number")
     return int(found)
 
 
@@ -181,10 +196,10 @@ def days(cell: object, unit: str) -> int:
     found = number(cell) * {"days": 1, "weeks": 7, "months": DAYS_A_MONTH}[unit]
     if found < 0:
         problem = "a negative supply"
-        raise BadValue(problem, "write how many days of treatment were handed out")
+        raise BadValueError(problem, "write how many days of treatment were handed out")
     if found > 3660:  # noqa: PLR2004 - ten years: a unit gone wrong
         problem = "a supply of over ten years"
-        raise BadValue(problem, "check the unit: days or months")
+        raise BadValueError(problem, "check the unit: days or months")
     return round(found)
 
 
@@ -196,13 +211,13 @@ def boolean(cell: object) -> bool:
     if found in _FALSE:
         return False
     problem = "neither yes nor no"
-    raise BadValue(problem, "write yes or no, or map the text under 'values'")
+    raise BadValueError(problem, "write yes or no, or map the text under 'values'")
 
 
 def birth_from_age(age: object, at: date) -> date:
-    """The estimated date of birth of someone ``age`` years old at a date: 1 January of the year, as OpenMRS estimates it."""
+    """The estimated birthdate of someone ``age`` years old at a date: 1 January, as OpenMRS estimates it."""
     years = number(age)
     if not 0 <= years <= 120:  # noqa: PLR2004 - nobody known has lived longer
         problem = "an age outside 0-120 years"
-        raise BadValue(problem, "correct the age")
+        raise BadValueError(problem, "correct the age")
     return date(at.year - int(years), 1, 1)

@@ -46,7 +46,9 @@ def check_archive(source: Source) -> list[str]:
             infos = archive.infolist()
             names = [info.filename for info in infos]
             if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
-                raise refused(source.name, "the file is a zip archive, not a workbook", "give the .xlsx or .csv file itself")
+                raise refused(
+                    source.name, "the file is a zip archive, not a workbook", "give the .xlsx or .csv file itself"
+                )
             total = sum(info.file_size for info in infos)
             packed = sum(info.compress_size for info in infos)
             strings = sum(info.file_size for info in infos if info.filename.endswith("sharedStrings.xml"))
@@ -54,12 +56,16 @@ def check_archive(source: Source) -> list[str]:
                 problem = f"the workbook expands to {total >> 20} MB"
                 raise refused(source.name, problem, "export the table as CSV, which has no such limit")
             if total > MIN_BOMB_BYTES and total > packed * MAX_RATIO:
-                raise refused(source.name, "the workbook expands beyond what a table does", "check where the file comes from")
+                raise refused(
+                    source.name, "the workbook expands beyond what a table does", "check where the file comes from"
+                )
             for info in infos:
                 if info.filename.endswith((".xml", ".rels")):
                     with archive.open(info) as part:
                         if b"<!DOCTYPE" in part.read(4096):
-                            raise refused(source.name, "the workbook declares XML entities", "check where the file comes from")
+                            raise refused(
+                                source.name, "the workbook declares XML entities", "check where the file comes from"
+                            )
             return names
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise refused(source.name, "the workbook is cut off, damaged or locked", again) from error
@@ -77,7 +83,7 @@ def open_sheet(source: Source, wanted: Sequence[str]) -> Iterator[Sheet]:
         Invalid: no sheet has them, or the file is damaged.
     """
     check_archive(source)
-    from openpyxl import load_workbook  # noqa: PLC0415 - heavy, and needed only here
+    from openpyxl import load_workbook
 
     with source.opener() as stream:
         with _soundness(source):
@@ -92,18 +98,32 @@ def open_sheet(source: Source, wanted: Sequence[str]) -> Iterator[Sheet]:
                         return
                     if number >= HEADING_ROWS:
                         break
-            raise refused(source.name, "no sheet has the expected headings", f"expected among them: {', '.join(wanted)}")
+            raise refused(
+                source.name, "no sheet has the expected headings", f"expected among them: {', '.join(wanted)}"
+            )
         finally:
             book.close()
 
 
 @contextmanager
 def _soundness(source: Source) -> Iterator[None]:
-    """What openpyxl raises on damaged parts is as varied as the parts: all of it says that the file is no sound workbook."""
+    """What openpyxl raises on damaged parts is as varied as they are: all of it says that the workbook is not sound."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, LookupError, ValueError, TypeError, AttributeError, SyntaxError, OSError) as error:
-        raise refused(source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again") from error
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        SyntaxError,
+        OSError,
+    ) as error:
+        raise refused(
+            source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again"
+        ) from error
 
 
 def _sound(source: Source, sheet: Any) -> Iterator[tuple[int, list[Cell | Formula]]]:  # noqa: ANN401 - openpyxl's read-only sheet
@@ -125,4 +145,3 @@ def _sound(source: Source, sheet: Any) -> Iterator[tuple[int, list[Cell | Formul
 def fold(heading: object) -> str:
     """A heading without what people vary: case, spaces, dots, underscores, dashes."""
     return "".join(character for character in str(heading or "").casefold() if character.isalnum())
-

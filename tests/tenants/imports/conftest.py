@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def write(folder: Path, **texts: str) -> list[Path]:
 def run_import() -> RunImport:
     """Imports files into a tenant and returns the summary: ``run_import(tenant, paths, mapping_text)``."""
 
-    def run(  # noqa: PLR0913 - what an import takes
+    def run(
         tenant: TenantRef,
         paths: Sequence[Path],
         mapping: str | Mapping = MAPPING,
@@ -127,22 +127,21 @@ def everything(tenant: TenantRef) -> dict[str, list[tuple[Any, ...]]]:
     with tenant_session(tenant, actor="test:1") as session:
         for table, columns in CONTENT.items():
             statement = (
-                f"SELECT t.uuid, f.datim_id, t.source, t.source_key, t.known_from, t.known_to, t.known_assumed, t.data_date,"  # noqa: S608
+                f"SELECT t.uuid, f.datim_id, t.source, t.source_key, t.known_from, t.known_to,"  # noqa: S608 - ours
+                f" t.known_assumed, t.data_date,"
                 f" t.voided, {', '.join(f't.{name.strip()}' for name in columns.split(','))}"
-                f" FROM {table} AS t JOIN facilities AS f ON f.uuid = t.facility_uuid ORDER BY t.uuid, t.known_from, t.known_to"
+                f" FROM {table} AS t JOIN facilities AS f ON f.uuid = t.facility_uuid"
+                f" ORDER BY t.uuid, t.known_from, t.known_to"
             )
             found[table] = rows(session, statement)
         found["contacts"] = rows(
             session,
-            "SELECT patient_uuid, contact_date, clinical, pickup, days_supplied, next_appointment, regimen, known_from, known_to"
+            "SELECT patient_uuid, contact_date, clinical, pickup, days_supplied, next_appointment, regimen, known_from,"
+            " known_to"
             " FROM contacts ORDER BY patient_uuid, contact_date, known_from",
         )
         found["transitions"] = rows(session, "SELECT * FROM status_transitions ORDER BY patient_uuid, seq")
-        found["facilities"] = rows(session, "SELECT datim_id, name, state_province, data_date FROM facilities ORDER BY datim_id")
+        found["facilities"] = rows(
+            session, "SELECT datim_id, name, state_province, data_date FROM facilities ORDER BY datim_id"
+        )
     return found
-
-
-@pytest.fixture
-def session_of() -> Iterator[Callable[[TenantRef], Any]]:
-    """Opens a transaction of a tenant."""
-    yield lambda tenant: tenant_session(tenant, actor="test:1")

@@ -25,7 +25,20 @@ HEADINGS = (
     "Refill Period", "MMD_Type", "Next Appointment", "DSD Model",
 )  # fmt: skip
 ROWS: list[tuple[object, ...]] = [
-    (1, "Clinic one", "abc123", "NG-1", "H1", "2024-01-10", "First line", "TDF/3TC/DTG", 90, "MMD-3", "2024-04-09", "Facility"),
+    (
+        1,
+        "Clinic one",
+        "abc123",
+        "NG-1",
+        "H1",
+        "2024-01-10",
+        "First line",
+        "TDF/3TC/DTG",
+        90,
+        "MMD-3",
+        "2024-04-09",
+        "Facility",
+    ),
     (2, "Clinic one", "abc123", "NG-2", "H2", "15-Jan-2024", "First line", "TDF/3TC/DTG", 30, "", "14-Feb-2024", ""),
     (3, "Clinic one", "abc123", "NG-1", "H1", 45391, "First line", "TDF/3TC/DTG", 180, "MMD-6", 45571, ""),
     (4, "Clinic one", "abc123", "NG-2", "H2", datetime(2024, 2, 14), "Second line", "AZT/3TC/ATV", "30", "", None, ""),  # noqa: DTZ001
@@ -63,7 +76,12 @@ def comma(path: Path, content: list[tuple[object, ...]]) -> Path:
 @pytest.mark.parametrize("title", [False, True])
 def test_a_workbook_is_read_with_its_dates_in_every_form(tmp_path: Path, title: bool) -> None:  # noqa: FBT001 - parametrised
     found = facts(workbook(tmp_path / "list.xlsx", ROWS, title=title, merged=title))
-    assert [fact.date_dispensed for fact in found] == [date(2024, 1, 10), date(2024, 1, 15), date(2024, 4, 9), date(2024, 2, 14)]
+    assert [fact.date_dispensed for fact in found] == [
+        date(2024, 1, 10),
+        date(2024, 1, 15),
+        date(2024, 4, 9),
+        date(2024, 2, 14),
+    ]
     assert [fact.days_supplied for fact in found] == [90, 30, 180, 30]
     assert [fact.next_appointment for fact in found] == [date(2024, 4, 9), date(2024, 2, 14), date(2024, 10, 6), None]
 
@@ -76,7 +94,9 @@ def test_csv_and_workbook_say_the_same(tmp_path: Path) -> None:
 def test_headings_are_known_by_their_letters(tmp_path: Path) -> None:
     path = comma(tmp_path / "list.csv", ROWS[:1])
     text = path.read_text(encoding="utf-8-sig")
-    path.write_text(text.replace("DATIM Id", "Datim ID ").replace("MMD_Type", "MMD Type").replace("Date Visit", "DATE VISIT"))
+    path.write_text(
+        text.replace("DATIM Id", "Datim ID ").replace("MMD_Type", "MMD Type").replace("Date Visit", "DATE VISIT")
+    )
     assert len(facts(path)) == 1
     assert detect(from_paths([path])).name == "lamisplus-pharmacy"
 
@@ -176,9 +196,13 @@ def test_the_list_becomes_records(tenant: TenantRef, run_import: RunImport, tmp_
     assert latest == [("TDF/3TC/DTG", "First line")]
 
 
-def test_a_person_who_has_only_broken_rows_is_not_made(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+def test_a_person_who_has_only_broken_rows_is_not_made(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
     broken = (9, "Clinic one", "abc123", "NG-9", "H9", "2099-01-10", "", "", 30, "", "", "")
-    summary = run_import(tenant, [workbook(tmp_path / "list.xlsx", [*ROWS, broken])], Mapping(), data_date=date(2024, 6, 30))
+    summary = run_import(
+        tenant, [workbook(tmp_path / "list.xlsx", [*ROWS, broken])], Mapping(), data_date=date(2024, 6, 30)
+    )
     assert (summary.rows_read, summary.rows_refused) == (5, 1)
     assert summary.counts["patients"]["inserted"] == 2
 
@@ -186,4 +210,7 @@ def test_a_person_who_has_only_broken_rows_is_not_made(tenant: TenantRef, run_im
 def test_patients_are_read_with_the_day_of_their_row(tmp_path: Path) -> None:
     readings = list(PharmacyList().read(from_paths([workbook(tmp_path / "list.xlsx", ROWS)]), Mapping()))
     people = [fact for reading in readings for fact in reading.facts if isinstance(fact, PatientFact)]
-    assert [(fact.patient, fact.derived_on) for fact in people[:2]] == [("NG-1", date(2024, 1, 10)), ("NG-2", date(2024, 1, 15))]
+    assert [(fact.patient, fact.derived_on) for fact in people[:2]] == [
+        ("NG-1", date(2024, 1, 10)),
+        ("NG-2", date(2024, 1, 15)),
+    ]

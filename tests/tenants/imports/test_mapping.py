@@ -38,7 +38,11 @@ def test_yes_and_no_are_texts_and_numbers_become_cells() -> None:
         (("    patient: id\n    columns: {date", "    columns: {date"), "records.2", "'patient' names the column"),
         (("sex: sex", "sex: {column: sex, constant: F}"), "records.0.columns.sex", "give exactly one of"),
         (("born,", "{age: age},"), "records.0.columns.birthdate", "'age' and 'at' go together"),
-        (("data_date: 2024-06-30", "data_date: {file: x, column: y}"), "mapping", "data_date.file: 'x' is not under 'files'"),
+        (
+            ("data_date: 2024-06-30", "data_date: {file: x, column: y}"),
+            "mapping",
+            "data_date.file: 'x' is not under 'files'",
+        ),
         (("data_date: 2024-06-30", "data_date: soon"), "data_date", "Input should be a valid date"),
         (("    facility: {datim_id: clinic, name: clinic_name}\n", ""), "mapping", "patients need a facility"),
         (("{present: true}", "{present: true, none_of: [1]}"), "records.1.when.died_on", "give either"),

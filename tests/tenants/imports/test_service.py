@@ -18,33 +18,45 @@ from tenants.records.personal import open_patient
 from .conftest import MAPPING, PATIENTS, PICKUPS, RunImport, everything, rows, write
 
 
-def test_good_rows_become_records_and_contacts(tenant: TenantRef, run_import: RunImport, partner_files: list[Path]) -> None:
+def test_good_rows_become_records_and_contacts(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
     summary = run_import(tenant, partner_files)
     assert (summary.state, summary.rows_read, summary.rows_refused) == ("done", 7, 0)
     inserted = {kind: counts["inserted"] for kind, counts in summary.counts.items() if "inserted" in counts}
     assert inserted == {"patients": 3, "patient_states": 1, "dispensations": 4}
     with tenant_session(tenant, actor="test:1") as session:
-        found = rows(session, "SELECT contact_date, days_supplied, pickup FROM contacts ORDER BY contact_date, days_supplied")
+        found = rows(
+            session, "SELECT contact_date, days_supplied, pickup FROM contacts ORDER BY contact_date, days_supplied"
+        )
         assert found == [
             (date(2023, 1, 10), 30, True),
             (date(2023, 2, 1), 30, True),
             (date(2023, 2, 10), 90, True),
             (date(2024, 1, 5), 30, True),
         ]
-        assert rows(session, "SELECT datim_id, name FROM facilities ORDER BY 1") == [("C1", "Clinic one"), ("C2", "Clinic two")]
+        assert rows(session, "SELECT datim_id, name FROM facilities ORDER BY 1") == [
+            ("C1", "Clinic one"),
+            ("C2", "Clinic two"),
+        ]
 
 
-def test_events_take_the_facility_of_their_patient(tenant: TenantRef, run_import: RunImport, partner_files: list[Path]) -> None:
+def test_events_take_the_facility_of_their_patient(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
     run_import(tenant, partner_files)
     with tenant_session(tenant, actor="test:1") as session:
         found = rows(
             session,
-            "SELECT f.datim_id, count(*) FROM dispensations AS d JOIN facilities AS f ON f.uuid = d.facility_uuid GROUP BY 1 ORDER BY 1",
+            "SELECT f.datim_id, count(*) FROM dispensations AS d JOIN facilities AS f ON f.uuid = d.facility_uuid"
+            " GROUP BY 1 ORDER BY 1",
         )
     assert found == [("C1", 3), ("C2", 1)]
 
 
-def test_what_names_a_person_is_nowhere_in_the_clear(tenant: TenantRef, run_import: RunImport, partner_files: list[Path]) -> None:
+def test_what_names_a_person_is_nowhere_in_the_clear(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
     run_import(tenant, partner_files)
     from sqlmodel import select
 
@@ -52,7 +64,9 @@ def test_what_names_a_person_is_nowhere_in_the_clear(tenant: TenantRef, run_impo
 
     with tenant_session(tenant, actor="test:1") as session:
         patients = session.exec(select(Patient)).all()
-        opened = sorted((found["pepfar_id"], found["given_name"]) for found in (open_patient(session, row) for row in patients))
+        opened = sorted(
+            (found["pepfar_id"], found["given_name"]) for found in (open_patient(session, row) for row in patients)
+        )
         assert opened == [("P1", "Ada"), ("P2", "Bisi"), ("P3", "Chidi")]
         key = vault(session).blind_index("phone", "+234 803 000 0001")
         assert [row.phone_bidx for row in patients].count(key) == 1
@@ -60,7 +74,9 @@ def test_what_names_a_person_is_nowhere_in_the_clear(tenant: TenantRef, run_impo
         assert rows(session, "SELECT count(*) FROM patient_keys WHERE wrapped_key IS NULL") == [(1,)]
 
 
-def test_the_same_files_twice_change_nothing(tenant: TenantRef, run_import: RunImport, partner_files: list[Path]) -> None:
+def test_the_same_files_twice_change_nothing(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
     run_import(tenant, partner_files)
     before = everything(tenant)
     again = run_import(tenant, partner_files)
@@ -87,7 +103,10 @@ def test_rows_in_any_order_give_the_same_records(
 
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_the_newer_data_date_wins_whatever_the_order_of_imports(
-    tenant: TenantRef, run_import: RunImport, tmp_path: Path, newest_first: bool  # noqa: FBT001 - parametrised
+    tenant: TenantRef,
+    run_import: RunImport,
+    tmp_path: Path,
+    newest_first: bool,  # noqa: FBT001 - parametrised
 ) -> None:
     changed = PICKUPS.replace("P1,2023-02-10,90", "P1,2023-02-10,60")
     old, new = tmp_path / "old", tmp_path / "new"
@@ -97,10 +116,14 @@ def test_the_newer_data_date_wins_whatever_the_order_of_imports(
         (write(old, patients__csv=PATIENTS, pickups__csv=PICKUPS), date(2024, 3, 31)),
         (write(new, patients__csv=PATIENTS, pickups__csv=changed), date(2024, 6, 30)),
     ]
-    summaries = [run_import(tenant, paths, data_date=day) for paths, day in (reversed(loads) if newest_first else loads)]
+    summaries = [
+        run_import(tenant, paths, data_date=day) for paths, day in (reversed(loads) if newest_first else loads)
+    ]
     with tenant_session(tenant, actor="test:1") as session:
         found = rows(
-            session, "SELECT days_supplied, data_date FROM dispensations WHERE known_to IS NULL AND date_dispensed = '2023-02-10'"
+            session,
+            "SELECT days_supplied, data_date FROM dispensations"
+            " WHERE known_to IS NULL AND date_dispensed = '2023-02-10'",
         )
     assert found == [(60, date(2024, 6, 30))]
     assert summaries[1].counts["dispensations"]["superseded" if newest_first else "updated"] == 1
@@ -129,12 +152,16 @@ P2,2023-02-01,60,TDF/3TC/DTG,
 """
 
 
-def test_broken_rows_are_reported_and_the_good_ones_stay(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+def test_broken_rows_are_reported_and_the_good_ones_stay(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
     summary = run_import(tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=BROKEN))
     assert summary.rows_read == 14
     assert summary.rows_accepted + summary.rows_refused == summary.rows_read
     with tenant_session(tenant, actor="test:1") as session:
-        found = [(line, field, problem) for _, line, field, problem, _ in repository.rejections(session, summary.import_uuid)]
+        found = [
+            (line, field, problem) for _, line, field, problem, _ in repository.rejections(session, summary.import_uuid)
+        ]
     assert found == [
         (3, "day", "not a date in a form that the mapping names"),
         (4, "days", "not a number"),
@@ -149,7 +176,9 @@ def test_broken_rows_are_reported_and_the_good_ones_stay(tenant: TenantRef, run_
     assert summary.counts["dispensations"]["inserted"] == 2
 
 
-def test_a_person_is_not_lost_for_a_wrong_date_of_death(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+def test_a_person_is_not_lost_for_a_wrong_date_of_death(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
     wrong = PATIENTS.replace("2024-03-01", "2030-03-01")
     summary = run_import(tenant, write(tmp_path, patients__csv=wrong, pickups__csv=PICKUPS))
     assert summary.rows_refused == 1
@@ -171,11 +200,15 @@ def test_strict_imports_nothing_when_a_row_is_refused(tenant: TenantRef, run_imp
         assert rows(session, "SELECT count(*) FROM import_staging") == [(0,)]
 
 
-def test_strict_imports_all_when_no_row_is_refused(tenant: TenantRef, run_import: RunImport, partner_files: list[Path]) -> None:
+def test_strict_imports_all_when_no_row_is_refused(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
     assert run_import(tenant, partner_files, strict=True).counts["dispensations"]["inserted"] == 4
 
 
-def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
     paths = write(tmp_path, patients__csv=PATIENTS, pickups__csv__gz=PICKUPS * 400)
     paths[1].write_bytes(paths[1].read_bytes()[:-200])
     with pytest.raises(Invalid, match=r"pickups.csv.gz: the gzip file is cut off before its end"):
@@ -188,7 +221,8 @@ def test_events_of_patients_imported_before_need_no_patients_file(
 ) -> None:
     run_import(tenant, partner_files)
     only_pickups = MAPPING.split("records:", maxsplit=1)[0].replace("  patients: {name: patients.csv}\n", "") + (
-        "records:\n  - into: dispensations\n    file: pickups\n    patient: id\n    columns: {date_dispensed: day, days_supplied: days}\n"
+        "records:\n  - into: dispensations\n    file: pickups\n    patient: id\n"
+        "    columns: {date_dispensed: day, days_supplied: days}\n"
     )
     folder = tmp_path / "later"
     folder.mkdir()
@@ -205,13 +239,16 @@ def test_bulk_history_is_known_from_its_event_dates_and_later_rows_from_the_data
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     mapping = MAPPING.replace("data_date: 2024-06-30", "assumed_lag_days: 5")
-    run_import(tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=PICKUPS), mapping, data_date=date(2024, 3, 31))
+    run_import(
+        tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=PICKUPS), mapping, data_date=date(2024, 3, 31)
+    )
     more = PICKUPS + "P1,2024-02-20,90,TDF/3TC/DTG,\n"
     run_import(tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=more), mapping, data_date=date(2024, 6, 30))
     with tenant_session(tenant, actor="test:1") as session:
         found = rows(
             session,
-            "SELECT date_dispensed, (known_from AT TIME ZONE 'Africa/Lagos')::date, known_assumed FROM dispensations ORDER BY 1",
+            "SELECT date_dispensed, (known_from AT TIME ZONE 'Africa/Lagos')::date, known_assumed"
+            " FROM dispensations ORDER BY 1",
         )
     assert found[-1] == (date(2024, 2, 20), date(2024, 6, 30), False)
     assert found[0] == (date(2023, 1, 10), date(2023, 1, 15), True)
@@ -228,12 +265,17 @@ def test_stamps_of_the_source_say_when_a_row_was_known_and_the_newest_stands(
     summary = run_import(tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=stamped), mapping)
     assert (summary.rows_refused, summary.rows_repeated) == (0, 1)
     with tenant_session(tenant, actor="test:1") as session:
-        found = rows(session, "SELECT days_supplied, known_from AT TIME ZONE 'UTC', known_assumed FROM dispensations ORDER BY 1 DESC")
+        found = rows(
+            session,
+            "SELECT days_supplied, known_from AT TIME ZONE 'UTC', known_assumed FROM dispensations ORDER BY 1 DESC",
+        )
     assert (found[0][0], found[0][1].isoformat(), found[0][2]) == (90, "2023-01-20T10:00:00", False)
     assert found[1][2] is True
 
 
-def test_the_cohort_block_is_laid_over_the_tenants_settings(tenant: TenantRef, run_import: RunImport, partner_files: list[Path]) -> None:
+def test_the_cohort_block_is_laid_over_the_tenants_settings(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
     run_import(tenant, partner_files, MAPPING + "cohort: {grace_days: 14, rule: {kind: fixed, days: 60}}\n")
     with tenant_session(tenant, actor="test:1") as session:
         value = rows(session, "SELECT value FROM tenant_settings WHERE key = 'cohort'")[0][0]
@@ -249,20 +291,33 @@ def test_a_cohort_block_that_does_not_fit_is_refused_before_anything_is_read(
     assert all(not content for content in everything(tenant).values())
 
 
-def test_use_is_metered_once_and_the_act_is_in_the_audit(tenant: TenantRef, run_import: RunImport, partner_files: list[Path]) -> None:
+def test_use_is_metered_once_and_the_act_is_in_the_audit(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
     summary = run_import(tenant, partner_files)
     with tenant_session(tenant, actor="test:1") as session:
-        assert rows(session, "SELECT meter, value::int FROM node.usage_events ORDER BY 1") == [("import_rows", 7), ("imports", 1)]
-        actions = rows(session, "SELECT action, actor FROM audit_events WHERE subject_uuid = %s ORDER BY action", summary.import_uuid)
+        assert rows(session, "SELECT meter, value::int FROM node.usage_events ORDER BY 1") == [
+            ("import_rows", 7),
+            ("imports", 1),
+        ]
+        actions = rows(
+            session,
+            "SELECT action, actor FROM audit_events WHERE subject_uuid = %s ORDER BY action",
+            summary.import_uuid,
+        )
     assert actions == [("import:records:finish", "cli:operator"), ("import:records:start", "cli:operator")]
 
 
-def test_a_data_date_in_the_future_is_refused(tenant: TenantRef, run_import: RunImport, partner_files: list[Path]) -> None:
+def test_a_data_date_in_the_future_is_refused(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
     with pytest.raises(Invalid, match="lies in the future"):
         run_import(tenant, partner_files, data_date=date(2199, 1, 1))
 
 
-def test_without_any_data_date_the_remedy_is_named(tenant: TenantRef, run_import: RunImport, partner_files: list[Path]) -> None:
+def test_without_any_data_date_the_remedy_is_named(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
     with pytest.raises(Invalid, match="date to which the data run is not known") as caught:
         run_import(tenant, partner_files, MAPPING.replace("data_date: 2024-06-30\n", ""))
     assert "--data-date" in caught.value.remedy
@@ -272,7 +327,9 @@ def _order(paths: list[Path]) -> Order:
     return Order([GivenFile(path.name, path.stat().st_size, "0" * 64) for path in paths], parse_mapping(MAPPING))
 
 
-def test_unfinished_content_is_continued_and_a_cancelled_one_is_not(tenant: TenantRef, partner_files: list[Path]) -> None:
+def test_unfinished_content_is_continued_and_a_cancelled_one_is_not(
+    tenant: TenantRef, partner_files: list[Path]
+) -> None:
     with tenant_session(tenant, actor="test:1") as session:
         first, _ = service.begin(session, _order(partner_files))
         again, goes_on = service.begin(session, _order(partner_files))

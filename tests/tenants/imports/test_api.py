@@ -1,0 +1,183 @@
+"""Imports over the API: uploads, progress, the report, cancelling; and what is kept of an upload."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core import blobs
+from core.database import TenantRef, tenant_session
+from core.errors import NotFound
+from core.jobs.worker import drain
+from core.tenancy import CreatedTenant
+from tenants.imports import repository
+
+from .conftest import MAPPING, PATIENTS, PICKUPS, rows
+from .test_lamisplus import ROWS, workbook
+from .test_service import BROKEN
+
+
+def parts(**texts: str | bytes) -> list[tuple[str, tuple[str, bytes]]]:
+    """The files of a multipart body."""
+    return [
+        ("files", (name.replace("__", "."), text if isinstance(text, bytes) else text.encode()))
+        for name, text in texts.items()
+    ]
+
+
+def send(api: TestClient, **changes: Any) -> Any:
+    given = {"files": parts(patients__csv=PATIENTS, pickups__csv=PICKUPS), "data": {"mapping": MAPPING}}
+    return api.post("/v1/imports", **(given | changes))
+
+
+def get(api: TestClient, found: dict[str, Any]) -> dict[str, Any]:
+    answer = api.get(f"/v1/imports/{found['import_uuid']}")
+    assert answer.status_code == 200
+    read: dict[str, Any] = answer.json()
+    return read
+
+
+def stored(tenant: TenantRef, found: dict[str, Any]) -> list[str | None]:
+    with tenant_session(tenant, actor="test:1") as session:
+        return [file.blob_key for file in repository.files(session, UUID(found["import_uuid"]))]
+
+
+def test_an_upload_is_imported_by_a_job(api: TestClient, owner: CreatedTenant) -> None:
+    answer = send(api)
+    assert answer.status_code == 202, answer.text
+    found = answer.json()
+    assert answer.headers["Location"] == f"/v1/imports/{found['import_uuid']}"
+    assert (found["state"], found["rows_read"]) == ("pending", 0)
+    keys = stored(owner.ref, found)
+    for key, text in zip(keys, (PATIENTS, PICKUPS), strict=True):
+        assert key is not None
+        assert blobs.get(owner.ref, key) == text.encode()
+    drain(owner.ref)
+    done = get(api, found)
+    assert (done["state"], done["rows_read"], done["rows_refused"]) == ("done", 7, 0)
+    assert done["counts"]["dispensations"]["inserted"] == 4
+    assert api.get(f"/v1/jobs/{found['job_uuid']}").json()["state"] == "done"
+    for key in keys:
+        assert key is not None
+        with pytest.raises(NotFound):
+            blobs.get(owner.ref, key)
+
+
+def test_a_workbook_and_a_gzip_file_are_read_from_the_store(
+    api: TestClient, owner: CreatedTenant, tmp_path: Any
+) -> None:
+    path = workbook(tmp_path / "list.xlsx", ROWS)
+    found = send(api, files=parts(list__xlsx=path.read_bytes()), data={"data_date": "2024-06-30"}).json()
+    drain(owner.ref)
+    assert get(api, found)["counts"]["dispensations"]["inserted"] == 4
+    zipped = parts(patients__csv=PATIENTS, pickups__csv__gz=gzip.compress(PICKUPS.encode()))
+    found = send(api, files=zipped).json()
+    drain(owner.ref)
+    assert get(api, found)["counts"]["dispensations"]["inserted"] == 4
+
+
+def test_the_same_content_sent_again_is_the_same_import(api: TestClient, owner: CreatedTenant) -> None:
+    first, again = send(api).json(), send(api).json()
+    assert (again["import_uuid"], again["job_uuid"]) == (first["import_uuid"], first["job_uuid"])
+    assert send(api, data={"mapping": MAPPING, "strict": "true"}).json()["import_uuid"] != first["import_uuid"]
+    with tenant_session(owner.ref, actor="test:1") as session:
+        assert rows(session, "SELECT count(*) FROM imports") == [(2,)]
+
+
+def test_the_report_of_refused_rows_is_downloaded_and_holds_no_value(api: TestClient, owner: CreatedTenant) -> None:
+    found = send(api, files=parts(patients__csv=PATIENTS, pickups__csv=BROKEN)).json()
+    drain(owner.ref)
+    done = get(api, found)
+    assert done["rows_accepted"] + done["rows_refused"] == done["rows_read"]
+    answer = api.get(f"/v1/imports/{found['import_uuid']}/rejections.csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    lines = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(lines) == done["rows_refused"] == sum(problem["count"] for problem in done["problems"])
+    assert lines[0] == {
+        "file": "pickups.csv",
+        "line": "3",
+        "field": "day",
+        "problem": "not a date in a form that the mapping names",
+        "remedy": "write it as one of: iso, dd-Mon-yyyy; or name its form in the mapping under 'date_formats'",
+    }
+    assert not any(value in answer.text for value in ("31/02/2023", "NOBODY", "thirty", "Ada"))
+    with tenant_session(owner.ref, actor="test:1") as session:
+        assert rows(session, "SELECT count(*) FROM audit_events WHERE action = 'import:rejections:read'") == [(1,)]
+
+
+def test_names_of_files_and_columns_are_no_formulas_in_the_report(api: TestClient, owner: CreatedTenant) -> None:
+    mapping = (
+        "data_date: 2024-06-30\nfiles: {t: {name: '*'}}\nfacility: {datim_id: {constant: C1}}\n"
+        "records: [{into: patients, file: t, patient: id, columns: {sex: '=cmd()'}}]\n"
+    )
+    name = "@import.csv"
+    found = send(api, files=[("files", (name, b"id,=cmd()\nP1,X\n"))], data={"mapping": mapping}).json()
+    drain(owner.ref)
+    text = api.get(f"/v1/imports/{found['import_uuid']}/rejections.csv").text
+    assert text.splitlines()[1].startswith("'@import.csv,2,'=cmd(),a code that is not known")
+
+
+def test_a_file_that_cannot_be_read_ends_the_import_and_not_the_job(api: TestClient, owner: CreatedTenant) -> None:
+    found = send(api, files=parts(patients__csv=PATIENTS, pickups__csv=b"%PDF-1.7")).json()
+    drain(owner.ref)
+    done = get(api, found)
+    assert done["state"] == "failed"
+    assert done["error"] == "pickups.csv: the file is a PDF"
+    assert api.get(f"/v1/jobs/{found['job_uuid']}").json()["state"] == "done"
+
+
+def test_strict_fails_with_the_report_and_imports_nothing(api: TestClient, owner: CreatedTenant) -> None:
+    files = parts(patients__csv=PATIENTS, pickups__csv=BROKEN)
+    found = send(api, files=files, data={"mapping": MAPPING, "strict": "true"}).json()
+    drain(owner.ref)
+    done = get(api, found)
+    assert (done["state"], done["counts"], done["rows_refused"]) == ("failed", {}, 8)
+    assert api.get("/v1/patients").json()["total"] == 0
+
+
+def test_a_pending_import_is_cancelled_and_its_files_are_deleted(api: TestClient, owner: CreatedTenant) -> None:
+    found = send(api).json()
+    key = stored(owner.ref, found)[0]
+    answer = api.delete(f"/v1/imports/{found['import_uuid']}")
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    assert key is not None
+    assert not blobs.exists(owner.ref, key)
+    drain(owner.ref)
+    assert get(api, found)["state"] == "cancelled"
+    assert api.delete(f"/v1/imports/{found['import_uuid']}").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"data": {"mapping": MAPPING.replace("sex: sex", "gender: sex")}}, "records.0"),
+        ({"data": {"mapping": MAPPING, "format": "radish"}}, "format"),
+        ({"data": {"mapping": "a: ["}}, "mapping"),
+        ({"files": [*parts(a__csv="x"), *parts(a__csv="y")]}, "files"),
+    ],
+)
+def test_what_is_wrong_with_the_request_is_said_at_once(api: TestClient, change: dict[str, Any], field: str) -> None:
+    answer = send(api, **change)
+    assert answer.status_code == 422
+    assert field in [error["field"] for error in answer.json()["errors"]]
+
+
+def test_imports_are_listed_the_newest_first(api: TestClient) -> None:
+    first = send(api).json()
+    second = send(api, data={"mapping": MAPPING, "data_date": "2024-06-29"}).json()
+    page = api.get("/v1/imports", params={"page_size": 1}).json()
+    assert (page["total"], page["items"][0]["import_uuid"]) == (2, second["import_uuid"])
+    assert (
+        api.get("/v1/imports", params={"page": 2, "page_size": 1}).json()["items"][0]["import_uuid"]
+        == first["import_uuid"]
+    )
+
+
+def test_formats_are_listed(api: TestClient) -> None:
+    assert [item["name"] for item in api.get("/v1/imports/formats").json()] == ["csv", "lamisplus-pharmacy"]

@@ -1,0 +1,92 @@
+"""The command ``iit import``: exit codes, the answer as JSON, the report as a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from core.cli.main import run
+from core.database import TenantRef
+
+from .conftest import MAPPING, PATIENTS, PICKUPS, write
+from .test_service import BROKEN
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A partner's folder, and the mapping beside it."""
+    files = tmp_path / "files"
+    files.mkdir()
+    write(files, patients__csv=PATIENTS, pickups__csv=PICKUPS)
+    write(tmp_path, mapping__yaml=MAPPING)
+    return tmp_path
+
+
+def test_a_folder_is_imported_and_the_answer_is_one_json_object(
+    tenant: TenantRef, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run(["import", tenant.slug, str(folder / "files"), "--mapping", str(folder / "mapping.yaml"), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert (found["state"], found["rows_read"], found["files"]) == ("done", 7, ["patients.csv", "pickups.csv"])
+
+
+def test_refused_rows_end_with_code_3_and_a_report(
+    tenant: TenantRef, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder / "files", pickups__csv=BROKEN)
+    report = folder / "refused.csv"
+    words = [
+        "import",
+        tenant.slug,
+        str(folder / "files"),
+        "--mapping",
+        str(folder / "mapping.yaml"),
+        "--rejections",
+        str(report),
+    ]
+    assert run(words) == 3
+    said = capsys.readouterr()
+    assert "refused 8" in said.out
+    assert "8 of 14 rows were refused" in said.err
+    with report.open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 8
+
+
+def test_strict_ends_with_code_1_and_the_report_is_there(
+    tenant: TenantRef, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder / "files", pickups__csv=BROKEN)
+    report = folder / "refused.csv"
+    words = ["import", tenant.slug, str(folder / "files"), "--mapping", str(folder / "mapping.yaml"), "--strict"]
+    assert run([*words, "--rejections", str(report)]) == 1
+    assert "the import is strict" in capsys.readouterr().err
+    assert len(report.read_text(encoding="utf-8").splitlines()) == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["no/such/file"], "there is no such file or folder"),
+        (["files", "--mapping", "no.yaml"], "the mapping cannot be read"),
+        (["files", "--format", "radish"], "there is no import format"),
+        (["files"], "needs a mapping"),
+        (["files", "files/patients.csv"], "two files have this name"),
+    ],
+)
+def test_what_cannot_be_done_says_why_and_what_to_do(
+    tenant: TenantRef,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(folder)
+    assert run(["import", tenant.slug, *words]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert "what to do:" in error
