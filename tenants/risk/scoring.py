@@ -196,7 +196,7 @@ def _score_chunk(session: TenantSession, run: ScoreRun, model: Serving, chunk_pa
     chunk = load_after(session, run.cursor_uuid, chunk_patients)
     if len(chunk):
         rules = cohort_settings(session)
-        rows = _rows(session, chunk, run, model, rules)
+        rows = list(_rows(session, chunk, run, model, rules))  # read before COPY takes the connection
         repository.replace_predictions(session, run.as_of, chunk.patient_uuid.tolist(), rows)
         run.cursor_uuid = chunk.patient_uuid[-1]
         run.patients_seen += len(chunk)
