@@ -40,6 +40,7 @@ class Job(NodeBase, table=True):
         Index("ix_jobs_sent", "sent_at", postgresql_where=text("state = 'sent'")),
         Index("ix_jobs_running", "lease_until", postgresql_where=text("state = 'running'")),
         Index("ix_jobs_tenant_role_id", "tenant_role", "id"),
+        Index("ix_jobs_ended", "finished_at", postgresql_where=text("state IN ('done', 'discarded')")),
         Index(
             "uq_jobs_dedupe_key",
             "tenant_role",

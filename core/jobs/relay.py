@@ -6,7 +6,9 @@ It may run in any number of workers: a lock lets one of them work at a time. The
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -29,6 +31,13 @@ if TYPE_CHECKING:
 MAX_INTERRUPTIONS = 5
 """A job whose worker vanished this often is taken to be what kills it."""
 
+SWEEP_EVERY = 600.0
+"""Seconds between two removals of jobs that ended long ago."""
+
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries while the database or Redis is away."""
+
+_SWEPT_AT_ONCE = 10_000
 _LOCK = 0x11_7E_30_B5
 _BATCH = 500
 
@@ -84,6 +93,14 @@ WHERE id IN (
 RETURNING id, state
 """
 
+_SWEEP = """
+DELETE FROM node.jobs WHERE id IN (
+    SELECT id FROM node.jobs WHERE state IN ('done', 'discarded') AND finished_at < now() - %(keep)s::interval
+    LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+"""
+
 _UNSEND = "UPDATE node.jobs SET state = 'queued', updated_at = now() WHERE id = ANY(%s) AND state = 'sent'"
 
 log = telemetry.get_logger(__name__)
@@ -115,22 +132,40 @@ class Relay:
         self._role = tenant.role_name if tenant else None
         self._messages = messages
         self._database = database
-        self._after = settings.jobs_resend_after
+        self._after, self._keep = settings.jobs_resend_after, timedelta(days=settings.jobs_keep_days)
         self._window, self._per_tenant = settings.jobs_window, settings.jobs_per_tenant
         self._epoch = str(uuid4())
 
     def run(self, stopping: Event) -> None:
         """Go round until ``stopping``; a database or Redis that is away is waited for."""
         poll = get_settings().jobs_poll_seconds
-        pause = poll
+        pause, swept = poll, time.monotonic()
         while not stopping.wait(pause):
             try:
                 done = self.tick()
+                if time.monotonic() - swept > SWEEP_EVERY:
+                    swept = time.monotonic()
+                    self.sweep()
             except (AppError, redis.RedisError) as error:
                 log.warning("relay waits", error=type(error).__name__)
-                pause = min(pause * 2, 5.0)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            except Exception:
+                log.exception("relay failed")  # and goes on: without it nothing runs
+                pause = LONGEST_PAUSE
             else:
                 pause = 0.0 if done.admitted else poll
+
+    def sweep(self) -> int:
+        """Remove jobs that ended long ago, with their dead letters; returns how many.
+
+        Raises:
+            Unavailable: the database is not there.
+        """
+        with node_session(self._database) as session:
+            connection = psycopg_connection(session)
+            swept = _ids(connection, _SWEEP, {"keep": self._keep, "batch": _SWEPT_AT_ONCE})
+            connection.execute("DELETE FROM node.dead_letters WHERE job_id = ANY(%s)", (swept,))
+        return len(swept)
 
     def tick(self) -> Tick:
         """One round: give back what vanished workers held, admit what is due, send again what was lost.

@@ -17,6 +17,7 @@ from core.jobs.broker import DramatiqMessages, LocalMessages
 from core.jobs.relay import Relay
 from core.jobs.runner import Runner, describe
 from core.settings import get_settings
+from core.tenancy import list_tenants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     """
     settings = get_settings()
     load_jobs()
+    list_tenants()  # refuses at once where the database is away or new
     messages, runner, stopping = DramatiqMessages(), Runner(), Event()
     messages.serve(lambda job_id, database: _guarded(runner, job_id, database))
     worker = dramatiq.Worker(

@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     jobs_grace_seconds: float = Field(
         default=25.0, ge=0, description="Seconds that running jobs get to end their step when a worker is stopped."
     )
+    jobs_keep_days: int = Field(default=30, ge=1, description="Days after which jobs that ended are removed.")
     services_fsync: bool = Field(
         default=True, description="Whether the embedded PostgreSQL waits for the disk. Off only for tests."
     )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import psycopg
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlmodel import Session
 
 from core.clock import now
 from core.clock.time import zone
 from core.database import TenantRef, TenantSession, owner_session, platform_session, psycopg_connection
-from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unavailable
 from core.identity.keys import issue
 from core.privacy import create_tenant_keys
 from core.tenancy.models import Tenant
@@ -64,6 +68,22 @@ def create_tenant(slug: str, name: str, *, time_zone: str = "Africa/Lagos", acto
     return CreatedTenant(ref, key.plaintext)
 
 
+@contextmanager
+def _platform() -> Iterator[Session]:
+    """A platform session that says plainly when the database is new.
+
+    Raises:
+        Unavailable: it has no tables yet.
+    """
+    try:
+        with platform_session() as session:
+            yield session
+    except ProgrammingError as error:
+        if not isinstance(error.orig, psycopg.errors.UndefinedTable):
+            raise
+        raise Unavailable("the database has not been set up", remedy="run `iit migrate`") from error
+
+
 def get_tenant(slug: str) -> TenantRef:
     """The active tenant of this slug.
 
@@ -84,7 +104,7 @@ def describe_tenant(slug: str) -> Tenant:
     Raises:
         NotFound: there is none.
     """
-    with platform_session() as session:
+    with _platform() as session:
         row = session.scalar(select(Tenant).where(Tenant.slug == slug))  # type: ignore[arg-type]  # SQLModel types columns as values
     if row is None:
         detail = f"there is no tenant {slug!r}"
@@ -98,7 +118,7 @@ def tenant_of_role(role: str) -> TenantRef:
     Raises:
         NotFound: there is none.
     """
-    with platform_session() as session:
+    with _platform() as session:
         row = session.scalar(select(Tenant).where(Tenant.role_name == role))  # type: ignore[arg-type]  # as above
     if row is None:
         detail = "the job's tenant does not exist"
@@ -108,7 +128,7 @@ def tenant_of_role(role: str) -> TenantRef:
 
 def list_tenants() -> list[TenantRef]:
     """All tenants by slug, suspended ones included."""
-    with platform_session() as session:
+    with _platform() as session:
         return [row.ref() for row in session.scalars(select(Tenant).order_by(Tenant.slug))]
 
 

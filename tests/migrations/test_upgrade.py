@@ -13,7 +13,7 @@ from sqlalchemy import event, text
 from core.cli.main import run
 from core.database import engines, owner_session, tenant_session, upgrade
 from core.errors import Conflict, Unavailable
-from core.tenancy import create_tenant, list_tenants
+from core.tenancy import create_tenant, get_tenant, list_tenants
 
 OURS = upgrade.MIGRATIONS
 
@@ -124,6 +124,19 @@ def test_shared_schemas_of_a_newer_version_stop_the_migration(own_services):
     finally:
         with owner_session() as session:
             session.execute(text("UPDATE platform.alembic_version SET version_num = '0001'"))
+
+
+@pytest.mark.parametrize("act", [list_tenants, lambda: get_tenant("anybody")])
+def test_a_database_that_was_never_migrated_says_what_to_do(own_services, act):
+    with owner_session() as session:
+        session.execute(text("ALTER SCHEMA platform RENAME TO hidden"))
+    try:
+        with pytest.raises(Unavailable, match="set up") as error:
+            act()
+        assert "iit migrate" in error.value.remedy
+    finally:
+        with owner_session() as session:
+            session.execute(text("ALTER SCHEMA hidden RENAME TO platform"))
 
 
 def test_without_the_owners_login_migrating_says_what_to_set(own_services, settings_of):

@@ -83,6 +83,14 @@ def upgrade() -> None:
         schema="node",
     )
     op.create_index(
+        "ix_jobs_ended",
+        "jobs",
+        ["finished_at"],
+        unique=False,
+        schema="node",
+        postgresql_where=sa.text("state IN ('done', 'discarded')"),
+    )
+    op.create_index(
         "ix_jobs_queued",
         "jobs",
         ["tenant_role", "run_after", "id"],

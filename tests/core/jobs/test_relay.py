@@ -3,11 +3,14 @@
 On servers of its own, since it is the one for all tenants.
 """
 
+import threading
+
 import pytest
 import redis
 from sqlalchemy import text
 
 from core.database import node_session
+from core.jobs import relay as relays
 from core.jobs.broker import DramatiqMessages, LocalMessages
 from core.jobs.relay import MAX_INTERRUPTIONS, Relay
 from core.tenancy import create_tenant
@@ -160,6 +163,35 @@ def test_what_could_not_be_sent_is_queued_again(tenants, ask, empty, row):
     assert {job_id: row(job_id)["state"] for job_id in jobs} == {
         job_id: "sent" if job_id == sent else "queued" for job_id in jobs
     }
+
+
+def test_jobs_that_ended_long_ago_are_swept_and_dead_ones_stay(tenants, ask, change, relay):
+    jobs = {state: ask(tenants[0]) for state in ("done", "discarded", "dead", "queued")}
+    recent = ask(tenants[0])
+    change(recent, "state = 'done', finished_at = now() - interval '29 days'")
+    for state, job_id in jobs.items():
+        change(job_id, f"state = '{state}', finished_at = now() - interval '31 days'")
+    assert relay.sweep() == 2
+    with node_session() as session:
+        left = set(session.scalars(text("SELECT id FROM node.jobs")))
+    assert left == {recent, jobs["dead"], jobs["queued"]}
+
+
+def test_a_relay_that_fails_goes_on(tenants, ask, row, empty, monkeypatch):
+    rounds, stopping = [], threading.Event()
+
+    class Failing(Relay):
+        def tick(self):
+            rounds.append(1)
+            if len(rounds) == 1:
+                raise ZeroDivisionError
+            stopping.set()
+            return super().tick()
+
+    monkeypatch.setattr(relays, "LONGEST_PAUSE", 0.01)
+    job_id = ask(tenants[0])
+    Failing(LocalMessages()).run(stopping)
+    assert row(job_id)["state"] == "sent"
 
 
 def test_a_second_relay_leaves_the_work_to_the_first(tenants, ask, relay, messages):
