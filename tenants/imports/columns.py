@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from core.errors import FieldError, Invalid
 from tenants.imports import values
 from tenants.imports.fields import FieldSpec
 from tenants.imports.mapping import Condition, cell_text
@@ -68,10 +69,10 @@ class Columns:
     def value(self, spec: Column, field: FieldSpec) -> Getter:
         """A field's value, or None where it is missing and may be."""
         if spec.age is not None and spec.at is not None:
-            return self._birthdate(spec, field)
+            return self._birthdate(spec.age, spec.at, tuple(spec.formats) if spec.formats else self.formats)
         convert = converter(field, spec, tuple(spec.formats) if spec.formats else self.formats)
         if spec.column is None:
-            fixed = convert(cell_text(spec.constant))
+            fixed = _constant(convert, spec)
             return lambda _: fixed
         get, required = self.raw(spec.column), field.required
         replace = _replacer(spec.values, self.missing)
@@ -89,12 +90,8 @@ class Columns:
 
         return read
 
-    def _birthdate(self, spec: Column, field: FieldSpec) -> Getter:
-        if spec.age is None or spec.at is None or field.type != "date":
-            problem = "only a date can be read from an age"
-            raise BadValueError(problem, "use 'age' and 'at' for the birthdate")
-        age, at = self.raw(spec.age), self.raw(spec.at)
-        formats = tuple(spec.formats) if spec.formats else self.formats
+    def _birthdate(self, age_column: str, at_column: str, formats: tuple[str, ...]) -> Getter:
+        age, at = self.raw(age_column), self.raw(at_column)
 
         def read(cells: Cells) -> date | None:
             years, when = age(cells), at(cells)
@@ -123,6 +120,20 @@ class Columns:
             return lambda cells: (get(cells) or "") not in none_of
         wanted = frozenset(cell_text(value) for value in (condition if isinstance(condition, list) else [condition]))
         return lambda cells: (get(cells) or "") in wanted
+
+
+def _constant(convert: Callable[[object], Any], spec: Column) -> Any:  # noqa: ANN401 - as varied as the fields
+    """The value that a constant of the mapping stands for.
+
+    Raises:
+        Invalid: it does not fit its field.
+    """
+    try:
+        return convert(cell_text(spec.constant))
+    except BadValueError as bad:
+        field = FieldError(f"constant: {cell_text(spec.constant)}", bad.problem, bad.remedy)
+        message = f"the mapping is not valid: the constant {cell_text(spec.constant)!r}: {bad.problem}"
+        raise Invalid(message, remedy=bad.remedy, errors=[field]) from bad
 
 
 def _replacer(replacements: dict[str, Scalar], missing: frozenset[str]) -> Callable[[str], str | None] | None:

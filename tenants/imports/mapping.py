@@ -16,6 +16,7 @@ from tenants.imports.fields import FIELDS
 
 Scalar = str | int | float | bool | date | None
 Unit = Literal["days", "weeks", "months", "log10"]
+_UNITS: dict[str, tuple[str, ...]] = {"days": ("days", "weeks", "months"), "number": ("log10",)}
 DEFAULT_MISSING = ("", "NA", "N/A", "NULL", "None", "NaN", "nan", "null", "#N/A")
 DEFAULT_DATES = ("iso", "dd-Mon-yyyy")
 
@@ -166,6 +167,15 @@ class Record(Part):
         for name, spec in known.items():
             if spec.required and name not in self.columns:
                 message = f"{self.into} need the field {name!r} under 'columns'"
+                raise ValueError(message)
+        for name, column in self.columns.items():
+            if column.age is not None and name != "birthdate":
+                message = f"{name!r} cannot be read from an age: 'age' and 'at' are for the birthdate"
+                raise ValueError(message)
+            if column.unit is not None and column.unit not in _UNITS.get(known[name].type, ()):
+                message = (
+                    f"{name!r} takes no unit {column.unit!r}: days_supplied takes days, weeks, months; numbers log10"
+                )
                 raise ValueError(message)
         if (self.into == "facilities") == (self.patient is not None):
             message = "'patient' names the column of the patient's identifier: needed for all but facilities"

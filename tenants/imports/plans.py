@@ -136,8 +136,10 @@ class _RecordPlan:
         self._patient_label = _label(record.patient, "patient") if record.patient else "patient"
         self._key = [columns.raw(name) for name in record.key] if record.key else None
         fields = FIELDS[record.into]
+        self._stamp_label = _label(record.stamp, "stamp") if record.stamp else "stamp"
         self._labels = {name: _label(spec, name) for name, spec in record.columns.items()} | {
-            "patient": self._patient_label
+            "stamp": self._stamp_label,
+            "patient": self._patient_label,
         }
         self._fields: list[tuple[str, str, Getter]] = [
             (name, self._labels[name], columns.value(spec, fields[name])) for name, spec in record.columns.items()
@@ -147,7 +149,6 @@ class _RecordPlan:
             record.into == "patients" and "birthdate" in record.columns and record.columns["birthdate"].age is not None
         )
         self._stamp = columns.value(record.stamp, _STAMP) if record.stamp else None
-        self._stamp_label = _label(record.stamp, "stamp") if record.stamp else "stamp"
         self._seen = columns.value(record.seen_on, _SEEN) if record.seen_on else None
         self._seen_label = _label(record.seen_on, "seen_on") if record.seen_on else "seen_on"
         facility = record.facility or (mapping.facility if record.into == "patients" else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tenants.imports.facts import (
@@ -35,21 +36,21 @@ CODED: dict[str, tuple[str, ...]] = {
 }
 
 
-def implausible(fact: Fact, data_date: date) -> list[Rejection]:
+def implausible(fact: Fact, data_date: date, today: date) -> list[Rejection]:
     """Why the fact cannot be true by itself; empty when it can.
 
     Args:
         fact: as read.
         data_date: the day to which the data run: nothing can have happened after it.
+        today: nothing can have been written after it (a stamp may well be later than the data date).
     """
     check = _CHECKS.get(type(fact))
     found: list[Rejection] = []
     if check is not None:
         check(fact, data_date, found)
-    if fact.known_at is not None and fact.known_at.date() > data_date:
-        found.append(
-            _bad(fact, "stamp", "the stamp lies after the data date", "check the stamp, or the data date of the import")
-        )
+    # A day's grace: the stamp may be written in a zone where tomorrow has begun.
+    if fact.known_at is not None and fact.known_at.date() > today + timedelta(days=1):
+        found.append(_bad(fact, "stamp", "the stamp lies in the future", "correct the stamp"))
     return found
 
 

@@ -74,14 +74,15 @@ def begin(session: TenantSession, order: Order) -> tuple[Import, bool]:
     Raises:
         Invalid: there is no such format.
     """
-    if order.format:
-        reader(order.format)
+    named = order.format or ("csv" if order.mapping.records else _format_of(order.mapping))
+    if named:
+        reader(named)
     content_hash = order.content_hash()
     found = repository.unfinished(session, content_hash)
     if found is not None:
         return found, True
     made = Import(
-        format=order.format or ("csv" if order.mapping.records else _format_of(order.mapping)),
+        format=named,
         source=order.mapping.source,
         mapping=order.mapping.model_dump(mode="json", exclude_defaults=True),
         data_date=order.data_date,

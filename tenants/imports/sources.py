@@ -167,7 +167,12 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
         inside = (
             sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")) if path.is_dir() else [path]
         )
-        found += [Source(item.name, _opener(item), item.stat().st_size, limits or Limits()) for item in inside]
+        found += [
+            Source(
+                item.name.encode("utf-8", "replace").decode(), _opener(item), item.stat().st_size, limits or Limits()
+            )
+            for item in inside
+        ]
     if not found:
         raise refused(str(paths[0]) if paths else "no path", "there are no files in it", "give the files to import")
     names = [source.name for source in found]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from core import privacy
+from core.clock import now
 from tenants.imports.facts import FACT_TYPES, Fact, PatientBound, PatientFact, Reading, Rejection
 from tenants.imports.fields import FIELDS
 from tenants.imports.plausibility import implausible
@@ -77,6 +78,7 @@ class Stager:
         self._session = session
         self._import = import_uuid
         self._data_date = data_date
+        self._today = now().date()
         self._seq = next_seq
         self._zone = ZoneInfo(session.tenant.time_zone)
         self._vault: Vault = privacy.vault(session)
@@ -115,7 +117,7 @@ class Stager:
         good: list[Fact] = []
         rejections = list(reading.rejections)
         for fact in reading.facts:
-            bad = implausible(fact, self._data_date)
+            bad = implausible(fact, self._data_date, self._today)
             rejections += bad
             if not bad:
                 good.append(fact)
@@ -190,7 +192,7 @@ class Stager:
         return found
 
     def _zoned(self, moment: datetime) -> datetime:
-        return moment if moment.tzinfo else moment.replace(tzinfo=self._zone)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
 
 
 def _clean(bad: Rejection) -> tuple[str, str, str]:

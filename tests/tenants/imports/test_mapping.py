@@ -45,6 +45,8 @@ def test_yes_and_no_are_texts_and_numbers_become_cells() -> None:
         ),
         (("data_date: 2024-06-30", "data_date: soon"), "data_date", "Input should be a valid date"),
         (("    facility: {datim_id: clinic, name: clinic_name}\n", ""), "mapping", "patients need a facility"),
+        (("days_supplied: days", "days_supplied: {column: days, unit: log10}"), "records.2", "takes no unit 'log10'"),
+        (("phone: phone", "phone: {age: a, at: b}"), "records.0", "'phone' cannot be read from an age"),
         (("{present: true}", "{present: true, none_of: [1]}"), "records.1.when.died_on", "give either"),
     ],
 )

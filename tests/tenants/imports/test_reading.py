@@ -170,6 +170,11 @@ def test_the_data_date_is_read_where_the_mapping_says() -> None:
         GenericCsv().data_date(files, parse_mapping(several))
 
 
+def test_a_constant_that_does_not_fit_its_field_is_refused() -> None:
+    with pytest.raises(Invalid, match="the constant 'X': a code that is not known"):
+        read("id,name,start\nP1,Ada,2020-01-01\n", SIMPLE.replace("given_name: name", "sex: {constant: X}"))
+
+
 def test_files_that_are_not_given_are_named(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"needs a file named pickups.csv .*the files given are: patients.csv"):
         list(GenericCsv().read(from_paths(write(tmp_path, patients__csv=PATIENTS)), parse_mapping(MAPPING)))

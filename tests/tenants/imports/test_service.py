@@ -273,6 +273,17 @@ def test_stamps_of_the_source_say_when_a_row_was_known_and_the_newest_stands(
     assert found[1][2] is True
 
 
+def test_a_stamp_may_be_later_than_the_data_date_but_not_than_today(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    mapping = MAPPING.replace("    columns: {date_dispensed", "    stamp: changed\n    columns: {date_dispensed")
+    stamped = "id,day,days,regimen,next,changed\nP1,2023-01-10,30,A,,2024-07-15\nP2,2023-02-01,30,A,,2199-01-01\n"
+    summary = run_import(tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=stamped), mapping)
+    assert [(problem["field"], problem["problem"]) for problem in summary.problems] == [
+        ("changed", "the stamp lies in the future")
+    ]
+
+
 def test_the_cohort_block_is_laid_over_the_tenants_settings(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
