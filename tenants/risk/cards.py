@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from tenants.risk.training import Candidate, Training
 
 INTENDED_USE: Final = (
-    "To order a facility's people who are expected at a contact, so that trackers reach those most likely to interrupt treatment "
-    "first. A person decides what is done; the score never withholds care."
+    "To order a facility's people who are expected at a contact, so that trackers reach those most likely to interrupt "
+    "treatment first. A person decides what is done; the score never withholds care."
 )
 LIMITS: Final = (
     "It says who is likely not to come, not why, and not whom a call would help.",
-    "It is measured on this tenant's own history: another programme, or this one after a change of practice, may differ.",
+    "It is measured on this tenant's own history: another programme, or a change of practice, may make it differ.",
     "A list that works changes the outcomes by which the next model is judged.",
     "Deaths and transfers that were not recorded look like interruptions.",
     "History without stamps of when it was known is taken as known on its day; it is evaluated apart.",
@@ -40,7 +40,7 @@ def card(
         "plugin_version": candidate.plugin_version,
         "trained_at": trained_at,
         "intended_use": INTENDED_USE,
-        "outcome": f"no contact by the expected one + {rules.grace_days} days, of those not yet returned on the decision day",
+        "outcome": f"no contact by expected + {rules.grace_days} days, of those not yet returned on the decision day",
         "expected_from": rules.expected_from,
         "grace_days": rules.grace_days,
         "reporting_lag_days": rules.reporting_lag_days,
@@ -140,8 +140,8 @@ def _folds(folds: Mapping[str, Any]) -> list[str]:
             lines.append(f"| {name} | 0 | 0 | 0 | | | | |")
             continue
         lines.append(
-            f"| {name} | {fold['decisions']:,} | {fold['patients']:,} | {fold['interruptions']:,} | {fold['base_rate']:.3f} "
-            f"| {fold['first_decision']} | {fold['last_decision']} | {fold['last_outcome_known']} |"
+            f"| {name} | {fold['decisions']:,} | {fold['patients']:,} | {fold['interruptions']:,} "
+            f"| {fold['base_rate']:.3f} | {fold['first_decision']} | {fold['last_decision']} | {fold['last_outcome_known']} |"
         )
     return [*lines, "", f"Left out because they lie across a border of folds: {folds.get('purged', 0):,}.", ""]
 
@@ -170,6 +170,6 @@ def _unseen(result: Mapping[str, Any]) -> str:
         return f"not measured: {result['not_measured']}"
     figures = result["metrics"]
     return (
-        f"{result['decisions']:,} decisions of {result['patients']:,} people, ROC-AUC {shown(figures['roc_auc'])}, average "
-        f"precision {shown(figures['average_precision'])} at base {shown(figures['base_rate'])}"
+        f"{result['decisions']:,} decisions of {result['patients']:,} people, ROC-AUC {shown(figures['roc_auc'])}, "
+        f"average precision {shown(figures['average_precision'])} at base {shown(figures['base_rate'])}"
     )

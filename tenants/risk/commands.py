@@ -37,7 +37,7 @@ def _day(open_session: Open, given: datetime | None) -> date:
 @click.argument("slug")
 @json_option
 def train(slug: str, *, as_json: bool) -> None:
-    """Fit models on the records of the tenant SLUG, measure each on held-out later time, promote the one that earns it."""
+    """Fit models on the records of the tenant SLUG, measure each on later time, promote the one that earns it."""
     from tenants.risk import service
 
     found = tenant(slug)
@@ -51,8 +51,8 @@ def train(slug: str, *, as_json: bool) -> None:
         return
     test = trained.folds["test"]
     click.echo(
-        f"Measured on {test['decisions']:,} decisions from {test['first_decision']} to {test['last_decision']}, after the "
-        f"{trained.folds['train']['decisions']:,} trained on."
+        f"Measured on {test['decisions']:,} decisions from {test['first_decision']} to {test['last_decision']}, "
+        f"after the {trained.folds['train']['decisions']:,} trained on."
     )
     click.echo("")
     rows = [{"model": m["version"], "state": m["state"], **_figures(m["held_out"])} for m in trained.models]
@@ -93,7 +93,7 @@ def evaluate(slug: str, *, as_json: bool) -> None:
 @_AS_OF
 @json_option
 def score(slug: str, as_of: datetime | None, *, as_json: bool) -> None:
-    """Score everybody of the tenant SLUG as of a day. Killed in the middle, the same command goes on where it stopped."""
+    """Score everybody of the tenant SLUG as of a day. Killed in the middle, the same command goes on."""
     from tenants.risk import scoring
 
     found = tenant(slug)
@@ -106,9 +106,9 @@ def score(slug: str, as_of: datetime | None, *, as_json: bool) -> None:
         print_json(scored)
         return
     click.echo(
-        f"As of {scored.as_of}, by {scored.model_version} on records to {scored.data_date}: {scored.patients:,} people, "
-        f"{scored.at_risk:,} at risk ({scored.within_capacity:,} within {scored.capacity_share:.0%} capacity, with reasons), "
-        f"{scored.to_trace:,} to be traced."
+        f"As of {scored.as_of}, by {scored.model_version} on records to {scored.data_date}: "
+        f"{scored.patients:,} people, {scored.at_risk:,} at risk ({scored.within_capacity:,} within {scored.capacity_share:.0%} capacity, "
+        f"with reasons), {scored.to_trace:,} to be traced."
     )
     click.echo(scored.note)
 
@@ -260,9 +260,7 @@ def _figures(evaluation: dict[str, Any]) -> dict[str, str]:
 def _tell_stale(stale: list[str]) -> None:
     if stale:
         names = ", ".join(stale[:5]) + (" and others" if len(stale) > 5 else "")  # noqa: PLR2004 - a line's worth
-        note(
-            f"stale: the records of {len(stale)} facilities end too early for this day, their lists stop there ({names})"
-        )
+        note(f"stale: the records of {len(stale)} facilities end too early for this day, their lists stop ({names})")
 
 
 def _print_lists(issued: dict[str, Any], *, identifiers: bool) -> None:

@@ -98,7 +98,8 @@ def build(
 ) -> tuple[Dataset, FacilityRates]:
     """Draw the units, take the facility rates, and compute the features.
 
-    Two passes over the chunks: the first counts units and facility rates, the second computes features. Where there would be
+    Two passes over the chunks: the first counts units and facility rates, the second computes features. Where there
+        would be
     more than ``most`` rows, patients are drawn (by a hash of their UUID, so the same ones each time).
 
     Args:

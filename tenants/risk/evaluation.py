@@ -1,4 +1,4 @@
-"""A model on held-out later time: figures with intervals, groups, the naive rule beside it, and the gates it must pass."""
+"""A model on held-out later time: figures with intervals, groups, the naive rule beside it, and the gates."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def naive_evaluation(data: Dataset, seed: int) -> Evaluation:
 def gates(measured: Measured) -> dict[str, Any]:
     """Whether the model may be promoted: each gate with its verdict and why.
 
-    ``performance``: better than the naive rule on ROC-AUC and average precision with the whole interval. ``calibration``: slope and
-    intercept near 1 and 0. ``groups``: no group ranked worse than chance or miscalibrated beyond doubt. ``leakage``: not too good to
-    be true.
+    ``performance``: better than the naive rule on ROC-AUC and average precision with the whole interval.
+    ``calibration``: slope and intercept near 1 and 0. ``groups``: no group ranked worse than chance or miscalibrated
+    beyond doubt. ``leakage``: not too good to be true.
     """
     found = {
         "performance": _performance(measured),

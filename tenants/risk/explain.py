@@ -38,14 +38,15 @@ class Explained:
         patient_uuid: who.
         as_of: the day; only what was known on it is used.
         status: on that day.
-        list: ``at_risk``, ``to_trace`` or ``none``.
+        kind: ``at_risk``, ``to_trace`` or ``none``.
         expected_date: the expected contact.
         days_late: days past it, for those to be traced.
         risk: calibrated probability of no contact by expected + grace; None for who is not at risk of it.
         risk_low, risk_high: what came of people scored alike on held-out time, 95 %.
         raw_score: the model's own probability.
         base: log-odds of the average training row.
-        reasons: every theme's contribution to the raw log-odds, strongest first: base + all of them is the raw log-odds.
+        reasons: every theme's contribution to the raw log-odds, strongest first: base + all of them is the raw
+            log-odds.
         summary: what raises the risk most, in one line.
         features: the numbers behind it; None where not known.
         model_version, data_date, complete_through, stale, note: where it comes from and how far to trust it.
@@ -54,7 +55,7 @@ class Explained:
     patient_uuid: UUID
     as_of: date
     status: str
-    list: str
+    kind: str
     expected_date: date | None
     days_late: int
     risk: float | None
@@ -123,7 +124,7 @@ def _explained(session: TenantSession, model: Serving, timelines: Timelines, pat
     strongest = [reason for reason in reasons if reason["contribution"] > 0][:3]
     return Explained(
         **shared,
-        list="at_risk",
+        kind="at_risk",
         expected_date=to_date(int(pending.expected[chosen])),
         days_late=0,
         risk=float(risk[chosen]),
@@ -146,7 +147,7 @@ def _not_scored(shared: dict[str, Any], trace: Any) -> Explained:  # noqa: ANN40
     what = "in IIT" if late and bool(trace.iit[0]) else "late"
     return Explained(
         **shared,
-        list="to_trace" if late else "none",
+        kind="to_trace" if late else "none",
         expected_date=to_date(int(trace.expected[0])) if late else None,
         days_late=days,
         risk=None,

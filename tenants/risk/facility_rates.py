@@ -1,7 +1,8 @@
 """How often each facility's people interrupted treatment, as known on earlier days.
 
-A rate is taken as of a **reference day** (every 28th day since 1970-01-01) from a snapshot of that day, so a decision day sees only
-what had been resolved and recorded by the reference day at or before it. Training and serving use the same days.
+A rate is taken as of a **reference day** (every 28th day since 1970-01-01) from a snapshot of that day, so a decision
+day sees only what had been resolved and recorded by the reference day at or before it. Training and serving use the
+same days.
 """
 
 from __future__ import annotations

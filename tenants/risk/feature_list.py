@@ -1,6 +1,7 @@
 """What the columns of the feature matrix are: name, unit, meaning and source, and the theme each belongs to.
 
-The order here is the order of the columns. Reasons are given by theme, because columns of one theme tell of the same thing.
+The order here is the order of the columns. Reasons are given by theme, because columns of one theme tell of the same
+thing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from plugins.sdk import FeatureSpec
 
 if TYPE_CHECKING:
-    from plugins.sdk import Kind
+    from plugins.sdk.contract import Kind
 
 KENYA: Final = "KenyaEMR IIT feature list (Palladium), adapted"
 ESRA: Final = "Esra 2023 (JAIDS 92:42; PLOS Glob Public Health e0002105): attendance history and time on ART"
@@ -150,8 +151,8 @@ THEMES: Final[tuple[Theme, ...]] = (
                 "intervals_past_grace",
                 "continuous",
                 "share",
-                "Share of the last 10 intervals longer than the time asked for and the grace together, of those at least "
-                "as long as the time already gone; drawn towards 0.2 by two intervals.",
+                "Share of the last 10 intervals longer than the time asked for and the grace together, of those "
+                "at least as long as the time already gone; drawn towards 0.2 by two intervals.",
             ),
         ),
     ),
@@ -252,8 +253,8 @@ THEMES: Final[tuple[Theme, ...]] = (
                 "facility_rate",
                 "continuous",
                 "share",
-                "Interruptions among the facility's contacts resolved in the 364 days before the last reference day, drawn "
-                "towards the tenant's share by 50 contacts.",
+                "Interruptions among the facility's contacts resolved in the 364 days before the last reference day, "
+                "drawn towards the tenant's share by 50 contacts.",
                 FACILITY,
             ),
         ),
@@ -290,8 +291,8 @@ def reference_page() -> str:
     lines = [
         "# Features",
         "",
-        "Generated from `tenants/risk/feature_list.py`; a test keeps both equal. One row of the matrix is one person with an",
-        "expected contact still ahead, as known on the day of decision. A value that is not known is missing (NaN), never 0.",
+        "Generated from `tenants/risk/feature_list.py`; a test keeps both equal. One row of the matrix is one person",
+        "with an expected contact still ahead, as known on the day of decision. A value that is not known is missing (NaN).",
         "",
     ]
     for theme in THEMES:

@@ -1,7 +1,8 @@
 """The one definition of the features: from what was known on a day to a matrix of numbers.
 
-Training calls :func:`compute` on snapshots of many decision days, serving on the snapshot of one day or of one patient. Each row
-depends on its own pseudo-patient and on the facility rates alone, so chunks and single patients give the same numbers.
+Training calls :func:`compute` on snapshots of many decision days, serving on the snapshot of one day or of one
+patient. Each row depends on its own pseudo-patient and on the facility rates alone, so chunks and single patients give
+the same numbers.
 """
 
 from __future__ import annotations
@@ -333,4 +334,4 @@ def _not_recorded(columns: Columns) -> Floats:
         np.isnan(columns[name]) for name in ("viral_load_log10", "cd4", "who_stage", "adherence", "age", "days_on_art")
     ]
     missing.append(columns["sex"] == 0)
-    return np.sum(missing, axis=0).astype(np.float64)
+    return np.asarray(np.sum(missing, axis=0), dtype=np.float64)

@@ -1,7 +1,7 @@
 """What of a person's past bears on the expected contact: how late earlier ones were, and how far apart contacts lie.
 
-Everything is taken from a snapshot, so only from what was known on the decision day. The last ten are laid out as a matrix, newest
-first, missing where there were fewer, so that every feature is a sum over columns.
+Everything is taken from a snapshot, so only from what was known on the decision day. The last ten are laid out as a
+matrix, newest first, missing where there were fewer, so that every feature is a sum over columns.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ class RiskModel(TenantBase, table=True):
 class ScoreRun(TenantBase, table=True):
     """One scoring of all patients as of a date: the cursor that a killed run goes on from.
 
-    ``rates`` are the facility rates of the reference day, taken once so that all steps, and later explanations, use the same.
+    ``rates`` are the facility rates of the reference day, taken once so that all steps, and later explanations, use
+    the same.
     """
 
     __tablename__: ClassVar[str] = "score_runs"
@@ -144,7 +145,7 @@ class Worklist(TenantBase, table=True):
     entries: int
     model_uuid: UUID | None = None
     model_version: str
-    scored_at: datetime = Field(sa_type=STAMP)  # type: ignore[call-overload]
+    scored_at: datetime = Field(sa_type=STAMP)
     data_date: date | None = None
     facilities: list[dict[str, Any]] = _json()
     issued_by: str

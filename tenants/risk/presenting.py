@@ -68,7 +68,7 @@ def rows(
     """A list as flat rows, facilities by their DATIM id; programme identifiers in the clear only where asked for."""
     names = {fact["uuid"]: fact["datim_id"] for fact in repository.facility_facts(session)}
     found = []
-    for entry in people:
+    for entry in sorted(people, key=lambda entry: (names.get(entry.facility_uuid, ""), entry.rank)):
         row: dict[str, Any] = {
             "list": worklist.kind,
             "as_of": worklist.as_of,

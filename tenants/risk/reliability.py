@@ -1,4 +1,9 @@
-"""What came of people who were scored alike on held-out time: the interval that goes with a score."""
+"""What came of people who were scored alike on held-out time: the interval that goes with a score.
+
+The outcome on held-out time is regressed on the log-odds of the calibrated risk (two numbers), with a covariance that
+takes one patient's decisions as resembling each other (cluster-robust: Liang and Zeger, Biometrika 1986). The interval
+of a score is that of the fitted share at it.
+"""
 
 from __future__ import annotations
 
@@ -9,95 +14,101 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-BINS: Final = 10
-FEWEST_PATIENTS: Final = 30
+from tenants.risk.metrics import logistic_fit
+
+FEWEST: Final = 20
+"""Outcomes of either kind below which no interval is given."""
 Z: Final = 1.959964
 """95 %."""
+EDGE: Final = 1e-6
+TERMS: Final = 2
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Bins of calibrated risk on held-out time, each with the share that interrupted and its 95 % interval.
+    """The fitted line and its covariance.
 
     Attributes:
-        edges: upper edges of all bins but the last.
-        share, low, high: observed share of each bin and its interval (Wilson, with patients as the sample size, because one
-            patient's decisions resemble each other).
-        patients: patients of each bin.
+        line: intercept and slope of the outcome's log-odds on the risk's; empty where nothing was measured.
+        covariance: of intercept and slope: variance, covariance, variance.
+        decisions: rows it rests on.
+        patients: patients they belong to.
     """
 
-    edges: tuple[float, ...]
-    share: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    patients: tuple[int, ...]
+    line: tuple[float, ...] = ()
+    covariance: tuple[float, ...] = ()
+    decisions: int = 0
+    patients: int = 0
 
     def interval(self, risk: npt.ArrayLike) -> tuple[Floats, Floats]:
-        """Low and high of each risk's bin; missing where nothing was held out."""
-        values = np.asarray(risk, dtype=np.float64)
-        if not self.share:
-            missing = np.full(values.shape, np.nan)
-            return missing, missing
-        place = np.searchsorted(self.edges, values, side="left")
-        return np.asarray(self.low)[place], np.asarray(self.high)[place]
+        """Low and high (95 %) of the share that interrupts at each risk; missing where nothing was measured."""
+        p = np.clip(np.asarray(risk, dtype=np.float64), EDGE, 1 - EDGE)
+        if not self.line:
+            return np.full(p.shape, np.nan), np.full(p.shape, np.nan)
+        x = np.log(p) - np.log1p(-p)
+        middle = self.line[0] + self.line[1] * x
+        first, both, second = self.covariance
+        half = Z * np.sqrt(np.maximum(first + 2 * both * x + second * x * x, 0.0))
+        return _sigmoid(middle - half), _sigmoid(middle + half)
 
     def to_json(self) -> dict[str, Any]:
-        """The bins as JSON."""
-        return {name: list(getattr(self, name)) for name in ("edges", "share", "low", "high", "patients")}
+        """As JSON."""
+        return {
+            "line": list(self.line),
+            "covariance": list(self.covariance),
+            "decisions": self.decisions,
+            "patients": self.patients,
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Reliability:
         """Read what :meth:`to_json` wrote.
 
         Raises:
-            ValueError: the lists do not fit together.
+            ValueError: the numbers are not there or not finite.
         """
         try:
-            edges, share, low, high = (tuple(float(x) for x in value[k]) for k in ("edges", "share", "low", "high"))
-            patients = tuple(int(x) for x in value["patients"])
+            line = tuple(float(x) for x in value["line"])
+            covariance = tuple(float(x) for x in value["covariance"])
+            found = cls(line, covariance, int(value["decisions"]), int(value["patients"]))
         except (KeyError, TypeError) as error:
             message = f"not a table of reliability: {error}"
             raise ValueError(message) from error
-        if {len(share), len(low), len(high), len(patients)} != {len(share)} or len(edges) != max(len(share) - 1, 0):
-            message = "the table of reliability has columns of different lengths"
+        shapes = (len(line), len(covariance))
+        if shapes not in {(0, 0), (TERMS, TERMS + 1)} or not np.isfinite((*line, *covariance)).all():
+            message = "the numbers of the reliability are not two and three finite ones"
             raise ValueError(message)
-        return cls(edges, share, low, high, patients)
+        return found
 
 
-EMPTY: Final = Reliability((), (), (), (), ())
+EMPTY: Final = Reliability()
 
 
 def measure(risk: npt.ArrayLike, y: npt.ArrayLike, patient: npt.ArrayLike) -> Reliability:
-    """Bins of equal size over held-out decisions; bins of few patients are joined with the next."""
-    p, outcome, who = np.asarray(risk, dtype=np.float64), np.asarray(y, dtype=np.float64), np.asarray(patient)
-    if p.size == 0:
+    """Fit on held-out decisions; :data:`EMPTY` where there are too few of either outcome."""
+    p = np.clip(np.asarray(risk, dtype=np.float64), EDGE, 1 - EDGE)
+    outcome = np.asarray(y, dtype=np.float64)
+    if min(outcome.sum(), outcome.size - outcome.sum()) < FEWEST or np.ptp(p) == 0:
         return EMPTY
-    inner = np.unique(np.quantile(p, np.linspace(0, 1, BINS + 1)[1:-1]))
-    place = np.searchsorted(inner, p, side="left")
-    groups: list[list[int]] = [[]]
-    for index in range(inner.size + 1):
-        groups[-1].append(index)
-        if np.unique(who[np.isin(place, groups[-1])]).size >= FEWEST_PATIENTS:
-            groups.append([])
-    left = groups.pop()
-    if groups:
-        groups[-1].extend(left)
-    else:
-        groups.append(left)
-    rows = []
-    for group in groups:
-        inside = np.isin(place, group)
-        patients = int(np.unique(who[inside]).size)
-        rows.append((*_wilson(float(outcome[inside].mean()), patients), patients))
-    share, low, high, count = zip(*rows, strict=True)
-    edges = tuple(float(inner[group[-1]]) for group in groups[:-1])
-    return Reliability(edges, share, low, high, count)
+    design = np.column_stack([np.ones_like(p), np.log(p) - np.log1p(-p)])
+    line = logistic_fit(design, outcome)
+    fitted = _sigmoid(design @ line)
+    bread = np.linalg.inv(design.T @ (design * (fitted * (1 - fitted))[:, None]))
+    cluster = np.unique(np.asarray(patient), return_inverse=True)[1]
+    patients = int(cluster.max()) + 1
+    scores = np.stack(
+        [np.bincount(cluster, weights=(outcome - fitted) * column, minlength=patients) for column in design.T], axis=1
+    )
+    covariance = bread @ (scores.T @ scores) @ bread
+    return Reliability(
+        line=(float(line[0]), float(line[1])),
+        covariance=(float(covariance[0, 0]), float(covariance[0, 1]), float(covariance[1, 1])),
+        decisions=int(outcome.size),
+        patients=patients,
+    )
 
 
-def _wilson(share: float, n: int) -> tuple[float, float, float]:
-    """Share and Wilson's interval."""
-    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z * np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
-    return share, float(max(0.0, middle - half)), float(min(1.0, middle + half))
+def _sigmoid(x: Floats) -> Floats:
+    return np.asarray(0.5 * (1.0 + np.tanh(x / 2)), dtype=np.float64)

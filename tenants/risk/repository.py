@@ -92,6 +92,13 @@ def model_of_version(session: TenantSession, version: str | None) -> RiskModel:
     return found
 
 
+def models_of_training(session: TenantSession) -> Sequence[RiskModel]:
+    """The models of the newest training, the naive rule first."""
+    newest = select(func.max(RiskModel.trained_at)).scalar_subquery()
+    rows = session.exec(select(RiskModel).where(col(RiskModel.trained_at) == newest)).all()
+    return sorted(rows, key=lambda row: (row.plugin != "naive", row.version))
+
+
 def list_models(session: TenantSession, paging: PageRequest) -> tuple[Sequence[RiskModel], int]:
     """Newest first, and how many."""
     query = select(RiskModel).order_by(col(RiskModel.trained_at).desc(), col(RiskModel.version))
@@ -222,7 +229,7 @@ def list_predictions(
     patient: UUID | None,
 ) -> tuple[Sequence[Prediction], int]:
     """Predictions by filters, newest date first, then by facility and rank."""
-    wanted = [
+    wanted: list[Any] = [
         condition
         for given, condition in (
             (as_of, Prediction.as_of == as_of),
@@ -251,8 +258,8 @@ def list_predictions(
 def candidates(
     session: TenantSession, as_of: date, kind: str, facility: UUID | None, capacity: int
 ) -> tuple[list[Prediction], dict[UUID, int]]:
-    """Who is within this capacity at each facility that is not stale, by facility and rank; and how many there are in all."""
-    wanted = [Prediction.as_of == as_of, Prediction.kind == kind, col(Prediction.stale).is_(False)]
+    """Who is within this capacity at each facility that is not stale, by rank; and how many there are in all."""
+    wanted: list[Any] = [Prediction.as_of == as_of, Prediction.kind == kind, col(Prediction.stale).is_(False)]
     if facility is not None:
         wanted.append(Prediction.facility_uuid == facility)
     rows = session.exec(
@@ -296,7 +303,7 @@ def list_worklists(
     session: TenantSession, paging: PageRequest, *, as_of: date | None, kind: str | None
 ) -> tuple[Sequence[Worklist], int]:
     """Issued lists, newest first."""
-    wanted = [
+    wanted: list[Any] = [
         condition
         for given, condition in ((as_of, Worklist.as_of == as_of), (kind, Worklist.kind == kind))
         if given is not None

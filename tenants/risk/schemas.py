@@ -1,6 +1,5 @@
 """What the API says of models, scores and lists."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -95,7 +94,7 @@ class RiskOut(BaseModel):
     patient_uuid: UUID
     as_of: date
     status: str
-    list: Literal["at_risk", "to_trace", "none"]
+    kind: Literal["at_risk", "to_trace", "none"]
     expected_date: date | None
     days_late: int
     risk: float | None
@@ -104,7 +103,7 @@ class RiskOut(BaseModel):
     raw_score: float | None
     raw_log_odds: float | None = Field(description="base + all contributions, exactly.")
     base: float | None = Field(description="Log-odds of the average training row.")
-    reasons: Sequence[Reason]
+    reasons: list[Reason]
     summary: str
     features: dict[str, float | None]
     model_version: str

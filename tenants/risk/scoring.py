@@ -1,7 +1,7 @@
-"""Scoring all patients as of a date, in steps: each its own transaction that writes some patients' rows and moves a cursor.
+"""Scoring all patients as of a date, in steps: each is a transaction that writes some rows and moves a cursor.
 
-A killed scoring goes on from its cursor; the same date scored twice gives the same rows (ids and times of writing aside).
-Reasons are given once ranks are known, and only to those within capacity: explaining costs more than scoring.
+A killed scoring goes on from its cursor; the same date scored twice gives the same rows (ids and times of writing
+aside). Reasons are given once ranks are known, and only to those within capacity: explaining costs more than scoring.
 """
 
 from __future__ import annotations
@@ -160,7 +160,15 @@ def _begin(open_session: Open, as_of: date, model: Serving) -> None:
         repository.lock(session, f"score:{as_of}")
         run = repository.run_of(session, as_of, lock_row=True)
         if run is None:
-            run = ScoreRun(uuid=new_uuid(), as_of=as_of, state="scoring", model_version="", capacity_share=Decimal(0))
+            run = ScoreRun(
+                uuid=new_uuid(),
+                as_of=as_of,
+                state="scoring",
+                model_version="",
+                capacity_share=Decimal(0),
+                started_at=now(),
+                started_by=session.actor,
+            )
         facts = repository.facility_facts(session)
         run.state = "scoring"
         run.model_uuid, run.model_version = model.uuid, model.version

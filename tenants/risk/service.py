@@ -26,6 +26,9 @@ from tenants.risk.models import RiskModel
 from tenants.risk.settings import RiskSettings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from core.blobs import BlobRef
     from core.database import TenantRef
     from plugins.sdk import Artifact, FittedModel, TrainingData
     from tenants.cohort.settings import CohortSettings
@@ -73,8 +76,8 @@ class _Loaded:
 def train(tenant: TenantRef, open_session: Open, told: Told | None = None) -> Trained:
     """Fit every kind of model on the tenant's history, store all, and promote the one that earns it.
 
-    The records are read in one transaction, the fitting runs with none open, and the models are stored in another. Where no
-    fitted model passes its gates, the preferred one stays; the naive rule serves where there is none.
+    The records are read in one transaction, the fitting runs with none open, and the models are stored in another.
+    Where no fitted model passes its gates, the preferred one stays; the naive rule serves where there is none.
     """
     from core import blobs, plugins
     from tenants.risk import training as fitting
@@ -93,7 +96,7 @@ def train(tenant: TenantRef, open_session: Open, told: Told | None = None) -> Tr
     found = fitting.train(loaded.data, fit, list(plugins.models()), loaded.names, say)
     stored: list[str] = []
     try:
-        references = []
+        references: list[BlobRef | None] = []
         for candidate in found.candidates:
             reference = None
             if candidate.artifact is not None:
@@ -162,7 +165,7 @@ def _load(open_session: Open, told: Told | None) -> _Loaded:
     return _Loaded(data, rules, names, int(known.max()) if known.size else None)
 
 
-def _store(session: TenantSession, found: Training, loaded: _Loaded, references: list[Any]) -> Trained:
+def _store(session: TenantSession, found: Training, loaded: _Loaded, references: list[BlobRef | None]) -> Trained:
     repository.lock(session, "train")
     before = repository.preferred_model(session)
     keeps = before is not None and before.plugin != naive.NAME and found.chosen.name == naive.NAME
@@ -197,8 +200,8 @@ def _row(
     candidate: Candidate,
     found: Training,
     loaded: _Loaded,
-    reference: Any,
-    stamp: Any,  # noqa: ANN401
+    reference: BlobRef | None,
+    stamp: datetime,
 ) -> RiskModel:
     version = f"{candidate.name}-{repository.next_number(session, candidate.name)}"
     described = cards.card(candidate, found, loaded.rules, version, stamp.isoformat(timespec="seconds"))

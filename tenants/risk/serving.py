@@ -12,7 +12,7 @@ from core.errors import Conflict
 from tenants.risk import naive, repository
 from tenants.risk.calibration import Calibrator
 from tenants.risk.feature_list import FEATURES
-from tenants.risk.reliability import Reliability
+from tenants.risk.reliability import EMPTY, Reliability
 from tenants.risk.wording import by_theme
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Serving:
 def untrained() -> Serving:
     """The naive rule before any history was counted."""
     empty = naive.fit(np.zeros(0), np.zeros(0))
-    return Serving(None, UNTRAINED, empty, None, Reliability((), (), (), (), ()))
+    return Serving(None, UNTRAINED, empty, None, EMPTY)
 
 
 def load(tenant: TenantRef, row: RiskModel) -> Serving:

@@ -9,8 +9,8 @@ class RiskSettings(BaseModel):
     """Kept in ``tenant_settings`` under ``risk``.
 
     Attributes:
-        capacity_share: part of a facility's pending people that its trackers can call: these are ``high``, as many again
-            ``medium``, the rest ``low``.
+        capacity_share: part of a facility's pending people that its trackers can call: these are ``high``, as many
+            again ``medium``, the rest ``low``.
         training_years: how far back from the last resolved contact the training data reach.
         training_units: prediction units used at most; beyond it patients are drawn.
         reasons: themes named with a score.

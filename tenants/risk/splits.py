@@ -1,7 +1,8 @@
 """Train, calibrate and test, one after the other in time.
 
-A decision belongs to a later fold only if it was made after that fold began, and to an earlier one only if its outcome was known
-before the next began. What lies across a border is left out, so no fold has seen the outcome of another's decisions.
+A decision belongs to a later fold only if it was made after that fold began, and to an earlier one only if its outcome
+was known before the next began. What lies across a border is left out, so no fold has seen the outcome of another's
+decisions.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ class Folds:
 def split(data: Dataset, *, test_share: float = TEST_SHARE, calibrate_share: float = CALIBRATE_SHARE) -> Folds:
     """Cut by the day on which the outcome was known.
 
-    The borders leave about these shares of the rows to the later folds, but never less time than nine in ten decisions need until
-    their outcome is known, twice over: a shorter fold would hold only those that are quickly resolved.
+    The borders leave about these shares of the rows to the later folds, but never less time than nine in ten decisions
+    need until their outcome is known, twice over: a shorter fold would hold only those that are quickly resolved.
     """
     labelled = data.labelled
     if not labelled.any():

@@ -145,8 +145,8 @@ def too_young(data: Dataset, folds: Folds) -> str:
         there = int(mask.sum())
         if there < rows or min(positives, there - positives) < outcomes:
             return (
-                f"to {name}, {there} resolved decisions with {positives} interruptions are there, and at least {rows} with "
-                f"{outcomes} of either outcome are needed"
+                f"to {name}, {there} resolved decisions with {positives} interruptions are there, and at least {rows} "
+                f"with {outcomes} of either outcome are needed"
             )
     return ""
 
@@ -170,7 +170,7 @@ def _naive(data: Dataset, history: Mask, test: Mask | None, facility_names: Mapp
     measured, table = None, reliability.EMPTY
     if test is not None:
         held = data.where(test)
-        risk = model.predict(held.X)
+        risk = model.predict(held.X.astype(np.float64))
         table = reliability.measure(risk, held.y, held.patient)
         measured = measure(risk, held, facility_names, SEED)
     why = "the naive rule is what others are measured against; it serves where none passes"
@@ -209,7 +209,7 @@ def _why(chosen: Candidate, candidates: Sequence[Candidate]) -> str:
 
 
 def _unseen(chosen: Candidate, data: Dataset, folds: Folds, fit: Fit) -> dict[str, Any]:
-    """The chosen kind, fitted without some patients or facilities and measured on those alone, in the test fold's time."""
+    """The chosen kind, fitted without some patients or facilities and measured on those alone, on the test fold."""
     if chosen.name == naive.NAME:
         return {}
     found: dict[str, Any] = {}

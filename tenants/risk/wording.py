@@ -9,6 +9,7 @@ import numpy as np
 
 from tenants.risk.feature_list import (
     EXPECTED_SOURCES,
+    LATENESS_CLIP,
     LINES,
     MONTHS,
     NAMES,
@@ -82,14 +83,18 @@ def _lateness(row: Row) -> str:
     late = row["days_late_last"]
     if not _known(late):
         return f"no earlier {occasion} to judge by"
-    parts = [f"{_count(late, 'day')} late at the last {occasion}" if late > 0 else f"on time at the last {occasion}"]
+    parts = [f"{_late(late)} late at the last {occasion}" if late > 0 else f"on time at the last {occasion}"]
     window = "5" if _known(row["late_0_last_5"]) else "3"
     before = row[f"late_0_last_{window}"]
     if before > (late > 0):
         parts.append(f"late at {round(before)} of the last {window}")
     elif row["days_late_max_10"] > max(late, 7):
-        parts.append(f"{_count(row['days_late_max_10'], 'day')} late at worst of the last 10")
+        parts.append(f"{_late(row['days_late_max_10'])} late at worst of the last 10")
     return ", ".join(parts)
+
+
+def _late(days: float) -> str:
+    return f"{LATENESS_CLIP} days or more" if days >= LATENESS_CLIP else _count(days, "day")
 
 
 def _interruptions(row: Row) -> str:

@@ -1,6 +1,7 @@
 """Today's two lists, never mixed: people at risk of interrupting, and people past their expected contact, to be traced.
 
-A list is cut to what a facility's trackers can do, and kept as it was issued: rank, score, cut-off, and later the contacts made.
+A list is cut to what a facility's trackers can do, and kept as it was issued: rank, score, cut-off, and later the
+contacts made.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def issue(session: TenantSession, order: Order, model: Serving) -> Worklist:
     reasons = _reasons(session, order, rows, model, run.rates)
     session.add_all([_entry(worklist, row, reasons) for row in rows])
     session.flush()
-    detail = {"kind": order.kind, "as_of": order.as_of.isoformat(), "capacity": order.capacity, "entries": len(rows)}
-    audit.record(session, "risk:worklist:issue", "worklist", worklist.uuid, detail)
+    facts = {"kind": order.kind, "as_of": order.as_of.isoformat(), "capacity": order.capacity, "entries": len(rows)}
+    audit.record(session, "risk:worklist:issue", "worklist", worklist.uuid, facts)
     return worklist
 
 

@@ -1,0 +1,138 @@
+"""Results of training as a page: what was reached on held-out later time, of one tenant after another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tenants.risk import repository
+from tenants.risk.cards import MAIN, estimates, shown
+from tenants.risk.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.database import TenantSession
+
+HEAD: Final = ("base_rate", "roc_auc", "average_precision", "brier", "calibration_slope", "calibration_intercept")
+DIFFERENCES: Final = ("roc_auc", "average_precision", "brier")
+
+
+def collect(session: TenantSession, title: str, about: str) -> dict[str, Any]:
+    """The newest training of a tenant: the cards of all its models.
+
+    Args:
+        session: the tenant's transaction.
+        title: what a reader knows the data by.
+        about: what the data are, real or simulated, and where from.
+
+    Raises:
+        NotFound: nothing was trained yet.
+    """
+    served = repository.model_of_version(session, None)
+    models = [
+        {"card": row.card, "state": row.state, "plugin": row.plugin} for row in repository.models_of_training(session)
+    ]
+    return {"title": title, "about": about, "served": served.version, "models": models}
+
+
+def page(results: Sequence[Mapping[str, Any]]) -> str:
+    """All tenants' results as Markdown: an overview, then each tenant."""
+    lines = [
+        "# Results",
+        "",
+        "Everything here is measured on held-out later time: the model was fitted on earlier decisions whose outcome was known",
+        "before the first of these was made, and calibrated on decisions in between. Intervals are 95 %, by drawing patients.",
+        "",
+        "| data | decisions | people | " + " | ".join(_spoken(name) for name in HEAD) + " |",
+        "|---|---|---|" + "---|" * len(HEAD),
+    ]
+    lines += [_overview(result) for result in results]
+    lines += ["", "Definitions: " + "; ".join(f"{_spoken(name)}: {METRICS[name]}" for name in MAIN) + ".", ""]
+    for result in results:
+        lines += _tenant(result)
+    return "\n".join(lines)
+
+
+def _spoken(name: str) -> str:
+    return name.replace("roc_auc", "ROC-AUC").replace("ppv", "PPV").replace("_", " ")
+
+
+def _served(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = [m["card"] for m in result["models"] if m["card"]["version"] == result["served"]]
+    return found[0] if found else result["models"][0]["card"]
+
+
+def _overview(result: Mapping[str, Any]) -> str:
+    card = _served(result)
+    figures = card["metrics"]
+    name = f"{result['title']} ({card['version']})"
+    if figures is None:
+        return f"| {name} | | | too young to train: {card['too_young']} |" + " |" * (len(HEAD) - 1)
+    cells = " | ".join(shown(figures["metrics"].get(metric)) for metric in HEAD)
+    return f"| {name} | {figures['decisions']:,} | {figures['patients']:,} | {cells} |"
+
+
+def _tenant(result: Mapping[str, Any]) -> list[str]:
+    card = _served(result)
+    lines = [f"## {result['title']}", "", str(result["about"]), "", f"Outcome: {card['outcome']}.", ""]
+    lines += [f"Served: {card['version']}. {card['choice']}.", ""]
+    if card["metrics"] is None:
+        return lines
+    test, train = card["data"]["test"], card["data"]["train"]
+    lines += [
+        f"Trained on {train['decisions']:,} decisions from {train['first_decision']} to {train['last_decision']}; measured on "
+        f"those from {test['first_decision']} to {test['last_decision']}, whose outcomes were known by "
+        f"{test['last_outcome_known']}.",
+        "",
+        *estimates(card["metrics"], card["naive_rule"]),
+        "",
+        "| model | ROC-AUC | average precision | Brier | less the naive rule: ROC-AUC | less the simpler: ROC-AUC "
+        "| average precision | gates |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [_model(model["card"]) for model in result["models"] if model["card"]["metrics"]]
+    lines += ["", *_unseen(card), *_groups(card)]
+    outcomes = ", ".join(f"{name} {count:,}" for name, count in card["outcomes_in_test_period"].items())
+    lines += [f"Outcomes in the period measured, competing ones among them: {outcomes}.", ""]
+    return lines
+
+
+def _model(card: Mapping[str, Any]) -> str:
+    own, simpler = card["metrics"]["metrics"], card["against_simpler"]
+    naive = shown(card["against_naive"]["differences"].get("roc_auc"))
+    less = ["", ""] if simpler is None else [shown(simpler["differences"][n]) for n in ("roc_auc", "average_precision")]
+    failed = [k for k, gate in card["gates"].items() if isinstance(gate, dict) and not gate["passed"]]
+    verdict = "not judged" if card["kind"] == "naive" else f"failed: {', '.join(failed)}" if failed else "passed"
+    figures = " | ".join(shown(own[name]) for name in DIFFERENCES)
+    return f"| {card['version']} | {figures} | {naive} | {less[0]} | {less[1]} | {verdict} |"
+
+
+def _unseen(card: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for what, result in card["unseen"].items():
+        if "not_measured" in result:
+            lines.append(f"- Unseen {what}: not measured, {result['not_measured']}.")
+        else:
+            figures = result["metrics"]
+            lines.append(
+                f"- Unseen {what} ({result['decisions']:,} decisions of {result['patients']:,} people): ROC-AUC "
+                f"{shown(figures['roc_auc'])}, average precision {shown(figures['average_precision'])} at base rate "
+                f"{shown(figures['base_rate'])}."
+            )
+    return [*lines, ""] if lines else []
+
+
+def _groups(card: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for division, members in (card["groups"] or {}).items():
+        if len(members) <= 1:
+            continue
+        lines += [f"### By {division.replace('_', ' ')}", ""]
+        lines += ["| group | decisions | base rate | ROC-AUC | average precision | calibration intercept |"]
+        lines += ["|---|---|---|---|---|---|"]
+        for group in members:
+            names = ("base_rate", "roc_auc", "average_precision", "calibration_intercept")
+            cells = " | ".join(shown(group["metrics"].get(name)) for name in names)
+            lines.append(f"| {group['label']}{' (few)' if group['small'] else ''} | {group['decisions']:,} | {cells} |")
+        lines.append("")
+    return lines
