@@ -41,7 +41,7 @@ class Application(FastAPI):
         settings = get_settings()
         return RequestBoundary(
             super().build_middleware_stack(),
-            concurrency=settings.database_pool_size + settings.database_pool_overflow,
+            concurrency=max(1, settings.database_pool_size + settings.database_pool_overflow - 1),  # one is for /readyz
             patience=settings.database_pool_timeout,
         )
 
