@@ -141,7 +141,8 @@ def _folds(folds: Mapping[str, Any]) -> list[str]:
             continue
         lines.append(
             f"| {name} | {fold['decisions']:,} | {fold['patients']:,} | {fold['interruptions']:,} "
-            f"| {fold['base_rate']:.3f} | {fold['first_decision']} | {fold['last_decision']} | {fold['last_outcome_known']} |"
+            f"| {fold['base_rate']:.3f} | {fold['first_decision']} | {fold['last_decision']} "
+            f"| {fold['last_outcome_known']} |"
         )
     return [*lines, "", f"Left out because they lie across a border of folds: {folds.get('purged', 0):,}.", ""]
 

@@ -107,8 +107,8 @@ def score(slug: str, as_of: datetime | None, *, as_json: bool) -> None:
         return
     click.echo(
         f"As of {scored.as_of}, by {scored.model_version} on records to {scored.data_date}: "
-        f"{scored.patients:,} people, {scored.at_risk:,} at risk ({scored.within_capacity:,} within {scored.capacity_share:.0%} capacity, "
-        f"with reasons), {scored.to_trace:,} to be traced."
+        f"{scored.patients:,} people, {scored.at_risk:,} at risk ({scored.within_capacity:,} "
+        f"within {scored.capacity_share:.0%} capacity, with reasons), {scored.to_trace:,} to be traced."
     )
     click.echo(scored.note)
 

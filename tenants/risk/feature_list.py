@@ -292,7 +292,7 @@ def reference_page() -> str:
         "# Features",
         "",
         "Generated from `tenants/risk/feature_list.py`; a test keeps both equal. One row of the matrix is one person",
-        "with an expected contact still ahead, as known on the day of decision. A value that is not known is missing (NaN).",
+        "with an expected contact still ahead, as known on the day of decision. What is not known is missing (NaN).",
         "",
     ]
     for theme in THEMES:

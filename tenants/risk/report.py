@@ -40,8 +40,8 @@ def page(results: Sequence[Mapping[str, Any]]) -> str:
     lines = [
         "# Results",
         "",
-        "Everything here is measured on held-out later time: the model was fitted on earlier decisions whose outcome was known",
-        "before the first of these was made, and calibrated on decisions in between. Intervals are 95 %, by drawing patients.",
+        "Everything here is measured on held-out later time: the model was fitted on earlier decisions whose outcome",
+        "was known before the first of these was made, and calibrated on decisions in between. Intervals: 95 %.",
         "",
         "| data | decisions | people | " + " | ".join(_spoken(name) for name in HEAD) + " |",
         "|---|---|---|" + "---|" * len(HEAD),
@@ -58,8 +58,8 @@ def _spoken(name: str) -> str:
 
 
 def _served(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = [m["card"] for m in result["models"] if m["card"]["version"] == result["served"]]
-    return found[0] if found else result["models"][0]["card"]
+    cards: list[dict[str, Any]] = [model["card"] for model in result["models"]]
+    return next((card for card in cards if card["version"] == result["served"]), cards[0])
 
 
 def _overview(result: Mapping[str, Any]) -> str:
@@ -79,15 +79,21 @@ def _tenant(result: Mapping[str, Any]) -> list[str]:
     if card["metrics"] is None:
         return lines
     test, train = card["data"]["test"], card["data"]["train"]
+    period = (
+        f"Trained on {train['decisions']:,} decisions from {train['first_decision']} to {train['last_decision']}; "
+        f"measured on those from {test['first_decision']} to {test['last_decision']}, whose outcomes were known by "
+        f"{test['last_outcome_known']}."
+    )
+    head = (
+        "| model | ROC-AUC | average precision | Brier | less the naive rule: ROC-AUC | less the simpler: ROC-AUC "
+        "| average precision | gates |"
+    )
     lines += [
-        f"Trained on {train['decisions']:,} decisions from {train['first_decision']} to {train['last_decision']}; measured on "
-        f"those from {test['first_decision']} to {test['last_decision']}, whose outcomes were known by "
-        f"{test['last_outcome_known']}.",
+        period,
         "",
         *estimates(card["metrics"], card["naive_rule"]),
         "",
-        "| model | ROC-AUC | average precision | Brier | less the naive rule: ROC-AUC | less the simpler: ROC-AUC "
-        "| average precision | gates |",
+        head,
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [_model(model["card"]) for model in result["models"] if model["card"]["metrics"]]

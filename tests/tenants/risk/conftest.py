@@ -1,0 +1,82 @@
+"""The made-up cohort in a tenant's tables, trained once for all tests of a module."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
+
+import pytest
+
+from core.database import tenant_session
+from tenants.cohort.timelines import to_date
+from tenants.records.ids import new_uuid
+from tests.tenants.risk.clinics import END, INTERVAL, clinics
+
+SEX = {1: "F", 2: "M"}
+
+
+def stamp(day):
+    return datetime.combine(to_date(int(day)), time(6), tzinfo=UTC)
+
+
+def store(tenant, made, *, complete_through=END):
+    """Write facilities, patients and contacts, as an import leaves them."""
+    uuids, facilities, data_date = made.uuids(), made.facilities(), to_date(END)
+    through = to_date(complete_through)
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO facilities (uuid, version_id, datim_id, name, source, complete_through, data_date, created_at,"
+            " updated_at) VALUES (%s, %s, %s, %s, 'csv:t', %s, %s, now(), now())",
+            [(f, new_uuid(), f"F{i}", f"Clinic {i}", through, data_date) for i, f in enumerate(facilities)],
+        )
+        with cursor.copy(
+            "COPY patients (version_id, uuid, facility_uuid, source, source_key, known_from, data_date, row_hash,"
+            " changed_by, sex, birthdate, datim_id, art_start_date) FROM STDIN"
+        ) as copy:
+            for i, uuid in enumerate(uuids):
+                place = int(made.facility[i])
+                known = stamp(made.start[i])
+                copy.write_row(
+                    (new_uuid(), uuid, facilities[place], "csv:t", uuid.bytes, known, data_date, b"h", "test:1",
+                     SEX[int(made.sex[i])], to_date(int(made.birth[i])), f"F{place}", to_date(int(made.start[i])))
+                )  # fmt: skip
+        with cursor.copy(
+            "COPY contacts (contact_id, patient_uuid, contact_date, facility_uuid, clinical, pickup, days_supplied,"
+            " next_appointment, regimen, known_from, known_assumed) FROM STDIN"
+        ) as copy:
+            for i, days in enumerate(made.contacts):
+                for day in days:
+                    copy.write_row(
+                        (new_uuid(), uuids[i], to_date(day), facilities[int(made.facility[i])], True, True, INTERVAL,
+                         to_date(day) + timedelta(days=INTERVAL), "TDF/3TC/DTG", stamp(day), False)
+                    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def made():
+    return clinics()
+
+
+def opener(tenant):
+    return lambda: tenant_session(tenant, actor="test:1")
+
+
+@pytest.fixture(scope="module")
+def trained(make_tenant, made):
+    """A tenant with the cohort and trained models: its reference, its key, and what training said."""
+    from tenants.risk import service
+
+    created = make_tenant()
+    store(created.ref, made)
+    return created, service.train(created.ref, opener(created.ref))
+
+
+def predictions(tenant, as_of, columns="patient_uuid, kind, risk, raw_score, risk_level, rank, within_capacity, reasons"):
+    """Rows of a scoring without ids and times."""
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        cursor.execute(f"SELECT {columns} FROM predictions WHERE as_of = %s ORDER BY patient_uuid, kind", (as_of,))
+        return cursor.fetchall()
+
+
+def uuid_of(person):
+    return UUID(int=(person + 1) << 64 | 7)
