@@ -37,7 +37,7 @@ def from_day_number(number: int) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Pickup:
-    """One contact at which ARVs were given: the day, the days supplied and, where written down, the next appointment."""
+    """One pick-up of ARVs: the day, the days supplied and, where written down, the next appointment (a day)."""
 
     person: int
     day: int

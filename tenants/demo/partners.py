@@ -1,0 +1,86 @@
+"""The two simulated partners of the demo, or the visitor's own files in their place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from tenants.demo.files import write_generic, write_lamisplus
+from tenants.demo.simulate import simulate
+from tenants.demo.simulate_command import DATA_DATE
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """One tenant of the demo.
+
+    Attributes:
+        slug, name: of the tenant.
+        told: one line on what it brings.
+        paths: the files to import.
+        options: of ``iit import``.
+        simulated: whether nobody in it exists.
+    """
+
+    slug: str
+    name: str
+    told: str
+    paths: tuple[Path, ...]
+    options: tuple[str, ...]
+    simulated: bool
+
+
+def simulated_partners(folder: Path, *, people: int) -> list[Partner]:
+    """Write two partners' files under ``folder`` and describe them.
+
+    North hands over generic CSV files with a mapping; south a LAMIS+ pharmacy list, which knows neither sex nor age nor
+    deaths. The same call writes the same files.
+    """
+    north = simulate(people=people, facilities=8, data_date=DATA_DATE, years=3.0, seed=20260930)
+    south = simulate(people=people * 2 // 3, facilities=5, data_date=DATA_DATE, years=2.5, seed=20260931)
+    write_generic(north, folder / "north", prefix="SIMN")
+    write_lamisplus(south, folder / "south", prefix="SIMS")
+    return [
+        Partner(
+            "demo-north",
+            "Simulated partner north",
+            "generic CSV with a mapping: people, pick-ups, samples, deaths, transfers",
+            (folder / "north",),
+            ("--mapping", str(EXAMPLES / "simulated-cohort.yaml")),
+            simulated=True,
+        ),
+        Partner(
+            "demo-south",
+            "Simulated partner south",
+            "a LAMIS+ pharmacy list (xlsx): pick-ups alone",
+            (folder / "south" / "pharmacy_list.xlsx",),
+            ("--format", "lamisplus-pharmacy", "--data-date", DATA_DATE.isoformat()),
+            simulated=True,
+        ),
+    ]
+
+
+def own_partner(data: Path, mapping: Path | None, data_date: date | None) -> Partner:
+    """The visitor's own files as one tenant."""
+    options = (
+        *(("--mapping", str(mapping)) if mapping else ()),
+        *(("--data-date", data_date.isoformat()) if data_date else ()),
+    )
+    return Partner("demo-own-files", "Your own files", f"the files in {data}", (data,), options, simulated=False)
+
+
+def simulated_for_results(folder: Path) -> Partner:
+    """A larger simulated cohort, for figures with narrower intervals."""
+    cohort = simulate(people=6000, facilities=15, data_date=DATA_DATE, years=4.0, seed=20260932)
+    write_generic(cohort, folder, prefix="SIMR", broken=False)
+    return Partner(
+        "results-simulated",
+        "Simulated cohort",
+        "simulated by this project from published rates (6,000 people, 15 facilities): nobody in it exists",
+        (folder,),
+        ("--mapping", str(EXAMPLES / "simulated-cohort.yaml")),
+        simulated=True,
+    )

@@ -1,0 +1,123 @@
+"""The demo's summary, for a person: what came in, what was refused, how good the model is, and who is on the lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from tenants.demo.demo import Told
+
+FLOWS_IN = ("TX_NEW", "TX_RTT", "transferred_in", "first_seen", "returned_after_transfer_out", "other_in")
+FIGURES = (
+    ("roc_auc", "ROC-AUC"),
+    ("average_precision", "average precision"),
+    ("base_rate", "base rate"),
+    ("brier", "Brier score"),
+    ("calibration_slope", "calibration slope"),
+    ("sensitivity_top_30", "caught in the top 30 %"),
+    ("ppv_top_10", "right in the top 10 %"),
+)
+LISTS = (("at_risk", "At risk: expected, not yet late"), ("to_trace", "To be traced: late, or in IIT"))
+
+
+def show(partners: list[Told], console: Console) -> None:
+    """Print the whole summary."""
+    for told in partners:
+        answers = told.answers
+        console.print()
+        console.rule(f"[bold]{told.partner.name}[/bold]" + ("  (simulated)" if told.partner.simulated else ""))
+        _records(answers["import"], answers["import_again"], console)
+        _flows(answers["indicators"], console)
+        _model(answers["train"], console)
+        _lists(answers["worklist"], answers["score"], console)
+        if "explain" in answers:
+            _explained(answers["explain"], console)
+    console.print()
+
+
+def _records(first: dict[str, Any], again: dict[str, Any], console: Console) -> None:
+    console.print(
+        f"Read {first['rows_read']:,} rows: {first['rows_accepted']:,} accepted, {first['rows_refused']:,} refused; "
+        f"the records run to {first['data_date']}."
+    )
+    changed = sum(counts["inserted"] + counts["updated"] for counts in again["counts"].values() if "inserted" in counts)
+    console.print(f"The same files a second time changed {changed} rows.")
+    if not first["problems"]:
+        return
+    table = Table(box=box.SIMPLE_HEAD, title="Refused rows, and what to do", title_justify="left", pad_edge=False)
+    for heading in ("rows", "file", "field", "problem", "remedy"):
+        table.add_column(heading, justify="right" if heading == "rows" else "left")
+    for problem in first["problems"]:
+        table.add_row(*(Text(str(problem[name])) for name in ("count", "file", "field", "problem", "remedy")))
+    console.print(table)
+
+
+def _flows(report: dict[str, Any], console: Console) -> None:
+    counts = report["rows"][0]["counts"]
+    came = ", ".join(f"{counts[name]:,} {_words(name)}" for name in FLOWS_IN if counts[name])
+    console.print(
+        f"{report['start']} to {report['end']}: TX_CURR {counts['TX_CURR_start']:,} + {came or 'nobody'} "
+        f"- TX_ML {counts['TX_ML']:,} = [bold]TX_CURR {counts['TX_CURR']:,}[/bold]"
+    )
+
+
+def _model(training: dict[str, Any], console: Console) -> None:
+    console.print(f"\nModel: [bold]{training['preferred']}[/bold]. {training['why'][:1].upper()}{training['why'][1:]}.")
+    models = [model for model in training["models"] if model["held_out"]]
+    if not models:
+        return
+    table = Table(box=box.SIMPLE_HEAD, title="On later time, with 95 % intervals", title_justify="left", pad_edge=False)
+    table.add_column("")
+    for model in models:
+        table.add_column(model["version"], style="bold" if model["version"] == training["preferred"] else "")
+    for name, words in FIGURES:
+        table.add_row(words, *(_estimate(model["held_out"]["metrics"].get(name)) for model in models))
+    console.print(table)
+
+
+def _lists(lists: dict[str, Any], scored: dict[str, Any], console: Console) -> None:
+    console.print(f"Scored {scored['at_risk']:,} people expected to come, as of {scored['as_of']}.")
+    for kind, title in LISTS:
+        found = lists[kind]
+        people = sorted(found["people"], key=lambda person: -float(person["score"]))[:5]
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            title=f"{title}: {len(found['people'])} listed of {found['candidates']:,}",
+            title_justify="left",
+            pad_edge=False,
+        )
+        for heading in ("facility", "patient", "expected", "risk" if kind == "at_risk" else "days late", "why"):
+            table.add_column(heading, overflow="fold")
+        for person in people:
+            value = f"{float(person['score']):.0%}" if kind == "at_risk" else str(person["days_late"])
+            shown = (person["facility"], person["patient_uuid"][:8], person["expected_date"], value, person["reasons"])
+            table.add_row(*(Text(str(cell)) for cell in shown))
+        console.print(table)
+
+
+def _explained(explained: dict[str, Any], console: Console) -> None:
+    lines = [
+        f"{reason['contribution']:+.2f}  {reason['text']}"
+        for reason in explained["reasons"]
+        if abs(reason["contribution"]) >= 0.05  # noqa: PLR2004 - log-odds that would be shown as 0.0
+    ]
+    title = f"Why {explained['patient_uuid'][:8]} is at {explained['risk']:.0%} (log-odds against the average person)"
+    console.print(Panel(Text("\n".join(lines) or "nothing stands out"), title=title, title_align="left", expand=False))
+
+
+def _estimate(found: dict[str, Any] | None) -> str:
+    if found is None or found.get("value") is None:
+        return "-"
+    if found.get("low") is None:
+        return f"{found['value']:.3f}"
+    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+
+
+def _words(name: str) -> str:
+    return name if name.startswith("TX_") else name.replace("_", " ")
