@@ -14,9 +14,9 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.measure import Ratio, compare
-from plugins.additive import AdditivePlugin
-from plugins.boosting import BoostingPlugin
+from plugins.additive.plugin import AdditivePlugin
 from plugins.boosting.library import lightgbm as library
+from plugins.boosting.plugin import BoostingPlugin
 from plugins.sdk import FeatureSpec, TrainingData, sigmoid
 
 _ROWS, _COLUMNS, _TREES, _LEAVES = 20_000, 50, 300, 31

@@ -28,10 +28,10 @@ def run() -> Iterator[Ratio]:
 
         def ours() -> None:
             for patient in patients:
-                vault.encrypt(patient, "patients", "given_name_enc", patient, "Amina")
+                vault.encrypt(patient, "patients", "given_name_enc", patient, "Givenname")
 
         def bare() -> None:
             for patient, cipher in zip(patients, ciphers, strict=True):
-                cipher.encrypt(os.urandom(12), b"Amina", patient.bytes)
+                cipher.encrypt(os.urandom(12), b"Givenname", patient.bytes)
 
         yield compare(f"{_PATIENTS} names encrypted by the vault, over the bare cipher", ours, bare, calls=1)

@@ -22,11 +22,9 @@ feature = Feature(
         "key": Command("core.identity.commands:key", "Make, list and revoke the API keys of a tenant"),
         "serve": Command("core.app.commands:serve", "Serve the API and its documentation"),
         "jobs": Command("core.jobs.commands:jobs", "Look at jobs; retry or discard dead letters"),
-        "migrate": Command("core.tenancy.commands:migrate", "Bring every schema of every database to its newest migration"),
+        "migrate": Command("core.tenancy.commands:migrate", "Bring every schema to its newest migration"),
         "tenant": Command("core.tenancy.commands:tenant", "Make, list, show, suspend and resume tenants"),
         "worker": Command("core.jobs.commands:worker", "Run jobs: the relay and a worker's threads"),
-        "services": Command(
-            "core.services.commands:services", "Start, stop, look at the embedded database and Valkey"
-        ),
+        "services": Command("core.services.commands:services", "Start, stop, look at the embedded database and Valkey"),
     },
 )

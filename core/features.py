@@ -45,7 +45,7 @@ class Feature:
         permissions: the rights that its routes ask for.
         audit_actions: the actions, ``source:subject:action``, that it writes to the audit.
         commands: name on the command line -> command.
-        settings: tenant settings by key -> ``"module:Model"`` (pydantic), so that an earlier room can check a block for a later one.
+        settings: tenant settings by key -> ``"module:Model"``, so that an earlier room can check a later one's.
         listeners: event -> ``"module:function"``; see ``core.events``.
     """
 

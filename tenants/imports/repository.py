@@ -59,6 +59,12 @@ WHERE r.import_uuid = %(import)s AND (r.file, r.line, r.id) > (%(file)s, %(line)
 ORDER BY r.file, r.line, r.id LIMIT %(rows)s
 """
 
+_NEXT_PART = """
+SELECT max(seq) FROM (
+    SELECT seq FROM import_staging WHERE import_uuid = %(import)s ORDER BY seq LIMIT %(rows)s
+) AS part
+"""
+
 _PROBLEMS = """
 SELECT f.name AS file, r.field, r.problem, min(r.remedy) AS remedy, count(*) AS count
 FROM import_rejections AS r JOIN import_files AS f ON f.import_uuid = r.import_uuid AND f.number = r.file
@@ -87,12 +93,12 @@ def problems(session: TenantSession, uuid: UUID) -> list[dict[str, Any]]:
 def clear_some(session: TenantSession, uuid: UUID) -> bool:
     """Delete a part of the staged rows; whether any were left to delete."""
     with session.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM import_staging WHERE import_uuid = %(import)s AND seq IN"
-            " (SELECT seq FROM import_staging WHERE import_uuid = %(import)s ORDER BY seq LIMIT %(rows)s)",
-            {"import": uuid, "rows": CLEAR_ROWS},
-        )
-        return cursor.rowcount > 0
+        # Two statements, so that the second is a plain range of the primary key whatever the planner believes.
+        last = cursor.execute(_NEXT_PART, {"import": uuid, "rows": CLEAR_ROWS}).fetchone()
+        if last is None or last[0] is None:
+            return False
+        cursor.execute("DELETE FROM import_staging WHERE import_uuid = %s AND seq <= %s", (uuid, last[0]))
+        return True
 
 
 def leftovers(session: TenantSession) -> list[UUID]:

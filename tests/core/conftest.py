@@ -58,7 +58,7 @@ def write_then_fail(_: Reader, db: TenantDb) -> None:
 @toy.post("/write-then-break")
 def write_then_break(_: Reader, db: TenantDb) -> None:
     audit.record(db, "api:audit:read", "toy", VERSION)
-    raise ValueError("Chidinma Okafor, 08031234567")
+    raise ValueError("Givenname Familyname, 08031234567")
 
 
 @toy.post("/commit-fails")
@@ -73,7 +73,7 @@ def commit_fails(_: Reader, db: TenantDb) -> dict[str, str]:
 @toy.post("/bad-answer")
 def bad_answer(_: Reader, db: TenantDb) -> Out:
     audit.record(db, "api:audit:read", "toy", VERSION)
-    return {"value": "Chidinma Okafor"}  # type: ignore[return-value]  # the point
+    return {"value": "Givenname Familyname"}  # type: ignore[return-value]  # the point
 
 
 @toy.post("/body")
@@ -103,7 +103,7 @@ def stream(_: Reader, scope: TenantScope, fail_at: int = -1) -> Response:
         at = cursor or 0
         audit.record(session, "api:audit:read", "toy", VERSION)
         if at == fail_at:
-            raise ValueError("Chidinma Okafor")
+            raise ValueError("Givenname Familyname")
         return [{"n": at}, {"n": at + 1}], at + 2 if at < 4 else None
 
     return ndjson(scope, step)

@@ -34,7 +34,7 @@ class TestBoundary:
         given = str(uuid4())
         assert anonymous.get("/healthz", headers={"X-Request-ID": given}).headers["x-request-id"] == given
 
-    @pytest.mark.parametrize("given", ["08031234567", "Chidinma", "x" * 500, "0197c1f0-0000-7000-8000-000000000001x", ""])
+    @pytest.mark.parametrize("given", ["08030000000", "a name", "x" * 500, "0197c1f0-0000-7000-8000-000000000001x", ""])
     def test_any_other_request_id_is_replaced(self, anonymous, given):
         answer = anonymous.get("/healthz", headers={"X-Request-ID": given})
         assert answer.headers["x-request-id"] != given

@@ -12,7 +12,7 @@ from core.errors.database import as_app_error
 from core.errors.family import BY_STATUS, FAMILY
 from core.errors.problem import MEDIA_TYPE, SCHEMA, headers, problem, responses
 
-PERSON = "Chidinma"
+PERSON = "Givenname"
 MEMBERS = {"type", "title", "status", "detail", "instance", "remedy", "errors"}
 
 

@@ -68,7 +68,7 @@ def test_a_job_that_fails_is_tried_again_and_what_the_failed_try_left_open_is_no
 
 def test_out_of_attempts_it_is_a_dead_letter_with_kind_and_place_of_the_error_but_no_values(tenant, ask, row):
     def act(_context, _payload):
-        message = "Amina 0803 555 1234"
+        message = "Givenname 0803 555 1234"
         raise RuntimeError(message)
 
     job_id = ask(tenant, act)
@@ -77,7 +77,7 @@ def test_out_of_attempts_it_is_a_dead_letter_with_kind_and_place_of_the_error_bu
     assert (reason, attempts, row(job_id)["state"]) == ("attempts", 3, "dead")
     assert "RuntimeError" in error
     assert "test_tries.py" in error
-    assert "Amina" not in error + row(job_id)["error"]
+    assert "Givenname" not in error + row(job_id)["error"]
 
 
 def test_a_refusal_of_our_own_is_final(tenant, ask):
@@ -283,7 +283,7 @@ def test_a_kind_that_this_worker_does_not_know_is_left_for_one_that_does(tenant,
 
 
 def test_errors_of_libraries_are_named_by_the_place_in_our_code():
-    with pytest.raises(ValueError, match="Amina") as error:
-        int("Amina")
+    with pytest.raises(ValueError, match="Givenname") as error:
+        int("Givenname")
     here = "test_errors_of_libraries_are_named_by_the_place_in_our_code"
     assert describe(error.value) == f"ValueError at tests/core/jobs/test_tries.py:{error.tb.tb_lineno} in {here}"

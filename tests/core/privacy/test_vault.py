@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.privacy import master, tenant_keys, vault
 from core.privacy.errors import CannotDecrypt, MasterKeyMissing, PatientErased
 
-NAME = "Chidinma Okafor"
+NAME = "Givenname Familyname"
 
 
 @pytest.fixture

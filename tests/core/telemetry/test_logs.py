@@ -17,7 +17,7 @@ from core import telemetry
 from core.telemetry.redaction import HIDDEN, PERSONAL, redact, scrub
 from core.telemetry.tracebacks import describe, format_exception
 
-NAME, PHONE, KEY = "Chidinma Okafor", "08031234567", "iit_0123456789ab_" + "ab" * 32
+NAME, PHONE, KEY = "Givenname Familyname", "08031234567", "iit_0123456789ab_" + "ab" * 32
 
 
 @pytest.fixture
@@ -197,5 +197,5 @@ class TestRequests:
         written = "\n".join(json.dumps(line) for line in lines())
         assert written.count('"event": "request"') == 7
         assert written.count('"exception"') >= 2
-        for secret in (NAME, "Chidinma", PHONE, KEY):
+        for secret in (NAME, "Givenname", PHONE, KEY):
             assert secret not in written

@@ -63,12 +63,21 @@ def opener(tenant):
 
 @pytest.fixture(scope="module")
 def trained(make_tenant, made):
-    """A tenant with the cohort and trained models: its reference, its key, and what training said."""
+    """A tenant with the cohort and trained models: its reference, its key, and what training said.
+
+    Fitted in this process and coarsely: what a process of its own adds is tested with the plugins.
+    """
+    from core import plugins
     from tenants.risk import service
 
+    additive = plugins.models()["additive"]
+    quick = {"max_bins": 8, "strengths": [300.0, 100.0]}
     created = make_tenant()
     store(created.ref, made)
-    return created, service.train(created.ref, opener(created.ref))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plugins, "models", lambda: {"additive": additive})
+        patch.setattr(plugins, "fit_in_process", lambda _, data, __, seed, ___: additive.fit(data, quick, seed))
+        return created, service.train(created.ref, opener(created.ref))
 
 
 def predictions(tenant, as_of, columns="patient_uuid, kind, risk, raw_score, risk_level, rank, within_capacity, reasons"):
