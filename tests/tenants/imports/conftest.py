@@ -41,8 +41,8 @@ records:
     columns: {date_dispensed: day, days_supplied: days, regimen: regimen, next_appointment: next}
 """
 PATIENTS = """id,clinic,clinic_name,name,phone,sex,born,art_start,died_on
-P1,C1,Clinic one,Ada,08030000001,F,1990-05-01,2023-01-10,
-P2,C1,Clinic one,Bisi,08030000002,female,1985-01-01,2023-02-01,2024-03-01
+P1,C1,Clinic one,Aaa,08030000001,F,1990-05-01,2023-01-10,
+P2,C1,Clinic one,Bbb,08030000002,female,1985-01-01,2023-02-01,2024-03-01
 P3,C2,Clinic two,Givenname,,M,2001-12-31,2024-01-05,
 """
 PICKUPS = """id,day,days,regimen,next
