@@ -1,133 +1,126 @@
-"""Models, scores, reasons and issued lists. Scored for real, by the naive rule of a tenant without a model."""
+"""The routes of models, scores and lists."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from core.clock import now, today
-from tenants.risk.models import RiskModel
-from tenants.risk.scoring import score
-from tests.isolation.cases_records import patient
+from core.clock import now
+from tenants.records.ids import new_uuid
+from tenants.risk.models import Prediction, RiskModel, Worklist, WorklistEntry
 from tests.isolation.routes import Call, World, case
 
-
-def day() -> date:
-    """Today: what the API is told is known from now on."""
-    return today("Africa/Lagos")
+DAY = date(2025, 2, 1)
 
 
-def person(world: World) -> str:
-    """Someone on treatment whose next contact is ahead."""
-    found = patient(world, art_start_date="2024-01-10", birthdate="1990-01-01")
-    body = {
-        "patient_uuid": found["uuid"],
-        "date_started": (day() - timedelta(days=7)).isoformat(),
-        "next_appointment": (day() + timedelta(days=21)).isoformat(),
-        "visit_type": "clinical",
-    }
-    world.json("POST", "/v1/visits", json=body)
-    with world.session() as session:  # a facility whose records end too early is on no list
-        session.cursor().execute(
-            "UPDATE facilities SET complete_through = %s WHERE uuid = %s", (day(), found["facility_uuid"])
-        )
-    return str(found["uuid"])
+def _patient(world: World) -> Any:
+    datim_id = f"R{uuid4().hex[:10]}"
+    world.json("POST", "/v1/facilities", json={"datim_id": datim_id, "name": "Clinic"})
+    body = {"facility": datim_id, "hospital_number": uuid4().hex[:10], "art_start_date": "2025-01-10", "sex": "F"}
+    return world.json("POST", "/v1/patients", json=body)
 
 
-def scored(world: World) -> str:
-    """Such a person, scored."""
-    found = person(world)
-    score(world.tenant, world.session, day())
-    return found
+def _facility(world: World) -> str:
+    datim_id = f"R{uuid4().hex[:10]}"
+    world.json("POST", "/v1/facilities", json={"datim_id": datim_id, "name": "Clinic"})
+    return datim_id
 
 
-def order(**more: Any) -> dict[str, Any]:
-    return {"kind": "at_risk", "as_of": day().isoformat(), "capacity": 100, **more}
-
-
-def worklist(world: World) -> tuple[str, str]:
-    """An issued list, and one who is on it."""
-    found = scored(world)
-    return str(world.json("POST", "/v1/worklists", json=order())["uuid"]), found
-
-
-def model(world: World) -> UUID:
-    uuid = uuid4()
+def _model(world: World) -> str:
+    row = RiskModel(
+        uuid=new_uuid(), name="naive", plugin="naive", plugin_version="1", version=f"naive-{uuid4().hex[:8]}",
+        state="candidate", trained_at=now(), features=[], calibrator={}, metrics={}, card={}, gates={},
+        trained_by="test:1", state_changed_at=now(),
+    )  # fmt: skip
     with world.session() as session:
-        session.add(
-            RiskModel(
-                uuid=uuid,
-                name="additive",
-                plugin="additive",
-                plugin_version="1",
-                version=f"additive-{uuid.hex}",
-                state="candidate",
-                trained_at=now(),
-                features=[],
-                calibrator={},
-                metrics={},
-                card={},
-                gates={},
-                trained_by="test:1",
-                state_changed_at=now(),
-            )
-        )
-    return uuid
+        session.add(row)
+    return str(row.uuid)
 
 
-def jobs_of(world: World) -> object:
+def _prediction(world: World) -> str:
+    row = Prediction(
+        uuid=new_uuid(), patient_uuid=new_uuid(), facility_uuid=new_uuid(), as_of=DAY, kind="to_trace",
+        expected_date=DAY, prediction_timestamp=now(), model_version="naive-0", risk_level="late",
+    )  # fmt: skip
+    with world.session() as session:
+        session.add(row)
+    return str(row.patient_uuid)
+
+
+def _worklist(world: World) -> str:
+    row = Worklist(
+        uuid=new_uuid(), kind="to_trace", as_of=DAY, capacity=1, candidates=1, entries=1, model_version="naive-0",
+        scored_at=now(), facilities=[], issued_by="test:1", issued_at=now(),
+    )  # fmt: skip
+    entry = WorklistEntry(
+        uuid=new_uuid(), worklist_uuid=row.uuid, patient_uuid=new_uuid(), facility_uuid=new_uuid(), rank=1,
+        expected_date=DAY, score=3, risk_level="late", reasons=[],
+    )  # fmt: skip
+    with world.session() as session:
+        session.add(row)
+        session.flush()
+        session.add(entry)
+    return str(row.uuid)
+
+
+def _jobs(world: World) -> Any:
     return world.json("GET", "/v1/jobs")["total"]
+
+
+def _scored(world: World, day: date) -> None:
+    from core.database import tenant_session
+    from tenants.risk.scoring import score
+
+    score(world.tenant, lambda: tenant_session(world.tenant, actor="test:1"), day)
 
 
 @case("POST", "/v1/risk/models", kind="own")
 def train_models(world: World) -> Call:
-    return Call(state=lambda: jobs_of(world))
+    return Call(state=lambda: _jobs(world))
 
 
 @case("GET", "/v1/risk/models", kind="collection")
 def list_models(world: World) -> Call:
-    return Call(marks=[model(world)])
+    return Call(marks=[_model(world)])
 
 
 @case("GET", "/v1/risk/models/{uuid}", kind="item")
 def get_model(world: World) -> Call:
-    return Call(path={"uuid": model(world)})
+    return Call(path={"uuid": _model(world)})
 
 
 @case("POST", "/v1/risk/scores", kind="own")
 def score_patients(world: World) -> Call:
-    return Call(json={"as_of": day().isoformat()}, state=lambda: jobs_of(world))
+    return Call(json={"as_of": str(DAY)}, state=lambda: _jobs(world))
 
 
 @case("GET", "/v1/risk/predictions", kind="collection")
 def list_predictions(world: World) -> Call:
-    found = scored(world)
-    return Call(params={"patient": found}, marks=[found])
+    return Call(params={"as_of": str(DAY)}, marks=[_prediction(world)])
 
 
 @case("GET", "/v1/patients/{uuid}/risk", kind="item")
 def get_patient_risk(world: World) -> Call:
-    return Call(path={"uuid": person(world)}, params={"as_of": day().isoformat()})
+    return Call(path={"uuid": _patient(world)["uuid"]}, params={"as_of": str(DAY)})
 
 
 @case("POST", "/v1/worklists", kind="item")
 def issue_worklist(world: World) -> Call:
-    """For one facility: naming another tenant's is naming none."""
-    found = world.json("GET", f"/v1/patients/{scored(world)}")
-    return Call(json=order(facility=found["datim_id"]), refused=422)
+    day = date(2025, 3, 1)
+    facility = _facility(world)
+    _scored(world, day)
+    return Call(json={"kind": "at_risk", "as_of": str(day), "capacity": 5, "facility": facility}, refused=422)
 
 
 @case("GET", "/v1/worklists", kind="collection")
 def list_worklists(world: World) -> Call:
-    return Call(marks=[worklist(world)[0]])
+    return Call(marks=[_worklist(world)])
 
 
 @case("GET", "/v1/worklists/{uuid}", kind="item")
 def get_worklist(world: World) -> Call:
-    uuid, found = worklist(world)
-    return Call(path={"uuid": uuid}, marks=[found])
+    return Call(path={"uuid": _worklist(world)})
 
 
 @case("GET", "/v1/worklists/{uuid}/csv", kind="item")
 def get_worklist_csv(world: World) -> Call:
-    uuid, found = worklist(world)
-    return Call(path={"uuid": uuid}, marks=[found])
+    return Call(path={"uuid": _worklist(world)})

@@ -37,7 +37,7 @@ class Clinics:
 
 
 def clinics(people: int = 400, *, facilities: int = 6, end: int = END, seed: int = 3) -> Clinics:
-    """People who come about every 30 days; each has a carelessness of their own, which decides how often they interrupt."""
+    """People who come about every 30 days; how often each interrupts is their own carelessness."""
     rng = np.random.default_rng(seed)
     careless = rng.beta(1.2, 6, people)
     start = rng.integers(BEGIN, BEGIN + 500, people)

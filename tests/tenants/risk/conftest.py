@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
-from uuid import UUID
 
 import pytest
+from psycopg import sql
 
 from core.database import tenant_session
 from tenants.cohort.timelines import to_date
@@ -80,12 +80,13 @@ def trained(make_tenant, made):
         return created, service.train(created.ref, opener(created.ref))
 
 
-def predictions(tenant, as_of, columns="patient_uuid, kind, risk, raw_score, risk_level, rank, within_capacity, reasons"):
+COLUMNS = "patient_uuid, kind, risk, raw_score, risk_level, rank, within_capacity, reasons"
+
+
+def predictions(tenant, as_of, columns=COLUMNS):
     """Rows of a scoring without ids and times."""
     with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
-        cursor.execute(f"SELECT {columns} FROM predictions WHERE as_of = %s ORDER BY patient_uuid, kind", (as_of,))
+        names = sql.SQL(", ").join(sql.Identifier(name) for name in columns.split(", "))
+        query = sql.SQL("SELECT {} FROM predictions WHERE as_of = %s ORDER BY patient_uuid, kind").format(names)
+        cursor.execute(query, (as_of,))
         return cursor.fetchall()
-
-
-def uuid_of(person):
-    return UUID(int=(person + 1) << 64 | 7)

@@ -81,7 +81,9 @@ def test_coming_early_is_not_late():
 
 def test_a_first_contact_leaves_history_missing_not_zero():
     found = person(visits(0), day=5)
-    assert np.isnan([found[name] for name in ("days_late_last", "days_late_mean_5", "interval_last", "longest_lateness")]).all()
+    assert np.isnan(
+        [found[name] for name in ("days_late_last", "days_late_mean_5", "interval_last", "longest_lateness")]
+    ).all()
     assert found["interruptions"] == 0
     assert found["contacts"] == 1
 

@@ -63,7 +63,8 @@ def test_training_promotes_what_beats_the_naive_rule_and_stores_a_card(trained):
 
 def test_everybody_is_on_one_list_at_most_and_scores_come_with_their_origin(trained, scored):
     tenant = trained[0].ref
-    rows = predictions(tenant, DAY, "patient_uuid, kind, risk, risk_low, risk_high, model_version, data_date, expected_date")
+    columns = "patient_uuid, kind, risk, risk_low, risk_high, model_version, data_date, expected_date"
+    rows = predictions(tenant, DAY, columns)
     assert len({row[0] for row in rows}) == len(rows) == scored.at_risk + scored.to_trace
     assert scored.patients == 400
     for _, kind, risk, low, high, version, data_date, expected in rows:

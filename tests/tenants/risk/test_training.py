@@ -137,7 +137,15 @@ def test_competing_outcomes_are_reported(found):
 def test_the_card_says_what_it_is_for_what_it_rests_on_and_its_limits(found):
     card = cards.card(found.chosen, found, RULES, "additive-1", "2026-01-01T00:00:00+00:00")
     text = cards.markdown(card)
-    for part in ("# Model additive-1", "ROC-AUC", "## Limits", "## Gates", "naive rule", "By sex", "kept out of training"):
+    for part in (
+        "# Model additive-1",
+        "ROC-AUC",
+        "## Limits",
+        "## Gates",
+        "naive rule",
+        "By sex",
+        "kept out of training",
+    ):
         assert part in text
     rule = cards.card(found.candidates[0], found, RULES, "naive-1", "2026-01-01T00:00:00+00:00")
     assert cards.markdown(rule).startswith("# Model naive-1")
