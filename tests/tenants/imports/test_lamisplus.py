@@ -12,6 +12,7 @@ from openpyxl import Workbook
 
 from core.database import TenantRef, tenant_session
 from core.errors import Invalid
+from tenants.imports import workbook as reading_of_workbooks
 from tenants.imports.facts import DispensationFact, PatientFact
 from tenants.imports.lamisplus import PharmacyList
 from tenants.imports.mapping import Mapping, parse_mapping
@@ -173,13 +174,16 @@ def archive(**parts: bytes) -> Source:
 @pytest.mark.parametrize(
     ("parts", "problem"),
     [
-        ({"xl__worksheets__sheet1": b"<a>" + b" " * (100 << 20)}, "expands beyond what a table does"),
+        ({"xl__worksheets__sheet1": b"<a>" + b" " * (2 << 20)}, "expands beyond what a table does"),
         ({"xl__workbook": b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'}, "declares XML entities"),
         ({"docs__readme": b"<a/>"}, "a zip archive, not a workbook"),
         ({"xl__workbook": b"<broken"}, "the workbook is damaged"),
     ],
 )
-def test_bombs_entities_and_other_archives_are_refused(parts: dict[str, bytes], problem: str) -> None:
+def test_bombs_entities_and_other_archives_are_refused(
+    parts: dict[str, bytes], problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading_of_workbooks, "MIN_BOMB_BYTES", 1 << 20)
     with pytest.raises(Invalid, match=problem):
         list(PharmacyList().read([archive(**parts)], parse_mapping("refill: {unit: days}")))
 
