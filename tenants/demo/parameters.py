@@ -73,3 +73,26 @@ def value(name: str) -> float:
         KeyError: there is no parameter of that name.
     """
     return PARAMETERS[name].value
+
+
+def page() -> str:
+    """The reference page of the simulation, as Markdown; ``python -m tenants.demo.parameters`` prints it."""
+    rows = [f"| `{name}` | {given.value:g} | {given.unit} | {given.source} |" for name, given in PARAMETERS.items()]
+    return "\n".join(
+        [
+            "# The simulated cohort",
+            "",
+            "What `make demo`, `make results` and `iit simulate` draw from. Nobody in it exists. Published figures set how often",
+            "treatment is interrupted, how many come back and when the risk is highest; the rest are assumptions, and say so.",
+            "This page is printed by `python -m tenants.demo.parameters`.",
+            "",
+            "| parameter | value | unit | source |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201 - this is what it is for

@@ -40,7 +40,7 @@ def simulated_partners(folder: Path, *, people: int) -> list[Partner]:
     deaths. The same call writes the same files.
     """
     north = simulate(people=people, facilities=8, data_date=DATA_DATE, years=3.0, seed=20260930)
-    south = simulate(people=people * 2 // 3, facilities=5, data_date=DATA_DATE, years=2.5, seed=20260931)
+    south = simulate(people=people // 3, facilities=4, data_date=DATA_DATE, years=2.5, seed=20260931)
     write_generic(north, folder / "north", prefix="SIMN")
     write_lamisplus(south, folder / "south", prefix="SIMS")
     return [
@@ -72,14 +72,14 @@ def own_partner(data: Path, mapping: Path | None, data_date: date | None) -> Par
     return Partner("demo-own-files", "Your own files", f"the files in {data}", (data,), options, simulated=False)
 
 
-def simulated_for_results(folder: Path) -> Partner:
+def simulated_for_results(folder: Path, *, people: int) -> Partner:
     """A larger simulated cohort, for figures with narrower intervals."""
-    cohort = simulate(people=6000, facilities=15, data_date=DATA_DATE, years=4.0, seed=20260932)
+    cohort = simulate(people=people, facilities=15, data_date=DATA_DATE, years=4.0, seed=20260932)
     write_generic(cohort, folder, prefix="SIMR", broken=False)
     return Partner(
         "results-simulated",
         "Simulated cohort",
-        "simulated by this project from published rates (6,000 people, 15 facilities): nobody in it exists",
+        f"simulated by this project from published rates ({people:,} people, 15 facilities): nobody in it exists",
         (folder,),
         ("--mapping", str(EXAMPLES / "simulated-cohort.yaml")),
         simulated=True,

@@ -60,8 +60,9 @@ KNOWN = (
 @click.option(
     "--page", type=click.Path(dir_okay=False, path_type=Path), default=PAGE, help="Where to write the results."
 )
+@click.option("--people", type=click.IntRange(100, 100_000), default=6000, show_default=True, help="To simulate.")
 @json_option
-def results(data: Path | None, page: Path, *, as_json: bool) -> None:
+def results(data: Path | None, page: Path, people: int, *, as_json: bool) -> None:
     """Measure the models on held-out time: on the simulated cohort, and on the known data sets in the data folder."""
     from core.database import tenant_session
     from core.database.upgrade import migrate
@@ -70,7 +71,7 @@ def results(data: Path | None, page: Path, *, as_json: bool) -> None:
     from tenants.risk import report
 
     migrate()
-    simulated = simulated_for_results(get_settings().state_dir / "results")
+    simulated = simulated_for_results(get_settings().state_dir / "results", people=people)
     jobs = [(simulated.slug, "Simulated cohort", simulated.told, simulated.paths, simulated.options)]
     for known in KNOWN:
         folder = data / known.folder if data else None

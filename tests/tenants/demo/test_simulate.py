@@ -5,17 +5,14 @@ from __future__ import annotations
 import csv
 import gzip
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tenants.demo.files import LAMIS_HEADINGS, write_generic, write_lamisplus
-from tenants.demo.parameters import PARAMETERS
+from tenants.demo.parameters import PARAMETERS, page
 from tenants.demo.simulate import Cohort, day_number, from_day_number, simulate
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DATA_DATE = date(2026, 9, 30)
 
@@ -110,3 +107,10 @@ def test_a_pharmacy_list_has_the_headings_and_two_broken_rows(cohort: Cohort, tm
     book.close()
     assert rows[0] == LAMIS_HEADINGS
     assert len(rows) == 1 + len(cohort.pickups) + 2
+
+
+def test_the_reference_page_shows_the_parameters_as_they_are() -> None:
+    shown = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "simulated-cohort.md").read_text(
+        encoding="utf-8"
+    )
+    assert shown == page()
