@@ -82,8 +82,8 @@ def page() -> str:
         [
             "# The simulated cohort",
             "",
-            "What `make demo`, `make results` and `iit simulate` draw from. Nobody in it exists. Published figures set how",
-            "often treatment is interrupted, how many come back and when the risk is highest; the rest are",
+            "What `make demo`, `make results` and `iit simulate` draw from. Nobody in it exists. Published figures set",
+            "how often treatment is interrupted, how many come back and when the risk is highest; the rest are",
             "assumptions, and say so. This page is printed by `python -m tenants.demo.parameters`.",
             "",
             "| parameter | value | unit | source |",

@@ -106,15 +106,16 @@ def _run(tenant: TenantRef, order: Order, sources: list[Source], rejections: Pat
     def open_session() -> AbstractContextManager[TenantSession]:
         return tenant_session(tenant, actor=output.ACTOR)
 
-    service.sweep(open_session)
+    swept = service.sweep(open_session)
     with open_session() as session:
-        row, goes_on = service.begin(session, order)
-        uuid, rows = row.uuid, row.rows_read
+        row, goes_on = service.begin(session, order, swept)
+        uuid, rows, over = row.uuid, row.rows_read, row.state == "done"
     if goes_on:
         output.note(f"going on with the import begun before ({rows:,} rows read)")
     try:
         with output.Progress("Importing") as progress:
-            Runner(open_session, uuid, sources, progress.update).run()
+            if not over:
+                Runner(open_session, uuid, sources, progress.update).run()
     except AppError:
         _write_rejections(open_session, uuid, rejections)
         raise

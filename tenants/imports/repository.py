@@ -36,6 +36,14 @@ def unfinished(session: TenantSession, content_hash: str) -> Import | None:
     return session.exec(statement).one_or_none()
 
 
+def done_of(session: TenantSession, content_hash: str, uuids: Sequence[UUID]) -> Import | None:
+    """The import among these that is done and has this content."""
+    statement = select(Import).where(
+        col(Import.uuid).in_(uuids), col(Import.content_hash) == content_hash, col(Import.state) == "done"
+    )
+    return session.exec(statement.order_by(col(Import.created_at).desc()).limit(1)).one_or_none()
+
+
 def page(session: TenantSession, *, offset: int, limit: int) -> tuple[Sequence[Import], int]:
     """Imports, the newest first, and how many there are."""
     total = session.exec(select(func.count()).select_from(Import)).one()

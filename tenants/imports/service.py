@@ -65,11 +65,16 @@ class Order:
         return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def begin(session: TenantSession, order: Order) -> tuple[Import, bool]:
+def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> tuple[Import, bool]:
     """The import of this order: the unfinished one of the same content if there is one, else a new one.
 
+    Args:
+        session: the tenant's transaction.
+        order: what is asked for.
+        swept: imports that were killed in their last step, as ``sweep`` gives them: asked for again, such a one is done.
+
     Returns:
-        The import, and whether it is an unfinished one that goes on.
+        The import, and whether it is one begun before that goes on (or only had to be swept).
 
     Raises:
         Invalid: there is no such format.
@@ -78,7 +83,7 @@ def begin(session: TenantSession, order: Order) -> tuple[Import, bool]:
     if named:
         reader(named)
     content_hash = order.content_hash()
-    found = repository.unfinished(session, content_hash)
+    found = repository.unfinished(session, content_hash) or repository.done_of(session, content_hash, swept)
     if found is not None:
         return found, True
     made = Import(
@@ -114,12 +119,13 @@ def _format_of(mapping: Mapping) -> str:
     return mapping.format if "format" in mapping.model_fields_set else ""
 
 
-def sweep(open_session: OpenSession) -> None:
-    """Delete what killed imports that are over have left in the staging table."""
+def sweep(open_session: OpenSession) -> list[UUID]:
+    """Delete what killed imports that are over have left in the staging table; which they were."""
     with open_session() as session:
         left = repository.leftovers(session)
     for uuid in left:
         clear(open_session, uuid)
+    return left
 
 
 def get(session: TenantSession, uuid: UUID) -> Import:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from core.cli.main import run
 from core.database import TenantRef, tenant_session
 from core.errors import Unavailable
 from core.services import ensure
@@ -195,3 +196,18 @@ def test_when_postgresql_dies_the_same_command_goes_on(own_services: Any, many_f
     ensure()
     begin(tenant, many_files, lambda _: None).run()
     assert content(tenant) == content(undisturbed)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_killed_while_its_staged_rows_are_deleted_it_is_done_and_not_done_again(
+    tenant: TenantRef, many_files: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(runner, "clear", lambda *_: None)
+        begin(tenant, many_files, lambda _: None).run()
+    before = content(tenant)
+    assert before["staged"] != [(0,)]
+    words = ["import", tenant.slug, str(many_files[0]), str(many_files[1]), "--mapping", str(many_files[2])]
+    assert run([*words, "--json"]) == IN_PART
+    assert '"state": "done"' in capsys.readouterr().out
+    assert content(tenant) == before | {"staged": [(0,)]}
