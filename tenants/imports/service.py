@@ -71,7 +71,7 @@ def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> t
     Args:
         session: the tenant's transaction.
         order: what is asked for.
-        swept: imports that were killed in their last step, as ``sweep`` gives them: asked for again, such a one is done.
+        swept: imports killed in their last step, as ``sweep`` gives them: asked for again, such a one is done.
 
     Returns:
         The import, and whether it is one begun before that goes on (or only had to be swept).
