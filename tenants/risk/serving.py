@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 NAIVE_NOTE = (
-    "By the naive rule, late last time: shares of interruption among people as late before. No model is fitted yet."
+    "By the naive rule, late last time: shares of interruption among people as late before. No fitted model serves yet."
 )
 UNTRAINED = "naive-0"
 """Version of the rule before anything was trained: shares by assumption, no history."""
