@@ -10,11 +10,10 @@ from core.cli.output import note
 from core.tenancy import list_tenants
 from tenants.demo.partners import Partner
 from tenants.demo.steps import Step, step
+from tenants.demo.summary import SHOWN
 
 CAPACITY = 20
 """People per facility and list: what a tracker can call on a day."""
-SHOWN = 5
-"""People of each list that the summary shows."""
 MONTHS_A_QUARTER = 3
 
 

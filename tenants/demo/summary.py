@@ -23,6 +23,8 @@ FIGURES = (
     ("sensitivity_top_30", "caught in the top 30 %"),
     ("ppv_top_10", "right in the top 10 %"),
 )
+SHOWN = 5
+"""People of each list that the summary shows."""
 LISTS = (("at_risk", "At risk: expected, not yet late"), ("to_trace", "To be traced: late, or in IIT"))
 
 
@@ -61,9 +63,10 @@ def _records(first: dict[str, Any], again: dict[str, Any], console: Console) -> 
 def _flows(report: dict[str, Any], console: Console) -> None:
     counts = report["rows"][0]["counts"]
     came = ", ".join(f"{counts[name]:,} {_words(name)}" for name in FLOWS_IN if counts[name])
+    passed = f" - {counts['joined_and_lost']:,} joined and lost" if counts["joined_and_lost"] else ""
     console.print(
         f"{report['start']} to {report['end']}: TX_CURR {counts['TX_CURR_start']:,} + {came or 'nobody'} "
-        f"- TX_ML {counts['TX_ML']:,} = [bold]TX_CURR {counts['TX_CURR']:,}[/bold]"
+        f"- TX_ML {counts['TX_ML']:,}{passed} = [bold]TX_CURR {counts['TX_CURR']:,}[/bold]"
     )
 
 
@@ -85,7 +88,7 @@ def _lists(lists: dict[str, Any], scored: dict[str, Any], console: Console) -> N
     console.print(f"Scored {scored['at_risk']:,} people expected to come, as of {scored['as_of']}.")
     for kind, title in LISTS:
         found = lists[kind]
-        people = sorted(found["people"], key=lambda person: -float(person["score"]))[:5]
+        people = sorted(found["people"], key=_by_risk if kind == "at_risk" else _by_rank)[:SHOWN]
         table = Table(
             box=box.SIMPLE_HEAD,
             title=f"{title}: {len(found['people'])} listed of {found['candidates']:,}",
@@ -109,6 +112,14 @@ def _explained(explained: dict[str, Any], console: Console) -> None:
     ]
     title = f"Why {explained['patient_uuid'][:8]} is at {explained['risk']:.0%} (log-odds against the average person)"
     console.print(Panel(Text("\n".join(lines) or "nothing stands out"), title=title, title_align="left", expand=False))
+
+
+def _by_risk(person: dict[str, Any]) -> float:
+    return -float(person["score"])
+
+
+def _by_rank(person: dict[str, Any]) -> tuple[int, str]:
+    return int(person["rank"]), str(person["facility"])
 
 
 def _estimate(found: dict[str, Any] | None) -> str:
