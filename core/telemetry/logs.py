@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 QUIET = ("sqlalchemy.engine", "sqlalchemy.pool", "psycopg", "psycopg.pool", "httpx", "httpcore", "asyncio", "alembic")
 """Libraries that would write statements with their values below this level."""
 
+PATHS = "uvicorn.access"
+"""Never written: its lines are paths with their queries, which name people. The boundary writes its own."""
+
 _OWN = frozenset({"event", "level", "timestamp", "logger", "request_id", "tenant", "actor", "exception"})
 
 
@@ -107,10 +110,14 @@ def configure(*, level: str = "info", form: str = "auto", stream: TextIO | None 
     root.setLevel(threshold)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "dramatiq"):
+    for name in ("uvicorn", "uvicorn.error", "dramatiq"):
         library = logging.getLogger(name)
         library.handlers.clear()
         library.propagate = True
+    paths = logging.getLogger(PATHS)
+    paths.handlers.clear()
+    paths.propagate = False  # uvicorn writes as soon as it finds a handler, whatever access_log says
+    paths.disabled = True
 
 
 def configure_from_settings() -> None:

@@ -199,3 +199,38 @@ class TestRequests:
         assert written.count('"exception"') >= 2
         for secret in (NAME, "Givenname", PHONE, KEY):
             assert secret not in written
+
+
+def test_what_a_request_asks_for_is_in_no_line_of_a_server(lines):
+    import socket
+    from threading import Thread
+    from urllib.request import urlopen
+
+    import uvicorn
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            telemetry.configure(level="debug", form="json", stream=out)  # as the application's lifespan does
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    out = io.StringIO()
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            port = listening.getsockname()[1]
+            with urlopen(f"http://127.0.0.1:{port}/v1/patients?phone={PHONE}", timeout=60) as answer:
+                assert answer.status == 204
+        finally:
+            server.should_exit = True
+            thread.join()
+    assert "uvicorn.error" in out.getvalue()
+    assert "/v1/patients" not in out.getvalue()
+    assert PHONE not in out.getvalue()
