@@ -242,7 +242,7 @@ def test_a_tenant_too_young_to_train_keeps_the_naive_rule_with_shares_of_its_his
     assert "too young to train" in said.why
     found = scoring.score(tenant, opener(tenant), DAY)
     assert found.model_version == "naive-1"
-    assert "No model is fitted" in found.note
+    assert "No fitted model serves" in found.note
     with opener(tenant)() as session:
         assert repository.preferred_model(session).card["too_young"]
 
