@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 import anyio
 from uuid_utils.compat import uuid7
 
 from core import telemetry
-from core.errors import TooLarge, Unavailable
+from core.errors import AppError, FieldError, Invalid, TooLarge, Unavailable
 from core.errors.database import as_app_error
 from core.errors.handlers import problem_response
 from core.errors.problem import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from core.errors import AppError
 
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 """A caller's X-Request-ID is taken over only when it is a UUID: it is logged, so it must not carry anything else."""
@@ -69,7 +68,10 @@ class RequestBoundary:
             answer = _Answer(scope, send, request_id)
             began = time.perf_counter()
             try:
+                _refuse_nul(scope)
                 await self._in_turn(scope, receive, answer)
+            except AppError as error:
+                await answer.refuse(receive, error)
             except Exception as error:
                 log.error("unexpected error", exc_info=error)  # noqa: TRY400 - exc_info is given
                 if answer.ended:
@@ -135,6 +137,27 @@ class _Answer:
         if self._scope.get("scheme") == "https":
             added.append(_HSTS)
         return [*given, *added, (b"x-request-id", self._request_id.encode())]
+
+
+def _refuse_nul(scope: Scope) -> None:
+    """No text of the path or the query may have a NUL: the database stores none, and nothing is found by it.
+
+    Raises:
+        Invalid: names the path, or the parameters (422).
+    """
+    fields = ["path"] if "\0" in scope["path"] else []
+    query = scope.get("query_string", b"")
+    if b"%00" in query or b"\0" in query:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        fields += sorted({_parameter(name) for name, value in pairs if "\0" in name + value})
+    if fields:
+        detail = f"not valid: {', '.join(fields)}"
+        raise Invalid(detail, errors=[FieldError(name, "contains NUL (U+0000)", "Leave it out.") for name in fields])
+
+
+def _parameter(name: str) -> str:
+    """The name as errors have it; what is not formed as a name is not repeated."""
+    return f"query.{name}" if re.fullmatch(r"[a-z_]{1,40}", name) else "query"
 
 
 async def _nothing() -> Message:

@@ -8,7 +8,9 @@ BUSY_RETRY = 1
 DOWN_RETRY = 5
 UNEXPECTED = "an unexpected error occurred"
 
+UNSTORABLE = "22000"
 _DETAILS = {
+    UNSTORABLE: "a value cannot be stored; a text must not contain NUL (U+0000)",
     "22001": "a text is longer than its column",
     "22003": "a number is out of range",
     "22007": "a date or time cannot be read",
@@ -78,6 +80,8 @@ def _of_psycopg(error: BaseException) -> tuple[str, bool] | None:
     timeouts: tuple[type[BaseException], ...] = _pool_errors()
     if isinstance(error, timeouts):
         return "", True
+    if isinstance(error, psycopg.DataError) and not error.sqlstate:
+        return UNSTORABLE, False  # refused before it was sent: a NUL in a text, a date that no column takes
     if isinstance(error, psycopg.Error):
         sqlstate = error.sqlstate or ""
         return sqlstate, not sqlstate and isinstance(error, psycopg.OperationalError)

@@ -1,13 +1,42 @@
 """Days in a tenant's time zone, and what "as of a day" means for versioned rows."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement
 from sqlmodel import and_, col, or_
 
 from core.database import TenantRef
+from core.errors import Invalid
 from tenants.records.versioned import Versioned
+
+YEARS = range(1900, 2201)
+"""Years that a caller may ask about; beyond them no instant can be reckoned with safely."""
+
+
+def plausible(day: date) -> date:
+    """``day``, if a caller may ask about it.
+
+    Raises:
+        ValueError: its year is not plausible.
+    """
+    if day.year not in YEARS:
+        message = f"the year must be from {YEARS[0]} to {YEARS[-1]}"
+        raise ValueError(message)
+    return day
+
+
+def reckonable(moment: datetime) -> datetime:
+    """``moment``, if it exists in UTC.
+
+    Raises:
+        ValueError: it does not.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        message = "the instant is out of range"
+        raise ValueError(message) from error
 
 
 def start_of_day(tenant: TenantRef, day: date) -> datetime:
@@ -16,8 +45,16 @@ def start_of_day(tenant: TenantRef, day: date) -> datetime:
 
 
 def end_of_day(tenant: TenantRef, day: date) -> datetime:
-    """The first instant after ``day`` where the tenant is: what was known before it was known as of ``day``."""
-    return start_of_day(tenant, day + timedelta(days=1))
+    """The first instant after ``day`` where the tenant is: what was known before it was known as of ``day``.
+
+    Raises:
+        Invalid: the year of ``day`` is not plausible (422).
+    """
+    try:
+        return start_of_day(tenant, plausible(day) + timedelta(days=1))
+    except ValueError as error:
+        detail = f"a day (such as as_of or date_to) is out of range: {error}"
+        raise Invalid(detail, remedy=f"Send a day from {YEARS[0]} to {YEARS[-1]}.") from error
 
 
 def visible(model: type[Versioned], tenant: TenantRef, as_of: date | None) -> ColumnElement[bool]:

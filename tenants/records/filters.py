@@ -5,12 +5,16 @@ from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import Query
-from pydantic import AwareDatetime
+from pydantic import AfterValidator, AwareDatetime
 
+from tenants.records.days import plausible, reckonable
 from tenants.records.vocabulary import MAX_AGE_YEARS
 
+Day = Annotated[date, AfterValidator(plausible)]
+Instant = Annotated[AwareDatetime, AfterValidator(reckonable)]
+
 AsOf = Annotated[
-    date | None,
+    Day | None,
     Query(
         description="What was known at the end of this day, in the tenant's time zone. Default: now.",
         examples=["2026-03-31"],
@@ -19,7 +23,7 @@ AsOf = Annotated[
 Facility = Annotated[str | None, Query(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])]
 PatientRef = Annotated[str | None, Query(description="UUID or programme identifier of the patient.")]
 UpdatedSince = Annotated[
-    AwareDatetime | None, Query(description="Only rows that were written here at or after this instant.")
+    Instant | None, Query(description="Only rows that were written here at or after this instant.")
 ]
 
 
@@ -61,8 +65,8 @@ class VisitFilter(_Named):
 
     patient: PatientRef = None
     facility: Facility = None
-    date_from: Annotated[date | None, Query(description="Started on this day or later.")] = None
-    date_to: Annotated[date | None, Query(description="Started on this day or earlier.")] = None
+    date_from: Annotated[Day | None, Query(description="Started on this day or later.")] = None
+    date_to: Annotated[Day | None, Query(description="Started on this day or earlier.")] = None
     visit_type: Annotated[str | None, Query(examples=["clinical"])] = None
     updated_since: UpdatedSince = None
     as_of: AsOf = None
@@ -74,8 +78,8 @@ class EncounterFilter(_Named):
 
     patient: PatientRef = None
     facility: Facility = None
-    date_from: Annotated[date | None, Query(description="On this day or later, in the tenant's time zone.")] = None
-    date_to: Annotated[date | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
+    date_from: Annotated[Day | None, Query(description="On this day or later, in the tenant's time zone.")] = None
+    date_to: Annotated[Day | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
     encounter_type: Annotated[str | None, Query(examples=["pharmacy"])] = None
     updated_since: UpdatedSince = None
     as_of: AsOf = None
@@ -87,8 +91,8 @@ class ObservationFilter(_Named):
 
     patient: PatientRef = None
     facility: Facility = None
-    date_from: Annotated[date | None, Query(description="On this day or later, in the tenant's time zone.")] = None
-    date_to: Annotated[date | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
+    date_from: Annotated[Day | None, Query(description="On this day or later, in the tenant's time zone.")] = None
+    date_to: Annotated[Day | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
     variable_name: Annotated[str | None, Query(examples=["viral_load"])] = None
     concept_id: Annotated[int | None, Query(description="The source's concept.", examples=[856])] = None
     updated_since: UpdatedSince = None
@@ -101,8 +105,8 @@ class CareFilter(_Named):
 
     patient: PatientRef = None
     facility: Facility = None
-    date_from: Annotated[date | None, Query(description="On this day or later.")] = None
-    date_to: Annotated[date | None, Query(description="On this day or earlier.")] = None
+    date_from: Annotated[Day | None, Query(description="On this day or later.")] = None
+    date_to: Annotated[Day | None, Query(description="On this day or earlier.")] = None
     as_of: AsOf = None
 
 

@@ -46,7 +46,7 @@ def new_uuid_sql(cursor: Cursor[Any]) -> sql.SQL:
 
 def uuid_floor(moment: datetime) -> UUID:
     """The smallest UUIDv7 of this instant: rows written at or after it have a ``version_id`` not below it."""
-    milliseconds = int(moment.timestamp() * 1000)
+    milliseconds = max(0, int(moment.timestamp() * 1000))  # a UUIDv7 cannot be of before 1970
     return UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62))
 
 

@@ -81,6 +81,20 @@ class TestBoundary:
         assert b"retry-after" in dict(start["headers"])
         assert b"urn:iit:problem:unavailable" in body["body"]
 
+    @pytest.mark.parametrize(
+        ("path", "fields"),
+        [
+            ("/v1/toy/plain?name=a%00b&other=x", ["query.name"]),
+            ("/v1/toy/plain?%00=a&one=%00&two=%00", ["query", "query.one", "query.two"]),
+            ("/v1/toy/%00", ["path"]),
+            ("/docs/%00", ["path"]),
+        ],
+    )
+    def test_a_nul_in_the_path_or_the_query_is_refused_by_name(self, toy_api, path, fields):
+        answer = toy_api.get(path)
+        assert answer.status_code == 422
+        assert [error["field"] for error in answer.json()["errors"]] == fields
+
 
 class TestHealth:
     def test_the_process_is_alive_without_a_credential(self, anonymous):

@@ -77,6 +77,7 @@ class TestDatabase:
             (psycopg.errors.NumericValueOutOfRange("x"), 422, False),
             (psycopg.errors.CheckViolation("x"), 422, False),
             (psycopg.errors.ForeignKeyViolation("x"), 422, False),
+            (psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"), 422, False),
             (psycopg.errors.UndefinedTable("x"), 500, False),
             (psycopg.errors.InsufficientPrivilege("x"), 500, False),
             (ValueError("x"), 500, False),

@@ -268,3 +268,47 @@ def test_facilities_of_imports_are_made_once_and_completed(session):
     load(4, FacilityFacts("FAC1", "Clinic", "Kano"))
     assert session.cursor().execute("SELECT version_id FROM facilities").fetchall() == before
     assert ensure(session, [], source="csv:a", data_date=date(2024, 1, 1)) == {}
+
+
+@pytest.mark.parametrize("path", ["/patients", "/visits", "/encounters", "/dispensations", "/contacts"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("as_of", "9999-12-31"),
+        ("as_of", "0001-01-01"),
+        ("date_to", "9999-12-31"),
+        ("date_from", "0001-01-01"),
+        ("updated_since", "0001-01-01T00:00:00+14:00"),
+        ("updated_since", "9999-12-31T23:59:59-14:00"),
+    ],
+)
+def test_a_day_beyond_reckoning_is_refused_by_name(shared_api, path, name, value):
+    answer = shared_api.call("GET", path, params={name: value})
+    if (path, name) in {("/patients", "date_to"), ("/patients", "date_from")} or (
+        name == "updated_since" and path in {"/dispensations", "/contacts"}
+    ):
+        assert answer.status_code == 200  # not one of its filters
+        return
+    assert answer.status_code == 422, answer.text
+    assert [error["field"] for error in answer.json()["errors"]] == [f"query.{name}"]
+    said = "out of range" if name == "updated_since" else "1900 to 2200"
+    assert said in answer.json()["errors"][0]["problem"]
+
+
+def test_what_was_written_since_before_there_were_such_identities_is_everything(shared_api):
+    assert shared_api.call("GET", "/visits", params={"updated_since": "1900-01-01T00:00:00Z"}).status_code == 200
+
+
+def test_a_day_that_nobody_checked_is_refused_where_it_is_reckoned_with(session):
+    from datetime import date
+
+    from core.errors import Invalid
+    from tenants.records.days import end_of_day
+
+    with pytest.raises(Invalid, match="1900 to 2200"):
+        end_of_day(session.tenant, date.max)
+
+
+def test_a_nul_in_a_body_is_refused(api):
+    body = {"datim_id": "FAC2", "name": "Clinic\0two", "state_province": "Kano"}
+    assert api.call("POST", "/facilities", json=body).status_code == 422
