@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Cell = str | int | float | bool | date | datetime | time | None
 HEADING_ROWS = 20
 MAX_WIDTH = 500
+MAX_ROWS = 1_048_576
+MAX_EMPTY = 10_000
+"""Empty rows in a run: the library makes every row that is missing, so a row number may cost minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ def _sound(source: Source, sheet: Any) -> Iterator[tuple[int, list[Cell | Formul
     with _soundness(source):
         sheet.reset_dimensions()
         found = enumerate(sheet.iter_rows(max_col=MAX_WIDTH), start=1)
+    last = 0
     while True:
         with _soundness(source):
             number, cells = next(found, (0, ()))
@@ -139,7 +143,13 @@ def _sound(source: Source, sheet: Any) -> Iterator[tuple[int, list[Cell | Formul
         while values and values[-1] is None:
             values.pop()
         if any(value is not None for value in values):
+            last = number
             yield number, values
+        if number > MAX_ROWS or number - last > MAX_EMPTY:
+            problem = (
+                f"the sheet has more than {MAX_EMPTY:,} empty rows in a run, or more rows than a workbook can have"
+            )
+            raise refused(source.name, problem, "delete the empty rows and save it again, or export the table as CSV")
 
 
 def fold(heading: object) -> str:

@@ -188,6 +188,18 @@ def test_bombs_entities_and_other_archives_are_refused(
         list(PharmacyList().read([archive(**parts)], parse_mapping("refill: {unit: days}")))
 
 
+def test_a_row_number_far_beyond_the_rows_is_refused(tmp_path: Path) -> None:
+    plain = workbook(tmp_path / "plain.xlsx", ROWS)
+    far = tmp_path / "far.xlsx"
+    with zipfile.ZipFile(plain) as given, zipfile.ZipFile(far, "w", zipfile.ZIP_DEFLATED) as made:
+        for name in given.namelist():
+            row = b'</row><row r="20000000"><c r="A20000000"><v>1</v></c></row></sheetData>'
+            made.writestr(name, given.read(name).replace(b"</row></sheetData>", row))
+    with pytest.raises(Invalid, match="empty rows in a run") as caught:
+        list(PharmacyList().read(from_paths([far]), Mapping()))
+    assert caught.value.remedy
+
+
 def test_the_list_becomes_records(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     summary = run_import(tenant, [workbook(tmp_path / "list.xlsx", ROWS)], Mapping())
     assert summary.format == summary.source == "lamisplus-pharmacy"
