@@ -547,6 +547,7 @@ CREATE TABLE score_runs (
     model_uuid UUID, 
     model_version TEXT NOT NULL, 
     rates JSONB NOT NULL, 
+    inputs TEXT NOT NULL, 
     cursor_uuid UUID, 
     patients_seen INTEGER NOT NULL, 
     at_risk INTEGER NOT NULL, 

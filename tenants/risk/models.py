@@ -57,7 +57,7 @@ class ScoreRun(TenantBase, table=True):
     """One scoring of all patients as of a date: the cursor that a killed run goes on from.
 
     ``rates`` are the facility rates of the reference day, taken once so that all steps, and later explanations, use
-    the same.
+    the same. ``inputs`` is the fingerprint of what it reads: a run goes on, and is done, only while it stays the same.
     """
 
     __tablename__: ClassVar[str] = "score_runs"
@@ -72,6 +72,7 @@ class ScoreRun(TenantBase, table=True):
     model_uuid: UUID | None = None
     model_version: str
     rates: dict[str, Any] = _json()
+    inputs: str
     cursor_uuid: UUID | None = None
     patients_seen: int = 0
     at_risk: int = 0

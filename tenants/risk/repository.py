@@ -50,6 +50,20 @@ UPDATE predictions AS p SET
 FROM ranked AS r WHERE p.uuid = r.uuid
 """
 
+_READ_BY_SCORING = {
+    "patients": "version_id",
+    "contacts": "contact_id",
+    "appointments": "version_id",
+    "patient_states": "version_id",
+    "observations": "version_id",
+}
+"""Tables of records that a scoring reads, and the column that each version of a row has anew."""
+
+_STATE_OF_TABLE = sql.SQL(
+    "SELECT count(*), sum(uuid_hash_extended({id}, coalesce((extract(epoch FROM known_to) * 1000000)::int8, 0)))"
+    " FROM {table}"
+)
+
 
 def lock(session: TenantSession, what: str) -> None:
     """Let nobody else do this for the tenant until the transaction ends."""
@@ -129,6 +143,16 @@ def facility_facts(session: TenantSession) -> list[dict[str, Any]]:
 
 
 # Scoring
+
+
+def state_of_records(session: TenantSession) -> list[str]:
+    """What tells apart two states of the records that a scoring reads: versions added, closed or taken away."""
+    found = []
+    with session.cursor() as cursor:
+        for table, version in _READ_BY_SCORING.items():
+            cursor.execute(_STATE_OF_TABLE.format(id=sql.Identifier(version), table=sql.Identifier(table)))
+            found.append(f"{table} {cursor.fetchone()}")
+    return found
 
 
 def run_of(session: TenantSession, as_of: date, *, lock_row: bool = False) -> ScoreRun | None:

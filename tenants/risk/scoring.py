@@ -1,7 +1,8 @@
 """Scoring all patients as of a date, in steps: each is a transaction that writes some rows and moves a cursor.
 
-A killed scoring goes on from its cursor; the same date scored twice gives the same rows (ids and times of writing
-aside). Reasons are given once ranks are known, and only to those within capacity: explaining costs more than scoring.
+A killed scoring goes on from its cursor, unless what it reads has changed: then it begins anew, so that all rows are of
+one state of the records. The same date scored twice gives the same rows (ids and times of writing aside).
+Reasons are given once ranks are known, and only to those within capacity: explaining costs more than scoring.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -17,6 +19,7 @@ import numpy as np
 
 from core import audit, metering
 from core.clock import now
+from core.errors import Conflict
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.expected import episodes
 from tenants.cohort.load import load_after, load_timelines
@@ -44,6 +47,12 @@ if TYPE_CHECKING:
 
 CHUNK_PATIENTS: Final = 5000
 EXPLAINED_AT_ONCE: Final = 2000
+BEGUN_ANEW: Final = 2
+"""How often one scoring begins anew because records changed under it, before it gives up."""
+
+
+class RecordsChanged(Conflict):
+    """What the scoring reads has changed since it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +91,27 @@ def score(
     told: Told | None = None,
     chunk_patients: int = CHUNK_PATIENTS,
 ) -> Scored:
-    """Score everybody as of a date, from the beginning or from where a killed scoring stopped."""
+    """Score everybody as of a date, from the beginning or from where a killed scoring stopped.
+
+    Raises:
+        RecordsChanged: records kept changing while they were read.
+    """
     with open_session() as session:
         row = serving.preferred(session)
     model = serving.untrained() if row is None else serving.load(tenant, row)
-    _begin(open_session, as_of, model)
-    more = True
-    while more:
-        with open_session() as session:
-            more, seen = _step(session, as_of, model, chunk_patients)
-        if told is not None:
-            told(seen, None, "patients scored")
+    for again in range(BEGUN_ANEW + 1):
+        try:
+            _begin(open_session, as_of, model)
+            more = True
+            while more:
+                with open_session() as session:
+                    more, seen = _step(session, as_of, model, chunk_patients)
+                if told is not None:
+                    told(seen, None, "patients scored")
+            break
+        except RecordsChanged:
+            if again == BEGUN_ANEW:
+                raise
     with open_session() as session:
         return summary(session, as_of, model.note)
 
@@ -150,10 +169,12 @@ def matrix(timelines: Timelines, found: Units, rules: CohortSettings, rates: Fac
 
 
 def _begin(open_session: Open, as_of: date, model: Serving) -> None:
-    """Begin the scoring of a date, unless one by the same model stands unfinished."""
+    """Begin the scoring of a date, unless one by the same model from the same inputs stands unfinished."""
     with open_session() as session:
+        inputs = _inputs(session)
         run = repository.run_of(session, as_of)
-        if run is not None and run.state != "done" and run.model_version == model.version:
+        standing = None if run is None or run.state == "done" else (run.model_version, run.inputs)
+        if standing == (model.version, inputs):
             return
         rates = take_rates(session, as_of, cohort_settings(session))
     with open_session() as session:
@@ -165,6 +186,7 @@ def _begin(open_session: Open, as_of: date, model: Serving) -> None:
                 as_of=as_of,
                 state="scoring",
                 model_version="",
+                inputs="",
                 capacity_share=Decimal(0),
                 started_at=now(),
                 started_by=session.actor,
@@ -172,13 +194,28 @@ def _begin(open_session: Open, as_of: date, model: Serving) -> None:
         facts = repository.facility_facts(session)
         run.state = "scoring"
         run.model_uuid, run.model_version = model.uuid, model.version
-        run.rates = rates.to_json()
+        run.rates, run.inputs = rates.to_json(), inputs
         run.cursor_uuid = None
         run.patients_seen = run.at_risk = run.to_trace = 0
         run.capacity_share = Decimal(str(tenant_settings.get(session, RiskSettings).capacity_share))
         run.data_date = max((fact["data_date"] for fact in facts if fact["data_date"]), default=None)
         run.started_at, run.finished_at, run.started_by = now(), None, session.actor
         session.add(run)
+
+
+def _inputs(session: TenantSession) -> str:
+    """Fingerprint of all that a scoring reads besides its model: records, facilities' facts, settings."""
+    parts = (
+        cohort_settings(session).model_dump_json(),
+        tenant_settings.get(session, RiskSettings).model_dump_json(include={"capacity_share", "reasons"}),
+        session.tenant.time_zone,
+        *(
+            str((fact["uuid"], fact["complete_through"], fact["data_date"]))
+            for fact in repository.facility_facts(session)
+        ),
+        *repository.state_of_records(session),
+    )
+    return sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _run(session: TenantSession, as_of: date, *, lock_row: bool = False) -> ScoreRun:
@@ -260,13 +297,20 @@ def _number(value: float) -> float | None:
 
 
 def _explain_chunk(session: TenantSession, run: ScoreRun, model: Serving) -> bool:
-    """Reasons for the next of those within capacity; at the end the run is done, counted and recorded."""
+    """Reasons for the next of those within capacity; at the end the run is done, counted and recorded.
+
+    Raises:
+        RecordsChanged: at the end, the inputs are no longer those that the run began with.
+    """
     patients = repository.unexplained(session, run.as_of, run.cursor_uuid, EXPLAINED_AT_ONCE)
     if patients:
         repository.store_reasons(session, run.as_of, reasons_of(session, patients, run.as_of, model, run.rates))
         run.cursor_uuid = patients[-1]
         session.add(run)
         return True
+    if run.inputs != _inputs(session):
+        problem = "records changed while they were scored"
+        raise RecordsChanged(problem, remedy="score again when imports and edits have ended")
     run.state, run.finished_at = "done", now()
     session.add(run)
     metering.record(session, "patients_scored", run.at_risk, key=f"{run.as_of}:{run.model_version}")

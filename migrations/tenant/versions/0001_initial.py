@@ -714,6 +714,7 @@ def upgrade() -> None:
         sa.Column("model_uuid", sa.Uuid(), nullable=True),
         sa.Column("model_version", sa.Text(), nullable=False),
         sa.Column("rates", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("inputs", sa.Text(), nullable=False),
         sa.Column("cursor_uuid", sa.Uuid(), nullable=True),
         sa.Column("patients_seen", sa.Integer(), nullable=False),
         sa.Column("at_risk", sa.Integer(), nullable=False),
