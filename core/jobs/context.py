@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.database import TenantRef, TenantSession, node_session, psycopg_connection, tenant_session
 from core.jobs import leases
+from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,10 @@ class LeaseLost(JobInterrupted):
 
 class WorkerStopping(JobInterrupted):
     """The worker is asked to stop: the job goes on elsewhere from its last committed step."""
+
+
+class TenantSuspended(JobInterrupted):
+    """The tenant was suspended: the job waits, and goes on from its last committed step when the tenant is resumed."""
 
 
 class JobContext:
@@ -62,6 +67,7 @@ class JobContext:
         Raises:
             LeaseLost: the job is no longer ours.
             WorkerStopping: the worker stops; raised only here, between steps.
+            TenantSuspended: the tenant was suspended since the last step; raised only here, too.
             RuntimeError: a step is open already, or the job is finished.
         """
         if self._session is not None or self._finished:
@@ -71,6 +77,8 @@ class JobContext:
             raise WorkerStopping
         if self._lost:
             raise LeaseLost
+        if tenant_of_role(self.tenant.role_name).state != "active":
+            raise TenantSuspended
         actor, request = f"job:{self.job_id}", self._lease.request_id
         try:
             with tenant_session(self.tenant, actor=actor, request_id=request) as session:

@@ -16,7 +16,7 @@ from core import telemetry
 from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantRef
 from core.errors import AppError, NotFound
 from core.jobs import leases
-from core.jobs.context import JobContext, LeaseLost, WorkerStopping
+from core.jobs.context import JobContext, LeaseLost, TenantSuspended, WorkerStopping
 from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
@@ -99,8 +99,9 @@ class Runner:
                     context.finish(session)
         except LeaseLost:
             return None
-        except WorkerStopping:
-            return "queued" if leases.give_back(lease) else None
+        except (WorkerStopping, TenantSuspended) as held:
+            delay = HELD if isinstance(held, TenantSuspended) else timedelta(0)
+            return "queued" if leases.give_back(lease, delay=delay) else None
         except DatabaseUnavailable as error:
             log.warning("job interrupted", error=describe(error))
             leases.let_go(lease)

@@ -272,6 +272,24 @@ def test_jobs_of_a_suspended_tenant_are_held(tenant, ask, row):
     resume_tenant(tenant.slug)
 
 
+def test_a_job_whose_tenant_is_suspended_while_it_runs_is_held_from_its_next_step_on(tenant, ask, row, effect, effects):
+    def act(context, _payload):
+        with context.session() as session:
+            effect(session, f"step of try {context.attempt}")
+        if len(effects(tenant)) == 1:
+            suspend_tenant(tenant.slug)
+        with context.session() as session:
+            effect(session, "last step")
+
+    job_id = ask(tenant, act)
+    assert drain(tenant) == 1
+    found = row(job_id)
+    assert (found["state"], found["deliveries"], found["attempts"]) == ("queued", 0, 0)
+    assert found["lease_token"] is None
+    assert effects(tenant) == ["step of try 1"]
+    resume_tenant(tenant.slug)
+
+
 def test_a_kind_that_this_worker_does_not_know_is_left_for_one_that_does(tenant, ask, row, change):
     job_id = ask(tenant)
     change(job_id, "kind = 'testing.of_tomorrow'")
