@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,8 @@ import anyio
 from uuid_utils.compat import uuid7
 
 from core import telemetry
+from core.access.credential import refuse_without_credential
+from core.app.bodies import Body
 from core.errors import AppError, FieldError, Invalid, TooLarge, Unavailable
 from core.errors.database import as_app_error
 from core.errors.handlers import problem_response
@@ -57,6 +60,7 @@ class RequestBoundary:
         self._concurrency = concurrency
         self._patience = patience
         self._turns: anyio.CapacityLimiter | None = None
+        self._long: anyio.CapacityLimiter | None = None  # bodies that come during the turn may not take every turn
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -86,20 +90,25 @@ class RequestBoundary:
         if not scope["path"].startswith(API):
             await self._app(scope, receive, answer.send)
             return
-        if self._turns is None:
+        refuse_without_credential(scope["headers"])
+        body = Body(scope, receive)
+        await body.take_in()
+        if self._turns is None or self._long is None:
             self._turns = anyio.CapacityLimiter(self._concurrency)
-        turn = object()
-        try:
-            with anyio.fail_after(self._patience):
-                await self._turns.acquire_on_behalf_of(turn)
-        except TimeoutError:
-            detail = "too many requests are being served at once"
-            await answer.refuse(receive, Unavailable(detail, retry_after=max(1, round(self._patience))))
-            return
-        try:
-            await self._app(scope, receive, answer.send)
-        finally:
-            self._turns.release_on_behalf_of(turn)
+            self._long = anyio.CapacityLimiter(max(1, self._concurrency // 2))
+        answer.body = body
+        async with AsyncExitStack() as held:
+            try:
+                with anyio.fail_after(self._patience):
+                    for turns in (self._turns,) if body.whole else (self._long, self._turns):
+                        turn = object()
+                        await turns.acquire_on_behalf_of(turn)
+                        held.callback(turns.release_on_behalf_of, turn)
+            except TimeoutError:
+                detail = "too many requests are being served at once"
+                await answer.refuse(receive, Unavailable(detail, retry_after=max(1, round(self._patience))))
+                return
+            await self._app(scope, body.receive, answer.send)
 
 
 class _Answer:
@@ -110,6 +119,7 @@ class _Answer:
         self._send = send
         self._request_id = request_id
         self._replaced = False
+        self.body: Body | None = None
         self.status = 0
         self.ended = False
 
@@ -117,6 +127,11 @@ class _Answer:
         if self._replaced:
             return
         if message["type"] == "http.response.start":
+            if self.body is not None and self.body.late is not None:
+                late, self.body.late = self.body.late, None
+                await self.refuse(None, late)
+                self._replaced = True
+                return
             if message["status"] == TooLarge.status and not _is_problem(message):
                 detail = "the body of the request is larger than this operation takes"
                 await self.refuse(None, TooLarge(detail))

@@ -107,6 +107,15 @@ class MethodNotAllowed(AppError):
     hint = "Use one of the methods of the header Allow."
 
 
+class RequestTimeout(AppError):
+    """The body did not come in time."""
+
+    status = 408
+    slug = "request-timeout"
+    title = "The request took too long to arrive"
+    hint = "Send the body without pauses; send less at once when the connection is slow."
+
+
 class Conflict(AppError):
     """It clashes with what is already there."""
 
@@ -186,6 +195,7 @@ FAMILY: tuple[type[AppError], ...] = (
     Forbidden,
     NotFound,
     MethodNotAllowed,
+    RequestTimeout,
     Conflict,
     PreconditionFailed,
     TooLarge,

@@ -12,6 +12,8 @@ SECURE = {
     "cache-control": "no-store",
 }
 
+KEY = [(b"x-api-key", b"iit_" + b"0" * 12 + b"_" + b"0" * 64)]
+
 
 @pytest.fixture
 def anonymous(toy_app, client_for):
@@ -64,7 +66,7 @@ class TestBoundary:
 
             boundary = RequestBoundary(slow, concurrency=1, patience=0.01)
             sent = []
-            scope = {"type": "http", "method": "GET", "path": "/v1/x", "headers": [], "scheme": "http"}
+            scope = {"type": "http", "method": "GET", "path": "/v1/x", "headers": KEY, "scheme": "http"}
 
             async def keep(message):
                 sent.append(message)

@@ -1,0 +1,76 @@
+"""Bodies of requests: small ones are taken in before the request gets its turn, and none may be sent for ever."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+
+from core.errors import RequestTimeout
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope
+
+BUFFER = 65_536
+"""Bytes of a body that are taken in before the turn; what is longer is read as the application asks for it."""
+
+IDLE = 30.0
+"""Seconds that the next part of a body may take."""
+
+RATE = 1024
+"""Bytes a second that a body must come at, once the first ``IDLE`` seconds have been waited."""
+
+
+class Body:
+    """What the application receives.
+
+    Attributes:
+        whole: nothing of the body is still to come.
+        late: what to answer with, when the body did not come in time.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"0")
+        self._length = int(length) if length.isdigit() else 0
+        self._receive = receive
+        self._kept: list[Message] = []
+        self._got = 0
+        self._waited = 0.0
+        self.whole = not self._length and b"transfer-encoding" not in headers
+        self.late: RequestTimeout | None = None
+
+    async def take_in(self) -> None:
+        """Take in the body if it is small.
+
+        Raises:
+            RequestTimeout: it did not come in time (408).
+        """
+        while not self.whole and self._length <= BUFFER and self._got <= BUFFER:
+            self._kept.append(await self._next())
+
+    async def receive(self) -> Message:
+        """The next message, for the application. A body that is late ends as a connection that broke."""
+        if self._kept:
+            return self._kept.pop(0)
+        if self.whole:
+            return await self._receive()
+        try:
+            return await self._next()
+        except RequestTimeout as error:
+            self.late = error
+            return {"type": "http.disconnect"}
+
+    async def _next(self) -> Message:
+        began = time.monotonic()
+        try:
+            with anyio.fail_after(min(IDLE, IDLE + self._got / RATE - self._waited)):
+                message = await self._receive()
+        except TimeoutError:
+            detail = "the body of the request did not come in time"
+            raise RequestTimeout(detail) from None
+        self._waited += time.monotonic() - began
+        self._got += len(message.get("body", b""))
+        self.whole = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
