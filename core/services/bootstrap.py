@@ -45,7 +45,7 @@ def statements() -> list[sql.Composed]:
         "app": sql.Identifier(APPLICATION),
     }
     texts = [
-        "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC",
+        "REVOKE CONNECT ON DATABASE {database}, postgres, template1 FROM PUBLIC",
         "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {owner}, {app}",
         # A session that names no tenant must see nothing, and must say so loudly.
         "ALTER ROLE {app} IN DATABASE {database} SET search_path TO ''",

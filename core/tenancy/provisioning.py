@@ -36,6 +36,7 @@ def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUI
     """Make role, schema, tables and privileges of a tenant in the owner's transaction: one string, one round trip.
 
     Roles are LOGIN without a password: nobody can log in as one, yet a sharded PostgreSQL can act as one elsewhere.
+    A password that a role gave itself would be of no use either: none of its passwords was ever valid.
 
     Raises:
         ValueError: ``schema`` is no opaque name.
@@ -53,7 +54,8 @@ def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUI
         "revision": sql.Literal(head("tenant")),
     }
     before = sql.SQL(
-        "CREATE ROLE {tenant} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;"
+        "CREATE ROLE {tenant} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+        " VALID UNTIL '-infinity';"
         " GRANT {tenants} TO {tenant};"
         " GRANT {tenant} TO {app} WITH INHERIT FALSE, SET TRUE;"
         " CREATE SCHEMA {tenant};"

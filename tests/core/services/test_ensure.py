@@ -40,6 +40,12 @@ def test_neither_role_is_a_superuser_and_the_application_inherits_nothing(kept: 
         assert link.execute(query, ["iit_owner"]).fetchone() == (False, True, False, True)
 
 
+@pytest.mark.parametrize("database", ["iit", "postgres", "template1"])
+def test_only_who_was_let_in_may_connect_to_a_database(kept: Place, database: str) -> None:
+    query = "SELECT has_database_privilege('public', %s, 'CONNECT')"
+    assert ask(kept.ensure().database_owner_url, query, database) is False
+
+
 def test_the_extensions_are_in_their_own_schema_which_the_owner_owns(kept: Place) -> None:
     owner = kept.ensure().database_owner_url
     query = "SELECT array_agg(extname::text ORDER BY extname) FROM pg_extension WHERE extnamespace = %s::regnamespace"

@@ -57,6 +57,12 @@ def test_names_of_schemas_and_roles_tell_nothing_of_the_partner(make_tenant):
     assert made.id.hex not in made.schema_name
 
 
+def test_a_password_that_a_tenants_role_gives_itself_was_never_valid(tenant):
+    with owner_session() as session:
+        query = text("SELECT rolvaliduntil = '-infinity' FROM pg_roles WHERE rolname = :role")
+        assert session.scalar(query, {"role": tenant.role_name})
+
+
 def test_a_new_tenant_has_keys_and_an_api_key_of_its_own(make_tenant):
     made = make_tenant()
     assert verify_key(made.api_key).tenant == made.ref
