@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from core.errors import FieldError, Invalid
 from tenants.imports.fields import FIELDS
+from tenants.imports.yamltext import load
 
 Scalar = str | int | float | bool | date | None
 Unit = Literal["days", "weeks", "months", "log10"]
@@ -245,44 +246,7 @@ class Mapping(Part):
         return self
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: ``yes``, ``no``, ``on`` are texts (as YAML 1.2); repeated keys and aliases are errors."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases: a few lines of them expand to gigabytes."""
-        if self.check_event(yaml.AliasEvent):
-            message = "aliases (*name) are not taken: write the part out"
-            raise yaml.composer.ComposerError(None, None, message, self.get_mark())
-        return super().compose_node(parent, index)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[object] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, str | int | float | bool | date):
-            raise yaml.constructor.ConstructorError(
-                None, None, "a key must be a plain text or number", key_node.start_mark
-            )
-        if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", key_node.start_mark)
-        seen.add(key)
-    return {
-        (key if isinstance(key, str) else cell_text(key)): loader.construct_object(value_node, deep=True)
-        for key_node, value_node in node.value
-        for key in (loader.construct_object(key_node, deep=True),)
-    }
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping_without_repeats)
-
-MAX_MAPPING_BYTES = 1 << 20
+MAX_MAPPING_BYTES = 256 << 10
 
 
 def parse_mapping(text: str | bytes) -> Mapping:
@@ -293,14 +257,14 @@ def parse_mapping(text: str | bytes) -> Mapping:
     """
     remedy = "correct the mapping; docs/reference/mapping.md describes every key"
     if len(text) > MAX_MAPPING_BYTES:
-        message = "the mapping is over 1 MB"
+        message = "the mapping is over 256 KB"
         raise Invalid(message, remedy="give a mapping file, not a data file")
     try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with stricter rules
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = load(text)
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, TypeError, LookupError, AttributeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
-        problem = getattr(error, "problem", None) or "it is not UTF-8 text"
+        problem = getattr(error, "problem", None) or "it is not UTF-8 text, or holds values that cannot be read"
         message = f"the mapping is not readable YAML: {where}: {problem}"
         raise Invalid(message, remedy=remedy, errors=[FieldError("mapping", f"{where}: {problem}", remedy)]) from error
     if not isinstance(content, dict):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from core.errors import Invalid
@@ -69,12 +71,29 @@ def test_a_wrong_key_is_named_with_its_path_and_a_remedy(change: tuple[str, str]
         ("a: &x [1]\nb: *x\n", "aliases"),
         ("a: !!python/object/apply:os.system [ls]\n", "not readable YAML"),
         ("[a, b]: 1\n", "plain text"),
-        ("x: " + "y" * (1 << 20), "over 1 MB"),
+        ("x: " + "y" * (256 << 10), "over 256 KB"),
+        ("data_date: 2026-02-30", "data_date: Input should be a valid date"),
+        ("data_date: !!timestamp 2026-02-30", "data_date: Input should be a valid date"),
+        ("cohort: {x: " + "9" * 5000 + "}", "no number"),
+        ("cohort: {x: 99999999999999999999}", "out of range"),
+        ("cohort: {x: 1.0e+999}", "out of range"),
+        ("cohort: {x: !!int '1:1'}", "no number"),
+        ("cohort: {x: !!int one}", "no number"),
+        ("cohort: " + "[" * 20_000, "nested more than"),
+        ('cohort: {x: "\\ud800"}', "cannot be stored"),
+        ('missing: ["\\0"]', "cannot be stored"),
+        ("cohort: {x: !!bool one}", "not readable YAML"),
     ],
 )
 def test_what_is_no_mapping_is_refused(text: str, problem: str) -> None:
     with pytest.raises(Invalid, match=problem):
         parse_mapping(text)
+
+
+def test_dates_and_what_looks_like_an_hour_are_texts() -> None:
+    found = parse_mapping("data_date: 2026-06-30\ncohort: {x: 1:30, y: 1:1.5, z: 12, f: 1.5, 2026-06-30: true}\n")
+    assert found.data_date == date(2026, 6, 30)
+    assert found.cohort == {"x": "1:30", "y": "1:1.5", "z": 12, "f": 1.5, "2026-06-30": True}
 
 
 def test_what_is_not_utf8_is_refused() -> None:

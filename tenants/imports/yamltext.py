@@ -1,0 +1,113 @@
+"""YAML of a mapping as people mean it, and bounded: what costs much, or fits no database, is refused."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import yaml
+
+MAX_DEPTH = 32
+MAX_NUMBER = 40
+WHOLE = 1 << 63
+_UNFIT = re.compile("[\x00\ud800-\udfff]")
+_DROPPED = ("bool", "int", "float", "timestamp")
+
+
+class _Loader(yaml.SafeLoader):
+    """``yes``, ``no``, ``on`` and dates are texts, ``1:30`` too; repeated keys, aliases and deep nesting are errors."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse aliases (a few lines of them expand to gigabytes) and nesting that no mapping has."""
+        if self.check_event(yaml.AliasEvent):
+            message = "aliases (*name) are not taken: write the part out"
+            raise yaml.composer.ComposerError(None, None, message, self.get_mark())
+        if self.depth >= MAX_DEPTH:
+            message = f"it is nested more than {MAX_DEPTH} levels deep"
+            raise yaml.composer.ComposerError(None, None, message, self.get_mark())
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rsplit(":", 1)[-1] not in _DROPPED]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _kind, _pattern, _first in (
+    ("bool", r"(?:true|True|TRUE|false|False|FALSE)", "tTfF"),
+    ("int", r"[-+]?(?:0b[0-1_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"^(?:{_pattern})$"), list(_first))
+
+
+def _refusal(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+def _text(loader: _Loader, node: yaml.ScalarNode) -> str:
+    found = str(loader.construct_scalar(node))
+    if _UNFIT.search(found):
+        problem = "a text holds a character that cannot be stored (NUL or half of a pair)"
+        raise _refusal(problem, node)
+    return found
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> int | float:
+    if len(node.value) > MAX_NUMBER or ":" in node.value:
+        problem = "this is no number that a mapping needs; quote it if it is a text"
+        raise _refusal(problem, node)
+    try:
+        whole = node.tag.endswith(":int")
+        found: int | float = loader.construct_yaml_int(node) if whole else loader.construct_yaml_float(node)
+    except (ValueError, LookupError, OverflowError) as error:
+        problem = "this is no number; quote it if it is a text"
+        raise _refusal(problem, node) from error
+    if not math.isfinite(found) or (whole and not -WHOLE <= found < WHOLE):
+        problem = "the number is out of range; quote it if it is a text"
+        raise _refusal(problem, node)
+    return found
+
+
+def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    seen: set[object] = set()
+    found: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str | int | float | bool):
+            problem = "a key must be a plain text or number"
+            raise _refusal(problem, key_node)
+        if key in seen:
+            problem = f"the key {key!r} is given twice"
+            raise _refusal(problem, key_node)
+        seen.add(key)
+        name = str(key).lower() if isinstance(key, bool) else str(key)
+        found[name] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping_without_repeats)
+_Loader.add_constructor("tag:yaml.org,2002:str", _text)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
+_Loader.add_constructor("tag:yaml.org,2002:int", _number)
+_Loader.add_constructor("tag:yaml.org,2002:float", _number)
+
+
+def load(text: str | bytes) -> object:
+    """What the text says.
+
+    Raises:
+        yaml.YAMLError: it is not readable, or holds what a mapping does not.
+        ValueError: as the library raises for values that it cannot make (also RecursionError, OverflowError).
+    """
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with stricter rules
