@@ -31,6 +31,7 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 200
 max_locks_per_transaction = 1024
+client_connection_check_interval = 5s
 shared_buffers = '256MB'
 work_mem = '16MB'
 maintenance_work_mem = '128MB'

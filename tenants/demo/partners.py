@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 from tenants.demo.files import write_generic, write_lamisplus
@@ -69,7 +70,9 @@ def own_partner(data: Path, mapping: Path | None, data_date: date | None) -> Par
         *(("--mapping", str(mapping)) if mapping else ()),
         *(("--data-date", data_date.isoformat()) if data_date else ()),
     )
-    return Partner("demo-own-files", "Your own files", f"the files in {data}", (data,), options, simulated=False)
+    whose = sha256(f"{data.resolve()}\n{mapping.resolve() if mapping else ''}".encode()).hexdigest()[:8]
+    slug = f"demo-own-{whose}"  # another folder, or another mapping, is another partner
+    return Partner(slug, "Your own files", f"the files in {data}", (data,), options, simulated=False)
 
 
 def simulated_for_results(folder: Path, *, people: int) -> Partner:

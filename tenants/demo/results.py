@@ -70,6 +70,11 @@ def results(data: Path | None, page: Path, people: int, *, as_json: bool) -> Non
     from core.tenancy import get_tenant, list_tenants
     from tenants.risk import report
 
+    if data is not None and not any((data / known.folder).is_dir() for known in KNOWN):
+        message = (
+            f"none of the known data sets is there: it holds no folder {' or '.join(sorted({k.folder for k in KNOWN}))}"
+        )
+        raise click.BadParameter(message, param_hint="--data")
     migrate()
     simulated = simulated_for_results(get_settings().state_dir / "results", people=people)
     jobs = [(simulated.slug, "Simulated cohort", simulated.told, simulated.paths, simulated.options)]

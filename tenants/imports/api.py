@@ -47,9 +47,13 @@ def create_import(
     """Keep the files encrypted and import them by a job; sent again while it is under way, they are one import."""
     checked = parse_mapping(mapping) if mapping.strip() else Mapping()
     given = uploads.store(scope.tenant, [(_name(file), file.file) for file in files])
-    with scope.session() as session:
-        row, there_already = uploads.submit(session, Order(given, checked, format, data_date, strict))
-        found = ImportSummary.model_validate(report.summary(session, row))
+    try:
+        with scope.session() as session:
+            row, there_already = uploads.submit(session, Order(given, checked, format, data_date, strict))
+            found = ImportSummary.model_validate(report.summary(session, row))
+    except Exception:
+        uploads.discard(scope.tenant, given)  # what was not taken is not kept
+        raise
     if there_already:
         uploads.discard(scope.tenant, given)
     response.headers["Location"] = f"/v1/imports/{found.import_uuid}"

@@ -63,6 +63,9 @@ def import_command(
     from tenants.imports.sources import from_paths
 
     tenant = output.tenant(slug)
+    if rejections is not None and not rejections.parent.is_dir():
+        message = f"--rejections: there is no folder {rejections.parent}"
+        raise click.UsageError(message)
     mapping = _mapping(mapping_path) if mapping_path else Mapping()
     sources = from_paths(paths)
     order = Order(

@@ -198,7 +198,8 @@ class Runner:
             if row.strict and row.rows_refused:
                 problem = f"{row.rows_refused} of {row.rows_read} rows were refused, and the import is strict"
                 raise Invalid(
-                    problem, remedy="correct the rows in the report of refused rows, or import without --strict"
+                    problem,
+                    remedy="correct the refused rows (iit import --rejections FILE lists them), or leave out --strict",
                 )
             row.state, row.step, row.cursor_seq = "applying", "facilities", 0
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DELIMITERS = ",;\t|"
 MAX_FIELD = 65536
 MAX_COLUMNS = 2000
+MAX_LINES = 200
+"""Lines that one row may go over, by line breaks inside quotation marks."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -135,19 +137,28 @@ def _rows(lines: Iterator[str], width: int, delimiter: str, encoding: str) -> It
             except StopIteration:
                 return
             except csv.Error:
-                yield Row(
-                    line,
-                    [],
-                    Rejection(
-                        "row", "the row cannot be read: a cell is too long, or a quote never closes", "close the quote"
-                    ),
-                )
-                continue
-            if not any(cells):
-                continue
-            yield _checked(line, cells, width, encoding)
+                why = "the row cannot be read: a cell is too long, or a quote never closes"
+                row = Row(line, [], Rejection("row", why, "close the quote"))
+            else:
+                if not any(cells):
+                    continue
+                row = _checked(line, cells, width, encoding)
+                if row.rejection is None and reader.line_num + 1 - line > MAX_LINES:
+                    why = f"a cell goes over more than {MAX_LINES} lines: a quote never closes"
+                    row = Row(line, [], Rejection("row", why, "close the quote"))
+            yield row
+            if row.rejection is not None:
+                yield from _swallowed(line, reader.line_num + 1)
     finally:
         csv.field_size_limit(before)
+
+
+def _swallowed(first: int, last: int) -> Iterator[Row]:
+    """The lines that a refused row took along, each refused by itself, so that none is lost unsaid."""
+    why = f"it stands behind the quotation mark that was opened in line {first} and never closed"
+    remedy = f"close or double the quotation mark in line {first} and import the file again"
+    for line in range(first + 1, last + 1):
+        yield Row(line, [], Rejection("row", why, remedy))
 
 
 def _checked(line: int, cells: list[str], width: int, encoding: str) -> Row:

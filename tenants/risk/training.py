@@ -112,7 +112,7 @@ def train(
     young = too_young(data, folds)
     if young:
         rule = _naive(data, data.labelled, None, facility_names)
-        why = f"too young to train: {young}. The naive rule (late last time) serves instead."
+        why = f"too young to train: {young}. The naive rule (late last time) serves instead"
         return Training([rule], rule, why, young, folds.to_json(data), None, {}, data.outcomes(), None)
     candidates = [_naive(data, folds.train | folds.calibrate, folds.test, facility_names)]
     best: Candidate | None = None

@@ -80,6 +80,7 @@ def test_the_summary_says_that_it_is_simulated_and_shows_lists_and_reasons(told:
 def test_own_files_are_not_called_simulated(tmp_path: Path) -> None:
     partner = own_partner(tmp_path, None, date(2026, 1, 1))
     assert not partner.simulated
+    assert partner.slug != own_partner(tmp_path / "other", None, None).slug
     assert partner.options == ("--data-date", "2026-01-01")
 
 

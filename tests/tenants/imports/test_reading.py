@@ -215,3 +215,14 @@ def test_a_workbook_named_csv_is_not_read_as_text() -> None:
         archive.writestr("[Content_Types].xml", "<Types/>")
     with pytest.raises(Invalid, match="workbook or archive"):
         read(buffer.getvalue())
+
+
+@pytest.mark.parametrize("closed_later", [False, True])
+def test_a_quotation_mark_that_never_closes_loses_no_line_unsaid(closed_later):
+    good = "".join(f"P{n},Aaa,2020-01-01\n" for n in range(3, 300))
+    end = 'P300,B"bb,2020-01-01\n' if closed_later else ""
+    readings = read(f'id,name,start\nP1,Aaa,2020-01-01\nP2,"Aaa,2020-01-01\n{good}{end}')
+    assert [reading.line for reading in readings] == list(range(2, 2 + len(readings)))
+    assert len(readings) == 1 + 1 + 297 + closed_later
+    assert not readings[0].rejections
+    assert all(reading.rejections for reading in readings[1:])
