@@ -172,7 +172,8 @@ class Runner:
                 row.rows_left_out += tally.left_out
                 row.staged += tally.staged
                 row.cursor_file, row.cursor_line = chunk[-1].file, chunk[-1].line
-                row.step = f"reading {self._sources[chunk[-1].file].name}"
+                # A file's name may be personal, and this note goes on to the job's row: a number will do.
+                row.step = f"reading file {chunk[-1].file + 1} of {len(self._sources)}"
                 done, step = row.rows_read + row.rows_left_out, row.step
             self._report(done, None, step)
         with self._step() as (_, row):

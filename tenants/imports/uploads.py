@@ -96,7 +96,7 @@ def run_upload(ctx: JobContext, import_uuid: UUID) -> None:
 
 def _source(tenant: TenantRef, file: ImportFile) -> Source:
     if file.blob_key is None:
-        message = f"{file.name} was not uploaded: it was imported from a path"
+        message = "a file of this import was not uploaded: it was imported from a path"
         raise Invalid(message, remedy="run the command again on the machine that has the file")
     return Source(
         file.name,
