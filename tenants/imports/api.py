@@ -49,13 +49,12 @@ def create_import(
     given = uploads.store(scope.tenant, [(_name(file), file.file) for file in files])
     try:
         with scope.session() as session:
-            row, there_already = uploads.submit(session, Order(given, checked, format, data_date, strict))
+            row, surplus = uploads.submit(session, Order(given, checked, format, data_date, strict))
             found = ImportSummary.model_validate(report.summary(session, row))
     except Exception:
         uploads.discard(scope.tenant, given)  # what was not taken is not kept
         raise
-    if there_already:
-        uploads.discard(scope.tenant, given)
+    uploads.discard(scope.tenant, surplus)
     response.headers["Location"] = f"/v1/imports/{found.import_uuid}"
     return found
 

@@ -61,17 +61,31 @@ def discard(tenant: TenantRef, files: Sequence[GivenFile | ImportFile]) -> None:
             blobs.delete(tenant, file.blob_key)
 
 
-def submit(session: TenantSession, order: Order) -> tuple[Import, bool]:
-    """Ask for the import of uploaded files, by job; whether the same content was on its way already.
+def submit(session: TenantSession, order: Order) -> tuple[Import, list[GivenFile]]:
+    """Ask for the import of uploaded files, by job.
+
+    Returns:
+        The import, and the uploads that it does not need: those of content that is on its way with files of its own.
 
     Raises:
         Invalid: there is no such format.
     """
     row, goes_on = service.begin(session, order)
+    surplus = _adopt(session, row, order) if goes_on else []
     row.job_uuid = enqueue(session, "imports.run", {"import_uuid": str(row.uuid)}, dedupe_key=str(row.uuid))
     session.add(row)
     session.flush()
-    return row, goes_on
+    return row, surplus
+
+
+def _adopt(session: TenantSession, row: Import, order: Order) -> list[GivenFile]:
+    """Give an import that goes on the uploads it lacks (it was begun from a path); what is left over."""
+    left = {(file.name, file.sha256): file for file in order.files}
+    for file in repository.files(session, row.uuid):
+        if file.blob_key is None and (given := left.pop((file.name, file.sha256), None)) is not None:
+            file.blob_key = given.blob_key
+            session.add(file)
+    return list(left.values())
 
 
 def run_upload(ctx: JobContext, import_uuid: UUID) -> None:

@@ -181,3 +181,17 @@ def test_imports_are_listed_the_newest_first(api: TestClient) -> None:
 
 def test_formats_are_listed(api: TestClient) -> None:
     assert [item["name"] for item in api.get("/v1/imports/formats").json()] == ["csv", "lamisplus-pharmacy"]
+
+
+def test_an_import_begun_from_a_path_is_ended_by_an_upload_of_the_same_files(
+    api: TestClient, owner: CreatedTenant
+) -> None:
+    found = send(api).json()
+    with tenant_session(owner.ref, actor="test:1") as session:
+        for file in repository.files(session, UUID(found["import_uuid"])):
+            file.blob_key = None  # as when it was begun on the command line
+            session.add(file)
+    assert send(api).json()["import_uuid"] == found["import_uuid"]
+    assert None not in stored(owner.ref, found)
+    drain(owner.ref)
+    assert get(api, found)["state"] == "done"
