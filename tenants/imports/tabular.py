@@ -129,25 +129,33 @@ def _headings(first: str, delimiter: str, source: Source) -> list[str]:
 def _rows(lines: Iterator[str], width: int, delimiter: str, encoding: str) -> Iterator[Row]:
     before = csv.field_size_limit(MAX_FIELD)
     try:
-        reader = csv.reader(lines, delimiter=delimiter)
+        quotes = 0
+
+        def counted() -> Iterator[str]:
+            nonlocal quotes
+            for text in lines:
+                quotes += text.count('"')
+                yield text
+
+        reader = csv.reader(counted(), delimiter=delimiter)
         while True:
-            line = reader.line_num + 2
+            line, quotes, unclosed = reader.line_num + 2, 0, False
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error:
                 why = "the row cannot be read: a cell is too long, or a quote never closes"
-                row = Row(line, [], Rejection("row", why, "close the quote"))
+                row, unclosed = Row(line, [], Rejection("row", why, "close the quote")), True
             else:
                 if not any(cells):
                     continue
                 row = _checked(line, cells, width, encoding)
-                if row.rejection is None and reader.line_num + 1 - line > MAX_LINES:
+                if reader.line_num + 1 - line > MAX_LINES:
                     why = f"a cell goes over more than {MAX_LINES} lines: a quote never closes"
-                    row = Row(line, [], Rejection("row", why, "close the quote"))
+                    row, unclosed = Row(line, [], Rejection("row", why, "close the quote")), True
             yield row
-            if row.rejection is not None:
+            if row.rejection is not None and (unclosed or quotes % 2):
                 yield from _swallowed(line, reader.line_num + 1)
     finally:
         csv.field_size_limit(before)
