@@ -25,7 +25,6 @@ class Told:
         partner: whose.
         steps: the commands run, in order, with their times.
         answers: the JSON answer of each command, by its name.
-        again: the answer of importing the same files a second time.
     """
 
     partner: Partner
