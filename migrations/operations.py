@@ -32,6 +32,27 @@ def grant_application(privileges: str, schema: str, *tables: str) -> None:
     op.execute(f"GRANT {_checked(privileges)} ON {named} TO {application_role()}")
 
 
+def regrant_tenant(privileges: str, *tables: str) -> None:
+    """Let the tenant whose schema is migrated do ``privileges`` on its tables and nothing else, whatever it could."""
+    role = _quoted(op.get_context().opts["schema"])
+    op.execute(f"REVOKE ALL ON {', '.join(_quoted(table) for table in tables)} FROM {role}")
+    grant_tenant(privileges, *tables)
+
+
+def regrant_application(privileges: str, schema: str, *tables: str) -> None:
+    """Let the application's role do ``privileges`` on tables and nothing else, whatever it could."""
+    named = ", ".join(f"{_quoted(schema)}.{_quoted(table)}" for table in tables)
+    op.execute(f"REVOKE ALL ON {named} FROM {application_role()}")
+    grant_application(privileges, schema, *tables)
+
+
+def regrant_tenants(privileges: str, schema: str, table: str) -> None:
+    """Let tenants do ``privileges`` on a table and nothing else; its row policies stay."""
+    named = f"{_quoted(schema)}.{_quoted(table)}"
+    op.execute(f"REVOKE ALL ON {named} FROM {TENANTS}")
+    op.execute(f"GRANT {_checked(privileges)} ON {named} TO {TENANTS}")
+
+
 def open_schema(schema: str, *, tenants: bool) -> None:
     """Let the application, and tenants if ``tenants``, see into ``node`` or ``platform``."""
     op.execute(f"GRANT USAGE ON SCHEMA {_quoted(schema)} TO {application_role()}")

@@ -1,155 +1,104 @@
-"""Write the first migration of each tree, and the tenants' script, from the tables that the features register.
+"""Write the next migration of each tree, and the tenants' script, from the tables that the features register.
 
-A tool of development, while 0001 is not released: ``python -m migrations.render``. Afterwards every change of a table is a
-migration of its own, and only ``tenant/schema.sql`` is rendered anew (``python -m migrations.render --script``).
+``python -m migrations.render`` writes one unreleased migration per tree: the difference between what was released and
+the models. It may be run again and again. ``--release`` freezes what is there: from then on it is never edited, and the
+next run begins the next revision. ``--title words_of_it`` names a new migration's file.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from alembic.autogenerate import render_python_code
-from alembic.operations import ops
-from alembic.runtime.migration import MigrationContext
-from sqlalchemy import DateTime, Enum, Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
-from sqlmodel import AutoString
 
-from core.database import NodeBase, PlatformBase, TenantBase
-from core.features import load_tables
+from migrations import snapshot, steps
+from migrations.snapshot import ALL, APPEND, TREES, tables_of, tenant_privileges
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Index, MetaData, Table
+    from sqlalchemy import Table
 
-HERE = Path(__file__).parent
-ALL = "SELECT, INSERT, UPDATE, DELETE"
-APPEND = "SELECT, INSERT"
+ROOT = Path(__file__).resolve().parents[1]
 _VERSION_TABLE = (
     "CREATE TABLE alembic_version"
     " (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));"
 )
-TREES: dict[str, MetaData] = {
-    "platform": PlatformBase.metadata,
-    "node": NodeBase.metadata,
-    "tenant": TenantBase.metadata,
-}
 
 
-def tables_of(tree: str) -> list[Table]:
-    """The tables of a tree in an order in which they can be made, whatever order their modules were imported in.
+def unreleased(tree: str) -> list[Path]:
+    """The scripts of a tree that no release holds yet: none or one."""
+    kept = snapshot.released(tree)["scripts"]
+    return [script for script in snapshot.scripts_of(tree) if script.name not in kept]
+
+
+def newest(tree: str) -> str:
+    """The revision that the scripts of a tree lead to."""
+    return snapshot.scripts_of(tree)[-1].name.split("_")[0]
+
+
+def migration(tree: str) -> str | None:
+    """The text of the next migration of a tree; None where the models are what was released.
 
     Raises:
-        ValueError: a column is of a kind that the house does not keep.
+        UnsafeChangeError: the models changed in a way that is no expansion.
     """
-    load_tables()
-    metadata = TREES[tree]
-    for table in metadata.tables.values():
-        for column in table.columns:
-            if isinstance(column.type, AutoString) and column.type.length is None:
-                column.type = Text()
-            _check(table, column)
-    return list(metadata.sorted_tables)
-
-
-def _check(table: Table, column: Column[Any]) -> None:
-    where = f"{table.fullname}.{column.name}"
-    if isinstance(column.type, DateTime) and not column.type.timezone:
-        message = f"{where} is a time without a zone: use sa_type=DateTime(timezone=True)"
-        raise ValueError(message)
-    if isinstance(column.type, Enum):
-        message = f"{where} is an enum: use text and a CHECK"
-        raise ValueError(message)  # noqa: TRY004 - a fault of the table, not of an argument
-    if column is table.autoincrement_column and column.identity is None and not column.foreign_keys:
-        message = f"{where} would be a serial: use Identity(always=True)"
-        raise ValueError(message)
-    if table.schema is None and any(key.column.table.schema for key in column.foreign_keys):
-        message = f"{where} points out of the tenant's schema"
-        raise ValueError(message)
-
-
-def _name(index: Index) -> str:
-    return str(index.name)
-
-
-def tenant_privileges(table: Table) -> str:
-    """What a tenant's role may do on its own table."""
-    return APPEND if table.info.get("append_only") else ALL
-
-
-def grants(tree: str, tables: list[Table]) -> list[str]:
-    """The lines of a migration that grant what the tables' ``info`` says."""
-    if tree == "tenant":
-        return [
-            f"grant_tenant({privileges!r}, {', '.join(repr(name) for name in names)})"
-            for privileges in (ALL, APPEND)
-            if (names := [table.name for table in tables if tenant_privileges(table) == privileges])
-        ]
-    lines = ["make_tenants_role()"] if tree == "node" else []
-    lines.append(f"open_schema({tree!r}, tenants={tree == 'node'})")
-    for table in tables:
-        lines.append(f"grant_application({table.info.get('app', ALL)!r}, {tree!r}, {table.name!r})")
-        if "tenant" in table.info:
-            lines.append(f"own_rows_only({table.info['tenant']!r}, {tree!r}, {table.name!r})")
-    return lines
-
-
-def migration(tree: str) -> str:
-    """The text of ``0001_initial.py`` of a tree."""
-    tables = tables_of(tree)
-    made: list[Any] = []
-    for table in tables:
-        create = ops.CreateTableOp.from_table(table)
-        create.info = {}
-        made.append(create)
-        made.extend(ops.CreateIndexOp.from_index(index) for index in sorted(table.indexes, key=_name))
-    context = MigrationContext.configure(dialect_name="postgresql")
-    body = render_python_code(ops.UpgradeOps(made), migration_context=context)
-    body = body.replace("# ### commands auto generated by Alembic - please adjust! ###\n", "")
-    body = body.replace("    # ### end Alembic commands ###", "").rstrip()
-    lines = grants(tree, tables)
-    helpers = sorted({line.split("(")[0] for line in lines})
+    before = snapshot.released(tree)
+    found = steps.difference(tree, before["tables"], before["prelude"])
+    if not found.found:
+        return None
+    last = max(before["scripts"]).split("_")[0]
+    revision = f"{int(last) + 1:04}"
+    body = "\n".join(_lines(step) for step in found.found)
     return "\n".join(
         [
-            f'"""The first tables of {tree}: rendered by ``python -m migrations.render``."""',
+            f'"""What {tree} has more since {last}: rendered by ``python -m migrations.render``."""',
             "",
-            "import sqlalchemy as sa",
-            "from alembic import op",
+            *(["import sqlalchemy as sa"] if "sa." in body else []),
+            *(["from alembic import op"] if "op." in body else []),
             *(["from sqlalchemy.dialects import postgresql"] if "postgresql." in body else []),
             "",
-            f"from migrations.operations import {', '.join(helpers)}",
+            *([f"from migrations.operations import {', '.join(sorted(found.imports))}"] if found.imports else []),
             "",
-            'revision = "0001"',
-            "down_revision = None",
+            f'revision = "{revision}"',
+            f'down_revision = "{last}"',
             "branch_labels = None",
             "depends_on = None",
             "",
             "",
             "def upgrade() -> None:",
-            f'    """Make {len(tables)} tables."""',
-            body.replace("\n\n", "\n"),
-            *(f"    {line}" for line in lines),
+            f'    """Take {len(found.found)} steps."""',
+            body,
             "",
         ]
     )
+
+
+def _lines(step: steps.Step) -> str:
+    """A step within ``upgrade()``, its reason above it."""
+    reason = [f"    # allow: {step.allow}"] if step.allow else []
+    return "\n".join([*reason, *(f"    {line}" for line in step.lines.splitlines())])
 
 
 def script(revision: str) -> str:
     """The tenants' schema as one script, run within the schema; ``:"tenant"`` stands for its role, as psql writes it."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     tables = tables_of("tenant")
+    before = snapshot.released("tenant")["tables"]
     parts = [
         "-- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.",
         _VERSION_TABLE,
         f"INSERT INTO alembic_version VALUES ('{revision}');",  # noqa: S608 - a revision's name
     ]
     for table in tables:
-        parts.append(f"{str(CreateTable(table).compile(dialect=dialect)).strip()};")
+        create = _as_grown(table, list(before[table.name]["columns"]) if table.name in before else [])
+        parts.append(f"{str(create.compile(dialect=dialect)).strip()};")
         parts.extend(
-            f"{str(CreateIndex(index).compile(dialect=dialect)).strip()};" for index in sorted(table.indexes, key=_name)
+            f"{str(CreateIndex(index).compile(dialect=dialect)).strip()};"
+            for index in sorted(table.indexes, key=lambda one: str(one.name))
         )
     for privileges in (ALL, APPEND):
         names = ", ".join(table.name for table in tables if tenant_privileges(table) == privileges)
@@ -158,23 +107,73 @@ def script(revision: str) -> str:
     return "\n".join(parts).replace("\t", "    ") + "\n"
 
 
-def _formatted(source: str) -> str:
-    """The source as ``ruff format`` writes it."""
-    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", "migrations/0001_initial.py", "-"]
-    return subprocess.run(command, input=source, capture_output=True, text=True, check=True, cwd=HERE.parent).stdout  # noqa: S603
+def _as_grown(table: Table, order: list[str]) -> CreateTable:
+    """CREATE TABLE with its columns as migrations would have added them: those released first, in their order."""
+    create = CreateTable(table)
+    create.columns.sort(key=lambda one: order.index(one.element.name) if one.element.name in order else len(order))
+    return create
 
 
-def main(arguments: list[str]) -> None:
+def formatted(source: str) -> str:
+    """The source as ``ruff`` sorts its imports and formats it."""
+    name = ["--stdin-filename", "migrations/tenant/versions/0002_rendered.py", "-"]
+    for words in (["check", "--fix-only", "--quiet", "--select", "I"], ["format"]):
+        command = [sys.executable, "-m", "ruff", *words, *name]
+        done = subprocess.run(command, input=source, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
+        source = done.stdout
+    return source
+
+
+def render(title: str | None) -> None:
     """Write the files."""
-    from core.database.upgrade import head
+    rendered = {tree: formatted(source) if (source := migration(tree)) else None for tree in TREES}
+    for tree, source in rendered.items():
+        before = unreleased(tree)
+        name = f"{title or 'next'}.py" if title or not before else before[0].name.split("_", 1)[1]
+        for one in before:
+            one.unlink()
+        if source is not None:
+            revision = f"{int(newest(tree)) + 1:04}"
+            (snapshot.HERE / tree / "versions" / f"{revision}_{name}").write_text(source, encoding="utf-8")
+    (snapshot.HERE / "tenant" / "schema.sql").write_text(script(newest("tenant")), encoding="utf-8")
 
-    if "--script" not in arguments:
-        for tree in TREES:
-            folder = HERE / tree / "versions"
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "0001_initial.py").write_text(_formatted(migration(tree)), encoding="utf-8")
-    (HERE / "tenant" / "schema.sql").write_text(script(head("tenant")), encoding="utf-8")
+
+def release() -> None:
+    """Freeze what is there: its checksums and its tables are what the next migration begins from."""
+    for tree in TREES:
+        before = snapshot.released(tree)["tables"]
+        facts = snapshot.facts_of(tree)
+        for table, kept in before.items():
+            columns = facts[table]["columns"]
+            facts[table]["columns"] = {name: columns[name] for name in [*kept["columns"], *columns]}
+        snapshot.write_released(
+            tree,
+            {
+                "scripts": {one.name: snapshot.checksum(one) for one in snapshot.scripts_of(tree)},
+                "prelude": snapshot.prelude_of(tree),
+                "tables": facts,
+            },
+        )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Render, and release when asked to."""
+    parser = argparse.ArgumentParser(prog="python -m migrations.render", description=__doc__)
+    parser.add_argument("--title", help="words_of_the_file of a new migration")
+    parser.add_argument("--release", action="store_true", help="freeze what is rendered")
+    options = parser.parse_args(arguments)
+    if wrong := [f"{tree}/{name}" for tree in TREES for name in snapshot.edited(tree)]:
+        sys.stderr.write(f"released scripts were edited, restore them from version control: {', '.join(wrong)}\n")
+        return 1
+    try:
+        render(options.title)
+    except steps.UnsafeChangeError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if options.release:
+        release()
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

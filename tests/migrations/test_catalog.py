@@ -85,10 +85,12 @@ def test_the_comparison_sees_a_difference_of_each_kind(both):
 
 def test_what_is_committed_is_what_the_models_say():
     for tree in render.TREES:
-        file = MIGRATIONS / tree / "versions" / "0001_initial.py"
-        assert file.read_text(encoding="utf-8") == render._formatted(render.migration(tree)), (
-            f"run python -m migrations.render and commit {file.name} of {tree}"
-        )
+        source = render.migration(tree)
+        files = render.unreleased(tree)
+        remedy = f"run python -m migrations.render and commit the next migration of {tree}"
+        assert len(files) == (source is not None), remedy
+        if source is not None:
+            assert files[0].read_text(encoding="utf-8") == render.formatted(source), remedy
     script = (MIGRATIONS / "tenant" / "schema.sql").read_text(encoding="utf-8")
     assert script == render.script(head("tenant")), "run python -m migrations.render and commit tenant/schema.sql"
 

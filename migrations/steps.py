@@ -1,0 +1,214 @@
+"""The steps from what was released to what the models say: one migration that only expands.
+
+What landed code reads is never dropped, renamed or retyped here: such a step is refused, and written by hand in a later
+release, when no running code needs what it takes away.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from alembic.autogenerate import render_python_code
+from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import CheckConstraint
+
+from migrations import snapshot
+from migrations.reasons import REASONS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, Constraint, Index, Table
+
+_ADDED_CHECK = "it names only columns that are new here, so every row passes; one look at one tenant's rows"
+
+
+class UnsafeChangeError(Exception):
+    """The models differ from what was released in a way that running code would not survive."""
+
+
+@dataclass
+class Step:
+    """Lines of ``upgrade()``, and why the lint lets them pass."""
+
+    lines: str
+    allow: str | None = None
+
+
+@dataclass
+class Steps:
+    """What a migration does, in order."""
+
+    tree: str
+    found: list[Step] = field(default_factory=list)
+    imports: set[str] = field(default_factory=set)
+
+    def operation(self, operation: Any, *, name: str = "", allow: str | None = None) -> None:  # noqa: ANN401 - alembic's
+        """Take one of Alembic's operations."""
+        self.found.append(Step(_rendered(operation), allow or REASONS.get((self.tree, name))))
+
+    def call(self, line: str) -> None:
+        """Take a call of ``migrations.operations``."""
+        self.imports.add(line.split("(", maxsplit=1)[0])
+        self.found.append(Step(line))
+
+
+def _rendered(operation: Any) -> str:  # noqa: ANN401 - alembic's
+    context = MigrationContext.configure(dialect_name="postgresql")
+    body = render_python_code(ops.UpgradeOps([operation]), migration_context=context)
+    kept = [line for line in body.splitlines() if line.strip() and not line.strip().startswith("# ###")]
+    return textwrap.dedent("\n".join(kept))
+
+
+def difference(tree: str, before: dict[str, snapshot.TableFacts], prelude: list[str]) -> Steps:
+    """The steps that bring ``before`` to what the models say.
+
+    Raises:
+        UnsafeChangeError: one of them would not be an expansion.
+    """
+    steps = Steps(tree)
+    tables = snapshot.tables_of(tree)
+    for line in snapshot.prelude_of(tree):
+        if line not in prelude:
+            steps.call(line)
+    names = {table.name for table in tables}
+    if gone := sorted(set(before) - names):
+        _refuse(tree, ", ".join(gone), "the table is gone from the models")
+    for table in tables:
+        if table.name in before:
+            _change(steps, table, before[table.name])
+        else:
+            _create(steps, table)
+    _grants(steps, tables, before)
+    return steps
+
+
+def _refuse(tree: str, what: str, why: str) -> None:
+    message = (
+        f"{tree}: {what}: {why}. Landed code still reads it: keep it now (expand), and take it away by a migration"
+        " written by hand in a later release (contract)"
+    )
+    raise UnsafeChangeError(message)
+
+
+def _create(steps: Steps, table: Table) -> None:
+    create = ops.CreateTableOp.from_table(table)
+    create.info = {}
+    steps.operation(create)
+    for index in _indexes(table):
+        steps.operation(ops.CreateIndexOp.from_index(index))
+
+
+def _indexes(table: Table) -> list[Index]:
+    return sorted(table.indexes, key=lambda index: str(index.name))
+
+
+def _change(steps: Steps, table: Table, before: snapshot.TableFacts) -> None:
+    where = f"{table.name}."
+    if gone := sorted(set(before["columns"]) - {column.name for column in table.columns}):
+        _refuse(steps.tree, where + ", ".join(gone), "the column is gone from the models")
+    added: set[str] = set()
+    for column in table.columns:
+        if (old := before["columns"].get(column.name)) is None:
+            added.add(column.name)
+            if not column.nullable and column.server_default is None:
+                _refuse(steps.tree, where + column.name, "a new column must be nullable or have a server default")
+            steps.operation(ops.AddColumnOp(table.name, column, schema=table.schema), name=where + column.name)
+        else:
+            _alter(steps, table, column, old)
+    _change_constraints(steps, table, before["constraints"], added)
+    _change_indexes(steps, table, before["indexes"])
+
+
+def _alter(steps: Steps, table: Table, column: Column[Any], old: snapshot.ColumnFacts) -> None:
+    new, where = snapshot.column_facts(column), f"{table.name}.{column.name}"
+    if new["type"] != old["type"] or new["generated"] != old["generated"]:
+        _refuse(steps.tree, where, f"{old['type']} became {new['type']}")
+    if old["nullable"] and not new["nullable"]:
+        _refuse(steps.tree, where, "NULL was allowed, and rows may hold it")
+    changes: dict[str, Any] = {}
+    if new["nullable"] and not old["nullable"]:
+        changes["modify_nullable"] = True
+    if new["default"] != old["default"]:
+        changes["modify_server_default"] = column.server_default
+    if changes:
+        change = ops.AlterColumnOp(table.name, column.name, schema=table.schema, existing_type=column.type, **changes)
+        steps.operation(change, name=where)
+
+
+def _change_constraints(steps: Steps, table: Table, before: dict[str, str], added: set[str]) -> None:
+    kept: list[Constraint] = [one for one in snapshot.constraints_of(table) if str(one.name) in before]
+    names = {str(one.name) for one in kept}
+    for name, text in before.items():
+        if name not in names:
+            _drop_constraint(steps, table, name, text)
+    for one in snapshot.constraints_of(table):
+        name, text = str(one.name), snapshot.constraint_text(one)
+        if before.get(name) == text:
+            continue
+        if name in before:
+            _drop_constraint(steps, table, name, before[name])
+        only_new = name not in before and isinstance(one, CheckConstraint) and _names_only(one, table, added)
+        allow = _ADDED_CHECK if only_new and steps.tree == "tenant" else None
+        steps.operation(ops.AddConstraintOp.from_constraint(one), name=name, allow=allow)
+
+
+def _names_only(check: CheckConstraint, table: Table, added: set[str]) -> bool:
+    """Whether a check names some of the columns ``added``, and no other column."""
+    words = set(re.findall(r"[a-z_][a-z0-9_]*", str(check.sqltext)))
+    named = words & {column.name for column in table.columns}
+    return bool(named) and named <= added
+
+
+def _drop_constraint(steps: Steps, table: Table, name: str, text: str) -> None:
+    kinds = (("CHECK", "check"), ("FOREIGN KEY", "foreignkey"), ("UNIQUE", "unique"), ("PRIMARY KEY", "primary"))
+    kind = next(kind for word, kind in kinds if f"{word} " in text)
+    drop = ops.DropConstraintOp(name, table.name, type_=kind, schema=table.schema)
+    steps.operation(drop, name=name)
+
+
+def _change_indexes(steps: Steps, table: Table, before: dict[str, str]) -> None:
+    names = {str(index.name) for index in table.indexes}
+    for name in before:
+        if name not in names:
+            steps.operation(ops.DropIndexOp(name, table.name, schema=table.schema), name=name)
+    for index in _indexes(table):
+        name, text = str(index.name), snapshot.index_text(index)
+        if before.get(name) == text:
+            continue
+        if name in before:
+            steps.operation(ops.DropIndexOp(name, table.name, schema=table.schema), name=name)
+        steps.operation(ops.CreateIndexOp.from_index(index), name=name)
+
+
+def _grants(steps: Steps, tables: list[Table], before: dict[str, snapshot.TableFacts]) -> None:
+    facts = snapshot.facts_of(steps.tree)
+    if steps.tree == "tenant":
+        for privileges in (snapshot.ALL, snapshot.APPEND):
+            new = [
+                table.name
+                for table in tables
+                if table.name not in before and facts[table.name]["grants"]["own"] == privileges
+            ]
+            if new:
+                steps.call(f"grant_tenant({privileges!r}, {', '.join(repr(name) for name in new)})")
+    for table in tables:
+        old = before[table.name]["grants"] if table.name in before else {}
+        for kind, line in _grant_lines(steps.tree, table.name, facts[table.name]["grants"], old).items():
+            if old.get(kind) != facts[table.name]["grants"].get(kind):
+                steps.call(line)
+
+
+def _grant_lines(tree: str, table: str, new: dict[str, str], old: dict[str, str]) -> dict[str, str]:
+    """What each kind of grant is, in the words of ``migrations.operations``."""
+    if tree == "tenant":
+        return {"own": f"regrant_tenant({new['own']!r}, {table!r})"} if old else {}
+    lines = {"app": f"{'regrant' if old else 'grant'}_application({new['app']!r}, {tree!r}, {table!r})"}
+    if "tenant" in new:
+        verb = "regrant_tenants" if "tenant" in old else "own_rows_only"
+        lines["tenant"] = f"{verb}({new['tenant']!r}, {tree!r}, {table!r})"
+    elif "tenant" in old:
+        _refuse(tree, table, "tenants may no longer reach it")
+    return lines
