@@ -1,0 +1,187 @@
+"""Reports over the API."""
+
+from collections.abc import Iterator
+from datetime import date
+from tempfile import TemporaryFile
+from typing import Annotated, Any, BinaryIO, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.access import TenantDb, TenantScope, require
+from core.access.scope import Scope
+from core.errors import Forbidden
+from core.identity import Principal
+from tenants.cohort.calendar import period_of
+from tenants.reports import service
+from tenants.reports.dhis2 import Dhis2Mapping
+from tenants.reports.files import MEDIA_TYPES
+
+router = APIRouter(prefix="/reports", tags=["reports"])
+
+ReportsRead = Annotated[Principal, Depends(require("reports.read"))]
+ReportsIdentify = Annotated[Principal, Depends(require("reports.identify"))]
+PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
+CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
+AsOf = Annotated[
+    date | None, Query(description="The day, as known then; today when left out.", examples=["2026-09-30"])
+]
+Facility = Annotated[str | None, Query(description="DATIM id or UUID; all when left out.", max_length=100)]
+PeriodText = Annotated[
+    str | None, Query(description="2026Q3, FY26Q4, 2026-08 or 2026.", examples=["2026Q3"], max_length=20)
+]
+
+_EXAMPLES = {
+    "csv": "as_of,facility,facility_name,patient_uuid\n2026-09-30,FAC1,Clinic 1,0199b1c2-0000-7000-8000-000000000001\n",
+    "ndjson": '{"as_of":"2026-09-30","facility":"FAC1","status":"active"}\n',
+}
+_BLOCK = 1 << 16
+
+
+def _files(*forms: str) -> dict[int | str, dict[str, Any]]:
+    content: dict[str, Any] = {
+        MEDIA_TYPES[form].partition(";")[0]: {
+            "schema": {"type": "string", **({"format": "binary"} if form == "xlsx" else {})},
+            **({"example": _EXAMPLES[form]} if form in _EXAMPLES else {}),
+        }
+        for form in forms
+    }
+    return {200: {"description": "The file.", "content": content}}
+
+
+@router.get(
+    "/line-list", operation_id="get_line_list", summary="Every patient on a day, one row each",
+    responses=_files("csv", "xlsx", "ndjson"), response_class=StreamingResponse,
+)  # fmt: skip
+def get_line_list(
+    principal: ReportsRead,
+    _: PatientsRead,
+    scope: TenantScope,
+    as_of: AsOf = None,
+    facility: Facility = None,
+    format: Annotated[Literal["csv", "xlsx", "ndjson"], Query(description="Form of the file.")] = "csv",  # noqa: A002 - the query's name
+    identifiers: Annotated[  # noqa: FBT002 - a query parameter
+        bool, Query(description="Programme identifier and hospital number in the clear; needs reports.identify.")
+    ] = False,
+) -> StreamingResponse:
+    """Of what was known on that day. That each patient was read is recorded before the row is sent."""
+    if identifiers and "reports.identify" not in principal.permissions:
+        detail = "the permission reports.identify is needed for identifiers=true"
+        raise Forbidden(detail)
+    return _list(scope, service.LINE_LIST, as_of, facility, format, identifiers=identifiers)
+
+
+@router.get(
+    "/radet", operation_id="get_radet", summary="Every patient on a day, in the shape of the LAMIS+ RADET",
+    responses=_files("csv", "xlsx"), response_class=StreamingResponse,
+)  # fmt: skip
+def get_radet(
+    _: ReportsIdentify,
+    __: PatientsRead,
+    scope: TenantScope,
+    as_of: AsOf = None,
+    facility: Facility = None,
+    format: Annotated[Literal["csv", "xlsx"], Query(description="Form of the file.")] = "xlsx",  # noqa: A002 - the query's name
+) -> StreamingResponse:
+    """With programme identifiers, as a RADET has them. That each patient was read is recorded in the audit."""
+    return _list(scope, service.RADET, as_of, facility, format, identifiers=True)
+
+
+@router.get(
+    "/indicators", operation_id="get_indicator_tables", summary="MER indicators of a period as tables",
+    responses=_files("csv", "xlsx"), response_class=Response,
+)  # fmt: skip
+def get_indicator_tables(
+    _: ReportsRead,
+    __: CohortRead,
+    db: TenantDb,
+    period: PeriodText = None,
+    start: Annotated[date | None, Query(description="First day, instead of a period.")] = None,
+    end: Annotated[date | None, Query(description="Last day, instead of a period.")] = None,
+    by: Annotated[
+        str, Query(description="Dimensions, comma-separated: facility, sex, age, time_on_art.", max_length=100)
+    ] = service.DEFAULT_BY,
+    format: Annotated[Literal["csv", "xlsx"], Query(description="Form of the file.")] = "csv",  # noqa: A002 - the query's name
+) -> Response:
+    """One count a row (CSV), or a sheet per indicator (xlsx). As known now."""
+    asked = period_of(period, start, end)
+    name = f"mer-{asked.start}-{asked.end}"
+    if format == "csv":
+        return Response(service.mer_csv(db, asked, by), media_type=MEDIA_TYPES["csv"], headers=_named(name, "csv"))
+    file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
+    service.mer_workbook(db, asked, by, file)
+    return _sent(file, name)
+
+
+class DataValueSetPost(BaseModel):
+    """Which period, and where its counts go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    period: str = Field(description="A month, quarter or year: 2026-08, 2026Q3, FY26Q4, 2026.", examples=["2026Q3"])
+    mapping: Dhis2Mapping
+
+
+class DataValueSet(BaseModel):
+    """What DHIS2's ``POST /api/dataValueSets`` takes."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "dataSet": "qzVASYuaIey",
+                "period": "2026Q3",
+                "dataValues": [
+                    {"dataElement": "Hyvw9VnZ2ch", "period": "2026Q3", "orgUnit": "hZ7mJp5xUQq", "value": "412"}
+                ],
+            }
+        }
+    )
+
+    dataSet: str | None = None  # noqa: N815 - DHIS2's name
+    completeDate: date | None = None  # noqa: N815
+    period: str
+    dataValues: list[dict[str, str]]  # noqa: N815
+
+
+@router.post(
+    "/data-value-sets", operation_id="make_data_value_set", summary="MER indicators as a DHIS2 data value set",
+    response_model_exclude_none=True,
+)  # fmt: skip
+def make_data_value_set(_: ReportsRead, __: CohortRead, db: TenantDb, body: DataValueSetPost) -> DataValueSet:
+    """Nothing is sent to DHIS2. A count that the mapping has no place for is an error that names it."""
+    return DataValueSet.model_validate(service.data_value_set(db, period_of(body.period), body.mapping))
+
+
+def _list(
+    scope: Scope, report: str, as_of: date | None, facility: str | None, form: str, *, identifiers: bool
+) -> StreamingResponse:
+    with scope.session() as session:
+        chosen = service.asked(session, report, as_of=as_of, facility=facility, identifiers=identifiers)
+    if form == "xlsx":
+        file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
+        service.list_workbook(scope.session, chosen, file)
+        return _sent(file, chosen.name)
+    lines = service.list_lines(scope.session, chosen, form)
+    first = next(lines)  # what cannot be read is answered as an error, not as a broken stream
+    return StreamingResponse(_after(first, lines), media_type=MEDIA_TYPES[form], headers=_named(chosen.name, form))
+
+
+def _after(first: bytes, lines: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from lines
+
+
+def _sent(file: BinaryIO, name: str) -> StreamingResponse:
+    def blocks() -> Iterator[bytes]:
+        with file:
+            file.seek(0)
+            while block := file.read(_BLOCK):
+                yield block
+
+    return StreamingResponse(blocks(), media_type=MEDIA_TYPES["xlsx"], headers=_named(name, "xlsx"))
+
+
+def _named(name: str, form: str) -> dict[str, str]:
+    plain = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
+    return {"Content-Disposition": f'attachment; filename="{plain}.{form}"'}

@@ -1,0 +1,16 @@
+"""What the room ``reports`` registers with the kernel."""
+
+from core.features import Command, Feature, Permission
+
+feature = Feature(
+    name="reports",
+    routers=("tenants.reports.api:router",),
+    permissions=(
+        Permission("reports.read", "Export line lists and indicator tables, without what names a person"),
+        Permission("reports.identify", "Export lists with programme identifiers and hospital numbers"),
+    ),
+    audit_actions=("report:patient:read", "report:data_value_set:make"),
+    commands={
+        "report": Command("tenants.reports.commands:report", "Export line lists, the RADET, MER tables, DHIS2 values."),
+    },
+)

@@ -1,0 +1,94 @@
+"""MER indicators as tables: long for CSV (one count a row), one sheet per indicator for xlsx."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tenants.cohort.indicators import IN_TERMS, MEASURES, OUT_TERMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tenants.cohort.service import IndicatorReport
+    from tenants.reports.files import Cell
+
+LONG_COLUMNS: Final = ("indicator", "count", "provisional", "complete_through", "definition")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A sheet: its title, headings and rows."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+
+
+def _family(prefix: str) -> tuple[str, ...]:
+    return tuple(name for name in MEASURES if name == prefix or name.startswith(f"{prefix}_"))
+
+
+FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "TX_CURR": ("TX_CURR",),
+    "TX_NEW": ("TX_NEW",),
+    "TX_ML": _family("TX_ML"),
+    "TX_RTT": _family("TX_RTT"),
+    "TX_PVLS": _family("TX_PVLS"),
+    "Flows": ("TX_CURR_start", *IN_TERMS, *OUT_TERMS, "TX_CURR"),
+}
+"""Sheets and the measures on each. Flows: TX_CURR = TX_CURR_start + those that come in - those that go."""
+
+
+def by_facility(report: IndicatorReport) -> list[tuple[dict[str, str], dict[str, int]]]:
+    """The report's groups, facilities in the order of their DATIM ids, the other dimensions as they are."""
+    return sorted(report.rows, key=lambda row: row[0].get("facility", ""))
+
+
+def long_columns(by: Sequence[str]) -> tuple[str, ...]:
+    """Headings of the long table: the period, the dimensions, the count and how far it can be believed."""
+    return ("start", "end", *by, *LONG_COLUMNS)
+
+
+def long_rows(report: IndicatorReport) -> Iterator[tuple[Cell, ...]]:
+    """One row per group and measure, zeros too."""
+    provisional = bool(report.provisional) or report.rebuilding
+    for group, counts in by_facility(report):
+        for name, count in counts.items():
+            yield (
+                report.period.start,
+                report.period.end,
+                *(group[dimension] for dimension in report.by),
+                name,
+                count,
+                provisional,
+                report.complete_through,
+                report.definition,
+            )
+
+
+def tables(report: IndicatorReport) -> list[Table]:
+    """A sheet per indicator, one more for the flows, and one that says what was counted."""
+    found = [
+        Table(
+            title,
+            (*report.by, *measures),
+            [
+                (*(group[name] for name in report.by), *(counts[name] for name in measures))
+                for group, counts in by_facility(report)
+            ],
+        )
+        for title, measures in FAMILIES.items()
+    ]
+    return [*found, Table("About", ("what", "value"), list(_about(report)))]
+
+
+def _about(report: IndicatorReport) -> Iterator[tuple[Cell, ...]]:
+    yield "start", report.period.start
+    yield "end", report.period.end
+    yield "definition", report.definition
+    yield "flows", "TX_CURR = TX_CURR_start + terms in - TX_ML - joined_and_lost, in every row"
+    yield "complete through", report.complete_through
+    yield "provisional facilities (records end before the period does)", ", ".join(report.provisional) or "none"
+    yield "stale facilities (they stopped reporting)", ", ".join(report.stale) or "none"
+    yield "statuses being recomputed", report.rebuilding

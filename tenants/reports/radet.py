@@ -1,0 +1,177 @@
+"""A list in the shape of the LAMIS+ RADET: its 91 headings in their order; what is not recorded here is empty.
+
+The status words are the RADET's. "Active Restart" is who is on treatment on the day and was in IIT or stopped when the
+reporting quarter began (MER's TX_RTT); a RADET that LAMIS+ makes may count restarts otherwise. Months of refill are
+days supplied / 30, to one decimal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tenants.records.repository import completed_years
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenants.reports.files import Cell
+    from tenants.reports.reading import Person, Wanted
+
+HEADINGS: Final = (
+    "S/No.",
+    "State",
+    "L.G.A",
+    "LGA Of Residence",
+    "Facility Name",
+    "DatimId",
+    "Patient ID",
+    "NDR Patient Identifier",
+    "Hospital Number",
+    "Unique Id",
+    "Household Unique No",
+    "OVC Unique ID",
+    "Sex",
+    "Target group",
+    "Current Weight (kg)",
+    "Pregnancy Status",
+    "Date of Birth (yyyy-mm-dd)",
+    "Age",
+    "Care Entry Point",
+    "Date of Registration",
+    "Enrollment  Date (yyyy-mm-dd)",
+    "ART Start Date (yyyy-mm-dd)",
+    "Last Pickup Date (yyyy-mm-dd)",
+    "Months of ARV Refill",
+    "Regimen Line at ART Start",
+    "Regimen at ART Start",
+    "Date of Start of Current ART Regimen",
+    "Current Regimen Line",
+    "Current ART Regimen",
+    "Clinical Staging at Last Visit",
+    "Date of Last CD4 Count",
+    "Last CD4 Count",
+    "Date of Viral Load Sample Collection (yyyy-mm-dd)",
+    "Date of Current ViralLoad Result Sample (yyyy-mm-dd)",
+    "Current Viral Load (c/ml)",
+    "Date of Current Viral Load (yyyy-mm-dd)",
+    "Viral Load Indication",
+    "Viral Load Eligibility Status",
+    "Date of Viral Load Eligibility Status",
+    "Current ART Status",
+    "Date of Current ART Status",
+    "Client Verification Outcome",
+    "Cause of Death",
+    "VA Cause of Death",
+    "Previous ART Status",
+    "Confirmed Date of Previous ART Status",
+    "ART Enrollment Setting",
+    "Date of TB Screening (yyyy-mm-dd)",
+    "TB Screening Type",
+    "CAD Score",
+    "TB status",
+    "Date of TB Sample Collection (yyyy-mm-dd)",
+    "TB Diagnostic Test Type",
+    "Date of TB Diagnostic Result Received (yyyy-mm-dd)",
+    "TB Diagnostic Result",
+    (
+        "Date of Additional TB Diagnosis Result using XRAY"
+        " (for client with negative lab results with CAD score of 40 & above)"
+    ),
+    "Additional TB Diagnosis Result using XRAY (for client with negative lab results with CAD score of 40 & above)",
+    "Date of Start of TB Treatment (yyyy-mm-dd)",
+    "TB Type (new, relapsed etc)",
+    "Date of Completion of TB Treatment (yyyy-mm-dd)",
+    "TB Treatment Outcome",
+    "Date of TPT Start (yyyy-mm-dd)",
+    "TPT Type",
+    "TPT Completion date (yyyy-mm-dd)",
+    "TPT Completion status",
+    "Date of commencement of EAC (yyyy-mm-dd)",
+    "Number of EAC Sessions Completed",
+    "Date of last EAC Session Completed",
+    "Date of Extended EAC Completion (yyyy-mm-dd)",
+    "Date of Repeat Viral Load - Post EAC VL Sample collected (yyyy-mm-dd)",
+    "Repeat Viral load result (c/ml)- POST EAC",
+    "Date of Repeat Viral load result- POST EAC VL",
+    "Date of devolvement",
+    "Model devolved to",
+    "Date of current DSD",
+    "Current DSD model",
+    "Current DSD Outlet",
+    "Date of Return of DSD Client to Facility (yyyy-mm-dd)",
+    "Screening for Chronic Conditions",
+    "Co-morbidities",
+    "Date of Cervical Cancer Screening (yyyy-mm-dd)",
+    "Cervical Cancer Screening Type",
+    "Cervical Cancer Screening Method",
+    "Result of Cervical Cancer Screening",
+    "Date of Precancerous Lesions Treatment (yyyy-mm-dd)",
+    "Precancerous Lesions Treatment Methods",
+    "Date Biometrics Enrolled (yyyy-mm-dd)",
+    "Number of Fingers Captured",
+    "Date Biometrics Recapture (yyyy-mm-dd)",
+    "Number of Fingers Recaptured",
+    "Case Manager",
+)
+"""The headings of the LAMIS+ RADET workbook, as LAMIS+ writes them."""
+
+STATUS_WORDS: Final[Mapping[str, str]] = {
+    "active": "Active",
+    "iit": "IIT",
+    "died": "Died",
+    "transferred_out": "Transferred Out",
+    "stopped": "Stopped",
+}
+RESTART: Final = "Active Restart"
+_SEXES: Final = {"F": "Female", "M": "Male"}
+_PREGNANCY: Final = {0: "Not Pregnant", 1: "Pregnant", 2: "Breastfeeding"}
+_DAYS_A_MONTH: Final = 30
+
+
+def row(number: int, person: Person, wanted: Wanted) -> tuple[Cell, ...]:
+    """One person under ``HEADINGS``; ``number`` is the serial number."""
+    said = _said(number, person, wanted)
+    return tuple(said.get(heading) for heading in HEADINGS)
+
+
+def on_list(person: Person) -> bool:
+    """Whether the person ever came on treatment: the RADET lists nobody else."""
+    return person.state.status in STATUS_WORDS
+
+
+def _said(number: int, person: Person, wanted: Wanted) -> dict[str, Cell]:
+    state, place = person.state, person.place
+    born = state.birthdate
+    return {
+        "S/No.": number,
+        "State": place.state_province,
+        "L.G.A": place.county_district,
+        "LGA Of Residence": person.county_district,
+        "Facility Name": place.name,
+        "DatimId": place.datim_id,
+        "Patient ID": str(state.patient_uuid),
+        "Hospital Number": person.names.get("hospital_number"),
+        "Unique Id": person.names.get("pepfar_id"),
+        "Sex": _SEXES.get(state.sex or ""),
+        "Current Weight (kg)": state.weight.value,
+        "Pregnancy Status": None if state.pregnancy.value is None else _PREGNANCY.get(int(state.pregnancy.value)),
+        "Date of Birth (yyyy-mm-dd)": born,
+        "Age": None if born is None else completed_years(born, wanted.as_of),
+        "ART Start Date (yyyy-mm-dd)": state.art_start_date,
+        "Last Pickup Date (yyyy-mm-dd)": state.last_pickup,
+        "Months of ARV Refill": None if state.days_supplied is None else round(state.days_supplied / _DAYS_A_MONTH, 1),
+        "Regimen Line at ART Start": state.first_line,
+        "Regimen at ART Start": state.first_regimen,
+        "Date of Start of Current ART Regimen": state.regimen_since,
+        "Current Regimen Line": state.line,
+        "Current ART Regimen": state.regimen,
+        "Clinical Staging at Last Visit": None if state.who_stage.value is None else f"Stage {state.who_stage.value:g}",
+        "Date of Last CD4 Count": state.cd4.day,
+        "Last CD4 Count": state.cd4.value,
+        "Date of Current ViralLoad Result Sample (yyyy-mm-dd)": state.viral_load.day,
+        "Current Viral Load (c/ml)": state.viral_load.value,
+        "Current ART Status": RESTART if state.restarted else STATUS_WORDS[state.status],
+        "Date of Current ART Status": state.status_date,
+        "Current DSD model": person.dsd_model,
+        "Case Manager": person.case_manager,
+    }

@@ -1,0 +1,185 @@
+"""Who is on a list, in steps along the patients' UUIDs: who they are, where, and their state on the day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from core import audit
+from core.errors import FieldError, Invalid
+from tenants.cohort.calendar import Period
+from tenants.cohort.load import load_timelines
+from tenants.cohort.service import cohort_settings
+from tenants.cohort.timelines import day_number
+from tenants.records.days import end_of_day
+from tenants.records.filters import PatientFilter
+from tenants.records.personal import open_patient
+from tenants.records.repository import find_facility, patients_after
+from tenants.reports.people import PersonState, states
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from tenants.cohort.settings import CohortSettings
+    from tenants.records.models import Facility, Patient
+
+STEP_PATIENTS = 2_000
+
+_FACILITIES = (
+    "SELECT uuid, datim_id, name, state_province, county_district, data_date, complete_through FROM facilities"
+)
+_DSD = sql.SQL(
+    "SELECT DISTINCT ON (patient_uuid) patient_uuid, dsd_model FROM contacts"
+    " WHERE patient_uuid = ANY({patients}) AND pickup AND dsd_model IS NOT NULL AND contact_date <= {day}"
+    " AND known_from < {end} AND (known_to IS NULL OR known_to >= {end})"
+    " ORDER BY patient_uuid, contact_date DESC"
+)
+_RISK = sql.SQL(
+    "SELECT patient_uuid, risk, risk_level, model_version FROM predictions"
+    " WHERE as_of = {day} AND kind = 'at_risk' AND patient_uuid = ANY({patients})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A facility, and to when its records run and can be believed."""
+
+    datim_id: str
+    name: str
+    state_province: str | None
+    county_district: str | None
+    data_date: date | None
+    complete_through: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the scoring of the day said of a person."""
+
+    risk: float | None
+    level: str
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One line of a list.
+
+    Attributes:
+        names: the fields of ``tenants.records.personal.FIELDS`` in the clear; empty where they were not asked for.
+    """
+
+    state: PersonState
+    place: Place
+    state_province: str | None
+    county_district: str | None
+    city_village: str | None
+    case_manager: str | None
+    birthdate_estimated: bool
+    dsd_model: str | None
+    names: Mapping[str, str | None]
+    scored: Scored | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whom and what a list shows.
+
+    Attributes:
+        as_of: the day, as known then.
+        period: the reporting period that the day lies in.
+        facility: DATIM id; None for all.
+        identifiers: programme identifiers in the clear.
+        report: name of the list, for the audit.
+    """
+
+    as_of: date
+    period: Period
+    facility: str | None
+    identifiers: bool
+    report: str
+
+
+def quarter_of(day: date) -> Period:
+    """The calendar quarter of a day: PEPFAR's quarters are these."""
+    from tenants.cohort.calendar import period_of
+
+    return period_of(f"{day.year:04}Q{(day.month + 2) // 3}")
+
+
+def check_facility(session: TenantSession, reference: str | None) -> str | None:
+    """The DATIM id of the facility named by DATIM id or UUID.
+
+    Raises:
+        Invalid: there is no such facility.
+    """
+    if not reference:
+        return None
+    found: Facility | None = find_facility(session, reference)
+    if found is None:
+        remedy = "give the DATIM id of a facility of this tenant"
+        problem = [FieldError("facility", "names no facility", remedy)]
+        raise Invalid("there is no such facility", remedy=remedy, errors=problem)
+    return found.datim_id
+
+
+def step(session: TenantSession, wanted: Wanted, after: UUID | None) -> tuple[list[Person], UUID | None]:
+    """The next people, and where to go on (None: that was all). That each was read is recorded in the audit."""
+    condition = PatientFilter(facility=wanted.facility, as_of=wanted.as_of)
+    rows = patients_after(session, condition, after, STEP_PATIENTS)
+    people = _people(session, wanted, rows) if rows else []
+    facts = {"report": wanted.report, "identifiers": wanted.identifiers}
+    audit.record_many(
+        session, "report:patient:read", "patient", [person.state.patient_uuid for person in people], facts
+    )
+    return people, rows[-1].uuid if len(rows) == STEP_PATIENTS else None
+
+
+def _people(session: TenantSession, wanted: Wanted, rows: Sequence[Patient]) -> list[Person]:
+    rules: CohortSettings = cohort_settings(session)
+    places, uuids = _places(session), [row.uuid for row in rows]
+    models, scored = _dsd_models(session, uuids, wanted.as_of), _scores(session, uuids, wanted.as_of)
+    day, start = day_number(wanted.as_of), day_number(wanted.period.start)
+    found = {
+        state.patient_uuid: state
+        for chunk in load_timelines(session, patient_uuids=uuids)
+        for state in states(chunk, day, start, rules)
+    }
+    return [
+        Person(
+            state=found[row.uuid],
+            place=places[row.facility_uuid],
+            state_province=row.state_province,
+            county_district=row.county_district,
+            city_village=row.city_village,
+            case_manager=row.case_manager,
+            birthdate_estimated=row.birthdate_estimated,
+            dsd_model=models.get(row.uuid),
+            names=open_patient(session, row) if wanted.identifiers else {},
+            scored=scored.get(row.uuid),
+        )
+        for row in rows
+        if row.uuid in found  # not one who was voided since
+    ]
+
+
+def _places(session: TenantSession) -> dict[UUID, Place]:
+    with session.cursor() as cursor:
+        return {row[0]: Place(*row[1:]) for row in cursor.execute(_FACILITIES).fetchall()}
+
+
+def _dsd_models(session: TenantSession, patients: list[UUID], day: date) -> dict[UUID, str]:
+    query = _DSD.format(patients=patients, day=day, end=end_of_day(session.tenant, day))
+    with session.cursor() as cursor:
+        return dict(cursor.execute(query).fetchall())
+
+
+def _scores(session: TenantSession, patients: list[UUID], day: date) -> dict[UUID, Scored]:
+    with session.cursor() as cursor:
+        rows = cursor.execute(_RISK.format(patients=patients, day=day)).fetchall()
+    return {row[0]: Scored(*row[1:]) for row in rows}

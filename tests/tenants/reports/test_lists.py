@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import stat
+from datetime import datetime
+
+import pytest
+from openpyxl import load_workbook
+from sqlalchemy import text
+
+from core import clock
+from core.cli.main import run
+from tenants.reports import reading
+from tenants.reports.radet import HEADINGS
+from tests.tenants.reports.conftest import DAY, START
+
+
+def lines(api, path="line-list", **params):
+    answer = api.get(f"/v1/reports/{path}", params={"as_of": DAY.isoformat(), "format": "csv", **params})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/csv")
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def by_uuid(rows, people, key="patient_uuid"):
+    names = {str(uuid): name for name, uuid in people.items()}
+    return {names[row[key]]: row for row in rows}
+
+
+def test_the_line_list_tells_each_person_s_state_on_the_day(api, people):
+    found = by_uuid(lines(api), people)
+    assert {name: row["status"] for name, row in found.items()} == {
+        "active": "active", "iit": "iit", "restart": "active", "died": "died", "left": "transferred_out",
+        "none": "none",
+    }  # fmt: skip
+    row = found["active"]
+    assert (row["facility"], row["sex"], row["age_years"]) == ("FAC1", "F", "34")
+    assert (row["last_pickup"], row["days_supplied"], row["expected_date"]) == ("2025-03-01", "75", "2025-05-15")
+    assert (row["regimen"], row["regimen_line"], row["dsd_model"]) == ("TDF/3TC/DTG", "first", "MMD")
+    assert (row["viral_load_copies_ml"], row["viral_load_date"], row["cd4_cells_mm3"]) == ("2500", "2025-03-02", "180")
+    assert (found["iit"]["expected_date"], found["iit"]["days_late"]) == ("2025-01-31", "74")
+    assert found["iit"]["status_date"] == "2025-03-01"  # expected + 28 is on treatment, the day after is IIT
+    assert (found["restart"]["restarted_in_period"], found["active"]["restarted_in_period"]) == ("true", "false")
+    assert (found["died"]["expected_date"], found["died"]["days_late"]) == ("", "")
+
+
+def test_what_was_learned_later_is_not_on_an_earlier_day_s_list(api, people):
+    rows = by_uuid(lines(api, as_of="2025-02-10"), people)
+    assert rows["active"]["last_pickup"] == "2025-02-01"
+    assert rows["active"]["viral_load_date"] == ""
+    assert rows["iit"]["status"] == "active"
+
+
+def test_a_text_that_a_spreadsheet_would_calculate_is_quoted(api, people):
+    assert by_uuid(lines(api), people)["active"]["case_manager"] == "'=Aaa"
+
+
+def test_identifiers_are_shown_only_where_they_are_asked_for(api, people, store):
+    headers = {"If-Match": "*"}
+    changed = api.patch(f"/v1/patients/{people['active']}", json={"pepfar_id": "PEP-1"}, headers=headers)
+    assert changed.status_code == 200, changed.text
+    today = {"as_of": clock.today(store.tenant.time_zone).isoformat()}
+    assert "pepfar_id" not in lines(api, **today)[0]
+    assert "PEP-1" not in json.dumps(lines(api, **today))
+    assert by_uuid(lines(api, identifiers="true", **today), people)["active"]["pepfar_id"] == "PEP-1"
+
+
+def test_each_patient_on_a_list_is_in_the_audit(api, people, store):
+    lines(api)
+    with store.session() as session:
+        read = session.execute(
+            text("SELECT subject_uuid FROM audit_events WHERE action = 'report:patient:read'")
+        ).scalars()
+        assert set(read) == set(people.values())
+
+
+def test_a_list_read_in_many_steps_is_the_same_list(api, people, monkeypatch):
+    whole = lines(api)
+    monkeypatch.setattr(reading, "STEP_PATIENTS", 2)
+    assert lines(api) == whole
+    numbers = [row["S/No."] for row in lines(api, "radet")]
+    assert numbers == ["1", "2", "3", "4", "5"]
+
+
+def test_the_radet_has_its_91_headings_and_its_own_words(api, people):
+    rows = lines(api, "radet")
+    assert tuple(rows[0]) == HEADINGS
+    assert len(HEADINGS) == 91
+    found = by_uuid(rows, people, "Patient ID")
+    assert {name: row["Current ART Status"] for name, row in found.items()} == {
+        "active": "Active", "iit": "IIT", "restart": "Active Restart", "died": "Died", "left": "Transferred Out",
+    }  # fmt: skip
+    row = found["active"]
+    assert row["Months of ARV Refill"] == "2.5"
+    assert (row["Regimen at ART Start"], row["Current ART Regimen"]) == ("TDF/3TC/EFV", "TDF/3TC/DTG")
+    assert row["Date of Start of Current ART Regimen"] == "2025-02-01"
+    assert (row["Sex"], row["Last Pickup Date (yyyy-mm-dd)"]) == ("Female", "2025-03-01")
+
+
+def test_a_workbook_holds_the_same_rows_with_real_dates(api, people):
+    answer = api.get("/v1/reports/radet", params={"as_of": DAY.isoformat(), "format": "xlsx"})
+    assert answer.status_code == 200, answer.text
+    sheet = load_workbook(io.BytesIO(answer.content)).active
+    head, *rows = sheet.iter_rows(values_only=True)
+    assert head == HEADINGS
+    assert len(rows) == 5
+    assert {row[head.index("ART Start Date (yyyy-mm-dd)")] for row in rows} == {
+        datetime(START.year, START.month, START.day)  # noqa: DTZ001 - Excel knows no zones
+    }
+
+
+def test_ndjson_has_one_object_a_line(api, people):
+    answer = api.get("/v1/reports/line-list", params={"as_of": DAY.isoformat(), "format": "ndjson"})
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert {row["patient_uuid"] for row in rows} == {str(uuid) for uuid in people.values()}
+    assert all(isinstance(row["transferred_in"], bool) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"), [({"facility": "NOWHERE"}, "facility"), ({"as_of": "0500-01-01"}, "as_of")]
+)
+def test_a_list_of_nowhere_or_no_day_of_care_is_refused_with_the_field(api, people, query, field):
+    answer = api.get("/v1/reports/line-list", params=query)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"].endswith(field)
+    assert answer.json()["errors"][0]["remedy"]
+
+
+def test_a_list_of_one_facility_leaves_the_others_out(api, people, store):
+    store.facility("FAC2")
+    assert lines(api, facility="FAC2") == []
+    assert len(lines(api, facility="FAC1")) == len(people)
+
+
+def test_the_command_writes_a_whole_file_or_none(people, store, tmp_path, capsys):
+    to = tmp_path / "list.csv"
+    assert run(["report", "line-list", store.tenant.slug, "--as-of", DAY.isoformat(), "--to", str(to)]) == 0
+    assert len(to.read_text().splitlines()) == len(people) + 1
+    assert stat.S_IMODE(to.stat().st_mode) == 0o600
+    before = to.read_bytes()
+    assert run(["report", "line-list", store.tenant.slug, "--facility", "NOWHERE", "--to", str(to)]) == 1
+    assert "facility" in capsys.readouterr().err
+    assert to.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["list.csv"]
+    assert run(["report", "radet", store.tenant.slug, "--to", str(tmp_path / "no" / "r.xlsx")]) == 2

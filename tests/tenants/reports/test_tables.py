@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from openpyxl import load_workbook
+
+from core.cli.main import run
+from core.errors import Invalid
+from tenants.cohort.calendar import period_of
+from tenants.reports.dhis2 import dhis2_period
+from tenants.reports.mapping import read_mapping
+
+APRIL = {"start": "2025-04-01", "end": "2025-04-30"}
+CURR = {"indicator": "TX_CURR", "dataElement": "curr0000001"}
+
+
+def test_mer_as_csv_has_one_count_a_row_that_reconciles(api, people):
+    answer = api.get("/v1/reports/indicators", params={**APRIL, "by": "facility,sex"})
+    assert answer.status_code == 200, answer.text
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    counts = {(row["sex"], row["indicator"]): int(row["count"]) for row in rows}
+    for sex in {row["sex"] for row in rows}:
+        into = ("TX_NEW", "TX_RTT", "transferred_in", "first_seen", "returned_after_transfer_out", "other_in")
+        gone = ("TX_ML", "joined_and_lost")
+        start = counts[sex, "TX_CURR_start"] + sum(counts[sex, name] for name in into)
+        assert counts[sex, "TX_CURR"] == start - sum(counts[sex, name] for name in gone)
+    assert sum(counts[sex, "TX_RTT"] for sex in {row["sex"] for row in rows}) == 1
+    assert {row["facility"] for row in rows} == {"FAC1"}
+
+
+def test_mer_as_a_workbook_has_a_sheet_per_indicator_and_says_what_it_counts(api, people):
+    answer = api.get("/v1/reports/indicators", params={**APRIL, "by": "facility", "format": "xlsx"})
+    book = load_workbook(io.BytesIO(answer.content))
+    assert book.sheetnames == ["TX_CURR", "TX_NEW", "TX_ML", "TX_RTT", "TX_PVLS", "Flows", "About"]
+    head, row = book["TX_RTT"].iter_rows(values_only=True)
+    assert head == ("facility", "TX_RTT", "TX_RTT_lt3", "TX_RTT_3to5", "TX_RTT_6plus")
+    assert row == ("FAC1", 1, 1, 0, 0)
+    assert "day 29" in dict(book["About"].iter_rows(values_only=True))["definition"]
+
+
+def test_a_data_value_set_has_what_dhis2_needs(api, people):
+    split = {"indicator": "TX_ML", "dataElement": "ml000000001", "by": ["sex"]}
+    mapping = {
+        "dataSet": "set00000001",
+        "attributeOptionCombo": "mechanism01",
+        "orgUnits": {"FAC1": "orgunit0001"},
+        "elements": [CURR, {**split, "categoryOptionCombos": {"not recorded": "combo000001"}}],
+    }
+    answer = api.post("/v1/reports/data-value-sets", json={"period": "2025Q1", "mapping": mapping})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    common = {"period": "2025Q1", "orgUnit": "orgunit0001", "attributeOptionCombo": "mechanism01"}
+    assert told == {
+        "dataSet": "set00000001",
+        "period": "2025Q1",
+        "dataValues": [
+            {"dataElement": "curr0000001", "value": "1", **common},
+            {"dataElement": "ml000000001", "value": "4", "categoryOptionCombo": "combo000001", **common},
+        ],
+    }
+
+
+def test_a_count_that_the_mapping_has_no_place_for_is_named(api, people):
+    element = {
+        "indicator": "TX_ML",
+        "dataElement": "ml000000001",
+        "by": ["sex"],
+        "categoryOptionCombos": {"M": "combo1"},
+    }
+    answer = api.post("/v1/reports/data-value-sets", json={"period": "2025Q1", "mapping": {"elements": [element]}})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "elements.0.categoryOptionCombos"
+    assert "'not recorded'" in error["remedy"]
+
+
+def test_groups_that_share_a_combination_are_summed_and_zeros_are_sent_when_asked(api, people):
+    bands = dict.fromkeys(("not recorded", "30-34"), "all00000001")
+    element = {"indicator": "TX_ML", "dataElement": "ml000000001", "by": ["age"], "categoryOptionCombos": bands}
+    mapping = {"elements": [element, {"indicator": "TX_RTT", "dataElement": "rtt00000001"}], "zeros": True}
+    told = api.post("/v1/reports/data-value-sets", json={"period": "2025Q1", "mapping": mapping}).json()
+    assert [(value["dataElement"], value["value"]) for value in told["dataValues"]] == [
+        ("ml000000001", "4"), ("rtt00000001", "0"),
+    ]  # fmt: skip
+
+
+def test_a_set_is_marked_complete_only_when_its_counts_are_final(api, people):
+    body = {"period": "2025Q1", "mapping": {"elements": [CURR], "complete": True}}
+    assert "completeDate" not in api.post("/v1/reports/data-value-sets", json=body).json()  # records end too early
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("2026-08", "202608"), ("2026Q3", "2026Q3"), ("FY26Q1", "2025Q4"), ("2026", "2026")],
+)
+def test_periods_have_dhis2_s_names(text, named):
+    assert dhis2_period(period_of(text)) == named
+
+
+def test_a_period_without_a_name_in_dhis2_is_refused():
+    from datetime import date
+
+    with pytest.raises(Invalid, match="no name"):
+        dhis2_period(period_of(None, date(2026, 1, 15), date(2026, 2, 14)))
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("elements: [", "mapping"),
+        ("elements: []", "mapping.elements"),
+        ("elements: [{indicator: TX_NONE, dataElement: a}]", "mapping.elements.0"),
+        (
+            "elements: [{indicator: TX_CURR, dataElement: a, by: [facility], categoryOptionCombos: {F: b}}]",
+            "mapping.elements.0",
+        ),
+        ("elements: [{indicator: TX_CURR, dataElement: a, by: [sex]}]", "mapping.elements.0"),
+        ("elements: [{indicator: TX_CURR, dataElement: a b}]", "mapping.elements.0.dataElement"),
+        ("x: &a [1]\ny: *a", "mapping"),
+    ],
+)
+def test_a_mapping_that_is_wrong_is_refused_with_the_key(text, field):
+    with pytest.raises(Invalid) as refused:
+        read_mapping(text.encode())
+    assert refused.value.errors[0].field.startswith(field)
+    assert refused.value.errors[0].remedy
+
+
+def test_the_commands_write_tables_and_sets(people, store, tmp_path, capfdbinary):
+    slug = store.tenant.slug
+    assert run(["report", "mer", slug, "--period", "2025Q1", "--by", "sex"]) == 0
+    assert b"TX_CURR_start" in capfdbinary.readouterr().out
+    assert run(["report", "mer", slug, "--period", "2025Q1", "--format", "xlsx", "--to", str(tmp_path / "m.xlsx")]) == 0
+    assert "Flows" in load_workbook(tmp_path / "m.xlsx").sheetnames
+    mapping = tmp_path / "m.yaml"
+    mapping.write_text("elements: [{indicator: TX_CURR, dataElement: curr0000001}]")
+    capfdbinary.readouterr()
+    assert run(["report", "dhis2", slug, "--period", "2025Q1", "--mapping", str(mapping)]) == 0
+    assert json.loads(capfdbinary.readouterr().out)["dataValues"][0]["orgUnit"] == "FAC1"
+    assert run(["report", "dhis2", slug, "--period", "soon", "--mapping", str(mapping)]) == 1
