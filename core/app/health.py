@@ -83,7 +83,9 @@ def check_redis() -> None:
 
 
 def check_migrations() -> None:
-    """The schemas ``platform`` and ``node`` are at the version that this code was written for.
+    """The schemas ``platform`` and ``node`` are at the version that this code was written for, or at a newer one.
+
+    Newer is ready: migrations only add what the next release needs, so that this one goes on meanwhile.
 
     Raises:
         NotReadyError: they are not.
@@ -103,7 +105,7 @@ def check_migrations() -> None:
         raise NotReadyError(message) from error
     except AppError as error:
         raise NotReadyError(error.detail) from error
-    behind = [tree for tree, version in zip(("platform", "node"), found, strict=True) if version != head(tree)]
+    behind = [tree for tree, version in zip(("platform", "node"), found, strict=True) if (version or "") < head(tree)]
     if behind:
         message = f"the database is not at the version of the code: {', '.join(behind)}"
         raise NotReadyError(message)

@@ -1,34 +1,43 @@
 """Bringing the three trees of migrations to their heads: ``platform``, ``node`` and every tenant's schema.
 
-Alembic's scripts are read once per process; which tenants are behind is one query; a tenant that fails is rolled back
-and reported, and the others go on.
+First what is shared, then the canaries among the tenants, then the rest, every data database at the same time.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
-from core.database.engines import application_role, databases, owner_engine
-from core.database.scope import enter, path_of_schema
+from core.database.engines import DEFAULT_DATABASE, application_role, databases, owner_engine
+from core.database.fleet import Behind, Fleet, Options, behind
+from core.database.scripts import MIGRATIONS, VERSION_TABLE, head, revisions, tree, upgrade_schema
 from core.database.sessions import reachable
-from core.errors import Conflict
+from core.errors import Conflict, Invalid, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from alembic.runtime.migration import MigrationContext, RevisionStep
-    from alembic.script import ScriptDirectory
     from sqlalchemy import Connection
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
-VERSION_TABLE = "alembic_version"
+__all__ = [
+    "MIGRATIONS",
+    "VERSION_TABLE",
+    "Migrated",
+    "Options",
+    "head",
+    "migrate",
+    "migrate_shared",
+    "revisions",
+    "tree",
+    "upgrade_schema",
+]
+
 _LOCK = 0x11_7E_4A_7E
 """Advisory lock of whoever migrates a database: two at once would run the same steps."""
 
@@ -41,90 +50,120 @@ class Migrated:
         upgraded: schemas that were behind and now are at head.
         skipped: how many were at head already.
         failed: schema -> what went wrong; it is left at the version it had.
+        held: how many tenants were not begun, because a canary failed.
     """
 
     upgraded: tuple[str, ...]
     skipped: int
     failed: dict[str, str]
+    held: int = 0
 
 
-@cache
-def tree(name: str) -> ScriptDirectory:
-    """The scripts of one tree: ``platform``, ``node`` or ``tenant``."""
-    from alembic.script import ScriptDirectory  # not at start-up: the API needs the trees' heads only for new tenants
+def default_options() -> Options:
+    """What the installation's settings say of how a fleet is brought to head."""
+    from core.settings import get_settings
 
-    return ScriptDirectory(str(MIGRATIONS / name))
+    settings = get_settings()
+    return Options(
+        connections=settings.migrate_connections,
+        lock_timeout=settings.migrate_lock_timeout,
+        attempts=settings.migrate_attempts,
+    )
 
 
-def head(name: str) -> str:
-    """The newest revision of a tree.
+def migrate_shared(*, progress: Callable[[str], None] = lambda _line: None) -> tuple[str, ...]:
+    """Bring ``platform`` and every ``node`` to head, and leave tenants where they stand.
+
+    Returns:
+        The schemas that were behind.
 
     Raises:
-        LookupError: the tree has no script.
+        Unavailable: the owner's login is not configured, or a database cannot be reached or stays in use.
+        Conflict: ``platform`` or ``node`` was migrated by a newer version of the application.
     """
-    newest = tree(name).get_current_head()
-    if newest is None:
-        message = f"migrations/{name} has no script: run python -m migrations.render"
-        raise LookupError(message)
-    return newest
+    with ExitStack() as stack:
+        return tuple(
+            name
+            for database in databases()
+            for name in _shared(stack.enter_context(_locked(database)), database, default_options(), progress)
+        )
 
 
-def upgrade_schema(connection: Connection, name: str, schema: str) -> None:
-    """Run the scripts of tree ``name`` that ``schema`` lacks, in the connection's transaction."""
-    from alembic.operations import Operations
-    from alembic.runtime.migration import MigrationContext
-
-    scripts = tree(name)
-
-    def steps(revision: Any, _context: MigrationContext) -> Iterable[RevisionStep]:  # noqa: ANN401 - alembic's
-        return scripts._upgrade_revs("head", revision)  # noqa: SLF001 - as alembic's own command.upgrade does
-
-    enter(connection, role=None, path=path_of_schema(schema), readonly=False)
-    options = {
-        "fn": steps,
-        "version_table": VERSION_TABLE,
-        "version_table_schema": schema,
-        "application_role": application_role(),
-        "schema": schema,
-    }
-    context = MigrationContext.configure(connection, opts=options)
-    with Operations.context(context):
-        context.run_migrations()
-
-
-def migrate(*, progress: Callable[[str], None] = lambda _line: None) -> Migrated:
+def migrate(
+    *,
+    progress: Callable[[str], None] = lambda _line: None,
+    canaries: Sequence[str] | None = None,
+    options: Options | None = None,
+) -> Migrated:
     """Bring ``platform``, ``node`` and all tenants of every data database to head.
 
     Args:
-        progress: told of each schema before it is upgraded.
+        progress: told of each schema that was dealt with.
+        canaries: slugs of the tenants that go first: where one fails, no other is begun. None: as the settings say.
+        options: how; None: as the settings say.
 
     Raises:
-        Unavailable: the owner's login is not configured, or a database cannot be reached.
+        Unavailable: the owner's login is not configured, or a database cannot be reached or stays in use.
         Conflict: ``platform`` or ``node`` was migrated by a newer version of the application.
+        Invalid: a canary is no tenant.
     """
+    from core.settings import get_settings
+
+    options = options or default_options()
+    slugs = get_settings().migrate_canaries.split() if canaries is None else canaries
     upgraded: list[str] = []
-    failed: dict[str, str] = {}
     skipped = 0
-    for number, database in enumerate(databases()):
-        with _locked(database) as connection:
-            for name in ("platform", "node") if number == 0 else ("node",):
-                if _upgrade_shared(connection, name, progress):
-                    upgraded.append(name)
-                else:
-                    skipped += 1
-            behind, at_head = _tenants_behind(connection)
+    with ExitStack() as stack:
+        links = {name: stack.enter_context(_locked(name)) for name in databases()}
+        for database, connection in links.items():
+            done = _shared(connection, database, options, progress)
+            upgraded += done
+            skipped += (2 if database == DEFAULT_DATABASE else 1) - len(done)
+        fleets = {name: Fleet(name, options, progress) for name in links}
+        first = _canaries(links[DEFAULT_DATABASE], slugs) if slugs else set()
+        todo: dict[str, list[Behind]] = {}
+        for name, connection in links.items():
+            todo[name], at_head = behind(connection)
             skipped += at_head
-            for schema in behind:
-                progress(schema)
-                try:
-                    _upgrade_tenant(connection, schema)
-                except Exception as error:
-                    if connection.invalidated or connection.closed:
-                        raise
-                    failed[schema] = _plain(error)
-                else:
-                    upgraded.append(schema)
-    return Migrated(tuple(upgraded), skipped, failed)
+        _run(fleets, {name: [one for one in todo[name] if one.schema in first] for name in todo})
+        rest = {name: [one for one in todo[name] if one.schema not in first] for name in todo}
+        held = any(fleet.done.failed for fleet in fleets.values())
+        while not held and any(rest.values()):
+            _run(fleets, rest)
+            # Code that still runs may have made tenants meanwhile, at its own version.
+            rest = {name: _not_tried(behind(connection)[0], fleets[name]) for name, connection in links.items()}
+    failed: dict[str, str] = {}
+    for fleet in fleets.values():
+        upgraded += fleet.done.upgraded
+        failed |= fleet.done.failed
+    return Migrated(tuple(upgraded), skipped, failed, sum(map(len, rest.values())) if held else 0)
+
+
+def _run(fleets: dict[str, Fleet], todo: dict[str, list[Behind]]) -> None:
+    """Bring the tenants of several databases to head at the same time."""
+    with ThreadPoolExecutor(len(fleets), thread_name_prefix="database") as pool:
+        for one in [pool.submit(fleet.run, todo[name]) for name, fleet in fleets.items() if todo[name]]:
+            one.result()
+
+
+def _not_tried(found: list[Behind], fleet: Fleet) -> list[Behind]:
+    return [one for one in found if one.schema not in fleet.done.failed]
+
+
+def _canaries(connection: Connection, slugs: Sequence[str]) -> set[str]:
+    """The schemas of the tenants that go first.
+
+    Raises:
+        Invalid: a slug is no tenant's.
+    """
+    with connection.begin():
+        rows = connection.execute(
+            text("SELECT slug, schema_name FROM platform.tenants WHERE slug = ANY(:slugs)"), {"slugs": list(slugs)}
+        ).all()
+    if unknown := sorted(set(slugs) - {row.slug for row in rows}):
+        detail = f"there is no tenant {', '.join(repr(slug) for slug in unknown)} to go first"
+        raise Invalid(detail, remedy="see `iit tenant list`, and IIT_MIGRATE_CANARIES")
+    return {row.schema_name for row in rows}
 
 
 @contextmanager
@@ -136,55 +175,47 @@ def _locked(database: str) -> Iterator[Connection]:
         yield connection
 
 
-def _upgrade_shared(connection: Connection, name: str, progress: Callable[[str], None]) -> bool:
-    """Bring the schema ``platform`` or ``node`` to head; False when it was there."""
-    from alembic.util.exc import CommandError
+def _shared(connection: Connection, database: str, options: Options, progress: Callable[[str], None]) -> list[str]:
+    """Bring ``platform`` (in the control database) and ``node`` to head; gives those that were behind."""
+    names = ("platform", "node") if database == DEFAULT_DATABASE else ("node",)
+    return [name for name in names if _upgrade_shared(connection, name, options, progress)]
 
+
+def _upgrade_shared(connection: Connection, name: str, options: Options, progress: Callable[[str], None]) -> bool:
+    """Bring the schema ``platform`` or ``node`` to head; False when it was there."""
     with connection.begin():
         table = connection.scalar(text("SELECT to_regclass(:table)"), {"table": f"{name}.{VERSION_TABLE}"})
         if table is not None:
             found = connection.scalar(text(f"SELECT version_num FROM {name}.{VERSION_TABLE}"))  # noqa: S608 - two fixed names
             if found == head(name):
                 return False
+            if found not in revisions(name):
+                detail = f"the schema {name} stands at a version that this application does not know"
+                raise Conflict(detail, remedy="run the newer version of the application that migrated it")
         progress(name)
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {name}"))
+    for attempt in range(options.attempts):
         try:
+            _set_lock_timeout(connection, options.lock_timeout)
             upgrade_schema(connection, name, name)
-        except CommandError as error:
-            detail = f"the schema {name} stands at a version that this application does not know"
-            raise Conflict(detail, remedy="run the newer version of the application that migrated it") from error
+            break
+        except OperationalError as error:
+            connection.rollback()
+            if getattr(error.orig, "sqlstate", None) not in {"55P03", "40P01"}:
+                raise
+            if attempt + 1 == options.attempts:
+                detail = f"tables of the schema {name} stayed in use"
+                raise Unavailable(detail, remedy="run `iit migrate` again when less is going on") from error
+            time.sleep(options.backoff * 2**attempt)
+    _set_lock_timeout(connection, 0)
+    with connection.begin():
         role = connection.dialect.identifier_preparer.quote_identifier(application_role())
         connection.execute(text(f"GRANT SELECT ON {name}.{VERSION_TABLE} TO {role}"))  # /readyz compares it with head
     return True
 
 
-def _tenants_behind(connection: Connection) -> tuple[list[str], int]:
-    """The tenants' schemas that are not at head, and how many are: one query, however many tenants."""
+def _set_lock_timeout(connection: Connection, seconds: float) -> None:
+    """How long statements of this connection wait for a table that is in use; 0: for ever."""
     with connection.begin():
-        rows = connection.execute(text("SELECT schema_name, revision FROM node.tenant_schemas ORDER BY schema_name"))
-        revisions: dict[str, str] = {row.schema_name: row.revision for row in rows}
-    newest = head("tenant")
-    behind = [schema for schema, revision in revisions.items() if revision != newest]
-    return behind, len(revisions) - len(behind)
-
-
-def _upgrade_tenant(connection: Connection, schema: str) -> None:
-    with connection.begin():
-        upgrade_schema(connection, "tenant", schema)
-        connection.execute(
-            text(
-                "UPDATE node.tenant_schemas SET revision = :revision, migrated_at = now() WHERE schema_name = :schema"
-            ),
-            {"revision": head("tenant"), "schema": schema},
-        )
-
-
-def _plain(error: Exception) -> str:
-    """What went wrong, without the values that PostgreSQL's detail may carry."""
-    from alembic.util.exc import CommandError
-
-    if isinstance(error, CommandError):
-        return f"{error}: the schema was migrated by a newer version of this application"
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    message = getattr(getattr(cause, "diag", None), "message_primary", None)
-    return f"{type(cause).__name__}: {message or 'no message'}"
+        wait = f"{round(seconds * 1000)}ms"
+        connection.execute(text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": wait})

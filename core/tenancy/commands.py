@@ -1,4 +1,4 @@
-"""``iit tenant`` and ``iit migrate``."""
+"""``iit tenant``."""
 
 from __future__ import annotations
 
@@ -6,29 +6,58 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.cli.output import ACTOR, Progress, done_in_part, json_option, note, print_json, print_table
+from core.cli.output import ACTOR, json_option, note, print_json, print_table
+from core.features import resolve
 
 if TYPE_CHECKING:
     from core.database import TenantRef
 
 
-@click.group()
+LAZY: dict[str, tuple[str, str]] = {
+    "backup": ("core.tenancy.backup.commands:backup", "Write all of a tenant to one encrypted file"),
+    "move": ("core.tenancy.move.commands:move", "Move a tenant to another data database while it works"),
+    "restore": ("core.tenancy.backup.commands:restore", "Bring a tenant back to a backup, or to a moment"),
+    "retired": ("core.tenancy.move.commands:retired", "Schemas that tenants have left, and dropping them"),
+}
+"""Commands that are imported when they are called: name -> where it is, and its help."""
+
+
+class _Tenants(click.Group):
+    """The group's own commands, and those of ``LAZY``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *LAZY})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in LAZY:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = resolve(LAZY[cmd_name][0])
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = {name: command.get_short_help_str(90) for name, command in self.commands.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted({**own, **{name: text for name, (_, text) in LAZY.items()}}.items()))
+
+
+@click.group(cls=_Tenants)
 def tenant() -> None:
-    """Make, list, show, suspend and resume tenants."""
+    """Make, list, show, suspend, resume, move, back up and restore tenants."""
 
 
 @tenant.command()
 @click.argument("slug")
 @click.option("--name", help="The partner's name; the slug when not given.")
 @click.option("--time-zone", default="Africa/Lagos", show_default=True, help='IANA name; says what "today" is.')
+@click.option("--database", default="default", show_default=True, help="The data database that its data are in.")
 @json_option
-def create(slug: str, name: str | None, time_zone: str, *, as_json: bool) -> None:
+def create(slug: str, name: str | None, time_zone: str, database: str, *, as_json: bool) -> None:
     """Make a tenant, and print its first API key: once, it is nowhere kept."""
-    from core.database.upgrade import migrate as bring_to_head
+    from core.database.upgrade import migrate_shared
     from core.tenancy.service import create_tenant
 
-    bring_to_head()
-    created = create_tenant(slug, name or slug, time_zone=time_zone, actor=ACTOR)
+    migrate_shared()
+    created = create_tenant(slug, name or slug, time_zone=time_zone, database=database, actor=ACTOR)
     if as_json:
         print_json({**_shown(created.ref), "api_key": created.api_key})
         return
@@ -88,26 +117,6 @@ def resume(slug: str, *, as_json: bool) -> None:
     from core.tenancy.service import resume_tenant
 
     _answer(resume_tenant(slug), as_json=as_json)
-
-
-@click.command()
-@json_option
-def migrate(*, as_json: bool) -> None:
-    """Bring the schemas platform and node, and those of all tenants, to their newest migration."""
-    from core.database.upgrade import migrate as bring_to_head
-
-    with Progress("Migrating") as progress:
-        done = bring_to_head(progress=lambda _schema: progress.advance())
-    if as_json:
-        print_json({"upgraded": done.upgraded, "skipped": done.skipped, "failed": done.failed})
-    else:
-        click.echo(f"upgraded {len(done.upgraded)}, at head already {done.skipped}, failed {len(done.failed)}")
-    for schema, why in done.failed.items():
-        note(f"{schema}: {why}")
-    if done.failed:
-        done_in_part(
-            "the schemas named above stay at the version they had; correct the cause and run iit migrate again"
-        )
 
 
 def _answer(ref: TenantRef, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Tables of tenancy: tenants (control), their schemas (each data database), their settings (each tenant)."""
+"""Tables of tenancy: tenants (control), their schemas and what failed there (each data database), their settings."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -19,6 +19,12 @@ class Tenant(PlatformBase, table=True):
     """An implementing partner on this installation, and where its data are.
 
     The application reads it; only the owner's login makes or changes one.
+
+    Attributes:
+        state: active or suspended.
+        phase: while it comes or goes: ``restoring`` from an archive, ``deleting`` (its days of grace run until
+            ``delete_after``), ``purging`` (what it had is being destroyed). Its ``state`` is suspended meanwhile, and
+            ``state_before`` what it was.
     """
 
     __tablename__: ClassVar[str] = "tenants"
@@ -27,6 +33,7 @@ class Tenant(PlatformBase, table=True):
         UniqueConstraint("database", "schema_name"),
         UniqueConstraint("role_name"),
         CheckConstraint("state IN ('active', 'suspended')", name="state"),
+        CheckConstraint("phase IN ('restoring', 'deleting', 'purging')", name="phase"),
         CheckConstraint("slug ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$' AND length(slug) <= 40", name="slug"),
         {"info": {"app": "SELECT"}},
     )
@@ -41,6 +48,11 @@ class Tenant(PlatformBase, table=True):
     time_zone: str = Field(sa_type=Text)
     created_at: datetime = Field(default_factory=now, sa_type=STAMP)
     updated_at: datetime = Field(default_factory=now, sa_type=STAMP)
+    phase: str | None = Field(default=None, sa_type=Text)
+    phase_since: datetime | None = Field(default=None, sa_type=STAMP)
+    phase_by: str | None = Field(default=None, sa_type=Text)
+    delete_after: datetime | None = Field(default=None, sa_type=STAMP)
+    state_before: str | None = Field(default=None, sa_type=Text)
 
     def ref(self) -> TenantRef:
         """What sessions need of it."""
@@ -51,7 +63,7 @@ class Tenant(PlatformBase, table=True):
             schema_name=self.schema_name,
             role_name=self.role_name,
             database=self.database,
-            state=self.state,
+            state=self.phase or self.state,
             time_zone=self.time_zone,
         )
 
@@ -68,6 +80,28 @@ class TenantSchema(NodeBase, table=True):
     migrated_at: datetime = Field(
         default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")}
     )
+
+
+class MigrationFailure(NodeBase, table=True):
+    """A tenant's schema that could not be brought to head; the row goes when it is.
+
+    Attributes:
+        revision: where it was to be brought.
+        error: what went wrong, without values of rows.
+        attempts: tries so far, those of all runs.
+    """
+
+    __tablename__: ClassVar[str] = "migration_failures"
+    __table_args__ = ({"info": {"app": "SELECT"}},)
+
+    tenant_id: UUID = Field(primary_key=True)
+    revision: str = Field(sa_type=Text)
+    error: str = Field(sa_type=Text)
+    attempts: int
+    first_failed_at: datetime = Field(
+        default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")}
+    )
+    failed_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
 
 
 class TenantSetting(TenantBase, table=True):

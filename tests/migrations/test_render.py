@@ -6,7 +6,7 @@ import shutil
 import pytest
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
 
-from core.database import owner_session, upgrade
+from core.database import owner_session, scripts, upgrade
 from core.database.bases import NAMING
 from core.database.scope import path_of_schema
 from core.tenancy import provisioning
@@ -16,7 +16,7 @@ from tests.migrations.test_catalog import catalog
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
-    """The tenants' tables as released, in a registry that a test may change, and a copy of the scripts to render into."""
+    """The tenants' tables in a registry that a test may change, as if just released, and a folder to render into."""
     folder = tmp_path / "migrations"
     shutil.copytree(upgrade.MIGRATIONS, folder)
     for tree in render.TREES:
@@ -28,17 +28,17 @@ def models(tmp_path, monkeypatch):
         table.to_metadata(ours)
     monkeypatch.setitem(snapshot.TREES, "tenant", ours)
     monkeypatch.setattr(snapshot, "HERE", folder)
-    monkeypatch.setattr(upgrade, "MIGRATIONS", folder)
+    monkeypatch.setattr(scripts, "MIGRATIONS", folder)
     monkeypatch.setattr(steps, "REASONS", {})
     facts = snapshot.released("tenant")
     snapshot.write_released("tenant", {**facts, "tables": snapshot.facts_of("tenant")})
-    scripts = folder / "tenant" / "versions" / "0001_initial.py"
-    scripts.write_text(_from_scratch(folder))
-    facts["scripts"] = {scripts.name: snapshot.checksum(scripts)}
+    first = folder / "tenant" / "versions" / "0001_initial.py"
+    first.write_text(_from_scratch(folder))
+    facts["scripts"] = {first.name: snapshot.checksum(first)}
     snapshot.write_released("tenant", {**facts, "tables": snapshot.facts_of("tenant")})
-    upgrade.tree.cache_clear()
+    scripts.tree.cache_clear()
     yield ours
-    upgrade.tree.cache_clear()
+    scripts.tree.cache_clear()
 
 
 def _from_scratch(folder):
@@ -85,7 +85,7 @@ def expand(models):
 def test_released_then_next_and_the_script_give_the_same_catalog(models, database):
     expand(models)
     assert render.main(["--title", "more"]) == 0
-    upgrade.tree.cache_clear()
+    scripts.tree.cache_clear()
     assert upgrade.head("tenant") == "0002"
     by_script, by_migrations = provisioning.new_schema_name(), provisioning.new_schema_name()
     with owner_session() as session:

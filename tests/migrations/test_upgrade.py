@@ -11,17 +11,19 @@ import pytest
 from sqlalchemy import event, text
 
 from core.cli.main import run
-from core.database import engines, owner_session, tenant_session, upgrade
+from core.database import engines, owner_session, scripts, tenant_session, upgrade
 from core.errors import Conflict, Unavailable
 from core.tenancy import create_tenant, get_tenant, list_tenants
 
-OURS = upgrade.MIGRATIONS
+OURS = scripts.MIGRATIONS
 
-SECOND = '''"""A column more."""
+HEAD = upgrade.head("tenant")
+NEWER = f"{int(HEAD) + 1:04}"
+SECOND = f'''"""A column more."""
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEWER}"
+down_revision = "{HEAD}"
 
 
 def upgrade() -> None:
@@ -29,18 +31,24 @@ def upgrade() -> None:
 '''
 
 
+def forget():
+    """Read the trees anew."""
+    scripts.tree.cache_clear()
+    scripts.sql_for_many.cache_clear()
+
+
 @pytest.fixture
 def newer(own_services, tmp_path, monkeypatch):
     """The trees with one more migration for tenants, as after an update of the application."""
-    shutil.copytree(upgrade.MIGRATIONS, tmp_path / "migrations")
-    (tmp_path / "migrations" / "tenant" / "versions" / "0002_note.py").write_text(SECOND)
+    shutil.copytree(scripts.MIGRATIONS, tmp_path / "migrations")
+    (tmp_path / "migrations" / "tenant" / "versions" / f"{NEWER}_note.py").write_text(SECOND)
 
     def with_second():
-        monkeypatch.setattr(upgrade, "MIGRATIONS", tmp_path / "migrations")
-        upgrade.tree.cache_clear()
+        monkeypatch.setattr(scripts, "MIGRATIONS", tmp_path / "migrations")
+        forget()
 
     yield with_second
-    upgrade.tree.cache_clear()
+    forget()
 
 
 @pytest.fixture
@@ -79,7 +87,7 @@ def test_a_fleet_is_brought_to_head_past_one_that_fails_and_then_the_one(fleet, 
     assert "DuplicateColumn" in done["failed"][broken.schema_name]
     assert broken.schema_name in printed.err
     assert (has_note(one), has_note(three)) == (True, True)
-    assert [versions()[tenant.schema_name] for tenant in fleet] == ["0002", "0001", "0002"]
+    assert [versions()[tenant.schema_name] for tenant in fleet] == [NEWER, HEAD, NEWER]
 
     with owner_session() as session:
         session.execute(text(f'ALTER TABLE "{broken.schema_name}".tenant_settings DROP COLUMN note'))
@@ -107,9 +115,9 @@ def test_a_fleet_at_head_costs_a_handful_of_statements(fleet, newer):
 def test_a_schema_of_a_newer_version_is_reported_and_left_alone(fleet, newer):
     newer()
     upgrade.migrate()
-    upgrade.tree.cache_clear()
+    forget()
     with pytest.MonkeyPatch.context() as older:
-        older.setattr(upgrade, "MIGRATIONS", OURS)
+        older.setattr(scripts, "MIGRATIONS", OURS)
         done = upgrade.migrate()
     assert set(done.failed) >= {tenant.schema_name for tenant in fleet}
     assert all("newer version" in why for why in done.failed.values())
@@ -123,7 +131,9 @@ def test_shared_schemas_of_a_newer_version_stop_the_migration(own_services):
             upgrade.migrate()
     finally:
         with owner_session() as session:
-            session.execute(text("UPDATE platform.alembic_version SET version_num = '0001'"))
+            session.execute(
+                text("UPDATE platform.alembic_version SET version_num = :head"), {"head": upgrade.head("platform")}
+            )
 
 
 @pytest.mark.parametrize("act", [list_tenants, lambda: get_tenant("anybody")])

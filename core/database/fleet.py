@@ -1,0 +1,280 @@
+"""Bringing tenants' schemas to head, many at a time: who is behind is one query, each tenant is one transaction.
+
+Where a script is plain DDL its SQL is written once and sent to each tenant as one string. A tenant whose tables are in
+use is tried again later, and one that fails is recorded in ``node.migration_failures``; the others go on. What was
+done is done: a run that was killed is gone on with by the next.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from core.database import scripts
+from core.database.engines import owner_engine
+from core.database.scope import OPAQUE_NAME, path_of_schema
+from core.database.sessions import reachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from sqlalchemy import Connection
+
+_IN_THE_WAY = {"55P03", "40P01", "40001"}
+"""A lock that was not had in time, a deadlock, a serialization failure: others were in the way, and will be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A tenant's schema that is not at head.
+
+    Attributes:
+        revision: where it stands.
+        failed_before: whether an earlier run recorded a failure.
+        attempts: tries of this run.
+    """
+
+    schema: str
+    revision: str
+    failed_before: bool = False
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a fleet is brought to head.
+
+    Attributes:
+        connections: to each data database.
+        lock_timeout: seconds that a statement waits for a table that is in use.
+        attempts: tries of a tenant whose tables stay in use.
+        backoff: seconds before the second try; doubled for each further one.
+    """
+
+    connections: int = 4
+    lock_timeout: float = 2.0
+    attempts: int = 5
+    backoff: float = 0.5
+
+
+@dataclass
+class Done:
+    """What became of the tenants of one database: schema -> what went wrong, in ``failed``."""
+
+    upgraded: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def behind(connection: Connection) -> tuple[list[Behind], int]:
+    """The tenants' schemas that are not at head, and how many are: one query, however many tenants.
+
+    Those that failed before come last, so that they hold up nobody.
+    """
+    with connection.begin():
+        rows = connection.execute(
+            text(
+                "SELECT s.schema_name, s.revision, f.tenant_id IS NOT NULL AS failed FROM node.tenant_schemas AS s"
+                " LEFT JOIN node.migration_failures AS f USING (tenant_id) ORDER BY failed, s.schema_name"
+            )
+        ).all()
+    newest = scripts.head("tenant")
+    found = [Behind(row.schema_name, row.revision, row.failed) for row in rows if row.revision != newest]
+    return found, len(rows) - len(found)
+
+
+class Fleet:
+    """The workers of one data database."""
+
+    def __init__(self, database: str, options: Options, progress: Callable[[str], None]) -> None:
+        self.database = database
+        self.options = options
+        self.done = Done()
+        self._progress = progress
+        self._lock = Lock()
+        self._ready: deque[Behind] = deque()
+        self._later: list[tuple[float, Behind]] = []
+        self._broken: BaseException | None = None
+
+    def run(self, todo: Iterable[Behind]) -> None:
+        """Bring these tenants to head; what became of them is in ``done``.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be reached.
+        """
+        self._ready.extend(todo)
+        workers = min(self.options.connections, len(self._ready))
+        if not workers:
+            return
+        for revision in {one.revision for one in self._ready} & set(scripts.revisions("tenant")):
+            scripts.sql_for_many(revision, scripts.head("tenant"))  # once, before there are threads
+        with ThreadPoolExecutor(workers, thread_name_prefix="migrate") as pool:
+            for _ in range(workers):
+                pool.submit(self._work)
+        if self._broken is not None:
+            raise self._broken
+
+    def _work(self) -> None:
+        """One worker, with one connection for as long as it lives."""
+        try:
+            while (one := self._next()) is not None:
+                with _connected(self.database, self.options) as connection:
+                    while one is not None and self._try(connection, one):
+                        one = self._next()
+        except BaseException as error:  # noqa: BLE001 - raised by run(), when all workers have ended
+            self._broken = error
+
+    def _next(self) -> Behind | None:
+        """The next tenant to try, after a wait where only those put off are left; None when none is."""
+        while self._broken is None:
+            with self._lock:
+                if self._ready:
+                    return self._ready.popleft()
+                if not self._later:
+                    return None
+                self._later.sort(key=lambda put_off: put_off[0])
+                wait = self._later[0][0] - time.monotonic()
+                if wait <= 0:
+                    return self._later.pop(0)[1]
+            time.sleep(min(wait, 0.2))
+        return None
+
+    def _try(self, connection: Connection, one: Behind) -> bool:
+        """Bring one tenant to head, once; False where the connection is lost."""
+        one = replace(one, attempts=one.attempts + 1)
+        try:
+            upgrade(connection, one)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this tenant's, and the others go on
+            lost = connection.invalidated or connection.closed or _driver(connection).closed
+            if (lost or _sqlstate(error) in _IN_THE_WAY) and one.attempts < self.options.attempts:
+                wait = self.options.backoff * 2 ** (one.attempts - 1) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+                with self._lock:
+                    self._later.append((time.monotonic() + wait, one))
+            else:
+                self._failed(one, error)
+            return not lost
+        with self._lock:
+            self.done.upgraded.append(one.schema)
+            self._progress(one.schema)
+        return True
+
+    def _failed(self, one: Behind, error: Exception) -> None:
+        why = plain(error)
+        with self._lock:
+            self.done.failed[one.schema] = why
+            self._progress(one.schema)
+        with _connected(self.database, self.options) as connection, connection.begin():
+            connection.execute(
+                _RECORD,
+                {"schema": one.schema, "to": scripts.head("tenant"), "error": why, "attempts": one.attempts},
+            )
+
+
+_RECORD = text(
+    "INSERT INTO node.migration_failures AS f (tenant_id, revision, error, attempts)"
+    " SELECT tenant_id, :to, :error, :attempts FROM node.tenant_schemas WHERE schema_name = :schema"
+    " ON CONFLICT (tenant_id) DO UPDATE SET error = excluded.error, failed_at = now(), revision = excluded.revision,"
+    " attempts = excluded.attempts + CASE WHEN f.revision = excluded.revision THEN f.attempts ELSE 0 END"
+)
+
+
+def upgrade(connection: Connection, one: Behind) -> None:
+    """Bring one tenant to head in one transaction, and say so in ``node``.
+
+    Raises:
+        CommandError: a newer version of the application migrated it.
+        Exception: whatever a script raises; nothing of it is kept.
+    """
+    newest = scripts.head("tenant")
+    known = one.revision in scripts.revisions("tenant")
+    many = scripts.sql_for_many(one.revision, newest) if known else None
+    if many is not None:
+        _send(_driver(connection), one, many, newest)
+        return
+    with connection.begin():
+        connection.execute(text("SELECT set_config('search_path', '', true)"))
+        scripts.upgrade_schema(connection, "tenant", one.schema)
+        for statement in _arrived(one, newest):
+            connection.exec_driver_sql(statement)
+
+
+def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) -> None:
+    """Send a tenant's whole upgrade as one string, which PostgreSQL runs as one transaction.
+
+    It begins by making sure that the schema stands where the table says, and that nobody upgrades it meanwhile.
+    """
+    if not OPAQUE_NAME.fullmatch(one.schema):
+        message = f"{one.schema!r} is no tenant's schema"
+        raise ValueError(message)
+    guard = (
+        f"DO $guard$ BEGIN IF NOT EXISTS (SELECT FROM {scripts.VERSION_TABLE} WHERE version_num = '{one.revision}')"
+        " THEN RAISE object_not_in_prerequisite_state"
+        " USING MESSAGE = 'the schema does not stand where node says'; END IF; END $guard$"
+    )
+    parts = [
+        f"SELECT set_config('search_path', '{path_of_schema(one.schema)}', true)",
+        f"SELECT 1 FROM node.tenant_schemas WHERE schema_name = '{one.schema}' FOR NO KEY UPDATE",  # noqa: S608 - checked
+        guard,
+        many.replace(scripts.PLACEHOLDER, one.schema).strip().rstrip(";"),
+        *_arrived(one, newest),
+    ]
+    driver.autocommit = True
+    try:
+        driver.execute(";\n".join(parts).encode())
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
+
+
+def _arrived(one: Behind, newest: str) -> Iterator[str]:
+    yield (
+        f"UPDATE node.tenant_schemas SET revision = '{newest}', migrated_at = now()"  # noqa: S608 - a checked name and a revision
+        f" WHERE schema_name = '{one.schema}'"
+    )
+    if one.failed_before:
+        yield (
+            "DELETE FROM node.migration_failures AS f USING node.tenant_schemas AS s"  # noqa: S608 - as above
+            f" WHERE f.tenant_id = s.tenant_id AND s.schema_name = '{one.schema}'"
+        )
+
+
+@contextmanager
+def _connected(database: str, options: Options) -> Iterator[Connection]:
+    with reachable(owner_engine(database)) as connection:
+        wait = f"{round(options.lock_timeout * 1000)}ms"
+        connection.execute(text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": wait})
+        connection.commit()
+        yield connection
+
+
+def _driver(connection: Connection) -> psycopg.Connection[Any]:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        message = "the owner's connection is none of psycopg's"
+        raise TypeError(message)
+    return driver
+
+
+def _sqlstate(error: Exception) -> str | None:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlstate", None)
+
+
+def plain(error: Exception) -> str:
+    """What went wrong, without the values that PostgreSQL's detail may carry."""
+    from alembic.util.exc import CommandError
+
+    if isinstance(error, CommandError):
+        return f"{error}: the schema was migrated by a newer version of this application"
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    message = getattr(getattr(cause, "diag", None), "message_primary", None)
+    return f"{type(cause).__name__}: {message or 'no message'}"

@@ -1,0 +1,129 @@
+"""The trees of migrations: read once per process, run on one schema, or written out as SQL for many."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from core.database.engines import application_role
+from core.database.scope import path_of_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from alembic.runtime.migration import MigrationContext, RevisionStep
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import Connection
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+VERSION_TABLE = "alembic_version"
+PLACEHOLDER = "t_" + "0" * 20
+"""The schema that SQL for many tenants is written for: each tenant's name is put in its place."""
+
+
+@cache
+def tree(name: str) -> ScriptDirectory:
+    """The scripts of one tree: ``platform``, ``node`` or ``tenant``."""
+    from alembic.script import ScriptDirectory  # a second to import: only where a schema is behind
+
+    return ScriptDirectory(str(MIGRATIONS / name))
+
+
+def revisions(name: str) -> tuple[str, ...]:
+    """The revisions of a tree, oldest first. The names of its scripts begin with them, so none is read.
+
+    Raises:
+        LookupError: the tree has no script.
+    """
+    found = sorted(script.name.split("_")[0] for script in (MIGRATIONS / name / "versions").glob("[0-9]*_*.py"))
+    if not found:
+        message = f"migrations/{name} has no script: run python -m migrations.render"
+        raise LookupError(message)
+    return tuple(found)
+
+
+def head(name: str) -> str:
+    """The newest revision of a tree.
+
+    Raises:
+        LookupError: the tree has no script.
+    """
+    return revisions(name)[-1]
+
+
+def upgrade_schema(connection: Connection, name: str, schema: str) -> None:
+    """Run the scripts of tree ``name`` that ``schema`` lacks.
+
+    Within the connection's transaction where one was begun; else each script has its own, and may leave it for what
+    PostgreSQL does in none (``migrations.operations.concurrently``).
+    """
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
+    within = connection.in_transaction()
+    connection.execute(_PATH, {"path": path_of_schema(schema), "local": within})
+    if not within:
+        connection.commit()
+    options = {**_options(name, schema), "transaction_per_migration": not within}
+    context = MigrationContext.configure(connection, opts=options)
+    with Operations.context(context), context.begin_transaction():
+        context.run_migrations()
+    if not within:
+        connection.execute(_PATH, {"path": "", "local": False})
+        connection.commit()
+
+
+_PATH = text("SELECT set_config('search_path', :path, :local)")
+
+
+@cache
+def sql_for_many(revision: str, newest: str) -> str | None:
+    """The SQL that brings a tenant's schema from ``revision`` to ``newest``, for the schema ``PLACEHOLDER``.
+
+    Alembic's work is done once for all tenants that stand where one stands.
+
+    Returns:
+        None where a script says ``DATA_STEPS = True``: it reads what it changes, so it is run tenant by tenant.
+    """
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+    from sqlalchemy.dialects import postgresql
+
+    steps = list(tree("tenant").iterate_revisions(newest, revision))
+    if any(getattr(step.module, "DATA_STEPS", False) for step in steps):
+        return None
+    written = io.StringIO()
+    options = {
+        **_options("tenant", PLACEHOLDER),
+        "as_sql": True,
+        "literal_binds": True,
+        "starting_rev": revision,
+        "output_buffer": written,
+        "transactional_ddl": False,
+    }
+    # Named parameters, so that no per cent sign is doubled for a driver that would halve it.
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    context = MigrationContext.configure(dialect=dialect, opts=options)
+    with Operations.context(context):
+        context.run_migrations()
+    return written.getvalue()
+
+
+def _options(name: str, schema: str) -> dict[str, Any]:
+    scripts = tree(name)
+
+    def steps(revision: Any, _context: MigrationContext) -> Iterable[RevisionStep]:  # noqa: ANN401 - alembic's
+        return scripts._upgrade_revs("head", revision)  # noqa: SLF001 - as alembic's own command.upgrade does
+
+    run: Callable[..., Iterable[RevisionStep]] = steps
+    return {
+        "fn": run,
+        "version_table": VERSION_TABLE,
+        "version_table_schema": schema,
+        "application_role": application_role(),
+        "schema": schema,
+    }

@@ -1,0 +1,27 @@
+"""What node has more since 0001: rendered by ``python -m migrations.render``."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from migrations.operations import grant_application
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Take 2 steps."""
+    op.create_table(
+        "migration_failures",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("revision", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("first_failed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("failed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_migration_failures")),
+        schema="node",
+    )
+    grant_application("SELECT", "node", "migration_failures")
