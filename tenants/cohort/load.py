@@ -9,12 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from psycopg import sql
 
-from tenants.cohort.columns import Columns, fetch, places
+from tenants.cohort.columns import Columns, fetch, local_days, places
 from tenants.cohort.timelines import (
     ADHERENCE,
     BOOKING_STATUSES,
-    NO_DAY,
-    OPEN_DAY,
     PREGNANCY,
     STATE_CODES,
     VARIABLES,
@@ -33,38 +31,49 @@ _FIRST: Final = UUID(int=0)
 _CENSORED: Final = 0.999999
 """A result below a limit (value_text '<') counts as just below it."""
 
-_PATIENTS = sql.SQL(
+_PATIENTS: Final = sql.SQL(
     "SELECT p.uuid, p.facility_uuid FROM patients AS p WHERE p.known_to IS NULL AND NOT p.voided"
     " AND p.uuid > {after} {chosen} {facilities} ORDER BY p.uuid LIMIT {limit}"
 )
-_PROFILES = sql.SQL(
-    "SELECT t.uuid, (CASE t.sex WHEN 'F' THEN 1 WHEN 'M' THEN 2 ELSE 0 END)::int2, {birth}, {art_start},"
-    " t.transferred_in, CASE WHEN t.known_assumed THEN {no_day} ELSE {known_from} END, {known_to}"
+_PROFILES: Final = sql.SQL(
+    "SELECT t.uuid, (CASE t.sex WHEN 'F' THEN 1 WHEN 'M' THEN 2 ELSE 0 END)::int2,"
+    " coalesce(t.birthdate, '-infinity'), coalesce(t.art_start_date, '-infinity'), t.transferred_in,"
+    " CASE WHEN t.known_assumed THEN '-infinity' ELSE t.known_from END, coalesce(t.known_to, 'infinity')"
     " FROM patients AS t WHERE NOT t.voided AND {range}"
 )
-_CONTACTS = sql.SQL(
-    "SELECT t.patient_uuid, {date}, (t.clinical::int4 + 2 * t.pickup::int4)::int2, coalesce(t.days_supplied, 0),"
-    " {next_appointment}, coalesce(array_position({regimens}::text[], t.regimen), 0) - 1,"
-    " coalesce(array_position({lines}::text[], t.regimen_line), 0) - 1, t.known_assumed, {known_from}, {known_to}"
+_TEXTS: Final = sql.SQL(
+    "coalesce(hashtextextended(t.regimen, 0), 0) # coalesce(hashtextextended(t.regimen_line, 1), 0)"
+)
+"""One number for the two texts of a contact: comparing texts row by row costs more than all else of it."""
+_CONTACTS: Final = sql.SQL(
+    "SELECT t.patient_uuid, t.contact_date,"
+    " coalesce(t.days_supplied, 0)::int8 * 8 + t.clinical::int4 + 2 * t.pickup::int4 + 4 * t.known_assumed::int4,"
+    " coalesce(t.next_appointment, '-infinity'), {texts}, t.known_from, coalesce(t.known_to, 'infinity')"
     " FROM contacts AS t WHERE {range}"
 )
-_BOOKINGS = sql.SQL(
-    "SELECT t.patient_uuid, t.uuid, {booked}, {due}, (array_position({statuses}::text[], t.status) - 1)::int2,"
-    " {known_from}, {known_to} FROM appointments AS t WHERE NOT t.voided AND {range}"
+_CONTACT_TEXTS: Final = sql.SQL(
+    "SELECT DISTINCT {texts}, t.regimen, t.regimen_line FROM contacts AS t WHERE {range}"
+    " AND (t.regimen IS NOT NULL OR t.regimen_line IS NOT NULL)"
 )
-_STATES = sql.SQL(
-    "SELECT t.patient_uuid, {date}, (CASE t.state {codes} ELSE 0 END)::int2, {known_from}, {known_to}"
-    " FROM patient_states AS t WHERE NOT t.voided AND {range}"
+_BOOKINGS: Final = sql.SQL(
+    "SELECT t.patient_uuid, t.uuid, coalesce(t.booked_on, t.due_date), t.due_date,"
+    " (array_position({statuses}::text[], t.status) - 1)::int2, t.known_from, coalesce(t.known_to, 'infinity')"
+    " FROM appointments AS t WHERE NOT t.voided AND {range}"
 )
-_OBSERVATIONS = sql.SQL(
-    "SELECT t.patient_uuid, {date}, (array_position({variables}::text[], t.variable_name) - 1)::int2,"
+_STATES: Final = sql.SQL(
+    "SELECT t.patient_uuid, t.start_date, (CASE t.state {codes} ELSE 0 END)::int2,"
+    " t.known_from, coalesce(t.known_to, 'infinity') FROM patient_states AS t WHERE NOT t.voided AND {range}"
+)
+_OBSERVATIONS: Final = sql.SQL(
+    "SELECT t.patient_uuid, t.obs_datetime, (array_position({variables}::text[], t.variable_name) - 1)::int2,"
     " coalesce(CASE t.variable_name"
     " WHEN 'arv_adherence' THEN CASE lower(t.value_coded) {adherence} END"
     " WHEN 'pregnancy' THEN CASE lower(t.value_coded) {pregnancy} END"
     " ELSE t.value_numeric * CASE WHEN t.value_text = '<' THEN {censored} ELSE 1 END END, 'NaN')::float8,"
-    " {known_from}, {known_to}"
+    " t.known_from, coalesce(t.known_to, 'infinity')"
     " FROM observations AS t WHERE NOT t.voided AND t.variable_name = ANY({variables}) AND {range}"
 )
+_KNOWN: Final = {"known_from": "stamp", "known_to": "stamp"}
 
 
 def load_timelines(
@@ -108,20 +117,33 @@ def facilities_of(session: TenantSession) -> tuple[UUID, ...]:
         return tuple(row[0] for row in cursor.execute("SELECT uuid FROM facilities ORDER BY uuid").fetchall())
 
 
-def vocabulary(session: TenantSession, column: str, patient_uuids: Sequence[UUID] | None = None) -> list[str]:
-    """The different texts of a column of ``contacts``, sorted."""
-    chosen = (
-        sql.SQL("") if patient_uuids is None else sql.SQL(" AND patient_uuid = ANY({})").format(list(patient_uuids))
-    )
-    query = sql.SQL("SELECT DISTINCT {name} FROM contacts WHERE {name} IS NOT NULL {chosen} ORDER BY 1").format(
-        name=sql.Identifier(column), chosen=chosen
-    )
-    with session.cursor() as cursor:
-        return [row[0] for row in cursor.execute(query).fetchall()]
+class _Texts:
+    """Texts met so far and their codes; the two of a contact come as one number (``_TEXTS``)."""
+
+    def __init__(self) -> None:
+        self.regimens: dict[str, int] = {}
+        self.lines: dict[str, int] = {}
+        self._codes: dict[int, tuple[int, int]] = {0: (-1, -1)}
+
+    def codes(
+        self, session: TenantSession, numbers: npt.NDArray[np.int64], bounds: sql.Composable
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Codes of regimen and line of each number; unknown ones are read from the rows within the bounds."""
+        starts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1])) if numbers.size else numbers
+        different, place = np.unique(numbers[starts], return_inverse=True)
+        if any(number not in self._codes for number in different.tolist()):
+            with session.cursor() as cursor:
+                for number, regimen, line in cursor.execute(
+                    _CONTACT_TEXTS.format(texts=_TEXTS, range=bounds)
+                ).fetchall():
+                    self._codes[number] = (_code(self.regimens, regimen), _code(self.lines, line))
+        pairs = np.array([self._codes[number] for number in different.tolist()] or [(-1, -1)], dtype=np.int32)
+        row = np.repeat(place.reshape(-1), np.diff(np.append(starts, numbers.size)))
+        return pairs[row, 0], pairs[row, 1]
 
 
 class _Loader:
-    """What is the same for all chunks: vocabularies, facilities, and the expressions that make days of dates."""
+    """What is the same for all chunks: facilities, the texts met so far, the zone whose days count."""
 
     def __init__(
         self, session: TenantSession, patients: Sequence[UUID] | None, facilities: Sequence[UUID] | None
@@ -130,8 +152,7 @@ class _Loader:
         self._chosen = patients
         self._within = facilities
         self._facilities = facilities_of(session)
-        self._regimens = vocabulary(session, "regimen", patients)
-        self._lines = vocabulary(session, "regimen_line", patients)
+        self._texts = _Texts()
         self._zone = session.tenant.time_zone
 
     def chunk(self, after: UUID, size: int) -> Timelines:
@@ -140,17 +161,18 @@ class _Loader:
         if uuids.size == 0:
             return make_timelines([])
         bounds = self._range(uuids)
+        contacts = self._contacts(uuids, bounds)
         return make_timelines(
             [_uuid(value) for value in uuids.tolist()],
             facility=facility,
             facilities=self._facilities,
             profiles=self._profiles(uuids),
-            contacts=self._contacts(uuids, bounds),
+            contacts=contacts,
             bookings=self._bookings(uuids, bounds),
             states=self._states(uuids, bounds),
             observations=self._observations(uuids, bounds),
-            regimens=self._regimens,
-            lines=self._lines,
+            regimens=tuple(self._texts.regimens),
+            lines=tuple(self._texts.lines),
         )
 
     def _patients(self, after: UUID, size: int) -> tuple[npt.NDArray[np.bytes_], npt.NDArray[np.int64]]:
@@ -169,86 +191,46 @@ class _Loader:
             return sql.SQL("{} = ANY({})").format(name, [_uuid(value) for value in uuids.tolist()])
         return sql.SQL("{} BETWEEN {} AND {}").format(name, _uuid(uuids[0]), _uuid(uuids[-1]))
 
-    def _day(self, name: str, missing: int | None = None) -> sql.Composed:
-        day = sql.SQL("{} - DATE '1970-01-01'").format(sql.Identifier("t", name))
-        return day if missing is None else sql.SQL("coalesce({}, {})").format(day, _int4(missing))
-
-    def _moment(self, name: str, missing: int | None = None) -> sql.Composed:
-        day = sql.SQL("({} AT TIME ZONE {})::date - DATE '1970-01-01'").format(sql.Identifier("t", name), self._zone)
-        return day if missing is None else sql.SQL("coalesce({}, {})").format(day, _int4(missing))
-
     def _read(
         self, uuids: npt.NDArray[np.bytes_], query: sql.SQL, columns: Mapping[str, str], parts: Mapping[str, Any]
     ) -> Columns:
         """Columns of a kind of row, the patient's index among them; rows of nobody in the chunk are dropped."""
-        known = {"known_from": self._moment("known_from"), "known_to": self._moment("known_to", OPEN_DAY)}
-        made = query.format(**known, **parts)
-        found = fetch(self._session, made, {"patient": "uuid", **columns, "known_from": "int4", "known_to": "int4"})
+        found = fetch(self._session, query.format(**parts), {"patient": "uuid", **columns, **_KNOWN})
         patient = places(uuids, found.pop("patient"))
+        found["known_from"] = local_days(found["known_from"], self._zone)
+        found["known_to"] = local_days(found["known_to"], self._zone)
         kept = (patient >= 0) & (found["known_to"] > found["known_from"])
+        if kept.all():
+            return {"patient": patient, **found}
         return {"patient": patient[kept], **{name: column[kept] for name, column in found.items()}}
 
     def _profiles(self, uuids: npt.NDArray[np.bytes_]) -> Columns:
-        return self._read(
-            uuids,
-            _PROFILES,
-            {"sex": "int2", "birth": "int4", "art_start": "int4", "transferred_in": "bool"},
-            {
-                "birth": self._day("birthdate", NO_DAY),
-                "art_start": self._day("art_start_date", NO_DAY),
-                "no_day": _int4(NO_DAY),
-                "range": self._range(uuids, "uuid"),
-            },
-        )
+        kinds = {"sex": "int2", "birth": "date", "art_start": "date", "transferred_in": "bool"}
+        return self._read(uuids, _PROFILES, kinds, {"range": self._range(uuids, "uuid")})
 
     def _contacts(self, uuids: npt.NDArray[np.bytes_], bounds: sql.Composable) -> Columns:
-        return self._read(
-            uuids,
-            _CONTACTS,
-            {
-                "date": "int4",
-                "kind": "int2",
-                "days_supplied": "int4",
-                "next_appointment": "int4",
-                "regimen": "int4",
-                "line": "int4",
-                "assumed": "bool",
-            },
-            {
-                "date": self._day("contact_date"),
-                "next_appointment": self._day("next_appointment", NO_DAY),
-                "regimens": self._regimens,
-                "lines": self._lines,
-                "range": bounds,
-            },
-        )
+        kinds = {"date": "date", "packed": "int8", "next_appointment": "date", "texts": "int8"}
+        found = self._read(uuids, _CONTACTS, kinds, {"texts": _TEXTS, "range": bounds})
+        packed, texts = found.pop("packed"), found.pop("texts")
+        found["regimen"], found["line"] = self._texts.codes(self._session, texts, bounds)
+        return found | {"kind": packed & 3, "assumed": (packed & 4) > 0, "days_supplied": packed >> 3}
 
     def _bookings(self, uuids: npt.NDArray[np.bytes_], bounds: sql.Composable) -> Columns:
-        booked = sql.SQL("coalesce(t.booked_on, t.due_date) - DATE '1970-01-01'")
-        found = self._read(
-            uuids,
-            _BOOKINGS,
-            {"entity": "uuid", "booked": "int4", "due": "int4", "status": "int2"},
-            {"booked": booked, "due": self._day("due_date"), "statuses": list(BOOKING_STATUSES), "range": bounds},
-        )
+        kinds = {"entity": "uuid", "booked": "date", "due": "date", "status": "int2"}
+        found = self._read(uuids, _BOOKINGS, kinds, {"statuses": list(BOOKING_STATUSES), "range": bounds})
         found["entity"] = np.unique(found["entity"], return_inverse=True)[1]
         return found
 
     def _states(self, uuids: npt.NDArray[np.bytes_], bounds: sql.Composable) -> Columns:
-        return self._read(
-            uuids,
-            _STATES,
-            {"date": "int4", "code": "int2"},
-            {"date": self._day("start_date"), "codes": _cases(STATE_CODES), "range": bounds},
-        )
+        kinds = {"date": "date", "code": "int2"}
+        return self._read(uuids, _STATES, kinds, {"codes": _cases(STATE_CODES), "range": bounds})
 
     def _observations(self, uuids: npt.NDArray[np.bytes_], bounds: sql.Composable) -> Columns:
-        return self._read(
+        found = self._read(
             uuids,
             _OBSERVATIONS,
-            {"date": "int4", "variable": "int2", "value": "float8"},
+            {"date": "stamp", "variable": "int2", "value": "float8"},
             {
-                "date": self._moment("obs_datetime"),
                 "variables": list(VARIABLES),
                 "adherence": _cases(ADHERENCE),
                 "pregnancy": _cases(PREGNANCY),
@@ -256,14 +238,16 @@ class _Loader:
                 "range": bounds,
             },
         )
+        found["date"] = local_days(found["date"], self._zone)
+        return found
+
+
+def _code(codes: dict[str, int], text: str | None) -> int:
+    return -1 if text is None else codes.setdefault(text, len(codes))
 
 
 def _uuid(value: bytes) -> UUID:
     return UUID(bytes=value.ljust(16, b"\0"))
-
-
-def _int4(value: int) -> sql.Composed:
-    return sql.SQL("{}::int4").format(str(value))
 
 
 def _cases(codes: Mapping[str, float]) -> sql.Composed:

@@ -258,11 +258,12 @@ def make_rows(kind: type[R], patients: int, columns: Mapping[str, Any]) -> R:
             raise ValueError(message)
         else:
             made[name] = np.full(patient.size, 0 if default is None else default, dtype=dtype)
-    order = np.lexsort((made["known_from"], made[_EVENT_DAY[kind]], patient))
-    return kind(
-        offsets=offsets_of(patient, patients),
-        **{name: column[order] for name, column in made.items()},
-    )
+    offsets = offsets_of(patient, patients)
+    key, known = row_key(patient, made[_EVENT_DAY[kind]]), made["known_from"]
+    if np.all((key[1:] > key[:-1]) | ((key[1:] == key[:-1]) & (known[1:] >= known[:-1]))):
+        return kind(offsets=offsets, **made)  # in order already, as an index gives them
+    order = np.lexsort((known, key))
+    return kind(offsets=offsets, **{name: column[order] for name, column in made.items()})
 
 
 def make_timelines(  # noqa: PLR0913 - one argument per kind of fact
