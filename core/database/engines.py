@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import NullPool, create_engine, event, make_url
 
-from core.errors import Invalid
+from core.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -19,8 +19,34 @@ _lock = Lock()
 
 
 def databases() -> tuple[str, ...]:
-    """Names of the data databases of this installation."""
-    return (DEFAULT_DATABASE,)
+    """Names of the data databases of this installation, the one that also holds the schema ``platform`` first."""
+    from core.services import database_names
+
+    return (DEFAULT_DATABASE, *database_names())
+
+
+def login_url(login: str, database: str = DEFAULT_DATABASE) -> str:
+    """The address of a data database for the ``application`` or the ``owner``, with its password.
+
+    Raises:
+        LookupError: there is no such database.
+        Unavailable: this process was not given the owner's login.
+    """
+    from core.services import ensure
+
+    endpoints = ensure()
+    if database == DEFAULT_DATABASE:
+        return endpoints.database_url if login == "application" else endpoints.database_owner_url
+    found = endpoints.databases.get(database)
+    if found is None:
+        message = f"there is no data database {database!r}: known are {', '.join(databases())}"
+        raise LookupError(message)
+    if login == "application":
+        return found.url
+    if found.owner_url is None:
+        detail = f"this process was not given the owner's login to the data database {database}"
+        raise Unavailable(detail, remedy="set its owner_url in IIT_DATA_DATABASES")
+    return found.owner_url
 
 
 def application_engine(database: str = DEFAULT_DATABASE) -> Engine:
@@ -65,22 +91,18 @@ def dispose() -> None:
 
 
 def _engine(login: str, database: str) -> Engine:
-    if database not in databases():
-        message = f"there is no data database {database!r}: known are {', '.join(databases())}"
-        raise LookupError(message)
     with _lock:
         engine = _engines.get((login, database))
         if engine is None:
-            engine = _engines[login, database] = _create(login)
+            engine = _engines[login, database] = _create(login, database)
         return engine
 
 
-def _create(login: str) -> Engine:
-    from core.services import ensure
+def _create(login: str, database: str) -> Engine:
     from core.settings import get_settings
 
-    endpoints, settings = ensure(), get_settings()
-    url = _for_sqlalchemy(endpoints.database_url if login == "application" else endpoints.database_owner_url)
+    settings = get_settings()
+    url = _for_sqlalchemy(login_url(login, database))
     common: dict[str, Any] = {
         # A backend would else keep plans of one tenant's tables, and fail where tenants stand at different versions.
         "connect_args": {"prepare_threshold": None, "connect_timeout": 10, "application_name": f"iit {login}"},
@@ -97,17 +119,25 @@ def _create(login: str) -> Engine:
             max_overflow=settings.database_pool_overflow,
             pool_timeout=settings.database_pool_timeout,
             pool_recycle=settings.database_connection_lifetime,
-            pool_pre_ping=True,
             pool_use_lifo=True,
             **common,
         )
-    event.listen(engine, "connect", _no_search_path)
+    event.listen(engine, "connect", _no_search_path if login == "owner" else _begun_by_scope)
     return engine
 
 
 def _for_sqlalchemy(url: str) -> URL:
     """The address with its driver named: the default of ``postgresql://`` differs between versions."""
     return make_url(url).set(drivername="postgresql+psycopg")
+
+
+def _begun_by_scope(connection: Any, record: object) -> None:  # noqa: ANN401 - as below
+    """The scope begins each transaction by itself, with the statement that says whose it is: one round trip, not two.
+
+    A statement outside of any scope is a transaction of its own, of the login, which has no rights on tenants' tables.
+    """
+    _no_search_path(connection, record)
+    connection.autocommit = True
 
 
 def _no_search_path(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's, behind SQLAlchemy's type

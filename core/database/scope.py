@@ -15,11 +15,20 @@ if TYPE_CHECKING:
 
 OPAQUE_NAME = re.compile(r"t_[0-9a-f]{20}")
 """Schemas and roles of tenants. Every role can list them in the catalog, so they say nothing of the partner."""
+AS_LOGIN = "none"
+PATH = re.compile(rf'("{OPAQUE_NAME.pattern}", extensions, pg_temp)?')
 
-_ENTER = text(
-    "SELECT set_config('role', :role, true), set_config('search_path', :path, true),"
-    " set_config('transaction_read_only', :readonly, true)"
+# One string without parameters: PostgreSQL takes it in one round trip, with the beginning of the transaction.
+_BEGIN = (
+    "BEGIN; SELECT set_config('role', '{role}', true), set_config('search_path', '{path}', true),"
+    " set_config('transaction_read_only', {readonly}, true)"
 )
+# Whoever moves the tenant holds the lock alone: until then all who write share it, and from then on nobody gets it and
+# may only read. So the move waits for exactly the transactions that write, and no write can come after it.
+_UNLESS_MOVED = "CASE WHEN pg_try_advisory_xact_lock_shared({space}, {number}) THEN 'off' ELSE 'on' END"
+FENCES = 0x11_7E_F3
+"""The space of advisory locks that a tenant's writers share, and that its move takes alone; see ``fence_number``."""
+
 _ENTER_AS_SELF = text(
     "SELECT set_config('search_path', :path, true), set_config('transaction_read_only', :readonly, true)"
 )
@@ -60,17 +69,30 @@ def path_of_schema(schema: str) -> str:
     return f'"{schema}", extensions, pg_temp'
 
 
+def fence_number(role: str) -> int:
+    """The lock of this tenant's writers within ``FENCES``: 32 of the 80 random bits of its role's name.
+
+    Two tenants with one number would only be held together, for the moment in which one of them is moved.
+    """
+    return int(role[2:10], 16) - 2**31
+
+
 def enter(connection: Connection, *, role: str | None, path: str, readonly: bool) -> None:
     """Begin the transaction's scope in one statement; all of it ends with the transaction.
 
     Args:
-        connection: within its transaction.
+        connection: of the application, without a transaction; of the owner, within its own.
         role: the role to act as, ``"none"`` for the login role, None to leave it (the owner).
         path: the search_path.
         readonly: whether PostgreSQL refuses to write in this transaction.
     """
-    values = {"path": path, "readonly": "on" if readonly else "off"}
     if role is None:
-        connection.execute(_ENTER_AS_SELF, values)
-    else:
-        connection.execute(_ENTER, {**values, "role": role})
+        connection.execute(_ENTER_AS_SELF, {"path": path, "readonly": "on" if readonly else "off"})
+        return
+    if (role != AS_LOGIN and not OPAQUE_NAME.fullmatch(role)) or not PATH.fullmatch(path):
+        message = "a scope is a tenant's role and schema, or the login's and none"
+        raise ValueError(message)
+    switch = "'on'" if readonly else "'off'"
+    if not readonly and role != AS_LOGIN:
+        switch = _UNLESS_MOVED.format(space=FENCES, number=fence_number(role))
+    connection.exec_driver_sql(_BEGIN.format(role=role, path=path, readonly=switch))

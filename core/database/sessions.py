@@ -6,27 +6,42 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
+from core.database import scripts
 from core.database.engines import DEFAULT_DATABASE, application_engine, owner_engine
-from core.database.scope import TenantRef, TenantRequired, enter, path_of_schema
+from core.database.scope import AS_LOGIN, TenantRef, TenantRequired, enter, path_of_schema
 from core.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Engine
     from sqlalchemy.orm import SessionTransaction
 
-_AS_LOGIN = "none"
+_READ_ONLY = "25006"
+_NO_SUCH_ROLE = ("42501", "22023")
+"""The application is no member of the tenant's role (any more), or there is none: where it was before it was moved."""
+
+_NOT_THERE_YET = {"42P01", "42703", "42P10", "42883", "42501", "23514"}
+"""What code meets in a schema that lacks its newest tables, columns, unique indexes, functions, grants or values."""
+
 _S = TypeVar("_S", bound=Session)
 
 
 class DatabaseUnavailable(Unavailable):
     """The database cannot be reached, or broke off in the middle: not the fault of what was asked."""
+
+
+class TenantMoving(Unavailable):
+    """The tenant is being moved or restored: nothing of it can be written for a moment; try again soon."""
+
+
+class TenantUpgrading(Unavailable):
+    """The tenant's schema is behind the code, and lacks what was asked for. Other tenants, and the rest of it, work."""
 
 
 class _ScopedSession(Session):
@@ -35,9 +50,9 @@ class _ScopedSession(Session):
     def __init__(self, bind: Engine | Connection, *, role: str | None, path: str, readonly: bool) -> None:
         super().__init__(bind, expire_on_commit=False)
         self._scope: dict[str, Any] = {"role": role, "path": path, "readonly": readonly}
-        event.listen(self, "after_begin", _begin_scope)
 
 
+@event.listens_for(_ScopedSession, "after_begin")
 def _begin_scope(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     if not transaction.nested and isinstance(session, _ScopedSession):
         enter(connection, **session._scope)  # noqa: SLF001 - the class above
@@ -71,6 +86,26 @@ class TenantSession(_ScopedSession):
         self.tenant = tenant
         self.actor = actor
         self.request_id = request_id
+        self._last: list[tuple[str, Sequence[object]]] = []
+
+    def at_commit(self, query: str, values: Sequence[object]) -> None:
+        """Have a statement sent together with the COMMIT, in one round trip; what it raises rolls back as any other.
+
+        For what nobody reads again in this transaction, such as the audit row of a read.
+        """
+        self._last.append((query, values))
+
+    def commit(self) -> None:
+        """Commit; what was kept for it goes first."""
+        last, self._last = self._last, []
+        if last:
+            self.flush()
+            driver = psycopg_connection(self)
+            with driver.pipeline():
+                for query, values in last:
+                    driver.execute(query, values)
+                driver.commit()
+        super().commit()
 
     def cursor(self) -> psycopg.Cursor[Any]:
         """A psycopg cursor on this transaction, for plain SQL and COPY. What the session holds is flushed first."""
@@ -95,11 +130,25 @@ def tenant_session(
 
     Raises:
         TenantRequired: ``tenant`` is None or no ``TenantRef``.
+        TenantUpgrading: its schema is behind the code, and what was asked for is not in it yet.
+        TenantMoving: it is being moved and the transaction writes; or it was, and ``tenant`` says where it used to be.
         DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
     """
     engine = application_engine(_require(tenant).database)
-    with _run(TenantSession(engine, tenant, actor=actor, request_id=request_id, readonly=readonly)) as session:
-        yield session
+    opened = False
+    try:
+        with _run(TenantSession(engine, tenant, actor=actor, request_id=request_id, readonly=readonly)) as session:
+            opened = True
+            yield session
+    except (DBAPIError, psycopg.Error) as error:
+        state = _sqlstate(error)
+        if (opened and not readonly and state == _READ_ONLY) or (not opened and state in _NO_SUCH_ROLE):
+            detail = "the organisation's data are being moved: nothing can be written for a moment"
+            raise TenantMoving(detail, remedy="send the same request again", retry_after=1) from error
+        if opened and state in _NOT_THERE_YET and _is_behind(tenant):
+            detail = f"the data of {tenant.slug} are being upgraded, and this needs what the upgrade brings"
+            raise TenantUpgrading(detail, remedy="send the same request again in a while", retry_after=30) from error
+        raise
 
 
 @contextmanager
@@ -110,8 +159,33 @@ def node_session(database: str = DEFAULT_DATABASE) -> Iterator[Session]:
         DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
     """
     engine = application_engine(database)
-    with _run(_ScopedSession(engine, role=_AS_LOGIN, path="", readonly=False)) as session:
+    with _run(_ScopedSession(engine, role=AS_LOGIN, path="", readonly=False)) as session:
         yield session
+
+
+def look_up(query: str, values: Sequence[object]) -> Mapping[str, Any] | None:
+    """The first row of one statement on ``platform``, outside of any transaction: what each request asks first.
+
+    Args:
+        query: with ``%s`` for each value, and tables named with their schema.
+        values: bound.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
+    """
+    with _explained():
+        try:
+            return _first(query, values)
+        except OperationalError as error:
+            if not error.connection_invalidated:
+                raise
+            return _first(query, values)  # the server was restarted since this connection was used
+
+
+def _first(query: str, values: Sequence[object]) -> Mapping[str, Any] | None:
+    with application_engine(DEFAULT_DATABASE).connect() as connection:
+        row = connection.exec_driver_sql(query, tuple(values)).mappings().first()
+        return None if row is None else {str(name): value for name, value in row.items()}
 
 
 @contextmanager
@@ -180,7 +254,13 @@ def _run(session: _S) -> Iterator[_S]:
     """Open the transaction, hand it over, commit or roll back."""
     try:
         with _explained():
-            session.connection()
+            try:
+                session.connection()
+            except OperationalError as error:
+                if not error.connection_invalidated:
+                    raise
+                session.close()  # the server was restarted since this connection was used: nothing was done on it yet
+                session.connection()
         try:
             yield session
             session.commit()
@@ -205,6 +285,19 @@ def _require(tenant: object) -> TenantRef:
         return tenant
     message = f"a tenant's session needs a TenantRef, not {type(tenant).__name__}"
     raise TenantRequired(message)
+
+
+def _is_behind(tenant: TenantRef) -> bool:
+    """Whether the tenant's schema stands before the code's revision. Asked after an error only."""
+    with node_session(tenant.database) as session:
+        query = text("SELECT revision FROM node.tenant_schemas WHERE schema_name = :schema")
+        found = session.scalar(query, {"schema": tenant.schema_name})
+    return found in scripts.revisions("tenant")[:-1]
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return cause.sqlstate if isinstance(cause, psycopg.Error) else None
 
 
 def _lost(error: BaseException) -> bool:

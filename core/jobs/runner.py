@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from core import telemetry
-from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantRef
+from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantMoving, TenantRef, TenantUpgrading
 from core.errors import AppError, NotFound
 from core.jobs import leases
 from core.jobs.context import JobContext, LeaseLost, TenantSuspended, WorkerStopping
@@ -26,6 +26,20 @@ if TYPE_CHECKING:
 
 HELD = timedelta(minutes=10)
 """How long the jobs of a suspended tenant wait before they are looked at again."""
+
+MOVING = timedelta(seconds=2)
+"""How long the jobs of a tenant that is being moved wait; where they are then, a move has taken them along."""
+
+UPGRADING = timedelta(minutes=1)
+"""How long a job waits whose tenant's schema lacks what the job needs."""
+
+_WAITS: dict[type[BaseException], timedelta] = {
+    WorkerStopping: timedelta(0),
+    TenantSuspended: HELD,
+    TenantMoving: MOVING,
+    TenantUpgrading: UPGRADING,
+}
+"""What a job is given back for, no try of its own spent, and for how long it then waits."""
 
 REFUSALS = frozenset({400, 401, 403, 404, 413, 415, 422})
 """Errors of our own family that would be the same in the next try."""
@@ -82,6 +96,8 @@ class Runner:
     def _run(self, lease: Lease) -> str | None:
         try:
             tenant = tenant_of_role(lease.tenant_role)
+        except TenantMoving:
+            return "queued" if leases.give_back(lease, delay=MOVING) else None
         except NotFound as error:
             return leases.fail(lease, describe(error), final=True)
         telemetry.bind(tenant=tenant.slug)
@@ -99,8 +115,8 @@ class Runner:
                     context.finish(session)
         except LeaseLost:
             return None
-        except (WorkerStopping, TenantSuspended) as held:
-            delay = HELD if isinstance(held, TenantSuspended) else timedelta(0)
+        except tuple(_WAITS) as held:
+            delay = next(wait for kind, wait in _WAITS.items() if isinstance(held, kind))
             return "queued" if leases.give_back(lease, delay=delay) else None
         except DatabaseUnavailable as error:
             log.warning("job interrupted", error=describe(error))

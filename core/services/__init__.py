@@ -3,7 +3,7 @@
 ``ensure()`` gives the addresses, and starts what does not run.
 """
 
-from core.services.endpoints import Endpoints
-from core.services.manager import ensure, reset, stop
+from core.services.endpoints import DatabaseLogins, Endpoints
+from core.services.manager import database_names, ensure, reset, stop
 
-__all__ = ["Endpoints", "ensure", "reset", "stop"]
+__all__ = ["DatabaseLogins", "Endpoints", "database_names", "ensure", "reset", "stop"]

@@ -15,13 +15,14 @@ APPLICATION = "iit_app"
 EXTENSIONS = ("vector", "pg_trgm", "btree_gist")
 
 
-def bootstrap(superuser_url: str, *, owner_password: str, app_password: str) -> None:
+def bootstrap(superuser_url: str, *, owner_password: str, app_password: str, database: str = DATABASE) -> None:
     """Make roles, database, schema ``extensions`` and the extensions, leaving alone what is there already.
 
     Args:
         superuser_url: a superuser's login to the database ``postgres``.
         owner_password: password of ``iit_owner``, who owns the database, makes tenants' roles, and is no superuser.
         app_password: password of ``iit_app``, which has no rights of its own and inherits none.
+        database: its name on the server.
 
     Raises:
         psycopg.Error: the server refused.
@@ -29,18 +30,18 @@ def bootstrap(superuser_url: str, *, owner_password: str, app_password: str) -> 
     with psycopg.connect(superuser_url, autocommit=True, connect_timeout=10) as link:
         _role(link, OWNER, "CREATEROLE INHERIT", owner_password)
         _role(link, APPLICATION, "NOCREATEROLE NOINHERIT", app_password)
-        if link.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
-            make = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
+        if link.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone() is None:
+            make = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(OWNER))
             link.execute(make)
-    with psycopg.connect(superuser_url, dbname=DATABASE, autocommit=True, connect_timeout=10) as link:
-        for statement in statements():
+    with psycopg.connect(superuser_url, dbname=database, autocommit=True, connect_timeout=10) as link:
+        for statement in statements(database):
             link.execute(statement)
 
 
-def statements() -> list[sql.Composed]:
+def statements(database: str = DATABASE) -> list[sql.Composed]:
     """What is run inside the new database. Each can be run again."""
     names = {
-        "database": sql.Identifier(DATABASE),
+        "database": sql.Identifier(database),
         "owner": sql.Identifier(OWNER),
         "app": sql.Identifier(APPLICATION),
     }

@@ -58,6 +58,39 @@ def reset(*, yes: bool, as_json: bool) -> None:
         click.echo("all data of the embedded servers is deleted")
 
 
+@services.group("database")
+def database() -> None:
+    """The databases that tenants' data are in."""
+
+
+@database.command("add")
+@click.argument("name")
+@json_option
+def add_database(name: str, *, as_json: bool) -> None:
+    """Make another data database on the embedded server, and bring it to the newest migration."""
+    from core.database.upgrade import migrate
+
+    made = manager.add_database(name, note_line)
+    migrate()
+    if as_json:
+        print_json({"database": name, "made": made})
+    else:
+        click.echo(f"the data database {name} is ready" if made else f"the data database {name} was there already")
+
+
+@database.command("list")
+@json_option
+def list_databases(*, as_json: bool) -> None:
+    """List the data databases of this installation."""
+    from core.database import databases
+
+    names = list(databases())
+    if as_json:
+        print_json({"databases": names})
+    else:
+        click.echo("\n".join(names))
+
+
 def note_line(text: str) -> None:
     """Progress of the servers, on standard error."""
     note(f"services: {text}")

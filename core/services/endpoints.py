@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.errors import Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseLogins:
+    """The two logins to a further data database; ``owner_url`` is None where this process was not given it."""
+
+    url: str = field(repr=False)
+    owner_url: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +24,13 @@ class Endpoints:
         database_url: the application's login (role ``iit_app`` on the embedded server), in libpq's form.
         redis_url: Redis or Valkey.
         owner_url: the owner's login, or None where this process was not given it.
+        databases: the data databases beside the first, by name.
     """
 
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     owner_url: str | None = field(repr=False)
+    databases: Mapping[str, DatabaseLogins] = field(default_factory=dict, repr=False)
 
     @property
     def database_owner_url(self) -> str:

@@ -12,17 +12,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
 from core.errors import Invalid, Unavailable
 from core.services import bootstrap, ports, state
 from core.services.account import Account, server_account
-from core.services.endpoints import Endpoints
+from core.services.endpoints import DatabaseLogins, Endpoints
 from core.services.postgres import SUPERUSER, Postgres
 from core.services.programs import installed, reachable
 from core.services.valkey import Valkey
 from core.settings import Settings, get_settings
+from core.settings.model import DATABASE_NAME, MAIN_DATABASE
 
 Say = Callable[[str], None]
 
@@ -138,7 +140,76 @@ def endpoints_of(settings: Settings, known: state.State | None) -> Endpoints:
         redis_url = redis.get_secret_value()
     elif known is not None:
         redis_url = f"redis://:{known.valkey_password}@{ports.LOOPBACK}:{known.valkey_port}/0"
-    return Endpoints(database_url=database, redis_url=redis_url, owner_url=owner)
+    further = _further(settings, known, database)
+    return Endpoints(database_url=database, redis_url=redis_url, owner_url=owner, databases=further)
+
+
+def database_names() -> tuple[str, ...]:
+    """The names of the data databases beside the first. Starts nothing and asks no server.
+
+    Raises:
+        Unavailable: what is remembered of the embedded servers cannot be read.
+    """
+    settings = get_settings()
+    known = state.read(settings.state_dir) if settings.database_url is None else None
+    return tuple(sorted({*settings.data_databases, *(known.databases if known else ())}))
+
+
+def name_on_server(database: str) -> str:
+    """What a data database of the embedded server is called there."""
+    return bootstrap.DATABASE if database == MAIN_DATABASE else f"{bootstrap.DATABASE}_{database}"
+
+
+def superuser_url(known: state.State, database: str = "postgres") -> str:
+    """The superuser's login to the embedded server: for what no other role may do."""
+    return _url(SUPERUSER, known.superuser_password, known, database)
+
+
+def add_database(name: str, say: Say = to_stderr) -> bool:
+    """Make another data database on the embedded server; False when it is there already.
+
+    Raises:
+        Invalid: the name does not do, or the server is not ours.
+        Unavailable: the server cannot be started or does not do it.
+    """
+    settings = get_settings()
+    if settings.database_url is not None:
+        detail = "DATABASE_URL is set: databases are made only on the embedded server"
+        raise Invalid(detail, remedy="make it on your server, and name it in IIT_DATA_DATABASES")
+    if name == MAIN_DATABASE or name in settings.data_databases or not DATABASE_NAME.fullmatch(name):
+        detail = f"{name!r} cannot be the name of a new data database"
+        raise Invalid(detail, remedy="a new name of lower-case letters, digits and _, a letter first, at most 31")
+    ensure(say)
+    folder = settings.state_dir
+    with state.locked(folder, say):
+        known = state.read(folder) or state.State()
+        if name in known.databases:
+            return False
+        _bootstrap(known, name_on_server(name))
+        known.databases = sorted([*known.databases, name])
+        state.write(folder, known)
+    return True
+
+
+def _further(settings: Settings, known: state.State | None, main: str) -> dict[str, DatabaseLogins]:
+    """The logins to the data databases beside the first.
+
+    Raises:
+        Invalid: one logs in as another role than ``main``: tenants' roles are granted to one.
+    """
+    found: dict[str, DatabaseLogins] = {}
+    if settings.database_url is None and known is not None:
+        for name in known.databases:
+            there = name_on_server(name)
+            app = _url(bootstrap.APPLICATION, known.app_password, known, there)
+            found[name] = DatabaseLogins(app, _url(bootstrap.OWNER, known.owner_password, known, there))
+    for name, given in settings.data_databases.items():
+        owner = given.owner_url.get_secret_value() if given.owner_url else None
+        found[name] = DatabaseLogins(given.url.get_secret_value(), owner)
+        if urlsplit(found[name].url).username != urlsplit(main).username:
+            detail = f"the data database {name} is logged in to as another role than the first one"
+            raise Invalid(detail, remedy="give the application's login the same name on every server")
+    return found
 
 
 def _url(role: str, password: str, known: state.State, database: str) -> str:
@@ -233,12 +304,13 @@ def _room_for_a_database(home: Path) -> None:
         raise Unavailable(detail, remedy="free some space, or set IIT_STATE_DIR to a folder on another disk")
 
 
-def _bootstrap(known: state.State) -> None:
+def _bootstrap(known: state.State, database: str = bootstrap.DATABASE) -> None:
     try:
         bootstrap.bootstrap(
-            _url(SUPERUSER, known.superuser_password, known, "postgres"),
+            superuser_url(known),
             owner_password=known.owner_password,
             app_password=known.app_password,
+            database=database,
         )
     except psycopg.Error as error:
         detail = f"the embedded database could not be set up: {str(error).splitlines()[0]}"

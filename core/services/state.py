@@ -26,12 +26,17 @@ def _password() -> str:
 
 @dataclass(slots=True)
 class State:
-    """The remembered facts. A port of 0 is not chosen yet; ``home`` is set where the data is elsewhere."""
+    """The remembered facts. A port of 0 is not chosen yet; ``home`` is set where the data is elsewhere.
+
+    ``databases`` are the names of the data databases beside the first; ``archive`` is the folder that WAL goes to.
+    """
 
     postgres_port: int = 0
     valkey_port: int = 0
     home: str | None = None
     bootstrapped: bool = False
+    databases: list[str] = field(default_factory=list)
+    archive: str | None = None
     superuser_password: str = field(default_factory=_password, repr=False)
     owner_password: str = field(default_factory=_password, repr=False)
     app_password: str = field(default_factory=_password, repr=False)

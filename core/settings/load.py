@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from core.errors import FieldError, Invalid, Unavailable
 from core.settings.model import CHECKOUT, MASTER_KEY_BYTES, Settings, decode_master_key, environment_name
@@ -31,6 +32,9 @@ def get_settings() -> Settings:
         return Settings(_env_file=file)
     except ValidationError as error:
         raise _explained(error) from None
+    except SettingsError:
+        problem = FieldError(environment_name("data_databases"), "is not JSON", "see settings.example.env")
+        raise Invalid(f"the settings cannot be used: {problem.field}", errors=[problem]) from None
 
 
 def _explained(error: ValidationError) -> Invalid:

@@ -5,17 +5,29 @@
 
 import base64
 import binascii
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The source tree that runs: the application is deployed from its tree, never as a wheel."""
 
 MASTER_KEY_BYTES = 32
+DATABASE_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+MAIN_DATABASE = "default"
+
+
+class DataDatabase(BaseModel):
+    """Another database for tenants' data: the application's login, and the owner's where this process may have it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: SecretStr
+    owner_url: SecretStr | None = None
 
 
 def _url(name: str, description: str) -> SecretStr | None:
@@ -51,6 +63,10 @@ class Settings(BaseSettings):
         "DATABASE_OWNER_URL", "The owner's login to the same database: migrations and provisioning only."
     )
     redis_url: SecretStr | None = _url("REDIS_URL", "An external Redis >= 7 or Valkey.")
+    data_databases: dict[str, DataDatabase] = Field(
+        default={},
+        description="Further databases for tenants' data, as JSON: name -> url and owner_url, the two logins.",
+    )
 
     master_key: SecretStr | None = Field(
         default=None,
@@ -58,6 +74,10 @@ class Settings(BaseSettings):
     )
     master_key_previous: SecretStr | None = Field(
         default=None, description="The master key before this one, while it is rotated: it still unwraps, never wraps."
+    )
+    backup_dir: Path | None = Field(
+        default=None,
+        description="Folder for base backups and WAL of the embedded PostgreSQL; unset: backups in the state folder.",
     )
     blob_url: str | None = Field(
         default=None, description="Where uploads, artifacts and exports are kept, as fsspec writes it."
@@ -82,6 +102,19 @@ class Settings(BaseSettings):
         ge=1,
         description="Seconds after which a connection is replaced: a backend grows with every tenant.",
     )
+    migrate_connections: int = Field(
+        default=4, ge=1, le=64, description="Tenants of one data database that `iit migrate` upgrades at a time."
+    )
+    migrate_lock_timeout: float = Field(
+        default=2.0, gt=0, description="Seconds that a migration waits for a table in use before it comes back later."
+    )
+    migrate_attempts: int = Field(
+        default=5, ge=1, description="Tries of a tenant whose tables stay in use, before it is left for the next run."
+    )
+    migrate_canaries: str = Field(
+        default="",
+        description="Slugs of tenants, with blanks between, that are migrated first: if one fails, no other.",
+    )
     jobs_threads: int = Field(default=4, ge=1, le=64, description="Jobs that one `iit worker` runs at a time.")
     jobs_window: int = Field(
         default=64, ge=1, description="Messages about jobs under way at once; what is due beyond them waits its turn."
@@ -97,6 +130,15 @@ class Settings(BaseSettings):
         default=25.0, ge=0, description="Seconds that running jobs get to end their step when a worker is stopped."
     )
     jobs_keep_days: int = Field(default=30, ge=1, description="Days after which jobs that ended are removed.")
+    audit_seal_seconds: float = Field(
+        default=10.0, gt=0, description="Seconds between two looks for events of audits that are not sealed yet."
+    )
+    audit_anchor_seconds: float = Field(
+        default=60.0, ge=0, description="Seconds that go by, at least, between two anchors of one tenant's audit."
+    )
+    tenant_grace_days: int = Field(
+        default=30, ge=0, description="Days between `iit tenant delete` and the day from which a tenant may be purged."
+    )
     services_fsync: bool = Field(
         default=True, description="Whether the embedded PostgreSQL waits for the disk. Off only for tests."
     )
@@ -120,6 +162,22 @@ class Settings(BaseSettings):
             message = "must begin with postgresql://"
             raise ValueError(message)
         return value
+
+    @field_validator("data_databases")
+    @classmethod
+    def _named(cls, value: dict[str, DataDatabase]) -> dict[str, DataDatabase]:
+        for name, database in value.items():
+            if name == MAIN_DATABASE or not DATABASE_NAME.fullmatch(name):
+                message = f"a name is not acceptable: lower-case letters, digits and _, at most 31, not {MAIN_DATABASE}"
+                raise ValueError(message)
+            for url in (database.url, database.owner_url):
+                cls._postgresql(url)
+        return value
+
+    @field_validator("backup_dir")
+    @classmethod
+    def _absolute_if_given(cls, value: Path | None) -> Path | None:
+        return None if value is None else cls._absolute(value)
 
     @field_validator("redis_url")
     @classmethod

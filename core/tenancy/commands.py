@@ -26,15 +26,18 @@ class _Tenants(click.Group):
     """The group's own commands, and those of ``LAZY``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, sorted."""
         return sorted({*super().list_commands(ctx), *LAZY})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now if it is one of ``LAZY``."""
         if cmd_name not in LAZY:
             return super().get_command(ctx, cmd_name)
         found: click.Command = resolve(LAZY[cmd_name][0])
         return found
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """List the commands with their help; of those of ``LAZY``, what it says there."""
         own = {name: command.get_short_help_str(90) for name, command in self.commands.items()}
         with formatter.section("Commands"):
             formatter.write_dl(sorted({**own, **{name: text for name, (_, text) in LAZY.items()}}.items()))

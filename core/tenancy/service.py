@@ -14,11 +14,21 @@ from sqlmodel import Session
 
 from core.clock import now
 from core.clock.time import zone
-from core.database import TenantRef, TenantSession, owner_session, platform_session, psycopg_connection
+from core.database import (
+    DEFAULT_DATABASE,
+    TenantMoving,
+    TenantRef,
+    TenantSession,
+    databases,
+    owner_session,
+    platform_session,
+    psycopg_connection,
+)
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unavailable
 from core.identity.keys import issue
 from core.privacy import create_tenant_keys
 from core.tenancy.models import Tenant
+from core.tenancy.models_places import RetiredSchema
 from core.tenancy.provisioning import new_schema_name, provision
 
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -35,13 +45,24 @@ class CreatedTenant:
     api_key: str = field(repr=False)
 
 
-def create_tenant(slug: str, name: str, *, time_zone: str = "Africa/Lagos", actor: str = OPERATOR) -> CreatedTenant:
+def create_tenant(
+    slug: str,
+    name: str,
+    *,
+    time_zone: str = "Africa/Lagos",
+    database: str = DEFAULT_DATABASE,
+    actor: str = OPERATOR,
+) -> CreatedTenant:
     """Make a tenant whole: its role, schema, keys and first API key, in one transaction of the owner.
+
+    In another data database than the first it is made by two transactions, the row that makes it known last: cut off
+    between them, there is a schema that nobody knows and that does no harm.
 
     Args:
         slug: short name used in commands: lower-case letters, digits and single hyphens, at most 40.
         name: the partner's name, as people write it.
         time_zone: IANA name; says what "today" is for this tenant.
+        database: the data database that its data are in.
         actor: who makes it.
 
     Raises:
@@ -49,11 +70,12 @@ def create_tenant(slug: str, name: str, *, time_zone: str = "Africa/Lagos", acto
         Conflict: the slug is taken.
         Unavailable: the owner's login is not configured, or the database cannot be reached.
     """
-    _check(slug, name, time_zone)
+    _check(slug, name, time_zone, database)
     schema = new_schema_name()
     row = Tenant(slug=slug, name=name.strip(), schema_name=schema, role_name=schema, time_zone=time_zone)
+    row.database = database
     ref = row.ref()
-    with owner_session(row.database) as session:
+    with owner_session() as session:
         session.add(row)
         try:
             session.flush()
@@ -61,11 +83,20 @@ def create_tenant(slug: str, name: str, *, time_zone: str = "Africa/Lagos", acto
             detail = f"a tenant {slug!r} exists already"
             remedy = "choose another slug, or see `iit tenant list`"
             raise Conflict(detail, remedy=remedy) from None
-        provision(psycopg_connection(session), ref.id, schema)
         key = issue(session, ref.id, created_by=actor)
-        with TenantSession(session.connection(), ref, actor=actor, as_owner=True) as within:
-            create_tenant_keys(within)
+        if database == DEFAULT_DATABASE:
+            _make(session, ref, actor)
+        else:
+            with owner_session(database) as elsewhere:
+                _make(elsewhere, ref, actor)
     return CreatedTenant(ref, key.plaintext)
+
+
+def _make(session: Session, ref: TenantRef, actor: str) -> None:
+    """The tenant's part of its data database."""
+    provision(psycopg_connection(session), ref.id, ref.schema_name)
+    with TenantSession(session.connection(), ref, actor=actor, as_owner=True) as within:
+        create_tenant_keys(within)
 
 
 @contextmanager
@@ -117,9 +148,14 @@ def tenant_of_role(role: str) -> TenantRef:
 
     Raises:
         NotFound: there is none.
+        TenantMoving: its tenant has just left it; the job follows.
     """
     with _platform() as session:
         row = session.scalar(select(Tenant).where(Tenant.role_name == role))  # type: ignore[arg-type]  # as above
+        left = row is None and session.scalar(select(RetiredSchema).where(RetiredSchema.role_name == role)) is not None  # type: ignore[arg-type]  # as above
+    if left:
+        detail = "the job's tenant has just been moved"
+        raise TenantMoving(detail, retry_after=1)
     if row is None:
         detail = "the job's tenant does not exist"
         raise NotFound(detail)
@@ -162,8 +198,10 @@ def _set_state(slug: str, state: str) -> TenantRef:
         return row.ref()
 
 
-def _check(slug: str, name: str, time_zone: str) -> None:
+def _check(slug: str, name: str, time_zone: str, database: str) -> None:
     errors = []
+    if database not in databases():
+        errors.append(FieldError("database", f"{database!r} is no data database", f"one of {', '.join(databases())}"))
     if not SLUG.fullmatch(slug) or len(slug) > LONGEST_SLUG:
         remedy = f"use lower-case letters, digits and single hyphens, a letter first, at most {LONGEST_SLUG}"
         errors.append(FieldError("slug", f"{slug!r} is no slug", remedy))

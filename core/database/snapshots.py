@@ -1,0 +1,31 @@
+"""One moment of a whole database: the owner's transactions that see the same rows from beginning to end."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from core.database.engines import DEFAULT_DATABASE, owner_engine
+from core.database.sessions import reachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def owner_snapshot(database: str = DEFAULT_DATABASE) -> Iterator[psycopg.Connection[Any]]:
+    """The owner's connection in one repeatable-read transaction, committed at a clean exit: copying and backups only.
+
+    Raises:
+        Unavailable: the owner's login is not configured, or the database cannot be reached.
+    """
+    with reachable(owner_engine(database)) as connection:
+        connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901 - the same one
+        with connection.begin():
+            driver = connection.connection.driver_connection
+            if not isinstance(driver, psycopg.Connection):
+                message = "the connection is not psycopg's"
+                raise TypeError(message)
+            yield driver
