@@ -1,11 +1,11 @@
-"""The audit's table. A tenant's role may add and read rows, never change or remove them."""
+"""The audit's tables. A tenant's role may add and read rows, never change or remove them."""
 
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, Text, text
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
 from sqlmodel import Field
 
 from core.database import TenantBase
@@ -35,3 +35,30 @@ class AuditEvent(TenantBase, table=True):
     subject_uuid: UUID | None = None
     request_id: str | None = Field(default=None, sa_type=Text)
     detail: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+
+
+class AuditSeal(TenantBase, table=True):
+    """A batch of committed events, sealed: a link of the chain that shows whether one was changed later.
+
+    Attributes:
+        number: 1, 2, 3, ... without gaps.
+        members: the numbers of its events, one by one: a transaction may commit after one with higher numbers.
+        settled_through: every event up to this number was sealed by then: one that turns up later was put there.
+        rows_digest: SHA-256 of the events' canonical lines.
+        previous: the digest of the seal before; of the first, zeros.
+        digest: SHA-256 over all of this, see ``core.audit.chain``.
+    """
+
+    __tablename__: ClassVar[str] = "audit_seals"
+    __table_args__ = (Index("ix_audit_seals_last_event", "last_event"), {"info": {"append_only": True}})
+
+    number: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    first_event: int = Field(sa_type=BigInteger)
+    last_event: int = Field(sa_type=BigInteger)
+    members: Any = Field(sa_column=Column(INT8MULTIRANGE, nullable=False))
+    events: int = Field(sa_type=BigInteger)
+    settled_through: int = Field(sa_type=BigInteger)
+    rows_digest: bytes = Field(sa_type=LargeBinary)
+    previous: bytes = Field(sa_type=LargeBinary)
+    digest: bytes = Field(sa_type=LargeBinary)
+    sealed_at: datetime = Field(sa_type=DateTime(timezone=True))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dramatiq
 
 from core import telemetry
+from core.audit.sealer import Sealer
 from core.database import DatabaseUnavailable, databases
 from core.errors import AppError
 from core.features import load_jobs
@@ -61,16 +62,25 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
         )
         for database in databases()
     ]
+    sealers = [
+        Thread(
+            target=Sealer(database, every=settings.audit_seal_seconds, anchor_every=settings.audit_anchor_seconds).run,
+            args=(stopping,),
+            name=f"iit-sealer-{database}",
+            daemon=True,
+        )
+        for database in databases()
+    ]
     worker.start()
-    for relay in relays:
-        relay.start()
+    for thread in (*relays, *sealers):
+        thread.start()
     try:
         yield runner
     finally:
         stopping.set()
         runner.stopping.set()
-        for relay in relays:
-            relay.join(timeout=10)
+        for thread in (*relays, *sealers):
+            thread.join(timeout=10)
         grace = settings.jobs_grace_seconds if grace_seconds is None else grace_seconds
         worker.stop(timeout=round(grace * 1000))
         try:

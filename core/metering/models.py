@@ -21,7 +21,7 @@ class UsageEvent(NodeBase, table=True):
     __tablename__: ClassVar[str] = "usage_events"
     __table_args__ = (
         UniqueConstraint("tenant_role", "meter", "key"),
-        {"info": {"app": "SELECT", "tenant": "SELECT, INSERT"}},
+        {"info": {"app": "SELECT", "tenant": "SELECT, INSERT", "outlives_tenant": True}},
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)

@@ -1,0 +1,96 @@
+"""Anchors: the head of each tenant's chain, kept in ``platform``, where neither tenant nor its backup can change it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+from uuid_utils.compat import uuid7
+
+from core.clock import now
+from core.database import platform_session, tenant_session
+from core.errors import Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from core.database import TenantRef
+
+_HEAD = "SELECT number, digest FROM audit_seals ORDER BY number DESC LIMIT 1"
+_ANCHORS = text(
+    "SELECT seal, digest, kind FROM platform.audit_anchors WHERE tenant_id = :tenant ORDER BY id"  # UUIDv7: in time
+)
+_INSERT = text(
+    "INSERT INTO platform.audit_anchors (id, tenant_id, seal, digest, kind, reason, anchored_by, anchored_at)"
+    " VALUES (:id, :tenant, :seal, :digest, :kind, :reason, :actor, :now)"
+)
+
+
+def head(tenant: TenantRef) -> tuple[int, bytes] | None:
+    """Number and digest of the tenant's last seal; None where nothing is sealed."""
+    with tenant_session(tenant, actor="system:sealer", readonly=True) as session, session.cursor() as cursor:
+        row = cursor.execute(_HEAD).fetchone()
+    return (row[0], bytes(row[1])) if row else None
+
+
+def standing(tenant_id: UUID) -> dict[int, bytes]:
+    """The anchors that count: seal -> digest. One beyond a seal to which the chain was set back counts no more."""
+    found: dict[int, bytes] = {}
+    with platform_session() as session:
+        for seal, digest, kind in session.execute(_ANCHORS, {"tenant": tenant_id}):
+            if kind == "reset":
+                found = {number: kept for number, kept in found.items() if number <= seal}
+            if digest is not None:
+                found[seal] = bytes(digest)
+    return found
+
+
+def anchor_head(tenant: TenantRef, *, actor: str) -> int | None:
+    """Anchor the head of the chain if it is not; the number of its last seal, None where there is none."""
+    found = head(tenant)
+    if found is None:
+        return None
+    number, digest = found
+    with platform_session() as session:
+        last = session.execute(
+            text(
+                "SELECT seal FROM platform.audit_anchors WHERE tenant_id = :tenant AND seal >= :seal"
+                " AND digest = :digest LIMIT 1"
+            ),
+            {"tenant": tenant.id, "seal": number, "digest": digest},
+        ).first()
+        if last is None:
+            values = {"id": uuid7(), "tenant": tenant.id, "seal": number, "digest": digest, "now": now()}
+            session.execute(_INSERT, {**values, "kind": "head", "reason": None, "actor": actor})
+    return number
+
+
+def accept_rollback(tenant: TenantRef, *, actor: str, reason: str) -> int:
+    """Say that the chain ends where it does on purpose: after a restore to an earlier point. Never done by itself.
+
+    Returns:
+        How many anchors count no more. They stay to be read.
+
+    Raises:
+        Conflict: an anchor that would still count is not in the chain: what was restored is not this tenant's past.
+    """
+    found = head(tenant)
+    number, digest = found or (0, None)
+    anchored = standing(tenant.id)
+    wrong = contradicted(tenant, {seal: kept for seal, kept in anchored.items() if seal <= number})
+    if wrong:
+        detail = f"seal {wrong[0]} is not the one that was anchored: the chain is not set back, it is another"
+        raise Conflict(detail, remedy="restore the tenant's own data")
+    with platform_session() as session:
+        values = {"id": uuid7(), "tenant": tenant.id, "seal": number, "digest": digest, "now": now()}
+        session.execute(_INSERT, {**values, "kind": "reset", "reason": reason, "actor": actor})
+    return sum(seal > number for seal in anchored)
+
+
+def contradicted(tenant: TenantRef, anchored: Mapping[int, bytes]) -> list[int]:
+    """Those of the anchored seals that the chain has not, or has otherwise, lowest first."""
+    with tenant_session(tenant, actor="system:sealer", readonly=True) as session, session.cursor() as cursor:
+        cursor.execute("SELECT number, digest FROM audit_seals WHERE number = ANY(%s)", (list(anchored),))
+        chain = {number: bytes(digest) for number, digest in cursor.fetchall()}
+    return sorted(seal for seal, digest in anchored.items() if chain.get(seal) != digest)

@@ -1,0 +1,90 @@
+"""``iit audit``: seal and verify."""
+
+from __future__ import annotations
+
+import click
+
+from core.cli.output import ACTOR, json_option, note, print_json
+
+
+@click.group()
+def audit() -> None:
+    """Seal and verify the audit of a tenant."""
+
+
+@audit.command()
+@click.argument("slug")
+@json_option
+def seal(slug: str, *, as_json: bool) -> None:
+    """Seal what is not sealed yet, and anchor the head. Workers do this by themselves, every few seconds."""
+    from core.audit.sealer import seal as seal_audit
+    from core.tenancy import describe_tenant
+
+    done = seal_audit(describe_tenant(slug).ref())
+    if as_json:
+        print_json({"seals": done.seals, "events": done.events})
+    else:
+        click.echo(f"sealed {done.events:,} events in {done.seals} seals")
+
+
+@audit.command()
+@click.argument("slug")
+@json_option
+def verify(slug: str, *, as_json: bool) -> None:
+    """Find events that were changed, removed, added later or moved. Also of a tenant that was deleted.
+
+    Ends with 1 when anything is found.
+    """
+    from core.audit.verify import verify as verify_audit
+    from core.audit.verify import verify_gone
+    from core.errors import NotFound
+    from core.tenancy import describe_tenant
+    from core.tenancy.archive.tombstones import tombstone_of
+
+    try:
+        found = verify_audit(describe_tenant(slug).ref())
+    except NotFound:
+        gone = tombstone_of(slug)
+        if gone is None:
+            raise
+        found = verify_gone(gone.tenant_id)
+    if as_json:
+        print_json(
+            {
+                "intact": found.intact,
+                "seals": found.seals,
+                "events": found.events,
+                "pending": found.pending,
+                "anchored_through": found.anchored_through,
+                "head": found.head.hex() if found.head else None,
+                "found": found.found,
+                "problems": found.problems,
+            }
+        )
+    else:
+        state = "intact" if found.intact else f"NOT intact: {found.found} problems"
+        click.echo(f"the audit of {slug} is {state}")
+        click.echo(
+            f"{found.events:,} events in {found.seals:,} seals, anchored through seal {found.anchored_through};"
+            f" {found.pending:,} not sealed yet"
+        )
+    for problem in found.problems:
+        note(problem)
+    if not found.intact:
+        raise click.exceptions.Exit(1)
+
+
+@audit.command("accept-rollback")
+@click.argument("slug")
+@click.option("--reason", required=True, help="Why the audit ends earlier than it did; kept for good.")
+@json_option
+def accept_rollback(slug: str, reason: str, *, as_json: bool) -> None:
+    """Say that a tenant was set back to an earlier point on purpose, which verify else takes for tampering."""
+    from core.audit import anchors
+    from core.tenancy import describe_tenant
+
+    left = anchors.accept_rollback(describe_tenant(slug).ref(), actor=ACTOR, reason=reason)
+    if as_json:
+        print_json({"anchors_void": left})
+    else:
+        click.echo(f"noted; {left} anchors count no more")

@@ -1,0 +1,75 @@
+"""What of audits is kept outside tenants' schemas: anchors of the chains, and the audits of tenants that are gone."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, LargeBinary, Text, text
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
+from sqlmodel import Field
+from uuid_utils.compat import uuid7
+
+from core.database import PlatformBase
+
+STAMP: Any = DateTime(timezone=True)
+
+
+class AuditAnchor(PlatformBase, table=True):
+    """The head of a tenant's chain at a moment, kept where the tenant's role cannot reach it.
+
+    Attributes:
+        kind: ``head``; or ``reset``: the chain was set back to this seal on purpose, by a restore, and says why.
+    """
+
+    __tablename__: ClassVar[str] = "audit_anchors"
+    __table_args__ = (
+        CheckConstraint("kind IN ('head', 'reset')", name="kind"),
+        CheckConstraint("(kind = 'reset') = (reason IS NOT NULL)", name="reason"),
+        Index("ix_audit_anchors_tenant_id", "tenant_id", "id"),
+        {"info": {"app": "SELECT, INSERT", "outlives_tenant": True}},
+    )
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    tenant_id: UUID
+    seal: int = Field(sa_type=BigInteger)
+    digest: bytes | None = Field(default=None, sa_type=LargeBinary)
+    kind: str = Field(default="head", sa_type=Text, sa_column_kwargs={"server_default": text("'head'")})
+    reason: str | None = Field(default=None, sa_type=Text)
+    anchored_by: str = Field(sa_type=Text)
+    anchored_at: datetime = Field(sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+
+
+class GoneAuditEvent(PlatformBase, table=True):
+    """An event of the audit of a tenant that was deleted, as it was."""
+
+    __tablename__: ClassVar[str] = "gone_audit_events"
+    __table_args__ = ({"info": {"app": "SELECT", "outlives_tenant": True}},)
+
+    tenant_id: UUID = Field(primary_key=True)
+    event_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    occurred_at: datetime = Field(sa_type=STAMP)
+    actor: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    subject_type: str = Field(sa_type=Text)
+    subject_uuid: UUID | None = None
+    request_id: str | None = Field(default=None, sa_type=Text)
+    detail: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+
+
+class GoneAuditSeal(PlatformBase, table=True):
+    """A seal of the audit of a tenant that was deleted: with it the events above are verified as before."""
+
+    __tablename__: ClassVar[str] = "gone_audit_seals"
+    __table_args__ = ({"info": {"app": "SELECT", "outlives_tenant": True}},)
+
+    tenant_id: UUID = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    first_event: int = Field(sa_type=BigInteger)
+    last_event: int = Field(sa_type=BigInteger)
+    members: Any = Field(sa_column=Column(INT8MULTIRANGE, nullable=False))
+    events: int = Field(sa_type=BigInteger)
+    settled_through: int = Field(sa_type=BigInteger)
+    rows_digest: bytes = Field(sa_type=LargeBinary)
+    previous: bytes = Field(sa_type=LargeBinary)
+    digest: bytes = Field(sa_type=LargeBinary)
+    sealed_at: datetime = Field(sa_type=STAMP)

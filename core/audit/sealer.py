@@ -1,0 +1,243 @@
+"""The sealer: chains batches of committed events, within seconds and outside the transactions of the acts.
+
+Events get their numbers before they are committed, so one may appear after others with higher numbers were sealed. A
+seal therefore names its members one by one, and a late event goes into a later seal. ``settled_through`` says up to
+where nothing can come any more: whoever is about to insert holds a lock on the table from before the number is drawn
+until after the commit, so once all who held it at a moment are through, every number drawn by then is known.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from core import telemetry
+from core.audit import anchors
+from core.audit.chain import BEGINNING, DIGEST, Seal
+from core.clock import now
+from core.database import DEFAULT_DATABASE, node_session, psycopg_connection, tenant_session
+from core.errors import AppError
+
+if TYPE_CHECKING:
+    from threading import Event
+    from uuid import UUID
+
+    from core.database import TenantRef, TenantSession
+
+BATCH = 20_000
+"""Events in one seal, at most."""
+
+LOOK_AT_ALL_EVERY = 6 * 3600.0
+"""Seconds after which every tenant is looked at, whatever the counters say."""
+
+ACTOR = "system:sealer"
+_LOCK = 0x11_7E_5E_A1
+
+_LAST = "SELECT number, digest, settled_through FROM audit_seals ORDER BY number DESC LIMIT 1"
+_WRITERS = """
+SELECT coalesce(array_agg(virtualtransaction), '{}') FROM pg_locks
+WHERE locktype = 'relation' AND relation = 'audit_events'::regclass AND mode = 'RowExclusiveLock'
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()
+"""
+_UNSEALED = """
+SELECT event_id FROM audit_events
+WHERE event_id > %(settled)s AND NOT event_id <@ coalesce(
+    (SELECT range_agg(members) FROM audit_seals WHERE last_event > %(settled)s), '{}'::int8multirange)
+ORDER BY event_id LIMIT %(batch)s
+"""
+_BATCH = f"""
+WITH batch AS ({_UNSEALED})
+SELECT count(*), min(event_id), max(event_id), range_agg(int8range(event_id, event_id + 1))::text, {DIGEST}
+FROM audit_events JOIN batch USING (event_id)
+"""  # noqa: S608 - constants of ours
+_INSERT = """
+INSERT INTO audit_seals
+    (number, first_event, last_event, members, events, settled_through, rows_digest, previous, digest, sealed_at)
+VALUES (%s, %s, %s, %s::int8multirange, %s, %s, %s, %s, %s, %s)
+"""
+_COUNTERS = """
+SELECT kept.tenant_id, pg_stat_get_tuples_inserted(found.oid)
+FROM node.tenant_schemas kept JOIN pg_namespace space ON space.nspname = kept.schema_name
+JOIN pg_class found ON found.relnamespace = space.oid AND found.relname = 'audit_events'
+"""
+
+log = telemetry.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Numbers up to ``high`` had been drawn while these transactions were about to insert."""
+
+    high: int
+    writers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What one look at a tenant's audit sealed."""
+
+    seals: int
+    events: int
+
+
+def seal(tenant: TenantRef, watches: dict[UUID, Watch] | None = None, *, anchor: bool = True) -> Sealed:
+    """Seal what is committed and not sealed yet, and anchor the head.
+
+    Args:
+        tenant: whose audit.
+        watches: what a sealer that comes again remembers of who was writing; empty for one look.
+        anchor: whether to anchor the head in ``platform`` afterwards.
+
+    Raises:
+        Unavailable: a database cannot be reached.
+    """
+    seen = {} if watches is None else watches
+    seals = events = 0
+    while True:
+        with tenant_session(tenant, actor=ACTOR) as session:
+            made = seal_batch(session, seen)
+        if made is None:
+            break
+        seals, events = seals + 1, events + made.events
+        if made.events < BATCH:
+            break
+    if anchor:
+        anchors.anchor_head(tenant, actor=ACTOR)
+    return Sealed(seals, events)
+
+
+def seal_batch(session: TenantSession, watches: dict[UUID, Watch]) -> Seal | None:
+    """One seal, in the session's transaction; None where there is nothing to seal, or another sealer is at it."""
+    with session.cursor() as cursor:
+        lock = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))"
+        if _one(cursor.execute(lock, (_LOCK, str(session.tenant.id)))) is not True:
+            return None
+        last = cursor.execute(_LAST).fetchone()
+        number, previous, settled = (last[0], bytes(last[1]), last[2]) if last else (0, BEGINNING, 0)
+        high = _one(cursor.execute("SELECT max(event_id) FROM audit_events"))
+        if high is None:
+            return None
+        known = _settled(session.tenant.id, high, frozenset(_one(cursor.execute(_WRITERS))), watches)
+        # A statement of its own, begun after the look at the writers: what they committed meanwhile is in it.
+        row = cursor.execute(_BATCH, {"settled": settled, "batch": BATCH}).fetchone()
+        if row is None or not row[0]:
+            return None
+        count, first, latest, members, digest = row
+        complete = known if count < BATCH else min(known, latest)
+        made = Seal(
+            number=number + 1,
+            first_event=first,
+            last_event=latest,
+            members=members,
+            events=count,
+            settled_through=max(settled, complete),
+            rows_digest=bytes(digest),
+            previous=previous,
+            sealed_at=now(),
+        )
+        cursor.execute(
+            _INSERT,
+            (
+                made.number,
+                made.first_event,
+                made.last_event,
+                made.members,
+                made.events,
+                made.settled_through,
+                made.rows_digest,
+                made.previous,
+                made.digest,
+                made.sealed_at,
+            ),
+        )
+    return made
+
+
+def _settled(tenant_id: UUID, high: int, writers: frozenset[str], watches: dict[UUID, Watch]) -> int:
+    """Up to where every number that was drawn is committed or will never be."""
+    if not writers:
+        watches.pop(tenant_id, None)
+        return high
+    watch = watches.get(tenant_id)
+    if watch is None:
+        watches[tenant_id] = Watch(high, writers)
+        return 0
+    if watch.writers & writers:
+        watches[tenant_id] = Watch(watch.high, watch.writers & writers)
+        return 0
+    watches[tenant_id] = Watch(high, writers)
+    return watch.high
+
+
+def _one(cursor: psycopg.Cursor[Any]) -> Any:  # noqa: ANN401 - the value of any query
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+class Sealer:
+    """Seals the audits of one data database while a worker runs.
+
+    Which tenants wrote anything is asked of PostgreSQL's counters: one query for all, that touches no tenant's table.
+    """
+
+    def __init__(self, database: str = DEFAULT_DATABASE, *, every: float, anchor_every: float) -> None:
+        self._database, self._every, self._anchor_every = database, every, anchor_every
+        self._inserted: dict[UUID, int] = {}
+        self._anchored: dict[UUID, float] = {}
+        self._unanchored: set[UUID] = set()
+        self._watches: dict[UUID, Watch] = {}
+        self._all_at = float("-inf")
+
+    def run(self, stopping: Event) -> None:
+        """Go round until ``stopping``."""
+        while not stopping.wait(self._every):
+            try:
+                self.look()
+            except AppError as error:
+                log.warning("sealer waits", error=type(error).__name__)
+            except Exception:
+                log.exception("sealer failed")  # and goes on: without it nothing is sealed
+
+    def look(self) -> int:
+        """Seal what was written since the last look; returns how many events."""
+        with node_session(self._database) as session:
+            connection = psycopg_connection(session)
+            if _one(connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,))) is not True:
+                return 0  # another worker's sealer is at it
+            return self._look(dict(connection.execute(_COUNTERS).fetchall()))
+
+    def _look(self, counters: dict[UUID, int]) -> int:
+        from core.tenancy import list_tenants
+
+        moment = time.monotonic()
+        if moment - self._all_at > LOOK_AT_ALL_EVERY:
+            self._all_at = moment
+            self._inserted.clear()
+        written = {one for one, count in counters.items() if self._inserted.get(one) != count}
+        if not written and not self._unanchored:
+            return 0
+        sealed = 0
+        for tenant in list_tenants():
+            if tenant.id in counters and (tenant.id in written or tenant.id in self._unanchored):
+                sealed += self._tenant(tenant, counters[tenant.id])
+        return sealed
+
+    def _tenant(self, tenant: TenantRef, counter: int) -> int:
+        moment = time.monotonic()
+        anchor = moment - self._anchored.get(tenant.id, float("-inf")) >= self._anchor_every
+        try:
+            done = seal(tenant, self._watches, anchor=anchor)
+        except (AppError, DBAPIError, psycopg.Error) as error:
+            log.warning("audit not sealed", tenant=tenant.slug, error=type(error).__name__)
+            return 0
+        if anchor:
+            self._anchored[tenant.id] = moment
+            self._unanchored.discard(tenant.id)
+        elif done.events:
+            self._unanchored.add(tenant.id)
+        self._inserted[tenant.id] = counter
+        return done.events

@@ -1,0 +1,136 @@
+"""Verifying an audit: that no event was changed, removed, added afterwards or put elsewhere, and no seal taken away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from core.audit import anchors
+from core.audit.chain import BEGINNING, DIGEST, IN_SCHEMA, Place, Seal
+from core.database import platform_session, psycopg_connection, tenant_session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    import psycopg
+
+    from core.database import TenantRef
+
+_MOST = 100
+"""Problems that are named; further ones are counted."""
+
+_SEALS = """
+SELECT seal.number, seal.first_event, seal.last_event, seal.members::text, seal.events, seal.settled_through,
+       seal.rows_digest, seal.previous, seal.sealed_at, seal.digest, found.events, found.digest
+FROM {seals} seal LEFT JOIN LATERAL (
+    SELECT count(*) AS events, {digest} AS digest FROM {events}
+    WHERE {own} AND event_id BETWEEN seal.first_event AND seal.last_event AND event_id <@ seal.members
+) found ON true
+WHERE {own} ORDER BY seal.number
+"""
+_STRANGERS = """
+SELECT count(*) FILTER (WHERE event_id <= %(settled)s), count(*) FILTER (WHERE event_id > %(settled)s),
+       min(event_id) FILTER (WHERE event_id <= %(settled)s)
+FROM {events} WHERE {own} AND NOT event_id <@ coalesce(
+    (SELECT range_agg(members) FROM {seals} WHERE {own}), '{{}}'::int8multirange)
+"""
+
+
+@dataclass
+class Verified:
+    """What was found of a chain.
+
+    Attributes:
+        seals: how many it has; ``events``, how many they hold.
+        pending: events that are not sealed yet, as the newest are for some seconds.
+        anchored_through: the highest seal that ``platform`` vouches for; 0 where none.
+        head: the digest of the last seal.
+        problems: what is wrong, in words, at most a hundred; empty when all is well.
+        found: how many problems there are.
+    """
+
+    seals: int = 0
+    events: int = 0
+    pending: int = 0
+    anchored_through: int = 0
+    head: bytes | None = None
+    problems: list[str] = field(default_factory=list)
+    found: int = 0
+
+    @property
+    def intact(self) -> bool:
+        """Whether nothing was found."""
+        return not self.found
+
+    def say(self, problem: str) -> None:
+        """Note a problem."""
+        self.found += 1
+        if len(self.problems) < _MOST:
+            self.problems.append(problem)
+
+
+def verify(tenant: TenantRef) -> Verified:
+    """Verify the tenant's audit against its chain, and the chain against its anchors. Reads every event.
+
+    Raises:
+        Unavailable: a database cannot be reached.
+    """
+    anchored = anchors.standing(tenant.id)  # before the chain: one that is made meanwhile is no contradiction
+    with tenant_session(tenant, actor="system:sealer", readonly=True) as session:
+        return verify_chain(psycopg_connection(session), IN_SCHEMA, anchored)
+
+
+def verify_gone(tenant_id: UUID) -> Verified:
+    """Verify the audit of a tenant that was deleted, where it was moved to."""
+    place = Place(
+        sql.SQL("platform.gone_audit_events"),
+        sql.SQL("platform.gone_audit_seals"),
+        sql.SQL("tenant_id = {}").format(sql.Literal(tenant_id)),
+    )
+    anchored = anchors.standing(tenant_id)
+    with platform_session() as session:
+        return verify_chain(psycopg_connection(session), place, anchored)
+
+
+def verify_chain(connection: psycopg.Connection[Any], place: Place, anchored: Mapping[int, bytes]) -> Verified:
+    """Verify the chain at ``place``, within the connection's transaction."""
+    names = {"events": place.events, "seals": place.seals, "own": place.own, "digest": sql.SQL(DIGEST)}
+    result, previous, settled, wrong = Verified(), BEGINNING, 0, dict(anchored)
+    with connection.cursor(name="verify_audit") as cursor:
+        cursor.itersize = 500
+        for row in cursor.execute(sql.SQL(_SEALS).format(**names)):
+            number, first, last, members, events, through, rows_digest, before, sealed_at = row[:9]
+            seal = Seal(number, first, last, members, events, through, bytes(rows_digest), bytes(before), sealed_at)
+            _look_at(result, seal, previous, bytes(row[9]), (row[10], bytes(row[11])))
+            previous, settled = bytes(row[9]), max(settled, seal.settled_through)
+            result.seals, result.events, result.head = seal.number, result.events + seal.events, previous
+            if wrong.get(seal.number) == previous:
+                result.anchored_through = seal.number
+                del wrong[seal.number]
+    for number in sorted(wrong):
+        if number > result.seals:
+            result.say(f"seal {number} was anchored and is not there: the chain was cut off or set back")
+        else:
+            result.say(f"seal {number} is not the one that was anchored: the chain was written anew")
+    counted = connection.execute(sql.SQL(_STRANGERS).format(**names), {"settled": settled}).fetchone()
+    if counted is not None:
+        added, result.pending, first = counted
+        if added:
+            result.say(f"{added} events are in no seal although all up to {settled} were: added later, first {first}")
+    return result
+
+
+def _look_at(result: Verified, seal: Seal, previous: bytes, digest: bytes, found: tuple[int, bytes]) -> None:
+    """Note what is wrong with one seal."""
+    if seal.number != result.seals + 1:
+        result.say(f"seal {result.seals + 1} is not there: after {result.seals} comes {seal.number}")
+    elif seal.previous != previous:
+        result.say(f"seal {seal.number} does not follow the one before it")
+    if seal.digest != digest:
+        result.say(f"seal {seal.number} was changed")
+    if found != (seal.events, seal.rows_digest):
+        what = "changed or changed places" if found[0] == seal.events else f"{found[0]} of {seal.events} are there"
+        result.say(f"the events {seal.first_event} to {seal.last_event} of seal {seal.number}: {what}")

@@ -1,0 +1,46 @@
+"""What stays of a tenant that was deleted."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import Column, DateTime, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from core.database import PlatformBase
+
+STAMP: Any = DateTime(timezone=True)
+
+
+class TenantTombstone(PlatformBase, table=True):
+    """A tenant that was deleted: who it was, who asked for it and when, and how much was destroyed.
+
+    Its slug is not given out again, except to its own archive. Its usage and its audit are kept under its id.
+
+    Attributes:
+        counts: table -> rows that were destroyed; ``blobs``, files.
+        audit_seals: the length of the chain that was moved; ``audit_digest``, its head.
+        audit_problems: what its verification found before it was moved; empty when all was well.
+        purged_at: when the last of it was gone; empty while it goes.
+    """
+
+    __tablename__: ClassVar[str] = "tenant_tombstones"
+    __table_args__ = ({"info": {"app": "SELECT", "outlives_tenant": True}},)
+
+    tenant_id: UUID = Field(primary_key=True)
+    slug: str = Field(sa_column=Column(Text, nullable=False, index=True))
+    name: str = Field(sa_type=Text)
+    schema_name: str = Field(sa_type=Text)
+    database: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=STAMP)
+    requested_at: datetime | None = Field(default=None, sa_type=STAMP)
+    requested_by: str | None = Field(default=None, sa_type=Text)
+    purge_began_at: datetime = Field(sa_type=STAMP)
+    purged_by: str = Field(sa_type=Text)
+    purged_at: datetime | None = Field(default=None, sa_type=STAMP)
+    counts: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
+    audit_events: int
+    audit_seals: int
+    audit_digest: bytes | None = Field(default=None, sa_type=LargeBinary)
+    audit_problems: list[str] = Field(sa_column=Column(JSONB, nullable=False))
