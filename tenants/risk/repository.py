@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from psycopg import sql
-from psycopg.types.json import Jsonb
 from sqlmodel import col, func, select
 
 from core.clock import now
 from core.errors import NotFound
+from tenants.risk.binary_rows import HEAD, TAIL
 from tenants.risk.models import Prediction, RiskModel, ScoreRun, Worklist, WorklistEntry
 
 if TYPE_CHECKING:
@@ -24,30 +24,15 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 PREDICTION_COLUMNS = (
     *("uuid", "patient_uuid", "facility_uuid", "as_of", "kind", "expected_date", "days_late", "prediction_timestamp"),
-    *("model_uuid", "model_version", "risk", "risk_low", "risk_high", "raw_score", "risk_level", "data_date", "stale"),
-    "calibration_note",
+    *("model_uuid", "model_version", "risk", "risk_low", "risk_high", "raw_score", "risk_level", "rank"),
+    *("within_capacity", "calibration_note", "data_date", "stale", "reasons"),
 )
+"""In the order of COPY; the reasons last, since they alone differ in length from row to row."""
 
-_RANK = """
-WITH ranked AS (
-    SELECT uuid,
-           row_number() OVER (PARTITION BY facility_uuid, kind ORDER BY
-               CASE WHEN kind = 'at_risk' THEN -risk END,
-               CASE WHEN kind = 'to_trace' THEN (risk_level <> 'late')::int END,
-               CASE WHEN risk_level = 'late' THEN -days_late ELSE days_late END,
-               expected_date, patient_uuid) AS place,
-           count(*) OVER (PARTITION BY facility_uuid, kind) AS everyone
-    FROM predictions WHERE as_of = %(as_of)s
-)
-UPDATE predictions AS p SET
-    rank = r.place,
-    within_capacity = r.place <= ceil(%(share)s * r.everyone),
-    risk_level = CASE
-        WHEN p.kind <> 'at_risk' THEN p.risk_level
-        WHEN r.place <= ceil(%(share)s * r.everyone) THEN 'high'
-        WHEN r.place <= ceil(2 * %(share)s * r.everyone) THEN 'medium'
-        ELSE 'low' END
-FROM ranked AS r WHERE p.uuid = r.uuid
+_PEOPLE_OF_FACILITIES = """
+SELECT f.uuid, (SELECT count(*) FROM patients AS p
+                WHERE p.facility_uuid = f.uuid AND p.known_to IS NULL AND NOT p.voided)
+FROM facilities AS f WHERE f.uuid > %s ORDER BY f.uuid LIMIT %s
 """
 
 _READ_BY_SCORING = {
@@ -161,6 +146,13 @@ def run_of(session: TenantSession, as_of: date, *, lock_row: bool = False) -> Sc
     return session.exec(query.with_for_update() if lock_row else query).first()
 
 
+def rates_of_inputs(session: TenantSession, first: date, last: date, inputs: str) -> dict[str, Any] | None:
+    """Facility rates that a scoring of these days took of the very same records and settings."""
+    wanted = (col(ScoreRun.as_of).between(first, last), ScoreRun.inputs == inputs)
+    found = session.exec(select(ScoreRun).where(*wanted).limit(1)).first()
+    return None if found is None else found.rates
+
+
 def rates_of_reference(session: TenantSession, first: date, last: date) -> dict[str, Any] | None:
     """Facility rates that a scoring of these days has taken; of several the latest scored."""
     query = (
@@ -173,18 +165,36 @@ def rates_of_reference(session: TenantSession, first: date, last: date) -> dict[
     return None if found is None else found.rates
 
 
-def replace_predictions(
-    session: TenantSession, as_of: date, patients: Sequence[UUID], rows: Iterable[Sequence[Any]]
-) -> None:
-    """Put these rows (as ``PREDICTION_COLUMNS``) in place of what the patients had as of the date."""
-    statement = sql.SQL("COPY predictions ({}) FROM STDIN").format(
-        sql.SQL(", ").join(sql.Identifier(name) for name in (*PREDICTION_COLUMNS, "within_capacity"))
+def next_facilities(session: TenantSession, after: UUID | None, patients: int) -> list[UUID]:
+    """The next facilities that have so many patients together; fewer at the end, none behind it."""
+    found: list[UUID] = []
+    people, last, at_once = 0, after or UUID(int=0), 16
+    with session.cursor() as cursor:
+        while people < patients:
+            rows = cursor.execute(_PEOPLE_OF_FACILITIES, (last, at_once)).fetchall()
+            for uuid, count in rows:
+                if people >= patients:
+                    return found
+                found.append(uuid)
+                people += count
+            if len(rows) < at_once:
+                return found
+            last = rows[-1][0]
+    return found
+
+
+def replace_predictions(session: TenantSession, as_of: date, patients: Sequence[UUID], rows: Iterable[bytes]) -> None:
+    """Put these rows (of a binary COPY, as ``PREDICTION_COLUMNS``) in place of what the patients had as of the date."""
+    statement = sql.SQL("COPY predictions ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.SQL(", ").join(sql.Identifier(name) for name in PREDICTION_COLUMNS)
     )
     with session.cursor() as cursor:
         cursor.execute("DELETE FROM predictions WHERE as_of = %s AND patient_uuid = ANY(%s)", (as_of, list(patients)))
         with cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row((*row, False))
+            copy.write(HEAD)
+            for part in rows:
+                copy.write(part)
+            copy.write(TAIL)
 
 
 def forget_others(session: TenantSession, as_of: date, model_version: str) -> None:
@@ -195,12 +205,6 @@ def forget_others(session: TenantSession, as_of: date, model_version: str) -> No
             " (SELECT FROM patients AS q WHERE q.uuid = p.patient_uuid AND q.known_to IS NULL AND NOT q.voided))",
             (as_of, model_version),
         )
-
-
-def rank(session: TenantSession, as_of: date, share: float) -> None:
-    """Rank within each facility and list, and set levels by capacity."""
-    with session.cursor() as cursor:
-        cursor.execute(_RANK, {"as_of": as_of, "share": share})
 
 
 def count_predictions(session: TenantSession, as_of: date) -> dict[str, int]:
@@ -220,26 +224,6 @@ def count_within(session: TenantSession, as_of: date) -> int:
         )
         row = cursor.fetchone()
     return int(row[0]) if row else 0
-
-
-def unexplained(session: TenantSession, as_of: date, after: UUID | None, limit: int) -> list[UUID]:
-    """The next patients within capacity whose reasons are to be given."""
-    with session.cursor() as cursor:
-        cursor.execute(
-            "SELECT patient_uuid FROM predictions WHERE as_of = %s AND kind = 'at_risk' AND within_capacity"
-            " AND patient_uuid > %s ORDER BY patient_uuid LIMIT %s",
-            (as_of, after or UUID(int=0), limit),
-        )
-        return [row[0] for row in cursor.fetchall()]
-
-
-def store_reasons(session: TenantSession, as_of: date, reasons: Iterable[tuple[UUID, list[dict[str, Any]]]]) -> None:
-    """Write the reasons of patients at risk."""
-    with session.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE predictions SET reasons = %s WHERE as_of = %s AND kind = 'at_risk' AND patient_uuid = %s",
-            [(Jsonb(given), as_of, uuid) for uuid, given in reasons],
-        )
 
 
 def list_predictions(

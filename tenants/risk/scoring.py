@@ -1,15 +1,15 @@
-"""Scoring all patients as of a date, in steps: each is a transaction that writes some rows and moves a cursor.
+"""Scoring all patients as of a date, in steps: each is a transaction that writes rows and moves a cursor.
 
 A killed scoring goes on from its cursor, unless what it reads has changed: then it begins anew, so that all rows are of
 one state of the records. The same date scored twice gives the same rows (ids and times of writing aside).
-Reasons are given once ranks are known, and only to those within capacity: explaining costs more than scoring.
+Reasons are given only to those within capacity of their facility: explaining costs more than scoring.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -22,12 +22,12 @@ from core.clock import now
 from core.errors import Conflict
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.expected import episodes
-from tenants.cohort.load import load_after, load_timelines
+from tenants.cohort.load import load_timelines
 from tenants.cohort.service import cohort_settings
-from tenants.cohort.timelines import Timelines, day_number, to_date
+from tenants.cohort.timelines import Timelines, day_number
 from tenants.cohort.units import Units, pending_units, to_trace
 from tenants.records.ids import new_uuid
-from tenants.risk import repository, serving
+from tenants.risk import repository, scored, serving
 from tenants.risk.facility_rates import STEP, FacilityCounts, FacilityRates, reference_day
 from tenants.risk.features import compute, pending_of
 from tenants.risk.models import ScoreRun
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 CHUNK_PATIENTS: Final = 5000
-EXPLAINED_AT_ONCE: Final = 2000
 BEGUN_ANEW: Final = 2
 """How often one scoring begins anew because records changed under it, before it gives up."""
 
@@ -155,11 +154,15 @@ def take_rates(session: TenantSession, as_of: date, rules: CohortSettings) -> Fa
 
 def stored_rates(session: TenantSession, as_of: date, rules: CohortSettings) -> FacilityRates:
     """The rates that a scoring of the same reference day has taken; taken anew where there was none."""
-    first = int(reference_day(day_number(as_of)))
-    days = (to_date(first), to_date(first + STEP - 1))
     run = repository.run_of(session, as_of)
-    found = run.rates if run is not None else repository.rates_of_reference(session, *days)  # type: ignore[arg-type]
+    found = run.rates if run is not None else repository.rates_of_reference(session, *_reference_days(as_of))
     return FacilityRates.from_json(found) if found else take_rates(session, as_of, rules)
+
+
+def _reference_days(as_of: date) -> tuple[date, date]:
+    """The days whose rates are those of a date's reference day."""
+    first = int(reference_day(day_number(as_of))) - day_number(as_of)
+    return as_of + timedelta(days=first), as_of + timedelta(days=first + STEP - 1)
 
 
 def matrix(timelines: Timelines, found: Units, rules: CohortSettings, rates: FacilityRates) -> Floats:
@@ -173,10 +176,11 @@ def _begin(open_session: Open, as_of: date, model: Serving) -> None:
     with open_session() as session:
         inputs = _inputs(session)
         run = repository.run_of(session, as_of)
-        standing = None if run is None or run.state == "done" else (run.model_version, run.inputs)
+        standing = None if run is None or run.state != "scoring" else (run.model_version, run.inputs)
         if standing == (model.version, inputs):
             return
-        rates = take_rates(session, as_of, cohort_settings(session))
+        taken = repository.rates_of_inputs(session, *_reference_days(as_of), inputs)
+        rates = FacilityRates.from_json(taken) if taken else take_rates(session, as_of, cohort_settings(session))
     with open_session() as session:
         repository.lock(session, f"score:{as_of}")
         run = repository.run_of(session, as_of, lock_row=True)
@@ -231,58 +235,60 @@ def _step(session: TenantSession, as_of: date, model: Serving, chunk_patients: i
     run = _run(session, as_of, lock_row=True)
     if run.state == "done" or run.model_version != model.version:
         return False, run.patients_seen
-    if run.state == "scoring":
-        _score_chunk(session, run, model, chunk_patients)
-        return True, run.patients_seen
-    return _explain_chunk(session, run, model), run.patients_seen
+    more = _score_facilities(session, run, model, chunk_patients)
+    if not more:
+        _finish(session, run)
+    return more, run.patients_seen
 
 
-def _score_chunk(session: TenantSession, run: ScoreRun, model: Serving, chunk_patients: int) -> None:
-    chunk = load_after(session, run.cursor_uuid, chunk_patients)
-    if len(chunk):
-        rules = cohort_settings(session)
-        rows = list(_rows(session, chunk, run, model, rules))  # read before COPY takes the connection
-        repository.replace_predictions(session, run.as_of, chunk.patient_uuid.tolist(), rows)
-        run.cursor_uuid = chunk.patient_uuid[-1]
-        run.patients_seen += len(chunk)
-    if len(chunk) < chunk_patients:
-        repository.forget_others(session, run.as_of, run.model_version)
-        repository.rank(session, run.as_of, float(run.capacity_share))
-        counts = repository.count_predictions(session, run.as_of)
-        run.at_risk, run.to_trace = counts["at_risk"], counts["to_trace"]
-        run.state, run.cursor_uuid = "explaining", None
-    session.add(run)
+def _score_facilities(session: TenantSession, run: ScoreRun, model: Serving, chunk_patients: int) -> bool:
+    """Score the people of the next facilities; whether there were any.
 
-
-def _rows(
-    session: TenantSession, chunk: Timelines, run: ScoreRun, model: Serving, rules: CohortSettings
-) -> Iterator[tuple[Any, ...]]:
-    """Rows of both lists for these patients, as ``PREDICTION_COLUMNS``."""
+    Ranks are within a facility, so whole facilities are scored at once: their rows are written once, with rank, level
+    and reasons, and nothing is read or computed twice.
+    """
+    facilities = repository.next_facilities(session, run.cursor_uuid, chunk_patients)
+    if not facilities:
+        return False
+    rules, rates = cohort_settings(session), FacilityRates.from_json(run.rates)
     day = day_number(run.as_of)
-    stamp, note = now(), model.note
-    facts = {fact["uuid"]: fact for fact in repository.facility_facts(session)}
-    limits = rules.completeness.stale_after_days
-    stale = {uuid: is_stale(fact["complete_through"], run.as_of, limits) for uuid, fact in facts.items()}
+    patients: list[UUID] = []
+    pending_parts, trace_parts = [], []
+    for timelines in load_timelines(session, facility_uuids=facilities, chunk_patients=chunk_patients):
+        pending = pending_units(timelines, day, rules)
+        columns = matrix(timelines, pending, rules, rates)
+        raw, risk = model.raw_and_risk(columns)
+        chosen = one_each(pending, risk)
+        pending_parts.append(scored.at_risk(timelines, pending, chosen, columns, (raw, risk)))
+        trace_parts.append(scored.late(timelines, to_trace(timelines, day, rules)))
+        patients += timelines.patient_uuid.tolist()
+    if patients:
+        people, late = scored.joined(pending_parts), scored.joined(trace_parts)
+        said = _said(session, run, model)
+        # Made before COPY takes the connection.
+        rows = [*scored.rows_at_risk(people, said), *scored.rows_late(late, said)]
+        repository.replace_predictions(session, run.as_of, patients, rows)
+        run.patients_seen += len(patients)
+        run.at_risk += int(people.risk.size)
+        run.to_trace += int(late.iit.size)
+    run.cursor_uuid = facilities[-1]
+    session.add(run)
+    return True
 
-    def row(patient: int, kind: str, expected: int, late: int, figures: tuple[Any, ...], level: str) -> tuple[Any, ...]:
-        facility = chunk.facilities[int(chunk.facility[patient])]
-        return (
-            new_uuid(), chunk.patient_uuid[patient], facility, run.as_of, kind, to_date(expected), late, stamp,
-            model.uuid, model.version, *figures, level, facts[facility]["data_date"], stale[facility],
-            note if kind == "at_risk" else None,
-        )  # fmt: skip
 
-    pending = pending_units(chunk, day, rules)
-    raw, risk = model.raw_and_risk(matrix(chunk, pending, rules, FacilityRates.from_json(run.rates)))
-    low, high = model.reliability.interval(risk)
-    for index in one_each(pending, risk):
-        figures = (float(risk[index]), _number(low[index]), _number(high[index]), float(raw[index]))
-        yield row(int(pending.patient[index]), "at_risk", int(pending.expected[index]), 0, figures, "low")
-    trace = to_trace(chunk, day, rules)
-    for index in range(len(trace.patient)):
-        level = "iit" if trace.iit[index] else "late"
-        late = int(trace.days_late[index])
-        yield row(int(trace.patient[index]), "to_trace", int(trace.expected[index]), late, (None,) * 4, level)
+def _said(session: TenantSession, run: ScoreRun, model: Serving) -> scored.Said:
+    facts = repository.facility_facts(session)
+    limits = _stale_days(session)
+    return scored.Said(
+        model=model,
+        as_of=run.as_of,
+        stamp=now(),
+        share=float(run.capacity_share),
+        most=tenant_settings.get(session, RiskSettings).reasons,
+        facilities=[fact["uuid"] for fact in facts],
+        data_dates=[fact["data_date"] for fact in facts],
+        stale=[is_stale(fact["complete_through"], run.as_of, limits) for fact in facts],
+    )
 
 
 def one_each(pending: Units, risk: Floats) -> list[int]:
@@ -292,31 +298,21 @@ def one_each(pending: Units, risk: Floats) -> list[int]:
     return [int(index) for index in order[first]]
 
 
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-def _explain_chunk(session: TenantSession, run: ScoreRun, model: Serving) -> bool:
-    """Reasons for the next of those within capacity; at the end the run is done, counted and recorded.
+def _finish(session: TenantSession, run: ScoreRun) -> None:
+    """All facilities are scored: the run is done, counted and recorded.
 
     Raises:
-        RecordsChanged: at the end, the inputs are no longer those that the run began with.
+        RecordsChanged: the inputs are no longer those that the run began with.
     """
-    patients = repository.unexplained(session, run.as_of, run.cursor_uuid, EXPLAINED_AT_ONCE)
-    if patients:
-        repository.store_reasons(session, run.as_of, reasons_of(session, patients, run.as_of, model, run.rates))
-        run.cursor_uuid = patients[-1]
-        session.add(run)
-        return True
     if run.inputs != _inputs(session):
         problem = "records changed while they were scored"
         raise RecordsChanged(problem, remedy="score again when imports and edits have ended")
+    repository.forget_others(session, run.as_of, run.model_version)
     run.state, run.finished_at = "done", now()
     session.add(run)
     metering.record(session, "patients_scored", run.at_risk, key=f"{run.as_of}:{run.model_version}")
     detail = {"as_of": run.as_of.isoformat(), "model": run.model_version, "patients": run.patients_seen}
     audit.record(session, "risk:patients:score", "score_run", run.uuid, detail)
-    return False
 
 
 def reasons_of(
