@@ -1,6 +1,6 @@
 -- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
-INSERT INTO alembic_version VALUES ('0001');
+INSERT INTO alembic_version VALUES ('0002');
 CREATE TABLE alerts (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 
@@ -82,6 +82,20 @@ CREATE TABLE audit_events (
 );
 CREATE INDEX ix_audit_events_occurred_at ON audit_events (occurred_at);
 CREATE INDEX ix_audit_events_subject_uuid_event_id ON audit_events (subject_uuid, event_id);
+CREATE TABLE audit_seals (
+    number BIGINT NOT NULL, 
+    first_event BIGINT NOT NULL, 
+    last_event BIGINT NOT NULL, 
+    members INT8MULTIRANGE NOT NULL, 
+    events BIGINT NOT NULL, 
+    settled_through BIGINT NOT NULL, 
+    rows_digest BYTEA NOT NULL, 
+    previous BYTEA NOT NULL, 
+    digest BYTEA NOT NULL, 
+    sealed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_audit_seals PRIMARY KEY (number)
+);
+CREATE INDEX ix_audit_seals_last_event ON audit_seals (last_event);
 CREATE TABLE communications (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 
@@ -272,11 +286,33 @@ CREATE TABLE import_staging (
     patient_label TEXT DEFAULT '' NOT NULL, 
     content BYTEA NOT NULL, 
     personal BYTEA, 
+    facility_uuid UUID, 
+    entity_uuid UUID, 
+    patient_uuid UUID, 
+    row_hash BYTEA, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    date_1 DATE, 
+    date_2 DATE, 
+    date_3 DATE, 
+    moment_1 TIMESTAMP WITH TIME ZONE, 
+    moment_2 TIMESTAMP WITH TIME ZONE, 
+    whole_1 INTEGER, 
+    number_1 FLOAT, 
+    text_1 TEXT, 
+    text_2 TEXT, 
+    text_3 TEXT, 
+    text_4 TEXT, 
     CONSTRAINT pk_import_staging PRIMARY KEY (import_uuid, seq), 
     CONSTRAINT ck_import_staging_state CHECK (state IN ('accepted', 'refused', 'merged', 'known'))
 );
 CREATE INDEX ix_import_staging_kind ON import_staging (import_uuid, kind, seq);
 CREATE INDEX ix_import_staging_patient_key ON import_staging (import_uuid, patient_key) WHERE kind = 'patients';
+CREATE TABLE import_touched (
+    import_uuid UUID NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    kind TEXT NOT NULL, 
+    CONSTRAINT pk_import_touched PRIMARY KEY (import_uuid, patient_uuid, kind)
+);
 CREATE TABLE imports (
     uuid UUID NOT NULL, 
     state TEXT NOT NULL, 
@@ -349,6 +385,26 @@ CREATE TABLE interventions (
 CREATE INDEX ix_interventions_intervention_type ON interventions (intervention_type);
 CREATE INDEX ix_interventions_patient_uuid ON interventions (patient_uuid);
 CREATE INDEX ix_interventions_status ON interventions (status, due_date);
+CREATE TABLE linkage_candidates (
+    uuid UUID NOT NULL, 
+    first_uuid UUID NOT NULL, 
+    second_uuid UUID NOT NULL, 
+    probability FLOAT NOT NULL, 
+    evidence JSONB NOT NULL, 
+    evidence_hash TEXT NOT NULL, 
+    state TEXT NOT NULL, 
+    found_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    decided_at TIMESTAMP WITH TIME ZONE, 
+    decided_by TEXT, 
+    reason TEXT, 
+    CONSTRAINT pk_linkage_candidates PRIMARY KEY (uuid), 
+    CONSTRAINT ck_linkage_candidates_pair CHECK (first_uuid < second_uuid), 
+    CONSTRAINT ck_linkage_candidates_state CHECK (state IN ('pending', 'merged', 'refused', 'gone')), 
+    CONSTRAINT ck_linkage_candidates_probability CHECK (probability BETWEEN 0 AND 1)
+);
+CREATE INDEX ix_linkage_candidates_state ON linkage_candidates (state, probability);
+CREATE UNIQUE INDEX uq_linkage_candidates_pair ON linkage_candidates (first_uuid, second_uuid);
 CREATE TABLE models (
     uuid UUID NOT NULL, 
     name TEXT NOT NULL, 
@@ -411,6 +467,24 @@ CREATE INDEX ix_observations_obs_datetime ON observations (obs_datetime);
 CREATE INDEX ix_observations_patient_uuid ON observations (patient_uuid, obs_datetime);
 CREATE INDEX ix_observations_variable_name ON observations (variable_name);
 CREATE UNIQUE INDEX uq_observations_uuid_open ON observations (uuid) WHERE known_to IS NULL;
+CREATE TABLE patient_identities (
+    uuid UUID NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    canonical_uuid UUID NOT NULL, 
+    through_uuid UUID, 
+    known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+    known_to TIMESTAMP WITH TIME ZONE, 
+    decided_by TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    closed_by TEXT, 
+    close_reason TEXT, 
+    CONSTRAINT pk_patient_identities PRIMARY KEY (uuid), 
+    CONSTRAINT ck_patient_identities_two CHECK (patient_uuid <> canonical_uuid), 
+    CONSTRAINT ck_patient_identities_known_order CHECK (known_to IS NULL OR known_to >= known_from)
+);
+CREATE INDEX ix_patient_identities_canonical_uuid ON patient_identities (canonical_uuid);
+CREATE INDEX ix_patient_identities_patient_uuid ON patient_identities (patient_uuid);
+CREATE UNIQUE INDEX uq_patient_identities_patient_uuid_open ON patient_identities (patient_uuid) WHERE known_to IS NULL;
 CREATE TABLE patient_keys (
     patient_uuid UUID NOT NULL, 
     tenant_key_version INTEGER NOT NULL, 
@@ -530,6 +604,48 @@ CREATE INDEX ix_predictions_as_of_kind_facility_uuid ON predictions (as_of, kind
 CREATE INDEX ix_predictions_patient_uuid ON predictions (patient_uuid);
 CREATE INDEX ix_predictions_prediction_timestamp ON predictions (prediction_timestamp);
 CREATE INDEX ix_predictions_risk_level ON predictions (risk_level);
+CREATE TABLE quality_measures (
+    report_uuid UUID NOT NULL, 
+    measure TEXT NOT NULL, 
+    numerator BIGINT NOT NULL, 
+    denominator BIGINT NOT NULL, 
+    CONSTRAINT pk_quality_measures PRIMARY KEY (report_uuid, measure), 
+    CONSTRAINT ck_quality_measures_share CHECK (numerator BETWEEN 0 AND denominator)
+);
+CREATE TABLE quality_reports (
+    uuid UUID NOT NULL, 
+    run_uuid UUID NOT NULL, 
+    import_uuid UUID, 
+    facility_uuid UUID, 
+    data_date DATE, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    definitions TEXT NOT NULL, 
+    score SMALLINT, 
+    dimensions JSONB DEFAULT '{}' NOT NULL, 
+    refused JSONB DEFAULT '[]' NOT NULL, 
+    CONSTRAINT pk_quality_reports PRIMARY KEY (uuid)
+);
+CREATE INDEX ix_quality_reports_facility_uuid ON quality_reports (facility_uuid, made_at);
+CREATE INDEX ix_quality_reports_import_uuid ON quality_reports (import_uuid);
+CREATE INDEX ix_quality_reports_made_at ON quality_reports (made_at);
+CREATE INDEX ix_quality_reports_run_uuid ON quality_reports (run_uuid);
+CREATE TABLE radet_snapshots (
+    patient_uuid UUID NOT NULL, 
+    data_date DATE NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    import_uuid UUID NOT NULL, 
+    status TEXT NOT NULL, 
+    status_date DATE, 
+    previous_status TEXT, 
+    previous_date DATE, 
+    last_pickup DATE, 
+    days_supplied INTEGER, 
+    CONSTRAINT pk_radet_snapshots PRIMARY KEY (patient_uuid, data_date), 
+    CONSTRAINT ck_radet_snapshots_status CHECK (status IN ('active', 'active_restart', 'iit', 'stopped', 'died', 'transferred_out', 'unknown'))
+);
+CREATE INDEX ix_radet_snapshots_data_date ON radet_snapshots (data_date, facility_uuid);
+CREATE INDEX ix_radet_snapshots_import_uuid ON radet_snapshots (import_uuid);
 CREATE TABLE record_sources (
     facility_uuid UUID NOT NULL, 
     source TEXT NOT NULL, 
@@ -660,5 +776,5 @@ CREATE TABLE worklist_entries (
     CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_rejections, import_staging, imports, interventions, models, observations, patient_keys, patient_states, patients, predictions, record_sources, score_runs, status_transitions, tenant_keys, tenant_settings, visits, worklists, worklist_entries TO :"tenant";
-GRANT SELECT, INSERT ON audit_events TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_rejections, import_staging, import_touched, imports, interventions, linkage_candidates, models, observations, patient_identities, patient_keys, patient_states, patients, predictions, quality_measures, quality_reports, radet_snapshots, record_sources, score_runs, status_transitions, tenant_keys, tenant_settings, visits, worklists, worklist_entries TO :"tenant";
+GRANT SELECT, INSERT ON audit_events, audit_seals TO :"tenant";

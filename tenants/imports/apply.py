@@ -6,23 +6,21 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from psycopg import sql
+
 from core import privacy
 from core.events import publish
+from core.features import resolve
 from tenants.imports import staged
+from tenants.imports.carry import carried
 from tenants.imports.facts import KINDS
+from tenants.imports.keys import facility_to_be
+from tenants.imports.slots import MODELS, SLOTS
 from tenants.records import contacts, facilities
 from tenants.records.facilities import FacilityFacts
 from tenants.records.ids import entity_uuid
-from tenants.records.models import (
-    Appointment,
-    Dispensation,
-    Encounter,
-    Observation,
-    Patient,
-    PatientState,
-    Versioned,
-    Visit,
-)
+from tenants.records.locks import lock_for_import
+from tenants.records.models import Patient
 from tenants.records.personal import seal_patient
 from tenants.records.upsert import Upserted, staging, upsert
 
@@ -31,19 +29,20 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
 
-STEP_ROWS = 5_000
+STEP_ROWS = 50_000
 """Facts applied in one transaction: a few seconds, so that others' steps and requests get their turn."""
 
+ROWS_IN_MEMORY = 5_000
+"""Facts of one transaction where they pass through this process."""
+
+EVENTS_PER_PATIENT = 20
+"""How many of a patient's facts are reckoned with where a step counts patients."""
+
 EVENT_KINDS = tuple(kind for kind in KINDS if kind != "facilities")
-MODELS: dict[str, type[Versioned]] = {
-    "patients": Patient,
-    "patient_states": PatientState,
-    "visits": Visit,
-    "encounters": Encounter,
-    "observations": Observation,
-    "dispensations": Dispensation,
-    "appointments": Appointment,
-}
+HANDLERS: dict[str, str] = {}
+"""Kinds that are neither patients nor events in ``SLOTS``: ``"module:function"``, called with the session, the terms,
+rows as ``_CHUNK`` gives them and the facilities' UUIDs by DATIM id; returns what became of them (``Upserted``)."""
+
 _MAKES_CONTACTS = frozenset({"visits", "dispensations", "appointments"})
 
 _FACILITIES = """
@@ -67,6 +66,43 @@ LEFT JOIN LATERAL (
     ORDER BY h.state LIMIT 1
 ) AS p ON s.facility IS NULL
 ORDER BY s.seq
+"""
+
+
+# The next rows of a kind: the last, how many, whether a key can be among them twice (once with the facility, once
+# without), and whose they are.
+_RANGE = """
+SELECT max(seq), count(*), bool_or(facility IS NULL) AND bool_or(facility IS NOT NULL), array_agg(DISTINCT patient_uuid)
+FROM (
+    SELECT seq, facility, patient_uuid FROM import_staging
+    WHERE import_uuid = %(import)s AND kind = %(kind)s AND state = 'accepted' AND seq > %(after)s
+    ORDER BY seq LIMIT %(rows)s
+) AS part
+"""
+
+_EVENTS = sql.SQL("""
+SELECT s.seq, s.entity_uuid, s.facility_uuid, s.source_key, s.known_at, s.event_date + %(lag)s::int, s.row_hash,
+       s.voided, NULL::timestamptz, NULL::text, s.patient_uuid, {slots}
+FROM import_staging AS s
+WHERE s.import_uuid = %(import)s AND s.kind = %(kind)s AND s.state = 'accepted'
+  AND s.seq > %(after)s AND s.seq <= %(last)s AND s.patient_uuid <> ALL(%(erased)s::uuid[])
+ORDER BY s.seq
+""")
+
+_TOUCH = """
+INSERT INTO import_touched (import_uuid, patient_uuid, kind)
+SELECT %s, patient_uuid, %s FROM unnest(%s::uuid[]) AS t (patient_uuid) ORDER BY patient_uuid ON CONFLICT DO NOTHING
+"""
+
+_TOUCHED = """
+WITH part AS (
+    SELECT DISTINCT patient_uuid FROM import_touched WHERE import_uuid = %(import)s ORDER BY patient_uuid LIMIT %(rows)s
+),
+taken AS (
+    DELETE FROM import_touched AS t USING part AS p
+    WHERE t.import_uuid = %(import)s AND t.patient_uuid = p.patient_uuid RETURNING t.patient_uuid, t.kind
+)
+SELECT patient_uuid, array_agg(kind ORDER BY kind) FROM taken GROUP BY patient_uuid ORDER BY patient_uuid
 """
 
 
@@ -97,28 +133,54 @@ def apply_facilities(session: TenantSession, terms: Terms) -> dict[str, int]:
     for datim_id, encoded in rows:
         # One row may name the facility and another only its id: what is said last of each field stands.
         named.setdefault(datim_id, {}).update(staged.content("facilities", encoded))
-    facts = [FacilityFacts(datim_id=datim_id, **said) for datim_id, said in named.items()]
+    facts = [
+        FacilityFacts(datim_id=datim_id, uuid=facility_to_be(terms.import_uuid, terms.source, datim_id), **said)
+        for datim_id, said in named.items()
+    ]
     facilities.ensure(session, facts, source=terms.source, data_date=terms.data_date)
     return {"named": len(named)}
 
 
 def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int) -> Applied:
-    """Bring the next chunk of a kind into the records; contacts of the patients touched are made anew."""
-    values = {"import": terms.import_uuid, "kind": kind, "after": after, "rows": STEP_ROWS}
+    """Bring the next chunk of a kind into the records, and remember whose they are for ``tell``."""
+    if kind in SLOTS:
+        last, rows, done = _events(session, terms, kind, after)
+    else:
+        last, rows, done = _by_hand(session, terms, kind, after)
+    if last is None:
+        return Applied(None)
+    if done.patients:
+        with session.cursor() as cursor:
+            cursor.execute(_TOUCH, (terms.import_uuid, kind, done.patients))
+    return Applied(last, rows, asdict(done.counts))
+
+
+def tell(session: TenantSession, terms: Terms) -> int:
+    """Make the contacts of the next touched patients anew and tell the rooms after this one; how many patients."""
+    # The lock comes first: whoever writes records of a patient meanwhile is waited for, and is read.
+    lock_for_import(session)
+    values = {"import": terms.import_uuid, "rows": max(1, STEP_ROWS // EVENTS_PER_PATIENT)}
+    with session.cursor() as cursor:
+        found = cursor.execute(_TOUCHED, values).fetchall()
+    contacts.refresh(session, [patient for patient, kinds in found if not _MAKES_CONTACTS.isdisjoint(kinds)])
+    groups: dict[str | None, list[UUID]] = {}
+    for patient, kinds in found:
+        groups.setdefault(kinds[0] if len(kinds) == 1 else None, []).append(patient)
+    for kind, patients in groups.items():
+        publish(session, "records.changed", {"patients": patients} | ({"kind": kind} if kind else {}))
+    return len(found)
+
+
+def _by_hand(session: TenantSession, terms: Terms, kind: str, after: int) -> tuple[int | None, int, Upserted]:
+    """Rows that pass through this process, because personal data are sealed here or the kind has a way of its own."""
+    values = {"import": terms.import_uuid, "kind": kind, "after": after, "rows": min(STEP_ROWS, ROWS_IN_MEMORY)}
     with session.cursor() as cursor:
         rows = cursor.execute(_CHUNK, values).fetchall()
     if not rows:
-        return Applied(None)
+        return None, 0, Upserted()
     places = _places(session, {row[1] for row in rows})
-    if kind == "patients":
-        done = _patients(session, terms, rows, places)
-    else:
-        done = _events(session, terms, kind, rows, places)
-    if kind in _MAKES_CONTACTS and done.patients:
-        contacts.refresh(session, done.patients)
-    if done.patients:
-        publish(session, "records.changed", {"patients": done.patients, "kind": kind})
-    return Applied(rows[-1][0], len(rows), asdict(done.counts))
+    apply: Any = _patients if kind == "patients" else resolve(HANDLERS[kind])
+    return rows[-1][0], len(rows), apply(session, terms, rows, places)
 
 
 def _places(session: TenantSession, datim_ids: set[str]) -> dict[str, UUID]:
@@ -131,42 +193,44 @@ def _patients(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]],
     vault = privacy.vault(session)
     uuids = [entity_uuid("patients", places[row[1]], terms.source, row[2]) for row in rows]
     erased = vault.ensure_patient_keys(uuids)
+    kept = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if uuid not in erased]
+    contents = [staged.content("patients", row[7]) | {"datim_id": row[1]} for _, row in kept]
+    named = [staged.personal(vault, terms.import_uuid, row[8]) for _, row in kept]
+    carried(session, [uuid for uuid, _ in kept], contents, named)
     with staging(session, Patient, source=terms.source) as stage:
-        for uuid, (_, datim_id, patient_key, _, art_start, first_event, known_at, encoded, sealed) in zip(
-            uuids, rows, strict=True
-        ):
-            if uuid in erased:
-                continue
-            content = staged.content("patients", encoded)
-            content["datim_id"] = datim_id
-            content |= seal_patient(session, uuid, staged.personal(vault, terms.import_uuid, sealed))
+        for (uuid, row), content, plain in zip(kept, contents, named, strict=True):
+            _, datim_id, patient_key, _, art_start, first_event, known_at, _, _ = row
+            voided = content.pop("voided", False)
+            content |= seal_patient(session, uuid, plain)
             # The person is known from the first contact on, and not before treatment: that is when the row begins to
             # say something.
             began = max((day for day in (art_start, first_event) if day is not None), default=None)
             stage.add(
-                places[datim_id], patient_key, content, known_from=known_at, assumed_from=_later(began, terms.lag_days)
+                places[datim_id],
+                patient_key,
+                content,
+                known_from=known_at,
+                assumed_from=_later(began, terms.lag_days),
+                voided=voided,
             )
     return upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
 
-def _events(
-    session: TenantSession, terms: Terms, kind: str, rows: list[tuple[Any, ...]], places: dict[str, UUID]
-) -> Upserted:
+def _events(session: TenantSession, terms: Terms, kind: str, after: int) -> tuple[int | None, int, Upserted]:
+    """Rows that go from the staging table to the records without leaving the database."""
     # A booking is known when it is made; what came of it, on the day: snapshots see to that.
     lag = 0 if kind == "appointments" else terms.lag_days
-    patients = [entity_uuid("patients", places[row[1]], terms.source, row[2]) for row in rows]
-    erased = _erased(session, patients)
+    values: dict[str, Any] = {"import": terms.import_uuid, "kind": kind, "after": after, "rows": STEP_ROWS, "lag": lag}
+    with session.cursor() as cursor:
+        ((last, rows, repeated, patients),) = cursor.execute(_RANGE, values).fetchall()
+    if last is None:
+        return None, 0, Upserted()
+    values |= {"last": last, "erased": sorted(_erased(session, patients))}
+    slots = SLOTS[kind]
+    query = _EVENTS.format(slots=sql.SQL(", ").join(sql.Identifier("s", slot) for slot in slots.values()))
     with staging(session, MODELS[kind], source=terms.source) as stage:
-        for patient, (_, datim_id, _, source_key, happened, _, known_at, encoded, _) in zip(
-            patients, rows, strict=True
-        ):
-            if patient in erased:
-                continue
-            facility = places[datim_id]
-            content = staged.content(kind, encoded)
-            content["patient_uuid"] = patient
-            stage.add(facility, source_key, content, known_from=known_at, assumed_from=_later(happened, lag))
-    return upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
+        stage.fill(query, values, ("patient_uuid", *slots), repeated=repeated)
+    return last, rows, upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
 
 def _erased(session: TenantSession, patients: list[UUID]) -> frozenset[UUID]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tenants.imports.slots import COLUMNS
+
 if TYPE_CHECKING:
     from uuid import UUID
 
@@ -29,32 +31,46 @@ homes AS (
 """
 
 _WHOLE_ROWS = """
+WITH broken AS MATERIALIZED (
+    SELECT DISTINCT file, line FROM import_staging WHERE import_uuid = %(import)s AND state = 'refused'
+),
+people AS (
+    SELECT DISTINCT b.file, b.line FROM broken AS b JOIN import_staging AS s ON s.file = b.file AND s.line = b.line
+    WHERE s.import_uuid = %(import)s AND s.kind = 'patients' AND s.seen_on IS NULL AND s.state IN ('accepted', 'merged')
+)
 UPDATE import_staging AS s SET state = 'refused'
-FROM (
-    SELECT file, line FROM import_staging WHERE import_uuid = %(import)s
-    GROUP BY file, line
-    HAVING bool_or(state = 'refused')
-       AND NOT bool_or(kind = 'patients' AND seen_on IS NULL AND state IN ('accepted', 'merged'))
-) AS r
+FROM (SELECT file, line FROM broken EXCEPT SELECT file, line FROM people) AS r
 WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind <> 'facilities'
   AND s.file = r.file AND s.line = r.line
 """
 
 # Of rows with one key, a newer stamp is a newer version and stands; the same content is a repetition; else only one
 # of them can be right.
-_REPEATED = """
-WITH ranked AS (
-    SELECT seq, digest, known_at, row_number() OVER w AS place,
-           first_value(digest) OVER w AS first_digest, first_value(known_at) OVER w AS first_known,
-           first_value(file) OVER w AS first_file, first_value(line) OVER w AS first_line
-    FROM import_staging
+_REPEATED = f"""
+WITH repeated AS MATERIALIZED (
+    SELECT kind, facility, source_key FROM import_staging
     WHERE import_uuid = %(import)s AND state = 'accepted' AND kind <> 'facilities' AND seen_on IS NULL
+    GROUP BY kind, facility, source_key HAVING count(*) > 1
+),
+alike AS (
+    SELECT s.*, ROW(s.digest, s.voided, {", ".join(f"s.{name}" for name in COLUMNS)}) AS said
+    FROM import_staging AS s
+    JOIN repeated AS r
+        ON r.source_key = s.source_key AND r.kind = s.kind AND coalesce(r.facility, '') = coalesce(s.facility, '')
+    WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.seen_on IS NULL
+),
+ranked AS (
+    SELECT seq, said, known_at, row_number() OVER w AS place,
+           first_value(said) OVER w AS first_said, first_value(known_at) OVER w AS first_known,
+           first_value(file) OVER w AS first_file, first_value(line) OVER w AS first_line
+    FROM alike
     WINDOW w AS (PARTITION BY kind, facility, source_key ORDER BY known_at DESC NULLS LAST, seq)
 ),
 judged AS (
     UPDATE import_staging AS s
     SET state = CASE
-        WHEN r.digest = r.first_digest OR r.known_at IS DISTINCT FROM r.first_known THEN 'merged' ELSE 'refused' END
+        WHEN r.said IS NOT DISTINCT FROM r.first_said OR r.known_at IS DISTINCT FROM r.first_known
+            THEN 'merged' ELSE 'refused' END
     FROM ranked AS r
     WHERE r.place > 1 AND s.import_uuid = %(import)s AND s.seq = r.seq
     RETURNING s.state, s.file, s.line, s.label, r.first_file, r.first_line
@@ -68,7 +84,7 @@ SELECT %(import)s, j.file, j.line, j.label,
        'keep the row that is right, or name more columns under ''key'' in the mapping'
 FROM judged AS j LEFT JOIN import_files AS f ON f.import_uuid = %(import)s AND f.number = j.first_file
 WHERE j.state = 'refused'
-"""
+"""  # noqa: S608 - constants of the rooms' own
 
 _KNOWN_PATIENTS = """
 INSERT INTO import_staging
@@ -169,12 +185,21 @@ UPDATE imports SET
     %(import)s) AS r),
     rows_repeated = (
         SELECT count(*) FROM (
-            SELECT FROM import_staging WHERE import_uuid = %(import)s AND kind <> 'facilities' AND state <> 'known'
-            GROUP BY file, line HAVING bool_and(state = 'merged')
+            SELECT s.file, s.line
+            FROM (
+                SELECT DISTINCT file, line FROM import_staging
+                WHERE import_uuid = %(import)s AND kind <> 'facilities' AND state = 'merged'
+            ) AS m
+            JOIN import_staging AS s ON s.file = m.file AND s.line = m.line
+            WHERE s.import_uuid = %(import)s AND s.kind <> 'facilities' AND s.state <> 'known'
+            GROUP BY s.file, s.line HAVING bool_and(s.state = 'merged')
         ) AS m
     )
 WHERE uuid = %(import)s
 """
+
+MEMORY = "64MB"
+"""What a sort or a hash of a check may take on the server before it goes to disk."""
 
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("repeated rows", (_REPEATED, _WHOLE_ROWS)),
@@ -192,6 +217,6 @@ def run_step(session: TenantSession, number: int, *, import_uuid: UUID, source: 
     values: dict[str, Any] = {"import": import_uuid, "source": source}
     with session.cursor() as cursor:
         # The rows are fresh and not analysed (only their owner may): a nested loop over them would take hours.
-        cursor.execute("SELECT set_config('enable_nestloop', 'off', true)")
+        cursor.execute("SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', %s, true)", (MEMORY,))
         for statement in STEPS[number][1]:
             cursor.execute(statement, values)

@@ -10,8 +10,10 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Float,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     Text,
@@ -38,7 +40,8 @@ class Import(TenantBase, table=True):
         content_hash: of the files' contents, names and what was asked for; the same unfinished content is continued.
         runner: who works on it now; whoever takes over writes its own, and the one before stops at its next step.
         cursor_file: number of the file that is being read; with ``cursor_line``, the last line taken.
-        cursor_seq: the last staged row that was applied, within ``step``.
+        cursor_seq: while reading, the number of the last staged row; while applying, the last that was applied, within
+            ``step``.
         staged: facts in the staging table while reading; from the checks on, those that are to be written.
         counts: per kind of record: inserted, updated, unchanged, superseded.
         notes: sentences for the reader, such as where the data date was taken from.
@@ -113,16 +116,20 @@ class ImportStaging(TenantBase, table=True):
     """One fact between file and records; gone when its import is finished.
 
     Identifiers are blind indexes here, and what names a person is encrypted under the import's own key, destroyed at
-    the end.
+    the end. What an event says lies in typed columns (``slots``); of other kinds in ``content``.
 
     Attributes:
         state: accepted; refused; merged (another row of this import says the same, or says it later);
             known (a patient already in the records, put here so that events find their facility).
-        digest: of the content, to tell a repeated row from a conflicting one.
+        digest: of the content, to tell a repeated row from a conflicting one; empty where the typed columns tell it.
         event_date: the day it happened; of a patient, the start of ART.
         first_event: of a patient: the earliest day of the import's facts about the person.
         label: what the source calls the field of the event's date; ``patient_label``, that of the patient's identifier.
         seen_on: of a patient read from a row that is an event: the day of that row.
+        facility_uuid: the facility that the row is believed to belong to; with ``entity_uuid``, ``patient_uuid`` and
+            ``row_hash``, which follow from it, right only when that is its facility once all rows are read and checked
+            (``keys``).
+        voided: the source has taken the record back.
     """
 
     __tablename__ = "import_staging"
@@ -153,3 +160,29 @@ class ImportStaging(TenantBase, table=True):
     patient_label: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": text("''")})
     content: bytes = Field(sa_type=LargeBinary)
     personal: bytes | None = Field(default=None, sa_type=LargeBinary)
+    facility_uuid: UUID | None = None
+    entity_uuid: UUID | None = None
+    patient_uuid: UUID | None = None
+    row_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+    voided: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    date_1: date | None = Field(default=None, sa_type=Date)
+    date_2: date | None = Field(default=None, sa_type=Date)
+    date_3: date | None = Field(default=None, sa_type=Date)
+    moment_1: datetime | None = Field(default=None, sa_type=_STAMP)
+    moment_2: datetime | None = Field(default=None, sa_type=_STAMP)
+    whole_1: int | None = Field(default=None, sa_type=Integer)
+    number_1: float | None = Field(default=None, sa_type=Float)
+    text_1: str | None = Field(default=None, sa_type=Text)
+    text_2: str | None = Field(default=None, sa_type=Text)
+    text_3: str | None = Field(default=None, sa_type=Text)
+    text_4: str | None = Field(default=None, sa_type=Text)
+
+
+class ImportTouched(TenantBase, table=True):
+    """A patient of whom an import that is under way has changed a table, until the rooms after it are told."""
+
+    __tablename__ = "import_touched"
+
+    import_uuid: UUID = Field(primary_key=True)
+    patient_uuid: UUID = Field(primary_key=True)
+    kind: str = Field(primary_key=True, sa_type=Text)

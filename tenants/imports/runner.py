@@ -7,9 +7,8 @@ and the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,11 +18,12 @@ from core.clock import now
 from core.database import TenantSession
 from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
 from core.events import publish
-from tenants.imports import checks, cohort_block, repository
+from tenants.imports import apply, checks, cohort_block, repository
 from tenants.imports.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
+from tenants.imports.keys import Whereabouts, settle
 from tenants.imports.mapping import Mapping, check_mapping
 from tenants.imports.models import UNFINISHED, Import
-from tenants.imports.reader import Position, Reader, detect, reader
+from tenants.imports.reader import Position, Reader, detect, reader, refuses_files_singly
 from tenants.imports.staged import Stager
 from tenants.records.ids import new_uuid
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 READ_ROWS = 5_000
 """Rows read and staged in one transaction."""
+
+READ_FACTS = 25_000
+"""Facts at which such a transaction ends earlier: a row may be a person with a whole history."""
 
 OpenSession = Callable[[], AbstractContextManager[TenantSession]]
 Report = Callable[[int, int | None, str], None]
@@ -60,6 +63,7 @@ class Runner:
         self._sources = sources
         self._report = report
         self._token = new_uuid()
+        self._settled = False
 
     def run(self) -> None:
         """Go on from wherever the import stands to its end.
@@ -123,12 +127,13 @@ class Runner:
     def _prepare(self) -> None:
         """Find the format, the source's name and the data date, and see that the mapping's blocks fit."""
         with self._step() as (session, row):
-            mapping, given, wanted = check_mapping(row.mapping), row.data_date, row.format
+            mapping, given, wanted = self._mapping(session, row), row.data_date, row.format
             cohort_block.merged(session, mapping.cohort)
             today = now().astimezone(ZoneInfo(session.tenant.time_zone)).date()
-        for source in self._sources:
-            source.head()
         found = reader(wanted) if wanted else detect(self._sources)
+        if not refuses_files_singly(found):
+            for source in self._sources:
+                source.head()
         if found.mapping_needed and not mapping.records:
             message = f"the format {found.name} needs a mapping that says how its columns become records"
             raise Invalid(message, remedy="give --mapping FILE; docs/how-to/import-your-records.md shows one")
@@ -152,6 +157,12 @@ class Runner:
             row.source = mapping.source or found.name
             row.state = "reading"
 
+    @staticmethod
+    def _mapping(session: TenantSession, row: Import) -> Mapping:
+        """The mapping, with the tenant's time zone where it names none."""
+        mapping = check_mapping(row.mapping)
+        return mapping if mapping.time_zone else mapping.model_copy(update={"time_zone": session.tenant.time_zone})
+
     def _terms(self, row: Import, mapping: Mapping) -> Terms:
         if row.data_date is None:
             message = "an import that is under way has a data date"
@@ -159,14 +170,19 @@ class Runner:
         return Terms(row.uuid, row.source, row.data_date, mapping.assumed_lag_days)
 
     def _read(self) -> None:
-        with self._step() as (_, row):
-            mapping, chosen = check_mapping(row.mapping), reader(row.format)
+        with self._step() as (session, row):
+            mapping, chosen = self._mapping(session, row), reader(row.format)
             after = Position(row.cursor_file, row.cursor_line) if row.cursor_line else None
         readings = self._readings(chosen, mapping, after)
-        while chunk := list(islice(readings, READ_ROWS)):
+        where: Whereabouts | None = None
+        for chunk in chunks(readings):
             with self._step() as (session, row):
                 terms = self._terms(row, mapping)
-                tally = Stager(session, row.uuid, terms.data_date, row.staged).take(chunk)
+                if where is None:
+                    where = Whereabouts(row.uuid, terms.source)
+                stager = Stager(session, row.uuid, terms.data_date, max(row.cursor_seq, row.staged), where)
+                tally = stager.take(chunk)
+                row.cursor_seq = stager.seq
                 row.rows_read += tally.read
                 row.rows_refused += tally.refused
                 row.rows_left_out += tally.left_out
@@ -209,36 +225,47 @@ class Runner:
             mapping = check_mapping(row.mapping)
             if row.step == "clearing":
                 return
-            kinds = ("facilities", *EVENT_KINDS)
+            kinds = ("facilities", *EVENT_KINDS, "contacts")
             kinds = kinds[kinds.index(row.step) :]
             done = sum(sum(counts.values()) for counts in row.counts.values())
         for position, kind in enumerate(kinds):
-            while True:
+            if kind not in ("facilities", "contacts"):
+                self._settle(mapping)
+            more = True
+            while more:
                 with self._step() as (session, row):
-                    terms = self._terms(row, mapping)
-                    if kind == "facilities":
-                        # The rules come before the records, so that what listens to these works by them.
-                        cohort_block.store(session, mapping.cohort)
-                        row.counts = {**row.counts, kind: apply_facilities(session, terms)}
-                        last = None
-                    else:
-                        applied = apply_chunk(session, terms, kind, row.cursor_seq)
-                        before = row.counts.get(kind, {})
-                        if applied.rows:
-                            row.counts = {
-                                **row.counts,
-                                kind: {name: before.get(name, 0) + n for name, n in applied.counts.items()},
-                            }
-                        last, done = applied.last, done + applied.rows
-                    total = row.staged
-                    if last is None:
+                    taken = self._apply_step(session, row, self._terms(row, mapping), kind)
+                    total, more, done = row.staged, taken is not None, done + (taken or 0)
+                    if not more:
                         row.step = kinds[position + 1] if position + 1 < len(kinds) else "clearing"
                         row.cursor_seq = 0
-                    else:
-                        row.cursor_seq = last
-                if last is None:
-                    break
-                self._report(done, total, f"writing {kind.replace('_', ' ')}")
+                if more:
+                    note = "bringing contacts and statuses in line" if kind == "contacts" else f"writing {kind}"
+                    self._report(done, total, note.replace("_", " "))
+
+    def _apply_step(self, session: TenantSession, row: Import, terms: Terms, kind: str) -> int | None:
+        """One step of applying: how many staged rows it took; None where nothing of the kind was left to take."""
+        if kind == "facilities":
+            # The rules come before the records, so that what listens to these works by them.
+            cohort_block.store(session, check_mapping(row.mapping).cohort)
+            row.counts = {**row.counts, kind: apply_facilities(session, terms)}
+            return None
+        if kind == "contacts":
+            return 0 if apply.tell(session, terms) else None
+        applied = apply_chunk(session, terms, kind, row.cursor_seq)
+        if applied.last is None:
+            return None
+        before = row.counts.get(kind, {})
+        row.counts = {**row.counts, kind: {name: before.get(name, 0) + n for name, n in applied.counts.items()}}
+        row.cursor_seq = applied.last
+        return applied.rows
+
+    def _settle(self, mapping: Mapping) -> None:
+        """See that each staged event has the identities of the facility it belongs to."""
+        while not self._settled:
+            with self._step() as (session, row):
+                rows = settle(session, row.uuid, self._terms(row, mapping).source, apply.STEP_ROWS)
+            self._settled = rows < apply.STEP_ROWS
 
     def _finish(self) -> None:
         with self._step() as (session, row):
@@ -267,6 +294,20 @@ class Runner:
     def _clear(self) -> None:
         """Delete the staged rows and destroy the key of what names people in them."""
         clear(self._open, self._uuid)
+
+
+def chunks(readings: Iterable[Reading]) -> Iterator[list[Reading]]:
+    """Rows in the portions that one transaction takes: ``READ_ROWS`` of them, or fewer with ``READ_FACTS`` facts."""
+    chunk: list[Reading] = []
+    facts = 0
+    for reading in readings:
+        chunk.append(reading)
+        facts += len(reading.facts)
+        if len(chunk) >= READ_ROWS or facts >= READ_FACTS:
+            yield chunk
+            chunk, facts = [], 0
+    if chunk:
+        yield chunk
 
 
 def clear(open_session: OpenSession, import_uuid: UUID) -> None:

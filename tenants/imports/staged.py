@@ -15,7 +15,9 @@ from core import privacy
 from core.clock import now
 from tenants.imports.facts import FACT_TYPES, Fact, PatientBound, PatientFact, Reading, Rejection
 from tenants.imports.fields import FIELDS
+from tenants.imports.keys import Whereabouts, identities
 from tenants.imports.plausibility import implausible
+from tenants.imports.slots import COLUMNS, SLOT_TYPES, SLOTS, fields_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,16 +26,36 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from core.privacy.vault import Vault
 
-_COPY_STAGED = (
-    "COPY import_staging (import_uuid, seq, kind, state, file, line, facility, patient_key, source_key, digest,"
-    " event_date, seen_on, birthdate, known_at, label, patient_label, content, personal) FROM STDIN (FORMAT BINARY)"
-)
-_STAGED_TYPES = (
-    "uuid", "int8", "text", "text", "int2", "int8", "text", "bytea", "bytea", "bytea",
-    "date", "date", "date", "timestamptz", "text", "text", "bytea", "bytea",
-)  # fmt: skip
+STAGED_TYPES: dict[str, str] = {
+    "import_uuid": "uuid",
+    "kind": "text",
+    "state": "text",
+    "file": "int2",
+    "label": "text",
+    "patient_label": "text",
+    "digest": "bytea",
+    "content": "bytea",
+    "personal": "bytea",
+    "seen_on": "date",
+    "birthdate": "date",
+    "voided": "bool",
+    "seq": "int8",
+    "line": "int8",
+    "facility": "text",
+    "patient_key": "bytea",
+    "source_key": "bytea",
+    "event_date": "date",
+    "known_at": "timestamptz",
+    "facility_uuid": "uuid",
+    "entity_uuid": "uuid",
+    "patient_uuid": "uuid",
+    "row_hash": "bytea",
+} | SLOT_TYPES
+"""Columns of the staging table in the order in which they are copied: first those that a file's rows have in common."""
+
+COPY_STAGED = f"COPY import_staging ({', '.join(STAGED_TYPES)}) FROM STDIN (FORMAT BINARY)"
 _COPY_REJECTED = "COPY import_rejections (import_uuid, file, line, field, problem, remedy) FROM STDIN"
-_NOT_CONTENT = frozenset({"key", "facility", "known_at", "labels", "patient", "derived_on"})
+_NOT_CONTENT = frozenset({"key", "facility", "known_at", "labels", "patient", "derived_on", "voided"})
 _EVENT_FIELD = {
     "patients": "art_start_date",
     "patient_states": "start_date",
@@ -71,15 +93,19 @@ class Stager:
         session: the step's transaction.
         import_uuid: whose rows they are; also names the key that their personal fields are encrypted with.
         data_date: nothing can have happened after it.
-        next_seq: number of the next staged fact.
+        next_seq: number of the last staged fact.
+        where: at which facilities the import's patients are.
     """
 
-    def __init__(self, session: TenantSession, import_uuid: UUID, data_date: date, next_seq: int) -> None:
+    def __init__(
+        self, session: TenantSession, import_uuid: UUID, data_date: date, next_seq: int, where: Whereabouts
+    ) -> None:
         self._session = session
         self._import = import_uuid
         self._data_date = data_date
         self._today = now().date()
-        self._seq = next_seq
+        self.seq = next_seq
+        self._where = where
         self._zone = ZoneInfo(session.tenant.time_zone)
         self._vault: Vault = privacy.vault(session)
         self._vault.ensure_patient_keys((import_uuid,))
@@ -89,7 +115,7 @@ class Stager:
     def take(self, readings: Iterable[Reading]) -> Tally:
         """Stage the facts of these rows and note the refusals; how many of each."""
         tally = Tally()
-        staged: list[tuple[object, ...]] = []
+        taken: list[tuple[Reading, Fact]] = []
         refused: list[tuple[object, ...]] = []
         for reading in readings:
             if reading.left_out:
@@ -100,13 +126,27 @@ class Stager:
             if rejections:
                 tally.refused += 1
                 refused += [(self._import, reading.file, reading.line, *_clean(bad)) for bad in rejections]
-            for fact in facts:
-                row = self._row(fact, reading)
-                if row is not None:
-                    staged.append(row)
+            taken += [(reading, fact) for fact in facts]
+        self._find_out([fact for _, fact in taken])
+        staged = [row for reading, fact in taken if (row := self._row(fact, reading)) is not None]
         tally.staged = len(staged)
         self._copy(staged, refused)
         return tally
+
+    def _find_out(self, facts: list[Fact]) -> None:
+        """Have the facilities of these facts' patients at hand."""
+        keys: set[bytes] = set()
+        places: set[str] = set()
+        for fact in facts:
+            if isinstance(fact, PatientFact):
+                if fact.facility is not None:
+                    self._where.learn(self._patient_key(fact.patient), fact.facility)
+            elif isinstance(fact, PatientBound) and fact.kind in SLOTS:
+                if fact.facility is None:
+                    keys.add(self._patient_key(fact.patient))
+                else:
+                    places.add(fact.facility)
+        self._where.look_up(self._session, keys, places)
 
     def _judged(self, reading: Reading) -> tuple[list[Fact], list[Rejection]]:
         """The facts to take of a row, and the reasons why something of it is refused.
@@ -128,8 +168,8 @@ class Stager:
     def _copy(self, staged: list[tuple[object, ...]], refused: list[tuple[object, ...]]) -> None:
         with self._session.cursor() as cursor:
             if staged:
-                with cursor.copy(_COPY_STAGED) as copy:
-                    copy.set_types(_STAGED_TYPES)
+                with cursor.copy(COPY_STAGED) as copy:
+                    copy.set_types(list(STAGED_TYPES.values()))
                     for row in staged:
                         copy.write_row(row)
             if refused:
@@ -144,44 +184,59 @@ class Stager:
             value = getattr(fact, name)
             if value is not None:
                 content[name] = self._zoned(value) if isinstance(value, datetime) else value
-        encoded = orjson.dumps(content)
         patient_key = personal = seen_on = birthdate = None
+        encoded = digest = b""
+        keys: tuple[object, ...] = (None,) * 4
+        slots: tuple[object, ...] = (None,) * len(COLUMNS)
         if isinstance(fact, PatientBound):
             patient_key = self._patient_key(fact.patient)
-        if isinstance(fact, PatientFact):
-            seen_on, birthdate = fact.derived_on, fact.birthdate
-            named = {name: value for name in PERSONAL if (value := getattr(fact, name)) is not None}
-            plain = orjson.dumps(named)
-            digest = self._vault.blind_index("import:digest", (encoded + plain).hex())
-            personal = self._vault.encrypt(self._import, *_PLACE, self._import, plain.decode()) if named else None
-            source_key = patient_key or b""
-        else:
-            digest = blake2b(encoded, digest_size=16).digest()
+        if kind in SLOTS:
             source_key = self._vault.blind_index(f"source:{kind}", fact.key)
-        if kind == "facilities":
-            if (fact.key, digest) in self._facilities:
-                return None
-            self._facilities.add((fact.key, digest))
-        self._seq += 1
+            slots = tuple(None if name is None else content.get(name) for name in fields_in_order(kind))
+            facility = self._where.facility(fact.facility, patient_key or b"")
+            if facility is not None:
+                keys = identities(self._where, kind, facility, patient_key or b"", source_key, content)
+        else:
+            if fact.voided:
+                content["voided"] = True
+            encoded = orjson.dumps(content)
+            if isinstance(fact, PatientFact):
+                seen_on, birthdate = fact.derived_on, fact.birthdate
+                named = {name: value for name in PERSONAL if (value := getattr(fact, name)) is not None}
+                plain = orjson.dumps(named)
+                digest = self._vault.blind_index("import:digest", (encoded + plain).hex())
+                personal = self._vault.encrypt(self._import, *_PLACE, self._import, plain.decode()) if named else None
+                source_key = patient_key or b""
+            else:
+                digest = blake2b(encoded, digest_size=16).digest()
+                source_key = self._vault.blind_index(f"source:{kind}", fact.key)
+            if kind == "facilities":
+                if (fact.key, digest) in self._facilities:
+                    return None
+                self._facilities.add((fact.key, digest))
+        self.seq += 1
         return (
             self._import,
-            self._seq,
             kind,
             "accepted",
             reading.file,
+            fact.label(_EVENT_FIELD.get(kind, kind)),
+            fact.label("patient"),
+            digest,
+            encoded,
+            personal,
+            seen_on,
+            birthdate,
+            fact.voided,
+            self.seq,
             reading.line,
             fact.key if kind == "facilities" else fact.facility,
             patient_key,
             source_key,
-            digest,
-            fact.event_date(),
-            seen_on,
-            birthdate,
+            None if fact.voided else fact.event_date(),  # what did not happen has no day to be judged by
             None if fact.known_at is None else self._zoned(fact.known_at),
-            fact.label(_EVENT_FIELD.get(kind, kind)),
-            fact.label("patient"),
-            encoded,
-            personal,
+            *keys,
+            *slots,
         )
 
     def _patient_key(self, identifier: str) -> bytes:

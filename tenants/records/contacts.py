@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from tenants.records.identities import Identity, connected, laid
 from tenants.records.ids import new_uuid_sql
 
 if TYPE_CHECKING:
@@ -51,11 +52,31 @@ _FACTS = sql.SQL("""
       AND (a.known_to IS NULL OR a.known_to > a.known_from)
 """)
 
+# Where patients were merged: each fact counts, from when to when, for whom the merges say.
+_LAID = sql.SQL("""
+    SELECT coalesce(l.counted, f.patient_uuid) AS patient_uuid, f.day, f.facility_uuid, f.rank, f.clinical, f.pickup,
+           f.days_supplied, f.next_appointment, f.regimen, f.regimen_line, f.dsd_model,
+           greatest(f.known_from, l.since) AS known_from, least(f.known_to, l.until) AS known_to, f.known_assumed
+    FROM ({facts}) AS f LEFT JOIN pg_temp.laid_identities AS l ON l.patient_uuid = f.patient_uuid
+    WHERE greatest(f.known_from, l.since) < coalesce(least(f.known_to, l.until), 'infinity')
+""")
+
+# A day with one fact, never changed since it was learned, is that fact: most days are such, and need no merging.
+_GATHER = sql.SQL("""
+CREATE TEMPORARY TABLE contact_facts ON COMMIT DROP AS
+SELECT f.*, f.known_to IS NULL AND count(*) OVER (PARTITION BY f.patient_uuid, f.day) = 1 AS alone
+FROM ({facts}) AS f
+""")
+
+_ALONE = sql.SQL(
+    "SELECT patient_uuid, day AS contact_date, known_from, known_to, known_assumed, {content}"
+    " FROM pg_temp.contact_facts WHERE alone"
+)
+
 # A state is what the facts known at one instant make of the day; what was dispensed is told by the day's largest
 # dispensation.
-_DERIVE = sql.SQL("""
-CREATE TEMPORARY TABLE derived_contacts ON COMMIT DROP AS
-WITH facts AS MATERIALIZED ({facts}),
+_MERGED = sql.SQL("""
+WITH facts AS (SELECT * FROM pg_temp.contact_facts WHERE NOT alone),
 instants AS (
     SELECT patient_uuid, day, known_from AS instant FROM facts
     UNION
@@ -95,6 +116,8 @@ versions AS (
 SELECT patient_uuid, contact_date, known_from, known_to, known_assumed, {content} FROM versions WHERE present
 """)
 
+_DERIVE = sql.SQL("CREATE TEMPORARY TABLE derived_contacts ON COMMIT DROP AS {alone} UNION ALL ({merged})")
+
 _MATCH = sql.SQL(
     "d.patient_uuid = c.patient_uuid AND d.contact_date = c.contact_date AND d.known_from = c.known_from"
     " AND (d.known_to IS NOT DISTINCT FROM c.known_to OR c.known_to IS NULL)"
@@ -115,9 +138,16 @@ _CLOSE = sql.SQL(
 _ADD = sql.SQL(
     "INSERT INTO contacts (contact_id, patient_uuid, contact_date, known_from, known_to, known_assumed, {content})"
     " SELECT {new_uuid}, d.patient_uuid, d.contact_date, d.known_from, d.known_to, d.known_assumed, {d_content}"
-    " FROM pg_temp.derived_contacts AS d"
-    " WHERE NOT EXISTS (SELECT FROM contacts AS c WHERE {match})"
-    " ORDER BY d.patient_uuid, d.contact_date, d.known_from",
+    " FROM {derived} AS d WHERE {unmatched} ORDER BY d.patient_uuid, d.contact_date, d.known_from",
+)
+_UNMATCHED = sql.SQL("NOT EXISTS (SELECT FROM contacts AS c WHERE {match})")
+_HAVE_CONTACTS = "SELECT EXISTS (SELECT FROM pg_temp.refreshed_patients AS r JOIN contacts AS c USING (patient_uuid))"
+
+# Without statistics (a table that is being filled has none) the planner takes a patient for a large part of it, and
+# reads the whole table for each call.
+_BY_INDEX = (
+    "SELECT set_config(name, %s, true)"
+    " FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) AS s (name)"
 )
 
 _CONTENT = (
@@ -155,7 +185,31 @@ def refresh(session: TenantSession, patient_uuids: Sequence[UUID]) -> Refreshed:
     return total
 
 
+def _lay(session: TenantSession, merges: Sequence[Identity]) -> sql.Composable:
+    """The query of the facts, those of merged patients under whom they count for."""
+    if not merges:
+        return _FACTS
+    spans = laid(merges)
+    with session.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMPORARY TABLE laid_identities"
+            " (patient_uuid uuid, counted uuid, since timestamptz, until timestamptz) ON COMMIT DROP"
+        )
+        cursor.execute(
+            "INSERT INTO pg_temp.laid_identities"
+            " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[])",
+            (
+                [each.patient for each in spans],
+                [each.counted for each in spans],
+                [each.since for each in spans],
+                [each.until for each in spans],
+            ),
+        )
+    return _LAID.format(facts=_FACTS)
+
+
 def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> Refreshed:
+    patient_uuids, merges = connected(session, patient_uuids)
     names = [sql.Identifier(name) for name in _CONTENT]
     prefixed = {p: sql.SQL(", ").join(sql.SQL("{}.{}").format(sql.Identifier(p), name) for name in names) for p in "cd"}
     with session.cursor() as cursor:
@@ -166,8 +220,12 @@ def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> Refreshed:
             (patient_uuids,),
         )
         cursor.execute("ANALYZE pg_temp.refreshed_patients")
+        cursor.execute(_BY_INDEX, ("off",))
+        cursor.execute(_GATHER.format(facts=_lay(session, merges)))
+        first = not cursor.execute(_HAVE_CONTACTS).fetchall()[0][0]
+        cursor.execute(_BY_INDEX, ("on",))
+        merging = cursor.execute("SELECT EXISTS (SELECT FROM pg_temp.contact_facts WHERE NOT alone)").fetchall()[0][0]
         parts: dict[str, sql.Composable] = {
-            "facts": _FACTS,
             "plausible": sql.Literal(PLAUSIBLE_DAYS),
             "order": _ORDER,
             "content": sql.SQL(", ").join(names),
@@ -175,12 +233,29 @@ def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> Refreshed:
             "c_content": prefixed["c"],
             "d_content": prefixed["d"],
             "new_uuid": new_uuid_sql(cursor),
+            "derived": sql.SQL("pg_temp.derived_contacts"),
+            "unmatched": sql.SQL("true"),
         }
-        parts["match"] = _MATCH.format(**parts)
-        cursor.execute(_DERIVE.format(**parts))
-        cursor.execute("ANALYZE pg_temp.derived_contacts")
-        forgotten = cursor.execute(_FORGET.format(**parts)).rowcount
-        closed = cursor.execute(_CLOSE.format(**parts)).rowcount
+        parts["alone"] = _ALONE.format(**parts)
+        if merging:
+            cursor.execute("ANALYZE pg_temp.contact_facts")
+            parts["merged"] = _MERGED.format(**parts)
+            cursor.execute(_DERIVE.format(**parts))
+            cursor.execute("ANALYZE pg_temp.derived_contacts")
+        elif first:
+            parts["derived"] = sql.SQL("({})").format(parts["alone"])
+        else:
+            cursor.execute(sql.SQL("CREATE TEMPORARY TABLE derived_contacts ON COMMIT DROP AS {alone}").format(**parts))
+            cursor.execute("ANALYZE pg_temp.derived_contacts")
+        if first:
+            forgotten = closed = 0
+        else:
+            parts["match"] = _MATCH.format(**parts)
+            parts["unmatched"] = _UNMATCHED.format(**parts)
+            forgotten = cursor.execute(_FORGET.format(**parts)).rowcount
+            closed = cursor.execute(_CLOSE.format(**parts)).rowcount
         added = cursor.execute(_ADD.format(**parts)).rowcount
-        cursor.execute("DROP TABLE pg_temp.derived_contacts, pg_temp.refreshed_patients")
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.derived_contacts")
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.laid_identities")
+        cursor.execute("DROP TABLE pg_temp.contact_facts, pg_temp.refreshed_patients")
     return Refreshed(added, closed, forgotten)

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FacilityFacts:
-    """What a source says of a facility; what it does not say is empty."""
+    """What a source says of a facility; what it does not say is empty. ``uuid``: the one it gets if it is made."""
 
     datim_id: str
     name: str | None = None
     state_province: str | None = None
     county_district: str | None = None
+    uuid: UUID | None = None
 
 
 _ROWS = """
@@ -83,7 +84,7 @@ def ensure(session: TenantSession, facts: Sequence[FacilityFacts], *, source: st
     lock_for_import(session)
     with session.cursor() as cursor:
         values: dict[str, object] = {
-            "uuids": [new_uuid() for _ in rows],
+            "uuids": [row.uuid or new_uuid() for row in rows],
             "versions": [new_uuid() for _ in rows],
             "datim_ids": [row.datim_id for row in rows],
             "names": [row.name or None for row in rows],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -25,7 +25,7 @@ BATCH = 10_000
 """Rows kept in memory before they are copied."""
 
 _LEADING = (
-    ("seq", "int4"),
+    ("seq", "int8"),
     ("uuid", "uuid"),
     ("facility_uuid", "uuid"),
     ("source_key", "bytea"),
@@ -36,6 +36,8 @@ _LEADING = (
     ("date_voided", "timestamptz"),
     ("void_reason", "text"),
 )
+LEADING = tuple(name for name, _ in _LEADING)
+"""What a staged row says besides its content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,26 +158,15 @@ class Stage:
             ValueError: a name is not a column of the table, or a time has no zone.
         """
         values, fingerprint = content_values(self.model, content)
+        known_at = None if known_from is None else utc(known_from)
+        voided_at = None if date_voided is None else utc(date_voided)
         uuid = entity_uuid(shape(self.model).table, facility_uuid, self.source, source_key)
         if uuid in self._seen:
             self.repeated = True
         self._seen.add(uuid)
         self.rows += 1
-        self._buffer.append(
-            (
-                self.rows,
-                uuid,
-                facility_uuid,
-                source_key,
-                None if known_from is None else utc(known_from),
-                assumed_from,
-                fingerprint,
-                voided,
-                None if date_voided is None else utc(date_voided),
-                void_reason,
-                *values,
-            ),
-        )
+        origin = (self.rows, uuid, facility_uuid, source_key, known_at, assumed_from, fingerprint)
+        self._buffer.append((*origin, voided, voided_at, void_reason, *values))
         if len(self._buffer) >= BATCH:
             self.flush()
         return uuid
@@ -195,6 +186,27 @@ class Stage:
             for row in self._buffer:
                 copy.write_row(row)
         self._buffer.clear()
+
+    def fill(
+        self, query: sql.Composable, values: Mapping[str, object], columns: Sequence[str], *, repeated: bool
+    ) -> int:
+        """Stage what a query gives, without a way round through this process; how many rows it gave.
+
+        Whoever calls this answers for what ``add`` would have worked out: the UUID and the fingerprint of each row.
+
+        Args:
+            query: gives the leading columns in the order of ``LEADING``, then ``columns``.
+            values: its parameters.
+            columns: content columns of the table; those that are missing are empty.
+            repeated: whether a key may be in it more than once; the row with the last ``seq`` wins.
+        """
+        names = sql.SQL(", ").join(map(sql.Identifier, (*LEADING, *columns)))
+        statement = sql.SQL("INSERT INTO {} ({}) {}").format(self.temporary, names, query)
+        with self.session.cursor() as cursor:
+            count = cursor.execute(statement, values).rowcount
+        self.rows += count
+        self.repeated = self.repeated or repeated
+        return count
 
     def create(self) -> None:
         """Make the temporary table; it goes with the transaction, or with the next ``create``."""

@@ -50,33 +50,22 @@ _REMEMBER_SOURCES = sql.SQL(
     " WHERE r.data_date < excluded.data_date",
 )
 
-# What to do with each staged row. Two tombstones are alike whatever they hold.
+# What to do with each staged row whose entity is there; all others are new. Two tombstones are alike whatever they
+# hold.
 _PLAN = sql.SQL("""
 CREATE TEMPORARY TABLE {bare_plan} ON COMMIT DROP AS
 SELECT s.seq,
        e.version_id AS open_version,
        e.{patient} AS open_patient,
        CASE
-           WHEN e.version_id IS NULL THEN 'insert'
            WHEN e.voided AND e.voided_by <> {source_void} THEN 'held'
            WHEN e.voided = s.voided AND (s.voided OR e.row_hash = s.row_hash)
                THEN CASE WHEN e.data_date < {data_date} THEN 'confirm' ELSE 'same' END
            WHEN e.data_date > {data_date} THEN 'superseded'
            ELSE 'update'
        END AS verdict,
-       CASE
-           WHEN e.version_id IS NOT NULL THEN greatest(e.known_from, coalesce(s.known_at, {day_start}))
-           WHEN s.known_at IS NOT NULL THEN s.known_at
-           WHEN s.assumed_from IS NOT NULL AND r.first_import_uuid = {import_uuid}
-               THEN least(s.assumed_from, {data_date})::timestamp AT TIME ZONE {time_zone}
-           ELSE {day_start}
-       END AS known_from,
-       e.version_id IS NULL AND s.known_at IS NULL AND s.assumed_from IS NOT NULL
-           AND r.first_import_uuid = {import_uuid} AS known_assumed
-FROM {staged} AS s
-JOIN record_sources AS r
-    ON r.facility_uuid = s.facility_uuid AND r.source = {source} AND r.table_name = {table_name}
-LEFT JOIN {table} AS e ON e.uuid = s.uuid AND e.known_to IS NULL
+       greatest(e.known_from, coalesce(s.known_at, {day_start})) AS known_from
+FROM {staged} AS s JOIN {table} AS e ON e.uuid = s.uuid AND e.known_to IS NULL
 """)
 
 _COUNT = sql.SQL("SELECT verdict, count(*) FROM {plan} GROUP BY verdict")
@@ -94,17 +83,29 @@ _CLOSE = sql.SQL(
 _INSERT = sql.SQL("""
 INSERT INTO {table} (version_id, uuid, facility_uuid, source, source_key, known_from, known_assumed, data_date,
                      import_uuid, row_hash, voided, voided_by, date_voided, void_reason, changed_by, {content})
-SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key, p.known_from, p.known_assumed, {data_date},
-       {import_uuid}, s.row_hash, s.voided, CASE WHEN s.voided THEN {source_void} END,
+SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key,
+       CASE
+           WHEN p.seq IS NOT NULL THEN p.known_from
+           WHEN s.known_at IS NOT NULL THEN s.known_at
+           WHEN s.assumed_from IS NOT NULL AND r.first_import_uuid = {import_uuid}
+               THEN least(s.assumed_from, {data_date})::timestamp AT TIME ZONE {time_zone}
+           ELSE {day_start}
+       END,
+       p.seq IS NULL AND s.known_at IS NULL AND s.assumed_from IS NOT NULL AND r.first_import_uuid = {import_uuid},
+       {data_date}, {import_uuid}, s.row_hash, s.voided, CASE WHEN s.voided THEN {source_void} END,
        CASE WHEN s.voided THEN coalesce(s.date_voided, {now}) END,
        CASE WHEN s.voided THEN s.void_reason END, {actor}, {staged_content}
-FROM {staged} AS s JOIN {plan} AS p ON p.seq = s.seq
-WHERE p.verdict IN ('insert', 'update')
+FROM {staged} AS s
+JOIN record_sources AS r
+    ON r.facility_uuid = s.facility_uuid AND r.source = {source} AND r.table_name = {table_name}
+LEFT JOIN {plan} AS p ON p.seq = s.seq
+WHERE p.seq IS NULL OR p.verdict = 'update'
 ORDER BY s.seq
 """)
 
 _TOUCHED = sql.SQL(
-    "SELECT s.{patient} FROM {staged} AS s JOIN {plan} AS p ON p.seq = s.seq WHERE p.verdict IN ('insert', 'update')"
+    "SELECT s.{patient} FROM {staged} AS s LEFT JOIN {plan} AS p ON p.seq = s.seq"
+    " WHERE p.seq IS NULL OR p.verdict = 'update'"
     " UNION SELECT open_patient FROM {plan} WHERE verdict = 'update'",
 )
 
@@ -166,25 +167,27 @@ def upsert(
     lock_for_import(session)
     parts = _parts(stage, import_uuid, data_date, now or clock_now())
     with session.cursor() as cursor:
+        staged = stage.rows
         if stage.repeated:
-            _run(cursor, _FORGET_REPEATED, parts)
+            staged -= _run(cursor, _FORGET_REPEATED, parts).rowcount
         _run(cursor, sql.SQL("ANALYZE {staged}"), parts)
         _run(cursor, _REMEMBER_SOURCES, parts)
-        _run(cursor, _PLAN, parts)
-        verdicts: dict[str, int] = dict(_run(cursor, _COUNT, parts).fetchall())
+        found = _run(cursor, _PLAN, parts).rowcount
+        verdicts: dict[str, int] = dict(_run(cursor, _COUNT, parts).fetchall()) if found else {}
         if verdicts.get("confirm"):
             _run(cursor, _CONFIRM, parts)
         if verdicts.get("update"):
             _run(cursor, _CLOSE, parts)
         patients: list[UUID] = []
-        if verdicts.get("insert") or verdicts.get("update"):
+        inserted = staged - found
+        if inserted or verdicts.get("update"):
             _run(cursor, sql.SQL("ANALYZE {plan}"), parts)
             _run(cursor, _INSERT, parts)
             patients = [row[0] for row in _run(cursor, _TOUCHED, parts)]
         _run(cursor, sql.SQL("DROP TABLE {staged}, {plan}"), parts)
-    stage.rows = 0
+    stage.rows, stage.repeated = 0, False
     counts = UpsertCounts(
-        inserted=verdicts.get("insert", 0),
+        inserted=inserted,
         updated=verdicts.get("update", 0),
         unchanged=verdicts.get("same", 0) + verdicts.get("confirm", 0),
         superseded=verdicts.get("superseded", 0),

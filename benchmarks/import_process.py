@@ -1,0 +1,86 @@
+"""Run as a process by ``bench_import``: one import, and what it took. Arguments: the tenant, the folder of its files."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections import defaultdict
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.bench_import import MAPPING
+from core import events
+from core.database import TenantSession, tenant_session
+from core.tenancy import get_tenant
+from tenants.imports import service
+from tenants.imports.mapping import parse_mapping
+from tenants.imports.runner import Runner
+from tenants.imports.service import GivenFile, Order
+from tenants.imports.sources import from_paths
+
+
+def main() -> int:
+    """Import, and print as JSON: seconds by step, those of later rooms' listeners, CPU, and the peak of memory."""
+    tenant, folder = get_tenant(sys.argv[1]), Path(sys.argv[2])
+    steps: dict[str, float] = defaultdict(float)
+    last = [time.perf_counter()]
+    others = _timed_listeners()
+
+    def open_session() -> AbstractContextManager[TenantSession]:
+        return tenant_session(tenant, actor="cli:benchmark")
+
+    def report(_done: int, _total: int | None, note: str) -> None:
+        passed = time.perf_counter()
+        steps[note.split(" of ")[0]] += passed - last[0]
+        last[0] = passed
+
+    sources = from_paths([folder / "patients.csv", folder / "pickups.csv"])
+    began = last[0] = time.perf_counter()
+    cpu = time.process_time()
+    order = Order([GivenFile(item.name, item.size, item.digest()) for item in sources], parse_mapping(MAPPING))
+    with open_session() as session:
+        uuid = service.begin(session, order)[0].uuid
+    Runner(open_session, uuid, sources, report).run()
+    report(0, None, "ending and clearing")
+    found: dict[str, Any] = {
+        "seconds": time.perf_counter() - began,
+        "cpu": time.process_time() - cpu,
+        "others": others[0],
+        "steps": steps | {"(of it statuses)": others[0]},
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    with open_session() as session:
+        row = service.get(session, uuid)
+        if row.state != "done" or row.rows_refused:
+            sys.stderr.write(f"the import is {row.state}, {row.rows_refused} rows refused\n")
+            return 1
+    sys.stdout.buffer.write(orjson.dumps(found))
+    return 0
+
+
+def _timed_listeners() -> list[float]:
+    """Have the time of later rooms' listeners counted; a list of one number of seconds."""
+    spent = [0.0]
+    listeners = events.listeners
+
+    def timed(event: str) -> tuple[Any, ...]:
+        def wrap(listener: Any) -> Any:  # noqa: ANN401 - a function of a session and a payload
+            def called(session: TenantSession, payload: Any) -> None:  # noqa: ANN401 - as events have it
+                began = time.perf_counter()
+                listener(session, payload)
+                spent[0] += time.perf_counter() - began
+
+            return called
+
+        return tuple(map(wrap, listeners(event)))
+
+    events.listeners = timed  # type: ignore[assignment]
+    return spent
+
+
+if __name__ == "__main__":
+    sys.exit(main())

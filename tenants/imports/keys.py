@@ -1,0 +1,191 @@
+"""Who a staged event belongs to, and the identities that follow: worked out while it is read, settled before it counts.
+
+An event's UUID, its patient's and its fingerprint follow from the facility it belongs to. That is known for certain
+only when all rows are read and checked; while they are read it is nearly always known already. So it is believed then,
+and ``settle`` corrects the rows where the belief was wrong, or where there was none.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from tenants.imports.slots import COLUMNS, MODELS, SLOT_TYPES, SLOTS
+from tenants.records.ids import entity_uuid
+from tenants.records.staging import content_values
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+MOST_REMEMBERED = 100_000
+"""Patients whose facility is kept in memory; then memory begins anew."""
+
+_FACILITIES = "SELECT datim_id, uuid FROM facilities WHERE datim_id = ANY(%s)"
+
+_HOMES = """
+SELECT patient_key, min(facility) FROM import_staging
+WHERE import_uuid = %(import)s AND kind = 'patients' AND state = 'accepted' AND patient_key = ANY(%(keys)s)
+GROUP BY patient_key
+"""
+
+_KNOWN_HOMES = """
+SELECT source_key, min(datim_id) FROM patients
+WHERE source_key = ANY(%(keys)s) AND source = %(source)s AND known_to IS NULL AND NOT voided GROUP BY source_key
+"""
+
+
+def facility_to_be(import_uuid: UUID, source: str, datim_id: str) -> UUID:
+    """The UUID that a facility gets if this import is the first to name it."""
+    return entity_uuid("facilities", import_uuid, source, datim_id.encode())
+
+
+class Whereabouts:
+    """At which facility an import's patients are, as far as it is known while the files are read.
+
+    It may be asked in any number of transactions, also after one was rolled back: what it says is settled later.
+    """
+
+    def __init__(self, import_uuid: UUID, source: str) -> None:
+        self._import = import_uuid
+        self.source = source
+        self._homes: dict[bytes, str | None] = {}
+        self._facilities: dict[str, UUID] = {}
+        self._patients: dict[tuple[UUID, bytes], UUID] = {}
+
+    def learn(self, patient_key: bytes, datim_id: str) -> None:
+        """A row says that this patient is at this facility."""
+        self._homes[patient_key] = datim_id
+
+    def look_up(self, session: TenantSession, patient_keys: Collection[bytes], datim_ids: Collection[str]) -> None:
+        """Bring what is known of these patients and facilities to hand, in at most three statements."""
+        if len(self._homes) + len(patient_keys) > MOST_REMEMBERED:
+            self._homes.clear()
+        if len(self._patients) > MOST_REMEMBERED:
+            self._patients.clear()
+        missing = [key for key in patient_keys if key not in self._homes]
+        with session.cursor() as cursor:
+            if missing:
+                self._homes |= dict.fromkeys(missing)
+                values: dict[str, Any] = {"import": self._import, "source": self.source, "keys": missing}
+                cursor.execute(_HOMES, values)
+                self._homes |= dict(cursor.fetchall())
+                values["keys"] = [key for key in missing if self._homes[key] is None]
+                if values["keys"]:
+                    cursor.execute(_KNOWN_HOMES, values)
+                    self._homes |= dict(cursor.fetchall())
+            homes = (self._homes.get(key) for key in patient_keys)
+            places = {place for place in chain(datim_ids, homes) if place is not None and place not in self._facilities}
+            if places:
+                for place in places:
+                    self._facilities[place] = facility_to_be(self._import, self.source, place)
+                cursor.execute(_FACILITIES, (list(places),))
+                self._facilities |= dict(cursor.fetchall())
+
+    def facility(self, datim_id: str | None, patient_key: bytes) -> UUID | None:
+        """The facility of an event: the one it names, else its patient's; None where that is not known yet."""
+        place = self._homes.get(patient_key) if datim_id is None else datim_id
+        return None if place is None else self._facilities.get(place)
+
+    def patient(self, facility_uuid: UUID, patient_key: bytes) -> UUID:
+        """The UUID of a patient at a facility."""
+        found = self._patients.get((facility_uuid, patient_key))
+        if found is None:
+            found = entity_uuid("patients", facility_uuid, self.source, patient_key)
+            self._patients[facility_uuid, patient_key] = found
+        return found
+
+
+_UNSETTLED = sql.SQL("""
+WITH homes AS (
+    SELECT DISTINCT ON (patient_key) patient_key, facility FROM import_staging
+    WHERE import_uuid = %(import)s AND kind = 'patients' AND state IN ('accepted', 'known')
+    ORDER BY patient_key, state
+)
+SELECT s.seq, s.kind, f.uuid, s.patient_key, s.source_key, s.content, {slots}
+FROM import_staging AS s
+LEFT JOIN homes AS h ON h.patient_key = s.patient_key AND s.facility IS NULL
+JOIN facilities AS f ON f.datim_id = coalesce(s.facility, h.facility)
+WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind = ANY(%(kinds)s)
+  AND s.facility_uuid IS DISTINCT FROM f.uuid
+ORDER BY s.seq LIMIT %(rows)s
+""").format(slots=sql.SQL(", ").join(sql.Identifier("s", name) for name in COLUMNS))
+
+_KEYS = {"facility_uuid": "uuid", "entity_uuid": "uuid", "patient_uuid": "uuid", "row_hash": "bytea"} | SLOT_TYPES
+_TEMPORARY = sql.SQL("CREATE TEMPORARY TABLE settled_rows (seq int8, {}) ON COMMIT DROP").format(
+    sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in _KEYS.items())
+)
+_COPY = sql.SQL("COPY settled_rows (seq, {}) FROM STDIN (FORMAT BINARY)").format(
+    sql.SQL(", ").join(map(sql.Identifier, _KEYS))
+)
+_SETTLE = sql.SQL(
+    "UPDATE import_staging AS s SET {} FROM settled_rows AS t WHERE s.import_uuid = %s AND s.seq = t.seq"
+).format(sql.SQL(", ").join(sql.SQL("{0} = t.{0}").format(sql.Identifier(name)) for name in (*_KEYS,)))
+_BY_HASH = "SELECT set_config('enable_nestloop', 'off', true)"
+_BY_KEY = (
+    "SELECT set_config('enable_nestloop', 'on', true), set_config('enable_hashjoin', 'off', true),"
+    " set_config('enable_mergejoin', 'off', true)"
+)
+
+
+def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) -> int:
+    """Correct the identities of accepted events that are not at the facility they were believed to be at.
+
+    Args:
+        session: the transaction, which does nothing else (the planner is told how to join).
+        import_uuid: whose rows.
+        source: the import's.
+        rows: how many at most.
+
+    Returns:
+        How many were corrected; fewer than ``rows`` when none are left.
+    """
+    values = {"import": import_uuid, "kinds": list(SLOTS), "rows": rows}
+    where = Whereabouts(import_uuid, source)
+    with session.cursor() as cursor:
+        cursor.execute(_BY_HASH)
+        found = cursor.execute(_UNSETTLED, values).fetchall()
+        if not found:
+            return 0
+        cursor.execute(_TEMPORARY)
+        with cursor.copy(_COPY) as copy:
+            copy.set_types(["int8", *_KEYS.values()])
+            for row in found:
+                copy.write_row(_settled(where, row))
+        cursor.execute("ANALYZE settled_rows")
+        cursor.execute(_BY_KEY)
+        cursor.execute(_SETTLE, (import_uuid,))
+    return len(found)
+
+
+def _settled(where: Whereabouts, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    seq, kind, facility, patient_key, source_key, encoded, *slots = row
+    fields = SLOTS[kind]
+    if encoded:
+        # Staged by an earlier release, which kept all content as JSON.
+        from tenants.imports.staged import content
+
+        said = content(kind, encoded)
+        slots = [None] * len(COLUMNS)
+        for name, slot in fields.items():
+            slots[COLUMNS.index(slot)] = said.get(name)
+    said = {name: slots[COLUMNS.index(slot)] for name, slot in fields.items()}
+    return (seq, *identities(where, kind, facility, patient_key, source_key, said), *slots)
+
+
+def identities(
+    where: Whereabouts,
+    kind: str,
+    facility_uuid: UUID,
+    patient_key: bytes,
+    source_key: bytes,
+    said: Mapping[str, object],
+) -> tuple[UUID, UUID, UUID, bytes]:
+    """Facility, UUID, patient's UUID and fingerprint of an event at a facility."""
+    patient = where.patient(facility_uuid, patient_key)
+    _, fingerprint = content_values(MODELS[kind], {**said, "patient_uuid": patient})
+    return facility_uuid, entity_uuid(kind, facility_uuid, where.source, source_key), patient, fingerprint
