@@ -80,7 +80,31 @@ def put(tenant: TenantRef, name: str, data: bytes | BinaryIO, *, expires_in_days
             "a blob cannot expire in the past", errors=[FieldError("expires_in_days", problem, "give 0 or more")]
         )
     until = KEEP if expires_in_days is None else f"{_today() + timedelta(days=expires_in_days):%Y%m%d}"
-    key = f"{until}/{_new_id()}-{_label(name)}"
+    return _put(tenant, f"{until}/{_new_id()}-{_label(name)}", data)
+
+
+def put_back(tenant: TenantRef, key: str, data: bytes | BinaryIO) -> BlobRef:
+    """Keep bytes under the key that they had elsewhere: rows that come from an archive refer to it.
+
+    Raises:
+        NotFound: ``key`` is none.
+    """
+    return _put(tenant, key, data)
+
+
+def kept(tenant: TenantRef) -> list[str]:
+    """The keys of the tenant's blobs that are kept until they are deleted, sorted; those that expire are not told."""
+    filesystem, root = _root()
+    folder = f"{root}/{tenant.id.hex}/{KEEP}"
+    try:
+        names = filesystem.ls(folder, detail=False)
+    except FileNotFoundError:
+        return []
+    keys = (f"{KEEP}/{str(name).rstrip('/').rsplit('/', 1)[-1]}" for name in names)
+    return sorted(key for key in keys if KEY.fullmatch(key))
+
+
+def _put(tenant: TenantRef, key: str, data: bytes | BinaryIO) -> BlobRef:
     filesystem, path = _locate(tenant, key)
     source = io.BytesIO(data) if isinstance(data, bytes) else data
     with _whole(filesystem, path) as target:

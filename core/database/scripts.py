@@ -55,8 +55,8 @@ def head(name: str) -> str:
     return revisions(name)[-1]
 
 
-def upgrade_schema(connection: Connection, name: str, schema: str) -> None:
-    """Run the scripts of tree ``name`` that ``schema`` lacks.
+def upgrade_schema(connection: Connection, name: str, schema: str, *, to: str = "head") -> None:
+    """Run the scripts of tree ``name`` that ``schema`` lacks, up to the revision ``to``.
 
     Within the connection's transaction where one was begun; else each script has its own, and may leave it for what
     PostgreSQL does in none (``migrations.operations.concurrently``).
@@ -68,7 +68,7 @@ def upgrade_schema(connection: Connection, name: str, schema: str) -> None:
     connection.execute(_PATH, {"path": path_of_schema(schema), "local": within})
     if not within:
         connection.commit()
-    options = {**_options(name, schema), "transaction_per_migration": not within}
+    options = {**_options(name, schema, to), "transaction_per_migration": not within}
     context = MigrationContext.configure(connection, opts=options)
     with Operations.context(context), context.begin_transaction():
         context.run_migrations()
@@ -113,11 +113,11 @@ def sql_for_many(revision: str, newest: str) -> str | None:
     return written.getvalue()
 
 
-def _options(name: str, schema: str) -> dict[str, Any]:
+def _options(name: str, schema: str, to: str = "head") -> dict[str, Any]:
     scripts = tree(name)
 
     def steps(revision: Any, _context: MigrationContext) -> Iterable[RevisionStep]:  # noqa: ANN401 - alembic's
-        return scripts._upgrade_revs("head", revision)  # noqa: SLF001 - as alembic's own command.upgrade does
+        return scripts._upgrade_revs(to, revision)  # noqa: SLF001 - as alembic's own command.upgrade does
 
     run: Callable[..., Iterable[RevisionStep]] = steps
     return {

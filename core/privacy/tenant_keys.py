@@ -48,15 +48,24 @@ def _bound_to(tenant: TenantRef, purpose: str, version: int) -> str:
     return f"tenant-key|{tenant.id}|{purpose}|{version}"
 
 
-def create_tenant_keys(session: TenantSession) -> None:
+def create_tenant_keys(session: TenantSession, *, index: bytes | None = None) -> None:
     """Make the tenant's keys, once: called when the tenant is provisioned. A second call changes nothing.
+
+    Args:
+        session: the tenant's transaction.
+        index: the key of its blind indexes where it comes from an archive, whose rows they are in; else a new one.
 
     Raises:
         Invalid: no master key is configured.
     """
     kid, key = master.current()
+    given = {"index": index} if index is not None else {}
     rows = [
-        (purpose, kid, master.seal(key, os.urandom(KEY_BYTES), _bound_to(session.tenant, purpose, 1)))
+        (
+            purpose,
+            kid,
+            master.seal(key, given.get(purpose) or os.urandom(KEY_BYTES), _bound_to(session.tenant, purpose, 1)),
+        )
         for purpose in PURPOSES
     ]
     with session.cursor() as cursor:
@@ -103,6 +112,11 @@ def _unwrap(session: TenantSession) -> KeyRing:
         detail = "the tenant has no keys"
         raise CannotDecrypt(detail, remedy="Restore the table tenant_keys from a backup, or provision the tenant anew.")
     return KeyRing(data=data, index=plain["index", 1], blob=plain["blob", 1])
+
+
+def index_key(session: TenantSession) -> bytes:
+    """The key of the tenant's blind indexes, in the clear: for the tenant's archive, sealed to its recipient."""
+    return key_ring(session).index
 
 
 def derived_key(tenant: TenantRef, purpose: str) -> bytes:

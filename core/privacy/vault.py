@@ -17,7 +17,7 @@ from core.privacy.tenant_keys import KEY_BYTES, key_ring
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from core.database import TenantSession
+    from core.database import TenantRef, TenantSession
 
 FORMAT = b"\x01"
 """First byte of every ciphertext: format 1 is nonce (12), AES-256-GCM ciphertext, tag (16)."""
@@ -83,6 +83,21 @@ class Vault:
             ring = key_ring(self._session, fresh=True)
         for uuid, version, wrapped in rows:
             self._patients[uuid] = None if wrapped is None else self._unwrap(ring.data, uuid, version, bytes(wrapped))
+
+    def take_patient_key(self, uuid: UUID, version: int | None, wrapped: bytes | None) -> None:
+        """Have a patient's key at hand that was read together with other columns of the patient.
+
+        Args:
+            uuid: the patient.
+            version: of the tenant's key that wraps it; None where the patient has no key.
+            wrapped: the key; None where it was erased.
+        """
+        if version is None or uuid in self._patients:
+            return
+        ring = key_ring(self._session)
+        if version not in ring.data:
+            ring = key_ring(self._session, fresh=True)
+        self._patients[uuid] = None if wrapped is None else self._unwrap(ring.data, uuid, version, bytes(wrapped))
 
     def encrypt(self, patient_uuid: UUID, table: str, column: str, row_uuid: UUID, text: str) -> bytes:
         """The ciphertext of ``text`` for this place; the patient gets a key when there is none.
@@ -179,4 +194,9 @@ class Vault:
         return f"{self._tenant}|{table}|{column}|{row_uuid}".encode()
 
     def _bound_to(self, uuid: UUID, version: int) -> bytes:
-        return f"patient-key|{self._tenant}|{uuid}|{version}".encode()
+        return bound_patient(self._session.tenant, uuid, version)
+
+
+def bound_patient(tenant: TenantRef, uuid: UUID, version: int) -> bytes:
+    """What a patient's wrapped key is bound to."""
+    return f"patient-key|{tenant.id}|{uuid}|{version}".encode()

@@ -41,6 +41,16 @@ def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUI
     Raises:
         ValueError: ``schema`` is no opaque name.
     """
+    tables = script().replace(':"tenant"', f'"{schema}"')
+    connection.execute(place_of(connection, tenant_id, schema, head("tenant")) + tables.encode())
+
+
+def place_of(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUID, schema: str, revision: str) -> bytes:
+    """The statements that make a tenant's role and its empty schema, which is to stand at ``revision``.
+
+    Raises:
+        ValueError: ``schema`` is no opaque name.
+    """
     if not OPAQUE_NAME.fullmatch(schema):
         message = f"{schema!r} is no tenant's schema"
         raise ValueError(message)
@@ -51,7 +61,7 @@ def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUI
         "path": sql.Literal(path_of_schema(schema)),
         "schema": sql.Literal(schema),
         "id": sql.Literal(str(tenant_id)),
-        "revision": sql.Literal(head("tenant")),
+        "revision": sql.Literal(revision),
     }
     before = sql.SQL(
         "CREATE ROLE {tenant} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
@@ -63,5 +73,4 @@ def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUI
         " SELECT set_config('search_path', {path}, true);"
         " INSERT INTO node.tenant_schemas (schema_name, tenant_id, revision) VALUES ({schema}, {id}, {revision});\n"
     )
-    tables = script().replace(':"tenant"', f'"{schema}"')
-    connection.execute(before.format(**names).as_string(connection).encode() + tables.encode())
+    return before.format(**names).as_string(connection).encode()
