@@ -18,8 +18,10 @@ def records_changed(session: TenantSession, payload: Mapping[str, Any]) -> None:
     if payload.get("kind") in _NO_STATUS:
         return
     from tenants.cohort.service import refresh
+    from tenants.records.identities import connected
 
-    patients = list(payload["patients"])
+    # Facts of a merged patient count for another, whose status they change.
+    patients, _ = connected(session, payload["patients"])
     if patients:
         refresh(session, patients)
 

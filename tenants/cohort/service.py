@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
 from uuid import UUID, uuid5
 
@@ -21,6 +22,8 @@ from tenants.cohort.settings import CohortSettings
 from tenants.cohort.status import STATUSES, status_at, transitions
 from tenants.cohort.timelines import NO_DAY, Timelines, day_number, make_timelines, snapshot, to_date
 from tenants.cohort.units import pending_units, to_trace
+from tenants.records.days import start_of_day
+from tenants.records.identities import counted_at, merged_at
 from tenants.records.locks import lock_for_import
 
 if TYPE_CHECKING:
@@ -194,11 +197,15 @@ def day_status(session: TenantSession, as_of: date) -> DayStatus:
     day = day_number(as_of)
     totals = np.zeros(len(STATUSES), dtype=np.int64)
     patients = pending = late = beyond = 0
+    away = merged_at(session, start_of_day(session.tenant, as_of + timedelta(days=1)))
     for chunk in load_timelines(session):
         everyone = np.arange(len(chunk))
+        if away:  # who counts for another on that day is no person of their own
+            everyone = np.flatnonzero([uuid not in away for uuid in chunk.patient_uuid])
         seen = snapshot(chunk, everyone, day)
-        totals += np.bincount(status_at(transitions(seen, rules), everyone, day), minlength=len(STATUSES))
-        patients += len(chunk)
+        statuses = status_at(transitions(seen, rules), np.arange(everyone.size), day)
+        totals += np.bincount(statuses, minlength=len(STATUSES))
+        patients += everyone.size
         pending += len(pending_units(chunk, day, rules))
         trace = to_trace(chunk, day, rules)
         beyond += int(trace.iit.sum())
@@ -216,12 +223,15 @@ def day_status(session: TenantSession, as_of: date) -> DayStatus:
 def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[str, Any]:
     """One patient's status on a day as known then, the pending expected contact, and the transitions as known now.
 
+    Of who was merged into another by then, it is the other's, under whom the person goes on.
+
     Raises:
         NotFound: there is no such patient on record.
     """
     if not repository.on_record(session, patient):
         detail = "there is no such patient on record"
         raise NotFound(detail, remedy="check the UUID")
+    patient = counted_at(session, patient, start_of_day(session.tenant, as_of + timedelta(days=1)))
     rules = cohort_settings(session)
     timelines: Timelines = next(load_timelines(session, patient_uuids=[patient]))
     day = day_number(as_of)

@@ -10,6 +10,7 @@ from core.clock import now
 from core.database import TenantBase
 from tenants.records.ids import new_uuid
 from tenants.records.models_care import Appointment, Contact, Dispensation, Encounter, Observation, Visit
+from tenants.records.models_identity import PatientIdentity
 from tenants.records.versioned import Versioned, version_rules
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Facility",
     "Observation",
     "Patient",
+    "PatientIdentity",
     "PatientState",
     "RecordSource",
     "Versioned",

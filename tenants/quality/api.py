@@ -1,0 +1,80 @@
+"""Reports on the quality of the records over the API."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+
+from core.access import TenantDb, require
+from core.identity import Principal
+from core.web.paging import Page, Paging
+from tenants.quality import catalog, service
+from tenants.quality.schemas import JobAsked, MeasureDefinition, ReportHead, ReportOut, ReportPost, TrendPoint
+
+router = APIRouter(prefix="/quality", tags=["quality"])
+
+QualityRead = Annotated[Principal, Depends(require("quality.read"))]
+QualityWrite = Annotated[Principal, Depends(require("quality.write"))]
+FacilityQuery = Annotated[
+    str | None, Query(description="DATIM id; left out, of all facilities together.", max_length=64, examples=["SIM001"])
+]
+
+
+@router.get("/measures", operation_id="list_quality_measures", summary="What is measured, and what it weighs")
+def list_quality_measures(_: QualityRead) -> list[MeasureDefinition]:
+    """Definitions of numerators and denominators, dimension by dimension."""
+    weights = {dimension.name: dimension.weight for dimension in catalog.DIMENSIONS}
+    return [
+        MeasureDefinition(
+            name=each.name,
+            dimension=each.dimension,
+            dimension_weight=weights[each.dimension],
+            weight=each.weight,
+            about=each.about,
+            numerator=each.numerator,
+            denominator=each.denominator,
+        )
+        for each in catalog.MEASURES
+    ]
+
+
+@router.get("/reports", operation_id="list_quality_reports", summary="Reports, the newest first")
+def list_quality_reports(
+    _: QualityRead,
+    db: TenantDb,
+    paging: Paging,
+    facility: FacilityQuery = None,
+    import_uuid: Annotated[UUID | None, Query(description="Only those made after this import.")] = None,
+) -> Page[ReportHead]:
+    """Of one facility, or of all that a run looked at together; with scores, without measures."""
+    found = service.list_reports(db, paging, facility=facility, import_uuid=import_uuid)
+    return Page.of([ReportHead.model_validate(row) for row in found.items], paging, found.total)
+
+
+@router.post("/reports", operation_id="make_quality_report", summary="Have a report made", status_code=202)
+def make_quality_report(_: QualityWrite, db: TenantDb, body: ReportPost) -> JobAsked:
+    """By a job, of the records as known then; after every import one is made anyway."""
+    return JobAsked(job_id=service.request_report(db, import_uuid=body.import_uuid))
+
+
+@router.get("/reports/{report_uuid}", operation_id="get_quality_report", summary="A report with its measures")
+def get_quality_report(_: QualityRead, db: TenantDb, report_uuid: UUID) -> ReportOut:
+    """Every share with its numerator and denominator."""
+    return ReportOut.model_validate(service.read_report(db, report_uuid), from_attributes=True)
+
+
+@router.get("/imports/{import_uuid}", operation_id="get_import_quality", summary="The newest report after an import")
+def get_import_quality(_: QualityRead, db: TenantDb, import_uuid: UUID) -> ReportOut:
+    """With the import's refused rows by problem, and the scores of its facilities."""
+    return ReportOut.model_validate(service.report_of_import(db, import_uuid), from_attributes=True)
+
+
+@router.get("/trend", operation_id="get_quality_trend", summary="Scores over time, oldest first")
+def get_quality_trend(
+    _: QualityRead,
+    db: TenantDb,
+    facility: FacilityQuery = None,
+    by: Annotated[Literal["import", "quarter"], Query(description="One point per import or quarter.")] = "quarter",
+) -> list[TrendPoint]:
+    """The last report of every quarter of data dates, or of every import."""
+    return [TrendPoint.model_validate(row) for row in service.trend(db, facility=facility, by=by)]

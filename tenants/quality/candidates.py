@@ -1,0 +1,251 @@
+"""What a person decides of pairs that may be one person: merge, refuse, unmerge; and what is shown for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from core import audit
+from core.clock import now
+from core.errors import Conflict, Invalid, NotFound
+from core.events import publish
+from core.privacy import vault
+from tenants.quality.linkage import repository
+from tenants.records import contacts, identities
+from tenants.records.locks import lock_for_import
+from tenants.records.models import Patient
+from tenants.records.writing import open_version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.database import TenantSession
+    from core.web.paging import Page, PageRequest
+    from tenants.quality.models import LinkageCandidate
+    from tenants.records.models import PatientIdentity
+
+SUBJECT = "linkage_candidate"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two patients: where, and between which contacts."""
+
+    patient_uuid: UUID
+    facility: str | None
+    first_contact: date | None
+    last_contact: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pair as it is told. Names stand only in the patients' own records."""
+
+    uuid: UUID
+    state: str
+    probability: float
+    agree: list[str]
+    differ: list[str]
+    care: str
+    gap_days: int | None
+    turns: int
+    patients: tuple[Side, Side]
+    found_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge or unmerge came to: the canonical patient, and those whose facts count for it now."""
+
+    canonical_uuid: UUID
+    members: list[UUID]
+
+
+def list_candidates(session: TenantSession, paging: PageRequest, state: str) -> Page[Candidate]:
+    """Candidates in a state, the most probable first; who looks is in the audit."""
+    from core.web.paging import Page
+
+    rows, total = repository.page(session, state=state, offset=paging.offset, limit=paging.limit)
+    told = _told(session, rows)
+    audit.record_many(session, "api:candidate:list", SUBJECT, [row.uuid for row in rows])
+    return Page.of(told, paging, total)
+
+
+def read_candidate(session: TenantSession, uuid: UUID) -> Candidate:
+    """A candidate.
+
+    Raises:
+        NotFound: there is none of this UUID.
+    """
+    row = _candidate(session, uuid, lock=False)
+    audit.record(session, "api:candidate:read", SUBJECT, uuid)
+    return _told(session, [row])[0]
+
+
+def merge_candidate(session: TenantSession, uuid: UUID, *, keep: UUID | None, reason: str) -> Merged:
+    """Merge the two of a candidate.
+
+    Args:
+        session: the tenant's transaction.
+        uuid: the candidate.
+        keep: the patient under whom the person goes on; None for the one with the later last contact.
+        reason: why; names nobody.
+
+    Raises:
+        NotFound: there is no such candidate.
+        Conflict: it was decided already, or one of the two was merged or voided meanwhile.
+        Invalid: ``keep`` is neither of the two.
+    """
+    lock_for_import(session)
+    row = _candidate(session, uuid, lock=True)
+    if row.state not in ("pending", "refused", "gone"):
+        detail = "the pair is merged already"
+        raise Conflict(detail)
+    pair = (row.first_uuid, row.second_uuid)
+    if keep is None:
+        keep = _later(session, pair)
+    elif keep not in pair:
+        detail = "the patient to keep is neither of the two"
+        raise Invalid(detail, remedy=f"give {pair[0]} or {pair[1]}")
+    away = pair[0] if keep == pair[1] else pair[1]
+    _decide(session, row, "merged", reason)
+    audit.record(session, "api:candidate:merge", SUBJECT, uuid)
+    return merge_patients(session, away, keep, reason)
+
+
+def merge_patients(session: TenantSession, patient: UUID, canonical: UUID, reason: str) -> Merged:
+    """Have the facts of one patient count for another from now on, as somebody who knows them decides.
+
+    Raises:
+        NotFound: one of them is not on record.
+        Conflict: one of them was merged before, or erased.
+    """
+    lock_for_import(session)
+    erased = vault(session).ensure_patient_keys((patient, canonical))
+    for uuid in (patient, canonical):
+        if open_version(session, Patient, uuid) is None:
+            detail = "there is no such patient on record"
+            raise NotFound(detail, remedy="check both UUIDs")
+        if uuid in erased:
+            detail = "the patient was erased: nobody can say who that was"
+            raise Conflict(detail)
+    touched = identities.merge(session, patient, canonical, reason)
+    _bring_in_line(session, touched)
+    repository.settle(session, [patient])
+    audit.record(session, "api:patient:merge", "patient", patient, {"canonical": str(canonical)})
+    audit.record(session, "api:patient:merge", "patient", canonical, {"merged": str(patient)})
+    return Merged(canonical, identities.members_of(session, canonical))
+
+
+def refuse_candidate(session: TenantSession, uuid: UUID, reason: str) -> Candidate:
+    """Say that the two are not one person; the pair does not come back until what agrees has changed.
+
+    Raises:
+        NotFound: there is no such candidate.
+        Conflict: the pair is merged: unmerge it.
+    """
+    row = _candidate(session, uuid, lock=True)
+    if row.state == "merged":
+        detail = "the pair is merged"
+        raise Conflict(detail, remedy="unmerge the patient instead")
+    _decide(session, row, "refused", reason)
+    audit.record(session, "api:candidate:refuse", SUBJECT, uuid)
+    return _told(session, [row])[0]
+
+
+def unmerge_patient(session: TenantSession, patient: UUID, reason: str) -> Merged:
+    """End a merge: from now on the facts of the patient count for itself again.
+
+    Raises:
+        NotFound: the patient is not merged.
+    """
+    lock_for_import(session)
+    before = identities.canonical_of(session, patient)
+    touched = identities.unmerge(session, patient, reason)
+    _bring_in_line(session, touched)
+    row = repository.of_pair(session, patient, before)
+    if row is not None:
+        _decide(session, row, "refused", reason)
+    audit.record(session, "api:patient:unmerge", "patient", patient, {"canonical": str(before)})
+    return Merged(patient, identities.members_of(session, patient))
+
+
+def read_identity(session: TenantSession, patient: UUID) -> tuple[Merged, Sequence[PatientIdentity]]:
+    """For whom a patient's facts count now, and every merge that it was part of.
+
+    Raises:
+        NotFound: there is no such patient.
+    """
+    if open_version(session, Patient, patient) is None:
+        detail = "there is no such patient"
+        raise NotFound(detail)
+    audit.record(session, "api:patient:identity", "patient", patient)
+    canonical = identities.canonical_of(session, patient)
+    return Merged(canonical, identities.members_of(session, canonical)), identities.history_of(session, patient)
+
+
+def _bring_in_line(session: TenantSession, patients: list[UUID]) -> None:
+    contacts.refresh(session, patients)
+    publish(session, "records.changed", {"patients": patients})
+
+
+def _candidate(session: TenantSession, uuid: UUID, *, lock: bool) -> LinkageCandidate:
+    row = repository.find(session, uuid, lock=lock)
+    if row is None:
+        detail = "there is no such candidate"
+        raise NotFound(detail)
+    return row
+
+
+def _later(session: TenantSession, pair: tuple[UUID, UUID]) -> UUID:
+    """The one of the two who was seen last: where the person is in care."""
+    told = repository.where_of(session, pair)
+    last = {uuid: told.get(uuid, {}).get("last_contact") or date.min for uuid in pair}
+    return max(pair, key=lambda uuid: (last[uuid], uuid))
+
+
+def _decide(session: TenantSession, row: LinkageCandidate, state: str, reason: str) -> None:
+    row.state, row.reason = state, reason
+    row.decided_at, row.decided_by = now(), session.actor
+    session.add(row)
+    session.flush()
+
+
+def _told(session: TenantSession, rows: Sequence[LinkageCandidate]) -> list[Candidate]:
+    uuids = [uuid for row in rows for uuid in (row.first_uuid, row.second_uuid)]
+    places = repository.where_of(session, uuids)
+    told: list[Candidate] = []
+    for row in rows:
+        evidence: dict[str, Any] = row.evidence
+        sides = [
+            Side(
+                patient_uuid=uuid,
+                facility=places.get(uuid, {}).get("facility"),
+                first_contact=places.get(uuid, {}).get("first_contact"),
+                last_contact=places.get(uuid, {}).get("last_contact"),
+            )
+            for uuid in (row.first_uuid, row.second_uuid)
+        ]
+        told.append(
+            Candidate(
+                uuid=row.uuid,
+                state=row.state,
+                probability=row.probability,
+                agree=evidence["agree"],
+                differ=evidence["differ"],
+                care=evidence["care"],
+                gap_days=evidence.get("gap_days"),
+                turns=evidence.get("turns", 0),
+                patients=(sides[0], sides[1]),
+                found_at=row.found_at,
+                decided_at=row.decided_at,
+                decided_by=row.decided_by,
+                reason=row.reason,
+            )
+        )
+    return told

@@ -1,0 +1,228 @@
+"""What is measured, how it is defined and what it weighs: the one table that reports, API and documentation show.
+
+Dimensions follow WHO's data-quality framework (completeness and timeliness, internal consistency, with what it says of
+outliers as plausibility), and uniqueness beside them. A measure is a share: of ``denominator`` things, ``numerator``
+are as they should be. Weights are judgements, stated here; nothing else enters a score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+VERSION: Final = "1"
+"""Changes with any definition below, so that scores are compared only with their like."""
+
+WINDOW_DAYS: Final = 365
+"""Events are judged over the year to the facility's data date; who a person is, over all patients."""
+
+COVERED_DAYS: Final = 90
+WEEKS: Final = 52
+BINS: Final = 12
+BIN_DAYS: Final = 28
+LAG_DAYS: Final = 30
+SUPPLY: Final = (1, 200)
+AHEAD_DAYS: Final = 400
+VIRAL_LOAD: Final = (0, 10_000_000)
+WEIGHT: Final = (1.0, 200.0)
+ADULT_AGE: Final = 15
+ADULT_WEIGHT: Final = 25.0
+OLDEST: Final = 100
+STEADY: Final = (0.5, 2.0)
+HEAPS: Final = 2.0
+"""Standard deviations of chance that a heap may exceed what is expected before it counts."""
+AFTER_TRANSFER_DAYS: Final = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A dimension of quality and its weight in the score."""
+
+    name: str
+    weight: int
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure.
+
+    Attributes:
+        weight: within its dimension.
+        about: what it says, in a few words.
+        numerator, denominator: what is counted.
+        of_import: only an import's own report has it.
+    """
+
+    name: str
+    dimension: str
+    weight: int
+    about: str
+    numerator: str
+    denominator: str
+    of_import: bool = False
+
+
+DIMENSIONS: Final = (
+    Dimension("completeness", 3, "what matters is filled in, and every week is reported"),
+    Dimension("timeliness", 2, "records come soon and reach to the data date"),
+    Dimension("plausibility", 3, "values can be true"),
+    Dimension("consistency", 3, "records do not contradict each other or the facility's own past"),
+    Dimension("uniqueness", 2, "one person and one event are recorded once"),
+)
+
+_PATIENTS = "patients on record"
+_YEAR = f"of the last {WINDOW_DAYS} days"
+
+MEASURES: Final = (
+    Measure("birthdate_filled", "completeness", 2, "date of birth", "with a date of birth", _PATIENTS),
+    Measure("sex_filled", "completeness", 2, "sex", "with a sex", _PATIENTS),
+    Measure("art_start_filled", "completeness", 2, "start of ART", "with a start of ART", _PATIENTS),
+    Measure(
+        "identifier_filled", "completeness", 1, "identifier",
+        "with a programme identifier or hospital number", _PATIENTS,
+    ),
+    Measure("phone_filled", "completeness", 1, "phone", "with a phone", _PATIENTS),
+    Measure(
+        "next_date_told", "completeness", 3, "when the next contact is due",
+        "with a next appointment or days supplied", f"contacts {_YEAR}",
+    ),
+    Measure("days_supplied_filled", "completeness", 2, "days supplied", "with days supplied", f"pick-ups {_YEAR}"),
+    Measure("regimen_filled", "completeness", 1, "regimen", "with a regimen", f"pick-ups {_YEAR}"),
+    Measure(
+        "result_filled", "completeness", 1, "viral-load result", "with a result", f"viral-load samples {_YEAR}"
+    ),
+    Measure(
+        "weeks_reported", "completeness", 2, "expected reports",
+        "with a contact", f"weeks to the data date since the first contact, at most {WEEKS}",
+    ),
+    Measure(
+        "complete_to_data_date", "timeliness", 3, "reporting reaches the data date",
+        "up to the complete-through date", f"the {COVERED_DAYS} days to the data date",
+    ),
+    Measure(
+        "data_to_today", "timeliness", 2, "days since the last data",
+        "up to the data date", f"the {COVERED_DAYS} days to the day of the report",
+    ),
+    Measure(
+        "known_in_time", "timeliness", 1, "lag of recording",
+        f"known within {LAG_DAYS} days of the day", f"contacts {_YEAR} whose time of recording is known",
+    ),
+    Measure(
+        "rows_accepted", "plausibility", 3, "rows that were not refused", "accepted", "rows read by the import",
+        of_import=True,
+    ),
+    Measure(
+        "supply_plausible", "plausibility", 2, "days supplied in range",
+        f"{SUPPLY[0]} to {SUPPLY[1]} days", f"dispensations {_YEAR} with days supplied",
+    ),
+    Measure(
+        "next_not_far", "plausibility", 2, "next appointment not too far",
+        f"less than {AHEAD_DAYS} days ahead", f"contacts {_YEAR} with a next appointment",
+    ),
+    Measure(
+        "viral_load_plausible", "plausibility", 1, "viral load in range",
+        f"{VIRAL_LOAD[0]} to {VIRAL_LOAD[1]:,} copies/mL", f"viral loads {_YEAR} with a number",
+    ),
+    Measure(
+        "weight_plausible", "plausibility", 1, "weight in range",
+        f"{WEIGHT[0]:g} to {WEIGHT[1]:g} kg, and from {ADULT_WEIGHT:g} kg at {ADULT_AGE} years and more",
+        f"weights {_YEAR}",
+    ),
+    Measure(
+        "age_plausible", "plausibility", 1, "age in range",
+        f"0 to {OLDEST} years old at the data date", "patients with a date of birth",
+    ),
+    Measure(
+        "days_not_heaped", "plausibility", 1, "contacts not heaped on two days of the month",
+        f"less those on the 1st and 15th beyond chance (expected share and {HEAPS:g} standard deviations)",
+        f"contacts {_YEAR}",
+    ),
+    Measure(
+        "birthdates_not_heaped", "plausibility", 1, "dates of birth not heaped on 1 January",
+        "less those on 1 January beyond chance", "patients with a date of birth that is not marked as estimated",
+    ),
+    Measure(
+        "weights_not_heaped", "plausibility", 1, "weights not heaped on round numbers",
+        "less those in whole kg ending in 0 or 5 beyond chance", f"weights {_YEAR}",
+    ),
+    Measure(
+        "events_of_patients", "consistency", 3, "events belong to a patient",
+        "of a patient on record", f"visits and dispensations {_YEAR}",
+    ),
+    Measure(
+        "next_after_contact", "consistency", 2, "next appointment lies after the contact",
+        "after the day of the contact", f"contacts {_YEAR} with a next appointment",
+    ),
+    Measure(
+        "start_before_pickup", "consistency", 2, "treatment starts no later than the first pick-up",
+        "with a start of ART on or before the first pick-up", "patients with a start of ART and a pick-up",
+    ),
+    Measure(
+        "dead_stay_away", "consistency", 2, "no contact after death",
+        "without a contact after the death", "patients recorded as died",
+    ),
+    Measure(
+        "transferred_stay_away", "consistency", 1, "no contact soon after a transfer out",
+        f"without a contact in the {AFTER_TRANSFER_DAYS} days after it", "transfers out",
+    ),
+    Measure(
+        "line_fits_regimen", "consistency", 1, "regimen line fits the regimen",
+        "without contradiction: no protease inhibitor (LPV, ATV, DRV) in first line, no NNRTI (EFV, NVP) later",
+        f"dispensations {_YEAR} with regimen and line, to people of {ADULT_AGE} years and more",
+    ),
+    Measure(
+        "volume_steady", "consistency", 2, "volume like the facility's usual",
+        f"with {STEADY[0]:g} to {STEADY[1]:g} times the median of them",
+        f"the {BINS} four-week periods to the complete-through date, since the first contact",
+    ),
+    Measure(
+        "pepfar_id_unique", "uniqueness", 2, "programme identifier used once",
+        "whose identifier no other patient has, here or elsewhere", "patients with a programme identifier",
+    ),
+    Measure(
+        "hospital_number_unique", "uniqueness", 1, "hospital number used once in the facility",
+        "whose number no other patient of the facility has", "patients with a hospital number",
+    ),
+    Measure(
+        "supply_once", "uniqueness", 1, "one dispensation a day",
+        "that are not the second or later of their patient on their day", f"dispensations {_YEAR}",
+    ),
+    Measure(
+        "not_twice", "uniqueness", 2, "no candidate for the same person",
+        "in no pending candidate", f"{_PATIENTS}, once candidates have been looked for",
+    ),
+)  # fmt: skip
+
+BY_NAME: Final = {measure.name: measure for measure in MEASURES}
+
+
+def score(shares: dict[str, tuple[int, int]]) -> tuple[int | None, dict[str, int]]:
+    """The score and that of each dimension, in whole percent, of what could be measured.
+
+    A dimension's score is the weighted mean of its measures' shares, the score that of the dimensions' (unrounded).
+    What has nothing to be measured on (denominator 0) does not count.
+
+    Args:
+        shares: measure -> (numerator, denominator).
+    """
+    found: dict[str, float] = {}
+    for dimension in DIMENSIONS:
+        parts = [
+            (measure.weight, shares[measure.name][0] / shares[measure.name][1])
+            for measure in MEASURES
+            if measure.dimension == dimension.name and shares.get(measure.name, (0, 0))[1] > 0
+        ]
+        if parts:
+            found[dimension.name] = sum(w * share for w, share in parts) / sum(w for w, _ in parts)
+    if not found:
+        return None, {}
+    weights = {dimension.name: dimension.weight for dimension in DIMENSIONS}
+    total = sum(weights[name] * value for name, value in found.items()) / sum(weights[name] for name in found)
+    return percent(total), {name: percent(value) for name, value in found.items()}
+
+
+def percent(share: float) -> int:
+    """Whole percent, never 100 while anything is amiss."""
+    # 99.9 is shown as 99: a hundred means that nothing was found. Sums of floats may fall short of 1 by a hair.
+    return 100 if share >= 1 - 1e-12 else min(99, round(share * 100))

@@ -1,0 +1,202 @@
+"""``iit quality``: reports, people recorded twice, merges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from core.cli.output import ACTOR, json_option, note, print_json, print_table, tenant
+
+if TYPE_CHECKING:
+    from tenants.quality.candidates import Candidate
+    from tenants.quality.service import Report
+
+SHOWN = 20
+_REASON = click.option("--reason", required=True, help="Why. Name no person.")
+
+
+@click.group()
+def quality() -> None:
+    """How good the records are, and who is in them twice."""
+
+
+@quality.command()
+@click.argument("slug")
+@click.option("--import", "import_uuid", type=click.UUID, help="Of an import and its facilities.")
+@click.option("--facility", help="Of one facility, by its DATIM id.")
+@json_option
+def report(slug: str, import_uuid: UUID | None, facility: str | None, *, as_json: bool) -> None:
+    """Measure the records of the tenant SLUG as they are now, and keep the report."""
+    from core import audit
+    from core.database import tenant_session
+    from tenants.quality import repository, service
+
+    with tenant_session(tenant(slug), actor=ACTOR) as session:
+        chosen = None if facility is None else [service.facility_uuid(session, facility)]
+        made = service.make_reports(session, import_uuid=import_uuid, facilities=chosen)
+        audit.record(session, "job:quality:report", "quality_report", made.uuid)
+        told = service.told_of(session, made)
+        if chosen is not None and told.facilities:
+            row = repository.find(session, told.facilities[0]["report_uuid"])
+            told = told if row is None or import_uuid is not None else service.told_of(session, row)
+    if as_json:
+        print_json(told)
+    else:
+        _print_report(told)
+
+
+@quality.command()
+@click.argument("slug")
+@click.option("--facility", help="Of one facility, by its DATIM id.")
+@click.option("--by", type=click.Choice(["quarter", "import"]), default="quarter", show_default=True)
+@json_option
+def trend(slug: str, facility: str | None, by: str, *, as_json: bool) -> None:
+    """Scores of the tenant SLUG over time, oldest first."""
+    from core.database import tenant_session
+    from tenants.quality import service
+
+    with tenant_session(tenant(slug), actor=ACTOR, readonly=True) as session:
+        points = service.trend(session, facility=facility, by=by)
+    if as_json:
+        print_json({"by": by, "points": points})
+        return
+    names = sorted({name for point in points for name in point["dimensions"]})
+    print_table([{**point, **point["dimensions"]} for point in points], ("period", "data_date", "score", *names))
+
+
+@quality.command()
+@click.argument("slug")
+@json_option
+def link(slug: str, *, as_json: bool) -> None:
+    """Look for people who are in the records of the tenant SLUG twice."""
+    from core import audit
+    from core.database import tenant_session
+    from tenants.quality.linkage import search
+
+    ref = tenant(slug)
+    with tenant_session(ref, actor=ACTOR) as session:
+        people = search.read(session)
+    note(f"comparing {len(people):,} patients by keys of who they are")
+    found = search.compare(people)
+    with tenant_session(ref, actor=ACTOR) as session:
+        outcome = search.keep(session, people, found)
+        audit.record(session, "job:quality:link", "linkage", None, outcome.told())
+    if as_json:
+        print_json(outcome)
+        return
+    print_table([outcome.told()], ("patients", "pairs", "new", "reopened", "gone"))
+
+
+@quality.command()
+@click.argument("slug")
+@click.option("--state", type=click.Choice(["pending", "merged", "refused", "gone"]), default="pending")
+@click.option("--limit", type=click.IntRange(1, 500), default=SHOWN, show_default=True, help="How many at most.")
+@json_option
+def candidates(slug: str, state: str, limit: int, *, as_json: bool) -> None:
+    """Pairs of patients of the tenant SLUG who may be one person, the most probable first."""
+    from core.database import tenant_session
+    from core.web.paging import PageRequest
+    from tenants.quality.candidates import list_candidates
+
+    with tenant_session(tenant(slug), actor=ACTOR) as session:
+        found = list_candidates(session, PageRequest(1, limit), state)
+    if as_json:
+        print_json({"total": found.total, "candidates": found.items})
+        return
+    note(f"{found.total:,} {state}")
+    print_table([_line(each) for each in found.items], ("candidate", "probability", "agree", "differ", "care", "at"))
+
+
+@quality.command()
+@click.argument("slug")
+@click.argument("candidate", type=click.UUID)
+@click.option("--keep", type=click.UUID, help="The patient under whom the person goes on; else the one seen last.")
+@_REASON
+@json_option
+def merge(slug: str, candidate: UUID, keep: UUID | None, reason: str, *, as_json: bool) -> None:
+    """Merge the two patients of a CANDIDATE: they are one person."""
+    from core.database import tenant_session
+    from tenants.quality.candidates import merge_candidate
+
+    with tenant_session(tenant(slug), actor=ACTOR) as session:
+        _told(merge_candidate(session, candidate, keep=keep, reason=reason), as_json=as_json)
+
+
+@quality.command()
+@click.argument("slug")
+@click.argument("candidate", type=click.UUID)
+@_REASON
+@json_option
+def refuse(slug: str, candidate: UUID, reason: str, *, as_json: bool) -> None:
+    """Say that the two patients of a CANDIDATE are two people."""
+    from core.database import tenant_session
+    from tenants.quality.candidates import refuse_candidate
+
+    with tenant_session(tenant(slug), actor=ACTOR) as session:
+        refused = refuse_candidate(session, candidate, reason)
+    if as_json:
+        print_json(refused)
+    else:
+        note("refused; it comes back only when what agrees has changed")
+
+
+@quality.command()
+@click.argument("slug")
+@click.argument("patient", type=click.UUID)
+@_REASON
+@json_option
+def unmerge(slug: str, patient: UUID, reason: str, *, as_json: bool) -> None:
+    """End the merge of a PATIENT: from now on its facts count for itself again."""
+    from core.database import tenant_session
+    from tenants.quality.candidates import unmerge_patient
+
+    with tenant_session(tenant(slug), actor=ACTOR) as session:
+        _told(unmerge_patient(session, patient, reason), as_json=as_json)
+
+
+def _told(merged: Any, *, as_json: bool) -> None:  # noqa: ANN401 - what a merge came to; typed where it is made
+    if as_json:
+        print_json(merged)
+        return
+    others = ", ".join(str(uuid) for uuid in merged.members) or "itself alone"
+    click.echo(f"{merged.canonical_uuid} counts for {others}")
+
+
+def _line(each: Candidate) -> dict[str, object]:
+    gap = "" if each.gap_days is None else f", {each.gap_days} days between"
+    return {
+        "candidate": each.uuid,
+        "probability": f"{each.probability:.4f}",
+        "agree": ", ".join(each.agree),
+        "differ": ", ".join(each.differ),
+        "care": each.care + gap,
+        "at": " / ".join(side.facility or "?" for side in each.patients),
+    }
+
+
+def _print_report(told: Report) -> None:
+    of = f"facility {told.facility}" if told.facility else f"{len(told.facilities)} facilities"
+    score = "cannot be measured" if told.score is None else f"{told.score}%"
+    click.echo(f"Quality of the records of {of}, data to {told.data_date}: {score}")
+    click.echo("  ".join(f"{name} {value}%" for name, value in told.dimensions.items()))
+    click.echo()
+    rows = [
+        {
+            "dimension": each.dimension,
+            "measure": each.about,
+            "good": each.numerator,
+            "of": each.denominator,
+            "percent": "" if each.percent is None else f"{each.percent}%",
+            "weight": each.weight,
+        }
+        for each in told.measures
+    ]
+    print_table(rows, ("dimension", "measure", "good", "of", "percent", "weight"))
+    if told.refused:
+        click.echo("\nRefused rows")
+        print_table(told.refused, ("count", "file", "field", "problem"))
+    if len(told.facilities) > 1:
+        click.echo("\nFacilities, the lowest score first")
+        print_table(told.facilities[:SHOWN], ("facility", "name", "score"))

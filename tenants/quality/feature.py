@@ -1,0 +1,32 @@
+"""What the room ``quality`` registers with the kernel."""
+
+from core.features import Command, Feature, Permission
+
+feature = Feature(
+    name="quality",
+    routers=("tenants.quality.api:router", "tenants.quality.api_linkage:router"),
+    jobs=("tenants.quality.jobs",),
+    tables=("tenants.quality.models",),
+    permissions=(
+        Permission("quality.read", "See reports on the quality of the records"),
+        Permission("quality.write", "Ask for reports and for a search for people recorded twice"),
+        Permission("identities.read", "See which patients may be, or were found to be, one person"),
+        Permission("identities.write", "Merge patients who are one person, refuse pairs, unmerge"),
+    ),
+    audit_actions=(
+        "job:quality:report",
+        "job:quality:link",
+        "api:candidate:list",
+        "api:candidate:read",
+        "api:candidate:merge",
+        "api:candidate:refuse",
+        "api:patient:merge",
+        "api:patient:unmerge",
+        "api:patient:identity",
+    ),
+    commands={
+        "quality": Command("tenants.quality.commands:quality", "How good the records are, and who is in them twice."),
+    },
+    settings={"quality_linkage": "tenants.quality.settings:Linkage"},
+    listeners={"imports.finished": "tenants.quality.listeners:import_finished"},
+)

@@ -1,0 +1,46 @@
+"""Long work of this room."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from core import audit
+from core.jobs import job
+from tenants.quality import service
+from tenants.quality.linkage import search
+
+if TYPE_CHECKING:
+    from core.jobs import JobContext
+
+
+@job(service.REPORT_JOB, max_attempts=3)
+def report(ctx: JobContext, payload: dict[str, Any]) -> None:
+    """Measure the facilities of an import, or all, and store the reports: one transaction."""
+    asked = payload.get("import_uuid")
+    facilities = payload.get("facilities")
+    with ctx.session() as session:
+        ctx.progress(0, None, "measuring the records")
+        made = service.make_reports(
+            session,
+            import_uuid=UUID(asked) if asked else None,
+            facilities=None if facilities is None else [UUID(each) for each in facilities],
+        )
+        audit.record(session, "job:quality:report", "quality_report", made.uuid)
+        ctx.finish(session)
+
+
+@job(service.LINK_JOB, max_attempts=3, lease=timedelta(minutes=15))
+def link(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - it is of the whole tenant
+    """Look for people recorded twice. Between reading and writing no transaction is open."""
+    with ctx.session() as session:
+        ctx.progress(0, 3, "making keys of who the patients are")
+        people = search.read(session)
+    ctx.progress(1, 3, "comparing")
+    found = search.compare(people)
+    with ctx.session() as session:
+        ctx.progress(2, 3, "keeping candidates")
+        outcome = search.keep(session, people, found)
+        audit.record(session, "job:quality:link", "linkage", None, outcome.told())
+        ctx.finish(session)

@@ -1,0 +1,149 @@
+"""What is compared of two patients, in levels from full agreement to none, and what each is expected to show.
+
+``m`` is the share of true pairs that would show a level, as stated here from how records of one person come to differ;
+the search estimates it anew from the tenant's own pairs and falls back on these where there are too few. ``u``, the
+share of two strangers who show it, always comes from the tenant's own records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+ALIKE: Final = 0.75
+"""Dice coefficient of two names' Bloom filters from which they are alike: one letter in eight differs."""
+
+NEAR_DAYS: Final = 31
+YEAR_DAYS: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of agreement: the condition (of DuckDB), what it is called, and how many true pairs show it."""
+
+    condition: str
+    says: str
+    m: float
+    agrees: bool = False
+    frequency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of who a person is. ``missing`` is the condition under which it says nothing."""
+
+    name: str
+    missing: str
+    levels: tuple[Level, ...]
+
+
+def _dice(left: str, right: str) -> str:
+    common = " + ".join(f"CAST(bit_count({left}_{word}_l & {right}_{word}_r) AS INTEGER)" for word in ("low", "high"))
+    return f"2.0 * ({common}) / ({left}_size_l + {right}_size_r) >= {ALIKE}"
+
+
+def _alike(left: str, right: str) -> str:
+    return f"({left}_sound_l = {right}_sound_r OR {_dice(left, right)})"
+
+
+_BOTH_ALIKE = (
+    f"({_alike('given', 'given')} AND {_alike('family', 'family')})"
+    f" OR ({_alike('given', 'family')} AND {_alike('family', 'given')})"
+)
+_ONE_ALIKE = " OR ".join(
+    _alike(left, right)
+    for left, right in (("given", "given"), ("family", "family"), ("given", "family"), ("family", "given"))
+)
+_PARTS_OF_BIRTH = (
+    "(CAST(birth_year_l = birth_year_r AS INTEGER) + CAST(birth_month_l = birth_month_r AS INTEGER)"
+    " + CAST(birth_day_l = birth_day_r AS INTEGER) = 2"
+    " OR (birth_year_l = birth_year_r AND birth_month_l = birth_day_r AND birth_day_l = birth_month_r))"
+)
+
+PARTS: Final = (
+    Part(
+        "names",
+        "names_l IS NULL OR names_r IS NULL",
+        (
+            Level("names_l = names_r AND full_l AND full_r", "same names", 0.60, agrees=True, frequency="names"),
+            Level(_BOTH_ALIKE, "names are alike", 0.28, agrees=True),
+            Level(_ONE_ALIKE, "one name is alike", 0.09),
+            Level("", "names differ", 0.03),
+        ),
+    ),
+    Part(
+        "birth",
+        "birth_l IS NULL OR birth_r IS NULL",
+        (
+            Level("birth_l = birth_r AND NOT guessed_l AND NOT guessed_r", "same birth date", 0.62, agrees=True),
+            Level("birth_l = birth_r", "same birth date, estimated", 0.08, agrees=True),
+            Level(_PARTS_OF_BIRTH, "birth dates differ in one part", 0.15, agrees=True),
+            Level(f"abs(birth_l - birth_r) <= {YEAR_DAYS}", "born within a year", 0.09),
+            Level("", "birth dates differ", 0.06),
+        ),
+    ),
+    Part(
+        "sex",
+        "sex_l IS NULL OR sex_r IS NULL",
+        (
+            Level("sex_l = sex_r", "same sex", 0.98),
+            Level("", "sex differs", 0.02),
+        ),
+    ),
+    Part(
+        "phone",
+        "phone_l IS NULL OR phone_r IS NULL",
+        (
+            Level("phone_l = phone_r", "same phone", 0.45, agrees=True),
+            Level("", "phones differ", 0.55),
+        ),
+    ),
+    Part(
+        "pepfar_id",
+        "pepfar_id_l IS NULL OR pepfar_id_r IS NULL",
+        (
+            Level("pepfar_id_l = pepfar_id_r", "same programme identifier", 0.25, agrees=True),
+            Level("", "programme identifiers differ", 0.75),
+        ),
+    ),
+    Part(
+        "hospital_number",
+        "hospital_number_l IS NULL OR hospital_number_r IS NULL OR facility_l <> facility_r",
+        (
+            Level("hospital_number_l = hospital_number_r", "same hospital number", 0.20, agrees=True),
+            Level("", "hospital numbers differ", 0.80),
+        ),
+    ),
+    Part(
+        "art_start",
+        "start_l IS NULL OR start_r IS NULL",
+        (
+            Level("start_l = start_r", "same start of ART", 0.40, agrees=True),
+            Level(f"abs(start_l - start_r) <= {NEAR_DAYS}", "ART started within a month", 0.10),
+            Level("", "starts of ART differ", 0.50),
+        ),
+    ),
+    Part(
+        "lga",
+        "lga_l IS NULL OR lga_r IS NULL",
+        (
+            Level("lga_l = lga_r", "same LGA", 0.80),
+            Level("", "LGAs differ", 0.20),
+        ),
+    ),
+)
+
+BLOCKS: Final = ("block_names", "block_phone", "block_pepfar_id", "block_birth", "block_sound")
+"""Two patients are compared only where one of these is the same: keys of few people each (``people.BLOCK_LARGEST``)."""
+
+
+def says(part: str, place: int) -> str | None:
+    """What a level of a part says, by the search's number for it: -1 missing, 0 none, upwards to full agreement."""
+    levels = next(each.levels for each in PARTS if each.name == part)
+    return None if place < 0 else levels[len(levels) - 1 - place].says
+
+
+def agrees(part: str, place: int) -> bool:
+    """Whether that level speaks for one person."""
+    levels = next(each.levels for each in PARTS if each.name == part)
+    return place >= 0 and levels[len(levels) - 1 - place].agrees

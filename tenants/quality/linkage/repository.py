@@ -1,0 +1,194 @@
+"""The SQL of searches for people recorded twice, and of their candidates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from sqlmodel import col, func, select
+
+from tenants.quality.models import LinkageCandidate
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+_PATIENTS = """
+SELECT p.uuid, p.facility_uuid, p.given_name_enc, p.family_name_enc, p.sex, p.birthdate, p.birthdate_estimated,
+       p.phone_bidx, p.pepfar_id_bidx, p.hospital_number_bidx, p.art_start_date, p.county_district
+FROM patients AS p LEFT JOIN patient_keys AS k ON k.patient_uuid = p.uuid
+WHERE p.known_to IS NULL AND NOT p.voided AND p.uuid > %s AND k.erased_at IS NULL
+  AND NOT EXISTS (SELECT FROM patient_identities AS i WHERE i.patient_uuid = p.uuid AND i.known_to IS NULL)
+ORDER BY p.uuid LIMIT %s
+"""
+
+# By turns: each has contacts on days between contacts of the other. Both on one day is no turn.
+_CARE = """
+WITH pairs AS (
+    SELECT p.first, p.second, a.facility_uuid = b.facility_uuid AS together
+    FROM unnest(%s::uuid[], %s::uuid[]) AS p (first, second)
+    JOIN patients AS a ON a.uuid = p.first AND a.known_to IS NULL AND NOT a.voided
+    JOIN patients AS b ON b.uuid = p.second AND b.known_to IS NULL AND NOT b.voided
+    WHERE NOT EXISTS (SELECT FROM patient_identities AS i
+                      WHERE i.patient_uuid IN (p.first, p.second) AND i.known_to IS NULL)
+),
+days AS (
+    SELECT p.first, p.second, c.patient_uuid = p.first AS of_first, c.contact_date AS day
+    FROM pairs AS p JOIN contacts AS c ON c.patient_uuid IN (p.first, p.second) AND c.known_to IS NULL
+),
+turns AS (
+    SELECT *, lag(of_first) OVER (PARTITION BY first, second ORDER BY day, of_first) AS before FROM days
+)
+SELECT p.first, p.second, p.together,
+       count(t.day) FILTER (WHERE t.of_first), count(t.day) FILTER (WHERE NOT t.of_first),
+       count(*) FILTER (WHERE t.before IS NOT NULL AND t.before <> t.of_first),
+       max(t.day) FILTER (WHERE t.of_first), min(t.day) FILTER (WHERE t.of_first),
+       max(t.day) FILTER (WHERE NOT t.of_first), min(t.day) FILTER (WHERE NOT t.of_first)
+FROM pairs AS p LEFT JOIN turns AS t USING (first, second) GROUP BY p.first, p.second, p.together
+"""
+
+_PUT = """
+INSERT INTO linkage_candidates (uuid, first_uuid, second_uuid, probability, evidence, evidence_hash, state, found_at,
+                                seen_at)
+SELECT gen_random_uuid(), c.first, c.second, c.probability, c.evidence, c.digest, 'pending', %(now)s, %(now)s
+FROM unnest(%(first)s::uuid[], %(second)s::uuid[], %(probability)s::float8[], %(evidence)s::jsonb[], %(digest)s::text[])
+    AS c (first, second, probability, evidence, digest)
+ON CONFLICT (first_uuid, second_uuid) DO UPDATE
+SET probability = excluded.probability, evidence = excluded.evidence, evidence_hash = excluded.evidence_hash,
+    state = 'pending', seen_at = excluded.seen_at, decided_at = NULL, decided_by = NULL, reason = NULL
+WHERE linkage_candidates.state <> 'merged'
+"""
+
+
+def patients(session: TenantSession, after: UUID, limit: int) -> list[tuple[Any, ...]]:
+    """The next patients on record who were neither erased nor merged, with their names as encrypted."""
+    with session.cursor() as cursor:
+        return cursor.execute(_PATIENTS, (after, limit)).fetchall()
+
+
+def care(session: TenantSession, pairs: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], dict[str, Any]]:
+    """What the contacts of each pair say, for pairs that are both on record and not merged.
+
+    ``care`` is ``consecutive`` (the contacts of one all lie before those of the other), ``overlapping`` (by turns, at
+    two facilities), ``together`` (by turns, at one facility: registered twice) or ``unknown`` (one has none).
+    """
+    if not pairs:
+        return {}
+    found: dict[tuple[UUID, UUID], dict[str, Any]] = {}
+    with session.cursor() as cursor:
+        cursor.execute(_CARE, ([first for first, _ in pairs], [second for _, second in pairs]))
+        for first, second, together, ours, theirs, turns, last_ours, first_ours, last_theirs, first_theirs in cursor:
+            told: dict[str, Any] = {"same_facility": together, "contacts": [ours, theirs], "turns": turns}
+            if not ours or not theirs:
+                told["care"] = "unknown"
+            elif last_ours < first_theirs or last_theirs < first_ours:
+                told["care"] = "consecutive"
+                gap = (first_theirs - last_ours) if last_ours < first_theirs else (first_ours - last_theirs)
+                told["gap_days"] = gap.days
+            else:
+                told["care"] = "together" if together else "overlapping"
+            found[first, second] = told
+    return found
+
+
+def standing(session: TenantSession) -> dict[tuple[UUID, UUID], tuple[str, str]]:
+    """State and evidence of every candidate there is."""
+    with session.cursor() as cursor:
+        cursor.execute("SELECT first_uuid, second_uuid, state, evidence_hash FROM linkage_candidates")
+        return {(first, second): (state, digest) for first, second, state, digest in cursor.fetchall()}
+
+
+def put(session: TenantSession, rows: Sequence[tuple[UUID, UUID, float, dict[str, Any], str, datetime]]) -> None:
+    """Add candidates, or bring those of the same pair up to date; they are pending."""
+    if not rows:
+        return
+    with session.cursor() as cursor:
+        cursor.execute(
+            _PUT,
+            {
+                "first": [row[0] for row in rows],
+                "second": [row[1] for row in rows],
+                "probability": [row[2] for row in rows],
+                "evidence": [Jsonb(row[3]) for row in rows],
+                "digest": [row[4] for row in rows],
+                "now": rows[0][5],
+            },
+        )
+
+
+def mark_gone(
+    session: TenantSession, pending: Collection[tuple[UUID, UUID]], kept: Collection[tuple[UUID, UUID]]
+) -> int:
+    """Mark pending candidates that were not found again; how many."""
+    lost = sorted(set(pending) - set(kept))
+    if not lost:
+        return 0
+    with session.cursor() as cursor:
+        cursor.execute(
+            "UPDATE linkage_candidates AS l SET state = 'gone' FROM unnest(%s::uuid[], %s::uuid[]) AS g (first, second)"
+            " WHERE l.first_uuid = g.first AND l.second_uuid = g.second AND l.state = 'pending'",
+            ([first for first, _ in lost], [second for _, second in lost]),
+        )
+        return cursor.rowcount
+
+
+def find(session: TenantSession, uuid: UUID, *, lock: bool = False) -> LinkageCandidate | None:
+    """A candidate, for a decision with ``lock``."""
+    wanted = select(LinkageCandidate).where(col(LinkageCandidate.uuid) == uuid)
+    if lock:
+        wanted = wanted.with_for_update().execution_options(populate_existing=True)
+    return session.exec(wanted).one_or_none()
+
+
+def page(session: TenantSession, *, state: str, offset: int, limit: int) -> tuple[Sequence[LinkageCandidate], int]:
+    """Candidates in a state: the most probable first, and how many there are."""
+    total = session.exec(
+        select(func.count()).select_from(LinkageCandidate).where(col(LinkageCandidate.state) == state)
+    ).one()
+    rows = session.exec(
+        select(LinkageCandidate)
+        .where(col(LinkageCandidate.state) == state)
+        .order_by(col(LinkageCandidate.probability).desc(), col(LinkageCandidate.uuid))
+        .offset(offset)
+        .limit(limit)
+    ).all()
+    return rows, int(total)
+
+
+def of_pair(session: TenantSession, first: UUID, second: UUID) -> LinkageCandidate | None:
+    """The candidate of two patients, locked."""
+    low, high = sorted((first, second))
+    wanted = select(LinkageCandidate).where(
+        col(LinkageCandidate.first_uuid) == low, col(LinkageCandidate.second_uuid) == high
+    )
+    return session.exec(wanted.with_for_update()).one_or_none()
+
+
+def settle(session: TenantSession, patients: Sequence[UUID]) -> int:
+    """Mark the pending candidates of patients who were merged away: the next search looks at who is left."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "UPDATE linkage_candidates SET state = 'gone' WHERE state = 'pending'"
+            " AND (first_uuid = ANY(%s) OR second_uuid = ANY(%s))",
+            (list(patients), list(patients)),
+        )
+        return cursor.rowcount
+
+
+def where_of(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """DATIM id and last contact of each patient, for who judges a pair."""
+    query = sql.SQL(
+        "SELECT p.uuid, p.datim_id, (SELECT max(c.contact_date) FROM contacts AS c"
+        " WHERE c.patient_uuid = p.uuid AND c.known_to IS NULL), (SELECT min(c.contact_date) FROM contacts AS c"
+        " WHERE c.patient_uuid = p.uuid AND c.known_to IS NULL)"
+        " FROM patients AS p WHERE p.uuid = ANY({}) AND p.known_to IS NULL"
+    ).format(sql.Literal(list(patients)))
+    with session.cursor() as cursor:
+        return {
+            uuid: {"facility": datim_id, "last_contact": last, "first_contact": first}
+            for uuid, datim_id, last, first in cursor.execute(query).fetchall()
+        }

@@ -1,0 +1,132 @@
+"""The SQL of reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from sqlmodel import col, select
+
+from tenants.quality.measuring import Shares
+from tenants.quality.models import QualityReport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+_COLUMNS = ("uuid", "import_uuid", "facility", "data_date", "made_at", "definitions", "score", "dimensions")
+
+_PAGE = """
+SELECT r.uuid, r.import_uuid, f.datim_id, r.data_date, r.made_at, r.definitions, r.score, r.dimensions
+FROM quality_reports AS r LEFT JOIN facilities AS f ON f.uuid = r.facility_uuid
+WHERE {conditions} ORDER BY r.made_at DESC, r.uuid LIMIT {limit} OFFSET {offset}
+"""
+
+_TREND = """
+WITH r AS (
+    SELECT q.uuid, q.import_uuid, q.data_date, q.made_at, q.score, q.dimensions, q.definitions,
+           CASE WHEN {quarterly} THEN to_char(q.data_date, 'YYYY"Q"Q') ELSE q.import_uuid::text END AS period
+    FROM quality_reports AS q WHERE q.facility_uuid IS NOT DISTINCT FROM {facility}
+)
+SELECT period, import_uuid, data_date, made_at, definitions, score, dimensions FROM (
+    SELECT DISTINCT ON (period) * FROM r WHERE period IS NOT NULL
+    ORDER BY period, data_date DESC, made_at DESC
+) AS last ORDER BY data_date, made_at
+"""
+
+
+def store(session: TenantSession, rows: Sequence[tuple[QualityReport, Shares]]) -> None:
+    """Keep reports and their measures."""
+    session.add_all([report for report, _ in rows])
+    session.flush()
+    with (
+        session.cursor() as cursor,
+        cursor.copy("COPY quality_measures (report_uuid, measure, numerator, denominator) FROM STDIN") as copy,
+    ):
+        for report, shares in rows:
+            for measure, (numerator, denominator) in sorted(shares.items()):
+                copy.write_row((report.uuid, measure, numerator, denominator))
+
+
+def find(session: TenantSession, uuid: UUID) -> QualityReport | None:
+    """A report by its UUID."""
+    return session.exec(select(QualityReport).where(col(QualityReport.uuid) == uuid)).one_or_none()
+
+
+def newest(session: TenantSession, *, import_uuid: UUID) -> QualityReport | None:
+    """The newest report of all that an import touched."""
+    wanted = select(QualityReport).where(
+        col(QualityReport.import_uuid) == import_uuid, col(QualityReport.facility_uuid).is_(None)
+    )
+    return session.exec(wanted.order_by(col(QualityReport.made_at).desc()).limit(1)).one_or_none()
+
+
+def shares(session: TenantSession, report: UUID) -> Shares:
+    """A report's measures."""
+    with session.cursor() as cursor:
+        cursor.execute("SELECT measure, numerator, denominator FROM quality_measures WHERE report_uuid = %s", (report,))
+        return {name: (numerator, denominator) for name, numerator, denominator in cursor.fetchall()}
+
+
+def datim_id(session: TenantSession, facility: UUID | None) -> str | None:
+    """The DATIM id of a facility."""
+    if facility is None:
+        return None
+    with session.cursor() as cursor:
+        row = cursor.execute("SELECT datim_id FROM facilities WHERE uuid = %s", (facility,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def scores_of_run(session: TenantSession, run: UUID) -> list[dict[str, Any]]:
+    """The facilities' scores of one run, the lowest first."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "SELECT f.datim_id, f.name, r.uuid, r.score FROM quality_reports AS r"
+            " JOIN facilities AS f ON f.uuid = r.facility_uuid"
+            " WHERE r.run_uuid = %s ORDER BY r.score NULLS LAST, f.datim_id",
+            (run,),
+        )
+        keys = ("facility", "name", "report_uuid", "score")
+        return [dict(zip(keys, row, strict=True)) for row in cursor.fetchall()]
+
+
+def page(
+    session: TenantSession, *, facility: UUID | None, import_uuid: UUID | None, offset: int, limit: int
+) -> tuple[list[dict[str, Any]], int]:
+    """Reports, the newest first, and how many there are: of a facility, else those of several together."""
+    conditions: list[sql.Composable] = [
+        sql.SQL("r.facility_uuid IS NULL")
+        if facility is None
+        else sql.SQL("r.facility_uuid = {}").format(sql.Literal(facility))
+    ]
+    if import_uuid is not None:
+        conditions.append(sql.SQL("r.import_uuid = {}").format(sql.Literal(import_uuid)))
+    where = sql.SQL(" AND ").join(conditions)
+    with session.cursor() as cursor:
+        counted = cursor.execute(sql.SQL("SELECT count(*) FROM quality_reports AS r WHERE {}").format(where)).fetchone()
+        query = sql.SQL(_PAGE).format(conditions=where, limit=sql.Literal(limit), offset=sql.Literal(offset))
+        rows = [dict(zip(_COLUMNS, row, strict=True)) for row in cursor.execute(query).fetchall()]
+    return rows, 0 if counted is None else int(counted[0])
+
+
+def trend(session: TenantSession, *, facility: UUID | None, by: str) -> list[dict[str, Any]]:
+    """The last report of every import or quarter, oldest first."""
+    query = sql.SQL(_TREND).format(quarterly=sql.Literal(by == "quarter"), facility=sql.Literal(facility))
+    keys = ("period", "import_uuid", "data_date", "made_at", "definitions", "score", "dimensions")
+    with session.cursor() as cursor:
+        return [dict(zip(keys, row, strict=True)) for row in cursor.execute(query).fetchall()]
+
+
+def facilities_of_import(session: TenantSession, import_uuid: UUID) -> list[UUID]:
+    """The facilities of which an import wrote records: none where it changed nothing."""
+    tables = ("patients", "visits", "dispensations", "appointments", "observations", "encounters", "patient_states")
+    union = sql.SQL(" UNION ").join(
+        sql.SQL("SELECT facility_uuid FROM {} WHERE import_uuid = {}").format(
+            sql.Identifier(table), sql.Literal(import_uuid)
+        )
+        for table in tables
+    )
+    with session.cursor() as cursor:
+        return [row[0] for row in cursor.execute(union).fetchall()]

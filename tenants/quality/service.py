@@ -1,0 +1,265 @@
+"""The rules of reports: what is reported on, when, and what a report says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from core.clock import now, today
+from core.errors import FieldError, Invalid, NotFound
+from core.jobs import enqueue
+from tenants.imports.repository import find as find_import
+from tenants.imports.repository import problems
+from tenants.quality import catalog, repository
+from tenants.quality.measuring import Shares, add, measure
+from tenants.quality.models import QualityReport
+from tenants.records.ids import new_uuid
+from tenants.records.repository import find_facility
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.database import TenantSession
+    from core.web.paging import Page, PageRequest
+    from tenants.imports.models import Import
+
+REPORT_JOB: Final = "quality.report"
+LINK_JOB: Final = "quality.link"
+
+NAMED_FACILITIES: Final = 1000
+"""A job names no more facilities than this; beyond, it measures all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measure as it is told: the share is empty where there was nothing to measure."""
+
+    measure: str
+    dimension: str
+    weight: int
+    about: str
+    numerator: int
+    denominator: int
+    percent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report as it is told, with the names a person knows.
+
+    Attributes:
+        facility: DATIM id; empty in the report of an import or of all facilities.
+        facilities: in a report of several, each facility's score: DATIM id, name, score, the lowest first.
+    """
+
+    uuid: UUID
+    import_uuid: UUID | None
+    facility: str | None
+    data_date: date | None
+    made_at: datetime
+    definitions: str
+    score: int | None
+    dimensions: dict[str, int]
+    measures: list[Measured]
+    refused: list[dict[str, Any]]
+    facilities: list[dict[str, Any]]
+
+
+def request_report(
+    session: TenantSession, *, import_uuid: UUID | None = None, facilities: Sequence[UUID] | None = None
+) -> UUID:
+    """Have a report made by a job; one that is asked for and not begun is enough.
+
+    Raises:
+        NotFound: there is no such import.
+    """
+    if import_uuid is not None:
+        _import(session, import_uuid)
+    payload: dict[str, Any] = {}
+    if import_uuid is not None:
+        payload["import_uuid"] = str(import_uuid)
+    if facilities is not None and len(facilities) <= NAMED_FACILITIES:
+        payload["facilities"] = sorted(str(uuid) for uuid in facilities)
+    return enqueue(session, REPORT_JOB, payload, dedupe_key=f"{REPORT_JOB}:{import_uuid or 'all'}")
+
+
+def request_link(session: TenantSession) -> UUID:
+    """Have people recorded twice looked for by a job."""
+    return enqueue(session, LINK_JOB, {}, dedupe_key=LINK_JOB)
+
+
+def make_reports(
+    session: TenantSession,
+    *,
+    import_uuid: UUID | None = None,
+    facilities: Sequence[UUID] | None = None,
+) -> QualityReport:
+    """Measure, and store a report of each facility and one of all of them; the latter.
+
+    Args:
+        session: the tenant's transaction.
+        import_uuid: the import that they are made after; its refused rows are part of the report of all.
+        facilities: only these; None for all (of an import: those that it wrote records of, where it is not said).
+
+    Raises:
+        NotFound: there is no such import.
+    """
+    told = None if import_uuid is None else _import(session, import_uuid)
+    if told is not None and facilities is None:
+        facilities = repository.facilities_of_import(session, told.uuid)
+    measured = measure(session, today(session.tenant.time_zone), facilities)
+    run, made_at = new_uuid(), now()
+    rows: list[tuple[QualityReport, Shares]] = []
+    for facility, (data_date, shares) in measured.items():
+        rows.append((_report(run, made_at, import_uuid, facility, data_date, shares), shares))
+    whole = add([shares for _, shares in measured.values()])
+    refused: list[dict[str, Any]] = []
+    newest = max((day for day, _ in measured.values()), default=None)
+    if told is not None:
+        whole["rows_accepted"] = (told.rows_read - told.rows_refused, told.rows_read)
+        refused = problems(session, told.uuid)
+        newest = told.data_date or newest
+    overall = _report(run, made_at, import_uuid, None, newest, whole)
+    overall.refused = refused
+    rows.append((overall, whole))
+    repository.store(session, rows)
+    return overall
+
+
+def read_report(session: TenantSession, uuid: UUID) -> Report:
+    """A report.
+
+    Raises:
+        NotFound: there is none of this UUID.
+    """
+    row = repository.find(session, uuid)
+    if row is None:
+        detail = "there is no such report"
+        raise NotFound(detail)
+    return told_of(session, row)
+
+
+def report_of_import(session: TenantSession, import_uuid: UUID) -> Report:
+    """The newest report made after an import, its refused rows among it.
+
+    Raises:
+        NotFound: there is no such import, or no report of it yet.
+    """
+    _import(session, import_uuid)
+    row = repository.newest(session, import_uuid=import_uuid)
+    if row is None:
+        detail = "there is no report of this import yet"
+        raise NotFound(detail, remedy="ask for one: POST /v1/quality/reports with its import_uuid")
+    return told_of(session, row)
+
+
+def list_reports(
+    session: TenantSession, paging: PageRequest, *, facility: str | None = None, import_uuid: UUID | None = None
+) -> Page[dict[str, Any]]:
+    """Reports without their measures, the newest first: of one facility, or those of all.
+
+    Raises:
+        NotFound: there is no such facility.
+    """
+    from core.web.paging import Page
+
+    where = None if facility is None else facility_uuid(session, facility)
+    rows, total = repository.page(
+        session, facility=where, import_uuid=import_uuid, offset=paging.offset, limit=paging.limit
+    )
+    return Page.of(rows, paging, total)
+
+
+def trend(session: TenantSession, *, facility: str | None, by: str) -> list[dict[str, Any]]:
+    """Scores over time, oldest first: of every import, or the last of every quarter of data dates.
+
+    Raises:
+        NotFound: there is no such facility.
+        Invalid: ``by`` is neither ``import`` nor ``quarter``.
+    """
+    if by not in ("import", "quarter"):
+        problem = FieldError("by", "is no way to follow scores", "give import or quarter")
+        raise Invalid(problem.problem, errors=[problem])
+    where = None if facility is None else facility_uuid(session, facility)
+    return repository.trend(session, facility=where, by=by)
+
+
+def facility_uuid(session: TenantSession, datim_id: str) -> UUID:
+    """The facility of a DATIM id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = find_facility(session, datim_id)
+    if found is None:
+        detail = "there is no such facility"
+        raise NotFound(detail, remedy="give the DATIM id of one of GET /v1/facilities")
+    return found.uuid
+
+
+def told_of(session: TenantSession, row: QualityReport) -> Report:
+    """A report's row as it is told."""
+    counted = repository.shares(session, row.uuid)
+    return Report(
+        uuid=row.uuid,
+        import_uuid=row.import_uuid,
+        facility=repository.datim_id(session, row.facility_uuid),
+        data_date=row.data_date,
+        made_at=row.made_at,
+        definitions=row.definitions,
+        score=row.score,
+        dimensions=row.dimensions,
+        measures=measures_of(counted),
+        refused=row.refused,
+        facilities=[] if row.facility_uuid is not None else repository.scores_of_run(session, row.run_uuid),
+    )
+
+
+def measures_of(counted: Mapping[str, tuple[int, int]]) -> list[Measured]:
+    """Counts in the order of the catalogue, those that no version of it knows left out."""
+    return [
+        Measured(
+            measure=each.name,
+            dimension=each.dimension,
+            weight=each.weight,
+            about=each.about,
+            numerator=counted[each.name][0],
+            denominator=counted[each.name][1],
+            percent=catalog.percent(counted[each.name][0] / counted[each.name][1]) if counted[each.name][1] else None,
+        )
+        for each in catalog.MEASURES
+        if each.name in counted
+    ]
+
+
+def _report(
+    run: UUID,
+    made_at: datetime,
+    import_uuid: UUID | None,
+    facility: UUID | None,
+    data_date: date | None,
+    shares: Shares,
+) -> QualityReport:
+    score, dimensions = catalog.score(shares)
+    return QualityReport(
+        uuid=new_uuid(),
+        run_uuid=run,
+        import_uuid=import_uuid,
+        facility_uuid=facility,
+        data_date=data_date,
+        made_at=made_at,
+        definitions=catalog.VERSION,
+        score=score,
+        dimensions=dimensions,
+        refused=[],
+    )
+
+
+def _import(session: TenantSession, uuid: UUID) -> Import:
+    found = find_import(session, uuid)
+    if found is None:
+        detail = "there is no such import"
+        raise NotFound(detail, remedy="give the UUID of one of GET /v1/imports")
+    return found

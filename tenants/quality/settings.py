@@ -1,0 +1,28 @@
+"""What the room remembers of its last search for candidates, per tenant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel
+
+from core.tenancy import settings as tenant_settings
+
+if TYPE_CHECKING:
+    from core.database import TenantSession
+
+
+class Linkage(BaseModel):
+    """The last search for the same person twice."""
+
+    settings_key: ClassVar[str] = "quality_linkage"
+
+    finished_at: datetime | None = None
+    patients: int = 0
+    pairs: int = 0
+
+
+def linkage_state(session: TenantSession) -> Linkage:
+    """What the last search was of; empty when there was none."""
+    return tenant_settings.get(session, Linkage)

@@ -1,0 +1,252 @@
+"""Who counts as whom, and since when: the rows of ``patient_identities``.
+
+A merge says that from now on the facts of one patient count for another, the canonical one. Everything that is said
+"as of" an earlier day is as it was; an unmerge ends it from its own moment on. No fact is changed by either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from core.clock import now
+from core.errors import Conflict, NotFound
+from tenants.records.models_identity import PatientIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from core.database import TenantSession
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Between two instants the facts of ``patient`` counted for ``canonical``."""
+
+    patient: UUID
+    canonical: UUID
+    known_from: datetime
+    known_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """Between two instants (None: without end) the facts of ``patient`` count for ``counted``."""
+
+    patient: UUID
+    counted: UUID
+    since: datetime | None
+    until: datetime | None
+
+
+def canonical_of(session: TenantSession, patient: UUID) -> UUID:
+    """The patient for whom this one's facts count now: itself where it was not merged."""
+    row = _open(session, patient)
+    return patient if row is None else row.canonical_uuid
+
+
+def members_of(session: TenantSession, canonical: UUID) -> list[UUID]:
+    """The other patients whose facts count for this one now."""
+    rows = session.exec(
+        select(PatientIdentity)
+        .where(col(PatientIdentity.canonical_uuid) == canonical, col(PatientIdentity.known_to).is_(None))
+        .order_by(col(PatientIdentity.patient_uuid))
+    )
+    return [row.patient_uuid for row in rows]
+
+
+def history_of(session: TenantSession, patient: UUID) -> Sequence[PatientIdentity]:
+    """Every merge that this patient was part of, as the one merged or as the canonical one, oldest first."""
+    return session.exec(
+        select(PatientIdentity)
+        .where((col(PatientIdentity.patient_uuid) == patient) | (col(PatientIdentity.canonical_uuid) == patient))
+        .order_by(col(PatientIdentity.known_from), col(PatientIdentity.uuid))
+    ).all()
+
+
+def concerning(session: TenantSession, patients: Iterable[UUID]) -> list[Identity]:
+    """All identities, past ones too, in which any of these patients is merged or canonical; empty ones left out."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "WITH asked AS (SELECT uuid FROM unnest(%s::uuid[]) AS a (uuid))"
+            " SELECT i.patient_uuid, i.canonical_uuid, i.known_from, i.known_to FROM patient_identities AS i"
+            " WHERE (i.known_to IS NULL OR i.known_to > i.known_from)"
+            " AND (i.patient_uuid IN (SELECT uuid FROM asked) OR i.canonical_uuid IN (SELECT uuid FROM asked))"
+            " ORDER BY i.patient_uuid, i.known_from",
+            (list(patients),),
+        )
+        return [Identity(*row) for row in cursor.fetchall()]
+
+
+def between(session: TenantSession, first: UUID, last: UUID) -> list[Identity]:
+    """The same for all patients whose UUIDs lie in a range, ends included."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "SELECT patient_uuid, canonical_uuid, known_from, known_to FROM patient_identities"
+            " WHERE (known_to IS NULL OR known_to > known_from)"
+            " AND (patient_uuid BETWEEN %(first)s AND %(last)s OR canonical_uuid BETWEEN %(first)s AND %(last)s)"
+            " ORDER BY patient_uuid, known_from",
+            {"first": first, "last": last},
+        )
+        return [Identity(*row) for row in cursor.fetchall()]
+
+
+def connected(session: TenantSession, patients: Iterable[UUID]) -> tuple[list[UUID], list[Identity]]:
+    """These patients with all that merges ever tied to them, and those merges: whose derived rows a change touches.
+
+    The patients asked for come first, in their order.
+    """
+    known = list(dict.fromkeys(patients))
+    if not known or not _any(session):
+        return known, []
+    found = concerning(session, known)
+    while True:
+        seen = set(known)
+        others = {uuid for each in found for uuid in (each.patient, each.canonical)} - seen
+        if not others:
+            return known, found
+        known += sorted(others)
+        # Whom they are tied to, once more, until nobody is added.
+        found = concerning(session, {uuid for each in found for uuid in (each.patient, each.canonical)})
+
+
+def laid(identities: Iterable[Identity]) -> list[Laid]:
+    """For whom the facts of each merged patient count, without gaps: for themselves outside of their merges."""
+    merges: dict[UUID, list[Identity]] = {}
+    for each in identities:
+        merges.setdefault(each.patient, []).append(each)
+    spans: list[Laid] = []
+    for patient, rows in sorted(merges.items()):
+        since: datetime | None = None
+        for row in sorted(rows, key=lambda row: row.known_from):
+            if since is None or since < row.known_from:
+                spans.append(Laid(patient, patient, since, row.known_from))
+            spans.append(Laid(patient, row.canonical, row.known_from, row.known_to))
+            since = row.known_to
+            if since is None:
+                break
+        if since is not None:
+            spans.append(Laid(patient, patient, since, None))
+    return spans
+
+
+def counted_at(session: TenantSession, patient: UUID, moment: datetime) -> UUID:
+    """The patient for whom this one's facts counted at an instant."""
+    with session.cursor() as cursor:
+        row = cursor.execute(
+            "SELECT canonical_uuid FROM patient_identities WHERE patient_uuid = %(patient)s"
+            " AND known_from <= %(moment)s AND (known_to IS NULL OR known_to > %(moment)s)",
+            {"patient": patient, "moment": moment},
+        ).fetchone()
+    return patient if row is None else UUID(str(row[0]))
+
+
+def merged_at(session: TenantSession, moment: datetime) -> frozenset[UUID]:
+    """The patients whose facts counted for another at this instant."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "SELECT patient_uuid FROM patient_identities WHERE known_from <= %(moment)s"
+            " AND (known_to IS NULL OR known_to > %(moment)s)",
+            {"moment": moment},
+        )
+        return frozenset(row[0] for row in cursor.fetchall())
+
+
+def merge(session: TenantSession, patient: UUID, canonical: UUID, reason: str) -> list[UUID]:
+    """From now on the facts of ``patient``, and of who was merged into it, count for ``canonical``.
+
+    Called under the lock of records' changes; the caller brings contacts and listeners in line.
+
+    Returns:
+        All patients whose derived rows this touches.
+
+    Raises:
+        Conflict: the two are one already, or one of them was merged into another.
+    """
+    if patient == canonical:
+        detail = "a patient cannot be merged into itself"
+        raise Conflict(detail, remedy="name two patients")
+    for uuid in (patient, canonical):
+        row = _open(session, uuid)
+        if row is not None:
+            detail = "one of the two was merged before"
+            raise Conflict(detail, remedy=f"merge {row.canonical_uuid}, for which {uuid} counts, or unmerge it first")
+    moment = now()
+    made = _add(session, patient, canonical, None, moment, reason)
+    moved = members_of(session, patient)
+    for member in moved:
+        row = _open(session, member)
+        if row is not None:
+            _close(session, row, moment, reason)
+            _add(session, member, canonical, made.uuid, moment, reason)
+    return [canonical, patient, *moved]
+
+
+def unmerge(session: TenantSession, patient: UUID, reason: str) -> list[UUID]:
+    """From now on the facts of ``patient`` count for itself again, and those of who came along with it for it.
+
+    Returns:
+        All patients whose derived rows this touches.
+
+    Raises:
+        NotFound: the patient is not merged.
+    """
+    row = _open(session, patient)
+    if row is None:
+        detail = "the patient is not merged into another"
+        raise NotFound(detail, remedy="read GET /v1/patients/{uuid}/identity for what it is")
+    moment = max(now(), row.known_from)
+    touched = [row.canonical_uuid, patient]
+    _close(session, row, moment, reason)
+    along = session.exec(
+        select(PatientIdentity).where(
+            col(PatientIdentity.through_uuid) == row.uuid, col(PatientIdentity.known_to).is_(None)
+        )
+    ).all()
+    for each in along:
+        _close(session, each, moment, reason)
+        _add(session, each.patient_uuid, patient, None, moment, reason)
+        touched.append(each.patient_uuid)
+    return touched
+
+
+def _any(session: TenantSession) -> bool:
+    with session.cursor() as cursor:
+        row = cursor.execute("SELECT EXISTS (SELECT FROM patient_identities)").fetchone()
+    return bool(row and row[0])
+
+
+def _open(session: TenantSession, patient: UUID) -> PatientIdentity | None:
+    return session.exec(
+        select(PatientIdentity).where(
+            col(PatientIdentity.patient_uuid) == patient, col(PatientIdentity.known_to).is_(None)
+        )
+    ).first()
+
+
+def _add(
+    session: TenantSession, patient: UUID, canonical: UUID, through: UUID | None, moment: datetime, reason: str
+) -> PatientIdentity:
+    row = PatientIdentity(
+        patient_uuid=patient,
+        canonical_uuid=canonical,
+        through_uuid=through,
+        known_from=moment,
+        decided_by=session.actor,
+        reason=reason,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _close(session: TenantSession, row: PatientIdentity, moment: datetime, reason: str) -> None:
+    row.known_to = max(moment, row.known_from)
+    row.closed_by = session.actor
+    row.close_reason = reason
+    session.add(row)
+    session.flush()  # one patient has one open row: the old one is closed before another comes
