@@ -1,0 +1,1 @@
+"""Readers of named formats, and what they share."""

@@ -1,0 +1,243 @@
+"""Files that hold one document each, by themselves, in folders or in zip archives, within bounds.
+
+Names inside an archive are shown in reports and are never used as paths: nothing is unpacked to the disk.
+"""
+
+from __future__ import annotations
+
+import codecs
+import shutil
+import struct
+import tempfile
+import zipfile
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, cast
+
+from core.errors import Invalid
+from tenants.imports.facts import Rejection
+from tenants.imports.sources import HEAD_BYTES, MAX_RATIO, MIN_BOMB_BYTES, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tenants.imports.sources import Head, Source
+
+MAX_DOCUMENT = 32 << 20
+"""Bytes of one document: a person's whole history is a hundredth of it."""
+MAX_MEMBERS = 200_000
+MAX_NAME = 80
+IN_MEMORY = 32 << 20
+_ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"7z\xbc\xaf", b"Rar!", b"\xfd7zXZ")
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    OSError,
+)
+_LOCAL = struct.Struct("<4sHHHHHIIIHH")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file.
+
+    Attributes:
+        number: its place in the file, from 1; a plain file is its own only document.
+        name: of the member, for reports; empty for a plain file.
+        data: as stored.
+        rejection: why it cannot be read.
+    """
+
+    number: int
+    name: str
+    data: bytes = b""
+    rejection: Rejection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An open member of a file, or the plain file itself (with an empty name)."""
+
+    number: int
+    name: str
+    stream: IO[bytes]
+
+
+def documents(source: Source, after: int = 0) -> Iterator[Document]:
+    """The documents of a file in a fixed order, those up to number ``after`` left out; broken ones say why.
+
+    Raises:
+        Invalid: the file is an archive that cannot be opened, or is beyond the bounds.
+    """
+    if _is_zip(source):
+        with _archive(source) as (archive, infos):
+            for number, info in enumerate(infos, start=1):
+                if number > after:
+                    yield _member(archive, info, number)
+        return
+    if after < 1:
+        try:
+            with source.expanded() as stream:
+                yield _bounded(1, "", stream.read(MAX_DOCUMENT + 1))
+        except Invalid as error:
+            first = error.errors[0]
+            yield Document(1, "", rejection=Rejection("file", first.problem, first.remedy))
+
+
+def members(source: Source) -> Iterator[Member]:
+    """The members of a file as streams, each to be read before the next is asked for.
+
+    Raises:
+        Invalid: the file or a member of it cannot be opened, or is an archive in the archive.
+    """
+    if not _is_zip(source):
+        with source.expanded() as stream:
+            yield Member(1, "", stream)
+        return
+    with _archive(source) as (archive, infos):
+        for number, info in enumerate(infos, start=1):
+            problem = _unfit(info)
+            if problem is not None:
+                raise refused(source.name, f"{problem.problem} (member {number})", problem.remedy)
+            try:
+                with archive.open(info) as stream:
+                    yield Member(number, shown(info.filename), stream)
+            except _DAMAGED as error:
+                raise refused(source.name, f"member {number} is damaged", "make the archive again") from error
+
+
+def peek(head: Head) -> bytes:
+    """The first bytes of the first document, decoded to UTF-8: of an archive, of its first member."""
+    return plain(_first(head.data) if head.container == "zip" else head.data, whole=False)
+
+
+def _first(data: bytes) -> bytes:
+    """The first bytes of an archive's first file, from the archive's own beginning; empty where they cannot be had."""
+    at = 0
+    while len(data) >= at + _LOCAL.size:
+        magic, _, flags, method, _, _, _, packed, _, name_length, extra = _LOCAL.unpack_from(data, at)
+        name = data[at + _LOCAL.size : at + _LOCAL.size + name_length]
+        at += _LOCAL.size + name_length + extra
+        if magic != b"PK\x03\x04" or flags & 1:
+            break
+        if name.endswith(b"/") or _hidden(name.decode("utf-8", "replace")):
+            at += packed
+            continue
+        body = data[at:]
+        if method == zipfile.ZIP_STORED:
+            return body[:packed] if packed else body
+        try:
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, HEAD_BYTES)
+        except zlib.error:
+            break
+    return b""
+
+
+def plain(data: bytes, *, whole: bool = True) -> bytes:
+    """The bytes as UTF-8 without a byte-order mark, from UTF-8, UTF-16 or Windows-1252.
+
+    Raises:
+        UnicodeDecodeError: they are none of these (``whole`` only).
+    """
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[3:]
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if wide or (len(data) > 1 and 0 in data[:2]):
+        encoding = "utf-16" if wide else "utf-16-le" if data[1] == 0 else "utf-16-be"
+        return data[: len(data) // 2 * 2].decode(encoding, "strict" if whole else "replace").encode("utf-8", "replace")
+    if not whole:
+        return data
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252").encode()
+    return data
+
+
+def shown(name: str) -> str:
+    """A member's name as reports show it: without folders and odd characters."""
+    last = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    return "".join(character for character in last if character.isprintable())[:MAX_NAME]
+
+
+def _is_zip(source: Source) -> bool:
+    with source.opener() as stream:
+        return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+@contextmanager
+def _archive(source: Source) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
+    with source.opener() as given, _sought(given) as stream:
+        try:
+            archive = zipfile.ZipFile(stream)
+        except _DAMAGED as error:
+            raise refused(source.name, "the zip archive is cut off or damaged", "copy or make it again") from error
+        with archive:
+            infos = [info for info in archive.infolist() if not info.is_dir() and not _hidden(info.filename)]
+            if not infos:
+                raise refused(source.name, "the zip archive is empty", "give an archive with the files in it")
+            if len(infos) > MAX_MEMBERS:
+                raise refused(source.name, f"the archive has over {MAX_MEMBERS:,} members", "split it")
+            total = sum(info.file_size for info in infos)
+            if total > source.limits.expanded or total > max(MIN_BOMB_BYTES, source.size * MAX_RATIO):
+                problem = f"the archive expands to {total >> 20} MB"
+                raise refused(source.name, problem, "check where it comes from; split it if it really is so large")
+            yield archive, infos
+
+
+@contextmanager
+def _sought(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The stream itself if one can seek in it, else a nameless copy: an archive is read from its end."""
+    if stream.seekable():
+        yield stream
+        return
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
+        shutil.copyfileobj(stream, spool, 1 << 20)
+        spool.seek(0)
+        yield cast("IO[bytes]", spool)
+
+
+def _hidden(name: str) -> bool:
+    """What systems put into archives by themselves."""
+    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1].startswith(".")
+
+
+def _unfit(info: zipfile.ZipInfo) -> Rejection | None:
+    if info.flag_bits & 1:
+        return Rejection("file", "the file in the archive has a password", "make the archive without a password")
+    return None
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, number: int) -> Document:
+    name = shown(info.filename)
+    problem = _unfit(info)
+    if problem is None and info.file_size > MAX_DOCUMENT:
+        problem = _too_large()
+    if problem is None:
+        try:
+            with archive.open(info) as stream:
+                return _bounded(number, name, stream.read(MAX_DOCUMENT + 1))
+        except _DAMAGED:
+            problem = Rejection("file", "the file in the archive is damaged", "make the archive again")
+    return Document(number, name, rejection=problem)
+
+
+def _bounded(number: int, name: str, data: bytes) -> Document:
+    problem = None
+    if len(data) > MAX_DOCUMENT:
+        problem = _too_large()
+    elif not data.strip():
+        problem = Rejection("file", "the file is empty", "export it again")
+    elif data.startswith(_ARCHIVES):
+        problem = Rejection("file", "the file is an archive within the archive", "unpack the inner archives first")
+    return Document(number, name, b"" if problem else data, problem)
+
+
+def _too_large() -> Rejection:
+    return Rejection("file", f"the file is over {MAX_DOCUMENT >> 20} MB", "give one patient a file")

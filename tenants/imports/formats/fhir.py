@@ -1,0 +1,89 @@
+"""FHIR R4 as OpenMRS serves it: Bundles and NDJSON of patients, encounters, observations and dispensations."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from tenants.imports.facts import Reading
+from tenants.imports.formats.documents import peek
+from tenants.imports.formats.fhir_resources import TAKEN, Resource
+from tenants.imports.formats.fhir_stream import items
+from tenants.imports.formats.fhir_terms import Beforehand, FhirTerms, look_through
+from tenants.imports.formats.records import BadFieldError, refuse
+from tenants.imports.formats.runs_to import known_date, latest_day
+from tenants.imports.reader import CERTAIN, NO, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from tenants.imports.formats.fhir_stream import Item
+    from tenants.imports.mapping import Mapping
+    from tenants.imports.sources import Head, Source
+
+_TYPE = re.compile(rb'"resourceType"\s*:\s*"[A-Z][A-Za-z]+"')
+
+
+class FhirResources:
+    """Reads FHIR R4; a mapping is optional, its block ``fhir`` says which codes, types and facilities are meant."""
+
+    name: ClassVar[str] = "fhir-r4"
+    description: ClassVar[str] = "FHIR R4 Bundles and NDJSON (json, ndjson; also .gz and zip archives), as of OpenMRS"
+    mapping_needed: ClassVar[bool] = False
+
+    def detect(self, head: Head) -> float:
+        """Certain when the beginning says which resource it is."""
+        start = peek(head)
+        return CERTAIN if start.lstrip()[:1] == b"{" and _TYPE.search(start) else NO
+
+    def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
+        """The mapping's date, else the latest day of all resources and of their stamps."""
+        given = known_date(mapping)
+        if given is not None:
+            return given
+        return latest_day(self._days(sources, FhirTerms(mapping)))
+
+    def _days(self, sources: Sequence[Source], terms: FhirTerms) -> Iterator[date]:
+        nothing = Beforehand()
+        for source in sources:
+            for item in items(source):
+                for fact in self._reading(0, item, terms, nothing).facts:
+                    day = None if fact.voided else fact.event_date()
+                    yield from (found for found in (day, fact.known_at and fact.known_at.date()) if found is not None)
+
+    def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
+        """One reading per resource; kinds of resources that are not taken are left out.
+
+        Raises:
+            Invalid: a file cannot be read to its end.
+        """
+        terms = FhirTerms(mapping)
+        before = look_through(sources, terms)
+        for number, source in enumerate(sources):
+            if after is not None and number < after.file:
+                continue
+            done = after.line if after is not None and number == after.file else 0
+            for item in items(source):
+                if item.number > done:
+                    yield self._reading(number, item, terms, before)
+
+    def _reading(self, file: int, item: Item, terms: FhirTerms, before: Beforehand) -> Reading:
+        reading = Reading(file, item.number)
+        if item.content is None:
+            bad = item.rejection
+            return refuse(reading, f"{bad.field}{item.suffix}", bad.problem, bad.remedy) if bad else reading
+        kind = item.content.get("resourceType")
+        if not isinstance(kind, str):
+            remedy = "give FHIR R4 resources, Bundles or NDJSON"
+            return refuse(reading, f"resourceType{item.suffix}", "the JSON is no FHIR resource", remedy)
+        if kind not in TAKEN:
+            reading.left_out = True
+            return reading
+        try:
+            Resource(item, kind, terms, before, reading).into()
+        except BadFieldError as wrong:
+            reading.facts.clear()
+            reading.rejections.append(wrong.rejection)
+        reading.left_out = not reading.facts and not reading.rejections
+        return reading

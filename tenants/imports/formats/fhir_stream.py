@@ -1,0 +1,233 @@
+"""FHIR resources out of files, one after the other: NDJSON, Bundles of any size, single resources, zip archives."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import count
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import ijson
+import orjson
+
+from tenants.imports.facts import Rejection
+from tenants.imports.formats.documents import members, plain
+from tenants.imports.sources import refused
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Iterator
+
+    from tenants.imports.sources import Source
+
+MAX_RESOURCE = 8 << 20
+"""Bytes of one line or single resource."""
+MAX_DEPTH = 100
+MAX_EVENTS = 500_000
+"""Values in one resource of a streamed Bundle."""
+_BUNDLE = re.compile(rb'"resourceType"\s*:\s*"Bundle"|"entry"\s*:\s*\[')
+_NOT_JSON = Rejection("line", "the line is not whole JSON", "export the file again; each line is one resource")
+_IN_ENTRIES = 2
+"""Depth of the list of entries: the Bundle, then the list."""
+_OPENS, _CLOSES = frozenset({"start_map", "start_array"}), frozenset({"end_map", "end_array"})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One resource as it stands in a file.
+
+    Attributes:
+        number: rises from resource to resource; in an NDJSON file the line.
+        suffix: where it stands in the file, if the number does not say it.
+        content: the resource; None when it is none.
+        full_url: the address that a Bundle gives it.
+    """
+
+    number: int
+    suffix: str = ""
+    content: dict[str, Any] | None = None
+    full_url: str = ""
+    rejection: Rejection | None = None
+
+
+def items(source: Source, wanted: re.Pattern[bytes] | None = None) -> Iterator[Item]:
+    """The resources of a file in their order.
+
+    Args:
+        source: the file.
+        wanted: of NDJSON, only lines in which this is found are read (numbers stay as they are).
+
+    Raises:
+        Invalid: the file cannot be read to its end.
+    """
+    last = 0
+    for member in members(source):
+        stream = cast("io.BufferedReader", member.stream)
+        for place, line, content, full_url, bad in _contents(source, stream, wanted):
+            # A line that is a Bundle takes several numbers: those after it are behind their lines.
+            last = max(last + 1, line if not member.name else 0)
+            where = f"line {line}" if line and line != last else place
+            suffix = ", ".join(part for part in (f"in {member.name}" if member.name else "", where) if part)
+            if content is None and bad is None:
+                continue
+            yield Item(last, f" ({suffix})" if suffix else "", content, full_url, bad)
+
+
+_Content = tuple[str, int, dict[str, Any] | None, str, Rejection | None]
+
+
+def _contents(source: Source, stream: io.BufferedReader, wanted: re.Pattern[bytes] | None) -> Iterator[_Content]:
+    first = stream.readline(MAX_RESOURCE + 1)
+    if first[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in first[:4]:
+        raise refused(source.name, "the file is not UTF-8 text", "FHIR is written in UTF-8: export it again")
+    first = first.removeprefix(b"\xef\xbb\xbf")
+    following = stream.peek(1)[:1]
+    if _loaded(first) is not None or following == b"{":
+        yield from _lines(first, stream, wanted)
+    elif _BUNDLE.search(first) or _BUNDLE.search(stream.peek(MAX_RESOURCE)[:MAX_RESOURCE]):
+        yield from _bundle(source, first, stream)
+    elif len(first) > MAX_RESOURCE:
+        yield from _lines(first, stream, wanted)
+    else:
+        rest = stream.read(MAX_RESOURCE + 1)
+        single = _loaded(first + rest) if len(first + rest) <= MAX_RESOURCE else None
+        yield from _expanded("", 1, single) if single is not None else [("", 1, None, "", _whole(first + rest))]
+
+
+def _whole(data: bytes) -> Rejection:
+    if len(data) > MAX_RESOURCE:
+        return Rejection("file", f"a resource of over {MAX_RESOURCE >> 20} MB", "give FHIR resources, a line each")
+    return Rejection("file", "the file is not whole JSON: cut off or damaged", "copy or export it again")
+
+
+def _loaded(data: bytes) -> Any:  # noqa: ANN401 - whatever the JSON holds
+    """What the bytes say, or None."""
+    try:
+        return orjson.loads(plain(data))
+    except (orjson.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def _lines(first: bytes, stream: io.BufferedReader, wanted: re.Pattern[bytes] | None) -> Iterator[_Content]:
+    line = first
+    for number in count(1):
+        if number > 1:
+            line = stream.readline(MAX_RESOURCE + 1)
+            if not line:
+                return
+        if len(line) > MAX_RESOURCE:
+            while not line.endswith(b"\n") and (line := stream.readline(MAX_RESOURCE)):
+                pass
+            problem = f"the line is over {MAX_RESOURCE >> 20} MB"
+            yield "", number, None, "", Rejection("line", problem, "give FHIR resources, a line each")
+        elif not line.strip():
+            continue
+        elif wanted is not None and not wanted.search(line):
+            yield "", number, None, "", None
+        else:
+            found = _loaded(line)
+            yield from _expanded("", number, found) if found is not None else [("", number, None, "", _NOT_JSON)]
+
+
+def _expanded(place: str, line: int, found: object) -> Iterator[_Content]:
+    """A resource, or those of a Bundle that stands on one line."""
+    if isinstance(found, dict) and found.get("resourceType") == "Bundle":
+        entries = found.get("entry")
+        for number, entry in enumerate(entries if isinstance(entries, list) else [], start=1):
+            yield _entry(entry, number, line)
+    elif isinstance(found, dict):
+        yield place, line, found, "", None
+    else:
+        yield place, line, None, "", Rejection("line", "it is no FHIR resource", "each line is one resource")
+
+
+def _entry(entry: object, number: int, line: int = 0) -> _Content:
+    content = entry.get("resource") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(content, dict):
+        bad = Rejection("entry", "the entry has no resource", "export with resources; deletions are not taken")
+        return f"entry {number}", line, None, "", bad
+    full_url = entry.get("fullUrl")
+    return f"entry {number}", line, content, full_url if isinstance(full_url, str) else "", None
+
+
+class _Joined:
+    """A stream with what was already read of it put back."""
+
+    def __init__(self, first: bytes, rest: IO[bytes]) -> None:
+        self._first, self._rest = first, rest
+
+    def read(self, size: int = -1) -> bytes:
+        if self._first:
+            taken = self._first if size < 0 else self._first[:size]
+            self._first = self._first[len(taken) :]
+            return taken
+        return self._rest.read(size)
+
+
+def _bundle(source: Source, first: bytes, stream: IO[bytes]) -> Iterator[_Content]:
+    """The entries of one Bundle, streamed."""
+    number = 0
+    try:
+        for number, entry in enumerate(_entries(source, _Joined(first, stream)), start=1):
+            place, _, content, full_url, bad = _entry(entry, number)
+            yield place, 0, content, full_url, bad
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        problem = f"the Bundle is cut off or damaged after {number} entries"
+        raise refused(source.name, problem, "copy or export it again") from error
+
+
+def _entries(source: Source, stream: _Joined) -> Iterator[object]:
+    """The entries of a Bundle, each made when its last byte is there."""
+    reading = _Entries(source)
+    for event, value in ijson.basic_parse(stream, use_float=True):
+        if reading.take(event, value):
+            yield reading.entry
+
+
+class _Entries:
+    """Follows the events of a parser through a Bundle; ``entry`` is the one just finished."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._depth = self._events = 0
+        self._key = ""
+        self._inside = False
+        self._builder: Any = None
+        self.entry: object = None
+
+    def take(self, event: str, value: object) -> bool:
+        """Take one event; whether it ended an entry.
+
+        Raises:
+            Invalid: the JSON is beyond the bounds.
+        """
+        closes, opens = event in _CLOSES, event in _OPENS
+        self._depth -= closes
+        done = self._build(event, value) if self._builder is not None else self._look(event, value, opens=opens)
+        self._depth += opens
+        if self._depth > MAX_DEPTH or self._events > MAX_EVENTS:
+            problem = "a resource of the Bundle is nested too deeply or too large"
+            raise refused(self._source.name, problem, "check where the file comes from")
+        return done
+
+    def _build(self, event: str, value: object) -> bool:
+        self._events += 1
+        self._builder.event(event, value)
+        if self._depth != _IN_ENTRIES or event not in _CLOSES:
+            return False
+        self.entry, self._builder = self._builder.value, None
+        return True
+
+    def _look(self, event: str, value: object, *, opens: bool) -> bool:
+        if self._depth == 1:
+            if event == "map_key":
+                self._key = str(value)
+            elif opens or event in _CLOSES:
+                self._inside = event == "start_array" and self._key == "entry"
+        elif self._inside and self._depth == _IN_ENTRIES:
+            if not opens:
+                self.entry = value
+                return True
+            self._builder, self._events = ijson.ObjectBuilder(), 0
+            self._builder.event(event, value)
+        return False

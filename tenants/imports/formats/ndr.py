@@ -1,0 +1,101 @@
+"""NDR messages (XML 1.6.6.1): one patient a file, in folders and zip archives of thousands of them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tenants.imports.facts import Reading
+from tenants.imports.formats.documents import documents, peek, plain
+from tenants.imports.formats.ndr_patient import Message, NdrTerms
+from tenants.imports.formats.records import BadFieldError, refuse
+from tenants.imports.formats.runs_to import event_days, known_date, stamp_or_latest_day
+from tenants.imports.formats.xmltree import BadXmlError, parse
+from tenants.imports.reader import CERTAIN, NO, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from tenants.imports.formats.documents import Document
+    from tenants.imports.mapping import Mapping
+    from tenants.imports.sources import Head, Source
+
+_ROOT = re.compile(rb"<(?:\w+:)?Container[\s>]")
+_INSIDE = re.compile(rb"<(?:\w+:)?(?:MessageHeader|IndividualReport)[\s>/]")
+_BIOMETRICS = frozenset({"FingerPrints", "fingerPrints", "LeftHand", "RightHand"})
+
+
+class NdrMessages:
+    """Reads NDR messages; a mapping is optional, its block ``ndr`` says which codes mean what."""
+
+    name: ClassVar[str] = "ndr-xml"
+    description: ClassVar[str] = "NDR messages 1.6 (xml; also folders and zip archives): one patient a file"
+    mapping_needed: ClassVar[bool] = False
+    each_file_is_a_row: ClassVar[bool] = True
+
+    def detect(self, head: Head) -> float:
+        """Certain when the root is ``Container`` with a header or report in it; of an archive, its first member's."""
+        start = peek(head)
+        return CERTAIN if start.lstrip()[:1] == b"<" and _ROOT.search(start) and _INSIDE.search(start) else NO
+
+    def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
+        """The mapping's date, else the latest creation of a message, else the latest day of all records."""
+        given = known_date(mapping)
+        if given is not None:
+            return given
+        terms = NdrTerms(mapping)
+        return stamp_or_latest_day(self._days(document, terms) for source in sources for document in documents(source))
+
+    def _days(self, document: Document, terms: NdrTerms) -> tuple[date | None, list[date]]:
+        """When the message was made, and the days of its records."""
+        reading, message = self._parsed(0, document, terms)
+        return message.created() if message is not None else None, event_days(reading)
+
+    def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
+        """One reading per message: the facility, the patient and everything about the patient."""
+        terms = NdrTerms(mapping)
+        for number, source in enumerate(sources):
+            if after is not None and number < after.file:
+                continue
+            done = after.line if after is not None and number == after.file else 0
+            for document in documents(source, done):
+                yield self._parsed(number, document, terms)[0]
+
+    def _parsed(self, file: int, document: Document, terms: NdrTerms) -> tuple[Reading, Message | None]:
+        reading = Reading(file, document.number)
+        suffix = f" (in {document.name})" if document.name else ""
+        if document.rejection is not None:
+            bad = document.rejection
+            return refuse(reading, f"{bad.field}{suffix}", bad.problem, bad.remedy), None
+        try:
+            root, content = _tree(document.data)
+        except BadXmlError as wrong:
+            return refuse(reading, f"file{suffix}", wrong.problem, wrong.remedy), None
+        if root != "Container" or not isinstance(content, dict) or "IndividualReport" not in content:
+            problem = "the XML is not an NDR message"
+            remedy = "give NDR messages: a Container with MessageHeader and IndividualReport"
+            return refuse(reading, f"file{suffix}", problem, remedy), None
+        message = None
+        try:
+            message = Message(content, suffix, terms, reading)
+            message.into()
+        except BadFieldError as bad_field:
+            # Without the person there is nothing to hang the rest on.
+            reading.facts.clear()
+            reading.rejections.append(bad_field.rejection)
+        return reading, message
+
+
+def _tree(data: bytes) -> tuple[str, Any]:
+    """The document; where it is not in the encoding that it says, in the one that its bytes show."""
+    try:
+        return parse(data, _BIOMETRICS)
+    except BadXmlError:
+        try:
+            shown = plain(data)
+        except UnicodeDecodeError:
+            shown = data
+        if shown == data:
+            raise
+        return parse(shown, _BIOMETRICS, encoding="utf-8")

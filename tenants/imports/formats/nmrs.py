@@ -1,0 +1,97 @@
+"""NMRS containers (JSON): one patient a file, in folders and zip archives of thousands of them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import orjson
+
+from tenants.imports.facts import Reading
+from tenants.imports.formats.documents import documents, peek, plain
+from tenants.imports.formats.nmrs_patient import Container
+from tenants.imports.formats.nmrs_terms import NmrsTerms
+from tenants.imports.formats.records import BadFieldError, Fields, each_of, refuse
+from tenants.imports.formats.runs_to import event_days, known_date, stamp_or_latest_day
+from tenants.imports.reader import CERTAIN, NO, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from tenants.imports.formats.documents import Document
+    from tenants.imports.mapping import Mapping
+    from tenants.imports.sources import Head, Source
+
+_MARK = re.compile(rb'"messageData"\s*:\s*\{')
+_NOT_A_CONTAINER = "give NMRS containers: a JSON object with messageData.demographics and one patient"
+
+
+class NmrsContainers:
+    """Reads NMRS containers; a mapping is optional, its block ``nmrs`` says which concepts mean what."""
+
+    name: ClassVar[str] = "nmrs-json"
+    description: ClassVar[str] = "NMRS containers (json; also folders and zip archives): one patient a file"
+    mapping_needed: ClassVar[bool] = False
+    each_file_is_a_row: ClassVar[bool] = True
+
+    def detect(self, head: Head) -> float:
+        """Certain when the beginning has ``messageData``; of an archive, that of its first member."""
+        start = peek(head)
+        return CERTAIN if start.lstrip()[:1] == b"{" and _MARK.search(start) else NO
+
+    def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
+        """The mapping's date, else the latest of the containers' own stamps, else the latest day of all records."""
+        given = known_date(mapping)
+        if given is not None:
+            return given
+        terms = NmrsTerms(mapping)
+        return stamp_or_latest_day(self._days(document, terms) for source in sources for document in documents(source))
+
+    def _days(self, document: Document, terms: NmrsTerms) -> tuple[date | None, list[date]]:
+        """When the container was made, and the days of its records."""
+        reading = self._reading(0, document, terms)
+        if not reading.facts:
+            return None, []
+        header = Fields(_parsed(document), "", "", terms.values).record("messageHeader")
+        return each_of([], header.day, "messageCreationDateTime", "touchTime"), event_days(reading)
+
+    def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
+        """One reading per container: the facility, the patient and everything about the patient."""
+        terms = NmrsTerms(mapping)
+        for number, source in enumerate(sources):
+            if after is not None and number < after.file:
+                continue
+            done = after.line if after is not None and number == after.file else 0
+            for document in documents(source, done):
+                yield self._reading(number, document, terms)
+
+    def _reading(self, file: int, document: Document, terms: NmrsTerms) -> Reading:
+        reading = Reading(file, document.number)
+        suffix = f" (in {document.name})" if document.name else ""
+        if document.rejection is not None:
+            bad = document.rejection
+            return refuse(reading, f"{bad.field}{suffix}", bad.problem, bad.remedy)
+        try:
+            content = _parsed(document)
+        except UnicodeDecodeError:
+            return refuse(
+                reading, f"file{suffix}", "the file is not UTF-8, UTF-16 or Windows-1252 text", "save it as UTF-8"
+            )
+        except orjson.JSONDecodeError:
+            problem = "the file is not whole JSON: cut off, damaged or nested too deeply"
+            return refuse(reading, f"file{suffix}", problem, "copy or export it again")
+        body = content.get("messageData") if isinstance(content, dict) else None
+        if not isinstance(body, dict) or not isinstance(body.get("demographics"), dict):
+            return refuse(reading, f"file{suffix}", "the JSON is not an NMRS container", _NOT_A_CONTAINER)
+        try:
+            Container(content, suffix, terms, reading).into()
+        except BadFieldError as bad_field:
+            # Without the person there is nothing to hang the rest on.
+            reading.facts.clear()
+            reading.rejections.append(bad_field.rejection)
+        return reading
+
+
+def _parsed(document: Document) -> Any:  # noqa: ANN401 - whatever the JSON holds
+    return orjson.loads(plain(document.data))

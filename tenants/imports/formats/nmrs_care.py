@@ -1,0 +1,190 @@
+"""What an NMRS encounter's observations say together: a pick-up, a visit with its next appointment, an outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from tenants.imports import values
+from tenants.imports.facts import DispensationFact, PatientStateFact, Rejection, VisitFact
+from tenants.imports.formats.records import Labels, fold, is_true, moment, text
+from tenants.imports.plans import SEPARATOR
+from tenants.imports.values import BadValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from tenants.imports.facts import Fact
+    from tenants.imports.formats.nmrs_patient import Encounter
+    from tenants.imports.formats.nmrs_terms import NmrsTerms
+    from tenants.imports.formats.records import Fields
+
+    _T = TypeVar("_T")
+
+_PICKUP = ("days_supplied", "regimen", "regimen_line")
+_OUTCOME = ("termination_reason", "discontinued_reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One answer: its value, where it stands, whether it was taken back, and the concept that asked."""
+
+    value: Any
+    place: Fields
+    name: str
+    voided: bool
+    concept: str | None
+
+
+class Care:
+    """Makes facts of encounters, and gathers what they say of the person.
+
+    Attributes:
+        art_start: the earliest start of treatment said.
+        transferred_in: whether one says that the person came from elsewhere.
+    """
+
+    def __init__(self, terms: NmrsTerms, patient: str, facility: str, rejections: list[Rejection]) -> None:
+        self._terms, self._patient, self._facility, self._bad = terms, patient, facility, rejections
+        self.art_start: date | None = None
+        self.transferred_in = False
+
+    def of(self, encounter: Encounter) -> list[Fact]:
+        """The facts of one encounter besides itself and its measurements."""
+        found: list[Fact] = []
+        following = self._latest_day(encounter, "next_appointment")
+        pickup = bool(encounter.kinds & self._terms.pharmacy) or any(name in encounter.said for name in _PICKUP)
+        if pickup:
+            found.append(self._pickup(encounter, following))
+        elif "next_appointment" in encounter.said and not encounter.kinds & self._terms.laboratory:
+            found.append(
+                VisitFact(
+                    key=SEPARATOR.join((encounter.key, "visit")),
+                    patient=self._patient,
+                    facility=self._facility,
+                    labels=self._labels(encounter, "next_appointment"),
+                    known_at=encounter.stamp,
+                    voided=encounter.voided or not self._live(encounter, "next_appointment"),
+                    date_started=encounter.when.date(),
+                    next_appointment=following,
+                )
+            )
+        started = [day for said in self._live(encounter, "art_start") if (day := self._day(said)) is not None]
+        if started and not encounter.voided:
+            self.art_start = min(filter(None, (self.art_start, *started)))
+        found += self._transfer_in(encounter)
+        found += self._outcomes(encounter)
+        return found
+
+    def _pickup(self, encounter: Encounter, following: date | None) -> DispensationFact:
+        said = [item for name in _PICKUP for item in encounter.said.get(name, [])]
+        gone = bool(said) and all(item.voided for item in said)
+        supplies = [
+            days for item in self._live(encounter, "days_supplied") if (days := self._read(item, _days)) is not None
+        ]
+        regimens = self._live(encounter, "regimen")
+        lines = self._texts(encounter, "regimen_line")
+        # The question that the regimen answers names its line where none is given.
+        lines += [line for item in regimens if item.concept and (line := self._terms.lines.get(fold(item.concept)))]
+        return DispensationFact(
+            key=SEPARATOR.join((encounter.key, "pickup")),
+            patient=self._patient,
+            facility=self._facility,
+            labels=self._labels(encounter, "days_supplied"),
+            known_at=encounter.stamp,
+            voided=encounter.voided or gone,
+            date_dispensed=encounter.when.date(),
+            days_supplied=max(supplies, default=None),
+            regimen=next(iter(self._texts(encounter, "regimen")), None),
+            regimen_line=next(iter(lines), None),
+            next_appointment=following,
+            dsd_model=next(iter(self._texts(encounter, "dsd_model")), None),
+        )
+
+    def _transfer_in(self, encounter: Encounter) -> list[Fact]:
+        said = encounter.said.get("transferred_in_date", [])
+        found: list[Fact] = []
+        for item in said[:1] if all(item.voided for item in said) else self._live(encounter, "transferred_in_date")[:1]:
+            day = self._day(item)
+            if day is None:
+                continue
+            self.transferred_in = self.transferred_in or not (item.voided or encounter.voided)
+            found.append(self._state(encounter, "transferred_in", day, item, voided=item.voided or encounter.voided))
+        return found
+
+    def _outcomes(self, encounter: Encounter) -> list[Fact]:
+        """Died, transferred out or stopped; unless the form says that care was not ended."""
+        ended = self._live(encounter, "care_terminated")
+        if ended and not any(self._says_yes(item) for item in ended):
+            return []
+        when = self._latest_day(encounter, "termination_date") or encounter.when.date()
+        found: dict[str, Fact] = {}
+        for question in _OUTCOME:
+            for item in encounter.said.get(question, []):
+                answer = fold(self._read(item, text) or "")
+                state = self._terms.outcomes.get(answer, "stopped" if question == "discontinued_reason" else None)
+                gone = item.voided or encounter.voided
+                if state is not None and (state not in found or not gone):
+                    found[state] = self._state(encounter, state, when, item, voided=gone)
+        return list(found.values())
+
+    def _state(self, encounter: Encounter, state: str, when: date, item: Said, *, voided: bool) -> PatientStateFact:
+        return PatientStateFact(
+            key=SEPARATOR.join((encounter.key, state)),
+            patient=self._patient,
+            facility=self._facility,
+            labels=item.place.labels({"start_date": item.name}),
+            known_at=encounter.stamp,
+            voided=voided,
+            state=state,
+            start_date=when,
+        )
+
+    def _labels(self, encounter: Encounter, question: str) -> Labels:
+        """The encounter's fields; of what its observations say, the place of the first."""
+        names = {
+            "date_dispensed": "encounterDatetime",
+            "date_started": "encounterDatetime",
+            "stamp": "dateChanged",
+            question: "obs",
+        }
+        return encounter.place.labels(names)
+
+    @staticmethod
+    def _live(encounter: Encounter, question: str) -> list[Said]:
+        said = encounter.said.get(question, [])
+        return said if encounter.voided else [item for item in said if not item.voided]
+
+    def _texts(self, encounter: Encounter, question: str) -> list[str]:
+        live = self._live(encounter, question)
+        found = [answer for item in live if (answer := self._read(item, text)) is not None]
+        if question != "regimen_line":
+            return found
+        return [self._terms.lines.get(fold(answer)) or answer for answer in found]
+
+    def _latest_day(self, encounter: Encounter, question: str) -> date | None:
+        days = [day for item in self._live(encounter, question) if (day := self._day(item)) is not None]
+        return max(days, default=None)
+
+    def _day(self, item: Said) -> date | None:
+        return self._read(item, lambda value: moment(value, self._terms.values).date())
+
+    def _says_yes(self, item: Said) -> bool:
+        # 1066 is "no" in the dictionary that NMRS took over.
+        return is_true(item.value) and str(item.value).strip() != "1066"
+
+    def _read(self, item: Said, convert: Callable[[Any], _T]) -> _T | None:
+        try:
+            return convert(item.value)
+        except BadValueError as bad:
+            if not item.voided:
+                rejection = Rejection(item.place.place(item.name), bad.problem, bad.remedy)
+                if rejection not in self._bad:
+                    self._bad.append(rejection)
+            return None
+
+
+def _days(value: object) -> int:
+    return values.days(value, "days")

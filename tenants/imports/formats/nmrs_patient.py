@@ -1,0 +1,351 @@
+"""One NMRS container: its person, visits, encounters and observations as facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tenants.imports import columns, values
+from tenants.imports.facts import (
+    EncounterFact,
+    FacilityFact,
+    ObservationFact,
+    PatientFact,
+    PatientStateFact,
+    VisitFact,
+)
+from tenants.imports.fields import SEXES
+from tenants.imports.formats.nmrs_care import Care, Said
+from tenants.imports.formats.nmrs_terms import MEASURED
+from tenants.imports.formats.records import Fields, birth, each_of, fold, text
+from tenants.imports.plans import SEPARATOR
+from tenants.imports.values import BadValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tenants.imports.facts import Fact, Reading
+    from tenants.imports.formats.nmrs_terms import NmrsTerms
+
+_PERSON = {
+    "patient": "patientUuid",
+    "birthdate": "birthdate",
+    "art_start_date": "artStartDate",
+    "stamp": "dateCreated",
+    "sex": "gender",
+}
+_VISIT = {"date_started": "dateStarted", "date_stopped": "dateStopped", "stamp": "dateChanged"}
+_ENCOUNTER = {"encounter_datetime": "encounterDatetime", "stamp": "dateChanged"}
+_OBSERVATION = {"obs_datetime": "obsDatetime", "value_numeric": "valueNumeric", "stamp": "dateChanged"}
+_STAMPS = ("dateChanged", "dateVoided", "dateCreated")
+_VALUES = ("valueNumeric", "valueCoded", "valueText", "valueDatetime", "value")
+
+
+@dataclass(slots=True)
+class Encounter:
+    """One encounter of the container.
+
+    Attributes:
+        kinds: its type and form, folded.
+        said: what its observations say, by question.
+    """
+
+    key: str
+    when: datetime
+    voided: bool
+    stamp: datetime | None
+    place: Fields
+    kinds: frozenset[str] = frozenset()
+    said: dict[str, list[Said]] = field(default_factory=dict)
+
+
+class Container:
+    """Turns one container into facts.
+
+    Args:
+        content: the parsed JSON.
+        suffix: which document it is, for the report.
+        terms: of the import.
+        reading: takes the facts and the refusals.
+    """
+
+    def __init__(self, content: Mapping[str, Any], suffix: str, terms: NmrsTerms, reading: Reading) -> None:
+        top = Fields(content, "", suffix, terms.values)
+        self._header, self._body = top.record("messageHeader"), top.record("messageData")
+        self._person = self._body.record("demographics")
+        self._terms, self._reading, self._bad = terms, reading, reading.rejections
+        self._voided = self._person.flag("voided", "personVoided")
+        self._patient = self._person.needed("patientUuid", "patient_uuid")
+        self._facility = self._find_facility()
+        self._encounters: dict[str, Encounter] = {}
+        self._by_key: dict[tuple[str, str], int] = {}
+
+    def into(self) -> None:
+        """Fill the reading.
+
+        Raises:
+            BadFieldError: the person cannot be told.
+        """
+        person = self._read_person()
+        self._reading.facts += [self._place(), person]
+        voided_visits = self._visits()
+        self._read_encounters(voided_visits)
+        self._observations()
+        care = Care(self._terms, self._patient, self._facility, self._bad)
+        for encounter in self._encounters.values():
+            self._reading.facts += care.of(encounter)
+        person.art_start_date = min([day for day in (person.art_start_date, care.art_start) if day], default=None)
+        person.transferred_in = person.transferred_in or care.transferred_in
+
+    def _find_facility(self) -> str:
+        found = self._header.text("facilityDatimCode", "datimId") or self._person.text("datimId", "datimCode")
+        found = found or self._terms.facility.get("datim_id")
+        if not found:
+            remedy = "give the facility in the mapping: facility: {datim_id: {constant: ...}}"
+            raise self._header.bad("facilityDatimCode", "the facility is missing", remedy)
+        return found
+
+    def _place(self) -> FacilityFact:
+        given = self._terms.facility if self._terms.facility.get("datim_id") == self._facility else {}
+        return FacilityFact(
+            key=self._facility,
+            name=self._header.text("facilityName") or given.get("name"),
+            state_province=self._header.text("facilityState") or given.get("state_province"),
+            county_district=self._header.text("facilityLga") or given.get("county_district"),
+        )
+
+    def _read_person(self) -> PatientFact:
+        person, bad = self._person, self._bad
+        fact = PatientFact(
+            key=self._patient,
+            patient=self._patient,
+            facility=self._facility,
+            labels=person.labels(_PERSON),
+            voided=self._voided,
+            known_at=each_of(bad, person.moment, "dateCreated"),  # a later change does not say since when
+            given_name=each_of(bad, person.text, "firstName", "givenName"),
+            family_name=each_of(bad, person.text, "lastName", "familyName"),
+            phone=each_of(bad, person.text, "phoneNumber") or self._listed_phone(),
+            state_province=each_of(bad, person.text, "stateProvince"),
+            county_district=each_of(bad, person.text, "countyDistrict", "lga"),
+            city_village=each_of(bad, person.text, "cityVillage"),
+            art_start_date=each_of(bad, person.day, "artStartDate"),
+            sex=self._sex(),
+        )
+        self._birth(fact)
+        fact.pepfar_id = each_of(bad, person.text, "pepfarId") or self._listed(self._terms.pepfar_id)
+        fact.hospital_number = each_of(bad, person.text, "hospitalNumber", "hospitalNo") or self._listed(
+            self._terms.hospital_number
+        )
+        died = each_of(bad, person.day, "deathDate", "deathdate")
+        if died is not None and not self._voided:
+            self._reading.facts.append(
+                PatientStateFact(
+                    key=SEPARATOR.join((self._patient, "died", "demographics")),
+                    patient=self._patient,
+                    facility=self._facility,
+                    labels=person.labels({"start_date": "deathDate"}),
+                    state="died",
+                    start_date=died,
+                )
+            )
+        return fact
+
+    def _sex(self) -> str | None:
+        name, value = self._person.raw("gender", "sex")
+        if value is None:
+            return None
+        try:
+            return columns.code(value, SEXES)
+        except BadValueError as bad:
+            self._bad.append(self._person.bad(name, bad.problem, "write M or F").rejection)
+            return None
+
+    def _birth(self, fact: PatientFact) -> None:
+        name, value = self._person.raw("birthdate", "dateOfBirth")
+        if value is None:
+            return
+        try:
+            fact.birthdate, estimated = birth(value, self._terms.values)
+        except BadValueError as bad:
+            self._bad.append(self._person.bad(name, bad.problem, bad.remedy).rejection)
+        else:
+            fact.birthdate_estimated = estimated or self._person.flag("birthdateEstimated")
+
+    def _listed(self, types: frozenset[str]) -> str | None:
+        """The identifier of these types; the preferred of several, else the first."""
+        found: list[tuple[bool, str]] = []
+        for owner in (self._body, self._person):
+            for _, item in owner.each("patientIdentifiers", []):
+                kind = each_of(self._bad, item.text, "identifierType", "identifierTypeId")
+                if kind is None or fold(kind) not in types or item.flag("voided"):
+                    continue
+                value = each_of(self._bad, item.text, "identifier")
+                if value is not None:
+                    found.append((item.flag("preferred"), value))
+        return max(found, key=lambda pair: pair[0])[1] if found else None
+
+    def _listed_phone(self) -> str | None:
+        for owner in (self._body, self._person):
+            for _, item in owner.each("personAttributes", []):
+                names = ("personAttributeTypeId", "personAttributeType", "attributeType")
+                kind = each_of(self._bad, item.text, *names)
+                if kind is not None and fold(kind) in self._terms.phone and not item.flag("voided"):
+                    return each_of(self._bad, item.text, "value")
+        return None
+
+    def _visits(self) -> frozenset[str]:
+        """Adds the visits; the UUIDs of those that are voided."""
+        voided: set[str] = set()
+        for _, item in self._body.each("visits", self._bad):
+            uuid = each_of(self._bad, item.text, "visitUuid", "uuid")
+            gone = self._voided or item.flag("voided")
+            if gone and uuid is not None:
+                voided.add(uuid)
+            fact = each_of(self._bad, self._visit, item, uuid, voided=gone)
+            if fact is not None:
+                self._add(fact, named=uuid is not None)
+        return frozenset(voided)
+
+    def _visit(self, item: Fields, uuid: str | None, *, voided: bool) -> VisitFact:
+        started = item.needed_moment("dateStarted").date()
+        kind = fold(item.text("visitType") or "")
+        return VisitFact(
+            key=uuid or SEPARATOR.join((self._patient, "visit", started.isoformat(), kind)),
+            patient=self._patient,
+            facility=self._facility,
+            labels=item.labels(_VISIT),
+            known_at=item.moment(*_STAMPS),
+            voided=voided,
+            date_started=started,
+            date_stopped=item.day("dateStopped"),
+            visit_type=self._terms.visit_types.get(kind, "clinical"),
+        )
+
+    def _read_encounters(self, voided_visits: frozenset[str]) -> None:
+        for _, item in self._body.each("encounters", self._bad):
+            each_of(self._bad, self._encounter, item, voided_visits)
+
+    def _encounter(self, item: Fields, voided_visits: frozenset[str]) -> None:
+        when = item.needed_moment("encounterDatetime")
+        kinds = [item.text(name) for name in ("encounterType", "encounterTypeId", "pmmForm", "formId")]
+        uuid = item.text("encounterUuid", "uuid")
+        key = uuid or SEPARATOR.join((self._patient, when.isoformat(), kinds[0] or kinds[2] or ""))
+        voided = self._voided or item.flag("voided") or (item.text("visitUuid") or "") in voided_visits
+        encounter = Encounter(
+            key, when, voided, item.moment(*_STAMPS), item, frozenset(fold(kind) for kind in kinds if kind)
+        )
+        self._encounters[key] = encounter
+        self._add(
+            EncounterFact(
+                key=key,
+                patient=self._patient,
+                facility=self._facility,
+                labels=item.labels(_ENCOUNTER),
+                known_at=encounter.stamp,
+                voided=voided,
+                encounter_datetime=when,
+                encounter_type=kinds[0] or kinds[1] or kinds[2] or "unknown",
+                form=kinds[2] or kinds[3],
+            ),
+            named=uuid is not None,
+        )
+
+    def _observations(self) -> None:
+        for _, item in self._body.each("obs", self._bad):
+            each_of(self._bad, self._observation, item)
+
+    def _observation(self, item: Fields) -> None:
+        concept, name = item.text("conceptId", "concept"), item.text("variableName", "conceptName")
+        question = self._terms.question(concept, name)
+        if question is None and not self._terms.keep_all:
+            return
+        encounter = self._encounters.get(item.text("encounterUuid", "encounter") or "")
+        when = item.moment("obsDatetime") or (encounter.when if encounter else item.needed_moment("obsDatetime"))
+        voided = self._voided or item.flag("voided") or (encounter is not None and encounter.voided)
+        if question is None or question.startswith(MEASURED):
+            variable = question.removeprefix(MEASURED) if question else fold(name or "") or f"concept {concept}"
+            self._measured(item, variable, concept, encounter, when, voided=voided)
+            return
+        if encounter is None:
+            # Said outside any encounter that is known: each such day is taken for one.
+            key = SEPARATOR.join((self._patient, when.date().isoformat()))
+            made = Encounter(key, when, self._voided, item.moment(*_STAMPS), item)
+            encounter = self._encounters.setdefault(key, made)
+        value_name, value = item.raw("valueDatetime", *_VALUES)
+        if value is not None:
+            encounter.said.setdefault(question, []).append(Said(value, item, value_name, voided, concept))
+
+    def _measured(
+        self,
+        item: Fields,
+        variable: str,
+        concept: str | None,
+        encounter: Encounter | None,
+        when: datetime,
+        *,
+        voided: bool,
+    ) -> None:
+        uuid = item.text("obsUuid", "uuid")
+        key = uuid or SEPARATOR.join((self._patient, encounter.key if encounter else "", variable, when.isoformat()))
+        fact = ObservationFact(
+            key=key,
+            patient=self._patient,
+            facility=self._facility,
+            labels=item.labels(_OBSERVATION),
+            known_at=item.moment(*_STAMPS),
+            voided=voided,
+            obs_datetime=when,
+            variable_name=variable,
+            concept_id=int(concept) if concept and concept.isdecimal() and len(concept) < 10 else None,  # noqa: PLR2004 - int4
+        )
+        self._value(fact, item)
+        self._add(fact, named=uuid is not None)
+
+    def _value(self, fact: ObservationFact, item: Fields) -> None:
+        name, value = item.raw(*_VALUES)
+        if value is None:
+            return
+        try:
+            if name == "valueDatetime":
+                fact.value_datetime = item.moment(name)
+                return
+            coded = self._terms.answers.get(fold(text(value)))
+            if name != "valueNumeric" and coded is not None:
+                fact.value_coded = coded
+                if coded.isdecimal():
+                    fact.value_numeric, fact.value_coded = float(coded), None
+                return
+            fact.value_numeric, fact.value_text = values.measured(value)
+        except BadValueError as bad:
+            if name == "valueNumeric":
+                raise item.bad(name, bad.problem, bad.remedy) from bad
+            said = item.text(name)
+            if name == "valueCoded":
+                fact.value_coded = said
+            else:
+                fact.value_text = said
+
+    def _add(self, fact: Fact, *, named: bool) -> None:
+        """Add a fact.
+
+        Of those without an identifier of their own and alike by nature, a live one stands before a voided one, the
+        same is said once, and what differs is told apart by its order.
+        """
+        if not named:
+            place = self._by_key.setdefault((fact.kind, fact.key), len(self._reading.facts))
+            if place < len(self._reading.facts):
+                before = self._reading.facts[place]
+                if before.voided or fact.voided:
+                    if before.voided:
+                        self._reading.facts[place] = fact
+                    return
+                if replace(fact, labels=before.labels) == before:
+                    return
+                count = 2
+                while (fact.kind, f"{fact.key}#{count}") in self._by_key:
+                    count += 1
+                self._by_key[fact.kind, f"{fact.key}#{count}"] = len(self._reading.facts)
+                fact.key = f"{fact.key}#{count}"
+        self._reading.facts.append(fact)

@@ -1,0 +1,283 @@
+"""Values out of nested records (JSON, XML): typed, and where one is wrong, said with its place and never its value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+from tenants.imports import values
+from tenants.imports.facts import Rejection
+from tenants.imports.values import BadValueError
+
+if TYPE_CHECKING:
+    from tenants.imports.facts import Reading
+    from tenants.imports.mapping import Mapping as ImportMapping
+
+DATES = ("iso", "dd-Mon-yyyy", "%d/%m/%Y", "%b %d, %Y %I:%M:%S %p")
+"""The forms in which exports write dates; the last is how Java's JSON libraries do by default."""
+MAX_TEXT = 2000
+MILLISECONDS_FROM = 10**10
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}))?$")
+_FALSE = frozenset({"", "0", "0.0", "false", "no", "n", "f"})
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+
+
+class BadFieldError(Exception):
+    """A field does not hold what it must."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.problem)
+        self.rejection = rejection
+
+
+class Labels(Mapping[str, str]):
+    """What a record's fields are called in the report: their place in the document.
+
+    Args:
+        names: the source's name by our field; what is not named keeps ours.
+        prefix: the record's place, such as ``messageData.obs[3].``.
+        suffix: which document, where a file has several.
+    """
+
+    __slots__ = ("_names", "_prefix", "_suffix")
+
+    def __init__(self, names: Mapping[str, str], prefix: str = "", suffix: str = "") -> None:
+        self._names, self._prefix, self._suffix = names, prefix, suffix
+
+    def __getitem__(self, field: str) -> str:
+        """The place of a field."""
+        return f"{self._prefix}{self._names.get(field, field)}{self._suffix}"
+
+    def __iter__(self) -> Iterator[str]:
+        """The fields that have a name of their own."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """Never nothing: every field has a place."""
+        return max(1, len(self._names))
+
+    def get(self, field: str, default: object = None) -> Any:  # noqa: ANN401, ARG002 - the signature of a mapping
+        """The place of a field; there always is one."""
+        return self[field]
+
+
+def fold(text: str) -> str:
+    """A name by its letters and digits alone."""
+    return "".join(character for character in text.casefold() if character.isalnum())
+
+
+@dataclass(slots=True)
+class Terms:
+    """How the values of a document are read: the zone of its days, the texts that say "missing", forms of dates."""
+
+    zone: ZoneInfo | None = None
+    missing: frozenset[str] = frozenset({""})
+    formats: tuple[str, ...] = DATES
+
+    @classmethod
+    def of(cls, mapping: ImportMapping) -> Terms:
+        """From a mapping's keys."""
+        return cls(
+            ZoneInfo(mapping.time_zone) if mapping.time_zone else None,
+            frozenset(mapping.missing) | {""},
+            tuple(mapping.date_formats) if "date_formats" in mapping.model_fields_set else DATES,
+        )
+
+
+class Fields:
+    """One record: a mapping of names to values, and its place in the document."""
+
+    __slots__ = ("_content", "path", "suffix", "terms")
+
+    def __init__(self, content: Mapping[str, Any], path: str, suffix: str, terms: Terms) -> None:
+        self._content, self.path, self.suffix, self.terms = content, path, suffix, terms
+
+    def labels(self, names: Mapping[str, str]) -> Labels:
+        """The places of the record's fields, by our names."""
+        return Labels(names, f"{self.path}." if self.path else "", self.suffix)
+
+    def place(self, name: str) -> str:
+        """The place of one field."""
+        return f"{self.path}.{name}{self.suffix}" if self.path else f"{name}{self.suffix}"
+
+    def bad(self, name: str, problem: str, remedy: str) -> BadFieldError:
+        """The error that a field is wrong."""
+        return BadFieldError(Rejection(self.place(name), problem, remedy))
+
+    def raw(self, *names: str) -> tuple[str, Any]:
+        """The first of these fields that holds something, and its value (None: none does)."""
+        for name in names:
+            value = self._content.get(name)
+            if value is None or (isinstance(value, str) and value.strip() in self.terms.missing):
+                continue
+            return name, value
+        return names[0], None
+
+    def record(self, name: str) -> Fields:
+        """A record within the record; empty where there is none."""
+        found = self._content.get(name)
+        path = f"{self.path}.{name}" if self.path else name
+        return Fields(found if isinstance(found, dict) else {}, path, self.suffix, self.terms)
+
+    def each(self, name: str, rejections: list[Rejection]) -> Iterator[tuple[int, Fields]]:
+        """The records of a list, by their place in it; what is no record is refused."""
+        found = self._content.get(name)
+        if found is None:
+            return
+        path = f"{self.path}.{name}" if self.path else name
+        for number, item in enumerate(found if isinstance(found, list) else [found]):
+            if isinstance(item, dict):
+                yield number, Fields(item, f"{path}[{number}]", self.suffix, self.terms)
+            else:
+                place = f"{path}[{number}]{self.suffix}"
+                rejections.append(Rejection(place, "it is not a record of fields", "export the file again"))
+
+    def _read(self, names: tuple[str, ...], convert: Callable[[Any], _T]) -> _T | None:
+        name, value = self.raw(*names)
+        if value is None:
+            return None
+        try:
+            return convert(value)
+        except BadValueError as bad:
+            raise self.bad(name, bad.problem, bad.remedy) from bad
+
+    def text(self, *names: str) -> str | None:
+        """A text, or a number as text."""
+        return self._read(names, text)
+
+    def needed(self, *names: str) -> str:
+        """A text that may not be missing: an identifier."""
+        found = self.text(*names)
+        if found is None:
+            raise self.bad(names[0], "the identifier is missing", "fill it in: a record without it belongs to nobody")
+        return found
+
+    def flag(self, *names: str) -> bool:
+        """Whether any of these says yes; nothing says no."""
+        return any(is_true(self._content.get(name)) for name in names)
+
+    def moment(self, *names: str) -> datetime | None:
+        """A time, in the zone of the terms where the source names a zone."""
+        return self._read(names, lambda value: moment(value, self.terms))
+
+    def day(self, *names: str) -> date | None:
+        """A day, in the zone of the terms."""
+        found = self.moment(*names)
+        return None if found is None else found.date()
+
+    def needed_moment(self, *names: str) -> datetime:
+        """A time that may not be missing."""
+        found = self.moment(*names)
+        if found is None:
+            raise self.bad(names[0], "the date is missing", "fill it in")
+        return found
+
+    def days(self, *names: str) -> int | None:
+        """A supply in days."""
+        return self._read(names, lambda value: values.days(value, "days"))
+
+
+def each_of(rejections: list[Rejection], read: Callable[_P, _T], *args: _P.args, **words: _P.kwargs) -> _T | None:
+    """What ``read`` gives; where a field is wrong, None and the reason among the rejections."""
+    try:
+        return read(*args, **words)
+    except BadFieldError as bad:
+        rejections.append(bad.rejection)
+        return None
+
+
+def text(value: object) -> str:
+    """A text that can be stored.
+
+    Raises:
+        BadValueError: it is no text or number, is too long, or holds a control character.
+    """
+    if isinstance(value, dict | list | bytes):
+        problem = "not a text"
+        raise BadValueError(problem, "export the file again")
+    found = values.text(value)
+    if len(found) > MAX_TEXT:
+        problem = f"a text of more than {MAX_TEXT} characters"
+        raise BadValueError(problem, "check the field")
+    found = " ".join(found.split())
+    if not found.isprintable():
+        problem = "the text holds a control character"
+        raise BadValueError(problem, "type the text again")
+    return found
+
+
+def is_true(value: object) -> bool:
+    """Whether a flag is set: true, 1, "1", "yes"; anything but no, in fact."""
+    if isinstance(value, str):
+        return value.strip().casefold() not in _FALSE
+    return bool(value)
+
+
+def moment(value: object, terms: Terms) -> datetime:
+    """A time as exports write it: a text, milliseconds since 1970, or MongoDB's ``{"$date": ...}``.
+
+    A text without a zone stays without one; with one, it is brought to the zone of the terms.
+
+    Raises:
+        BadValueError: it is no such time.
+    """
+    if isinstance(value, dict) and len(value) == 1:
+        value = next(iter(value.values()))
+        if isinstance(value, dict) and len(value) == 1:
+            value = next(iter(value.values()))
+            value = int(value) if isinstance(value, str) and value.lstrip("-").isdigit() and len(value) < 16 else value  # noqa: PLR2004
+    if isinstance(value, bool) or not isinstance(value, str | int | float | date):
+        problem = "not a date"
+        raise BadValueError(problem, "write it as 2015-06-08 or 2015-06-08 14:30:00")
+    if isinstance(value, int | float) and abs(value) >= MILLISECONDS_FROM:
+        try:
+            found = _EPOCH + timedelta(milliseconds=float(value))
+        except (OverflowError, ValueError) as error:
+            problem = "a number that is no time"
+            raise BadValueError(problem, "write the date as text") from error
+        values.day(found.date(), ())
+    elif isinstance(value, int | float):
+        problem = "a number where a date is expected"
+        raise BadValueError(problem, "write the date as text, such as 2015-06-08")
+    else:
+        found = values.moment(value, terms.formats)
+    if found.tzinfo is None:
+        return found
+    try:
+        return found.astimezone(terms.zone) if terms.zone is not None else found
+    except (OverflowError, ValueError) as error:
+        problem = "a time out of range"
+        raise BadValueError(problem, "correct the year") from error
+
+
+def birth(value: object, terms: Terms) -> tuple[date, bool]:
+    """A date of birth, and whether it is estimated: a year or a month alone stands for its first day.
+
+    Raises:
+        BadValueError: it is no date.
+    """
+    if isinstance(value, str) and (match := _PARTIAL.match(value.strip())):
+        try:
+            return values.day(date(int(match[1]), int(match[2] or 1), 1), ()), True
+        except ValueError as error:
+            problem = "not a date"
+            raise BadValueError(problem, "write it as 2015-06-08") from error
+    return moment(value, terms).date(), False
+
+
+def whole_day(day: date) -> datetime:
+    """A day as the time that begins it, without a zone."""
+    return datetime.combine(day, time(0))
+
+
+def refuse(reading: Reading, field: str, problem: str, remedy: str) -> Reading:
+    """The reading, refused as a whole."""
+    reading.facts.clear()
+    reading.rejections.append(Rejection(field, problem, remedy))
+    return reading

@@ -1,0 +1,52 @@
+"""The date to which files' data run, for formats whose mapping has no column for it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from core.clock import now
+from tenants.imports.sources import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tenants.imports.facts import Reading
+    from tenants.imports.mapping import Mapping
+
+
+def known_date(mapping: Mapping) -> date | None:
+    """The mapping's constant, if it gives one.
+
+    Raises:
+        Invalid: it names a column instead.
+    """
+    if mapping.data_date is None or isinstance(mapping.data_date, date):
+        return mapping.data_date
+    problem = "data_date of this format is a date, not a column"
+    raise refused("mapping", problem, "write data_date: 2026-06-30, or give --data-date")
+
+
+def latest_day(days: Iterable[date]) -> date | None:
+    """The latest of the days that does not lie in the future."""
+    today = now().date()
+    return max((day for day in days if day <= today), default=None)
+
+
+def event_days(reading: Reading) -> list[date]:
+    """The days of a row's facts, those of voided ones left out."""
+    return [day for fact in reading.facts if not fact.voided and (day := fact.event_date()) is not None]
+
+
+def stamp_or_latest_day(documents: Iterable[tuple[date | None, list[date]]]) -> date | None:
+    """The latest day on which a document was made; where none says so, the latest day of their events.
+
+    The events come second, for one wrong date among thousands would be the latest.
+    """
+    stamps: list[date] = []
+    latest: list[date] = []
+    for stamp, days in documents:
+        stamps += [stamp] if stamp is not None else []
+        found = latest_day([*latest, *days])
+        latest = [found] if found is not None else []
+    return latest_day(stamps) or next(iter(latest), None)

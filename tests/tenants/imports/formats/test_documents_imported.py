@@ -1,0 +1,215 @@
+"""NMRS containers, FHIR resources and NDR messages on their way into the records: twice, voided, twofold, broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.database import TenantRef, tenant_session
+from core.errors import Invalid
+from tenants.imports import repository, runner, uploads
+from tenants.imports.facts import Reading, VisitFact
+from tenants.imports.mapping import Mapping
+from tenants.imports.report import Summary
+from tenants.imports.runner import chunks
+from tests.tenants.imports.conftest import RunImport, everything, rows
+
+from .documents_of import bundle, container, dispense, location, message, ndjson, obs, resources, zipped
+
+
+def nmrs(folder: Path) -> list[Path]:
+    """Two containers of two people."""
+    for person in (1, 2):
+        (folder / f"{person}.json").write_text(json.dumps(container(person)), encoding="utf-8")
+    return [folder]
+
+
+def fhir(folder: Path) -> list[Path]:
+    """A Bundle of one person, and NDJSON of another."""
+    (folder / "1.json").write_text(json.dumps(bundle([*resources(1), location()]), indent=1), encoding="utf-8")
+    (folder / "2.ndjson").write_text(ndjson(resources(2)), encoding="utf-8")
+    return [folder]
+
+
+def ndr(folder: Path) -> list[Path]:
+    """An archive of two messages."""
+    return [zipped(folder / "all.zip", {f"{person}.xml": message(person) for person in (1, 2)})]
+
+
+Make = Callable[[Path], list[Path]]
+FORMATS = pytest.mark.parametrize(
+    ("make", "name"), [(nmrs, "nmrs-json"), (fhir, "fhir-r4"), (ndr, "ndr-xml")], ids=["nmrs", "fhir", "ndr"]
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder for a partner's files."""
+    made = tmp_path / "files"
+    made.mkdir()
+    return made
+
+
+def reported(tenant: TenantRef, summary: Summary) -> list[tuple[Any, ...]]:
+    with tenant_session(tenant, actor="test:1") as session:
+        return list(repository.rejections(session, summary.import_uuid))
+
+
+@FORMATS
+def test_documents_become_records_and_again_change_nothing(
+    tenant: TenantRef, run_import: RunImport, folder: Path, make: Make, name: str
+) -> None:
+    paths = make(folder)
+    summary = run_import(tenant, paths, Mapping())
+    assert (summary.format, summary.state, summary.rows_refused) == (name, "done", 0)
+    assert summary.counts["patients"]["inserted"] == 2
+    assert summary.counts["dispensations"]["inserted"] >= 2
+    before = everything(tenant)
+    assert {row[2:5] for row in before["contacts"]} >= {(True, True, 90)}
+    assert {row[0] for row in before["facilities"]} == {"dat1"}
+    again = run_import(tenant, paths, Mapping())
+    assert everything(tenant) == before
+    assert {
+        kind: (counts["inserted"], counts["updated"]) for kind, counts in again.counts.items() if kind != "facilities"
+    } == {kind: (0, 0) for kind in again.counts if kind != "facilities"}
+
+
+def test_a_voided_record_takes_back_what_was_imported_and_may_come_back(
+    tenant: TenantRef, run_import: RunImport, folder: Path
+) -> None:
+    path = folder / "1.json"
+
+    def contacts(day: date, content: dict[str, Any]) -> list[Any]:
+        path.write_text(json.dumps(content), encoding="utf-8")
+        assert run_import(tenant, [path], Mapping(), data_date=day).rows_refused == 0
+        with tenant_session(tenant, actor="test:1") as session:
+            return rows(
+                session, "SELECT contact_date, pickup FROM contacts WHERE known_to IS NULL ORDER BY contact_date"
+            )
+
+    whole = container()
+    both = [(date(2024, 1, 10), True), (date(2024, 4, 9), True)]
+    assert contacts(date(2024, 6, 1), whole) == both
+    less = container()
+    less["messageData"]["encounters"][1]["voided"] = 1
+    assert contacts(date(2024, 6, 2), less) == [(date(2024, 1, 10), True), (date(2024, 4, 9), False)]
+    assert contacts(date(2024, 6, 3), whole) == both
+
+
+def test_a_voided_patient_is_a_tombstone(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
+    (folder / "1.xml").write_text(message(), encoding="utf-8")
+    run_import(tenant, [folder], Mapping(), data_date=date(2024, 6, 1))
+    (folder / "1.xml").write_text(message(status="REDACTED"), encoding="utf-8")
+    summary = run_import(tenant, [folder], Mapping(), data_date=date(2024, 6, 2))
+    assert summary.counts["patients"]["updated"] == 1
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT voided, voided_by FROM patients WHERE known_to IS NULL") == [(True, "source")]
+        assert rows(session, "SELECT count(*) FROM contacts WHERE known_to IS NULL") == [(0,)]
+
+
+def test_a_wrong_date_in_a_voided_record_is_no_reason_to_refuse(
+    tenant: TenantRef, run_import: RunImport, folder: Path
+) -> None:
+    content = container()
+    content["messageData"]["visits"] += [
+        {"visitUuid": "early", "dateStarted": "1950-01-01 00:00:00", "voided": 1},
+        {"visitUuid": "late", "dateStarted": "2055-01-01 00:00:00", "voided": 1},
+    ]
+    (folder / "1.json").write_text(json.dumps(content), encoding="utf-8")
+    assert run_import(tenant, [folder], Mapping()).rows_refused == 0
+
+
+def test_what_is_implausible_is_refused_by_its_place_and_the_rest_of_the_person_stays(
+    tenant: TenantRef, run_import: RunImport, folder: Path
+) -> None:
+    content = container()
+    body = content["messageData"]
+    body["visits"][0]["dateStarted"] = "1950-01-01 00:00:00"
+    body["visits"][1]["dateStarted"] = "2024-12-24 00:00:00"
+    body["obs"].append(obs("e1-3", "2024-04-09 10:00:00", 900_000, conceptId=5497))
+    (folder / "1.json").write_text(json.dumps(content), encoding="utf-8")
+    summary = run_import(tenant, [folder], Mapping())
+    assert (summary.rows_read, summary.rows_refused) == (1, 1)
+    assert {(field, problem) for _, _, field, problem, _ in reported(tenant, summary)} == {
+        ("messageData.visits[0].dateStarted", "the date lies before the date of birth of the patient"),
+        ("messageData.visits[1].dateStarted", "the date lies after the data date"),
+        ("messageData.obs[11].valueNumeric", "a value outside 0-10000 cells/mm3"),
+    }
+    assert summary.counts["patients"]["inserted"] == 1
+    assert summary.counts["dispensations"]["inserted"] == 2
+
+
+def test_one_patient_in_two_files_that_differ_is_refused_once(
+    tenant: TenantRef, run_import: RunImport, folder: Path
+) -> None:
+    nmrs(folder)
+    (folder / "3.json").write_text(json.dumps(container(1, gender="M")), encoding="utf-8")
+    (folder / "4.json").write_text(json.dumps(container(2)), encoding="utf-8")
+    summary = run_import(tenant, [folder], Mapping())
+    assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (4, 1, 1)
+    assert [row[0] for row in reported(tenant, summary)] == ["3.json"]
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT DISTINCT sex FROM patients") == [("F",)]
+
+
+def test_broken_files_among_good_ones_are_refused_rows(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
+    nmrs(folder)
+    (folder / "3.json").write_bytes(b"")
+    (folder / "4.json").write_text(json.dumps(container(4))[:-9], encoding="utf-8")
+    (folder / "5.txt").write_bytes(b"\x00\x01\x02")
+    (folder / "6.json").write_text("[]", encoding="utf-8")
+    summary = run_import(tenant, [folder], Mapping())
+    assert (summary.rows_read, summary.rows_accepted, summary.rows_refused) == (6, 2, 4)
+    assert {row[0] for row in reported(tenant, summary)} == {"3.json", "4.json", "5.txt", "6.json"}
+
+
+def test_dispensations_of_unknown_patients_are_refused(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
+    fhir(folder)
+    (folder / "3.ndjson").write_text(ndjson([dispense(9)]), encoding="utf-8")
+    summary = run_import(tenant, [folder], Mapping())
+    assert [(row[0], row[2], row[3]) for row in reported(tenant, summary)] == [
+        ("3.ndjson", "MedicationDispense.subject", "no patient has this identifier")
+    ]
+
+
+def test_a_bundle_cut_off_leaves_nothing(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
+    fhir(folder)
+    path = folder / "1.json"
+    path.write_text(path.read_text(encoding="utf-8")[:-100], encoding="utf-8")
+    with pytest.raises(Invalid, match="cut off or damaged"):
+        run_import(tenant, [folder], Mapping(), data_date=date(2024, 6, 1))
+    assert not any(everything(tenant).values())
+
+
+def test_a_transaction_takes_fewer_rows_where_a_row_is_a_whole_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "READ_ROWS", 10)
+    monkeypatch.setattr(runner, "READ_FACTS", 25)
+    visit = VisitFact(key="v", patient="p", date_started=date(2024, 1, 1))
+    large, small = [visit] * 10, [visit]
+    readings = [Reading(0, number, facts=large if number < 6 else small) for number in range(20)]
+    assert [len(chunk) for chunk in chunks(readings)] == [3, 3, 10, 4]
+
+
+def test_an_archive_that_was_uploaded_is_read_from_the_store(
+    tenant: TenantRef, run_import: RunImport, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = ndr(folder)
+    with path.open("rb") as stream:
+        (given,) = uploads.store(tenant, [(path.name, stream)])
+    source = uploads._source(tenant, _file(given))
+    monkeypatch.setattr("tests.tenants.imports.conftest.from_paths", lambda _: [source])
+    assert run_import(tenant, [path], Mapping()).counts["patients"]["inserted"] == 2
+
+
+def _file(given: Any) -> Any:
+    from tenants.imports.models import ImportFile
+    from tenants.records.ids import new_uuid
+
+    return ImportFile(
+        import_uuid=new_uuid(), number=0, name=given.name, size=given.size, sha256=given.sha256, blob_key=given.blob_key
+    )
