@@ -10,15 +10,19 @@ import numpy.typing as npt
 from psycopg import sql
 
 from tenants.cohort.columns import Columns, fetch, local_days, places
+from tenants.cohort.merged import Merged
 from tenants.cohort.timelines import (
     ADHERENCE,
     BOOKING_STATUSES,
+    NO_DAY,
     PREGNANCY,
     STATE_CODES,
     VARIABLES,
     Timelines,
     make_timelines,
+    to_date,
 )
+from tenants.records import identities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +52,7 @@ _TEXTS: Final = sql.SQL(
 _CONTACTS: Final = sql.SQL(
     "SELECT t.patient_uuid, t.contact_date,"
     " coalesce(t.days_supplied, 0)::int8 * 8 + t.clinical::int4 + 2 * t.pickup::int4 + 4 * t.known_assumed::int4,"
-    " coalesce(t.next_appointment, '-infinity'), {texts}, t.known_from, coalesce(t.known_to, 'infinity')"
+    " coalesce(t.next_appointment, '-infinity') {texts}, t.known_from, coalesce(t.known_to, 'infinity')"
     " FROM contacts AS t WHERE {range}"
 )
 _CONTACT_TEXTS: Final = sql.SQL(
@@ -82,6 +86,7 @@ def load_timelines(
     patient_uuids: Sequence[UUID] | None = None,
     facility_uuids: Sequence[UUID] | None = None,
     chunk_patients: int = CHUNK_PATIENTS,
+    texts: Texts | None = None,
 ) -> Iterator[Timelines]:
     """The timelines, all versions, of the patients who are on record now, in order of their UUID.
 
@@ -93,8 +98,20 @@ def load_timelines(
         patient_uuids: only these; None for all.
         facility_uuids: only patients of these; None for all.
         chunk_patients: patients per chunk.
+        texts: of earlier calls, where there are any.
     """
-    loader = _Loader(session, patient_uuids, facility_uuids)
+    yield from _chunks(_Loader(session, patient_uuids, facility_uuids, texts), chunk_patients)
+
+
+def load_expectations(session: TenantSession, since: int, chunk_patients: int = CHUNK_PATIENTS) -> Iterator[Timelines]:
+    """Timelines of all patients with what says who was expected when, and nothing else: half the cost of all.
+
+    Observations, regimens, and contacts before the day ``since`` (NO_DAY: none) are left out.
+    """
+    yield from _chunks(_Loader(session, None, None, since=since), chunk_patients)
+
+
+def _chunks(loader: _Loader, chunk_patients: int) -> Iterator[Timelines]:
     after = _FIRST
     while True:
         chunk = loader.chunk(after, chunk_patients)
@@ -117,8 +134,8 @@ def facilities_of(session: TenantSession) -> tuple[UUID, ...]:
         return tuple(row[0] for row in cursor.execute("SELECT uuid FROM facilities ORDER BY uuid").fetchall())
 
 
-class _Texts:
-    """Texts met so far and their codes; the two of a contact come as one number (``_TEXTS``)."""
+class Texts:
+    """Regimens met so far and their codes, kept from chunk to chunk; the two texts of a contact are one number."""
 
     def __init__(self) -> None:
         self.regimens: dict[str, int] = {}
@@ -146,22 +163,31 @@ class _Loader:
     """What is the same for all chunks: facilities, the texts met so far, the zone whose days count."""
 
     def __init__(
-        self, session: TenantSession, patients: Sequence[UUID] | None, facilities: Sequence[UUID] | None
+        self,
+        session: TenantSession,
+        patients: Sequence[UUID] | None,
+        facilities: Sequence[UUID] | None,
+        texts: Texts | None = None,
+        since: int | None = None,
     ) -> None:
         self._session = session
         self._chosen = patients
         self._within = facilities
         self._facilities = facilities_of(session)
-        self._texts = _Texts()
+        self._texts = texts or Texts()
         self._zone = session.tenant.time_zone
+        self._since = since
+        self._merged: Merged | None = None
 
     def chunk(self, after: UUID, size: int) -> Timelines:
         """The next patients after a UUID."""
+        self._merged = None  # contacts have the merges in them already
         uuids, facility = self._patients(after, size)
         if uuids.size == 0:
             return make_timelines([])
+        contacts = self._contacts(uuids, self._range(uuids))
+        self._merged = self._merges(uuids)
         bounds = self._range(uuids)
-        contacts = self._contacts(uuids, bounds)
         return make_timelines(
             [_uuid(value) for value in uuids.tolist()],
             facility=facility,
@@ -170,7 +196,7 @@ class _Loader:
             contacts=contacts,
             bookings=self._bookings(uuids, bounds),
             states=self._states(uuids, bounds),
-            observations=self._observations(uuids, bounds),
+            observations=self._observations(uuids, bounds) if self._since is None else {},
             regimens=tuple(self._texts.regimens),
             lines=tuple(self._texts.lines),
         )
@@ -184,11 +210,25 @@ class _Loader:
         known = np.array([value.bytes for value in self._facilities], dtype="S16")
         return found["uuid"], places(known, found["facility"])
 
+    def _merges(self, uuids: npt.NDArray[np.bytes_]) -> Merged | None:
+        """The merges that concern the chunk, where there are any."""
+        first, last = _uuid(uuids[0]), _uuid(uuids[-1])
+        found = identities.between(self._session, first, last)
+        return Merged(found, uuids, self._zone) if found else None
+
     def _range(self, uuids: npt.NDArray[np.bytes_], column: str = "patient_uuid") -> sql.Composable:
-        """The condition that finds the chunk's rows: a list where few were asked for, else a range along the index."""
+        """The condition that finds the chunk's rows, and those of who was merged into one of its patients."""
+        if self._merged is None or not self._merged.outside:
+            return self._own_range(uuids, column)
+        others = sql.SQL("{} = ANY({})").format(sql.Identifier("t", column), self._merged.outside)
+        return sql.SQL("({} OR {})").format(self._own_range(uuids, column), others)
+
+    def _own_range(self, uuids: npt.NDArray[np.bytes_], column: str) -> sql.Composable:
+        """A list where few were asked for, else a range along the index."""
         name = sql.Identifier("t", column)
         if self._chosen is not None or self._within is not None:
-            return sql.SQL("{} = ANY({})").format(name, [_uuid(value) for value in uuids.tolist()])
+            listed = ",".join([value.ljust(16, b"\0").hex() for value in uuids.tolist()])
+            return sql.SQL("{} = ANY({}::uuid[])").format(name, f"{{{listed}}}")
         return sql.SQL("{} BETWEEN {} AND {}").format(name, _uuid(uuids[0]), _uuid(uuids[-1]))
 
     def _read(
@@ -196,9 +236,11 @@ class _Loader:
     ) -> Columns:
         """Columns of a kind of row, the patient's index among them; rows of nobody in the chunk are dropped."""
         found = fetch(self._session, query.format(**parts), {"patient": "uuid", **columns, **_KNOWN})
-        patient = places(uuids, found.pop("patient"))
         found["known_from"] = local_days(found["known_from"], self._zone)
         found["known_to"] = local_days(found["known_to"], self._zone)
+        if self._merged is not None:
+            found = self._merged.profiles(found) if query is _PROFILES else self._merged.lay(found)
+        patient = places(uuids, found.pop("patient"))
         kept = (patient >= 0) & (found["known_to"] > found["known_from"])
         if kept.all():
             return {"patient": patient, **found}
@@ -210,9 +252,15 @@ class _Loader:
 
     def _contacts(self, uuids: npt.NDArray[np.bytes_], bounds: sql.Composable) -> Columns:
         kinds = {"date": "date", "packed": "int8", "next_appointment": "date", "texts": "int8"}
-        found = self._read(uuids, _CONTACTS, kinds, {"texts": _TEXTS, "range": bounds})
-        packed, texts = found.pop("packed"), found.pop("texts")
-        found["regimen"], found["line"] = self._texts.codes(self._session, texts, bounds)
+        if self._since is None:
+            found = self._read(uuids, _CONTACTS, kinds, {"texts": sql.SQL(", {}").format(_TEXTS), "range": bounds})
+            found["regimen"], found["line"] = self._texts.codes(self._session, found.pop("texts"), bounds)
+        else:
+            del kinds["texts"]
+            if self._since != NO_DAY:
+                bounds = sql.SQL("{} AND t.contact_date >= {}").format(bounds, to_date(self._since))
+            found = self._read(uuids, _CONTACTS, kinds, {"texts": sql.SQL(""), "range": bounds})
+        packed = found.pop("packed")
         return found | {"kind": packed & 3, "assumed": (packed & 4) > 0, "days_supplied": packed >> 3}
 
     def _bookings(self, uuids: npt.NDArray[np.bytes_], bounds: sql.Composable) -> Columns:

@@ -63,6 +63,7 @@ _NEVER: Final = np.int64(2**31 - 1)
     _OUT_RANK,
     _DEATH_RANK,
 ) = range(7)
+_RANKS: Final = 8
 _EXITS: Final = (
     (STOPPED, STOP, BY_STOP, _STOP_RANK),
     (TRANSFERRED_OUT, OUT, BY_TRANSFER, _OUT_RANK),
@@ -140,7 +141,7 @@ def transitions(timelines: Timelines, rules: CohortSettings) -> Transitions:
     known = current(timelines) if timelines.day is None else timelines
     began, why = entry(known, rules)
     owner, day, rank, status, reason = _candidates(known, rules, began, why)
-    order = np.lexsort((rank, day, owner))
+    order = np.argsort(row_key(owner, day) * _RANKS + rank, kind="stable")
     owner, day, status, reason = owner[order], day[order], status[order], reason[order]
     real = _effective(owner, status)
     owner, day, status, reason = owner[real], day[real], status[real], reason[real]
@@ -263,7 +264,7 @@ def _care(timelines: Timelines, rules: CohortSettings, began: DayArray) -> _Care
     own = np.concatenate((np.full(arrived[0].size + holder.size, NO_DAY), asked[2])).astype(np.int64)
     is_arrival = np.arange(owner.size) < arrived[0].size
     is_care = np.arange(owner.size) < arrived[0].size + holder.size
-    order = np.lexsort((day, owner))
+    order = np.argsort(row_key(owner, day), kind="stable")
     owner, day, own, is_arrival, is_care = (
         owner[order],
         day[order],

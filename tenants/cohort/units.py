@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tenants.cohort.expected import Episodes, episodes, first_from
-from tenants.cohort.status import ACTIVE, IIT, status_at, still_here, transitions, waiting
+from tenants.cohort.status import ACTIVE, IIT, NONE, status_at, still_here, transitions, waiting
 from tenants.cohort.timelines import (
     CANCELLED,
     DIED,
@@ -26,6 +26,7 @@ from tenants.cohort.timelines import (
     current,
     keep,
     row_key,
+    select,
     snapshot,
 )
 
@@ -160,15 +161,20 @@ def units(
     return _labelled(hindsight, rules, unit, ends[seen], resolved_only=resolved_only)
 
 
-def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings) -> Units:
+def known_on(timelines: Timelines, as_of: int) -> Timelines:
+    """Everybody as known on a day, without measurements: what :func:`pending_units` and :func:`to_trace` look at."""
+    everyone = np.arange(len(timelines))
+    return snapshot(_without_measurements(timelines), everyone, np.full(everyone.size, as_of, dtype=np.int32))
+
+
+def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings, known: Timelines | None = None) -> Units:
     """Who is at risk on a day: on treatment, expected on it or later, not yet returned, as far as was known.
 
     Unlabelled units with ``day`` and ``known_day`` the day itself. In bookings mode one for each pending booking; one
-    made after an interruption is pending like any other.
+    made after an interruption is pending like any other. ``known`` is what :func:`known_on` gives, where it is there.
     """
-    everyone = np.arange(len(timelines))
-    day = np.full(everyone.size, as_of, dtype=np.int32)
-    seen = snapshot(_without_measurements(timelines), everyone, day)
+    seen = known_on(timelines, as_of) if known is None else known
+    day = np.full(len(timelines), as_of, dtype=np.int32)
     pending = episodes(seen, rules)
     chosen = _open_episodes(seen, pending, rules)
     patient = pending.owner[chosen]
@@ -192,13 +198,18 @@ def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings) -> Un
     )
 
 
-def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings) -> Trace:
-    """Who is to be traced on a day: past the expected contact, within grace (late) or beyond it (IIT)."""
-    everyone = np.arange(len(timelines))
-    seen = snapshot(_without_measurements(timelines), everyone, as_of)
+def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings, known: Timelines | None = None) -> Trace:
+    """Who is to be traced on a day: past the expected contact, within grace (late) or beyond it (IIT).
+
+    ``known`` is what :func:`known_on` gives, where it is there.
+    """
+    seen = known_on(timelines, as_of) if known is None else known
     origin, expected = waiting(seen, rules)
-    status = status_at(transitions(seen, rules), everyone, as_of)
-    chosen = np.flatnonzero(((status == ACTIVE) | (status == IIT)) & (expected != NO_DAY) & (expected < as_of))
+    late = np.flatnonzero((expected != NO_DAY) & (expected < as_of))
+    moves = transitions(select(seen, late), rules)
+    status = np.full(len(timelines), NONE, dtype=np.int8)
+    status[late] = status_at(moves, np.arange(late.size), as_of)
+    chosen = np.flatnonzero((status == ACTIVE) | (status == IIT))
     return Trace(
         patient=chosen,
         origin=origin[chosen],

@@ -14,6 +14,7 @@ from uuid import UUID
 import numpy as np
 
 from tenants.cohort.expected import episodes
+from tenants.cohort.settings import FixedRule
 from tenants.cohort.timelines import NO_DAY, TRANSFERRED_IN, Timelines, row_key, snapshot
 
 if TYPE_CHECKING:
@@ -125,6 +126,19 @@ class FacilityCounts:
     def days(self) -> npt.NDArray[np.int64]:
         """The reference days that cover ``first`` to ``last``."""
         return np.arange(int(reference_day(self.first)), self.last + 1, STEP, dtype=np.int64)
+
+    @property
+    def since(self) -> int:
+        """Contacts before this day bear on no count; NO_DAY where the rules look at all of them.
+
+        A counted contact was expected within the window, by itself or by an earlier one, that looked ahead no farther
+        than the rules allow.
+        """
+        if self.rules.expected_from != "contacts" or not isinstance(self.rules.rule, FixedRule):
+            return NO_DAY
+        ahead = max(self.rules.longest_ahead_days, self.rules.longest_supply_days, self.rules.rule.days)
+        first = int(reference_day(self.first)) - WINDOW - self.rules.grace_days - self.rules.reporting_lag_days
+        return first - ahead
 
     def add(self, timelines: Timelines) -> None:
         """Count these patients, each reference day from its own snapshot."""

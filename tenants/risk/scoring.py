@@ -22,10 +22,10 @@ from core.clock import now
 from core.errors import Conflict
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.expected import episodes
-from tenants.cohort.load import load_timelines
+from tenants.cohort.load import Texts, load_expectations, load_timelines
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.timelines import Timelines, day_number
-from tenants.cohort.units import Units, pending_units, to_trace
+from tenants.cohort.units import Units, known_on, pending_units, to_trace
 from tenants.records.ids import new_uuid
 from tenants.risk import repository, scored, serving
 from tenants.risk.facility_rates import STEP, FacilityCounts, FacilityRates, reference_day
@@ -101,10 +101,10 @@ def score(
     for again in range(BEGUN_ANEW + 1):
         try:
             _begin(open_session, as_of, model)
-            more = True
+            more, texts = True, Texts()
             while more:
                 with open_session() as session:
-                    more, seen = _step(session, as_of, model, chunk_patients)
+                    more, seen = _step(session, as_of, model, chunk_patients, texts)
                 if told is not None:
                     told(seen, None, "patients scored")
             break
@@ -147,7 +147,7 @@ def take_rates(session: TenantSession, as_of: date, rules: CohortSettings) -> Fa
     """Facility rates of the reference day of a date, from one pass over all patients."""
     day = day_number(as_of)
     counts = FacilityCounts(day, day, rules)
-    for timelines in load_timelines(session):
+    for timelines in load_expectations(session, counts.since):
         counts.add(timelines)
     return counts.rates()
 
@@ -230,18 +230,18 @@ def _run(session: TenantSession, as_of: date, *, lock_row: bool = False) -> Scor
     return run
 
 
-def _step(session: TenantSession, as_of: date, model: Serving, chunk_patients: int) -> tuple[bool, int]:
+def _step(session: TenantSession, as_of: date, model: Serving, chunk_patients: int, texts: Texts) -> tuple[bool, int]:
     """The next step; whether more are left, and how many patients were seen so far."""
     run = _run(session, as_of, lock_row=True)
     if run.state == "done" or run.model_version != model.version:
         return False, run.patients_seen
-    more = _score_facilities(session, run, model, chunk_patients)
+    more = _score_facilities(session, run, model, chunk_patients, texts)
     if not more:
         _finish(session, run)
     return more, run.patients_seen
 
 
-def _score_facilities(session: TenantSession, run: ScoreRun, model: Serving, chunk_patients: int) -> bool:
+def _score_facilities(session: TenantSession, run: ScoreRun, model: Serving, chunk_patients: int, texts: Texts) -> bool:
     """Score the people of the next facilities; whether there were any.
 
     Ranks are within a facility, so whole facilities are scored at once: their rows are written once, with rank, level
@@ -254,13 +254,14 @@ def _score_facilities(session: TenantSession, run: ScoreRun, model: Serving, chu
     day = day_number(run.as_of)
     patients: list[UUID] = []
     pending_parts, trace_parts = [], []
-    for timelines in load_timelines(session, facility_uuids=facilities, chunk_patients=chunk_patients):
-        pending = pending_units(timelines, day, rules)
+    for timelines in load_timelines(session, facility_uuids=facilities, chunk_patients=chunk_patients, texts=texts):
+        known = known_on(timelines, day)
+        pending = pending_units(timelines, day, rules, known)
         columns = matrix(timelines, pending, rules, rates)
         raw, risk = model.raw_and_risk(columns)
         chosen = one_each(pending, risk)
         pending_parts.append(scored.at_risk(timelines, pending, chosen, columns, (raw, risk)))
-        trace_parts.append(scored.late(timelines, to_trace(timelines, day, rules)))
+        trace_parts.append(scored.late(timelines, to_trace(timelines, day, rules, known)))
         patients += timelines.patient_uuid.tolist()
     if patients:
         people, late = scored.joined(pending_parts), scored.joined(trace_parts)

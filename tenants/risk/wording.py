@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -39,14 +40,19 @@ def by_theme(contributions: Floats) -> Floats:
 
 def raising(row: Floats, themes: Floats, most: int) -> list[dict[str, Any]]:
     """The themes that raise one person's risk most, strongest first."""
-    order = [index for index in np.argsort(-themes, kind="stable") if themes[index] > 0][:most]
-    return [told(row, int(index), float(themes[index])) for index in order]
+    added = themes.tolist()
+    order = sorted((index for index, value in enumerate(added) if value > 0), key=lambda index: -added[index])[:most]
+    values = dict(zip(NAMES, row.tolist(), strict=True)) if order else {}
+    return [_told(values, index, added[index]) for index in order]
 
 
 def told(row: Floats, index: int, contribution: float) -> dict[str, Any]:
     """One theme as a reason: name, words, contribution in log-odds."""
+    return _told(dict(zip(NAMES, row.tolist(), strict=True)), index, contribution)
+
+
+def _told(values: Row, index: int, contribution: float) -> dict[str, Any]:
     theme = THEMES[index]
-    values = dict(zip(NAMES, row.tolist(), strict=True))
     return {"theme": theme.name, "text": _WORDS[theme.name](values), "contribution": round(contribution, 6)}
 
 
@@ -56,7 +62,7 @@ def sentence(reasons: list[dict[str, Any]]) -> str:
 
 
 def _known(value: float) -> bool:
-    return not np.isnan(value)
+    return not isnan(value)
 
 
 def _count(number: float, what: str) -> str:
