@@ -39,7 +39,7 @@ EVENTS_PER_PATIENT = 20
 """How many of a patient's facts are reckoned with where a step counts patients."""
 
 EVENT_KINDS = tuple(kind for kind in KINDS if kind != "facilities")
-HANDLERS: dict[str, str] = {}
+HANDLERS: dict[str, str] = {"snapshots": "tenants.imports.snapshots:apply_rows"}
 """Kinds that are neither patients nor events in ``SLOTS``: ``"module:function"``, called with the session, the terms,
 rows as ``_CHUNK`` gives them and the facilities' UUIDs by DATIM id; returns what became of them (``Upserted``)."""
 
@@ -201,7 +201,7 @@ def _patients(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]],
         for (uuid, row), content, plain in zip(kept, contents, named, strict=True):
             _, datim_id, patient_key, _, art_start, first_event, known_at, _, _ = row
             voided = content.pop("voided", False)
-            content |= seal_patient(session, uuid, plain)
+            content.update(seal_patient(session, uuid, plain))
             # The person is known from the first contact on, and not before treatment: that is when the row begins to
             # say something.
             began = max((day for day in (art_start, first_event) if day is not None), default=None)

@@ -24,6 +24,7 @@ KINDS = (
     "observations",
     "dispensations",
     "appointments",
+    "snapshots",
 )
 """The kinds of fact, in the order in which they are applied: who and where come before what happened."""
 
@@ -37,6 +38,7 @@ class Fact:
         facility: DATIM id of the facility; None means the patient's own.
         known_at: the source's created or changed stamp, if it has one. Times without a zone are of the tenant's zone.
         labels: what the source calls the fields, for the report; shared between facts.
+        voided: the source has taken the record back: it becomes a tombstone, whatever else it says.
     """
 
     kind: ClassVar[str] = ""
@@ -44,6 +46,7 @@ class Fact:
     facility: str | None = None
     known_at: datetime | None = None
     labels: Mapping[str, str] | None = None
+    voided: bool = False
 
     def event_date(self) -> date | None:
         """The day on which it happened, if it has one."""
@@ -78,6 +81,9 @@ class PatientFact(PatientBound):
     Attributes:
         derived_on: the day of the row that the person was read from, where rows are events and repeat the person;
             of several rows the latest day wins. None where a row is a person.
+        partial: the row says only some of what is known of people: a field that is None is not said, and what was
+            known of it stays. Otherwise None means that it is not recorded.
+        fallback: fields that stand only where nothing else is known, such as an identifier used in another's place.
     """
 
     kind: ClassVar[str] = "patients"
@@ -96,6 +102,8 @@ class PatientFact(PatientBound):
     transferred_in: bool = False
     case_manager: str | None = None
     derived_on: date | None = None
+    partial: bool = False
+    fallback: tuple[str, ...] = ()
 
     def event_date(self) -> date | None:
         """The start of ART; None leaves it to the earliest dated fact of the person."""
@@ -198,6 +206,24 @@ class AppointmentFact(PatientBound):
         return self.booked_on
 
 
+@dataclass(slots=True, kw_only=True)
+class SnapshotFact(PatientBound):
+    """What a partner's own list says of a patient's status, on the day to which the list runs (the data date).
+
+    Attributes:
+        status: active, active_restart, iit, stopped, died or transferred_out; ``unknown`` for a word that is none.
+        last_pickup: the last pick-up on the list, and ``days_supplied`` what it handed out, in days.
+    """
+
+    kind: ClassVar[str] = "snapshots"
+    status: str
+    status_date: date | None = None
+    previous_status: str | None = None
+    previous_date: date | None = None
+    last_pickup: date | None = None
+    days_supplied: int | None = None
+
+
 FACT_TYPES: dict[str, type[Fact]] = {
     fact.kind: fact
     for fact in (
@@ -209,6 +235,7 @@ FACT_TYPES: dict[str, type[Fact]] = {
         ObservationFact,
         DispensationFact,
         AppointmentFact,
+        SnapshotFact,
     )
 }
 

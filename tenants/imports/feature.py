@@ -6,7 +6,7 @@ feature = Feature(
     name="imports",
     routers=("tenants.imports.api:router",),
     jobs=("tenants.imports.jobs",),
-    tables=("tenants.imports.models",),
+    tables=("tenants.imports.models", "tenants.imports.models_snapshots"),
     permissions=(
         Permission("imports.read", "See imports, their progress and their refused rows"),
         Permission("imports.write", "Upload files, import and cancel"),

@@ -7,6 +7,7 @@ from typing import Literal
 
 FieldType = Literal["text", "code", "date", "datetime", "integer", "days", "number", "boolean"]
 
+SNAPSHOT_STATUSES = ("active", "active_restart", "iit", "stopped", "died", "transferred_out", "unknown")
 STATES = ("died", "transferred_out", "transferred_in", "stopped")
 STATUSES = ("scheduled", "kept", "missed", "cancelled")
 VISIT_TYPES = ("clinical", "pharmacy", "laboratory")
@@ -92,6 +93,14 @@ FIELDS: dict[str, dict[str, FieldSpec]] = {
         "booked_on": FieldSpec("date", "day on which it was booked", required=True),
         "due_date": FieldSpec("date", "day for which it was booked", required=True),
         "status": FieldSpec("code", "what became of it; scheduled where not given", codes=STATUSES),
+    },
+    "snapshots": {
+        "status": FieldSpec("code", "the partner's own status of the person", required=True, codes=SNAPSHOT_STATUSES),
+        "status_date": FieldSpec("date", "the day from which it holds"),
+        "previous_status": FieldSpec("code", "the status before", codes=SNAPSHOT_STATUSES),
+        "previous_date": FieldSpec("date", "the day from which that one held"),
+        "last_pickup": FieldSpec("date", "the last pick-up on the list"),
+        "days_supplied": FieldSpec("days", "days of treatment that it handed out"),
     },
 }
 

@@ -5,14 +5,17 @@ Every key is described in ``docs/reference/mapping.md``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.errors import FieldError, Invalid
 from tenants.imports.fields import FIELDS
+from tenants.imports.formats.options import FhirOptions, NdrOptions, NmrsOptions
 from tenants.imports.yamltext import load
 
 Scalar = str | int | float | bool | date | None
@@ -58,6 +61,24 @@ def _short(value: object) -> object:
     return {"column": value} if isinstance(value, str) else value
 
 
+def check_date_formats(formats: Sequence[str]) -> None:
+    """Refuse forms of dates of which two read one text as different days: rows would be guessed at one by one.
+
+    Raises:
+        ValueError: two of them do, or one is no form of a date.
+    """
+    readings: dict[str, date] = {}
+    for form in formats:
+        if form in ("iso", "dd-Mon-yyyy", "excel"):
+            continue
+        for month, day in ((3, 4), (4, 3)):
+            sample = date(2024, month, day)
+            text = sample.strftime(form)
+            if readings.setdefault(text, sample) != sample:
+                message = f"{form!r} and another form read one text as different days: name one of them only"
+                raise ValueError(message)
+
+
 class Column(Part):
     """Where a field's value comes from; a bare text is short for ``{column: text}``."""
 
@@ -69,6 +90,12 @@ class Column(Part):
     unit: Unit | None = None
     formats: list[str] | None = None
     whole_number: bool = False
+
+    @field_validator("formats")
+    @classmethod
+    def _told_apart(cls, given: list[str] | None) -> list[str] | None:
+        check_date_formats(given or ())
+        return given
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -121,7 +148,8 @@ class File(Part):
 
     name: str
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
-    encoding: Literal["utf-8", "utf-8-sig", "cp1252"] | None = None
+    encoding: Literal["utf-8", "utf-8-sig", "cp1252", "utf-16"] | None = None
+    sheet: str | None = Field(default=None, min_length=1, max_length=100)
     optional: bool = False
     where: Conditions = Field(default_factory=dict)
     join: Join | None = None
@@ -200,7 +228,10 @@ class Refill(Part):
 
 
 class Mapping(Part):
-    """A whole mapping."""
+    """A whole mapping.
+
+    ``people_first`` and an empty ``time_zone`` are filled in by who runs the import.
+    """
 
     format: str = "csv"
     source: str = Field(default="", max_length=60, pattern=r"^[a-z0-9][a-z0-9:._+-]*$|^$")
@@ -212,7 +243,29 @@ class Mapping(Part):
     facility: FacilityColumns | None = None
     records: list[Record] = Field(default_factory=list)
     refill: Refill | None = None
+    known_facilities: list[str] | Literal["registered"] | None = None
+    time_zone: str = ""
+    nmrs: NmrsOptions = Field(default_factory=NmrsOptions)
+    fhir: FhirOptions = Field(default_factory=FhirOptions)
+    ndr: NdrOptions = Field(default_factory=NdrOptions)
     cohort: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("date_formats")
+    @classmethod
+    def _told_apart(cls, given: list[str]) -> list[str]:
+        check_date_formats(given)
+        return given
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, given: str) -> str:
+        if given:
+            try:
+                ZoneInfo(given)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+                message = "no time zone has this name; write one such as Africa/Lagos"
+                raise ValueError(message) from error
+        return given
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

@@ -103,7 +103,7 @@ class _JoinIndex:
         seen: dict[tuple[str, ...], tuple[str, ...]] = {}
         other = mapping.files[join.file]
         for source in sources:
-            with open_table(source, encoding=other.encoding, delimiter=other.delimiter) as table:
+            with open_table(source, encoding=other.encoding, delimiter=other.delimiter, sheet=other.sheet) as table:
                 theirs = Columns(table.headings, mapping)
                 wanted = [name.removeprefix(f"{join.file}.") for name in joined]
                 for name in [*join.match.values(), *wanted]:

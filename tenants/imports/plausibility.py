@@ -44,6 +44,9 @@ def implausible(fact: Fact, data_date: date, today: date) -> list[Rejection]:
         data_date: the day to which the data run: nothing can have happened after it.
         today: nothing can have been written after it (a stamp may well be later than the data date).
     """
+    if fact.voided:
+        # Often the very reason why the source took it back.
+        return []
     check = _CHECKS.get(type(fact))
     found: list[Rejection] = []
     if check is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import FieldError, Invalid
+from tenants.imports.workbook import is_workbook, peek
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +38,9 @@ class Reader(Protocol):
         name: as ``--format`` takes it.
         description: one line for the list of formats.
         mapping_needed: whether the format says nothing by itself and a mapping must.
+
+    A reader whose files are one row each (one patient a file) says so by a further attribute, ``each_file_is_a_row``:
+    a file that cannot be read is then a refused row, and the others are read.
     """
 
     name: str
@@ -63,6 +67,13 @@ class Reader(Protocol):
 READERS: dict[str, str] = {
     "csv": "tenants.imports.generic:GenericCsv",
     "lamisplus-pharmacy": "tenants.imports.lamisplus:PharmacyList",
+    "radet-lamisplus": "tenants.imports.formats.radet_lamisplus:LamisPlusRadet",
+    "radet-nmrs": "tenants.imports.formats.radet_nmrs:NmrsRadet",
+    "lamisplus-verification": "tenants.imports.formats.verification:VerificationList",
+    "missed-appointments": "tenants.imports.formats.missed:MissedAppointments",
+    "nmrs-json": "tenants.imports.formats.nmrs:NmrsContainers",
+    "fhir-r4": "tenants.imports.formats.fhir:FhirResources",
+    "ndr-xml": "tenants.imports.formats.ndr:NdrMessages",
 }
 """Formats by name; each value is ``"module:attribute"`` and loaded when it is used."""
 
@@ -83,24 +94,48 @@ def reader(name: str) -> Reader:
     return loaded
 
 
+def refuses_files_singly(found: Reader) -> bool:
+    """Whether a file (of a zip: a member) is one row of the format, so that a broken one is a refused row."""
+    return bool(getattr(found, "each_file_is_a_row", False))
+
+
 def detect(sources: Sequence[Source]) -> Reader:
-    """The format that all the files agree on.
+    """The format that all the files agree on; where each file is one row, broken files are left to the reader.
 
     Raises:
         Invalid: no reader recognises them, or they are of several formats.
     """
     found: dict[str, list[str]] = {}
+    unclear: Invalid | None = None
     for source in sources:
-        head = source.head()
-        scores = {name: reader(name).detect(head) for name in READERS}
-        best = max(scores, key=lambda name: scores[name])
-        if scores[best] == NO:
-            message = f"the format of {source.name} is not recognised"
-            remedy = f"name it with --format (one of: {', '.join(READERS)}), or give a CSV or xlsx file"
-            raise Invalid(message, remedy=remedy, errors=[FieldError("format", "not recognised", remedy)])
+        try:
+            best = _best(source)
+        except Invalid as error:
+            unclear = unclear or error
+            continue
         found.setdefault(best, []).append(source.name)
+    if unclear is not None and not (len(found) == 1 and refuses_files_singly(reader(next(iter(found))))):
+        raise unclear
     if len(found) > 1:
-        listed = "; ".join(f"{name}: {', '.join(files)}" for name, files in found.items())
+        listed = "; ".join(f"{name}: {', '.join(files[:5])}" for name, files in found.items())
         message = f"the files are of several formats ({listed})"
         raise Invalid(message, remedy="import each format by itself, or name one with --format")
     return reader(next(iter(found)))
+
+
+def _best(source: Source) -> str:
+    """The name of the format that fits one file best.
+
+    Raises:
+        Invalid: none does, or the file cannot be read.
+    """
+    head = source.head()
+    if head.container == "zip" and is_workbook(source):
+        head = replace(head, headings=peek(source))
+    scores = {name: reader(name).detect(head) for name in READERS}
+    best = max(scores, key=lambda name: scores[name])
+    if scores[best] == NO:
+        message = f"the format of {source.name} is not recognised"
+        remedy = f"name it with --format (one of: {', '.join(READERS)}), or give a CSV or xlsx file"
+        raise Invalid(message, remedy=remedy, errors=[FieldError("format", "not recognised", remedy)])
+    return best

@@ -9,12 +9,14 @@ import gzip
 import hashlib
 import io
 import zlib
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from core.errors import FieldError, Invalid
+from tenants.imports.kinds import plain_head, wrong_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,20 +27,7 @@ CHUNK = 1 << 20
 MIN_BOMB_BYTES = 64 << 20
 MAX_RATIO = 300
 """No real table expands more than this many times; below ``MIN_BOMB_BYTES`` it does no harm and is not looked at."""
-
-_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (
-        b"\xd0\xcf\x11\xe0",
-        "an old .xls workbook or one with a password; save it as .xlsx without a password, or as CSV UTF-8",
-    ),
-    (b"%PDF", "a PDF; export the table itself, as CSV or .xlsx"),
-    (b"\xff\xfe", "UTF-16 text; save it as 'CSV UTF-8'"),
-    (b"\xfe\xff", "UTF-16 text; save it as 'CSV UTF-8'"),
-    (b"BZh", "a bzip2 archive; unpack it first, or compress with gzip"),
-    (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
-    (b"Rar!", "a rar archive; unpack it first"),
-    (b"\xfd7zXZ", "an xz archive; unpack it first, or compress with gzip"),
-)
+MOST_FILES = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +41,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The beginning of a file, for detecting its format. ``data`` is expanded when the file is gzip."""
+    """The beginning of a file, for detecting its format.
+
+    Attributes:
+        data: its first kilobytes, expanded when the file is gzip.
+        encoding: as a mark at its beginning says it, ``data`` being UTF-8 in any case; empty where there is none.
+        headings: the first rows of a workbook's sheets, as texts; filled by ``tenants.imports.reader.detect``.
+    """
 
     name: str
     container: Container
     data: bytes
+    encoding: str = ""
+    headings: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +77,33 @@ class Source:
         Raises:
             Invalid: it is empty or of a kind that no reader takes.
         """
+        self._check_size()
         with self.opener() as stream:
             start = stream.read(HEAD_BYTES)
         if not start:
             raise refused(self.name, "the file is empty", "give a file with a heading line and rows")
-        for magic, what in _MAGIC:
-            if start.startswith(magic):
-                kind, _, remedy = what.partition("; ")
-                raise refused(self.name, f"the file is {kind}", remedy)
-        if start.startswith(b"\x1f\x8b"):
-            with self.expanded() as stream:
-                return Head(self.name, "gzip", stream.read(HEAD_BYTES))
         if start.startswith(b"PK\x03\x04"):
             return Head(self.name, "zip", start)
-        if b"\x00" in start:
+        container: Container = "text"
+        if start.startswith(b"\x1f\x8b"):
+            container = "gzip"
+            with self.expanded() as stream:
+                start = stream.read(HEAD_BYTES)
+        plain, encoding = plain_head(start)
+        wrong = wrong_kind(plain)
+        if wrong is not None:
+            raise refused(self.name, f"the file is {wrong[0]}", wrong[1])
+        if b"\x00" in plain:
             raise refused(self.name, "the file is binary, not a table", "give a CSV (also .gz) or .xlsx file")
-        return Head(self.name, "text", start)
+        return Head(self.name, container, plain, encoding)
+
+    def _check_size(self) -> None:
+        """Refuse what is larger than any file that can be imported, before it is read."""
+        if self.size > self.limits.expanded:
+            problem = (
+                f"the file has {self.size >> 20:,} MB, more than the {self.limits.expanded >> 20:,} MB of the limit"
+            )
+            raise refused(self.name, problem, "check that it is the right file; split it if it really is so large")
 
     @contextmanager
     def expanded(self) -> Iterator[BinaryIO]:
@@ -111,7 +119,12 @@ class Source:
             yield io.BufferedReader(_Bounded(inner, self), CHUNK)
 
     def digest(self) -> str:
-        """SHA-256 of the stored bytes, in hex."""
+        """SHA-256 of the stored bytes, in hex.
+
+        Raises:
+            Invalid: it is larger than any file that can be imported.
+        """
+        self._check_size()
         found = hashlib.sha256()
         with self.opener() as stream:
             while block := stream.read(CHUNK):
@@ -175,10 +188,13 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
         ]
     if not found:
         raise refused(str(paths[0]) if paths else "no path", "there are no files in it", "give the files to import")
-    names = [source.name for source in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise refused(name, "two files have this name", "rename one of them, or import them one after the other")
+    if len(found) > MOST_FILES:
+        raise refused(
+            str(paths[0]), f"there are more than {MOST_FILES:,} files", "import them by folders, or in one zip archive"
+        )
+    name, times = Counter(source.name for source in found).most_common(1)[0]
+    if times > 1:
+        raise refused(name, "two files have this name", "rename one of them, or import them one after the other")
     return found
 
 

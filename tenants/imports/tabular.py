@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tenants.imports.facts import Rejection
 from tenants.imports.sources import refused
+from tenants.imports.workbook import is_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,8 @@ MAX_FIELD = 65536
 MAX_COLUMNS = 2000
 MAX_LINES = 200
 """Lines that one row may go over, by line breaks inside quotation marks."""
+_REPLACED = ("cp1252", "utf-16")
+"""Encodings whose undecodable bytes cannot be kept apart: a replacement character stands for them."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -64,28 +67,37 @@ def find_delimiter(line: str) -> str:
 
 
 @contextmanager
-def open_table(source: Source, *, encoding: str | None = None, delimiter: str | None = None) -> Iterator[Table]:
-    """Open a CSV file (also gzip) for streaming.
+def open_table(
+    source: Source, *, encoding: str | None = None, delimiter: str | None = None, sheet: str | None = None
+) -> Iterator[Table]:
+    """Open a CSV file (also gzip), or a sheet of a workbook, for streaming.
 
     Args:
         source: the file.
         encoding: as the mapping gives it; found when None.
         delimiter: as the mapping gives it; found when None.
+        sheet: of a workbook, as the mapping gives it; the first that is not empty when None.
 
     Raises:
         Invalid: the file has no usable heading, is damaged or is no text.
     """
     head = source.head()
+    if head.container == "zip" and is_workbook(source):
+        from tenants.imports.booktable import open_book_table
+
+        with open_book_table(source, sheet) as table:
+            yield table
+        return
     if head.container not in ("text", "gzip"):
         raise refused(
             source.name, "the file is a workbook or archive, not CSV", "save the table as CSV, or name its format"
         )
     if b"\x00" in head.data:
         raise refused(source.name, "the file holds binary data, not a table", "give a CSV file")
-    found = encoding or find_encoding(head.data)
+    found = encoding or head.encoding or find_encoding(head.data)
     with source.expanded() as stream:
         text = io.TextIOWrapper(
-            stream, encoding=found, errors="surrogateescape" if found != "cp1252" else "replace", newline=""
+            stream, encoding=found, errors="replace" if found in _REPLACED else "surrogateescape", newline=""
         )
         lines = _bounded_lines(text, source)
         first = next(lines, "")
@@ -112,6 +124,16 @@ def _headings(first: str, delimiter: str, source: Source) -> list[str]:
     headings = [cell.strip() for cell in cells]
     while headings and not headings[-1]:
         headings.pop()
+    check_headings(headings, source)
+    return headings
+
+
+def check_headings(headings: list[str], source: Source) -> None:
+    """Refuse headings that cannot name the columns.
+
+    Raises:
+        Invalid: there are none, too many, two alike, or some that cannot be read.
+    """
     if not headings:
         raise refused(source.name, "the first line holds no headings", "begin the file with a line of column names")
     if len(headings) > MAX_COLUMNS:
@@ -123,7 +145,6 @@ def _headings(first: str, delimiter: str, source: Source) -> list[str]:
     repeated = sorted({heading for heading in headings if heading and headings.count(heading) > 1})
     if repeated:
         raise refused(source.name, f"the heading {repeated[0]!r} stands twice", "give every column a name of its own")
-    return headings
 
 
 def _rows(lines: Iterator[str], width: int, delimiter: str, encoding: str) -> Iterator[Row]:
@@ -179,18 +200,23 @@ def _checked(line: int, cells: list[str], width: int, encoding: str) -> Row:
                 line, [], Rejection("row", problem, "quote cells that hold the delimiter, and close every quote")
             )
     whole = "".join(cells)
-    if not whole.isascii() and (_undecoded(whole) or (encoding == "cp1252" and "\ufffd" in whole)):
+    if not whole.isascii() and (_undecoded(whole) or (encoding in _REPLACED and "\ufffd" in whole)):
         problem = f"a character is not valid {encoding}"
         return Row(
             line, [], Rejection("row", problem, "save the file as 'CSV UTF-8', or give 'encoding' in the mapping")
         )
-    if not whole.isprintable() and _CONTROL.search(whole):
+    if has_control(whole):
         return Row(
             line,
             [],
             Rejection("row", "a cell holds a control character", "export the file again, or type the cell again"),
         )
     return Row(line, cells)
+
+
+def has_control(text: str) -> bool:
+    """Whether a cell holds a control character other than tab and line break."""
+    return not text.isprintable() and _CONTROL.search(text) is not None
 
 
 def _undecoded(found: str) -> bool:

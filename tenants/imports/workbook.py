@@ -1,7 +1,8 @@
-"""Excel workbooks as rows, streamed: bounded before they are expanded, formulas told from values."""
+"""Excel workbooks as rows, streamed: bounded before they are expanded, formulas by the values stored with them."""
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -9,10 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
+from tenants.imports.merged import Merged, merged_ranges
 from tenants.imports.sources import MAX_RATIO, MIN_BOMB_BYTES, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from openpyxl.workbook import Workbook
 
     from tenants.imports.sources import Source
 
@@ -21,20 +25,49 @@ HEADING_ROWS = 20
 MAX_WIDTH = 500
 MAX_ROWS = 1_048_576
 MAX_EMPTY = 10_000
-"""Empty rows in a run: the library makes every row that is missing, so a row number may cost minutes."""
+"""Empty rows in a run: no list has them, and a row number that lies costs nothing to write."""
+PROLOG_BYTES = 4096
+_ENTITIES = re.compile(rb"<\s*!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_NOT_RECORDED = "#N/A"
 
 
 @dataclass(frozen=True, slots=True)
-class Formula:
-    """A cell that holds a formula: what it shows is not in the file for certain."""
+class Unreadable:
+    """A cell whose value is not in the file, or is none: why, and what to do."""
+
+    problem: str
+    remedy: str
+
+
+NO_STORED_VALUE = Unreadable(
+    "the cell holds a formula without a stored value",
+    "open and save the workbook in a spreadsheet program, or replace formulas by their values (paste values)",
+)
+MERGED_ACROSS = Unreadable(
+    "the cell is part of cells merged across columns", "unmerge them and fill in each cell by itself"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """An open sheet: its headings, and its rows with their numbers."""
+    """An open sheet: its headings as written, and its rows with their numbers.
+
+    Attributes:
+        from_1904: the workbook counts days from 1904-01-01 (old Macintosh), not from 1900.
+    """
 
     headings: list[str]
-    rows: Iterator[tuple[int, list[Cell | Formula]]]
+    rows: Iterator[tuple[int, list[Cell | Unreadable]]]
+    from_1904: bool
+
+
+def is_workbook(source: Source) -> bool:
+    """Whether a zip archive is meant as a workbook, sound or not."""
+    try:
+        with source.opener() as stream, zipfile.ZipFile(stream) as archive:
+            return any(name.startswith("xl/") for name in archive.namelist())
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError):
+        return source.name.casefold().endswith((".xlsx", ".xlsm"))
 
 
 def check_archive(source: Source) -> list[str]:
@@ -65,47 +98,96 @@ def check_archive(source: Source) -> list[str]:
             for info in infos:
                 if info.filename.endswith((".xml", ".rels")):
                     with archive.open(info) as part:
-                        if b"<!DOCTYPE" in part.read(4096):
-                            raise refused(
-                                source.name, "the workbook declares XML entities", "check where the file comes from"
-                            )
+                        _check_prolog(source, part.read(PROLOG_BYTES))
             return names
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
         raise refused(source.name, "the workbook is cut off, damaged or locked", again) from error
 
 
+def _check_prolog(source: Source, start: bytes) -> None:
+    """Refuse a part that declares entities; its first element must stand within the bytes looked at.
+
+    Without the zeros, text in UTF-16 reads as if it were ASCII.
+    """
+    plain = start.replace(b"\x00", b"")
+    if _ENTITIES.search(plain):
+        raise refused(source.name, "the workbook declares XML entities", "check where the file comes from")
+    if len(start) == PROLOG_BYTES and not re.search(rb"<[A-Za-z]", plain):
+        raise refused(source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again")
+
+
 @contextmanager
-def open_sheet(source: Source, wanted: Sequence[str]) -> Iterator[Sheet]:
-    """Open the first sheet that has the wanted headings within its first rows.
+def open_sheet(
+    source: Source,
+    wanted: Callable[[Sequence[str]], bool],
+    expected: str,
+    *,
+    name: str | None = None,
+) -> Iterator[Sheet]:
+    """Open the first sheet that has a heading row within its first rows.
 
     Args:
         source: the workbook.
-        wanted: headings, as ``fold`` writes them, that the heading row must have.
+        wanted: whether a row, as texts, is the heading row.
+        expected: what it must have, for the message.
+        name: only the sheet of this name.
 
     Raises:
-        Invalid: no sheet has them, or the file is damaged.
+        Invalid: no sheet has one, or the file is damaged.
     """
+    with _opened(source) as book:
+        for sheet in book.worksheets:
+            if name is not None and sheet.title != name:
+                continue
+            rows = _sound(source, book, sheet)
+            for number, cells in rows:
+                headings = [_heading(cell) for cell in cells]
+                if wanted(headings):
+                    yield Sheet(headings, rows, from_1904=_from_1904(book))
+                    return
+                if number >= HEADING_ROWS:
+                    break
+        problem = f"it has no sheet {name!r} with headings" if name else "no sheet has the expected headings"
+        raise refused(source.name, problem, f"expected among them: {expected}")
+
+
+def peek(source: Source) -> tuple[tuple[str, ...], ...]:
+    """The first rows of every sheet as texts, to tell formats by their headings.
+
+    Raises:
+        Invalid: the workbook is damaged.
+    """
+    found: list[tuple[str, ...]] = []
+    with _opened(source) as book:
+        for sheet in book.worksheets:
+            for number, cells in _sound(source, book, sheet):
+                found.append(tuple(_heading(cell) for cell in cells))
+                if number >= HEADING_ROWS:
+                    break
+    return tuple(found)
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[Workbook]:
     check_archive(source)
     from openpyxl import load_workbook
 
     with source.opener() as stream:
         with _soundness(source):
-            book = load_workbook(stream, read_only=True, data_only=False, keep_links=False)
+            # Stored values instead of formulas: nothing is ever calculated here.
+            book = load_workbook(stream, read_only=True, data_only=True, keep_links=False)
         try:
-            for sheet in book.worksheets:
-                rows = _sound(source, sheet)
-                for number, cells in rows:
-                    headings = [fold(cell) for cell in cells]
-                    if set(wanted) <= set(headings):
-                        yield Sheet(headings, rows)
-                        return
-                    if number >= HEADING_ROWS:
-                        break
-            raise refused(
-                source.name, "no sheet has the expected headings", f"expected among them: {', '.join(wanted)}"
-            )
+            yield book
         finally:
             book.close()
+
+
+def _heading(cell: Cell | Unreadable) -> str:
+    return "" if cell is None or isinstance(cell, Unreadable) else str(cell).strip()
+
+
+def _from_1904(book: Workbook) -> bool:
+    return bool(book.epoch.year == 1904)  # noqa: PLR2004 - the name of the system
 
 
 @contextmanager
@@ -123,33 +205,76 @@ def _soundness(source: Source) -> Iterator[None]:
         AttributeError,
         SyntaxError,
         OSError,
+        RuntimeError,
+        ArithmeticError,
+        NotImplementedError,
     ) as error:
         raise refused(
             source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again"
         ) from error
 
 
-def _sound(source: Source, sheet: Any) -> Iterator[tuple[int, list[Cell | Formula]]]:  # noqa: ANN401 - openpyxl's read-only sheet
+def _sound(source: Source, book: Workbook, sheet: Any) -> Iterator[tuple[int, list[Cell | Unreadable]]]:  # noqa: ANN401 - openpyxl's read-only sheet
+    """The rows of a sheet that hold anything, by their numbers."""
     with _soundness(source):
-        sheet.reset_dimensions()
-        found = enumerate(sheet.iter_rows(max_col=MAX_WIDTH), start=1)
+        with sheet._get_source() as part:  # noqa: SLF001 - the stream of the sheet, which its own reader opens so too
+            merged = Merged(merged_ranges(source, part), MERGED_ACROSS)
+        found = _parsed(book, sheet)
     last = 0
     while True:
         with _soundness(source):
-            number, cells = next(found, (0, ()))
-            values: list[Cell | Formula] = [Formula() if cell.data_type == "f" else cell.value for cell in cells]
-        if not number:
+            row = next(found, None)
+        if row is None:
             return
-        while values and values[-1] is None:
-            values.pop()
-        if any(value is not None for value in values):
-            last = number
-            yield number, values
+        number, cells = row
+        if number <= last and last:
+            raise refused(source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again")
         if number > MAX_ROWS or number - last > MAX_EMPTY:
             problem = (
                 f"the sheet has more than {MAX_EMPTY:,} empty rows in a run, or more rows than a workbook can have"
             )
             raise refused(source.name, problem, "delete the empty rows and save it again, or export the table as CSV")
+        if any(value is not None for value in cells):
+            last = number
+            yield number, merged.fill(number, cells)
+
+
+def _parsed(book: Any, sheet: Any) -> Iterator[tuple[int, list[Cell | Unreadable]]]:  # noqa: ANN401 - openpyxl's own
+    """Rows as openpyxl parses them, without the cell objects and the missing rows that its sheets make up."""
+    from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
+
+    class Parser(WorkSheetParser):
+        """Tells a formula without a stored value from an empty cell."""
+
+        def parse_cell(self, element: Any) -> dict[str, Any]:  # noqa: ANN401 - an XML element
+            cell: dict[str, Any] = super().parse_cell(element)
+            if cell["value"] is None and element.find(FORMULA_TAG) is not None:
+                cell["value"] = NO_STORED_VALUE
+            elif cell["data_type"] == "e" and cell["value"] != _NOT_RECORDED:
+                cell["value"] = Unreadable(
+                    "the cell holds an error of the spreadsheet program", "correct the formula, or type the value"
+                )
+            return cell
+
+    with sheet._get_source() as part:  # noqa: SLF001 - as the sheet's own reader does
+        parser = Parser(
+            part,
+            sheet._shared_strings,  # noqa: SLF001
+            data_only=True,
+            epoch=book.epoch,
+            date_formats=book._date_formats,  # noqa: SLF001
+            timedelta_formats=book._timedelta_formats,  # noqa: SLF001
+        )
+        for number, row in parser.parse():
+            cells: list[Cell | Unreadable] = []
+            for cell in row:
+                at = cell["column"] - 1
+                if cell["value"] is None or not 0 <= at < MAX_WIDTH:
+                    continue
+                if at >= len(cells):
+                    cells.extend([None] * (at + 1 - len(cells)))
+                cells[at] = cell["value"]
+            yield number, cells
 
 
 def fold(heading: object) -> str:

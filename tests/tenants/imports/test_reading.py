@@ -73,7 +73,6 @@ def test_the_delimiter_is_found(delimiter: str) -> None:
         (b"", "the file is empty"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "old .xls workbook"),
         (b"%PDF-1.7\n", "a PDF"),
-        ("id,name\n".encode("utf-16"), "UTF-16"),
         (b"\x7fELF\0\0\0", "binary"),
         (b"PK\x03\x04" + b"\0" * 60, "workbook or archive"),
         (b"\n\n", "no headings"),

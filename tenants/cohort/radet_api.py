@@ -1,0 +1,84 @@
+"""Partners' own statuses over the API: which RADETs there are, how they compare with the records, what changed."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from core import audit
+from core.access import TenantDb, require
+from core.identity import Principal
+from core.web.paging import Page, Paging
+from tenants.cohort import radet, radet_repository
+from tenants.cohort.radet_schemas import (
+    RadetComparison,
+    RadetDay,
+    RadetDisagreement,
+    RadetFlows,
+    comparison_out,
+    flows_out,
+)
+
+router = APIRouter(tags=["cohort"])
+
+CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
+PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
+Facility = Annotated[
+    list[str] | None, Query(description="DATIM ids of facilities; all of the list when left out.", max_length=200)
+]
+
+
+@router.get("/cohort/radets", operation_id="list_radets", summary="List the RADETs that were imported")
+def list_radets(_: CohortRead, db: TenantDb) -> list[RadetDay]:
+    """The days to which they ran, the newest first, with the partner's statuses in numbers."""
+    return [RadetDay.model_validate(item) for item in radet_repository.listed_days(db)]
+
+
+@router.get(
+    "/cohort/radets/{data_date}/comparison",
+    operation_id="compare_radet",
+    summary="Compare a RADET's statuses with the records",
+)
+def compare_radet(_: CohortRead, db: TenantDb, data_date: date, facility: Facility = None) -> RadetComparison:
+    """Per facility: people by the partner's status and ours on the list's day, and likely reasons of differences."""
+    day = radet.chosen_day(db, data_date)
+    return comparison_out(radet.compare(db, day, facility))
+
+
+@router.get(
+    "/cohort/radets/{data_date}/disagreements",
+    operation_id="list_radet_disagreements",
+    summary="List the patients of whom a RADET and the records say different things",
+)
+def list_radet_disagreements(
+    _: CohortRead, __: PatientsRead, db: TenantDb, data_date: date, paging: Paging, facility: Facility = None
+) -> Page[RadetDisagreement]:
+    """By UUID, with what each side says. The read is recorded in the audit."""
+    day = radet.chosen_day(db, data_date)
+    found = radet.compare(db, day, facility).disagreements
+    shown = found[paging.offset : paging.offset + paging.limit]
+    audit.record(
+        db,
+        "api:radet_disagreements:read",
+        "radet",
+        None,
+        {"data_date": day.isoformat(), "patients": [item.patient_uuid for item in shown]},
+    )
+    return Page.of([RadetDisagreement.model_validate(item) for item in shown], paging, len(found))
+
+
+@router.get(
+    "/cohort/radets/{data_date}/flows",
+    operation_id="list_radet_flows",
+    summary="List status changes between two RADETs",
+)
+def list_radet_flows(
+    _: CohortRead,
+    db: TenantDb,
+    data_date: date,
+    since: Annotated[date, Query(description="Data date of the earlier RADET.", examples=["2026-03-31"])],
+    facility: Facility = None,
+) -> RadetFlows:
+    """By the partner's own statuses, in the facilities that are on both lists."""
+    start, end = radet.chosen_day(db, since, "since"), radet.chosen_day(db, data_date)
+    return flows_out(start, end, radet_repository.flows(db, start, end, facility))

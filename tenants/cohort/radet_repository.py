@@ -1,0 +1,123 @@
+"""SQL of partners' own statuses (``radet_snapshots``): which lists there are, what they say, what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+_DATES = """
+SELECT r.data_date, r.source, count(DISTINCT r.facility_uuid), count(*),
+       count(*) FILTER (WHERE r.status = 'active'), count(*) FILTER (WHERE r.status = 'active_restart'),
+       count(*) FILTER (WHERE r.status = 'iit'), count(*) FILTER (WHERE r.status = 'stopped'),
+       count(*) FILTER (WHERE r.status = 'died'), count(*) FILTER (WHERE r.status = 'transferred_out'),
+       count(*) FILTER (WHERE r.status = 'unknown')
+FROM radet_snapshots AS r
+GROUP BY r.data_date, r.source ORDER BY r.data_date DESC, r.source
+"""
+
+_ROWS = """
+SELECT r.patient_uuid, r.facility_uuid, r.status, r.last_pickup, r.days_supplied
+FROM radet_snapshots AS r
+WHERE r.data_date = %s AND (%s::text[] IS NULL OR r.facility_uuid IN (
+    SELECT f.uuid FROM facilities AS f WHERE f.datim_id = ANY(%s::text[])
+))
+"""
+
+_FACILITIES = """
+SELECT f.uuid, f.datim_id FROM facilities AS f
+WHERE EXISTS (SELECT FROM radet_snapshots AS r WHERE r.data_date = %s AND r.facility_uuid = f.uuid)
+  AND (%s::text[] IS NULL OR f.datim_id = ANY(%s::text[]))
+ORDER BY f.datim_id
+"""
+
+# Only facilities that are on both lists: of another, its whole list would seem to have come or gone.
+_FLOWS = """
+WITH both_days AS (
+    SELECT r.facility_uuid FROM radet_snapshots AS r
+    WHERE r.data_date IN (%(start)s, %(end)s)
+    GROUP BY r.facility_uuid HAVING count(DISTINCT r.data_date) = 2
+),
+before AS (
+    SELECT * FROM radet_snapshots AS r WHERE r.data_date = %(start)s
+      AND r.facility_uuid IN (SELECT b.facility_uuid FROM both_days AS b)
+),
+after AS (
+    SELECT * FROM radet_snapshots AS r WHERE r.data_date = %(end)s
+      AND r.facility_uuid IN (SELECT b.facility_uuid FROM both_days AS b)
+)
+SELECT f.datim_id, coalesce(b.status, 'not_on_list'), coalesce(a.status, 'not_on_list'), count(*)
+FROM before AS b FULL OUTER JOIN after AS a ON a.patient_uuid = b.patient_uuid
+JOIN facilities AS f ON f.uuid = coalesce(a.facility_uuid, b.facility_uuid)
+WHERE %(facilities)s::text[] IS NULL OR f.datim_id = ANY(%(facilities)s::text[])
+GROUP BY f.datim_id, b.status, a.status ORDER BY f.datim_id, 2, 3
+"""
+
+COUNTED = ("active", "active_restart", "iit", "stopped", "died", "transferred_out", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDay:
+    """One day to which lists ran, and what they say in numbers."""
+
+    data_date: date
+    source: str
+    facilities: int
+    patients: int
+    statuses: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What the list of a day says of one patient."""
+
+    facility: UUID
+    status: str
+    last_pickup: date | None
+    days_supplied: int | None
+
+
+def listed_days(session: TenantSession) -> list[ListedDay]:
+    """The days to which lists ran, the newest first."""
+    with session.cursor() as cursor:
+        rows = cursor.execute(_DATES).fetchall()
+    return [
+        ListedDay(
+            data_date=day,
+            source=source,
+            facilities=facilities,
+            patients=patients,
+            statuses=dict(zip(COUNTED, counts, strict=True)),
+        )
+        for day, source, facilities, patients, *counts in rows
+    ]
+
+
+def listed(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, Listed]:
+    """What the lists of a day say, by patient; of some facilities only, where given."""
+    chosen = None if datim_ids is None else list(datim_ids)
+    with session.cursor() as cursor:
+        rows = cursor.execute(_ROWS, (data_date, chosen, chosen)).fetchall()
+    return {row[0]: Listed(*row[1:]) for row in rows}
+
+
+def listed_facilities(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, str]:
+    """The facilities on the lists of a day, with their DATIM ids, in the order of these."""
+    chosen = None if datim_ids is None else list(datim_ids)
+    with session.cursor() as cursor:
+        return dict(cursor.execute(_FACILITIES, (data_date, chosen, chosen)).fetchall())
+
+
+def flows(
+    session: TenantSession, start: date, end: date, datim_ids: Sequence[str] | None
+) -> list[tuple[str, str, str, int]]:
+    """How many people passed from which status to which between two lists: facility, from, to, people."""
+    values = {"start": start, "end": end, "facilities": None if datim_ids is None else list(datim_ids)}
+    with session.cursor() as cursor:
+        return [tuple(row) for row in cursor.execute(_FLOWS, values).fetchall()]

@@ -1,0 +1,204 @@
+"""What both forms of the RADET share: one row is a person, with the last pick-up, results, and the partner's status.
+
+Facts of a RADET have keys of their own, so that they stand beside those of a longer file of the same system (a
+pharmacy list, NMRS containers) and never replace what that file says of the same day.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import TYPE_CHECKING
+
+from tenants.imports.facts import DispensationFact, ObservationFact, PatientStateFact, SnapshotFact
+from tenants.imports.plans import SEPARATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Table
+    from datetime import date
+
+    from tenants.imports.facts import Reading
+    from tenants.imports.formats.listing import Row
+
+STATUSES = {
+    "active": "active",
+    "active transfer in": "active",
+    "active restart": "active_restart",
+    "restart": "active_restart",
+    "iit": "iit",
+    "inactive": "iit",
+    "ltfu": "iit",
+    "lost to follow up": "iit",
+    "interruption in treatment": "iit",
+    "stopped": "stopped",
+    "stopped treatment": "stopped",
+    "art stopped": "stopped",
+    "discontinued care": "stopped",
+    "died": "died",
+    "dead": "died",
+    "death": "died",
+    "died (confirmed)": "died",
+    "known death": "died",
+    "transferred out": "transferred_out",
+    "transfer out": "transferred_out",
+    "art transfer out": "transferred_out",
+}
+"""The partner's words for a status, as LAMIS+ and NMRS write them, in lower case."""
+LASTING = ("died", "transferred_out", "stopped")
+SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
+
+
+class Person:
+    """The person of a row, and how facts about them are made.
+
+    Args:
+        row: the cells.
+        reading: takes the facts.
+        patient: the identifier in the source.
+        facility: DATIM id.
+        labels: what the list calls the fields.
+    """
+
+    def __init__(self, row: Row, reading: Reading, patient: str, facility: str, labels: Table[str, str]) -> None:
+        self._row = row
+        self._reading = reading
+        self._patient = patient
+        self._facility = facility
+        self._labels = labels
+
+    def _key(self, *parts: str) -> str:
+        return SEPARATOR.join((self._patient, "radet", *parts))
+
+    def pickup(
+        self,
+        day: date | None,
+        days: int | None,
+        regimen: str | None,
+        line: str | None,
+        dsd_model: str | None = None,
+        *,
+        following: date | None = None,
+        fields: tuple[str, ...],
+    ) -> None:
+        """The last pick-up, where its date is there and nothing of it is wrong."""
+        if day is None or self._row.broken(*fields):
+            return
+        self._reading.facts.append(
+            DispensationFact(
+                key=self._key(day.isoformat()),
+                patient=self._patient,
+                facility=self._facility,
+                labels=self._labels,
+                date_dispensed=day,
+                days_supplied=days,
+                regimen=regimen,
+                regimen_line=line,
+                next_appointment=following,
+                dsd_model=dsd_model,
+            )
+        )
+
+    def result(
+        self, variable: str, value: str, sampled: str, *, reported: str | None = None, unit: str | None = None
+    ) -> None:
+        """A laboratory's result, by the day of the sample; by that of the report where the sample's is missing.
+
+        A sample without a result is an observation without a value.
+        """
+        row = self._row
+        found = row.result(value)
+        day = row.day(sampled) or (row.day(reported) if reported else None)
+        if row.broken(value, sampled, *([reported] if reported else [])) or (found is None and day is None):
+            return
+        if day is None:
+            row.refuse(sampled, "the result has no date", "fill in the day of the sample")
+            return
+        number, sign = found if found is not None else (None, None)
+        self._observation(variable, day, {"value_numeric": number, "value_text": sign, "unit": unit})
+
+    def measured(self, variable: str, value: str, on: str, *, unit: str) -> None:
+        """A measurement with its day; without a day it is not taken: nobody knows when it held."""
+        number, day = self._row.number(value), self._row.day(on)
+        if number is not None and day is not None:
+            self._observation(variable, day, {"value_numeric": number, "unit": unit})
+
+    def coded(self, variable: str, code: str | None, day: date | None) -> None:
+        """A coded observation."""
+        if code is not None and day is not None:
+            self._observation(variable, day, {"value_coded": code})
+
+    def _observation(self, variable: str, day: date, said: dict[str, object]) -> None:
+        self._reading.facts.append(
+            ObservationFact(
+                key=self._key(variable, day.isoformat()),
+                patient=self._patient,
+                facility=self._facility,
+                labels=self._labels,
+                obs_datetime=datetime.combine(day, time(0)),
+                variable_name=variable,
+                **said,  # type: ignore[arg-type]
+            )
+        )
+
+    def state(self, state: str | None, day: date | None, name: str, reason: str | None = None) -> None:
+        """A lasting state and its day.
+
+        Args:
+            state: died, transferred_out or stopped; any other is none.
+            day: from which it holds.
+            name: the field that the day is missing from, for the report.
+            reason: as the list says it.
+        """
+        if state not in LASTING or self._row.broken(name):
+            return
+        if day is None:
+            self._row.refuse(name, "the status has no date", "fill in the day from which the status holds")
+            return
+        # One dies once: a corrected date is an update. Transfers and stops may happen again.
+        key = self._key(state) if state == "died" else self._key(state, day.isoformat())
+        self._reading.facts.append(
+            PatientStateFact(
+                key=key,
+                patient=self._patient,
+                facility=self._facility,
+                labels=self._labels,
+                state=state,
+                start_date=day,
+                reason=reason,
+            )
+        )
+
+    def snapshot(
+        self,
+        status: str,
+        day: date | None,
+        previous: str | None,
+        previous_day: date | None,
+        pickup: date | None,
+        days: int | None,
+    ) -> None:
+        """What the list says of the person's status."""
+        self._reading.facts.append(
+            SnapshotFact(
+                key=self._patient,
+                patient=self._patient,
+                facility=self._facility,
+                labels=self._labels,
+                status=status,
+                status_date=day,
+                previous_status=previous,
+                previous_date=previous_day,
+                last_pickup=pickup,
+                days_supplied=days,
+            )
+        )
+
+
+def status_of(row: Row, name: str) -> str | None:
+    """The partner's status; None where there is none, ``unknown`` for a word that is none, which is refused."""
+    if not row.has(name):
+        return None
+    found = STATUSES.get(row.word(name))
+    if found is None:
+        known = "Active, Active Restart, IIT, Stopped, Died, Transferred Out"
+        row.refuse(name, "a status that is not known", f"write one of: {known}")
+    return found or "unknown"

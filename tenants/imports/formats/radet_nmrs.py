@@ -1,0 +1,201 @@
+"""The RADET of NMRS (csv, xlsx): one row per person, days of refill, dates dd-Mon-yyyy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from tenants.imports.facts import FacilityFact, PatientFact, Reading, VisitFact
+from tenants.imports.formats.listing import ListReader, Row
+from tenants.imports.formats.radet import SEXES, Person, status_of
+from tenants.imports.formats.tables import Layout
+from tenants.imports.plans import SEPARATOR
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from tenants.imports.formats.refill import Unit
+    from tenants.imports.mapping import Mapping
+
+SOURCE = "nmrs"
+"""All NMRS files are of one system: their people are the same."""
+
+HEADINGS = (
+    "DatimCode", "PatientUniqueID", "PatientHospitalNo", "Sex", "AgeAtStartOfARTYears", "AgeAtStartOfARTMonths",
+    "TransferInStatus", "ARTStartDate", "LastPickupDate", "LastVisitDate", "DaysOfARVRefil", "InitialRegimenLine",
+    "InitialFirstLineRegimen", "InitialFirstLineRegimenDate", "InitialSecondLineRegimen",
+    "InitialSecondLineRegimenDate", "CurrentRegimenLine", "CurrentFirstLineRegimen", "CurrentFirstLineRegimenDate",
+    "CurrentSecondLineRegimen", "CurrentSecondLineRegimenDate", "PregnancyStatus", "PregnancyStatusDate", "EDD",
+    "CurrentViralLoad(c/ml)", "ViralLoadSampleCollectionDate", "ViralLoadReportedDate", "ViralLoadIndication",
+    "CurrentARTStatus", "DateReturnedToCare", "CurrentAgeYears", "CurrentAgeMonths", "DateOfBirth", "MarkAsDeseased",
+    "MarkAsDeseasedDeathDate", "RegistrationPhoneNo", "ContactPhoneNo", "BiometricCaptured", "CurrentWeight(Kg)",
+    "CurrentWeightDate", "TBStatus", "TBStatusDate", "INHStartDate", "INHStopDate", "LastINHDispensedDate",
+    "TBTreatmentStartDate", "TBTreatmentStopDate", "LastViralLoadSampleCollectionFormDate", "OTZStartDate",
+    "OTZStopDate", "EnrollmentDate",
+)  # fmt: skip
+"""As NMRS' query names them, in its order."""
+
+LAYOUT = Layout(
+    title="NMRS RADET",
+    columns={
+        "FacilityName": "facility_name",
+        "State": "state",
+        "LGA": "lga",
+        "DatimCode": "datim_id",
+        "PatientUniqueID": "patient_id",
+        "PatientHospitalNo": "hospital_number",
+        "Sex": "sex",
+        "TransferInStatus": "transfer_in",
+        "ARTStartDate": "art_start_date",
+        "LastPickupDate": "last_pickup",
+        "LastVisitDate": "last_visit",
+        "DaysOfARVRefil": "refill",
+        "CurrentRegimenLine": "regimen_line",
+        "CurrentRegimen": "regimen",
+        "CurrentFirstLineRegimen": "first_line",
+        "CurrentFirstLineRegimenDate": "first_line_date",
+        "CurrentSecondLineRegimen": "second_line",
+        "CurrentSecondLineRegimenDate": "second_line_date",
+        "DispensingModality": "dsd_model",
+        "PharmacyNextAppointment": "next_pickup",
+        "PregnancyStatus": "pregnancy",
+        "PregnancyStatusDate": "pregnancy_date",
+        "CurrentCD4Count": "cd4",
+        "CurrentCD4CountDate": "cd4_date",
+        "CurrentViralLoad(c/ml)": "viral_load",
+        "ViralLoadSampleCollectionDate": "vl_sample_date",
+        "ViralLoadReportedDate": "vl_date",
+        "CurrentARTStatus": "status",
+        "PatientOutcomeDate": "outcome_date",
+        "DateOfTermination": "termination_date",
+        "DateOfBirth": "birthdate",
+        "MarkAsDeseased": "deceased",
+        "MarkAsDeseasedDeathDate": "death_date",
+        "RegistrationPhoneNo": "phone",
+        "CurrentWeight(Kg)": "weight",
+        "CurrentWeightDate": "weight_date",
+    },
+    needed=("datim_id", "patient_id", "last_pickup", "refill"),
+    dates=(
+        "art_start_date", "last_pickup", "last_visit", "next_pickup", "pregnancy_date", "cd4_date", "vl_sample_date",
+        "vl_date", "outcome_date", "termination_date", "birthdate", "death_date", "weight_date", "first_line_date",
+        "second_line_date",
+    ),
+    also={"daysofarvrefill": "refill", "deathdate": "death_date"},
+)  # fmt: skip
+_LABELS = {
+    "patient": "PatientUniqueID",
+    "birthdate": "DateOfBirth",
+    "art_start_date": "ARTStartDate",
+    "date_dispensed": "LastPickupDate",
+    "days_supplied": "DaysOfARVRefil",
+    "date_started": "LastVisitDate",
+    "start_date": "date of CurrentARTStatus",
+    "obs_datetime": "date of the result",
+    "value_numeric": "result",
+    "snapshots": "CurrentARTStatus",
+}
+_PREGNANCY = {
+    "pregnant": "pregnant",
+    "breastfeeding": "breastfeeding",
+    "breast feeding": "breastfeeding",
+    "not pregnant": "none",
+    "post partum": "none",
+    "postpartum": "none",
+}
+_DECEASED = frozenset({"true", "1", "yes", "dead", "deceased", "died"})
+
+
+class NmrsRadet(ListReader):
+    """Reads RADETs of NMRS."""
+
+    name: ClassVar[str] = "radet-nmrs"
+    description: ClassVar[str] = "RADET of NMRS (csv, xlsx): one row per person, refill in days"
+    source: ClassVar[str] = SOURCE
+    layout: ClassVar[Layout] = LAYOUT
+    refill: ClassVar[tuple[str, Unit | None] | None] = ("refill", "days")
+    dated_by: ClassVar[tuple[str, ...]] = ("last_pickup", "last_visit", "outcome_date")
+
+    def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:  # noqa: ARG002 - as all lists
+        """The facility, the person, the last visit and pick-up, results, a lasting state, and the partner's status."""
+        datim_id, patient = row.needed("datim_id"), row.needed("patient_id")
+        if datim_id is None or patient is None:
+            return
+        reading.facts += [
+            FacilityFact(
+                key=datim_id,
+                name=row.text("facility_name"),
+                state_province=row.text("state"),
+                county_district=row.text("lga"),
+            ),
+            _person(row, patient, datim_id),
+        ]
+        visit = row.day("last_visit")
+        if visit is not None:
+            key = SEPARATOR.join((patient, "radet", "visit", visit.isoformat()))
+            reading.facts.append(
+                VisitFact(key=key, patient=patient, facility=datim_id, labels=_LABELS, date_started=visit)
+            )
+        person = Person(row, reading, patient, datim_id, _LABELS)
+        pickup, days = row.day("last_pickup"), row.days_supplied("refill")
+        person.pickup(
+            pickup,
+            days,
+            _regimen(row),
+            row.text("regimen_line"),
+            row.text("dsd_model"),
+            following=row.day("next_pickup"),
+            fields=("last_pickup", "refill", "next_pickup"),
+        )
+        if row.has("viral_load") or row.has("vl_sample_date"):
+            person.result("viral_load", "viral_load", "vl_sample_date", reported="vl_date", unit="copies/mL")
+        person.result("cd4", "cd4", "cd4_date", unit="cells/mm3")
+        person.measured("weight", "weight", "weight_date", unit="kg")
+        person.coded("pregnancy", _PREGNANCY.get(row.word("pregnancy")), row.day("pregnancy_date"))
+        status = "died" if row.word("deceased") in _DECEASED else status_of(row, "status")
+        day = _status_day(row, status, pickup, visit)
+        person.state(status, day, "status")
+        if status is not None:
+            person.snapshot(status, day, None, None, pickup, days)
+
+
+def _regimen(row: Row) -> str | None:
+    """The current regimen: of the line that was begun last, where the list has one column for each."""
+    if (found := row.text("regimen")) is not None:
+        return found
+    first, second = row.text("first_line"), row.text("second_line")
+    if first is None or second is None:
+        return first or second
+    began, changed = row.day("first_line_date"), row.day("second_line_date")
+    return first if began is not None and changed is not None and began > changed else second
+
+
+def _status_day(row: Row, status: str | None, pickup: date | None, visit: date | None) -> date | None:
+    """The day from which the status holds.
+
+    The list has the day of death; of a transfer or stop only newer forms have one. Without it, the person is taken to
+    have left on the last day on which they were seen: the list says nothing of a later one.
+    """
+    if status == "died":
+        return row.day("death_date") or row.day("outcome_date") or row.day("termination_date")
+    if status in ("transferred_out", "stopped"):
+        said = row.day("termination_date") or row.day("outcome_date")
+        return said or max((day for day in (pickup, visit) if day is not None), default=None)
+    return None
+
+
+def _person(row: Row, patient: str, datim_id: str) -> PatientFact:
+    moved = row.word("transfer_in")
+    return PatientFact(
+        key=patient,
+        patient=patient,
+        facility=datim_id,
+        labels=_LABELS,
+        pepfar_id=patient,
+        hospital_number=row.text("hospital_number"),
+        phone=row.text("phone"),
+        sex=row.code("sex", SEXES),
+        birthdate=row.day("birthdate"),
+        art_start_date=row.day("art_start_date"),
+        transferred_in=moved.startswith("transfer") or moved in ("yes", "true"),
+        partial=True,
+    )

@@ -1,0 +1,130 @@
+"""A list with known headings as rows, from csv or xlsx: cells by field, whatever the order of the columns."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tenants.imports.sources import refused
+from tenants.imports.tabular import find_delimiter, find_encoding, open_table
+from tenants.imports.workbook import fold, open_sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tenants.imports.facts import Rejection
+    from tenants.imports.sources import Head, Source
+
+Cells = dict[str, Any]
+_HINT = re.compile(r"\((?:yyyy|dd|mm)[^)]*\)", re.IGNORECASE)
+
+
+def folded(heading: object) -> str:
+    """A heading by its letters and digits alone, without a hint at the form of dates such as ``(yyyy-mm-dd)``."""
+    return fold(_HINT.sub("", str(heading or "")))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a list.
+
+    Attributes:
+        title: what the list is called, for messages.
+        columns: field by heading, as the list writes it; columns that are not here are not read.
+        needed: fields whose columns tell the list from others.
+        dates: fields that hold dates.
+        also: further headings of fields, folded.
+    """
+
+    title: str
+    columns: Mapping[str, str]
+    needed: tuple[str, ...]
+    dates: tuple[str, ...]
+    also: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def field_of(self) -> dict[str, str]:
+        """Field by folded heading."""
+        return {folded(heading): name for heading, name in self.columns.items()} | dict(self.also)
+
+    @cached_property
+    def heading_of(self) -> dict[str, str]:
+        """Heading by field, as the list writes it: what reports call it."""
+        return {name: heading for heading, name in reversed(list(self.columns.items()))}
+
+    @property
+    def expected(self) -> str:
+        """The needed headings, for messages."""
+        return ", ".join(self.heading_of[name] for name in self.needed)
+
+    def fits(self, headings: Sequence[str]) -> bool:
+        """Whether these headings have all that are needed."""
+        return set(self.needed) <= {self.field_of.get(folded(heading)) for heading in headings}
+
+    def fields(self, headings: Sequence[str], source: Source) -> list[str | None]:
+        """The field of each column, None for one that is not read.
+
+        Raises:
+            Invalid: a needed column is absent, or two columns are of one field.
+        """
+        found = [self.field_of.get(folded(heading)) for heading in headings]
+        for name in self.needed:
+            if name not in found:
+                remedy = f"give a {self.title}, or another --format"
+                raise refused(source.name, f"it has no column {self.heading_of[name]!r}", remedy)
+        for name in {name for name in found if name is not None and found.count(name) > 1}:
+            problem = f"the column {self.heading_of[name]!r} stands twice"
+            raise refused(source.name, problem, "delete or rename the one that does not hold")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """One row: its line, its cells by field, or why it cannot be read.
+
+    Attributes:
+        from_1904: numbers of days in it count from 1904-01-01.
+    """
+
+    line: int
+    cells: Cells
+    rejection: Rejection | None = None
+    from_1904: bool = False
+
+
+def recognised(layout: Layout, head: Head) -> bool:
+    """Whether the beginning of a file has the headings of the list."""
+    if head.container == "zip":
+        return any(layout.fits(row) for row in head.headings)
+    first = head.data.split(b"\n", 1)[0].decode(find_encoding(head.data), errors="replace").lstrip("\ufeff")
+    try:
+        cells = next(csv.reader([first], delimiter=find_delimiter(first)), [])
+    except csv.Error:
+        return False
+    return layout.fits(cells)
+
+
+@contextmanager
+def open_list(source: Source, layout: Layout) -> Iterator[Iterator[ListRow]]:
+    """The rows of a list.
+
+    Raises:
+        Invalid: the file is no such list, or cannot be read to its end.
+    """
+    if source.head().container == "zip":
+        with open_sheet(source, layout.fits, layout.expected) as sheet:
+            fields = layout.fields(sheet.headings, source)
+            yield (ListRow(line, _named(fields, cells), from_1904=sheet.from_1904) for line, cells in sheet.rows)
+        return
+    with open_table(source) as table:
+        fields = layout.fields(table.headings, source)
+        yield (ListRow(row.line, _named(fields, row.cells), row.rejection) for row in table.rows)
+
+
+def _named(fields: Sequence[str | None], cells: Sequence[Any]) -> Cells:
+    return {name: cell for name, cell in zip(fields, cells, strict=False) if name}

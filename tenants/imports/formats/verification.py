@@ -1,0 +1,141 @@
+"""The LAMIS+ client verification list (xlsx, csv): one row per person who was tracked, with what came of it.
+
+Its facts are those of a tracking form: an encounter with observations, which later rooms read; and the state of who
+died, was transferred or stopped.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import TYPE_CHECKING, ClassVar
+
+from tenants.imports.facts import EncounterFact, FacilityFact, ObservationFact, PatientStateFact, Reading
+from tenants.imports.formats.listing import ListReader, Row
+from tenants.imports.formats.tables import Layout
+from tenants.imports.lamisplus import SOURCE
+from tenants.imports.plans import SEPARATOR
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from tenants.imports.mapping import Mapping
+
+LAYOUT = Layout(
+    title="LAMIS+ client verification list",
+    columns={
+        "State": "state",
+        "Facility Name": "facility_name",
+        "DATIM Id": "datim_id",
+        "Patient Id": "patient_id",
+        "Hospital Number": "hospital_number",
+        "Date of Observation": "observed",
+        "Indication For Client Verification": "indication",
+        "Date Of Attempt": "attempted",
+        "No of Verification Attempts": "attempts",
+        "Verification Attempts": "means",
+        "Outcome": "outcome",
+        "Date Returned To Care": "returned",
+        "Referred To": "referred",
+        "Discontinued": "discontinued",
+        "Date of Discontinuation": "discontinued_on",
+        "Reason For Discontinuation": "reason",
+    },
+    needed=("patient_id", "indication", "attempted", "outcome"),
+    dates=("observed", "attempted", "returned", "discontinued_on"),
+    also={"noofverficationattempts": "attempts", "facility": "facility_name", "datimcode": "datim_id"},
+)
+FORM = "Client Verification"
+ENCOUNTER = "tracking"
+_LABELS = {
+    "patient": "Patient Id",
+    "encounter_datetime": "Date Of Attempt",
+    "obs_datetime": "Date Of Attempt",
+    "start_date": "Date of Discontinuation",
+    "value_numeric": "No of Verification Attempts",
+}
+_YES = frozenset({"yes", "true", "y", "1", "discontinued"})
+_STATES = (
+    ("died", ("died", "death", "dead", "deceased")),
+    ("transferred_out", ("transferred out", "transfer out", "transferred to another", "self transfer")),
+    ("stopped", ("stopped", "discontinued care", "refused", "opted out", "discontinued treatment")),
+)
+"""What an outcome or a reason says of the person, by the words in it."""
+
+
+class VerificationList(ListReader):
+    """Reads client verification lists. They name no DATIM id: facilities are those of the people, or the mapping's."""
+
+    name: ClassVar[str] = "lamisplus-verification"
+    description: ClassVar[str] = (
+        "LAMIS+ client verification list (xlsx, csv): what came of tracking, one row per person"
+    )
+    source: ClassVar[str] = SOURCE
+    layout: ClassVar[Layout] = LAYOUT
+    dated_by: ClassVar[tuple[str, ...]] = ("observed", "attempted", "returned", "discontinued_on")
+
+    def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:  # noqa: ARG002 - as all lists
+        """The tracking form of the person; any cell that is wrong refuses the row."""
+        patient, datim_id = row.needed("patient_id"), row.identifier("datim_id")
+        when = row.day("attempted") or row.day("observed")
+        if when is None:
+            row.refuse("attempted", "the value is missing", "fill in the day of the attempt, or of the observation")
+        said: dict[str, dict[str, object]] = {
+            "tracking_outcome": {"value_text": row.text("outcome")},
+            "tracking_indication": {"value_text": row.text("indication")},
+            "tracking_attempts": {"value_numeric": row.number("attempts")},
+            "tracking_means": {"value_text": row.text("means")},
+            "tracking_referred_to": {"value_text": row.text("referred")},
+            "returned_to_care": {"value_datetime": _moment(row.day("returned"))},
+        }
+        state, day = _state(row), row.day("discontinued_on")
+        if row.word("discontinued") in _YES:
+            said["care_discontinued"] = {"value_coded": "yes", "value_text": row.text("reason")}
+        if row.problems or patient is None or when is None:
+            return
+        about = {"patient": patient, "facility": datim_id, "labels": _LABELS}
+        if datim_id is not None:
+            reading.facts.append(FacilityFact(key=datim_id, name=row.text("facility_name")))
+        key = SEPARATOR.join((patient, "verification", when.isoformat()))
+        reading.facts.append(
+            EncounterFact(
+                key=key,
+                encounter_datetime=datetime.combine(when, time(0)),
+                encounter_type=ENCOUNTER,
+                form=FORM,
+                **about,  # type: ignore[arg-type]
+            )
+        )
+        reading.facts += [
+            ObservationFact(
+                key=SEPARATOR.join((key, variable)),
+                obs_datetime=datetime.combine(when, time(0)),
+                variable_name=variable,
+                **about,  # type: ignore[arg-type]
+                **values,  # type: ignore[arg-type]
+            )
+            for variable, values in said.items()
+            if any(value is not None for value in values.values())
+        ]
+        if state is not None:
+            reading.facts.append(
+                PatientStateFact(
+                    key=SEPARATOR.join((patient, "verification", state)),
+                    state=state,
+                    start_date=day or when,
+                    reason=row.text("reason"),
+                    **about,  # type: ignore[arg-type]
+                )
+            )
+
+
+def _moment(day: date | None) -> datetime | None:
+    return None if day is None else datetime.combine(day, time(0))
+
+
+def _state(row: Row) -> str | None:
+    """Died, transferred out or stopped, where outcome or reason say so; discontinued without more is stopped."""
+    said = f"{row.word('outcome')} {row.word('reason')}"
+    for state, words in _STATES:
+        if any(word in said for word in words):
+            return state
+    return "stopped" if row.word("discontinued") in _YES and not row.has("returned") else None

@@ -1,0 +1,108 @@
+"""Merged cells of a sheet: a cell that is merged downwards counts for each of its rows; across columns it is refused.
+
+The ranges stand behind the rows in the file, so they are looked for before the rows are read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tenants.imports.sources import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO
+
+    from tenants.imports.sources import Source
+
+MAX_MERGED = 10_000
+_CHUNK = 1 << 20
+_LONGEST = 512
+_RANGE = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]{0,200}?ref=[\"']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})[\"']")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Merged cells: rows from 1, columns from 0, ends included."""
+
+    first_row: int
+    last_row: int
+    first_column: int
+    last_column: int
+
+
+def merged_ranges(source: Source, part: IO[bytes]) -> list[Range]:
+    """The merged ranges of a sheet's XML.
+
+    Raises:
+        Invalid: there are more than any list has.
+    """
+    found: list[Range] = []
+    tail = b""
+    while block := part.read(_CHUNK):
+        window = tail + block
+        end = 0
+        for match in _RANGE.finditer(window):
+            end = match.end()
+            found.append(Range(int(match[2]), int(match[4]), _column(match[1]), _column(match[3])))
+        if len(found) > MAX_MERGED:
+            raise refused(
+                source.name, f"the sheet has more than {MAX_MERGED:,} merged cells", "unmerge them, or export it as CSV"
+            )
+        tail = window[max(end, len(window) - _LONGEST) :]
+    return sorted(found, key=lambda item: item.first_row)
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number - 1
+
+
+@dataclass(slots=True)
+class Merged:
+    """Fills merged cells as rows are read in order.
+
+    Args:
+        ranges: by first row.
+        across: what cells merged over several columns become.
+    """
+
+    ranges: list[Range]
+    across: Any
+    _next: int = 0
+    _open: list[tuple[Range, Any]] = field(default_factory=list)
+
+    def fill(self, number: int, cells: list[Any]) -> list[Any]:
+        """The cells of row ``number``, with what merged cells say of them."""
+        if not self.ranges:
+            return cells
+        for item in self._beginning(number):
+            at = item.first_column
+            value = cells[at] if number == item.first_row and at < len(cells) else None
+            self._open.append((item, value))
+        self._open = [(item, value) for item, value in self._open if item.last_row >= number]
+        for item, value in self._open:
+            if item.last_column > item.first_column:
+                self._refuse(item, cells)
+            elif value is not None:
+                if item.first_column >= len(cells):
+                    cells.extend([None] * (item.first_column + 1 - len(cells)))
+                cells[item.first_column] = value
+        return cells
+
+    def _beginning(self, number: int) -> Iterator[Range]:
+        while self._next < len(self.ranges) and self.ranges[self._next].first_row <= number:
+            yield self.ranges[self._next]
+            self._next += 1
+
+    def _refuse(self, item: Range, cells: list[Any]) -> None:
+        """The first cell keeps its text where the row may be a heading or a title: that one has no other cell."""
+        others = [at for at in range(len(cells)) if not item.first_column <= at <= item.last_column]
+        if not any(cells[at] is not None for at in others):
+            return
+        for at in range(item.first_column, min(item.last_column + 1, len(cells))):
+            cells[at] = self.across

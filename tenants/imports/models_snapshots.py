@@ -1,0 +1,43 @@
+"""The table of partners' own statuses, as their lists said them on the days to which the lists ran."""
+
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, Index, Integer, Text
+from sqlmodel import Field
+
+from core.database import TenantBase
+from tenants.imports.fields import SNAPSHOT_STATUSES
+
+
+class RadetSnapshot(TenantBase, table=True):
+    """One patient on one RADET. Kept for each day to which a list ran; the same day again replaces it.
+
+    It is what the partner says, not what the platform works out: ``tenants.cohort.radet`` compares the two.
+
+    Attributes:
+        data_date: the day to which the list runs.
+        status: the partner's status of the person on that day.
+        status_date: the day from which it holds, as the list says it.
+        previous_status: the status before, where the list has it.
+        last_pickup: the last pick-up on the list, and ``days_supplied`` what it handed out, in days.
+    """
+
+    __tablename__ = "radet_snapshots"
+    __table_args__ = (
+        CheckConstraint(f"status IN ({', '.join(repr(status) for status in SNAPSHOT_STATUSES)})", name="status"),
+        Index("ix_radet_snapshots_data_date", "data_date", "facility_uuid"),
+        Index("ix_radet_snapshots_import_uuid", "import_uuid"),
+    )
+
+    patient_uuid: UUID = Field(primary_key=True)
+    data_date: date = Field(primary_key=True, sa_type=Date)
+    facility_uuid: UUID
+    source: str = Field(sa_type=Text)
+    import_uuid: UUID
+    status: str = Field(sa_type=Text)
+    status_date: date | None = Field(default=None, sa_type=Date)
+    previous_status: str | None = Field(default=None, sa_type=Text)
+    previous_date: date | None = Field(default=None, sa_type=Date)
+    last_pickup: date | None = Field(default=None, sa_type=Date)
+    days_supplied: int | None = Field(default=None, sa_type=Integer)
