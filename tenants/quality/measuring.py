@@ -321,7 +321,7 @@ def _parts(session: TenantSession, today: date) -> dict[str, Any]:
 def _less_heap(total: str, heaped: str, expected: float) -> sql.Composed:
     """How many are left when those heaped beyond chance are taken off (chance: a binomial's standard deviations)."""
     return sql.SQL(
-        "{n} - least({n}, ceil(greatest(0, {heaped} - {n} * {share} - {sds} * sqrt({n} * {share} * (1 - {share}))))"
+        "{n} - least({n}, floor(greatest(0, {heaped} - {n} * {share} - {sds} * sqrt({n} * {share} * (1 - {share}))))"
         "::bigint)"
     ).format(
         n=sql.Identifier(total),

@@ -102,7 +102,9 @@ def _estimate(api: Any, connection: duckdb.DuckDBPyConnection, prior: float) -> 
     from splink import block_on
 
     linker = _linker(api, _settings(prior, None))
-    linker.training.estimate_u_using_random_sampling(max_pairs=SAMPLE_PAIRS, seed=SEED, min_count_per_level=None)
+    linker.training.estimate_u_using_random_sampling(
+        max_pairs=SAMPLE_PAIRS, seed=SEED, min_count_per_level=None, num_chunks=1
+    )
     strangers = _shares(linker, "u")
     told: Shares = {}
     # Each rule leaves out what it blocks on; what both estimate is taken from the first.
@@ -140,7 +142,7 @@ def _credible(shares: Shares, strangers: Shares, left_out: set[str]) -> Shares:
 def _linker(api: Any, settings: Any) -> Any:  # noqa: ANN401 - Splink's
     from splink import Linker
 
-    return Linker(api.register(_TABLE), settings, log_level=logging.ERROR)
+    return Linker(api.register(_TABLE), settings, log_level=logging.ERROR, validate_settings=False)
 
 
 def _settings(prior: float, shares: dict[str, Shares] | None) -> Any:  # noqa: ANN401 - Splink's
