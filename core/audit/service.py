@@ -42,6 +42,16 @@ def _declared(action: str) -> str:
     return action
 
 
+_ONE = (
+    "INSERT INTO audit_events (actor, action, subject_type, subject_uuid, request_id, detail)"
+    " VALUES (%s, %s, %s, %s, %s, %s)"
+)
+_MANY = (
+    "INSERT INTO audit_events (actor, action, subject_type, subject_uuid, request_id, detail)"
+    " SELECT %s, %s, %s, subject, %s, %s FROM unnest(%s::uuid[]) AS read (subject)"
+)
+
+
 def record(
     session: TenantSession,
     action: str,
@@ -49,24 +59,14 @@ def record(
     subject_uuid: UUID | None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Add one event. ``detail`` says which fields or filters, never a person's data.
+    """Add one event, sent with the commit. ``detail`` says which fields or filters, never a person's data.
 
     Raises:
         LookupError: no feature declares the action.
     """
-    with session.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO audit_events (actor, action, subject_type, subject_uuid, request_id, detail)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
-            (
-                session.actor,
-                _declared(action),
-                subject_type,
-                subject_uuid,
-                session.request_id,
-                None if detail is None else Jsonb(detail),
-            ),
-        )
+    told = None if detail is None else Jsonb(detail)
+    values = (session.actor, _declared(action), subject_type, subject_uuid, session.request_id, told)
+    session.at_commit(_ONE, values)
 
 
 def record_many(
@@ -84,17 +84,6 @@ def record_many(
     subjects = list(uuids)
     _declared(action)
     if subjects:
-        with session.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO audit_events (actor, action, subject_type, subject_uuid, request_id, detail)"
-                " SELECT %s, %s, %s, subject, %s, %s FROM unnest(%s::uuid[]) AS read (subject)",
-                (
-                    session.actor,
-                    action,
-                    subject_type,
-                    session.request_id,
-                    None if detail is None else Jsonb(detail),
-                    subjects,
-                ),
-            )
+        told = None if detail is None else Jsonb(detail)
+        session.at_commit(_MANY, (session.actor, action, subject_type, session.request_id, told, subjects))
     return len(subjects)

@@ -93,7 +93,10 @@ class TenantSession(_ScopedSession):
 
         For what nobody reads again in this transaction, such as the audit row of a read.
         """
-        self._last.append((query, values))
+        if self.in_nested_transaction():  # it must go with the savepoint, if that is rolled back
+            self.cursor().execute(query, values)
+        else:
+            self._last.append((query, values))
 
     def commit(self) -> None:
         """Commit; what was kept for it goes first."""
@@ -106,6 +109,11 @@ class TenantSession(_ScopedSession):
                     driver.execute(query, values)
                 driver.commit()
         super().commit()
+
+    def rollback(self) -> None:
+        """Roll back; what was kept for the commit is forgotten."""
+        self._last = []
+        super().rollback()
 
     def cursor(self) -> psycopg.Cursor[Any]:
         """A psycopg cursor on this transaction, for plain SQL and COPY. What the session holds is flushed first."""

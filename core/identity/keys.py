@@ -7,20 +7,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from psycopg.rows import dict_row
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from core import audit
 from core.clock import now
-from core.database import TenantRef, platform_session, psycopg_connection, tenant_session
+from core.database import TenantRef, look_up, platform_session, psycopg_connection, tenant_session
 from core.errors import FieldError, Forbidden, Invalid, NotFound, Unauthenticated
 from core.identity.permissions import all_permissions
 from core.identity.principal import Principal
 from core.identity.secrets import new_secret, same, split
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from sqlmodel import Session
@@ -199,15 +198,15 @@ def verify_key(key: str) -> Identified:
         raise Unauthenticated(detail)
     prefix, secret = parts
     moment = now()
-    with platform_session() as session, psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(_VERIFY, (prefix,)).fetchone()
-        genuine = same(secret, bytes(row["secret_hash"]) if row is not None else _NO_DIGEST)
-        if row is None or not genuine:
-            detail = "the API key is not known"
-            raise Unauthenticated(detail)
-        _refuse_stale(row["revoked_at"], row["expires_at"], moment)
-        last_used = row["last_used_at"]
-        if last_used is None or moment - last_used >= USED_EVERY:
+    row = look_up(_VERIFY, (prefix,))
+    genuine = same(secret, bytes(row["secret_hash"]) if row is not None else _NO_DIGEST)
+    if row is None or not genuine:
+        detail = "the API key is not known"
+        raise Unauthenticated(detail)
+    _refuse_stale(row["revoked_at"], row["expires_at"], moment)
+    last_used = row["last_used_at"]
+    if last_used is None or moment - last_used >= USED_EVERY:
+        with platform_session() as session, psycopg_connection(session).cursor() as cursor:
             cursor.execute(_USED, (moment, row["key_id"]))
     tenant = _tenant(row)
     if tenant.state != "active":
@@ -226,7 +225,7 @@ def _refuse_stale(revoked_at: datetime | None, expires_at: datetime | None, mome
         raise Unauthenticated(detail, remedy="Ask for a new key.")
 
 
-def _tenant(row: dict[str, Any]) -> TenantRef:
+def _tenant(row: Mapping[str, Any]) -> TenantRef:
     return TenantRef(
         id=row["id"],
         slug=row["slug"],

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from core.access import TenantDb, TenantScope
 from core.errors.family import Conflict, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
-from core.web.etag import IfMatch, set_etag
+from core.web.etag import IfMatch, etag, set_etag
 from core.web.ndjson import RESPONSES, ndjson
 from core.web.paging import Page, Paging
 from tenants.records import service
@@ -30,10 +30,12 @@ AMBIGUOUS = responses(Conflict)
 CHANGES = responses(Conflict, PreconditionFailed, PreconditionRequired)
 
 
-@router.get("", summary="Patients, narrowed by what is recorded of them")
-def list_patients(_: PatientsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[PatientOut]:
+@router.get("", summary="Patients, narrowed by what is recorded of them", response_model=Page[PatientOut])
+def list_patients(_: PatientsRead, scope: TenantScope, paging: Paging, wanted: Wanted) -> Response:
     """Names, phones and identifiers are shown in the clear; each patient on the page is recorded as read."""
-    return service.read_patients(db, wanted, paging)
+    with scope.session() as db:
+        answer = service.read_patients(db, wanted, paging)
+    return Response(answer, media_type="application/json")
 
 
 @router.get("/export", summary="All patients that match, one JSON object a line", responses=RESPONSES)
@@ -48,12 +50,12 @@ def create_patient(_: PatientsWrite, db: TenantDb, body: PatientPost, response: 
     return _tagged(response, service.create_patient(db, body))
 
 
-@router.get("/{patient}", summary="One patient", responses=AMBIGUOUS)
-def read_patient(
-    _: PatientsRead, db: TenantDb, patient: PatientPath, response: Response, as_of: AsOf = None
-) -> PatientOut:
+@router.get("/{patient}", summary="One patient", responses=AMBIGUOUS, response_model=PatientOut)
+def read_patient(_: PatientsRead, scope: TenantScope, patient: PatientPath, as_of: AsOf = None) -> Response:
     """As things are, or as they were known at the end of a day."""
-    return _tagged(response, service.read_patient(db, patient, as_of))
+    with scope.session() as db:
+        version, answer = service.read_patient(db, patient, as_of)
+    return Response(answer, media_type="application/json", headers={"ETag": etag(version)})
 
 
 @router.patch("/{patient}", summary="Change what is sent, leave the rest", responses=CHANGES)

@@ -54,14 +54,18 @@ def patient_conditions(session: TenantSession, wanted: PatientFilter) -> list[Co
     return conditions
 
 
-def list_patients(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> tuple[Sequence[Patient], int]:
-    """One page of patients in the order of their UUIDs, and how many match in all."""
+def page_of_versions(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> tuple[list[UUID], int]:
+    """The versions on one page of patients, in the order of the patients' UUIDs, and how many match in all."""
     conditions = patient_conditions(session, wanted)
     total = session.exec(select(func.count()).select_from(Patient).where(*conditions)).one()
-    rows = session.exec(
-        select(Patient).where(*conditions).order_by(col(Patient.uuid)).limit(paging.limit).offset(paging.offset),
+    versions = session.exec(
+        select(Patient.version_id)
+        .where(*conditions)
+        .order_by(col(Patient.uuid))
+        .limit(paging.limit)
+        .offset(paging.offset),
     ).all()
-    return rows, total
+    return list(versions), total
 
 
 def patients_after(session: TenantSession, wanted: PatientFilter, cursor: UUID | None, limit: int) -> Sequence[Patient]:

@@ -11,8 +11,8 @@ from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.events import publish
 from core.privacy import vault
 from core.web.etag import Expected
-from core.web.paging import Page, PageRequest
-from tenants.records import contacts, personal, writing
+from core.web.paging import PageRequest
+from tenants.records import contacts, hot, personal, writing
 from tenants.records.filters import PatientFilter
 from tenants.records.ids import new_uuid
 from tenants.records.locks import lock_facility, lock_patient
@@ -21,7 +21,6 @@ from tenants.records.repository import (
     as_uuid,
     completed_years,
     find_facility,
-    list_patients,
     patient_as_of,
     patient_versions,
     patients_after,
@@ -31,6 +30,8 @@ from tenants.records.schemas import PatientOut, PatientPatch, PatientPost, Patie
 
 EXPORT_STEP = 500
 SUBJECT = "patient"
+NO_SUCH = "there is no such patient"
+NO_SUCH_REMEDY = "Give a UUID, a programme identifier or a hospital number that is recorded."
 
 
 def find_patient(session: TenantSession, text: str, *, as_of: date | None = None) -> Patient:
@@ -46,34 +47,37 @@ def find_patient(session: TenantSession, text: str, *, as_of: date | None = None
     found = [patient_as_of(session, uuid, as_of)] if uuid else list(patients_by_identifier(session, text, as_of))
     rows = [row for row in found if row is not None]
     if not rows:
-        detail = "there is no such patient"
-        raise NotFound(detail, remedy="Give a UUID, a programme identifier or a hospital number that is recorded.")
+        raise NotFound(NO_SUCH, remedy=NO_SUCH_REMEDY)
     if len(rows) > 1:
         detail = "several patients have this identifier"
         raise Conflict(detail, remedy="Give one of the UUIDs: " + ", ".join(str(row.uuid) for row in rows))
     return rows[0]
 
 
-def read_patient(session: TenantSession, text: str, as_of: date | None) -> PatientOut:
-    """One patient in the clear.
+def read_patient(session: TenantSession, text: str, as_of: date | None) -> tuple[UUID, bytes]:
+    """One patient in the clear: its version, and ``PatientOut`` as JSON.
 
     Raises:
         NotFound: there is no such patient.
         Conflict: several patients have this identifier.
     """
-    row = find_patient(session, text, as_of=as_of)
-    audit.record(session, "api:patient:read", SUBJECT, row.uuid)
-    return shown(session, row, as_of)
+    uuid = as_uuid(text) or find_patient(session, text, as_of=as_of).uuid
+    found = hot.one(session, uuid, as_of)
+    if found is None:
+        raise NotFound(NO_SUCH, remedy=NO_SUCH_REMEDY)
+    audit.record(session, "api:patient:read", SUBJECT, uuid)
+    return found["version_id"], hot.encoded(found)
 
 
-def read_patients(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> Page[PatientOut]:
-    """One page of patients in the clear.
+def read_patients(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> bytes:
+    """One page of patients in the clear: ``Page[PatientOut]`` as JSON.
 
     Raises:
         Invalid: an identifier or phone has nothing in it to look for.
     """
-    rows, total = list_patients(session, wanted, paging)
-    return Page.of(_recorded(session, rows, "api:patient:list", wanted), paging, total)
+    rows, total = hot.page(session, wanted, paging)
+    audit.record_many(session, "api:patient:list", SUBJECT, [row["uuid"] for row in rows], {"filters": wanted.used()})
+    return hot.encoded({"items": rows, "page": paging.page, "page_size": paging.page_size, "total": total})
 
 
 def export_step(

@@ -78,8 +78,7 @@ def test_a_transaction_without_scope_finds_no_tenants_table(one_connection, tena
 
 def test_the_canary_leaks(one_connection, tenant, monkeypatch):
     """The known-bad way, settings that outlast the transaction, shows the tenant's rows to whoever comes next."""
-    bad = str(scope._ENTER).replace("true", "false")
-    monkeypatch.setattr(scope, "_ENTER", text(bad))
+    monkeypatch.setattr(scope, "_BEGIN", scope._BEGIN.replace("true", "false"))
     with tenant_session(tenant, actor="test:1") as session:
         backend = pid(session)
         remember(session, "secret")
@@ -243,8 +242,13 @@ def test_a_tenant_has_few_tables(tenant):
 
 
 def test_scope_is_set_in_one_statement_per_transaction(database, tenant, monkeypatch):
-    entered = []
-    monkeypatch.setattr(sessions, "enter", lambda connection, **values: entered.append(values["role"]))
+    entered, enter = [], sessions.enter
+
+    def counted(connection, **values):
+        entered.append(values["role"])
+        enter(connection, **values)
+
+    monkeypatch.setattr(sessions, "enter", counted)
     with tenant_session(tenant, actor="test:1") as session:
         session.execute(text("SELECT 1"))
         with session.begin_nested():

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from psycopg.errors import NotNullViolation
 
 from core import audit
 from core.audit.service import GRAMMAR, declared_actions
@@ -22,6 +23,7 @@ def test_an_event_says_who_did_what_to_which_subject_in_which_request(tenant, op
     subject = uuid4()
     with open_session(tenant, actor="api_key:7", request_id="r-1") as session:
         audit.record(session, "api:audit:read", "patient", subject, {"fields": ["phone"]})
+    with open_session(tenant) as session:
         assert rows(session) == [("api_key:7", "api:audit:read", "patient", subject, "r-1", {"fields": ["phone"]})]
 
 
@@ -37,11 +39,42 @@ def test_an_act_that_is_rolled_back_leaves_no_event(tenant, open_session):
         assert rows(session) == []
 
 
+def test_an_act_within_a_savepoint_that_is_rolled_back_leaves_no_event(tenant, open_session):
+    def act(session):
+        with session.begin_nested():
+            audit.record(session, "api:audit:read", "patient", uuid4())
+            raise ZeroDivisionError
+
+    kept = uuid4()
+    with open_session(tenant) as session:
+        audit.record(session, "api:audit:read", "patient", kept)
+        with pytest.raises(ZeroDivisionError):
+            act(session)
+    with open_session(tenant) as session:
+        assert [row[3] for row in rows(session)] == [kept]
+
+
+def test_an_event_that_cannot_be_written_takes_the_act_with_it(tenant, open_session):
+    def act():
+        with open_session(tenant) as session:
+            session.cursor().execute(
+                "INSERT INTO tenant_settings (key, value, updated_at, updated_by) VALUES ('x', '{}', now(), 'test:1')"
+            )
+            session.at_commit("INSERT INTO audit_events (actor) VALUES (%s)", ("api_key:7",))
+
+    with pytest.raises(NotNullViolation):
+        act()
+    with open_session(tenant) as session:
+        assert session.cursor().execute("SELECT count(*) FROM tenant_settings WHERE key = 'x'").fetchall() == [(0,)]
+        assert rows(session) == []
+
+
 def test_a_list_that_was_read_is_one_event_per_subject(tenant, open_session):
     subjects = [uuid4() for _ in range(300)]
     with open_session(tenant) as session:
         assert audit.record_many(session, "api:audit:read", "patient", iter(subjects)) == 300
         assert audit.record_many(session, "api:audit:read", "patient", []) == 0
+    with open_session(tenant) as session:
         assert [row[3] for row in rows(session)] == subjects
 
 
