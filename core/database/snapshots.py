@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from core.database.engines import DEFAULT_DATABASE, owner_engine
-from core.database.sessions import reachable
+from core.database.sessions import DatabaseUnavailable, reachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,3 +29,20 @@ def owner_snapshot(database: str = DEFAULT_DATABASE) -> Iterator[psycopg.Connect
                 message = "the connection is not psycopg's"
                 raise TypeError(message)
             yield driver
+
+
+@contextmanager
+def url_snapshot(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """The same on a server that is none of this installation's own: a copy of it that was brought back to a moment.
+
+    Raises:
+        DatabaseUnavailable: it cannot be reached.
+    """
+    try:
+        connection = psycopg.connect(url, connect_timeout=10, prepare_threshold=None)
+    except psycopg.OperationalError as error:
+        detail = "the restored copy of the database cannot be reached"
+        raise DatabaseUnavailable(detail) from error
+    with connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        yield connection

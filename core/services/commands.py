@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from core.cli.output import json_option, note, print_json, print_table
@@ -89,6 +91,35 @@ def list_databases(*, as_json: bool) -> None:
         print_json({"databases": names})
     else:
         click.echo("\n".join(names))
+
+
+@services.command("backup")
+@click.option("--keep", type=click.IntRange(1), default=7, show_default=True, help="Base backups to keep.")
+@json_option
+def base_backup(keep: int, *, as_json: bool) -> None:
+    """Copy the whole embedded database while it works, and archive its WAL from now on."""
+    from core.services import backups
+
+    made, removed = backups.base_backup(keep=keep, say=note_line)
+    if as_json:
+        print_json({"backup": made, "removed": removed})
+        return
+    click.echo(f"base backup {made.name}: {made.bytes:,} bytes; every moment from {made.ended} on can be restored")
+    for name in removed:
+        click.echo(f"removed {name}")
+
+
+@services.command("backups")
+@json_option
+def list_backups(*, as_json: bool) -> None:
+    """List the base backups; a tenant can be restored to every moment since the first one ended."""
+    from core.services import backups
+
+    found = backups.base_backups()
+    if as_json:
+        print_json({"backups": found})
+    else:
+        print_table([asdict(backup) for backup in found], ["name", "began", "ended", "bytes"])
 
 
 def note_line(text: str) -> None:

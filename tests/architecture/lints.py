@@ -20,6 +20,7 @@ LONGEST = 400
 MAY_CONNECT = {
     "core/database/": "it is the one that opens connections",
     "core/services/bootstrap.py": "a superuser makes what core.database logs in to",
+    "core/services/superuser.py": "a superuser makes base backups of the embedded server",
     "core/services/status.py": "looks at a server that may not be usable, without a pool",
 }
 OPENS = {

@@ -115,7 +115,7 @@ def move(
         what = {"from": ref.database, "to": to, "blocked_ms": round(held * 1000)}
         audit.record(session, "cli:tenant:move", "tenant", ref.id, what)
     if grace is None:
-        placing.drop_retired(ref.id, early=True)
+        placing.drop_retired(ref.id, only=source.schema, early=True)
     return Moved(there, last.rows, followed + last.keys, rounds + 1, held, time.perf_counter() - began, kept)
 
 

@@ -43,15 +43,10 @@ def upgrade() -> None:
 QUICK = replace(upgrade.Options(), lock_timeout=0.2, backoff=0.05)
 
 
-def forget():
-    scripts.tree.cache_clear()
-    scripts.sql_for_many.cache_clear()
-
-
 @pytest.fixture
 def tenants(own_services):
     """Four tenants at head; those of earlier tests are gone."""
-    forget()
+    scripts.forget()
     upgrade.migrate()
     return [create_tenant(f"fleet-{number}-{secrets.token_hex(4)}", "Fleet").ref for number in range(4)]
 
@@ -66,7 +61,7 @@ def newer(tenants, tmp_path, monkeypatch):
         script = folder / "tenant" / "versions" / f"{revision}_note.py"
         script.write_text(SCRIPT.format(revision=revision, before=before, more=more))
         monkeypatch.setattr(scripts, "MIGRATIONS", folder)
-        forget()
+        scripts.forget()
         return folder
 
     yield place
@@ -77,7 +72,7 @@ def newer(tenants, tmp_path, monkeypatch):
         session.execute(text("UPDATE node.tenant_schemas SET revision = :head"), {"head": HEAD})
         session.execute(text("DELETE FROM node.migration_failures"))
     monkeypatch.undo()
-    forget()
+    scripts.forget()
 
 
 def stamp(session, schema, revision):

@@ -1,0 +1,98 @@
+"""``iit tenant backup`` and ``iit tenant restore``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from core.cli.output import ACTOR, json_option, note, print_json
+
+if TYPE_CHECKING:
+    from core.tenancy.backup.service import Back
+
+
+@click.command()
+@click.argument("slug")
+@click.option("--to", "file", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@json_option
+def backup(slug: str, file: Path, *, as_json: bool) -> None:
+    """Write all of a tenant, as of this moment, to one encrypted file. The tenant works on; its blobs are not in it."""
+    from core.tenancy.backup.saving import backup as save
+
+    saved = save(slug, file)
+    if as_json:
+        print_json(saved)
+    else:
+        click.echo(f"{file}: {saved.rows:,} rows of {slug}, {saved.bytes:,} bytes, sha256 {saved.sha256}")
+
+
+@click.command()
+@click.argument("slug")
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--at", "moment", metavar="TIME", help="A moment instead of a file: 2026-11-22T10:00Z, with its zone.")
+@click.option("--as", "new_slug", metavar="NEWSLUG", help="What a tenant that is no longer here is called from now on.")
+@click.option("--database", default="default", show_default=True, help="Where to, for a tenant that is no longer here.")
+@click.option("--keep-old", is_flag=True, help="Also keep the schema that is left, beside the file of what was there.")
+@json_option
+def restore(
+    slug: str,
+    file: Path | None,
+    moment: str | None,
+    new_slug: str | None,
+    database: str,
+    *,
+    keep_old: bool,
+    as_json: bool,
+) -> None:
+    """Put a tenant back to a backup, or to a moment since the last base backup (iit services backup).
+
+    What is there stays until what is restored has been compared with the backup, and is then written to a file.
+    """
+    from core.tenancy.backup import service
+
+    if (file is None) == (moment is None):
+        message = "give FILE, or --at TIME"
+        raise click.UsageError(message)
+    if file is not None:
+        back = service.from_file(
+            slug, file, new_slug=new_slug, database=database, keep_old=keep_old, actor=ACTOR, told=note
+        )
+    else:
+        if new_slug is not None:
+            message = "--as goes with FILE"
+            raise click.UsageError(message)
+        back = service.to_moment(slug, _moment(moment or ""), keep_old=keep_old, actor=ACTOR, told=note)
+    _show(back, as_json=as_json)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        message = f"{text!r} is no moment with a time zone, such as 2026-11-22T10:00Z"
+        raise click.BadParameter(message, param_hint="--at")
+    return found
+
+
+def _show(back: Back, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "slug": back.restored.ref.slug,
+                "to": back.to,
+                "rows": back.restored.rows,
+                "writes_blocked_seconds": round(back.restored.blocked_seconds, 3),
+                "schema": back.restored.ref.schema_name,
+                "previous": back.previous,
+            }
+        )
+        return
+    click.echo(f"{back.restored.ref.slug} is what it was at {back.to}: {back.restored.rows:,} rows, all compared")
+    if back.previous is not None:
+        click.echo(f"nothing could be written for {back.restored.blocked_seconds * 1000:.0f} ms")
+        click.echo(f"what was there before is in {back.previous}")

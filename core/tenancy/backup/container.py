@@ -1,0 +1,155 @@
+"""The file of a backup: a readable header, then a sealed stream of a manifest and a dump.
+
+The key comes from the master key and the tenant's id, not from the tenant's own keys: those are in the dump, and a
+tenant whose schema is lost can be restored. Names of the file's parts are in docs/how-to/back-up-and-restore.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import struct
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from uuid import UUID
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from core.blobs import sealed
+from core.errors import Invalid, Unavailable
+from core.privacy import master
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAGIC = b"IITTENANT\x01"
+_LENGTH = struct.Struct(">I")
+_LONGEST_HEADER = 10_000
+_LONGEST_MANIFEST = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What anybody may read: whose it is by id, when it was made, and which master key opens it."""
+
+    tenant_id: str
+    made_at: str
+    master_kid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the dump is of.
+
+    Attributes:
+        tenant: its row in ``platform.tenants``.
+        schema: what its schema was called.
+        revision: the migration that it stood at.
+        tables: name -> rows and sum of the rows' hashes, as of the moment of the dump.
+        jobs: its rows of ``node.jobs`` that had not ended.
+    """
+
+    tenant: dict[str, Any]
+    schema: str
+    revision: str
+    tables: dict[str, dict[str, Any]]
+    jobs: list[dict[str, Any]]
+
+
+class _Joined(io.RawIOBase):
+    """First the bytes, then the stream."""
+
+    def __init__(self, first: bytes, then: BinaryIO) -> None:
+        super().__init__()
+        self._first, self._then = io.BytesIO(first), then
+
+    def readable(self) -> bool:
+        """Always true."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """Fill the buffer; 0 at the end."""
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # a buffer, as RawIOBase says
+        data = self._first.read(len(view)) or self._then.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+def write(file: Path, tenant_id: UUID, made_at: str, manifest: Manifest, dump: BinaryIO) -> dict[str, Any]:
+    """Write a backup, whole or not at all; returns size and SHA-256 of what was sealed.
+
+    Raises:
+        Unavailable: the file cannot be written.
+    """
+    kid, key = master.current()
+    header = json.dumps(asdict(Header(str(tenant_id), made_at, kid)), sort_keys=True).encode()
+    described = json.dumps(asdict(manifest)).encode()
+    draft = file.with_name(f".{file.name}.partial")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as target:
+            target.write(MAGIC + _LENGTH.pack(len(header)) + header)
+            source = cast("BinaryIO", io.BufferedReader(_Joined(_LENGTH.pack(len(described)) + described, dump)))
+            size, digest = sealed.write(source, target, _key(key, tenant_id), _bound_to(header))
+            target.flush()
+            os.fsync(target.fileno())
+        draft.replace(file)
+    except OSError as error:
+        detail = f"the backup {file} cannot be written: {error.strerror or error}"
+        raise Unavailable(detail, remedy="free some space, or name a file elsewhere") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return {"bytes": size, "sha256": digest}
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[tuple[Header, Manifest, BinaryIO]]:
+    """A backup's header and manifest, and its dump as a stream whose every chunk is verified before it is given out.
+
+    Raises:
+        Invalid: the file is not a backup, or was altered.
+        MasterKeyMissing: another master key sealed it.
+        BlobDamaged: here or while reading: it was altered or cut short.
+    """
+    try:
+        source = file.open("rb")
+    except OSError as error:
+        detail = f"the backup {file} cannot be read: {error.strerror or error}"
+        raise Invalid(detail, remedy="name a file that `iit tenant backup` wrote") from error
+    with source:
+        start = source.read(len(MAGIC) + _LENGTH.size)
+        length = _LENGTH.unpack(start[len(MAGIC) :])[0] if len(start) == len(MAGIC) + _LENGTH.size else 0
+        if not start.startswith(MAGIC) or not 0 < length <= _LONGEST_HEADER:
+            raise _no_backup(file)
+        raw = source.read(length)
+        try:
+            header = Header(**json.loads(raw))
+            tenant_id = UUID(header.tenant_id)
+        except (ValueError, TypeError) as error:
+            raise _no_backup(file) from error
+        key = _key(master.by_kid(header.master_kid), tenant_id)
+        plain = io.BufferedReader(sealed.SealedReader(source, key, _bound_to(raw)), buffer_size=sealed.CHUNK)
+        described = _LENGTH.unpack(plain.read(_LENGTH.size))[0]
+        if described > _LONGEST_MANIFEST:
+            raise _no_backup(file)
+        manifest = Manifest(**json.loads(plain.read(described)))
+        yield header, manifest, cast("BinaryIO", plain)
+
+
+def _key(master_key: bytes, tenant_id: UUID) -> bytes:
+    info = b"iit tenant backup|" + str(tenant_id).encode()
+    return HKDF(algorithm=SHA256(), length=sealed.KEY_BYTES, salt=None, info=info).derive(master_key)
+
+
+def _bound_to(header: bytes) -> str:
+    return f"backup|{hashlib.sha256(header).hexdigest()}"
+
+
+def _no_backup(file: Path) -> Invalid:
+    detail = f"{file} is not a backup of a tenant"
+    return Invalid(detail, remedy="name a file that `iit tenant backup` wrote")

@@ -1,0 +1,126 @@
+"""Writing a backup: counts and checksums of every table, open jobs and the dump, all as of one snapshot."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+
+from core.clock import now
+from core.database.engines import login_url
+from core.database.snapshots import owner_snapshot, url_snapshot
+from core.errors import NotFound
+from core.tenancy import shape
+from core.tenancy.backup import container
+from core.tenancy.backup.container import Manifest
+from core.tenancy.backup.dump import dumped
+from core.tenancy.service import describe_tenant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+    from uuid import UUID
+
+    import psycopg
+
+    from core.tenancy.models import Tenant
+
+_TENANT = ("id", "slug", "name", "time_zone", "created_at")
+_OPEN_JOBS = (
+    "SELECT to_jsonb(jobs) FROM node.jobs WHERE tenant_role = %s AND state IN ('queued', 'sent', 'running') ORDER BY id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A backup that is written.
+
+    Attributes:
+        file: where.
+        tenant_id: whose.
+        rows: rows of all tables.
+        bytes: size before sealing.
+        sha256: of the same.
+        revision: the migration that the schema stands at.
+    """
+
+    file: Path
+    tenant_id: UUID
+    rows: int
+    bytes: int
+    sha256: str
+    revision: str
+
+
+def backup(slug: str, file: Path) -> Saved:
+    """Write all of a tenant's schema, as of one moment, to a sealed file. The tenant works on.
+
+    Raises:
+        NotFound: there is no such tenant.
+        Unavailable: the file cannot be written, or the database does not do it.
+    """
+    row = describe_tenant(slug)
+    return save_schema(row, row.database, row.schema_name, row.role_name, file)
+
+
+def save_schema(row: Tenant, database: str, schema: str, role: str, file: Path) -> Saved:
+    """The same of a schema that the tenant may have left.
+
+    Raises:
+        Unavailable: the file cannot be written, or the database does not do it.
+    """
+    tenant = {name: str(getattr(row, name)) for name in _TENANT}
+    with captured(owner_snapshot(database), login_url("owner", database), tenant, schema, role) as (manifest, dump):
+        sealed = container.write(file, row.id, now().isoformat(), manifest, dump)
+        rows = sum(table["rows"] for table in manifest.tables.values())
+        return Saved(file, row.id, rows, sealed["bytes"], sealed["sha256"], manifest.revision)
+
+
+@contextmanager
+def captured(
+    snapshot: AbstractContextManager[psycopg.Connection[Any]], url: str, tenant: dict[str, Any], schema: str, role: str
+) -> Iterator[tuple[Manifest, BinaryIO]]:
+    """What a schema holds in one snapshot: the manifest, and pg_dump's stream of it.
+
+    Raises:
+        Unavailable: pg_dump failed.
+    """
+    with snapshot as connection:
+        exported = connection.execute("SELECT pg_export_snapshot()").fetchone()
+        found = shape.digests(connection, schema)
+        manifest = Manifest(
+            tenant=tenant,
+            schema=schema,
+            revision=shape.revision(connection, schema),
+            tables={name: asdict(digest) for name, digest in found.items()},
+            jobs=[row[0] for row in connection.execute(_OPEN_JOBS, (role,))],
+        )
+        with dumped(url, schema, str(exported[0]) if exported else None) as stream:
+            yield manifest, stream
+
+
+@contextmanager
+def at_moment(control_url: str, url_of: dict[str, str], tenant_id: UUID) -> Iterator[tuple[Manifest, BinaryIO]]:
+    """The same on a copy of the servers that was brought back to a moment, wherever the tenant was then.
+
+    Args:
+        control_url: the owner's login to the copy of the first database.
+        url_of: data database -> the owner's login to its copy.
+        tenant_id: whose.
+
+    Raises:
+        NotFound: it was not there at that moment, or not in a database that was copied.
+    """
+    with url_snapshot(control_url) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute("SELECT * FROM platform.tenants WHERE id = %s", (tenant_id,))
+        row = cursor.fetchone()
+    if row is None or row["database"] not in url_of:
+        detail = "at that moment the tenant was not in a database that base backups hold"
+        raise NotFound(detail, remedy="choose a later moment, or restore a file that `iit tenant backup` wrote")
+    tenant = {name: str(row[name]) for name in _TENANT}
+    url = url_of[row["database"]]
+    with captured(url_snapshot(url), url, tenant, row["schema_name"], row["role_name"]) as found:
+        yield found

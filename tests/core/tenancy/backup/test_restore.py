@@ -1,0 +1,169 @@
+"""A backup is the tenant as of one moment, sealed; a restore is exact, in its place at once, or nothing."""
+
+import json
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from core import audit, blobs, metering
+from core.blobs import BlobDamaged
+from core.database import TenantMoving, owner_connection, owner_session, tenant_session
+from core.errors import Conflict, Invalid, NotFound
+from core.privacy import vault
+from core.privacy.errors import MasterKeyMissing, PatientErased
+from core.tenancy import get_tenant, placing
+from core.tenancy.backup import container, service
+from core.tenancy.backup.saving import backup
+from core.tenancy.models import Tenant
+from core.tenancy.shape import digests
+from tests.core.jobs.conftest import ask  # noqa: F401 - a fixture
+from tests.core.tenancy.move.conftest import put, rows
+
+ALWAYS_KEPT = ("audit_events", "audit_seals")
+"""Tables that a restore adds to: of its own act, and of what was done since."""
+
+
+def digest_of(ref):
+    with owner_connection(ref.database) as connection:
+        return digests(connection, ref.schema_name, but=ALWAYS_KEPT)
+
+
+def settings(ref):
+    return dict(rows(ref, "SELECT key, value FROM tenant_settings ORDER BY key"))
+
+
+@pytest.fixture
+def filled(tenant):
+    """A tenant with some rows, among them texts that COPY has to escape."""
+    with tenant_session(tenant, actor="test:1") as session:
+        for number in range(20):
+            put(session, f"k{number}", {"n": number, "text": "a\tb\\N\n\\.\nCOPY x FROM stdin;\n"})
+        audit.record(session, "api:audit:read", "audit", None, {"when": "before"})
+    return tenant
+
+
+def test_damaged_rows_come_back_exactly(filled, tmp_path):
+    before, file = digest_of(filled), tmp_path / "t.iitbackup"
+    saved = backup(filled.slug, file)
+    with tenant_session(filled, actor="test:1") as session, session.cursor() as cursor:
+        cursor.execute("DELETE FROM tenant_settings WHERE key < 'k2'")
+        cursor.execute("UPDATE tenant_settings SET value = '0'")
+        put(session, "new")
+        audit.record(session, "api:audit:read", "audit", None, {"when": "after"})
+    damaged = digest_of(filled)
+    back = service.from_file(filled.slug, file)
+    ref = get_tenant(filled.slug)
+    assert back.restored.ref == ref
+    assert digest_of(ref) == before != damaged
+    assert back.restored.rows == saved.rows
+    told = [
+        row[0] for row in rows(ref, "SELECT coalesce(detail ->> 'when', action) FROM audit_events ORDER BY event_id")
+    ]
+    assert told == ["before", "after", "cli:tenant:restore"], "the audit does not go back"
+    with pytest.raises(TenantMoving), tenant_session(filled, actor="test:1"):
+        pytest.fail("the state that was left was opened")
+    assert placing.retired(ref.id) == []
+    again = service.from_file(ref.slug, back.previous)
+    assert digest_of(again.restored.ref) == damaged, "what was there before is kept, exact to its last row"
+
+
+def test_a_backup_shows_nothing_without_the_master_key_and_no_byte_of_it_can_change(filled, tmp_path, settings_of):
+    file = tmp_path / "t.iitbackup"
+    backup(filled.slug, file)
+    content = file.read_bytes()
+    assert b"tenant_settings" not in content
+    assert filled.slug.encode() not in content
+    for place in (40, len(content) // 2, len(content) - 1):
+        damaged = tmp_path / "damaged.iitbackup"
+        damaged.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises((BlobDamaged, Invalid, MasterKeyMissing)):
+            service.from_file(filled.slug, damaged)
+    (tmp_path / "short.iitbackup").write_bytes(content[:-40])
+    with pytest.raises(BlobDamaged):
+        service.from_file(filled.slug, tmp_path / "short.iitbackup")
+    (tmp_path / "other").write_bytes(b"PK\x03\x04 something else")
+    with pytest.raises(Invalid, match="not a backup"):
+        service.from_file(filled.slug, tmp_path / "other")
+    assert get_tenant(filled.slug) == filled, "nothing was changed"
+    settings_of(master_key="A" * 43 + "=")
+    with pytest.raises(MasterKeyMissing):
+        service.from_file(filled.slug, file)
+
+
+def test_encrypted_values_open_after_a_restore_and_the_erased_stay_erased(tenant, tmp_path):
+    kept, erased, row = uuid7(), uuid7(), uuid7()
+    with tenant_session(tenant, actor="test:1") as session:
+        vault(session).ensure_patient_keys([kept, erased])
+        sealed = {who: vault(session).encrypt(who, "patients", "name_enc", row, "Givenname") for who in (kept, erased)}
+    file = tmp_path / "t.iitbackup"
+    backup(tenant.slug, file)
+    with tenant_session(tenant, actor="test:1") as session:
+        assert vault(session).erase_patient(erased)
+    service.from_file(tenant.slug, file)
+    with tenant_session(get_tenant(tenant.slug), actor="test:1") as session:
+        vault(session).load_patient_keys([kept, erased])
+        assert vault(session).decrypt(kept, "patients", "name_enc", row, sealed[kept]) == "Givenname"
+        with pytest.raises(PatientErased):
+            vault(session).decrypt(erased, "patients", "name_enc", row, sealed[erased])
+
+
+def test_blobs_and_jobs_and_uses(filled, ask, tmp_path):  # noqa: F811 - a fixture
+    key = blobs.put(filled, "a.txt", b"kept").key
+    before = ask(filled)
+    with tenant_session(filled, actor="test:1") as session:
+        metering.record(session, "imports", 1, key="before")
+    file = tmp_path / "t.iitbackup"
+    backup(filled.slug, file)
+    after = ask(filled)
+    with tenant_session(filled, actor="test:1") as session:
+        metering.record(session, "imports", 1, key="after")
+    with owner_session() as session:
+        session.connection().exec_driver_sql(
+            "UPDATE node.jobs SET state = 'done', finished_at = now() WHERE id = %s", (before,)
+        )
+    service.from_file(filled.slug, file)
+    ref = get_tenant(filled.slug)
+    assert blobs.get(ref, key) == b"kept"
+    assert dict(rows(ref, "SELECT id, state FROM node.jobs")) == {before: "queued", after: "discarded"}
+    assert {row[0] for row in rows(ref, "SELECT key FROM node.usage_events")} == {"before", "after"}, (
+        "what was used was"
+    )
+
+
+def test_another_tenants_backup_is_refused_and_so_is_a_second_copy_of_one_that_is_here(filled, make_tenant, tmp_path):
+    file = tmp_path / "t.iitbackup"
+    backup(filled.slug, file)
+    with pytest.raises(Conflict, match="not of"):
+        service.from_file(make_tenant().ref.slug, file)
+    with pytest.raises(Conflict, match="bound to its identity"):
+        service.from_file(filled.slug, file, new_slug="another")
+    with pytest.raises(NotFound):
+        backup("nobody-at-all", file)
+
+
+def test_a_tenant_that_is_gone_comes_back_with_its_identity_under_another_name(filled, tmp_path):
+    file, before = tmp_path / "t.iitbackup", digest_of(filled)
+    backup(filled.slug, file)
+    with owner_session() as session:
+        session.connection().exec_driver_sql("DELETE FROM platform.api_keys WHERE tenant_id = %s", (filled.id,))
+        session.delete(session.get(Tenant, filled.id))
+    placing.drop_schema(filled.database, filled.schema_name)
+    back = service.from_file(filled.slug, file, new_slug=f"{filled.slug}-b")
+    ref = get_tenant(f"{filled.slug}-b")
+    assert (ref.id, back.previous) == (filled.id, None)
+    assert digest_of(ref) == before
+
+
+def test_a_dump_that_is_not_what_its_manifest_says_changes_nothing(filled, tmp_path, monkeypatch):
+    file = tmp_path / "t.iitbackup"
+    backup(filled.slug, file)
+    with container.opened(file) as (_, manifest, dump):
+        manifest.tables["tenant_settings"]["rows"] += 1
+        with pytest.raises(Conflict, match="tenant_settings"):
+            service.restore(filled.slug, manifest, dump, why="test")
+    assert get_tenant(filled.slug) == filled
+    with owner_connection() as connection:
+        count = connection.execute("SELECT count(*) FROM node.tenant_schemas WHERE tenant_id = %s", (filled.id,))
+        assert count.fetchone() == (1,)
+    assert len(settings(filled)) == 20
+    assert json.loads(json.dumps(manifest.tenant))["slug"] == filled.slug
