@@ -6,13 +6,39 @@ Old scripts call these for ever, so their meaning never changes; a new need gets
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from alembic import op
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TENANTS = "iit_tenant"
 """The role that every tenant's role is a member of: what tenants may do in ``node`` is granted to it, once."""
 
 _PRIVILEGES = re.compile(r"[A-Z]+( \([a-z_]+(, [a-z_]+)*\))?(, [A-Z]+( \([a-z_]+(, [a-z_]+)*\))?)*")
+
+
+@contextmanager
+def concurrently(schema: str, index: str) -> Iterator[None]:
+    """Outside any transaction, for CREATE INDEX CONCURRENTLY: a half-made index of a killed try is dropped first.
+
+    What the script did before is committed, so this comes first in it, and its statement says IF NOT EXISTS.
+    """
+    with op.get_context().autocommit_block():
+        connection = op.get_bind()
+        found = {"name": f"{_quoted(schema)}.{_quoted(index)}"}
+        wait = connection.scalar(text("SELECT current_setting('lock_timeout')"))
+        half_made = connection.scalar(
+            text("SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid)"), found
+        )
+        connection.execute(text("SET lock_timeout = 0"))  # it waits for others' transactions, and holds nobody up
+        if half_made:
+            connection.execute(text(f"DROP INDEX CONCURRENTLY {found['name']}"))
+        yield
+        connection.execute(text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": wait})
 
 
 def application_role() -> str:

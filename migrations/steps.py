@@ -17,6 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint
 
 from migrations import snapshot
+from migrations.lint import unsafe
 from migrations.reasons import REASONS
 
 if TYPE_CHECKING:
@@ -46,13 +47,31 @@ class Steps:
     imports: set[str] = field(default_factory=set)
 
     def operation(self, operation: Any, *, name: str = "", allow: str | None = None) -> None:  # noqa: ANN401 - alembic's
-        """Take one of Alembic's operations."""
-        self.found.append(Step(_rendered(operation), allow or REASONS.get((self.tree, name))))
+        """Take one of Alembic's operations, on what is called ``name`` where it changes a table that is there."""
+        table = f"{getattr(operation, 'table_name', '')}.*"
+        reason = allow or REASONS.get((self.tree, name)) or (REASONS.get((self.tree, table)) if name else None)
+        rendered = _rendered(operation)
+        self.found.append(Step(rendered, reason if reason and _is_unsafe(self.tree, rendered) else None))
 
     def call(self, line: str) -> None:
         """Take a call of ``migrations.operations``."""
         self.imports.add(line.split("(", maxsplit=1)[0])
         self.found.append(Step(line))
+
+    def index_concurrently(self, index: Index) -> None:
+        """Take an index of a table that all tenants share: first of all, since what was done before it is committed."""
+        create = ops.CreateIndexOp.from_index(index)
+        create.kw["postgresql_concurrently"] = True
+        create.if_not_exists = True
+        self.imports.add("concurrently")
+        table = create.schema, str(index.name)
+        lines = textwrap.indent(_rendered(create), "    ")
+        self.found.insert(0, Step(f"with concurrently({table[0]!r}, {table[1]!r}):\n{lines}"))
+
+
+def _is_unsafe(tree: str, lines: str) -> bool:
+    """Whether the lint would ask for a reason."""
+    return any(unsafe(f"migrations/{tree}/versions/rendered.py", lines))
 
 
 def _rendered(operation: Any) -> str:  # noqa: ANN401 - alembic's
@@ -119,7 +138,7 @@ def _change(steps: Steps, table: Table, before: snapshot.TableFacts) -> None:
         else:
             _alter(steps, table, column, old)
     _change_constraints(steps, table, before["constraints"], added)
-    _change_indexes(steps, table, before["indexes"])
+    _change_indexes(steps, table, before["indexes"], added)
 
 
 def _alter(steps: Steps, table: Table, column: Column[Any], old: snapshot.ColumnFacts) -> None:
@@ -169,7 +188,7 @@ def _drop_constraint(steps: Steps, table: Table, name: str, text: str) -> None:
     steps.operation(drop, name=name)
 
 
-def _change_indexes(steps: Steps, table: Table, before: dict[str, str]) -> None:
+def _change_indexes(steps: Steps, table: Table, before: dict[str, str], added: set[str]) -> None:
     names = {str(index.name) for index in table.indexes}
     for name in before:
         if name not in names:
@@ -180,6 +199,9 @@ def _change_indexes(steps: Steps, table: Table, before: dict[str, str]) -> None:
             continue
         if name in before:
             steps.operation(ops.DropIndexOp(name, table.name, schema=table.schema), name=name)
+        elif table.schema and not added & {column.name for column in index.columns}:
+            steps.index_concurrently(index)
+            continue
         steps.operation(ops.CreateIndexOp.from_index(index), name=name)
 
 

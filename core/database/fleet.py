@@ -17,6 +17,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -159,20 +160,23 @@ class Fleet:
                 wait = self.options.backoff * 2 ** (one.attempts - 1) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
                 with self._lock:
                     self._later.append((time.monotonic() + wait, one))
+            elif lost:
+                with _connected(self.database, self.options) as again:
+                    self._failed(again, one, error)
             else:
-                self._failed(one, error)
+                self._failed(connection, one, error)
             return not lost
         with self._lock:
             self.done.upgraded.append(one.schema)
             self._progress(one.schema)
         return True
 
-    def _failed(self, one: Behind, error: Exception) -> None:
+    def _failed(self, connection: Connection, one: Behind, error: Exception) -> None:
         why = plain(error)
         with self._lock:
             self.done.failed[one.schema] = why
             self._progress(one.schema)
-        with _connected(self.database, self.options) as connection, connection.begin():
+        with connection.begin():
             connection.execute(
                 _RECORD,
                 {"schema": one.schema, "to": scripts.head("tenant"), "error": why, "attempts": one.attempts},
@@ -200,45 +204,62 @@ def upgrade(connection: Connection, one: Behind) -> None:
     if many is not None:
         _send(_driver(connection), one, many, newest)
         return
+    if not OPAQUE_NAME.fullmatch(one.schema) or not one.revision.isalnum():
+        message = f"{one.schema!r} at {one.revision!r} is no tenant's schema"
+        raise ValueError(message)
     with connection.begin():
-        connection.execute(text("SELECT set_config('search_path', '', true)"))
-        scripts.upgrade_schema(connection, "tenant", one.schema)
         for statement in _arrived(one, newest):
             connection.exec_driver_sql(statement)
+        scripts.upgrade_schema(connection, "tenant", one.schema)
 
 
 def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) -> None:
-    """Send a tenant's whole upgrade as one string, which PostgreSQL runs as one transaction.
+    """Send a tenant's whole upgrade as one string, and commit it where the schema stood where ``node`` says.
 
-    It begins by making sure that the schema stands where the table says, and that nobody upgrades it meanwhile.
+    The first statement keeps out whoever else upgrades, moves or deletes this tenant. The last is Alembic's own: it
+    changes one row where the schema stood at the revision that it was to leave. libpq is called directly, since what
+    Python does with each of some ten results would cost as much as PostgreSQL's work.
     """
     if not OPAQUE_NAME.fullmatch(one.schema):
         message = f"{one.schema!r} is no tenant's schema"
         raise ValueError(message)
-    guard = (
-        f"DO $guard$ BEGIN IF NOT EXISTS (SELECT FROM {scripts.VERSION_TABLE} WHERE version_num = '{one.revision}')"
-        " THEN RAISE object_not_in_prerequisite_state"
-        " USING MESSAGE = 'the schema does not stand where node says'; END IF; END $guard$"
-    )
     parts = [
-        f"SELECT set_config('search_path', '{path_of_schema(one.schema)}', true)",
-        f"SELECT 1 FROM node.tenant_schemas WHERE schema_name = '{one.schema}' FOR NO KEY UPDATE",  # noqa: S608 - checked
-        guard,
-        many.replace(scripts.PLACEHOLDER, one.schema).strip().rstrip(";"),
+        "BEGIN",
         *_arrived(one, newest),
+        f"SELECT set_config('search_path', '{path_of_schema(one.schema)}', true)",
+        many.replace(scripts.PLACEHOLDER, one.schema).strip().rstrip(";"),
     ]
-    driver.autocommit = True
     try:
-        driver.execute(";\n".join(parts).encode())
+        if _exec(driver, ";\n".join(parts)) != b"UPDATE 1":
+            message = "the schema does not stand where node says"
+            raise StandsElsewhereError(message)
+        _exec(driver, "COMMIT")
     finally:
-        if not driver.closed:
-            driver.autocommit = False
+        if driver.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+            _exec(driver, "ROLLBACK")
+
+
+def _exec(driver: psycopg.Connection[Any], statements: str) -> bytes | None:
+    """Send statements in one round trip; gives the status of the last.
+
+    Raises:
+        psycopg.Error: one of them failed, and none after it was run.
+    """
+    result = driver.pgconn.exec_(statements.encode())
+    if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+        raise psycopg.errors.error_from_result(result)
+    return result.command_status
+
+
+class StandsElsewhereError(Exception):
+    """A schema is at another revision than ``node.tenant_schemas`` says, or its row has gone."""
 
 
 def _arrived(one: Behind, newest: str) -> Iterator[str]:
+    """What ``node`` is told; names and revisions are checked, so that they can stand in the text."""
     yield (
-        f"UPDATE node.tenant_schemas SET revision = '{newest}', migrated_at = now()"  # noqa: S608 - a checked name and a revision
-        f" WHERE schema_name = '{one.schema}'"
+        f"UPDATE node.tenant_schemas SET revision = '{newest}', migrated_at = now()"  # noqa: S608 - as said above
+        f" WHERE schema_name = '{one.schema}' AND revision = '{one.revision}'"
     )
     if one.failed_before:
         yield (
@@ -276,5 +297,7 @@ def plain(error: Exception) -> str:
     if isinstance(error, CommandError):
         return f"{error}: the schema was migrated by a newer version of this application"
     cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, StandsElsewhereError):
+        return str(cause)
     message = getattr(getattr(cause, "diag", None), "message_primary", None)
     return f"{type(cause).__name__}: {message or 'no message'}"

@@ -39,11 +39,22 @@ def revisions(name: str) -> tuple[str, ...]:
     Raises:
         LookupError: the tree has no script.
     """
-    found = sorted(script.name.split("_")[0] for script in (MIGRATIONS / name / "versions").glob("[0-9]*_*.py"))
+    return _revisions(MIGRATIONS / name / "versions")
+
+
+@cache
+def _revisions(folder: Path) -> tuple[str, ...]:
+    found = sorted(script.name.split("_")[0] for script in folder.glob("[0-9]*_*.py"))
     if not found:
-        message = f"migrations/{name} has no script: run python -m migrations.render"
+        message = f"{folder.parent.name} has no migration: run python -m migrations.render"
         raise LookupError(message)
     return tuple(found)
+
+
+def forget() -> None:
+    """Read the trees anew: for whoever adds a script while this process runs."""
+    for kept in (tree, _revisions, sql_for_many):
+        kept.cache_clear()
 
 
 def head(name: str) -> str:

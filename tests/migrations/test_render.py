@@ -36,9 +36,9 @@ def models(tmp_path, monkeypatch):
     first.write_text(_from_scratch(folder))
     facts["scripts"] = {first.name: snapshot.checksum(first)}
     snapshot.write_released("tenant", {**facts, "tables": snapshot.facts_of("tenant")})
-    scripts.tree.cache_clear()
+    scripts.forget()
     yield ours
-    scripts.tree.cache_clear()
+    scripts.forget()
 
 
 def _from_scratch(folder):
@@ -85,7 +85,7 @@ def expand(models):
 def test_released_then_next_and_the_script_give_the_same_catalog(models, database):
     expand(models)
     assert render.main(["--title", "more"]) == 0
-    scripts.tree.cache_clear()
+    scripts.forget()
     assert upgrade.head("tenant") == "0002"
     by_script, by_migrations = provisioning.new_schema_name(), provisioning.new_schema_name()
     with owner_session() as session:

@@ -31,12 +31,6 @@ def upgrade() -> None:
 '''
 
 
-def forget():
-    """Read the trees anew."""
-    scripts.tree.cache_clear()
-    scripts.sql_for_many.cache_clear()
-
-
 @pytest.fixture
 def newer(own_services, tmp_path, monkeypatch):
     """The trees with one more migration for tenants, as after an update of the application."""
@@ -45,10 +39,10 @@ def newer(own_services, tmp_path, monkeypatch):
 
     def with_second():
         monkeypatch.setattr(scripts, "MIGRATIONS", tmp_path / "migrations")
-        forget()
+        scripts.forget()
 
     yield with_second
-    forget()
+    scripts.forget()
 
 
 @pytest.fixture
@@ -115,7 +109,7 @@ def test_a_fleet_at_head_costs_a_handful_of_statements(fleet, newer):
 def test_a_schema_of_a_newer_version_is_reported_and_left_alone(fleet, newer):
     newer()
     upgrade.migrate()
-    forget()
+    scripts.forget()
     with pytest.MonkeyPatch.context() as older:
         older.setattr(scripts, "MIGRATIONS", OURS)
         done = upgrade.migrate()

@@ -1,0 +1,119 @@
+"""A fleet of tenants: what one costs to make as the fleet grows, and what a migration of all costs, over the same DDL.
+
+50 tenants; ``IIT_BENCH_SCALE=full``: 1,000.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+from benchmarks.fleet_raw import Raw, drop_fleet
+from benchmarks.measure import Ratio, compare
+from core.database import scripts, upgrade
+from core.services import ensure
+from core.tenancy import create_tenant
+
+_ROUNDS = 5
+_STEPS = 3
+_NOTHING = "import os, psycopg; psycopg.connect(os.environ['BENCH_URL']).execute('{query}').fetchall()"
+_VERSIONS = "SELECT schema_name, revision FROM node.tenant_schemas"
+_SCRIPT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "{revision}", "{before}"
+
+
+def upgrade() -> None:
+    op.add_column("visits", sa.Column("bench_{token}", sa.Integer(), nullable=True))
+    op.create_index("ix_bench_{token}", "visits", ["bench_{token}"])
+"""
+
+
+def run() -> Iterator[Ratio]:
+    """Compare on a fleet that grows from nothing and is taken away again."""
+    full = os.environ.get("IIT_BENCH_SCALE") == "full"
+    size = 1000 if full else 50
+    with psycopg.connect(ensure().database_owner_url, autocommit=True) as link:
+        raw = Raw(link)
+        try:
+            yield from _provisioning(raw, size, (1, 100, 250, 500, 1000) if full else (1, 25, 50))
+            yield _nothing_to_do(size)
+            yield _one_step(raw, size)
+        finally:
+            drop_fleet(link)
+
+
+def _provisioning(raw: Raw, size: int, at: tuple[int, ...]) -> Iterator[Ratio]:
+    """Make tenants until there are ``size``; measure around each count of ``at``."""
+    for wanted in at:
+        while (there := raw.tenants()) < wanted - 1 - _ROUNDS:
+            _make()
+        yield compare(f"the tenant after {there:,}, over its DDL sent raw", _make, raw.make, calls=1, rounds=_ROUNDS)
+    while raw.tenants() < size:
+        _make()
+
+
+def _make() -> None:
+    create_tenant(f"bench-{secrets.token_hex(8)}", "Benchmark")
+
+
+def _nothing_to_do(size: int) -> Ratio:
+    """The whole command, over a program that connects and asks where all tenants stand."""
+    environment = {**os.environ, "BENCH_URL": ensure().database_owner_url}
+    iit = [sys.executable, "-m", "core.cli", "migrate"]
+    bare = [sys.executable, "-c", _NOTHING.format(query=_VERSIONS)]
+
+    def call(command: list[str]) -> None:
+        subprocess.run(command, env=environment, check=True, capture_output=True)  # noqa: S603
+
+    name = f"iit migrate, nothing to do for {size:,} tenants, over connecting and asking"
+    return compare(name, lambda: call(iit), lambda: call(bare), calls=1, rounds=_ROUNDS)
+
+
+def _one_step(raw: Raw, size: int) -> Ratio:
+    """ADD COLUMN and CREATE INDEX in every tenant, over the same sent raw on as many connections."""
+    numbers = count(int(scripts.head("tenant")) + 1)
+    connections = upgrade.default_options().connections
+    with _trees() as folder:
+
+        def ours() -> None:
+            number = next(numbers)
+            revision, before = f"{number:04}", f"{number - 1:04}"
+            script = folder / "tenant" / "versions" / f"{revision}_bench.py"
+            script.write_text(_SCRIPT.format(revision=revision, before=before, token=secrets.token_hex(4)))
+            scripts.forget()
+            done = upgrade.migrate()
+            if done.failed or len(done.upgraded) < size:
+                message = f"migrated {len(done.upgraded)} of {size}, failed {len(done.failed)}"
+                raise RuntimeError(message)
+
+        names = (f"bench_{uuid4().hex}" for _ in count())
+        name = f"ADD COLUMN and an index in {size:,} tenants, over the same on {connections} connections"
+        return compare(name, ours, lambda: raw.add_column(next(names), connections), calls=1, rounds=_STEPS)
+
+
+@contextmanager
+def _trees() -> Iterator[Path]:
+    """A copy of the trees, to add revisions to."""
+    kept = scripts.MIGRATIONS
+    with tempfile.TemporaryDirectory(prefix="iit-bench-trees-") as folder:
+        shutil.copytree(kept, Path(folder) / "migrations")
+        scripts.MIGRATIONS = Path(folder) / "migrations"
+        try:
+            yield scripts.MIGRATIONS
+        finally:
+            scripts.MIGRATIONS = kept
+            scripts.forget()

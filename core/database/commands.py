@@ -1,0 +1,88 @@
+"""``iit migrate`` and ``iit migrate status``."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from core.cli.output import Progress, done_in_part, json_option, note, print_json, print_table
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--canary",
+    "canaries",
+    multiple=True,
+    metavar="SLUG",
+    help="Migrate this tenant first, and no other if it fails. May be given more than once.",
+)
+@click.option("--connections", type=click.IntRange(1, 64), help="Tenants of one data database upgraded at a time.")
+@json_option
+@click.pass_context
+def migrate(context: click.Context, canaries: tuple[str, ...], connections: int | None, *, as_json: bool) -> None:
+    """Bring the schemas platform and node, and those of all tenants, to their newest migration.
+
+    Killed, it is gone on with by the next run. A tenant that fails stays as it was, and the others go on.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from core.database import upgrade
+
+    options = upgrade.default_options()
+    if connections is not None:
+        options = dataclasses.replace(options, connections=connections)
+    with Progress("Migrating") as progress:
+        done = upgrade.migrate(
+            progress=lambda _schema: progress.advance(), canaries=list(canaries) or None, options=options
+        )
+    if as_json:
+        print_json({"upgraded": done.upgraded, "skipped": done.skipped, "failed": done.failed, "held": done.held})
+    else:
+        held = f", held back {done.held}" if done.held else ""
+        click.echo(f"upgraded {len(done.upgraded)}, at head already {done.skipped}, failed {len(done.failed)}{held}")
+    for schema, why in done.failed.items():
+        note(f"{schema}: {why}")
+    if done.held:
+        note("a canary failed, so no other tenant was begun: correct the cause and run iit migrate again")
+        raise click.exceptions.Exit(1)
+    if done.failed:
+        done_in_part(
+            "the schemas named above stay at the version they had (iit migrate status shows them):"
+            " correct the cause and run iit migrate again"
+        )
+
+
+@migrate.command("status")
+@json_option
+def status_(*, as_json: bool) -> None:
+    """Show, for each data database, how many tenants are at head, behind or failed, and at which revisions."""
+    from core.tenancy.fleet import status
+
+    found = status()
+    if as_json:
+        print_json({"at_head": found.at_head, "heads": found.heads, "databases": found.databases})
+        return
+    rows = [
+        {
+            "database": one.database,
+            **one.shared,
+            "tenants": one.tenants,
+            "at_head": one.at_head,
+            "behind": one.behind,
+            "ahead": one.ahead,
+            "failed": len(one.failed),
+            "revisions": " ".join(f"{revision}:{count}" for revision, count in one.revisions.items()),
+        }
+        for one in found.databases
+    ]
+    columns = ("database", "platform", "node", "tenants", "at_head", "behind", "ahead", "failed", "revisions")
+    print_table(rows, columns)
+    failed = [
+        {"tenant": each.tenant, "stands_at": each.revision, "tries": each.attempts, "error": each.error}
+        for one in found.databases
+        for each in one.failed
+    ]
+    if failed:
+        click.echo()
+        print_table(failed, ("tenant", "stands_at", "tries", "error"))
