@@ -5,6 +5,19 @@ A folder under the state directory by default, or any place that fsspec can writ
 """
 
 from core.blobs.errors import BlobDamaged
-from core.blobs.store import BlobRef, Purged, delete, delete_tenant, exists, get, open, purge, put  # noqa: A004
+from core.blobs.store import BlobRef, Purged, delete, delete_tenant, exists, get, kept, open, purge, put, put_back  # noqa: A004
 
-__all__ = ["BlobDamaged", "BlobRef", "Purged", "delete", "delete_tenant", "exists", "get", "open", "purge", "put"]
+__all__ = [
+    "BlobDamaged",
+    "BlobRef",
+    "Purged",
+    "delete",
+    "delete_tenant",
+    "exists",
+    "get",
+    "kept",
+    "open",
+    "purge",
+    "put",
+    "put_back",
+]

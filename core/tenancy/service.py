@@ -27,6 +27,7 @@ from core.database import (
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unavailable
 from core.identity.keys import issue
 from core.privacy import create_tenant_keys
+from core.tenancy.archive.tombstones import refuse_gone
 from core.tenancy.models import Tenant
 from core.tenancy.models_places import RetiredSchema
 from core.tenancy.provisioning import new_schema_name, provision
@@ -70,12 +71,13 @@ def create_tenant(
         Conflict: the slug is taken.
         Unavailable: the owner's login is not configured, or the database cannot be reached.
     """
-    _check(slug, name, time_zone, database)
+    check(slug, name, time_zone, database)
     schema = new_schema_name()
     row = Tenant(slug=slug, name=name.strip(), schema_name=schema, role_name=schema, time_zone=time_zone)
     row.database = database
     ref = row.ref()
     with owner_session() as session:
+        refuse_gone(session, slug)
         session.add(row)
         try:
             session.flush()
@@ -198,7 +200,12 @@ def _set_state(slug: str, state: str) -> TenantRef:
         return row.ref()
 
 
-def _check(slug: str, name: str, time_zone: str, database: str) -> None:
+def check(slug: str, name: str, time_zone: str, database: str) -> None:
+    """Refuse what no tenant may be called, or be in.
+
+    Raises:
+        Invalid: names each field that is wrong.
+    """
     errors = []
     if database not in databases():
         errors.append(FieldError("database", f"{database!r} is no data database", f"one of {', '.join(databases())}"))

@@ -18,6 +18,12 @@ def act(open_session, tenant, times=1):
         audit.record_many(session, "api:audit:read", "patient", [uuid4() for _ in range(times)])
 
 
+def write_now(session):
+    """An event whose number is drawn before the end of its transaction, as in a savepoint."""
+    with session.begin_nested():
+        audit.record(session, "api:audit:read", "patient", uuid4())
+
+
 def as_owner(tenant, statement, **values):
     """What only somebody with the owner's rights can do to a tenant's tables."""
     with (
@@ -62,7 +68,7 @@ def test_a_backlog_is_sealed_in_batches(tenant, open_session, monkeypatch):
 def test_an_event_that_commits_after_later_ones_were_sealed_is_sealed_too(tenant, open_session):
     watches = {}
     with open_session(tenant) as slow:
-        audit.record(slow, "api:audit:read", "patient", uuid4())  # draws number 1
+        write_now(slow)  # draws number 1
         act(open_session, tenant, 2)  # 2 and 3 commit before it
         assert sealer.seal(tenant, watches).events == 2
         act(open_session, tenant, 1)
@@ -76,7 +82,7 @@ def test_an_event_that_commits_after_later_ones_were_sealed_is_sealed_too(tenant
 def test_a_number_that_was_drawn_and_rolled_back_is_settled_once_its_transaction_is_over(tenant, open_session):
     watches = {}
     with pytest.raises(ZeroDivisionError), open_session(tenant) as slow:
-        audit.record(slow, "api:audit:read", "patient", uuid4())
+        write_now(slow)
         act(open_session, tenant, 2)
         sealer.seal(tenant, watches)
         raise ZeroDivisionError
@@ -95,7 +101,7 @@ def test_settling_goes_on_while_somebody_is_always_writing(tenant, open_session)
     sessions = []
     for turn in turns:
         session = turn.__enter__()
-        audit.record(session, "api:audit:read", "patient", uuid4())
+        write_now(session)
         sessions.append(session)
         if len(sessions) > 1:
             turns[len(sessions) - 2].__exit__(None, None, None)  # the one before commits while this one writes

@@ -1,0 +1,42 @@
+"""Comparing archives with tenants: counts and checksums over the same canonical lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.tenancy.archive import reading
+from core.tenancy.archive.snapshot import snapshot
+from core.tenancy.archive.tables import count, tables_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.database import TenantRef
+    from core.tenancy.archive.layout import Counted, Manifest
+
+
+def check_archive(path: Path, identity: Path) -> Manifest:
+    """Read an archive to its end and verify all of it; nothing is written anywhere.
+
+    Raises:
+        NotFound: there is no such file.
+        WrongIdentity: the archive is sealed to another key.
+        ArchiveDamaged: it is not as it was written.
+        ArchiveTooNew: a newer version of the application wrote it.
+    """
+    with reading.opened(path, identity) as archive:
+        for _ in archive.parts():
+            pass
+    assert archive.manifest is not None  # noqa: S101 - it was compared at the end of the parts
+    return archive.manifest
+
+
+def contents_of(tenant: TenantRef) -> dict[str, Counted]:
+    """What the tenant's tables hold now: rows and checksum as an archive of this moment would state them.
+
+    Raises:
+        Unavailable: the owner's login is not configured, or the database cannot be reached.
+    """
+    with snapshot(tenant, actor="system:archive") as session:
+        tables = tables_of(session.cursor().connection, tenant.schema_name)
+        return {table.name: count(session, table) for table in tables}

@@ -1,0 +1,27 @@
+"""What can be wrong with an archive. Messages name members and tables, never contents."""
+
+from core.errors import Conflict, Invalid
+
+
+class ArchiveDamaged(Invalid):
+    """The archive is not as it was written: cut short, altered, or put together by something else."""
+
+    slug = "archive-damaged"
+    title = "The archive is damaged"
+    hint = "Fetch the archive again from where it was written, and compare the SHA-256 that the export printed."
+
+
+class WrongIdentity(Invalid):
+    """The archive is sealed to another key."""
+
+    slug = "archive-other-key"
+    title = "The archive is sealed to another key"
+    hint = "Give the private key whose public key the export was given as --recipient."
+
+
+class ArchiveTooNew(Conflict):
+    """The archive was written by a newer version of the application."""
+
+    slug = "archive-too-new"
+    title = "The archive is newer than this installation"
+    hint = "Upgrade this installation to the version that the archive names, or a later one."

@@ -1,0 +1,222 @@
+"""Reading an archive from its first byte to its last, with nothing believed that was not checked."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tarfile
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from core.errors import AppError
+from core.tenancy.archive import sealing
+from core.tenancy.archive.errors import ArchiveDamaged, ArchiveTooNew
+from core.tenancy.archive.layout import (
+    BLOB_PART,
+    FORMAT,
+    HEADER,
+    KEYS,
+    LARGEST_PART,
+    MANIFEST,
+    TABLE_PART,
+    VERSION,
+    BlobInfo,
+    Counted,
+    Header,
+    Keys,
+    Manifest,
+)
+from core.tenancy.archive.tables import Counting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class TablePart:
+    """Some lines of a table, in their order."""
+
+    table: str
+    lines: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPart:
+    """Some bytes of a stored file, in their order; ``number`` counts from 1."""
+
+    key: str
+    number: int
+    content: bytes
+
+
+@dataclass
+class _Counts:
+    """What went by."""
+
+    tables: dict[str, Counting] = field(default_factory=dict)
+    blobs: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+
+
+class Archive:
+    """An open archive: its header and keys, and its parts, which can be gone through once.
+
+    ``manifest`` is there when ``parts`` is at its end; then all counts and checksums were found to be right.
+    """
+
+    def __init__(self, members: Iterator[tuple[str, bytes]], at_end: Callable[[], None]) -> None:
+        self._members, self._at_end = members, at_end
+        self.header = _parsed(Header, self._expect(HEADER))
+        if self.header.format_version > VERSION:
+            detail = (
+                f"the archive has format version {self.header.format_version}, and this installation reads up to"
+                f" {VERSION}; it was written by version {self.header.application} of the application"
+            )
+            raise ArchiveTooNew(detail)
+        self.keys = _parsed(Keys, self._expect(KEYS))
+        self.manifest: Manifest | None = None
+
+    def _expect(self, name: str) -> bytes:
+        found, content = next(self._members, ("", b""))
+        if found != name:
+            detail = f"the archive has no {name} where it belongs"
+            raise ArchiveDamaged(detail)
+        return content
+
+    def parts(self) -> Iterator[TablePart | BlobPart]:
+        """The parts of tables and stored files, each verified to be in its place; then the manifest is compared.
+
+        Raises:
+            ArchiveDamaged: something is missing, repeated, out of order, or not what the manifest says.
+        """
+        known = {table.name for table in self.header.tables}
+        counting: dict[str, Counting] = {name: Counting() for name in known}
+        numbers: dict[str, int] = {}
+        stored: dict[str, tuple[int, object]] = {}
+        for name, content in self._members:
+            if name == MANIFEST:
+                self._compare(_parsed(Manifest, content), counting, stored)
+                break
+            number, part = _part(name, content)
+            prefix = name.rsplit("/", 1)[0]
+            if number != numbers.get(prefix, 0) + 1:
+                detail = f"{name} is out of order"
+                raise ArchiveDamaged(detail)
+            numbers[prefix] = number
+            if isinstance(part, BlobPart):
+                size, digest = stored.setdefault(part.key, (0, hashlib.sha256()))
+                digest.update(content)  # type: ignore[attr-defined]  # hashlib's type has no name
+                stored[part.key] = (size + len(content), digest)
+            elif part.table in known and content.endswith(b"\n"):
+                counting[part.table].take(content)
+            else:
+                detail = f"{name} belongs to no table of the header, or is cut short"
+                raise ArchiveDamaged(detail)
+            yield part
+        if self.manifest is None or next(self._members, None) is not None:
+            detail = "the archive does not end with its manifest"
+            raise ArchiveDamaged(detail)
+
+    def read_to_its_end(self) -> None:
+        """See that the file itself ends where the manifest does, and as its writer ended it.
+
+        Raises:
+            ArchiveDamaged: it does not.
+        """
+        self._at_end()
+
+    def _compare(
+        self, manifest: Manifest, counting: dict[str, Counting], stored: dict[str, tuple[int, object]]
+    ) -> None:
+        stated = manifest.model_dump(include=set(Header.model_fields) - {"left_out"})
+        if stated != self.header.model_dump(exclude={"left_out"}):
+            detail = "the archive's manifest and header do not belong together"
+            raise ArchiveDamaged(detail)
+        refuse_difference({name: one.done() for name, one in counting.items()}, manifest.contents)
+        found = [
+            BlobInfo(key=key, size=size, sha256=digest.hexdigest())  # type: ignore[attr-defined]  # as above
+            for key, (size, digest) in stored.items()
+        ]
+        if sorted(found, key=lambda one: one.key) != sorted(manifest.blobs, key=lambda one: one.key):
+            detail = "the stored files of the archive are not those of its manifest"
+            raise ArchiveDamaged(detail)
+        self.manifest = manifest
+
+
+def refuse_difference(found: dict[str, Counted], stated: dict[str, Counted]) -> None:
+    """Compare counts and checksums of tables.
+
+    Raises:
+        ArchiveDamaged: they differ; the tables are named.
+    """
+    wrong = sorted(name for name in {*found, *stated} if found.get(name) != stated.get(name))
+    if wrong:
+        detail = f"rows or checksums are not those of the manifest: {', '.join(wrong)}"
+        raise ArchiveDamaged(detail)
+
+
+def _part(name: str, content: bytes) -> tuple[int, TablePart | BlobPart]:
+    if found := TABLE_PART.fullmatch(name):
+        return int(found[2]), TablePart(found[1], content)
+    if (found := BLOB_PART.fullmatch(name)) and ".." not in name:
+        return int(found[2]), BlobPart(found[1], int(found[2]), content)
+    detail = "the archive has a member that does not belong in it"
+    raise ArchiveDamaged(detail)
+
+
+def _parsed(model: type[_M], content: bytes) -> _M:
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        places = ", ".join(".".join(str(part) for part in found["loc"]) for found in error.errors()[:5])
+        detail = f"the archive's {model.__name__.lower()} is not one of format {FORMAT}: {places}"
+        raise ArchiveDamaged(detail) from None
+
+
+@contextmanager
+def opened(path: Path, identity: Path) -> Iterator[Archive]:
+    """Open an archive with the private key in ``identity``. It is whole only when the block ends without an error.
+
+    Raises:
+        NotFound: one of the files is not there.
+        Invalid: the key file holds no private key.
+        WrongIdentity: the archive is sealed to another key.
+        ArchiveDamaged: it was altered, cut short or put together by something else.
+        ArchiveTooNew: it was written by a newer version of the application.
+    """
+    key = sealing.identity(identity)
+    with sealing.opened(path, key) as stream:
+        try:
+            archive = Archive(_members(stream), stream.finish)
+            yield archive
+        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+            if isinstance(error, AppError):
+                raise
+            if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+                raise
+            detail = "the archive was cut short, or is no archive"
+            raise ArchiveDamaged(detail) from error
+        if archive.manifest is None:
+            detail = "the archive does not end with its manifest"
+            raise ArchiveDamaged(detail)
+
+
+def _members(stream: sealing.Opened) -> Iterator[tuple[str, bytes]]:
+    with gzip.GzipFile(fileobj=stream.plain, mode="rb") as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as tar:
+        while (member := tar.next()) is not None:
+            if not member.isfile() or member.size > LARGEST_PART:
+                detail = "the archive has a member that is no file, or too large"
+                raise ArchiveDamaged(detail)
+            source = tar.extractfile(member)
+            assert source is not None  # noqa: S101 - it is a file
+            content = source.read()
+            tar.members.clear()  # type: ignore[attr-defined]  # it remembers all, and there may be very many
+            yield member.name, content
+        while unzipped.read(1 << 20):
+            pass

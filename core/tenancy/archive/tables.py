@@ -1,0 +1,250 @@
+r"""A tenant's tables as the catalog of its schema says them, and their rows as canonical lines.
+
+A line is a JSON object with the columns in the table's order, written by PostgreSQL itself: whole and floating numbers
+and booleans as JSON has them, JSON as it is, everything else as text (``bytea`` as hexadecimal after ``\x``, times in
+UTC). Encrypted columns come last, as their plain text under a key of their own; what belongs to an erased patient is
+null. Lines are in the order of the primary key, texts in that of their bytes. So two tenants with the same records
+have the same bytes, whatever their keys, ids and installations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from psycopg import sql
+
+from core.database import TenantBase
+from core.features import load_tables
+from core.privacy import vault
+from core.privacy.errors import PatientErased
+from core.tenancy.archive.layout import PART, ColumnInfo, Counted, LeftOut, TableInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+    from core.database import TenantSession
+
+ENCRYPTED = "_enc"
+PATIENT_KEYS = "patient_keys"
+_MADE_ANEW = {
+    "alembic_version": "the migration is named in the header",
+    "tenant_keys": "keys are wrapped by an installation's master key; the key of the indexes is in keys.json",
+}
+_NOT_CARRIED = {PATIENT_KEYS: {"tenant_key_version", "wrapped_key"}}
+"""Columns that mean nothing elsewhere: patients get new keys, and the mark of the erased is carried."""
+
+_ROWS_AT_ONCE = 2_000
+
+_SETTINGS = (
+    "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, MDY', true),"
+    " set_config('IntervalStyle', 'iso_8601', true), set_config('bytea_output', 'hex', true),"
+    " set_config('extra_float_digits', '1', true)"
+)
+_COLUMNS = """
+SELECT class.relname, attribute.attname, format_type(attribute.atttypid, attribute.atttypmod)
+FROM pg_class class JOIN pg_namespace space ON space.oid = class.relnamespace
+JOIN pg_attribute attribute ON attribute.attrelid = class.oid
+WHERE space.nspname = %s AND class.relkind IN ('r', 'p') AND NOT class.relispartition
+  AND attribute.attnum > 0 AND NOT attribute.attisdropped AND attribute.attgenerated = ''
+ORDER BY class.relname, attribute.attnum
+"""
+_KEYS = """
+SELECT class.relname, array_agg(attribute.attname ORDER BY place.number)
+FROM pg_index index JOIN pg_class class ON class.oid = index.indrelid
+JOIN pg_namespace space ON space.oid = class.relnamespace
+CROSS JOIN LATERAL unnest(index.indkey::int[]) WITH ORDINALITY AS place (attnum, number)
+JOIN pg_attribute attribute ON attribute.attrelid = class.oid AND attribute.attnum = place.attnum
+WHERE space.nspname = %s AND index.indisprimary GROUP BY class.relname
+"""
+_REFERENCES = """
+SELECT class.relname, referred.relname FROM pg_constraint made
+JOIN pg_class class ON class.oid = made.conrelid JOIN pg_namespace space ON space.oid = class.relnamespace
+JOIN pg_class referred ON referred.oid = made.confrelid
+WHERE space.nspname = %s AND made.contype = 'f' AND made.conrelid <> made.confrelid
+"""
+_TEXTUAL = ("text", "character", '"char"', "name")
+
+
+@dataclass
+class Counting:
+    """Counts lines and hashes them as they go by."""
+
+    rows: int = 0
+    _digest: Any = field(default_factory=hashlib.sha256)
+
+    def take(self, block: bytes) -> None:
+        """Count the lines of a block of whole lines."""
+        self.rows += block.count(b"\n")
+        self._digest.update(block)
+
+    def done(self) -> Counted:
+        """What was counted."""
+        return Counted(rows=self.rows, sha256=self._digest.hexdigest())
+
+
+def left_out() -> list[LeftOut]:
+    """What of a tenant no archive carries, and why; rooms say it in their tables' ``info["archive"]``."""
+    load_tables()
+    tables = sorted(
+        (table.name, str(table.info["archive"]))
+        for table in TenantBase.metadata.tables.values()
+        if "archive" in table.info
+    )
+    return [
+        *(LeftOut(what=f"table {name}", why=why) for name, why in tables),
+        *(LeftOut(what=f"table {name}", why=why) for name, why in sorted(_MADE_ANEW.items())),
+        LeftOut(what="jobs", why="they are the installation's work, not the tenant's records"),
+        LeftOut(what="API keys", why="they open this installation; a new one is made where the archive is restored"),
+        LeftOut(what="usage", why="it is what this installation bills"),
+        LeftOut(what="files that expire", why="uploads of imports under way: import them again"),
+    ]
+
+
+def tables_of(connection: psycopg.Connection[Any], schema: str, *, all_tables: bool = False) -> list[TableInfo]:
+    """The tables of a schema that an archive carries, each after those it refers to, patients' keys first.
+
+    Args:
+        connection: to its data database.
+        schema: the tenant's.
+        all_tables: also those that rooms leave out today: an older archive may carry them.
+    """
+    load_tables()
+    omitted = set(_MADE_ANEW)
+    if not all_tables:
+        omitted |= {table.name for table in TenantBase.metadata.tables.values() if "archive" in table.info}
+    columns: dict[str, list[tuple[str, str]]] = {}
+    for table, name, kind in connection.execute(_COLUMNS, (schema,)):
+        if table not in omitted and name not in _NOT_CARRIED.get(table, ()):
+            columns.setdefault(table, []).append((name, kind))
+    keys = dict(connection.execute(_KEYS, (schema,)).fetchall())
+    order: TopologicalSorter[str] = TopologicalSorter()
+    for table in sorted(columns):
+        order.add(table, *([PATIENT_KEYS] if table != PATIENT_KEYS and PATIENT_KEYS in columns else []))
+    for table, referred in connection.execute(_REFERENCES, (schema,)):
+        if table in columns and referred in columns:
+            order.add(table, referred)
+    return [_described(name, columns[name], keys.get(name, [])) for name in order.static_order()]
+
+
+def _described(table: str, columns: list[tuple[str, str]], key: list[str]) -> TableInfo:
+    names = {name for name, _ in columns}
+    found = [
+        ColumnInfo(
+            name=name,
+            type=kind,
+            opened_as=_opened_name(name, names) if name.endswith(ENCRYPTED) and kind == "bytea" else None,
+        )
+        for name, kind in columns
+    ]
+    sealed = any(column.opened_as for column in found)
+    patient = ("patient_uuid" if "patient_uuid" in names else "uuid") if sealed else None
+    if not key or (sealed and "uuid" not in names):
+        message = f"the table {table} has no primary key, or encrypted columns and no uuid: an archive cannot carry it"
+        raise TypeError(message)
+    return TableInfo(name=table, columns=found, key=key, patient=patient, row="uuid" if sealed else None)
+
+
+def _opened_name(name: str, taken: set[str]) -> str:
+    bare = name.removesuffix(ENCRYPTED)
+    return f"{bare}_plain" if bare in taken else bare
+
+
+def prepare(session: TenantSession) -> None:
+    """Make PostgreSQL write values in the one way that lines have, until the transaction ends."""
+    session.cursor().execute(_SETTINGS)
+
+
+def blocks(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
+    """The table's lines in blocks of about ``PART`` bytes, within the session's transaction, after ``prepare``.
+
+    Raises:
+        CannotDecrypt: an encrypted value does not open.
+    """
+    found, size = [], 0
+    for line in _opened(session, table) if table.sealed else _copied(session, table):
+        found.append(line)
+        size += len(line)
+        if size >= PART:
+            yield b"".join(found)
+            found, size = [], 0
+    if found:
+        yield b"".join(found)
+
+
+def count(session: TenantSession, table: TableInfo) -> Counted:
+    """How many rows the table has now, and the SHA-256 over its lines."""
+    counting = Counting()
+    for block in blocks(session, table):
+        counting.take(block)
+    return counting.done()
+
+
+def _copied(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
+    # CSV with characters that JSON always escapes: each line is copied as it is.
+    query = sql.SQL(
+        "COPY (SELECT row_to_json(kept) FROM (SELECT {columns} FROM {table}) kept ORDER BY {order})"
+        " TO STDOUT (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')"
+    ).format(columns=_listed(table), table=sql.Identifier(table.name), order=_order(table))
+    with session.cursor() as cursor, cursor.copy(query) as copy:
+        for line in copy:
+            yield bytes(line)
+
+
+def _opened(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
+    """Lines of a table with encrypted columns: PostgreSQL writes the others, and each value is opened here."""
+    assert table.patient  # noqa: S101 - both are set where columns are encrypted
+    assert table.row  # noqa: S101 - as above
+    safe = vault(session)
+    query = sql.SQL(
+        "SELECT (SELECT row_to_json(plain)::text FROM (SELECT {columns}) plain), {patient}, {row}, {sealed}"
+        " FROM {table} kept ORDER BY {order}"
+    ).format(
+        columns=_listed(table),
+        patient=sql.Identifier(table.patient),
+        row=sql.Identifier(table.row),
+        sealed=sql.SQL(", ").join(sql.Identifier(column.name) for column in table.sealed),
+        table=sql.Identifier(table.name),
+        order=_order(table),
+    )
+    session.flush()
+    connection = session.cursor().connection
+    with connection.cursor(name="archive_rows") as cursor:
+        cursor.execute(query)
+        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+            safe.forget()  # patients' keys are kept for one batch, so that memory does not grow with the tenant
+            safe.load_patient_keys({row[1] for row in rows if any(value is not None for value in row[3:])})
+            for line, patient, uuid, *values in rows:
+                parts = [line[:-1].encode()]
+                for column, value in zip(table.sealed, values, strict=True):
+                    text = None
+                    if value is not None:
+                        try:
+                            text = safe.decrypt(patient, table.name, column.name, uuid, value)
+                        except PatientErased:
+                            text = None
+                    parts.append(b',"%s":%s' % (str(column.opened_as).encode(), orjson.dumps(text)))
+                parts.append(b"}\n")
+                yield b"".join(parts)
+    safe.forget()
+
+
+def _listed(table: TableInfo) -> sql.Composed:
+    """The columns that PostgreSQL writes. An exact number of any size is text: JSON's readers would round it."""
+    return sql.SQL(", ").join(
+        sql.SQL("{0}::text AS {0}" if column.type.startswith("numeric") else "{0}").format(sql.Identifier(column.name))
+        for column in table.plain
+    )
+
+
+def _order(table: TableInfo) -> sql.Composed:
+    types = {column.name: column.type for column in table.columns}
+    return sql.SQL(", ").join(
+        sql.SQL("kept.{}" + (' COLLATE "C"' if types[name].startswith(_TEXTUAL) else "")).format(sql.Identifier(name))
+        for name in table.key
+    )

@@ -1,0 +1,247 @@
+"""Writing a tenant's archive: one moment of its records, decrypted and sealed to the recipient as it is read.
+
+Nothing is kept in memory or on disk but one part at a time, and no plain text ever reaches the disk.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, cast
+
+from core import audit, blobs
+from core.audit import sealer
+from core.clock import now
+from core.database import tenant_session
+from core.errors import Conflict, NotFound
+from core.privacy import tenant_keys
+from core.tenancy.archive import sealing
+from core.tenancy.archive.layout import (
+    FORMAT,
+    HEADER,
+    KEYS,
+    MANIFEST,
+    PART,
+    VERSION,
+    AuditHead,
+    BlobInfo,
+    Counted,
+    Header,
+    Keys,
+    LeftOut,
+    Manifest,
+    TableInfo,
+    TenantInfo,
+)
+from core.tenancy.archive.snapshot import revision_of, snapshot
+from core.tenancy.archive.tables import Counting, blocks, left_out, tables_of
+from core.tenancy.service import describe_tenant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from core.database import TenantRef, TenantSession
+
+_LEVEL = 3
+"""Of gzip: lines are so alike that more effort hardly makes them smaller."""
+
+_KEPT = "keep/"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An archive that was written.
+
+    Attributes:
+        sha256: of the file as it is on disk, so that a copy of it can be compared.
+        missing: stored files that rows refer to and that the store has not.
+    """
+
+    manifest: Manifest
+    size: int
+    sha256: str
+    missing: list[str]
+
+
+def export(
+    slug: str,
+    target: Path,
+    recipient: Path,
+    *,
+    actor: str,
+    progress: Callable[[str, int], None] = lambda _what, _rows: None,
+) -> Written:
+    """Write the tenant's archive to ``target``, which appears whole or not at all.
+
+    Args:
+        slug: whose; a suspended tenant, and one that is to be deleted, may be exported too.
+        target: a file that does not exist yet.
+        recipient: a file with the public key of whoever is to open it.
+        actor: who asks; it is in the audit, and so in the archive.
+        progress: told of the table that is being written, and how many rows so far.
+
+    Raises:
+        NotFound: there is no such tenant, or no such key file.
+        Invalid: the key file holds no public key.
+        Conflict: ``target`` exists, or the tenant was migrated or moved meanwhile.
+        CannotDecrypt: a stored value does not open.
+    """
+    to = sealing.recipient(recipient)
+    tenant = describe_tenant(slug)
+    if tenant.phase in ("restoring", "purging"):
+        detail = f"the tenant {slug!r} is {tenant.phase}: it has nothing whole to export"
+        raise Conflict(detail)
+    if target.exists():
+        detail = f"{target.name} exists already"
+        raise Conflict(detail, remedy="choose another name, or remove the file")
+    ref = tenant.ref()
+    info = TenantInfo(id=ref.id, slug=ref.slug, name=ref.name, time_zone=ref.time_zone, created_at=tenant.created_at)
+    with tenant_session(ref, actor=actor) as session:
+        audit.record(session, "cli:tenant:export", "tenant", ref.id)
+    sealer.seal(ref)
+    writer = _Writer(ref, info, actor, progress)
+    draft = target.with_name(f".{target.name}.part")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            sealing.seal(writer.pieces(), out, to)
+            out.flush()
+            os.fsync(out.fileno())
+        with draft.open("rb") as done:
+            sha256 = hashlib.file_digest(done, "sha256").hexdigest()
+        draft.rename(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    assert writer.manifest is not None  # noqa: S101 - set by the last piece
+    return Written(writer.manifest, target.stat().st_size, sha256, writer.missing)
+
+
+class _Writer:
+    """The members of one archive, as a stream of bytes of a compressed tar."""
+
+    def __init__(self, tenant: TenantRef, info: TenantInfo, actor: str, progress: Callable[[str, int], None]) -> None:
+        self._tenant, self._info, self._actor, self._progress = tenant, info, actor, progress
+        self._buffer = io.BytesIO()
+        self._zipped = gzip.GzipFile(fileobj=self._buffer, mode="wb", compresslevel=_LEVEL, mtime=0)
+        self._tar = tarfile.open(fileobj=self._zipped, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - ended in pieces
+        self._moment = now()
+        self._contents: dict[str, Counted] = {}
+        self._blobs: list[BlobInfo] = []
+        self.missing: list[str] = []
+        self.manifest: Manifest | None = None
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes, member after member."""
+        listed = blobs.kept(self._tenant)
+        with snapshot(self._tenant, actor=self._actor) as session:
+            header = self._header(session)
+            self._add(HEADER, header.model_dump_json(indent=1).encode())
+            keys = Keys(index=tenant_keys.index_key(session).hex())
+            self._add(KEYS, keys.model_dump_json().encode())
+            yield self._drained()
+            for table in header.tables:
+                yield from self._table(session, table)
+            referred = self._referred(session, header.tables)
+            head = self._head(session, header.tables)
+        # The store may be far, so it is read when no transaction is open. A file that a row refers to was there before
+        # the row; one that nobody refers to may be gone since.
+        for key in sorted({*listed, *referred}):
+            yield from self._blob(key, needed=key in referred)
+        self._refuse_if_changed(header)
+        lacking = [
+            LeftOut(what=f"file {key}", why="a row refers to it, and the store has it not") for key in self.missing
+        ]
+        self.manifest = Manifest(
+            **{**header.model_dump(), "left_out": [*header.left_out, *lacking]},
+            contents=self._contents,
+            blobs=self._blobs,
+            audit=head,
+        )
+        self._add(MANIFEST, self.manifest.model_dump_json(indent=1).encode())
+        self._tar.close()
+        self._zipped.close()
+        yield self._drained()
+
+    def _header(self, session: TenantSession) -> Header:
+        return Header(
+            format=cast("object", FORMAT),  # type: ignore[arg-type]  # pydantic checks the literal
+            format_version=VERSION,
+            application=version("iit-platform"),
+            revision=revision_of(session),
+            made_at=self._moment,
+            tenant=self._info,
+            tables=tables_of(session.cursor().connection, self._tenant.schema_name),
+            left_out=left_out(),
+        )
+
+    def _table(self, session: TenantSession, table: TableInfo) -> Iterator[bytes]:
+        counting = Counting()
+        for number, block in enumerate(blocks(session, table), start=1):
+            counting.take(block)
+            self._add(f"tables/{table.name}/{number:06}.ndjson", block)
+            self._progress(table.name, counting.rows)
+            yield self._drained()
+        self._contents[table.name] = counting.done()
+
+    def _blob(self, key: str, *, needed: bool) -> Iterator[bytes]:
+        try:
+            stream = blobs.open(self._tenant, key)
+        except NotFound:
+            if needed:
+                self.missing.append(key)
+            return
+        digest, size, number = hashlib.sha256(), 0, 0
+        with stream:
+            while (part := stream.read(PART)) or not number:
+                number, size = number + 1, size + len(part)
+                digest.update(part)
+                self._add(f"blobs/{key}/{number:06}", part)
+                yield self._drained()
+        self._blobs.append(BlobInfo(key=key, size=size, sha256=digest.hexdigest()))
+
+    def _referred(self, session: TenantSession, tables: list[TableInfo]) -> set[str]:
+        """The stored files that rows refer to and that do not expire: columns named ``blob_key`` do."""
+        from psycopg import sql
+
+        found: set[str] = set()
+        for table in tables:
+            for column in table.columns:
+                if column.name.endswith("blob_key"):
+                    query = sql.SQL("SELECT DISTINCT {0} FROM {1} WHERE {0} LIKE %s").format(
+                        sql.Identifier(column.name), sql.Identifier(table.name)
+                    )
+                    found.update(row[0] for row in session.cursor().execute(query, (f"{_KEPT}%",)))
+        return found
+
+    def _head(self, session: TenantSession, tables: list[TableInfo]) -> AuditHead | None:
+        if not any(table.name == "audit_seals" for table in tables):
+            return None  # a schema of before there were seals
+        query = "SELECT number, digest FROM audit_seals ORDER BY number DESC LIMIT 1"
+        row = session.cursor().execute(query).fetchone()
+        return AuditHead(seal=row[0], digest=bytes(row[1]).hex()) if row else None
+
+    def _refuse_if_changed(self, header: Header) -> None:
+        """A migration, or a move, in the middle: the snapshot may hold the rows of one form and the catalog another."""
+        with snapshot(self._tenant, actor=self._actor) as session:
+            changed = tables_of(session.cursor().connection, self._tenant.schema_name) != header.tables
+        if changed or describe_tenant(self._info.slug).ref().schema_name != self._tenant.schema_name:
+            detail = "the tenant was migrated or moved while it was exported"
+            raise Conflict(detail, remedy="run the export again")
+
+    def _add(self, name: str, content: bytes) -> None:
+        member = tarfile.TarInfo(name)
+        member.size, member.mtime, member.mode = len(content), int(self._moment.timestamp()), 0o600
+        self._tar.addfile(member, io.BytesIO(content))
+
+    def _drained(self) -> bytes:
+        """What is in the buffer, which is empty then."""
+        found = self._buffer.getvalue()
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        return found

@@ -1,0 +1,123 @@
+"""A tenant that is restored from its archive has the same rows and files, under other keys and another id."""
+
+import secrets
+
+import pytest
+
+from core import blobs
+from core.audit import sealer
+from core.audit.verify import verify
+from core.database import tenant_session
+from core.identity.keys import verify_key
+from core.privacy import vault
+from core.privacy.errors import PatientErased
+from core.tenancy.archive.comparing import contents_of
+from core.tenancy.archive.restoring import import_archive
+from core.tenancy.archive.writing import export
+from tests.core.tenancy.archive.conftest import KEPT, ODD, patient_uuid
+
+
+@pytest.fixture(scope="module")
+def restored(archive, keys):
+    return import_archive(archive[0], keys[0], slug=f"back-{secrets.token_hex(4)}", actor="test:1")
+
+
+def open_session(tenant):
+    return tenant_session(tenant, actor="test:1")
+
+
+def test_counts_and_checksums_read_back_are_those_of_the_manifest(archive, restored):
+    manifest = archive[1].manifest
+    assert restored.found == manifest.contents == restored.manifest.contents
+    assert manifest.contents["patients"].rows == 40
+    assert manifest.contents["observations"].rows == 7
+
+
+def test_the_restored_tenant_is_active_with_another_id_and_a_key_of_its_own(filled, restored):
+    assert verify_key(restored.api_key).tenant == restored.ref
+    assert restored.ref.id != filled.id
+    assert (restored.ref.name, restored.ref.time_zone, restored.ref.state) == (filled.name, filled.time_zone, "active")
+
+
+def test_names_are_sealed_anew_for_the_new_tenant_and_open_there(filled, restored):
+    query = "SELECT given_name_enc FROM patients WHERE uuid = %s"
+    found = []
+    for tenant in (filled, restored.ref):
+        with open_session(tenant) as session:
+            sealed = session.cursor().execute(query, (patient_uuid(1),)).fetchone()[0]
+            text = vault(session).decrypt(patient_uuid(1), "patients", "given_name_enc", patient_uuid(1), sealed)
+            found.append((sealed, text))
+    assert found[0][1] == found[1][1] == f"{ODD} given_name 1"
+    assert found[0][0] != found[1][0]
+
+
+def test_people_are_found_by_the_same_indexes(restored):
+    with open_session(restored.ref) as session:
+        wanted = vault(session).blind_index("phone", "+234 803 0000007")
+        row = session.cursor().execute("SELECT uuid FROM patients WHERE phone_bidx = %s", (wanted,)).fetchone()
+    assert row == (patient_uuid(7),)
+
+
+def test_an_erased_patient_stays_erased(restored):
+    with open_session(restored.ref) as session:
+        query = "SELECT given_name_enc, uuid FROM patients WHERE uuid = %s"
+        assert session.cursor().execute(query, (patient_uuid(2),)).fetchone() == (None, patient_uuid(2))
+        with pytest.raises(PatientErased):
+            vault(session).encrypt(patient_uuid(2), "patients", "given_name_enc", patient_uuid(2), "x")
+
+
+def test_stored_files_come_along_under_their_keys_and_those_that_expire_do_not(filled, restored):
+    kept = blobs.kept(filled)
+    assert blobs.kept(restored.ref) == kept
+    assert sorted(blobs.get(restored.ref, key) for key in kept) == [b"", KEPT]
+
+
+def test_the_audit_comes_along_sealed_and_goes_on(restored):
+    found = verify(restored.ref)
+    assert found.intact
+    assert found.seals > restored.manifest.audit.seal
+    assert found.anchored_through == found.seals
+    with open_session(restored.ref) as session:
+        actions = session.cursor().execute("SELECT action FROM audit_events ORDER BY event_id DESC LIMIT 2").fetchall()
+    assert [row[0] for row in actions] == ["cli:tenant:import_archive", "cli:tenant:export"]
+    assert sealer.seal(restored.ref).events == 0
+
+
+def test_numbers_that_the_database_gives_go_on_after_those_of_the_rows(restored):
+    with open_session(restored.ref) as session:
+        session.cursor().execute(
+            "INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)"
+            " VALUES (gen_random_uuid(), 1, 1, 'f', 'p', 'r')"
+        )
+        session.rollback()  # other tests compare what is there
+
+
+def test_an_archive_of_the_restored_tenant_says_the_same_but_for_its_audit(archive, restored, keys, tmp_path):
+    again = export(restored.ref.slug, tmp_path / "again.age", keys[1], actor="test:1").manifest
+    audit = {"audit_events", "audit_seals"}
+    first = {name: found for name, found in archive[1].manifest.contents.items() if name not in audit}
+    assert {name: found for name, found in again.contents.items() if name not in audit} == first
+    assert {(one.key, one.sha256) for one in again.blobs} == {
+        (one.key, one.sha256) for one in archive[1].manifest.blobs
+    }
+
+
+def test_what_is_left_out_is_told_with_its_reason(archive):
+    told = {one.what: one.why for one in archive[1].manifest.left_out}
+    for what in ("table import_staging", "table tenant_keys", "jobs", "API keys", "usage"):
+        assert told[what]
+    assert "tenant_keys" not in archive[1].manifest.contents
+
+
+def test_no_plain_text_and_no_key_is_in_the_file_as_it_is_on_disk(archive):
+    content = archive[0].read_bytes()
+    assert b"given_name" not in content
+    assert archive[0].stat().st_mode & 0o077 == 0
+
+
+def test_contents_of_a_tenant_can_be_compared_without_an_archive(archive, filled):
+    now = contents_of(filled)
+    stated = archive[1].manifest.contents
+    assert {name: one for name, one in now.items() if name != "audit_seals"} == {
+        name: one for name, one in stated.items() if name != "audit_seals"
+    }
