@@ -12,11 +12,10 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
-from core.database import databases
 from core.services import ensure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 NAMESPACE = "iit:jobs"
 ACTOR = "run"
@@ -64,9 +63,12 @@ class DramatiqMessages:
         """
         return bool(self.client.set(f"{NAMESPACE}:epoch", epoch, nx=True))
 
-    def serve(self, run: Callable[[UUID, str], Any]) -> None:
-        """Make the broker call ``run(job_id, database)`` for each message, in the threads of a Dramatiq worker."""
-        for database in databases():
+    def serve(self, run: Callable[[UUID, str], Any], names: Iterable[str]) -> None:
+        """Make the broker call ``run(job_id, database)`` for each message, in the threads of a Dramatiq worker.
+
+        Each database is named once, before the worker starts or while it runs.
+        """
+        for database in names:
 
             @dramatiq.actor(actor_name=_actor(database), queue_name=database, broker=self.broker)
             def call(job_id: str, database: str = database) -> None:

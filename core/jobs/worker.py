@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Event
 from typing import TYPE_CHECKING
 
 import dramatiq
 
 from core import telemetry
-from core.audit.sealer import Sealer
-from core.database import DatabaseUnavailable, databases
+from core.database import DatabaseUnavailable
 from core.errors import AppError
 from core.features import load_jobs
+from core.jobs.attendance import Attendance
 from core.jobs.broker import DramatiqMessages, LocalMessages
 from core.jobs.relay import Relay
 from core.jobs.runner import Runner, describe
@@ -51,36 +51,20 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     load_jobs()
     list_tenants()  # refuses at once where the database is away or new
     messages, runner, stopping = DramatiqMessages(), Runner(), Event()
-    messages.serve(lambda job_id, database: _guarded(runner, job_id, database))
+    attendance = Attendance(messages, lambda job_id, database: _guarded(runner, job_id, database), stopping)
+    attendance.prepare()
     worker = dramatiq.Worker(
         messages.broker, worker_threads=threads or settings.jobs_threads, worker_timeout=IDLE_MILLISECONDS
     )
     worker.queue_prefetch = threads or settings.jobs_threads
-    relays = [
-        Thread(
-            target=Relay(messages, database=database).run, args=(stopping,), name=f"iit-relay-{database}", daemon=True
-        )
-        for database in databases()
-    ]
-    sealers = [
-        Thread(
-            target=Sealer(database, every=settings.audit_seal_seconds, anchor_every=settings.audit_anchor_seconds).run,
-            args=(stopping,),
-            name=f"iit-sealer-{database}",
-            daemon=True,
-        )
-        for database in databases()
-    ]
     worker.start()
-    for thread in (*relays, *sealers):
-        thread.start()
+    attendance.start()
     try:
         yield runner
     finally:
         stopping.set()
         runner.stopping.set()
-        for thread in (*relays, *sealers):
-            thread.join(timeout=10)
+        attendance.join(timeout=10)
         grace = settings.jobs_grace_seconds if grace_seconds is None else grace_seconds
         worker.stop(timeout=round(grace * 1000))
         try:

@@ -1,0 +1,84 @@
+"""Relay and sealer of each data database, those that are added while the worker runs included."""
+
+from __future__ import annotations
+
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from core import telemetry
+from core.audit.sealer import Sealer
+from core.database import databases
+from core.errors import AppError
+from core.jobs.relay import Relay
+from core.settings import get_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event
+    from uuid import UUID
+
+    from core.jobs.broker import DramatiqMessages
+
+LOOK_SECONDS = 5.0
+"""Time between two looks for data databases that were added."""
+
+log = telemetry.get_logger(__name__)
+
+
+class Attendance:
+    """Sees to it that every data database has its threads in this process.
+
+    Args:
+        messages: where relays send messages, and where those for this process come from.
+        run: what is done with a message about a job of a database.
+        stopping: ends all threads.
+    """
+
+    def __init__(self, messages: DramatiqMessages, run: Callable[[UUID, str], Any], stopping: Event) -> None:
+        self._messages, self._run, self._stopping = messages, run, stopping
+        self._attended: set[str] = set()
+        self._threads: list[Thread] = []
+        self._looking = Thread(target=self._keep_looking, name="iit-databases", daemon=True)
+
+    def prepare(self) -> None:
+        """Take messages about the databases that are there. Before the worker starts."""
+        self._names = databases()
+        self._messages.serve(self._run, self._names)
+
+    def start(self) -> None:
+        """Start the threads of the databases that are there, and look for others from time to time."""
+        for name in self._names:
+            self._attend(name)
+        self._looking.start()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the threads to end, each for so many seconds at most. ``stopping`` is set before."""
+        self._looking.join(timeout)
+        for thread in self._threads:
+            thread.join(timeout)
+
+    def look(self) -> list[str]:
+        """Attend to databases that were added; returns their names."""
+        added = [name for name in databases() if name not in self._attended]
+        if added:
+            self._messages.serve(self._run, added)
+        for name in added:
+            self._attend(name)
+        return added
+
+    def _attend(self, database: str) -> None:
+        settings = get_settings()
+        sealer = Sealer(database, every=settings.audit_seal_seconds, anchor_every=settings.audit_anchor_seconds)
+        for name, work in (("relay", Relay(self._messages, database=database).run), ("sealer", sealer.run)):
+            thread = Thread(target=work, args=(self._stopping,), name=f"iit-{name}-{database}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._attended.add(database)
+
+    def _keep_looking(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            try:
+                for name in self.look():
+                    log.info("data database attended to", database=name)
+            except AppError as error:
+                log.warning("data databases cannot be listed", error=type(error).__name__)
