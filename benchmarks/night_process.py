@@ -1,0 +1,28 @@
+"""One night in a process of its own, so that its memory is its own: prints seconds, rows and the peak as JSON."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+
+
+def main() -> None:
+    """Score a tenant, named by its slug, as of the last day of the benchmark's cohort."""
+    from benchmarks.night_cohort import ACTOR, END
+    from core.database import dispose, tenant_session
+    from core.tenancy import get_tenant
+    from tenants.risk import scoring
+
+    tenant = get_tenant(sys.argv[1])
+    began = time.perf_counter()
+    done = scoring.score(tenant, lambda: tenant_session(tenant, actor=ACTOR), END)
+    seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    dispose()
+    sys.stdout.write(json.dumps({"seconds": seconds, "rows": done.at_risk + done.to_trace, "peak_mb": round(peak)}))
+
+
+if __name__ == "__main__":
+    main()
