@@ -245,6 +245,7 @@ class Mapping(Part):
     refill: Refill | None = None
     known_facilities: list[str] | Literal["registered"] | None = None
     time_zone: str = ""
+    people_first: bool = True
     nmrs: NmrsOptions = Field(default_factory=NmrsOptions)
     fhir: FhirOptions = Field(default_factory=FhirOptions)
     ndr: NdrOptions = Field(default_factory=NdrOptions)
