@@ -30,6 +30,7 @@ VOWELS = "aeiou"
 SLIP = 0.30
 SWAPPED = 0.10
 BIRTH_PART, BIRTH_ESTIMATED, BIRTH_MISSING = 0.10, 0.10, 0.05
+PHONE_TOLD, IDENTIFIED, ESTIMATED, MARKED = 0.7, 0.9, 0.25, 0.5
 PHONE_CHANGED, IDENTIFIER_NEW, START_LATER, MOVED = 0.50, 0.75, 0.60, 0.90
 
 
@@ -66,7 +67,7 @@ def _names(rng: random.Random, count: int, syllables: tuple[int, ...]) -> list[s
 
 def _person(rng: random.Random, number: int, given: str, family: str) -> Person:
     born = END - timedelta(days=int(max(1.0, rng.gauss(37, 12)) * 365.25))
-    estimated = rng.random() < 0.25
+    estimated = rng.random() < ESTIMATED
     facility = rng.randrange(FACILITIES)
     return Person(
         uuid=UUID(int=number + 1),
@@ -75,9 +76,9 @@ def _person(rng: random.Random, number: int, given: str, family: str) -> Person:
         family_name=family,
         sex=rng.choice("FFM"),
         birthdate=date(born.year, 1, 1) if estimated else born,
-        birthdate_estimated=estimated and rng.random() < 0.5,
-        phone=_digest(f"phone {rng.randrange(10**9)}") if rng.random() < 0.7 else None,
-        pepfar_id=_digest(f"id {number}") if rng.random() < 0.9 else None,
+        birthdate_estimated=estimated and rng.random() < MARKED,
+        phone=_digest(f"phone {rng.randrange(10**9)}") if rng.random() < PHONE_TOLD else None,
+        pepfar_id=_digest(f"id {number}") if rng.random() < IDENTIFIED else None,
         hospital_number=_digest(f"number {number}"),
         art_start=max(born, END - timedelta(days=rng.randrange(30, 3000))),
         lga=f"LGA {facility // 2}",
@@ -102,7 +103,7 @@ def _again(rng: random.Random, person: Person, number: int) -> Person:
         told = None
     phone = person.phone
     if rng.random() < PHONE_CHANGED:
-        phone = _digest(f"phone {rng.randrange(10**9)}") if rng.random() < 0.7 else None
+        phone = _digest(f"phone {rng.randrange(10**9)}") if rng.random() < PHONE_TOLD else None
     later = timedelta(days=rng.randrange(1, 400)) if rng.random() < START_LATER else timedelta()
     return replace(
         person,

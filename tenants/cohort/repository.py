@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 from psycopg import sql
 
-from tenants.cohort.columns import fetch, places
+from tenants.cohort.columns import Columns, fetch, places
 from tenants.cohort.indicators import People
 from tenants.cohort.load import facilities_of
 from tenants.cohort.status import REASONS, STATUSES, Transitions
@@ -38,13 +38,20 @@ _TRANSITIONS = sql.SQL(
     " FROM status_transitions WHERE patient_uuid BETWEEN {first} AND {last} ORDER BY patient_uuid, seq"
 )
 _VIRAL_LOADS = sql.SQL(
-    "SELECT DISTINCT ON (o.patient_uuid) o.patient_uuid,"
+    "SELECT DISTINCT ON ({who}) {who},"
     " (o.value_numeric * CASE WHEN o.value_text = '<' THEN 0.999999 ELSE 1 END)::float8"
-    " FROM observations AS o WHERE o.known_to IS NULL AND NOT o.voided AND o.variable_name = 'viral_load'"
-    " AND o.value_numeric IS NOT NULL AND o.patient_uuid BETWEEN {first} AND {last}"
+    " FROM observations AS o {merged} WHERE o.known_to IS NULL AND NOT o.voided AND o.variable_name = 'viral_load'"
+    " AND o.value_numeric IS NOT NULL AND (o.patient_uuid BETWEEN {first} AND {last} OR o.patient_uuid = ANY({others}))"
     " AND o.obs_datetime >= ({end}::timestamp + interval '1 day' - interval '12 months') AT TIME ZONE {zone}"
     " AND o.obs_datetime < ({end}::timestamp + interval '1 day') AT TIME ZONE {zone}"
-    " ORDER BY o.patient_uuid, o.obs_datetime DESC, o.value_numeric"
+    " ORDER BY {who}, o.obs_datetime DESC, o.value_numeric"
+)
+_MERGED = sql.SQL("LEFT JOIN patient_identities AS i ON i.patient_uuid = o.patient_uuid AND i.known_to IS NULL")
+_MEMBERS = sql.SQL(
+    "SELECT p.uuid, i.canonical_uuid, (CASE p.sex WHEN 'F' THEN 1 WHEN 'M' THEN 2 ELSE 0 END)::int2,"
+    " coalesce(p.birthdate - DATE '1970-01-01', {no_day}), coalesce(p.art_start_date - DATE '1970-01-01', {no_day})"
+    " FROM patients AS p JOIN patient_identities AS i ON i.patient_uuid = p.uuid AND i.known_to IS NULL"
+    " WHERE p.known_to IS NULL AND NOT p.voided AND i.canonical_uuid BETWEEN {first} AND {last} ORDER BY p.uuid"
 )
 
 
@@ -113,12 +120,13 @@ def indicator_chunks(session: TenantSession, period: Period) -> Iterator[tuple[T
         if rows["uuid"].size == 0:
             return
         first, after = (_uuid(rows["uuid"][place]) for place in (0, -1))
+        members = _fill_from_members(session, rows, first, after)
         people = People(
             facility=places(known, rows["facility"]),
             sex=rows["sex"].astype(np.int64),
             birth=rows["birth"],
             art_start=rows["art_start"],
-            viral_load=_viral_loads(session, rows["uuid"], first, after, period.end),
+            viral_load=_viral_loads(session, rows["uuid"], (first, after), members, period.end),
         )
         yield _transitions(session, rows["uuid"], first, after), people
         if rows["uuid"].size < CHUNK_PATIENTS:
@@ -148,11 +156,42 @@ def _transitions(session: TenantSession, uuids: npt.NDArray[np.bytes_], first: U
     )
 
 
+def _fill_from_members(session: TenantSession, rows: Columns, first: UUID, last: UUID) -> list[UUID]:
+    """Fill what is open of merged people from those merged into them, as ``merged`` does; who these are."""
+    form = {"uuid": "uuid", "canonical": "uuid", "sex": "int2", "birth": "int4", "art_start": "int4"}
+    found = fetch(session, _MEMBERS.format(no_day=_NO_DAY, first=first, last=last), form)
+    place = places(rows["uuid"], found["canonical"])
+    for member in np.flatnonzero(place >= 0).tolist():
+        at = place[member]
+        if rows["sex"][at] == 0:
+            rows["sex"][at] = found["sex"][member]
+        if rows["birth"][at] == NO_DAY:
+            rows["birth"][at] = found["birth"][member]
+        begun = [day for day in (rows["art_start"][at], found["art_start"][member]) if day != NO_DAY]
+        rows["art_start"][at] = min(begun, default=NO_DAY)
+    return [_uuid(value) for value in found["uuid"].tolist()]
+
+
 def _viral_loads(
-    session: TenantSession, uuids: npt.NDArray[np.bytes_], first: UUID, last: UUID, end: date
+    session: TenantSession,
+    uuids: npt.NDArray[np.bytes_],
+    bounds: tuple[UUID, UUID],
+    members: list[UUID],
+    end: date,
 ) -> npt.NDArray[np.float64]:
-    """The latest result of the twelve months to the end of the period; of several on one day the lowest."""
-    query = _VIRAL_LOADS.format(first=first, last=last, end=end, zone=session.tenant.time_zone)
+    """The latest result of the twelve months to the end of the period; of several on one day the lowest.
+
+    Those of ``members`` count for whom they were merged into.
+    """
+    query = _VIRAL_LOADS.format(
+        who=sql.SQL("coalesce(i.canonical_uuid, o.patient_uuid)" if members else "o.patient_uuid"),
+        merged=_MERGED if members else sql.SQL(""),
+        others=members,
+        first=bounds[0],
+        last=bounds[1],
+        end=end,
+        zone=session.tenant.time_zone,
+    )
     rows = fetch(session, query, {"patient": "uuid", "value": "float8"})
     found = np.full(uuids.size, np.nan)
     owner = places(uuids, rows["patient"])
