@@ -141,7 +141,7 @@ def _note(content: dict[str, Any], terms: FhirTerms, found: Beforehand) -> None:
     kind, uuid = content.get("resourceType"), content.get("id")
     fields = Fields(content, "", "", terms.values)
     try:
-        if kind in PLACES and isinstance(uuid, str):
+        if isinstance(kind, str) and kind in PLACES and isinstance(uuid, str):
             found.places[uuid] = _place(fields, content, terms)
         elif content.get("status") == TAKEN_BACK:
             return

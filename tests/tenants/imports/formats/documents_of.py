@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -306,3 +307,30 @@ def message(person: int = 1, *, questions: str = "", more: str = "", status: str
   </IndividualReport>
 </Container>
 """
+
+
+# Files of each
+
+
+DOCUMENTS_DAY = date(2024, 6, 30)
+
+
+def nmrs_containers(folder: Path) -> list[Path]:
+    """Two containers of two people."""
+    paths = [folder / "1.json", folder / "2.json"]
+    for person, path in enumerate(paths, start=1):
+        path.write_text(json.dumps(container(person)), encoding="utf-8")
+    return paths
+
+
+def fhir_resources(folder: Path) -> list[Path]:
+    """A Bundle of one person, and NDJSON of another."""
+    paths = [folder / "1.json", folder / "2.ndjson"]
+    paths[0].write_text(json.dumps(bundle([*resources(1), location()]), indent=1), encoding="utf-8")
+    paths[1].write_text(ndjson(resources(2)), encoding="utf-8")
+    return paths
+
+
+def ndr_messages(folder: Path) -> list[Path]:
+    """An archive of two messages."""
+    return [zipped(folder / "all.zip", {f"{person}.xml": message(person) for person in (1, 2)})]

@@ -13,37 +13,30 @@ import pytest
 from core.database import TenantRef, tenant_session
 from core.errors import Invalid
 from tenants.imports import repository, runner, uploads
-from tenants.imports.facts import Reading, VisitFact
+from tenants.imports.facts import Fact, Reading, VisitFact
 from tenants.imports.mapping import Mapping
 from tenants.imports.report import Summary
 from tenants.imports.runner import chunks
 from tests.tenants.imports.conftest import RunImport, everything, rows
 
-from .documents_of import bundle, container, dispense, location, message, ndjson, obs, resources, zipped
-
-
-def nmrs(folder: Path) -> list[Path]:
-    """Two containers of two people."""
-    for person in (1, 2):
-        (folder / f"{person}.json").write_text(json.dumps(container(person)), encoding="utf-8")
-    return [folder]
-
-
-def fhir(folder: Path) -> list[Path]:
-    """A Bundle of one person, and NDJSON of another."""
-    (folder / "1.json").write_text(json.dumps(bundle([*resources(1), location()]), indent=1), encoding="utf-8")
-    (folder / "2.ndjson").write_text(ndjson(resources(2)), encoding="utf-8")
-    return [folder]
-
-
-def ndr(folder: Path) -> list[Path]:
-    """An archive of two messages."""
-    return [zipped(folder / "all.zip", {f"{person}.xml": message(person) for person in (1, 2)})]
-
+from .documents_of import (
+    container,
+    dispense,
+    fhir_resources,
+    location,
+    message,
+    ndjson,
+    ndr_messages,
+    nmrs_containers,
+    obs,
+    resources,
+)
 
 Make = Callable[[Path], list[Path]]
 FORMATS = pytest.mark.parametrize(
-    ("make", "name"), [(nmrs, "nmrs-json"), (fhir, "fhir-r4"), (ndr, "ndr-xml")], ids=["nmrs", "fhir", "ndr"]
+    ("make", "name"),
+    [(nmrs_containers, "nmrs-json"), (fhir_resources, "fhir-r4"), (ndr_messages, "ndr-xml")],
+    ids=["nmrs", "fhir", "ndr"],
 )
 
 
@@ -147,7 +140,7 @@ def test_what_is_implausible_is_refused_by_its_place_and_the_rest_of_the_person_
 def test_one_patient_in_two_files_that_differ_is_refused_once(
     tenant: TenantRef, run_import: RunImport, folder: Path
 ) -> None:
-    nmrs(folder)
+    nmrs_containers(folder)
     (folder / "3.json").write_text(json.dumps(container(1, gender="M")), encoding="utf-8")
     (folder / "4.json").write_text(json.dumps(container(2)), encoding="utf-8")
     summary = run_import(tenant, [folder], Mapping())
@@ -158,7 +151,7 @@ def test_one_patient_in_two_files_that_differ_is_refused_once(
 
 
 def test_broken_files_among_good_ones_are_refused_rows(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
-    nmrs(folder)
+    nmrs_containers(folder)
     (folder / "3.json").write_bytes(b"")
     (folder / "4.json").write_text(json.dumps(container(4))[:-9], encoding="utf-8")
     (folder / "5.txt").write_bytes(b"\x00\x01\x02")
@@ -169,7 +162,7 @@ def test_broken_files_among_good_ones_are_refused_rows(tenant: TenantRef, run_im
 
 
 def test_dispensations_of_unknown_patients_are_refused(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
-    fhir(folder)
+    fhir_resources(folder)
     (folder / "3.ndjson").write_text(ndjson([dispense(9)]), encoding="utf-8")
     summary = run_import(tenant, [folder], Mapping())
     assert [(row[0], row[2], row[3]) for row in reported(tenant, summary)] == [
@@ -178,7 +171,7 @@ def test_dispensations_of_unknown_patients_are_refused(tenant: TenantRef, run_im
 
 
 def test_a_bundle_cut_off_leaves_nothing(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
-    fhir(folder)
+    fhir_resources(folder)
     path = folder / "1.json"
     path.write_text(path.read_text(encoding="utf-8")[:-100], encoding="utf-8")
     with pytest.raises(Invalid, match="cut off or damaged"):
@@ -190,7 +183,8 @@ def test_a_transaction_takes_fewer_rows_where_a_row_is_a_whole_history(monkeypat
     monkeypatch.setattr(runner, "READ_ROWS", 10)
     monkeypatch.setattr(runner, "READ_FACTS", 25)
     visit = VisitFact(key="v", patient="p", date_started=date(2024, 1, 1))
-    large, small = [visit] * 10, [visit]
+    large: list[Fact] = [visit] * 10
+    small: list[Fact] = [visit]
     readings = [Reading(0, number, facts=large if number < 6 else small) for number in range(20)]
     assert [len(chunk) for chunk in chunks(readings)] == [3, 3, 10, 4]
 
@@ -198,7 +192,7 @@ def test_a_transaction_takes_fewer_rows_where_a_row_is_a_whole_history(monkeypat
 def test_an_archive_that_was_uploaded_is_read_from_the_store(
     tenant: TenantRef, run_import: RunImport, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (path,) = ndr(folder)
+    (path,) = ndr_messages(folder)
     with path.open("rb") as stream:
         (given,) = uploads.store(tenant, [(path.name, stream)])
     source = uploads._source(tenant, _file(given))
@@ -213,3 +207,10 @@ def _file(given: Any) -> Any:
     return ImportFile(
         import_uuid=new_uuid(), number=0, name=given.name, size=given.size, sha256=given.sha256, blob_key=given.blob_key
     )
+
+
+def test_the_examples_of_the_documentation_are_the_shapes_that_are_tested() -> None:
+    examples = Path(__file__).resolve().parents[4] / "docs" / "examples"
+    assert json.loads((examples / "nmrs-container.json").read_text(encoding="utf-8")) == container()
+    assert (examples / "fhir-bulk.ndjson").read_text(encoding="utf-8") == ndjson([*resources(), location()])
+    assert (examples / "ndr-message.xml").read_text(encoding="utf-8") == message()
