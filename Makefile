@@ -43,6 +43,7 @@ serve: setup
 	@$(BIN)/iit serve
 
 test: setup
+	@$(BIN)/python .ci/pgbouncer.py $(VENV)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 check: setup
