@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -27,6 +29,19 @@ MAX_ROWS = 1_048_576
 MAX_EMPTY = 10_000
 """Empty rows in a run: no list has them, and a row number that lies costs nothing to write."""
 PROLOG_BYTES = 4096
+DAMAGE: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+)
+"""What reading a damaged archive raises: offsets that point nowhere, lengths that lie, methods that do not exist."""
 _ENTITIES = re.compile(rb"<\s*!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _NOT_RECORDED = "#N/A"
 
@@ -66,7 +81,7 @@ def is_workbook(source: Source) -> bool:
     try:
         with source.opener() as stream, zipfile.ZipFile(stream) as archive:
             return any(name.startswith("xl/") for name in archive.namelist())
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError):
+    except DAMAGE:
         return source.name.casefold().endswith((".xlsx", ".xlsm"))
 
 
@@ -100,7 +115,7 @@ def check_archive(source: Source) -> list[str]:
                     with archive.open(info) as part:
                         _check_prolog(source, part.read(PROLOG_BYTES))
             return names
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
+    except DAMAGE as error:
         raise refused(source.name, "the workbook is cut off, damaged or locked", again) from error
 
 
@@ -195,20 +210,7 @@ def _soundness(source: Source) -> Iterator[None]:
     """What openpyxl raises on damaged parts is as varied as they are: all of it says that the workbook is not sound."""
     try:
         yield
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        SyntaxError,
-        OSError,
-        RuntimeError,
-        ArithmeticError,
-        NotImplementedError,
-    ) as error:
+    except (*DAMAGE, TypeError, AttributeError, SyntaxError) as error:
         raise refused(
             source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again"
         ) from error

@@ -11,6 +11,7 @@ from tenants.imports.facts import Reading, Rejection
 from tenants.imports.formats.dates import Dates
 from tenants.imports.formats.refill import Refills
 from tenants.imports.formats.tables import Layout, ListRow, open_list, recognised
+from tenants.imports.mapping import cell_text
 from tenants.imports.reader import CERTAIN, NO, Position
 from tenants.imports.sources import refused
 from tenants.imports.values import BadValueError
@@ -139,6 +140,15 @@ class Row:
         except BadValueError as bad:
             self.refuse(name, bad.problem, bad.remedy)
             return None
+
+
+def place(row: Row, mapping: Mapping) -> tuple[str | None, str | None]:
+    """DATIM id and name of a row's facility: of its columns, else the mapping's; None: the patient's own."""
+    datim_id, name = row.identifier("datim_id"), row.text("facility_name")
+    if datim_id is None and mapping.facility is not None:
+        datim_id = cell_text(mapping.facility.datim_id.constant)
+        name = cell_text(mapping.facility.name.constant) if mapping.facility.name else None
+    return datim_id, name
 
 
 class ListReader:

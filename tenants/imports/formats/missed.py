@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tenants.imports.facts import AppointmentFact, FacilityFact, PatientFact, Reading, VisitFact
-from tenants.imports.formats.listing import ListReader, Row
+from tenants.imports.formats.listing import ListReader, Row, place
 from tenants.imports.formats.radet import SEXES
 from tenants.imports.formats.radet_nmrs import SOURCE
 from tenants.imports.formats.tables import Layout
-from tenants.imports.mapping import cell_text
 from tenants.imports.plans import SEPARATOR
 
 if TYPE_CHECKING:
@@ -73,10 +72,7 @@ class MissedAppointments(ListReader):
             "sex": row.code("sex", SEXES),
             "birthdate": row.day("birthdate"),
         }
-        datim_id, name = row.identifier("datim_id"), row.text("facility_name")
-        if datim_id is None and mapping.facility is not None:
-            datim_id = cell_text(mapping.facility.datim_id.constant)
-            name = cell_text(mapping.facility.name.constant) if mapping.facility.name else None
+        datim_id, name = place(row, mapping)
         if row.problems or patient is None or due is None:
             return
         about: dict[str, Any] = {"patient": patient, "facility": datim_id, "labels": _LABELS}

@@ -7,10 +7,10 @@ died, was transferred or stopped.
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from tenants.imports.facts import EncounterFact, FacilityFact, ObservationFact, PatientStateFact, Reading
-from tenants.imports.formats.listing import ListReader, Row
+from tenants.imports.facts import EncounterFact, FacilityFact, ObservationFact, PatientFact, PatientStateFact, Reading
+from tenants.imports.formats.listing import ListReader, Row, place
 from tenants.imports.formats.tables import Layout
 from tenants.imports.lamisplus import SOURCE
 from tenants.imports.plans import SEPARATOR
@@ -73,9 +73,10 @@ class VerificationList(ListReader):
     layout: ClassVar[Layout] = LAYOUT
     dated_by: ClassVar[tuple[str, ...]] = ("observed", "attempted", "returned", "discontinued_on")
 
-    def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:  # noqa: ARG002 - as all lists
+    def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:
         """The tracking form of the person; any cell that is wrong refuses the row."""
-        patient, datim_id = row.needed("patient_id"), row.identifier("datim_id")
+        patient, (datim_id, place_name) = row.needed("patient_id"), place(row, mapping)
+        hospital_number = row.text("hospital_number")
         when = row.day("attempted") or row.day("observed")
         if when is None:
             row.refuse("attempted", "the value is missing", "fill in the day of the attempt, or of the observation")
@@ -92,9 +93,20 @@ class VerificationList(ListReader):
             said["care_discontinued"] = {"value_coded": "yes", "value_text": row.text("reason")}
         if row.problems or patient is None or when is None:
             return
-        about = {"patient": patient, "facility": datim_id, "labels": _LABELS}
+        about: dict[str, Any] = {"patient": patient, "facility": datim_id, "labels": _LABELS}
         if datim_id is not None:
-            reading.facts.append(FacilityFact(key=datim_id, name=row.text("facility_name")))
+            reading.facts += [
+                FacilityFact(key=datim_id, name=place_name),
+                PatientFact(
+                    key=patient,
+                    pepfar_id=patient,
+                    hospital_number=hospital_number,
+                    derived_on=when,
+                    partial=True,
+                    fallback=("pepfar_id",),
+                    **about,
+                ),
+            ]
         key = SEPARATOR.join((patient, "verification", when.isoformat()))
         reading.facts.append(
             EncounterFact(
@@ -102,7 +114,7 @@ class VerificationList(ListReader):
                 encounter_datetime=datetime.combine(when, time(0)),
                 encounter_type=ENCOUNTER,
                 form=FORM,
-                **about,  # type: ignore[arg-type]
+                **about,
             )
         )
         reading.facts += [
@@ -110,7 +122,7 @@ class VerificationList(ListReader):
                 key=SEPARATOR.join((key, variable)),
                 obs_datetime=datetime.combine(when, time(0)),
                 variable_name=variable,
-                **about,  # type: ignore[arg-type]
+                **about,
                 **values,  # type: ignore[arg-type]
             )
             for variable, values in said.items()
@@ -123,7 +135,7 @@ class VerificationList(ListReader):
                     state=state,
                     start_date=day or when,
                     reason=row.text("reason"),
-                    **about,  # type: ignore[arg-type]
+                    **about,
                 )
             )
 

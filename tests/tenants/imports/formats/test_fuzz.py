@@ -1,0 +1,147 @@
+"""Every reader, fed damaged files: no crash, no half import, every refused row in the report, accepted + refused = read.
+
+A format that is new in ``READERS`` fails here until it has sound files in the corpus.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from core.database import TenantRef, tenant_session
+from core.errors import Invalid
+from tenants.imports import repository
+from tenants.imports.mapping import Mapping, parse_mapping
+from tenants.imports.reader import READERS, Position, detect, reader
+from tenants.imports.sources import Source
+from tests.tenants.imports.conftest import RunImport, rows
+
+from .corpus import CORPUS
+from .damage import damaged
+
+EXAMPLES = 40
+IMPORTS = 4
+RECORDS = (
+    "patients", "patient_states", "visits", "encounters", "observations", "dispensations", "appointments", "contacts",
+    "radet_snapshots",
+)  # fmt: skip
+CALM = settings(
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.generate,),  # a smaller seed is no simpler damage
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@cache
+def sound_files(name: str) -> tuple[tuple[str, bytes], ...]:
+    """The sound files of a format: name and bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        return tuple((path.name, path.read_bytes()) for path in CORPUS[name].make(Path(folder)))
+
+
+@cache
+def mapping_of(name: str) -> Mapping:
+    return parse_mapping(CORPUS[name].mapping or "{}")
+
+
+def harmed(name: str, seed: int) -> list[tuple[str, bytes]]:
+    """The files of a format, one of them damaged as the seed says."""
+    by = Random(seed)
+    files = list(sound_files(name))
+    at = by.randrange(len(files))
+    files[at] = (files[at][0], damaged(files[at][1], by))
+    return files
+
+
+def as_sources(files: list[tuple[str, bytes]]) -> list[Source]:
+    return [Source(name, lambda data=data: io.BytesIO(data), len(data)) for name, data in files]
+
+
+def test_every_format_has_sound_files_and_no_other() -> None:
+    assert set(CORPUS) == set(READERS)
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+def test_sound_files_are_detected_and_read_whole(name: str) -> None:
+    sources = as_sources(list(sound_files(name)))
+    readings = list(reader(name).read(sources, mapping_of(name)))
+    assert detect(sources).name == name
+    assert readings
+    assert not [bad for reading in readings for bad in reading.rejections]
+    middle = readings[len(readings) // 2]
+    rest = list(reader(name).read(sources, mapping_of(name), after=Position(middle.file, middle.line)))
+    assert [(found.file, found.line) for found in rest] == [
+        (found.file, found.line) for found in readings[len(readings) // 2 + 1 :]
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+@settings(CALM, max_examples=EXAMPLES)
+@given(seed=st.integers(0, 2**32))
+def test_a_damaged_file_gives_readings_or_a_sentence(name: str, seed: int) -> None:
+    sources, chosen = as_sources(harmed(name, seed)), reader(name)
+    for act in (
+        lambda: detect(sources),
+        lambda: chosen.data_date(sources, mapping_of(name)),
+        lambda: checked(chosen.read(sources, mapping_of(name))),
+    ):
+        said = None
+        try:
+            act()
+        except Invalid as refused:
+            said = refused.remedy
+        assert said is None or said
+
+
+def checked(readings: Iterator) -> None:
+    """Rows come in order, none twice, and each says something."""
+    last = (-1, 0)
+    for reading in readings:
+        assert (reading.file, reading.line) > last
+        last = (reading.file, reading.line)
+        assert reading.left_out or reading.facts or reading.rejections
+        assert all(bad.field and bad.problem and bad.remedy for bad in reading.rejections)
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+@settings(CALM, max_examples=IMPORTS)
+@given(seed=st.integers(0, 2**32))
+def test_a_damaged_file_is_imported_in_part_and_reported_or_not_at_all(
+    name: str, seed: int, module_tenant: TenantRef, run_import: RunImport
+) -> None:
+    before = counted(module_tenant)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for file, data in harmed(name, seed):
+            paths.append(Path(folder, file))
+            paths[-1].write_bytes(data)
+        fixture = CORPUS[name]
+        try:
+            summary = run_import(module_tenant, paths, mapping_of(name), data_date=fixture.data_date, format_name=name)
+        except Invalid:
+            summary = None
+    with tenant_session(module_tenant, actor="test:1") as session:
+        assert rows(session, "SELECT count(*) FROM import_staging") == [(0,)]
+        if summary is not None:
+            reported = {(file, line) for file, line, *_ in repository.rejections(session, summary.import_uuid)}
+    if summary is None:
+        assert counted(module_tenant) == before
+        return
+    assert summary.rows_refused == len(reported)
+    assert summary.rows_accepted + summary.rows_refused == summary.rows_read
+    assert all(problem["problem"] and problem["remedy"] for problem in summary.problems)
+
+
+def counted(tenant: TenantRef) -> list[int]:
+    """Rows in the records."""
+    with tenant_session(tenant, actor="test:1") as session:
+        return [rows(session, f"SELECT count(*) FROM {table}")[0][0] for table in RECORDS]  # noqa: S608 - ours
