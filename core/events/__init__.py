@@ -9,6 +9,7 @@ Events and what they carry:
         ``kind``, the table that changed, where it was one.
     ``settings.changed``: ``key``, that of the tenant settings which an import's mapping changed, before its records
     change.
+    ``tenant.restored``: nothing: the tenant was made of an archive just now; what was under way there is not.
     ``imports.finished``: ``import_uuid``, ``data_date`` and ``facilities``, the UUIDs it had rows of.
 """
 

@@ -176,7 +176,8 @@ def revoke_key(tenant: TenantRef, key: str, *, actor: str = "cli:operator") -> U
 
 _VERIFY = (
     "SELECT k.id AS key_id, k.secret_hash, k.permissions, k.expires_at, k.revoked_at, k.last_used_at,"
-    " t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.state, t.time_zone"
+    " t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, coalesce(t.phase, t.state) AS state,"
+    " t.time_zone"
     " FROM platform.api_keys k JOIN platform.tenants t ON t.id = k.tenant_id WHERE k.prefix = %s"
 )
 _USED = (
@@ -209,6 +210,9 @@ def verify_key(key: str) -> Identified:
         with platform_session() as session, psycopg_connection(session).cursor() as cursor:
             cursor.execute(_USED, (moment, row["key_id"]))
     tenant = _tenant(row)
+    if tenant.state in ("deleting", "purging"):
+        detail = "the organisation is being deleted from this installation"
+        raise Forbidden(detail, remedy="Ask its operator soon: until the days of grace are over it can be taken back.")
     if tenant.state != "active":
         detail = "the organisation's access is suspended"
         raise Forbidden(detail, remedy="Ask the operator of this installation to resume it.")

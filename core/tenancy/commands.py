@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 
 LAZY: dict[str, tuple[str, str]] = {
+    "delete": ("core.tenancy.archive.commands:delete", "Suspend a tenant, and destroy it after its days of grace"),
+    "export": ("core.tenancy.archive.commands:export", "Write all of a tenant to a file for its recipient alone"),
+    "import-archive": ("core.tenancy.archive.commands:import_archive", "Make a tenant of an archive"),
+    "purge": ("core.tenancy.archive.commands:purge", "Destroy the tenants whose days of grace are over"),
+    "undelete": ("core.tenancy.archive.commands:undelete", "Take a deletion back, while the days of grace run"),
+    "verify-archive": (
+        "core.tenancy.archive.commands:verify_archive",
+        "Verify an archive, or compare it with a tenant",
+    ),
     "backup": ("core.tenancy.backup.commands:backup", "Write all of a tenant to one encrypted file"),
     "move": ("core.tenancy.move.commands:move", "Move a tenant to another data database while it works"),
     "restore": ("core.tenancy.backup.commands:restore", "Bring a tenant back to a backup, or to a moment"),
@@ -94,6 +103,8 @@ def show(slug: str, *, as_json: bool) -> None:
     with tenant_session(row.ref(), actor=ACTOR, readonly=True) as session:
         usage = metering.totals(session)
     found = {**_shown(row.ref()), "created_at": row.created_at, "usage": usage}
+    if row.delete_after is not None:
+        found["delete_after"] = row.delete_after
     if as_json:
         print_json(found)
         return

@@ -36,6 +36,13 @@ SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_SLUG = 40
 LONGEST_NAME = 200
 OPERATOR = "cli:operator"
+_WHY_NOT = {
+    "suspended": ("is suspended", "ask the platform's operator; `iit tenant resume` ends it"),
+    "restoring": ("is being restored from an archive", "wait until it is; if that was cut off, run it again"),
+    "deleting": ("is to be deleted", "ask the platform's operator; `iit tenant undelete` takes it back"),
+    "purging": ("is being deleted", "nothing takes it back; its archive can be restored"),
+}
+"""Why a tenant that is not active cannot be used, and what to do, by its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +133,9 @@ def get_tenant(slug: str) -> TenantRef:
     """
     ref = describe_tenant(slug).ref()
     if ref.state != "active":
-        detail = f"the tenant {slug!r} is suspended"
-        raise Forbidden(detail, remedy="ask the platform's operator; `iit tenant resume` ends it")
+        said, remedy = _WHY_NOT.get(ref.state, _WHY_NOT["suspended"])
+        detail = f"the tenant {slug!r} {said}"
+        raise Forbidden(detail, remedy=remedy)
     return ref
 
 
@@ -194,6 +202,10 @@ def _set_state(slug: str, state: str) -> TenantRef:
         if row is None:
             detail = f"there is no tenant {slug!r}"
             raise NotFound(detail, remedy="see `iit tenant list`")
+        if row.phase is not None:
+            said, remedy = _WHY_NOT[row.phase]
+            detail = f"the tenant {slug!r} {said}"
+            raise Conflict(detail, remedy=remedy)
         if row.state != state:
             row.state = state
             row.updated_at = now()

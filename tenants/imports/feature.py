@@ -12,6 +12,7 @@ feature = Feature(
         Permission("imports.write", "Upload files, import and cancel"),
     ),
     commands={"import": Command("tenants.imports.commands:import_command", "Import a partner's records from files.")},
+    listeners={"tenant.restored": "tenants.imports.restored:end_unfinished"},
     audit_actions=(
         "import:records:start",
         "import:records:finish",

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import tarfile
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 from core import audit, blobs
 from core.audit import sealer
 from core.clock import now
-from core.database import tenant_session
+from core.database import TenantUpgrading, tenant_session
 from core.errors import Conflict, NotFound
 from core.privacy import tenant_keys
 from core.tenancy.archive import sealing
@@ -104,7 +105,8 @@ def export(
     info = TenantInfo(id=ref.id, slug=ref.slug, name=ref.name, time_zone=ref.time_zone, created_at=tenant.created_at)
     with tenant_session(ref, actor=actor) as session:
         audit.record(session, "cli:tenant:export", "tenant", ref.id)
-    sealer.seal(ref)
+    with suppress(TenantUpgrading):  # a schema of before there were seals is exported as it is
+        sealer.seal(ref)
     writer = _Writer(ref, info, actor, progress)
     draft = target.with_name(f".{target.name}.part")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,0 +1,103 @@
+"""Asking for a tenant to be deleted, and taking that back: nothing is destroyed before its days of grace are over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, text
+
+from core import audit
+from core.clock import now
+from core.database import owner_session, tenant_session
+from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.settings import get_settings
+from core.tenancy.models import Tenant
+from core.tenancy.service import describe_tenant
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+LONGEST_GRACE = 3650
+
+
+def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None = None) -> Tenant:
+    """Suspend the tenant and let its days of grace begin; ``purge`` destroys it when they are over.
+
+    Args:
+        slug: which.
+        confirm: the slug again, from whoever asks.
+        actor: who asks.
+        grace_days: days from now; the setting when None.
+
+    Raises:
+        NotFound: there is no such tenant.
+        Invalid: ``confirm`` is not the slug, or the days make no sense.
+        Conflict: it is being deleted, restored or moved already.
+    """
+    days = get_settings().tenant_grace_days if grace_days is None else grace_days
+    if confirm != slug:
+        problem = "is not the tenant's slug"
+        detail = f"the tenant {slug!r} is not deleted: the confirmation {problem}"
+        raise Invalid(detail, remedy="write the slug again", errors=[FieldError("confirm", problem)])
+    if not 0 <= days <= LONGEST_GRACE:
+        problem = f"give 0 to {LONGEST_GRACE} days"
+        raise Invalid("the days of grace make no sense", errors=[FieldError("grace_days", "is out of range", problem)])
+    ref = describe_tenant(slug).ref()
+    with owner_session() as session:
+        row = _locked(session, slug)
+        if row.phase == "deleting":
+            detail = f"the tenant {slug!r} is to be deleted already, from {row.delete_after:%Y-%m-%d %H:%M} UTC on"
+            raise Conflict(detail, remedy="`iit tenant undelete` takes it back")
+        if row.phase is not None:
+            detail = f"the tenant {slug!r} is {row.phase}"
+            raise Conflict(detail)
+        _refuse_moving(session, row)
+        moment = now()
+        row.state_before, row.state, row.phase = row.state, "suspended", "deleting"
+        row.phase_since, row.phase_by, row.updated_at = moment, actor, moment
+        row.delete_after = moment + timedelta(days=days)
+        with tenant_session(ref, actor=actor) as scope:
+            audit.record(scope, "cli:tenant:delete", "tenant", ref.id, {"delete_after": row.delete_after.isoformat()})
+        return row
+
+
+def undelete_tenant(slug: str, *, actor: str) -> Tenant:
+    """Take a deletion back; the tenant is then what it was before: active, or suspended.
+
+    Raises:
+        NotFound: there is no such tenant.
+        Conflict: it is not to be deleted, or its destruction has begun.
+    """
+    ref = describe_tenant(slug).ref()
+    with owner_session() as session:
+        row = _locked(session, slug)
+        if row.phase == "purging":
+            detail = f"the tenant {slug!r} is being destroyed: part of it is gone"
+            raise Conflict(detail, remedy="restore it from its archive or a backup, under another slug")
+        if row.phase != "deleting":
+            detail = f"the tenant {slug!r} is not to be deleted"
+            raise Conflict(detail)
+        row.state = row.state_before or "active"
+        row.phase = row.phase_since = row.phase_by = row.delete_after = row.state_before = None
+        row.updated_at = now()
+        with tenant_session(ref, actor=actor) as scope:
+            audit.record(scope, "cli:tenant:undelete", "tenant", ref.id)
+        return row
+
+
+def _locked(session: Session, slug: str) -> Tenant:
+    row: Tenant | None = session.scalar(
+        select(Tenant).where(Tenant.slug == slug).with_for_update()  # type: ignore[arg-type]  # SQLModel's column
+    )
+    if row is None:
+        detail = f"there is no tenant {slug!r}"
+        raise NotFound(detail, remedy="see `iit tenant list`")
+    return row
+
+
+def _refuse_moving(session: Session, row: Tenant) -> None:
+    moving = session.scalar(text("SELECT count(*) FROM platform.tenant_moves WHERE tenant_id = :id"), {"id": row.id})
+    if moving:
+        detail = f"the tenant {row.slug!r} is being moved"
+        raise Conflict(detail, remedy="end the move first: `iit tenant move`")

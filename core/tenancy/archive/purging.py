@@ -1,0 +1,284 @@
+"""Destroying a tenant whose days of grace are over, step by step; killed anywhere, the next run goes on.
+
+What stays: its audit with the chain of seals, verified, and a tombstone, both in ``platform``; and its usage, which is
+billed under its id. Nothing of a patient but UUIDs is in any of them.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from sqlalchemy import select, text
+
+from core import blobs
+from core.audit import anchors, sealer
+from core.audit.chain import Place
+from core.audit.verify import verify, verify_chain
+from core.clock import now
+from core.database import NodeBase, PlatformBase, TenantRef, owner_connection, owner_session
+from core.errors import AppError, Conflict, NotFound
+from core.features import load_tables
+from core.privacy import tenant_keys
+from core.tenancy import placing
+from core.tenancy.archive.models import TenantTombstone
+from core.tenancy.archive.tombstones import tombstone_of
+from core.tenancy.models import Tenant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import psycopg
+
+STEPS = ("audit sealed", "purge begun", "audit moved", "files gone", "jobs gone", "row gone", "schema gone", "ended")
+"""After each of these a run may be cut off."""
+
+_AUDIT_EVENTS = "event_id, occurred_at, actor, action, subject_type, subject_uuid, request_id, detail"
+_AUDIT_SEALS = (
+    "number, first_event, last_event, members, events, settled_through, rows_digest, previous, digest, sealed_at"
+)
+_TOMBSTONE = """
+INSERT INTO platform.tenant_tombstones (tenant_id, slug, name, schema_name, database, created_at, requested_at,
+    requested_by, purge_began_at, purged_by, counts, audit_events, audit_seals, audit_digest, audit_problems)
+SELECT id, slug, name, schema_name, database, created_at, phase_since, phase_by, %s, %s, %s, %s, %s, %s, %s
+FROM platform.tenants WHERE id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A tenant that may be purged now, or whose purge was cut off."""
+
+    tenant_id: Any
+    slug: str
+
+
+def due() -> list[Due]:
+    """The tenants whose days of grace are over, and those whose destruction was begun and not ended."""
+    with owner_session() as session:
+        waiting = session.execute(
+            text(
+                "SELECT id, slug FROM platform.tenants"
+                " WHERE phase = 'purging' OR (phase = 'deleting' AND delete_after <= :now)"
+                " UNION SELECT tenant_id, slug FROM platform.tenant_tombstones WHERE purged_at IS NULL ORDER BY slug"
+            ),
+            {"now": now()},
+        )
+        return [Due(row.id, row.slug) for row in waiting]
+
+
+def purge(
+    slug: str,
+    *,
+    actor: str,
+    despite_audit: bool = False,
+    after: Callable[[str], None] = lambda _step: None,
+) -> TenantTombstone:
+    """Destroy the tenant; returns its tombstone.
+
+    Args:
+        slug: which; its days of grace are over.
+        actor: who runs it.
+        despite_audit: go on though its audit is found to have been tampered with; the tombstone says so.
+        after: called after each of ``STEPS``.
+
+    Raises:
+        NotFound: there is no such tenant, and none is being destroyed.
+        Conflict: its days of grace are not over, nobody asked for its deletion, or its audit is not intact.
+        Unavailable: a database cannot be reached; run it again.
+    """
+    with _alone(slug):
+        ref = _tenant(slug)
+        if ref is not None:
+            _seal_and_move(ref, actor, despite_audit=despite_audit, after=after)
+        stone = tombstone_of(slug)
+        if stone is None or (ref is None and stone.purged_at is not None):
+            detail = f"there is no tenant {slug!r} to purge"
+            raise NotFound(detail, remedy="see `iit tenant list`")
+        gone = ref or _as_it_was(stone)
+        blobs.delete_tenant(gone)
+        after("files gone")
+        placing_left = placing.retired(gone.id)
+        if ref is not None and any(row["rows_left"] for row in placing_left):
+            placing.bring_rows(ref)
+        _forget_in_node(gone)
+        after("jobs gone")
+        placing.drop_retired(gone.id, early=True)
+        _forget_in_platform(gone)
+        after("row gone")
+        placing.drop_schema(gone.database, gone.schema_name)
+        tenant_keys.forget()
+        after("schema gone")
+        with owner_session() as session:
+            row = session.get(TenantTombstone, gone.id, with_for_update=True)
+            assert row is not None  # noqa: S101 - it was made before anything was destroyed
+            row.purged_at = now()
+        after("ended")
+        return row
+
+
+def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Callable[[str], None]) -> None:
+    """Everything before the first thing is destroyed: the audit is sealed, verified, and moved with the tombstone."""
+    if _stone_stands(ref):
+        return  # cut off later than this
+    sealer.seal(ref)
+    found = verify(ref)
+    if not found.intact and not despite_audit:
+        detail = f"the audit of {ref.slug!r} is not intact: {found.found} problems, first: {found.problems[0]}"
+        remedy = f"look into it with `iit audit verify {ref.slug}`; --despite-audit goes on and says so for good"
+        raise Conflict(detail, remedy=remedy)
+    after("audit sealed")
+    with owner_session() as session:
+        session.execute(
+            text("UPDATE platform.tenants SET phase = 'purging', updated_at = :now WHERE id = :id"),
+            {"id": ref.id, "now": now()},
+        )
+    after("purge begun")
+    counts = _counted(ref)
+    with owner_connection() as platform, owner_connection(ref.database) as node:
+        events = _copy(node, platform, ref, "audit_events", "gone_audit_events", _AUDIT_EVENTS)
+        _copy(node, platform, ref, "audit_seals", "gone_audit_seals", _AUDIT_SEALS)
+        own = sql.SQL("tenant_id = {}").format(sql.Literal(ref.id))
+        place = Place(sql.SQL("platform.gone_audit_events"), sql.SQL("platform.gone_audit_seals"), own)
+        moved = verify_chain(platform, place, anchors.standing(ref.id))
+        if (moved.found, moved.seals, moved.head) != (found.found, found.seals, found.head):
+            detail = f"the audit of {ref.slug!r} is not what it was before it was moved: nothing was destroyed"
+            raise Conflict(detail, remedy="run the purge again")
+        values = (now(), actor, Jsonb(counts), events, moved.seals, moved.head, Jsonb(found.problems), ref.id)
+        platform.execute(_TOMBSTONE, values)
+    after("audit moved")
+
+
+@contextmanager
+def _alone(slug: str) -> Iterator[None]:
+    """Let one process destroy a tenant; the lock falls with it.
+
+    Raises:
+        Conflict: another one does.
+    """
+    with owner_connection() as connection:
+        lock = "SELECT pg_try_advisory_xact_lock(hashtextextended('tenant:archive:' || %s, 0))"
+        if connection.execute(lock, (slug,)).fetchone() != (True,):
+            detail = f"{slug!r} is being purged or restored by somebody else right now"
+            raise Conflict(detail, remedy="wait until it is done")
+        yield
+
+
+def _tenant(slug: str) -> TenantRef | None:
+    """The tenant that is to be destroyed; None where its row is gone already.
+
+    Raises:
+        Conflict: it is not to be destroyed yet, or not at all.
+    """
+    with owner_session() as session:
+        row = session.scalar(select(Tenant).where(Tenant.slug == slug))  # type: ignore[arg-type]  # SQLModel's column
+        if row is None:
+            return None
+        if row.phase not in ("deleting", "purging"):
+            detail = f"nobody asked for the tenant {slug!r} to be deleted"
+            raise Conflict(detail, remedy="`iit tenant delete` asks, and begins its days of grace")
+        if row.phase == "deleting" and (row.delete_after is None or row.delete_after > now()):
+            detail = f"the tenant {slug!r} has days of grace until {row.delete_after:%Y-%m-%d %H:%M} UTC"
+            raise Conflict(detail, remedy="run it again after that")
+        return row.ref()
+
+
+def _stone_stands(ref: TenantRef) -> bool:
+    with owner_session() as session:
+        return session.get(TenantTombstone, ref.id) is not None
+
+
+def _as_it_was(stone: TenantTombstone) -> TenantRef:
+    """A tenant whose row is gone, as its tombstone remembers it."""
+    return TenantRef(
+        id=stone.tenant_id,
+        slug=stone.slug,
+        name=stone.name,
+        schema_name=stone.schema_name,
+        role_name=stone.schema_name,
+        database=stone.database,
+        state="purging",
+        time_zone="UTC",
+    )
+
+
+def _counted(ref: TenantRef) -> dict[str, int]:
+    """Rows of each table of the tenant's schema, and its stored files."""
+    found = {"blobs": len(blobs.kept(ref))}
+    with owner_connection(ref.database) as connection:
+        tables = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'p')"
+            " AND NOT relispartition ORDER BY relname",
+            (ref.schema_name,),
+        ).fetchall()
+        for (table,) in tables:
+            row = connection.execute(
+                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(ref.schema_name, table))
+            ).fetchone()
+            found[table] = row[0] if row else 0
+    return found
+
+
+def _copy(
+    node: psycopg.Connection[Any],
+    platform: psycopg.Connection[Any],
+    ref: TenantRef,
+    table: str,
+    target: str,
+    columns: str,
+) -> int:
+    """Copy one of the audit's tables to ``platform``, in place of what a run before may have left there."""
+    into = sql.Identifier("platform", target)
+    platform.execute(sql.SQL("DELETE FROM {} WHERE tenant_id = %s").format(into), (ref.id,))
+    listed = sql.SQL(", ").join(sql.Identifier(name) for name in columns.split(", "))
+    out = sql.SQL("COPY (SELECT {}::uuid, {} FROM {}) TO STDOUT").format(
+        sql.Literal(ref.id), listed, sql.Identifier(ref.schema_name, table)
+    )
+    taken = sql.SQL("COPY {} (tenant_id, {}) FROM STDIN").format(into, listed)
+    with node.cursor() as source, platform.cursor() as sink:
+        with source.copy(out) as reading, sink.copy(taken) as writing:
+            for block in reading:
+                writing.write(block)
+        return sink.rowcount
+
+
+def _forget_in_node(ref: TenantRef) -> None:
+    """Delete the tenant's rows in ``node``, those that outlive it excepted. Its schema's row goes with the schema."""
+    with owner_connection(ref.database) as connection:
+        for table in _mortal(NodeBase):
+            if table != "tenant_schemas":
+                connection.execute(
+                    sql.SQL("DELETE FROM {} WHERE tenant_id = %s").format(sql.Identifier("node", table)), (ref.id,)
+                )
+
+
+def _forget_in_platform(ref: TenantRef) -> None:
+    """Delete the tenant's rows in ``platform``: keys, and the one that makes it known."""
+    with owner_connection() as connection:
+        for table in _mortal(PlatformBase):
+            connection.execute(
+                sql.SQL("DELETE FROM {} WHERE tenant_id = %s").format(sql.Identifier("platform", table)), (ref.id,)
+            )
+        connection.execute("DELETE FROM platform.tenants WHERE id = %s", (ref.id,))
+
+
+def _mortal(base: type[NodeBase | PlatformBase]) -> list[str]:
+    """The tables whose rows belong to a tenant and go with it, referring ones first."""
+    load_tables()
+    return [
+        table.name
+        for table in reversed(base.metadata.sorted_tables)
+        if "tenant_id" in table.columns and not table.info.get("outlives_tenant")
+    ]
+
+
+def purge_due(*, actor: str, done: Callable[[TenantTombstone], None], failed: Callable[[str, AppError], None]) -> None:
+    """Purge every tenant whose time has come; one that cannot be does not keep the others."""
+    for one in due():
+        try:
+            done(purge(one.slug, actor=actor))
+        except AppError as error:
+            failed(one.slug, error)

@@ -1,0 +1,28 @@
+"""A tenant that comes from an archive: imports that were under way have no staged rows there, and are ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.privacy import vault
+from tenants.imports.models import UNFINISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.database import TenantSession
+
+WHY = "it was under way when the organisation's archive was written: import the same files again"
+
+
+def end_unfinished(session: TenantSession, _payload: Mapping[str, Any]) -> None:
+    """Mark imports that were under way as failed, and destroy the keys of their staged rows."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "UPDATE imports SET state = 'failed', error = %s, finished_at = now(), runner = NULL"
+            " WHERE state = ANY(%s) RETURNING uuid",
+            (WHY, list(UNFINISHED)),
+        )
+        ended = cursor.fetchall()
+    for (uuid,) in ended:
+        vault(session).erase_patient(uuid)
