@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -21,7 +21,7 @@ import psycopg
 
 from benchmarks.fleet_raw import Raw, drop_fleet
 from benchmarks.measure import Ratio, compare
-from core.database import scripts, upgrade
+from core.database import scripts, tenant_session, upgrade
 from core.services import ensure
 from core.tenancy import create_tenant
 
@@ -50,6 +50,7 @@ def run() -> Iterator[Ratio]:
         raw = Raw(link)
         try:
             yield from _provisioning(raw, size, (1, 100, 250, 500, 1000) if full else (1, 25, 50))
+            yield _bound_insert(link)
             yield _nothing_to_do(size)
             yield _one_step(raw, size)
         finally:
@@ -68,6 +69,27 @@ def _provisioning(raw: Raw, size: int, at: tuple[int, ...]) -> Iterator[Ratio]:
 
 def _make() -> None:
     create_tenant(f"bench-{secrets.token_hex(8)}", "Benchmark")
+
+
+def _bound_insert(link: psycopg.Connection[tuple[object, ...]]) -> Ratio:
+    """What it costs that the row policy looks up whose id the tenant's role has, over one that compares roles alone."""
+    tenant = create_tenant(f"bench-{secrets.token_hex(8)}", "Benchmark").ref
+
+    def insert(check: str) -> Callable[[], None]:
+        def way() -> None:
+            link.execute(f"ALTER POLICY own_rows ON node.usage_events WITH CHECK ({check})".encode())
+            with tenant_session(tenant, actor="cli:benchmark") as session:
+                cursor = session.cursor()
+                for _ in range(_INSERTS):
+                    cursor.execute(_USAGE, (tenant.id, tenant.role_name))
+
+        return way
+
+    bound = f"{_OWN_ROLE} AND tenant_id = (SELECT node.own_tenant_id())"
+    name = f"{_INSERTS} rows of usage bound to role and id, over rows bound to the role"
+    found = compare(name, insert(bound), insert(_OWN_ROLE), calls=1)
+    link.execute(f"ALTER POLICY own_rows ON node.usage_events WITH CHECK ({bound})".encode())
+    return found
 
 
 def _nothing_to_do(size: int) -> Ratio:

@@ -105,6 +105,29 @@ def own_rows_only(privileges: str, schema: str, table: str) -> None:
     op.execute(f"CREATE POLICY application ON {named} TO {application_role()} USING (true) WITH CHECK (true)")
 
 
+def make_own_tenant_function() -> None:
+    """Make ``node.own_tenant_id()``: the tenant of the role that acts, for row policies; NULL for any other role.
+
+    Tenants cannot read ``node.tenant_schemas``, so it does with its owner's rights, for the caller's own role alone.
+    PL/pgSQL keeps its plan for as long as a connection lives; a function in SQL would be planned at every call.
+    """
+    op.execute(
+        "CREATE FUNCTION node.own_tenant_id() RETURNS uuid LANGUAGE plpgsql STABLE SECURITY DEFINER"
+        " SET search_path = '' AS $$ BEGIN RETURN (SELECT tenant_id FROM node.tenant_schemas WHERE schema_name ="
+        " CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END); END $$"
+    )
+    op.execute("REVOKE ALL ON FUNCTION node.own_tenant_id() FROM PUBLIC")
+    op.execute(f"GRANT EXECUTE ON FUNCTION node.own_tenant_id() TO {TENANTS}")
+
+
+def bind_tenant_id(schema: str, table: str) -> None:
+    """Let tenants write only rows whose ``tenant_id`` is their own, besides ``tenant_role``. Looked up once a statement."""
+    op.execute(
+        f"ALTER POLICY own_rows ON {_quoted(schema)}.{_quoted(table)} TO {TENANTS}"
+        " WITH CHECK (tenant_role = current_user AND tenant_id = (SELECT node.own_tenant_id()))"
+    )
+
+
 def _quoted(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", name):
         message = f"{name!r} is no identifier that migrations quote"

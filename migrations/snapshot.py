@@ -102,8 +102,9 @@ def prelude_of(tree: str) -> list[str]:
     """What is done once for a whole tree, in the words of ``migrations.operations``."""
     if tree == "tenant":
         return []
-    lines = ["make_tenants_role()"] if tree == "node" else []
-    return [*lines, f"open_schema({tree!r}, tenants={tree == 'node'})"]
+    if tree == "platform":
+        return ["open_schema('platform', tenants=False)"]
+    return ["make_tenants_role()", "open_schema('node', tenants=True)", "make_own_tenant_function()"]
 
 
 def facts_of(tree: str) -> dict[str, TableFacts]:
@@ -116,7 +117,9 @@ def _facts(tree: str, table: Table) -> TableFacts:
         grants = {"own": tenant_privileges(table)}
     else:
         grants = {"app": str(table.info.get("app", ALL))}
-        grants |= {"tenant": str(table.info["tenant"])} if "tenant" in table.info else {}
+        if "tenant" in table.info:
+            grants["tenant"] = str(table.info["tenant"])
+            grants |= {"bound": "tenant_id"} if "tenant_id" in table.columns else {}
     return {
         "columns": {column.name: column_facts(column) for column in table.columns},
         "constraints": {str(one.name): constraint_text(one) for one in constraints_of(table)},

@@ -233,4 +233,6 @@ def _grant_lines(tree: str, table: str, new: dict[str, str], old: dict[str, str]
         lines["tenant"] = f"{verb}({new['tenant']!r}, {tree!r}, {table!r})"
     elif "tenant" in old:
         _refuse(tree, table, "tenants may no longer reach it")
+    if "bound" in new:
+        lines["bound"] = f"bind_tenant_id({tree!r}, {table!r})"
     return lines

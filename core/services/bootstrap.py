@@ -6,12 +6,16 @@ On an external server its operator does the same by hand: see docs/how-to/run-on
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
+
 import psycopg
 from psycopg import sql
 
 DATABASE = "iit"
 OWNER = "iit_owner"
 APPLICATION = "iit_app"
+_RIGHTS = {OWNER: "CREATEROLE INHERIT", APPLICATION: "NOCREATEROLE NOINHERIT"}
 EXTENSIONS = ("vector", "pg_trgm", "btree_gist")
 
 
@@ -28,14 +32,21 @@ def bootstrap(superuser_url: str, *, owner_password: str, app_password: str, dat
         psycopg.Error: the server refused.
     """
     with psycopg.connect(superuser_url, autocommit=True, connect_timeout=10) as link:
-        _role(link, OWNER, "CREATEROLE INHERIT", owner_password)
-        _role(link, APPLICATION, "NOCREATEROLE NOINHERIT", app_password)
+        _role(link, OWNER, owner_password)
+        _role(link, APPLICATION, app_password)
         if link.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone() is None:
             make = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(OWNER))
             link.execute(make)
     with psycopg.connect(superuser_url, dbname=database, autocommit=True, connect_timeout=10) as link:
         for statement in statements(database):
             link.execute(statement)
+
+
+@cache
+def fingerprint() -> str:
+    """What is made, in short: an installation that older code made is brought up to it when it is next asked for."""
+    text = "\n".join([*(statement.as_string(None) for statement in statements()), *_RIGHTS.values()])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def statements(database: str = DATABASE) -> list[sql.Composed]:
@@ -61,9 +72,9 @@ def statements(database: str = DATABASE) -> list[sql.Composed]:
     return made
 
 
-def _role(link: psycopg.Connection[tuple[object, ...]], name: str, rights: str, password: str) -> None:
-    """Make a login role, or give the one that is there these rights and this password."""
+def _role(link: psycopg.Connection[tuple[object, ...]], name: str, password: str) -> None:
+    """Make a login role, or give the one that is there its rights and this password."""
     known = link.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone() is not None
     verb = "ALTER" if known else "CREATE"
-    text = f"{verb} ROLE {{}} LOGIN NOSUPERUSER NOCREATEDB {rights} PASSWORD {{}}"
+    text = f"{verb} ROLE {{}} LOGIN NOSUPERUSER NOCREATEDB {_RIGHTS[name]} PASSWORD {{}}"
     link.execute(sql.SQL(text).format(sql.Identifier(name), sql.Literal(password)))

@@ -74,7 +74,7 @@ def ensure(say: Say = to_stderr) -> Endpoints:
         return endpoints_of(settings, None)
     folder = settings.state_dir
     known = state.read(folder)
-    if known is not None and known.bootstrapped >= wanted.postgres and _all_answer(known, folder, wanted):
+    if known is not None and (_is_set_up(known) or not wanted.postgres) and _all_answer(known, folder, wanted):
         return endpoints_of(settings, known)
     state.prepare(folder)
     with state.locked(folder, say):
@@ -230,6 +230,11 @@ def _all_answer(known: state.State, folder: Path, wanted: Wanted) -> bool:
     return not wanted.valkey or ports.answers_as_valkey(known.valkey_port, known.valkey_password)
 
 
+def _is_set_up(known: state.State) -> bool:
+    """Whether the databases were set up, and by code that sets them up as this does."""
+    return known.bootstrapped and known.bootstrap == bootstrap.fingerprint()
+
+
 def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> None:
     """Start what does not run, remembering each port as soon as it is in use. Holds the lock."""
     folder = settings.state_dir
@@ -256,9 +261,10 @@ def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> 
                     else server.start(programs, known.postgres_port, fsync=settings.services_fsync)
                 )
                 state.write(folder, known)
-            if not known.bootstrapped:
-                _bootstrap(known)
-                known.bootstrapped = True
+            if not _is_set_up(known):
+                for name in (MAIN_DATABASE, *known.databases):
+                    _bootstrap(known, name_on_server(name))
+                known.bootstrapped, known.bootstrap = True, bootstrap.fingerprint()
                 state.write(folder, known)
     if wanted.valkey and not ports.answers_as_valkey(known.valkey_port, known.valkey_password):
         known.valkey_port = Valkey(home, account, say).start(programs, known.valkey_port, known.valkey_password)

@@ -28,6 +28,7 @@ def _password() -> str:
 class State:
     """The remembered facts. A port of 0 is not chosen yet; ``home`` is set where the data is elsewhere.
 
+    ``bootstrap`` is the fingerprint of what was set up in the databases.
     ``databases`` are the names of the data databases beside the first; ``archive`` is the folder that WAL goes to.
     """
 
@@ -35,6 +36,7 @@ class State:
     valkey_port: int = 0
     home: str | None = None
     bootstrapped: bool = False
+    bootstrap: str = ""
     databases: list[str] = field(default_factory=list)
     archive: str | None = None
     superuser_password: str = field(default_factory=_password, repr=False)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.operations import grant_application
+from migrations.operations import bind_tenant_id, grant_application, make_own_tenant_function
 
 revision = "0002"
 down_revision = "0001"
@@ -12,7 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 2 steps."""
+    """Take 5 steps."""
+    make_own_tenant_function()
     op.create_table(
         "migration_failures",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -24,4 +25,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_migration_failures")),
         schema="node",
     )
+    bind_tenant_id("node", "jobs")
     grant_application("SELECT", "node", "migration_failures")
+    bind_tenant_id("node", "usage_events")
