@@ -54,7 +54,7 @@ def list_quality_reports(
 @router.post("/reports", operation_id="make_quality_report", summary="Have a report made", status_code=202)
 def make_quality_report(_: QualityWrite, db: TenantDb, body: ReportPost) -> JobAsked:
     """By a job, of the records as known then; after every import one is made anyway."""
-    return JobAsked(job_id=service.request_report(db, import_uuid=body.import_uuid))
+    return JobAsked(job_id=service.ask_report(db, body.import_uuid))
 
 
 @router.get("/reports/{report_uuid}", operation_id="get_quality_report", summary="A report with its measures")

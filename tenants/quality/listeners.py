@@ -15,3 +15,4 @@ def import_finished(session: TenantSession, payload: Mapping[str, Any]) -> None:
     from tenants.quality import service
 
     service.request_report(session, import_uuid=payload["import_uuid"], facilities=list(payload["facilities"]))
+    service.request_link(session, service.AFTER_IMPORT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 REPORT_JOB: Final = "quality.report"
 LINK_JOB: Final = "quality.link"
+
+AFTER_IMPORT: Final = timedelta(minutes=15)
+"""How long after an import people recorded twice are looked for: imports come one after another."""
 
 NAMED_FACILITIES: Final = 1000
 """A job names no more facilities than this; beyond, it measures all."""
@@ -70,13 +73,7 @@ class Report:
 def request_report(
     session: TenantSession, *, import_uuid: UUID | None = None, facilities: Sequence[UUID] | None = None
 ) -> UUID:
-    """Have a report made by a job; one that is asked for and not begun is enough.
-
-    Raises:
-        NotFound: there is no such import.
-    """
-    if import_uuid is not None:
-        _import(session, import_uuid)
+    """Have a report made by a job; one that is asked for and not begun is enough."""
     payload: dict[str, Any] = {}
     if import_uuid is not None:
         payload["import_uuid"] = str(import_uuid)
@@ -85,9 +82,20 @@ def request_report(
     return enqueue(session, REPORT_JOB, payload, dedupe_key=f"{REPORT_JOB}:{import_uuid or 'all'}")
 
 
-def request_link(session: TenantSession) -> UUID:
-    """Have people recorded twice looked for by a job."""
-    return enqueue(session, LINK_JOB, {}, dedupe_key=LINK_JOB)
+def ask_report(session: TenantSession, import_uuid: UUID | None) -> UUID:
+    """Have a report made of an import, or of all facilities, as a caller asks.
+
+    Raises:
+        NotFound: there is no such import.
+    """
+    if import_uuid is not None:
+        _import(session, import_uuid)
+    return request_report(session, import_uuid=import_uuid)
+
+
+def request_link(session: TenantSession, after: timedelta = timedelta()) -> UUID:
+    """Have people recorded twice looked for by a job, after a while: one search is enough for several imports."""
+    return enqueue(session, LINK_JOB, {}, run_after=now() + after if after else None, dedupe_key=LINK_JOB)
 
 
 def make_reports(

@@ -1,8 +1,9 @@
 """What is compared of two patients, in levels from full agreement to none, and what each is expected to show.
 
 ``m`` is the share of true pairs that would show a level, as stated here from how records of one person come to differ;
-the search estimates it anew from the tenant's own pairs and falls back on these where there are too few. ``u``, the
-share of two strangers who show it, always comes from the tenant's own records.
+the search estimates it anew from the tenant's own pairs and falls back on these where there are too few. ``u`` is the
+share of two strangers who show it: it comes from the tenant's own records, and what is stated here weighs as much as
+``model.STATED_PAIRS`` of them, so that a small clinic's one true pair is not taken for how strangers are.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Level:
     condition: str
     says: str
     m: float
+    u: float
     agrees: bool = False
     frequency: str | None = None
 
@@ -35,6 +37,11 @@ class Part:
     name: str
     missing: str
     levels: tuple[Level, ...]
+
+    @property
+    def column(self) -> str:
+        """The column that is empty where the part is."""
+        return {"art_start": "start"}.get(self.name, self.name)
 
 
 def _dice(left: str, right: str) -> str:
@@ -65,70 +72,74 @@ PARTS: Final = (
         "names",
         "names_l IS NULL OR names_r IS NULL",
         (
-            Level("names_l = names_r AND full_l AND full_r", "same names", 0.60, agrees=True, frequency="names"),
-            Level(_BOTH_ALIKE, "names are alike", 0.28, agrees=True),
-            Level(_ONE_ALIKE, "one name is alike", 0.09),
-            Level("", "names differ", 0.03),
+            Level(
+                "names_l = names_r AND full_l AND full_r", "same names", 0.60, 0.0002, agrees=True, frequency="names"
+            ),
+            Level(_BOTH_ALIKE, "names are alike", 0.28, 0.002, agrees=True),
+            Level(_ONE_ALIKE, "one name is alike", 0.09, 0.04),
+            Level("", "names differ", 0.03, 0.9578),
         ),
     ),
     Part(
         "birth",
         "birth_l IS NULL OR birth_r IS NULL",
         (
-            Level("birth_l = birth_r AND NOT guessed_l AND NOT guessed_r", "same birth date", 0.62, agrees=True),
-            Level("birth_l = birth_r", "same birth date, estimated", 0.08, agrees=True),
-            Level(_PARTS_OF_BIRTH, "birth dates differ in one part", 0.15, agrees=True),
-            Level(f"abs(birth_l - birth_r) <= {YEAR_DAYS}", "born within a year", 0.09),
-            Level("", "birth dates differ", 0.06),
+            Level(
+                "birth_l = birth_r AND NOT guessed_l AND NOT guessed_r", "same birth date", 0.62, 0.0001, agrees=True
+            ),
+            Level("birth_l = birth_r", "same birth date, estimated", 0.08, 0.005, agrees=True),
+            Level(_PARTS_OF_BIRTH, "birth dates differ in one part", 0.15, 0.01, agrees=True),
+            Level(f"abs(birth_l - birth_r) <= {YEAR_DAYS}", "born within a year", 0.09, 0.06),
+            Level("", "birth dates differ", 0.06, 0.9249),
         ),
     ),
     Part(
         "sex",
         "sex_l IS NULL OR sex_r IS NULL",
         (
-            Level("sex_l = sex_r", "same sex", 0.98),
-            Level("", "sex differs", 0.02),
+            Level("sex_l = sex_r", "same sex", 0.98, 0.55),
+            Level("", "sex differs", 0.02, 0.45),
         ),
     ),
     Part(
         "phone",
         "phone_l IS NULL OR phone_r IS NULL",
         (
-            Level("phone_l = phone_r", "same phone", 0.45, agrees=True),
-            Level("", "phones differ", 0.55),
+            Level("phone_l = phone_r", "same phone", 0.45, 0.0001, agrees=True),
+            Level("", "phones differ", 0.55, 0.9999),
         ),
     ),
     Part(
         "pepfar_id",
         "pepfar_id_l IS NULL OR pepfar_id_r IS NULL",
         (
-            Level("pepfar_id_l = pepfar_id_r", "same programme identifier", 0.25, agrees=True),
-            Level("", "programme identifiers differ", 0.75),
+            Level("pepfar_id_l = pepfar_id_r", "same programme identifier", 0.25, 1e-05, agrees=True),
+            Level("", "programme identifiers differ", 0.75, 0.99999),
         ),
     ),
     Part(
         "hospital_number",
         "hospital_number_l IS NULL OR hospital_number_r IS NULL OR facility_l <> facility_r",
         (
-            Level("hospital_number_l = hospital_number_r", "same hospital number", 0.20, agrees=True),
-            Level("", "hospital numbers differ", 0.80),
+            Level("hospital_number_l = hospital_number_r", "same hospital number", 0.20, 0.001, agrees=True),
+            Level("", "hospital numbers differ", 0.80, 0.999),
         ),
     ),
     Part(
         "art_start",
         "start_l IS NULL OR start_r IS NULL",
         (
-            Level("start_l = start_r", "same start of ART", 0.40, agrees=True),
-            Level(f"abs(start_l - start_r) <= {NEAR_DAYS}", "ART started within a month", 0.10),
-            Level("", "starts of ART differ", 0.50),
+            Level("start_l = start_r", "same start of ART", 0.40, 0.001, agrees=True),
+            Level(f"abs(start_l - start_r) <= {NEAR_DAYS}", "ART started within a month", 0.10, 0.02),
+            Level("", "starts of ART differ", 0.50, 0.979),
         ),
     ),
     Part(
         "lga",
         "lga_l IS NULL OR lga_r IS NULL",
         (
-            Level("lga_l = lga_r", "same LGA", 0.80),
-            Level("", "LGAs differ", 0.20),
+            Level("lga_l = lga_r", "same LGA", 0.80, 0.1),
+            Level("", "LGAs differ", 0.20, 0.9),
         ),
     ),
 )

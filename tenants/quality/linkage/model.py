@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tenants.quality.linkage.agreement import BLOCKS, PARTS, Level, Part
+from tenants.quality.linkage.agreement import BLOCKS, PARTS, Part
 from tenants.quality.linkage.people import TYPES, People
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ SAMPLE_PAIRS: Final = 500_000
 TRAIN_PAIRS: Final = 100_000
 TRAIN_LEAST: Final = 50
 """Pairs below which there is nothing to estimate shares from, and those stated in ``agreement`` hold."""
+
+STATED_PAIRS: Final = 5_000
+"""How many pairs of strangers the stated shares weigh as much as."""
 
 DUPLICATES: Final = 0.01
 """Share of patients expected to be in the records twice, the prior of a pair; raised where identifiers show more."""
@@ -59,7 +62,7 @@ def compare(people: People, *, threshold: float) -> list[Pair]:
         connection.register("given_people", table)
         connection.execute("CREATE TABLE people AS SELECT * FROM given_people ORDER BY unique_id").fetchall()
         connection.unregister("given_people")
-        return _compare(connection, len(people), threshold)
+        return _compare(connection, people, threshold)
 
 
 def _arrow(kind: str) -> Any:  # noqa: ANN401 - an Arrow type
@@ -68,13 +71,14 @@ def _arrow(kind: str) -> Any:  # noqa: ANN401 - an Arrow type
     return {"int64": pa.int64(), "bool": pa.bool_(), "string": pa.string()}[kind]
 
 
-def _compare(connection: duckdb.DuckDBPyConnection, patients: int, threshold: float) -> list[Pair]:
+def _compare(connection: duckdb.DuckDBPyConnection, people: People, threshold: float) -> list[Pair]:
     from splink.backends.duckdb import DuckDBAPI
 
     logging.getLogger("splink").setLevel(logging.ERROR)
-    prior = _prior(connection, patients)
+    prior = _prior(connection, len(people))
+    filled = {part.name: len(people) - people.columns[part.column].count(None) for part in PARTS}
     api = DuckDBAPI(connection=connection)
-    estimated = _estimate(api, connection, prior)
+    estimated = _estimate(api, connection, prior, filled)
     linker = _linker(api, _settings(prior, estimated))
     found = linker.inference.predict(threshold_match_probability=threshold)
     columns = ", ".join(f"gamma_{part.name}" for part in PARTS)
@@ -97,7 +101,12 @@ Shares = dict[tuple[str, int], float]
 """(part, place of the level in it) -> share."""
 
 
-def _estimate(api: Any, connection: duckdb.DuckDBPyConnection, prior: float) -> dict[str, Shares]:  # noqa: ANN401 - Splink's
+def _estimate(
+    api: Any,  # noqa: ANN401 - Splink's
+    connection: duckdb.DuckDBPyConnection,
+    prior: float,
+    filled: dict[str, int],
+) -> dict[str, Shares]:
     """The shares ``m`` and ``u`` of every level: ``u`` from strangers, ``m`` by expectation maximisation."""
     from splink import block_on
 
@@ -105,7 +114,7 @@ def _estimate(api: Any, connection: duckdb.DuckDBPyConnection, prior: float) -> 
     linker.training.estimate_u_using_random_sampling(
         max_pairs=SAMPLE_PAIRS, seed=SEED, min_count_per_level=None, num_chunks=1
     )
-    strangers = _shares(linker, "u")
+    strangers = _tempered(_shares(linker, "u"), filled)
     told: Shares = {}
     # Each rule leaves out what it blocks on; what both estimate is taken from the first.
     for rule, columns in (("names", ["names", "sex"]), ("birth", ["birth", "sex"])):
@@ -121,6 +130,18 @@ def _estimate(api: Any, connection: duckdb.DuckDBPyConnection, prior: float) -> 
         for place, share in _credible(_shares(trainer, "m"), strangers, left_out={rule, "sex"}).items():
             told.setdefault(place, share)
     return {"m": told, "u": strangers}
+
+
+def _tempered(shares: Shares, filled: dict[str, int]) -> Shares:
+    """What the sample of strangers shows, with what is stated weighing as much as ``STATED_PAIRS`` of them."""
+    tempered: Shares = {}
+    for part in PARTS:
+        seen = min(filled[part.name] * (filled[part.name] - 1) / 2, SAMPLE_PAIRS)
+        for place, level in enumerate(part.levels):
+            # A level that the sample held none of comes without a share.
+            shown = shares.get((part.name, place), 0.0)
+            tempered[part.name, place] = (seen * shown + STATED_PAIRS * level.u) / (seen + STATED_PAIRS)
+    return tempered
 
 
 def _credible(shares: Shares, strangers: Shares, left_out: set[str]) -> Shares:
@@ -174,16 +195,11 @@ def _levels(part: Part, shares: dict[str, Shares] | None) -> list[Any]:
         options: dict[str, Any] = {"m_probability": level.m}
         if shares is not None:
             options["m_probability"] = _bounded(shares["m"].get((part.name, place), level.m))
-            options["u_probability"] = _bounded(shares["u"].get((part.name, place), _unseen(level)))
+            options["u_probability"] = _bounded(shares["u"][part.name, place])
         if level.frequency is not None:
             options |= {"tf_adjustment_column": level.frequency, "disable_tf_exact_match_detection": True}
         made.append(creator.configure(**options))
     return made
-
-
-def _unseen(level: Level) -> float:
-    """What a level is taken to be among strangers when the sample held none of it."""
-    return 1e-5 if level.agrees else 0.01
 
 
 def _bounded(share: float) -> float:
