@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tenants.imports.formats.fhir_stream import items
@@ -233,6 +234,7 @@ def codes_of(concept: object) -> list[str]:
     return [code for code in (*exact, *plain, *texts) if code]
 
 
+@lru_cache(maxsize=16_384)
 def _code(text: str) -> str:
     """A code for look-ups: a system with its code or an address as it stands, else letters, digits and dashes."""
     return text.strip().casefold() if "|" in text or ":" in text or "-" in text else fold(text)

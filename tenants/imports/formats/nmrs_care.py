@@ -123,7 +123,8 @@ class Care:
         found: dict[str, Fact] = {}
         for question in _OUTCOME:
             for item in encounter.said.get(question, []):
-                answer = fold(self._read(item, text) or "")
+                said = self._read(item, text)
+                answer = fold(said) if said is not None else ""
                 state = self._terms.outcomes.get(answer, "stopped" if question == "discontinued_reason" else None)
                 gone = item.voided or encounter.voided
                 if state is not None and (state not in found or not gone):

@@ -253,8 +253,12 @@ class Container:
         )
 
     def _observations(self) -> None:
-        for _, item in self._body.each("obs", self._bad):
+        for _, item in self._body.each("obs", self._bad, self._unasked):
             each_of(self._bad, self._observation, item)
+
+    def _unasked(self, content: Mapping[str, Any]) -> bool:
+        """Whether an observation is none that is taken, told before anything of it is read: most are not."""
+        return self._terms.unasked(content.get("conceptId", 0), content.get("variableName", 0))
 
     def _observation(self, item: Fields) -> None:
         concept, name = item.text("conceptId", "concept"), item.text("variableName", "conceptName")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MEASURED = "measured:"
 """Before the name of a variable, in the table of questions."""
+MOST_QUESTIONS = 20_000
+"""Questions whose answer is remembered: a dictionary has a few thousand, a damaged file as many as it likes."""
 
 
 class NmrsTerms:
@@ -42,6 +44,7 @@ class NmrsTerms:
         self.pepfar_id = frozenset(map(fold, options.pepfar_id))
         self.hospital_number = frozenset(map(fold, options.hospital_number))
         self.phone = frozenset(map(fold, options.phone))
+        self._unasked: dict[tuple[int | str, int | str], bool] = {}
         self.keep_all = options.other_observations == "keep"
         constants = mapping.facility.parts() if mapping.facility is not None else {}
         self.facility = {
@@ -52,6 +55,22 @@ class NmrsTerms:
         """What an observation answers: told by its concept, else by its variable's name."""
         found = self.questions.get(fold(concept)) if concept else None
         return found if found is not None or not name else self.questions.get(fold(name))
+
+    def unasked(self, concept: object, name: object) -> bool:
+        """Whether a concept id and name (0 where not given), as they stand in the file, are certainly not taken."""
+        if (
+            self.keep_all
+            or not isinstance(concept, int | str)
+            or not isinstance(name, int | str)
+            or not (concept or name)
+        ):
+            return False
+        found = self._unasked.get((concept, name))
+        if found is None:
+            found = self.question(str(concept) if concept else None, str(name) if name else None) is None
+            if len(self._unasked) < MOST_QUESTIONS:
+                self._unasked[concept, name] = found
+        return found
 
 
 def _table(defaults: Map[str, str], given: Map[str, str | int | None]) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -67,6 +68,7 @@ class Labels(Mapping[str, str]):
         return self[field]
 
 
+@lru_cache(maxsize=16_384)
 def fold(text: str) -> str:
     """A name by its letters and digits alone."""
     return "".join(character for character in text.casefold() if character.isalnum())
@@ -125,15 +127,18 @@ class Fields:
         path = f"{self.path}.{name}" if self.path else name
         return Fields(found if isinstance(found, dict) else {}, path, self.suffix, self.terms)
 
-    def each(self, name: str, rejections: list[Rejection]) -> Iterator[tuple[int, Fields]]:
-        """The records of a list, by their place in it; what is no record is refused."""
+    def each(
+        self, name: str, rejections: list[Rejection], unwanted: Callable[[Mapping[str, Any]], bool] | None = None
+    ) -> Iterator[tuple[int, Fields]]:
+        """The records of a list, by their place in it; what is no record is refused, what is unwanted passed over."""
         found = self._content.get(name)
         if found is None:
             return
         path = f"{self.path}.{name}" if self.path else name
         for number, item in enumerate(found if isinstance(found, list) else [found]):
             if isinstance(item, dict):
-                yield number, Fields(item, f"{path}[{number}]", self.suffix, self.terms)
+                if unwanted is None or not unwanted(item):
+                    yield number, Fields(item, f"{path}[{number}]", self.suffix, self.terms)
             else:
                 place = f"{path}[{number}]{self.suffix}"
                 rejections.append(Rejection(place, "it is not a record of fields", "export the file again"))
