@@ -61,6 +61,31 @@ def fetch(session: TenantSession, query: sql.Composed, columns: Mapping[str, str
     return unpack(row or (), columns)
 
 
+def fetch_together(
+    session: TenantSession, asked: Mapping[str, tuple[sql.Composed, Mapping[str, str]]]
+) -> dict[str, Columns]:
+    """The columns of several queries, each with its columns as in :func:`fetch`, by one statement.
+
+    Raises:
+        ValueError: a value is NULL.
+    """
+    from psycopg import sql
+
+    parts = [
+        sql.SQL("({}) AS {}").format(_packed(query, columns), sql.Identifier(name))
+        for name, (query, columns) in asked.items()
+    ]
+    with session.cursor() as cursor:
+        cursor.execute(sql.SQL("SELECT * FROM {}").format(sql.SQL(" CROSS JOIN ").join(parts)), binary=True)
+        row = cursor.fetchone() or ()
+    found, start = {}, 0
+    for name, (_, columns) in asked.items():
+        end = start + 1 + len(columns)
+        found[name] = unpack(row[start:end], columns)
+        start = end
+    return found
+
+
 def unpack(row: tuple[Any, ...], columns: Mapping[str, str]) -> Columns:
     """The columns of a packed row: the count, then one value per column.
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from core import audit
 from core.access import TenantDb, TenantScope, require
+from core.database import TenantSession
 from core.identity import Principal
 from core.jobs import enqueue
 from core.web.paging import Page, Paging
@@ -28,6 +29,7 @@ from tenants.risk.schemas import (
     WorklistOut,
     WorklistPost,
 )
+from tenants.risk.serving import Serving
 
 router = APIRouter(tags=["risk"])
 
@@ -89,10 +91,12 @@ def list_predictions(
 @router.get("/patients/{uuid}/risk", operation_id="get_patient_risk", summary="A patient's risk, and why")
 def get_patient_risk(_: RiskRead, __: PatientsRead, scope: TenantScope, uuid: UUID, as_of: AsOf = None) -> RiskOut:
     """Explained on demand, of what was known on the day. The read is recorded in the audit."""
-    model = explain.model_of(scope.tenant, scope.session)
-    with scope.session() as session:
+
+    def explained(session: TenantSession, model: Serving) -> RiskOut:
         patient = find_patient(session, str(uuid)).uuid
         return RiskOut.model_validate(explain.explain(session, model, patient, as_of_day(session, as_of)))
+
+    return explain.with_model(scope.tenant, scope.session, explained)
 
 
 @router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a list")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,14 +13,15 @@ from plugins.sdk import logit
 from tenants.cohort.load import load_timelines
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.status import STATUSES, status_at, transitions
-from tenants.cohort.timelines import day_number, snapshot, to_date
-from tenants.cohort.units import pending_units, to_trace
+from tenants.cohort.timelines import day_number, to_date
+from tenants.cohort.units import known_on, pending_units, to_trace
 from tenants.risk import repository, serving
 from tenants.risk.feature_list import NAMES
 from tenants.risk.scoring import is_stale, matrix, one_each, stored_rates
 from tenants.risk.wording import sentence, told
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
     from uuid import UUID
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from tenants.cohort.timelines import Timelines
     from tenants.risk.service import Open
     from tenants.risk.serving import Serving
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,22 @@ class Explained:
 def model_of(tenant: TenantRef, open_session: Open) -> Serving:
     """The model that explains: the preferred one. Reads the blob store, so it is called before the transaction."""
     with open_session() as session:
+        model = serving.kept(session)
+        if model is not None:
+            return model
         row = serving.preferred(session)
-    return serving.untrained() if row is None else serving.load(tenant, row)
+    return serving.untrained() if row is None else serving.load_kept(tenant, row)
+
+
+def with_model(tenant: TenantRef, open_session: Open, act: Callable[[TenantSession, Serving], T]) -> T:
+    """Do this with the preferred model: in one transaction where this process has it in memory, else in a second."""
+    with open_session() as session:
+        model = serving.kept(session)
+        if model is not None:
+            return act(session, model)
+    model = model_of(tenant, open_session)
+    with open_session() as session:
+        return act(session, model)
 
 
 def explain(session: TenantSession, model: Serving, patient: UUID, as_of: date) -> Explained:
@@ -98,11 +116,11 @@ def explain(session: TenantSession, model: Serving, patient: UUID, as_of: date) 
 def _explained(session: TenantSession, model: Serving, timelines: Timelines, patient: UUID, as_of: date) -> Explained:
     rules = cohort_settings(session)
     day = day_number(as_of)
-    pending, trace = pending_units(timelines, day, rules), to_trace(timelines, day, rules)
-    seen = snapshot(timelines, [0], day)
+    seen = known_on(timelines, day)
+    pending, trace = pending_units(timelines, day, rules, seen), to_trace(timelines, day, rules, seen)
     status = STATUSES[int(status_at(transitions(seen, rules), np.array([0]), day)[0])]
     facility = timelines.facilities[int(timelines.facility[0])]
-    fact = next(row for row in repository.facility_facts(session) if row["uuid"] == facility)
+    fact = repository.facility_facts(session, facility)[0]
     shared: dict[str, Any] = {
         "patient_uuid": patient,
         "as_of": as_of,

@@ -64,6 +64,14 @@ def preferred_model(session: TenantSession) -> RiskModel | None:
     return session.exec(select(RiskModel).where(RiskModel.state == "preferred")).first()
 
 
+def preferred_key(session: TenantSession) -> tuple[UUID, str | None] | None:
+    """UUID and stored hash of the model that scores."""
+    with session.cursor() as cursor:
+        cursor.execute("SELECT uuid, blob_sha256 FROM models WHERE state = 'preferred'")
+        row = cursor.fetchone()
+    return None if row is None else (row[0], row[1])
+
+
 def get_model(session: TenantSession, uuid: UUID) -> RiskModel:
     """One model.
 
@@ -119,10 +127,14 @@ def retire_preferred(session: TenantSession) -> None:
 # Facilities
 
 
-def facility_facts(session: TenantSession) -> list[dict[str, Any]]:
-    """UUID, DATIM id, name, complete-through and data date of all facilities, in the order of their UUIDs."""
+def facility_facts(session: TenantSession, only: UUID | None = None) -> list[dict[str, Any]]:
+    """UUID, DATIM id, name, complete-through and data date of all facilities (or one), in the order of their UUIDs."""
     with session.cursor() as cursor:
-        cursor.execute("SELECT uuid, datim_id, name, complete_through, data_date FROM facilities ORDER BY uuid")
+        cursor.execute(
+            "SELECT uuid, datim_id, name, complete_through, data_date FROM facilities"
+            " WHERE %(only)s::uuid IS NULL OR uuid = %(only)s ORDER BY uuid",
+            {"only": only},
+        )
         names = ("uuid", "datim_id", "name", "complete_through", "data_date")
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import numpy as np
@@ -16,10 +18,12 @@ from tenants.risk.reliability import EMPTY, Reliability
 from tenants.risk.wording import by_theme
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from core.database import TenantRef, TenantSession
-    from plugins.sdk import FittedModel
+    from plugins.sdk import Explanation, FeatureSpec, FittedModel
     from tenants.risk.models import RiskModel
 
     Floats = npt.NDArray[np.float64]
@@ -29,6 +33,10 @@ NAIVE_NOTE = (
 )
 UNTRAINED = "naive-0"
 """Version of the rule before anything was trained: shares by assumption, no history."""
+MOST_KEPT: Final = 16
+"""Models in this process's memory, of all tenants; a boosting model takes one to ten megabytes."""
+Key = tuple[UUID, UUID, str | None]
+"""Tenant, model, and the hash of what is stored of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,72 @@ class Serving:
     def note(self) -> str:
         """One sentence on how far the probabilities can be trusted."""
         return NAIVE_NOTE if self.calibrator is None else self.calibrator.note()
+
+
+class _InTurn:
+    """A fitted model that several threads share: a plugin's need not bear two calls at once."""
+
+    def __init__(self, model: FittedModel) -> None:
+        self._model = model
+        self._turn = Lock()
+
+    @property
+    def features(self) -> tuple[FeatureSpec, ...]:
+        return self._model.features
+
+    def predict(self, X: Floats) -> Floats:
+        with self._turn:
+            return self._model.predict(X)
+
+    def explain(self, X: Floats) -> Explanation:
+        with self._turn:
+            return self._model.explain(X)
+
+    def summary(self) -> Mapping[str, Any]:
+        return self._model.summary()
+
+
+class _Kept:
+    """Models that this process has read, the latest used last. A stored model never changes, so none grows old."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._found: OrderedDict[Key, Serving] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Key) -> Serving | None:
+        """The model, where it is kept."""
+        with self._lock:
+            if (found := self._found.get(key)) is not None:
+                self._found.move_to_end(key)
+            return found
+
+    def put(self, key: Key, model: Serving) -> None:
+        """Keep a model; beyond ``most`` the one longest unused goes."""
+        with self._lock:
+            self._found[key] = model
+            self._found.move_to_end(key)
+            while len(self._found) > self._most:
+                self._found.popitem(last=False)
+
+
+_KEPT: Final = _Kept(MOST_KEPT)
+
+
+def kept(session: TenantSession) -> Serving | None:
+    """The model that scores now, where this process has it in memory: one small query, no blob store."""
+    found = repository.preferred_key(session)
+    if found is None:
+        return untrained()
+    return _KEPT.get((session.tenant.id, *found))
+
+
+def load_kept(tenant: TenantRef, row: RiskModel) -> Serving:
+    """As :func:`load`, and kept for the next call; several threads may use it."""
+    loaded = load(tenant, row)
+    model = replace(loaded, model=_InTurn(loaded.model))
+    _KEPT.put((tenant.id, row.uuid, row.blob_sha256), model)
+    return model
 
 
 def untrained() -> Serving:
