@@ -68,11 +68,17 @@ class Ground:
 def backup_folder() -> Path:
     """The folder of all backups, made private where it is not there.
 
+    Beside the servers' data where those are not in the state folder, since their account cannot reach that.
+
     Raises:
         Unavailable: it cannot be made.
     """
     settings = get_settings()
     folder = settings.backup_dir or settings.state_dir / "backups"
+    if settings.backup_dir is None and settings.database_url is None:
+        known = state.read(settings.state_dir)
+        if known is not None and known.home:
+            folder = Path(f"{known.home}-backups")
     state.prepare(folder.parent)
     state.prepare(folder)
     return folder

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.database import databases
+from core.database.engines import login_url
 from core.errors import Invalid, Unavailable
 from core.services import ensure, ports
+from core.services.backups import base_backup
+from core.services.manager import add_database
 from core.services.status import check, status
 from core.settings import get_settings
 
@@ -79,3 +83,31 @@ def test_embedded_servers_that_do_not_run_are_said_to_be_stopped(given: Callable
     assert [(service.mode, service.running, service.problem) for service in status()] == [
         ("embedded", False, "not started")
     ] * 2
+
+
+def test_further_databases_are_found_by_their_names_and_logged_in_to_by_one_role(given: Callable[..., None]) -> None:
+    external = {"DATABASE_URL": "postgresql://a@h/d", "REDIS_URL": "redis://h/0"}
+    given(**external, IIT_DATA_DATABASES='{"east": {"url": "postgresql://a@east/d"}}')
+    assert databases() == ("default", "east")
+    assert ensure().databases["east"].url == "postgresql://a@east/d"
+    assert login_url("application", "east") == "postgresql://a@east/d"
+    with pytest.raises(Unavailable, match="owner's login to the data database east"):
+        login_url("owner", "east")
+    given(**external, IIT_DATA_DATABASES='{"east": {"url": "postgresql://other@east/d"}}')
+    with pytest.raises(Invalid, match="another role"):
+        ensure()
+
+
+@pytest.mark.parametrize("name", ["default", "East", "a b", "", "x" * 32])
+def test_a_database_is_made_only_under_a_name_that_does(given: Callable[..., None], name: str) -> None:
+    given()
+    with pytest.raises(Invalid, match="cannot be the name"):
+        add_database(name)
+
+
+def test_databases_and_base_backups_are_made_on_the_embedded_server_only(given: Callable[..., None]) -> None:
+    given(DATABASE_URL="postgresql://a@h/d", REDIS_URL="redis://h/0")
+    with pytest.raises(Invalid, match="only on the embedded server"):
+        add_database("east")
+    with pytest.raises(Invalid, match="embedded server only"):
+        base_backup()

@@ -162,3 +162,27 @@ def test_a_state_folder_that_cannot_be_made_is_said(bare: Set, tmp_path: Path) -
 @given(st.binary(min_size=32, max_size=32))
 def test_every_key_survives_its_writing(key: bytes) -> None:
     assert decode_master_key(base64.b64encode(key).decode()) == key
+
+
+def test_further_databases_are_named_with_their_logins_and_shown_without(bare: Set) -> None:
+    found = bare(IIT_DATA_DATABASES='{"east": {"url": "postgresql://a:hidden@h/d", "owner_url": "postgres://o@h/d"}}')
+    assert found.data_databases["east"].url.get_secret_value() == "postgresql://a:hidden@h/d"
+    assert "hidden" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "postgresql://a:hidden@h/d",
+        '{"default": {"url": "postgresql://a:hidden@h/d"}}',
+        '{"East-1": {"url": "postgresql://a:hidden@h/d"}}',
+        '{"east": {"url": "mysql://a:hidden@h/d"}}',
+        '{"east": {"url": "postgresql://a:hidden@h/d", "owner": "x"}}',
+        '{"east": {}}',
+    ],
+)
+def test_further_databases_that_do_not_do_are_refused_by_name_and_not_shown(bare: Set, value: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        bare(IIT_DATA_DATABASES=value)
+    assert [error.field for error in refused.value.errors][:1] == ["IIT_DATA_DATABASES"]
+    assert "hidden" not in f"{refused.value.detail} {refused.value.errors}"

@@ -1,0 +1,72 @@
+"""The commands say what they did, as text and as one JSON object, and refuse what they cannot do."""
+
+import json
+
+import pytest
+
+from core.cli.main import run
+from core.database import tenant_session
+from core.tenancy import get_tenant
+from tests.core.tenancy.move.conftest import put, rows
+
+
+@pytest.fixture
+def iit(database, capsys):
+    def call(*arguments):
+        code = run([str(word) for word in arguments])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call
+
+
+def test_backup_and_restore(iit, tenant, tmp_path):
+    file = tmp_path / "t.iitbackup"
+    code, out, _ = iit("tenant", "backup", tenant.slug, "--to", file, "--json")
+    saved = json.loads(out)
+    assert (code, saved["tenant_id"], len(saved["sha256"])) == (0, str(tenant.id), 64)
+    with tenant_session(tenant, actor="test:1") as session:
+        put(session, "later")
+    code, out, _ = iit("tenant", "restore", tenant.slug, file, "--json")
+    back = json.loads(out)
+    assert (code, back["rows"]) == (0, saved["rows"])
+    assert rows(get_tenant(tenant.slug), "SELECT key FROM tenant_settings") == []
+    code, out, _ = iit("tenant", "restore", tenant.slug, back["previous"], "--keep-old")
+    assert code == 0
+    assert "all compared" in out
+    assert rows(get_tenant(tenant.slug), "SELECT key FROM tenant_settings") == [("later",)]
+    listed = json.loads(iit("tenant", "retired", "--json")[1])["kept"]
+    assert [row["reason"] for row in listed if row["slug"] == tenant.slug] == ["restored"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("restore", "SLUG"), "give FILE, or --at TIME"),
+        (("restore", "SLUG", "--at", "yesterday"), "no moment with a time zone"),
+        (("restore", "SLUG", "--at", "2026-01-01T10:00"), "no moment with a time zone"),
+        (("move", "SLUG"), "give --to DATABASE, or --abort"),
+        (("move", "SLUG", "--to", "x", "--abort"), "give --to DATABASE, or --abort"),
+    ],
+)
+def test_a_wrong_call_says_what_to_give(iit, tenant, words, said):
+    code, _, err = iit("tenant", *(tenant.slug if word == "SLUG" else word for word in words))
+    assert code == 2
+    assert said in " ".join(err.split())
+
+
+def test_what_cannot_be_done_says_what_to_do(iit, tenant, tmp_path):
+    code, _, err = iit("tenant", "move", tenant.slug, "--to", "west")
+    assert code == 1
+    assert "no data database 'west'" in err
+    assert iit("tenant", "move", tenant.slug, "--to", "default")[0] == 1
+    assert iit("tenant", "move", tenant.slug, "--abort")[1] == f"{tenant.slug} is not being moved\n"
+    code, _, err = iit("tenant", "backup", tenant.slug, "--to", tmp_path / "none" / "file")
+    assert code == 1
+    assert "cannot be written" in err
+
+
+def test_the_group_lists_its_lazy_commands(iit):
+    out = iit("tenant", "--help")[1]
+    for word in ("create", "backup", "move", "restore", "retired"):
+        assert f"\n  {word} " in out
