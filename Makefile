@@ -4,7 +4,7 @@
 #   make test      the tests                                                 PYTHON=python3.12 for another version
 #   make check     lint, types, layers, and the project's own rules
 #   make results   measure everything on held-out time                       DATA=folder
-#   make bench     ratios against the bare library or the bare database
+#   make bench     ratios against the bare library or the bare database      SCALE=full  ONLY=import  RECORD=1
 #   make docs      run the documentation's examples, follow its links
 #   make serve     the API, on the embedded servers
 #   make lock      resolve the dependencies anew
@@ -24,6 +24,7 @@ BIN := $(VENV)/bin
 SERVE ?= 1
 JSON ?= 0
 TESTS ?= tests
+SCALE ?= small
 WORKERS ?= 2
 
 help:
@@ -54,7 +55,7 @@ check: setup
 	$(BIN)/python -m pytest -q tests/architecture
 
 bench: setup
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(ONLY) --scale $(SCALE) $(if $(filter 1,$(RECORD)),--record)
 
 docs: setup
 	$(BIN)/python -m pytest -q tests/docs

@@ -1,58 +1,71 @@
-"""``make bench``: run every ``bench_*.py`` on private servers, and print each ratio with what it is made of."""
+"""``make bench``: run every ``bench_*.py`` on private servers, and print each ratio with what it is made of.
+
+``python -m benchmarks [words] [--scale full] [--record]``: those whose names hold one of the words; at the sizes that
+the documentation shows; and written into its tables (``docs/benchmarks.md``).
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.measure import Ratio
-from core.cli.output import print_table
+from benchmarks.record import record, shown
+
+if TYPE_CHECKING:
+    from benchmarks.measure import Ratio
+
+FOREIGN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "IIT_MASTER_KEY", "IIT_DATA_DATABASES", "IIT_BACKUP_DIR")
 
 
 def main() -> int:
     """Run all benchmarks, or those whose names hold a word given on the command line."""
-    wanted = sys.argv[1:]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to the bare machine, in one run.")
+    parser.add_argument("words", nargs="*", help="run only the benchmarks whose names hold one of these")
+    parser.add_argument("--scale", choices=("small", "full"), default=os.environ.get("IIT_BENCH_SCALE", "small"))
+    parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
+    given = parser.parse_args()
     files = sorted(Path(__file__).parent.glob("bench_*.py"))
-    names = [file.stem for file in files if not wanted or any(word in file.stem for word in wanted)]
+    names = [file.stem for file in files if not given.words or any(word in file.stem for word in given.words)]
     if not names:
-        sys.stderr.write(f"no benchmark is named like {' '.join(wanted)}\n")
+        sys.stderr.write(f"no benchmark is named like {' '.join(given.words)}\n")
         return 2
+    os.environ["IIT_BENCH_SCALE"] = given.scale
     with tempfile.TemporaryDirectory(prefix="iit-bench-") as folder:
         Path(folder).chmod(0o755)  # when root, the servers run as an account that must be able to enter
-        os.environ["IIT_STATE_DIR"] = str(Path(folder) / "state")
-        for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "IIT_MASTER_KEY"):
+        settings = Path(folder) / "settings.env"
+        settings.touch()
+        os.environ.update(IIT_STATE_DIR=str(Path(folder) / "state"), IIT_SETTINGS_FILE=str(settings))
+        os.environ.setdefault("IIT_LOG_LEVEL", "warning")
+        for name in FOREIGN:
             os.environ.pop(name, None)
-        return _run(names)
+        for name in names:
+            _run(name, given.scale, write=given.record)
+    return 0
 
 
-def _run(names: list[str]) -> int:
+def _run(name: str, scale: str, *, write: bool) -> None:
+    """Run one benchmark on servers of its own, and print each figure as soon as it is known."""
     from core.database import dispose
     from core.database.upgrade import migrate
     from core.services import reset
 
-    rows: list[dict[str, str]] = []
+    found: list[Ratio] = []
+    sys.stderr.write(f"measuring {name.removeprefix('bench_')} ...\n")
     try:
         migrate()
-        for name in names:
-            sys.stderr.write(f"measuring {name.removeprefix('bench_')} ...\n")
-            rows += [_row(ratio) for ratio in import_module(f"benchmarks.{name}").run()]
+        for ratio in import_module(f"benchmarks.{name}").run():
+            found.append(ratio)
+            print(shown(ratio), flush=True)
     finally:
         dispose()
         reset()
-    print_table(rows, ["measured", "ours_ms", "bare_ms", "ratio"])
-    return 0
-
-
-def _row(ratio: Ratio) -> dict[str, str]:
-    return {
-        "measured": ratio.name,
-        "ours_ms": f"{ratio.ours * 1000:.3f}",
-        "bare_ms": f"{ratio.bare * 1000:.3f}",
-        "ratio": f"{ratio.times:.2f}",
-    }
+    if write:
+        record(name.removeprefix("bench_"), scale, found)
 
 
 if __name__ == "__main__":

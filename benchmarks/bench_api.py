@@ -56,7 +56,7 @@ def _compared(name: str, ours: Load, bare: Load) -> Ratio:
     finally:
         ours.close()
         bare.close()
-    return Ratio(name, statistics.median(found["ours"]), statistics.median(found["bare"]))
+    return Ratio(name, statistics.median(found["ours"]), statistics.median(found["bare"]), target=3.0)
 
 
 def _patients(tenant: TenantRef) -> list[UUID]:

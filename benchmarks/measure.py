@@ -14,11 +14,20 @@ _ROUNDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One comparison: medians in seconds for one call of each way."""
+    """One comparison.
+
+    Attributes:
+        name: what was measured.
+        ours, bare: medians for one call of each way, in ``unit``.
+        unit: ``s``, or ``MB`` for memory.
+        target: the ratio that it should not be above, where one was set.
+    """
 
     name: str
     ours: float
     bare: float
+    unit: str = "s"
+    target: float | None = None
 
     @property
     def times(self) -> float:

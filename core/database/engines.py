@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from threading import Lock
+from contextlib import contextmanager
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import NullPool, create_engine, event, make_url
 
+from core.database.affinity import AffinePool, bound
 from core.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import URL, Engine
 
 DEFAULT_DATABASE = "default"
 
 _engines: dict[tuple[str, str], Engine] = {}
 _lock = Lock()
+_kept_by = local()
 
 
 def databases() -> tuple[str, ...]:
@@ -59,13 +64,34 @@ def application_engine(database: str = DEFAULT_DATABASE) -> Engine:
 
 
 def owner_engine(database: str = DEFAULT_DATABASE) -> Engine:
-    """Connections of the owner, for migrations and provisioning only; none is kept.
+    """Connections of the owner, for migrations and provisioning only; none is kept but by ``kept_owner_connections``.
 
     Raises:
         LookupError: there is no such database.
         Unavailable: this process was not given the owner's login.
     """
-    return _engine("owner", database)
+    kept: dict[str, Engine] | None = getattr(_kept_by, "engines", None)
+    if kept is None:
+        return _engine("owner", database)
+    if database not in kept:
+        kept[database] = _create("owner", database, keeping=True)
+    return kept[database]
+
+
+@contextmanager
+def kept_owner_connections() -> Iterator[None]:
+    """While the block lasts, what this thread opens as the owner is kept and used again, then closed.
+
+    For work of many short transactions, such as a move: a new backend has to learn every table anew.
+    """
+    kept: dict[str, Engine] = {}
+    before, _kept_by.engines = getattr(_kept_by, "engines", None), kept
+    try:
+        yield
+    finally:
+        _kept_by.engines = before
+        for engine in kept.values():
+            engine.dispose()
 
 
 def application_role() -> str:
@@ -98,7 +124,7 @@ def _engine(login: str, database: str) -> Engine:
         return engine
 
 
-def _create(login: str, database: str) -> Engine:
+def _create(login: str, database: str, *, keeping: bool = False) -> Engine:
     from core.settings import get_settings
 
     settings = get_settings()
@@ -110,18 +136,21 @@ def _create(login: str, database: str) -> Engine:
         # Texts of statements stay in errors, their values (which may be personal) do not.
         "hide_parameters": True,
     }
-    if login == "owner":
+    if keeping:
+        engine = create_engine(url, pool_size=4, max_overflow=4, pool_use_lifo=True, **common)
+    elif login == "owner":
         engine = create_engine(url, poolclass=NullPool, **common)
     else:
         engine = create_engine(
             url,
+            poolclass=AffinePool,
             pool_size=settings.database_pool_size,
             max_overflow=settings.database_pool_overflow,
             pool_timeout=settings.database_pool_timeout,
             pool_recycle=settings.database_connection_lifetime,
-            pool_use_lifo=True,
             **common,
         )
+        event.listen(engine, "checkout", bound(settings.database_connection_tenants))
     event.listen(engine, "connect", _no_search_path if login == "owner" else _begun_by_scope)
     return engine
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from core.database import scripts
+from core.database.affinity import remember, wanting
 from core.database.engines import DEFAULT_DATABASE, application_engine, owner_engine
 from core.database.scope import AS_LOGIN, TenantRef, TenantRequired, enter, path_of_schema
 from core.errors import Unavailable
@@ -56,6 +57,8 @@ class _ScopedSession(Session):
 def _begin_scope(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     if not transaction.nested and isinstance(session, _ScopedSession):
         enter(connection, **session._scope)  # noqa: SLF001 - the class above
+        if isinstance(session, TenantSession):
+            remember(connection, session.tenant.id)
 
 
 class TenantSession(_ScopedSession):
@@ -261,7 +264,7 @@ def _explained() -> Iterator[None]:
 def _run(session: _S) -> Iterator[_S]:
     """Open the transaction, hand it over, commit or roll back."""
     try:
-        with _explained():
+        with _explained(), wanting(session.tenant.id) if isinstance(session, TenantSession) else nullcontext():
             try:
                 session.connection()
             except OperationalError as error:

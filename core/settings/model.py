@@ -102,6 +102,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Seconds after which a connection is replaced: a backend grows with every tenant.",
     )
+    database_connection_tenants: int = Field(
+        default=150,
+        ge=1,
+        description="Tenants that one connection serves before it is replaced: a backend remembers their tables.",
+    )
     migrate_connections: int = Field(
         default=4, ge=1, le=64, description="Tenants of one data database that `iit migrate` upgrades at a time."
     )

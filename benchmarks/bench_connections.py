@@ -1,0 +1,69 @@
+"""What one backend of PostgreSQL grows to, in bytes of its own memory, when it serves one tenant after the other.
+
+Bare: one connection for all of them, as a pool without bounds keeps it. Ours: the pool that replaces a connection when
+it has served its share. Every table of every tenant is read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from benchmarks.measure import Ratio
+
+TENANTS = {"small": 60, "full": 1000}
+
+
+def run() -> Iterator[Ratio]:
+    """Visit every tenant over one connection, with and without its bound."""
+    from sqlalchemy import text
+
+    from core.database import TenantBase, TenantRef, dispose, tenant_session
+    from core.features import load_tables
+    from core.settings import get_settings
+    from core.tenancy import create_tenant
+
+    load_tables()
+    count = TENANTS[os.environ.get("IIT_BENCH_SCALE", "small")]
+    tenants = [create_tenant(f"bench-{uuid4().hex[:10]}", name="Benchmark").ref for _ in range(count)]
+    reads = [text(f"SELECT FROM {name} LIMIT 1") for name in sorted(TenantBase.metadata.tables)]
+
+    def visit(tenant: TenantRef) -> int:
+        with tenant_session(tenant, actor="bench:1", readonly=True) as session:
+            for read in reads:
+                session.execute(read)
+            return own_memory(session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+    def peak(share: int) -> float:
+        os.environ.update(
+            IIT_DATABASE_POOL_SIZE="1", IIT_DATABASE_POOL_OVERFLOW="0", IIT_DATABASE_CONNECTION_TENANTS=str(share)
+        )
+        get_settings.cache_clear()
+        dispose()
+        return max(visit(tenant) for tenant in tenants) / 2**20
+
+    kept = {name: os.environ.get(name) for name in ("IIT_DATABASE_POOL_SIZE", "IIT_DATABASE_POOL_OVERFLOW")}
+    try:
+        bare = peak(count + 1)
+        os.environ.pop("IIT_DATABASE_CONNECTION_TENANTS")
+        get_settings.cache_clear()
+        ours = peak(get_settings().database_connection_tenants)
+    finally:
+        for name, value in kept.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        os.environ.pop("IIT_DATABASE_CONNECTION_TENANTS", None)
+        get_settings.cache_clear()
+        dispose()
+    yield Ratio(f"memory of a backend that visits {count} tenants, all {len(reads)} tables (MB)", ours, bare, unit="MB")
+
+
+def own_memory(pid: int) -> int:
+    """Bytes of a process that no other shares (Linux)."""
+    found = re.search(r"^RssAnon:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="ascii"), re.MULTILINE)
+    if found is None:
+        message = "this system does not tell a process's own memory"
+        raise RuntimeError(message)
+    return int(found.group(1)) * 1024

@@ -1,0 +1,79 @@
+"""Connections that go back to the tenants they have served, and are replaced before they have met too many.
+
+A backend of PostgreSQL remembers each table that it has touched (docs/benchmarks/connections.md has the measure), and
+never forgets one. So a pool hands a tenant a connection that knows its tables, where one is free, else the one that
+knows the fewest tenants; and a connection that has served its share is closed.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.util.queue import Queue, QueueCommon
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from sqlalchemy import Connection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+_SERVED = "iit.served"
+_wanted: ContextVar[UUID | None] = ContextVar("iit_wanted_tenant", default=None)
+
+
+class _AffineQueue(Queue["ConnectionPoolEntry"]):
+    """Free connections; the one that suits the tenant that asks comes first."""
+
+    def _get(self) -> ConnectionPoolEntry:
+        """Take one out. The queue holds its lock."""
+        tenant = _wanted.get()
+        best, fewest = len(self.queue) - 1, None
+        for place in range(len(self.queue) - 1, -1, -1):  # the newest first: it is the likeliest to be alive and warm
+            served = self.queue[place].info.get(_SERVED, ())
+            if tenant is not None and tenant in served:
+                best = place
+                break
+            if fewest is None or len(served) < fewest:
+                best, fewest = place, len(served)
+        entry = self.queue[best]
+        del self.queue[best]
+        return entry
+
+
+class AffinePool(QueuePool):
+    """A pool whose queue knows which tenants each connection has served."""
+
+    _queue_class: ClassVar[type[QueueCommon[Any]]] = _AffineQueue  # type: ignore[misc]  # SQLAlchemy's is no ClassVar
+
+
+@contextmanager
+def wanting(tenant: UUID) -> Iterator[None]:
+    """While a connection is taken from the pool: for whom."""
+    before = _wanted.set(tenant)
+    try:
+        yield
+    finally:
+        _wanted.reset(before)
+
+
+def remember(connection: Connection, tenant: UUID) -> None:
+    """Note on the connection that it serves this tenant."""
+    connection.connection.info.setdefault(_SERVED, set()).add(tenant)
+
+
+def bound(limit: int) -> Any:  # noqa: ANN401 - SQLAlchemy's listener of "checkout"
+    """A listener that replaces a connection which has served ``limit`` tenants and is now asked for by another."""
+
+    def check(_driver: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        served = record.info.get(_SERVED, ())
+        if len(served) >= limit and _wanted.get() not in served:
+            record.info.pop(_SERVED, None)
+            message = "the connection has served its share of tenants"
+            raise DisconnectionError(message)  # the pool closes it and opens another
+
+    return check
