@@ -1,4 +1,4 @@
-"""Figures on the terminal and in ``docs/benchmarks.md``, whose tables are made of what was measured and nothing else."""
+"""Figures on the terminal and in ``docs/benchmarks.md``, whose tables are made of measured figures and nothing else."""
 
 from __future__ import annotations
 
