@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import tarfile
 import zlib
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -33,7 +33,7 @@ from core.tenancy.archive.layout import (
 from core.tenancy.archive.tables import Counting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -193,8 +193,9 @@ def opened(path: Path, identity: Path) -> Iterator[Archive]:
     key = sealing.identity(identity)
     with sealing.opened(path, key) as stream:
         try:
-            archive = Archive(_members(stream), stream.finish)
-            yield archive
+            with closing(_members(stream)) as members:
+                archive = Archive(members, stream.finish)
+                yield archive
         except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
             if isinstance(error, AppError):
                 raise
@@ -207,7 +208,7 @@ def opened(path: Path, identity: Path) -> Iterator[Archive]:
             raise ArchiveDamaged(detail)
 
 
-def _members(stream: sealing.Opened) -> Iterator[tuple[str, bytes]]:
+def _members(stream: sealing.Opened) -> Generator[tuple[str, bytes], None, None]:
     with gzip.GzipFile(fileobj=stream.plain, mode="rb") as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as tar:
         while (member := tar.next()) is not None:
             if not member.isfile() or member.size > LARGEST_PART:

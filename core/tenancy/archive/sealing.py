@@ -15,7 +15,7 @@ from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.tenancy.archive.errors import ArchiveDamaged, WrongIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 PRIVATE = "AGE-SECRET-KEY-"
@@ -124,11 +124,12 @@ class Stream(io.RawIOBase):
         return count
 
 
-def seal(pieces: Iterator[bytes], target: BinaryIO, to: pyrage.x25519.Recipient) -> None:
+def seal(pieces: Generator[bytes, None, None], target: BinaryIO, to: pyrage.x25519.Recipient) -> None:
     """Encrypt what ``pieces`` yields, as it comes. What it raises is raised here; ``target`` is then of no use."""
     source = Stream(pieces)
     try:
-        pyrage.encrypt_io(io.BufferedReader(source, buffer_size=1 << 20), target, [to])
+        with contextlib.closing(pieces):
+            pyrage.encrypt_io(io.BufferedReader(source, buffer_size=1 << 20), target, [to])
     except pyrage.EncryptError:
         if source.raised is not None:
             raise source.raised from None

@@ -5,11 +5,10 @@ Nothing is kept in memory or on disk but one part at a time, and no plain text e
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import os
 import tarfile
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -44,13 +43,16 @@ from core.tenancy.archive.tables import Counting, blocks, left_out, tables_of
 from core.tenancy.service import describe_tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from core.database import TenantRef, TenantSession
 
 _LEVEL = 3
 """Of gzip: lines are so alike that more effort hardly makes them smaller."""
+
+_GZIP = 31
+"""What zlib calls its largest window, in the gzip format."""
 
 _KEPT = "keep/"
 
@@ -129,24 +131,21 @@ class _Writer:
 
     def __init__(self, tenant: TenantRef, info: TenantInfo, actor: str, progress: Callable[[str, int], None]) -> None:
         self._tenant, self._info, self._actor, self._progress = tenant, info, actor, progress
-        self._buffer = io.BytesIO()
-        self._zipped = gzip.GzipFile(fileobj=self._buffer, mode="wb", compresslevel=_LEVEL, mtime=0)
-        self._tar = tarfile.open(fileobj=self._zipped, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - ended in pieces
+        self._zipped = zlib.compressobj(_LEVEL, wbits=_GZIP)
         self._moment = now()
         self._contents: dict[str, Counted] = {}
         self._blobs: list[BlobInfo] = []
         self.missing: list[str] = []
         self.manifest: Manifest | None = None
 
-    def pieces(self) -> Iterator[bytes]:
+    def pieces(self) -> Generator[bytes, None, None]:
         """The bytes, member after member."""
         listed = blobs.kept(self._tenant)
         with snapshot(self._tenant, actor=self._actor) as session:
             header = self._header(session)
-            self._add(HEADER, header.model_dump_json(indent=1).encode())
+            yield self._member(HEADER, header.model_dump_json(indent=1).encode())
             keys = Keys(index=tenant_keys.index_key(session).hex())
-            self._add(KEYS, keys.model_dump_json().encode())
-            yield self._drained()
+            yield self._member(KEYS, keys.model_dump_json().encode())
             for table in header.tables:
                 yield from self._table(session, table)
             referred = self._referred(session, header.tables)
@@ -165,10 +164,8 @@ class _Writer:
             blobs=self._blobs,
             audit=head,
         )
-        self._add(MANIFEST, self.manifest.model_dump_json(indent=1).encode())
-        self._tar.close()
-        self._zipped.close()
-        yield self._drained()
+        yield self._member(MANIFEST, self.manifest.model_dump_json(indent=1).encode())
+        yield self._zipped.compress(bytes(2 * tarfile.BLOCKSIZE)) + self._zipped.flush()
 
     def _header(self, session: TenantSession) -> Header:
         return Header(
@@ -186,9 +183,8 @@ class _Writer:
         counting = Counting()
         for number, block in enumerate(blocks(session, table), start=1):
             counting.take(block)
-            self._add(f"tables/{table.name}/{number:06}.ndjson", block)
+            yield self._member(f"tables/{table.name}/{number:06}.ndjson", block)
             self._progress(table.name, counting.rows)
-            yield self._drained()
         self._contents[table.name] = counting.done()
 
     def _blob(self, key: str, *, needed: bool) -> Iterator[bytes]:
@@ -203,8 +199,7 @@ class _Writer:
             while (part := stream.read(PART)) or not number:
                 number, size = number + 1, size + len(part)
                 digest.update(part)
-                self._add(f"blobs/{key}/{number:06}", part)
-                yield self._drained()
+                yield self._member(f"blobs/{key}/{number:06}", part)
         self._blobs.append(BlobInfo(key=key, size=size, sha256=digest.hexdigest()))
 
     def _referred(self, session: TenantSession, tables: list[TableInfo]) -> set[str]:
@@ -236,14 +231,9 @@ class _Writer:
             detail = "the tenant was migrated or moved while it was exported"
             raise Conflict(detail, remedy="run the export again")
 
-    def _add(self, name: str, content: bytes) -> None:
+    def _member(self, name: str, content: bytes) -> bytes:
+        """The next member's bytes, compressed."""
         member = tarfile.TarInfo(name)
         member.size, member.mtime, member.mode = len(content), int(self._moment.timestamp()), 0o600
-        self._tar.addfile(member, io.BytesIO(content))
-
-    def _drained(self) -> bytes:
-        """What is in the buffer, which is empty then."""
-        found = self._buffer.getvalue()
-        self._buffer.seek(0)
-        self._buffer.truncate()
-        return found
+        filling = bytes(-len(content) % tarfile.BLOCKSIZE)
+        return b"".join(self._zipped.compress(part) for part in (member.tobuf(tarfile.PAX_FORMAT), content, filling))

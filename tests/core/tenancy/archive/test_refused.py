@@ -36,7 +36,13 @@ def traces():
     with owner_session() as session:
         return [
             session.scalar(text(f"SELECT count(*) FROM {table}"))  # noqa: S608 - fixed names
-            for table in ("platform.tenants", "platform.api_keys", "node.tenant_schemas", "pg_namespace", "pg_roles")
+            for table in (
+                "platform.tenants",
+                "platform.api_keys",
+                "node.tenant_schemas",
+                r"pg_namespace WHERE nspname LIKE 't\_%'",
+                r"pg_roles WHERE rolname LIKE 't\_%'",
+            )
         ]
 
 
