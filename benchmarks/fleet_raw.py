@@ -61,15 +61,3 @@ def _add(schemas: list[str], name: str) -> None:
                 f'CREATE INDEX "ix_{name}" ON "{schema}".visits ("{name}")'
             )
             link.execute(text.encode())
-
-
-def drop_fleet(link: psycopg.Connection[tuple[object, ...]]) -> None:
-    """Take away every tenant that there is: the servers are the benchmarks' own."""
-    for (schema,) in link.execute("SELECT schema_name FROM node.tenant_schemas").fetchall():
-        link.execute(f'DROP SCHEMA "{schema}" CASCADE'.encode())
-    for statement in (
-        "DELETE FROM platform.api_keys",
-        "DELETE FROM platform.tenants",
-        "DELETE FROM node.tenant_schemas",
-    ):
-        link.execute(statement.encode())
