@@ -57,13 +57,8 @@ def list_radet_disagreements(
     day = radet.chosen_day(db, data_date)
     found = radet.compare(db, day, facility).disagreements
     shown = found[paging.offset : paging.offset + paging.limit]
-    audit.record(
-        db,
-        "api:radet_disagreements:read",
-        "radet",
-        None,
-        {"data_date": day.isoformat(), "patients": [item.patient_uuid for item in shown]},
-    )
+    uuids = [item.patient_uuid for item in shown]
+    audit.record_many(db, "api:radet_disagreements:read", "patient", uuids, {"data_date": day.isoformat()})
     return Page.of([RadetDisagreement.model_validate(item) for item in shown], paging, len(found))
 
 

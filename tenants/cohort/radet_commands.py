@@ -52,8 +52,8 @@ def compare(slug: str, data_date: datetime | None, facilities: tuple[str, ...], 
     with tenant_session(tenant(slug), actor=ACTOR) as session:
         day = chosen_day(session, data_date.date() if data_date else None, "--data-date")
         found = compared(session, day, list(facilities) or None)
-        detail = {"data_date": day.isoformat(), "disagreements": len(found.disagreements)}
-        audit.record(session, "api:radet_disagreements:read", "radet", None, detail)
+        uuids = [item.patient_uuid for item in found.disagreements]
+        audit.record_many(session, "api:radet_disagreements:read", "patient", uuids, {"data_date": day.isoformat()})
     answer = comparison_out(found)
     differing = [RadetDisagreement.model_validate(item) for item in found.disagreements]
     if as_json:

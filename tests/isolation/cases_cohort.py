@@ -1,7 +1,8 @@
 """The cohort's routes."""
 
+from datetime import date
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tests.isolation.routes import Call, World, case
 
@@ -49,3 +50,51 @@ def put_settings(world: World) -> Call:
 @case("GET", "/v1/patients/{uuid}/status", kind="item")
 def patient_status(world: World) -> Call:
     return Call(path={"uuid": _patient(world)["uuid"]})
+
+
+RADET_DAY = "2025-06-30"
+EARLIER_RADET = "2025-03-31"
+
+
+def _radet(world: World) -> str:
+    """Two RADETs of the owner, of one facility of its own, whose DATIM id it gives."""
+    from core.database import tenant_session
+    from tenants.imports.models_snapshots import RadetSnapshot
+
+    datim_id = f"R{uuid4().hex[:10]}"
+    patient = _patient(world, datim_id)
+    with tenant_session(world.tenant, actor="test:1") as session, session.cursor() as cursor:
+        place = cursor.execute("SELECT uuid FROM facilities WHERE datim_id = %s", (datim_id,)).fetchone()[0]
+        for day, status in ((EARLIER_RADET, "active"), (RADET_DAY, "died")):
+            session.add(
+                RadetSnapshot(
+                    patient_uuid=UUID(patient["uuid"]),
+                    data_date=date.fromisoformat(day),
+                    facility_uuid=place,
+                    source="lamisplus",
+                    import_uuid=uuid4(),
+                    status=status,
+                )
+            )
+    return datim_id
+
+
+@case("GET", "/v1/cohort/radets", kind="collection")
+def radets(world: World) -> Call:
+    _radet(world)
+    return Call(marks=[RADET_DAY])
+
+
+@case("GET", "/v1/cohort/radets/{data_date}/comparison", kind="item")
+def radet_comparison(world: World) -> Call:
+    return Call(path={"data_date": RADET_DAY}, params={"facility": _radet(world)})
+
+
+@case("GET", "/v1/cohort/radets/{data_date}/disagreements", kind="item")
+def radet_disagreements(world: World) -> Call:
+    return Call(path={"data_date": RADET_DAY}, params={"facility": _radet(world)})
+
+
+@case("GET", "/v1/cohort/radets/{data_date}/flows", kind="item")
+def radet_flows(world: World) -> Call:
+    return Call(path={"data_date": RADET_DAY}, params={"since": EARLIER_RADET, "facility": _radet(world)})

@@ -1,4 +1,4 @@
-"""Every reader, fed damaged files: no crash, no half import, every refused row in the report, accepted + refused = read.
+"""Every reader, fed damaged files: no crash, no half import, refused rows reported, accepted + refused = read.
 
 A format that is new in ``READERS`` fails here until it has sound files in the corpus.
 """
@@ -28,7 +28,7 @@ from .corpus import CORPUS
 from .damage import damaged
 
 EXAMPLES = 40
-IMPORTS = 4
+IMPORTS = 3
 RECORDS = (
     "patients", "patient_states", "visits", "encounters", "observations", "dispensations", "appointments", "contacts",
     "radet_snapshots",
@@ -55,7 +55,7 @@ def mapping_of(name: str) -> Mapping:
 
 def harmed(name: str, seed: int) -> list[tuple[str, bytes]]:
     """The files of a format, one of them damaged as the seed says."""
-    by = Random(seed)
+    by = Random(seed)  # noqa: S311 - damage, not secrets
     files = list(sound_files(name))
     at = by.randrange(len(files))
     files[at] = (files[at][0], damaged(files[at][1], by))

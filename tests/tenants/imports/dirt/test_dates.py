@@ -1,0 +1,92 @@
+"""Dates as spreadsheets and people write them: nothing is guessed row by row."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
+
+from core.errors import Invalid
+from tenants.imports.facts import DispensationFact, Reading
+from tenants.imports.mapping import Mapping, parse_mapping
+from tenants.imports.reader import reader
+from tenants.imports.sources import from_paths
+from tests.tenants.imports.formats.fixtures_lists import PHARMACY, pharmacy_row, write_csv, write_xlsx
+
+
+def read(path: Path, mapping: str = "{}") -> list[Reading]:
+    return list(reader("lamisplus-pharmacy").read(from_paths([path]), parse_mapping(mapping)))
+
+
+def days(readings: list[Reading]) -> list[date]:
+    return [fact.date_dispensed for item in readings for fact in item.facts if isinstance(fact, DispensationFact)]
+
+
+def listed(folder: Path, *cells: object, **more: object) -> Path:
+    return write_csv(folder / "list.csv", PHARMACY, [pharmacy_row(1, cell, **more) for cell in cells])
+
+
+@pytest.mark.parametrize(
+    "cell", ["2024-04-03", "2024-04-03 08:30:00", "2024-04-03T08:30:00Z", "03-Apr-2024", "3 April 2024", "45385"]
+)
+def test_forms_that_say_the_month_are_read_together(tmp_path: Path, cell: str) -> None:
+    assert days(read(listed(tmp_path, cell, "2024-05-01"))) == [date(2024, 4, 3), date(2024, 5, 1)]
+
+
+@pytest.mark.parametrize(("decisive", "found"), [("25/04/2024", date(2024, 4, 3)), ("04/25/2024", date(2024, 3, 4))])
+def test_one_date_that_can_only_be_read_one_way_decides_its_column(tmp_path: Path, decisive: str, found: date) -> None:
+    assert days(read(listed(tmp_path, "03/04/2024", decisive, "03/04/2024")))[0] == found
+
+
+def test_a_column_that_says_nothing_follows_the_others_of_its_file(tmp_path: Path) -> None:
+    path = listed(tmp_path, "03/04/2024", "05/04/2024", **{"Next Appointment": "28/06/2024"})
+    assert days(read(path)) == [date(2024, 4, 3), date(2024, 4, 5)]
+
+
+@pytest.mark.parametrize("cells", [("03/04/2024", "05/06/2024"), ("25/04/2024", "04/25/2024", "03/04/2024")])
+def test_a_file_that_does_not_say_or_says_both_is_refused_whole(tmp_path: Path, cells: tuple[str, ...]) -> None:
+    with pytest.raises(Invalid, match="day or the month first") as caught:
+        read(listed(tmp_path, *cells))
+    assert "date_formats" in caught.value.remedy
+
+
+def test_the_mapping_decides_where_the_file_cannot(tmp_path: Path) -> None:
+    path = listed(tmp_path, "03/04/2024", "05/06/2024")
+    assert days(read(path, 'date_formats: [iso, "%d/%m/%Y"]'))[0] == date(2024, 4, 3)
+    assert days(read(path, 'date_formats: [iso, "%m/%d/%Y"]'))[0] == date(2024, 3, 4)
+
+
+def test_a_mapping_under_which_rows_would_be_guessed_at_is_refused() -> None:
+    with pytest.raises(Invalid, match="read one text as different days"):
+        parse_mapping('date_formats: ["%d/%m/%Y", "%m/%d/%Y"]')
+
+
+@pytest.mark.parametrize("mac", [False, True])
+def test_serial_dates_of_both_systems_are_the_same_days(tmp_path: Path, mac: bool) -> None:  # noqa: FBT001
+    book = Workbook()
+    sheet: Any = book.active
+    if mac:
+        book.epoch = CALENDAR_MAC_1904
+    serial = (date(2024, 4, 3) - (date(1904, 1, 1) if mac else date(1899, 12, 30))).days
+    sheet.append(PHARMACY)
+    for cell in (serial, datetime(2024, 4, 3)):  # noqa: DTZ001 - as a workbook stores it
+        row = pharmacy_row(1, cell)
+        sheet.append([row.get(name) for name in PHARMACY])
+    book.save(tmp_path / "list.xlsx")
+    assert days(read(tmp_path / "list.xlsx")) == [date(2024, 4, 3)] * 2
+
+
+def test_days_that_are_not_in_the_calendar_cost_their_row(tmp_path: Path) -> None:
+    readings = read(listed(tmp_path, "2024-02-30", "31/04/2024", "2024-13-01", "1850-01-01", "2024-04-03"))
+    assert [bool(item.rejections) for item in readings] == [True, True, True, True, False]
+    assert {bad.field for item in readings for bad in item.rejections} == {"Date Visit"}
+
+
+def test_workbook_and_text_give_the_same_days(tmp_path: Path) -> None:
+    rows = [pharmacy_row(1, cell) for cell in ("25/04/2024", "03/04/2024")]
+    assert days(read(write_xlsx(tmp_path / "list.xlsx", PHARMACY, rows))) == [date(2024, 4, 25), date(2024, 4, 3)]
+    assert reader("lamisplus-pharmacy").data_date(from_paths([tmp_path / "list.xlsx"]), Mapping()) == date(2024, 4, 25)
