@@ -99,7 +99,10 @@ def ground(say: Say = to_stderr) -> Ground:
     known = state.read(settings.state_dir) or state.State()
     home = known.data_home(settings.state_dir)
     account = server_account(home)
-    found = Ground(known, account, home, reachable(account, home), backup_folder())
+    # A server that was reset numbers its WAL from the beginning: each server has a folder of its own.
+    server = ask(manager.superuser_url(known), "SELECT system_identifier FROM pg_control_system()")[0]
+    found = Ground(known, account, home, reachable(account, home), backup_folder() / str(server))
+    state.prepare(found.folder)
     for folder in (found.bases, found.wal):
         folder.mkdir(mode=0o700, exist_ok=True)
         account.own(folder)
@@ -127,9 +130,14 @@ def base_backup(*, keep: int = 7, say: Say = to_stderr) -> tuple[BaseBackup, lis
 
 
 def base_backups(folder: Path | None = None) -> list[BaseBackup]:
-    """The base backups that are there, oldest first."""
-    bases = (folder or backup_folder()) / "base"
-    found = [BaseBackup(**json.loads(file.read_text(encoding="utf-8"))) for file in bases.glob(f"*/{FACTS}")]
+    """The base backups of the server that is here now, oldest first; ``folder`` is its ``Ground.folder``."""
+    if folder is None:
+        known = state.read(get_settings().state_dir)
+        if known is None or known.archive is None:
+            return []
+        folder = Path(known.archive).parent
+    files = (folder / "base").glob(f"*/{FACTS}")
+    found = [BaseBackup(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
     return sorted(found, key=lambda backup: backup.name)
 
 

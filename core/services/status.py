@@ -26,7 +26,7 @@ class ServiceStatus:
     """One server as it is now.
 
     Attributes:
-        name: ``postgresql`` or ``valkey``.
+        name: ``postgresql``, ``postgresql <data database>`` or ``valkey``.
         mode: ``embedded`` or ``external``.
         running: whether it answers, with the credentials that the platform would use.
         address: host and port, never a password.
@@ -45,7 +45,7 @@ class ServiceStatus:
 
 
 def status() -> list[ServiceStatus]:
-    """Ask both servers. Starts nothing.
+    """Ask the servers, and each further data database. Starts nothing.
 
     Raises:
         Unavailable: the embedded servers belong to another user.
@@ -60,6 +60,10 @@ def status() -> list[ServiceStatus]:
     home = str(known.data_home(settings.state_dir)) if known else ""
     return [
         _postgres(addresses, known, wanted, home),
+        *(
+            _data_database(name, "external" if name in settings.data_databases else "embedded", logins.url)
+            for name, logins in addresses.databases.items()
+        ),
         _valkey(addresses, wanted, home),
     ]
 
@@ -81,6 +85,19 @@ def _postgres(addresses: Endpoints, known: state.State | None, wanted: Wanted, h
     major, minor = divmod(number, 10_000)
     problem = "" if major >= OLDEST_POSTGRES else f"PostgreSQL {OLDEST_POSTGRES} or newer is needed"
     return ServiceStatus("postgresql", mode, True, address, f"{major}.{minor}", data, problem)  # noqa: FBT003
+
+
+def _data_database(name: str, mode: str, url: str) -> ServiceStatus:
+    """The state of a further data database, from a real login. It is shown apart: the others work without it."""
+    shown, address = f"postgresql {name}", _address(url)
+    try:
+        with psycopg.connect(url, connect_timeout=_CONNECT_SECONDS) as link:
+            major, minor = divmod(link.info.server_version, 10_000)
+    except psycopg.Error as error:
+        problem = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return ServiceStatus(shown, mode, running=False, address=address, problem=problem)
+    problem = "" if major >= OLDEST_POSTGRES else f"PostgreSQL {OLDEST_POSTGRES} or newer is needed"
+    return ServiceStatus(shown, mode, True, address, f"{major}.{minor}", "", problem)  # noqa: FBT003
 
 
 def _valkey(addresses: Endpoints, wanted: Wanted, home: str) -> ServiceStatus:

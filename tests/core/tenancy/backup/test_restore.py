@@ -6,6 +6,8 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from core import audit, blobs, metering
+from core.audit.sealer import seal
+from core.audit.verify import verify
 from core.blobs import BlobDamaged
 from core.database import TenantMoving, owner_connection, owner_session, tenant_session
 from core.errors import Conflict, Invalid, NotFound
@@ -65,6 +67,24 @@ def test_damaged_rows_come_back_exactly(filled, tmp_path):
     assert placing.retired(ref.id) == []
     again = service.from_file(ref.slug, back.previous)
     assert digest_of(again.restored.ref) == damaged, "what was there before is kept, exact to its last row"
+
+
+def test_the_sealed_audit_is_whole_after_a_restore_and_goes_on(filled, tmp_path):
+    seal(filled)
+    file = tmp_path / "t.iitbackup"
+    backup(filled.slug, file)
+    for when in ("sealed", "not yet sealed"):
+        with tenant_session(filled, actor="test:1") as session:
+            audit.record(session, "api:audit:read", "audit", None, {"when": when})
+        if when == "sealed":
+            seal(filled)
+    before = verify(filled)
+    service.from_file(filled.slug, file)
+    ref = get_tenant(filled.slug)
+    seal(ref)
+    after = verify(ref)
+    assert (after.problems, after.pending) == ([], 0)
+    assert (after.seals, after.events) == (before.seals + 1, before.events + 2), "the unsealed one, and the restore"
 
 
 def test_a_backup_shows_nothing_without_the_master_key_and_no_byte_of_it_can_change(filled, tmp_path, settings_of):

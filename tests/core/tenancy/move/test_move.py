@@ -3,10 +3,15 @@
 import threading
 
 import pytest
+from fastapi.testclient import TestClient
 
+from core.app.factory import create_app
+from core.audit import sealer as sealing
+from core.audit.verify import verify
 from core.database import TenantMoving, node_session, owner_connection, tenant_session
 from core.errors import Conflict, Invalid, Unavailable
 from core.jobs.worker import drain
+from core.services.status import status
 from core.tenancy import get_tenant, placing
 from core.tenancy.move import service
 from core.tenancy.shape import digests
@@ -24,6 +29,27 @@ def test_a_tenant_in_another_database_works_as_in_the_first(east, make):
     with tenant_session(made.ref, actor="test:1") as session:
         put(session, "a")
     assert rows(made.ref, "SELECT current_database()") == [("iit_east",)]
+
+
+def test_further_databases_are_shown_among_the_services(east):
+    shown = {service.name: (service.mode, service.running) for service in status()}
+    assert shown["postgresql east"] == ("embedded", True)
+
+
+def test_one_process_serves_a_tenant_before_and_after_its_move(east, make):
+    made = make()
+    with TestClient(create_app(), headers={"Authorization": f"Bearer {made.api_key}"}) as client:
+        assert client.post("/v1/facilities", json={"datim_id": "FacAaa00001", "name": "Aaa"}).status_code == 201
+        for place in (east, "default"):
+            sealing.seal(get_tenant(made.ref.slug))
+            service.move(made.ref.slug, place)
+            found = client.get("/v1/facilities")
+            assert (found.status_code, [row["name"] for row in found.json()["items"]]) == (200, ["Aaa"])
+        assert client.post("/v1/facilities", json={"datim_id": "FacAaa00002", "name": "Bbb"}).status_code == 201
+    sealing.seal(get_tenant(made.ref.slug))
+    checked = verify(get_tenant(made.ref.slug))
+    assert (checked.problems, checked.pending) == ([], 0)
+    assert checked.seals >= 3
 
 
 def test_an_unknown_database_is_named(east, make):
