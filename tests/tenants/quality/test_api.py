@@ -1,0 +1,122 @@
+"""Reports and decisions over the API and on the command line, and the jobs behind them."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.cli.main import run
+from core.jobs.worker import drain
+from tests.tenants.quality.conftest import People
+from tests.tenants.quality.test_candidates import ALIKE
+
+MAPPING = """
+source: csv:quality
+data_date: 2024-06-30
+files:
+  patients: {name: patients.csv}
+records:
+  - into: patients
+    file: patients
+    patient: id
+    facility: {datim_id: clinic}
+    columns: {sex: sex, birthdate: born}
+"""
+CSV = "id,clinic,sex,born\nP1,Q1,F,1990-05-01\nP2,Q1,,1980-02-03\nP3,Q2,M,not a date\n"
+
+
+@pytest.fixture
+def imported(api: TestClient, owner: Any) -> str:
+    """An import of two accepted rows and a refused one, and its report made."""
+    files = [("files", ("patients.csv", CSV.encode(), "text/csv"))]
+    answer = api.post("/v1/imports", files=files, data={"mapping": MAPPING})
+    drain(owner.ref)
+    return str(answer.json()["import_uuid"])
+
+
+def test_an_import_is_reported_on_with_its_refused_rows(api: TestClient, imported: str) -> None:
+    report = api.get(f"/v1/quality/imports/{imported}").json()
+    shares = {each["measure"]: (each["numerator"], each["denominator"]) for each in report["measures"]}
+    assert shares["rows_accepted"] == (2, 3)
+    assert shares["sex_filled"] == (1, 2)
+    assert [(each["field"], each["count"]) for each in report["refused"]] == [("born", 1)]
+    assert [each["facility"] for each in report["facilities"]] == ["Q1"]
+    assert 0 <= report["score"] <= 100
+    assert api.get("/v1/quality/trend", params={"by": "import"}).json()[0]["period"] == imported
+    assert api.get("/v1/quality/trend", params={"facility": "Q1"}).json()[0]["period"] == "2024Q2"
+
+
+def test_reports_are_listed_of_all_and_of_one_facility(api: TestClient, imported: str) -> None:
+    whole = api.get("/v1/quality/reports", params={"import_uuid": imported}).json()
+    one = api.get("/v1/quality/reports", params={"facility": "Q1"}).json()
+    assert (whole["total"], whole["items"][0]["facility"]) == (1, None)
+    assert (one["total"], one["items"][0]["facility"]) == (1, "Q1")
+    full = api.get(f"/v1/quality/reports/{one['items'][0]['uuid']}").json()
+    assert full["score"] == one["items"][0]["score"]
+    assert full["refused"] == []
+
+
+def test_what_is_not_there_is_not_found_and_what_makes_no_sense_is_refused(api: TestClient) -> None:
+    nobody = "0197c1f0-0000-7000-8000-000000000000"
+    for path in (f"reports/{nobody}", f"imports/{nobody}", "reports?facility=none", "trend?facility=none"):
+        assert api.get(f"/v1/quality/{path}").status_code == 404, path
+    assert api.post("/v1/quality/reports", json={"import_uuid": nobody}).status_code == 404
+    assert api.get("/v1/quality/trend", params={"by": "week"}).status_code == 422
+    assert api.post(f"/v1/quality/candidates/{nobody}/refuse", json={"reason": "x"}).status_code == 422
+    assert api.get(f"/v1/patients/{nobody}/identity").status_code == 404
+
+
+def test_people_recorded_twice_are_found_merged_and_unmerged(api: TestClient, people: People) -> None:
+    facility = people.facility()
+    for number in range(3, 9):
+        people.person(facility, number, given_name=f"Aaa{number}", family_name=f"Bbb{number}", sex="M",
+                      birthdate=date(1960 + number, 5, number))  # fmt: skip
+    first, second = (people.person(facility, number, **ALIKE) for number in (1, 2))
+    assert api.post("/v1/quality/links").status_code == 202
+    drain(people.tenant)
+    (found,) = api.get("/v1/quality/candidates").json()["items"]
+    assert {each["patient_uuid"] for each in found["patients"]} == {str(first), str(second)}
+    url = f"/v1/quality/candidates/{found['uuid']}"
+    assert api.get(url).json() == found
+    body = {"reason": "same person, seen", "keep": str(first)}
+    assert api.post(f"{url}/merge", json=body).json() == {"canonical_uuid": str(first), "members": [str(second)]}
+    assert api.post(f"{url}/merge", json=body).status_code == 409
+    identity = api.get(f"/v1/patients/{second}/identity").json()
+    assert identity["canonical_uuid"] == str(first)
+    assert identity["history"][0]["reason"] == "same person, seen"
+    answer = api.post(f"/v1/patients/{second}/unmerge", json={"reason": "twins"}).json()
+    assert answer == {"canonical_uuid": str(second), "members": []}
+    assert api.get("/v1/quality/candidates", params={"state": "refused"}).json()["items"][0]["reason"] == "twins"
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    capsys.readouterr()
+    assert run([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_command_line_says_the_same(people: People, capsys: pytest.CaptureFixture[str]) -> None:
+    slug = people.tenant.slug
+    facility = people.facility()
+    for number in range(3, 9):
+        people.person(facility, number, given_name=f"Aaa{number}", family_name=f"Bbb{number}", sex="M")
+    first, second = (people.person(facility, number, **ALIKE) for number in (1, 2))
+    report = told(capsys, "quality", "report", slug, "--facility", "FAC1")
+    assert report["facility"] == "FAC1"
+    assert {each["measure"] for each in report["measures"]} >= {"sex_filled", "not_twice"}
+    assert told(capsys, "quality", "report", slug)["facilities"][0]["facility"] == "FAC1"
+    assert told(capsys, "quality", "trend", slug)["points"][0]["score"] == report["score"]
+    assert told(capsys, "quality", "link", slug)["new"] == 1
+    (found,) = told(capsys, "quality", "candidates", slug)["candidates"]
+    merged = told(capsys, "quality", "merge", slug, found["uuid"], "--keep", str(first), "--reason", "seen both")
+    assert merged["members"] == [str(second)]
+    assert told(capsys, "quality", "unmerge", slug, str(second), "--reason", "twins")["members"] == []
+    for words in (["report", slug], ["trend", slug], ["candidates", slug, "--state", "refused"]):
+        assert run(["quality", *words]) == 0
+    assert run(["quality", "report", slug, "--facility", "NONE"]) == 1
+    refused = told(capsys, "quality", "refuse", slug, found["uuid"], "--reason", "twins indeed")
+    assert refused["state"] == "refused"
