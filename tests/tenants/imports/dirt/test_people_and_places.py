@@ -1,0 +1,151 @@
+"""Identifiers that stand twice, people at two facilities, visits before birth, days ahead, facilities nobody knows."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from core.database import TenantRef, tenant_session
+from core.errors import Invalid
+from tenants.imports.formats.radet_lamisplus import HEADINGS
+from tenants.imports.mapping import parse_mapping
+from tests.tenants.imports.conftest import RunImport, rows
+from tests.tenants.imports.formats.fixtures_lists import (
+    MISSED,
+    MISSED_MAPPING,
+    PHARMACY,
+    VERIFICATION,
+    lamisplus_row,
+    missed_row,
+    pharmacy_row,
+    verification_row,
+    write_csv,
+)
+
+JUNE = date(2024, 6, 30)
+PICKUP, BORN = "Last Pickup Date (yyyy-mm-dd)", "Date of Birth (yyyy-mm-dd)"
+
+
+def problems(summary: object) -> set[tuple[str, str]]:
+    return {(item["field"], item["problem"]) for item in summary.problems}  # type: ignore[attr-defined]
+
+
+def test_a_person_twice_on_one_list_is_one_where_both_say_the_same_and_refused_where_not(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    said = [lamisplus_row(1), lamisplus_row(1), lamisplus_row(2), lamisplus_row(2, **{BORN: "1991-01-01"})]
+    summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, said)], "{}", data_date=JUNE)
+    assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (4, 1, 1)
+    assert summary.counts["patients"]["inserted"] == 2
+    (found,) = summary.problems
+    assert found["problem"] == "another row has the same key and says otherwise (r.csv, line 4)"
+
+
+def test_one_identifier_at_two_facilities_is_two_patients_of_their_own(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    said = [lamisplus_row(1), lamisplus_row(1, DatimId="def456", **{PICKUP: "2024-05-05"})]
+    summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, said)], "{}", data_date=JUNE)
+    assert (summary.rows_refused, summary.counts["patients"]["inserted"]) == (0, 2)
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT count(DISTINCT (facility_uuid, uuid)) FROM patients") == [(2,)]
+
+
+def test_a_row_that_names_no_facility_is_refused_where_several_have_its_person(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    people = [lamisplus_row(1), lamisplus_row(1, DatimId="def456"), lamisplus_row(2)]
+    run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, people)], "{}", data_date=JUNE)
+    tracked = [verification_row(1), verification_row(2), verification_row(9)]
+    path = write_csv(tmp_path / "v.csv", VERIFICATION, tracked)
+    summary = run_import(tenant, [path], "{}", data_date=JUNE)
+    assert (summary.rows_read, summary.rows_accepted) == (3, 1)
+    assert problems(summary) == {
+        ("Patient Id", "patients of several facilities have this identifier"),
+        ("Patient Id", "no patient has this identifier"),
+    }
+
+
+def test_tracking_is_kept_as_a_form_with_observations_and_the_state_of_who_left(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    people = [lamisplus_row(1), lamisplus_row(2)]
+    run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, people)], "{}", data_date=date(2024, 5, 1))
+    gone = {"Discontinued": "Yes", "Reason For Discontinuation": "Death", "Date of Discontinuation": "2024-05-19"}
+    tracked = [verification_row(1), verification_row(2, **{"Date Returned To Care": None, **gone})]
+    path = write_csv(tmp_path / "v.csv", VERIFICATION, tracked)
+    summary = run_import(tenant, [path], "{}", data_date=JUNE)
+    assert (summary.format, summary.rows_refused) == ("lamisplus-verification", 0)
+    with tenant_session(tenant, actor="test:1") as session:
+        forms = rows(session, "SELECT encounter_type, form, count(*) FROM encounters GROUP BY 1, 2")
+        said = dict(rows(session, "SELECT variable_name, count(*) FROM observations GROUP BY 1"))
+        texts = rows(session, "SELECT count(*) FROM observations WHERE value_text LIKE '%%Givenname%%'")
+        states = rows(session, "SELECT state, start_date, reason FROM patient_states")
+    assert forms == [("tracking", "Client Verification", 2)]
+    assert (said["tracking_outcome"], said["tracking_attempts"], said["returned_to_care"]) == (2, 2, 1)
+    assert texts == [(0,)]  # comments may name people
+    assert states == [("died", date(2024, 5, 19), "Death")]
+
+
+def test_missed_appointments_become_bookings_of_known_people_and_names_are_not_lost(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    said = [missed_row(1), missed_row(2, VisitDate="14-Jun-2024"), missed_row(3, AppointmentDate="10-Aug-2024")]
+    path = write_csv(tmp_path / "m.csv", MISSED, said, encoding="utf-8")
+    summary = run_import(tenant, [path], MISSED_MAPPING, data_date=JUNE)
+    assert (summary.rows_read, summary.rows_refused) == (3, 1)
+    assert problems(summary) == {
+        ("AppointmentDate", "the date lies after the data date"),
+        ("AppointmentDate", "it was kept or missed after the data date"),
+    }
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT due_date, status, count(*) FROM appointments GROUP BY 1, 2") == [
+            (date(2024, 6, 10), "missed", 2)
+        ]
+        assert rows(session, "SELECT contact_date FROM contacts") == [(date(2024, 6, 14),)]
+        assert rows(session, "SELECT count(given_name_enc), count(phone_bidx), count(sex) FROM patients") == [(2, 2, 2)]
+    # Without the facility, people must be on record; nobody is made up.
+    alone = write_csv(tmp_path / "m2.csv", MISSED, [missed_row(1), missed_row(8)], encoding="utf-8")
+    other = run_import(tenant, [alone], "{}", data_date=JUNE)
+    assert (other.rows_accepted, other.rows_refused) == (1, 1)
+
+
+def test_pick_ups_before_birth_and_after_the_data_date_are_refused_and_the_person_stays(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    said = [
+        lamisplus_row(1, **{BORN: "2024-05-01", "ART Start Date (yyyy-mm-dd)": None}),
+        lamisplus_row(2, **{PICKUP: "2024-07-01"}),
+        lamisplus_row(3),
+    ]
+    summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, said)], "{}", data_date=JUNE)
+    assert (summary.rows_read, summary.rows_refused) == (3, 2)
+    assert summary.counts["patients"]["inserted"] == 3
+    assert summary.counts["dispensations"]["inserted"] == 1
+    assert {problem for _, problem in problems(summary)} == {
+        "the date lies before the date of birth of the patient",
+        "the date lies after the data date",
+    }
+
+
+@pytest.mark.parametrize("known", ["[abc123]", "registered"])
+def test_facilities_that_are_not_known_are_refused_where_the_mapping_asks_for_it(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path, known: str
+) -> None:
+    first = write_csv(tmp_path / "a.csv", PHARMACY, [pharmacy_row(1, "2024-01-10")])
+    run_import(tenant, [first], "{}", data_date=JUNE)
+    said = [pharmacy_row(1, "2024-04-10"), pharmacy_row(2, "2024-04-10", **{"DATIM Id": "abc124"})]
+    path = write_csv(tmp_path / "b.csv", PHARMACY, said)
+    summary = run_import(tenant, [path], f"known_facilities: {known}\n", data_date=JUNE)
+    assert (summary.rows_read, summary.rows_refused) == (2, 1)
+    assert problems(summary) == {("facility", "the facility is not among those known")}
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT datim_id FROM facilities") == [("abc123",)]
+    assert run_import(tenant, [path], "{}", data_date=JUNE).rows_refused == 0
+
+
+def test_a_list_of_facilities_that_is_none_is_refused() -> None:
+    with pytest.raises(Invalid, match="known_facilities"):
+        parse_mapping("known_facilities: all\n")
