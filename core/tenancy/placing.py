@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 GRACE = timedelta(days=7)
 """How long a schema that a tenant left is kept, where nobody says otherwise."""
 
+UNFINISHED = timedelta(days=1)
+"""How long a schema is kept that a restore was cut off in: longer than any restore takes."""
+
 _IN_FLIGHT = ("sent", "running")
 
 
@@ -130,7 +133,25 @@ def switch(ref: TenantRef, database: str, schema: str, *, reason: str, grace: ti
             (ref.schema_name, ref.database, ref.role_name, ref.id, reason, now(), now() + grace),
         )
         connection.execute("DELETE FROM platform.tenant_moves WHERE tenant_id = %s", (ref.id,))
+        connection.execute("DELETE FROM platform.retired_schemas WHERE schema_name = %s", (schema,))
     return locate(ref.id)
+
+
+def announce(tenant_id: UUID, database: str, schema: str) -> None:
+    """Say that a schema is being made for a restore: where that is cut off, it is dropped like one that was left."""
+    with owner_connection() as connection:
+        connection.execute(
+            "INSERT INTO platform.retired_schemas"
+            " (schema_name, database, role_name, tenant_id, reason, rows_left, retired_at, drop_after)"
+            " VALUES (%s, %s, %s, %s, 'restored', false, %s, %s)",
+            (schema, database, schema, tenant_id, now(), now() + UNFINISHED),
+        )
+
+
+def bring_all_rows() -> None:
+    """Bring what a move or restore that was cut off has left behind, of all tenants."""
+    for tenant_id in {row["tenant_id"] for row in retired() if row["rows_left"]}:
+        bring_rows(locate(tenant_id))
 
 
 def bring_rows(

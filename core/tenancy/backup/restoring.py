@@ -32,10 +32,13 @@ from core.features import load_tables
 from core.tenancy import placing, shape
 from core.tenancy.backup.dump import load
 from core.tenancy.models import Tenant
+from core.tenancy.models_places import RetiredSchema
 from core.tenancy.provisioning import make_role, new_schema_name
 from core.tenancy.service import OPERATOR, describe_tenant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import psycopg
 
     from core.tenancy.backup.container import Manifest
@@ -44,6 +47,8 @@ ALWAYS_KEPT = ("core.audit.", "core.privacy.")
 """Rooms whose rows are added and never changed back: those that the backup lacks are taken over from the present."""
 
 ERASED = "patient_keys"
+PATIENCE = 30.0
+"""Seconds for which a transaction of the tenant that writes is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,9 @@ def restore(
     *,
     new_slug: str | None = None,
     database: str = DEFAULT_DATABASE,
-    patience: float = 30.0,
     actor: str = OPERATOR,
     why: str,
+    passed: Callable[[str], None] = lambda _point: None,
 ) -> Restored:
     """Put a tenant back to what the backup holds, or bring one back that is no longer there.
 
@@ -82,9 +87,9 @@ def restore(
         dump: as pg_dump wrote it.
         new_slug: what it is called from now on, for a tenant that is not there.
         database: where to, for a tenant that is not there.
-        patience: seconds for which a transaction that writes is waited for.
         actor: who restores; the audit says so.
         why: what it goes back to, for the audit: the moment, no more.
+        passed: gets the name of each point at which the restore can be cut off (tests).
 
     Raises:
         Conflict: the backup is another tenant's, or newer than this version, or does not hold what it says.
@@ -98,20 +103,28 @@ def restore(
         raise Conflict(detail, remedy="restore it with the newer version that made it")
     place = present.database if present else database
     schema = new_schema_name()
-    rows = _load(place, schema, manifest, dump)
+    placing.announce(tenant_id, place, schema)
+    try:
+        rows = _load(place, schema, manifest, dump)
+    except BaseException:
+        placing.drop_retired(tenant_id, only=schema, early=True)
+        raise
+    passed("loaded")
     if present is None:
         ref = _made_known(tenant_id, manifest, new_slug or slug, place, schema)
         blocked = 0.0
     else:
         try:
             _keep_present(present, schema)
-            with placing.fence(present, patience=patience) as held:
+            with placing.fence(present, patience=PATIENCE) as held:
                 _keep_present(present, schema)
                 placing.expel(present)
+                passed("expelled")
                 ref = placing.switch(present, place, schema, reason="restored", grace=placing.GRACE)
+                passed("switched")
                 placing.bring_rows(ref, also=lambda connection: _set_jobs_back(connection, ref, manifest))
         except BaseException:
-            _undo(present, place, schema)
+            _undo(present, schema)
             raise
         blocked = held.seconds
     with tenant_session(ref, actor=actor) as session:
@@ -263,14 +276,15 @@ def _made_known(tenant_id: UUID, manifest: Manifest, slug: str, database: str, s
         with owner_session() as session:
             session.add(row)
             session.flush()
+            session.delete(session.get_one(RetiredSchema, schema))
     except BaseException:
-        placing.drop_schema(database, schema)
+        placing.drop_retired(tenant_id, only=schema, early=True)
         raise
     return ref
 
 
-def _undo(present: TenantRef, database: str, schema: str) -> None:
+def _undo(present: TenantRef, schema: str) -> None:
     """Leave nothing of a restore that did not come to its end; where it had switched already, leave it."""
     if placing.locate(present.id) == present:
         placing.admit(present)
-        placing.drop_schema(database, schema)
+        placing.drop_retired(present.id, only=schema, early=True)

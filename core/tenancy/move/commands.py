@@ -65,6 +65,7 @@ def retired(*, drop: bool, early: bool, as_json: bool) -> None:
     """List the schemas that tenants have left by a move or a restore, or drop them."""
     from core.tenancy import placing
 
+    placing.bring_all_rows()
     dropped = placing.drop_retired(early=early) if drop else []
     rows = placing.retired()
     if as_json:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from core import audit
 from core.clock import now
 from core.database import TenantRef, databases, owner_connection, tenant_session
+from core.database.engines import kept_owner_connections
 from core.errors import Conflict, FieldError, Invalid, Unavailable
 from core.tenancy import placing
 from core.tenancy.move import capture
@@ -57,6 +58,17 @@ class Moved:
     kept: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What the caller of ``move`` wants of it."""
+
+    grace: timedelta | None
+    patience: float
+    actor: str
+    told: Told
+    passed: Told
+
+
 def move(
     slug: str,
     to: str,
@@ -83,6 +95,11 @@ def move(
         Conflict: it is there already, or on its way elsewhere, or is not at the newest migration.
         Unavailable: a transaction of the tenant takes too long; the move can be asked for again, and goes on.
     """
+    with kept_owner_connections():
+        return _move(slug, to, _How(grace, patience, actor, told, passed))
+
+
+def _move(slug: str, to: str, how: _How) -> Moved:
     began = time.perf_counter()
     ref = _checked(slug, to)
     if ref.database == to:
@@ -92,29 +109,29 @@ def move(
     target, step = _begun(ref, to)
     source = Place(ref.database, ref.schema_name)
     if step == "copying":
-        told("noting changes")
+        how.told("noting changes")
         capture.install(source.database, source.schema)
-        passed("captured")
-        copy_all(source, target, told)
+        how.passed("captured")
+        copy_all(source, target, how.told)
         _note(ref, "following")
-    passed("copied")
+    how.passed("copied")
     followed = rounds = 0
     while True:
         taken = follow(source, target, check="none")
         followed, rounds = followed + taken.keys, rounds + 1
-        told(f"followed {taken.keys} changed rows")
+        how.told(f"followed {taken.keys} changed rows")
         if taken.keys <= FEW or rounds >= MOST_ROUNDS:
             break
-    told("comparing")
+    how.told("comparing")
     taken = follow(source, target, check="all")
     followed, rounds = followed + taken.keys, rounds + 1
-    passed("compared")
-    held, last, there = _switched(ref, source, target, grace, patience, passed)
-    kept = source.schema if grace is not None else None
-    with tenant_session(there, actor=actor) as session:
+    how.passed("compared")
+    held, last, there = _switched(ref, source, target, how)
+    kept = source.schema if how.grace is not None else None
+    with tenant_session(there, actor=how.actor) as session:
         what = {"from": ref.database, "to": to, "blocked_ms": round(held * 1000)}
         audit.record(session, "cli:tenant:move", "tenant", ref.id, what)
-    if grace is None:
+    if how.grace is None:
         placing.drop_retired(ref.id, only=source.schema, early=True)
     return Moved(there, last.rows, followed + last.keys, rounds + 1, held, time.perf_counter() - began, kept)
 
@@ -128,6 +145,7 @@ def abort(slug: str) -> bool:
     ref = describe_tenant(slug).ref()
     known = _known(ref)
     if known is None:
+        placing.admit(ref)  # a restore may have been cut off just after it took the role away
         return False
     place, _step = known
     placing.admit(ref)
@@ -194,9 +212,7 @@ def _note(ref: TenantRef, step: str) -> None:
         connection.execute("UPDATE platform.tenant_moves SET step = %s WHERE tenant_id = %s", (step, ref.id))
 
 
-def _switched(
-    ref: TenantRef, source: Place, target: Place, grace: timedelta | None, patience: float, passed: Told
-) -> tuple[float, Round, TenantRef]:
+def _switched(ref: TenantRef, source: Place, target: Place, how: _How) -> tuple[float, Round, TenantRef]:
     """The part in which nothing of the tenant can be written: how long it took, what it took over, the new place.
 
     Raises:
@@ -204,20 +220,22 @@ def _switched(
     """
     for attempt in range(1, HOLDS + 1):
         try:
-            with placing.fence(ref, patience=patience) as held:
-                passed("held")
+            with placing.fence(ref, patience=how.patience) as held:
+                how.passed("held")
                 last = follow(source, target, check="changed")
                 settle_references(target)
                 _note(ref, "switching")
                 placing.expel(ref)
-                passed("expelled")
-                there = placing.switch(ref, target.database, target.schema, reason="moved", grace=grace or timedelta(0))
-                passed("switched")
-                placing.bring_rows(there, between=lambda: passed("carried"))
+                how.passed("expelled")
+                there = placing.switch(
+                    ref, target.database, target.schema, reason="moved", grace=how.grace or timedelta(0)
+                )
+                how.passed("switched")
+                placing.bring_rows(there, between=lambda: how.passed("carried"))
         except Unavailable:
             if attempt == HOLDS:
                 raise
-            time.sleep(patience)  # so that those who waited get their turn
+            time.sleep(how.patience)  # so that those who waited get their turn
             follow(source, target, check="none")
         else:
             return held.seconds, last, there
