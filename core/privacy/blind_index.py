@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import unicodedata
+from typing import TYPE_CHECKING
 
 from core.errors import FieldError, Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SIZE = 16
 EXACT = ("source", "import")
@@ -67,3 +71,14 @@ def blind_index(key: bytes, purpose: str, text: str) -> bytes:
     """16 bytes, equal for equal texts of one tenant and purpose, that say nothing without the key (HMAC-SHA256)."""
     message = f"{purpose}\0{normalise(purpose, text)}".encode()
     return hmac.digest(key, message, hashlib.sha256)[:SIZE]
+
+
+def blind_indexes(key: bytes, purpose: str, texts: Iterable[str]) -> list[bytes]:
+    """``blind_index`` of many texts."""
+    if not purpose.startswith(EXACT):
+        return [blind_index(key, purpose, text) for text in texts]
+    start = f"{purpose}\0".encode()
+    stripped = [text.strip() for text in texts]
+    if not all(stripped):
+        normalise(purpose, "")
+    return [hmac.digest(key, start + text.encode(), "sha256")[:SIZE] for text in stripped]

@@ -15,7 +15,7 @@ from core.privacy.errors import CannotDecrypt, PatientErased
 from core.privacy.tenant_keys import KEY_BYTES, key_ring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from core.database import TenantRef, TenantSession
 
@@ -133,6 +133,31 @@ class Vault:
             raise CannotDecrypt(detail) from None
         return plain.decode()
 
+    def decrypt_row(
+        self, patient_uuid: UUID, table: str, row_uuid: UUID, sealed: Mapping[str, bytes | None]
+    ) -> dict[str, str | None]:
+        """The texts of several columns of one row, as ``decrypt`` gives each; a column that is empty stays so.
+
+        Raises:
+            PatientErased, CannotDecrypt: as ``decrypt``.
+        """
+        key = self._patients.get(patient_uuid)
+        row = str(row_uuid)
+        texts: dict[str, str | None] = dict.fromkeys(sealed)
+        for column, data in sealed.items():
+            if data is None:
+                continue
+            if key is None or data[:1] != FORMAT:
+                texts[column] = self.decrypt(patient_uuid, table, column, row_uuid, data)
+                key = self._patients.get(patient_uuid)
+                continue
+            place = f"{self._tenant}|{table}|{column}|{row}".encode()
+            try:
+                texts[column] = key.decrypt(data[1 : NONCE + 1], data[NONCE + 1 :], place).decode()
+            except (InvalidTag, ValueError):
+                texts[column] = self.decrypt(patient_uuid, table, column, row_uuid, data)  # raises, and says what
+        return texts
+
     def blind_index(self, purpose: str, text: str) -> bytes:
         """16 bytes by which equal texts of this tenant are found; ``core.privacy.blind_index`` says what is equal.
 
@@ -140,6 +165,14 @@ class Vault:
             Invalid: there is nothing in ``text`` to look for.
         """
         return index.blind_index(key_ring(self._session).index, purpose, text)
+
+    def blind_indexes(self, purpose: str, texts: Iterable[str]) -> list[bytes]:
+        """``blind_index`` of many texts.
+
+        Raises:
+            Invalid: there is nothing to look for in one of them.
+        """
+        return index.blind_indexes(key_ring(self._session).index, purpose, texts)
 
     def erase_patient(self, uuid: UUID) -> bool:
         """Destroy the patient's key: whatever was encrypted with it can never be read again.

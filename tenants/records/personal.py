@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIELDS = ("pepfar_id", "hospital_number", "given_name", "family_name", "phone")
 INDEXED = ("pepfar_id", "hospital_number", "phone")
+SEALED = tuple(f"{name}_enc" for name in FIELDS)
 TABLE = "patients"
 
 _DIGEST_PURPOSE = "source:patients:personal"
@@ -69,13 +70,10 @@ def open_patient(session: TenantSession, row: Sealed) -> dict[str, str | None]:
     Raises:
         CannotDecrypt: a value was altered or moved.
     """
-    safe = vault(session)
     try:
-        return {
-            name: None
-            if (data := getattr(row, f"{name}_enc")) is None
-            else safe.decrypt(row.uuid, TABLE, f"{name}_enc", row.uuid, data)
-            for name in FIELDS
-        }
+        opened = vault(session).decrypt_row(
+            row.uuid, TABLE, row.uuid, {column: getattr(row, column) for column in SEALED}
+        )
     except PatientErased:
         return dict.fromkeys(FIELDS)
+    return {name: opened[column] for name, column in zip(FIELDS, SEALED, strict=True)}
