@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tenants.imports.sources import Source
 
 PROBLEMS_SHOWN = 12
+FILES_SHOWN = 10
 
 
 @click.command("import")
@@ -138,9 +139,10 @@ def _write_rejections(open_session: OpenSession, uuid: UUID, path: Path | None) 
 
 
 def _show(summary: Summary) -> None:
-    click.echo(
-        f"Import {summary.import_uuid} of {', '.join(summary.files)}: {summary.state} in {summary.seconds or 0:.1f} s"
-    )
+    files = ", ".join(summary.files[:FILES_SHOWN])
+    if len(summary.files) > FILES_SHOWN:
+        files += f" and {len(summary.files) - FILES_SHOWN:,} more"
+    click.echo(f"Import {summary.import_uuid} of {files}: {summary.state} in {summary.seconds or 0:.1f} s")
     click.echo(f"Format {summary.format}, source {summary.source}, data to {summary.data_date}")
     left_out = f"; {summary.rows_left_out:,} left out by the mapping" if summary.rows_left_out else ""
     repeated = f" ({summary.rows_repeated:,} repeated)" if summary.rows_repeated else ""

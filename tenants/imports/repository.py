@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CLEAR_ROWS = 20_000
 PART_ROWS = 5_000
+MANY_FILES = 20
+"""Files from which on problems are counted over all of them: a folder of patients has thousands."""
 
 
 def find(session: TenantSession, uuid: UUID, *, lock: bool = False) -> Import | None:
@@ -73,12 +75,20 @@ SELECT max(seq) FROM (
 ) AS part
 """
 
-_PROBLEMS = """
-SELECT f.name AS file, r.field, r.problem, min(r.remedy) AS remedy, count(*) AS count
-FROM import_rejections AS r JOIN import_files AS f ON f.import_uuid = r.import_uuid AND f.number = r.file
-WHERE r.import_uuid = %s
-GROUP BY f.name, r.field, r.problem
-ORDER BY count(*) DESC, f.name, r.field, r.problem LIMIT 50
+# Of a field within a document, its place in lists and archives is left out; of many files, which of them.
+_PROBLEMS = r"""
+WITH placed AS (
+    SELECT r.file, f.name, r.problem, r.remedy,
+           regexp_replace(regexp_replace(r.field, ' \((in|line|entry) .*\)$', ''), '\[\d+\]', '[]', 'g') AS field,
+           (SELECT count(*) FROM import_files AS a WHERE a.import_uuid = r.import_uuid) > %(many)s AS many
+    FROM import_rejections AS r JOIN import_files AS f ON f.import_uuid = r.import_uuid AND f.number = r.file
+    WHERE r.import_uuid = %(import)s
+)
+SELECT CASE WHEN count(DISTINCT file) = 1 THEN min(name) ELSE count(DISTINCT file) || ' files' END AS file,
+       field, problem, min(remedy) AS remedy, count(*) AS count
+FROM placed
+GROUP BY CASE WHEN many THEN '' ELSE name END, field, problem
+ORDER BY count(*) DESC, 1, field, problem LIMIT 50
 """
 
 
@@ -94,8 +104,9 @@ def rejections(session: TenantSession, uuid: UUID) -> Iterator[tuple[str, int, s
 def problems(session: TenantSession, uuid: UUID) -> list[dict[str, Any]]:
     """How often each problem was met, the most frequent first."""
     keys = ("file", "field", "problem", "remedy", "count")
+    values: dict[str, Any] = {"import": uuid, "many": MANY_FILES}
     with session.cursor() as cursor:
-        return [dict(zip(keys, row, strict=True)) for row in cursor.execute(_PROBLEMS, (uuid,)).fetchall()]
+        return [dict(zip(keys, row, strict=True)) for row in cursor.execute(_PROBLEMS, values).fetchall()]
 
 
 def clear_some(session: TenantSession, uuid: UUID) -> bool:

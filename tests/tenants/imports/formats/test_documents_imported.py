@@ -30,6 +30,7 @@ from .documents_of import (
     nmrs_containers,
     obs,
     resources,
+    zipped,
 )
 
 Make = Callable[[Path], list[Path]]
@@ -159,6 +160,23 @@ def test_broken_files_among_good_ones_are_refused_rows(tenant: TenantRef, run_im
     summary = run_import(tenant, [folder], Mapping())
     assert (summary.rows_read, summary.rows_accepted, summary.rows_refused) == (6, 2, 4)
     assert {row[0] for row in reported(tenant, summary)} == {"3.json", "4.json", "5.txt", "6.json"}
+
+
+def test_problems_are_counted_over_places_and_over_many_files(
+    tenant: TenantRef, run_import: RunImport, folder: Path
+) -> None:
+    for person in range(1, 23):
+        content = container(person)
+        for place in (3, 6):
+            content["messageData"]["obs"][place]["valueText"] = "soon"
+        (folder / f"{person}.json").write_text(json.dumps(content), encoding="utf-8")
+    broken = json.dumps(container(30)).replace('"F"', '"?"')
+    zipped(folder / "all.zip", {"1 (in).json": broken, "2.json": broken.replace("patient-30", "patient-31")})
+    summary = run_import(tenant, [folder], Mapping())
+    assert [(found["file"], found["field"], found["count"]) for found in summary.problems] == [
+        ("22 files", "messageData.obs[].valueText", 44),
+        ("all.zip", "messageData.demographics.gender", 2),
+    ]
 
 
 def test_dispensations_of_unknown_patients_are_refused(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
