@@ -20,6 +20,11 @@ def lists(slug, as_of):
     return step("worklist", slug, "--as-of", as_of, "--capacity", CAPACITY).answer
 
 
+def people(found):
+    """Who is on a list, whenever it was issued."""
+    return [{name: value for name, value in one.items() if name != "worklist_uuid"} for one in found["people"]]
+
+
 @pytest.fixture(scope="module")
 def left(database, tmp_path_factory):
     """A partner that was imported, scored, listed, exported, deleted and purged here: what it was like."""
@@ -82,7 +87,7 @@ def test_scoring_again_and_the_indicators_say_the_same(left, back):
     partner = left["partner"]
     step("score", partner.slug, "--as-of", left["as_of"])
     now = lists(partner.slug, left["as_of"])
-    assert now["at_risk"]["people"] == left["lists"]["at_risk"]["people"]
+    assert people(now["at_risk"]) == people(left["lists"]["at_risk"])
     period = quarter_before(date.fromisoformat(left["as_of"]))
     assert step("indicators", partner.slug, "--period", period).answer["rows"] == left["indicators"]["rows"]
 
