@@ -340,6 +340,8 @@ CREATE TABLE imports (
     created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     started_at TIMESTAMP WITH TIME ZONE, 
     finished_at TIMESTAMP WITH TIME ZONE, 
+    people_first BOOLEAN DEFAULT false NOT NULL, 
+    failure JSONB, 
     CONSTRAINT pk_imports PRIMARY KEY (uuid), 
     CONSTRAINT ck_imports_state CHECK (state IN ('pending', 'reading', 'checking', 'applying', 'done', 'failed', 'cancelled'))
 );
@@ -751,6 +753,7 @@ CREATE TABLE worklists (
     facilities JSONB NOT NULL, 
     issued_by TEXT NOT NULL, 
     issued_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    due_within INTEGER, 
     CONSTRAINT pk_worklists PRIMARY KEY (uuid), 
     CONSTRAINT ck_worklists_kind CHECK (kind IN ('at_risk', 'to_trace')), 
     CONSTRAINT ck_worklists_capacity CHECK (capacity > 0)

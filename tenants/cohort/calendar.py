@@ -24,6 +24,10 @@ INTERRUPTION_BANDS: Final = ("lt3", "3to5", "6plus")
 """Completed months: fewer than 3, 3 to 5, 6 or more."""
 _INTERRUPTION_STARTS: Final = np.array([0, 3, 6])
 
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 2199
+"""Days before and after these years are no days of care: a slip, or a source's word for "never"."""
+
 _FORMS: Final = (
     re.compile(r"(?P<year>\d{4})Q(?P<quarter>[1-4])"),
     re.compile(r"FY(?P<fiscal>\d{2}|\d{4})Q(?P<quarter>[1-4])"),
@@ -64,6 +68,8 @@ def period_of(text: str | None, start: date | None = None, end: date | None = No
     if text is None:
         if start is None or end is None:
             raise _wrong("period", "no period is given", "give period=2026Q3, or start and end")
+        for field, day in (("start", start), ("end", end)):
+            _check_year(field, day.year)
         return Period(start, end)
     if start is not None or end is not None:
         raise _wrong("period", "period and start or end are given", "give one or the other")
@@ -85,10 +91,14 @@ def _named(part: dict[str, int]) -> Period:
 
 
 def _months(year: int, month: int, count: int) -> Period:
-    if not 1900 <= year <= 9000:  # noqa: PLR2004 - what dates can hold, with room
-        raise _wrong("period", f"{year} is no year of care", "write the year with four digits")
+    _check_year("period", year)
     after = year * 12 + month - 1 + count
     return Period(date(year, month, 1), date(after // 12, after % 12 + 1, 1) - timedelta(days=1))
+
+
+def _check_year(field: str, year: int) -> None:
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise _wrong(field, f"{year} is no year of care", f"give a year from {FIRST_YEAR} to {LAST_YEAR}")
 
 
 def _wrong(field: str, problem: str, remedy: str) -> Invalid:

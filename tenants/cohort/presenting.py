@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from core.clock import today
 from core.errors import FieldError, Invalid
+from tenants.cohort.calendar import FIRST_YEAR, LAST_YEAR
 from tenants.cohort.schemas import Dimension, IndicatorRow, Indicators
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ def as_of_day(session: TenantSession, as_of: date | None) -> date:
     """The day asked for, or today where the tenant is.
 
     Raises:
-        Invalid: it is before 1900, where nothing is known.
+        Invalid: it is no day of care, before 1900 or after 2199.
     """
-    if as_of is not None and not 1900 <= as_of.year <= 9000:  # noqa: PLR2004 - what day numbers are used for
-        remedy = "write the year with four digits"
-        raise Invalid("the day cannot be used", remedy=remedy, errors=[FieldError("as_of", "no day of care", remedy)])
+    if as_of is not None and not FIRST_YEAR <= as_of.year <= LAST_YEAR:
+        problem = f"{as_of} is no day of care"
+        remedy = f"give a day from {FIRST_YEAR}-01-01 to {LAST_YEAR}-12-31"
+        raise Invalid(problem, remedy=remedy, errors=[FieldError("as_of", problem, remedy)])
     return as_of or today(session.tenant.time_zone)
 
 

@@ -17,10 +17,12 @@ from tenants.records.service import find_patient
 from tenants.risk import explain, presenting, repository, worklist
 from tenants.risk.jobs import SCORE, TRAIN
 from tenants.risk.schemas import (
+    MOST_DAYS,
     JobAccepted,
     Kind,
     Level,
     ModelCard,
+    ModelEvaluation,
     ModelOut,
     PredictionOut,
     RiskOut,
@@ -29,6 +31,7 @@ from tenants.risk.schemas import (
     WorklistOut,
     WorklistPost,
 )
+from tenants.risk.scoring import day_to_score
 from tenants.risk.serving import Serving
 
 router = APIRouter(tags=["risk"])
@@ -61,10 +64,18 @@ def get_model(_: RiskRead, db: TenantDb, uuid: UUID) -> ModelCard:
     return ModelCard.model_validate(repository.get_model(db, uuid))
 
 
+@router.get(
+    "/risk/models/{uuid}/evaluation", operation_id="get_model_evaluation", summary="How well a model did on later time"
+)
+def get_model_evaluation(_: RiskRead, db: TenantDb, uuid: UUID) -> ModelEvaluation:
+    """As measured when it was trained; and since then, where ``iit evaluate`` has measured it again."""
+    return ModelEvaluation.of(repository.get_model(db, uuid))
+
+
 @router.post("/risk/scores", status_code=202, operation_id="score_patients", summary="Score everybody as of a date")
 def score_patients(_: RiskScore, db: TenantDb, body: ScorePost) -> JobAccepted:
     """The same date scored again gives the same rows."""
-    day = as_of_day(db, body.as_of).isoformat()
+    day = day_to_score(db, body.as_of).isoformat()
     return JobAccepted(job_id=enqueue(db, SCORE, {"as_of": day}, dedupe_key=f"{SCORE}:{day}"))
 
 
@@ -78,11 +89,21 @@ def list_predictions(
     risk_level: Annotated[Level | None, Query(description="Level by capacity, or state of those to be traced.")] = None,
     facility: Annotated[str | None, Query(description="DATIM id or UUID.", max_length=100)] = None,
     patient: Annotated[UUID | None, Query(description="One patient.")] = None,
+    due_within: Annotated[
+        int | None, Query(description="Only who is expected within so many days of the date.", ge=0, le=MOST_DAYS)
+    ] = None,
 ) -> Page[PredictionOut]:
     """Newest date first, then by facility and rank. That each patient was read is recorded in the audit."""
     where = presenting.facility_named(db, facility, "query.facility")
     rows, total = repository.list_predictions(
-        db, paging, as_of=as_of, kind=kind, risk_level=risk_level, facility=where, patient=patient
+        db,
+        paging,
+        as_of=as_of,
+        kind=kind,
+        risk_level=risk_level,
+        facility=where,
+        patient=patient,
+        due_within=due_within,
     )
     audit.record_many(db, "risk:prediction:read", "patient", {row.patient_uuid for row in rows})
     return Page.of([PredictionOut.model_validate(row) for row in rows], paging, total)
@@ -105,7 +126,8 @@ def issue_worklist(_: ListsWrite, scope: TenantScope, body: WorklistPost) -> Wor
     model = explain.model_of(scope.tenant, scope.session)
     with scope.session() as session:
         facility = presenting.facility_named(session, body.facility, "body.facility")
-        order = worklist.Order(body.kind, as_of_day(session, body.as_of), body.capacity, facility)
+        day = as_of_day(session, body.as_of)
+        order = worklist.Order(body.kind, day, body.capacity, facility, body.due_within)
         return presenting.detail(*worklist.read(session, worklist.issue(session, order, model).uuid))
 
 

@@ -33,6 +33,13 @@ def _day(open_session: Open, given: datetime | None) -> date:
         return as_of_day(session, given.date() if given else None)
 
 
+def _day_to_score(open_session: Open, given: datetime | None) -> date:
+    from tenants.risk.scoring import day_to_score
+
+    with open_session() as session:
+        return day_to_score(session, given.date() if given else None)
+
+
 @click.command()
 @click.argument("slug")
 @json_option
@@ -98,7 +105,7 @@ def score(slug: str, as_of: datetime | None, *, as_json: bool) -> None:
 
     found = tenant(slug)
     open_session = _opener(found)
-    day = _day(open_session, as_of)
+    day = _day_to_score(open_session, as_of)
     with Progress("Scoring") as progress:
         scored = scoring.score(found, open_session, day, told=progress.update)
     _tell_stale(scored.stale)
@@ -158,15 +165,19 @@ def explain(slug: str, patient: str, as_of: datetime | None, *, as_json: bool) -
 @_AS_OF
 @click.option("--kind", type=click.Choice(["at-risk", "to-trace", "both"]), default="both", show_default=True)
 @click.option("--facility", help="DATIM id; all facilities when left out.")
+@click.option(
+    "--due-within", type=click.IntRange(0, 365), help="At risk: only people expected within so many days of the day."
+)
 @click.option("--capacity", type=click.IntRange(1, 10_000), required=True, help="People per facility and list.")
 @click.option("--identifiers", is_flag=True, help="Show programme identifiers in the clear.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @json_option
-def worklist(
+def worklist(  # noqa: PLR0913 - one argument per option
     slug: str,
     as_of: datetime | None,
     kind: str,
     facility: str | None,
+    due_within: int | None,
     capacity: int,
     *,
     identifiers: bool,
@@ -186,6 +197,7 @@ def worklist(
         where = presenting.facility_named(session, facility, "--facility")
         scored = run is not None and run.state == "done"
     if not scored:
+        _day_to_score(open_session, as_of)
         note(f"{day} has not been scored: scoring it first")
         with Progress("Scoring") as progress:
             scoring.score(found, open_session, day, told=progress.update)
@@ -195,7 +207,7 @@ def worklist(
     rows: list[dict[str, Any]] = []
     with open_session() as session:
         for each in kinds:
-            order = lists.Order(each, day, capacity, where)
+            order = lists.Order(each, day, capacity, where, due_within if each == "at_risk" else None)
             kept, people = lists.read(session, lists.issue(session, order, model).uuid)
             own = presenting.rows(session, kept, people, identifiers=identifiers)
             facts = {"uuid": kept.uuid, "candidates": kept.candidates, "model_version": kept.model_version}

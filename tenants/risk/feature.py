@@ -15,6 +15,7 @@ feature = Feature(
         Permission("worklists.write", "Issue lists"),
     ),
     audit_actions=(
+        "risk:model:evaluate",
         "risk:model:train",
         "risk:patients:score",
         "risk:prediction:read",

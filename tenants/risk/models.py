@@ -142,6 +142,7 @@ class Worklist(TenantBase, table=True):
     as_of: date
     facility_uuid: UUID | None = None
     capacity: int
+    due_within: int | None = None
     candidates: int
     entries: int
     model_uuid: UUID | None = None

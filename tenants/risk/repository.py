@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import orjson
 from psycopg import sql
 from sqlmodel import col, func, select
 
@@ -116,6 +117,14 @@ def list_models(session: TenantSession, paging: PageRequest) -> tuple[Sequence[R
 def next_number(session: TenantSession, name: str) -> int:
     """Number of the next model of this kind, from 1; call it under the lock of training."""
     return session.exec(select(func.count()).select_from(RiskModel).where(RiskModel.name == name)).one() + 1
+
+
+def keep_evaluation(session: TenantSession, uuid: UUID, measured: dict[str, Any]) -> None:
+    """Keep what was last measured of a model since its training, beside what training measured."""
+    row = get_model(session, uuid)
+    facts = orjson.loads(orjson.dumps(measured, option=orjson.OPT_SERIALIZE_NUMPY))
+    row.metrics = {**row.metrics, "since_training": {"evaluated_at": now().isoformat(timespec="seconds"), **facts}}
+    session.add(row)
 
 
 def retire_preferred(session: TenantSession) -> None:
@@ -247,6 +256,7 @@ def list_predictions(
     risk_level: str | None,
     facility: UUID | None,
     patient: UUID | None,
+    due_within: int | None = None,
 ) -> tuple[Sequence[Prediction], int]:
     """Predictions by filters, newest date first, then by facility and rank."""
     wanted: list[Any] = [
@@ -257,6 +267,7 @@ def list_predictions(
             (risk_level, Prediction.risk_level == risk_level),
             (facility, Prediction.facility_uuid == facility),
             (patient, Prediction.patient_uuid == patient),
+            (due_within, _due_within(due_within or 0)),
         )
         if given is not None
     ]
@@ -275,16 +286,25 @@ def list_predictions(
 # Lists
 
 
+def _due_within(days: int) -> Any:  # noqa: ANN401 - a condition
+    return col(Prediction.expected_date) - col(Prediction.as_of) <= days
+
+
 def candidates(
-    session: TenantSession, as_of: date, kind: str, facility: UUID | None, capacity: int
+    session: TenantSession, as_of: date, kind: str, facility: UUID | None, capacity: int, due_within: int | None
 ) -> tuple[list[Prediction], dict[UUID, int]]:
     """Who is within this capacity at each facility that is not stale, by rank; and how many there are in all."""
     wanted: list[Any] = [Prediction.as_of == as_of, Prediction.kind == kind, col(Prediction.stale).is_(False)]
     if facility is not None:
         wanted.append(Prediction.facility_uuid == facility)
+    if due_within is not None:
+        wanted.append(_due_within(due_within))
+        of_facility = func.row_number().over(partition_by=col(Prediction.facility_uuid), order_by=col(Prediction.rank))
+        places = select(col(Prediction.uuid), of_facility.label("place")).where(*wanted).subquery()
+        listed = select(places.c.uuid).where(places.c.place <= capacity)
     rows = session.exec(
         select(Prediction)
-        .where(*wanted, col(Prediction.rank) <= capacity)
+        .where(*wanted, col(Prediction.rank) <= capacity if due_within is None else col(Prediction.uuid).in_(listed))
         .order_by(col(Prediction.facility_uuid), col(Prediction.rank))
     ).all()
     counts = session.exec(
@@ -301,6 +321,7 @@ def issued_before(session: TenantSession, wanted: Worklist) -> Worklist | None:
         Worklist.capacity == wanted.capacity,
         Worklist.scored_at == wanted.scored_at,
         Worklist.model_version == wanted.model_version,
+        col(Worklist.due_within).is_not_distinct_from(wanted.due_within),
         col(Worklist.facility_uuid).is_not_distinct_from(wanted.facility_uuid),
     )
     return session.exec(query).first()

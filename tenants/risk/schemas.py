@@ -6,8 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tenants.risk.models import RiskModel
+
 Kind = Literal["at_risk", "to_trace"]
 Level = Literal["high", "medium", "low", "late", "iit"]
+MOST_DAYS = 365
+"""Farthest horizon of a list, in days: nobody is expected later."""
 _FROM_ROWS = ConfigDict(from_attributes=True)
 
 
@@ -39,6 +43,33 @@ class ModelCard(ModelOut):
 
     card: dict[str, Any] = Field(description="Data, period, features, metrics with intervals, limits, intended use.")
     features: list[dict[str, Any]]
+
+
+class ModelEvaluation(BaseModel):
+    """What was measured of a model on time later than its training."""
+
+    model_uuid: UUID
+    model_version: str
+    trained_at: datetime
+    trained_through: date | None
+    when_trained: dict[str, Any] = Field(description="On the test fold: figures with intervals, groups, against naive.")
+    since_training: dict[str, Any] | None = Field(description="By the last evaluation; empty where there was none.")
+    gates: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: RiskModel) -> "ModelEvaluation":
+        """Of a stored model."""
+        measured = dict(row.metrics)
+        since = measured.pop("since_training", None)
+        return cls(
+            model_uuid=row.uuid,
+            model_version=row.version,
+            trained_at=row.trained_at,
+            trained_through=row.trained_through,
+            when_trained=measured,
+            since_training=since,
+            gates=row.gates,
+        )
 
 
 class ScorePost(BaseModel):
@@ -124,6 +155,9 @@ class WorklistPost(BaseModel):
     )
     capacity: int = Field(ge=1, le=10_000, description="People per facility.", examples=[20])
     facility: str | None = Field(default=None, description="DATIM id or UUID; all when left out.", max_length=100)
+    due_within: int | None = Field(
+        default=None, ge=0, le=MOST_DAYS, description="At risk only: expected within so many days.", examples=[14]
+    )
 
 
 class WorklistOut(BaseModel):
@@ -136,6 +170,7 @@ class WorklistOut(BaseModel):
     as_of: date
     facility_uuid: UUID | None
     capacity: int
+    due_within: int | None = Field(description="Only people expected within so many days of the date; null: all.")
     candidates: int = Field(description="People who could have been listed.")
     entries: int
     model_version: str

@@ -18,11 +18,12 @@ from uuid import UUID
 import numpy as np
 
 from core import audit, metering
-from core.clock import now
-from core.errors import Conflict
+from core.clock import now, today
+from core.errors import Conflict, FieldError, Invalid
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.expected import episodes
 from tenants.cohort.load import Texts, load_expectations, load_timelines
+from tenants.cohort.presenting import as_of_day
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.timelines import Timelines, day_number
 from tenants.cohort.units import Units, known_on, pending_units, to_trace
@@ -136,6 +137,29 @@ def summary(session: TenantSession, as_of: date, note: str) -> Scored:
         stale=stale,
         note=note,
     )
+
+
+def day_to_score(session: TenantSession, as_of: date | None) -> date:
+    """The day to score: today where the tenant is, or an earlier one that the records reach.
+
+    Raises:
+        Invalid: it lies ahead, or so far behind all facilities' records that every list would be empty.
+    """
+    day = as_of_day(session, as_of)
+    latest = today(session.tenant.time_zone)
+    if day > latest:
+        raise _no_day(f"{day} lies ahead: nothing is known of it yet", f"score as of {latest} or an earlier day")
+    reached = [fact["complete_through"] for fact in repository.facility_facts(session) if fact["complete_through"]]
+    limits = _stale_days(session)
+    if reached and all(is_stale(until, day, limits) for until in reached):
+        ends = max(reached)
+        problem = f"the records of all facilities end more than {limits} days before {day}, the last on {ends}"
+        raise _no_day(problem, f"import newer records, or score as of a day up to {ends + timedelta(days=limits)}")
+    return day
+
+
+def _no_day(problem: str, remedy: str) -> Invalid:
+    return Invalid(problem, remedy=remedy, errors=[FieldError("as_of", problem, remedy)])
 
 
 def is_stale(complete_through: date | None, as_of: date, stale_after_days: int) -> bool:

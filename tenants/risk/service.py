@@ -132,7 +132,7 @@ def evaluate(tenant: TenantRef, open_session: Open, told: Told | None = None) ->
         raise NotFound(detail, remedy="import newer records first")
     risk = model.raw_and_risk(held.X.astype(np.float64))[1]
     measured = measure(risk, held, loaded.names, SEED)
-    return {
+    found = {
         "model_version": row.version,
         "model_kind": row.name,
         "trained_through": row.trained_through,
@@ -144,6 +144,10 @@ def evaluate(tenant: TenantRef, open_session: Open, told: Told | None = None) ->
         "outcomes": data.where(data.day >= int(held.day.min())).outcomes(),
         "gates_when_trained": row.gates,
     }
+    with open_session() as session:
+        repository.keep_evaluation(session, row.uuid, found)
+        audit.record(session, "risk:model:evaluate", "model", row.uuid, {"version": row.version})
+    return found
 
 
 def _load(open_session: Open, told: Told | None) -> _Loaded:

@@ -6,6 +6,7 @@ contacts made.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ from tenants.cohort.service import cohort_settings
 from tenants.records.ids import new_uuid
 from tenants.risk import repository
 from tenants.risk.models import Prediction, Worklist, WorklistEntry
+from tenants.risk.schemas import MOST_DAYS
 from tenants.risk.scoring import is_stale, reasons_of
 
 if TYPE_CHECKING:
@@ -40,12 +42,14 @@ class Order:
         as_of: a date that was scored.
         capacity: people per facility.
         facility: only this one; None for all.
+        due_within: of those at risk, only who is expected within so many days of the date; None for all.
     """
 
     kind: str
     as_of: date
     capacity: int
     facility: UUID | None = None
+    due_within: int | None = None
 
 
 def issue(session: TenantSession, order: Order, model: Serving) -> Worklist:
@@ -61,13 +65,16 @@ def issue(session: TenantSession, order: Order, model: Serving) -> Worklist:
         detail = f"{order.as_of} has not been scored"
         raise Conflict(detail, remedy=f"score it first: iit score SLUG --as-of {order.as_of}, or POST /v1/risk/scores")
     repository.lock(session, "issue")
-    rows, everyone = repository.candidates(session, order.as_of, order.kind, order.facility, order.capacity)
+    rows, everyone = repository.candidates(
+        session, order.as_of, order.kind, order.facility, order.capacity, order.due_within
+    )
     worklist = Worklist(
         uuid=new_uuid(),
         kind=order.kind,
         as_of=order.as_of,
         facility_uuid=order.facility,
         capacity=order.capacity,
+        due_within=order.due_within,
         candidates=sum(everyone.values()),
         entries=len(rows),
         model_uuid=run.model_uuid,
@@ -84,7 +91,7 @@ def issue(session: TenantSession, order: Order, model: Serving) -> Worklist:
     session.add(worklist)
     session.flush()
     reasons = _reasons(session, order, rows, model, run.rates)
-    session.add_all([_entry(worklist, row, reasons) for row in rows])
+    session.add_all([_entry(worklist, row, place, reasons) for row, place in _placed(rows)])
     session.flush()
     facts = {"kind": order.kind, "as_of": order.as_of.isoformat(), "capacity": order.capacity, "entries": len(rows)}
     audit.record(session, "risk:worklist:issue", "worklist", worklist.uuid, facts)
@@ -109,6 +116,10 @@ def _check(order: Order) -> None:
         wrong.append(FieldError("kind", f"{order.kind!r} is no list", f"choose one of {', '.join(KINDS)}"))
     if not 0 < order.capacity <= MOST:
         wrong.append(FieldError("capacity", "is the number of people per facility", f"give 1 to {MOST:,}"))
+    if order.due_within is not None and order.kind != "at_risk":
+        wrong.append(FieldError("due_within", "these people's contact is past", "leave it out, or ask for at_risk"))
+    if order.due_within is not None and not 0 <= order.due_within <= MOST_DAYS:
+        wrong.append(FieldError("due_within", "is a number of days ahead", f"give 0 to {MOST_DAYS}"))
     if wrong:
         raise Invalid("this list cannot be made", remedy=wrong[0].remedy, errors=wrong)
 
@@ -141,6 +152,16 @@ def _facilities(
     return found
 
 
+def _placed(rows: Sequence[Prediction]) -> list[tuple[Prediction, int]]:
+    """Each person's place on this list, from 1 at each facility; rows come by facility and rank."""
+    places: Counter[UUID] = Counter()
+    found = []
+    for row in rows:
+        places[row.facility_uuid] += 1
+        found.append((row, places[row.facility_uuid]))
+    return found
+
+
 def _score(row: Prediction) -> float:
     """What the list is ordered by: the risk, or the days past the expected contact."""
     return float(row.days_late) if row.risk is None else row.risk
@@ -165,13 +186,15 @@ def _overdue(row: Prediction) -> dict[str, Any]:
     return {"theme": "overdue", "text": f"{days} past the expected contact, {state}", "contribution": None}
 
 
-def _entry(worklist: Worklist, row: Prediction, reasons: Mapping[UUID, list[dict[str, Any]]]) -> WorklistEntry:
+def _entry(
+    worklist: Worklist, row: Prediction, place: int, reasons: Mapping[UUID, list[dict[str, Any]]]
+) -> WorklistEntry:
     return WorklistEntry(
         uuid=new_uuid(),
         worklist_uuid=worklist.uuid,
         patient_uuid=row.patient_uuid,
         facility_uuid=row.facility_uuid,
-        rank=row.rank or 0,
+        rank=place,
         expected_date=row.expected_date,
         days_late=row.days_late,
         score=_score(row),

@@ -88,6 +88,11 @@ def get_model(world: World) -> Call:
     return Call(path={"uuid": _model(world)})
 
 
+@case("GET", "/v1/risk/models/{uuid}/evaluation", kind="item")
+def get_model_evaluation(world: World) -> Call:
+    return Call(path={"uuid": _model(world)})
+
+
 @case("POST", "/v1/risk/scores", kind="own")
 def score_patients(world: World) -> Call:
     return Call(json={"as_of": str(DAY)}, state=lambda: _jobs(world))

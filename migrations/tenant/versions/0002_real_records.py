@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 37 steps."""
+    """Take 40 steps."""
     op.create_table(
         "audit_seals",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -52,6 +52,8 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("import_uuid", "patient_uuid", "kind", name=op.f("pk_import_touched")),
     )
+    op.add_column("imports", sa.Column("people_first", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.add_column("imports", sa.Column("failure", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.create_table(
         "linkage_candidates",
         sa.Column("uuid", sa.Uuid(), nullable=False),
@@ -152,6 +154,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_radet_snapshots_data_date", "radet_snapshots", ["data_date", "facility_uuid"], unique=False)
     op.create_index("ix_radet_snapshots_import_uuid", "radet_snapshots", ["import_uuid"], unique=False)
+    op.add_column("worklists", sa.Column("due_within", sa.Integer(), nullable=True))
     grant_tenant(
         "SELECT, INSERT, UPDATE, DELETE",
         "import_touched",
