@@ -52,7 +52,7 @@ def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None
         if row.phase is not None:
             detail = f"the tenant {slug!r} is {row.phase}"
             raise Conflict(detail)
-        _refuse_moving(session, row)
+        refuse_moving(session, row)
         moment = now()
         row.state_before, row.state, row.phase = row.state, "suspended", "deleting"
         row.phase_since, row.phase_by, row.updated_at = moment, actor, moment
@@ -96,7 +96,12 @@ def _locked(session: Session, slug: str) -> Tenant:
     return row
 
 
-def _refuse_moving(session: Session, row: Tenant) -> None:
+def refuse_moving(session: Session, row: Tenant) -> None:
+    """Let no tenant be destroyed that is on its way to another place.
+
+    Raises:
+        Conflict: this one is.
+    """
     moving = session.scalar(text("SELECT count(*) FROM platform.tenant_moves WHERE tenant_id = :id"), {"id": row.id})
     if moving:
         detail = f"the tenant {row.slug!r} is being moved"

@@ -11,10 +11,10 @@ from core.database import tenant_session
 from core.identity.keys import verify_key
 from core.privacy import vault
 from core.privacy.errors import PatientErased
-from core.tenancy.archive.comparing import contents_of
+from core.tenancy.archive.comparing import check_archive, contents_of
 from core.tenancy.archive.restoring import import_archive
 from core.tenancy.archive.writing import export
-from tests.core.tenancy.archive.conftest import KEPT, ODD, patient_uuid
+from tests.core.tenancy.archive.conftest import KEPT, ODD, fill, patient_uuid
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,16 @@ def test_no_plain_text_and_no_key_is_in_the_file_as_it_is_on_disk(archive):
     content = archive[0].read_bytes()
     assert b"given_name" not in content
     assert archive[0].stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_the_store_has_lost_is_told_and_does_not_keep_the_rest(make_tenant, keys, tmp_path):
+    tenant = make_tenant().ref
+    kept, _ = fill(tenant, lambda one, **_options: open_session(one), patients=1)
+    blobs.delete(tenant, kept.key)
+    written = export(tenant.slug, tmp_path / "a.age", keys[1], actor="test:1")
+    assert written.missing == [kept.key]
+    assert f"file {kept.key}" in {one.what for one in written.manifest.left_out}
+    assert check_archive(tmp_path / "a.age", keys[0]) == written.manifest
 
 
 def test_contents_of_a_tenant_can_be_compared_without_an_archive(archive, filled):

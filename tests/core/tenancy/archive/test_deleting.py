@@ -126,6 +126,24 @@ def test_a_tenant_that_nobody_asked_to_delete_is_not_purged(tenant):
         undelete_tenant(tenant.slug, actor="test:1")
 
 
+def test_a_tenant_that_is_on_its_way_elsewhere_is_neither_deleted_nor_purged(doomed, tenant):
+    with owner_session() as session:
+        for ref in (doomed.ref, tenant):
+            session.execute(
+                text(
+                    "INSERT INTO platform.tenant_moves (tenant_id, database, schema_name, step)"
+                    " VALUES (:id, 'default', 't_00000000000000000000', 'copying')"
+                ),
+                {"id": ref.id},
+            )
+    with pytest.raises(Conflict, match="moved"):
+        purge(doomed.ref.slug, actor="test:1")
+    with pytest.raises(Conflict, match="moved"):
+        delete_tenant(tenant.slug, confirm=tenant.slug, actor="test:1")
+    with owner_session() as session:
+        session.execute(text("DELETE FROM platform.tenant_moves"))
+
+
 def test_a_purged_tenant_is_gone_but_for_its_audit_its_usage_and_a_tombstone(doomed):
     assert doomed.ref.slug in {one.slug for one in due()}
     purge(doomed.ref.slug, actor="test:1")
