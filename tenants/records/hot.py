@@ -36,7 +36,10 @@ _SEALED: Final = tuple(f"{name}_enc" for name in personal.FIELDS)
 _KEY: Final = ("tenant_key_version", "wrapped_key")
 
 _FROM = (
-    f"SELECT {', '.join(f'p.{name}' for name in (*_SHOWN, *_SEALED))}, {', '.join(f'k.{name}' for name in _KEY)}"  # noqa: S608 - names of our own columns
+    f"SELECT {', '.join(f'p.{name}' for name in (*_SHOWN, *_SEALED))}, {', '.join(f'k.{name}' for name in _KEY)},"  # noqa: S608 - names of our own columns
+    " (SELECT i.canonical_uuid FROM patient_identities AS i WHERE i.patient_uuid = p.uuid AND"
+    " (i.known_to IS NULL OR i.known_to >= %(end)s::timestamptz)"
+    " AND i.known_from < coalesce(%(end)s::timestamptz, 'infinity')) AS merged_into"
     " FROM patients AS p LEFT JOIN patient_keys AS k ON k.patient_uuid = p.uuid WHERE NOT p.voided"
 )
 _NOW: Final = " AND p.known_to IS NULL"
@@ -53,9 +56,7 @@ def one(session: TenantSession, uuid: UUID, as_of: date | None) -> dict[str, Any
     Raises:
         Invalid: the day is out of range.
     """
-    values: dict[str, Any] = {"uuid": uuid}
-    if as_of is not None:
-        values["end"] = end_of_day(session.tenant, as_of)
+    values: dict[str, Any] = {"uuid": uuid, "end": None if as_of is None else end_of_day(session.tenant, as_of)}
     found = _read(session, _ONE + (_NOW if as_of is None else _THEN), values, as_of)
     return found[0] if found else None
 
@@ -68,8 +69,9 @@ def page(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> 
     """
     if wanted.used():
         versions, total = page_of_versions(session, wanted, paging)
-        return _read(session, _THESE, {"versions": versions}, wanted.as_of), total
-    rows = _read(session, _PAGE, {"limit": paging.limit, "offset": paging.offset}, None)
+        end = None if wanted.as_of is None else end_of_day(session.tenant, wanted.as_of)
+        return _read(session, _THESE, {"versions": versions, "end": end}, wanted.as_of), total
+    rows = _read(session, _PAGE, {"limit": paging.limit, "offset": paging.offset, "end": None}, None)
     with session.cursor() as cursor:
         return rows, cursor.execute(_COUNT).fetchall()[0][0]
 
@@ -90,5 +92,6 @@ def _clear(session: TenantSession, safe: Vault, row: Any, day: date) -> dict[str
     safe.take_patient_key(row.uuid, row.tenant_key_version, row.wrapped_key)
     said = dict(zip(_SHOWN, row, strict=False))
     said |= personal.open_patient(session, row)
+    said["merged_into"] = row.merged_into
     said["age"] = None if row.birthdate is None else completed_years(row.birthdate, day)
     return said

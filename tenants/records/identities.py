@@ -145,6 +145,18 @@ def counted_at(session: TenantSession, patient: UUID, moment: datetime) -> UUID:
     return patient if row is None else UUID(str(row[0]))
 
 
+def merged_into(session: TenantSession, patients: Iterable[UUID], end: datetime | None = None) -> dict[UUID, UUID]:
+    """For whom the facts of those that are merged count: now, or as was known before the instant ``end``."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "SELECT i.patient_uuid, i.canonical_uuid FROM patient_identities AS i"
+            " WHERE i.patient_uuid = ANY(%(patients)s) AND (i.known_to IS NULL OR i.known_to >= %(end)s::timestamptz)"
+            " AND i.known_from < coalesce(%(end)s::timestamptz, 'infinity')",
+            {"patients": list(patients), "end": end},
+        )
+        return dict(cursor.fetchall())
+
+
 def merged_at(session: TenantSession, moment: datetime) -> frozenset[UUID]:
     """The patients whose facts counted for another at this instant."""
     with session.cursor() as cursor:

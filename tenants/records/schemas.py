@@ -159,6 +159,9 @@ class PatientOut(Versions):
     art_start_date: date | None
     transferred_in: bool
     case_manager: str | None
+    merged_into: UUID | None = Field(
+        default=None, description="The patient for whom this one's facts count: found to be the same person."
+    )
 
 
 class PatientVersionOut(PatientOut):

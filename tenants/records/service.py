@@ -1,6 +1,6 @@
 """The rules of patients: who is found by what, what is written with what, and what the audit says of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -13,7 +13,9 @@ from core.privacy import vault
 from core.web.etag import Expected
 from core.web.paging import PageRequest
 from tenants.records import contacts, hot, personal, writing
+from tenants.records.days import end_of_day
 from tenants.records.filters import PatientFilter
+from tenants.records.identities import merged_into
 from tenants.records.ids import new_uuid
 from tenants.records.locks import lock_facility, lock_patient
 from tenants.records.models import Facility, Patient
@@ -100,7 +102,8 @@ def read_versions(session: TenantSession, uuid: UUID) -> list[PatientVersionOut]
         detail = "there is no such patient"
         raise NotFound(detail)
     audit.record(session, "api:patient:versions", SUBJECT, uuid)
-    return [PatientVersionOut.model_validate(_clear(session, row, None)) for row in rows]
+    merged = _merged(session, [uuid], None)
+    return [PatientVersionOut.model_validate(_clear(session, row, None, merged)) for row in rows]
 
 
 def create_patient(session: TenantSession, body: PatientPost) -> PatientOut:
@@ -182,20 +185,25 @@ def facility_of(session: TenantSession, datim_id: str) -> Facility:
 
 def shown(session: TenantSession, row: Patient, as_of: date | None) -> PatientOut:
     """A patient's row as the API says it."""
-    return PatientOut.model_validate(_clear(session, row, as_of))
+    return PatientOut.model_validate(_clear(session, row, as_of, _merged(session, [row.uuid], as_of)))
 
 
-def _clear(session: TenantSession, row: Patient, as_of: date | None) -> dict[str, object]:
+def _merged(session: TenantSession, uuids: Sequence[UUID], as_of: date | None) -> dict[UUID, UUID]:
+    return merged_into(session, uuids, None if as_of is None else end_of_day(session.tenant, as_of))
+
+
+def _clear(session: TenantSession, row: Patient, as_of: date | None, merged: Mapping[UUID, UUID]) -> dict[str, object]:
     day = as_of or today(session.tenant.time_zone)
     age = None if row.birthdate is None else completed_years(row.birthdate, day)
-    return {**row.model_dump(), **personal.open_patient(session, row), "age": age}
+    return {**row.model_dump(), **personal.open_patient(session, row), "age": age, "merged_into": merged.get(row.uuid)}
 
 
 def _recorded(session: TenantSession, rows: Sequence[Patient], action: str, wanted: PatientFilter) -> list[PatientOut]:
     uuids = [row.uuid for row in rows]
     vault(session).load_patient_keys(uuids)
     audit.record_many(session, action, SUBJECT, uuids, {"filters": wanted.used()})
-    return [shown(session, row, wanted.as_of) for row in rows]
+    merged = _merged(session, uuids, wanted.as_of)
+    return [PatientOut.model_validate(_clear(session, row, wanted.as_of, merged)) for row in rows]
 
 
 def _locked(session: TenantSession, text: str, expected: Expected) -> Patient:

@@ -120,3 +120,18 @@ def test_the_command_line_says_the_same(people: People, capsys: pytest.CaptureFi
     assert run(["quality", "report", slug, "--facility", "NONE"]) == 1
     refused = told(capsys, "quality", "refuse", slug, found["uuid"], "--reason", "twins indeed")
     assert refused["state"] == "refused"
+
+
+def test_a_merged_patient_tells_the_one_under_whom_the_person_goes_on(api: TestClient, people: People) -> None:
+    facility = people.facility()
+    first, second = (people.person(facility, number, hospital_number=f"H{number}") for number in (1, 2))
+    assert api.get(f"/v1/patients/{first}").json()["merged_into"] is None
+    body = {"canonical_uuid": str(second), "reason": "registered twice"}
+    assert api.post(f"/v1/patients/{first}/merge", json=body).status_code == 200
+    assert api.get(f"/v1/patients/{first}").json()["merged_into"] == str(second)
+    assert api.get(f"/v1/patients/{first}", params={"as_of": "2025-01-01"}).json()["merged_into"] is None
+    listed = {each["uuid"]: each["merged_into"] for each in api.get("/v1/patients").json()["items"]}
+    assert listed == {str(first): str(second), str(second): None}
+    narrowed = api.get("/v1/patients", params={"hospital_number": "H1"}).json()["items"]
+    assert [each["merged_into"] for each in narrowed] == [str(second)]
+    assert api.get(f"/v1/patients/{first}/versions").json()[0]["merged_into"] == str(second)
