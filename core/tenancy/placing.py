@@ -79,22 +79,39 @@ def fence(ref: TenantRef, *, patience: float) -> Iterator[Fence]:
         held.seconds = time.perf_counter() - began
 
 
-def expel(ref: TenantRef) -> None:
-    """Take the application out of the tenant's role: from now on nobody acts as it, whatever he remembers."""
+def expel(ref: TenantRef, successor: str | None = None) -> None:
+    """Take the application out of the tenant's role: from now on nobody acts as it, whatever he remembers.
+
+    Args:
+        ref: where the tenant is until now.
+        successor: the schema in the same database that it goes to: ``node`` knows it by that from now on.
+    """
     with owner_connection(ref.database) as connection:
+        if successor is not None:
+            _known_as(connection, ref.id, successor)
         connection.execute(
             sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(ref.role_name), sql.Identifier(application_role()))
         )
 
 
 def admit(ref: TenantRef) -> None:
-    """Let the application take the tenant's role again."""
+    """Let the application take the tenant's role again: what ``expel`` did is undone."""
     with owner_connection(ref.database) as connection:
+        _known_as(connection, ref.id, ref.schema_name)
         connection.execute(
             sql.SQL("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE").format(
                 sql.Identifier(ref.role_name), sql.Identifier(application_role())
             )
         )
+
+
+def _known_as(connection: psycopg.Connection[Any], tenant_id: UUID, schema: str) -> None:
+    """Which schema of this database is the tenant's: row policies of ``node`` and migrations ask."""
+    connection.execute(
+        "UPDATE node.tenant_schemas SET schema_name = %s, revision = %s, migrated_at = now()"
+        " WHERE tenant_id = %s AND schema_name <> %s",
+        (schema, revision(connection, schema), tenant_id, schema),
+    )
 
 
 def locate(tenant_id: UUID) -> TenantRef:
@@ -176,7 +193,7 @@ def bring_rows(
         ).fetchall()
     for schema, database, role in left:
         if database == ref.database:
-            _rename_rows(ref, schema, role, also)
+            _rename_rows(ref, role, also)
         else:
             _carry_rows(ref, database, schema, role, between)
         with owner_connection() as connection:
@@ -185,7 +202,7 @@ def bring_rows(
             )
 
 
-def _rename_rows(ref: TenantRef, schema: str, role: str, also: Callable[[psycopg.Connection[Any]], None]) -> None:
+def _rename_rows(ref: TenantRef, role: str, also: Callable[[psycopg.Connection[Any]], None]) -> None:
     """The same database: the rows stay, and are the new role's."""
     with owner_connection(ref.database) as connection:
         for table in _followers():
@@ -194,11 +211,6 @@ def _rename_rows(ref: TenantRef, schema: str, role: str, also: Callable[[psycopg
             )
         _queue_again(connection, ref.role_name)
         also(connection)
-        connection.execute(
-            "UPDATE node.tenant_schemas SET schema_name = %s, revision = %s, migrated_at = now()"
-            " WHERE schema_name = %s",
-            (ref.schema_name, revision(connection, ref.schema_name), schema),
-        )
 
 
 def _carry_rows(ref: TenantRef, database: str, schema: str, role: str, between: Callable[[], None]) -> None:

@@ -59,7 +59,10 @@ def test_a_killed_restore_is_ended_by_asking_again(damaged, point):
         with pytest.raises(TenantMoving), tenant_session(tenant, actor="test:1"):
             pytest.fail("opened")
     else:
-        assert digest_of(get_tenant(tenant.slug)) == wanted
+        ref = get_tenant(tenant.slug)
+        assert digest_of(ref) == wanted
+        with tenant_session(ref, actor="test:1") as session:
+            assert metering.record(session, "imports", 0, key="meanwhile"), "it works where it is now"
     service.from_file(tenant.slug, file)
     ref = get_tenant(tenant.slug)
     assert digest_of(ref) == wanted

@@ -118,7 +118,7 @@ def restore(
             _keep_present(present, schema)
             with placing.fence(present, patience=PATIENCE) as held:
                 _keep_present(present, schema)
-                placing.expel(present)
+                placing.expel(present, successor=schema)
                 passed("expelled")
                 ref = placing.switch(present, place, schema, reason="restored", grace=placing.GRACE)
                 passed("switched")

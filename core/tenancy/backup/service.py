@@ -79,7 +79,7 @@ def _put_away(done: Restored, *, keep_old: bool, told: Told) -> Path | None:
     if done.left is None:
         return None
     folder = backup_folder() / "tenants"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     file = folder / f"{done.ref.slug}-{now():%Y%m%dT%H%M%SZ}-before-restore.iitbackup"
     told("writing what was there before")
     left = done.left
