@@ -26,7 +26,6 @@ from psycopg import sql
 
 from benchmarks.measure import Ratio
 from core.clock import now
-from core.database import TenantRef
 from core.services import ensure
 from core.tenancy import create_tenant
 from tenants.records.ids import new_uuid, new_uuid_sql
@@ -133,7 +132,7 @@ def _bare(folder: Path) -> dict[str, float]:
         link.execute("ANALYZE bare_people, bare_pickups")
         del people, pickups
         began = time.perf_counter()
-        _upsert(link, tenant)
+        _upsert(link)
         found["upsert"] = time.perf_counter() - began
         link.execute("DROP TABLE bare_people, bare_pickups")
     return found
@@ -162,7 +161,8 @@ def _parsed(folder: Path) -> tuple[Rows, Rows]:
         reader = csv.reader(stream)
         next(reader)
         pickups: Rows = [
-            (i, day(d), int(s), regimen, day(following) if following else None) for i, d, s, regimen, following in reader
+            (person, day(on), int(supply), regimen, day(due) if due else None)
+            for person, on, supply, regimen, due in reader
         ]
     return people, pickups
 
@@ -174,35 +174,41 @@ def _copy(link: psycopg.Connection, table: str, columns: dict[str, str], rows: R
             copy.write_row(row)
 
 
-_BOOKKEEPING = "version_id, uuid, facility_uuid, source, source_key, known_from, data_date, import_uuid, row_hash, changed_by"
+_BOOKKEEPING = (
+    "version_id, uuid, facility_uuid, source, source_key, known_from, data_date, import_uuid, row_hash, changed_by"
+)
 _AGREE = "ON CONFLICT (uuid) WHERE known_to IS NULL DO UPDATE SET data_date = excluded.data_date"
-_UPSERT = (
+_CLINICS = (
     "INSERT INTO facilities (uuid, version_id, datim_id, name, source, data_date, created_at, updated_at)"
     " SELECT md5(clinic)::uuid, gen_random_uuid(), clinic, min(clinic_name), {source}, {data_date}, now(), now()"
-    " FROM bare_people GROUP BY clinic",
-    f"INSERT INTO patients ({_BOOKKEEPING}, pepfar_id_enc, pepfar_id_bidx, given_name_enc, phone_enc, phone_bidx,"
+    " FROM bare_people GROUP BY clinic"
+)
+_PATIENTS = (
+    "INSERT INTO patients ({bookkeeping}, pepfar_id_enc, pepfar_id_bidx, given_name_enc, phone_enc, phone_bidx,"
     " personal_hash, sex, birthdate, datim_id, art_start_date)"
     " SELECT {new_uuid}, md5(id)::uuid, md5(clinic)::uuid, {source}, uuid_send(md5(id)::uuid), {moment}, {data_date},"
     " {import_uuid}, uuid_send(md5(id)::uuid), 'cli:benchmark', id::bytea, uuid_send(md5(id)::uuid), name::bytea,"
     " phone::bytea, uuid_send(md5(phone)::uuid), uuid_send(md5(id)::uuid), sex, born, clinic, art_start"
-    f" FROM bare_people {_AGREE}",
-    f"INSERT INTO dispensations ({_BOOKKEEPING}, patient_uuid, date_dispensed, days_supplied, regimen,"
+    " FROM bare_people {agree}"
+)
+_DISPENSATIONS = (
+    "INSERT INTO dispensations ({bookkeeping}, patient_uuid, date_dispensed, days_supplied, regimen,"
     " next_appointment)"
     " SELECT {new_uuid}, md5(p.id || p.day || p.regimen)::uuid, md5(b.clinic)::uuid, {source},"
     " uuid_send(md5(p.id || p.day || p.regimen)::uuid), {moment}, {data_date}, {import_uuid},"
     " uuid_send(md5(p.id || p.day || p.regimen)::uuid), 'cli:benchmark', md5(p.id)::uuid, p.day, p.days, p.regimen,"
-    " p.next FROM bare_pickups AS p"
-    f" JOIN bare_people AS b USING (id) {_AGREE}",
+    " p.next FROM bare_pickups AS p JOIN bare_people AS b USING (id) {agree}"
+)
+_CONTACTS_OF_THEM = (
     "INSERT INTO contacts (contact_id, patient_uuid, contact_date, facility_uuid, clinical, pickup, days_supplied,"
     " next_appointment, regimen, known_from)"
     " SELECT {new_uuid}, md5(p.id)::uuid, p.day, md5(b.clinic)::uuid, false, true, p.days, p.next, p.regimen, {moment}"
-    " FROM bare_pickups AS p"
-    " JOIN bare_people AS b USING (id)"
-    " ON CONFLICT (patient_uuid, contact_date) WHERE known_to IS NULL DO UPDATE SET pickup = excluded.pickup",
+    " FROM bare_pickups AS p JOIN bare_people AS b USING (id)"
+    " ON CONFLICT (patient_uuid, contact_date) WHERE known_to IS NULL DO UPDATE SET pickup = excluded.pickup"
 )
 
 
-def _upsert(link: psycopg.Connection, tenant: TenantRef) -> None:
+def _upsert(link: psycopg.Connection) -> None:
     with link.transaction(), link.cursor() as cursor:
         parts = {
             "new_uuid": new_uuid_sql(cursor),
@@ -210,9 +216,11 @@ def _upsert(link: psycopg.Connection, tenant: TenantRef) -> None:
             "moment": sql.Literal(now()),
             "data_date": sql.Literal(_DATA_DATE),
             "import_uuid": sql.Literal(new_uuid()),
+            "bookkeeping": sql.SQL(_BOOKKEEPING),
+            "agree": sql.SQL(_AGREE),
         }
-        for statement in _UPSERT:
-            cursor.execute(sql.SQL(statement).format(**parts))  # type: ignore[arg-type] - constants of this module
+        for statement in (_CLINICS, _PATIENTS, _DISPENSATIONS, _CONTACTS_OF_THEM):
+            cursor.execute(sql.SQL(statement).format(**parts))
 
 
 def _say(text: str) -> None:

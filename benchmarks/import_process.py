@@ -1,4 +1,4 @@
-"""Run as a process by ``bench_import``: one import, and what it took. Arguments: the tenant, the folder of its files."""
+"""Run as a process by ``bench_import``: one import, and what it took. Arguments: the tenant, its files' folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def main() -> int:
 
     def report(_done: int, _total: int | None, note: str) -> None:
         passed = time.perf_counter()
-        steps[note.split(" of ")[0]] += passed - last[0]
+        steps[note.split(" of ", maxsplit=1)[0]] += passed - last[0]
         last[0] = passed
 
     sources = from_paths([folder / "patients.csv", folder / "pickups.csv"])

@@ -88,6 +88,9 @@ class Settings(BaseSettings):
         default=1_048_576, ge=1024, description="Largest body of a request, in bytes; uploads have their own limit."
     )
     upload_max_bytes: int = Field(default=1_073_741_824, ge=1024, description="Largest upload of an import, in bytes.")
+    import_max_bytes: int = Field(
+        default=8_589_934_592, ge=1024, description="Most data of one import, in bytes, after decompression."
+    )
     database_pool_size: int = Field(
         default=10, ge=1, description="Connections to the database that one process keeps open."
     )

@@ -1,12 +1,17 @@
-"""The generic CSV reader: any set of tables (also gzip), read as a mapping says."""
+"""The generic reader: any set of tables (CSV, also gzip, and workbooks), read as a mapping says."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from fnmatch import fnmatch
+from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
+from zoneinfo import ZoneInfo
 
 from core.clock import now
 from core.errors import FieldError, Invalid
+from tenants.imports.blocks import read_blocks
+from tenants.imports.columnar import FileColumns
 from tenants.imports.columns import Columns
 from tenants.imports.facts import Reading
 from tenants.imports.mapping import DataDate
@@ -20,17 +25,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
+    from tenants.imports.columnar import Block
     from tenants.imports.mapping import Mapping
     from tenants.imports.sources import Head, Source
+    from tenants.imports.tabular import Table
 
 POSSIBLE = 0.5
+SINGLE_ROWS = 4
+"""Rows that are read one by one weigh as much as so many in columns."""
 
 
 class GenericCsv:
     """Reads CSV files by a mapping."""
 
     name: ClassVar[str] = "csv"
-    description: ClassVar[str] = "CSV files (also .gz) by a mapping"
+    description: ClassVar[str] = "CSV files (also .gz) and workbooks (.xlsx) by a mapping"
     mapping_needed: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:
@@ -56,7 +65,7 @@ class GenericCsv:
         limit = now().date()
         for number in self._assign(sources, mapping).get(spec.file, []):
             source = sources[number]
-            with open_table(source, encoding=file.encoding, delimiter=file.delimiter) as table:
+            with open_table(source, encoding=file.encoding, delimiter=file.delimiter, sheet=file.sheet) as table:
                 columns = Columns(table.headings, mapping)
                 _need(source, columns, [spec.column, *spec.where], "data_date")
                 get, test = columns.raw(spec.column), columns.test(spec.where)
@@ -79,42 +88,66 @@ class GenericCsv:
         return found.pop()
 
     def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
-        """One reading per row, file by file in the order of the mapping.
+        """One reading per row, file by file: those with patients first, else in the order of the mapping.
 
         Raises:
             Invalid: a file is absent, cannot be read, or lacks a column that the mapping names.
         """
         assigned = self._assign(sources, mapping)
+        for alias, number, skip in self._order(mapping, assigned, after):
+            with self._open(sources, number, alias, mapping, assigned) as (table, plan):
+                yield from _readings(table, plan, number, skip)
+
+    def read_blocks(
+        self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None, data_date: date, size: int
+    ) -> Iterator[Block | list[Reading]]:
+        """The same rows in blocks: of a file whose records are all events, as columns.
+
+        Args:
+            sources: the files.
+            mapping: with its time zone.
+            after: rows up to here were taken.
+            data_date: nothing can have happened after it.
+            size: rows of a block of columns.
+
+        Raises:
+            Invalid: as ``read``.
+        """
+        assigned = self._assign(sources, mapping)
+        for alias, number, skip in self._order(mapping, assigned, after):
+            with self._open(sources, number, alias, mapping, assigned) as (table, plan):
+                if table.lines is not None and FileColumns.can_read(plan):
+                    columns = FileColumns(plan, data_date, now().date(), ZoneInfo(mapping.time_zone))
+                    yield from read_blocks(table, plan, columns, number, skip=skip, size=size)
+                else:
+                    readings = _readings(table, plan, number, skip)
+                    while part := list(islice(readings, max(1, size // SINGLE_ROWS))):
+                        yield part
+
+    @staticmethod
+    def _order(
+        mapping: Mapping, assigned: dict[str, list[int]], after: Position | None
+    ) -> Iterator[tuple[str, int, int]]:
+        """The files in the order in which they are read: alias, number, and the line up to which it was read."""
         order = [
-            (alias, number) for alias in mapping.files if _used(alias, mapping) for number in assigned.get(alias, [])
+            (alias, number)
+            for alias in _in_order(mapping)
+            if _used(alias, mapping)
+            for number in assigned.get(alias, [])
         ]
         if after is not None:
-            done = [number for _, number in order].index(after.file)
-            order = order[done:]
+            order = order[[number for _, number in order].index(after.file) :]
         for alias, number in order:
-            skip = after.line if after is not None and number == after.file else 0
-            yield from self._read_file(sources, number, alias, mapping, assigned, skip)
+            yield alias, number, after.line if after is not None and number == after.file else 0
 
-    def _read_file(
-        self,
-        sources: Sequence[Source],
-        number: int,
-        alias: str,
-        mapping: Mapping,
-        assigned: dict[str, list[int]],
-        skip: int,
-    ) -> Iterator[Reading]:
+    @contextmanager
+    def _open(
+        self, sources: Sequence[Source], number: int, alias: str, mapping: Mapping, assigned: dict[str, list[int]]
+    ) -> Iterator[tuple[Table, FilePlan]]:
         file, source = mapping.files[alias], sources[number]
         join_sources = [sources[n] for n in assigned[file.join.file]] if file.join else []
-        with open_table(source, encoding=file.encoding, delimiter=file.delimiter) as table:
-            plan = FilePlan(alias, table.headings, source, mapping, join_sources)
-            for row in table.rows:
-                if row.line <= skip:
-                    continue
-                if row.rejection is not None:
-                    yield Reading(number, row.line, rejections=[row.rejection])
-                else:
-                    yield plan.read(number, row)
+        with open_table(source, encoding=file.encoding, delimiter=file.delimiter, sheet=file.sheet) as table:
+            yield table, FilePlan(alias, table.headings, source, mapping, join_sources)
 
     def _assign(self, sources: Sequence[Source], mapping: Mapping) -> dict[str, list[int]]:
         assigned: dict[str, list[int]] = {}
@@ -144,6 +177,22 @@ class GenericCsv:
 def _matches(name: str, pattern: str) -> bool:
     plain, wanted = name.casefold().removesuffix(".gz"), pattern.casefold().removesuffix(".gz")
     return fnmatch(plain, wanted)
+
+
+def _readings(table: Table, plan: FilePlan, number: int, skip: int) -> Iterator[Reading]:
+    for row in table.rows:
+        if row.line <= skip:
+            continue
+        if row.rejection is not None:
+            yield Reading(number, row.line, rejections=[row.rejection])
+        else:
+            yield plan.read(number, row)
+
+
+def _in_order(mapping: Mapping) -> list[str]:
+    """The files' aliases: those with patients first, since events that name no facility are at their patient's."""
+    people = {record.file for record in mapping.records if record.into == "patients"}
+    return sorted(mapping.files, key=lambda alias: alias not in people) if mapping.people_first else list(mapping.files)
 
 
 def _used(alias: str, mapping: Mapping) -> bool:

@@ -44,6 +44,9 @@ class Import(TenantBase, table=True):
             ``step``.
         staged: facts in the staging table while reading; from the checks on, those that are to be written.
         counts: per kind of record: inserted, updated, unchanged, superseded.
+        failure: of an import that failed as a whole: field, problem and remedy of what was wrong.
+        people_first: files with patients are read before those with events only; False in an import that was begun by
+            an earlier release.
         notes: sentences for the reader, such as where the data date was taken from.
     """
 
@@ -77,7 +80,9 @@ class Import(TenantBase, table=True):
         sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")), default_factory=dict
     )
     notes: list[str] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")), default_factory=list)
+    people_first: bool = Field(default=True, sa_column_kwargs={"server_default": text("false")})
     error: str | None = Field(default=None, sa_type=Text)
+    failure: list[dict[str, str]] | None = Field(default=None, sa_type=JSONB)
     requested_by: str = Field(sa_type=Text)
     created_at: datetime = Field(default_factory=now, sa_type=_STAMP)
     started_at: datetime | None = Field(default=None, sa_type=_STAMP)
@@ -139,6 +144,7 @@ class ImportStaging(TenantBase, table=True):
         Index(
             "ix_import_staging_patient_key", "import_uuid", "patient_key", postgresql_where=text("kind = 'patients'")
         ),
+        {"info": {"archive": "rows on their way into the records: an import under way is given up, import it again"}},
     )
 
     import_uuid: UUID = Field(primary_key=True)

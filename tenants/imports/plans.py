@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tenants.imports.tabular import Row
 
 SEPARATOR = "\x1f"
-_ABOUT = {"patient_states": "state", "observations": "variable_name"}
-_DEFAULTS: dict[str, dict[str, Any]] = {
+ABOUT = {"patient_states": "state", "observations": "variable_name"}
+DEFAULTS: dict[str, dict[str, Any]] = {
     "patients": {"transferred_in": False},
     "visits": {"visit_type": "clinical"},
     "appointments": {"status": "scheduled"},
@@ -47,12 +47,13 @@ class FilePlan:
     ) -> None:
         file = mapping.files[alias]
         records = [record for record in mapping.records if record.file == alias]
+        self.mapping, self.given, self.conditions = mapping, records, file.where
         names = [*file.where, *(name for record in records for name in record.all_columns())]
         prefix = f"{file.join.file}." if file.join else None
         joined = sorted(
             {name for name in names if prefix is not None and name.startswith(prefix) and name not in headings}
         )
-        columns = Columns([*headings, *joined], mapping)
+        self.columns = columns = Columns([*headings, *joined], mapping)
         for name in [*names, *(file.join.match if file.join else ())]:
             if name not in columns.index:
                 raise refused(
@@ -64,16 +65,21 @@ class FilePlan:
         self._where = columns.test(file.where)
         self._records = [_RecordPlan(record, columns, mapping) for record in records]
 
+    def joined(self, cells: Sequence[str]) -> Sequence[str] | None:
+        """The cells with those joined to them; None where a row has none and must have."""
+        if self._join is None:
+            return cells
+        found = self._join.find(cells)
+        return None if found is None else [*cells, *found]
+
     def read(self, number: int, row: Row) -> Reading:
         """The facts of a row, or why it is refused."""
         reading = Reading(number, row.line)
-        cells: Sequence[str] = row.cells
-        if self._join is not None:
-            found = self._join.find(cells)
-            if found is None:
+        cells = self.joined(row.cells)
+        if cells is None:
+            if self._join is not None:
                 reading.rejections.append(self._join.missing)
-                return reading
-            cells = [*cells, *found]
+            return reading
         if self._where is not None and not self._where(cells):
             reading.left_out = True
             return reading
@@ -133,26 +139,26 @@ class _RecordPlan:
         self._type = FACT_TYPES[record.into]
         self._when: Test | None = columns.test(record.when)
         self._patient = columns.identifier(record.patient) if record.patient else None
-        self._patient_label = _label(record.patient, "patient") if record.patient else "patient"
+        self._patient_label = label_of(record.patient, "patient") if record.patient else "patient"
         self._key = [columns.raw(name) for name in record.key] if record.key else None
         fields = FIELDS[record.into]
-        self._stamp_label = _label(record.stamp, "stamp") if record.stamp else "stamp"
-        self._labels = {name: _label(spec, name) for name, spec in record.columns.items()} | {
+        self._stamp_label = label_of(record.stamp, "stamp") if record.stamp else "stamp"
+        self._labels = {name: label_of(spec, name) for name, spec in record.columns.items()} | {
             "stamp": self._stamp_label,
             "patient": self._patient_label,
         }
         self._fields: list[tuple[str, str, Getter]] = [
             (name, self._labels[name], columns.value(spec, fields[name])) for name, spec in record.columns.items()
         ]
-        self._defaults = dict(_DEFAULTS.get(record.into, {}))
+        self._defaults = dict(DEFAULTS.get(record.into, {}))
         self._estimated = (
             record.into == "patients" and "birthdate" in record.columns and record.columns["birthdate"].age is not None
         )
-        self._stamp = columns.value(record.stamp, _STAMP) if record.stamp else None
+        self._stamp = columns.value(record.stamp, STAMP) if record.stamp else None
         self._seen = columns.value(record.seen_on, _SEEN) if record.seen_on else None
-        self._seen_label = _label(record.seen_on, "seen_on") if record.seen_on else "seen_on"
+        self._seen_label = label_of(record.seen_on, "seen_on") if record.seen_on else "seen_on"
         facility = record.facility or (mapping.facility if record.into == "patients" else None)
-        self._facility = _FacilityPlan(facility, columns) if facility else None
+        self._facility = FacilityPlan(facility, columns) if facility else None
 
     def read(self, cells: Sequence[str], reading: Reading) -> None:
         """Add the record's fact to the reading, or the reasons why there is none."""
@@ -195,22 +201,23 @@ class _RecordPlan:
         if self._key is not None:
             parts = [get(cells) for get in self._key]
             # One row may say several things of one person under one key: what it is about tells them apart.
-            about = key_part(values.get(_ABOUT[self._kind])) if self._kind in _ABOUT else ""
+            about = key_part(values.get(ABOUT[self._kind])) if self._kind in ABOUT else ""
             return SEPARATOR.join([patient, about, *(part or "" for part in parts)]) if any(parts) else None
         return SEPARATOR.join([patient, *(key_part(values.get(name)) for name in NATURAL_KEYS[self._kind])])
 
 
-class _FacilityPlan:
+class FacilityPlan:
     """The facility of a row, which also becomes a fact; whoever stages it drops repeats."""
 
     def __init__(self, facility: FacilityColumns, columns: Columns) -> None:
         fields = FIELDS["facilities"]
         self._parts = [
-            (name, _label(spec, name), columns.value(spec, fields[name])) for name, spec in facility.parts().items()
+            (name, label_of(spec, name), columns.value(spec, fields[name])) for name, spec in facility.parts().items()
         ]
         self._labels = {name: label for name, label, _ in self._parts}
 
     def read(self, cells: Sequence[str], reading: Reading) -> str | None:
+        """The DATIM id, with the facility as a fact of the reading; None with the reasons why it cannot be told."""
         before = len(reading.rejections)
         values = {name: _attempt(get, cells, label, reading) for name, label, get in self._parts}
         if len(reading.rejections) > before:
@@ -239,7 +246,8 @@ def _settle(kind: str, values: dict[str, Any], *, estimated: bool) -> None:
         values["birthdate_estimated"] = estimated and "birthdate" in values
 
 
-def _label(spec: Column, name: str) -> str:
+def label_of(spec: Column, name: str) -> str:
+    """What the source calls a field."""
     if spec.column is not None:
         return spec.column
     if spec.age is not None:
@@ -247,5 +255,5 @@ def _label(spec: Column, name: str) -> str:
     return f"{name} = {cell_text(spec.constant)}"
 
 
-_STAMP = FieldSpec("datetime", "when the source made or changed the row")
+STAMP = FieldSpec("datetime", "when the source made or changed the row")
 _SEEN = FieldSpec("date", "the day of the row")

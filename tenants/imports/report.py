@@ -29,6 +29,7 @@ class Summary:
         rows_repeated: accepted rows that say what another row of the import says, or that a later row replaces.
         counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), held (voided
         by a person).
+        failure: why it failed as a whole: field, problem, remedy; empty when it did not.
         problems: how often each problem was met, the most frequent first, at most 50.
     """
 
@@ -49,6 +50,7 @@ class Summary:
     problems: list[dict[str, Any]]
     notes: list[str]
     error: str | None
+    failure: list[dict[str, str]]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -80,6 +82,7 @@ def summary(session: TenantSession, row: Import) -> Summary:
         problems=repository.problems(session, row.uuid),
         notes=row.notes,
         error=row.error,
+        failure=row.failure or [],
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=ended,

@@ -18,21 +18,28 @@ from core.clock import now
 from core.database import TenantSession
 from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
 from core.events import publish
-from tenants.imports import apply, checks, cohort_block, repository
+from tenants.imports import apply, checks, checks_facilities, cohort_block, repository
 from tenants.imports.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
+from tenants.imports.held import patiently
 from tenants.imports.keys import Whereabouts, settle
 from tenants.imports.mapping import Mapping, check_mapping
 from tenants.imports.models import UNFINISHED, Import
 from tenants.imports.reader import Position, Reader, detect, reader, refuses_files_singly
+from tenants.imports.sources import check_size
 from tenants.imports.staged import Stager
+from tenants.imports.staging import take_block
 from tenants.records.ids import new_uuid
 
 if TYPE_CHECKING:
+    from tenants.imports.columnar import Block
     from tenants.imports.facts import Reading
     from tenants.imports.sources import Source
 
 READ_ROWS = 5_000
 """Rows read and staged in one transaction."""
+
+BLOCK_ROWS = 4
+"""Rows of a transaction that reads columns, for each that it would read one by one."""
 
 READ_FACTS = 25_000
 """Facts at which such a transaction ends earlier: a row may be a person with a whole history."""
@@ -98,8 +105,9 @@ class Runner:
 
         Raises:
             Stopped: it was cancelled or taken over.
+            Held: another process holds what the step needs, and does not go on.
         """
-        with self._open() as session:
+        with patiently(self._open, self._uuid) as session:
             row = repository.find(session, self._uuid, lock=True)
             if row is None:
                 message = "there is no such import"
@@ -114,7 +122,7 @@ class Runner:
             session.add(row)
 
     def _claim(self) -> str:
-        with self._open() as session:
+        with patiently(self._open, self._uuid) as session:
             row = repository.find(session, self._uuid, lock=True)
             if row is None or row.state not in UNFINISHED:
                 message = "there is no such unfinished import"
@@ -130,6 +138,7 @@ class Runner:
             mapping, given, wanted = self._mapping(session, row), row.data_date, row.format
             cohort_block.merged(session, mapping.cohort)
             today = now().astimezone(ZoneInfo(session.tenant.time_zone)).date()
+        check_size(self._sources)
         found = reader(wanted) if wanted else detect(self._sources)
         if not refuses_files_singly(found):
             for source in self._sources:
@@ -145,6 +154,7 @@ class Runner:
                 notes.append(
                     f"data date {data_date} taken from the latest row; give the day of the export if it was later"
                 )
+        notes += getattr(found, "notes", _nothing)(self._sources, mapping)
         if data_date is None:
             remedy = "give --data-date YYYY-MM-DD, or 'data_date' in the mapping"
             message = "the date to which the data run is not known"
@@ -154,14 +164,16 @@ class Runner:
             raise Invalid(message, errors=[FieldError("data_date", "lies in the future", "give the day of the export")])
         with self._step() as (session, row):
             row.format, row.data_date, row.notes = found.name, data_date, notes
-            row.source = mapping.source or found.name
+            # Lists of one system share its people: they are of one source.
+            row.source = mapping.source or getattr(found, "source", found.name)
             row.state = "reading"
 
     @staticmethod
     def _mapping(session: TenantSession, row: Import) -> Mapping:
         """The mapping, with the tenant's time zone where it names none."""
         mapping = check_mapping(row.mapping)
-        return mapping if mapping.time_zone else mapping.model_copy(update={"time_zone": session.tenant.time_zone})
+        known = {"time_zone": mapping.time_zone or session.tenant.time_zone, "people_first": row.people_first}
+        return mapping.model_copy(update=known)
 
     def _terms(self, row: Import, mapping: Mapping) -> Terms:
         if row.data_date is None:
@@ -173,30 +185,40 @@ class Runner:
         with self._step() as (session, row):
             mapping, chosen = self._mapping(session, row), reader(row.format)
             after = Position(row.cursor_file, row.cursor_line) if row.cursor_line else None
-        readings = self._readings(chosen, mapping, after)
-        where: Whereabouts | None = None
-        for chunk in chunks(readings):
+            where = Whereabouts(row.uuid, row.source)
+            portions = self._portions(chosen, mapping, after, self._terms(row, mapping))
+        for portion in portions:
             with self._step() as (session, row):
                 terms = self._terms(row, mapping)
-                if where is None:
-                    where = Whereabouts(row.uuid, terms.source)
                 stager = Stager(session, row.uuid, terms.data_date, max(row.cursor_seq, row.staged), where)
-                tally = stager.take(chunk)
+                if isinstance(portion, list):
+                    tally, file, line = stager.take(portion), portion[-1].file, portion[-1].line
+                else:
+                    tally, file, line = take_block(stager, portion), portion.file, portion.last
                 row.cursor_seq = stager.seq
                 row.rows_read += tally.read
                 row.rows_refused += tally.refused
                 row.rows_left_out += tally.left_out
                 row.staged += tally.staged
-                row.cursor_file, row.cursor_line = chunk[-1].file, chunk[-1].line
+                row.cursor_file, row.cursor_line = file, line
                 # A file's name may be personal, and this note goes on to the job's row: a number will do.
-                row.step = f"reading file {chunk[-1].file + 1} of {len(self._sources)}"
+                row.step = f"reading file {file + 1} of {len(self._sources)}"
                 done, step = row.rows_read + row.rows_left_out, row.step
             self._report(done, None, step)
         with self._step() as (_, row):
             row.state, row.step, row.cursor_seq = "checking", "", 0
 
-    def _readings(self, chosen: Reader, mapping: Mapping, after: Position | None) -> Iterator[Reading]:
-        return iter(chosen.read(self._sources, mapping, after=after))
+    def _portions(
+        self, chosen: Reader, mapping: Mapping, after: Position | None, terms: Terms
+    ) -> Iterator[Block | list[Reading]]:
+        """What is read, in the portions that a transaction takes; as columns where the format can."""
+        read_blocks = getattr(chosen, "read_blocks", None)
+        if read_blocks is None:
+            return chunks(chosen.read(self._sources, mapping, after=after))
+        found: Iterator[Block | list[Reading]] = read_blocks(
+            self._sources, mapping, after=after, data_date=terms.data_date, size=READ_ROWS * BLOCK_ROWS
+        )
+        return found
 
     def _check(self) -> None:
         with self._step() as (_, row):
@@ -208,6 +230,8 @@ class Runner:
                 note, total = row.step, row.rows_read
                 session.add(row)
                 session.flush()
+                if step == 0:
+                    checks_facilities.run(session, row.uuid, check_mapping(row.mapping).known_facilities)
                 checks.run_step(session, step, import_uuid=row.uuid, source=row.source)
                 session.refresh(row)
             self._report(total, None, note)
@@ -288,12 +312,20 @@ class Runner:
         """The import ends here: what it staged goes, and nothing of it is in the records."""
         with self._step() as (session, row):
             row.state, row.error, row.finished_at = "failed", error.detail, now()
+            row.failure = [
+                {"field": found.field, "problem": found.problem, "remedy": found.remedy} for found in error.errors
+            ] or [{"field": "", "problem": error.detail, "remedy": error.remedy}]
             audit.record(session, "import:records:fail", "import", row.uuid, {"state": row.step})
         self._clear()
 
     def _clear(self) -> None:
         """Delete the staged rows and destroy the key of what names people in them."""
         clear(self._open, self._uuid)
+
+
+def _nothing(*_: object) -> list[str]:
+    """What a reader without notes has to say."""
+    return []
 
 
 def chunks(readings: Iterable[Reading]) -> Iterator[list[Reading]]:

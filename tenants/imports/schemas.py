@@ -16,6 +16,14 @@ class ProblemCount(BaseModel):
     count: int
 
 
+class ImportFailure(BaseModel):
+    """What was wrong with an import as a whole."""
+
+    field: str = Field(description="File, or key of the mapping or of the order; empty for the whole.")
+    problem: str = Field(examples=["the gzip file is cut off before its end"])
+    remedy: str = Field(examples=["copy or download the file again"])
+
+
 class ImportSummary(BaseModel):
     """An import: how far it is, and what came of it."""
 
@@ -42,7 +50,8 @@ class ImportSummary(BaseModel):
     )
     problems: list[ProblemCount] = Field(description="The problems met, the most frequent first, at most 50.")
     notes: list[str]
-    error: str | None = Field(description="Why it failed.")
+    error: str | None = Field(description="Why it failed, in one sentence.")
+    failure: list[ImportFailure] = Field(description="Why it failed: what was wrong, and what to do.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

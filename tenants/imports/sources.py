@@ -11,11 +11,12 @@ import io
 import zlib
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from core.errors import FieldError, Invalid
+from core.settings import get_settings
 from tenants.imports.kinds import plain_head, wrong_kind
 
 if TYPE_CHECKING:
@@ -30,11 +31,16 @@ MAX_RATIO = 300
 MOST_FILES = 30_000
 
 
+def most_bytes() -> int:
+    """Bytes of data that one import may hold (``IIT_IMPORT_MAX_BYTES``)."""
+    return get_settings().import_max_bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds on one file. ``expanded`` is in bytes, after decompression."""
 
-    expanded: int = 8 << 30
+    expanded: int = field(default_factory=most_bytes)
     workbook: int = 1 << 30
     shared_strings: int = 256 << 20
 
@@ -69,7 +75,7 @@ class Source:
     name: str
     opener: Callable[[], BinaryIO]
     size: int
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     def head(self) -> Head:
         """Its kind and its first kilobytes.
@@ -156,10 +162,37 @@ class _Bounded(io.RawIOBase):
             raise refused(name, "the gzip file is damaged", "copy or download the file again") from error
         self._count += len(data)
         if self._count > self._limit:
-            problem = f"the file expands to more than {self._limit >> 20} MB"
-            raise refused(name, problem, "check that it is the right file; split it if it really is so large")
+            problem = f"the file expands to more than {_size(self._limit)}"
+            remedy = (
+                "check that it is the right file; if it is, split it, or have the operator raise IIT_IMPORT_MAX_BYTES"
+            )
+            raise refused(name, problem, remedy)
         view[: len(data)] = data
         return len(data)
+
+
+def check_size(sources: Sequence[Source]) -> None:
+    """Refuse, before anything is read, files that hold more than one import may.
+
+    What compressed files expand to is known only as they are read, and bounded there.
+
+    Raises:
+        Invalid: together they are too large.
+    """
+    total = sum(source.size for source in sources)
+    most = min((source.limits.expanded for source in sources), default=total)
+    if total > most:
+        largest = max(sources, key=lambda source: source.size)
+        problem = f"the files hold {_size(total)}, and one import may hold {_size(most)}"
+        remedy = (
+            f"check that {largest.name} is the right file; if it is, import its parts one after the other, or have"
+            " the operator raise IIT_IMPORT_MAX_BYTES"
+        )
+        raise Invalid(problem, remedy=remedy, errors=[FieldError(f"file {largest.name}", problem, remedy)])
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 30):.1f} GB" if count >= 1 << 30 else f"{count / (1 << 20):.1f} MB"
 
 
 def refused(name: str, problem: str, remedy: str) -> Invalid:

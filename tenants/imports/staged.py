@@ -20,7 +20,7 @@ from tenants.imports.plausibility import implausible
 from tenants.imports.slots import COLUMNS, SLOT_TYPES, SLOTS, fields_in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
     from core.database import TenantSession
@@ -56,7 +56,7 @@ STAGED_TYPES: dict[str, str] = {
 COPY_STAGED = f"COPY import_staging ({', '.join(STAGED_TYPES)}) FROM STDIN (FORMAT BINARY)"
 _COPY_REJECTED = "COPY import_rejections (import_uuid, file, line, field, problem, remedy) FROM STDIN"
 _NOT_CONTENT = frozenset({"key", "facility", "known_at", "labels", "patient", "derived_on", "voided"})
-_EVENT_FIELD = {
+EVENT_FIELD = {
     "patients": "art_start_date",
     "patient_states": "start_date",
     "visits": "date_started",
@@ -100,35 +100,45 @@ class Stager:
     def __init__(
         self, session: TenantSession, import_uuid: UUID, data_date: date, next_seq: int, where: Whereabouts
     ) -> None:
-        self._session = session
-        self._import = import_uuid
+        self.session = session
+        self.import_uuid = import_uuid
         self._data_date = data_date
         self._today = now().date()
         self.seq = next_seq
-        self._where = where
+        self.where = where
         self._zone = ZoneInfo(session.tenant.time_zone)
-        self._vault: Vault = privacy.vault(session)
-        self._vault.ensure_patient_keys((import_uuid,))
+        self.vault: Vault = privacy.vault(session)
+        self.vault.ensure_patient_keys((import_uuid,))
         self._facilities: set[tuple[str, bytes]] = set()
         self._patients: dict[str, bytes] = {}
 
     def take(self, readings: Iterable[Reading]) -> Tally:
         """Stage the facts of these rows and note the refusals; how many of each."""
+        return self.take_at([(None, reading, True) for reading in readings])
+
+    def take_at(self, placed: Sequence[tuple[int | None, Reading, bool]]) -> Tally:
+        """As ``take``, with the number below which each row's facts begin, and whether it counts as a row."""
         tally = Tally()
-        taken: list[tuple[Reading, Fact]] = []
+        taken: list[tuple[int | None, Reading, Fact]] = []
         refused: list[tuple[object, ...]] = []
-        for reading in readings:
+        for start, reading, counts in placed:
             if reading.left_out:
                 tally.left_out += 1
                 continue
-            tally.read += 1
+            tally.read += counts
             facts, rejections = self._judged(reading)
             if rejections:
                 tally.refused += 1
-                refused += [(self._import, reading.file, reading.line, *_clean(bad)) for bad in rejections]
-            taken += [(reading, fact) for fact in facts]
-        self._find_out([fact for _, fact in taken])
-        staged = [row for reading, fact in taken if (row := self._row(fact, reading)) is not None]
+                refused += [(self.import_uuid, reading.file, reading.line, *_clean(bad)) for bad in rejections]
+            taken += [(start if place == 0 else None, reading, fact) for place, fact in enumerate(facts)]
+        self._find_out([fact for *_, fact in taken])
+        staged: list[tuple[object, ...]] = []
+        for start, reading, fact in taken:
+            if start is not None:
+                self.seq = start
+            row = self._row(fact, reading)
+            if row is not None:
+                staged.append(row)
         tally.staged = len(staged)
         self._copy(staged, refused)
         return tally
@@ -140,13 +150,13 @@ class Stager:
         for fact in facts:
             if isinstance(fact, PatientFact):
                 if fact.facility is not None:
-                    self._where.learn(self._patient_key(fact.patient), fact.facility)
+                    self.where.learn(self.patient_key(fact.patient), fact.facility)
             elif isinstance(fact, PatientBound) and fact.kind in SLOTS:
                 if fact.facility is None:
-                    keys.add(self._patient_key(fact.patient))
+                    keys.add(self.patient_key(fact.patient))
                 else:
                     places.add(fact.facility)
-        self._where.look_up(self._session, keys, places)
+        self.where.look_up(self.session, keys, places)
 
     def _judged(self, reading: Reading) -> tuple[list[Fact], list[Rejection]]:
         """The facts to take of a row, and the reasons why something of it is refused.
@@ -166,7 +176,7 @@ class Stager:
         return good, rejections
 
     def _copy(self, staged: list[tuple[object, ...]], refused: list[tuple[object, ...]]) -> None:
-        with self._session.cursor() as cursor:
+        with self.session.cursor() as cursor:
             if staged:
                 with cursor.copy(COPY_STAGED) as copy:
                     copy.set_types(list(STAGED_TYPES.values()))
@@ -189,13 +199,13 @@ class Stager:
         keys: tuple[object, ...] = (None,) * 4
         slots: tuple[object, ...] = (None,) * len(COLUMNS)
         if isinstance(fact, PatientBound):
-            patient_key = self._patient_key(fact.patient)
+            patient_key = self.patient_key(fact.patient)
         if kind in SLOTS:
-            source_key = self._vault.blind_index(f"source:{kind}", fact.key)
+            source_key = self.vault.blind_index(f"source:{kind}", fact.key)
             slots = tuple(None if name is None else content.get(name) for name in fields_in_order(kind))
-            facility = self._where.facility(fact.facility, patient_key or b"")
+            facility = self.where.facility(fact.facility, patient_key or b"")
             if facility is not None:
-                keys = identities(self._where, kind, facility, patient_key or b"", source_key, content)
+                keys = identities(self.where, kind, facility, patient_key or b"", source_key, content)
         else:
             if fact.voided:
                 content["voided"] = True
@@ -204,23 +214,25 @@ class Stager:
                 seen_on, birthdate = fact.derived_on, fact.birthdate
                 named = {name: value for name in PERSONAL if (value := getattr(fact, name)) is not None}
                 plain = orjson.dumps(named)
-                digest = self._vault.blind_index("import:digest", (encoded + plain).hex())
-                personal = self._vault.encrypt(self._import, *_PLACE, self._import, plain.decode()) if named else None
+                digest = self.vault.blind_index("import:digest", (encoded + plain).hex())
+                personal = (
+                    self.vault.encrypt(self.import_uuid, *_PLACE, self.import_uuid, plain.decode()) if named else None
+                )
                 source_key = patient_key or b""
             else:
                 digest = blake2b(encoded, digest_size=16).digest()
-                source_key = self._vault.blind_index(f"source:{kind}", fact.key)
+                source_key = self.vault.blind_index(f"source:{kind}", fact.key)
             if kind == "facilities":
                 if (fact.key, digest) in self._facilities:
                     return None
                 self._facilities.add((fact.key, digest))
         self.seq += 1
         return (
-            self._import,
+            self.import_uuid,
             kind,
             "accepted",
             reading.file,
-            fact.label(_EVENT_FIELD.get(kind, kind)),
+            fact.label(EVENT_FIELD.get(kind, kind)),
             fact.label("patient"),
             digest,
             encoded,
@@ -239,11 +251,11 @@ class Stager:
             *slots,
         )
 
-    def _patient_key(self, identifier: str) -> bytes:
+    def patient_key(self, identifier: str) -> bytes:
         """The blind index of a patient's identifier. Files repeat it row after row, so those of this step are kept."""
         found = self._patients.get(identifier)
         if found is None:
-            found = self._patients[identifier] = self._vault.blind_index("source:patients", identifier)
+            found = self._patients[identifier] = self.vault.blind_index("source:patients", identifier)
         return found
 
     def _zoned(self, moment: datetime) -> datetime:

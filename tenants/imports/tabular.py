@@ -24,7 +24,7 @@ MAX_FIELD = 65536
 MAX_COLUMNS = 2000
 MAX_LINES = 200
 """Lines that one row may go over, by line breaks inside quotation marks."""
-_REPLACED = ("cp1252", "utf-16")
+REPLACED = ("cp1252", "utf-16")
 """Encodings whose undecodable bytes cannot be kept apart: a replacement character stands for them."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -40,12 +40,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An open CSV file."""
+    """An open CSV file: its rows, or its ``lines`` (not both: they are read once). A workbook has no lines."""
 
     headings: list[str]
     encoding: str
     delimiter: str
     rows: Iterator[Row]
+    lines: Iterator[str] | None = None
 
 
 def find_encoding(head: bytes) -> str:
@@ -97,13 +98,13 @@ def open_table(
     found = encoding or head.encoding or find_encoding(head.data)
     with source.expanded() as stream:
         text = io.TextIOWrapper(
-            stream, encoding=found, errors="replace" if found in _REPLACED else "surrogateescape", newline=""
+            stream, encoding=found, errors="replace" if found in REPLACED else "surrogateescape", newline=""
         )
         lines = _bounded_lines(text, source)
         first = next(lines, "")
         used = delimiter or find_delimiter(first)
         headings = _headings(first, used, source)
-        yield Table(headings, found, used, _rows(lines, len(headings), used, found))
+        yield Table(headings, found, used, read_rows(lines, len(headings), used, found), lines)
 
 
 def _bounded_lines(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
@@ -147,7 +148,19 @@ def check_headings(headings: list[str], source: Source) -> None:
         raise refused(source.name, f"the heading {repeated[0]!r} stands twice", "give every column a name of its own")
 
 
-def _rows(lines: Iterator[str], width: int, delimiter: str, encoding: str) -> Iterator[Row]:
+def read_rows(
+    lines: Iterator[str], width: int, delimiter: str, encoding: str, *, first: int = 2, most: int | None = None
+) -> Iterator[Row]:
+    """The rows of lines below a heading.
+
+    Args:
+        lines: read one by one, none ahead of the row that is asked for.
+        width: how many cells a row has.
+        delimiter: between them.
+        encoding: for messages, and for what a character that could not be decoded looks like.
+        first: number of the first line.
+        most: begin no row when this many lines were read.
+    """
     before = csv.field_size_limit(MAX_FIELD)
     try:
         quotes = 0
@@ -159,8 +172,8 @@ def _rows(lines: Iterator[str], width: int, delimiter: str, encoding: str) -> It
                 yield text
 
         reader = csv.reader(counted(), delimiter=delimiter)
-        while True:
-            line, quotes, unclosed = reader.line_num + 2, 0, False
+        while most is None or reader.line_num < most:
+            line, quotes, unclosed = reader.line_num + first, 0, False
             try:
                 cells = next(reader)
             except StopIteration:
@@ -171,13 +184,13 @@ def _rows(lines: Iterator[str], width: int, delimiter: str, encoding: str) -> It
             else:
                 if not any(cells):
                     continue
-                row = _checked(line, cells, width, encoding)
-                if reader.line_num + 1 - line > MAX_LINES:
+                row = checked(line, cells, width, encoding)
+                if reader.line_num + first - 1 - line > MAX_LINES:
                     why = f"a cell goes over more than {MAX_LINES} lines: a quote never closes"
                     row, unclosed = Row(line, [], Rejection("row", why, "close the quote")), True
             yield row
             if row.rejection is not None and (unclosed or quotes % 2):
-                yield from _swallowed(line, reader.line_num + 1)
+                yield from _swallowed(line, reader.line_num + first - 1)
     finally:
         csv.field_size_limit(before)
 
@@ -190,7 +203,8 @@ def _swallowed(first: int, last: int) -> Iterator[Row]:
         yield Row(line, [], Rejection("row", why, remedy))
 
 
-def _checked(line: int, cells: list[str], width: int, encoding: str) -> Row:
+def checked(line: int, cells: list[str], width: int, encoding: str) -> Row:
+    """A row, or why it is refused: too many or too few cells, characters that could not be read."""
     if len(cells) != width:
         while len(cells) > width and not cells[-1].strip():
             cells.pop()
@@ -200,7 +214,7 @@ def _checked(line: int, cells: list[str], width: int, encoding: str) -> Row:
                 line, [], Rejection("row", problem, "quote cells that hold the delimiter, and close every quote")
             )
     whole = "".join(cells)
-    if not whole.isascii() and (_undecoded(whole) or (encoding in _REPLACED and "\ufffd" in whole)):
+    if not whole.isascii() and (_undecoded(whole) or (encoding in REPLACED and "\ufffd" in whole)):
         problem = f"a character is not valid {encoding}"
         return Row(
             line, [], Rejection("row", problem, "save the file as 'CSV UTF-8', or give 'encoding' in the mapping")

@@ -1,0 +1,114 @@
+"""CSV files as blocks of rows: the lines of a block are told apart by the CSV library in one call.
+
+Where a row of the block goes over several lines, or anything in it is not as it should be, the block's rows are read
+one by one by ``tabular``, which says what is wrong.
+"""
+
+from __future__ import annotations
+
+import csv
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from tenants.imports.columnar import Block
+from tenants.imports.facts import Reading
+from tenants.imports.tabular import MAX_FIELD, REPLACED, Row, checked, read_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tenants.imports.columnar import FileColumns
+    from tenants.imports.plans import FilePlan
+    from tenants.imports.tabular import Table
+
+_CONTROL = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
+_END = "x"
+
+
+def read_blocks(
+    table: Table, plan: FilePlan, columns: FileColumns, number: int, *, skip: int, size: int
+) -> Iterator[Block]:
+    """The rows of an open file, block by block.
+
+    Args:
+        table: the file, of which no row was read.
+        plan: reads a row by itself.
+        columns: reads many.
+        number: of the file among the sources.
+        skip: rows up to this line were taken before.
+        size: lines of a block.
+    """
+    if table.lines is None:
+        message = "a workbook has no lines"
+        raise ValueError(message)
+    lines, line = table.lines, 2
+    before = csv.field_size_limit(MAX_FIELD)
+    try:
+        while chunk := list(islice(lines, size)):
+            found = _plain(chunk, line, table)
+            taken = len(chunk)
+            if found is None:
+                counted = _Counted(chain(chunk, lines))
+                rows = read_rows(
+                    counted, len(table.headings), table.delimiter, table.encoding, first=line, most=len(chunk)
+                )
+                found, taken = list(rows), counted.count
+            line += taken
+            rest = [row for row in found if row.line > skip] if found and found[0].line <= skip else found
+            if rest:
+                yield _block(rest, plan, columns, number)
+    finally:
+        csv.field_size_limit(before)
+
+
+class _Counted:
+    """Lines, and how many were taken."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.count = 0
+
+    def __iter__(self) -> _Counted:
+        return self
+
+    def __next__(self) -> str:
+        found = next(self._lines)
+        self.count += 1
+        return found
+
+
+def _plain(chunk: list[str], first: int, table: Table) -> list[Row] | None:
+    """The rows of lines that are a row each; None where they are not, or hold characters to be looked at singly."""
+    whole = "".join(chunk)
+    try:
+        plain = whole.encode()
+    except UnicodeEncodeError:
+        return None
+    if len(plain.translate(None, _CONTROL)) != len(plain) or (table.encoding in REPLACED and "\ufffd" in whole):
+        return None
+    try:
+        # The last line would be swallowed by a quotation mark that is still open.
+        rows = list(csv.reader([*chunk, _END], delimiter=table.delimiter))
+    except csv.Error:
+        return None
+    if len(rows) != len(chunk) + 1 or rows.pop() != [_END]:
+        return None
+    width = len(table.headings)
+    return [
+        Row(line, cells) if len(cells) == width else checked(line, cells, width, table.encoding)
+        for line, cells in enumerate(rows, start=first)
+        if any(cells)
+    ]
+
+
+def _block(rows: Sequence[Row], plan: FilePlan, columns: FileColumns, number: int) -> Block:
+    block = Block(number, [row.line for row in rows], rows[-1].line)
+    cells: list[Sequence[str]] = []
+    for at, row in enumerate(rows):
+        joined = None if row.rejection is not None else plan.joined(row.cells)
+        if joined is None:
+            refused = Reading(number, row.line, rejections=[row.rejection]) if row.rejection else plan.read(number, row)
+            block.odd.append((at, refused))
+        cells.append(joined or ())
+    columns.read(block, cells, lambda at: plan.read(number, rows[at]))
+    return block

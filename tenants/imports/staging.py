@@ -1,0 +1,179 @@
+"""Blocks of rows into the staging table: identities column by column, rows put together as COPY takes them."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from itertools import islice, repeat
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from tenants.imports import wire
+from tenants.imports.columnar import fingerprint_order
+from tenants.imports.facts import Reading
+from tenants.imports.slots import fields_in_order
+from tenants.imports.staged import COPY_STAGED, EVENT_FIELD, STAGED_TYPES, Stager, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from uuid import UUID
+
+    from tenants.imports.columnar import Block, Events
+
+_COMMON = tuple(STAGED_TYPES)[: tuple(STAGED_TYPES).index("seq")]
+_VERSION = tuple(bytes(((byte & 0x0F) | 0x80,)) for byte in range(256))
+_VARIANT = tuple(bytes(((byte & 0x3F) | 0x80,)) for byte in range(256))
+_WIRE, _JSON, _DAY = attrgetter("wire"), attrgetter("json"), attrgetter("day")
+_ROWS_A_WRITE = 1000
+
+
+def take_block(stager: Stager, block: Block) -> Tally:
+    """Stage a block: the rows read the fast way, and by the stager itself those that were not."""
+    records = len(block.events)
+    width = 1 + max([2 * records, *(len(reading.facts) for _, reading in block.odd)])
+    start = stager.seq
+    placed = [(start + at * width, reading, True) for at, reading in block.odd]
+    for number, events in enumerate(block.events):
+        placed += [
+            (start + at * width + number, Reading(block.file, block.lines[at], facts=[fact]), False)
+            for at, fact in events.named
+        ]
+    placed.sort(key=lambda one: one[0])
+    tally = stager.take_at(placed)
+    tally.read += block.read_fast
+    tally.left_out += block.left_out
+    # All that has to be asked of the database is asked before the COPY begins.
+    records_rows = [
+        _rows(stager, block, events, [start + at * width + number for at in events.rows])
+        for number, events in enumerate(block.events, start=1 + records)
+        if events.rows
+    ]
+    tally.staged += sum(len(events.rows) for events in block.events)
+    with stager.session.cursor() as cursor, cursor.copy(COPY_STAGED) as copy:
+        copy.write(wire.HEADER)
+        for rows in records_rows:
+            while piece := b"".join(islice(rows, _ROWS_A_WRITE)):
+                copy.write(piece)
+        copy.write(wire.TRAILER)
+    stager.seq = start + len(block.lines) * width
+    return tally
+
+
+class _Person(NamedTuple):
+    """What a patient at a facility adds to each event: fields, the beginning of fingerprints and of names of UUIDs."""
+
+    key: bytes
+    facility: bytes
+    patient: bytes
+    fingerprint: bytes
+    name: bytes
+
+
+def _rows(stager: Stager, block: Block, events: Events, seqs: list[int]) -> Iterator[bytes]:
+    """The rows of one record, each as COPY takes it."""
+    record = events.record
+    people = _people(stager, events)
+    source_keys = stager.vault.blind_indexes(f"source:{record.kind}", events.keys)
+    known = all(person.name for person in people)
+    entities: list[bytes] = [
+        _uuid(blake2b(person.name + key, digest_size=16).digest())
+        for person, key in zip(people, source_keys, strict=True)
+    ]
+    fields = events.fields
+    order = fingerprint_order(record.kind)[1:]
+    said: list[Iterable[bytes]] = [[person.fingerprint for person in people]]
+    for name in order:
+        said += [repeat(b","), map(_JSON, fields[name]) if name in fields else repeat(b"null")]
+    said.append(repeat(b"]"))
+    hashes = [wire.SIXTEEN + blake2b(text, digest_size=16).digest() for text in map(b"".join, zip(*said, strict=False))]
+    if not known:
+        entities = [entity if person.name else wire.NULL for entity, person in zip(entities, people, strict=True)]
+        hashes = [found if person.name else wire.NULL for found, person in zip(hashes, people, strict=True)]
+    lines = block.lines
+    pieces: list[Iterable[bytes]] = [
+        repeat(_beginning(stager, block, events)),
+        [wire.TWO_INT8.pack(8, seq, 8, lines[at]) for seq, at in zip(seqs, events.rows, strict=True)],
+        repeat(wire.NULL) if events.facilities is None else _texts(events.facilities),
+        [person.key for person in people],
+        [wire.SIXTEEN + key for key in source_keys],
+        map(_DAY, fields[EVENT_FIELD[record.kind]]),
+        repeat(wire.NULL) if events.stamps is None else map(_WIRE, events.stamps),
+        [person.facility for person in people],
+        entities,
+        [person.patient for person in people],
+        hashes,
+    ]
+    # Columns that hold nothing for the whole record go as one.
+    empty = 0
+    for held in fields_in_order(record.kind):
+        if held is not None and held in fields:
+            if empty:
+                pieces.append(repeat(wire.NULL * empty))
+                empty = 0
+            pieces.append(map(_WIRE, fields[held]))
+        else:
+            empty += 1
+    if empty:
+        pieces.append(repeat(wire.NULL * empty))
+    return map(b"".join, zip(*pieces, strict=False))
+
+
+def _beginning(stager: Stager, block: Block, events: Events) -> bytes:
+    """The fields that all rows of a record have in common."""
+    record = events.record
+    common = {
+        "import_uuid": stager.import_uuid,
+        "kind": record.kind,
+        "state": "accepted",
+        "file": block.file,
+        "label": record.labels.get(EVENT_FIELD[record.kind], EVENT_FIELD[record.kind]),
+        "patient_label": record.patient_label,
+        "digest": b"",
+        "content": b"",
+        "voided": False,
+    }
+    return wire.row_of(len(STAGED_TYPES)) + b"".join(
+        wire.field(STAGED_TYPES[name], common.get(name)) for name in _COMMON
+    )
+
+
+def _people(stager: Stager, events: Events) -> list[_Person]:
+    where, kind = stager.where, events.record.kind
+    keys = {identifier: stager.patient_key(identifier) for identifier in set(events.patients)}
+    places: Iterable[str | None] = repeat(None) if events.facilities is None else events.facilities
+    if events.facilities is None:
+        where.look_up(stager.session, keys.values(), ())
+    else:
+        where.look_up(stager.session, (), set(events.facilities))
+    middle = b"\x1f" + where.source.encode() + b"\x1f"
+    found: dict[tuple[str, str | None], _Person] = {}
+
+    def person(who: tuple[str, str | None]) -> _Person:
+        made = found.get(who)
+        if made is None:
+            key = keys[who[0]]
+            facility = where.facility(who[1], key)
+            if facility is None:
+                made = _Person(wire.SIXTEEN + key, wire.NULL, wire.NULL, b"", b"")
+            else:
+                patient: UUID = where.patient(facility, key)
+                made = _Person(
+                    wire.SIXTEEN + key,
+                    wire.SIXTEEN + facility.bytes,
+                    wire.SIXTEEN + patient.bytes,
+                    b'["' + str(patient).encode() + b'"',
+                    kind.encode() + b"\x1f" + facility.bytes + middle,
+                )
+            found[who] = made
+        return made
+
+    return list(map(person, zip(events.patients, places, strict=False)))
+
+
+def _uuid(digest: bytes) -> bytes:
+    """The field of a UUIDv8 of these bytes, as ``records.ids.entity_uuid`` makes it."""
+    return wire.SIXTEEN + digest[:6] + _VERSION[digest[6]] + digest[7:8] + _VARIANT[digest[8]] + digest[9:]
+
+
+def _texts(values: Iterable[str]) -> list[bytes]:
+    known: dict[str, bytes] = {}
+    return [known.get(value) or known.setdefault(value, wire.field("text", value)) for value in values]

@@ -1,0 +1,212 @@
+"""Read as columns or row by row, files are staged and reported alike."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.database import TenantRef, TenantSession, tenant_session
+from core.errors import Invalid
+from tenants.imports import slots
+from tenants.imports.facts import FACT_TYPES
+from tenants.imports.fields import FIELDS
+from tenants.imports.generic import GenericCsv
+from tenants.imports.keys import Whereabouts
+from tenants.imports.mapping import parse_mapping
+from tenants.imports.reader import Position
+from tenants.imports.sources import from_paths
+from tenants.imports.staged import Stager, Tally
+from tenants.imports.staging import take_block
+from tenants.records.ids import new_uuid
+
+from .conftest import rows, write
+
+DATA_DATE = date(2024, 6, 30)
+SIZE = 8
+"""Rows of a block: a few, so that there are several."""
+
+MAPPING = parse_mapping("""
+source: csv:test
+date_formats: [iso, dd-Mon-yyyy]
+time_zone: Africa/Lagos
+files:
+  patients: {name: patients.csv}
+  events: {name: events.csv, where: {skip: {none_of: [x]}}}
+records:
+  - into: patients
+    file: patients
+    patient: id
+    facility: {datim_id: clinic}
+    columns: {pepfar_id: id}
+  - into: dispensations
+    file: events
+    when: {what: [drug, both]}
+    patient: id
+    columns: {date_dispensed: day, days_supplied: {column: number, unit: months}, regimen: text, next_appointment: next}
+  - into: visits
+    file: events
+    when: {what: [visit, both]}
+    patient: id
+    stamp: stamp
+    columns: {date_started: day, date_stopped: next, visit_type: {column: text, values: {Lab: laboratory}}}
+  - into: observations
+    file: events
+    when: {what: [lab]}
+    patient: id
+    key: [text, day]
+    facility: {datim_id: clinic, name: clinic_name}
+    columns: {obs_datetime: day, variable_name: {constant: viral_load}, value_numeric: number, value_text: text}
+  - into: appointments
+    file: events
+    when: {what: [booking]}
+    patient: {column: id, whole_number: true}
+    columns: {booked_on: day, due_date: next, status: text}
+  - into: patient_states
+    file: events
+    when: {what: [state]}
+    patient: id
+    columns: {start_date: day, state: text}
+  - into: encounters
+    file: events
+    when: {what: [form]}
+    patient: id
+    columns: {encounter_datetime: stamp, encounter_type: text}
+""")
+HEADINGS = ["id", "what", "day", "number", "text", "next", "stamp", "clinic", "clinic_name", "skip"]
+DAYS = st.one_of(
+    st.dates(date(2021, 1, 1), date(2024, 6, 30)).map(date.isoformat),
+    st.sampled_from(["10-Jan-2023", "", "NA", "2024-07-01", "never", "1899-01-01"]),
+)
+TEXTS = st.one_of(
+    st.sampled_from(["TDF/3TC/DTG", "clinical", "Lab", "kept", "scheduled", "died", "", "NA", "Ibadan \u1eb8\u0300"]),
+    st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6),
+)
+STAMPS = st.sampled_from(
+    ["", "2023-05-06T07:08:09", "2023-05-06T07:08:09.123456+02:00", "2023-05-06", "2999-01-01", "x"]
+)
+ROWS = st.builds(
+    lambda *cells: list(cells),
+    st.sampled_from(["P1", "P2", " P1 ", "7.0", "", "NOBODY"]),
+    st.sampled_from(["drug", "visit", "both", "lab", "booking", "state", "form", "nothing"]),
+    DAYS,
+    st.sampled_from(["1", "3", "2.5", "-1", "<20", "1e12", "", "many"]),
+    TEXTS,
+    DAYS,
+    STAMPS,
+    st.sampled_from(["C1", "C9", ""]),
+    st.sampled_from(["Clinic", ""]),
+    st.sampled_from(["", "", "", "x"]),
+)
+LINES = st.one_of(
+    ROWS.map(lambda cells: ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)),
+    ROWS.map(lambda cells: ",".join(cell for cell in cells if not set(cell) & set(',"\r\n'))),
+    st.sampled_from(["", ",,,,,,,,,", "a,b", 'P1,"drug', "P1,drug,2023-01-01,1,\x01,,,,,"]),
+)
+
+
+def staged(session: TenantSession, portions: Iterator[Any], stage: Any) -> tuple[list[Any], list[Any], list[int]]:
+    """Staged rows in their order and refusals, without what differs between imports; and the tally."""
+    uuid = new_uuid()
+    where, seq, total = Whereabouts(uuid, "csv:test"), 0, [0, 0, 0, 0]
+    for portion in portions:
+        stager = Stager(session, uuid, DATA_DATE, seq, where)
+        tally: Tally = stage(stager, portion)
+        seq = stager.seq
+        counts = (tally.read, tally.refused, tally.left_out, tally.staged)
+        total = [one + more for one, more in zip(total, counts, strict=True)]
+    columns = (
+        "kind, state, file, line, facility, patient_key, source_key, digest, event_date, seen_on, birthdate, known_at,"
+        f" label, patient_label, content, voided, {', '.join(slots.COLUMNS)}"
+    )
+    keys = "facility_uuid IS NULL, entity_uuid, patient_uuid, row_hash"
+    found = rows(session, f"SELECT {columns}, {keys} FROM import_staging WHERE import_uuid = %s ORDER BY seq", uuid)
+    refused = rows(
+        session,
+        "SELECT file, line, field, problem, remedy FROM import_rejections WHERE import_uuid = %s ORDER BY id",
+        uuid,
+    )
+    return found, sorted(refused), total
+
+
+def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None = None) -> tuple[Any, Any]:
+    """What is staged row by row, and what as columns."""
+    people = "id,clinic\nP1,C1\nP2,C2\n7,C1\n"
+    sources = from_paths(write(folder, patients__csv=people, events__csv=text))
+    reader = GenericCsv()
+    found = []
+    for columns in (False, True):
+        with tenant_session(tenant, actor="test:1") as session:
+            # The same facilities both times: the keys then follow from the same UUIDs.
+            session.cursor().execute(
+                "INSERT INTO facilities (uuid, version_id, datim_id, name, source, created_at, updated_at)"
+                " SELECT md5(id)::uuid, md5(id)::uuid, id, id, 'csv:test', now(), now()"
+                " FROM unnest(ARRAY['C1', 'C2', 'C9']) AS c (id) ON CONFLICT DO NOTHING"
+            )
+            if columns:
+                blocks = reader.read_blocks(sources, MAPPING, after=after, data_date=DATA_DATE, size=SIZE)
+                found.append(
+                    staged(
+                        session,
+                        blocks,
+                        lambda stager, one: stager.take(one) if isinstance(one, list) else take_block(stager, one),
+                    )
+                )
+            else:
+                readings = reader.read(sources, MAPPING, after=after)
+                parts = iter(lambda: list(islice(readings, SIZE)), [])
+                found.append(staged(session, parts, lambda stager, one: stager.take(one)))
+            session.rollback()
+    return found[0], found[1]
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(st.lists(LINES, max_size=24))
+def test_columns_and_rows_are_staged_and_refused_alike(module_tenant: TenantRef, lines: list[str]) -> None:
+    text = "\n".join([",".join(HEADINGS), *lines]) + "\n"
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            singly, together = both_ways(module_tenant, Path(folder), text)
+        except Invalid as refused:
+            assert refused.remedy
+            return
+    # A facility is staged once per step, and steps differ between the two ways.
+    assert unlike_facilities(singly[0]) == unlike_facilities(together[0])
+    assert {row[16:] + row[4:8] for row in singly[0] if row[0] == "facilities"} == {
+        row[16:] + row[4:8] for row in together[0] if row[0] == "facilities"
+    }
+    assert singly[1] == together[1]
+    assert singly[2][:3] == together[2][:3]
+
+
+def unlike_facilities(found: list[Any]) -> list[Any]:
+    return [row for row in found if row[0] != "facilities"]
+
+
+def test_reading_as_columns_begins_after_any_line(module_tenant: TenantRef, tmp_path: Path) -> None:
+    lines = [f"P1,drug,2023-01-{day:02},1,T,,,,," for day in range(1, 25)]
+    text = "\n".join([",".join(HEADINGS), *lines]) + "\n"
+    for line in (2, 9, 10, 24, 25):
+        singly, together = both_ways(module_tenant, tmp_path, text, Position(1, line))
+        assert singly[0] == together[0]
+        assert len(together[0]) == 25 - line
+
+
+@pytest.mark.parametrize("kind", sorted(slots.SLOTS))
+def test_every_field_of_an_event_has_a_place_of_its_type(kind: str) -> None:
+    types = {"text": "text", "code": "text", "date": "date", "datetime": "timestamptz", "days": "int4"}
+    types |= {"integer": "int4", "number": "float8"}
+    assert slots.SLOTS[kind].keys() == FIELDS[kind].keys()
+    assert len(set(slots.SLOTS[kind].values())) == len(slots.SLOTS[kind])
+    for name, slot in slots.SLOTS[kind].items():
+        assert slots.SLOT_TYPES[slot] == types[FIELDS[kind][name].type]
+        assert name in {item.name for item in FACT_TYPES[kind].__dataclass_fields__.values()}
