@@ -182,6 +182,7 @@ class Sealer:
     """Seals the audits of one data database while a worker runs.
 
     Which tenants wrote anything is asked of PostgreSQL's counters: one query for all, that touches no tenant's table.
+    A connection tells the counters what it did within a second while it works, and ten seconds after it came to rest.
     """
 
     def __init__(self, database: str = DEFAULT_DATABASE, *, every: float, anchor_every: float) -> None:

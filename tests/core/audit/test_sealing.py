@@ -245,11 +245,11 @@ class TestSealer:
         seen = []
         monkeypatch.setattr(sealer, "seal", lambda tenant, *_, **__: seen.append(tenant.id) or sealer.Sealed(0, 0))
         act(open_session, first)
-        for _ in range(100):
+        for _ in range(600):
             going.look()
             if first.id in seen:
                 break
-            threading.Event().wait(0.05)  # PostgreSQL's counters follow within a second
+            threading.Event().wait(0.05)  # PostgreSQL's counters follow, of a connection that rests after ten seconds
         assert first.id in seen
         assert second.id not in seen
 
