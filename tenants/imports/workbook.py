@@ -5,12 +5,13 @@ from __future__ import annotations
 import lzma
 import re
 import struct
+import xml.etree.ElementTree as ET
 import zipfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tenants.imports.merged import Merged, merged_ranges
 from tenants.imports.sources import MAX_RATIO, MIN_BOMB_BYTES, refused
@@ -42,6 +43,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     RuntimeError,
 )
 """What reading a damaged archive raises: offsets that point nowhere, lengths that lie, methods that do not exist."""
+_UNSOUND: tuple[type[Exception], ...] = (*DAMAGE, TypeError, AttributeError, SyntaxError)
 _ENTITIES = re.compile(rb"<\s*!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _NOT_RECORDED = "#N/A"
 
@@ -210,7 +212,7 @@ def _soundness(source: Source) -> Iterator[None]:
     """What openpyxl raises on damaged parts is as varied as they are: all of it says that the workbook is not sound."""
     try:
         yield
-    except (*DAMAGE, TypeError, AttributeError, SyntaxError) as error:
+    except _UNSOUND as error:
         raise refused(
             source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again"
         ) from error
@@ -249,7 +251,12 @@ def _parsed(book: Any, sheet: Any) -> Iterator[tuple[int, list[Cell | Unreadable
         """Tells a formula without a stored value from an empty cell."""
 
         def parse_cell(self, element: Any) -> dict[str, Any]:  # noqa: ANN401 - an XML element
+            inline = element.get("t") == "inlineStr"
+            if inline:
+                element.set("t", "str")  # openpyxl makes ten objects of each inline text
             cell: dict[str, Any] = super().parse_cell(element)
+            if inline:
+                cell["value"] = _inline(element) or None
             if cell["value"] is None and element.find(FORMULA_TAG) is not None:
                 cell["value"] = NO_STORED_VALUE
             elif cell["data_type"] == "e" and cell["value"] != _NOT_RECORDED:
@@ -267,7 +274,7 @@ def _parsed(book: Any, sheet: Any) -> Iterator[tuple[int, list[Cell | Unreadable
             date_formats=book._date_formats,  # noqa: SLF001
             timedelta_formats=book._timedelta_formats,  # noqa: SLF001
         )
-        for number, row in parser.parse():
+        for number, row in _row_elements(part, parser):
             cells: list[Cell | Unreadable] = []
             for cell in row:
                 at = cell["column"] - 1
@@ -277,6 +284,40 @@ def _parsed(book: Any, sheet: Any) -> Iterator[tuple[int, list[Cell | Unreadable
                     cells.extend([None] * (at + 1 - len(cells)))
                 cells[at] = cell["value"]
             yield number, cells
+
+
+def _inline(element: Any) -> str:  # noqa: ANN401 - an XML element
+    """The text written in a cell itself: its runs, without the readings of East Asian words."""
+    return "".join(
+        part.text or ""
+        for child in element
+        if child.tag.endswith("}is")
+        for run in child
+        if not run.tag.endswith("}rPh")
+        for part in run.iter()
+        if part.tag.endswith("}t")
+    )
+
+
+def _row_elements(part: IO[bytes], parser: Any) -> Iterator[tuple[int, list[dict[str, Any]]]]:  # noqa: ANN401 - openpyxl's
+    """The rows of a sheet's XML, parsed in C and forgotten one by one.
+
+    openpyxl parses through defusedxml, in Python and several times slower, for fear of entities: here a part that
+    declares any was refused before (``_check_prolog``), and none can be declared behind the first element.
+    """
+    from openpyxl.worksheet._reader import DATA_TAG, ROW_TAG
+
+    rows = None
+    for event, element in ET.iterparse(part, events=("start", "end")):  # noqa: S314 - see above
+        if event == "start":
+            if element.tag == DATA_TAG:
+                rows = element
+        elif element.tag == ROW_TAG:
+            yield parser.parse_row(element)
+            if rows is not None:
+                rows.clear()
+        elif element.tag == DATA_TAG:
+            return
 
 
 def fold(heading: object) -> str:
