@@ -17,7 +17,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import ExecStatus
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -214,45 +214,35 @@ def upgrade(connection: Connection, one: Behind) -> None:
 
 
 def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) -> None:
-    """Send a tenant's whole upgrade as one string, and commit it where the schema stood where ``node`` says.
+    """Send a tenant's whole upgrade as one string, which PostgreSQL runs as one transaction: one round trip.
 
-    The first statement keeps out whoever else upgrades, moves or deletes this tenant. The last is Alembic's own: it
-    changes one row where the schema stood at the revision that it was to leave. libpq is called directly, since what
+    The first statement keeps out whoever else upgrades, moves or deletes this tenant. The last fails where the schema
+    did not stand at the revision that it was to leave, so that nothing is kept. libpq is called directly, since what
     Python does with each of some ten results would cost as much as PostgreSQL's work.
+
+    Raises:
+        psycopg.Error: a statement failed.
+        ValueError: the schema's name is none of ours.
     """
     if not OPAQUE_NAME.fullmatch(one.schema):
         message = f"{one.schema!r} is no tenant's schema"
         raise ValueError(message)
     parts = [
-        "BEGIN",
         *_arrived(one, newest),
         f"SELECT set_config('search_path', '{path_of_schema(one.schema)}', true)",
         many.replace(scripts.PLACEHOLDER, one.schema).strip().rstrip(";"),
+        _CHECK.format(table=scripts.VERSION_TABLE, newest=newest),
     ]
-    try:
-        if _exec(driver, ";\n".join(parts)) != b"UPDATE 1":
-            message = "the schema does not stand where node says"
-            raise StandsElsewhereError(message)
-        _exec(driver, "COMMIT")
-    finally:
-        if driver.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-            _exec(driver, "ROLLBACK")
-
-
-def _exec(driver: psycopg.Connection[Any], statements: str) -> bytes | None:
-    """Send statements in one round trip; gives the status of the last.
-
-    Raises:
-        psycopg.Error: one of them failed, and none after it was run.
-    """
-    result = driver.pgconn.exec_(statements.encode())
+    result = driver.pgconn.exec_(";\n".join(parts).encode())
     if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
         raise psycopg.errors.error_from_result(result)
-    return result.command_status
 
 
-class StandsElsewhereError(Exception):
-    """A schema is at another revision than ``node.tenant_schemas`` says, or its row has gone."""
+_CHECK = (
+    "SELECT CASE count(*) WHEN 1 THEN 1 ELSE ('the schema does not stand where node says: ' || count(*))::int END"
+    " FROM {table} WHERE version_num = '{newest}'"
+)
+"""A text that is no number fails, and says why. It depends on the rows, so it is not reckoned before they are read."""
 
 
 def _arrived(one: Behind, newest: str) -> Iterator[str]:
@@ -297,7 +287,5 @@ def plain(error: Exception) -> str:
     if isinstance(error, CommandError):
         return f"{error}: the schema was migrated by a newer version of this application"
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, StandsElsewhereError):
-        return str(cause)
     message = getattr(getattr(cause, "diag", None), "message_primary", None)
     return f"{type(cause).__name__}: {message or 'no message'}"
