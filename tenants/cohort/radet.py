@@ -14,6 +14,7 @@ from tenants.cohort.load import load_timelines
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.status import STATUSES, status_at, transitions, waiting
 from tenants.cohort.timelines import NO_DAY, PICKUP, Timelines, day_number, snapshot, to_date
+from tenants.records.identities import merged_into
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -143,7 +144,7 @@ def compare(session: TenantSession, data_date: date, datim_ids: Sequence[str] | 
             problem = "no RADET of that day has this facility"
             raise Invalid(problem, remedy=remedy, errors=[FieldError("facility", problem, remedy)])
     found = Comparison(data_date, list(facilities.values()), rules.grace_days)
-    theirs = repository.listed(session, data_date, datim_ids)
+    theirs = _people_listed(session, repository.listed(session, data_date, datim_ids))
     left = set(theirs)
     for chunk in load_timelines(session, facility_uuids=list(facilities)):
         for person in _people(chunk, rules, day_number(data_date)):
@@ -158,6 +159,16 @@ def compare(session: TenantSession, data_date: date, datim_ids: Sequence[str] | 
                 uuid, place, row.status, "none", "not_in_records", row.last_pickup, row.days_supplied, None, None
             )
         )
+    return found
+
+
+def _people_listed(session: TenantSession, rows: dict[UUID, Listed]) -> dict[UUID, Listed]:
+    """The list's rows by person: records merged into another count under it, a person recorded twice once."""
+    merged = merged_into(session, rows)
+    found = {uuid: row for uuid, row in rows.items() if uuid not in merged}
+    for uuid, canonical in sorted(merged.items()):
+        if uuid in rows:
+            found.setdefault(canonical, rows[uuid])
     return found
 
 

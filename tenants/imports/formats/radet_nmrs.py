@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tenants.imports.mapping import Mapping
 
 SOURCE = "nmrs"
-"""All NMRS files are of one system: their people are the same."""
+"""All NMRS lists are of one system: their people are the same."""
 
 HEADINGS = (
     "DatimCode", "PatientUniqueID", "PatientHospitalNo", "Sex", "AgeAtStartOfARTYears", "AgeAtStartOfARTMonths",
