@@ -116,6 +116,7 @@ def upgrade() -> None:
     op.add_column("tenants", sa.Column("phase_by", sa.Text(), nullable=True), schema="platform")
     op.add_column("tenants", sa.Column("delete_after", sa.DateTime(timezone=True), nullable=True), schema="platform")
     op.add_column("tenants", sa.Column("state_before", sa.Text(), nullable=True), schema="platform")
+    # allow: one row for each tenant: thousands at most, read in milliseconds
     op.create_check_constraint(
         op.f("ck_tenants_phase"), "tenants", "phase IN ('restoring', 'deleting', 'purging')", schema="platform"
     )
