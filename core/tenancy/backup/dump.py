@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PLANNER = "-c enable_nestloop=off"
-"""pg_dump asks for all dependencies of the catalogue in a query that is planned as nested loops: minutes among 1,000
-tenants, seconds without them. docs/benchmarks/backup.md has the figures."""
+"""pg_dump asks for all dependencies of the catalogue, which servers have been seen to plan as nested loops: a minute
+among 1,000 tenants, seconds without them. docs/benchmarks/backup.md has the figures."""
 
 _COPY = re.compile(rb"COPY (?P<schema>\S+?)\.(?P<table>\S+) \((?P<columns>.*)\) FROM stdin;\n")
 _SKIPPED = (b"SET ", b"\\restrict ", b"\\unrestrict ", b"SELECT pg_catalog.set_config('search_path'")
