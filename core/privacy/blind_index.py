@@ -7,6 +7,9 @@ import hmac
 import unicodedata
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
 from core.errors import FieldError, Invalid
 
 if TYPE_CHECKING:
@@ -81,4 +84,12 @@ def blind_indexes(key: bytes, purpose: str, texts: Iterable[str]) -> list[bytes]
     stripped = [text.strip() for text in texts]
     if not all(stripped):
         normalise(purpose, "")
-    return [hmac.digest(key, start + text.encode(), "sha256")[:SIZE] for text in stripped]
+    # A copy of what the key has made of the hash costs a third of beginning with the key each time.
+    begun = HMAC(key, SHA256())
+    begun.update(start)
+    found = []
+    for text in stripped:
+        one = begun.copy()
+        one.update(text.encode())
+        found.append(one.finalize()[:SIZE])
+    return found

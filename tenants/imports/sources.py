@@ -192,7 +192,7 @@ def check_size(sources: Sequence[Source]) -> None:
 
 
 def _size(count: int) -> str:
-    return f"{count / (1 << 30):.1f} GB" if count >= 1 << 30 else f"{count / (1 << 20):.1f} MB"
+    return f"{count / (1 << 30):.3g} GB" if count >= 1 << 30 else f"{count / (1 << 20):.3g} MB"
 
 
 def refused(name: str, problem: str, remedy: str) -> Invalid:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from core.errors import Invalid
 from core.privacy import vault
-from core.privacy.blind_index import blind_index, normalise
+from core.privacy.blind_index import blind_index, blind_indexes, normalise
 
 KEY = b"k" * 32
 
@@ -80,3 +80,19 @@ def test_the_index_differs_by_purpose_key_and_tenant(two_tenants, open_session):
             found.append(vault(session).blind_index("phone", "08031234567"))
     assert found[0] != found[1]
     assert {len(index) for index in found} == {16}
+
+
+@given(st.lists(st.text(min_size=1).filter(str.strip), max_size=5), st.sampled_from(["source:visits", "pepfar_id"]))
+def test_many_are_indexed_as_one_by_one(texts: list[str], purpose: str) -> None:
+    try:
+        singly = [blind_index(bytes(32), purpose, text) for text in texts]
+    except Invalid:
+        with pytest.raises(Invalid):
+            blind_indexes(bytes(32), purpose, texts)
+        return
+    assert blind_indexes(bytes(32), purpose, texts) == singly
+
+
+def test_nothing_among_many_is_refused() -> None:
+    with pytest.raises(Invalid, match="nothing to look for"):
+        blind_indexes(bytes(32), "source:visits", ["a", " "])
