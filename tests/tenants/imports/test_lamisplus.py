@@ -202,7 +202,7 @@ def test_a_row_number_far_beyond_the_rows_is_refused(tmp_path: Path) -> None:
 
 def test_the_list_becomes_records(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     summary = run_import(tenant, [workbook(tmp_path / "list.xlsx", ROWS)], Mapping())
-    assert summary.format == summary.source == "lamisplus-pharmacy"
+    assert (summary.format, summary.source) == ("lamisplus-pharmacy", "lamisplus")
     assert summary.data_date == date(2024, 4, 9)
     assert "data date 2024-04-09 taken from the latest row" in summary.notes[0]
     assert (summary.counts["patients"]["inserted"], summary.counts["dispensations"]["inserted"]) == (2, 4)

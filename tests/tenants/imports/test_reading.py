@@ -92,7 +92,7 @@ def test_a_file_of_the_wrong_kind_is_refused_with_a_sentence(data: bytes, proble
 def test_what_expands_beyond_bounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     large = gzip.compress(b"id,name,start\n" + b"P1,Ada,2020-01-01\n" * 100_000)
     small = Source("t.csv.gz", lambda: io.BytesIO(large), len(large), Limits(expanded=1 << 20))
-    with pytest.raises(Invalid, match="expands to more than 1 MB"):
+    with pytest.raises(Invalid, match=r"expands to more than 1(\.0)? MB"):
         list(GenericCsv().read([small], parse_mapping(SIMPLE)))
     monkeypatch.setattr(sources, "MIN_BOMB_BYTES", 1 << 20)
     bomb = gzip.compress(b"id,name,start\n" + (b" " * 60_000 + b"\n") * 100, 9)
