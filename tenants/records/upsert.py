@@ -170,7 +170,7 @@ def upsert(
         staged = stage.rows
         if stage.repeated:
             staged -= _run(cursor, _FORGET_REPEATED, parts).rowcount
-        _run(cursor, sql.SQL("ANALYZE {staged}"), parts)
+        _run(cursor, sql.SQL("ANALYZE {staged} (seq, uuid, facility_uuid)"), parts)
         _run(cursor, _REMEMBER_SOURCES, parts)
         found = _run(cursor, _PLAN, parts).rowcount
         verdicts: dict[str, int] = dict(_run(cursor, _COUNT, parts).fetchall()) if found else {}
