@@ -1,0 +1,92 @@
+"""What was asked for of a scored tenant: who is due soon, which days can be scored, what an evaluation kept."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from core import blobs
+from core.errors import Invalid
+from tenants.cohort.timelines import to_date
+from tenants.risk import explain, repository, scoring, serving, worklist
+from tenants.risk.schemas import ModelEvaluation
+from tests.tenants.risk.clinics import END
+from tests.tenants.risk.conftest import opener
+
+DAY = to_date(END)
+
+
+@pytest.fixture(scope="module")
+def scored(trained):
+    tenant = trained[0].ref
+    return scoring.score(tenant, opener(tenant), DAY)
+
+
+def model_of(tenant):
+    return explain.model_of(tenant, opener(tenant))
+
+
+def issued(tenant, **order):
+    with opener(tenant)() as session:
+        found = worklist.issue(session, worklist.Order(**{"as_of": DAY, "capacity": 3, **order}), model_of(tenant))
+        return worklist.read(session, found.uuid)
+
+
+def test_a_list_of_who_is_due_soon_holds_nobody_expected_later_and_ranks_anew(trained, scored):
+    tenant = trained[0].ref
+    kept, people = issued(tenant, kind="at_risk", capacity=3, due_within=7)
+    assert kept.due_within == 7
+    assert people
+    assert all(entry.expected_date <= DAY + timedelta(days=7) for entry in people)
+    for facility in {entry.facility_uuid for entry in people}:
+        own = [entry for entry in people if entry.facility_uuid == facility]
+        assert [entry.rank for entry in own] == list(range(1, len(own) + 1))
+        assert [entry.score for entry in own] == sorted((entry.score for entry in own), reverse=True)
+    whole, _ = issued(tenant, kind="at_risk", capacity=3)
+    assert whole.uuid != kept.uuid
+    assert whole.candidates > kept.candidates
+    with pytest.raises(Invalid) as refused:
+        issued(tenant, kind="to_trace", due_within=7)
+    assert [error.field for error in refused.value.errors] == ["due_within"]
+
+
+@pytest.mark.parametrize(
+    ("day", "said"), [(DAY + timedelta(days=365 * 150), "lies ahead"), (DAY + timedelta(days=60), "records of all")]
+)
+def test_a_day_that_no_list_can_be_of_is_refused_with_what_to_do(trained, day, said):
+    with opener(trained[0].ref)() as session, pytest.raises(Invalid, match=said) as refused:
+        scoring.day_to_score(session, day)
+    assert refused.value.errors[0].field == "as_of"
+    assert "score as of" in refused.value.remedy
+
+
+def test_a_day_within_reach_of_the_records_can_be_scored(trained):
+    with opener(trained[0].ref)() as session:
+        assert scoring.day_to_score(session, DAY) == DAY
+
+
+def test_what_an_evaluation_found_is_kept_with_the_model(trained):
+    tenant = trained[0].ref
+    with opener(tenant)() as session:
+        row = repository.preferred_model(session)
+        repository.keep_evaluation(session, row.uuid, {"decisions_from": DAY, "share": np.float64(0.5)})
+        uuid, before = row.uuid, dict(row.metrics)
+    with opener(tenant)() as session:
+        found = ModelEvaluation.of(repository.get_model(session, uuid))
+    assert found.since_training["decisions_from"] == DAY.isoformat()
+    assert found.since_training["share"] == 0.5
+    assert found.when_trained == {name: value for name, value in before.items() if name != "since_training"}
+
+
+def test_a_model_is_read_once_by_a_process_and_a_newly_preferred_one_at_once(trained, monkeypatch):
+    tenant = trained[0].ref
+    first = model_of(tenant)
+    monkeypatch.setattr(blobs, "get", lambda *_, **__: pytest.fail("read again"))
+    assert explain.with_model(tenant, opener(tenant), lambda _, model: model) is first
+    with opener(tenant)() as session:
+        with session.cursor() as cursor:
+            cursor.execute("UPDATE models SET blob_sha256 = repeat('0', 64) WHERE state = 'preferred'")
+        assert serving.kept(session) is None
+        session.rollback()
