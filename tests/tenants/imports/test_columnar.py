@@ -127,13 +127,23 @@ def staged(session: TenantSession, portions: Iterator[Any], stage: Any) -> tuple
         f" label, patient_label, content, voided, {', '.join(slots.COLUMNS)}"
     )
     keys = "facility_uuid IS NULL, entity_uuid, patient_uuid, row_hash"
-    found = rows(session, f"SELECT {columns}, {keys} FROM import_staging WHERE import_uuid = %s ORDER BY seq", uuid)
+    found = rows(session, f"SELECT {columns}, {keys} FROM import_staging WHERE import_uuid = %s ORDER BY seq", uuid)  # noqa: S608 - ours
     refused = rows(
         session,
         "SELECT file, line, field, problem, remedy FROM import_rejections WHERE import_uuid = %s ORDER BY id",
         uuid,
     )
     return found, sorted(refused), total
+
+
+def in_parts(readings: Iterator[Any]) -> Iterator[Any]:
+    while part := list(islice(readings, SIZE)):
+        yield part
+
+
+def explained(refused: Invalid) -> None:
+    """A refusal of a whole file says what to do."""
+    assert refused.remedy
 
 
 def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None = None) -> tuple[Any, Any]:
@@ -160,8 +170,7 @@ def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None
                     )
                 )
             else:
-                readings = reader.read(sources, MAPPING, after=after)
-                parts = iter(lambda: list(islice(readings, SIZE)), [])
+                parts = in_parts(reader.read(sources, MAPPING, after=after))
                 found.append(staged(session, parts, lambda stager, one: stager.take(one)))
             session.rollback()
     return found[0], found[1]
@@ -177,7 +186,7 @@ def test_columns_and_rows_are_staged_and_refused_alike(module_tenant: TenantRef,
         try:
             singly, together = both_ways(module_tenant, Path(folder), text)
         except Invalid as refused:
-            assert refused.remedy
+            explained(refused)
             return
     # A facility is staged once per step, and steps differ between the two ways.
     assert unlike_facilities(singly[0]) == unlike_facilities(together[0])
