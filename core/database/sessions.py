@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
@@ -20,7 +20,7 @@ from core.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
     from sqlalchemy.orm import SessionTransaction
 
 _READ_ONLY = "25006"
@@ -96,7 +96,8 @@ class TenantSession(_ScopedSession):
 
         For what nobody reads again in this transaction, such as the audit row of a read.
         """
-        if self.in_nested_transaction():  # it must go with the savepoint, if that is rolled back
+        # It must go with the savepoint, if that is rolled back; and in somebody else's transaction we do not commit.
+        if self.in_nested_transaction() or not isinstance(self.bind, Engine):
             self.cursor().execute(query, values)
         else:
             self._last.append((query, values))

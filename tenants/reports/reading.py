@@ -15,6 +15,7 @@ from tenants.cohort.service import cohort_settings
 from tenants.cohort.timelines import day_number
 from tenants.records.days import end_of_day
 from tenants.records.filters import PatientFilter
+from tenants.records.identities import merged_into
 from tenants.records.personal import open_patient
 from tenants.records.repository import find_facility, patients_after
 from tenants.reports.people import PersonState, states
@@ -129,10 +130,14 @@ def check_facility(session: TenantSession, reference: str | None) -> str | None:
 
 
 def step(session: TenantSession, wanted: Wanted, after: UUID | None) -> tuple[list[Person], UUID | None]:
-    """The next people, and where to go on (None: that was all). That each was read is recorded in the audit."""
+    """The next people, and where to go on (None: that was all). That each was read is recorded in the audit.
+
+    Who is merged into another today is listed there, with the records of both.
+    """
     condition = PatientFilter(facility=wanted.facility, as_of=wanted.as_of)
     rows = patients_after(session, condition, after, STEP_PATIENTS)
-    people = _people(session, wanted, rows) if rows else []
+    elsewhere = merged_into(session, [row.uuid for row in rows])
+    people = _people(session, wanted, [row for row in rows if row.uuid not in elsewhere])
     facts = {"report": wanted.report, "identifiers": wanted.identifiers}
     audit.record_many(
         session, "report:patient:read", "patient", [person.state.patient_uuid for person in people], facts
@@ -141,6 +146,8 @@ def step(session: TenantSession, wanted: Wanted, after: UUID | None) -> tuple[li
 
 
 def _people(session: TenantSession, wanted: Wanted, rows: Sequence[Patient]) -> list[Person]:
+    if not rows:
+        return []
     rules: CohortSettings = cohort_settings(session)
     places, uuids = _places(session), [row.uuid for row in rows]
     models, scored = _dsd_models(session, uuids, wanted.as_of), _scores(session, uuids, wanted.as_of)

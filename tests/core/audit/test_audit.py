@@ -7,6 +7,7 @@ from psycopg.errors import NotNullViolation
 
 from core import audit
 from core.audit.service import GRAMMAR, declared_actions
+from core.database import TenantSession, owner_session
 
 
 def rows(session):
@@ -124,3 +125,13 @@ class TestRoute:
         assert event["action"] == "api:audit:read"
         assert event["actor"].startswith("api_key:")
         assert event["request_id"]
+
+
+def test_an_event_in_the_transaction_of_a_caller_is_written_with_it(tenant, open_session):
+    subject = uuid4()
+    with owner_session() as outer:
+        within = TenantSession(outer.connection(), tenant, actor="cli:operator", as_owner=True)
+        audit.record(within, "api:audit:read", "patient", subject)
+        within.flush()
+    with open_session(tenant) as session:
+        assert [row[3] for row in rows(session)] == [subject]

@@ -145,3 +145,14 @@ def test_the_command_writes_a_whole_file_or_none(people, store, tmp_path, capsys
     assert to.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["list.csv"]
     assert run(["report", "radet", store.tenant.slug, "--to", str(tmp_path / "no" / "r.xlsx")]) == 2
+
+
+def test_who_is_merged_into_another_is_listed_once_with_the_records_of_both(api, people, store):
+    body = {"canonical_uuid": str(people["active"]), "reason": "seen both"}
+    merged = api.post(f"/v1/patients/{people['restart']}/merge", json=body)
+    assert merged.status_code == 200, merged.text
+    today = {"as_of": clock.today(store.tenant.time_zone).isoformat()}
+    found = by_uuid(lines(api, **today), people)
+    assert "restart" not in found
+    assert found["active"]["last_contact"] == "2025-04-10"
+    assert len(lines(api, "radet", **today)) == 4
