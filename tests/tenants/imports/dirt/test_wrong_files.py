@@ -39,7 +39,7 @@ def named(name: str, data: bytes) -> Source:
         ("dump.db", b"SQLite format 3\x00", "an SQLite database"),
         ("radet.zip", b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
         ("radet.csv", b"", "the file is empty"),
-        ("radet.csv.gz", gzip.compress(b"%PDF-1.7\n"), "a PDF"),
+        ("radet.csv.gz", gzip.compress(b"%PDF-1.7\n", mtime=0), "a PDF"),
         ("radet.csv.gz", gzip.compress(b"DatimId,Patient ID\n" * 9000, mtime=0)[:-20], "cut off before its end"),
     ],
 )
