@@ -128,7 +128,7 @@ class CandidateOut(BaseModel):
         json_schema_extra={
             "example": {
                 "uuid": "0197c1f0-0000-7000-8000-000000000000",
-                "state": "pending",
+                "state": "refused",
                 "probability": 0.9987,
                 "agree": ["names are alike", "same birth date", "same phone"],
                 "differ": ["starts of ART differ"],
@@ -150,9 +150,9 @@ class CandidateOut(BaseModel):
                     },
                 ],
                 "found_at": "2026-10-01T02:00:00Z",
-                "decided_at": None,
-                "decided_by": None,
-                "reason": None,
+                "decided_at": "2026-10-02T09:14:00Z",
+                "decided_by": "api_key:0197c1f0-0000-7000-8000-000000000003",
+                "reason": "sisters who share a phone",
             }
         },
     )

@@ -43,11 +43,11 @@ def killed(tenant, step, place):
     [
         (LAST_BEFORE_STEPS, "within"),
         (LAST_BEFORE_STEPS + 1, "within"),
-        (LAST_BEFORE_STEPS + 3, "between"),
-        (LAST_BEFORE_STEPS + 4, "within"),
-        (LAST_BEFORE_STEPS + 6, "between"),
+        (LAST_BEFORE_STEPS + 1, "between"),
+        (LAST_BEFORE_STEPS + 2, "within"),
+        (LAST_BEFORE_STEPS + 3, "within"),
     ],
-    ids=["before the first step", "in the first", "between two", "while ranking", "between reasons"],
+    ids=["before the first step", "in the first", "between two", "in the second", "in the last"],
 )
 def test_a_killed_scoring_goes_on_to_the_same_rows(make_tenant, undisturbed, step, place):
     tenant = make_tenant().ref

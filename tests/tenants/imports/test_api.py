@@ -180,7 +180,7 @@ def test_imports_are_listed_the_newest_first(api: TestClient) -> None:
 
 
 def test_formats_are_listed(api: TestClient) -> None:
-    assert [item["name"] for item in api.get("/v1/imports/formats").json()] == ["csv", "lamisplus-pharmacy"]
+    assert [item["name"] for item in api.get("/v1/imports/formats").json()] == list(READERS)
 
 
 def test_an_import_begun_from_a_path_is_ended_by_an_upload_of_the_same_files(

@@ -128,6 +128,7 @@ def test_a_file_that_the_store_has_lost_is_told_and_does_not_keep_the_rest(make_
 def test_contents_of_a_tenant_can_be_compared_without_an_archive(archive, filled):
     now = contents_of(filled)
     stated = archive[1].manifest.contents
-    assert {name: one for name, one in now.items() if name != "audit_seals"} == {
-        name: one for name, one in stated.items() if name != "audit_seals"
+    audit = {"audit_events", "audit_seals"}  # other tests export the same tenant, which its audit says
+    assert {name: one for name, one in now.items() if name not in audit} == {
+        name: one for name, one in stated.items() if name not in audit
     }
