@@ -7,6 +7,7 @@ knows the fewest tenants; and a connection that has served its share is closed.
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.pool import ConnectionPoolEntry
 
+logging.getLogger(__name__).setLevel(logging.WARNING)  # the pool tells each opening and closing under our name
 _SERVED = "iit.served"
 _wanted: ContextVar[UUID | None] = ContextVar("iit_wanted_tenant", default=None)
 
