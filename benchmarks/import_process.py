@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections import defaultdict
@@ -13,6 +12,7 @@ from typing import Any
 import orjson
 
 from benchmarks.bench_import import MAPPING
+from benchmarks.measure import own_peak_mb
 from core import events
 from core.database import TenantSession, tenant_session
 from core.tenancy import get_tenant
@@ -51,7 +51,7 @@ def main() -> int:
         "cpu": time.process_time() - cpu,
         "others": others[0],
         "steps": steps | {"(of it statuses)": others[0]},
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": own_peak_mb(),
     }
     with open_session() as session:
         row = service.get(session, uuid)

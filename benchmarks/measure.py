@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 Way = Callable[[], object]
 
@@ -47,3 +48,16 @@ def compare(name: str, ours: Way, bare: Way, *, calls: int, rounds: int = _ROUND
                 way()
             found[kind].append((time.perf_counter() - began) / calls)
     return Ratio(name, statistics.median(found["ours"]), statistics.median(found["bare"]))
+
+
+def own_peak_mb() -> float:
+    """The most memory that this process has had, MB (VmHWM, Linux).
+
+    Not ``ru_maxrss``: a child begins with what its parent had when it was forked, and keeps that as its maximum.
+    """
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(":")
+        if name == "VmHWM":
+            return int(value.split()[0]) / 1024
+    message = "this system does not tell a process's peak of memory"
+    raise RuntimeError(message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from functools import partial
@@ -11,6 +10,7 @@ from functools import partial
 
 def main() -> None:
     """Score a tenant, named by its slug, as of the last day of the benchmark's cohort."""
+    from benchmarks.measure import own_peak_mb
     from benchmarks.night_cohort import ACTOR, END
     from core.database import dispose, tenant_session
     from core.tenancy import get_tenant
@@ -23,7 +23,7 @@ def main() -> None:
     began = time.perf_counter()
     done = scoring.score(tenant, opener, END)
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = own_peak_mb()
     dispose()
     sys.stdout.write(json.dumps({"seconds": seconds, "rows": done.at_risk + done.to_trace, "peak_mb": round(peak)}))
 
