@@ -4,12 +4,23 @@ Each test asserts first that it is the same backend: without that it would prove
 the connection, as a session-level SET would, and must leak.
 """
 
+from dataclasses import replace
+
 import psycopg
 import pytest
+from psycopg.errors import UniqueViolation
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from core.database import TenantBase, TenantRequired, node_session, scope, sessions, tenant_session
+from core.database import (
+    TenantBase,
+    TenantMoving,
+    TenantRequired,
+    node_session,
+    scope,
+    sessions,
+    tenant_session,
+)
 from core.database.engines import application_engine
 from core.features import load_tables
 
@@ -256,3 +267,67 @@ def test_scope_is_set_in_one_statement_per_transaction(database, tenant, monkeyp
         session.commit()
         session.execute(text("SELECT 3"))
     assert entered == [tenant.role_name] * 2
+
+
+def test_a_scope_that_cannot_be_entered_leaves_nothing_on_the_connection(one_connection, two_tenants):
+    """The transaction was begun in the same string as the scope: it must end with the failure."""
+    tenant, other = two_tenants
+    with tenant_session(tenant, actor="test:1") as session:
+        backend = pid(session)
+    nobody = replace(tenant, role_name="t_00000000000000000000")
+    with pytest.raises((DBAPIError, TenantMoving)), tenant_session(nobody, actor="test:1"):
+        pytest.fail("a scope of no role was entered")
+    with tenant_session(other, actor="test:1") as session:
+        assert pid(session) == backend
+        assert session.scalar(text("SELECT current_user")) == other.role_name
+        assert remembered(session) == set()
+
+
+def test_every_transaction_of_a_session_has_its_scope_again(one_connection, two_tenants):
+    tenant, other = two_tenants
+    with tenant_session(tenant, actor="test:1") as session:
+        remember(session, "first")
+        session.commit()
+        remember(session, "second")
+        session.rollback()
+        assert remembered(session) == {"first"}
+        with session.begin_nested() as savepoint:
+            remember(session, "third")
+            savepoint.rollback()
+        assert session.scalar(text("SELECT current_user")) == tenant.role_name
+        remember(session, "fourth")
+    with tenant_session(other, actor="test:1") as session:
+        assert remembered(session) == set()
+    with tenant_session(tenant, actor="test:1") as session:
+        assert remembered(session) == {"first", "fourth"}
+
+
+def test_what_goes_with_the_commit_goes_in_the_scope_and_not_without_it(one_connection, two_tenants):
+    tenant, other = two_tenants
+    query = "INSERT INTO tenant_settings (key, value, updated_at, updated_by) VALUES (%s, '{}', now(), 'test:1')"
+    with tenant_session(tenant, actor="test:1") as session:
+        session.at_commit(query, ("kept",))
+    with pytest.raises(ZeroDivisionError), tenant_session(tenant, actor="test:1") as session:
+        session.at_commit(query, ("not kept",))
+        raise ZeroDivisionError
+    with tenant_session(tenant, actor="test:1") as session:
+        session.at_commit(query, ("rolled back",))
+        session.rollback()
+    with pytest.raises(UniqueViolation), tenant_session(tenant, actor="test:1") as session:
+        remember(session, "beside one that fails")
+        session.at_commit(query, ("kept",))
+    with tenant_session(other, actor="test:1") as session:
+        assert remembered(session) == set()
+    with tenant_session(tenant, actor="test:1") as session:
+        assert remembered(session) == {"kept"}
+
+
+def test_a_connection_that_died_since_it_was_used_is_replaced(one_connection, database, tenant):
+    """The pool does not try connections out: one that died is replaced when the scope is entered."""
+    with tenant_session(tenant, actor="test:1") as session:
+        backend = pid(session)
+    with psycopg.connect(database.database_url, autocommit=True) as beside:
+        beside.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
+    with tenant_session(tenant, actor="test:1") as session:
+        assert pid(session) != backend
+        assert remembered(session) == set()
