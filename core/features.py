@@ -34,6 +34,22 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What a room keeps for a time only.
+
+    Attributes:
+        function: ``function(session, before: datetime) -> int`` removes a batch of what is older than an instant, and
+            returns how many rows went; 0 when nothing is left.
+        days: for how long, where a tenant says nothing.
+        what: what it is, and why it may go.
+    """
+
+    function: str
+    days: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
     """What one room gives to the kernel. Every reference is a ``"module:attribute"`` or a ``"module"`` string.
 
@@ -47,6 +63,7 @@ class Feature:
         commands: name on the command line -> command.
         settings: tenant settings by key -> ``"module:Model"``, so that an earlier room can check a later one's.
         listeners: event -> ``"module:function"``; see ``core.events``.
+        retention: what it keeps for a time, by kind; see ``core.retention``. Never the record, never the audit.
     """
 
     name: str
@@ -58,6 +75,7 @@ class Feature:
     commands: Mapping[str, Command] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     listeners: Mapping[str, str] = field(default_factory=dict)
+    retention: Mapping[str, Kept] = field(default_factory=dict)
 
 
 def resolve(reference: str) -> Any:  # noqa: ANN401 - what is found is as varied as what features register

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import dramatiq
@@ -17,6 +17,7 @@ from core.jobs.attendance import Attendance
 from core.jobs.broker import DramatiqMessages, LocalMessages
 from core.jobs.relay import Relay
 from core.jobs.runner import Runner, describe
+from core.retention import run_due
 from core.settings import get_settings
 from core.tenancy import list_tenants
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 IDLE_MILLISECONDS = 250
 """How long Dramatiq's threads sleep when there is nothing to do."""
+
+RETENTION_SECONDS = 3600.0
+"""Between two looks for tenants whose day of letting go has come."""
 
 WAITS = 60
 """Seconds that a message waits for a database that is away."""
@@ -59,6 +63,7 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     worker.queue_prefetch = threads or settings.jobs_threads
     worker.start()
     attendance.start()
+    Thread(target=_let_go, args=(stopping,), name="iit-retention", daemon=True).start()
     try:
         yield runner
     finally:
@@ -75,6 +80,18 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
             log.warning("jobs not given back: their leases will run out", error=describe(error))
         runner.close()
         messages.broker.close()
+
+
+def _let_go(stopping: Event) -> None:
+    """Once a day and tenant, let go of what is kept for a time; looked for every hour. Twice at once does no harm."""
+    while not stopping.wait(RETENTION_SECONDS):
+        try:
+            failed = run_due(stopping)
+        except AppError as error:
+            log.warning("retention could not look", error=describe(error))
+            continue
+        if failed:
+            log.warning("retention failed", tenants=failed)
 
 
 def serve(threads: int | None = None) -> None:

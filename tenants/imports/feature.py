@@ -1,6 +1,6 @@
 """What the room ``imports`` registers with the kernel."""
 
-from core.features import Command, Feature, Permission
+from core.features import Command, Feature, Kept, Permission
 
 feature = Feature(
     name="imports",
@@ -20,4 +20,9 @@ feature = Feature(
         "import:records:cancel",
         "import:rejections:read",
     ),
+    retention={
+        "refused_rows": Kept(
+            "tenants.imports.repository:let_go_of_refusals", 365, "Which rows of old imports were refused, and why."
+        )
+    },
 )

@@ -1,6 +1,6 @@
 """What the room ``quality`` registers with the kernel."""
 
-from core.features import Command, Feature, Permission
+from core.features import Command, Feature, Kept, Permission
 
 feature = Feature(
     name="quality",
@@ -29,4 +29,11 @@ feature = Feature(
     },
     settings={"quality_linkage": "tenants.quality.settings:Linkage"},
     listeners={"imports.finished": "tenants.quality.listeners:import_finished"},
+    retention={
+        "quality_reports": Kept(
+            "tenants.quality.repository:let_go_of_reports",
+            1095,
+            "How good the records were, beyond what a trend needs.",
+        )
+    },
 )

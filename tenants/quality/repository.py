@@ -12,6 +12,7 @@ from tenants.quality.models import QualityReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from core.database import TenantSession
@@ -130,3 +131,16 @@ def facilities_of_import(session: TenantSession, import_uuid: UUID) -> list[UUID
     )
     with session.cursor() as cursor:
         return [row[0] for row in cursor.execute(union).fetchall()]
+
+
+LET_GO_AT_ONCE = 500
+
+
+def let_go_of_reports(session: TenantSession, before: datetime) -> int:
+    """Remove a batch of reports made before an instant, with their measures; how many reports went."""
+    with session.cursor() as cursor:
+        cursor.execute("SELECT uuid FROM quality_reports WHERE made_at < %s LIMIT %s", (before, LET_GO_AT_ONCE))
+        old = [row[0] for row in cursor.fetchall()]
+        cursor.execute("DELETE FROM quality_measures WHERE report_uuid = ANY(%s)", (old,))
+        cursor.execute("DELETE FROM quality_reports WHERE uuid = ANY(%s)", (old,))
+        return cursor.rowcount

@@ -1,6 +1,6 @@
 """What the room ``records`` registers with the kernel."""
 
-from core.features import Feature, Permission
+from core.features import Command, Feature, Permission
 
 feature = Feature(
     name="records",
@@ -38,5 +38,11 @@ feature = Feature(
         "api:contact:list",
         "api:facility:create",
         "api:facility:update",
+        "cli:observations:archive",
+        "cli:observations:restore",
     ),
+    commands={
+        "observations": Command("tenants.records.commands:observations", "Archive old observations by year; restore."),
+    },
+    settings={"observation_archives": "tenants.records.archiving:ObservationArchives"},
 )

@@ -1,6 +1,6 @@
 """What the room ``risk`` registers with the kernel."""
 
-from core.features import Command, Feature, Permission
+from core.features import Command, Feature, Kept, Permission
 
 feature = Feature(
     name="risk",
@@ -32,4 +32,11 @@ feature = Feature(
         "model": Command("tenants.risk.commands:model", "List models and show their cards."),
     },
     settings={"risk": "tenants.risk.settings:RiskSettings"},
+    retention={
+        "predictions": Kept(
+            "tenants.risk.repository:let_go_of_predictions",
+            1095,
+            "Scores of old dates. Issued lists keep their own ranks, scores and reasons.",
+        )
+    },
 )

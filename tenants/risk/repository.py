@@ -16,7 +16,7 @@ from tenants.risk.models import Prediction, RiskModel, ScoreRun, Worklist, Workl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from core.database import TenantSession
     from core.web.paging import PageRequest
@@ -362,3 +362,16 @@ def entries(session: TenantSession, uuid: UUID) -> Sequence[WorklistEntry]:
         .order_by(col(WorklistEntry.facility_uuid), col(WorklistEntry.rank))
     )
     return session.exec(query).all()
+
+
+LET_GO_AT_ONCE = 20_000
+
+
+def let_go_of_predictions(session: TenantSession, before: datetime) -> int:
+    """Remove a batch of scores of days before an instant; how many went."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM predictions WHERE uuid IN (SELECT uuid FROM predictions WHERE as_of < %s LIMIT %s)",
+            (before.date(), LET_GO_AT_ONCE),
+        )
+        return cursor.rowcount

@@ -1,0 +1,47 @@
+"""``iit database``: how the data databases are."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from core.cli.output import done_in_part, json_option, note, print_json, print_table
+
+MEGABYTE = 2**20
+
+
+@click.group()
+def database() -> None:
+    """Look at the data databases."""
+
+
+@database.command()
+@click.option("--database", "name", help="Only this data database; all when left out.")
+@json_option
+def bloat(name: str | None, *, as_json: bool) -> None:
+    """Dead rows, old statistics, what holds vacuum back, what is large. Ends with 3 when something is over a limit."""
+    from core.database import databases
+    from core.database.watch import watch
+
+    if name is not None and name not in databases():
+        message = f"there is no data database {name!r}: known are {', '.join(databases())}"
+        raise click.BadParameter(message, param_hint="--database")
+    found = watch(None if name is None else [name])
+    if as_json:
+        print_json({"databases": [{**asdict(state), "healthy": state.healthy} for state in found]})
+    for state in found:
+        if not as_json:
+            click.echo(
+                f"{state.database}: {state.size / MEGABYTE:,.0f} MB, oldest row {state.freeze_age:,} transactions,"
+                f" vacuum held back by {state.held:,}"
+            )
+            largest = [{**asdict(kind), "size_mb": round(kind.size / MEGABYTE)} for kind in state.largest[:10]]
+            print_table(largest, ("table", "schemas", "size_mb", "live", "dead"))
+        for table in state.tables:
+            rows = table.live + table.dead
+            note(f"{state.database}: {table.table} has {table.dead:,} dead of {rows:,} rows: {table.advice}")
+        for advice in state.advice:
+            note(f"{state.database}: {advice}")
+    if not all(state.healthy for state in found):
+        done_in_part("something is over its limit: docs/how-to/keep-a-database-healthy.md")

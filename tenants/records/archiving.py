@@ -1,0 +1,198 @@
+"""Old observations, year by year, out of the table and into the tenant's blobs; and back.
+
+What goes is what no present answer reads: features and reports read the latest results of a patient (of weights the
+last two). So an observation of a year before ``before`` goes when at least ``KEPT`` later results of the same patient
+and variable, dated and known before that year began, stay. Answers as of days from 1 January of ``before`` on are the
+same before and after; those of earlier days are not, until the years are restored. All versions of an observation go
+together, and come back exactly.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from pydantic import BaseModel
+
+from core import audit, blobs
+from core.blobs.errors import BlobDamaged
+from core.clock import now, today
+from core.database import psycopg_connection, tenant_session
+from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.tenancy import settings as tenant_settings
+from tenants.records.days import start_of_day
+from tenants.records.locks import lock_for_import
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from core.database import TenantRef, TenantSession
+
+KEPT: Final = 2
+"""Later results of the same kind that must stay: no feature reads more (tenants/risk/features.py)."""
+YEARS_KEPT: Final = 5
+"""Whole years before this one that always stay."""
+PART_ROWS: Final = 50_000
+
+_OLD = """
+SELECT o.version_id, row_to_json(o)::text FROM observations AS o
+WHERE o.uuid IN (
+    SELECT e.uuid FROM observations AS e
+    WHERE e.known_to IS NULL AND e.obs_datetime >= %(first)s AND e.obs_datetime < %(last)s
+        AND NOT EXISTS (SELECT FROM observations AS v WHERE v.uuid = e.uuid AND v.obs_datetime >= %(before)s)
+        AND (
+            SELECT count(*) FROM (
+                SELECT FROM observations AS l
+                WHERE l.patient_uuid = e.patient_uuid AND l.variable_name = e.variable_name AND l.uuid <> e.uuid
+                    AND l.obs_datetime > e.obs_datetime AND l.obs_datetime < %(before)s
+                    AND l.known_from < %(before)s AND l.known_to IS NULL AND NOT l.voided
+                    AND (l.value_numeric IS NOT NULL OR l.value_coded IS NOT NULL OR l.value_text IS NOT NULL)
+                LIMIT %(kept)s
+            ) AS later
+        ) = %(kept)s
+    ORDER BY e.uuid LIMIT %(rows)s
+)
+ORDER BY o.uuid, o.version_id
+"""
+_FIRST_YEAR = "SELECT min(obs_datetime) FROM observations WHERE known_to IS NULL"
+_BACK = """
+INSERT INTO observations SELECT r.* FROM unnest(%s::text[]) AS line,
+    json_populate_record(NULL::observations, line::json) AS r
+WHERE NOT EXISTS (SELECT FROM observations AS o WHERE o.uuid = r.uuid)
+"""
+
+
+class Part(BaseModel):
+    """One stored part of a year: versions of observations as JSON, one a line, compressed."""
+
+    year: int
+    key: str
+    rows: int
+    sha256: str
+    made_at: datetime
+
+
+class ObservationArchives(BaseModel):
+    """What of the tenant's observations is archived."""
+
+    settings_key: ClassVar[str] = "observation_archives"
+
+    parts: list[Part] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Versions moved by year."""
+
+    rows: dict[int, int]
+
+
+def archived(session: TenantSession) -> list[Part]:
+    """The parts that are archived, oldest year first."""
+    return sorted(tenant_settings.get(session, ObservationArchives).parts, key=lambda part: (part.year, part.made_at))
+
+
+def archive(tenant: TenantRef, before: int, *, actor: str, told: Callable[[int], None] = lambda _rows: None) -> Moved:
+    """Archive what may go of all years before ``before``, part by part; each is read back before its rows are deleted.
+
+    A kill between the two leaves a stored part that nothing names, and all rows in the table.
+
+    Raises:
+        Invalid: one of the last ``YEARS_KEPT`` years would be touched.
+        Conflict: rows were changed while they were stored; run it again.
+    """
+    newest = today(tenant.time_zone).year - YEARS_KEPT
+    if before > newest:
+        remedy = f"give {newest} or an earlier year"
+        problem = FieldError("before", f"the last {YEARS_KEPT} whole years stay in the table", remedy)
+        raise Invalid("these years cannot be archived", remedy=remedy, errors=[problem])
+    with tenant_session(tenant, actor=actor, readonly=True) as session:
+        first: datetime | None = psycopg_connection(session).execute(_FIRST_YEAR).fetchall()[0][0]
+    moved: dict[int, int] = {}
+    for year in range(before - 1 if first is None else first.astimezone(UTC).year - 1, before):
+        while rows := _archive_part(tenant, year, before, actor):
+            moved[year] = moved.get(year, 0) + rows
+            told(rows)
+    return Moved(moved)
+
+
+def _archive_part(tenant: TenantRef, year: int, before: int, actor: str) -> int:
+    bounds = {
+        "first": _start(tenant, year), "last": _start(tenant, year + 1), "before": _start(tenant, before),
+        "kept": KEPT, "rows": PART_ROWS,
+    }  # fmt: skip
+    with tenant_session(tenant, actor=actor, readonly=True) as session:
+        rows: list[tuple[UUID, str]] = psycopg_connection(session).execute(_OLD, bounds).fetchall()
+    if not rows:
+        return 0
+    plain = b"".join(text.encode() + b"\n" for _, text in rows)
+    stored = blobs.put(tenant, f"observations-{year}.ndjson.gz", gzip.compress(plain, 6, mtime=0))
+    digest = hashlib.sha256(plain).hexdigest()
+    part = Part(year=year, key=stored.key, rows=len(rows), sha256=digest, made_at=now())
+    _lines(tenant, part)
+    with tenant_session(tenant, actor=actor) as session:
+        lock_for_import(session)
+        versions = [version for version, _ in rows]
+        again = psycopg_connection(session).execute(_OLD, bounds).fetchall()
+        deleted = psycopg_connection(session).execute(
+            "DELETE FROM observations WHERE version_id = ANY(%s)", (versions,)
+        )
+        if again != rows or deleted.rowcount != len(rows):
+            session.rollback()
+            detail = "observations were changed while they were archived"
+            raise Conflict(detail, remedy="run it again; nothing was deleted of this part")
+        known = tenant_settings.get(session, ObservationArchives)
+        tenant_settings.put(session, ObservationArchives(parts=[*known.parts, part]))
+        audit.record(session, "cli:observations:archive", "observations", None, {"year": year, "rows": len(rows)})
+    return len(rows)
+
+
+def restore(tenant: TenantRef, year: int, *, actor: str) -> Moved:
+    """Bring the archived observations of a year back, as they were; what an import brought back meanwhile stays.
+
+    Raises:
+        NotFound: nothing of the year is archived.
+        BlobDamaged: a stored part is not what was stored.
+    """
+    with tenant_session(tenant, actor=actor, readonly=True) as session:
+        parts = [part for part in archived(session) if part.year == year]
+    if not parts:
+        detail = f"nothing of {year} is archived"
+        raise NotFound(detail, remedy=f"see iit observations list {tenant.slug}")
+    back = 0
+    for part in parts:
+        lines = _lines(tenant, part)
+        with tenant_session(tenant, actor=actor) as session:
+            lock_for_import(session)
+            known = tenant_settings.get(session, ObservationArchives)
+            if part.key not in {one.key for one in known.parts}:
+                continue  # another restore was first
+            done = psycopg_connection(session).execute(_BACK, (lines,))
+            back += done.rowcount
+            left = [one for one in known.parts if one.key != part.key]
+            tenant_settings.put(session, ObservationArchives(parts=left))
+            facts = {"year": year, "rows": done.rowcount}
+            audit.record(session, "cli:observations:restore", "observations", None, facts)
+        blobs.delete(tenant, part.key)
+    return Moved({year: back})
+
+
+def _lines(tenant: TenantRef, part: Part) -> list[str]:
+    """The lines of a stored part.
+
+    Raises:
+        BlobDamaged: they are not what was stored.
+    """
+    plain = gzip.decompress(blobs.get(tenant, part.key))
+    if hashlib.sha256(plain).hexdigest() != part.sha256:
+        detail = f"the archived observations of {part.year} are not what was stored"
+        raise BlobDamaged(detail)
+    return plain.decode().splitlines()
+
+
+def _start(tenant: TenantRef, year: int) -> datetime:
+    return start_of_day(tenant, date(year, 1, 1))

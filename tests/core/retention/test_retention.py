@@ -1,0 +1,159 @@
+"""What is old goes, batch by batch; the record and the audit never do."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from threading import Event
+from uuid import uuid4
+
+import pytest
+from psycopg import sql
+
+from core import blobs
+from core.cli.main import run as iit
+from core.clock import now
+from core.database import tenant_session
+from core.errors import Invalid
+from core.features import resolve
+from core.retention import run, run_due, service
+from core.retention.service import days_of, kinds, put
+from tenants.imports.models import Import, ImportRejection
+from tenants.records.models import Facility
+from tenants.risk.models import Prediction
+
+RECORD = {
+    "patients",
+    "patient_states",
+    "visits",
+    "encounters",
+    "observations",
+    "dispensations",
+    "appointments",
+    "contacts",
+}
+
+
+def count(tenant, table):
+    with tenant_session(tenant, actor="test:1", readonly=True) as session:
+        return (
+            session.cursor().execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchall()[0][0]
+        )
+
+
+def fill(tenant, days):
+    """One refused row and one score, so many days old; and a facility of the same age."""
+    old = now() - timedelta(days=days)
+    done = Import(
+        state="done",
+        format="csv",
+        source="csv:t",
+        content_hash=uuid4().hex,
+        mapping={},
+        requested_by="test:1",
+        finished_at=old,
+    )
+    score = Prediction(
+        uuid=uuid4(), patient_uuid=uuid4(), facility_uuid=uuid4(), as_of=old.date(), kind="to_trace",
+        expected_date=old.date(), prediction_timestamp=old, model_version="naive-0", risk_level="late",
+    )  # fmt: skip
+    clinic = Facility(datim_id=uuid4().hex[:11], name="Clinic", source="csv:t", created_at=old, updated_at=old)
+    with tenant_session(tenant, actor="test:1") as session:
+        session.add_all([done, score, clinic])
+        session.flush()
+        session.add(ImportRejection(import_uuid=done.uuid, file=1, line=1, field="f", problem="p", remedy="r"))
+
+
+def test_what_is_older_than_its_days_goes_and_the_rest_stays(tenant):
+    fill(tenant, 2000)
+    fill(tenant, 10)
+    assert run(tenant).rows == {"refused_rows": 1, "predictions": 1, "quality_reports": 0}
+    assert (count(tenant, "import_rejections"), count(tenant, "predictions")) == (1, 1)
+    assert (count(tenant, "facilities"), count(tenant, "imports")) == (2, 2)
+    assert run(tenant).rows == {"refused_rows": 0, "predictions": 0, "quality_reports": 0}
+
+
+def test_a_tenants_own_days_hold(tenant):
+    fill(tenant, 100)
+    with tenant_session(tenant, actor="test:1") as session:
+        put(session, {"predictions": 60})
+    assert run(tenant).rows == {"refused_rows": 0, "predictions": 1, "quality_reports": 0}
+    with tenant_session(tenant, actor="test:1") as session:
+        assert days_of(session)["predictions"] == 60
+
+
+@pytest.mark.parametrize("days", [{"patients": 400}, {"predictions": 1}, {"predictions": 10**9}])
+def test_days_that_cannot_be_kept_are_refused_with_the_kind(tenant, days):
+    with tenant_session(tenant, actor="test:1") as session, pytest.raises(Invalid) as refused:
+        put(session, days)
+    assert refused.value.errors[0].field == f"days.{next(iter(days))}"
+    assert refused.value.errors[0].remedy
+
+
+def test_many_rows_go_in_many_transactions(tenant, monkeypatch):
+    for _ in range(3):
+        fill(tenant, 2000)
+    for module in ("tenants.imports.repository", "tenants.risk.repository"):
+        monkeypatch.setattr(resolve(module), "LET_GO_AT_ONCE", 1)
+    batches = []
+    run(tenant, told=lambda kind, gone: batches.append((kind, gone)))
+    assert batches.count(("predictions", 1)) == 3
+    assert count(tenant, "predictions") == count(tenant, "import_rejections") == 0
+
+
+def test_expired_files_go_and_kept_ones_stay(tenant):
+    kept = blobs.put(tenant, "kept", b"1")
+    gone = blobs.put(tenant, "gone", b"2", expires_in_days=0)
+    run(tenant)
+    assert blobs.exists(tenant, kept.key)
+    blobs.purge(tenant, today=now().date() + timedelta(days=3))
+    assert not blobs.exists(tenant, gone.key)
+
+
+def test_it_runs_once_a_day_and_tenant_and_says_what_it_did(tenant, monkeypatch):
+    monkeypatch.setattr(service, "list_tenants", lambda: [tenant])
+    fill(tenant, 2000)
+    assert tenant.slug not in run_due(Event())
+    assert count(tenant, "predictions") == 0
+    fill(tenant, 2000)
+    run_due(Event())
+    assert count(tenant, "predictions") == 1, "today's run was made"
+    with tenant_session(tenant, actor="test:1") as session:
+        acts = (
+            session.cursor().execute("SELECT detail FROM audit_events WHERE action = 'system:retention:run'").fetchall()
+        )
+    assert acts == [({"rows": {"refused_rows": 1, "predictions": 1, "quality_reports": 0}},)]
+
+
+def test_a_tenant_that_fails_does_not_keep_the_others(two_tenants, monkeypatch):
+    first, second = two_tenants
+    good = service.run
+
+    def sometimes(tenant, **options):
+        if tenant.id == first.id:
+            detail = "no"
+            raise Invalid(detail)
+        return good(tenant, **options)
+
+    monkeypatch.setattr(service, "run", sometimes)
+    monkeypatch.setattr(service, "list_tenants", lambda: [first, second])
+    fill(second, 2000)
+    assert first.slug in run_due(Event())
+    assert count(second, "predictions") == 0
+
+
+def test_the_record_and_the_audit_are_no_kinds():
+    functions = [kept.function for kept in kinds().values()]
+    assert not any("audit" in name or "records" in name for name in functions)
+    assert not RECORD & set(kinds())
+
+
+def test_the_commands(tenant, capsys):
+    assert iit(["retention", "set", tenant.slug, "predictions=400"]) == 0
+    assert iit(["retention", "show", tenant.slug, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["days"]["predictions"] == 400
+    assert iit(["retention", "run", tenant.slug, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"]["predictions"] == 0
+    assert iit(["retention", "set", tenant.slug, "predictions"]) == 2
+    assert iit(["retention", "set", tenant.slug, "audit=400"]) == 1
+    assert "choose among" in capsys.readouterr().err
