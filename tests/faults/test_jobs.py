@@ -116,7 +116,9 @@ def test_a_worker_asked_to_stop_ends_its_step_gives_the_job_back_and_exits_well(
     (tmp_path / "go on").touch()
     assert worker.wait(timeout=PATIENCE) == 0
     found = job_row(job_id)
-    assert (found["state"], found["attempts"], found["interruptions"]) == ("queued", 0, 0)
+    # The relay that is just ending may have admitted it once more: then its message waits for the next worker.
+    assert found["state"] in ("queued", "sent")
+    assert (found["attempts"], found["interruptions"]) == (0, 0)
     assert effects(tenant, job_id).total() == 2
     start()
     until(done(job_id))
