@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from core.database import TenantMoving, owner_connection, tenant_session
+from core.database.scope import FENCES
 from core.errors import Conflict
 from core.tenancy import get_tenant, placing
 from core.tenancy.move import service
@@ -27,6 +29,17 @@ def killed(slug, database, point):
     process.kill()
     process.wait()
     process.stdout.close()
+    while fenced():  # the server ends a dead client's transaction, and with it its fence, a moment later
+        time.sleep(0.02)
+
+
+def fenced():
+    """Whether anybody still holds a tenant's writers alone."""
+    with owner_connection() as connection:
+        return connection.execute(
+            "SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = %s AND mode = 'ExclusiveLock'",
+            (FENCES,),
+        ).rowcount
 
 
 def write_some(slug, writer, times=10):
