@@ -7,12 +7,10 @@ it has served its share. Every table of every tenant is read.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
-from benchmarks.measure import Ratio
+from benchmarks.measure import Ratio, memory_of
 
 TENANTS = {"small": 60, "full": 1000}
 
@@ -62,8 +60,4 @@ def run() -> Iterator[Ratio]:
 
 def own_memory(pid: int) -> int:
     """Bytes of a process that no other shares (Linux)."""
-    found = re.search(r"^RssAnon:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="ascii"), re.MULTILINE)
-    if found is None:
-        message = "this system does not tell a process's own memory"
-        raise RuntimeError(message)
-    return int(found.group(1)) * 1024
+    return memory_of(pid, "RssAnon")

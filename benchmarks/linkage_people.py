@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
+from benchmarks.measure import own_peak_mb
 from core.cli.output import print_table
 from tenants.quality.linkage.keys import KeyMaker
 from tenants.quality.linkage.model import Pair, compare
@@ -148,10 +148,8 @@ def main() -> int:
         found, precision, recall = judge(pairs, truth, least)
         rows.append({"least": least, "pairs": found, "precision": f"{precision:.3f}", "recall": f"{recall:.3f}"})
     print_table(rows, ("least", "pairs", "precision", "recall"))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(
-        f"keys {keyed - began:.1f} s, comparison {time.process_time() - keyed:.1f} s of one core, at most {memory} MB"
-    )
+    compared = time.process_time() - keyed
+    print(f"keys {keyed - began:.1f} s, comparison {compared:.1f} s of one core, at most {own_peak_mb():.0f} MB")
     return 0
 
 

@@ -55,9 +55,14 @@ def own_peak_mb() -> float:
 
     Not ``ru_maxrss``: a child begins with what its parent had when it was forked, and keeps that as its maximum.
     """
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+    return memory_of("self", "VmHWM") / 2**20
+
+
+def memory_of(pid: int | str, what: str) -> int:
+    """Bytes of a process, of a kind that ``/proc/PID/status`` tells: VmHWM, RssAnon ... (Linux)."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")
-        if name == "VmHWM":
-            return int(value.split()[0]) / 1024
-    message = "this system does not tell a process's peak of memory"
+        if name == what:
+            return int(value.split()[0]) * 1024
+    message = f"this system does not tell {what} of a process"
     raise RuntimeError(message)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from core.database.engines import DEFAULT_DATABASE, databases
+from core.database.engines import databases
 from core.database.sessions import owner_connection
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _watch(name: str) -> DatabaseState:
     limits: dict[str, Any] = {
         "rows": DEAD_ROWS, "dead": DEAD_SHARE, "changed": CHANGED_SHARE, "most": MOST, "page": PAGE_BYTES,
     }  # fmt: skip
-    with owner_connection(name or DEFAULT_DATABASE) as connection:
+    with owner_connection(name) as connection:
         size, age, held = connection.execute(_WHOLE).fetchall()[0]
         tables = [_table(row) for row in connection.execute(_TABLES, limits).fetchall()]
         kinds = connection.execute(_LARGEST, limits).fetchall()

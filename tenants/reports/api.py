@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import chain
 from tempfile import TemporaryFile
 from typing import Annotated, Any, BinaryIO, Literal
 
@@ -164,12 +165,7 @@ def _list(
         return _sent(file, chosen.name)
     lines = service.list_lines(scope.session, chosen, form)
     first = next(lines)  # what cannot be read is answered as an error, not as a broken stream
-    return StreamingResponse(_after(first, lines), media_type=MEDIA_TYPES[form], headers=_named(chosen.name, form))
-
-
-def _after(first: bytes, lines: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from lines
+    return StreamingResponse(chain((first,), lines), media_type=MEDIA_TYPES[form], headers=_named(chosen.name, form))
 
 
 def _sent(file: BinaryIO, name: str) -> StreamingResponse:

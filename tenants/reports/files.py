@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from core.web.spreadsheets import no_formula
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import BinaryIO
@@ -23,16 +25,12 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
 }
 SHEET_ROWS: Final = 1_000_000
 """Rows of a sheet before the next one is begun; a sheet ends at 1,048,576."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def safe(cell: Cell) -> Cell:
     """The cell, quoted if it is a text that a spreadsheet would take for a formula, without what XML cannot hold."""
-    if not isinstance(cell, str):
-        return cell
-    text = _UNFIT.sub("", cell)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return no_formula(_UNFIT.sub("", cell)) if isinstance(cell, str) else cell
 
 
 def csv_lines(rows: Iterable[Sequence[Cell]]) -> bytes:

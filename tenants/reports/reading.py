@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psycopg import sql
+from sqlmodel import select
 
 from core import audit
-from core.errors import FieldError, Invalid
-from tenants.cohort.calendar import Period
+from tenants.cohort.calendar import period_of
 from tenants.cohort.load import load_timelines
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.timelines import day_number
 from tenants.records.days import end_of_day
 from tenants.records.filters import PatientFilter
 from tenants.records.identities import merged_into
+from tenants.records.models import Facility
 from tenants.records.personal import open_patient
-from tenants.records.repository import find_facility, patients_after
+from tenants.records.places import facility_named
+from tenants.records.repository import patients_after
 from tenants.reports.people import PersonState, states
 
 if TYPE_CHECKING:
@@ -26,14 +28,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
+    from tenants.cohort.calendar import Period
     from tenants.cohort.settings import CohortSettings
-    from tenants.records.models import Facility, Patient
+    from tenants.records.models import Patient
 
 STEP_PATIENTS = 2_000
 
-_FACILITIES = (
-    "SELECT uuid, datim_id, name, state_province, county_district, data_date, complete_through FROM facilities"
-)
 _DSD = sql.SQL(
     "SELECT DISTINCT ON (patient_uuid) patient_uuid, dsd_model FROM contacts"
     " WHERE patient_uuid = ANY({patients}) AND pickup AND dsd_model IS NOT NULL AND contact_date <= {day}"
@@ -44,18 +44,6 @@ _RISK = sql.SQL(
     "SELECT patient_uuid, risk, risk_level, model_version FROM predictions"
     " WHERE as_of = {day} AND kind = 'at_risk' AND patient_uuid = ANY({patients})"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A facility, and to when its records run and can be believed."""
-
-    datim_id: str
-    name: str
-    state_province: str | None
-    county_district: str | None
-    data_date: date | None
-    complete_through: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +64,7 @@ class Person:
     """
 
     state: PersonState
-    place: Place
+    place: Facility
     state_province: str | None
     county_district: str | None
     city_village: str | None
@@ -108,8 +96,6 @@ class Wanted:
 
 def quarter_of(day: date) -> Period:
     """The calendar quarter of a day: PEPFAR's quarters are these."""
-    from tenants.cohort.calendar import period_of
-
     return period_of(f"{day.year:04}Q{(day.month + 2) // 3}")
 
 
@@ -119,14 +105,8 @@ def check_facility(session: TenantSession, reference: str | None) -> str | None:
     Raises:
         Invalid: there is no such facility.
     """
-    if not reference:
-        return None
-    found: Facility | None = find_facility(session, reference)
-    if found is None:
-        remedy = "give the DATIM id of a facility of this tenant"
-        problem = [FieldError("facility", "names no facility", remedy)]
-        raise Invalid("there is no such facility", remedy=remedy, errors=problem)
-    return found.datim_id
+    found = facility_named(session, reference, "facility")
+    return None if found is None else found.datim_id
 
 
 def step(session: TenantSession, wanted: Wanted, after: UUID | None) -> tuple[list[Person], UUID | None]:
@@ -175,9 +155,8 @@ def _people(session: TenantSession, wanted: Wanted, rows: Sequence[Patient]) -> 
     ]
 
 
-def _places(session: TenantSession) -> dict[UUID, Place]:
-    with session.cursor() as cursor:
-        return {row[0]: Place(*row[1:]) for row in cursor.execute(_FACILITIES).fetchall()}
+def _places(session: TenantSession) -> dict[UUID, Facility]:
+    return {facility.uuid: facility for facility in session.exec(select(Facility)).all()}
 
 
 def _dsd_models(session: TenantSession, patients: list[UUID], day: date) -> dict[UUID, str]:

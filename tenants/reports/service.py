@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from core import audit
 from tenants.cohort.presenting import as_of_day, dimensions
 from tenants.cohort.service import indicator_report
+from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.reports import dhis2, linelist, mer, radet
-from tenants.reports.files import MEDIA_TYPES, Workbook, csv_lines, json_lines
+from tenants.reports.files import Workbook, csv_lines, json_lines
 from tenants.reports.reading import Wanted, check_facility, quarter_of, step
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 LINE_LIST: Final = "line-list"
 RADET: Final = "radet"
 MER: Final = "mer"
-LIST_FORMATS: Final = ("csv", "xlsx", "ndjson")
-TABLE_FORMATS: Final = ("csv", "xlsx")
 DEFAULT_BY: Final = "facility,sex,age"
 
 
@@ -59,7 +58,7 @@ def asked(session: TenantSession, report: str, *, as_of: date | None, facility: 
     day = as_of_day(session, as_of)
     named = check_facility(session, facility)
     wanted = Wanted(day, quarter_of(day), named, identifiers, report)
-    columns = radet.HEADINGS if report == RADET else linelist.columns(identifiers=identifiers)
+    columns = HEADINGS if report == RADET else linelist.columns(identifiers=identifiers)
     return List(wanted, columns, "-".join(part for part in (report, named, day.isoformat()) if part))
 
 
@@ -127,6 +126,3 @@ def data_value_set(session: TenantSession, period: Period, mapping: dhis2.Dhis2M
     facts = {"period": found["period"], "values": len(found["dataValues"])}
     audit.record(session, "report:data_value_set:make", "data_value_set", None, facts)
     return found
-
-
-__all__ = ["MEDIA_TYPES", "asked", "data_value_set", "list_lines", "list_rows", "list_workbook", "mer_csv"]

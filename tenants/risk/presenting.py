@@ -6,9 +6,10 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any, Final
 
-from core.errors import FieldError, Invalid
+from core.web.spreadsheets import no_formula
+from tenants.records import places
 from tenants.records.personal import open_patient
-from tenants.records.repository import find_facility, patient_as_of
+from tenants.records.repository import patient_as_of
 from tenants.risk import repository
 from tenants.risk.schemas import WorklistDetail, WorklistEntryOut, WorklistOut
 from tenants.risk.wording import sentence
@@ -36,7 +37,6 @@ COLUMNS: Final = (
     *("model_version", "data_date", "worklist_uuid"),
 )
 IDENTIFIERS: Final = ("pepfar_id", "hospital_number")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def detail(worklist: Worklist, people: Sequence[WorklistEntry]) -> WorklistDetail:
@@ -51,15 +51,8 @@ def facility_named(session: TenantSession, text: str | None, field: str) -> UUID
     Raises:
         Invalid: there is no such facility.
     """
-    if not text:
-        return None
-    found = find_facility(session, text)
-    if found is None:
-        remedy = "give the DATIM id of a facility of this tenant"
-        raise Invalid(
-            "there is no such facility", remedy=remedy, errors=[FieldError(field, "names no facility", remedy)]
-        )
-    return found.uuid
+    found = places.facility_named(session, text, field)
+    return None if found is None else found.uuid
 
 
 def rows(
@@ -101,7 +94,7 @@ def as_csv(found: Sequence[dict[str, Any]], *, identifiers: bool = False) -> str
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return no_formula(value) if isinstance(value, str) else value
 
 
 def _identifiers(session: TenantSession, entry: WorklistEntry) -> dict[str, str | None]:

@@ -228,15 +228,6 @@ def forget_others(session: TenantSession, as_of: date, model_version: str) -> No
         )
 
 
-def count_predictions(session: TenantSession, as_of: date) -> dict[str, int]:
-    """How many of each kind as of a date."""
-    with session.cursor() as cursor:
-        cursor.execute("SELECT kind, count(*) FROM predictions WHERE as_of = %s GROUP BY kind", (as_of,))
-        found = {"at_risk": 0, "to_trace": 0}
-        found.update({str(kind): int(count) for kind, count in cursor.fetchall()})
-        return found
-
-
 def count_within(session: TenantSession, as_of: date) -> int:
     """How many at risk are within capacity as of a date."""
     with session.cursor() as cursor:

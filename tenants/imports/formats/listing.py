@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
@@ -151,7 +152,7 @@ def place(row: Row, mapping: Mapping) -> tuple[str | None, str | None]:
     return datim_id, name
 
 
-class ListReader:
+class ListReader(ABC):
     """Reads one kind of list. A mapping is optional: data date, refill unit, source, date forms, missing texts.
 
     Attributes:
@@ -230,9 +231,9 @@ class ListReader:
                             reading.rejections.append(NOTHING)
                     yield reading
 
+    @abstractmethod
     def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:
         """Add the facts of a row to its reading."""
-        raise NotImplementedError
 
 
 NOTHING = Rejection("row", "the row says nothing", "delete it, or fill it in")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import TYPE_CHECKING
 
-from tenants.imports.facts import DispensationFact, ObservationFact, PatientStateFact, SnapshotFact
+from tenants.imports.facts import DispensationFact, FacilityFact, ObservationFact, PatientStateFact, SnapshotFact
 from tenants.imports.plans import SEPARATOR
 
 if TYPE_CHECKING:
@@ -191,6 +191,16 @@ class Person:
                 days_supplied=days,
             )
         )
+
+
+def facility_of(row: Row, datim_id: str) -> FacilityFact:
+    """The facility of a row, as far as both forms say where it is."""
+    return FacilityFact(
+        key=datim_id,
+        name=row.text("facility_name"),
+        state_province=row.text("state"),
+        county_district=row.text("lga"),
+    )
 
 
 def status_of(row: Row, name: str) -> str | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tenants.imports.facts import FacilityFact, PatientFact, Reading
+from tenants.imports.facts import PatientFact, Reading
 from tenants.imports.formats.listing import ListReader, Row
-from tenants.imports.formats.radet import SEXES, STATUSES, Person, status_of
+from tenants.imports.formats.radet import SEXES, STATUSES, Person, facility_of, status_of
 from tenants.imports.formats.tables import Layout
 from tenants.imports.lamisplus import SOURCE
 
@@ -110,7 +110,7 @@ HEADINGS = (
     "Number of Fingers Recaptured",
     "Case Manager",
 )
-"""As LAMIS+ writes them, in its order."""
+"""As LAMIS+ writes them, in its order; the RADET that we make has the same."""
 
 LAYOUT = Layout(
     title="LAMIS+ RADET",
@@ -183,15 +183,7 @@ class LamisPlusRadet(ListReader):
         datim_id, patient = row.needed("datim_id"), row.needed("patient_id")
         if datim_id is None or patient is None:
             return
-        reading.facts += [
-            FacilityFact(
-                key=datim_id,
-                name=row.text("facility_name"),
-                state_province=row.text("state"),
-                county_district=row.text("lga"),
-            ),
-            _person(row, patient, datim_id),
-        ]
+        reading.facts += [facility_of(row, datim_id), _person(row, patient, datim_id)]
         person = Person(row, reading, patient, datim_id, _LABELS)
         pickup, days = row.day("last_pickup"), row.days_supplied("refill")
         person.pickup(

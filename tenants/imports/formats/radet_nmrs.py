@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tenants.imports.facts import FacilityFact, PatientFact, Reading, VisitFact
+from tenants.imports.facts import PatientFact, Reading, VisitFact
 from tenants.imports.formats.listing import ListReader, Row
-from tenants.imports.formats.radet import SEXES, Person, status_of
+from tenants.imports.formats.radet import SEXES, Person, facility_of, status_of
 from tenants.imports.formats.tables import Layout
 from tenants.imports.plans import SEPARATOR
 
@@ -120,15 +120,7 @@ class NmrsRadet(ListReader):
         datim_id, patient = row.needed("datim_id"), row.needed("patient_id")
         if datim_id is None or patient is None:
             return
-        reading.facts += [
-            FacilityFact(
-                key=datim_id,
-                name=row.text("facility_name"),
-                state_province=row.text("state"),
-                county_district=row.text("lga"),
-            ),
-            _person(row, patient, datim_id),
-        ]
+        reading.facts += [facility_of(row, datim_id), _person(row, patient, datim_id)]
         visit = row.day("last_visit")
         if visit is not None:
             key = SEPARATOR.join((patient, "radet", "visit", visit.isoformat()))

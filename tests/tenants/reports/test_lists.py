@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from core import clock
 from core.cli.main import run
+from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.reports import reading
-from tenants.reports.radet import HEADINGS
 from tests.tenants.reports.conftest import DAY, START
 
 
