@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import event
 
+from core.database.arrays import uuid_array
 from core.privacy import blind_index as index
 from core.privacy.errors import CannotDecrypt, PatientErased
 from core.privacy.tenant_keys import KEY_BYTES, key_ring
@@ -57,7 +58,7 @@ class Vault:
         missing = [uuid for uuid in asked if uuid not in self._patients]
         if missing:
             self._make(missing)
-            self.load_patient_keys(missing)
+            self.load_patient_keys(missing)  # those that another transaction made
         return frozenset(uuid for uuid in asked if self._patients.get(uuid) is None)
 
     def forget(self, *_rolled_back: object) -> None:
@@ -74,8 +75,9 @@ class Vault:
             return
         with self._session.cursor() as cursor:
             cursor.execute(
-                "SELECT patient_uuid, tenant_key_version, wrapped_key FROM patient_keys WHERE patient_uuid = ANY(%s)",
-                (wanted,),
+                "SELECT patient_uuid, tenant_key_version, wrapped_key FROM patient_keys"
+                " WHERE patient_uuid = ANY(%s::uuid[])",
+                (uuid_array(wanted),),
             )
             rows = cursor.fetchall()
         ring = key_ring(self._session)
@@ -111,6 +113,23 @@ class Vault:
             key = self._patient(patient_uuid, table)
         nonce = os.urandom(NONCE)
         return FORMAT + nonce + key.encrypt(nonce, text.encode(), self._place(table, column, row_uuid))
+
+    def encrypt_row(self, patient_uuid: UUID, table: str, row_uuid: UUID, texts: Mapping[str, str]) -> dict[str, bytes]:
+        """The ciphertexts of several columns of one row, as ``encrypt`` gives each.
+
+        Raises:
+            PatientErased: the patient was erased.
+        """
+        key = self._patients.get(patient_uuid)
+        if key is None:
+            return {column: self.encrypt(patient_uuid, table, column, row_uuid, text) for column, text in texts.items()}
+        row = str(row_uuid)
+        sealed: dict[str, bytes] = {}
+        for column, text in texts.items():
+            nonce = os.urandom(NONCE)
+            place = f"{self._tenant}|{table}|{column}|{row}".encode()
+            sealed[column] = FORMAT + nonce + key.encrypt(nonce, text.encode(), place)
+        return sealed
 
     def decrypt(self, patient_uuid: UUID, table: str, column: str, row_uuid: UUID, data: bytes) -> str:
         """The text that was encrypted for this place.
@@ -194,17 +213,19 @@ class Vault:
         """Insert keys for patients without one; where another transaction is first, its key stands."""
         ring = key_ring(self._session)
         version, wrapping = ring.newest, ring.data[ring.newest]
-        wrapped = []
+        wrapped, plain = [], {}
         for uuid in uuids:
-            nonce = os.urandom(NONCE)
-            wrapped.append(nonce + wrapping.encrypt(nonce, os.urandom(KEY_BYTES), self._bound_to(uuid, version)))
+            nonce, plain[uuid] = os.urandom(NONCE), os.urandom(KEY_BYTES)
+            wrapped.append(nonce + wrapping.encrypt(nonce, plain[uuid], self._bound_to(uuid, version)))
         with self._session.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO patient_keys (patient_uuid, tenant_key_version, wrapped_key)"
                 " SELECT uuid, %s, key FROM unnest(%s::uuid[], %s::bytea[]) AS made (uuid, key) ORDER BY uuid"
-                " ON CONFLICT (patient_uuid) DO NOTHING",
-                (version, uuids, wrapped),
+                " ON CONFLICT (patient_uuid) DO NOTHING RETURNING patient_uuid",
+                (version, uuid_array(uuids), wrapped),
             )
+            for (uuid,) in cursor.fetchall():
+                self._patients[uuid] = AESGCM(plain[uuid])
 
     def _unwrap(self, data: dict[int, AESGCM], uuid: UUID, version: int, wrapped: bytes) -> AESGCM:
         try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from core.database.arrays import uuid_array
 from tenants.records.identities import Identity, connected, laid
 from tenants.records.ids import new_uuid_sql
 
@@ -217,7 +218,7 @@ def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> Refreshed:
         cursor.execute(
             "INSERT INTO pg_temp.refreshed_patients"
             " SELECT DISTINCT patient_uuid FROM unnest(%s::uuid[]) AS u (patient_uuid)",
-            (patient_uuids,),
+            (uuid_array(patient_uuids),),
         )
         cursor.execute("ANALYZE pg_temp.refreshed_patients")
         cursor.execute(_BY_INDEX, ("off",))

@@ -50,6 +50,10 @@ def uuid_floor(moment: datetime) -> UUID:
     return UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62))
 
 
+_FREE = ~(0xF << 76 | 0x3 << 62)
+_VERSION_8 = 8 << 76 | 2 << 62
+
+
 def entity_uuid(table: str, facility_uuid: UUID, source: str, source_key: bytes) -> UUID:
     """The UUID of what ``source`` at ``facility_uuid`` calls ``source_key`` (a UUIDv8, RFC 9562 section 5.8).
 
@@ -61,9 +65,7 @@ def entity_uuid(table: str, facility_uuid: UUID, source: str, source_key: bytes)
     """
     name = b"\x1f".join((table.encode(), facility_uuid.bytes, source.encode(), source_key))
     number = int.from_bytes(blake2b(name, digest_size=16).digest())
-    number = (number & ~(0xF << 76)) | (8 << 76)
-    number = (number & ~(0x3 << 62)) | (2 << 62)
-    return UUID(int=number)
+    return UUID(int=number & _FREE | _VERSION_8)
 
 
 def row_hash(values: Sequence[object]) -> bytes:

@@ -49,12 +49,12 @@ def seal_patient(session: TenantSession, patient_uuid: UUID, plain: Mapping[str,
         PatientErased: the patient was erased and gets no new data.
     """
     safe = vault(session)
-    columns: dict[str, object] = {}
     texts = [(name, (plain.get(name) or "").strip()) for name in FIELDS]
+    columns: dict[str, object] = dict.fromkeys(SEALED)
+    columns |= safe.encrypt_row(
+        patient_uuid, TABLE, patient_uuid, {f"{name}_enc": text for name, text in texts if text}
+    )
     for name, text in texts:
-        columns[f"{name}_enc"] = None
-        if text:
-            columns[f"{name}_enc"] = safe.encrypt(patient_uuid, TABLE, f"{name}_enc", patient_uuid, text)
         if name in INDEXED:
             columns[f"{name}_bidx"] = safe.blind_index(name, text) if text else None
     # The separator cannot be in the texts: the readers and the API refuse control characters.
