@@ -76,7 +76,7 @@ def run(contacts: int = 0, rounds: int = 1) -> Iterator[Ratio]:
     total = sum(bare.values())
     _say("bare: " + ", ".join(f"{part} {seconds:.1f} s" for part, seconds in bare.items()))
     _say("ours: " + ", ".join(f"{part} {seconds:.1f} s" for part, seconds in best["steps"].items()))
-    _say(f"ours: {best['cpu']:.1f} s of its own CPU, {best['peak_mb']:.0f} MB at most")
+    _say(f"ours: {best['cpu']:.1f} s of CPU, {best['peak_mb']:.0f} MB at most, both with the process that reads")
     yield Ratio(f"import of {contacts:,} contacts, over parse + COPY + upsert", best["seconds"] - best["others"], total)
     yield Ratio("the same with the statuses that the cohort derives from it", best["seconds"], total)
 

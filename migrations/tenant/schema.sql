@@ -1,6 +1,6 @@
 -- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
-INSERT INTO alembic_version VALUES ('0002');
+INSERT INTO alembic_version VALUES ('0003');
 CREATE TABLE alerts (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 
@@ -305,7 +305,6 @@ CREATE TABLE import_staging (
     CONSTRAINT pk_import_staging PRIMARY KEY (import_uuid, seq), 
     CONSTRAINT ck_import_staging_state CHECK (state IN ('accepted', 'refused', 'merged', 'known'))
 );
-CREATE INDEX ix_import_staging_kind ON import_staging (import_uuid, kind, seq);
 CREATE INDEX ix_import_staging_patient_key ON import_staging (import_uuid, patient_key) WHERE kind = 'patients';
 CREATE TABLE import_touched (
     import_uuid UUID NOT NULL, 

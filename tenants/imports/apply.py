@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from core import privacy
+from core.database.arrays import uuid_array
 from core.events import publish
 from core.features import resolve
 from tenants.imports import staged
@@ -56,7 +57,7 @@ SELECT s.seq, coalesce(s.facility, p.facility), s.patient_key, s.source_key, s.e
        s.known_at, s.content, s.personal
 FROM (
     SELECT * FROM import_staging
-    WHERE import_uuid = %(import)s AND kind = %(kind)s AND state = 'accepted' AND seq > %(after)s
+    WHERE import_uuid = %(import)s AND kind = %(kind)s AND state = 'accepted' AND seq > %(after)s AND seq <= %(end)s
     ORDER BY seq LIMIT %(rows)s
 ) AS s
 LEFT JOIN LATERAL (
@@ -75,9 +76,13 @@ _RANGE = """
 SELECT max(seq), count(*), bool_or(facility IS NULL) AND bool_or(facility IS NOT NULL), array_agg(DISTINCT patient_uuid)
 FROM (
     SELECT seq, facility, patient_uuid FROM import_staging
-    WHERE import_uuid = %(import)s AND kind = %(kind)s AND state = 'accepted' AND seq > %(after)s
+    WHERE import_uuid = %(import)s AND kind = %(kind)s AND state = 'accepted' AND seq > %(after)s AND seq <= %(end)s
     ORDER BY seq LIMIT %(rows)s
 ) AS part
+"""
+
+_ENDS = """
+SELECT kind, max(seq) FROM import_staging WHERE import_uuid = %s AND state = 'accepted' GROUP BY kind
 """
 
 _EVENTS = sql.SQL("""
@@ -141,17 +146,34 @@ def apply_facilities(session: TenantSession, terms: Terms) -> dict[str, int]:
     return {"named": len(named)}
 
 
-def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int) -> Applied:
-    """Bring the next chunk of a kind into the records, and remember whose they are for ``tell``."""
+def ends(session: TenantSession, import_uuid: UUID) -> dict[str, int]:
+    """The last staged row of each kind that is to be applied."""
+    with session.cursor() as cursor:
+        return dict(cursor.execute(_ENDS, (import_uuid,)).fetchall())
+
+
+def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int, end: int) -> Applied:
+    """Bring the next chunk of a kind into the records, and remember whose they are for ``tell``.
+
+    Args:
+        session: the step's transaction.
+        terms: the import's.
+        kind: which.
+        after: the last row of an earlier step.
+        end: the kind's last row, from ``ends``.
+    """
+    if after >= end:
+        return Applied(None)
+    part: dict[str, Any] = {"import": terms.import_uuid, "kind": kind, "after": after, "end": end}
     if kind in SLOTS:
-        last, rows, done = _events(session, terms, kind, after)
+        last, rows, done = _events(session, terms, kind, part)
     else:
-        last, rows, done = _by_hand(session, terms, kind, after)
+        last, rows, done = _by_hand(session, terms, kind, part)
     if last is None:
         return Applied(None)
     if done.patients:
         with session.cursor() as cursor:
-            cursor.execute(_TOUCH, (terms.import_uuid, kind, done.patients))
+            cursor.execute(_TOUCH, (terms.import_uuid, kind, uuid_array(done.patients)))
     return Applied(last, rows, asdict(done.counts))
 
 
@@ -171,9 +193,9 @@ def tell(session: TenantSession, terms: Terms) -> int:
     return len(found)
 
 
-def _by_hand(session: TenantSession, terms: Terms, kind: str, after: int) -> tuple[int | None, int, Upserted]:
+def _by_hand(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]) -> tuple[int | None, int, Upserted]:
     """Rows that pass through this process, because personal data are sealed here or the kind has a way of its own."""
-    values = {"import": terms.import_uuid, "kind": kind, "after": after, "rows": min(STEP_ROWS, ROWS_IN_MEMORY)}
+    values = part | {"rows": min(STEP_ROWS, ROWS_IN_MEMORY)}
     with session.cursor() as cursor:
         rows = cursor.execute(_CHUNK, values).fetchall()
     if not rows:
@@ -216,11 +238,11 @@ def _patients(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]],
     return upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
 
-def _events(session: TenantSession, terms: Terms, kind: str, after: int) -> tuple[int | None, int, Upserted]:
+def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]) -> tuple[int | None, int, Upserted]:
     """Rows that go from the staging table to the records without leaving the database."""
     # A booking is known when it is made; what came of it, on the day: snapshots see to that.
     lag = 0 if kind == "appointments" else terms.lag_days
-    values: dict[str, Any] = {"import": terms.import_uuid, "kind": kind, "after": after, "rows": STEP_ROWS, "lag": lag}
+    values = part | {"rows": STEP_ROWS, "lag": lag}
     with session.cursor() as cursor:
         ((last, rows, repeated, patients),) = cursor.execute(_RANGE, values).fetchall()
     if last is None:
@@ -237,8 +259,8 @@ def _erased(session: TenantSession, patients: list[UUID]) -> frozenset[UUID]:
     """Those who were erased: nothing about them comes back."""
     with session.cursor() as cursor:
         cursor.execute(
-            "SELECT patient_uuid FROM patient_keys WHERE patient_uuid = ANY(%s) AND wrapped_key IS NULL",
-            (list(set(patients)),),
+            "SELECT patient_uuid FROM patient_keys WHERE patient_uuid = ANY(%s::uuid[]) AND wrapped_key IS NULL",
+            (uuid_array(set(patients)),),
         )
         return frozenset(row[0] for row in cursor.fetchall())
 

@@ -201,6 +201,11 @@ WHERE uuid = %(import)s
 MEMORY = "64MB"
 """What a sort or a hash of a check may take on the server before it goes to disk."""
 
+_PLANNED = (
+    "SELECT set_config('work_mem', %s, true), set_config('enable_nestloop', 'off', true),"
+    " set_config('enable_sort', %s, true)"
+)
+
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("repeated rows", (_REPEATED, _WHOLE_ROWS)),
     ("known patients", (_KNOWN_PATIENTS,)),
@@ -216,7 +221,8 @@ def run_step(session: TenantSession, number: int, *, import_uuid: UUID, source: 
     """Run the statements of one step of ``STEPS`` in the session's transaction."""
     values: dict[str, Any] = {"import": import_uuid, "source": source}
     with session.cursor() as cursor:
-        # The rows are fresh and not analysed (only their owner may): a nested loop over them would take hours.
-        cursor.execute("SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', %s, true)", (MEMORY,))
+        # The rows are fresh and not analysed (only their owner may): the planner takes them for a few. A nested loop
+        # over them would take hours, and to sort them all takes several times what a hash does.
+        cursor.execute(_PLANNED, (MEMORY, "off" if number == 0 else "on"))
         for statement in STEPS[number][1]:
             cursor.execute(statement, values)

@@ -18,7 +18,7 @@ import orjson
 from tenants.imports import wire
 from tenants.imports.cells import ABSENT, ODD, ODD_ROWS, Cell
 from tenants.imports.columns import Columns, Getter, key_part
-from tenants.imports.facts import FACT_TYPES, FacilityFact, Reading
+from tenants.imports.facts import FacilityFact, Reading
 from tenants.imports.fields import FIELDS, NATURAL_KEYS
 from tenants.imports.plans import ABOUT, DEFAULTS, SEPARATOR, STAMP, FacilityPlan, FilePlan, label_of
 from tenants.imports.slots import MODELS, SLOT_TYPES, SLOTS
@@ -67,6 +67,15 @@ class Converted(dict[Any, Any]):
         return list(map(self.__getitem__, zip(*(columns[at] for at in self._at), strict=True)))
 
 
+@dataclass(frozen=True, slots=True)
+class RecordNames:
+    """A record of the mapping: its kind, and what the source calls the patient's identifier and the fields."""
+
+    kind: str
+    patient_label: str
+    labels: dict[str, str]
+
+
 @dataclass(slots=True)
 class Events:
     """Rows of one record: what each says, column by column, and in which row of the block it stands.
@@ -78,7 +87,7 @@ class Events:
         named: the facilities as facts, with the row that names them first.
     """
 
-    record: RecordColumns
+    record: RecordNames
     rows: Sequence[int]
     patients: list[str]
     keys: list[str]
@@ -122,19 +131,18 @@ class RecordColumns:
         self._latest_stamp = today + timedelta(days=1)
         fields = FIELDS[record.into]
         self.slots = SLOTS[record.into]
-        self._event = FACT_TYPES[record.into]
         self.when = _tested(columns, record.when)
         patient = record.patient
         if patient is None:
             message = "an event has a patient"
             raise ValueError(message)
-        self.patient_label = label_of(patient, "patient")
         self._patient = _converted(columns, patient.columns(), columns.identifier(patient), lambda found: found)
         self._fields = {
             name: _converted(columns, spec.columns(), columns.value(spec, fields[name]), self._finisher(name))
             for name, spec in record.columns.items()
         }
-        self.labels = {name: label_of(spec, name) for name, spec in record.columns.items()}
+        labels = {name: label_of(spec, name) for name, spec in record.columns.items()}
+        self.names = RecordNames(record.into, label_of(patient, "patient"), labels)
         self._defaults = {
             name: self._finisher(name)(value)
             for name, value in DEFAULTS.get(record.into, {}).items()
@@ -263,7 +271,7 @@ class RecordColumns:
             for at, fact in zip(rows, facts, strict=True):
                 named.setdefault(id(fact), (at, fact))
         return Events(
-            self,
+            self.names,
             rows,
             patients,
             list(map(SEPARATOR.join, zip(*parts, strict=True))),
@@ -290,7 +298,6 @@ class FileColumns:
     """All records of one file, compiled to read blocks of rows."""
 
     def __init__(self, plan: FilePlan, data_date: date, today: date, zone: ZoneInfo) -> None:
-        self._plan = plan
         self._where = _tested(plan.columns, plan.conditions)
         self._records = [RecordColumns(record, plan.columns, data_date, today, zone) for record in plan.given]
 

@@ -140,7 +140,6 @@ class ImportStaging(TenantBase, table=True):
     __tablename__ = "import_staging"
     __table_args__ = (
         CheckConstraint("state IN ('accepted', 'refused', 'merged', 'known')", name="state"),
-        Index("ix_import_staging_kind", "import_uuid", "kind", "seq"),
         Index(
             "ix_import_staging_patient_key", "import_uuid", "patient_key", postgresql_where=text("kind = 'patients'")
         ),

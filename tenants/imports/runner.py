@@ -7,7 +7,7 @@ and the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -19,12 +19,13 @@ from core.database import TenantSession
 from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
 from core.events import publish
 from tenants.imports import apply, checks, checks_facilities, cohort_block, repository
+from tenants.imports.ahead import Portions, portions
 from tenants.imports.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
 from tenants.imports.held import patiently
 from tenants.imports.keys import Whereabouts, settle
 from tenants.imports.mapping import Mapping, check_mapping
 from tenants.imports.models import UNFINISHED, Import
-from tenants.imports.reader import Position, Reader, detect, reader, refuses_files_singly
+from tenants.imports.reader import Position, detect, reader, refuses_files_singly
 from tenants.imports.sources import check_size
 from tenants.imports.staged import Stager
 from tenants.imports.staging import take_block
@@ -70,7 +71,6 @@ class Runner:
         self._sources = sources
         self._report = report
         self._token = new_uuid()
-        self._settled = False
 
     def run(self) -> None:
         """Go on from wherever the import stands to its end.
@@ -183,42 +183,43 @@ class Runner:
 
     def _read(self) -> None:
         with self._step() as (session, row):
-            mapping, chosen = self._mapping(session, row), reader(row.format)
+            mapping = self._mapping(session, row)
             after = Position(row.cursor_file, row.cursor_line) if row.cursor_line else None
             where = Whereabouts(row.uuid, row.source)
-            portions = self._portions(chosen, mapping, after, self._terms(row, mapping))
-        for portion in portions:
-            with self._step() as (session, row):
-                terms = self._terms(row, mapping)
-                stager = Stager(session, row.uuid, terms.data_date, max(row.cursor_seq, row.staged), where)
-                if isinstance(portion, list):
-                    tally, file, line = stager.take(portion), portion[-1].file, portion[-1].line
-                else:
-                    tally, file, line = take_block(stager, portion), portion.file, portion.last
-                row.cursor_seq = stager.seq
-                row.rows_read += tally.read
-                row.rows_refused += tally.refused
-                row.rows_left_out += tally.left_out
-                row.staged += tally.staged
-                row.cursor_file, row.cursor_line = file, line
-                # A file's name may be personal, and this note goes on to the job's row: a number will do.
-                row.step = f"reading file {file + 1} of {len(self._sources)}"
-                done, step = row.rows_read + row.rows_left_out, row.step
-            self._report(done, None, step)
+            wanted = Portions(
+                format=row.format,
+                sources=self._sources,
+                mapping=mapping,
+                after=after,
+                data_date=self._terms(row, mapping).data_date,
+                rows=READ_ROWS,
+                facts=READ_FACTS,
+                block=READ_ROWS * BLOCK_ROWS,
+            )
+        with portions(wanted) as found:
+            for portion in found:
+                self._stage(portion, where, mapping)
         with self._step() as (_, row):
             row.state, row.step, row.cursor_seq = "checking", "", 0
 
-    def _portions(
-        self, chosen: Reader, mapping: Mapping, after: Position | None, terms: Terms
-    ) -> Iterator[Block | list[Reading]]:
-        """What is read, in the portions that a transaction takes; as columns where the format can."""
-        read_blocks = getattr(chosen, "read_blocks", None)
-        if read_blocks is None:
-            return chunks(chosen.read(self._sources, mapping, after=after))
-        found: Iterator[Block | list[Reading]] = read_blocks(
-            self._sources, mapping, after=after, data_date=terms.data_date, size=READ_ROWS * BLOCK_ROWS
-        )
-        return found
+    def _stage(self, portion: Block | list[Reading], where: Whereabouts, mapping: Mapping) -> None:
+        with self._step() as (session, row):
+            terms = self._terms(row, mapping)
+            stager = Stager(session, row.uuid, terms.data_date, max(row.cursor_seq, row.staged), where)
+            if isinstance(portion, list):
+                tally, file, line = stager.take(portion), portion[-1].file, portion[-1].line
+            else:
+                tally, file, line = take_block(stager, portion), portion.file, portion.last
+            row.cursor_seq = stager.seq
+            row.rows_read += tally.read
+            row.rows_refused += tally.refused
+            row.rows_left_out += tally.left_out
+            row.staged += tally.staged
+            row.cursor_file, row.cursor_line = file, line
+            # A file's name may be personal, and this note goes on to the job's row: a number will do.
+            row.step = f"reading file {file + 1} of {len(self._sources)}"
+            done, step = row.rows_read + row.rows_left_out, row.step
+        self._report(done, None, step)
 
     def _check(self) -> None:
         with self._step() as (_, row):
@@ -252,13 +253,14 @@ class Runner:
             kinds = ("facilities", *EVENT_KINDS, "contacts")
             kinds = kinds[kinds.index(row.step) :]
             done = sum(sum(counts.values()) for counts in row.counts.values())
+        ends: dict[str, int] | None = None
         for position, kind in enumerate(kinds):
             if kind not in ("facilities", "contacts"):
-                self._settle(mapping)
+                ends = self._settled_ends(mapping) if ends is None else ends
             more = True
             while more:
                 with self._step() as (session, row):
-                    taken = self._apply_step(session, row, self._terms(row, mapping), kind)
+                    taken = self._apply_step(session, row, self._terms(row, mapping), kind, (ends or {}).get(kind, 0))
                     total, more, done = row.staged, taken is not None, done + (taken or 0)
                     if not more:
                         row.step = kinds[position + 1] if position + 1 < len(kinds) else "clearing"
@@ -267,8 +269,12 @@ class Runner:
                     note = "bringing contacts and statuses in line" if kind == "contacts" else f"writing {kind}"
                     self._report(done, total, note.replace("_", " "))
 
-    def _apply_step(self, session: TenantSession, row: Import, terms: Terms, kind: str) -> int | None:
-        """One step of applying: how many staged rows it took; None where nothing of the kind was left to take."""
+    @staticmethod
+    def _apply_step(session: TenantSession, row: Import, terms: Terms, kind: str, end: int) -> int | None:
+        """One step of applying: how many staged rows it took; None where nothing of the kind was left to take.
+
+        ``end`` is the kind's last staged row.
+        """
         if kind == "facilities":
             # The rules come before the records, so that what listens to these works by them.
             cohort_block.store(session, check_mapping(row.mapping).cohort)
@@ -276,7 +282,7 @@ class Runner:
             return None
         if kind == "contacts":
             return 0 if apply.tell(session, terms) else None
-        applied = apply_chunk(session, terms, kind, row.cursor_seq)
+        applied = apply_chunk(session, terms, kind, row.cursor_seq, end)
         if applied.last is None:
             return None
         before = row.counts.get(kind, {})
@@ -284,12 +290,14 @@ class Runner:
         row.cursor_seq = applied.last
         return applied.rows
 
-    def _settle(self, mapping: Mapping) -> None:
-        """See that each staged event has the identities of the facility it belongs to."""
-        while not self._settled:
+    def _settled_ends(self, mapping: Mapping) -> dict[str, int]:
+        """See that each staged event has the identities of the facility it belongs to; the last row of each kind."""
+        rows = apply.STEP_ROWS
+        while rows >= apply.STEP_ROWS:
             with self._step() as (session, row):
                 rows = settle(session, row.uuid, self._terms(row, mapping).source, apply.STEP_ROWS)
-            self._settled = rows < apply.STEP_ROWS
+                ends = apply.ends(session, row.uuid)
+        return ends
 
     def _finish(self) -> None:
         with self._step() as (session, row):
@@ -326,20 +334,6 @@ class Runner:
 def _nothing(*_: object) -> list[str]:
     """What a reader without notes has to say."""
     return []
-
-
-def chunks(readings: Iterable[Reading]) -> Iterator[list[Reading]]:
-    """Rows in the portions that one transaction takes: ``READ_ROWS`` of them, or fewer with ``READ_FACTS`` facts."""
-    chunk: list[Reading] = []
-    facts = 0
-    for reading in readings:
-        chunk.append(reading)
-        facts += len(reading.facts)
-        if len(chunk) >= READ_ROWS or facts >= READ_FACTS:
-            yield chunk
-            chunk, facts = [], 0
-    if chunk:
-        yield chunk
 
 
 def clear(open_session: OpenSession, import_uuid: UUID) -> None:

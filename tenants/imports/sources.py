@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -68,7 +69,7 @@ class Source:
 
     Attributes:
         name: its name without folders, as reports show it.
-        opener: opens it from the beginning, as often as asked.
+        opener: opens it from the beginning, as often as asked; another process may be asked to (``ahead``).
         size: bytes as stored.
     """
 
@@ -215,7 +216,10 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
         )
         found += [
             Source(
-                item.name.encode("utf-8", "replace").decode(), _opener(item), item.stat().st_size, limits or Limits()
+                item.name.encode("utf-8", "replace").decode(),
+                partial(_opened, item),
+                item.stat().st_size,
+                limits or Limits(),
             )
             for item in inside
         ]
@@ -231,13 +235,10 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
     return found
 
 
-def _opener(path: Path) -> Callable[[], BinaryIO]:
-    def opened() -> BinaryIO:
-        try:
-            return path.open("rb")
-        except OSError as error:
-            raise refused(
-                path.name, f"the file cannot be opened ({error.strerror})", "check that it is there and readable"
-            ) from error
-
-    return opened
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise refused(
+            path.name, f"the file cannot be opened ({error.strerror})", "check that it is there and readable"
+        ) from error

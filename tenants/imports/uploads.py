@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from core import blobs
@@ -16,7 +17,7 @@ from tenants.imports.service import GivenFile, Order
 from tenants.imports.sources import Limits, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     from core.database import TenantRef, TenantSession
@@ -114,22 +115,19 @@ def _source(tenant: TenantRef, file: ImportFile) -> Source:
         raise Invalid(message, remedy="run the command again on the machine that has the file")
     return Source(
         file.name,
-        _opener(tenant, file.blob_key, workbook=file.name.casefold().endswith((".xlsx", ".xlsm"))),
+        partial(_opened, tenant, file.blob_key, workbook=file.name.casefold().endswith((".xlsx", ".xlsm"))),
         file.size,
         Limits(),
     )
 
 
-def _opener(tenant: TenantRef, key: str, *, workbook: bool) -> Callable[[], BinaryIO]:
-    def opened() -> BinaryIO:
-        stream = blobs.open(tenant, key)
-        if not workbook:
-            return stream
-        # A workbook is read from its end: it needs a file that can be sought in, nameless and gone when closed.
-        spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by whoever opened the source
-        with stream:
-            shutil.copyfileobj(stream, spool, 1 << 20)
-        spool.seek(0)
-        return cast("BinaryIO", spool)
-
-    return opened
+def _opened(tenant: TenantRef, key: str, *, workbook: bool) -> BinaryIO:
+    stream = blobs.open(tenant, key)
+    if not workbook:
+        return stream
+    # A workbook is read from its end: it needs a file that can be sought in, nameless and gone when closed.
+    spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by whoever opened the source
+    with stream:
+        shutil.copyfileobj(stream, spool, 1 << 20)
+    spool.seek(0)
+    return cast("BinaryIO", spool)

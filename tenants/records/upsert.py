@@ -65,8 +65,12 @@ SELECT s.seq,
            ELSE 'update'
        END AS verdict,
        greatest(e.known_from, coalesce(s.known_at, {day_start})) AS known_from
-FROM {staged} AS s JOIN {table} AS e ON e.uuid = s.uuid AND e.known_to IS NULL
+FROM {staged} AS s CROSS JOIN LATERAL (
+    SELECT o.* FROM {table} AS o WHERE o.uuid = s.uuid AND o.known_to IS NULL LIMIT 1
+) AS e
 """)
+
+_BY_INDEX = "SELECT set_config('enable_seqscan', %s, true)"
 
 _COUNT = sql.SQL("SELECT verdict, count(*) FROM {plan} GROUP BY verdict")
 
@@ -172,7 +176,11 @@ def upsert(
             staged -= _run(cursor, _FORGET_REPEATED, parts).rowcount
         _run(cursor, sql.SQL("ANALYZE {staged} (seq, uuid, facility_uuid)"), parts)
         _run(cursor, _REMEMBER_SOURCES, parts)
+        # By its index, row by row (LIMIT keeps the planner to that): read whole, the table would cost each step as much
+        # as all steps before it.
+        cursor.execute(_BY_INDEX, ("off",))
         found = _run(cursor, _PLAN, parts).rowcount
+        cursor.execute(_BY_INDEX, ("on",))
         verdicts: dict[str, int] = dict(_run(cursor, _COUNT, parts).fetchall()) if found else {}
         if verdicts.get("confirm"):
             _run(cursor, _CONFIRM, parts)

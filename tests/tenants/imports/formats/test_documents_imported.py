@@ -12,11 +12,11 @@ import pytest
 
 from core.database import TenantRef, tenant_session
 from core.errors import Invalid
-from tenants.imports import repository, runner, uploads
+from tenants.imports import repository, uploads
+from tenants.imports.ahead import chunks
 from tenants.imports.facts import Fact, Reading, VisitFact
 from tenants.imports.mapping import Mapping
 from tenants.imports.report import Summary
-from tenants.imports.runner import chunks
 from tests.tenants.imports.conftest import RunImport, everything, rows
 
 from .documents_of import (
@@ -197,14 +197,12 @@ def test_a_bundle_cut_off_leaves_nothing(tenant: TenantRef, run_import: RunImpor
     assert not any(everything(tenant).values())
 
 
-def test_a_transaction_takes_fewer_rows_where_a_row_is_a_whole_history(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "READ_ROWS", 10)
-    monkeypatch.setattr(runner, "READ_FACTS", 25)
+def test_a_transaction_takes_fewer_rows_where_a_row_is_a_whole_history() -> None:
     visit = VisitFact(key="v", patient="p", date_started=date(2024, 1, 1))
     large: list[Fact] = [visit] * 10
     small: list[Fact] = [visit]
     readings = [Reading(0, number, facts=large if number < 6 else small) for number in range(20)]
-    assert [len(chunk) for chunk in chunks(readings)] == [3, 3, 10, 4]
+    assert [len(chunk) for chunk in chunks(readings, 10, 25)] == [3, 3, 10, 4]
 
 
 def test_an_archive_that_was_uploaded_is_read_from_the_store(
