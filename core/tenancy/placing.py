@@ -8,7 +8,7 @@ in ``node`` follow; until they have, ``platform.retired_schemas.rows_left`` says
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,9 +25,10 @@ from core.errors import Conflict, Unavailable
 from core.features import load_tables
 from core.tenancy.models import Tenant
 from core.tenancy.shape import revision
+from core.tenancy.turns import turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from uuid import UUID
 
 GRACE = timedelta(days=7)
@@ -163,12 +164,6 @@ def announce(tenant_id: UUID, database: str, schema: str) -> None:
             " VALUES (%s, %s, %s, %s, 'restored', false, %s, %s)",
             (schema, database, schema, tenant_id, now(), now() + UNFINISHED),
         )
-
-
-def bring_all_rows() -> None:
-    """Bring what a move or restore that was cut off has left behind, of all tenants."""
-    for tenant_id in {row["tenant_id"] for row in retired() if row["rows_left"]}:
-        bring_rows(locate(tenant_id))
 
 
 def bring_rows(
@@ -312,8 +307,50 @@ def drop_retired(tenant_id: UUID | None = None, *, only: str | None = None, earl
         wanted = only in {None, row["schema_name"]} and (early or row["drop_after"] <= now())
         if row["rows_left"] or not wanted:
             continue
+        _call_by_its_own(row)
         drop_schema(row["database"], row["schema_name"])
         with owner_connection() as connection:
             connection.execute("DELETE FROM platform.retired_schemas WHERE schema_name = %s", (row["schema_name"],))
         dropped.append(row["schema_name"])
     return dropped
+
+
+def _call_by_its_own(row: Mapping[str, Any]) -> None:
+    """Where a restore was cut off when ``node`` knew the tenant by the restored schema, let it know its own again."""
+    with owner_session() as session:
+        tenant = session.get(Tenant, row["tenant_id"])
+        ref = tenant.ref() if tenant else None
+    if ref is None or ref.database != row["database"] or ref.schema_name == row["schema_name"]:
+        return
+    with owner_connection(ref.database) as connection:
+        known = connection.execute("SELECT FROM node.tenant_schemas WHERE schema_name = %s", (row["schema_name"],))
+    if known.rowcount:
+        admit(ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What ``tidy`` did: the schemas that it dropped, and the slugs of tenants that somebody was at."""
+
+    dropped: list[str]
+    busy: list[str]
+
+
+def tidy(*, drop: bool = False, early: bool = False) -> Tidied:
+    """Bring what moves and restores that were cut off have left behind, of all tenants, and drop what they left.
+
+    Args:
+        drop: drop the schemas that were kept long enough.
+        early: drop all of them.
+    """
+    done = Tidied([], [])
+    for tenant_id, slug in dict.fromkeys((row["tenant_id"], row["slug"]) for row in retired()):
+        try:
+            with turn(slug) if slug else nullcontext():
+                if slug:
+                    bring_rows(locate(tenant_id))
+                if drop:
+                    done.dropped.extend(drop_retired(tenant_id, early=early))
+        except Conflict:
+            done.busy.append(slug)
+    return done

@@ -91,6 +91,18 @@ def test_a_restore_killed_while_nobody_could_write_is_given_up(damaged):
 def test_rows_that_a_killed_restore_left_are_brought_by_looking(damaged):
     tenant, file, _ = damaged
     killed(tenant.slug, file, "switched")
-    placing.bring_all_rows()
+    placing.tidy()
     with tenant_session(get_tenant(tenant.slug), actor="test:1") as session:
         assert metering.totals(session)["imports"] == 1
+
+
+def test_what_a_killed_restore_left_can_be_dropped_and_the_tenant_works_on(damaged):
+    tenant, file, _ = damaged
+    before = digest_of(tenant)
+    killed(tenant.slug, file, "expelled")
+    left = schemas_of(tenant.id)
+    assert len(left) == 1
+    assert set(left) <= set(placing.tidy(drop=True, early=True).dropped)
+    with tenant_session(tenant, actor="test:1") as session:
+        assert metering.record(session, "imports", 1, key="b"), "what is written in node is the tenant's"
+    assert digest_of(tenant) == before

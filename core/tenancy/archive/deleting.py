@@ -14,6 +14,7 @@ from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.settings import get_settings
 from core.tenancy.models import Tenant
 from core.tenancy.service import describe_tenant
+from core.tenancy.turns import turn
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -33,7 +34,7 @@ def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None
     Raises:
         NotFound: there is no such tenant.
         Invalid: ``confirm`` is not the slug, or the days make no sense.
-        Conflict: it is being deleted, restored or moved already.
+        Conflict: it is being deleted, restored or moved already, or somebody else is at it.
     """
     days = get_settings().tenant_grace_days if grace_days is None else grace_days
     if confirm != slug:
@@ -44,7 +45,7 @@ def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None
         problem = f"give 0 to {LONGEST_GRACE} days"
         raise Invalid("the days of grace make no sense", errors=[FieldError("grace_days", "is out of range", problem)])
     ref = describe_tenant(slug).ref()
-    with owner_session() as session:
+    with turn(slug), owner_session() as session:
         row = _locked(session, slug)
         if row.phase == "deleting":
             detail = f"the tenant {slug!r} is to be deleted already, from {row.delete_after:%Y-%m-%d %H:%M} UTC on"
@@ -70,7 +71,7 @@ def undelete_tenant(slug: str, *, actor: str) -> Tenant:
         Conflict: it is not to be deleted, or its destruction has begun.
     """
     ref = describe_tenant(slug).ref()
-    with owner_session() as session:
+    with turn(slug), owner_session() as session:
         row = _locked(session, slug)
         if row.phase == "purging":
             detail = f"the tenant {slug!r} is being destroyed: part of it is gone"
@@ -105,4 +106,4 @@ def refuse_moving(session: Session, row: Tenant) -> None:
     moving = session.scalar(text("SELECT count(*) FROM platform.tenant_moves WHERE tenant_id = :id"), {"id": row.id})
     if moving:
         detail = f"the tenant {row.slug!r} is being moved"
-        raise Conflict(detail, remedy="end the move first: `iit tenant move`")
+        raise Conflict(detail, remedy="end the move first (`iit tenant move`), or give it up with --abort")

@@ -6,7 +6,6 @@ billed under its id. Nothing of a patient but UUIDs is in any of them.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,25 +26,28 @@ from core.tenancy import placing
 from core.tenancy.archive.deleting import refuse_moving
 from core.tenancy.archive.models import TenantTombstone
 from core.tenancy.archive.tombstones import tombstone_of
+from core.tenancy.backup.gone import AUDIT
 from core.tenancy.models import Tenant
+from core.tenancy.turns import turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import psycopg
 
 STEPS = ("audit sealed", "purge begun", "audit moved", "files gone", "jobs gone", "row gone", "schema gone", "ended")
 """After each of these a run may be cut off."""
 
-_AUDIT_EVENTS = "event_id, occurred_at, actor, action, subject_type, subject_uuid, request_id, detail"
-_AUDIT_SEALS = (
-    "number, first_event, last_event, members, events, settled_through, rows_digest, previous, digest, sealed_at"
-)
 _TOMBSTONE = """
 INSERT INTO platform.tenant_tombstones (tenant_id, slug, name, schema_name, database, created_at, requested_at,
     requested_by, purge_began_at, purged_by, counts, audit_events, audit_seals, audit_digest, audit_problems)
 SELECT id, slug, name, schema_name, database, created_at, phase_since, phase_by, %s, %s, %s, %s, %s, %s, %s
 FROM platform.tenants WHERE id = %s
+ON CONFLICT (tenant_id) DO UPDATE SET (slug, name, schema_name, database, created_at, requested_at, requested_by,
+    purge_began_at, purged_by, counts, audit_events, audit_seals, audit_digest, audit_problems, purged_at) = (
+    excluded.slug, excluded.name, excluded.schema_name, excluded.database, excluded.created_at, excluded.requested_at,
+    excluded.requested_by, excluded.purge_began_at, excluded.purged_by, excluded.counts, excluded.audit_events,
+    excluded.audit_seals, excluded.audit_digest, excluded.audit_problems, NULL)
 """
 
 
@@ -88,10 +90,11 @@ def purge(
 
     Raises:
         NotFound: there is no such tenant, and none is being destroyed.
-        Conflict: its days of grace are not over, nobody asked for its deletion, or its audit is not intact.
+        Conflict: its days of grace are not over, nobody asked for its deletion, its audit is not intact, or somebody
+            else is at it.
         Unavailable: a database cannot be reached; run it again.
     """
-    with _alone(slug):
+    with turn(slug):
         ref = _tenant(slug)
         if ref is not None:
             _seal_and_move(ref, actor, despite_audit=despite_audit, after=after)
@@ -140,8 +143,7 @@ def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Ca
     after("purge begun")
     counts = _counted(ref)
     with owner_connection() as platform, owner_connection(ref.database) as node:
-        events = _copy(node, platform, ref, "audit_events", "gone_audit_events", _AUDIT_EVENTS)
-        _copy(node, platform, ref, "audit_seals", "gone_audit_seals", _AUDIT_SEALS)
+        events, _ = (_copy(node, platform, ref, *table) for table in AUDIT)
         own = sql.SQL("tenant_id = {}").format(sql.Literal(ref.id))
         place = Place(sql.SQL("platform.gone_audit_events"), sql.SQL("platform.gone_audit_seals"), own)
         moved = verify_chain(platform, place, anchors.standing(ref.id))
@@ -151,21 +153,6 @@ def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Ca
         values = (now(), actor, Jsonb(counts), events, moved.seals, moved.head, Jsonb(found.problems), ref.id)
         platform.execute(_TOMBSTONE, values)
     after("audit moved")
-
-
-@contextmanager
-def _alone(slug: str) -> Iterator[None]:
-    """Let one process destroy a tenant; the lock falls with it.
-
-    Raises:
-        Conflict: another one does.
-    """
-    with owner_connection() as connection:
-        lock = "SELECT pg_try_advisory_xact_lock(hashtextextended('tenant:archive:' || %s, 0))"
-        if connection.execute(lock, (slug,)).fetchone() != (True,):
-            detail = f"{slug!r} is being purged or restored by somebody else right now"
-            raise Conflict(detail, remedy="wait until it is done")
-        yield
 
 
 def _tenant(slug: str) -> TenantRef | None:
@@ -189,8 +176,10 @@ def _tenant(slug: str) -> TenantRef | None:
 
 
 def _stone_stands(ref: TenantRef) -> bool:
+    """Whether this destruction has made its tombstone; one of a tenant that was brought back since tells of another."""
     with owner_session() as session:
-        return session.get(TenantTombstone, ref.id) is not None
+        stone = session.get(TenantTombstone, ref.id)
+        return stone is not None and stone.purged_at is None
 
 
 def _as_it_was(stone: TenantTombstone) -> TenantRef:

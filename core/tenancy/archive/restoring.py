@@ -7,7 +7,7 @@ found to be as the manifest says, the tenant becomes active.
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -34,6 +34,7 @@ from core.tenancy.archive.tombstones import refuse_gone
 from core.tenancy.models import Tenant
 from core.tenancy.provisioning import new_schema_name, place_of, provision
 from core.tenancy.service import check
+from core.tenancy.turns import turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,14 +86,14 @@ def import_archive(
         ArchiveDamaged: it is not as it was written.
         ArchiveTooNew: a newer version of the application wrote it.
         Invalid: the slug or the database is not acceptable.
-        Conflict: the slug is taken, or another import of it runs.
+        Conflict: the slug is taken, or somebody else makes, moves or deletes a tenant of it right now.
     """
     with reading.opened(path, identity) as archive:
         header = archive.header
         _refuse_unknown(header)
         wanted = slug or header.tenant.slug
         check(wanted, header.tenant.name, header.tenant.time_zone, database)
-        with _alone(wanted):
+        with turn(wanted):
             ref = _reserve(header, wanted, database, actor)
             try:
                 found = _fill(archive, ref, actor, progress)
@@ -110,21 +111,6 @@ def _refuse_unknown(header: Header) -> None:
             f" it was written by version {header.application} of the application"
         )
         raise ArchiveTooNew(detail)
-
-
-@contextmanager
-def _alone(slug: str) -> Iterator[None]:
-    """Let nobody else restore a tenant of this slug while the block lasts; the lock falls with this process.
-
-    Raises:
-        Conflict: somebody does.
-    """
-    with owner_session() as session:
-        lock = text("SELECT pg_try_advisory_xact_lock(hashtextextended('tenant:archive:' || :slug, 0))")
-        if not session.scalar(lock, {"slug": slug}):
-            detail = f"an archive is being restored as {slug!r} right now"
-            raise Conflict(detail, remedy="wait until it is done")
-        yield
 
 
 def _reserve(header: Header, slug: str, database: str, actor: str) -> TenantRef:

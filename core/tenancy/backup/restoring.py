@@ -30,7 +30,9 @@ from core.database.scripts import head, revisions, upgrade_schema
 from core.errors import Conflict, Invalid
 from core.features import load_tables
 from core.tenancy import placing, shape
+from core.tenancy.archive.deleting import refuse_moving
 from core.tenancy.backup.dump import load
+from core.tenancy.backup.gone import take_back_audit
 from core.tenancy.models import Tenant
 from core.tenancy.models_places import RetiredSchema
 from core.tenancy.provisioning import make_role, new_schema_name
@@ -141,6 +143,8 @@ def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | Non
     """
     with owner_session() as session:
         row = session.get(Tenant, tenant_id)
+        if row is not None:
+            refuse_moving(session, row)  # else its half copy would be forgotten, and stay
         there = row.ref() if row else None
     if there is not None:
         if new_slug is not None:
@@ -253,7 +257,7 @@ def _set_jobs_back(connection: psycopg.Connection[Any], ref: TenantRef, manifest
 
 
 def _made_known(tenant_id: UUID, manifest: Manifest, slug: str, database: str, schema: str) -> TenantRef:
-    """The row of a tenant that was not there, and its jobs."""
+    """The row of a tenant that was not there, its jobs, and what its audit says after the backup was made."""
     row = Tenant(
         id=tenant_id,
         slug=slug,
@@ -266,6 +270,7 @@ def _made_known(tenant_id: UUID, manifest: Manifest, slug: str, database: str, s
     )
     ref = row.ref()
     try:
+        take_back_audit(tenant_id, database, schema)
         with owner_connection(database) as connection:
             connection.execute(
                 "INSERT INTO node.tenant_schemas (schema_name, tenant_id, revision, migrated_at)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from core.tenancy.backup import container
 from core.tenancy.backup.restoring import Restored, restore
 from core.tenancy.backup.saving import at_moment, save_schema
 from core.tenancy.service import OPERATOR, describe_tenant
+from core.tenancy.turns import turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,10 +50,13 @@ def from_file(
     told: Told = lambda _text: None,
 ) -> Back:
     """Restore a file that ``backup`` wrote. See ``core.tenancy.backup.restoring.restore``."""
-    with container.opened(file) as (header, manifest, dump):
+    with ExitStack() as held:
+        for name in sorted({slug, new_slug or slug}):
+            held.enter_context(turn(name))
+        header, manifest, dump = held.enter_context(container.opened(file))
         told(f"restoring what {slug} was at {header.made_at}")
         done = restore(slug, manifest, dump, new_slug=new_slug, database=database, actor=actor, why=header.made_at)
-    return Back(done, header.made_at, _put_away(done, keep_old=keep_old, told=told))
+        return Back(done, header.made_at, _put_away(done, keep_old=keep_old, told=told))
 
 
 def to_moment(
@@ -63,15 +68,17 @@ def to_moment(
         NotFound: there is no such tenant, or it was not there then.
         Invalid: no base backup reaches that moment, or it has not come yet.
         Unavailable: the servers cannot be brought back to it.
+        Conflict: somebody else moves, restores or deletes the tenant right now.
     """
     from core.services.recovery import recovered
 
-    row = describe_tenant(slug)
-    with recovered(moment, told) as logins:
-        told(f"restoring what {slug} was at {moment.isoformat()}")
-        with at_moment(logins[DEFAULT_DATABASE], logins, row.id) as (manifest, dump):
-            done = restore(row.slug, manifest, dump, actor=actor, why=moment.isoformat())
-    return Back(done, moment.isoformat(), _put_away(done, keep_old=keep_old, told=told))
+    with turn(slug):
+        row = describe_tenant(slug)
+        with recovered(moment, told) as logins:
+            told(f"restoring what {slug} was at {moment.isoformat()}")
+            with at_moment(logins[DEFAULT_DATABASE], logins, row.id) as (manifest, dump):
+                done = restore(row.slug, manifest, dump, actor=actor, why=moment.isoformat())
+        return Back(done, moment.isoformat(), _put_away(done, keep_old=keep_old, told=told))
 
 
 def _put_away(done: Restored, *, keep_old: bool, told: Told) -> Path | None:

@@ -65,12 +65,13 @@ def retired(*, drop: bool, early: bool, as_json: bool) -> None:
     """List the schemas that tenants have left by a move or a restore, or drop them."""
     from core.tenancy import placing
 
-    placing.bring_all_rows()
-    dropped = placing.drop_retired(early=early) if drop else []
+    tidied = placing.tidy(drop=drop, early=early)
     rows = placing.retired()
     if as_json:
-        print_json({"dropped": dropped, "kept": rows})
+        print_json({"dropped": tidied.dropped, "busy": tidied.busy, "kept": rows})
         return
-    for name in dropped:
+    for name in tidied.dropped:
         click.echo(f"dropped {name}")
+    for slug in tidied.busy:
+        click.echo(f"left {slug} alone: it is being moved, restored or deleted right now")
     print_table(rows, ("schema_name", "database", "slug", "reason", "retired_at", "drop_after"))

@@ -20,6 +20,7 @@ from core.tenancy.move import capture
 from core.tenancy.move.copying import Place, Round, copy_all, follow, settle_references
 from core.tenancy.provisioning import new_schema_name, provision
 from core.tenancy.service import OPERATOR, describe_tenant
+from core.tenancy.turns import turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,10 +93,11 @@ def move(
 
     Raises:
         NotFound: there is no such tenant, or no such database.
-        Conflict: it is there already, or on its way elsewhere, or is not at the newest migration.
+        Conflict: it is there already, or on its way elsewhere, or is not at the newest migration; or somebody else
+            moves, restores or deletes it right now.
         Unavailable: a transaction of the tenant takes too long; the move can be asked for again, and goes on.
     """
-    with kept_owner_connections():
+    with turn(slug), kept_owner_connections():
         return _move(slug, to, _How(grace, patience, actor, told, passed))
 
 
@@ -141,8 +143,13 @@ def abort(slug: str) -> bool:
 
     Raises:
         NotFound: there is no such tenant.
+        Conflict: somebody moves, restores or deletes it right now: only what was cut off can be given up.
     """
-    ref = describe_tenant(slug).ref()
+    with turn(slug):
+        return _abort(describe_tenant(slug).ref())
+
+
+def _abort(ref: TenantRef) -> bool:
     known = _known(ref)
     if known is None:
         placing.admit(ref)  # a restore may have been cut off just after it took the role away

@@ -23,6 +23,7 @@ from core.tenancy.archive.restoring import import_archive
 from core.tenancy.archive.writing import export
 from core.tenancy.models import Tenant
 from core.tenancy.provisioning import new_schema_name
+from core.tenancy.turns import turn
 from tests.core.tenancy.archive.conftest import patient_uuid
 
 
@@ -247,7 +248,7 @@ def test_an_import_that_was_killed_leaves_nothing_usable_and_runs_again(archive,
 
 
 def test_two_imports_of_one_slug_do_not_run_at_once(archive, keys, slug):
-    with restoring._alone(slug), pytest.raises(Conflict, match="right now"):
+    with turn(slug), pytest.raises(Conflict, match="right now"):
         import_archive(archive[0], keys[0], slug=slug, actor="test:1")
 
 
