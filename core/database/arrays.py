@@ -12,3 +12,8 @@ if TYPE_CHECKING:
 def uuid_array(uuids: Iterable[UUID]) -> str:
     """UUIDs as PostgreSQL reads an array of them: bind it to ``%s::uuid[]``."""
     return "{" + ",".join([uuid.hex for uuid in uuids]) + "}"
+
+
+def bytea_array(values: Iterable[bytes]) -> str:
+    """Bytes as PostgreSQL reads an array of them: bind it to ``%s::bytea[]``."""
+    return "{" + ",".join(['"\\\\x' + value.hex() + '"' for value in values]) + "}"

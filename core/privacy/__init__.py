@@ -3,7 +3,8 @@
 See ``README.md`` in this folder for what is stored and what erasing does.
 """
 
+from core.privacy.blind_index import BlindIndexes
 from core.privacy.tenant_keys import create_tenant_keys, derived_key, rewrap_tenant_keys
 from core.privacy.vault import Vault, vault
 
-__all__ = ["Vault", "create_tenant_keys", "derived_key", "rewrap_tenant_keys", "vault"]
+__all__ = ["BlindIndexes", "Vault", "create_tenant_keys", "derived_key", "rewrap_tenant_keys", "vault"]

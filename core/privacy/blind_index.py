@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -101,3 +102,18 @@ def blind_indexes(key: bytes, purpose: str, texts: Iterable[str]) -> list[bytes]
         one.update(text.encode())
         found.append(one.finalize()[:SIZE])
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class BlindIndexes:
+    """Makes blind indexes of one tenant, also in a process that has no session. It holds the key: it is never kept."""
+
+    key: bytes = field(repr=False)
+
+    def of(self, purpose: str, texts: Iterable[str]) -> list[bytes]:
+        """``blind_index`` of many texts.
+
+        Raises:
+            Invalid: there is nothing to look for in one of them.
+        """
+        return blind_indexes(self.key, purpose, texts)

@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import event
 
-from core.database.arrays import uuid_array
+from core.database.arrays import bytea_array, uuid_array
 from core.privacy import blind_index as index
 from core.privacy.errors import CannotDecrypt, PatientErased
 from core.privacy.tenant_keys import KEY_BYTES, key_ring
@@ -185,6 +185,11 @@ class Vault:
         """
         return index.blind_index(key_ring(self._session).index, purpose, text)
 
+    @property
+    def maker(self) -> index.BlindIndexes:
+        """What makes this tenant's blind indexes without a session; it holds the key of them."""
+        return index.BlindIndexes(key_ring(self._session).index)
+
     def blind_indexes(self, purpose: str, texts: Iterable[str]) -> list[bytes]:
         """``blind_index`` of many texts.
 
@@ -222,7 +227,7 @@ class Vault:
                 "INSERT INTO patient_keys (patient_uuid, tenant_key_version, wrapped_key)"
                 " SELECT uuid, %s, key FROM unnest(%s::uuid[], %s::bytea[]) AS made (uuid, key) ORDER BY uuid"
                 " ON CONFLICT (patient_uuid) DO NOTHING RETURNING patient_uuid",
-                (version, uuid_array(uuids), wrapped),
+                (version, uuid_array(uuids), bytea_array(wrapped)),
             )
             for (uuid,) in cursor.fetchall():
                 self._patients[uuid] = AESGCM(plain[uuid])

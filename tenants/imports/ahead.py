@@ -2,8 +2,9 @@
 
 Telling rows apart and converting cells is work for a processor, and so is making keys and fingerprints of them: two
 processes do it on two cores. What is read comes over a pipe, in order; the reading process waits until it is taken, so
-that it is never more than a portion or two ahead, whatever the size of the file. It has no connection to the database.
-It ends with the import, however that ends: its pipe then has no reader.
+that it is never more than a portion or two ahead, whatever the size of the file. It has no connection to the database;
+the key of the tenant's blind indexes comes to it over its own pipe, with what it is to read. It ends with the import,
+however that ends: its pipe then has no reader.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
+    from core.privacy import BlindIndexes
     from tenants.imports.columnar import Block
     from tenants.imports.facts import Reading
     from tenants.imports.mapping import Mapping
@@ -51,6 +53,7 @@ class Portions:
         rows: of a portion that is read row by row.
         facts: at which such a portion ends earlier.
         block: rows of a portion that is read by columns.
+        blind: makes the blind indexes of the facts' keys, by the tenant's key.
     """
 
     format: str
@@ -61,6 +64,7 @@ class Portions:
     rows: int
     facts: int
     block: int
+    blind: BlindIndexes
 
     def read(self) -> Iterator[Block | list[Reading]]:
         """Read them in this process."""
@@ -72,9 +76,12 @@ class Portions:
             readings = chosen.read(self.sources, self.mapping, after=self.after)
             yield from chunks(readings, self.rows, self.facts)
         else:
-            yield from read_blocks(
+            for block in read_blocks(
                 self.sources, self.mapping, after=self.after, data_date=self.data_date, size=self.block
-            )
+            ):
+                for events in () if isinstance(block, list) else block.events:
+                    events.make_blind(self.blind)
+                yield block
 
 
 def chunks(readings: Iterable[Reading], most_rows: int, most_facts: int) -> Iterator[list[Reading]]:

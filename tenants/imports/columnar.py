@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import compress, repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -21,13 +22,15 @@ from tenants.imports.columns import Columns, Getter, key_part
 from tenants.imports.facts import FacilityFact, Reading
 from tenants.imports.fields import FIELDS, NATURAL_KEYS
 from tenants.imports.plans import ABOUT, DEFAULTS, SEPARATOR, STAMP, FacilityPlan, FilePlan, label_of
-from tenants.imports.slots import MODELS, SLOT_TYPES, SLOTS
+from tenants.imports.slots import EVENT_FIELD, MODELS, SLOT_TYPES, SLOTS, fields_in_order
 from tenants.imports.values import BadValueError
 from tenants.records.staging import shape
 
 if TYPE_CHECKING:
+    from core.privacy import BlindIndexes
     from tenants.imports.mapping import Record
 
+_WIRE, _JSON, _DAY = attrgetter("wire"), attrgetter("json"), attrgetter("day")
 MOST_CACHED = 100_000
 """Distinct cells of a column that are kept; beyond, each is converted anew."""
 
@@ -69,11 +72,11 @@ class Converted(dict[Any, Any]):
 
 @dataclass(frozen=True, slots=True)
 class RecordNames:
-    """A record of the mapping: its kind, and what the source calls the patient's identifier and the fields."""
+    """A record of the mapping: its kind, and what the source calls the patient's identifier and the day."""
 
     kind: str
     patient_label: str
-    labels: dict[str, str]
+    label: str
 
 
 @dataclass(slots=True)
@@ -81,8 +84,11 @@ class Events:
     """Rows of one record: what each says, column by column, and in which row of the block it stands.
 
     Attributes:
-        fields: cells by field; a field that the record does not read is absent.
         patients: the source's identifiers; ``keys``, the facts' keys.
+        blind: the blind indexes of the keys, once ``make_blind`` has made them of ``keys``, which are then gone.
+        said: what the fingerprints are made of, without the patients.
+        days: on which they happened, ``stamps``, since when they are known, and ``content``, the fields that the kind
+            fills, each as COPY takes it.
         facilities: DATIM ids, or None where each row's is its patient's.
         named: the facilities as facts, with the row that names them first.
     """
@@ -91,10 +97,17 @@ class Events:
     rows: Sequence[int]
     patients: list[str]
     keys: list[str]
-    fields: dict[str, list[Cell]]
-    stamps: list[Cell] | None
+    said: list[bytes]
+    days: list[bytes]
+    stamps: list[bytes] | None
+    content: list[bytes]
     facilities: list[str] | None
     named: list[tuple[int, FacilityFact]]
+    blind: list[bytes] = field(default_factory=list)
+
+    def make_blind(self, maker: BlindIndexes) -> None:
+        """Make the blind indexes of the keys."""
+        self.blind, self.keys = maker.of(f"source:{self.record.kind}", self.keys), []
 
 
 @dataclass(slots=True)
@@ -141,8 +154,9 @@ class RecordColumns:
             name: _converted(columns, spec.columns(), columns.value(spec, fields[name]), self._finisher(name))
             for name, spec in record.columns.items()
         }
-        labels = {name: label_of(spec, name) for name, spec in record.columns.items()}
-        self.names = RecordNames(record.into, label_of(patient, "patient"), labels)
+        day = EVENT_FIELD[record.into]
+        label = label_of(record.columns[day], day) if day in record.columns else day
+        self.names = RecordNames(record.into, label_of(patient, "patient"), label)
         self._defaults = {
             name: self._finisher(name)(value)
             for name, value in DEFAULTS.get(record.into, {}).items()
@@ -275,8 +289,10 @@ class RecordColumns:
             rows,
             patients,
             list(map(SEPARATOR.join, zip(*parts, strict=True))),
-            fields,
-            kept(found.stamps) if found.stamps is not None else None,
+            _said(self.kind, fields, len(rows)),
+            list(map(_DAY, fields[EVENT_FIELD[self.kind]])),
+            list(map(_WIRE, kept(found.stamps))) if found.stamps is not None else None,
+            _content(self.kind, fields, len(rows)),
             [fact.key for fact in facts] if facts is not None else None,
             list(named.values()),
         )
@@ -372,7 +388,33 @@ def _settle_signs(fields: dict[str, list[Cell]], count: int) -> None:
     ]
 
 
-def fingerprint_order(kind: str) -> tuple[str, ...]:
+def _said(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]:
+    """What the fingerprint of each row has after the patient, to its end."""
+    parts: list[Iterable[bytes]] = [repeat(b",", count)]
+    for name in _fingerprint_order(kind)[1:]:
+        parts += [map(_JSON, fields[name]) if name in fields else repeat(b"null"), repeat(b",")]
+    parts[-1] = repeat(b"]")
+    return list(map(b"".join, zip(*parts, strict=False)))
+
+
+def _content(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]:
+    """Each row's last fields, as COPY takes them. Columns that hold nothing for the whole record go as one."""
+    parts: list[Iterable[bytes]] = [repeat(b"", count)]
+    empty = 0
+    for held in fields_in_order(kind):
+        if held is not None and held in fields:
+            if empty:
+                parts.append(repeat(wire.NULL * empty))
+                empty = 0
+            parts.append(map(_WIRE, fields[held]))
+        else:
+            empty += 1
+    if empty:
+        parts.append(repeat(wire.NULL * empty))
+    return list(map(b"".join, zip(*parts, strict=False)))
+
+
+def _fingerprint_order(kind: str) -> tuple[str, ...]:
     """The content columns of a kind's table in the order in which they enter the fingerprint."""
     form = shape(MODELS[kind])
     return tuple(form.columns[at] for at in form.hashed)

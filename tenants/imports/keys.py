@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from core.database.arrays import bytea_array
 from tenants.imports.slots import COLUMNS, MODELS, SLOT_TYPES, SLOTS
 from tenants.records.ids import entity_uuid
 from tenants.records.staging import content_values
@@ -29,13 +30,14 @@ _FACILITIES = "SELECT datim_id, uuid FROM facilities WHERE datim_id = ANY(%s)"
 
 _HOMES = """
 SELECT patient_key, min(facility) FROM import_staging
-WHERE import_uuid = %(import)s AND kind = 'patients' AND state = 'accepted' AND patient_key = ANY(%(keys)s)
+WHERE import_uuid = %(import)s AND kind = 'patients' AND state = 'accepted' AND patient_key = ANY(%(keys)s::bytea[])
 GROUP BY patient_key
 """
 
 _KNOWN_HOMES = """
 SELECT source_key, min(datim_id) FROM patients
-WHERE source_key = ANY(%(keys)s) AND source = %(source)s AND known_to IS NULL AND NOT voided GROUP BY source_key
+WHERE source_key = ANY(%(keys)s::bytea[]) AND source = %(source)s AND known_to IS NULL AND NOT voided
+GROUP BY source_key
 """
 
 
@@ -71,11 +73,12 @@ class Whereabouts:
         with session.cursor() as cursor:
             if missing:
                 self._homes |= dict.fromkeys(missing)
-                values: dict[str, Any] = {"import": self._import, "source": self.source, "keys": missing}
+                values: dict[str, Any] = {"import": self._import, "source": self.source, "keys": bytea_array(missing)}
                 cursor.execute(_HOMES, values)
                 self._homes |= dict(cursor.fetchall())
-                values["keys"] = [key for key in missing if self._homes[key] is None]
-                if values["keys"]:
+                unknown = [key for key in missing if self._homes[key] is None]
+                if unknown:
+                    values["keys"] = bytea_array(unknown)
                     cursor.execute(_KNOWN_HOMES, values)
                     self._homes |= dict(cursor.fetchall())
             homes = (self._homes.get(key) for key in patient_keys)

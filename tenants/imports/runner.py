@@ -195,6 +195,7 @@ class Runner:
                 rows=READ_ROWS,
                 facts=READ_FACTS,
                 block=READ_ROWS * BLOCK_ROWS,
+                blind=privacy.vault(session).maker,
             )
         with portions(wanted) as found:
             for portion in found:

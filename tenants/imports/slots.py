@@ -52,6 +52,17 @@ SLOTS: dict[str, dict[str, str]] = {
     "appointments": {"booked_on": "date_1", "due_date": "date_2", "status": "text_1"},
 }
 
+EVENT_FIELD = {
+    "patients": "art_start_date",
+    "patient_states": "start_date",
+    "visits": "date_started",
+    "encounters": "encounter_datetime",
+    "observations": "obs_datetime",
+    "dispensations": "date_dispensed",
+    "appointments": "booked_on",
+}
+"""The field that says when a fact of a kind happened."""
+
 SLOT_TYPES: dict[str, str] = {
     "date_1": "date",
     "date_2": "date",

@@ -17,7 +17,7 @@ from tenants.imports.facts import FACT_TYPES, Fact, PatientBound, PatientFact, R
 from tenants.imports.fields import FIELDS
 from tenants.imports.keys import Whereabouts, identities
 from tenants.imports.plausibility import implausible
-from tenants.imports.slots import COLUMNS, SLOT_TYPES, SLOTS, fields_in_order
+from tenants.imports.slots import COLUMNS, EVENT_FIELD, SLOT_TYPES, SLOTS, fields_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,15 +56,6 @@ STAGED_TYPES: dict[str, str] = {
 COPY_STAGED = f"COPY import_staging ({', '.join(STAGED_TYPES)}) FROM STDIN (FORMAT BINARY)"
 _COPY_REJECTED = "COPY import_rejections (import_uuid, file, line, field, problem, remedy) FROM STDIN"
 _NOT_CONTENT = frozenset({"key", "facility", "known_at", "labels", "patient", "derived_on", "voided"})
-EVENT_FIELD = {
-    "patients": "art_start_date",
-    "patient_states": "start_date",
-    "visits": "date_started",
-    "encounters": "encounter_datetime",
-    "observations": "obs_datetime",
-    "dispensations": "date_dispensed",
-    "appointments": "booked_on",
-}
 PERSONAL = tuple(name for name, spec in FIELDS["patients"].items() if spec.personal)
 _PLACE = ("import_staging", "personal")
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from itertools import islice, repeat
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from tenants.imports import wire
-from tenants.imports.columnar import fingerprint_order
 from tenants.imports.facts import Reading
-from tenants.imports.slots import fields_in_order
-from tenants.imports.staged import COPY_STAGED, EVENT_FIELD, STAGED_TYPES, Stager, Tally
+from tenants.imports.staged import COPY_STAGED, STAGED_TYPES, Stager, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,9 +17,8 @@ if TYPE_CHECKING:
     from tenants.imports.columnar import Block, Events
 
 _COMMON = tuple(STAGED_TYPES)[: tuple(STAGED_TYPES).index("seq")]
-_VERSION = tuple(bytes(((byte & 0x0F) | 0x80,)) for byte in range(256))
-_VARIANT = tuple(bytes(((byte & 0x3F) | 0x80,)) for byte in range(256))
-_WIRE, _JSON, _DAY = attrgetter("wire"), attrgetter("json"), attrgetter("day")
+_UUID_BITS = 0x8 << 76 | 0x2 << 62
+_OTHER_BITS = ~(0xF << 76 | 0x3 << 62)
 _ROWS_A_WRITE = 1000
 
 
@@ -70,21 +66,14 @@ class _Person(NamedTuple):
 
 def _rows(stager: Stager, block: Block, events: Events, seqs: list[int]) -> Iterator[bytes]:
     """The rows of one record, each as COPY takes it."""
-    record = events.record
     people = _people(stager, events)
-    source_keys = stager.vault.blind_indexes(f"source:{record.kind}", events.keys)
     known = all(person.name for person in people)
     entities: list[bytes] = [
         _uuid(blake2b(person.name + key, digest_size=16).digest())
-        for person, key in zip(people, source_keys, strict=True)
+        for person, key in zip(people, events.blind, strict=True)
     ]
-    fields = events.fields
-    order = fingerprint_order(record.kind)[1:]
-    said: list[Iterable[bytes]] = [[person.fingerprint for person in people]]
-    for name in order:
-        said += [repeat(b","), map(_JSON, fields[name]) if name in fields else repeat(b"null")]
-    said.append(repeat(b"]"))
-    hashes = [wire.SIXTEEN + blake2b(text, digest_size=16).digest() for text in map(b"".join, zip(*said, strict=False))]
+    said = [person.fingerprint + rest for person, rest in zip(people, events.said, strict=True)]
+    hashes = [wire.SIXTEEN + blake2b(text, digest_size=16).digest() for text in said]
     if not known:
         entities = [entity if person.name else wire.NULL for entity, person in zip(entities, people, strict=True)]
         hashes = [found if person.name else wire.NULL for found, person in zip(hashes, people, strict=True)]
@@ -94,26 +83,15 @@ def _rows(stager: Stager, block: Block, events: Events, seqs: list[int]) -> Iter
         [wire.TWO_INT8.pack(8, seq, 8, lines[at]) for seq, at in zip(seqs, events.rows, strict=True)],
         repeat(wire.NULL) if events.facilities is None else _texts(events.facilities),
         [person.key for person in people],
-        [wire.SIXTEEN + key for key in source_keys],
-        map(_DAY, fields[EVENT_FIELD[record.kind]]),
-        repeat(wire.NULL) if events.stamps is None else map(_WIRE, events.stamps),
+        [wire.SIXTEEN + key for key in events.blind],
+        events.days,
+        repeat(wire.NULL) if events.stamps is None else events.stamps,
         [person.facility for person in people],
         entities,
         [person.patient for person in people],
         hashes,
+        events.content,
     ]
-    # Columns that hold nothing for the whole record go as one.
-    empty = 0
-    for held in fields_in_order(record.kind):
-        if held is not None and held in fields:
-            if empty:
-                pieces.append(repeat(wire.NULL * empty))
-                empty = 0
-            pieces.append(map(_WIRE, fields[held]))
-        else:
-            empty += 1
-    if empty:
-        pieces.append(repeat(wire.NULL * empty))
     return map(b"".join, zip(*pieces, strict=False))
 
 
@@ -125,7 +103,7 @@ def _beginning(stager: Stager, block: Block, events: Events) -> bytes:
         "kind": record.kind,
         "state": "accepted",
         "file": block.file,
-        "label": record.labels.get(EVENT_FIELD[record.kind], EVENT_FIELD[record.kind]),
+        "label": record.label,
         "patient_label": record.patient_label,
         "digest": b"",
         "content": b"",
@@ -171,7 +149,7 @@ def _people(stager: Stager, events: Events) -> list[_Person]:
 
 def _uuid(digest: bytes) -> bytes:
     """The field of a UUIDv8 of these bytes, as ``records.ids.entity_uuid`` makes it."""
-    return wire.SIXTEEN + digest[:6] + _VERSION[digest[6]] + digest[7:8] + _VARIANT[digest[8]] + digest[9:]
+    return wire.SIXTEEN + (int.from_bytes(digest) & _OTHER_BITS | _UUID_BITS).to_bytes(16)
 
 
 def _texts(values: Iterable[str]) -> list[bytes]:

@@ -17,6 +17,7 @@ import pytest
 
 from core.database import TenantRef
 from core.errors import Invalid
+from core.privacy import BlindIndexes
 from tenants.imports import ahead
 from tenants.imports.ahead import Portions, ReaderEnded, portions
 from tenants.imports.mapping import Mapping, parse_mapping
@@ -66,6 +67,7 @@ def wanted(paths: list[Path], *, mapping: str = MAPPING) -> Portions:
         rows=10,
         facts=1000,
         block=10,
+        blind=BlindIndexes(bytes(32)),
     )
 
 

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from core.database import TenantRef, TenantSession, tenant_session
 from core.errors import Invalid
+from core.privacy import vault
 from tenants.imports import slots
+from tenants.imports.ahead import Portions
 from tenants.imports.facts import FACT_TYPES
 from tenants.imports.fields import FIELDS
 from tenants.imports.generic import GenericCsv
@@ -161,11 +163,11 @@ def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None
                 " FROM unnest(ARRAY['C1', 'C2', 'C9']) AS c (id) ON CONFLICT DO NOTHING"
             )
             if columns:
-                blocks = reader.read_blocks(sources, MAPPING, after=after, data_date=DATA_DATE, size=SIZE)
+                wanted = Portions("csv", sources, MAPPING, after, DATA_DATE, SIZE, SIZE, SIZE, vault(session).maker)
                 found.append(
                     staged(
                         session,
-                        blocks,
+                        wanted.read(),
                         lambda stager, one: stager.take(one) if isinstance(one, list) else take_block(stager, one),
                     )
                 )
