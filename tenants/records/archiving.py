@@ -191,7 +191,7 @@ def _lines(tenant: TenantRef, part: Part) -> list[str]:
     if hashlib.sha256(plain).hexdigest() != part.sha256:
         detail = f"the archived observations of {part.year} are not what was stored"
         raise BlobDamaged(detail)
-    return plain.decode().splitlines()
+    return plain.decode().removesuffix("\n").split("\n")  # not splitlines: in JSON, U+2028 or U+0085 ends no line
 
 
 def _start(tenant: TenantRef, year: int) -> datetime:

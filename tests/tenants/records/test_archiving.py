@@ -66,6 +66,18 @@ def test_years_go_and_come_back_as_they_were(store):
         restore(store.tenant, 2008, actor="test:1")
 
 
+def test_a_text_with_any_character_that_ends_a_line_somewhere_comes_back(store):
+    patient = seen(store, [2008, 2009])
+    number = len(store.numbers) * 100 + 50
+    odd = "Aaa\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\r\n."
+    result = {"variable_name": "viral_load", "value_text": odd, "obs_datetime": at(2007)}
+    store.observe(store.facility(), patient, {"number": number, "stamp": at(2007), **result})
+    before = rows(store.tenant)
+    assert archive(store.tenant, 2018, actor="test:1").rows == {2007: 1}
+    restore(store.tenant, 2007, actor="test:1")
+    assert rows(store.tenant) == before
+
+
 def test_the_last_two_results_stay_however_old(store):
     seen(store, [2001, 2002])
     assert archive(store.tenant, 2018, actor="test:1").rows == {}
