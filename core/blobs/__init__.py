@@ -5,7 +5,20 @@ A folder under the state directory by default, or any place that fsspec can writ
 """
 
 from core.blobs.errors import BlobDamaged
-from core.blobs.store import BlobRef, Purged, delete, delete_tenant, exists, get, kept, open, purge, put, put_back  # noqa: A004
+from core.blobs.store import (
+    BlobRef,
+    Purged,
+    delete,
+    delete_tenant,
+    exists,
+    get,
+    is_key,
+    kept,
+    open,  # noqa: A004 - blobs.open, as files are opened
+    purge,
+    put,
+    put_back,
+)
 
 __all__ = [
     "BlobDamaged",
@@ -15,6 +28,7 @@ __all__ = [
     "delete_tenant",
     "exists",
     "get",
+    "is_key",
     "kept",
     "open",
     "purge",

@@ -155,6 +155,11 @@ def exists(tenant: TenantRef, key: str) -> bool:
     return bool(filesystem.exists(path))
 
 
+def is_key(text: str) -> bool:
+    """Whether a text could be a blob's key."""
+    return bool(KEY.fullmatch(text)) and ".." not in text
+
+
 def delete(tenant: TenantRef, key: str) -> None:
     """Remove a blob; nothing happens when it is not there."""
     filesystem, path = _locate(tenant, key)
@@ -202,7 +207,7 @@ def _folders(filesystem: Any, path: str) -> list[str]:  # noqa: ANN401 - fsspec 
 
 
 def _locate(tenant: TenantRef, key: str) -> tuple[Any, str]:
-    if not KEY.fullmatch(key) or ".." in key:
+    if not is_key(key):
         detail = "there is no such stored file"
         raise NotFound(detail, remedy="Use the key that was given when it was stored.")
     filesystem, root = _root()

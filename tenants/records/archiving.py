@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from psycopg import sql
 from pydantic import BaseModel
 
 from core import audit, blobs
@@ -29,6 +31,8 @@ from tenants.records.locks import lock_for_import
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
+
+    import psycopg
 
     from core.database import TenantRef, TenantSession
 
@@ -60,10 +64,14 @@ ORDER BY o.uuid, o.version_id
 """
 _FIRST_YEAR = "SELECT min(obs_datetime) FROM observations WHERE known_to IS NULL"
 _BACK = """
-INSERT INTO observations SELECT r.* FROM unnest(%s::text[]) AS line,
+INSERT INTO observations ({columns}) SELECT {values} FROM unnest(%s::text[]) AS line,
     json_populate_record(NULL::observations, line::json) AS r
 WHERE NOT EXISTS (SELECT FROM observations AS o WHERE o.uuid = r.uuid)
 """
+_COLUMNS = (
+    "SELECT attname FROM pg_attribute WHERE attrelid = 'observations'::regclass AND attnum > 0"
+    " AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"
+)
 
 
 class Part(BaseModel):
@@ -171,14 +179,25 @@ def restore(tenant: TenantRef, year: int, *, actor: str) -> Moved:
             known = tenant_settings.get(session, ObservationArchives)
             if part.key not in {one.key for one in known.parts}:
                 continue  # another restore was first
-            done = psycopg_connection(session).execute(_BACK, (lines,))
-            back += done.rowcount
+            rows = _put_back(psycopg_connection(session), lines)
+            back += rows
             left = [one for one in known.parts if one.key != part.key]
             tenant_settings.put(session, ObservationArchives(parts=left))
-            facts = {"year": year, "rows": done.rowcount}
+            facts = {"year": year, "rows": rows}
             audit.record(session, "cli:observations:restore", "observations", None, facts)
         blobs.delete(tenant, part.key)
     return Moved({year: back})
+
+
+def _put_back(connection: psycopg.Connection[Any], lines: list[str]) -> int:
+    """Insert the lines of a part; columns that the table got since have their defaults."""
+    told = json.loads(lines[0])
+    names = [sql.Identifier(name) for (name,) in connection.execute(_COLUMNS).fetchall() if name in told]
+    query = sql.SQL(_BACK).format(
+        columns=sql.SQL(", ").join(names),
+        values=sql.SQL(", ").join(sql.SQL("r.{}").format(name) for name in names),
+    )
+    return connection.execute(query, (lines,)).rowcount
 
 
 def _lines(tenant: TenantRef, part: Part) -> list[str]:
@@ -191,7 +210,7 @@ def _lines(tenant: TenantRef, part: Part) -> list[str]:
     if hashlib.sha256(plain).hexdigest() != part.sha256:
         detail = f"the archived observations of {part.year} are not what was stored"
         raise BlobDamaged(detail)
-    return plain.decode().splitlines()
+    return plain.decode().removesuffix("\n").split("\n")  # not splitlines: in JSON, U+2028 or U+0085 ends no line
 
 
 def _start(tenant: TenantRef, year: int) -> datetime:

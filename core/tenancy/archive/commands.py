@@ -198,8 +198,10 @@ def undelete(slug: str, *, as_json: bool) -> None:
 def purge(slug: str | None, *, despite_audit: bool, as_json: bool) -> None:
     """Destroy the tenants whose days of grace are over, or the one named. Run it every night.
 
-    Killed in the middle: run it again. The audit, the usage and a tombstone stay.
+    Killed in the middle: run it again. The audit, the usage and a tombstone stay; so do base backups, which hold all
+    tenants, and files that iit tenant backup wrote.
     """
+    from core.services.backups import base_backups
     from core.tenancy.archive.purging import purge as destroy
     from core.tenancy.archive.purging import purge_due
 
@@ -217,8 +219,9 @@ def purge(slug: str | None, *, despite_audit: bool, as_json: bool) -> None:
         raise click.UsageError(message)
     else:
         purge_due(actor=ACTOR, done=gone.append, failed=note_failure)
+    held = [backup.name for backup in base_backups()] if gone else []
     if as_json:
-        print_json({"purged": [_of_stone(stone) for stone in gone], "failed": failed})
+        print_json({"purged": [_of_stone(stone) for stone in gone], "failed": failed, "base_backups": held})
     else:
         for stone in gone:
             rows = sum(stone.counts.values())
@@ -227,6 +230,11 @@ def purge(slug: str | None, *, despite_audit: bool, as_json: bool) -> None:
             )
         if not gone and not failed:
             click.echo("nothing is due")
+        if held:
+            note(
+                f"{len(held)} base backups of the whole server, and its WAL, still hold them:"
+                " iit services backup --keep 1 makes a new one and removes those"
+            )
     if failed:
         done_in_part("the tenants named above are not gone; see why, and run it again")
 

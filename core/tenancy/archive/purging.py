@@ -26,6 +26,7 @@ from core.tenancy import placing
 from core.tenancy.archive.deleting import refuse_moving
 from core.tenancy.archive.models import TenantTombstone
 from core.tenancy.archive.tombstones import tombstone_of
+from core.tenancy.backup import previous
 from core.tenancy.backup.gone import AUDIT
 from core.tenancy.models import Tenant
 from core.tenancy.turns import turn
@@ -104,6 +105,7 @@ def purge(
             raise NotFound(detail, remedy="see `iit tenant list`")
         gone = ref or _as_it_was(stone)
         blobs.delete_tenant(gone)
+        previous.remove(gone.id)
         after("files gone")
         placing_left = placing.retired(gone.id)
         if ref is not None and any(row["rows_left"] for row in placing_left):
@@ -197,8 +199,8 @@ def _as_it_was(stone: TenantTombstone) -> TenantRef:
 
 
 def _counted(ref: TenantRef) -> dict[str, int]:
-    """Rows of each table of the tenant's schema, and its stored files."""
-    found = {"blobs": len(blobs.kept(ref))}
+    """Rows of each table of the tenant's schema, its stored files, and those of restores."""
+    found = {"blobs": len(blobs.kept(ref)), "before_restore_files": len(previous.files_of(ref.id))}
     with owner_connection(ref.database) as connection:
         tables = connection.execute(
             "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'p')"

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
+from psycopg import sql
+
 from core import audit, blobs
 from core.audit import sealer
 from core.clock import now
@@ -55,6 +57,12 @@ _GZIP = 31
 """What zlib calls its largest window, in the gzip format."""
 
 _KEPT = "keep/"
+
+_NAMED_IN_SETTINGS = (
+    "SELECT DISTINCT named #>> '{}' FROM tenant_settings, jsonb_path_query(value, '$.**') AS named"
+    " WHERE jsonb_typeof(named) = 'string' AND starts_with(named #>> '{}', 'keep/')"
+)
+"""Stored files that settings name, wherever in them: a year of archived observations is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +159,7 @@ class _Writer:
             referred = self._referred(session, header.tables)
             head = self._head(session, header.tables)
         # The store may be far, so it is read when no transaction is open. A file that a row refers to was there before
-        # the row; one that nobody refers to may be gone since.
+        # the row, though perhaps not when the store was listed; one that nobody refers to may be gone since.
         for key in sorted({*listed, *referred}):
             yield from self._blob(key, needed=key in referred)
         self._refuse_if_changed(header)
@@ -203,9 +211,7 @@ class _Writer:
         self._blobs.append(BlobInfo(key=key, size=size, sha256=digest.hexdigest()))
 
     def _referred(self, session: TenantSession, tables: list[TableInfo]) -> set[str]:
-        """The stored files that rows refer to and that do not expire: columns named ``blob_key`` do."""
-        from psycopg import sql
-
+        """The stored files that rows and settings refer to and that do not expire."""
         found: set[str] = set()
         for table in tables:
             for column in table.columns:
@@ -214,7 +220,8 @@ class _Writer:
                         sql.Identifier(column.name), sql.Identifier(table.name)
                     )
                     found.update(row[0] for row in session.cursor().execute(query, (f"{_KEPT}%",)))
-        return found
+        named = session.cursor().execute(_NAMED_IN_SETTINGS).fetchall()
+        return found | {key for (key,) in named if blobs.is_key(key)}
 
     def _head(self, session: TenantSession, tables: list[TableInfo]) -> AuditHead | None:
         if not any(table.name == "audit_seals" for table in tables):
@@ -224,11 +231,19 @@ class _Writer:
         return AuditHead(seal=row[0], digest=bytes(row[1]).hex()) if row else None
 
     def _refuse_if_changed(self, header: Header) -> None:
-        """A migration, or a move, in the middle: the snapshot may hold the rows of one form and the catalog another."""
+        """A migration, or a move, in the middle: the snapshot may hold the rows of one form and the catalog another.
+
+        Also a file that was taken back into rows meanwhile: neither the rows nor the file would be in the archive.
+        """
         with snapshot(self._tenant, actor=self._actor) as session:
-            changed = tables_of(session.cursor().connection, self._tenant.schema_name) != header.tables
+            tables = tables_of(session.cursor().connection, self._tenant.schema_name)
+            changed = tables != header.tables
+            taken_back = not changed and set(self.missing) - self._referred(session, tables)
         if changed or describe_tenant(self._info.slug).ref().schema_name != self._tenant.schema_name:
             detail = "the tenant was migrated or moved while it was exported"
+            raise Conflict(detail, remedy="run the export again")
+        if taken_back:
+            detail = "stored files of the tenant went back into its tables, or were removed, while it was exported"
             raise Conflict(detail, remedy="run the export again")
 
     def _member(self, name: str, content: bytes) -> bytes:

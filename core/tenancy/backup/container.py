@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAGIC = b"IITTENANT\x01"
+DRAFT = ".partial"
+"""What the name of a file ends with while it is written; a dot goes before it."""
+
 _LENGTH = struct.Struct(">I")
 _LONGEST_HEADER = 10_000
 _LONGEST_MANIFEST = 200_000_000
@@ -89,7 +92,7 @@ def write(file: Path, tenant_id: UUID, made_at: str, manifest: Manifest, dump: B
     kid, key = master.current()
     header = json.dumps(asdict(Header(str(tenant_id), made_at, kid)), sort_keys=True).encode()
     described = json.dumps(asdict(manifest)).encode()
-    draft = file.with_name(f".{file.name}.partial")
+    draft = file.with_name(f".{file.name}{DRAFT}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as target:
@@ -107,6 +110,38 @@ def write(file: Path, tenant_id: UUID, made_at: str, manifest: Manifest, dump: B
     return {"bytes": size, "sha256": digest}
 
 
+def header_of(file: Path) -> Header:
+    """What anybody may read of a backup; nothing of it is verified.
+
+    Raises:
+        Invalid: the file is not a backup.
+    """
+    with _source(file) as source:
+        return _header(file, source)[1]
+
+
+def _source(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        detail = f"the backup {file} cannot be read: {error.strerror or error}"
+        raise Invalid(detail, remedy="name a file that `iit tenant backup` wrote") from error
+
+
+def _header(file: Path, source: BinaryIO) -> tuple[bytes, Header, UUID]:
+    """The header as it stands there, what it says, and the tenant's id; the stream is behind it then."""
+    start = source.read(len(MAGIC) + _LENGTH.size)
+    length = _LENGTH.unpack(start[len(MAGIC) :])[0] if len(start) == len(MAGIC) + _LENGTH.size else 0
+    if not start.startswith(MAGIC) or not 0 < length <= _LONGEST_HEADER:
+        raise _no_backup(file)
+    raw = source.read(length)
+    try:
+        header = Header(**json.loads(raw))
+        return raw, header, UUID(header.tenant_id)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _no_backup(file) from error
+
+
 @contextmanager
 def opened(file: Path) -> Iterator[tuple[Header, Manifest, BinaryIO]]:
     """A backup's header and manifest, and its dump as a stream whose every chunk is verified before it is given out.
@@ -116,22 +151,8 @@ def opened(file: Path) -> Iterator[tuple[Header, Manifest, BinaryIO]]:
         MasterKeyMissing: another master key sealed it.
         BlobDamaged: here or while reading: it was altered or cut short.
     """
-    try:
-        source = file.open("rb")
-    except OSError as error:
-        detail = f"the backup {file} cannot be read: {error.strerror or error}"
-        raise Invalid(detail, remedy="name a file that `iit tenant backup` wrote") from error
-    with source:
-        start = source.read(len(MAGIC) + _LENGTH.size)
-        length = _LENGTH.unpack(start[len(MAGIC) :])[0] if len(start) == len(MAGIC) + _LENGTH.size else 0
-        if not start.startswith(MAGIC) or not 0 < length <= _LONGEST_HEADER:
-            raise _no_backup(file)
-        raw = source.read(length)
-        try:
-            header = Header(**json.loads(raw))
-            tenant_id = UUID(header.tenant_id)
-        except (ValueError, TypeError) as error:
-            raise _no_backup(file) from error
+    with _source(file) as source:
+        raw, header, tenant_id = _header(file, source)
         key = _key(master.by_kid(header.master_kid), tenant_id)
         plain = io.BufferedReader(sealed.SealedReader(source, key, _bound_to(raw)), buffer_size=sealed.CHUNK)
         described = _LENGTH.unpack(plain.read(_LENGTH.size))[0]

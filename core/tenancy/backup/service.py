@@ -6,11 +6,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.clock import now
 from core.database import DEFAULT_DATABASE
-from core.services.backups import backup_folder
 from core.tenancy import placing
-from core.tenancy.backup import container
+from core.tenancy.backup import container, previous
 from core.tenancy.backup.restoring import Restored, restore
 from core.tenancy.backup.saving import at_moment, save_schema
 from core.tenancy.service import OPERATOR, describe_tenant
@@ -85,9 +83,7 @@ def _put_away(done: Restored, *, keep_old: bool, told: Told) -> Path | None:
     """Write what the tenant was before to a file, exact to its last transaction, and drop its schema."""
     if done.left is None:
         return None
-    folder = backup_folder() / "tenants"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    file = folder / f"{done.ref.slug}-{now():%Y%m%dT%H%M%SZ}-before-restore.iitbackup"
+    file = previous.new_file(done.ref.slug)
     told("writing what was there before")
     left = done.left
     save_schema(describe_tenant(done.ref.slug), left.database, left.schema_name, left.role_name, file)

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import sql
 
 from core import blobs
 from core.cli.main import run
-from core.database import tenant_session
+from core.database import owner_connection, tenant_session
 from core.errors import Conflict, Invalid, NotFound
 from tenants.records import archiving
 from tenants.records.archiving import archive, archived, restore
@@ -64,6 +65,29 @@ def test_years_go_and_come_back_as_they_were(store):
     assert blobs.kept(store.tenant) == []
     with pytest.raises(NotFound):
         restore(store.tenant, 2008, actor="test:1")
+
+
+def test_a_text_with_any_character_that_ends_a_line_somewhere_comes_back(store):
+    patient = seen(store, [2008, 2009])
+    number = len(store.numbers) * 100 + 50
+    odd = "Aaa\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\r\n."
+    result = {"variable_name": "viral_load", "value_text": odd, "obs_datetime": at(2007)}
+    store.observe(store.facility(), patient, {"number": number, "stamp": at(2007), **result})
+    before = rows(store.tenant)
+    assert archive(store.tenant, 2018, actor="test:1").rows == {2007: 1}
+    restore(store.tenant, 2007, actor="test:1")
+    assert rows(store.tenant) == before
+
+
+def test_a_year_that_was_archived_before_a_migration_comes_back_after_it(store):
+    seen(store, [2007, 2008, 2009])
+    before = len(rows(store.tenant))
+    assert archive(store.tenant, 2018, actor="test:1").rows == {2007: 1}
+    with owner_connection() as connection:
+        table = sql.Identifier(store.tenant.schema_name, "observations")
+        connection.execute(sql.SQL("ALTER TABLE {} ADD COLUMN added text NOT NULL DEFAULT 'x'").format(table))
+    restore(store.tenant, 2007, actor="test:1")
+    assert rows(store.tenant, "SELECT added FROM observations") == [("x",)] * before
 
 
 def test_the_last_two_results_stay_however_old(store):

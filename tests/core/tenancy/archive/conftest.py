@@ -11,7 +11,8 @@ from core.privacy import vault
 from core.tenancy.archive import sealing
 
 FACILITY = UUID("00000000-0000-7000-8000-00000000000f")
-ODD = 'Aaa "Bbb" \\ \t\n\r\x01 ü€😀 \\x41 null'
+ODD = 'Aaa "Bbb" \\ \t\n\r\x01 ü€😀 \\x41 null \x0b\x0c\x1c\x1e\x85\u2028\u2029.'
+"""Also every character that Python, though not JSON, ends a line at."""
 KEPT = b"model " * 1000
 
 
