@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from itertools import islice, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from tenants.imports import wire
@@ -11,7 +11,7 @@ from tenants.imports.facts import Reading
 from tenants.imports.staged import COPY_STAGED, STAGED_TYPES, Stager, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
 
     from tenants.imports.columnar import Block, Events
@@ -47,7 +47,7 @@ def take_block(stager: Stager, block: Block) -> Tally:
     with stager.session.cursor() as cursor, cursor.copy(COPY_STAGED) as copy:
         copy.write(wire.HEADER)
         for rows in records_rows:
-            while piece := b"".join(islice(rows, _ROWS_A_WRITE)):
+            for piece in rows:
                 copy.write(piece)
         copy.write(wire.TRAILER)
     stager.seq = start + len(block.lines) * width
@@ -65,32 +65,39 @@ class _Person(NamedTuple):
 
 
 def _rows(stager: Stager, block: Block, events: Events, seqs: list[int]) -> Iterator[bytes]:
-    """The rows of one record, each as COPY takes it."""
-    people = _people(stager, events)
-    known = all(person.name for person in people)
+    """The rows of one record as COPY takes them, so many at a time: the server takes in some while we make others."""
+    beginning, people = _beginning(stager, block, events), _people(stager, events)
+    return (
+        b"".join(_joined(beginning, people, block.lines, events, seqs, slice(first, first + _ROWS_A_WRITE)))
+        for first in range(0, len(people), _ROWS_A_WRITE)
+    )
+
+
+def _joined(
+    beginning: bytes, people: list[_Person], lines: Sequence[int], events: Events, seqs: list[int], part: slice
+) -> Iterator[bytes]:
+    people, blind = people[part], events.blind[part]
     entities: list[bytes] = [
-        _uuid(blake2b(person.name + key, digest_size=16).digest())
-        for person, key in zip(people, events.blind, strict=True)
+        _uuid(blake2b(person.name + key, digest_size=16).digest()) if person.name else wire.NULL
+        for person, key in zip(people, blind, strict=True)
     ]
-    said = [person.fingerprint + rest for person, rest in zip(people, events.said, strict=True)]
-    hashes = [wire.SIXTEEN + blake2b(text, digest_size=16).digest() for text in said]
-    if not known:
-        entities = [entity if person.name else wire.NULL for entity, person in zip(entities, people, strict=True)]
-        hashes = [found if person.name else wire.NULL for found, person in zip(hashes, people, strict=True)]
-    lines = block.lines
+    hashes = [
+        wire.SIXTEEN + blake2b(person.fingerprint + said, digest_size=16).digest() if person.name else wire.NULL
+        for person, said in zip(people, events.said[part], strict=True)
+    ]
     pieces: list[Iterable[bytes]] = [
-        repeat(_beginning(stager, block, events)),
-        [wire.TWO_INT8.pack(8, seq, 8, lines[at]) for seq, at in zip(seqs, events.rows, strict=True)],
-        repeat(wire.NULL) if events.facilities is None else _texts(events.facilities),
+        repeat(beginning, len(people)),
+        [wire.TWO_INT8.pack(8, seq, 8, lines[at]) for seq, at in zip(seqs[part], events.rows[part], strict=True)],
+        repeat(wire.NULL) if events.facilities is None else _texts(events.facilities[part]),
         [person.key for person in people],
-        [wire.SIXTEEN + key for key in events.blind],
-        events.days,
-        repeat(wire.NULL) if events.stamps is None else events.stamps,
+        [wire.SIXTEEN + key for key in blind],
+        events.days[part],
+        repeat(wire.NULL) if events.stamps is None else events.stamps[part],
         [person.facility for person in people],
         entities,
         [person.patient for person in people],
         hashes,
-        events.content,
+        events.content[part],
     ]
     return map(b"".join, zip(*pieces, strict=False))
 
