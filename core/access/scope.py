@@ -33,15 +33,21 @@ class Scope:
     tenant: TenantRef
     request_id: str
 
+    @property
+    def by(self) -> tuple[str, str]:
+        """Actor and request id, as the audit keeps them."""
+        return self.principal.actor, self.request_id
+
     def session(self, *, readonly: bool = False) -> AbstractContextManager[TenantSession]:
         """A transaction of the tenant, for routes that cannot hold the request's one (streams, uploads)."""
         return tenant_session(self.tenant, actor=self.principal.actor, request_id=self.request_id, readonly=readonly)
 
 
-def authenticate(
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    header: Annotated[str | None, Depends(_header)],
-) -> Scope:
+BearerKey = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+HeaderKey = Annotated[str | None, Depends(_header)]
+
+
+def authenticate(bearer: BearerKey, header: HeaderKey) -> Scope:
     """Who sends the request.
 
     Raises:

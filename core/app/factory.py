@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
@@ -13,6 +13,7 @@ from core import database, telemetry
 from core.access.require import refuse_open_routes
 from core.app import docs, health, openapi
 from core.app.middleware import RequestBoundary
+from core.app.routing import lay_flat
 from core.errors.handlers import install
 from core.features import Feature, features, resolve
 from core.services import ensure
@@ -89,11 +90,9 @@ def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
         max_body_size=get_settings().body_max_bytes,
     )
     install(app)
-    api = APIRouter(prefix="/v1")
     for feature in features() if rooms is None else rooms:
         for reference in feature.routers:
-            api.include_router(resolve(reference))
-    app.include_router(api)
+            lay_flat(app, resolve(reference), "/v1")
     app.include_router(health.router)
     app.include_router(docs.router)
     refuse_open_routes(app)

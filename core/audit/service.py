@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from core.features import features
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from uuid import UUID
 
     from core.database import TenantSession
@@ -52,6 +52,46 @@ _MANY = (
 )
 
 
+_TOLD = (
+    "WITH read AS MATERIALIZED ({query}), told AS ("
+    "INSERT INTO audit_events (actor, action, subject_type, subject_uuid, request_id, detail)"
+    " SELECT %(told_actor)s, %(told_action)s, %(told_subject_type)s, read.uuid, %(told_request_id)s,"
+    " %(told_detail)s::jsonb FROM read ORDER BY read.uuid) SELECT * FROM read ORDER BY uuid"
+)
+
+
+def told(
+    query: str,
+    values: Mapping[str, object],
+    action: str,
+    subject_type: str,
+    *,
+    by: tuple[str, str],
+    detail: dict[str, Any] | None = None,
+) -> tuple[str, dict[str, object]]:
+    """A query that tells the audit of each row that it reads, in the statement that reads it.
+
+    Args:
+        query: reads rows with a ``uuid``, the subjects; they come in its order.
+        values: of its parameters.
+        action: ``source:subject:action``.
+        subject_type: what the rows are.
+        by: actor and request id.
+        detail: which fields or filters, never a person's data.
+
+    Raises:
+        LookupError: no feature declares the action.
+    """
+    return _TOLD.format(query=query), {
+        **values,
+        "told_actor": by[0],
+        "told_action": _declared(action),
+        "told_subject_type": subject_type,
+        "told_request_id": by[1],
+        "told_detail": None if detail is None else Jsonb(detail),
+    }
+
+
 def record(
     session: TenantSession,
     action: str,
@@ -64,8 +104,8 @@ def record(
     Raises:
         LookupError: no feature declares the action.
     """
-    told = None if detail is None else Jsonb(detail)
-    values = (session.actor, _declared(action), subject_type, subject_uuid, session.request_id, told)
+    said = None if detail is None else Jsonb(detail)
+    values = (session.actor, _declared(action), subject_type, subject_uuid, session.request_id, said)
     session.at_commit(_ONE, values)
 
 
@@ -84,6 +124,6 @@ def record_many(
     subjects = list(uuids)
     _declared(action)
     if subjects:
-        told = None if detail is None else Jsonb(detail)
-        session.at_commit(_MANY, (session.actor, action, subject_type, session.request_id, told, subjects))
+        said = None if detail is None else Jsonb(detail)
+        session.at_commit(_MANY, (session.actor, action, subject_type, session.request_id, said, subjects))
     return len(subjects)

@@ -1,10 +1,12 @@
 """The only place that opens a connection to PostgreSQL.
 
-A tenant's rows are reached through ``tenant_session`` alone: one transaction in that tenant's own role and schema.
+A tenant's rows are reached through ``tenant_session``, and through ``at_once`` where a whole transaction goes in one
+round trip: each is one transaction in that tenant's own role and schema.
 """
 
 from core.database.bases import NodeBase, PlatformBase, TenantBase
 from core.database.engines import DEFAULT_DATABASE, databases, dispose, owner_engine
+from core.database.once import NotAtOnce, at_once
 from core.database.scope import TenantRef, TenantRequired
 from core.database.sessions import (
     DatabaseUnavailable,
@@ -24,6 +26,7 @@ __all__ = [
     "DEFAULT_DATABASE",
     "DatabaseUnavailable",
     "NodeBase",
+    "NotAtOnce",
     "PlatformBase",
     "TenantBase",
     "TenantMoving",
@@ -31,6 +34,7 @@ __all__ = [
     "TenantRequired",
     "TenantSession",
     "TenantUpgrading",
+    "at_once",
     "databases",
     "dispose",
     "look_up",

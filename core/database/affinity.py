@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
-    from sqlalchemy import Connection
-    from sqlalchemy.pool import ConnectionPoolEntry
+    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 logging.getLogger(__name__).setLevel(logging.WARNING)  # the pool tells each opening and closing under our name
 _SERVED = "iit.served"
@@ -63,9 +62,9 @@ def wanting(tenant: UUID) -> Iterator[None]:
         _wanted.reset(before)
 
 
-def remember(connection: Connection, tenant: UUID) -> None:
+def remember(connection: PoolProxiedConnection, tenant: UUID) -> None:
     """Note on the connection that it serves this tenant."""
-    connection.connection.info.setdefault(_SERVED, set()).add(tenant)
+    connection.info.setdefault(_SERVED, set()).add(tenant)
 
 
 def bound(limit: int) -> Any:  # noqa: ANN401 - SQLAlchemy's listener of "checkout"

@@ -20,8 +20,8 @@ PATH = re.compile(rf'("{OPAQUE_NAME.pattern}", extensions, pg_temp)?')
 
 # One string without parameters: PostgreSQL takes it in one round trip, with the beginning of the transaction.
 _BEGIN = (
-    "BEGIN; SELECT set_config('role', '{role}', true), set_config('search_path', '{path}', true),"
-    " set_config('transaction_read_only', {readonly}, true)"
+    "BEGIN; SELECT set_config('role', '{role}', true) AS role, set_config('search_path', '{path}', true) AS path,"
+    " set_config('transaction_read_only', {readonly}, true) AS readonly"
 )
 # Whoever moves the tenant holds the lock alone: until then all who write share it, and from then on nobody gets it and
 # may only read. So the move waits for exactly the transactions that write, and no write can come after it.
@@ -89,10 +89,19 @@ def enter(connection: Connection, *, role: str | None, path: str, readonly: bool
     if role is None:
         connection.execute(_ENTER_AS_SELF, {"path": path, "readonly": "on" if readonly else "off"})
         return
+    connection.exec_driver_sql(beginning(role=role, path=path, readonly=readonly))
+
+
+def beginning(*, role: str, path: str, readonly: bool) -> str:
+    """What begins a transaction in a scope; see ``enter``.
+
+    Raises:
+        ValueError: it is no tenant's scope, and not the login's.
+    """
     if (role != AS_LOGIN and not OPAQUE_NAME.fullmatch(role)) or not PATH.fullmatch(path):
         message = "a scope is a tenant's role and schema, or the login's and none"
         raise ValueError(message)
     switch = "'on'" if readonly else "'off'"
     if not readonly and role != AS_LOGIN:
         switch = _UNLESS_MOVED.format(space=FENCES, number=fence_number(role))
-    connection.exec_driver_sql(_BEGIN.format(role=role, path=path, readonly=switch))
+    return _BEGIN.format(role=role, path=path, readonly=switch)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import psycopg
+from psycopg.rows import dict_row
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -58,7 +59,7 @@ def _begin_scope(session: Session, transaction: SessionTransaction, connection: 
     if not transaction.nested and isinstance(session, _ScopedSession):
         enter(connection, **session._scope)  # noqa: SLF001 - the class above
         if isinstance(session, TenantSession):
-            remember(connection, session.tenant.id)
+            remember(connection.connection, session.tenant.id)
 
 
 class TenantSession(_ScopedSession):
@@ -185,19 +186,26 @@ def look_up(query: str, values: Sequence[object]) -> Mapping[str, Any] | None:
     Raises:
         DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
     """
-    with _explained():
+    with explained():
         try:
             return _first(query, values)
-        except OperationalError as error:
-            if not error.connection_invalidated:
+        except psycopg.OperationalError as error:
+            if not _lost(error):
                 raise
             return _first(query, values)  # the server was restarted since this connection was used
 
 
 def _first(query: str, values: Sequence[object]) -> Mapping[str, Any] | None:
-    with application_engine(DEFAULT_DATABASE).connect() as connection:
-        row = connection.exec_driver_sql(query, tuple(values)).mappings().first()
-        return None if row is None else {str(name): value for name, value in row.items()}
+    connection = application_engine(DEFAULT_DATABASE).raw_connection()
+    try:
+        driver = cast("psycopg.Connection[Any]", connection.driver_connection)
+        with driver.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query, tuple(values)).fetchone()
+    except psycopg.OperationalError:
+        connection.invalidate()
+        raise
+    finally:
+        connection.close()
 
 
 @contextmanager
@@ -240,22 +248,26 @@ def reachable(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseUnavailable: the database cannot be reached.
     """
-    with _explained():
+    with explained():
         connection = engine.connect()
     with connection:
         yield connection
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Say plainly that the database cannot be reached."""
+def explained() -> Iterator[None]:
+    """Say plainly that the database cannot be reached.
+
+    Raises:
+        DatabaseUnavailable: that it cannot, or that every connection is in use.
+    """
     try:
         yield
     except PoolTimeoutError as error:
         detail = "every connection to the database is in use"
         remedy = "try again; raise IIT_DATABASE_POOL_SIZE if it stays"
         raise DatabaseUnavailable(detail, remedy=remedy, retry_after=5) from error
-    except OperationalError as error:
+    except (OperationalError, psycopg.OperationalError) as error:
         detail = "the database cannot be reached"
         remedy = "see that it runs (iit services status) and try again"
         raise DatabaseUnavailable(detail, remedy=remedy, retry_after=5) from error
@@ -265,7 +277,7 @@ def _explained() -> Iterator[None]:
 def _run(session: _S) -> Iterator[_S]:
     """Open the transaction, hand it over, commit or roll back."""
     try:
-        with _explained(), wanting(session.tenant.id) if isinstance(session, TenantSession) else nullcontext():
+        with explained(), wanting(session.tenant.id) if isinstance(session, TenantSession) else nullcontext():
             try:
                 session.connection()
             except OperationalError as error:

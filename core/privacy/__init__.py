@@ -5,6 +5,14 @@ See ``README.md`` in this folder for what is stored and what erasing does.
 
 from core.privacy.blind_index import BlindIndexes
 from core.privacy.tenant_keys import create_tenant_keys, derived_key, rewrap_tenant_keys
-from core.privacy.vault import Vault, vault
+from core.privacy.vault import Vault, vault, vault_from_memory
 
-__all__ = ["BlindIndexes", "Vault", "create_tenant_keys", "derived_key", "rewrap_tenant_keys", "vault"]
+__all__ = [
+    "BlindIndexes",
+    "Vault",
+    "create_tenant_keys",
+    "derived_key",
+    "rewrap_tenant_keys",
+    "vault",
+    "vault_from_memory",
+]

@@ -29,3 +29,7 @@ class PatientErased(Conflict):
     slug = "patient-erased"
     title = "The patient's personal data was erased"
     hint = "An erased patient's record stays without names; register the person anew if they come back."
+
+
+class NeedsSession(RuntimeError):
+    """A vault without a session would have to ask the database."""

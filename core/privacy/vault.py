@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, cast
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -12,7 +13,7 @@ from sqlalchemy import event
 
 from core.database.arrays import bytea_array, uuid_array
 from core.privacy import blind_index as index
-from core.privacy.errors import CannotDecrypt, PatientErased
+from core.privacy.errors import CannotDecrypt, NeedsSession, PatientErased
 from core.privacy.tenant_keys import KEY_BYTES, key_ring
 
 if TYPE_CHECKING:
@@ -34,6 +35,30 @@ def vault(session: TenantSession) -> Vault:
         found = session.info[KEY_OF_SESSION] = Vault(session)
         event.listen(session, "after_soft_rollback", found.forget)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _NoSession:
+    """Stands for the session of a vault that has none."""
+
+    tenant: TenantRef
+
+    def cursor(self) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            NeedsSession: always.
+        """
+        raise NeedsSession
+
+
+def vault_from_memory(tenant: TenantRef) -> Vault:
+    """A vault without a session, for rows that were read together with their keys (``take_patient_key``).
+
+    Its methods raise ``NeedsSession`` where the database would have to be asked: for keys that this process has not
+    met yet.
+    """
+    return Vault(cast("TenantSession", _NoSession(tenant)))
 
 
 class Vault:

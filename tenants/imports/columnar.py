@@ -10,27 +10,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import compress, repeat
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import orjson
 
-from tenants.imports import wire
+from tenants.imports import joined, wire
 from tenants.imports.cells import ABSENT, ODD, ODD_ROWS, Cell
 from tenants.imports.columns import Columns, Getter, key_part
 from tenants.imports.facts import FacilityFact, Reading
 from tenants.imports.fields import FIELDS, NATURAL_KEYS
 from tenants.imports.plans import ABOUT, DEFAULTS, SEPARATOR, STAMP, FacilityPlan, FilePlan, label_of
-from tenants.imports.slots import EVENT_FIELD, MODELS, SLOT_TYPES, SLOTS, fields_in_order
+from tenants.imports.slots import EVENT_FIELD, SLOT_TYPES, SLOTS
 from tenants.imports.values import BadValueError
-from tenants.records.staging import shape
 
 if TYPE_CHECKING:
     from core.privacy import BlindIndexes
     from tenants.imports.mapping import Record
 
-_WIRE, _JSON, _DAY = attrgetter("wire"), attrgetter("json"), attrgetter("day")
 MOST_CACHED = 100_000
 """Distinct cells of a column that are kept; beyond, each is converted anew."""
 
@@ -289,10 +286,10 @@ class RecordColumns:
             rows,
             patients,
             list(map(SEPARATOR.join, zip(*parts, strict=True))),
-            _said(self.kind, fields, len(rows)),
-            list(map(_DAY, fields[EVENT_FIELD[self.kind]])),
-            list(map(_WIRE, kept(found.stamps))) if found.stamps is not None else None,
-            _content(self.kind, fields, len(rows)),
+            joined.said(self.kind, fields, len(rows)),
+            joined.days(fields[EVENT_FIELD[self.kind]]),
+            joined.fields(kept(found.stamps)) if found.stamps is not None else None,
+            joined.content(self.kind, fields, len(rows)),
             [fact.key for fact in facts] if facts is not None else None,
             list(named.values()),
         )
@@ -386,35 +383,3 @@ def _settle_signs(fields: dict[str, list[Cell]], count: int) -> None:
         else said
         for cell, said in zip(fields["value_numeric"], texts, strict=True)
     ]
-
-
-def _said(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]:
-    """What the fingerprint of each row has after the patient, to its end."""
-    parts: list[Iterable[bytes]] = [repeat(b",", count)]
-    for name in _fingerprint_order(kind)[1:]:
-        parts += [map(_JSON, fields[name]) if name in fields else repeat(b"null"), repeat(b",")]
-    parts[-1] = repeat(b"]")
-    return list(map(b"".join, zip(*parts, strict=False)))
-
-
-def _content(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]:
-    """Each row's last fields, as COPY takes them. Columns that hold nothing for the whole record go as one."""
-    parts: list[Iterable[bytes]] = [repeat(b"", count)]
-    empty = 0
-    for held in fields_in_order(kind):
-        if held is not None and held in fields:
-            if empty:
-                parts.append(repeat(wire.NULL * empty))
-                empty = 0
-            parts.append(map(_WIRE, fields[held]))
-        else:
-            empty += 1
-    if empty:
-        parts.append(repeat(wire.NULL * empty))
-    return list(map(b"".join, zip(*parts, strict=False)))
-
-
-def _fingerprint_order(kind: str) -> tuple[str, ...]:
-    """The content columns of a kind's table in the order in which they enter the fingerprint."""
-    form = shape(MODELS[kind])
-    return tuple(form.columns[at] for at in form.hashed)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from core.access import TenantDb
+from core.web.here import here
 from core.web.paging import Page, Paging
 from tenants.records import service_care as service
 from tenants.records.filters import CareFilter
@@ -14,7 +15,7 @@ from tenants.records.schemas_care import AppointmentOut, ContactOut, Dispensatio
 
 router = APIRouter()
 
-Wanted = Annotated[CareFilter, Depends()]
+Wanted = Annotated[CareFilter, Depends(here(CareFilter))]
 
 
 @router.get("/dispensations", tags=["visits"], summary="Drugs handed out, newest first")

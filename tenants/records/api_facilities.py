@@ -8,6 +8,7 @@ from core.access import TenantDb
 from core.errors.family import Conflict, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.web.etag import IfMatch, set_etag
+from core.web.here import here
 from core.web.paging import Page, Paging
 from tenants.records import service_facilities as service
 from tenants.records.filters import AsOf, FacilityFilter
@@ -22,7 +23,7 @@ FacilityPath = Annotated[str, Path(description="DATIM id or UUID of the facility
 
 @router.get("/facilities", tags=["facilities"], summary="Facilities, by name")
 def list_facilities(
-    _: FacilitiesRead, db: TenantDb, paging: Paging, wanted: Annotated[FacilityFilter, Depends()]
+    _: FacilitiesRead, db: TenantDb, paging: Paging, wanted: Annotated[FacilityFilter, Depends(here(FacilityFilter))]
 ) -> Page[FacilityOut]:
     """With the dates to which their data run."""
     return service.read_facilities(db, wanted, paging)

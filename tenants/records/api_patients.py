@@ -10,17 +10,18 @@ from core.access import TenantDb, TenantScope
 from core.errors.family import Conflict, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.web.etag import IfMatch, etag, set_etag
+from core.web.here import here
 from core.web.ndjson import RESPONSES, ndjson
 from core.web.paging import Page, Paging
 from tenants.records import service
 from tenants.records.filters import AsOf, PatientFilter
-from tenants.records.permissions import PatientsRead, PatientsWrite, VoidReason
+from tenants.records.permissions import PatientsRead, PatientsReader, PatientsWrite, VoidReason
 from tenants.records.schemas import PatientOut, PatientPatch, PatientPost, PatientVersionOut, TimelineEntry
 from tenants.records.timeline import read_timeline
 
 router = APIRouter(prefix="/patients", tags=["patients"])
 
-Wanted = Annotated[PatientFilter, Depends()]
+Wanted = Annotated[PatientFilter, Depends(here(PatientFilter))]
 PatientPath = Annotated[
     str, Path(description="UUID, programme identifier or hospital number of the patient.", max_length=64)
 ]
@@ -31,11 +32,9 @@ CHANGES = responses(Conflict, PreconditionFailed, PreconditionRequired)
 
 
 @router.get("", summary="Patients, narrowed by what is recorded of them", response_model=Page[PatientOut])
-def list_patients(_: PatientsRead, scope: TenantScope, paging: Paging, wanted: Wanted) -> Response:
+def list_patients(caller: PatientsReader, paging: Paging, wanted: Wanted) -> Response:
     """Names, phones and identifiers are shown in the clear; each patient on the page is recorded as read."""
-    with scope.session() as db:
-        answer = service.read_patients(db, wanted, paging)
-    return Response(answer, media_type="application/json")
+    return Response(service.read_patients(caller.scope(), wanted, paging), media_type="application/json")
 
 
 @router.get("/export", summary="All patients that match, one JSON object a line", responses=RESPONSES)
@@ -51,10 +50,9 @@ def create_patient(_: PatientsWrite, db: TenantDb, body: PatientPost, response: 
 
 
 @router.get("/{patient}", summary="One patient", responses=AMBIGUOUS, response_model=PatientOut)
-def read_patient(_: PatientsRead, scope: TenantScope, patient: PatientPath, as_of: AsOf = None) -> Response:
+def read_patient(caller: PatientsReader, patient: PatientPath, as_of: AsOf = None) -> Response:
     """As things are, or as they were known at the end of a day."""
-    with scope.session() as db:
-        version, answer = service.read_patient(db, patient, as_of)
+    version, answer = service.read_patient(caller.scope(), patient, as_of)
     return Response(answer, media_type="application/json", headers={"ETag": etag(version)})
 
 

@@ -10,6 +10,7 @@ from core.access import TenantDb, TenantScope
 from core.errors.family import NotFound, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.web.etag import IfMatch, set_etag
+from core.web.here import here
 from core.web.ndjson import RESPONSES, ndjson
 from core.web.paging import Page, Paging
 from tenants.records import service_care as service
@@ -20,7 +21,7 @@ from tenants.records.schemas_care import VisitOut, VisitPatch, VisitPost
 
 router = APIRouter(prefix="/visits", tags=["visits"])
 
-Wanted = Annotated[VisitFilter, Depends()]
+Wanted = Annotated[VisitFilter, Depends(here(VisitFilter))]
 CHANGES = responses(PreconditionFailed, PreconditionRequired)
 
 

@@ -1,7 +1,8 @@
 """The two reads that pages ask for all the time, one patient and a page of them, in few round trips and no ORM.
 
 They answer exactly as ``service.shown`` does (a test compares them): columns are read with the patient's wrapped key,
-in one statement, and the answer is made without a model per row.
+in one statement, and the answer is made without a model per row. Where nothing is out of the ordinary a read is
+one round trip: the statement that reads writes the audit, and goes together with its scope and COMMIT.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import orjson
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Table
 
+from core import audit
 from core.clock import today
-from core.database import psycopg_connection
-from core.privacy import vault
+from core.database import NotAtOnce, at_once, psycopg_connection
+from core.privacy import vault, vault_from_memory
+from core.privacy.errors import NeedsSession
 from tenants.records import personal
 from tenants.records.days import end_of_day
 from tenants.records.models import Patient
@@ -25,10 +28,15 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from core.database import TenantSession
-    from core.privacy.vault import Vault
+    from core.access import Scope
+    from core.database import TenantRef, TenantSession
+    from core.privacy import Vault
     from core.web.paging import PageRequest
     from tenants.records.filters import PatientFilter
+
+READ: Final = "api:patient:read"
+LIST: Final = "api:patient:list"
+SUBJECT: Final = "patient"
 
 _TABLE: Final = cast("Table", Patient.__table__)  # type: ignore[attr-defined]
 _SHOWN: Final = tuple(name for name in PatientOut.model_fields if name in _TABLE.columns)
@@ -56,8 +64,21 @@ def one(session: TenantSession, uuid: UUID, as_of: date | None) -> dict[str, Any
     Raises:
         Invalid: the day is out of range.
     """
-    values: dict[str, Any] = {"uuid": uuid, "end": None if as_of is None else end_of_day(session.tenant, as_of)}
-    found = _read(session, _ONE + (_NOW if as_of is None else _THEN), values, as_of)
+    query, values = _one(session.tenant, uuid, as_of)
+    found = _read(session, query, values, as_of)
+    return found[0] if found else None
+
+
+def one_at_once(scope: Scope, uuid: UUID, as_of: date | None) -> dict[str, Any] | None:
+    """As ``one``, with its row in the audit, in a transaction of its own that goes in one round trip.
+
+    Raises:
+        NotAtOnce: use ``one``.
+        Invalid: the day is out of range.
+    """
+    query, values = _one(scope.tenant, uuid, as_of)
+    (rows,) = at_once(scope.tenant, audit.told(query, values, READ, SUBJECT, by=scope.by))
+    found = _clear_at_once(scope.tenant, rows, as_of)
     return found[0] if found else None
 
 
@@ -71,9 +92,20 @@ def page(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> 
         versions, total = page_of_versions(session, wanted, paging)
         end = None if wanted.as_of is None else end_of_day(session.tenant, wanted.as_of)
         return _read(session, _THESE, {"versions": versions, "end": end}, wanted.as_of), total
-    rows = _read(session, _PAGE, {"limit": paging.limit, "offset": paging.offset, "end": None}, None)
+    rows = _read(session, _PAGE, _of_page(paging), None)
     with session.cursor() as cursor:
         return rows, cursor.execute(_COUNT).fetchall()[0][0]
+
+
+def page_at_once(scope: Scope, paging: PageRequest) -> tuple[list[dict[str, Any]], int]:
+    """As ``page`` of all patients, with its rows in the audit, in a transaction of its own, in one round trip.
+
+    Raises:
+        NotAtOnce: use ``page``.
+    """
+    reading = audit.told(_PAGE, _of_page(paging), LIST, SUBJECT, by=scope.by, detail={"filters": []})
+    rows, ((total,),) = at_once(scope.tenant, reading, (_COUNT, {}))
+    return _clear_at_once(scope.tenant, rows, None), total
 
 
 def encoded(answer: dict[str, Any]) -> bytes:
@@ -81,17 +113,36 @@ def encoded(answer: dict[str, Any]) -> bytes:
     return orjson.dumps(answer, option=orjson.OPT_UTC_Z)
 
 
+def _one(tenant: TenantRef, uuid: UUID, as_of: date | None) -> tuple[str, dict[str, Any]]:
+    end = None if as_of is None else end_of_day(tenant, as_of)
+    return _ONE + (_NOW if as_of is None else _THEN), {"uuid": uuid, "end": end}
+
+
+def _of_page(paging: PageRequest) -> dict[str, Any]:
+    return {"limit": paging.limit, "offset": paging.offset, "end": None}
+
+
 def _read(session: TenantSession, query: str, values: dict[str, Any], as_of: date | None) -> list[dict[str, Any]]:
-    day, safe = as_of or today(session.tenant.time_zone), vault(session)
     with psycopg_connection(session).cursor(binary=True, row_factory=namedtuple_row) as cursor:
         rows = cursor.execute(query, values).fetchall()
-    return [_clear(session, safe, row, day) for row in rows]
+    return _clear(session.tenant, vault(session), rows, as_of)
 
 
-def _clear(session: TenantSession, safe: Vault, row: Any, day: date) -> dict[str, Any]:  # noqa: ANN401 - psycopg's tuple, of columns
-    safe.take_patient_key(row.uuid, row.tenant_key_version, row.wrapped_key)
-    said = dict(zip(_SHOWN, row, strict=False))
-    said |= personal.open_patient(session, row)
-    said["merged_into"] = row.merged_into
-    said["age"] = None if row.birthdate is None else completed_years(row.birthdate, day)
-    return said
+def _clear_at_once(tenant: TenantRef, rows: list[Any], as_of: date | None) -> list[dict[str, Any]]:
+    try:
+        return _clear(tenant, vault_from_memory(tenant), rows, as_of)
+    except NeedsSession:
+        raise NotAtOnce from None  # the first time that this process meets the tenant's keys
+
+
+def _clear(tenant: TenantRef, safe: Vault, rows: list[Any], as_of: date | None) -> list[dict[str, Any]]:
+    """Rows as the API says them."""
+    day, answers = as_of or today(tenant.time_zone), []
+    for row in rows:
+        safe.take_patient_key(row.uuid, row.tenant_key_version, row.wrapped_key)
+        said = dict(zip(_SHOWN, row, strict=False))
+        said |= personal.open_row(safe, row)
+        said["merged_into"] = row.merged_into
+        said["age"] = None if row.birthdate is None else completed_years(row.birthdate, day)
+        answers.append(said)
+    return answers

@@ -4,13 +4,14 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from core.access import require
+from core.access import Caller, caller, require
 from core.identity import Principal
 from tenants.records.schemas import Reason
 
 FacilitiesRead = Annotated[Principal, Depends(require("facilities.read"))]
 FacilitiesWrite = Annotated[Principal, Depends(require("facilities.write"))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
+PatientsReader = Annotated[Caller, Depends(caller("patients.read"))]
 PatientsWrite = Annotated[Principal, Depends(require("patients.write"))]
 VisitsRead = Annotated[Principal, Depends(require("visits.read"))]
 VisitsWrite = Annotated[Principal, Depends(require("visits.write"))]

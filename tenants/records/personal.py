@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
+    from core.privacy import Vault
 
 FIELDS = ("pepfar_id", "hospital_number", "given_name", "family_name", "phone")
 INDEXED = ("pepfar_id", "hospital_number", "phone")
@@ -70,10 +71,13 @@ def open_patient(session: TenantSession, row: Sealed) -> dict[str, str | None]:
     Raises:
         CannotDecrypt: a value was altered or moved.
     """
+    return open_row(vault(session), row)
+
+
+def open_row(safe: Vault, row: Sealed) -> dict[str, str | None]:
+    """As ``open_patient``, by a vault that is at hand."""
     try:
-        opened = vault(session).decrypt_row(
-            row.uuid, TABLE, row.uuid, {column: getattr(row, column) for column in SEALED}
-        )
+        opened = safe.decrypt_row(row.uuid, TABLE, row.uuid, {column: getattr(row, column) for column in SEALED})
     except PatientErased:
         return dict.fromkeys(FIELDS)
     return {name: opened[column] for name, column in zip(FIELDS, SEALED, strict=True)}

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
 
+from core.access import Scope
 from core.clock import today
+from core.database import NotAtOnce
+from core.identity.principal import Principal
+from core.privacy import vault
 from core.web.paging import PageRequest
 from tenants.records import hot
 from tenants.records.filters import PatientFilter
@@ -25,6 +30,12 @@ BODY = {
 def uuids(api):
     bodies = [BODY, {"hospital_number": "H2"}, {"pepfar_id": "P3", "sex": "M", "birthdate": "2020-12-31"}]
     return [api.add("/patients", facility="FAC1", **body)["uuid"] for body in bodies]
+
+
+@pytest.fixture
+def scope(api):
+    """Who reads."""
+    return Scope(Principal("api_key", "k1", api.tenant.id), api.tenant, "r1")
 
 
 def by_the_model(session, row, as_of=None):
@@ -56,3 +67,63 @@ def test_one_patient_as_of_a_day_is_what_was_known_then(api, uuids, open_session
         assert hot.one(session, uuids[0], None)["sex"] == "M"
         assert hot.one(session, uuids[0], (now - timedelta(days=2)).date()) is None
         assert hot.one(session, uuids[0], date(2100, 1, 1))["sex"] == "M"
+
+
+def told(session):
+    """What the audit says of reads: actor, action, whose, request, detail; in order."""
+    query = (
+        "SELECT actor, action, subject_type, subject_uuid, request_id, detail FROM audit_events"
+        " WHERE action LIKE 'api:patient:%%' AND request_id = %s ORDER BY event_id"
+    )
+    return session.cursor().execute(query, ("r1",)).fetchall()
+
+
+@pytest.mark.parametrize("as_of", [None, date(2100, 1, 1)])
+def test_a_read_in_one_round_trip_answers_and_is_audited_as_a_session_does(api, uuids, scope, as_of, open_session):
+    with open_session(api.tenant) as session:
+        assert [hot.one_at_once(scope, uuid, as_of) for uuid in uuids] == [
+            hot.one(session, uuid, as_of) for uuid in uuids
+        ]
+        assert [row[3] for row in told(session)] == [UUID(uuid) for uuid in uuids]
+        assert {row[:3] + row[4:] for row in told(session)} == {
+            ("api_key:k1", "api:patient:read", "patient", "r1", None)
+        }
+        assert hot.one_at_once(scope, uuid4(), as_of) is None
+        assert len(told(session)) == 3, "nobody was read"
+
+
+def test_a_page_in_one_round_trip_answers_and_is_audited_as_a_session_does(api, uuids, scope, open_session):
+    with open_session(api.tenant) as session:
+        for paging in (PageRequest(1, 2), PageRequest(2, 2), PageRequest(9, 50)):
+            assert hot.page_at_once(scope, paging) == hot.page(session, PatientFilter(), paging)
+        assert [row[3] for row in told(session)] == sorted(UUID(uuid) for uuid in uuids)
+        assert [row[5] for row in told(session)] == [{"filters": []}] * 3
+
+
+def test_reads_over_the_api_go_in_one_round_trip(api, uuids, monkeypatch):
+    api.call("GET", f"/patients/{uuids[0]}")  # has met the tenant's keys
+
+    def refuse(*_args, **_kwargs):
+        pytest.fail("a session was opened")
+
+    monkeypatch.setattr(Scope, "session", refuse)
+    assert api.call("GET", f"/patients/{uuids[0]}").json()["given_name"] == "Aaa"
+    assert api.call("GET", "/patients").json()["total"] == 3
+
+
+def test_what_does_not_go_in_one_round_trip_is_answered_all_the_same(api, uuids, monkeypatch):
+    before = [api.call("GET", f"/patients/{uuids[0]}"), api.call("GET", "/patients")]
+
+    def refuse(*_args):
+        raise NotAtOnce
+
+    monkeypatch.setattr(hot, "at_once", refuse)
+    after = [api.call("GET", f"/patients/{uuids[0]}"), api.call("GET", "/patients")]
+    assert [answer.content for answer in after] == [answer.content for answer in before]
+
+
+def test_an_erased_patient_is_shown_without_a_name(api, uuids, scope, open_session):
+    with open_session(api.tenant) as session:
+        vault(session).erase_patient(UUID(uuids[0]))
+    found = hot.one_at_once(scope, UUID(uuids[0]), None)
+    assert (found["sex"], found["given_name"], found["phone"]) == ("F", None, None)

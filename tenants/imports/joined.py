@@ -1,0 +1,62 @@
+"""Columns of cells put together row by row: what fingerprints are made of, and fields as COPY takes them."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import repeat
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from tenants.imports import wire
+from tenants.imports.slots import MODELS, fields_in_order
+from tenants.records.staging import shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tenants.imports.cells import Cell
+
+_WIRE, _JSON, _DAY = attrgetter("wire"), attrgetter("json"), attrgetter("day")
+
+
+def fields(cells: Iterable[Cell]) -> list[bytes]:
+    """A column, as COPY takes it."""
+    return list(map(_WIRE, cells))
+
+
+def days(cells: Iterable[Cell]) -> list[bytes]:
+    """The days on which the facts of a column happened, as COPY takes them."""
+    return list(map(_DAY, cells))
+
+
+def said(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]:
+    """What the fingerprint of each row has after the patient, to its end."""
+    parts: list[Iterable[bytes]] = [repeat(b",", count)]
+    for name in fingerprint_order(kind)[1:]:
+        parts += [map(_JSON, fields[name]) if name in fields else repeat(b"null"), repeat(b",")]
+    parts[-1] = repeat(b"]")
+    return list(map(b"".join, zip(*parts, strict=False)))
+
+
+def content(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]:
+    """Each row's last fields, as COPY takes them. Columns that hold nothing for the whole record go as one."""
+    parts: list[Iterable[bytes]] = [repeat(b"", count)]
+    empty = 0
+    for held in fields_in_order(kind):
+        if held is not None and held in fields:
+            if empty:
+                parts.append(repeat(wire.NULL * empty))
+                empty = 0
+            parts.append(map(_WIRE, fields[held]))
+        else:
+            empty += 1
+    if empty:
+        parts.append(repeat(wire.NULL * empty))
+    return list(map(b"".join, zip(*parts, strict=False)))
+
+
+@cache
+def fingerprint_order(kind: str) -> tuple[str, ...]:
+    """The content columns of a kind's table in the order in which they enter the fingerprint."""
+    form = shape(MODELS[kind])
+    return tuple(form.columns[at] for at in form.hashed)
