@@ -20,7 +20,7 @@ from core import audit, blobs
 from core.audit import sealer
 from core.clock import now
 from core.database import TenantUpgrading, tenant_session
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, Unavailable
 from core.privacy import tenant_keys
 from core.tenancy.archive import sealing
 from core.tenancy.archive.layout import (
@@ -102,6 +102,7 @@ def export(
         Invalid: the key file holds no public key.
         Conflict: ``target`` exists, or the tenant was migrated or moved meanwhile.
         CannotDecrypt: a stored value does not open.
+        Unavailable: ``target`` cannot be written, or a database cannot be reached.
     """
     to = sealing.recipient(recipient)
     tenant = describe_tenant(slug)
@@ -119,17 +120,21 @@ def export(
         sealer.seal(ref)
     writer = _Writer(ref, info, actor, progress)
     draft = target.with_name(f".{target.name}.part")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        with os.fdopen(handle, "wb") as out:
-            sealing.seal(writer.pieces(), out, to)
-            out.flush()
-            os.fsync(out.fileno())
-        with draft.open("rb") as done:
-            sha256 = hashlib.file_digest(done, "sha256").hexdigest()
-        draft.rename(target)
-    finally:
-        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                sealing.seal(writer.pieces(), out, to)
+                out.flush()
+                os.fsync(out.fileno())
+            with draft.open("rb") as done:
+                sha256 = hashlib.file_digest(done, "sha256").hexdigest()
+            draft.rename(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        detail = f"the archive {target} cannot be written: {error.strerror or error}"
+        raise Unavailable(detail, remedy="free some space, or name a file in a folder that you can write to") from error
     assert writer.manifest is not None  # noqa: S101 - set by the last piece
     return Written(writer.manifest, target.stat().st_size, sha256, writer.missing)
 

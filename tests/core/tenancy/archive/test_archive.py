@@ -1,5 +1,6 @@
 """A tenant that is restored from its archive has the same rows and files, under other keys and another id."""
 
+import errno
 import secrets
 
 import pytest
@@ -8,9 +9,11 @@ from core import blobs
 from core.audit import sealer
 from core.audit.verify import verify
 from core.database import tenant_session
+from core.errors import AppError, Unavailable
 from core.identity.keys import verify_key
 from core.privacy import vault
 from core.privacy.errors import PatientErased
+from core.tenancy.archive import writing
 from core.tenancy.archive.comparing import check_archive, contents_of
 from core.tenancy.archive.restoring import import_archive
 from core.tenancy.archive.writing import export
@@ -37,6 +40,24 @@ def test_the_restored_tenant_is_active_with_another_id_and_a_key_of_its_own(fill
     assert verify_key(restored.api_key).tenant == restored.ref
     assert restored.ref.id != filled.id
     assert (restored.ref.name, restored.ref.time_zone, restored.ref.state) == (filled.name, filled.time_zone, "active")
+
+
+@pytest.mark.parametrize("place", ["nowhere/a.age", "."])
+def test_a_place_that_cannot_be_written_is_an_error_that_says_what_to_do(filled, keys, tmp_path, place):
+    with pytest.raises(AppError) as refused:
+        export(filled.slug, tmp_path / place, keys[1], actor="test:1")
+    assert refused.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_leaves_no_half_archive_and_says_so(filled, keys, tmp_path, monkeypatch):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writing.os, "fsync", full)
+    with pytest.raises(Unavailable, match="No space left"):
+        export(filled.slug, tmp_path / "a.age", keys[1], actor="test:1")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_names_are_sealed_anew_for_the_new_tenant_and_open_there(filled, restored):
