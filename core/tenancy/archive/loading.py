@@ -30,6 +30,20 @@ WHERE space.nspname = %s AND attribute.attidentity <> '' AND NOT attribute.attis
 """
 
 
+_NO_ROWS = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.ProgrammingError,
+    psycopg.errors.StatementTooComplex,
+    psycopg.errors.ProgramLimitExceeded,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+)
+"""What is raised by rows whose values are of other kinds than those that a tenant's have, by PostgreSQL or here."""
+
+
 class Loader:
     """Puts the parts of an archive's tables into the tenant's schema, in the session's transaction.
 
@@ -68,7 +82,7 @@ class Loader:
                 self._sealed(table, part.lines)
             else:
                 self._plain(table, part.lines)
-        except (psycopg.DataError, psycopg.IntegrityError, orjson.JSONDecodeError, KeyError, ValueError) as error:
+        except _NO_ROWS as error:
             if isinstance(error, AppError):
                 raise
             detail = f"rows of the table {table.name} cannot be what a tenant held ({type(error).__name__})"

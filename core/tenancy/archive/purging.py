@@ -20,8 +20,10 @@ from core.audit.verify import verify, verify_chain
 from core.clock import now
 from core.database import NodeBase, PlatformBase, TenantRef, owner_connection, owner_session
 from core.errors import AppError, Conflict, NotFound
+from core.errors.database import as_app_error
 from core.features import load_tables
 from core.privacy import tenant_keys
+from core.telemetry.tracebacks import describe
 from core.tenancy import placing
 from core.tenancy.archive.deleting import refuse_moving
 from core.tenancy.archive.models import TenantTombstone
@@ -117,6 +119,7 @@ def purge(
         after("row gone")
         placing.drop_schema(gone.database, gone.schema_name)
         tenant_keys.forget()
+        blobs.delete_tenant(gone)  # what a job that was running stored since
         after("schema gone")
         with owner_session() as session:
             row = session.get(TenantTombstone, gone.id, with_for_update=True)
@@ -275,3 +278,11 @@ def purge_due(*, actor: str, done: Callable[[TenantTombstone], None], failed: Ca
             done(purge(one.slug, actor=actor))
         except AppError as error:
             failed(one.slug, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this tenant's
+            failed(one.slug, _named(error))
+
+
+def _named(error: Exception) -> AppError:
+    """The error to tell of what is none of ours: its kind and place, without values that it may repeat."""
+    known = as_app_error(error)
+    return known if type(known) is not AppError else AppError(describe(error))

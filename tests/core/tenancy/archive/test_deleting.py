@@ -1,6 +1,7 @@
 """A tenant is destroyed only after its slug was written again and its days of grace are over; killed anywhere, the next
 run ends it; its audit, its usage and a tombstone stay."""
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -179,19 +180,42 @@ def describe_or_none(slug):
         return None
 
 
-def test_one_tenant_that_cannot_be_purged_does_not_keep_the_others(doomed, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Conflict("broken"), "broken"),
+        (psycopg.errors.DeadlockDetected("x"), "busy"),
+        (ZeroDivisionError("x"), "ZeroDivisionError"),
+    ],
+)
+def test_one_tenant_that_cannot_be_purged_does_not_keep_the_others(doomed, monkeypatch, error, said):
     real = purging.purge
 
     def broken(slug, **options):
         if slug == "always-first":
-            raise Conflict("broken")
+            raise error
         return real(slug, **options)
 
     monkeypatch.setattr(purging, "purge", broken)
     monkeypatch.setattr(purging, "due", lambda: [purging.Due(None, "always-first"), purging.Due(None, doomed.ref.slug)])
     gone, failed = [], []
     purging.purge_due(actor="test:1", done=gone.append, failed=lambda slug, error: failed.append((slug, error.detail)))
-    assert ([stone.slug for stone in gone], failed) == ([doomed.ref.slug], [("always-first", "broken")])
+    assert [stone.slug for stone in gone] == [doomed.ref.slug]
+    ((slug, why),) = failed
+    assert slug == "always-first"
+    assert said in why
+
+
+def test_what_a_running_job_stores_while_its_tenant_is_destroyed_is_destroyed_too(doomed):
+    stored = []
+
+    def meanwhile(step):
+        if step == "files gone":
+            stored.append(blobs.put(doomed.ref, "late", b"late"))
+
+    purge(doomed.ref.slug, actor="test:1", after=meanwhile)
+    assert stored
+    assert blobs.kept(doomed.ref) == []
 
 
 def test_a_tenant_whose_audit_was_tampered_with_is_purged_only_on_purpose_and_the_tombstone_says_so(doomed):

@@ -144,6 +144,13 @@ def first_line_again(content):
     ]
 
 
+def interleaved(content):
+    """The two files of the archive in three parts, in an order that no writer uses; the manifest is right."""
+    (one, body), (other, nothing) = sorted((m for m in content if m[0].startswith("blobs/")), key=lambda m: -len(m[1]))
+    parts = [(one, body[:100]), (other, nothing), (one.replace("/000001", "/000002"), body[100:])]
+    return [*(m for m in content[:-1] if not m[0].startswith("blobs/")), *parts, content[-1]]
+
+
 CHANGED = {
     "no manifest": drop("manifest.json"),
     "no header": drop("header.json"),
@@ -164,6 +171,13 @@ CHANGED = {
     "a part out of order": lambda content: [
         (name.replace("patients/000001", "patients/000002"), body) for name, body in content
     ],
+    "a row that is none": lambda content: [
+        (name, b'"x"\n' if name.startswith("tables/patient_keys") else body) for name, body in content
+    ],
+    "a text that is a number": replaced("tables/patients", b'"hospital_number":null', b'"hospital_number":1.5'),
+    "a key that is a list": replaced("tables/communications", b'"%s"' % str(patient_uuid(1)).encode(), b"[]"),
+    "a file within another": interleaved,
+    "a value too deep": replaced("tables/tenant_settings", b'"value":', b'"value":' + b"[" * 30_000),
     "parts after the manifest": lambda content: [*content, ("tables/patients/000002.ndjson", b"{}\n")],
     "nothing at all": lambda _content: [],
 }
