@@ -89,7 +89,22 @@ class Loader:
             raise ArchiveDamaged(detail) from None
 
     def finish(self) -> dict[str, Counted]:
-        """Let numbering go on after the rows, and count what is there now, as if it were to be exported."""
+        """Let numbering go on after the rows, and count what is there now, as if it were to be exported.
+
+        Raises:
+            ArchiveDamaged: numbers that the tables give themselves are none.
+        """
+        try:
+            self._go_on_numbering()
+        except psycopg.DataError:
+            detail = "rows have numbers that no table gives"
+            raise ArchiveDamaged(detail) from None
+        with self._session.cursor() as cursor:
+            for table_info in self._order:
+                cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table_info.name)))
+        return {table.name: count(self._session, table) for table in self._order}
+
+    def _go_on_numbering(self) -> None:
         with self._session.cursor() as cursor:
             for table, column in cursor.execute(_IDENTITIES, (self._session.tenant.schema_name,)).fetchall():
                 if table in self._tables:
@@ -100,9 +115,6 @@ class Loader:
                             sql.Literal(table), sql.Literal(column), name, sql.Identifier(table), name
                         )
                     )
-            for table_info in self._order:
-                cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table_info.name)))
-        return {table.name: count(self._session, table) for table in self._order}
 
     def _plain(self, table: TableInfo, lines: bytes) -> None:
         columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.plain)

@@ -177,6 +177,7 @@ CHANGED = {
     "a text that is a number": replaced("tables/patients", b'"hospital_number":null', b'"hospital_number":1.5'),
     "a key that is a list": replaced("tables/communications", b'"%s"' % str(patient_uuid(1)).encode(), b"[]"),
     "a file within another": interleaved,
+    "a number that no table gives": replaced("tables/import_rejections", b'"id":', b'"id":-'),
     "a value too deep": replaced("tables/tenant_settings", b'"value":', b'"value":' + b"[" * 30_000),
     "parts after the manifest": lambda content: [*content, ("tables/patients/000002.ndjson", b"{}\n")],
     "nothing at all": lambda _content: [],
