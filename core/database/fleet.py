@@ -79,9 +79,11 @@ class Done:
 def behind(connection: Connection) -> tuple[list[Behind], int]:
     """The tenants' schemas that are not at head, and how many are: one query, however many tenants.
 
-    Those that failed before come last, so that they hold up nobody.
+    Those that failed before come last, so that they hold up nobody. That one failed is forgotten where it came to head
+    otherwise, as a tenant does that is restored from a backup.
     """
     with connection.begin():
+        connection.execute(_SETTLED, {"head": scripts.head("tenant")})
         rows = connection.execute(
             text(
                 "SELECT s.schema_name, s.revision, f.tenant_id IS NOT NULL AS failed FROM node.tenant_schemas AS s"
@@ -91,6 +93,12 @@ def behind(connection: Connection) -> tuple[list[Behind], int]:
     newest = scripts.head("tenant")
     found = [Behind(row.schema_name, row.revision, row.failed) for row in rows if row.revision != newest]
     return found, len(rows) - len(found)
+
+
+_SETTLED = text(
+    "DELETE FROM node.migration_failures AS f USING node.tenant_schemas AS s"
+    " WHERE s.tenant_id = f.tenant_id AND s.revision = :head"
+)
 
 
 class Fleet:

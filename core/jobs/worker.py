@@ -87,7 +87,7 @@ def _let_go(stopping: Event) -> None:
     while not stopping.wait(RETENTION_SECONDS):
         try:
             failed = run_due(stopping)
-        except AppError as error:
+        except Exception as error:  # noqa: BLE001 - the next hour looks again, whatever it was
             log.warning("retention could not look", error=describe(error))
             continue
         if failed:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 from core import audit, blobs
 from core.clock import now, today
 from core.database import tenant_session
-from core.errors import AppError, FieldError, Invalid
+from core.errors import FieldError, Invalid
 from core.features import features, resolve
 from core.retention.settings import Retention, RetentionRun
+from core.telemetry.tracebacks import describe
 from core.tenancy import list_tenants
 from core.tenancy import settings as tenant_settings
 
@@ -105,9 +106,12 @@ def run(tenant: TenantRef, *, actor: str = ACTOR, told: Callable[[str, int], Non
     return Let(rows, purged.days)
 
 
-def run_due(stopping: Event) -> list[str]:
-    """Run for each active tenant for which it has not run today; slugs of those for which it failed."""
-    failed = []
+def run_due(stopping: Event) -> dict[str, str]:
+    """Run for each active tenant for which it has not run today; slug -> why, of those for which it failed.
+
+    Whatever it is, it is that tenant's: one that lags behind a migration, say, has not the tables that a kind reads.
+    """
+    failed: dict[str, str] = {}
     for tenant in list_tenants():
         if stopping.is_set():
             break
@@ -118,6 +122,6 @@ def run_due(stopping: Event) -> list[str]:
                 last = tenant_settings.get(session, RetentionRun).day
             if last != today(tenant.time_zone):
                 run(tenant)
-        except AppError:
-            failed.append(tenant.slug)
+        except Exception as error:  # noqa: BLE001 - as said above
+            failed[tenant.slug] = describe(error)
     return failed

@@ -100,8 +100,10 @@ def show(slug: str, *, as_json: bool) -> None:
     from core.tenancy.service import describe_tenant
 
     row = describe_tenant(slug)
-    with tenant_session(row.ref(), actor=ACTOR, readonly=True) as session:
-        usage = metering.totals(session)
+    usage: dict[str, Any] = {}
+    if row.phase not in ("restoring", "purging"):  # its schema may not be there
+        with tenant_session(row.ref(), actor=ACTOR, readonly=True) as session:
+            usage = dict(metering.totals(session))
     found = {**_shown(row.ref()), "created_at": row.created_at, "usage": usage}
     if row.delete_after is not None:
         found["delete_after"] = row.delete_after

@@ -98,7 +98,7 @@ def _of(database: str) -> DatabaseStatus:
             text("SELECT revision, count(*) AS tenants FROM node.tenant_schemas GROUP BY 1 ORDER BY 1")
         )
         found: dict[str, int] = {row.revision: row.tenants for row in counts}
-        failures = session.execute(_FAILURES).mappings().all()
+        failures = session.execute(_FAILURES, {"head": head("tenant")}).mappings().all()
     slugs = _slugs([str(row["tenant_id"]) for row in failures])
     newest, known = head("tenant"), set(revisions("tenant"))
     return DatabaseStatus(
@@ -128,7 +128,7 @@ def _of(database: str) -> DatabaseStatus:
 _FAILURES = text(
     "SELECT s.tenant_id, s.schema_name, s.revision, f.revision AS wanted, f.error, f.attempts, f.first_failed_at,"
     " f.failed_at FROM node.migration_failures AS f JOIN node.tenant_schemas AS s USING (tenant_id)"
-    " ORDER BY f.failed_at DESC, s.schema_name"
+    " WHERE s.revision <> :head ORDER BY f.failed_at DESC, s.schema_name"
 )
 
 

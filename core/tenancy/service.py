@@ -38,7 +38,10 @@ LONGEST_NAME = 200
 OPERATOR = "cli:operator"
 _WHY_NOT = {
     "suspended": ("is suspended", "ask the platform's operator; `iit tenant resume` ends it"),
-    "restoring": ("is being restored from an archive", "wait until it is; if that was cut off, run it again"),
+    "restoring": (
+        "is being restored from an archive",
+        "wait until it is; if cut off, run it again, or `iit tenant delete`",
+    ),
     "deleting": ("is to be deleted", "ask the platform's operator; `iit tenant undelete` takes it back"),
     "purging": ("is being deleted", "nothing takes it back; its archive can be restored"),
 }

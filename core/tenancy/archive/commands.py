@@ -162,11 +162,21 @@ def import_archive(path: Path, identity: Path, slug: str | None, database: str, 
 @click.option("--grace-days", type=click.IntRange(0, 3650), help="Days of grace; IIT_TENANT_GRACE_DAYS when not given.")
 @json_option
 def delete(slug: str, confirm: str | None, grace_days: int | None, *, as_json: bool) -> None:
-    """Suspend a tenant, and have it destroyed when its days of grace are over. See undelete and purge."""
+    """Suspend a tenant, and have it destroyed when its days of grace are over. See undelete and purge.
+
+    What an import-archive that was cut off has left is cleared away at once: it never was a tenant.
+    """
     from core.tenancy.archive.deleting import delete_tenant
+    from core.tenancy.archive.restoring import give_up
     from core.tenancy.service import describe_tenant
 
-    describe_tenant(slug)
+    if describe_tenant(slug).phase == "restoring":
+        give_up(slug)
+        if as_json:
+            print_json({"slug": slug, "state": "gone", "delete_after": None})
+        else:
+            click.echo(f"what was restored of {slug} is cleared away")
+        return
     if confirm is None:
         note("All records, names, files and keys of this tenant will be destroyed when its days of grace are over.")
         confirm = click.prompt("Write its slug again to have it deleted", err=True)

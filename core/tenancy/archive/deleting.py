@@ -52,7 +52,7 @@ def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None
             raise Conflict(detail, remedy="`iit tenant undelete` takes it back")
         if row.phase is not None:
             detail = f"the tenant {slug!r} is {row.phase}"
-            raise Conflict(detail)
+            raise Conflict(detail, remedy="see `iit tenant show`")
         refuse_moving(session, row)
         moment = now()
         row.state_before, row.state, row.phase = row.state, "suspended", "deleting"

@@ -30,6 +30,20 @@ WHERE space.nspname = %s AND attribute.attidentity <> '' AND NOT attribute.attis
 """
 
 
+_NO_ROWS = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.ProgrammingError,
+    psycopg.errors.StatementTooComplex,
+    psycopg.errors.ProgramLimitExceeded,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+)
+"""What is raised by rows whose values are of other kinds than those that a tenant's have, by PostgreSQL or here."""
+
+
 class Loader:
     """Puts the parts of an archive's tables into the tenant's schema, in the session's transaction.
 
@@ -68,14 +82,29 @@ class Loader:
                 self._sealed(table, part.lines)
             else:
                 self._plain(table, part.lines)
-        except (psycopg.DataError, psycopg.IntegrityError, orjson.JSONDecodeError, KeyError, ValueError) as error:
+        except _NO_ROWS as error:
             if isinstance(error, AppError):
                 raise
             detail = f"rows of the table {table.name} cannot be what a tenant held ({type(error).__name__})"
             raise ArchiveDamaged(detail) from None
 
     def finish(self) -> dict[str, Counted]:
-        """Let numbering go on after the rows, and count what is there now, as if it were to be exported."""
+        """Let numbering go on after the rows, and count what is there now, as if it were to be exported.
+
+        Raises:
+            ArchiveDamaged: numbers that the tables give themselves are none.
+        """
+        try:
+            self._go_on_numbering()
+        except psycopg.DataError:
+            detail = "rows have numbers that no table gives"
+            raise ArchiveDamaged(detail) from None
+        with self._session.cursor() as cursor:
+            for table_info in self._order:
+                cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table_info.name)))
+        return {table.name: count(self._session, table) for table in self._order}
+
+    def _go_on_numbering(self) -> None:
         with self._session.cursor() as cursor:
             for table, column in cursor.execute(_IDENTITIES, (self._session.tenant.schema_name,)).fetchall():
                 if table in self._tables:
@@ -86,9 +115,6 @@ class Loader:
                             sql.Literal(table), sql.Literal(column), name, sql.Identifier(table), name
                         )
                     )
-            for table_info in self._order:
-                cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table_info.name)))
-        return {table.name: count(self._session, table) for table in self._order}
 
     def _plain(self, table: TableInfo, lines: bytes) -> None:
         columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.plain)

@@ -6,6 +6,7 @@ billed under its id. Nothing of a patient but UUIDs is in any of them.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,11 @@ from core.audit.chain import Place
 from core.audit.verify import verify, verify_chain
 from core.clock import now
 from core.database import NodeBase, PlatformBase, TenantRef, owner_connection, owner_session
-from core.errors import AppError, Conflict, NotFound
+from core.errors import AppError, Conflict, NotFound, Unavailable
+from core.errors.database import as_app_error
 from core.features import load_tables
 from core.privacy import tenant_keys
+from core.telemetry.tracebacks import describe
 from core.tenancy import placing
 from core.tenancy.archive.deleting import refuse_moving
 from core.tenancy.archive.models import TenantTombstone
@@ -36,8 +39,13 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from core.audit.verify import Verified
+
 STEPS = ("audit sealed", "purge begun", "audit moved", "files gone", "jobs gone", "row gone", "schema gone", "ended")
 """After each of these a run may be cut off."""
+
+SEAL_TRIES = 20
+SEAL_PAUSE_SECONDS = 0.5
 
 _TOMBSTONE = """
 INSERT INTO platform.tenant_tombstones (tenant_id, slug, name, schema_name, database, created_at, requested_at,
@@ -117,6 +125,7 @@ def purge(
         after("row gone")
         placing.drop_schema(gone.database, gone.schema_name)
         tenant_keys.forget()
+        blobs.delete_tenant(gone)  # what a job that was running stored since
         after("schema gone")
         with owner_session() as session:
             row = session.get(TenantTombstone, gone.id, with_for_update=True)
@@ -130,8 +139,7 @@ def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Ca
     """Everything before the first thing is destroyed: the audit is sealed, verified, and moved with the tombstone."""
     if _stone_stands(ref):
         return  # cut off later than this
-    sealer.seal(ref)
-    found = verify(ref)
+    found = _sealed(ref)
     if not found.intact and not despite_audit:
         detail = f"the audit of {ref.slug!r} is not intact: {found.found} problems, first: {found.problems[0]}"
         remedy = f"look into it with `iit audit verify {ref.slug}`; --despite-audit goes on and says so for good"
@@ -149,12 +157,28 @@ def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Ca
         own = sql.SQL("tenant_id = {}").format(sql.Literal(ref.id))
         place = Place(sql.SQL("platform.gone_audit_events"), sql.SQL("platform.gone_audit_seals"), own)
         moved = verify_chain(platform, place, anchors.standing(ref.id))
-        if (moved.found, moved.seals, moved.head) != (found.found, found.seals, found.head):
+        if moved.pending or (moved.found, moved.seals, moved.head) != (found.found, found.seals, found.head):
             detail = f"the audit of {ref.slug!r} is not what it was before it was moved: nothing was destroyed"
             raise Conflict(detail, remedy="run the purge again")
         values = (now(), actor, Jsonb(counts), events, moved.seals, moved.head, Jsonb(found.problems), ref.id)
         platform.execute(_TOMBSTONE, values)
     after("audit moved")
+
+
+def _sealed(ref: TenantRef) -> Verified:
+    """What verifying the audit finds once all of it is sealed: nothing can seal it any more when the tenant is gone.
+
+    Raises:
+        Unavailable: a worker's sealer is at it, and does not end.
+    """
+    for _ in range(SEAL_TRIES):
+        sealer.seal(ref)
+        found = verify(ref)
+        if not found.pending:
+            return found
+        time.sleep(SEAL_PAUSE_SECONDS)
+    detail = f"{found.pending} events of the audit of {ref.slug!r} cannot be sealed: another sealer is at it"
+    raise Unavailable(detail, remedy="nothing was destroyed; run the purge again")
 
 
 def _tenant(slug: str) -> TenantRef | None:
@@ -275,3 +299,11 @@ def purge_due(*, actor: str, done: Callable[[TenantTombstone], None], failed: Ca
             done(purge(one.slug, actor=actor))
         except AppError as error:
             failed(one.slug, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this tenant's
+            failed(one.slug, _named(error))
+
+
+def _named(error: Exception) -> AppError:
+    """The error to tell of what is none of ours: its kind and place, without values that it may repeat."""
+    known = as_app_error(error)
+    return known if type(known) is not AppError else AppError(describe(error))

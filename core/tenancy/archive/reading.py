@@ -97,7 +97,7 @@ class Archive:
         """
         known = {table.name for table in self.header.tables}
         counting: dict[str, Counting] = {name: Counting() for name in known}
-        numbers: dict[str, int] = {}
+        numbers, before = dict[str, int](), ""
         stored: dict[str, tuple[int, object]] = {}
         for name, content in self._members:
             if name == MANIFEST:
@@ -105,10 +105,10 @@ class Archive:
                 break
             number, part = _part(name, content)
             prefix = name.rsplit("/", 1)[0]
-            if number != numbers.get(prefix, 0) + 1:
+            if number != numbers.get(prefix, 0) + 1 or (number > 1 and prefix != before):
                 detail = f"{name} is out of order"
                 raise ArchiveDamaged(detail)
-            numbers[prefix] = number
+            numbers[prefix], before = number, prefix
             if isinstance(part, BlobPart):
                 size, digest = stored.setdefault(part.key, (0, hashlib.sha256()))
                 digest.update(content)  # type: ignore[attr-defined]  # hashlib's type has no name

@@ -33,7 +33,7 @@ from core.tenancy.archive.sealing import Stream
 from core.tenancy.archive.tombstones import refuse_gone
 from core.tenancy.models import Tenant
 from core.tenancy.provisioning import new_schema_name, place_of, provision
-from core.tenancy.service import check
+from core.tenancy.service import check, describe_tenant
 from core.tenancy.turns import turn
 
 if TYPE_CHECKING:
@@ -102,6 +102,21 @@ def import_archive(
                 with suppress(AppError):  # what cannot be cleared away now, the next run clears away
                     _clear(ref)
                 raise
+
+
+def give_up(slug: str) -> None:
+    """Clear away what a restore that was cut off has left, so that nothing is left of it.
+
+    Raises:
+        NotFound: there is no such tenant.
+        Conflict: it was restored whole; or it is being restored right now.
+    """
+    with turn(slug):
+        row = describe_tenant(slug)
+        if row.phase != "restoring":
+            detail = f"the tenant {slug!r} is whole"
+            raise Conflict(detail, remedy="`iit tenant delete` asks for its deletion")
+        _clear(row.ref())
 
 
 def _refuse_unknown(header: Header) -> None:

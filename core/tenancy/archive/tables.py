@@ -22,6 +22,7 @@ from core.features import load_tables
 from core.privacy import vault
 from core.privacy.errors import PatientErased
 from core.tenancy.archive.layout import PART, ColumnInfo, Counted, LeftOut, TableInfo
+from core.tenancy.shape import CHANGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 ENCRYPTED = "_enc"
 PATIENT_KEYS = "patient_keys"
+_OF_MOVES = {CHANGES}
+"""Tables that are in a schema only while it is moved: none of the tenant's, and in no other schema of its migration."""
+
 _MADE_ANEW = {
     "alembic_version": "the migration is named in the header",
     "tenant_keys": "keys are wrapped by an installation's master key; the key of the indexes is in keys.json",
@@ -115,7 +119,7 @@ def tables_of(connection: psycopg.Connection[Any], schema: str, *, all_tables: b
         all_tables: also those that rooms leave out today: an older archive may carry them.
     """
     load_tables()
-    omitted = set(_MADE_ANEW)
+    omitted = _OF_MOVES | set(_MADE_ANEW)
     if not all_tables:
         omitted |= {table.name for table in TenantBase.metadata.tables.values() if "archive" in table.info}
     columns: dict[str, list[tuple[str, str]]] = {}

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
-from psycopg import sql
-
 from core import audit, blobs
 from core.audit import sealer
 from core.clock import now
 from core.database import TenantUpgrading, tenant_session
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, Unavailable
 from core.privacy import tenant_keys
 from core.tenancy.archive import sealing
+from core.tenancy.archive.files import referred as referred_files
 from core.tenancy.archive.layout import (
     FORMAT,
     HEADER,
@@ -55,14 +54,6 @@ _LEVEL = 3
 
 _GZIP = 31
 """What zlib calls its largest window, in the gzip format."""
-
-_KEPT = "keep/"
-
-_NAMED_IN_SETTINGS = (
-    "SELECT DISTINCT named #>> '{}' FROM tenant_settings, jsonb_path_query(value, '$.**') AS named"
-    " WHERE jsonb_typeof(named) = 'string' AND starts_with(named #>> '{}', 'keep/')"
-)
-"""Stored files that settings name, wherever in them: a year of archived observations is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +93,7 @@ def export(
         Invalid: the key file holds no public key.
         Conflict: ``target`` exists, or the tenant was migrated or moved meanwhile.
         CannotDecrypt: a stored value does not open.
+        Unavailable: ``target`` cannot be written, or a database cannot be reached.
     """
     to = sealing.recipient(recipient)
     tenant = describe_tenant(slug)
@@ -119,17 +111,21 @@ def export(
         sealer.seal(ref)
     writer = _Writer(ref, info, actor, progress)
     draft = target.with_name(f".{target.name}.part")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        with os.fdopen(handle, "wb") as out:
-            sealing.seal(writer.pieces(), out, to)
-            out.flush()
-            os.fsync(out.fileno())
-        with draft.open("rb") as done:
-            sha256 = hashlib.file_digest(done, "sha256").hexdigest()
-        draft.rename(target)
-    finally:
-        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                sealing.seal(writer.pieces(), out, to)
+                out.flush()
+                os.fsync(out.fileno())
+            with draft.open("rb") as done:
+                sha256 = hashlib.file_digest(done, "sha256").hexdigest()
+            draft.rename(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        detail = f"the archive {target} cannot be written: {error.strerror or error}"
+        raise Unavailable(detail, remedy="free some space, or name a file in a folder that you can write to") from error
     assert writer.manifest is not None  # noqa: S101 - set by the last piece
     return Written(writer.manifest, target.stat().st_size, sha256, writer.missing)
 
@@ -156,7 +152,7 @@ class _Writer:
             yield self._member(KEYS, keys.model_dump_json().encode())
             for table in header.tables:
                 yield from self._table(session, table)
-            referred = self._referred(session, header.tables)
+            referred = referred_files(session, header.tables)
             head = self._head(session, header.tables)
         # The store may be far, so it is read when no transaction is open. A file that a row refers to was there before
         # the row, though perhaps not when the store was listed; one that nobody refers to may be gone since.
@@ -210,19 +206,6 @@ class _Writer:
                 yield self._member(f"blobs/{key}/{number:06}", part)
         self._blobs.append(BlobInfo(key=key, size=size, sha256=digest.hexdigest()))
 
-    def _referred(self, session: TenantSession, tables: list[TableInfo]) -> set[str]:
-        """The stored files that rows and settings refer to and that do not expire."""
-        found: set[str] = set()
-        for table in tables:
-            for column in table.columns:
-                if column.name.endswith("blob_key"):
-                    query = sql.SQL("SELECT DISTINCT {0} FROM {1} WHERE {0} LIKE %s").format(
-                        sql.Identifier(column.name), sql.Identifier(table.name)
-                    )
-                    found.update(row[0] for row in session.cursor().execute(query, (f"{_KEPT}%",)))
-        named = session.cursor().execute(_NAMED_IN_SETTINGS).fetchall()
-        return found | {key for (key,) in named if blobs.is_key(key)}
-
     def _head(self, session: TenantSession, tables: list[TableInfo]) -> AuditHead | None:
         if not any(table.name == "audit_seals" for table in tables):
             return None  # a schema of before there were seals
@@ -238,7 +221,7 @@ class _Writer:
         with snapshot(self._tenant, actor=self._actor) as session:
             tables = tables_of(session.cursor().connection, self._tenant.schema_name)
             changed = tables != header.tables
-            taken_back = not changed and set(self.missing) - self._referred(session, tables)
+            taken_back = not changed and set(self.missing) - referred_files(session, tables)
         if changed or describe_tenant(self._info.slug).ref().schema_name != self._tenant.schema_name:
             detail = "the tenant was migrated or moved while it was exported"
             raise Conflict(detail, remedy="run the export again")

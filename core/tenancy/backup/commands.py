@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.cli.output import ACTOR, json_option, note, print_json
+from core.cli.output import ACTOR, done_in_part, json_option, note, print_json
 
 if TYPE_CHECKING:
     from core.tenancy.backup.service import Back
@@ -89,10 +89,23 @@ def _show(back: Back, *, as_json: bool) -> None:
                 "writes_blocked_seconds": round(back.restored.blocked_seconds, 3),
                 "schema": back.restored.ref.schema_name,
                 "previous": back.previous,
+                "missing": back.missing,
             }
         )
+        _tell_missing(back)
         return
     click.echo(f"{back.restored.ref.slug} is what it was at {back.to}: {back.restored.rows:,} rows, all compared")
     if back.previous is not None:
         click.echo(f"nothing could be written for {back.restored.blocked_seconds * 1000:.0f} ms")
         click.echo(f"what was there before is in {back.previous}")
+    for key in back.missing:
+        note(f"not in the store: {key}")
+    _tell_missing(back)
+
+
+def _tell_missing(back: Back) -> None:
+    if back.missing:
+        done_in_part(
+            f"{len(back.missing)} stored files that the restored rows refer to are not in the store: bring them back"
+            " from a copy of the store, or take what is lacking from the file of what was there before"
+        )

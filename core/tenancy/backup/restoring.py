@@ -13,6 +13,7 @@ from uuid import UUID
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
+from sqlalchemy import select
 
 from core import audit
 from core.clock import now
@@ -20,23 +21,23 @@ from core.database import (
     DEFAULT_DATABASE,
     TenantBase,
     TenantRef,
-    databases,
     owner_connection,
     owner_session,
     psycopg_connection,
     tenant_session,
 )
 from core.database.scripts import head, revisions, upgrade_schema
-from core.errors import Conflict, Invalid
+from core.errors import Conflict
 from core.features import load_tables
 from core.tenancy import placing, shape
 from core.tenancy.archive.deleting import refuse_moving
+from core.tenancy.archive.tombstones import refuse_gone
 from core.tenancy.backup.dump import load
 from core.tenancy.backup.gone import take_back_audit
 from core.tenancy.models import Tenant
 from core.tenancy.models_places import RetiredSchema
 from core.tenancy.provisioning import make_role, new_schema_name
-from core.tenancy.service import OPERATOR, describe_tenant
+from core.tenancy.service import OPERATOR, check, describe_tenant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,7 @@ def restore(
         Unavailable: a transaction of the tenant takes too long; nothing was changed.
     """
     tenant_id = UUID(manifest.tenant["id"])
-    present = _present(slug, tenant_id, manifest, new_slug)
+    present = _present(slug, tenant_id, manifest, new_slug, database)
     if manifest.revision not in revisions("tenant"):
         detail = f"the backup stands at the migration {manifest.revision}, which this version does not know"
         raise Conflict(detail, remedy="restore it with the newer version that made it")
@@ -134,11 +135,12 @@ def restore(
     return Restored(ref, rows, blocked, present)
 
 
-def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | None) -> TenantRef | None:
+def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | None, database: str) -> TenantRef | None:
     """The tenant as it is, None where it is not there.
 
     Raises:
-        Conflict: the backup is another tenant's; or it is to have another name and is there.
+        Conflict: the backup is another tenant's; or it is to have another name and is there; or that name is another's.
+        Invalid: what it is to be called, or the database that it is to be in, is not acceptable.
         NotFound: ``slug`` is neither there nor what the backup's tenant was called.
     """
     with owner_session() as session:
@@ -162,6 +164,14 @@ def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | Non
         describe_tenant(slug)  # says that there is none
         detail = f"the backup is not of {slug!r}"
         raise Conflict(detail, remedy="name the tenant that the backup was made of")
+    wanted = new_slug or slug
+    check(wanted, manifest.tenant["name"], manifest.tenant["time_zone"], database)
+    with owner_session() as session:
+        refuse_gone(session, wanted, origin=tenant_id)
+        taken = session.scalar(select(Tenant).where(Tenant.slug == wanted))  # type: ignore[arg-type]  # SQLModel's column
+    if taken is not None:
+        detail = f"a tenant {wanted!r} exists already"
+        raise Conflict(detail, remedy="give it another name with --as")
     return None
 
 
@@ -171,9 +181,6 @@ def _load(database: str, schema: str, manifest: Manifest, dump: BinaryIO) -> int
     Raises:
         Conflict: it is not what the manifest says.
     """
-    if database not in databases():
-        detail = f"there is no data database {database!r}"
-        raise Invalid(detail, remedy="see `iit services database list`")
     with owner_session(database) as session:
         connection = psycopg_connection(session)
         make_role(connection, schema)

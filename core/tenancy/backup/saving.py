@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from core.clock import now
 from core.database.engines import login_url
 from core.database.snapshots import owner_snapshot, url_snapshot
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.tenancy import shape
 from core.tenancy.backup import container
 from core.tenancy.backup.container import Manifest
@@ -60,9 +60,13 @@ def backup(slug: str, file: Path) -> Saved:
 
     Raises:
         NotFound: there is no such tenant.
+        Conflict: it is being restored from an archive, or destroyed.
         Unavailable: the file cannot be written, or the database does not do it.
     """
     row = describe_tenant(slug)
+    if row.phase in ("restoring", "purging"):
+        detail = f"the tenant {slug!r} is {row.phase}: it has nothing whole to back up"
+        raise Conflict(detail, remedy="see `iit tenant show`")
     return save_schema(row, row.database, row.schema_name, row.role_name, file)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.database import DEFAULT_DATABASE
 from core.tenancy import placing
+from core.tenancy.archive.files import missing
 from core.tenancy.backup import container, previous
 from core.tenancy.backup.restoring import Restored, restore
 from core.tenancy.backup.saving import at_moment, save_schema
@@ -30,11 +31,13 @@ class Back:
         restored: what was restored.
         to: the moment that it goes back to.
         previous: the backup of what was there before, None where nothing was.
+        missing: stored files that the restored rows refer to and that the store no longer has: backups hold none.
     """
 
     restored: Restored
     to: str
     previous: Path | None
+    missing: list[str]
 
 
 def from_file(
@@ -54,7 +57,8 @@ def from_file(
         header, manifest, dump = held.enter_context(container.opened(file))
         told(f"restoring what {slug} was at {header.made_at}")
         done = restore(slug, manifest, dump, new_slug=new_slug, database=database, actor=actor, why=header.made_at)
-        return Back(done, header.made_at, _put_away(done, keep_old=keep_old, told=told))
+        put_away = _put_away(done, keep_old=keep_old, told=told)
+        return Back(done, header.made_at, put_away, missing(done.ref))
 
 
 def to_moment(
@@ -76,7 +80,8 @@ def to_moment(
             told(f"restoring what {slug} was at {moment.isoformat()}")
             with at_moment(logins[DEFAULT_DATABASE], logins, row.id) as (manifest, dump):
                 done = restore(row.slug, manifest, dump, actor=actor, why=moment.isoformat())
-        return Back(done, moment.isoformat(), _put_away(done, keep_old=keep_old, told=told))
+        put_away = _put_away(done, keep_old=keep_old, told=told)
+        return Back(done, moment.isoformat(), put_away, missing(done.ref))
 
 
 def _put_away(done: Restored, *, keep_old: bool, told: Told) -> Path | None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from threading import Event
 from uuid import uuid4
 
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -125,20 +126,20 @@ def test_it_runs_once_a_day_and_tenant_and_says_what_it_did(tenant, monkeypatch)
     assert acts == [({"rows": {"refused_rows": 1, "predictions": 1, "quality_reports": 0}},)]
 
 
-def test_a_tenant_that_fails_does_not_keep_the_others(two_tenants, monkeypatch):
+@pytest.mark.parametrize("error", [Invalid("no"), psycopg.errors.UndefinedTable("no"), ZeroDivisionError("no")])
+def test_a_tenant_that_fails_does_not_keep_the_others(two_tenants, monkeypatch, error):
     first, second = two_tenants
     good = service.run
 
     def sometimes(tenant, **options):
         if tenant.id == first.id:
-            detail = "no"
-            raise Invalid(detail)
+            raise error
         return good(tenant, **options)
 
     monkeypatch.setattr(service, "run", sometimes)
     monkeypatch.setattr(service, "list_tenants", lambda: [first, second])
     fill(second, 2000)
-    assert first.slug in run_due(Event())
+    assert type(error).__name__ in run_due(Event())[first.slug]
     assert count(second, "predictions") == 0
 
 

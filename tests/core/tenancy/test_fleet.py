@@ -21,6 +21,8 @@ from core.cli.main import run
 from core.database import TenantUpgrading, fleet, owner_session, scripts, tenant_session, upgrade
 from core.errors import Invalid
 from core.tenancy import create_tenant
+from core.tenancy.backup.saving import backup
+from core.tenancy.backup.service import from_file
 from core.tenancy.fleet import status
 
 HEAD = upgrade.head("tenant")
@@ -206,6 +208,20 @@ def test_a_failure_is_recorded_shown_counted_and_forgotten_when_it_is_mended(ten
     assert upgrade.migrate().upgraded == (broken.schema_name,)
     assert status().at_head
     assert status().databases[0].failed == ()
+
+
+def test_a_failure_is_forgotten_when_the_tenant_is_restored_and_so_comes_to_head(tenants, newer, tmp_path, capsys):
+    broken = tenants[1]
+    backup(broken.slug, tmp_path / "t.iitbackup")
+    newer()
+    spoil(broken)
+    upgrade.migrate(options=QUICK)
+    assert status().databases[0].failed
+    from_file(broken.slug, tmp_path / "t.iitbackup")
+    assert status().at_head
+    upgrade.migrate()
+    with owner_session() as session:
+        assert session.scalar(text("SELECT count(*) FROM node.migration_failures")) == 0
 
 
 def test_a_schema_that_does_not_stand_where_node_says_is_left_alone(tenants, newer):

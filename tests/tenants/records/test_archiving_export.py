@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 
 import pytest
 
 from core import blobs
+from core.cli.main import run
 from core.database import tenant_session
 from core.errors import Conflict
+from core.tenancy import get_tenant
 from core.tenancy.archive import sealing, writing
 from core.tenancy.archive.comparing import contents_of
 from core.tenancy.archive.deleting import delete_tenant
@@ -114,3 +117,20 @@ def test_a_part_that_the_store_has_lost_is_named(store, keys, tmp_path):
     written = export(store.tenant.slug, tmp_path / "a.age", keys[1], actor="test:1")
     assert written.missing == [lost]
     assert any(lost in one.what for one in written.manifest.left_out)
+
+
+def test_a_restore_names_the_years_that_were_archived_then_and_are_in_the_store_no_more(store, tmp_path, capsys):
+    seen(store, YEARS)
+    archive(store.tenant, 2018, actor="test:1")
+    gone = next(part.key for part in parts_of(store.tenant) if part.year == 2008)
+    file = str(tmp_path / "t.iitbackup")
+    assert run(["tenant", "backup", store.tenant.slug, "--to", file]) == 0
+    capsys.readouterr()
+    assert run(["tenant", "restore", store.tenant.slug, file, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["missing"] == []
+    restore(get_tenant(store.tenant.slug), 2008, actor="test:1")
+    assert run(["tenant", "restore", store.tenant.slug, file, "--json"]) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert told["missing"] == [gone]
+    assert run(["tenant", "restore", store.tenant.slug, told["previous"]]) == 0, "the rows are in what was there before"
+    assert 2008 not in {part.year for part in parts_of(get_tenant(store.tenant.slug))}

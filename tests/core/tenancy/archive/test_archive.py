@@ -1,5 +1,6 @@
 """A tenant that is restored from its archive has the same rows and files, under other keys and another id."""
 
+import errno
 import secrets
 
 import pytest
@@ -8,12 +9,15 @@ from core import blobs
 from core.audit import sealer
 from core.audit.verify import verify
 from core.database import tenant_session
+from core.errors import AppError, Unavailable
 from core.identity.keys import verify_key
 from core.privacy import vault
 from core.privacy.errors import PatientErased
+from core.tenancy.archive import writing
 from core.tenancy.archive.comparing import check_archive, contents_of
 from core.tenancy.archive.restoring import import_archive
 from core.tenancy.archive.writing import export
+from core.tenancy.move import capture
 from tests.core.tenancy.archive.conftest import KEPT, ODD, fill, patient_uuid
 
 
@@ -22,8 +26,8 @@ def restored(archive, keys):
     return import_archive(archive[0], keys[0], slug=f"back-{secrets.token_hex(4)}", actor="test:1")
 
 
-def open_session(tenant):
-    return tenant_session(tenant, actor="test:1")
+def open_session(tenant, **options):
+    return tenant_session(tenant, actor="test:1", **options)
 
 
 def test_counts_and_checksums_read_back_are_those_of_the_manifest(archive, restored):
@@ -37,6 +41,37 @@ def test_the_restored_tenant_is_active_with_another_id_and_a_key_of_its_own(fill
     assert verify_key(restored.api_key).tenant == restored.ref
     assert restored.ref.id != filled.id
     assert (restored.ref.name, restored.ref.time_zone, restored.ref.state) == (filled.name, filled.time_zone, "active")
+
+
+@pytest.mark.parametrize("place", ["nowhere/a.age", "."])
+def test_a_place_that_cannot_be_written_is_an_error_that_says_what_to_do(filled, keys, tmp_path, place):
+    with pytest.raises(AppError) as refused:
+        export(filled.slug, tmp_path / place, keys[1], actor="test:1")
+    assert refused.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_leaves_no_half_archive_and_says_so(filled, keys, tmp_path, monkeypatch):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writing.os, "fsync", full)
+    with pytest.raises(Unavailable, match="No space left"):
+        export(filled.slug, tmp_path / "a.age", keys[1], actor="test:1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_exported_while_it_is_moved_is_the_same_and_can_be_restored(make_tenant, keys, tmp_path):
+    tenant = make_tenant().ref
+    fill(tenant, open_session, patients=5)
+    before = contents_of(tenant)
+    capture.install(tenant.database, tenant.schema_name)
+    with open_session(tenant) as session:
+        session.cursor().execute("UPDATE patients SET sex = sex")  # noted for the move
+    assert contents_of(tenant) == before
+    export(tenant.slug, tmp_path / "a.age", keys[1], actor="test:1")
+    back = import_archive(tmp_path / "a.age", keys[0], slug=f"back-{secrets.token_hex(4)}", actor="test:1")
+    assert back.found == back.manifest.contents
 
 
 def test_names_are_sealed_anew_for_the_new_tenant_and_open_there(filled, restored):

@@ -1,13 +1,15 @@
 """A tenant is destroyed only after its slug was written again and its days of grace are over; killed anywhere, the next
 run ends it; its audit, its usage and a tombstone stay."""
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
-from core import blobs, metering
+from core import audit, blobs, metering
+from core.audit import sealer
 from core.audit.verify import verify_gone
 from core.database import TenantSession, owner_session, tenant_session
-from core.errors import Conflict, Forbidden, Invalid, NotFound
+from core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from core.identity.keys import verify_key
 from core.jobs.worker import drain
 from core.tenancy import create_tenant, describe_tenant, get_tenant, resume_tenant, suspend_tenant
@@ -179,19 +181,70 @@ def describe_or_none(slug):
         return None
 
 
-def test_one_tenant_that_cannot_be_purged_does_not_keep_the_others(doomed, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Conflict("broken"), "broken"),
+        (psycopg.errors.DeadlockDetected("x"), "busy"),
+        (ZeroDivisionError("x"), "ZeroDivisionError"),
+    ],
+)
+def test_one_tenant_that_cannot_be_purged_does_not_keep_the_others(doomed, monkeypatch, error, said):
     real = purging.purge
 
     def broken(slug, **options):
         if slug == "always-first":
-            raise Conflict("broken")
+            raise error
         return real(slug, **options)
 
     monkeypatch.setattr(purging, "purge", broken)
     monkeypatch.setattr(purging, "due", lambda: [purging.Due(None, "always-first"), purging.Due(None, doomed.ref.slug)])
     gone, failed = [], []
     purging.purge_due(actor="test:1", done=gone.append, failed=lambda slug, error: failed.append((slug, error.detail)))
-    assert ([stone.slug for stone in gone], failed) == ([doomed.ref.slug], [("always-first", "broken")])
+    assert [stone.slug for stone in gone] == [doomed.ref.slug]
+    ((slug, why),) = failed
+    assert slug == "always-first"
+    assert said in why
+
+
+def test_nothing_is_destroyed_while_a_part_of_the_audit_cannot_be_sealed(doomed, monkeypatch):
+    monkeypatch.setattr(purging, "SEAL_TRIES", 2)
+    monkeypatch.setattr(purging, "SEAL_PAUSE_SECONDS", 0.01)
+    with owner_session() as session:  # as a worker's sealer does
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(:lock, hashtext(:id))"),
+            {"lock": sealer._LOCK, "id": str(doomed.ref.id)},
+        )
+        with pytest.raises(Unavailable, match="cannot be sealed"):
+            purge(doomed.ref.slug, actor="test:1")
+    assert describe_tenant(doomed.ref.slug).phase == "deleting"
+    purge(doomed.ref.slug, actor="test:1")
+    assert verify_gone(doomed.ref.id).pending == 0
+
+
+def test_what_is_done_between_sealing_and_moving_is_sealed_too(doomed):
+    def meanwhile(step):
+        if step == "purge begun":
+            with tenant_session(doomed.ref, actor="test:1") as session:
+                audit.record(session, "cli:tenant:export", "tenant", doomed.ref.id)
+
+    with pytest.raises(Conflict, match="nothing was destroyed"):
+        purge(doomed.ref.slug, actor="test:1", after=meanwhile)
+    stone = purge(doomed.ref.slug, actor="test:1")
+    found = verify_gone(doomed.ref.id)
+    assert (found.pending, found.events) == (0, stone.audit_events)
+
+
+def test_what_a_running_job_stores_while_its_tenant_is_destroyed_is_destroyed_too(doomed):
+    stored = []
+
+    def meanwhile(step):
+        if step == "files gone":
+            stored.append(blobs.put(doomed.ref, "late", b"late"))
+
+    purge(doomed.ref.slug, actor="test:1", after=meanwhile)
+    assert stored
+    assert blobs.kept(doomed.ref) == []
 
 
 def test_a_tenant_whose_audit_was_tampered_with_is_purged_only_on_purpose_and_the_tombstone_says_so(doomed):

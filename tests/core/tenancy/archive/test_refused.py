@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from core import blobs
+from core.cli.main import run
 from core.database import TenantRef, owner_session, tenant_session
 from core.database.scripts import head, revisions
 from core.errors import Conflict, Forbidden, Invalid, NotFound
@@ -143,6 +144,13 @@ def first_line_again(content):
     ]
 
 
+def interleaved(content):
+    """The two files of the archive in three parts, in an order that no writer uses; the manifest is right."""
+    (one, body), (other, nothing) = sorted((m for m in content if m[0].startswith("blobs/")), key=lambda m: -len(m[1]))
+    parts = [(one, body[:100]), (other, nothing), (one.replace("/000001", "/000002"), body[100:])]
+    return [*(m for m in content[:-1] if not m[0].startswith("blobs/")), *parts, content[-1]]
+
+
 CHANGED = {
     "no manifest": drop("manifest.json"),
     "no header": drop("header.json"),
@@ -163,6 +171,14 @@ CHANGED = {
     "a part out of order": lambda content: [
         (name.replace("patients/000001", "patients/000002"), body) for name, body in content
     ],
+    "a row that is none": lambda content: [
+        (name, b'"x"\n' if name.startswith("tables/patient_keys") else body) for name, body in content
+    ],
+    "a text that is a number": replaced("tables/patients", b'"hospital_number":null', b'"hospital_number":1.5'),
+    "a key that is a list": replaced("tables/communications", b'"%s"' % str(patient_uuid(1)).encode(), b"[]"),
+    "a file within another": interleaved,
+    "a number that no table gives": replaced("tables/import_rejections", b'"id":', b'"id":-'),
+    "a value too deep": replaced("tables/tenant_settings", b'"value":', b'"value":' + b"[" * 30_000),
     "parts after the manifest": lambda content: [*content, ("tables/patients/000002.ndjson", b"{}\n")],
     "nothing at all": lambda _content: [],
 }
@@ -245,6 +261,33 @@ def test_an_import_that_was_killed_leaves_nothing_usable_and_runs_again(archive,
     assert done.found == done.manifest.contents
     assert [now - then for now, then in zip(traces(), before, strict=True)] == [1, 1, 1, 1, 1]
     assert blobs.kept(left) == []
+
+
+def test_an_import_that_was_cut_off_can_be_given_up_and_told_what_it_is(archive, keys, slug, monkeypatch, capsys):
+    before = traces()
+
+    def killed(*_arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(restoring, "_fill", killed)
+        patch.setattr(restoring, "_clear", lambda _ref: None)
+        with pytest.raises(KeyboardInterrupt):
+            import_archive(archive[0], keys[0], slug=slug, actor="test:1")
+    assert run(["tenant", "show", slug, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "restoring"
+    assert run(["tenant", "backup", slug, "--to", str(keys[0].with_name(f"{slug}.iitbackup"))]) == 1
+    assert "nothing whole to back up" in capsys.readouterr().err
+    with turn(slug):
+        assert run(["tenant", "delete", slug]) == 1, "somebody is at it right now"
+    assert "right now" in capsys.readouterr().err
+    assert run(["tenant", "delete", slug]) == 0
+    assert traces() == before
+    with pytest.raises(NotFound):
+        describe_tenant(slug)
+    create_tenant(slug, "Partner")
+    with pytest.raises(Conflict, match="whole"):
+        restoring.give_up(slug)
 
 
 def test_two_imports_of_one_slug_do_not_run_at_once(archive, keys, slug):

@@ -14,7 +14,9 @@ from core.errors import Conflict, Invalid, NotFound
 from core.privacy import vault
 from core.privacy.errors import MasterKeyMissing, PatientErased
 from core.tenancy import get_tenant, placing
-from core.tenancy.backup import container, service
+from core.tenancy.archive.deleting import delete_tenant
+from core.tenancy.archive.purging import purge
+from core.tenancy.backup import container, restoring, service
 from core.tenancy.backup.saving import backup
 from core.tenancy.models import Tenant
 from core.tenancy.shape import digests
@@ -172,6 +174,31 @@ def test_a_tenant_that_is_gone_comes_back_with_its_identity_under_another_name(f
     ref = get_tenant(f"{filled.slug}-b")
     assert (ref.id, back.previous) == (filled.id, None)
     assert digest_of(ref) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "kind", "said"),
+    [
+        ("x'y", "default", Invalid, "no slug"),
+        ("TAKEN", "default", Conflict, "exists already"),
+        ("GONE", "default", Conflict, "stays its own"),
+        (None, "nowhere", Invalid, "no data database"),
+    ],
+)
+def test_a_tenant_that_is_gone_gets_no_name_that_is_another_tenants(
+    filled, make_tenant, tmp_path, monkeypatch, name, place, kind, said
+):
+    file, taken, gone = tmp_path / "t.iitbackup", make_tenant().ref, make_tenant().ref
+    backup(filled.slug, file)
+    for slug in (filled.slug, gone.slug):
+        delete_tenant(slug, confirm=slug, actor="test:1", grace_days=0)
+        purge(slug, actor="test:1")
+    wanted = {"TAKEN": taken.slug, "GONE": gone.slug}.get(name, name)
+    with monkeypatch.context() as patch:
+        patch.setattr(restoring, "_load", None)  # it is refused before anything is loaded
+        with pytest.raises(kind, match=said):
+            service.from_file(filled.slug, file, new_slug=wanted, database=place)
+    assert service.from_file(filled.slug, file).restored.ref.slug == filled.slug
 
 
 def test_a_dump_that_is_not_what_its_manifest_says_changes_nothing(filled, tmp_path, monkeypatch):
