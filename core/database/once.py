@@ -33,8 +33,8 @@ class NotAtOnce(Exception):  # noqa: N818 - says what is the matter, as our erro
 def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
     """Run the statements as one transaction of the tenant, committed when this returns; the rows of each, as text.
 
-    Only for statements that may run twice: where the connection is lost it is not known whether they were committed. And
-    only for values that may be in a log: the server takes them for a part of the statements' text.
+    Only for statements that may run twice: where the connection is lost it is not known whether they were committed.
+    And only for values that may be in a log: the server takes them for a part of the statements' text.
 
     Raises:
         NotAtOnce: they did not run, for whatever reason.
