@@ -8,6 +8,8 @@ later, so that there are closed versions. Rows lie by patient, as an import of a
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
@@ -18,6 +20,7 @@ from psycopg import sql
 from core.database import tenant_session
 from core.services import ensure
 from core.tenancy import create_tenant
+from tenants.records.ids import new_uuid_sql
 
 if TYPE_CHECKING:
     from core.database import TenantRef
@@ -31,6 +34,15 @@ _PER_FACILITY: Final = 500
 _FILLED: Final = ("facilities", "patients", "contacts", "observations", "patient_states", "status_transitions")
 _SAMPLE: Final = 2_500
 _BATCH: Final = 50_000
+_MANY: Final = 200_000
+"""Patients beyond whom indexes are made when the rows are there."""
+
+_INDEXES: Final = """
+SELECT c.relname, pg_get_indexdef(i.indexrelid) FROM pg_index AS i
+JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_class AS t ON t.oid = i.indrelid
+WHERE t.relnamespace = %s::regnamespace AND t.relname = ANY(%s)
+  AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid)
+"""
 
 _FACILITIES: Final = """
 INSERT INTO facilities (uuid, version_id, datim_id, name, source, complete_through, data_date, created_at, updated_at)
@@ -55,7 +67,7 @@ FROM (SELECT i, (ARRAY[28, 56, 84])[1 + (random() * 2.999)::int %% 3] AS gap, ra
 _PATIENTS: Final = """
 INSERT INTO patients (version_id, uuid, facility_uuid, source, source_key, known_from, data_date, row_hash, changed_by,
                       sex, birthdate, datim_id, art_start_date)
-SELECT gen_random_uuid(), uuid, lpad(to_hex(facility), 32, '0')::uuid, 'csv:bench', decode(md5(i::text), 'hex'),
+SELECT {new_uuid}, uuid, lpad(to_hex(facility), 32, '0')::uuid, 'csv:bench', decode(md5(i::text), 'hex'),
        ended - gap * %(contacts)s + time '06:00', %(end)s, 'h', 'cli:benchmark',
        CASE WHEN random() < 0.64 THEN 'F' ELSE 'M' END, DATE '1960-01-01' + (random() * 17000)::int,
        'BENCH' || facility,
@@ -76,7 +88,7 @@ WITH visits AS (
 )
 INSERT INTO contacts (contact_id, patient_uuid, contact_date, facility_uuid, clinical, pickup, days_supplied,
                       next_appointment, regimen, regimen_line, known_from, known_to, known_assumed)
-SELECT gen_random_uuid(), uuid, day, lpad(to_hex(facility), 32, '0')::uuid, k %% 3 = 0, true, gap,
+SELECT {new_uuid}, uuid, day, lpad(to_hex(facility), 32, '0')::uuid, k %% 3 = 0, true, gap,
        CASE WHEN old THEN day + 30 ELSE day + gap END,
        CASE WHEN i %% 10 = 0 THEN 'TDF/3TC/EFV' WHEN i %% 33 = 0 THEN 'AZT/3TC/LPV/r' ELSE 'TDF/3TC/DTG' END,
        '1st line',
@@ -88,7 +100,7 @@ FROM versions ORDER BY i, k
 _OBSERVATIONS: Final = """
 INSERT INTO observations (version_id, uuid, facility_uuid, source, source_key, known_from, data_date, row_hash,
                           changed_by, patient_uuid, obs_datetime, variable_name, value_numeric, unit)
-SELECT gen_random_uuid(), gen_random_uuid(), lpad(to_hex(facility), 32, '0')::uuid, 'csv:bench',
+SELECT {new_uuid}, gen_random_uuid(), lpad(to_hex(facility), 32, '0')::uuid, 'csv:bench',
        decode(md5(i || ':' || k), 'hex'), seen + time '09:00', %(end)s, 'h', 'cli:benchmark', uuid, seen + time '09:00',
        (ARRAY['viral_load', 'weight', 'cd4'])[1 + k %% 3],
        CASE k %% 3 WHEN 0 THEN CASE WHEN random() < 0.1 + careless / 2 THEN 1000 + random() * 90000 ELSE 20 END
@@ -101,7 +113,7 @@ ORDER BY i, k
 _STATES: Final = """
 INSERT INTO patient_states (version_id, uuid, facility_uuid, source, source_key, known_from, data_date, row_hash,
                             changed_by, patient_uuid, state, start_date)
-SELECT gen_random_uuid(), gen_random_uuid(), lpad(to_hex(facility), 32, '0')::uuid, 'csv:bench',
+SELECT {new_uuid}, gen_random_uuid(), lpad(to_hex(facility), 32, '0')::uuid, 'csv:bench',
        decode(md5(i || 's'), 'hex'), ended + 1 + time '09:00', %(end)s, 'h', 'cli:benchmark', uuid,
        CASE WHEN i %% 3 = 0 THEN 'died' ELSE 'transferred_out' END, ended + 1
 FROM people WHERE i %% 25 = 0 AND ended < %(end)s ORDER BY i
@@ -115,14 +127,32 @@ def make(patients: int, *, contacts: int = CONTACTS) -> TenantRef:
     facts = {"end": END, "facilities": facilities, "contacts": contacts}
     with tenant_session(tenant, actor=ACTOR) as session, session.cursor() as cursor:
         cursor.execute(_FACILITIES, facts)
-    for first in range(1, patients + 1, _BATCH):
-        bounds = {"first": first, "last": min(patients, first + _BATCH - 1)}
-        with tenant_session(tenant, actor=ACTOR) as session, session.cursor() as cursor:
-            cursor.execute("SELECT setseed(%s)", (first / 1e9,))
-            for statement in (_PEOPLE, _PATIENTS, _CONTACTS, _OBSERVATIONS, _STATES):
-                cursor.execute(statement, facts | bounds)
+    with _indexes_made_after(tenant) if patients > _MANY else nullcontext():
+        for first in range(1, patients + 1, _BATCH):
+            bounds = {"first": first, "last": min(patients, first + _BATCH - 1)}
+            with tenant_session(tenant, actor=ACTOR) as session, session.cursor() as cursor:
+                cursor.execute("SELECT setseed(%s)", (first / 1e9,))
+                new_uuid = new_uuid_sql(cursor)
+                for statement in (_PEOPLE, _PATIENTS, _CONTACTS, _OBSERVATIONS, _STATES):
+                    cursor.execute(sql.SQL(statement).format(new_uuid=new_uuid), facts | bounds)
     analyse(tenant)
     return tenant
+
+
+@contextmanager
+def _indexes_made_after(tenant: TenantRef) -> Iterator[None]:
+    """Drop the indexes of the tables that are filled, but for primary keys, and make the same again at the end.
+
+    Twenty million rows would else take most of an hour.
+    """
+    with psycopg.connect(ensure().database_owner_url, autocommit=True) as link:
+        found = link.execute(_INDEXES, (tenant.schema_name, list(_FILLED))).fetchall()
+        for name, _ in found:
+            link.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(tenant.schema_name, name)))
+        yield
+        link.execute("SET maintenance_work_mem = '1GB'")
+        for _, definition in found:
+            link.execute(definition)
 
 
 def analyse(tenant: TenantRef) -> None:

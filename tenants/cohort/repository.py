@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 from psycopg import sql
 
+from core.database.arrays import uuid_array
 from tenants.cohort.columns import Columns, fetch, places
 from tenants.cohort.indicators import People
 from tenants.cohort.load import facilities_of
@@ -84,7 +85,7 @@ def replace_transitions(
     owner = moves.owner
     seq = np.arange(len(moves)) - moves.offsets[owner]
     with session.cursor() as cursor:
-        cursor.execute("DELETE FROM status_transitions WHERE patient_uuid = ANY(%s)", (list(patients),))
+        cursor.execute("DELETE FROM status_transitions WHERE patient_uuid = ANY(%s::uuid[])", (uuid_array(patients),))
         with cursor.copy(
             "COPY status_transitions (patient_uuid, seq, from_status, to_status, date, reason) FROM STDIN"
         ) as copy:

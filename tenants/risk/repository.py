@@ -10,6 +10,7 @@ from psycopg import sql
 from sqlmodel import col, func, select
 
 from core.clock import now
+from core.database.arrays import uuid_array
 from core.errors import NotFound
 from tenants.risk.binary_rows import HEAD, TAIL
 from tenants.risk.models import Prediction, RiskModel, ScoreRun, Worklist, WorklistEntry
@@ -204,13 +205,16 @@ def next_facilities(session: TenantSession, after: UUID | None, patients: int) -
     return found
 
 
+_FORGET = "DELETE FROM predictions WHERE as_of = %s AND patient_uuid = ANY(%s::uuid[])"
+
+
 def replace_predictions(session: TenantSession, as_of: date, patients: Sequence[UUID], rows: Iterable[bytes]) -> None:
     """Put these rows (of a binary COPY, as ``PREDICTION_COLUMNS``) in place of what the patients had as of the date."""
     statement = sql.SQL("COPY predictions ({}) FROM STDIN (FORMAT BINARY)").format(
         sql.SQL(", ").join(sql.Identifier(name) for name in PREDICTION_COLUMNS)
     )
     with session.cursor() as cursor:
-        cursor.execute("DELETE FROM predictions WHERE as_of = %s AND patient_uuid = ANY(%s)", (as_of, list(patients)))
+        cursor.execute(_FORGET, (as_of, uuid_array(patients)))
         with cursor.copy(statement) as copy:
             copy.write(HEAD)
             for part in rows:

@@ -22,13 +22,14 @@ from core.clock import now, today
 from core.errors import Conflict, FieldError, Invalid
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.expected import episodes
-from tenants.cohort.load import Texts, load_expectations, load_timelines
+from tenants.cohort.load import load_expectations, load_timelines
 from tenants.cohort.presenting import as_of_day
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.timelines import Timelines, day_number
 from tenants.cohort.units import Units, known_on, pending_units, to_trace
 from tenants.records.ids import new_uuid
 from tenants.risk import repository, scored, serving
+from tenants.risk.ahead import People, ahead, people_after
 from tenants.risk.facility_rates import STEP, FacilityCounts, FacilityRates, reference_day
 from tenants.risk.features import compute, pending_of
 from tenants.risk.models import ScoreRun
@@ -101,13 +102,16 @@ def score(
     model = serving.untrained() if row is None else serving.load(tenant, row)
     for again in range(BEGUN_ANEW + 1):
         try:
-            _begin(open_session, as_of, model)
-            more, texts = True, Texts()
-            while more:
-                with open_session() as session:
-                    more, seen = _step(session, as_of, model, chunk_patients, texts)
-                if told is not None:
-                    told(seen, None, "patients scored")
+            after, step = _begin(open_session, as_of, model), None
+            while step is None or not step.done:
+                for people in ahead(people_after(tenant, after, chunk_patients)):
+                    with open_session() as session:
+                        step = _step(session, as_of, model, people)
+                    if told is not None:
+                        told(step.seen, None, "patients scored")
+                    after = step.after
+                    if step.done or step.elsewhere:
+                        break
             break
         except RecordsChanged:
             if again == BEGUN_ANEW:
@@ -171,7 +175,7 @@ def take_rates(session: TenantSession, as_of: date, rules: CohortSettings) -> Fa
     """Facility rates of the reference day of a date, from one pass over all patients."""
     day = day_number(as_of)
     counts = FacilityCounts(day, day, rules)
-    for timelines in load_expectations(session, counts.since):
+    for timelines in ahead(load_expectations(session, counts.since)):
         counts.add(timelines)
     return counts.rates()
 
@@ -195,14 +199,18 @@ def matrix(timelines: Timelines, found: Units, rules: CohortSettings, rates: Fac
     return compute(seen, episodes(seen, rules), pending_of(found), rules, rates)
 
 
-def _begin(open_session: Open, as_of: date, model: Serving) -> None:
-    """Begin the scoring of a date, unless one by the same model from the same inputs stands unfinished."""
+def _begin(open_session: Open, as_of: date, model: Serving) -> UUID | None:
+    """Begin the scoring of a date, unless one by the same model from the same inputs stands unfinished.
+
+    Returns:
+        The facility up to which it is done already.
+    """
     with open_session() as session:
         inputs = _inputs(session)
         run = repository.run_of(session, as_of)
         standing = None if run is None or run.state != "scoring" else (run.model_version, run.inputs)
-        if standing == (model.version, inputs):
-            return
+        if run is not None and standing == (model.version, inputs):
+            return run.cursor_uuid
         taken = repository.rates_of_inputs(session, *_reference_days(as_of), inputs)
         rates = FacilityRates.from_json(taken) if taken else take_rates(session, as_of, cohort_settings(session))
     with open_session() as session:
@@ -229,6 +237,7 @@ def _begin(open_session: Open, as_of: date, model: Serving) -> None:
         run.data_date = max((fact["data_date"] for fact in facts if fact["data_date"]), default=None)
         run.started_at, run.finished_at, run.started_by = now(), None, session.actor
         session.add(run)
+    return None
 
 
 def _inputs(session: TenantSession) -> str:
@@ -254,31 +263,49 @@ def _run(session: TenantSession, as_of: date, *, lock_row: bool = False) -> Scor
     return run
 
 
-def _step(session: TenantSession, as_of: date, model: Serving, chunk_patients: int, texts: Texts) -> tuple[bool, int]:
-    """The next step; whether more are left, and how many patients were seen so far."""
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What a step came to: the facility up to which the run is done, and how many patients were seen.
+
+    Attributes:
+        done: nothing is left to do.
+        elsewhere: the run stands elsewhere than the people who were read: another process scores the same day.
+    """
+
+    after: UUID | None
+    seen: int
+    done: bool = False
+    elsewhere: bool = False
+
+
+def _step(session: TenantSession, as_of: date, model: Serving, people: People) -> _Step:
+    """The next step, with the people who were read for it.
+
+    They were read outside of its transaction: that nothing changed meanwhile is seen at the end, as for all steps.
+    """
     run = _run(session, as_of, lock_row=True)
     if run.state == "done" or run.model_version != model.version:
-        return False, run.patients_seen
-    more = _score_facilities(session, run, model, chunk_patients, texts)
-    if not more:
+        return _Step(run.cursor_uuid, run.patients_seen, done=True)
+    if run.cursor_uuid != people.after:
+        return _Step(run.cursor_uuid, run.patients_seen, elsewhere=True)
+    if people.facilities:
+        _score_facilities(session, run, model, people)
+    else:
         _finish(session, run)
-    return more, run.patients_seen
+    return _Step(run.cursor_uuid, run.patients_seen, done=not people.facilities)
 
 
-def _score_facilities(session: TenantSession, run: ScoreRun, model: Serving, chunk_patients: int, texts: Texts) -> bool:
-    """Score the people of the next facilities; whether there were any.
+def _score_facilities(session: TenantSession, run: ScoreRun, model: Serving, found: People) -> None:
+    """Score the people of whole facilities.
 
     Ranks are within a facility, so whole facilities are scored at once: their rows are written once, with rank, level
     and reasons, and nothing is read or computed twice.
     """
-    facilities = repository.next_facilities(session, run.cursor_uuid, chunk_patients)
-    if not facilities:
-        return False
     rules, rates = cohort_settings(session), FacilityRates.from_json(run.rates)
     day = day_number(run.as_of)
     patients: list[UUID] = []
     pending_parts, trace_parts = [], []
-    for timelines in load_timelines(session, facility_uuids=facilities, chunk_patients=chunk_patients, texts=texts):
+    for timelines in found.chunks:
         known = known_on(timelines, day)
         pending = pending_units(timelines, day, rules, known)
         columns = matrix(timelines, pending, rules, rates)
@@ -296,9 +323,8 @@ def _score_facilities(session: TenantSession, run: ScoreRun, model: Serving, chu
         run.patients_seen += len(patients)
         run.at_risk += int(people.risk.size)
         run.to_trace += int(late.iit.size)
-    run.cursor_uuid = facilities[-1]
+    run.cursor_uuid = found.facilities[-1]
     session.add(run)
-    return True
 
 
 def _said(session: TenantSession, run: ScoreRun, model: Serving) -> scored.Said:
