@@ -13,7 +13,7 @@ import gzip
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from psycopg import sql
@@ -25,7 +25,7 @@ from core.clock import now, today
 from core.database import psycopg_connection, tenant_session
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.tenancy import settings as tenant_settings
-from tenants.records.days import start_of_day
+from tenants.records.days import YEARS, start_of_day
 from tenants.records.locks import lock_for_import
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ WHERE o.uuid IN (
 )
 ORDER BY o.uuid, o.version_id
 """
-_FIRST_YEAR = "SELECT min(obs_datetime) FROM observations WHERE known_to IS NULL"
+_FIRST_YEAR = (
+    "SELECT extract(year FROM min(obs_datetime) AT TIME ZONE 'UTC')::int FROM observations WHERE known_to IS NULL"
+)
 _BACK = """
 INSERT INTO observations ({columns}) SELECT {values} FROM unnest(%s::text[]) AS line,
     json_populate_record(NULL::observations, line::json) AS r
@@ -119,9 +121,9 @@ def archive(tenant: TenantRef, before: int, *, actor: str, told: Callable[[int],
         problem = FieldError("before", f"the last {YEARS_KEPT} whole years stay in the table", remedy)
         raise Invalid("these years cannot be archived", remedy=remedy, errors=[problem])
     with tenant_session(tenant, actor=actor, readonly=True) as session:
-        first: datetime | None = psycopg_connection(session).execute(_FIRST_YEAR).fetchall()[0][0]
+        first: int | None = psycopg_connection(session).execute(_FIRST_YEAR).fetchall()[0][0]
     moved: dict[int, int] = {}
-    for year in range(before - 1 if first is None else first.astimezone(UTC).year - 1, before):
+    for year in range(before if first is None else max(first - 1, YEARS[0]), before):
         while rows := _archive_part(tenant, year, before, actor):
             moved[year] = moved.get(year, 0) + rows
             told(rows)

@@ -39,6 +39,16 @@ def reckonable(moment: datetime) -> datetime:
         raise ValueError(message) from error
 
 
+def plausible_moment(moment: datetime) -> datetime:
+    """``moment``, if something can have been recorded of it: it exists in UTC, in a plausible year.
+
+    Raises:
+        ValueError: it does not, or its year is not plausible.
+    """
+    plausible(reckonable(moment).date())
+    return moment
+
+
 def start_of_day(tenant: TenantRef, day: date) -> datetime:
     """The first instant of ``day`` where the tenant is."""
     return datetime.combine(day, time.min, ZoneInfo(tenant.time_zone))

@@ -4,10 +4,13 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from tenants.records.days import plausible_moment
 from tenants.records.schemas import Body, Identifier, Line, Past, Versions
 from tenants.records.vocabulary import VARIABLES
+
+Moment = Annotated[AwareDatetime, AfterValidator(plausible_moment)]
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -55,13 +58,13 @@ class EncounterPost(_EncounterFacts):
 
     patient_uuid: UUID
     facility: Identifier | None = Field(default=None, description="DATIM id; the patient's own facility when empty.")
-    encounter_datetime: AwareDatetime = Field(examples=["2026-02-03T09:30:00+01:00"])
+    encounter_datetime: Moment = Field(examples=["2026-02-03T09:30:00+01:00"])
 
 
 class EncounterPatch(_EncounterFacts):
     """What changes of an encounter: fields that are not sent stay, fields sent as null are emptied."""
 
-    encounter_datetime: AwareDatetime | None = None
+    encounter_datetime: Moment | None = None
 
 
 class EncounterOut(Versions):
@@ -85,7 +88,7 @@ class _ObservationFacts(Body):
         default=None, description="`<` when the result is below the limit in `value_numeric`."
     )
     value_coded: Line | None = None
-    value_datetime: AwareDatetime | None = None
+    value_datetime: Moment | None = None
     unit: Line | None = Field(default=None, examples=["copies/mL"])
 
 
@@ -94,7 +97,7 @@ class ObservationPost(_ObservationFacts):
 
     patient_uuid: UUID
     facility: Identifier | None = Field(default=None, description="DATIM id; the patient's own facility when empty.")
-    obs_datetime: AwareDatetime = Field(examples=["2026-02-03T09:30:00+01:00"])
+    obs_datetime: Moment = Field(examples=["2026-02-03T09:30:00+01:00"])
     variable_name: Word = Field(examples=["viral_load"])
 
     @model_validator(mode="after")
@@ -106,7 +109,7 @@ class ObservationPost(_ObservationFacts):
 class ObservationPatch(_ObservationFacts):
     """What changes of an observation: fields that are not sent stay, fields sent as null are emptied."""
 
-    obs_datetime: AwareDatetime | None = None
+    obs_datetime: Moment | None = None
 
 
 class ObservationOut(Versions):

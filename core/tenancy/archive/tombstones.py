@@ -28,13 +28,13 @@ def refuse_gone(session: Session, slug: str, *, origin: UUID | None = None) -> N
     Args:
         session: of the platform.
         slug: the one that is wanted.
-        origin: whose archive is to be restored: the tenant that had the slug may have it back.
+        origin: whose archive is to be restored: a tenant that had the slug may have it back, in whichever life of it.
 
     Raises:
         Conflict: it was another tenant's.
     """
-    gone = _newest(session, slug)
-    if gone is not None and gone.tenant_id != origin:
+    gone = set(session.scalars(select(TenantTombstone.tenant_id).where(TenantTombstone.slug == slug)))  # type: ignore[call-overload]  # SQLModel types columns as values
+    if gone and origin not in gone:
         detail = f"{slug!r} was the slug of a tenant that was deleted, and stays its own"
         raise Conflict(detail, remedy="choose another slug")
 

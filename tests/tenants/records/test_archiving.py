@@ -79,6 +79,16 @@ def test_a_text_with_any_character_that_ends_a_line_somewhere_comes_back(store):
     assert rows(store.tenant) == before
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "0044-03-15 BC"])
+def test_a_date_that_makes_no_sense_keeps_no_year_from_being_archived(store, day):
+    patient = seen(store, [2007, 2008, 2009, 2010])
+    with tenant_session(store.tenant, actor="test:1") as session:
+        session.cursor().execute(
+            "UPDATE observations SET obs_datetime = %s WHERE patient_uuid = %s AND value_numeric = 2007", (day, patient)
+        )
+    assert archive(store.tenant, 2018, actor="test:1").rows == {2008: 1}
+
+
 def test_a_year_that_was_archived_before_a_migration_comes_back_after_it(store):
     seen(store, [2007, 2008, 2009])
     before = len(rows(store.tenant))

@@ -42,6 +42,27 @@ CHANGES = {
 every = pytest.mark.parametrize("path", list(BODIES))
 
 
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "1899-12-31T23:00:00Z", "9999-12-31T23:59:59-12:00"]
+)
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("encounters", "encounter_datetime"),
+        ("observations", "obs_datetime"),
+        ("observations", "value_datetime"),
+    ],
+)
+def test_a_moment_that_no_record_is_of_is_refused_by_its_name(shared, shared_api, path, field, moment):
+    person, rows = shared
+    body = {**BODIES[path], "patient_uuid": person["uuid"], field: moment}
+    made = shared_api.call("POST", f"/{path}", json=body)
+    changed = shared_api.patch(f"/{path}/{rows[path]['uuid']}", rows[path]["version_id"], **{field: moment})
+    for answer in (made, changed):
+        assert answer.status_code == 422, answer.text
+        assert [error["field"] for error in answer.json()["errors"]] == [f"body.{field}"]
+
+
 @every
 def test_written_read_changed_listed_exported_and_voided(api, patient, path):
     row = api.add(f"/{path}", patient_uuid=patient["uuid"], **BODIES[path])

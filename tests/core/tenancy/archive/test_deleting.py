@@ -235,6 +235,19 @@ def test_what_is_done_between_sealing_and_moving_is_sealed_too(doomed):
     assert (found.pending, found.events) == (0, stone.audit_events)
 
 
+def test_the_first_archive_brings_a_tenant_back_after_every_life_of_it(make_tenant, keys, tmp_path):
+    first = make_tenant().ref
+    export(first.slug, tmp_path / "first.age", keys[1], actor="test:1")
+    lives = [first.id]
+    for _ in range(2):
+        delete_tenant(first.slug, confirm=first.slug, actor="test:1", grace_days=0)
+        purge(first.slug, actor="test:1")
+        with pytest.raises(Conflict, match="stays its own"):
+            create_tenant(first.slug, "Somebody else")
+        lives.append(import_archive(tmp_path / "first.age", keys[0], actor="test:1").ref.id)
+    assert len(set(lives)) == 3
+
+
 def test_what_a_running_job_stores_while_its_tenant_is_destroyed_is_destroyed_too(doomed):
     stored = []
 
