@@ -102,7 +102,8 @@ def test_a_fleet_at_head_costs_a_handful_of_statements(fleet, newer):
     asked = list(statements)
     assert (done.upgraded, done.failed) == ((), {})
     assert done.skipped == len(versions()) + 2
-    assert sum("tenant_schemas" in statement for statement in asked) == 1, "one query tells who is behind"
+    reads = [statement for statement in asked if statement.startswith("SELECT") and "tenant_schemas" in statement]
+    assert len(reads) == 1, "one query tells who is behind"
     assert len(asked) <= 8, "however many tenants there are"
 
 
