@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ALL = "SELECT, INSERT, UPDATE, DELETE"
 APPEND = "SELECT, INSERT"
+EMPTY = f"{ALL}, TRUNCATE"
 TREES: dict[str, MetaData] = {
     "platform": PlatformBase.metadata,
     "node": NodeBase.metadata,
@@ -95,7 +96,9 @@ def _check(table: Table, column: Column[Any]) -> None:
 
 def tenant_privileges(table: Table) -> str:
     """What a tenant's role may do on its own table."""
-    return APPEND if table.info.get("append_only") else ALL
+    if table.info.get("append_only"):
+        return APPEND
+    return EMPTY if table.info.get("emptied") else ALL
 
 
 def prelude_of(tree: str) -> list[str]:

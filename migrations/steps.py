@@ -208,7 +208,7 @@ def _change_indexes(steps: Steps, table: Table, before: dict[str, str], added: s
 def _grants(steps: Steps, tables: list[Table], before: dict[str, snapshot.TableFacts]) -> None:
     facts = snapshot.facts_of(steps.tree)
     if steps.tree == "tenant":
-        for privileges in (snapshot.ALL, snapshot.APPEND):
+        for privileges in (snapshot.ALL, snapshot.APPEND, snapshot.EMPTY):
             new = [
                 table.name
                 for table in tables

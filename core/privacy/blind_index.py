@@ -56,6 +56,8 @@ def normalise(purpose: str, text: str) -> str:
 
 
 def _identifier(text: str) -> str:
+    if text.isascii():
+        return "".join(text.upper().split())  # nothing composes
     # Dropping a blank or raising a letter can make something that composes anew, so once more.
     for _ in range(2):
         text = unicodedata.normalize("NFKC", "".join(unicodedata.normalize("NFKC", text).upper().split()))
@@ -63,9 +65,10 @@ def _identifier(text: str) -> str:
 
 
 def _phone(text: str) -> str:
-    digits = "".join(
-        str(unicodedata.digit(character)) for character in text if unicodedata.digit(character, None) is not None
-    )
+    if text.isascii():
+        digits = "".join(filter(str.isdigit, text))
+    else:
+        digits = "".join(str(digit) for character in text if (digit := unicodedata.digit(character, None)) is not None)
     bare = digits.lstrip("0")
     if len(bare) > NATIONAL:
         code = next((code for code in CALLING_CODES if bare.startswith(code)), "")

@@ -71,6 +71,7 @@ class Vault:
         self._session = session
         self._tenant = str(session.tenant.id)
         self._patients: dict[UUID, AESGCM | None] = {}
+        self._found_index_key: bytes | None = None
 
     def ensure_patient_keys(self, uuids: Iterable[UUID]) -> frozenset[UUID]:
         """Make sure that these patients have keys, and have them at hand: two statements, however many patients.
@@ -208,12 +209,12 @@ class Vault:
         Raises:
             Invalid: there is nothing in ``text`` to look for.
         """
-        return index.blind_index(key_ring(self._session).index, purpose, text)
+        return index.blind_index(self._index_key, purpose, text)
 
     @property
     def maker(self) -> index.BlindIndexes:
         """What makes this tenant's blind indexes without a session; it holds the key of them."""
-        return index.BlindIndexes(key_ring(self._session).index)
+        return index.BlindIndexes(self._index_key)
 
     def blind_indexes(self, purpose: str, texts: Iterable[str]) -> list[bytes]:
         """``blind_index`` of many texts.
@@ -221,7 +222,14 @@ class Vault:
         Raises:
             Invalid: there is nothing to look for in one of them.
         """
-        return index.blind_indexes(key_ring(self._session).index, purpose, texts)
+        return index.blind_indexes(self._index_key, purpose, texts)
+
+    @property
+    def _index_key(self) -> bytes:
+        """The key of blind indexes. There is one version of it: what was indexed could not be found by another."""
+        if self._found_index_key is None:
+            self._found_index_key = key_ring(self._session).index
+        return self._found_index_key
 
     def erase_patient(self, uuid: UUID) -> bool:
         """Destroy the patient's key: whatever was encrypted with it can never be read again.

@@ -105,12 +105,18 @@ def load_timelines(
     yield from _chunks(_Loader(session, patient_uuids, facility_uuids, texts), chunk_patients)
 
 
-def load_expectations(session: TenantSession, since: int, chunk_patients: int = CHUNK_PATIENTS) -> Iterator[Timelines]:
-    """Timelines of all patients with what says who was expected when, and nothing else: half the cost of all.
+def load_expectations(
+    session: TenantSession,
+    since: int = NO_DAY,
+    *,
+    patient_uuids: Sequence[UUID] | None = None,
+    chunk_patients: int = CHUNK_PATIENTS,
+) -> Iterator[Timelines]:
+    """Timelines with what says who was expected when, and nothing else: half the cost of all.
 
     Observations, regimens, and contacts before the day ``since`` (NO_DAY: none) are left out.
     """
-    yield from _chunks(_Loader(session, None, None, since=since), chunk_patients)
+    yield from _chunks(_Loader(session, patient_uuids, None, since=since), chunk_patients)
 
 
 def _chunks(loader: _Loader, chunk_patients: int) -> Iterator[Timelines]:
@@ -125,9 +131,11 @@ def _chunks(loader: _Loader, chunk_patients: int) -> Iterator[Timelines]:
         after = chunk.patient_uuid[-1]
 
 
-def load_after(session: TenantSession, after: UUID | None, chunk_patients: int = CHUNK_PATIENTS) -> Timelines:
-    """One chunk of all patients, those after a UUID, for work whose steps are transactions of their own."""
-    return _Loader(session, None, None).chunk(after or _FIRST, chunk_patients)
+def load_expectations_after(
+    session: TenantSession, after: UUID | None, chunk_patients: int = CHUNK_PATIENTS
+) -> Timelines:
+    """One chunk of ``load_expectations``, patients after a UUID, for work whose steps are transactions of their own."""
+    return _Loader(session, None, None, since=NO_DAY).chunk(after or _FIRST, chunk_patients)
 
 
 def facilities_of(session: TenantSession) -> tuple[UUID, ...]:

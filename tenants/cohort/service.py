@@ -17,7 +17,7 @@ from core.tenancy import settings as tenant_settings
 from tenants.cohort import repository
 from tenants.cohort.complete import Complete, complete_through
 from tenants.cohort.indicators import Counts
-from tenants.cohort.load import CHUNK_PATIENTS, load_after, load_timelines
+from tenants.cohort.load import CHUNK_PATIENTS, load_expectations, load_expectations_after, load_timelines
 from tenants.cohort.settings import CohortSettings
 from tenants.cohort.status import STATUSES, status_at, transitions
 from tenants.cohort.timelines import NO_DAY, Timelines, day_number, make_timelines, snapshot, to_date
@@ -122,7 +122,7 @@ def refresh(session: TenantSession, patients: Sequence[UUID]) -> None:
     rules = cohort_settings(session)
     for start in range(0, len(patients), CHUNK_PATIENTS):
         part = list(patients[start : start + CHUNK_PATIENTS])
-        known = next(load_timelines(session, patient_uuids=part, chunk_patients=len(part)), make_timelines([]))
+        known = next(load_expectations(session, patient_uuids=part, chunk_patients=len(part)), make_timelines([]))
         repository.replace_transitions(session, part, known.patient_uuid, transitions(known, rules))
 
 
@@ -132,7 +132,7 @@ def rebuild_step(session: TenantSession, chunk_patients: int = CHUNK_PATIENTS) -
     state = tenant_settings.get(session, Rebuild)
     if not state.pending:
         return False
-    chunk = load_after(session, state.after, chunk_patients)
+    chunk = load_expectations_after(session, state.after, chunk_patients)
     if len(chunk):
         uuids = chunk.patient_uuid.tolist()
         repository.replace_transitions(session, uuids, chunk.patient_uuid, transitions(chunk, cohort_settings(session)))

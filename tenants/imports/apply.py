@@ -234,6 +234,7 @@ def _patients(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]],
                 known_from=known_at,
                 assumed_from=_later(began, terms.lag_days),
                 voided=voided,
+                uuid=uuid,
             )
     return upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 120
 """Longer than any step of a healthy import: whoever holds a lock for longer does not go on."""
 
+# A step is not waited for on the disk: a server that breaks off loses the last of them, cursor and all.
+_STEP = "SELECT set_config('lock_timeout', %s, true), set_config('synchronous_commit', 'off', true)"
+_LASTING = "SELECT set_config('synchronous_commit', 'on', true)"
+
 _HOLDERS = """
 WITH open AS (SELECT uuid FROM imports WHERE state IN ('pending', 'reading', 'checking', 'applying')),
 free AS (SELECT uuid FROM imports WHERE uuid IN (SELECT uuid FROM open) FOR UPDATE SKIP LOCKED)
@@ -37,7 +41,7 @@ class Held(Conflict):
 def patiently(
     open_session: Callable[[], AbstractContextManager[TenantSession]], import_uuid: UUID
 ) -> Iterator[TenantSession]:
-    """One transaction that waits for locks, but not for ever.
+    """One transaction that waits for locks, but not for ever, and for the disk only if it is made ``lasting``.
 
     Raises:
         Held: a lock was not to be had; the message names the import that holds it, where that can be told.
@@ -45,12 +49,18 @@ def patiently(
     try:
         with open_session() as session:
             with session.cursor() as cursor:
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{PATIENCE_SECONDS}s",))
+                cursor.execute(_STEP, (f"{PATIENCE_SECONDS}s",))
             yield session
     except (psycopg.Error, DBAPIError) as error:
         if not isinstance(getattr(error, "orig", error), psycopg.errors.LockNotAvailable):
             raise
         raise _held(open_session, import_uuid) from error
+
+
+def lasting(session: TenantSession) -> None:
+    """Have this transaction, and with it all before it, on the disk once it is committed: what is told is kept."""
+    with session.cursor() as cursor:
+        cursor.execute(_LASTING)
 
 
 def _held(open_session: Callable[[], AbstractContextManager[TenantSession]], import_uuid: UUID) -> Held:

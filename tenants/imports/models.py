@@ -143,7 +143,12 @@ class ImportStaging(TenantBase, table=True):
         Index(
             "ix_import_staging_patient_key", "import_uuid", "patient_key", postgresql_where=text("kind = 'patients'")
         ),
-        {"info": {"archive": "rows on their way into the records: an import under way is given up, import it again"}},
+        {
+            "info": {
+                "archive": "rows on their way into the records: an import under way is given up, import it again",
+                "emptied": True,
+            }
+        },
     )
 
     import_uuid: UUID = Field(primary_key=True)

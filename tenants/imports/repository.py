@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from sqlalchemy import func
 from sqlmodel import col, select
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 CLEAR_ROWS = 20_000
+EMPTY_ROWS = 100_000
+"""Rows from which on the table is emptied rather than deleted from."""
+
+EMPTY_PATIENCE = "3s"
+"""Long enough for a vacuum of the table to give way, which PostgreSQL asks of it after a second."""
+
 PART_ROWS = 5_000
 MANY_FILES = 20
 """Files from which on problems are counted over all of them: a folder of patients has thousands."""
@@ -61,6 +68,14 @@ def files(session: TenantSession, uuid: UUID) -> Sequence[ImportFile]:
     return session.exec(
         select(ImportFile).where(col(ImportFile.import_uuid) == uuid).order_by(col(ImportFile.number))
     ).all()
+
+
+def is_staged(session: TenantSession, uuid: UUID) -> bool:
+    """Whether the import has any staged row."""
+    with session.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM import_staging WHERE import_uuid = %s)", (uuid,))
+        found: bool = cursor.fetchall()[0][0]
+        return found
 
 
 _REJECTIONS = """
@@ -108,6 +123,40 @@ def problems(session: TenantSession, uuid: UUID) -> list[dict[str, Any]]:
     values: dict[str, Any] = {"import": uuid, "many": MANY_FILES}
     with session.cursor() as cursor:
         return [dict(zip(keys, row, strict=True)) for row in cursor.execute(_PROBLEMS, values).fetchall()]
+
+
+_LARGE = """
+SELECT has_table_privilege('import_staging', 'TRUNCATE')
+   AND coalesce((SELECT max(seq) FROM import_staging WHERE import_uuid = %(import)s), 0) >= %(rows)s
+"""
+
+# Whose rows are in it besides; and whether a move notes what changes, since its triggers see no TRUNCATE.
+_ALONE = """
+SELECT NOT EXISTS (SELECT FROM import_staging WHERE import_uuid < %(import)s)
+   AND NOT EXISTS (SELECT FROM import_staging WHERE import_uuid > %(import)s)
+   AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'import_staging'::regclass AND NOT tgisinternal)
+"""
+
+
+def empty(session: TenantSession, uuid: UUID) -> bool:
+    """Empty the staging table at once, where this import has many rows and is alone in it; whether that was done.
+
+    To delete many rows costs about as much as to stage them did, and leaves the table as large as it was. Whoever
+    reads the table (a backup, say) is not waited for long. A schema that is behind the code lacks the right.
+    """
+    values = {"import": uuid, "rows": EMPTY_ROWS}
+    try:
+        with session.begin_nested(), session.cursor() as cursor:
+            if not cursor.execute(_LARGE, values).fetchall()[0][0]:
+                return False
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", (EMPTY_PATIENCE,))
+            cursor.execute("LOCK TABLE import_staging IN ACCESS EXCLUSIVE MODE")
+            alone: bool = cursor.execute(_ALONE, values).fetchall()[0][0]
+            if alone:
+                cursor.execute("TRUNCATE import_staging")
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return alone
 
 
 def clear_some(session: TenantSession, uuid: UUID) -> bool:

@@ -21,7 +21,7 @@ from core.events import publish
 from tenants.imports import apply, checks, checks_facilities, cohort_block, repository
 from tenants.imports.ahead import Portions, portions
 from tenants.imports.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
-from tenants.imports.held import patiently
+from tenants.imports.held import lasting, patiently
 from tenants.imports.keys import Whereabouts, settle
 from tenants.imports.mapping import Mapping, check_mapping
 from tenants.imports.models import UNFINISHED, Import
@@ -55,6 +55,12 @@ class Stopped(Conflict):
     title = "The import stopped"
 
 
+class Lost(Conflict):
+    """What was staged is no longer there, so that the import cannot go on from where it was."""
+
+    title = "The import cannot go on"
+
+
 class Runner:
     """Runs one import.
 
@@ -78,6 +84,7 @@ class Runner:
         Raises:
             AppError: what was given cannot be imported: the import has failed and nothing of it is in the records.
             Stopped: it was cancelled or taken over.
+            Lost: it comes from a backup without its staged rows, and has failed.
         """
         state = self._claim()
         try:
@@ -122,6 +129,11 @@ class Runner:
             session.add(row)
 
     def _claim(self) -> str:
+        """Take the import over; its state.
+
+        Raises:
+            Lost: its staged rows are gone. The import has failed.
+        """
         with patiently(self._open, self._uuid) as session:
             row = repository.find(session, self._uuid, lock=True)
             if row is None or row.state not in UNFINISHED:
@@ -130,7 +142,13 @@ class Runner:
             row.runner = self._token
             row.started_at = row.started_at or now()
             session.add(row)
-            return row.state
+            state, lost = row.state, row.staged > 0 and not repository.is_staged(session, row.uuid)
+        if lost:
+            message = "the rows that this import had read are gone: it comes from a backup made just as it ended"
+            error = Lost(message, remedy="import the same files again; what is in the records already stays as it is")
+            self._fail(error)
+            raise error
+        return state
 
     def _prepare(self) -> None:
         """Find the format, the source's name and the data date, and see that the mapping's blocks fit."""
@@ -302,6 +320,7 @@ class Runner:
 
     def _finish(self) -> None:
         with self._step() as (session, row):
+            lasting(session)
             self._end(session, row, repository.facilities(session, row.uuid))
         self._clear()
 
@@ -318,8 +337,9 @@ class Runner:
         )
 
     def _fail(self, error: AppError) -> None:
-        """The import ends here: what it staged goes, and nothing of it is in the records."""
+        """The import ends here, and what it staged goes. Unless it was ``Lost``, nothing of it is in the records."""
         with self._step() as (session, row):
+            lasting(session)
             row.state, row.error, row.finished_at = "failed", error.detail, now()
             row.failure = [
                 {"field": found.field, "problem": found.problem, "remedy": found.remedy} for found in error.errors
@@ -338,7 +358,9 @@ def _nothing(*_: object) -> list[str]:
 
 
 def clear(open_session: OpenSession, import_uuid: UUID) -> None:
-    """Delete what an import staged, in steps, and destroy the key of its personal fields."""
+    """Delete what an import staged, in steps or at once, and destroy the key of its personal fields."""
+    with open_session() as session:
+        repository.empty(session, import_uuid)
     more = True
     while more:
         with open_session() as session:

@@ -45,7 +45,7 @@ class Shape:
     """The content of a versioned table: what a source says, without the bookkeeping of versions.
 
     Attributes:
-        columns: names of the content columns, in the table's order.
+        columns: names of the content columns, in the table's order; ``names``, the same as a set.
         types: their PostgreSQL types.
         hashed: positions of those that enter ``row_hash`` (ciphertexts differ each time, so they do not).
         convert: positions of those that need bringing to one form, and how.
@@ -53,6 +53,7 @@ class Shape:
 
     table: str
     columns: tuple[str, ...]
+    names: frozenset[str]
     types: tuple[str, ...]
     hashed: tuple[int, ...]
     convert: tuple[tuple[int, Callable[[Any], object]], ...]
@@ -75,6 +76,7 @@ def shape(model: type[Versioned]) -> Shape:
     return Shape(
         table=table.name,
         columns=tuple(column.name for column in columns),
+        names=frozenset(column.name for column in columns),
         types=tuple("float8" if isinstance(column.type, Float) else column.type.compile(dialect) for column in columns),
         hashed=tuple(i for i, column in enumerate(columns) if not column.name.endswith("_enc")),
         convert=tuple(convert),
@@ -88,11 +90,11 @@ def content_values(model: type[Versioned], content: Mapping[str, object]) -> tup
         ValueError: a name is not a content column of the table, or a time has no zone.
     """
     form = shape(model)
-    if not content.keys() <= set(form.columns):
-        unknown = ", ".join(sorted(content.keys() - set(form.columns)))
+    if not content.keys() <= form.names:
+        unknown = ", ".join(sorted(content.keys() - form.names))
         message = f"{form.table} has no content column named {unknown}"
         raise ValueError(message)
-    values = [content.get(name) for name in form.columns]
+    values = list(map(content.get, form.columns))
     for position, bring in form.convert:
         value = values[position]
         if value is not None:
@@ -140,6 +142,7 @@ class Stage:
         voided: bool = False,
         date_voided: datetime | None = None,
         void_reason: str | None = None,
+        uuid: UUID | None = None,
     ) -> UUID:
         """Stage one row and return the UUID of its entity.
 
@@ -153,6 +156,7 @@ class Stage:
             voided: the source has voided the row.
             date_voided: when, if the source says so.
             void_reason: why, if the source says so.
+            uuid: of the entity, where the caller has worked it out (``entity_uuid``).
 
         Raises:
             ValueError: a name is not a column of the table, or a time has no zone.
@@ -160,7 +164,7 @@ class Stage:
         values, fingerprint = content_values(self.model, content)
         known_at = None if known_from is None else utc(known_from)
         voided_at = None if date_voided is None else utc(date_voided)
-        uuid = entity_uuid(shape(self.model).table, facility_uuid, self.source, source_key)
+        uuid = uuid or entity_uuid(shape(self.model).table, facility_uuid, self.source, source_key)
         if uuid in self._seen:
             self.repeated = True
         self._seen.add(uuid)

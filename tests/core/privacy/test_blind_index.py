@@ -57,6 +57,24 @@ def test_every_nigerian_number_is_one_with_and_without_its_calling_code(number):
     assert normalise("phone", number) == normalise("phone", "+234" + number[1:])
 
 
+def the_long_way(purpose: str, text: str) -> str:
+    """Written with a letter that is no ASCII, so that no short way is taken; it adds nothing to a phone's digits."""
+    found = normalise(purpose, f"{text}\u00df") if purpose == "phone" else normalise(purpose, f"{text}\u65e5")
+    return found.removesuffix("\u65e5")
+
+
+@given(st.text(st.characters(max_codepoint=127)), st.sampled_from(["phone", "pepfar_id"]))
+def test_a_text_of_ascii_alone_comes_to_the_form_that_any_text_comes_to(text: str, purpose: str) -> None:
+    try:
+        short = normalise(purpose, text)
+    except Invalid:
+        short = ""
+    try:
+        assert the_long_way(purpose, text) == short
+    except Invalid:
+        assert not short
+
+
 @given(st.text(min_size=1))
 def test_bringing_an_identifier_to_its_form_twice_changes_nothing(text):
     try:

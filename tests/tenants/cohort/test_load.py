@@ -8,7 +8,9 @@ import pytest
 from psycopg import sql
 
 from tenants.cohort.columns import fetch
-from tenants.cohort.load import load_after, load_timelines
+from tenants.cohort.load import load_expectations, load_expectations_after, load_timelines
+from tenants.cohort.service import cohort_settings
+from tenants.cohort.status import transitions
 from tenants.cohort.timelines import (
     FEMALE,
     KEPT,
@@ -163,8 +165,26 @@ def test_chunks_filters_and_the_whole_agree(many):
         (chosen,) = load_timelines(session, patient_uuids=few)
         assert chosen.patient_uuid.tolist() == sorted(few)
         assert list(load_timelines(session, patient_uuids=[])) == []
-        after = load_after(session, whole.patient_uuid[4], 100)
+        after = load_expectations_after(session, whole.patient_uuid[4], 100)
         assert after.patient_uuid.tolist() == whole.patient_uuid[5:].tolist()
+
+
+def test_statuses_follow_from_expectations_alone(many):
+    clinic = many.facility("FAC1")
+    person = many.patient(clinic, 0)
+    row = {"number": 1, "date_dispensed": JAN, "days_supplied": 30, "regimen": "TDF/3TC/DTG", "regimen_line": "first"}
+    many.dispense(clinic, person, row)
+    at = datetime(2026, 1, 10, 9, tzinfo=UTC)
+    many.observe(clinic, person, {"number": 1, "obs_datetime": at, "variable_name": "cd4", "value_numeric": 200.0})
+    with many.session() as session:
+        (whole,), (expectations,) = load_timelines(session), load_expectations(session)
+        rules = cohort_settings(session)
+        assert len(whole.observations) == 1
+        assert (len(expectations.observations), expectations.regimens) == (0, ())
+        one, other = transitions(whole, rules), transitions(expectations, rules)
+    assert len(one) > 0
+    for column in ("offsets", "before", "after", "date", "reason"):
+        assert getattr(one, column).tolist() == getattr(other, column).tolist()
 
 
 def test_a_query_with_a_null_is_refused(session):

@@ -1,0 +1,152 @@
+"""What an import staged goes at its end: at once where it is alone, without a row of anybody else's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from core.database import TenantRef, owner_session, psycopg_connection, tenant_session
+from core.services import ensure
+from tenants.imports import repository, runner, service
+from tenants.imports.mapping import parse_mapping
+from tenants.imports.models import Import
+from tenants.imports.runner import Lost, Runner
+from tenants.imports.service import GivenFile, Order
+from tenants.imports.sources import from_paths
+from tenants.records.ids import new_uuid
+
+from .conftest import MAPPING, RunImport, rows
+
+STAGED = """
+INSERT INTO import_staging (import_uuid, seq, kind, state, file, line, source_key, digest, label, content)
+VALUES (%s, 1, 'dispensations', 'refused', 0, 2, '', '', '', '')
+"""
+FILE = "SELECT pg_relation_filenode('import_staging')"
+
+
+@pytest.fixture
+def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "EMPTY_ROWS", 1)
+    monkeypatch.setattr(repository, "EMPTY_PATIENCE", "200ms")
+
+
+def asked(tenant: TenantRef, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    with tenant_session(tenant, actor="test:1") as session:
+        return rows(session, statement, *values)
+
+
+def staged_by(tenant: TenantRef) -> list[tuple[Any, ...]]:
+    return asked(tenant, "SELECT DISTINCT import_uuid FROM import_staging")
+
+
+@pytest.mark.usefixtures("any_size")
+def test_the_table_is_emptied_at_once_where_the_import_is_alone(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
+    before = asked(tenant, FILE)
+    run_import(tenant, partner_files)
+    assert staged_by(tenant) == []
+    assert asked(tenant, FILE) != before, "the table has a new, empty file"
+
+
+def test_few_rows_are_deleted_and_the_table_is_not_locked(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
+    before = asked(tenant, FILE)
+    run_import(tenant, partner_files)
+    assert staged_by(tenant) == []
+    assert asked(tenant, FILE) == before
+
+
+@pytest.mark.usefixtures("any_size")
+@pytest.mark.parametrize("place", [0, 2**128 - 1])
+def test_rows_of_another_import_stay(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], place: int
+) -> None:
+    other = type(new_uuid())(int=place)
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        cursor.execute(STAGED, (other,))
+    run_import(tenant, partner_files)
+    assert staged_by(tenant) == [(other,)]
+
+
+@pytest.mark.usefixtures("any_size")
+def test_a_schema_without_the_right_has_its_rows_deleted(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
+    with owner_session() as session:
+        revoke = f'REVOKE TRUNCATE ON "{tenant.schema_name}".import_staging FROM "{tenant.role_name}"'
+        psycopg_connection(session).execute(revoke.encode())
+    before = asked(tenant, FILE)
+    run_import(tenant, partner_files)
+    assert (staged_by(tenant), asked(tenant, FILE)) == ([], before)
+
+
+@pytest.mark.usefixtures("any_size")
+def test_who_notes_what_changes_sees_each_row_go(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
+    schema = tenant.schema_name
+    with owner_session() as session:
+        driver = psycopg_connection(session)
+        driver.execute(f'CREATE TABLE "{schema}".noted (n bigint)'.encode())
+        driver.execute(
+            f'CREATE FUNCTION "{schema}".note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS'
+            f" $$ BEGIN INSERT INTO \"{schema}\".noted SELECT count(*) FROM gone; RETURN NULL; END $$".encode()
+        )
+        driver.execute(
+            f'CREATE TRIGGER noting AFTER DELETE ON "{schema}".import_staging REFERENCING OLD TABLE AS gone'
+            f' FOR EACH STATEMENT EXECUTE FUNCTION "{schema}".note()'.encode()
+        )
+    run_import(tenant, partner_files)
+    with owner_session() as session:
+        noted = psycopg_connection(session).execute(f'SELECT sum(n) FROM "{schema}".noted'.encode()).fetchone()
+    assert staged_by(tenant) == []
+    assert noted is not None
+    assert noted[0] > 0
+
+
+@pytest.mark.usefixtures("any_size")
+def test_whoever_reads_the_table_holds_no_import_up(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
+    before = asked(tenant, FILE)
+    with psycopg.connect(ensure().database_owner_url) as reader:
+        reader.execute(f'LOCK TABLE "{tenant.schema_name}".import_staging IN ACCESS SHARE MODE'.encode())
+        run_import(tenant, partner_files)
+    assert (staged_by(tenant), asked(tenant, FILE)) == ([], before)
+
+
+@pytest.mark.parametrize("moment", ["reading", "checking", "writing"])
+def test_an_import_without_the_rows_that_it_had_staged_does_not_go_on(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    monkeypatch.setattr(runner, "READ_ROWS", 2)
+    monkeypatch.setattr(runner, "BLOCK_ROWS", 1)
+    sources = from_paths(partner_files)
+
+    def open_session() -> Any:
+        return tenant_session(tenant, actor="cli:operator")
+
+    def tell(_done: int, _total: int | None, note: str) -> None:
+        if note.startswith(moment):
+            raise KeyboardInterrupt
+
+    order = Order([GivenFile(one.name, one.size, one.digest()) for one in sources], parse_mapping(MAPPING))
+    with open_session() as session:
+        uuid = service.begin(session, order)[0].uuid
+    with pytest.raises(KeyboardInterrupt):
+        Runner(open_session, uuid, sources, tell).run()
+    with open_session() as session, session.cursor() as cursor:
+        assert session.get_one(Import, uuid).staged > 0
+        cursor.execute("TRUNCATE import_staging")
+    with pytest.raises(Lost, match="are gone"):
+        Runner(open_session, uuid, sources, lambda *_: None).run()
+    with open_session() as session:
+        assert service.get(session, uuid).state == "failed"
+    summary = run_import(tenant, partner_files)
+    assert (summary.state, summary.rows_refused) == ("done", 0)
+    assert asked(tenant, "SELECT count(*) FROM contacts") == [(4,)]
