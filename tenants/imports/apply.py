@@ -81,10 +81,6 @@ FROM (
 ) AS part
 """
 
-_ENDS = """
-SELECT kind, max(seq) FROM import_staging WHERE import_uuid = %s AND state = 'accepted' GROUP BY kind
-"""
-
 _EVENTS = sql.SQL("""
 SELECT s.seq, s.entity_uuid, s.facility_uuid, s.source_key, s.known_at, s.event_date + %(lag)s::int, s.row_hash,
        s.voided, NULL::timestamptz, NULL::text, s.patient_uuid, {slots}
@@ -146,12 +142,6 @@ def apply_facilities(session: TenantSession, terms: Terms) -> dict[str, int]:
     return {"named": len(named)}
 
 
-def ends(session: TenantSession, import_uuid: UUID) -> dict[str, int]:
-    """The last staged row of each kind that is to be applied."""
-    with session.cursor() as cursor:
-        return dict(cursor.execute(_ENDS, (import_uuid,)).fetchall())
-
-
 def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int, end: int) -> Applied:
     """Bring the next chunk of a kind into the records, and remember whose they are for ``tell``.
 
@@ -160,7 +150,7 @@ def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int, end
         terms: the import's.
         kind: which.
         after: the last row of an earlier step.
-        end: the kind's last row, from ``ends``.
+        end: the kind's last row, from ``keys.survey``.
     """
     if after >= end:
         return Applied(None)

@@ -1,7 +1,8 @@
 """What facts must satisfy together: checked in the staging table by statements over the whole set.
 
-Each check is one step of its own. A refused event takes its whole row along (facilities aside, which other rows may
-have named too); where the row is a person, only what is wrong is refused.
+A refused event takes its whole row along (facilities aside, which other rows may have named too); where the row is a
+person, only what is wrong is refused. Most files have little wrong with them, and there are twenty events to a patient:
+so what may be wrong is looked for among patients first, and the rows are gone through only where something is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from tenants.imports.slots import COLUMNS
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from psycopg import Cursor
 
     from core.database import TenantSession
 
@@ -86,16 +89,20 @@ FROM judged AS j LEFT JOIN import_files AS f ON f.import_uuid = %(import)s AND f
 WHERE j.state = 'refused'
 """  # noqa: S608 - constants of the rooms' own
 
+_SEEN = """
+CREATE TEMPORARY TABLE seen_events ON COMMIT DROP AS
+SELECT patient_key, facility, min(event_date) AS first FROM import_staging
+WHERE import_uuid = %(import)s AND state = 'accepted' AND kind NOT IN ('facilities', 'patients')
+GROUP BY patient_key, facility
+"""
+
 _KNOWN_PATIENTS = """
 INSERT INTO import_staging
     (import_uuid, seq, kind, state, file, line, facility, patient_key, source_key, digest, birthdate, label, content)
 SELECT %(import)s, -row_number() OVER (), 'patients', 'known', 0, 0,
        p.datim_id, p.source_key, p.source_key, '', p.birthdate, '', ''
 FROM patients AS p
-JOIN (
-    SELECT DISTINCT patient_key FROM import_staging
-    WHERE import_uuid = %(import)s AND state = 'accepted' AND kind NOT IN ('facilities', 'patients')
-) AS k ON k.patient_key = p.source_key
+JOIN (SELECT DISTINCT patient_key FROM pg_temp.seen_events) AS k ON k.patient_key = p.source_key
 WHERE p.source = %(source)s AND p.known_to IS NULL AND NOT p.voided
   AND NOT EXISTS (
     SELECT FROM import_staging AS s
@@ -103,6 +110,20 @@ WHERE p.source = %(source)s AND p.known_to IS NULL AND NOT p.voided
       AND s.patient_key = p.source_key AND s.facility = p.datim_id
   )
 """
+
+_UNKNOWN = """
+h.patient_key IS NULL OR (s.facility IS NULL AND h.places > 1) OR (s.facility IS NOT NULL AND p.patient_key IS NULL)
+"""
+
+_ARE_UNKNOWN = f"""
+WITH {_PEOPLE}
+SELECT EXISTS (
+    SELECT FROM pg_temp.seen_events AS s
+    LEFT JOIN homes AS h ON h.patient_key = s.patient_key
+    LEFT JOIN people AS p ON p.patient_key = s.patient_key AND p.facility = s.facility
+    WHERE {_UNKNOWN}
+)
+"""  # noqa: S608 - constants of this module
 
 _UNKNOWN_PATIENTS = f"""
 WITH {_PEOPLE},
@@ -122,11 +143,7 @@ judged AS (
     LEFT JOIN homes AS h ON h.patient_key = s.patient_key
     LEFT JOIN people AS p ON p.patient_key = s.patient_key AND p.facility = s.facility
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind NOT IN ('facilities', 'patients')
-      AND (
-        h.patient_key IS NULL
-        OR (s.facility IS NULL AND h.places > 1)
-        OR (s.facility IS NOT NULL AND p.patient_key IS NULL)
-      )
+      AND ({_UNKNOWN})
 ),
 refused AS (
     UPDATE import_staging AS s SET state = 'refused' FROM judged AS j
@@ -135,6 +152,13 @@ refused AS (
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
 SELECT DISTINCT %(import)s::uuid, file, line, patient_label, problem, remedy FROM refused
+"""  # noqa: S608 - constants of this module
+
+_ARE_BEFORE_BIRTH = f"""
+WITH {_PEOPLE}
+SELECT EXISTS (
+    SELECT FROM pg_temp.seen_events AS s JOIN homes AS h ON h.patient_key = s.patient_key WHERE s.first < h.birthdate
+)
 """  # noqa: S608 - constants of this module
 
 _BEFORE_BIRTH = f"""
@@ -166,35 +190,35 @@ WHERE r.place > 1 AND s.import_uuid = %(import)s AND s.seq = r.seq
 
 _FIRST_EVENTS = """
 UPDATE import_staging AS p SET first_event = e.first
-FROM (
-    SELECT patient_key, facility, min(event_date) AS first FROM import_staging
-    WHERE import_uuid = %(import)s AND state = 'accepted' AND kind NOT IN ('facilities', 'patients')
-    GROUP BY patient_key, facility
-) AS e
+FROM pg_temp.seen_events AS e
 WHERE p.import_uuid = %(import)s AND p.kind = 'patients' AND p.state = 'accepted'
   AND p.patient_key = e.patient_key AND (e.facility IS NULL OR e.facility = p.facility)
 """
 
-_REFUSED_ROWS = """
-UPDATE imports SET
-    staged = (
-        SELECT count(*) FROM import_staging WHERE import_uuid = %(import)s AND state = 'accepted' AND kind <>
-        'facilities'
-    ),
-    rows_refused = (SELECT count(*) FROM (SELECT DISTINCT file, line FROM import_rejections WHERE import_uuid =
-    %(import)s) AS r),
-    rows_repeated = (
-        SELECT count(*) FROM (
-            SELECT s.file, s.line
-            FROM (
-                SELECT DISTINCT file, line FROM import_staging
-                WHERE import_uuid = %(import)s AND kind <> 'facilities' AND state = 'merged'
-            ) AS m
-            JOIN import_staging AS s ON s.file = m.file AND s.line = m.line
-            WHERE s.import_uuid = %(import)s AND s.kind <> 'facilities' AND s.state <> 'known'
-            GROUP BY s.file, s.line HAVING bool_and(s.state = 'merged')
-        ) AS m
-    )
+_COUNTED = """
+SELECT count(*) FILTER (WHERE state = 'accepted'), count(*) FILTER (WHERE state = 'merged')
+FROM import_staging WHERE import_uuid = %(import)s AND kind <> 'facilities'
+"""
+
+_ROWS_REFUSED = """
+SELECT count(*) FROM (SELECT DISTINCT file, line FROM import_rejections WHERE import_uuid = %(import)s) AS r
+"""
+
+_ROWS_REPEATED = """
+SELECT count(*) FROM (
+    SELECT s.file, s.line
+    FROM (
+        SELECT DISTINCT file, line FROM import_staging
+        WHERE import_uuid = %(import)s AND kind <> 'facilities' AND state = 'merged'
+    ) AS m
+    JOIN import_staging AS s ON s.file = m.file AND s.line = m.line
+    WHERE s.import_uuid = %(import)s AND s.kind <> 'facilities' AND s.state <> 'known'
+    GROUP BY s.file, s.line HAVING bool_and(s.state = 'merged')
+) AS m
+"""
+
+_NOTE = """
+UPDATE imports SET staged = %(staged)s, rows_refused = %(refused)s, rows_repeated = %(repeated)s
 WHERE uuid = %(import)s
 """
 
@@ -206,23 +230,85 @@ _PLANNED = (
     " set_config('enable_sort', %s, true)"
 )
 
-STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("repeated rows", (_REPEATED, _WHOLE_ROWS)),
-    ("known patients", (_KNOWN_PATIENTS,)),
-    ("dates before birth", (_BEFORE_BIRTH, _WHOLE_ROWS)),
-    ("unknown patients", (_UNKNOWN_PATIENTS, _WHOLE_ROWS)),
-    ("one row per patient", (_ONE_OF_EACH_PATIENT, _FIRST_EVENTS)),
-    ("counting", (_REFUSED_ROWS,)),
-)
-"""The checks in order: name, and the statements of its step."""
+
+class _Checks:
+    """The statements of one step."""
+
+    def __init__(self, cursor: Cursor[Any], import_uuid: UUID, source: str) -> None:
+        self._cursor = cursor
+        self._values: dict[str, Any] = {"import": import_uuid, "source": source}
+        self.plan(sort=True)
+
+    def plan(self, *, sort: bool) -> None:
+        """Have the planner do without nested loops, and without sorting where a hash will do.
+
+        The rows are fresh and not analysed (only their owner may): the planner takes them for a few. A nested loop
+        over them would take hours, and to sort them all takes several times what a hash does.
+        """
+        self._cursor.execute(_PLANNED, (MEMORY, "on" if sort else "off"))
+
+    def do(self, statement: str, **more: object) -> int:
+        """Run a statement; how many rows it concerned."""
+        return self._cursor.execute(statement, self._values | more).rowcount
+
+    def ask(self, statement: str) -> tuple[Any, ...]:
+        """The one row that a query gives."""
+        ((*found,),) = self._cursor.execute(statement, self._values).fetchall()
+        return tuple(found)
 
 
-def run_step(session: TenantSession, number: int, *, import_uuid: UUID, source: str) -> None:
-    """Run the statements of one step of ``STEPS`` in the session's transaction."""
-    values: dict[str, Any] = {"import": import_uuid, "source": source}
+def _repeated_rows(checks: _Checks, *, refused: bool) -> None:
+    checks.plan(sort=False)
+    if checks.do(_REPEATED) or refused:
+        checks.do(_WHOLE_ROWS)
+
+
+def _patients(checks: _Checks) -> None:
+    """May be run again, though it was committed."""
+    checks.do("DELETE FROM import_staging WHERE import_uuid = %(import)s AND seq < 0")  # known patients
+    _see(checks)
+    checks.do(_KNOWN_PATIENTS)
+    for are_any, refuse in ((_ARE_BEFORE_BIRTH, _BEFORE_BIRTH), (_ARE_UNKNOWN, _UNKNOWN_PATIENTS)):
+        if checks.ask(are_any)[0] and checks.do(refuse):
+            checks.do(_WHOLE_ROWS)
+            checks.do("DROP TABLE pg_temp.seen_events")
+            _see(checks)
+    checks.do(_ONE_OF_EACH_PATIENT)
+    checks.do(_FIRST_EVENTS)
+
+
+def _see(checks: _Checks) -> None:
+    checks.plan(sort=False)
+    checks.do(_SEEN)
+    checks.plan(sort=True)
+
+
+def _counting(checks: _Checks) -> None:
+    staged, merged = checks.ask(_COUNTED)
+    repeated = checks.ask(_ROWS_REPEATED)[0] if merged else 0
+    checks.do(_NOTE, staged=staged, refused=checks.ask(_ROWS_REFUSED)[0], repeated=repeated)
+
+
+STEPS = ("repeated rows", "patients", "counting")
+"""The checks in order: what each step is about."""
+
+AGAIN = 1
+"""From this step on, steps may be run again: imports that an earlier release began had more steps, and other numbers."""
+
+
+def run_step(session: TenantSession, number: int, *, import_uuid: UUID, source: str, refused: bool = False) -> None:
+    """Run one step of ``STEPS`` in the session's transaction.
+
+    Args:
+        session: the step's transaction.
+        number: which.
+        import_uuid: whose rows.
+        source: the import's.
+        refused: whether something may have been refused before the first step.
+    """
     with session.cursor() as cursor:
-        # The rows are fresh and not analysed (only their owner may): the planner takes them for a few. A nested loop
-        # over them would take hours, and to sort them all takes several times what a hash does.
-        cursor.execute(_PLANNED, (MEMORY, "off" if number == 0 else "on"))
-        for statement in STEPS[number][1]:
-            cursor.execute(statement, values)
+        checks = _Checks(cursor, import_uuid, source)
+        if number == 0:
+            _repeated_rows(checks, refused=refused)
+        else:
+            (_patients, _counting)[number - 1](checks)

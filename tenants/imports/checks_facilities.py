@@ -31,8 +31,8 @@ FROM refused WHERE kind <> 'facilities'
 """
 
 
-def run(session: TenantSession, import_uuid: UUID, known: list[str] | str | None) -> None:
-    """Refuse the staged facts of facilities that are not known, with their rows.
+def run(session: TenantSession, import_uuid: UUID, known: list[str] | str | None) -> bool:
+    """Refuse the staged facts of facilities that are not known; whether any were looked for.
 
     Args:
         session: the step's transaction.
@@ -40,7 +40,8 @@ def run(session: TenantSession, import_uuid: UUID, known: list[str] | str | None
         known: DATIM ids, ``registered`` for those on record, or None where any will do.
     """
     if known is None:
-        return
+        return False
     listed = [] if isinstance(known, str) else known
     with session.cursor() as cursor:
         cursor.execute(_REFUSE, {"import": import_uuid, "registered": known == REGISTERED, "known": listed})
+    return True

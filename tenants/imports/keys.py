@@ -7,6 +7,7 @@ and ``settle`` corrects the rows where the belief was wrong, or where there was 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -103,13 +104,34 @@ class Whereabouts:
         return found
 
 
-_UNSETTLED = sql.SQL("""
-WITH homes AS (
+_HOMES_AS_CHECKED = """
+homes AS (
     SELECT DISTINCT ON (patient_key) patient_key, facility FROM import_staging
     WHERE import_uuid = %(import)s AND kind = 'patients' AND state IN ('accepted', 'known')
     ORDER BY patient_key, state
 )
-SELECT s.seq, s.kind, f.uuid, s.patient_key, s.source_key, s.content, {slots}
+"""
+
+# One pass over the rows, and then only what differs among patients is looked at.
+_SURVEY = f"""
+WITH groups AS MATERIALIZED (
+    SELECT kind, patient_key, facility, facility_uuid, max(seq) AS last FROM import_staging
+    WHERE import_uuid = %(import)s AND state = 'accepted' GROUP BY kind, patient_key, facility, facility_uuid
+),
+{_HOMES_AS_CHECKED}
+SELECT EXISTS (
+           SELECT FROM groups AS g
+           LEFT JOIN homes AS h ON h.patient_key = g.patient_key AND g.facility IS NULL
+           JOIN facilities AS f ON f.datim_id = coalesce(g.facility, h.facility)
+           WHERE g.kind = ANY(%(kinds)s) AND g.facility_uuid IS DISTINCT FROM f.uuid
+       ),
+       (SELECT coalesce(json_object_agg(kind, last), '{{}}')
+        FROM (SELECT kind, max(last) AS last FROM groups GROUP BY kind) AS k)
+"""  # noqa: S608 - constants of this module
+
+_UNSETTLED = sql.SQL(f"""
+WITH {_HOMES_AS_CHECKED}
+SELECT s.seq, s.kind, f.uuid, s.patient_key, s.source_key, s.content, {{slots}}
 FROM import_staging AS s
 LEFT JOIN homes AS h ON h.patient_key = s.patient_key AND s.facility IS NULL
 JOIN facilities AS f ON f.datim_id = coalesce(s.facility, h.facility)
@@ -128,11 +150,40 @@ _COPY = sql.SQL("COPY settled_rows (seq, {}) FROM STDIN (FORMAT BINARY)").format
 _SETTLE = sql.SQL(
     "UPDATE import_staging AS s SET {} FROM settled_rows AS t WHERE s.import_uuid = %s AND s.seq = t.seq"
 ).format(sql.SQL(", ").join(sql.SQL("{0} = t.{0}").format(sql.Identifier(name)) for name in (*_KEYS,)))
-_BY_HASH = "SELECT set_config('enable_nestloop', 'off', true)"
+_BY_HASH = "SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true)"
+_UNSORTED = "SELECT set_config('enable_sort', %s, true)"
 _BY_KEY = (
     "SELECT set_config('enable_nestloop', 'on', true), set_config('enable_hashjoin', 'off', true),"
     " set_config('enable_mergejoin', 'off', true)"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What there is to apply.
+
+    Attributes:
+        astray: some rows are not at the facility they were believed to be at: ``settle`` them first.
+        ends: the last accepted row of each kind.
+    """
+
+    astray: bool
+    ends: dict[str, int]
+
+
+def survey(session: TenantSession, import_uuid: UUID) -> Survey:
+    """See what there is to apply, once all rows are checked and the facilities exist.
+
+    Args:
+        session: the transaction, which does nothing else (the planner is told how to join).
+        import_uuid: whose rows.
+    """
+    with session.cursor() as cursor:
+        cursor.execute(_BY_HASH)
+        cursor.execute(_UNSORTED, ("off",))
+        ((astray, ends),) = cursor.execute(_SURVEY, {"import": import_uuid, "kinds": list(SLOTS)}).fetchall()
+        cursor.execute(_UNSORTED, ("on",))
+    return Survey(astray, ends)
 
 
 def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) -> int:

@@ -22,7 +22,7 @@ from tenants.imports import apply, checks, checks_facilities, cohort_block, repo
 from tenants.imports.ahead import Portions, portions
 from tenants.imports.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
 from tenants.imports.held import lasting, patiently
-from tenants.imports.keys import Whereabouts, settle
+from tenants.imports.keys import Whereabouts, settle, survey
 from tenants.imports.mapping import Mapping, check_mapping
 from tenants.imports.models import UNFINISHED, Import
 from tenants.imports.reader import Position, detect, reader, refuses_files_singly
@@ -243,16 +243,16 @@ class Runner:
     def _check(self) -> None:
         with self._step() as (_, row):
             number = row.cursor_seq
-        for step in range(number, len(checks.STEPS)):
+        for step in range(min(number, checks.AGAIN), len(checks.STEPS)):
             with self._step() as (session, row):
-                row.step = f"checking {checks.STEPS[step][0]}"
+                row.step = f"checking {checks.STEPS[step]}"
                 row.cursor_seq = step + 1
                 note, total = row.step, row.rows_read
                 session.add(row)
                 session.flush()
-                if step == 0:
-                    checks_facilities.run(session, row.uuid, check_mapping(row.mapping).known_facilities)
-                checks.run_step(session, step, import_uuid=row.uuid, source=row.source)
+                known = check_mapping(row.mapping).known_facilities
+                refused = step == 0 and checks_facilities.run(session, row.uuid, known)
+                checks.run_step(session, step, import_uuid=row.uuid, source=row.source, refused=refused)
                 session.refresh(row)
             self._report(total, None, note)
         with self._step() as (_, row):
@@ -311,12 +311,13 @@ class Runner:
 
     def _settled_ends(self, mapping: Mapping) -> dict[str, int]:
         """See that each staged event has the identities of the facility it belongs to; the last row of each kind."""
-        rows = apply.STEP_ROWS
+        with self._step() as (session, row):
+            found = survey(session, row.uuid)
+        rows = apply.STEP_ROWS if found.astray else 0
         while rows >= apply.STEP_ROWS:
             with self._step() as (session, row):
                 rows = settle(session, row.uuid, self._terms(row, mapping).source, apply.STEP_ROWS)
-                ends = apply.ends(session, row.uuid)
-        return ends
+        return found.ends
 
     def _finish(self) -> None:
         with self._step() as (session, row):

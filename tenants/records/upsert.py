@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import sql
 
 from core.clock import now as clock_now
@@ -50,6 +51,13 @@ _REMEMBER_SOURCES = sql.SQL(
     " WHERE r.data_date < excluded.data_date",
 )
 
+# Whether nothing of this source was there before this import, at any facility of the staged rows.
+_FRESH = sql.SQL(
+    "SELECT bool_and(r.first_import_uuid = {import_uuid}) FROM record_sources AS r"
+    " WHERE r.source = {source} AND r.table_name = {table_name}"
+    " AND r.facility_uuid IN (SELECT facility_uuid FROM {staged})"
+)
+
 # What to do with each staged row whose entity is there; all others are new. Two tombstones are alike whatever they
 # hold.
 _PLAN = sql.SQL("""
@@ -67,7 +75,7 @@ SELECT s.seq,
        greatest(e.known_from, coalesce(s.known_at, {day_start})) AS known_from
 FROM {staged} AS s CROSS JOIN LATERAL (
     SELECT o.* FROM {table} AS o WHERE o.uuid = s.uuid AND o.known_to IS NULL LIMIT 1
-) AS e
+) AS e LIMIT {looked_for}
 """)
 
 _BY_INDEX = "SELECT set_config('enable_seqscan', %s, true)"
@@ -176,21 +184,24 @@ def upsert(
             staged -= _run(cursor, _FORGET_REPEATED, parts).rowcount
         _run(cursor, sql.SQL("ANALYZE {staged} (seq, uuid, facility_uuid)"), parts)
         _run(cursor, _REMEMBER_SOURCES, parts)
-        # By its index, row by row (LIMIT keeps the planner to that): read whole, the table would cost each step as much
-        # as all steps before it.
-        cursor.execute(_BY_INDEX, ("off",))
-        found = _run(cursor, _PLAN, parts).rowcount
-        cursor.execute(_BY_INDEX, ("on",))
-        verdicts: dict[str, int] = dict(_run(cursor, _COUNT, parts).fetchall()) if found else {}
-        if verdicts.get("confirm"):
-            _run(cursor, _CONFIRM, parts)
-        if verdicts.get("update"):
-            _run(cursor, _CLOSE, parts)
-        patients: list[UUID] = []
+        found, verdicts = 0, dict[str, int]()
+        if not _all_new(session, cursor, parts):
+            # By its index, row by row (LIMIT keeps the planner to that): read whole, the table would cost each step as
+            # much as all steps before it.
+            cursor.execute(_BY_INDEX, ("off",))
+            found = _run(cursor, _PLAN, parts).rowcount
+            cursor.execute(_BY_INDEX, ("on",))
+            verdicts = dict(_run(cursor, _COUNT, parts).fetchall()) if found else {}
+            if verdicts.get("confirm"):
+                _run(cursor, _CONFIRM, parts)
+            if verdicts.get("update"):
+                _run(cursor, _CLOSE, parts)
+            if staged > found or verdicts.get("update"):
+                _run(cursor, sql.SQL("ANALYZE {plan}"), parts)
+                _run(cursor, _INSERT, parts)
         inserted = staged - found
+        patients: list[UUID] = []
         if inserted or verdicts.get("update"):
-            _run(cursor, sql.SQL("ANALYZE {plan}"), parts)
-            _run(cursor, _INSERT, parts)
             patients = [row[0] for row in _run(cursor, _TOUCHED, parts)]
         _run(cursor, sql.SQL("DROP TABLE {staged}, {plan}"), parts)
     stage.rows, stage.repeated = 0, False
@@ -202,6 +213,24 @@ def upsert(
         held=verdicts.get("held", 0),
     )
     return Upserted(counts, patients)
+
+
+def _all_new(session: TenantSession, cursor: Cursor[Any], parts: Mapping[str, sql.Composable]) -> bool:
+    """Insert the staged rows as new ones, where no import of their source was at their facilities before this one.
+
+    Then there is next to nothing to compare them with. False, and nothing done, where there was, or where one of them is
+    there after all: another import of the source is under way, or a key was staged twice over two steps.
+    """
+    if not _run(cursor, _FRESH, parts).fetchall()[0][0]:
+        return False
+    _run(cursor, _PLAN, {**parts, "looked_for": sql.Literal(0)})
+    try:
+        with session.begin_nested(), session.cursor() as within:  # the savepoint comes with the cursor
+            _run(within, _INSERT, parts)
+    except psycopg.errors.UniqueViolation:
+        _run(cursor, sql.SQL("DROP TABLE {plan}"), parts)
+        return False
+    return True
 
 
 def _parts(stage: Stage, import_uuid: UUID, data_date: date, now: datetime) -> dict[str, sql.Composable]:
@@ -226,6 +255,7 @@ def _parts(stage: Stage, import_uuid: UUID, data_date: date, now: datetime) -> d
         "day_start": sql.Literal(start_of_day(stage.session.tenant, data_date)),
         "time_zone": sql.Literal(stage.session.tenant.time_zone),
         "now": sql.Literal(now),
+        "looked_for": sql.NULL,
         "actor": sql.Literal(stage.session.actor),
     }
 

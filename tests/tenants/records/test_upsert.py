@@ -180,6 +180,15 @@ def test_an_update_is_known_from_the_data_date_even_within_the_first_import(sess
     assert versions(session)[1][:4] == ("pharmacy", datetime(2024, 2, 29, 23, tzinfo=UTC), None, False)
 
 
+def test_a_first_import_that_is_not_alone_compares_what_the_other_brought(session):
+    first, day = new_uuid(), date(2024, 3, 1)
+    load(session, [(1, "clinical")], day, import_uuid=first)
+    load(session, [(2, "pharmacy"), (4, "clinical")], day)
+    done = load(session, [(2, "clinical"), (3, "clinical"), (4, "clinical")], day, import_uuid=first)
+    assert done.counts == UpsertCounts(inserted=1, updated=1, unchanged=1)
+    assert current(session) == [(number, "clinical", day) for number in (1, 2, 3, 4)]
+
+
 @pytest.mark.parametrize("source", ["", "api"])
 def test_a_source_needs_a_name_of_its_own(session, source):
     with pytest.raises(ValueError, match="name of its own"), staging(session, Visit, source=source):
