@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 Way = Callable[[], object]
 
 _ROUNDS = 30
@@ -48,6 +50,21 @@ def compare(name: str, ours: Way, bare: Way, *, calls: int, rounds: int = _ROUND
                 way()
             found[kind].append((time.perf_counter() - began) / calls)
     return Ratio(name, statistics.median(found["ours"]), statistics.median(found["bare"]))
+
+
+def settled() -> None:
+    """Have the server do at once what it would do beside the next way: vacuum what is new, and write it to the disk."""
+    from core.services import ensure
+    from core.services.bootstrap import DATABASE
+    from core.services.manager import superuser_url
+    from core.services.state import State, read
+    from core.settings import get_settings
+
+    ensure()
+    known = read(get_settings().state_dir) or State()
+    with psycopg.connect(superuser_url(known, DATABASE), autocommit=True) as link:
+        link.execute("VACUUM (ANALYZE, SKIP_LOCKED)")
+        link.execute("CHECKPOINT")
 
 
 def own_peak_mb() -> float:

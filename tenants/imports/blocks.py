@@ -45,18 +45,23 @@ def read_blocks(
     before = csv.field_size_limit(MAX_FIELD)
     try:
         while chunk := list(islice(lines, size)):
-            found = _plain(chunk, line, table)
             taken = len(chunk)
-            if found is None:
+            cells = _split(chunk, table)
+            if cells is not None and line > skip and _whole(cells, len(table.headings)):
+                yield _block(range(line, line + taken), cells, plan, columns, number)
+                line += taken
+                continue
+            if cells is not None:
+                found = _checked(cells, line, table)
+            else:
                 counted = _Counted(chain(chunk, lines))
-                rows = read_rows(
-                    counted, len(table.headings), table.delimiter, table.encoding, first=line, most=len(chunk)
+                found = list(
+                    read_rows(counted, len(table.headings), table.delimiter, table.encoding, first=line, most=taken)
                 )
-                found, taken = list(rows), counted.count
+                taken = counted.count
             line += taken
-            rest = [row for row in found if row.line > skip] if found and found[0].line <= skip else found
-            if rest:
-                yield _block(rest, plan, columns, number)
+            if rest := [row for row in found if row.line > skip]:
+                yield _block_of_rows(rest, plan, columns, number)
     finally:
         csv.field_size_limit(before)
 
@@ -77,8 +82,8 @@ class _Counted:
         return found
 
 
-def _plain(chunk: list[str], first: int, table: Table) -> list[Row] | None:
-    """The rows of lines that are a row each; None where they are not, or hold characters to be looked at singly."""
+def _split(chunk: list[str], table: Table) -> list[list[str]] | None:
+    """The cells of lines that are a row each; None where they are not, or hold characters to be looked at singly."""
     whole = "".join(chunk)
     try:
         plain = whole.encode()
@@ -93,15 +98,36 @@ def _plain(chunk: list[str], first: int, table: Table) -> list[Row] | None:
         return None
     if len(rows) != len(chunk) + 1 or rows.pop() != [_END]:
         return None
+    return rows
+
+
+def _whole(cells: list[list[str]], width: int) -> bool:
+    """Whether every row has a cell under each heading, and something in one of them."""
+    return set(map(len, cells)) == {width} and all(map(any, cells))
+
+
+def _checked(cells: list[list[str]], first: int, table: Table) -> list[Row]:
+    """Rows that are not all whole, each with what is wrong with it; empty ones are none."""
     width = len(table.headings)
     return [
-        Row(line, cells) if len(cells) == width else checked(line, cells, width, table.encoding)
-        for line, cells in enumerate(rows, start=first)
-        if any(cells)
+        Row(line, row) if len(row) == width else checked(line, row, width, table.encoding)
+        for line, row in enumerate(cells, start=first)
+        if any(row)
     ]
 
 
-def _block(rows: Sequence[Row], plan: FilePlan, columns: FileColumns, number: int) -> Block:
+def _block(
+    lines: Sequence[int], rows: Sequence[list[str]], plan: FilePlan, columns: FileColumns, number: int
+) -> Block:
+    """A block of whole rows."""
+    if plan.joins:
+        return _block_of_rows(list(map(Row, lines, rows)), plan, columns, number)
+    block = Block(number, lines, lines[-1])
+    columns.read(block, rows, lambda at: plan.read(number, Row(lines[at], rows[at])))
+    return block
+
+
+def _block_of_rows(rows: Sequence[Row], plan: FilePlan, columns: FileColumns, number: int) -> Block:
     block = Block(number, [row.line for row in rows], rows[-1].line)
     cells: list[Sequence[str]] = []
     for at, row in enumerate(rows):

@@ -65,6 +65,11 @@ class FilePlan:
         self._where = columns.test(file.where)
         self._records = [_RecordPlan(record, columns, mapping) for record in records]
 
+    @property
+    def joins(self) -> bool:
+        """Whether cells of another file are joined to those of a row."""
+        return self._join is not None
+
     def joined(self, cells: Sequence[str]) -> Sequence[str] | None:
         """The cells with those joined to them; None where a row has none and must have."""
         if self._join is None:

@@ -6,6 +6,8 @@ from hashlib import blake2b
 from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from tenants.imports import wire
 from tenants.imports.facts import Reading
 from tenants.imports.staged import COPY_STAGED, STAGED_TYPES, Stager, Tally
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from tenants.imports.columnar import Block, Events
 
 _COMMON = tuple(STAGED_TYPES)[: tuple(STAGED_TYPES).index("seq")]
-_UUID_BITS = 0x8 << 76 | 0x2 << 62
-_OTHER_BITS = ~(0xF << 76 | 0x3 << 62)
 _ROWS_A_WRITE = 1000
 
 
@@ -77,29 +77,55 @@ def _joined(
     beginning: bytes, people: list[_Person], lines: Sequence[int], events: Events, seqs: list[int], part: slice
 ) -> Iterator[bytes]:
     people, blind = people[part], events.blind[part]
-    entities: list[bytes] = [
-        _uuid(blake2b(person.name + key, digest_size=16).digest()) if person.name else wire.NULL
-        for person, key in zip(people, blind, strict=True)
-    ]
+    keys, facilities, patients, fingerprints, names = zip(*people, strict=True)
+    entities = [blake2b(name + key, digest_size=16).digest() for name, key in zip(names, blind, strict=True)]
     hashes = [
-        wire.SIXTEEN + blake2b(person.fingerprint + said, digest_size=16).digest() if person.name else wire.NULL
-        for person, said in zip(people, events.said[part], strict=True)
+        blake2b(fingerprint + said, digest_size=16).digest()
+        for fingerprint, said in zip(fingerprints, events.said[part], strict=True)
     ]
     pieces: list[Iterable[bytes]] = [
-        repeat(beginning, len(people)),
-        [wire.TWO_INT8.pack(8, seq, 8, lines[at]) for seq, at in zip(seqs[part], events.rows[part], strict=True)],
+        repeat(beginning),
+        _places(seqs[part], [lines[at] for at in events.rows[part]]),
         repeat(wire.NULL) if events.facilities is None else _texts(events.facilities[part]),
-        [person.key for person in people],
-        [wire.SIXTEEN + key for key in blind],
+        keys,
+        repeat(wire.SIXTEEN),
+        blind,
         events.days[part],
         repeat(wire.NULL) if events.stamps is None else events.stamps[part],
-        [person.facility for person in people],
-        entities,
-        [person.patient for person in people],
-        hashes,
+        facilities,
+        *_sixteen(_uuids(entities), names),
+        patients,
+        *_sixteen(hashes, names),
         events.content[part],
     ]
     return map(b"".join, zip(*pieces, strict=False))
+
+
+def _sixteen(values: list[bytes], names: tuple[bytes, ...]) -> list[Iterable[bytes]]:
+    """A field of 16 bytes in each row, empty where the patient's facility is not known yet (there is no name)."""
+    if all(names):
+        return [repeat(wire.SIXTEEN), values]
+    return [[wire.SIXTEEN + value if name else wire.NULL for value, name in zip(values, names, strict=True)]]
+
+
+def _places(seqs: list[int], lines: list[int]) -> list[bytes]:
+    """The fields of the number and the line of each row."""
+    fields = np.zeros(len(seqs), dtype=[("a", ">i4"), ("seq", ">i8"), ("b", ">i4"), ("line", ">i8")])
+    fields["a"] = fields["b"] = 8
+    fields["seq"], fields["line"] = seqs, lines
+    return _cut(fields.tobytes(), fields.itemsize)
+
+
+def _uuids(digests: list[bytes]) -> list[bytes]:
+    """UUIDv8s of these bytes, as ``records.ids.entity_uuid`` makes them."""
+    made = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 16).copy()
+    made[:, 6] = made[:, 6] & 0x0F | 0x80
+    made[:, 8] = made[:, 8] & 0x3F | 0x80
+    return _cut(made.tobytes(), 16)
+
+
+def _cut(whole: bytes, size: int) -> list[bytes]:
+    return [whole[at : at + size] for at in range(0, len(whole), size)]
 
 
 def _beginning(stager: Stager, block: Block, events: Events) -> bytes:
@@ -152,11 +178,6 @@ def _people(stager: Stager, events: Events) -> list[_Person]:
         return made
 
     return list(map(person, zip(events.patients, places, strict=False)))
-
-
-def _uuid(digest: bytes) -> bytes:
-    """The field of a UUIDv8 of these bytes, as ``records.ids.entity_uuid`` makes it."""
-    return wire.SIXTEEN + (int.from_bytes(digest) & _OTHER_BITS | _UUID_BITS).to_bytes(16)
 
 
 def _texts(values: Iterable[str]) -> list[bytes]:

@@ -18,7 +18,6 @@ SIXTEEN = struct.pack(">i", 16)
 _EPOCH = date(2000, 1, 1).toordinal()
 _INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
 _INT2, _INT4, _INT8, _FLOAT8 = struct.Struct(">ih"), struct.Struct(">ii"), struct.Struct(">iq"), struct.Struct(">id")
-TWO_INT8 = struct.Struct(">iqiq")
 
 
 def _date(value: date) -> bytes:
