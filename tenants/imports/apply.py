@@ -71,23 +71,29 @@ ORDER BY s.seq
 
 
 # The next rows of a kind: the last, how many, whether a key can be among them twice (once with the facility, once
-# without), and whose they are.
+# without), whose they are, and where.
 _RANGE = """
-SELECT max(seq), count(*), bool_or(facility IS NULL) AND bool_or(facility IS NOT NULL), array_agg(DISTINCT patient_uuid)
+SELECT max(last), coalesce(sum(rows), 0)::bigint, bool_or(without) AND bool_or(named),
+       array_agg(DISTINCT patient_uuid), array_agg(DISTINCT facility_uuid)
 FROM (
-    SELECT seq, facility, patient_uuid FROM import_staging
-    WHERE import_uuid = %(import)s AND kind = %(kind)s AND state = 'accepted' AND seq > %(after)s AND seq <= %(end)s
-    ORDER BY seq LIMIT %(rows)s
-) AS part
+    SELECT patient_uuid, facility_uuid, max(seq) AS last, count(*) AS rows,
+           bool_or(facility IS NULL) AS without, bool_or(facility IS NOT NULL) AS named
+    FROM (
+        SELECT seq, facility, patient_uuid, facility_uuid FROM import_staging
+        WHERE import_uuid = %(import)s AND kind = %(kind)s AND state = 'accepted' AND seq > %(after)s
+          AND seq <= %(end)s
+        ORDER BY seq LIMIT %(rows)s
+    ) AS part
+    GROUP BY patient_uuid, facility_uuid
+) AS people
 """
 
 _EVENTS = sql.SQL("""
-SELECT s.seq, s.entity_uuid, s.facility_uuid, s.source_key, s.known_at, s.event_date + %(lag)s::int, s.row_hash,
+SELECT s.seq, s.entity_uuid, s.facility_uuid, s.source_key, s.known_at, s.event_date + {lag}::int, s.row_hash,
        s.voided, NULL::timestamptz, NULL::text, s.patient_uuid, {slots}
 FROM import_staging AS s
-WHERE s.import_uuid = %(import)s AND s.kind = %(kind)s AND s.state = 'accepted'
-  AND s.seq > %(after)s AND s.seq <= %(last)s AND s.patient_uuid <> ALL(%(erased)s::uuid[])
-ORDER BY s.seq
+WHERE s.import_uuid = {import} AND s.kind = {kind} AND s.state = 'accepted'
+  AND s.seq > {after} AND s.seq <= {last} AND s.patient_uuid <> ALL({erased}::uuid[])
 """)
 
 _TOUCH = """
@@ -235,14 +241,19 @@ def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any
     lag = 0 if kind == "appointments" else terms.lag_days
     values = part | {"rows": STEP_ROWS, "lag": lag}
     with session.cursor() as cursor:
-        ((last, rows, repeated, patients),) = cursor.execute(_RANGE, values).fetchall()
+        ((last, rows, repeated, patients, places),) = cursor.execute(_RANGE, values).fetchall()
     if last is None:
         return None, 0, Upserted()
-    values |= {"last": last, "erased": sorted(_erased(session, patients))}
+    erased = _erased(session, patients)
+    values |= {"last": last, "erased": sorted(erased)}
     slots = SLOTS[kind]
-    query = _EVENTS.format(slots=sql.SQL(", ").join(sql.Identifier("s", slot) for slot in slots.values()))
+    query = _EVENTS.format(
+        slots=sql.SQL(", ").join(sql.Identifier("s", slot) for slot in slots.values()),
+        **{name: sql.Literal(values[name]) for name in ("import", "kind", "after", "last", "lag", "erased")},
+    )
     with staging(session, MODELS[kind], source=terms.source) as stage:
-        stage.fill(query, values, ("patient_uuid", *slots), repeated=repeated)
+        whose = [patient for patient in patients if patient not in erased]
+        stage.fill(query, ("patient_uuid", *slots), whose, places, repeated=repeated)
     return last, rows, upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
 

@@ -116,9 +116,7 @@ def _checked(cells: list[list[str]], first: int, table: Table) -> list[Row]:
     ]
 
 
-def _block(
-    lines: Sequence[int], rows: Sequence[list[str]], plan: FilePlan, columns: FileColumns, number: int
-) -> Block:
+def _block(lines: Sequence[int], rows: Sequence[list[str]], plan: FilePlan, columns: FileColumns, number: int) -> Block:
     """A block of whole rows."""
     if plan.joins:
         return _block_of_rows(list(map(Row, lines, rows)), plan, columns, number)

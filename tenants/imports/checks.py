@@ -47,6 +47,15 @@ WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind <> 'facilit
   AND s.file = r.file AND s.line = r.line
 """
 
+# A key alone says nearly as much as kind, facility and key do, in half the time.
+_ARE_REPEATED = """
+SELECT EXISTS (
+    SELECT FROM import_staging
+    WHERE import_uuid = %(import)s AND state = 'accepted' AND kind <> 'facilities' AND seen_on IS NULL
+    GROUP BY source_key HAVING count(*) > 1
+)
+"""
+
 # Of rows with one key, a newer stamp is a newer version and stands; the same content is a repetition; else only one
 # of them can be right.
 _REPEATED = f"""
@@ -259,7 +268,8 @@ class _Checks:
 
 def _repeated_rows(checks: _Checks, *, refused: bool) -> None:
     checks.plan(sort=False)
-    if checks.do(_REPEATED) or refused:
+    repeated = checks.ask(_ARE_REPEATED)[0] and checks.do(_REPEATED)
+    if repeated or refused:
         checks.do(_WHOLE_ROWS)
 
 

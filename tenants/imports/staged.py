@@ -100,7 +100,7 @@ class Stager:
         self._zone = ZoneInfo(session.tenant.time_zone)
         self.vault: Vault = privacy.vault(session)
         self.vault.ensure_patient_keys((import_uuid,))
-        self._facilities: set[tuple[str, bytes]] = set()
+        self._facilities: set[tuple[object, ...]] = set()
         self._patients: dict[str, bytes] = {}
 
     def take(self, readings: Iterable[Reading]) -> Tally:
@@ -180,6 +180,12 @@ class Stager:
 
     def _row(self, fact: Fact, reading: Reading) -> tuple[object, ...] | None:
         kind = fact.kind
+        if kind == "facilities":
+            # Rows name the same facility over and over: one row for each way in which they do.
+            named = (fact.key, fact.voided, *(getattr(fact, name) for name in _content_fields(kind)))
+            if named in self._facilities:
+                return None
+            self._facilities.add(named)
         content: dict[str, Any] = {}
         for name in _content_fields(kind):
             value = getattr(fact, name)
@@ -203,20 +209,16 @@ class Stager:
             encoded = orjson.dumps(content)
             if isinstance(fact, PatientFact):
                 seen_on, birthdate = fact.derived_on, fact.birthdate
-                named = {name: value for name in PERSONAL if (value := getattr(fact, name)) is not None}
-                plain = orjson.dumps(named)
+                told = {name: value for name in PERSONAL if (value := getattr(fact, name)) is not None}
+                plain = orjson.dumps(told)
                 digest = self.vault.blind_index("import:digest", (encoded + plain).hex())
                 personal = (
-                    self.vault.encrypt(self.import_uuid, *_PLACE, self.import_uuid, plain.decode()) if named else None
+                    self.vault.encrypt(self.import_uuid, *_PLACE, self.import_uuid, plain.decode()) if told else None
                 )
                 source_key = patient_key or b""
             else:
                 digest = blake2b(encoded, digest_size=16).digest()
                 source_key = self.vault.blind_index(f"source:{kind}", fact.key)
-            if kind == "facilities":
-                if (fact.key, digest) in self._facilities:
-                    return None
-                self._facilities.add((fact.key, digest))
         self.seq += 1
         return (
             self.import_uuid,

@@ -116,6 +116,8 @@ class Stage:
     Attributes:
         rows: how many were added.
         repeated: a key was added more than once; the last one wins.
+        query: what gives the rows, until it is run; None where they are in the temporary table.
+        whose: the patients of the rows that the query gives; ``where``, their facilities.
     """
 
     session: TenantSession
@@ -123,6 +125,10 @@ class Stage:
     source: str
     rows: int = 0
     repeated: bool = False
+    query: sql.Composable | None = None
+    whose: list[UUID] = field(default_factory=list)
+    where: list[UUID] = field(default_factory=list)
+    _columns: tuple[str, ...] = ()
     _buffer: list[tuple[object, ...]] = field(default_factory=list)
     _seen: set[UUID] = field(default_factory=set)
 
@@ -192,25 +198,49 @@ class Stage:
         self._buffer.clear()
 
     def fill(
-        self, query: sql.Composable, values: Mapping[str, object], columns: Sequence[str], *, repeated: bool
-    ) -> int:
-        """Stage what a query gives, without a way round through this process; how many rows it gave.
+        self,
+        query: sql.Composable,
+        columns: Sequence[str],
+        whose: Sequence[UUID],
+        where: Sequence[UUID],
+        *,
+        repeated: bool,
+    ) -> None:
+        """Stage what a query gives, without a way round through this process. It is run when the rows are needed.
 
         Whoever calls this answers for what ``add`` would have worked out: the UUID and the fingerprint of each row.
 
         Args:
             query: gives the leading columns in the order of ``LEADING``, then ``columns``.
-            values: its parameters.
             columns: content columns of the table; those that are missing are empty.
+            whose: the patients of the rows.
+            where: their facilities.
             repeated: whether a key may be in it more than once; the row with the last ``seq`` wins.
         """
-        names = sql.SQL(", ").join(map(sql.Identifier, (*LEADING, *columns)))
-        statement = sql.SQL("INSERT INTO {} ({}) {}").format(self.temporary, names, query)
-        with self.session.cursor() as cursor:
-            count = cursor.execute(statement, values).rowcount
-        self.rows += count
+        self.query, self.whose, self.where, self._columns = query, list(whose), list(where), tuple(columns)
         self.repeated = self.repeated or repeated
-        return count
+
+    @property
+    def unread(self) -> sql.Composable:
+        """What the query gives, to be read as a table."""
+        missing = [
+            sql.SQL("NULL::{} AS {}").format(sql.SQL(kind), sql.Identifier(name))
+            for name, kind in zip(shape(self.model).columns, shape(self.model).types, strict=True)
+            if name not in self._columns
+        ]
+        names = sql.SQL(", ").join(map(sql.Identifier, (*LEADING, *self._columns)))
+        return sql.SQL("(SELECT {} FROM ({}) AS q ({}))").format(
+            sql.SQL(", ").join([sql.SQL("q.*"), *missing]), self.query or sql.SQL(""), names
+        )
+
+    def read(self) -> None:
+        """Run the query, where there is one: from now on its rows are in the temporary table."""
+        if self.query is None:
+            return
+        names = sql.SQL(", ").join(map(sql.Identifier, (*LEADING, *self._columns)))
+        with self.session.cursor() as cursor:
+            cursor.execute(sql.SQL("INSERT INTO {} ({}) {}").format(self.temporary, names, self.query))
+            self.rows, self.query = cursor.rowcount, None
 
     def create(self) -> None:
         """Make the temporary table; it goes with the transaction, or with the next ``create``."""

@@ -45,7 +45,7 @@ _REMEMBER_SOURCES = sql.SQL(
     "INSERT INTO record_sources AS r"
     " (facility_uuid, source, table_name, first_import_uuid, first_data_date, data_date, updated_at)"
     " SELECT DISTINCT facility_uuid, {source}, {table_name}, {import_uuid}::uuid, {data_date}::date,"
-    " {data_date}::date, {now}::timestamptz FROM {staged}"
+    " {data_date}::date, {now}::timestamptz FROM {places} AS s"
     " ON CONFLICT (facility_uuid, source, table_name)"
     " DO UPDATE SET data_date = excluded.data_date, updated_at = excluded.updated_at"
     " WHERE r.data_date < excluded.data_date",
@@ -55,7 +55,7 @@ _REMEMBER_SOURCES = sql.SQL(
 _FRESH = sql.SQL(
     "SELECT bool_and(r.first_import_uuid = {import_uuid}) FROM record_sources AS r"
     " WHERE r.source = {source} AND r.table_name = {table_name}"
-    " AND r.facility_uuid IN (SELECT facility_uuid FROM {staged})"
+    " AND r.facility_uuid IN (SELECT s.facility_uuid FROM {places} AS s)"
 )
 
 # What to do with each staged row whose entity is there; all others are new. Two tombstones are alike whatever they
@@ -78,6 +78,7 @@ FROM {staged} AS s CROSS JOIN LATERAL (
 ) AS e LIMIT {looked_for}
 """)
 
+_PLANNED = "SELECT set_config('enable_nestloop', %s, true)"
 _BY_INDEX = "SELECT set_config('enable_seqscan', %s, true)"
 
 _COUNT = sql.SQL("SELECT verdict, count(*) FROM {plan} GROUP BY verdict")
@@ -174,37 +175,43 @@ def upsert(
         now: the time of voiding where the source gives none; the clock's by default.
     """
     stage.flush()
-    if not stage.rows:
+    if not stage.rows and not stage.whose:
         return Upserted()
     lock_for_import(session)
     parts = _parts(stage, import_uuid, data_date, now or clock_now())
     with session.cursor() as cursor:
-        staged = stage.rows
-        if stage.repeated:
-            staged -= _run(cursor, _FORGET_REPEATED, parts).rowcount
-        _run(cursor, sql.SQL("ANALYZE {staged} (seq, uuid, facility_uuid)"), parts)
-        _run(cursor, _REMEMBER_SOURCES, parts)
-        found, verdicts = 0, dict[str, int]()
-        if not _all_new(session, cursor, parts):
-            # By its index, row by row (LIMIT keeps the planner to that): read whole, the table would cost each step as
-            # much as all steps before it.
-            cursor.execute(_BY_INDEX, ("off",))
-            found = _run(cursor, _PLAN, parts).rowcount
-            cursor.execute(_BY_INDEX, ("on",))
-            verdicts = dict(_run(cursor, _COUNT, parts).fetchall()) if found else {}
-            if verdicts.get("confirm"):
-                _run(cursor, _CONFIRM, parts)
-            if verdicts.get("update"):
-                _run(cursor, _CLOSE, parts)
-            if staged > found or verdicts.get("update"):
-                _run(cursor, sql.SQL("ANALYZE {plan}"), parts)
-                _run(cursor, _INSERT, parts)
-        inserted = staged - found
-        patients: list[UUID] = []
-        if inserted or verdicts.get("update"):
-            patients = [row[0] for row in _run(cursor, _TOUCHED, parts)]
+        done = None if stage.repeated else _all_new(session, cursor, parts, stage)
+        if done is None:
+            done = _compared(cursor, parts, stage)
         _run(cursor, sql.SQL("DROP TABLE {staged}, {plan}"), parts)
-    stage.rows, stage.repeated = 0, False
+    stage.rows, stage.repeated, stage.query, stage.whose = 0, False, None, []
+    return done
+
+
+def _compared(cursor: Cursor[Any], parts: Mapping[str, sql.Composable], stage: Stage) -> Upserted:
+    """Bring the staged rows into their table, each compared with the open version of its entity."""
+    stage.read()
+    staged = stage.rows
+    if stage.repeated:
+        staged -= _run(cursor, _FORGET_REPEATED, parts).rowcount
+    _run(cursor, sql.SQL("ANALYZE {staged} (seq, uuid, facility_uuid)"), parts)
+    _run(cursor, _REMEMBER_SOURCES, parts)
+    # By its index, row by row (LIMIT keeps the planner to that): read whole, the table would cost each step as much
+    # as all steps before it.
+    cursor.execute(_BY_INDEX, ("off",))
+    found = _run(cursor, _PLAN, parts).rowcount
+    cursor.execute(_BY_INDEX, ("on",))
+    verdicts: dict[str, int] = dict(_run(cursor, _COUNT, parts).fetchall()) if found else {}
+    if verdicts.get("confirm"):
+        _run(cursor, _CONFIRM, parts)
+    if verdicts.get("update"):
+        _run(cursor, _CLOSE, parts)
+    patients: list[UUID] = []
+    inserted = staged - found
+    if inserted or verdicts.get("update"):
+        _run(cursor, sql.SQL("ANALYZE {plan}"), parts)
+        _run(cursor, _INSERT, parts)
+        patients = [row[0] for row in _run(cursor, _TOUCHED, parts)]
     counts = UpsertCounts(
         inserted=inserted,
         updated=verdicts.get("update", 0),
@@ -215,22 +222,32 @@ def upsert(
     return Upserted(counts, patients)
 
 
-def _all_new(session: TenantSession, cursor: Cursor[Any], parts: Mapping[str, sql.Composable]) -> bool:
+def _all_new(
+    session: TenantSession, cursor: Cursor[Any], parts: Mapping[str, sql.Composable], stage: Stage
+) -> Upserted | None:
     """Insert the staged rows as new ones, where no import of their source was at their facilities before this one.
 
-    Then there is next to nothing to compare them with. False, and nothing done, where there was, or where one of them is
-    there after all: another import of the source is under way, or a key was staged twice over two steps.
+    Then there is next to nothing to compare them with. None, and nothing inserted, where there was, or where one of
+    them is there after all: another import of the source is under way, or a key was staged twice over two steps.
     """
+    if stage.query is not None:
+        places = sql.SQL("(SELECT * FROM unnest({}::uuid[]) AS u (facility_uuid))").format(stage.where)
+        parts = {**parts, "staged": stage.unread, "places": places}
+    _run(cursor, _REMEMBER_SOURCES, parts)
     if not _run(cursor, _FRESH, parts).fetchall()[0][0]:
-        return False
+        return None
     _run(cursor, _PLAN, {**parts, "looked_for": sql.Literal(0)})
+    cursor.execute(_PLANNED, ("off",))
     try:
         with session.begin_nested(), session.cursor() as within:  # the savepoint comes with the cursor
-            _run(within, _INSERT, parts)
+            inserted = _run(within, _INSERT, parts).rowcount
+            patients = stage.whose if stage.query else [row[0] for row in _run(within, _TOUCHED, parts)]
     except psycopg.errors.UniqueViolation:
+        cursor.execute(_PLANNED, ("on",))
         _run(cursor, sql.SQL("DROP TABLE {plan}"), parts)
-        return False
-    return True
+        return None
+    cursor.execute(_PLANNED, ("on",))
+    return Upserted(UpsertCounts(inserted=inserted), patients)
 
 
 def _parts(stage: Stage, import_uuid: UUID, data_date: date, now: datetime) -> dict[str, sql.Composable]:
@@ -241,6 +258,7 @@ def _parts(stage: Stage, import_uuid: UUID, data_date: date, now: datetime) -> d
     return {
         "table": sql.Identifier(form.table),
         "staged": stage.temporary,
+        "places": stage.temporary,
         "bare_plan": sql.Identifier(f"plan_{form.table}"),
         "plan": sql.Identifier("pg_temp", f"plan_{form.table}"),
         "patient": sql.Identifier("uuid" if issubclass(stage.model, Patient) else "patient_uuid"),

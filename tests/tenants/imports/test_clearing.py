@@ -95,7 +95,7 @@ def test_who_notes_what_changes_sees_each_row_go(
         driver.execute(f'CREATE TABLE "{schema}".noted (n bigint)'.encode())
         driver.execute(
             f'CREATE FUNCTION "{schema}".note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS'
-            f" $$ BEGIN INSERT INTO \"{schema}\".noted SELECT count(*) FROM gone; RETURN NULL; END $$".encode()
+            f' $$ BEGIN INSERT INTO "{schema}".noted SELECT count(*) FROM gone; RETURN NULL; END $$'.encode()
         )
         driver.execute(
             f'CREATE TRIGGER noting AFTER DELETE ON "{schema}".import_staging REFERENCING OLD TABLE AS gone'
