@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from benchmarks.load import Load
-from benchmarks.measure import Ratio
+from benchmarks.measure import Ratio, settled
 
 if TYPE_CHECKING:
     from core.database import TenantRef
@@ -36,6 +36,7 @@ def run() -> Iterator[Ratio]:
 
     made = create_tenant(f"bench-{uuid4().hex[:8]}", name="Benchmark")
     patients = _patients(made.ref)
+    settled()
     key = {"Authorization": f"Bearer {made.api_key}"}
     bare = {"BARE_URL": ensure().database_owner_url, "BARE_SCHEMA": made.ref.schema_name}
     with _served("core.app.factory:create_app", {}) as ours, _served("benchmarks.bare_api:create_app", bare) as theirs:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.rows import namedtuple_row
+from psycopg.pq import ExecStatus
 
 from core.database.affinity import remember, wanting
 from core.database.engines import application_engine
@@ -44,7 +44,7 @@ def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
         connection = application_engine(tenant.database).raw_connection()
     try:
         remember(connection, tenant.id)
-        cursor = psycopg.ClientCursor(_driver(connection.driver_connection), row_factory=namedtuple_row)
+        cursor = psycopg.ClientCursor(_driver(connection.driver_connection))
         scope = beginning(role=tenant.role_name, path=path_of_schema(tenant.schema_name), readonly=False)
         # The values are bound by the driver, as the one message that holds several statements wants it.
         said = "; ".join([scope, *(cursor.mogrify(query, values) for query, values in statements), "COMMIT"])
@@ -72,7 +72,8 @@ def _rows(cursor: psycopg.ClientCursor[Any]) -> list[list[Any]]:
     """The rows of each statement that has any; the scope's come first."""
     found = []
     while True:
-        if cursor.description is not None:
+        # Not by ``description``, which makes an object of each column.
+        if cursor.pgresult is not None and cursor.pgresult.status == ExecStatus.TUPLES_OK:
             found.append(cursor.fetchall())
         if not cursor.nextset():
             return found

@@ -36,7 +36,7 @@ def restore_patient_keys(session: TenantSession, rows: Sequence[tuple[UUID, str,
             keys.append(None)
             continue
         nonce = os.urandom(NONCE)
-        bound_to = bound_patient(session.tenant, patient, version)
+        bound_to = bound_patient(str(session.tenant.id), patient, version)
         keys.append(nonce + wrapping.encrypt(nonce, os.urandom(KEY_BYTES), bound_to))
     patients, made, erased_at = zip(*rows, strict=True) if rows else ((), (), ())
     with session.cursor() as cursor:

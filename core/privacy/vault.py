@@ -14,10 +14,10 @@ from sqlalchemy import event
 from core.database.arrays import bytea_array, uuid_array
 from core.privacy import blind_index as index
 from core.privacy.errors import CannotDecrypt, NeedsSession, PatientErased
-from core.privacy.tenant_keys import KEY_BYTES, key_ring
+from core.privacy.tenant_keys import KEY_BYTES, KeyRing, key_ring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from core.database import TenantRef, TenantSession
 
@@ -25,6 +25,7 @@ FORMAT = b"\x01"
 """First byte of every ciphertext: format 1 is nonce (12), AES-256-GCM ciphertext, tag (16)."""
 
 NONCE = 12
+_AFTER_NONCE = len(FORMAT) + NONCE
 KEY_OF_SESSION = "core.privacy.vault"
 
 
@@ -71,7 +72,8 @@ class Vault:
         self._session = session
         self._tenant = str(session.tenant.id)
         self._patients: dict[UUID, AESGCM | None] = {}
-        self._found_index_key: bytes | None = None
+        self._ring: KeyRing | None = None
+        self._known_places: dict[tuple[str, ...], tuple[bytes, ...]] = {}
 
     def ensure_patient_keys(self, uuids: Iterable[UUID]) -> frozenset[UUID]:
         """Make sure that these patients have keys, and have them at hand: two statements, however many patients.
@@ -93,6 +95,7 @@ class Vault:
         Whoever rolls back to a savepoint by plain SQL calls this; the session's own savepoints do it by themselves.
         """
         self._patients.clear()
+        self._ring = None
 
     def load_patient_keys(self, uuids: Iterable[UUID]) -> None:
         """Bring the keys of these patients to hand in one statement, before many values are decrypted."""
@@ -106,9 +109,9 @@ class Vault:
                 (uuid_array(wanted),),
             )
             rows = cursor.fetchall()
-        ring = key_ring(self._session)
+        ring = self._keys
         if any(version not in ring.data for _, version, _ in rows):
-            ring = key_ring(self._session, fresh=True)
+            ring = self._ring = key_ring(self._session, fresh=True)
         for uuid, version, wrapped in rows:
             self._patients[uuid] = None if wrapped is None else self._unwrap(ring.data, uuid, version, bytes(wrapped))
 
@@ -122,9 +125,9 @@ class Vault:
         """
         if version is None or uuid in self._patients:
             return
-        ring = key_ring(self._session)
+        ring = self._keys
         if version not in ring.data:
-            ring = key_ring(self._session, fresh=True)
+            ring = self._ring = key_ring(self._session, fresh=True)
         self._patients[uuid] = None if wrapped is None else self._unwrap(ring.data, uuid, version, bytes(wrapped))
 
     def encrypt(self, patient_uuid: UUID, table: str, column: str, row_uuid: UUID, text: str) -> bytes:
@@ -179,29 +182,38 @@ class Vault:
         return plain.decode()
 
     def decrypt_row(
-        self, patient_uuid: UUID, table: str, row_uuid: UUID, sealed: Mapping[str, bytes | None]
-    ) -> dict[str, str | None]:
+        self, patient_uuid: UUID, table: str, row_uuid: UUID, columns: Sequence[str], sealed: Sequence[bytes | None]
+    ) -> list[str | None]:
         """The texts of several columns of one row, as ``decrypt`` gives each; a column that is empty stays so.
 
         Raises:
             PatientErased, CannotDecrypt: as ``decrypt``.
         """
         key = self._patients.get(patient_uuid)
-        row = str(row_uuid)
-        texts: dict[str, str | None] = dict.fromkeys(sealed)
-        for column, data in sealed.items():
+        row = str(row_uuid).encode()
+        texts: list[str | None] = []
+        for place, column, data in zip(self._places(table, tuple(columns)), columns, sealed, strict=True):
             if data is None:
+                texts.append(None)
                 continue
-            if key is None or data[:1] != FORMAT:
-                texts[column] = self.decrypt(patient_uuid, table, column, row_uuid, data)
-                key = self._patients.get(patient_uuid)
-                continue
-            place = f"{self._tenant}|{table}|{column}|{row}".encode()
-            try:
-                texts[column] = key.decrypt(data[1 : NONCE + 1], data[NONCE + 1 :], place).decode()
-            except (InvalidTag, ValueError):
-                texts[column] = self.decrypt(patient_uuid, table, column, row_uuid, data)  # raises, and says what
+            if key is not None and data[:1] == FORMAT:
+                try:
+                    texts.append(key.decrypt(data[1:_AFTER_NONCE], data[_AFTER_NONCE:], place + row).decode())
+                except (InvalidTag, ValueError):
+                    key = None  # what is the matter is said below
+                else:
+                    continue
+            texts.append(self.decrypt(patient_uuid, table, column, row_uuid, data))
+            key = self._patients.get(patient_uuid)
         return texts
+
+    def _places(self, table: str, columns: tuple[str, ...]) -> tuple[bytes, ...]:
+        """What ciphertexts of these columns are bound to, up to the row."""
+        found = self._known_places.get((table, *columns))
+        if found is None:
+            found = tuple(f"{self._tenant}|{table}|{column}|".encode() for column in columns)
+            self._known_places[table, *columns] = found
+        return found
 
     def blind_index(self, purpose: str, text: str) -> bytes:
         """16 bytes by which equal texts of this tenant are found; ``core.privacy.blind_index`` says what is equal.
@@ -209,12 +221,12 @@ class Vault:
         Raises:
             Invalid: there is nothing in ``text`` to look for.
         """
-        return index.blind_index(self._index_key, purpose, text)
+        return index.blind_index(self._keys.index, purpose, text)
 
     @property
     def maker(self) -> index.BlindIndexes:
         """What makes this tenant's blind indexes without a session; it holds the key of them."""
-        return index.BlindIndexes(self._index_key)
+        return index.BlindIndexes(self._keys.index)
 
     def blind_indexes(self, purpose: str, texts: Iterable[str]) -> list[bytes]:
         """``blind_index`` of many texts.
@@ -222,14 +234,14 @@ class Vault:
         Raises:
             Invalid: there is nothing to look for in one of them.
         """
-        return index.blind_indexes(self._index_key, purpose, texts)
+        return index.blind_indexes(self._keys.index, purpose, texts)
 
     @property
-    def _index_key(self) -> bytes:
-        """The key of blind indexes. There is one version of it: what was indexed could not be found by another."""
-        if self._found_index_key is None:
-            self._found_index_key = key_ring(self._session).index
-        return self._found_index_key
+    def _keys(self) -> KeyRing:
+        """The tenant's keys, asked for once in a transaction. What is encrypted by a newer one is met with ``fresh``."""
+        if self._ring is None:
+            self._ring = key_ring(self._session)
+        return self._ring
 
     def erase_patient(self, uuid: UUID) -> bool:
         """Destroy the patient's key: whatever was encrypted with it can never be read again.
@@ -241,7 +253,7 @@ class Vault:
                 "INSERT INTO patient_keys (patient_uuid, tenant_key_version, wrapped_key, erased_at)"
                 " VALUES (%s, %s, NULL, now()) ON CONFLICT (patient_uuid) DO UPDATE"
                 " SET wrapped_key = NULL, erased_at = now() WHERE patient_keys.erased_at IS NULL",
-                (uuid, key_ring(self._session).newest),
+                (uuid, self._keys.newest),
             )
             erased = cursor.rowcount > 0
         self._patients[uuid] = None
@@ -249,7 +261,7 @@ class Vault:
 
     def _make(self, uuids: list[UUID]) -> None:
         """Insert keys for patients without one; where another transaction is first, its key stands."""
-        ring = key_ring(self._session)
+        ring = self._keys
         version, wrapping = ring.newest, ring.data[ring.newest]
         wrapped, plain = [], {}
         for uuid in uuids:
@@ -286,9 +298,9 @@ class Vault:
         return f"{self._tenant}|{table}|{column}|{row_uuid}".encode()
 
     def _bound_to(self, uuid: UUID, version: int) -> bytes:
-        return bound_patient(self._session.tenant, uuid, version)
+        return bound_patient(self._tenant, uuid, version)
 
 
-def bound_patient(tenant: TenantRef, uuid: UUID, version: int) -> bytes:
-    """What a patient's wrapped key is bound to."""
-    return f"patient-key|{tenant.id}|{uuid}|{version}".encode()
+def bound_patient(tenant: str, uuid: UUID, version: int) -> bytes:
+    """What a patient's wrapped key is bound to; ``tenant`` is its id."""
+    return f"patient-key|{tenant}|{uuid}|{version}".encode()

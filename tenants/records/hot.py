@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
-from psycopg.rows import namedtuple_row
 from sqlalchemy import Table
 
 from core import audit
@@ -40,20 +39,26 @@ SUBJECT: Final = "patient"
 
 _TABLE: Final = cast("Table", Patient.__table__)  # type: ignore[attr-defined]
 _SHOWN: Final = tuple(name for name in PatientOut.model_fields if name in _TABLE.columns)
-_SEALED: Final = tuple(f"{name}_enc" for name in personal.FIELDS)
 _KEY: Final = ("tenant_key_version", "wrapped_key")
+_NAMES: Final = len(_SHOWN)
+"""Where a row goes over from what is shown as it is to what is sealed."""
 
-_FROM = (
-    f"SELECT {', '.join(f'p.{name}' for name in (*_SHOWN, *_SEALED))}, {', '.join(f'k.{name}' for name in _KEY)},"  # noqa: S608 - names of our own columns
+_SAID = (
+    f"SELECT {', '.join(f'p.{name}' for name in (*_SHOWN, *personal.SEALED))}, {', '.join(f'k.{name}' for name in _KEY)},"  # noqa: S608 - names of our own columns
     " (SELECT i.canonical_uuid FROM patient_identities AS i WHERE i.patient_uuid = p.uuid AND"
     " (i.known_to IS NULL OR i.known_to >= %(end)s::timestamptz)"
     " AND i.known_from < coalesce(%(end)s::timestamptz, 'infinity')) AS merged_into"
-    " FROM patients AS p LEFT JOIN patient_keys AS k ON k.patient_uuid = p.uuid WHERE NOT p.voided"
 )
+_KEYS: Final = "LEFT JOIN patient_keys AS k ON k.patient_uuid = p.uuid"
+_FROM: Final = f"{_SAID} FROM patients AS p {_KEYS} WHERE NOT p.voided"
 _NOW: Final = " AND p.known_to IS NULL"
 _THEN: Final = " AND p.known_from < %(end)s AND (p.known_to IS NULL OR p.known_to >= %(end)s)"
 _ONE: Final = f"{_FROM} AND p.uuid = %(uuid)s"
-_PAGE: Final = f"{_FROM}{_NOW} ORDER BY p.uuid LIMIT %(limit)s OFFSET %(offset)s"
+# What stands before the page is counted off before anything is joined to it.
+_PAGE: Final = (
+    f"{_SAID} FROM (SELECT * FROM patients AS p WHERE NOT p.voided{_NOW}"  # noqa: S608 - names of our own columns
+    f" ORDER BY p.uuid LIMIT %(limit)s OFFSET %(offset)s) AS p {_KEYS} ORDER BY p.uuid"
+)
 _THESE: Final = f"{_FROM} AND p.version_id = ANY(%(versions)s) ORDER BY p.uuid"
 _COUNT: Final = "SELECT count(*) FROM patients WHERE known_to IS NULL AND NOT voided"
 
@@ -123,7 +128,7 @@ def _of_page(paging: PageRequest) -> dict[str, Any]:
 
 
 def _read(session: TenantSession, query: str, values: dict[str, Any], as_of: date | None) -> list[dict[str, Any]]:
-    with psycopg_connection(session).cursor(binary=True, row_factory=namedtuple_row) as cursor:
+    with psycopg_connection(session).cursor(binary=True) as cursor:
         rows = cursor.execute(query, values).fetchall()
     return _clear(session.tenant, vault(session), rows, as_of)
 
@@ -139,10 +144,12 @@ def _clear(tenant: TenantRef, safe: Vault, rows: list[Any], as_of: date | None) 
     """Rows as the API says them."""
     day, answers = as_of or today(tenant.time_zone), []
     for row in rows:
-        safe.take_patient_key(row.uuid, row.tenant_key_version, row.wrapped_key)
         said = dict(zip(_SHOWN, row, strict=False))
-        said |= personal.open_row(safe, row)
-        said["merged_into"] = row.merged_into
-        said["age"] = None if row.birthdate is None else completed_years(row.birthdate, day)
+        *sealed, version, wrapped, merged_into = row[_NAMES:]
+        safe.take_patient_key(said["uuid"], version, wrapped)
+        said |= personal.open_sealed(safe, said["uuid"], sealed)
+        said["merged_into"] = merged_into
+        birthdate = said["birthdate"]
+        said["age"] = None if birthdate is None else completed_years(birthdate, day)
         answers.append(said)
     return answers

@@ -13,7 +13,7 @@ from core.privacy import vault
 from core.privacy.errors import PatientErased
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from core.database import TenantSession
@@ -71,13 +71,12 @@ def open_patient(session: TenantSession, row: Sealed) -> dict[str, str | None]:
     Raises:
         CannotDecrypt: a value was altered or moved.
     """
-    return open_row(vault(session), row)
+    return open_sealed(vault(session), row.uuid, [getattr(row, column) for column in SEALED])
 
 
-def open_row(safe: Vault, row: Sealed) -> dict[str, str | None]:
-    """As ``open_patient``, by a vault that is at hand."""
+def open_sealed(safe: Vault, patient_uuid: UUID, sealed: Sequence[bytes | None]) -> dict[str, str | None]:
+    """As ``open_patient``, by a vault that is at hand, from the columns in the order of ``SEALED``."""
     try:
-        opened = safe.decrypt_row(row.uuid, TABLE, row.uuid, {column: getattr(row, column) for column in SEALED})
+        return dict(zip(FIELDS, safe.decrypt_row(patient_uuid, TABLE, patient_uuid, SEALED, sealed), strict=True))
     except PatientErased:
         return dict.fromkeys(FIELDS)
-    return {name: opened[column] for name, column in zip(FIELDS, SEALED, strict=True)}
