@@ -238,7 +238,7 @@ class Vault:
 
     @property
     def _keys(self) -> KeyRing:
-        """The tenant's keys, asked for once in a transaction. What is encrypted by a newer one is met with ``fresh``."""
+        """The tenant's keys, asked for once in a transaction; anew (``fresh``) for what a newer one wraps."""
         if self._ring is None:
             self._ring = key_ring(self._session)
         return self._ring

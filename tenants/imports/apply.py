@@ -23,6 +23,7 @@ from tenants.records.ids import entity_uuid
 from tenants.records.locks import lock_for_import
 from tenants.records.models import Patient
 from tenants.records.personal import seal_patient
+from tenants.records.staging import Asked
 from tenants.records.upsert import Upserted, staging, upsert
 
 if TYPE_CHECKING:
@@ -230,7 +231,6 @@ def _patients(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]],
                 known_from=known_at,
                 assumed_from=_later(began, terms.lag_days),
                 voided=voided,
-                uuid=uuid,
             )
     return upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
@@ -253,7 +253,7 @@ def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any
     )
     with staging(session, MODELS[kind], source=terms.source) as stage:
         whose = [patient for patient in patients if patient not in erased]
-        stage.fill(query, ("patient_uuid", *slots), whose, places, repeated=repeated)
+        stage.fill(Asked(query, ("patient_uuid", *slots), whose, places), repeated=repeated)
     return last, rows, upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
 

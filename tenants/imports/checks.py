@@ -303,7 +303,7 @@ STEPS = ("repeated rows", "patients", "counting")
 """The checks in order: what each step is about."""
 
 AGAIN = 1
-"""From this step on, steps may be run again: imports that an earlier release began had more steps, and other numbers."""
+"""From this step on, steps may be run again: imports that an earlier release began had other steps and numbers."""
 
 
 def run_step(session: TenantSession, number: int, *, import_uuid: UUID, source: str, refused: bool = False) -> None:

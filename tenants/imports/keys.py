@@ -129,7 +129,8 @@ SELECT EXISTS (
         FROM (SELECT kind, max(last) AS last FROM groups GROUP BY kind) AS k)
 """  # noqa: S608 - constants of this module
 
-_UNSETTLED = sql.SQL(f"""
+_UNSETTLED = sql.SQL(
+    f"""
 WITH {_HOMES_AS_CHECKED}
 SELECT s.seq, s.kind, f.uuid, s.patient_key, s.source_key, s.content, {{slots}}
 FROM import_staging AS s
@@ -138,7 +139,8 @@ JOIN facilities AS f ON f.datim_id = coalesce(s.facility, h.facility)
 WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind = ANY(%(kinds)s)
   AND s.facility_uuid IS DISTINCT FROM f.uuid
 ORDER BY s.seq LIMIT %(rows)s
-""").format(slots=sql.SQL(", ").join(sql.Identifier("s", name) for name in COLUMNS))
+"""  # noqa: S608 - constants of this module
+).format(slots=sql.SQL(", ").join(sql.Identifier("s", name) for name in COLUMNS))
 
 _KEYS = {"facility_uuid": "uuid", "entity_uuid": "uuid", "patient_uuid": "uuid", "row_hash": "bytea"} | SLOT_TYPES
 _TEMPORARY = sql.SQL("CREATE TEMPORARY TABLE settled_rows (seq int8, {}) ON COMMIT DROP").format(

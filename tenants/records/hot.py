@@ -43,8 +43,9 @@ _KEY: Final = ("tenant_key_version", "wrapped_key")
 _NAMES: Final = len(_SHOWN)
 """Where a row goes over from what is shown as it is to what is sealed."""
 
-_SAID = (
-    f"SELECT {', '.join(f'p.{name}' for name in (*_SHOWN, *personal.SEALED))}, {', '.join(f'k.{name}' for name in _KEY)},"  # noqa: S608 - names of our own columns
+_SAID: Final = (
+    f"SELECT {', '.join(f'p.{name}' for name in (*_SHOWN, *personal.SEALED))},"  # noqa: S608 - names of our own columns
+    f" {', '.join(f'k.{name}' for name in _KEY)},"
     " (SELECT i.canonical_uuid FROM patient_identities AS i WHERE i.patient_uuid = p.uuid AND"
     " (i.known_to IS NULL OR i.known_to >= %(end)s::timestamptz)"
     " AND i.known_from < coalesce(%(end)s::timestamptz, 'infinity')) AS merged_into"

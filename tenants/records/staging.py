@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -109,6 +109,38 @@ def _day(value: object) -> date:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Rows that a query gives.
+
+    Attributes:
+        query: gives the leading columns in the order of ``LEADING``, then ``columns``.
+        columns: content columns of the table; those that are missing are empty.
+        whose: the patients of the rows.
+        where: their facilities.
+    """
+
+    query: sql.Composable
+    columns: tuple[str, ...]
+    whose: list[UUID]
+    where: list[UUID]
+
+    @property
+    def names(self) -> sql.Composable:
+        """The columns that the query gives."""
+        return sql.SQL(", ").join(map(sql.Identifier, (*LEADING, *self.columns)))
+
+    def as_table(self, form: Shape) -> sql.Composable:
+        """What the query gives, to be read as a table that has all columns."""
+        missing = [
+            sql.SQL("NULL::{} AS {}").format(sql.SQL(kind), sql.Identifier(name))
+            for name, kind in zip(form.columns, form.types, strict=True)
+            if name not in self.columns
+        ]
+        shown = sql.SQL(", ").join([sql.SQL("q.*"), *missing])
+        return sql.SQL("(SELECT {} FROM ({}) AS q ({}))").format(shown, self.query, self.names)
+
+
 @dataclass(slots=True)
 class Stage:
     """Rows of one source for one table, staged in the caller's transaction.
@@ -116,8 +148,7 @@ class Stage:
     Attributes:
         rows: how many were added.
         repeated: a key was added more than once; the last one wins.
-        query: what gives the rows, until it is run; None where they are in the temporary table.
-        whose: the patients of the rows that the query gives; ``where``, their facilities.
+        asked: what gives the rows, until it is run; None where they are in the temporary table.
     """
 
     session: TenantSession
@@ -125,10 +156,7 @@ class Stage:
     source: str
     rows: int = 0
     repeated: bool = False
-    query: sql.Composable | None = None
-    whose: list[UUID] = field(default_factory=list)
-    where: list[UUID] = field(default_factory=list)
-    _columns: tuple[str, ...] = ()
+    asked: Asked | None = None
     _buffer: list[tuple[object, ...]] = field(default_factory=list)
     _seen: set[UUID] = field(default_factory=set)
 
@@ -148,7 +176,6 @@ class Stage:
         voided: bool = False,
         date_voided: datetime | None = None,
         void_reason: str | None = None,
-        uuid: UUID | None = None,
     ) -> UUID:
         """Stage one row and return the UUID of its entity.
 
@@ -162,7 +189,6 @@ class Stage:
             voided: the source has voided the row.
             date_voided: when, if the source says so.
             void_reason: why, if the source says so.
-            uuid: of the entity, where the caller has worked it out (``entity_uuid``).
 
         Raises:
             ValueError: a name is not a column of the table, or a time has no zone.
@@ -170,7 +196,7 @@ class Stage:
         values, fingerprint = content_values(self.model, content)
         known_at = None if known_from is None else utc(known_from)
         voided_at = None if date_voided is None else utc(date_voided)
-        uuid = uuid or entity_uuid(shape(self.model).table, facility_uuid, self.source, source_key)
+        uuid = entity_uuid(shape(self.model).table, facility_uuid, self.source, source_key)
         if uuid in self._seen:
             self.repeated = True
         self._seen.add(uuid)
@@ -197,50 +223,28 @@ class Stage:
                 copy.write_row(row)
         self._buffer.clear()
 
-    def fill(
-        self,
-        query: sql.Composable,
-        columns: Sequence[str],
-        whose: Sequence[UUID],
-        where: Sequence[UUID],
-        *,
-        repeated: bool,
-    ) -> None:
+    def fill(self, asked: Asked, *, repeated: bool) -> None:
         """Stage what a query gives, without a way round through this process. It is run when the rows are needed.
 
         Whoever calls this answers for what ``add`` would have worked out: the UUID and the fingerprint of each row.
 
         Args:
-            query: gives the leading columns in the order of ``LEADING``, then ``columns``.
-            columns: content columns of the table; those that are missing are empty.
-            whose: the patients of the rows.
-            where: their facilities.
+            asked: the query.
             repeated: whether a key may be in it more than once; the row with the last ``seq`` wins.
         """
-        self.query, self.whose, self.where, self._columns = query, list(whose), list(where), tuple(columns)
-        self.repeated = self.repeated or repeated
-
-    @property
-    def unread(self) -> sql.Composable:
-        """What the query gives, to be read as a table."""
-        missing = [
-            sql.SQL("NULL::{} AS {}").format(sql.SQL(kind), sql.Identifier(name))
-            for name, kind in zip(shape(self.model).columns, shape(self.model).types, strict=True)
-            if name not in self._columns
-        ]
-        names = sql.SQL(", ").join(map(sql.Identifier, (*LEADING, *self._columns)))
-        return sql.SQL("(SELECT {} FROM ({}) AS q ({}))").format(
-            sql.SQL(", ").join([sql.SQL("q.*"), *missing]), self.query or sql.SQL(""), names
-        )
+        self.asked, self.repeated = asked, self.repeated or repeated
 
     def read(self) -> None:
         """Run the query, where there is one: from now on its rows are in the temporary table."""
-        if self.query is None:
+        if self.asked is None:
             return
-        names = sql.SQL(", ").join(map(sql.Identifier, (*LEADING, *self._columns)))
         with self.session.cursor() as cursor:
-            cursor.execute(sql.SQL("INSERT INTO {} ({}) {}").format(self.temporary, names, self.query))
-            self.rows, self.query = cursor.rowcount, None
+            cursor.execute(sql.SQL("INSERT INTO {} ({}) {}").format(self.temporary, self.asked.names, self.asked.query))
+            self.rows, self.asked = cursor.rowcount, None
+
+    def forget(self) -> None:
+        """Have nothing staged any more."""
+        self.rows, self.repeated, self.asked = 0, False, None
 
     def create(self) -> None:
         """Make the temporary table; it goes with the transaction, or with the next ``create``."""

@@ -175,7 +175,7 @@ def upsert(
         now: the time of voiding where the source gives none; the clock's by default.
     """
     stage.flush()
-    if not stage.rows and not stage.whose:
+    if not stage.rows and stage.asked is None:
         return Upserted()
     lock_for_import(session)
     parts = _parts(stage, import_uuid, data_date, now or clock_now())
@@ -184,7 +184,7 @@ def upsert(
         if done is None:
             done = _compared(cursor, parts, stage)
         _run(cursor, sql.SQL("DROP TABLE {staged}, {plan}"), parts)
-    stage.rows, stage.repeated, stage.query, stage.whose = 0, False, None, []
+    stage.forget()
     return done
 
 
@@ -230,9 +230,10 @@ def _all_new(
     Then there is next to nothing to compare them with. None, and nothing inserted, where there was, or where one of
     them is there after all: another import of the source is under way, or a key was staged twice over two steps.
     """
-    if stage.query is not None:
-        places = sql.SQL("(SELECT * FROM unnest({}::uuid[]) AS u (facility_uuid))").format(stage.where)
-        parts = {**parts, "staged": stage.unread, "places": places}
+    asked = stage.asked
+    if asked is not None:
+        places = sql.SQL("(SELECT * FROM unnest({}::uuid[]) AS u (facility_uuid))").format(asked.where)
+        parts = {**parts, "staged": asked.as_table(shape(stage.model)), "places": places}
     _run(cursor, _REMEMBER_SOURCES, parts)
     if not _run(cursor, _FRESH, parts).fetchall()[0][0]:
         return None
@@ -241,7 +242,7 @@ def _all_new(
     try:
         with session.begin_nested(), session.cursor() as within:  # the savepoint comes with the cursor
             inserted = _run(within, _INSERT, parts).rowcount
-            patients = stage.whose if stage.query else [row[0] for row in _run(within, _TOUCHED, parts)]
+            patients = asked.whose if asked is not None else [row[0] for row in _run(within, _TOUCHED, parts)]
     except psycopg.errors.UniqueViolation:
         cursor.execute(_PLANNED, ("on",))
         _run(cursor, sql.SQL("DROP TABLE {plan}"), parts)

@@ -10,8 +10,9 @@ import pytest
 from core.database import TenantRef, tenant_session
 from core.errors import Conflict, Invalid
 from core.privacy import vault
-from tenants.imports import repository, service
+from tenants.imports import checks, repository, service
 from tenants.imports.mapping import parse_mapping
+from tenants.imports.runner import Runner
 from tenants.imports.service import GivenFile, Order
 from tenants.records.personal import open_patient
 
@@ -351,3 +352,49 @@ def test_unfinished_content_is_continued_and_a_cancelled_one_is_not(
         assert not goes_on
         with pytest.raises(Conflict, match="the import is cancelled"):
             service.cancel(session, first.uuid)
+
+
+def test_an_event_before_birth_counts_for_nothing_that_follows_from_the_first_one(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    people = "id,clinic,clinic_name,name,phone,sex,born,art_start,died_on\nP1,C1,Clinic,Aaa,,F,1990-05-01,,\n"
+    pickups = "id,day,days,regimen,next\nP1,1980-01-10,30,TDF,\nP1,2023-02-10,30,TDF,\nP9,1970-01-01,30,TDF,\n"
+    summary = run_import(tenant, write(tmp_path, patients__csv=people, pickups__csv=pickups))
+    assert (summary.rows_read, summary.rows_refused) == (4, 2)
+    assert sorted(found["problem"] for found in summary.problems) == [
+        "no patient has this identifier",
+        "the date lies before the date of birth of the patient",
+    ]
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT contact_date FROM contacts") == [(date(2023, 2, 10),)]
+        known = rows(session, "SELECT (known_from AT TIME ZONE 'Africa/Lagos')::date FROM patients")
+    assert known == [(date(2023, 2, 10),)], "from the first event that counts"
+
+
+@pytest.mark.parametrize("left_at", [0, 1, 2, 3, 5, 6])
+def test_an_import_that_an_earlier_release_left_among_its_checks_goes_on(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], left_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = Runner._check
+
+    def left(runner: Runner) -> None:
+        """As where six steps were counted, of which so many were done; of these steps, the first."""
+        with tenant_session(tenant, actor="test:1") as session:
+            (row,) = repository.page(session, offset=0, limit=1)[0]
+            if left_at:
+                checks.run_step(session, 0, import_uuid=row.uuid, source=row.source)
+            if left_at > 1:
+                checks.run_step(session, 1, import_uuid=row.uuid, source=row.source)
+            row.cursor_seq = left_at
+            session.add(row)
+        check(runner)
+
+    run_import(tenant, partner_files)
+    before = everything(tenant)
+    monkeypatch.setattr(Runner, "_check", left)
+    of_known = f"{MAPPING.split('files:')[0]}files: {{pickups: {{name: pickups.csv}}}}\nrecords:\n" + (
+        "  - into: dispensations" + MAPPING.split("  - into: dispensations")[1]
+    )
+    summary = run_import(tenant, partner_files[1:], of_known)
+    assert (summary.state, summary.rows_read, summary.rows_refused) == ("done", 4, 0)
+    assert everything(tenant) == before
