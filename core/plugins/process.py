@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ RUN_VARIABLE = "IIT_PLUGIN_RUN"
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 BAD_DATA = "BadDataError"
 MAX_THREADS = 8
+DEATH_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +132,27 @@ def _kill_group(pid: int) -> None:
 
 
 def _kill_strays(token: str) -> None:
-    """Kill what left the process group (a daemon, say): it still carries the run's token in its environment."""
+    """Kill what left the process group (a daemon, say), and see all that the run started end.
+
+    Whatever it started carries the run's token in its environment. A signal is sent before it is obeyed, and a process
+    may have forked between being seen and being killed: so they are looked for until none is left, or until one that
+    cannot be killed (it waits on a device) has been waited for long enough.
+    """
     mark = f"{RUN_VARIABLE}={token}".encode()
+    until = time.monotonic() + DEATH_SECONDS
+    while _kill_marked(mark) and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def _kill_marked(mark: bytes) -> int:
+    """Send SIGKILL to each process with this in its environment; how many there were."""
+    found = 0
     for entry in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
             if mark in entry.read_bytes().split(b"\0"):
+                found += 1
                 os.kill(int(entry.parent.name), signal.SIGKILL)
+    return found
 
 
 def _reply(folder: Path, plugin: str, code: int) -> Mapping[str, Any]:

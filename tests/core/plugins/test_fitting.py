@@ -11,17 +11,19 @@ import pytest
 
 from core.errors import Invalid, NotFound
 from core.plugins import PluginFailed, PluginTimedOut, failures, fit_in_process, models
+from core.plugins.process import RUN_VARIABLE
 
 
 def processes(of: str) -> list[str]:
-    """Command lines of the running processes that contain a text."""
+    """Command lines of the running processes that contain a text and were started by a plugin's run."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = path.read_bytes().replace(b"\0", b" ").decode()
+            started_by_a_run = f"{RUN_VARIABLE}=".encode() in path.with_name("environ").read_bytes()
         except OSError:
             continue
-        if of in line:
+        if of in line and started_by_a_run:
             found.append(line)
     return found
 
