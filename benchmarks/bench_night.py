@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _SIZES: Final = {"small": "2000,5000", "full": "10000,100000,1000000"}
 _MOST_BARE: Final = 100_000
+_GOAL_PATIENTS: Final = 100_000
+_MOST_SECONDS: Final = 120
+_MOST_MB: Final = 1_000
 _ROUNDS: Final = {10_000: 3, 100_000: 2}
 
 
@@ -48,9 +51,12 @@ def run() -> Iterator[Ratio]:
             if patients <= _MOST_BARE:
                 _forget(tenant)
                 bare.append(_bare(tenant))
-        name = f"a night of {patients:,} patients, {patients * CONTACTS:,} contacts ({peak} MB)"
+        name, goal = f"a night of {patients:,} patients, {patients * CONTACTS:,} contacts", patients == _GOAL_PATIENTS
         if bare:
-            yield Ratio(f"{name}, over its bare parts", median(ours), median(bare))
+            yield Ratio(f"{name}, over its bare parts", median(ours), median(bare), target=1 / 0.7 if goal else None)
+        if goal:
+            yield Ratio(f"{name}, over {_MOST_SECONDS} s", median(ours), _MOST_SECONDS, target=1)
+        yield Ratio(f"its memory at the peak, over {_MOST_MB:,} MB", peak, _MOST_MB, unit="MB", target=1)
         if smaller is not None:
             times = patients / smaller[0]
             yield Ratio(f"{name}, over {times:g} times the night of {smaller[0]:,}", median(ours), times * smaller[1])

@@ -102,6 +102,8 @@ INSERT INTO import_touched (import_uuid, patient_uuid, kind)
 SELECT %s, patient_uuid, %s FROM unnest(%s::uuid[]) AS t (patient_uuid) ORDER BY patient_uuid ON CONFLICT DO NOTHING
 """
 
+_OTHERS_TOUCHED = "SELECT import_uuid FROM import_touched LIMIT 1"
+
 _TOUCHED = """
 WITH part AS (
     SELECT DISTINCT patient_uuid FROM import_touched WHERE import_uuid = %(import)s ORDER BY patient_uuid LIMIT %(rows)s
@@ -175,12 +177,18 @@ def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int, end
 
 
 def tell(session: TenantSession, terms: Terms) -> int:
-    """Make the contacts of the next touched patients anew and tell the rooms after this one; how many patients."""
+    """Make the contacts of the next touched patients anew and tell the rooms after this one; how many patients.
+
+    After those of the import itself come those of imports that broke off before they had told of theirs: nobody may
+    ever run these again.
+    """
     # The lock comes first: whoever writes records of a patient meanwhile is waited for, and is read.
     lock_for_import(session)
-    values = {"import": terms.import_uuid, "rows": max(1, STEP_ROWS // EVENTS_PER_PATIENT)}
-    with session.cursor() as cursor:
-        found = cursor.execute(_TOUCHED, values).fetchall()
+    found = _touched(session, terms.import_uuid)
+    if not found:
+        with session.cursor() as cursor:
+            others = cursor.execute(_OTHERS_TOUCHED).fetchone()
+        found = _touched(session, others[0]) if others else []
     contacts.refresh(session, [patient for patient, kinds in found if not _MAKES_CONTACTS.isdisjoint(kinds)])
     groups: dict[str | None, list[UUID]] = {}
     for patient, kinds in found:
@@ -188,6 +196,12 @@ def tell(session: TenantSession, terms: Terms) -> int:
     for kind, patients in groups.items():
         publish(session, "records.changed", {"patients": patients} | ({"kind": kind} if kind else {}))
     return len(found)
+
+
+def _touched(session: TenantSession, import_uuid: UUID) -> list[tuple[UUID, list[str]]]:
+    values = {"import": import_uuid, "rows": max(1, STEP_ROWS // EVENTS_PER_PATIENT)}
+    with session.cursor() as cursor:
+        return cursor.execute(_TOUCHED, values).fetchall()
 
 
 def _by_hand(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]) -> tuple[int | None, int, Upserted]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from core.services import ensure
 from tenants.imports import repository, runner, service
 from tenants.imports.mapping import parse_mapping
 from tenants.imports.models import Import
-from tenants.imports.runner import Lost, Runner
+from tenants.imports.runner import Lost, OpenSession, Runner
 from tenants.imports.service import GivenFile, Order
 from tenants.imports.sources import from_paths
 from tenants.records.ids import new_uuid
@@ -120,13 +121,9 @@ def test_whoever_reads_the_table_holds_no_import_up(
     assert (staged_by(tenant), asked(tenant, FILE)) == ([], before)
 
 
-@pytest.mark.parametrize("moment", ["reading", "checking", "writing"])
-def test_an_import_without_the_rows_that_it_had_staged_does_not_go_on(
-    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
-    monkeypatch.setattr(runner, "READ_ROWS", 2)
-    monkeypatch.setattr(runner, "BLOCK_ROWS", 1)
-    sources = from_paths(partner_files)
+def interrupted(tenant: TenantRef, paths: list[Path], moment: str) -> tuple[OpenSession, UUID]:
+    """Run an import until it says that it does something, and no further."""
+    sources = from_paths(paths)
 
     def open_session() -> Any:
         return tenant_session(tenant, actor="cli:operator")
@@ -140,13 +137,38 @@ def test_an_import_without_the_rows_that_it_had_staged_does_not_go_on(
         uuid = service.begin(session, order)[0].uuid
     with pytest.raises(KeyboardInterrupt):
         Runner(open_session, uuid, sources, tell).run()
+    return open_session, uuid
+
+
+@pytest.mark.parametrize("moment", ["reading", "checking", "writing patients", "writing dispensations"])
+def test_an_import_without_its_staged_rows_does_not_go_on_and_the_next_one_makes_up_for_it(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    monkeypatch.setattr(runner, "READ_ROWS", 2)
+    monkeypatch.setattr(runner, "BLOCK_ROWS", 1)
+    open_session, uuid = interrupted(tenant, partner_files, moment)
     with open_session() as session, session.cursor() as cursor:
         assert session.get_one(Import, uuid).staged > 0
         cursor.execute("TRUNCATE import_staging")
     with pytest.raises(Lost, match="are gone"):
-        Runner(open_session, uuid, sources, lambda *_: None).run()
+        Runner(open_session, uuid, from_paths(partner_files), lambda *_: None).run()
     with open_session() as session:
         assert service.get(session, uuid).state == "failed"
     summary = run_import(tenant, partner_files)
     assert (summary.state, summary.rows_refused) == ("done", 0)
     assert asked(tenant, "SELECT count(*) FROM contacts") == [(4,)]
+    assert asked(tenant, "SELECT count(*) FROM import_touched") == [(0,)]
+
+
+def test_what_an_import_that_is_never_run_again_had_written_is_brought_in_line_by_the_next(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
+    interrupted(tenant, partner_files, "writing dispensations")
+    assert asked(tenant, "SELECT count(*) FROM contacts") == [(0,)]
+    others = partner_files[0].with_name("others")
+    others.mkdir()
+    for path in partner_files:
+        (others / path.name).write_text(path.read_text(encoding="utf-8").replace("\nP", "\nQ"), encoding="utf-8")
+    run_import(tenant, sorted(others.iterdir()))
+    assert asked(tenant, "SELECT count(*) FROM contacts") == [(8,)]
+    assert asked(tenant, "SELECT count(*) FROM import_touched") == [(0,)]
