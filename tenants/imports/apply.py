@@ -97,6 +97,8 @@ WHERE s.import_uuid = {import} AND s.kind = {kind} AND s.state = 'accepted'
   AND s.seq > {after} AND s.seq <= {last} AND s.patient_uuid <> ALL({erased}::uuid[])
 """)
 
+_WHERE = sql.SQL("SELECT DISTINCT facility_uuid FROM ({}) AS kept")
+
 _TOUCH = """
 INSERT INTO import_touched (import_uuid, patient_uuid, kind)
 SELECT %s, patient_uuid, %s FROM unnest(%s::uuid[]) AS t (patient_uuid) ORDER BY patient_uuid ON CONFLICT DO NOTHING
@@ -265,9 +267,13 @@ def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any
         slots=sql.SQL(", ").join(sql.Identifier("s", slot) for slot in slots.values()),
         **{name: sql.Literal(values[name]) for name in ("import", "kind", "after", "last", "lag", "erased")},
     )
+    if erased:
+        # Of those who were erased it is not even noted that rows of theirs were at a facility.
+        patients = [patient for patient in patients if patient not in erased]
+        with session.cursor() as cursor:
+            places = [row[0] for row in cursor.execute(_WHERE.format(query)).fetchall()]
     with staging(session, MODELS[kind], source=terms.source) as stage:
-        whose = [patient for patient in patients if patient not in erased]
-        stage.fill(Asked(query, ("patient_uuid", *slots), whose, places), repeated=repeated)
+        stage.fill(Asked(query, ("patient_uuid", *slots), patients, places), repeated=repeated)
     return last, rows, upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
 

@@ -274,8 +274,8 @@ def _repeated_rows(checks: _Checks, *, refused: bool) -> None:
 
 
 def _patients(checks: _Checks) -> None:
-    """May be run again, though it was committed."""
-    checks.do("DELETE FROM import_staging WHERE import_uuid = %(import)s AND seq < 0")  # known patients
+    # Known patients that steps of an earlier release have found.
+    checks.do("DELETE FROM import_staging WHERE import_uuid = %(import)s AND seq < 0")
     _see(checks)
     checks.do(_KNOWN_PATIENTS)
     for are_any, refuse in ((_ARE_BEFORE_BIRTH, _BEFORE_BIRTH), (_ARE_UNKNOWN, _UNKNOWN_PATIENTS)):
@@ -302,8 +302,23 @@ def _counting(checks: _Checks) -> None:
 STEPS = ("repeated rows", "patients", "counting")
 """The checks in order: what each step is about."""
 
-AGAIN = 1
-"""From this step on, steps may be run again: imports that an earlier release began had other steps and numbers."""
+_EARLIER = (0, 1, 1, 1, 1, 2, 2)
+"""Where to go on by the number of steps done, where these were the six of an earlier release."""
+
+
+def note(number: int) -> str:
+    """What an import says that it does while a step runs, and after it until the next."""
+    return f"checking {STEPS[number]}"
+
+
+def done(steps: int, said: str) -> int:
+    """How many steps of ``STEPS`` are done, by the number that the import has kept and what it said of the last.
+
+    A step is never run again: who is one and the same person is no longer to be seen once it is decided.
+    """
+    if steps == 0 or (steps <= len(STEPS) and said == note(steps - 1)):
+        return steps
+    return _EARLIER[min(steps, len(_EARLIER) - 1)]
 
 
 def run_step(session: TenantSession, number: int, *, import_uuid: UUID, source: str, refused: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -51,10 +52,28 @@ def implausible(fact: Fact, data_date: date, today: date) -> list[Rejection]:
     found: list[Rejection] = []
     if check is not None:
         check(fact, data_date, found)
-    # A day's grace: the stamp may be written in a zone where tomorrow has begun.
-    if fact.known_at is not None and fact.known_at.date() > today + timedelta(days=1):
+    if _is_ahead(fact, today):
         found.append(_bad(fact, "stamp", "the stamp lies in the future", "correct the stamp"))
     return found
+
+
+def without_what_is_wrong(person: PatientFact, data_date: date, today: date) -> PatientFact:
+    """The person without what ``implausible`` finds: a slip in a date must not cost a whole history.
+
+    What is left out is not said, so that what was known of it before stays.
+    """
+    born, began = person.birthdate, person.art_start_date
+    if born is not None and born > data_date:
+        born = None
+    if began is not None and (began > data_date or (born is not None and began < born)):
+        began = None
+    stamped = None if _is_ahead(person, today) else person.known_at
+    return replace(person, birthdate=born, art_start_date=began, known_at=stamped, partial=True)
+
+
+def _is_ahead(fact: Fact, today: date) -> bool:
+    """Whether the stamp lies in the future; a day's grace, as it may be of a zone where tomorrow has begun."""
+    return fact.known_at is not None and fact.known_at.date() > today + timedelta(days=1)
 
 
 def _bad(fact: Fact, field: str, problem: str, remedy: str) -> Rejection:
@@ -73,7 +92,8 @@ def _patient(fact: Fact, data_date: date, found: list[Rejection]) -> None:
     _past(fact, "birthdate", fact.birthdate, data_date, found)
     _past(fact, "art_start_date", fact.art_start_date, data_date, found)
     # An estimated birthdate is 1 January of the year: whoever starts within that year is not before birth.
-    if fact.birthdate and fact.art_start_date and fact.art_start_date < fact.birthdate:
+    born = fact.birthdate
+    if born and fact.art_start_date and fact.art_start_date < born <= data_date:
         found.append(
             _bad(fact, "art_start_date", "treatment starts before the date of birth", "correct one of the two dates")
         )

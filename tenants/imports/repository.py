@@ -70,11 +70,17 @@ def files(session: TenantSession, uuid: UUID) -> Sequence[ImportFile]:
     ).all()
 
 
+# A backup may know the rows that an import had read, and the erasure of their key that a restore does not undo.
+_IS_STAGED = """
+SELECT EXISTS (SELECT FROM import_staging WHERE import_uuid = %(import)s)
+   AND NOT EXISTS (SELECT FROM patient_keys WHERE patient_uuid = %(import)s AND wrapped_key IS NULL)
+"""
+
+
 def is_staged(session: TenantSession, uuid: UUID) -> bool:
-    """Whether the import has any staged row."""
+    """Whether the import has any staged row, and what names people in them can be read."""
     with session.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM import_staging WHERE import_uuid = %s)", (uuid,))
-        found: bool = cursor.fetchall()[0][0]
+        found: bool = cursor.execute(_IS_STAGED, {"import": uuid}).fetchall()[0][0]
         return found
 
 

@@ -144,7 +144,7 @@ class Runner:
             session.add(row)
             state, lost = row.state, row.staged > 0 and not repository.is_staged(session, row.uuid)
         if lost:
-            message = "the rows that this import had read are gone: it comes from a backup made just as it ended"
+            message = "the rows that this import had read are gone: it comes from a backup made while it ran"
             error = Lost(message, remedy="import the same files again; what is in the records already stays as it is")
             self._fail(error)
             raise error
@@ -242,11 +242,10 @@ class Runner:
 
     def _check(self) -> None:
         with self._step() as (_, row):
-            number = row.cursor_seq
-        for step in range(min(number, checks.AGAIN), len(checks.STEPS)):
+            done = checks.done(row.cursor_seq, row.step)
+        for step in range(done, len(checks.STEPS)):
             with self._step() as (session, row):
-                row.step = f"checking {checks.STEPS[step]}"
-                row.cursor_seq = step + 1
+                row.step, row.cursor_seq = checks.note(step), step + 1
                 note, total = row.step, row.rows_read
                 session.add(row)
                 session.flush()

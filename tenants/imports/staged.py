@@ -16,7 +16,7 @@ from core.clock import now
 from tenants.imports.facts import FACT_TYPES, Fact, PatientBound, PatientFact, Reading, Rejection
 from tenants.imports.fields import FIELDS
 from tenants.imports.keys import Whereabouts, identities
-from tenants.imports.plausibility import implausible
+from tenants.imports.plausibility import implausible, without_what_is_wrong
 from tenants.imports.slots import COLUMNS, EVENT_FIELD, SLOT_TYPES, SLOTS, fields_in_order
 
 if TYPE_CHECKING:
@@ -153,14 +153,16 @@ class Stager:
         """The facts to take of a row, and the reasons why something of it is refused.
 
         A refused event takes its whole row along. Where the row is a person, only what is wrong is refused: a person
-        must not be lost, with all visits, for a wrong date of death.
+        must not be lost, with all visits, for a wrong date of death or of birth.
         """
         good: list[Fact] = []
         rejections = list(reading.rejections)
         for fact in reading.facts:
             bad = implausible(fact, self._data_date, self._today)
             rejections += bad
-            if not bad:
+            if bad and isinstance(fact, PatientFact) and fact.derived_on is None:
+                good.append(without_what_is_wrong(fact, self._data_date, self._today))
+            elif not bad:
                 good.append(fact)
         if rejections and not any(isinstance(fact, PatientFact) and fact.derived_on is None for fact in good):
             good.clear()

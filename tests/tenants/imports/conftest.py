@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -14,7 +15,7 @@ from core.database import TenantRef, TenantSession, tenant_session
 from tenants.imports import report, service
 from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.report import Summary
-from tenants.imports.runner import Runner
+from tenants.imports.runner import OpenSession, Runner
 from tenants.imports.service import GivenFile, Order
 from tenants.imports.sources import from_paths
 
@@ -63,6 +64,27 @@ def write(folder: Path, **texts: str) -> list[Path]:
         path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
         paths.append(path)
     return paths
+
+
+def interrupted(
+    tenant: TenantRef, paths: Sequence[Path], moment: str, mapping: str = MAPPING
+) -> tuple[OpenSession, UUID]:
+    """Run an import until it says that it does something, and no further."""
+    sources = from_paths(paths)
+
+    def open_session() -> Any:
+        return tenant_session(tenant, actor="cli:operator")
+
+    def tell(_done: int, _total: int | None, note: str) -> None:
+        if note.startswith(moment):
+            raise KeyboardInterrupt
+
+    order = Order([GivenFile(one.name, one.size, one.digest()) for one in sources], parse_mapping(mapping))
+    with open_session() as session:
+        uuid = service.begin(session, order)[0].uuid
+    with pytest.raises(KeyboardInterrupt):
+        Runner(open_session, uuid, sources, tell).run()
+    return open_session, uuid
 
 
 @pytest.fixture

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
 
 from core.database import TenantRef, owner_session, psycopg_connection, tenant_session
+from core.privacy import vault
 from core.services import ensure
 from tenants.imports import repository, runner, service
-from tenants.imports.mapping import parse_mapping
 from tenants.imports.models import Import
-from tenants.imports.runner import Lost, OpenSession, Runner
-from tenants.imports.service import GivenFile, Order
+from tenants.imports.runner import Lost, Runner
 from tenants.imports.sources import from_paths
 from tenants.records.ids import new_uuid
 
-from .conftest import MAPPING, RunImport, rows
+from .conftest import RunImport, interrupted, rows
 
 STAGED = """
 INSERT INTO import_staging (import_uuid, seq, kind, state, file, line, source_key, digest, label, content)
@@ -121,25 +119,6 @@ def test_whoever_reads_the_table_holds_no_import_up(
     assert (staged_by(tenant), asked(tenant, FILE)) == ([], before)
 
 
-def interrupted(tenant: TenantRef, paths: list[Path], moment: str) -> tuple[OpenSession, UUID]:
-    """Run an import until it says that it does something, and no further."""
-    sources = from_paths(paths)
-
-    def open_session() -> Any:
-        return tenant_session(tenant, actor="cli:operator")
-
-    def tell(_done: int, _total: int | None, note: str) -> None:
-        if note.startswith(moment):
-            raise KeyboardInterrupt
-
-    order = Order([GivenFile(one.name, one.size, one.digest()) for one in sources], parse_mapping(MAPPING))
-    with open_session() as session:
-        uuid = service.begin(session, order)[0].uuid
-    with pytest.raises(KeyboardInterrupt):
-        Runner(open_session, uuid, sources, tell).run()
-    return open_session, uuid
-
-
 @pytest.mark.parametrize("moment", ["reading", "checking", "writing patients", "writing dispensations"])
 def test_an_import_without_its_staged_rows_does_not_go_on_and_the_next_one_makes_up_for_it(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path], monkeypatch: pytest.MonkeyPatch, moment: str
@@ -158,6 +137,22 @@ def test_an_import_without_its_staged_rows_does_not_go_on_and_the_next_one_makes
     assert (summary.state, summary.rows_refused) == ("done", 0)
     assert asked(tenant, "SELECT count(*) FROM contacts") == [(4,)]
     assert asked(tenant, "SELECT count(*) FROM import_touched") == [(0,)]
+
+
+@pytest.mark.parametrize("moment", ["reading", "writing patients"])
+def test_an_import_whose_key_is_destroyed_does_not_go_on_and_the_next_one_makes_up_for_it(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], moment: str
+) -> None:
+    """As where a backup was made while it ran, and restored once it was over: what was erased stays erased."""
+    open_session, uuid = interrupted(tenant, partner_files, moment)
+    with open_session() as session:
+        vault(session).erase_patient(uuid)
+    with pytest.raises(Lost, match="are gone"):
+        Runner(open_session, uuid, from_paths(partner_files), lambda *_: None).run()
+    assert staged_by(tenant) == []
+    summary = run_import(tenant, partner_files)
+    assert (summary.state, summary.rows_refused) == ("done", 0)
+    assert asked(tenant, "SELECT count(*) FROM contacts") == [(4,)]
 
 
 def test_what_an_import_that_is_never_run_again_had_written_is_brought_in_line_by_the_next(

@@ -19,14 +19,14 @@ from core.database import TenantRef, tenant_session
 from core.errors import Unavailable
 from core.services import ensure
 from core.tenancy import create_tenant
-from tenants.imports import apply, report, repository, runner, service
+from tenants.imports import apply, checks, report, repository, runner, service
 from tenants.imports.mapping import parse_mapping
 from tenants.imports.runner import Runner, Stopped
 from tenants.imports.service import GivenFile, Order
 from tenants.imports.sources import from_paths
 
 from . import killed_import
-from .conftest import MAPPING, RunImport, rows, write
+from .conftest import MAPPING, RunImport, interrupted, rows, write
 
 PEOPLE = 60
 KILLED = -signal.SIGKILL
@@ -211,3 +211,38 @@ def test_killed_while_its_staged_rows_are_deleted_it_is_done_and_not_done_again(
     assert run([*words, "--json"]) == IN_PART
     assert '"state": "done"' in capsys.readouterr().out
     assert content(tenant) == before | {"staged": [(0,)]}
+
+
+MIXED = """id,clinic,born,day,days
+P1,C1,1990-01-01,2022-01-10,30
+P1,C1,2022-06-01,2023-01-10,30
+"""
+PEOPLE_FROM_EVENTS = """
+source: csv:test
+data_date: 2024-06-30
+files:
+  mixed: {name: mixed.csv}
+records:
+  - into: patients
+    file: mixed
+    patient: id
+    seen_on: day
+    facility: {datim_id: clinic}
+    columns: {birthdate: born}
+  - into: dispensations
+    file: mixed
+    patient: id
+    columns: {date_dispensed: day, days_supplied: days}
+"""
+
+
+@pytest.mark.parametrize("after", checks.STEPS)
+def test_stopped_after_a_check_nothing_is_judged_a_second_time(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path, after: str
+) -> None:
+    files = write(tmp_path, mixed__csv=MIXED)
+    interrupted(tenant, files, f"checking {after}", PEOPLE_FROM_EVENTS)
+    summary = run_import(tenant, files, PEOPLE_FROM_EVENTS)
+    assert (summary.state, summary.rows_read, summary.rows_refused) == ("done", 2, 0)
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT count(*) FROM dispensations") == [(2,)]

@@ -383,9 +383,9 @@ def test_an_import_that_an_earlier_release_left_among_its_checks_goes_on(
             (row,) = repository.page(session, offset=0, limit=1)[0]
             if left_at:
                 checks.run_step(session, 0, import_uuid=row.uuid, source=row.source)
-            if left_at > 1:
+            if left_at > 4:
                 checks.run_step(session, 1, import_uuid=row.uuid, source=row.source)
-            row.cursor_seq = left_at
+            row.cursor_seq, row.step = left_at, "checking as an earlier release did"
             session.add(row)
         check(runner)
 
@@ -398,3 +398,30 @@ def test_an_import_that_an_earlier_release_left_among_its_checks_goes_on(
     summary = run_import(tenant, partner_files[1:], of_known)
     assert (summary.state, summary.rows_read, summary.rows_refused) == ("done", 4, 0)
     assert everything(tenant) == before
+
+
+def test_nothing_is_noted_of_where_rows_of_the_erased_were(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], tmp_path: Path
+) -> None:
+    people, pickups = partner_files
+    run_import(
+        tenant, [people], MAPPING.split("  - into: dispensations")[0].replace("  pickups: {name: pickups.csv}\n", "")
+    )
+    with tenant_session(tenant, actor="test:1") as session:
+        for (uuid,) in rows(session, "SELECT uuid FROM patients WHERE datim_id = 'C1'"):
+            vault(session).erase_patient(uuid)
+    summary = run_import(tenant, [people, pickups])
+    assert summary.counts["dispensations"]["inserted"] == 1, "only P3 is still somebody"
+    newcomer = write(
+        tmp_path,
+        patients__csv=f"{PATIENTS.splitlines()[0]}\nP4,C1,Clinic one,Ccc,,F,1990-05-01,2023-01-10,\n",
+        pickups__csv=f"{PICKUPS.splitlines()[0]}\nP4,2023-01-10,30,TDF/3TC/DTG,2023-02-09\n",
+    )
+    run_import(tenant, newcomer, data_date=date(2024, 7, 31))
+    with tenant_session(tenant, actor="test:1") as session:
+        found = rows(
+            session,
+            "SELECT known_assumed, (known_from AT TIME ZONE 'Africa/Lagos')::date FROM dispensations AS d"
+            " JOIN facilities AS f ON f.uuid = d.facility_uuid WHERE f.datim_id = 'C1'",
+        )
+    assert found == [(True, date(2023, 1, 10))], "the first of their facility are taken as known when they happened"

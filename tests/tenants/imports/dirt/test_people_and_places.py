@@ -11,6 +11,7 @@ from core.database import TenantRef, tenant_session
 from core.errors import Invalid
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.imports.mapping import parse_mapping
+from tenants.imports.report import Summary
 from tests.tenants.imports.conftest import RunImport, rows
 from tests.tenants.imports.formats.fixtures_lists import (
     MISSED,
@@ -128,6 +129,35 @@ def test_pick_ups_before_birth_and_after_the_data_date_are_refused_and_the_perso
         "the date lies before the date of birth of the patient",
         "the date lies after the data date",
     }
+
+
+def test_a_start_of_treatment_before_birth_and_a_birth_to_come_cost_the_date_and_not_the_person(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    start = "ART Start Date (yyyy-mm-dd)"
+
+    def give(name: str, born: str, began: str) -> Summary:
+        said = [lamisplus_row(1, **{BORN: born, start: began})]
+        return run_import(tenant, [write_csv(tmp_path / name, HEADINGS, said)], "{}", data_date=JUNE)
+
+    def known() -> list[tuple[object, ...]]:
+        asked = (
+            "SELECT p.birthdate, p.art_start_date, count(d.uuid) FROM patients AS p"
+            " JOIN dispensations AS d ON d.patient_uuid = p.uuid AND d.known_to IS NULL WHERE p.known_to IS NULL"
+            " GROUP BY 1, 2"
+        )
+        with tenant_session(tenant, actor="test:1") as session:
+            return rows(session, asked)
+
+    summary = give("a.csv", "2023-10-01", "2022-02-01")
+    assert (summary.rows_read, summary.rows_refused) == (1, 1)
+    assert problems(summary) == {(start, "treatment starts before the date of birth")}
+    assert known() == [(date(2023, 10, 1), None, 1)]
+    assert give("b.csv", "1991-10-01", "2022-02-01").rows_refused == 0
+    assert known() == [(date(1991, 10, 1), date(2022, 2, 1), 1)]
+    summary = give("c.csv", "2031-10-01", "2022-02-01")
+    assert problems(summary) == {(BORN, "the date lies after the data date")}
+    assert known() == [(date(1991, 10, 1), date(2022, 2, 1), 1)], "what was known is not emptied by a slip"
 
 
 @pytest.mark.parametrize("known", ["[abc123]", "registered"])
