@@ -144,20 +144,32 @@ SELECT NOT EXISTS (SELECT FROM import_staging WHERE import_uuid < %(import)s)
 """
 
 
+def is_large(session: TenantSession, uuid: UUID) -> bool:
+    """Whether to ``empty`` the staging table would be worth it: the import has many rows in it.
+
+    A schema that is behind the code lacks the right, and says no.
+    """
+    with session.cursor() as cursor:
+        found: bool = cursor.execute(_LARGE, {"import": uuid, "rows": EMPTY_ROWS}).fetchall()[0][0]
+        return found
+
+
 def empty(session: TenantSession, uuid: UUID) -> bool:
-    """Empty the staging table at once, where this import has many rows and is alone in it; whether that was done.
+    """Empty the staging table at once, where this import is alone in it; whether that was done.
 
     To delete many rows costs about as much as to stage them did, and leaves the table as large as it was. Whoever
-    reads the table (a backup, say) is not waited for long. A schema that is behind the code lacks the right.
+    reads the table (a backup, say) is not waited for long.
+
+    Args:
+        session: a transaction that has not read the table: two that have, and now want it for themselves, would wait
+            for each other.
+        uuid: the import.
     """
-    values = {"import": uuid, "rows": EMPTY_ROWS}
     try:
         with session.begin_nested(), session.cursor() as cursor:
-            if not cursor.execute(_LARGE, values).fetchall()[0][0]:
-                return False
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", (EMPTY_PATIENCE,))
             cursor.execute("LOCK TABLE import_staging IN ACCESS EXCLUSIVE MODE")
-            alone: bool = cursor.execute(_ALONE, values).fetchall()[0][0]
+            alone: bool = cursor.execute(_ALONE, {"import": uuid}).fetchall()[0][0]
             if alone:
                 cursor.execute("TRUNCATE import_staging")
     except psycopg.errors.LockNotAvailable:

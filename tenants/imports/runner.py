@@ -61,6 +61,15 @@ class Lost(Conflict):
     title = "The import cannot go on"
 
 
+class RewoundError(Exception):
+    """The server broke off and has lost the last steps, which do not wait for the disk."""
+
+
+def _place(row: Import) -> tuple[object, ...]:
+    """Where an import stands: a step moves it."""
+    return row.state, row.step, row.cursor_seq, row.cursor_file, row.cursor_line, row.rows_read, row.staged
+
+
 class Runner:
     """Runs one import.
 
@@ -77,6 +86,7 @@ class Runner:
         self._sources = sources
         self._report = report
         self._token = new_uuid()
+        self._at: tuple[object, ...] | None = None
 
     def run(self) -> None:
         """Go on from wherever the import stands to its end.
@@ -86,6 +96,15 @@ class Runner:
             Stopped: it was cancelled or taken over.
             Lost: it comes from a backup without its staged rows, and has failed.
         """
+        while True:
+            try:
+                self._run()
+            except RewoundError:
+                # What is lost is done again, by where the row says that the import stands.
+                continue
+            return
+
+    def _run(self) -> None:
         state = self._claim()
         try:
             if state == "pending":
@@ -113,6 +132,7 @@ class Runner:
         Raises:
             Stopped: it was cancelled or taken over.
             Held: another process holds what the step needs, and does not go on.
+            RewoundError: it does not stand where this process left it.
         """
         with patiently(self._open, self._uuid) as session:
             row = repository.find(session, self._uuid, lock=True)
@@ -125,8 +145,13 @@ class Runner:
             if row.runner != self._token:
                 message = "another process has taken the import over"
                 raise Stopped(message, remedy="leave it to that process, or run the command again to take it back")
+            if _place(row) != self._at:
+                raise RewoundError
             yield session, row
             session.add(row)
+            session.flush()
+            at = _place(row)
+        self._at = at
 
     def _claim(self) -> str:
         """Take the import over; its state.
@@ -139,9 +164,11 @@ class Runner:
             if row is None or row.state not in UNFINISHED:
                 message = "there is no such unfinished import"
                 raise NotFound(message)
+            lasting(session)
             row.runner = self._token
             row.started_at = row.started_at or now()
             session.add(row)
+            self._at = _place(row)
             state, lost = row.state, row.staged > 0 and not repository.is_staged(session, row.uuid)
         if lost:
             message = "the rows that this import had read are gone: it comes from a backup made while it ran"
@@ -360,7 +387,10 @@ def _nothing(*_: object) -> list[str]:
 def clear(open_session: OpenSession, import_uuid: UUID) -> None:
     """Delete what an import staged, in steps or at once, and destroy the key of its personal fields."""
     with open_session() as session:
-        repository.empty(session, import_uuid)
+        large = repository.is_large(session, import_uuid)
+    if large:
+        with open_session() as session:
+            repository.empty(session, import_uuid)
     more = True
     while more:
         with open_session() as session:
