@@ -43,8 +43,26 @@ people AS (
 )
 UPDATE import_staging AS s SET state = 'refused'
 FROM (SELECT file, line FROM broken EXCEPT SELECT file, line FROM people) AS r
-WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind <> 'facilities'
+WHERE s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged') AND s.kind <> 'facilities'
   AND s.file = r.file AND s.line = r.line
+"""
+
+# What only repeated a fact of a row that was refused as a whole for another one stands in its place.
+_REVIVED = """
+WITH left_alone AS (
+    SELECT kind, facility, source_key FROM import_staging
+    WHERE import_uuid = %(import)s AND state IN ('accepted', 'merged') AND kind <> 'facilities' AND seen_on IS NULL
+    GROUP BY kind, facility, source_key HAVING bool_and(state = 'merged')
+),
+next AS (
+    SELECT DISTINCT ON (s.kind, s.facility, s.source_key) s.seq
+    FROM import_staging AS s
+    JOIN left_alone AS l
+        ON l.source_key = s.source_key AND l.kind = s.kind AND coalesce(l.facility, '') = coalesce(s.facility, '')
+    WHERE s.import_uuid = %(import)s AND s.state = 'merged' AND s.seen_on IS NULL
+    ORDER BY s.kind, s.facility, s.source_key, s.known_at DESC NULLS LAST, s.seq
+)
+UPDATE import_staging AS s SET state = 'accepted' FROM next AS n WHERE s.import_uuid = %(import)s AND s.seq = n.seq
 """
 
 # A key alone says nearly as much as kind, facility and key do, in half the time.
@@ -98,13 +116,16 @@ FROM judged AS j LEFT JOIN import_files AS f ON f.import_uuid = %(import)s AND f
 WHERE j.state = 'refused'
 """  # noqa: S608 - constants of the rooms' own
 
+# The first day of those that count, and of all: what is wrong with a row is wrong with those that repeat it too.
 _SEEN = """
 CREATE TEMPORARY TABLE seen_events ON COMMIT DROP AS
-SELECT patient_key, facility, min(event_date) AS first FROM import_staging
-WHERE import_uuid = %(import)s AND state = 'accepted' AND kind NOT IN ('facilities', 'patients')
+SELECT patient_key, facility, min(event_date) FILTER (WHERE state = 'accepted') AS first, min(event_date) AS earliest
+FROM import_staging
+WHERE import_uuid = %(import)s AND state IN ('accepted', 'merged') AND kind NOT IN ('facilities', 'patients')
 GROUP BY patient_key, facility
 """
 
+# A list that names people may say nothing of their birth: then what is known of it counts.
 _KNOWN_PATIENTS = """
 INSERT INTO import_staging
     (import_uuid, seq, kind, state, file, line, facility, patient_key, source_key, digest, birthdate, label, content)
@@ -116,7 +137,7 @@ WHERE p.source = %(source)s AND p.known_to IS NULL AND NOT p.voided
   AND NOT EXISTS (
     SELECT FROM import_staging AS s
     WHERE s.import_uuid = %(import)s AND s.kind = 'patients' AND s.state = 'accepted'
-      AND s.patient_key = p.source_key AND s.facility = p.datim_id
+      AND s.patient_key = p.source_key AND s.facility = p.datim_id AND s.birthdate IS NOT NULL
   )
 """
 
@@ -151,7 +172,7 @@ judged AS (
     FROM import_staging AS s
     LEFT JOIN homes AS h ON h.patient_key = s.patient_key
     LEFT JOIN people AS p ON p.patient_key = s.patient_key AND p.facility = s.facility
-    WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind NOT IN ('facilities', 'patients')
+    WHERE s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged') AND s.kind NOT IN ('facilities', 'patients')
       AND ({_UNKNOWN})
 ),
 refused AS (
@@ -166,7 +187,7 @@ SELECT DISTINCT %(import)s::uuid, file, line, patient_label, problem, remedy FRO
 _ARE_BEFORE_BIRTH = f"""
 WITH {_PEOPLE}
 SELECT EXISTS (
-    SELECT FROM pg_temp.seen_events AS s JOIN homes AS h ON h.patient_key = s.patient_key WHERE s.first < h.birthdate
+    SELECT FROM pg_temp.seen_events AS s JOIN homes AS h ON h.patient_key = s.patient_key WHERE s.earliest < h.birthdate
 )
 """  # noqa: S608 - constants of this module
 
@@ -175,7 +196,7 @@ WITH {_PEOPLE},
 refused AS (
     UPDATE import_staging AS s SET state = 'refused'
     FROM homes AS h
-    WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind NOT IN ('facilities', 'patients')
+    WHERE s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged') AND s.kind NOT IN ('facilities', 'patients')
       AND h.patient_key = s.patient_key AND s.event_date < h.birthdate
     RETURNING s.file, s.line, s.label
 )
@@ -199,13 +220,19 @@ WHERE r.place > 1 AND s.import_uuid = %(import)s AND s.seq = r.seq
 
 _FIRST_EVENTS = """
 UPDATE import_staging AS p SET first_event = e.first
-FROM pg_temp.seen_events AS e
-WHERE p.import_uuid = %(import)s AND p.kind = 'patients' AND p.state = 'accepted'
-  AND p.patient_key = e.patient_key AND (e.facility IS NULL OR e.facility = p.facility)
+FROM (
+    SELECT w.seq, min(e.first) AS first
+    FROM import_staging AS w
+    JOIN pg_temp.seen_events AS e
+        ON e.patient_key = w.patient_key AND (e.facility IS NULL OR e.facility = w.facility)
+    WHERE w.import_uuid = %(import)s AND w.kind = 'patients' AND w.state = 'accepted'
+    GROUP BY w.seq
+) AS e
+WHERE p.import_uuid = %(import)s AND p.seq = e.seq
 """
 
 _COUNTED = """
-SELECT count(*) FILTER (WHERE state = 'accepted'), count(*) FILTER (WHERE state = 'merged')
+SELECT count(*) FILTER (WHERE state = 'accepted'), count(*) FILTER (WHERE state = 'merged' AND seen_on IS NULL)
 FROM import_staging WHERE import_uuid = %(import)s AND kind <> 'facilities'
 """
 
@@ -213,15 +240,16 @@ _ROWS_REFUSED = """
 SELECT count(*) FROM (SELECT DISTINCT file, line FROM import_rejections WHERE import_uuid = %(import)s) AS r
 """
 
+# Rows that are events repeat their person as well: what they say of the person is not what is counted.
 _ROWS_REPEATED = """
 SELECT count(*) FROM (
     SELECT s.file, s.line
     FROM (
         SELECT DISTINCT file, line FROM import_staging
-        WHERE import_uuid = %(import)s AND kind <> 'facilities' AND state = 'merged'
+        WHERE import_uuid = %(import)s AND kind <> 'facilities' AND seen_on IS NULL AND state = 'merged'
     ) AS m
     JOIN import_staging AS s ON s.file = m.file AND s.line = m.line
-    WHERE s.import_uuid = %(import)s AND s.kind <> 'facilities' AND s.state <> 'known'
+    WHERE s.import_uuid = %(import)s AND s.kind <> 'facilities' AND s.seen_on IS NULL AND s.state <> 'known'
     GROUP BY s.file, s.line HAVING bool_and(s.state = 'merged')
 ) AS m
 """
@@ -270,7 +298,7 @@ def _repeated_rows(checks: _Checks, *, refused: bool) -> None:
     checks.plan(sort=False)
     repeated = checks.ask(_ARE_REPEATED)[0] and checks.do(_REPEATED)
     if repeated or refused:
-        checks.do(_WHOLE_ROWS)
+        _take_along(checks)
 
 
 def _patients(checks: _Checks) -> None:
@@ -280,11 +308,16 @@ def _patients(checks: _Checks) -> None:
     checks.do(_KNOWN_PATIENTS)
     for are_any, refuse in ((_ARE_BEFORE_BIRTH, _BEFORE_BIRTH), (_ARE_UNKNOWN, _UNKNOWN_PATIENTS)):
         if checks.ask(are_any)[0] and checks.do(refuse):
-            checks.do(_WHOLE_ROWS)
+            _take_along(checks)
             checks.do("DROP TABLE pg_temp.seen_events")
             _see(checks)
     checks.do(_ONE_OF_EACH_PATIENT)
     checks.do(_FIRST_EVENTS)
+
+
+def _take_along(checks: _Checks) -> None:
+    checks.do(_WHOLE_ROWS)
+    checks.do(_REVIVED)
 
 
 def _see(checks: _Checks) -> None:

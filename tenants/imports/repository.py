@@ -97,17 +97,19 @@ SELECT max(seq) FROM (
 ) AS part
 """
 
-# Of a field within a document, its place in lists and archives is left out; of many files, which of them.
+# Of a field within a document, its place in lists and archives is left out; of many files, which of them; of a problem
+# that several rows have, which other row each of them is at odds with.
 _PROBLEMS = r"""
 WITH placed AS (
-    SELECT r.file, f.name, r.problem, r.remedy,
+    SELECT r.file, f.name, r.problem AS said, regexp_replace(r.problem, ' \(.*, line \d+\)$', '') AS problem, r.remedy,
            regexp_replace(regexp_replace(r.field, ' \((in|line|entry) .*\)$', ''), '\[\d+\]', '[]', 'g') AS field,
            (SELECT count(*) FROM import_files AS a WHERE a.import_uuid = r.import_uuid) > %(many)s AS many
     FROM import_rejections AS r JOIN import_files AS f ON f.import_uuid = r.import_uuid AND f.number = r.file
     WHERE r.import_uuid = %(import)s
 )
 SELECT CASE WHEN count(DISTINCT file) = 1 THEN min(name) ELSE count(DISTINCT file) || ' files' END AS file,
-       field, problem, min(remedy) AS remedy, count(*) AS count
+       field, CASE WHEN count(*) = 1 THEN min(said) ELSE problem END AS problem, min(remedy) AS remedy,
+       count(*) AS count
 FROM placed
 GROUP BY CASE WHEN many THEN '' ELSE name END, field, problem
 ORDER BY count(*) DESC, 1, field, problem LIMIT 50

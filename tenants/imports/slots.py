@@ -53,7 +53,6 @@ SLOTS: dict[str, dict[str, str]] = {
 }
 
 EVENT_FIELD = {
-    "patients": "art_start_date",
     "patient_states": "start_date",
     "visits": "date_started",
     "encounters": "encounter_datetime",

@@ -166,7 +166,8 @@ class Stager:
                 good.append(fact)
         if rejections and not any(isinstance(fact, PatientFact) and fact.derived_on is None for fact in good):
             good.clear()
-        return good, rejections
+        # Several facts of a row may be wrong for one and the same cell.
+        return good, list(dict.fromkeys(rejections))
 
     def _copy(self, staged: list[tuple[object, ...]], refused: list[tuple[object, ...]]) -> None:
         with self.session.cursor() as cursor:
@@ -227,7 +228,7 @@ class Stager:
             kind,
             "accepted",
             reading.file,
-            fact.label(EVENT_FIELD.get(kind, kind)),
+            fact.label("patient" if kind == "patients" else EVENT_FIELD.get(kind, kind)),
             fact.label("patient"),
             digest,
             encoded,

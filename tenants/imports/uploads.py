@@ -12,7 +12,7 @@ from core.errors import FieldError, Invalid
 from core.jobs import enqueue
 from tenants.imports import repository, service
 from tenants.imports.models import UNFINISHED
-from tenants.imports.runner import Runner, Stopped, clear
+from tenants.imports.runner import Lost, Runner, Stopped, clear
 from tenants.imports.service import GivenFile, Order
 from tenants.imports.sources import Limits, Source
 
@@ -99,7 +99,7 @@ def run_upload(ctx: JobContext, import_uuid: UUID) -> None:
         sources = [_source(ctx.tenant, file) for file in files]
         try:
             Runner(ctx.session, import_uuid, sources, ctx.progress).run()
-        except (Invalid, Stopped):
+        except (Invalid, Stopped, Lost):
             # The import says why it ended, in its own row.
             with ctx.session() as session:
                 over = service.get(session, import_uuid).state not in UNFINISHED

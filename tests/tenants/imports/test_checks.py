@@ -1,0 +1,124 @@
+"""Rows that repeat others, share their fault or are taken along: each is counted for what became of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from core.database import TenantRef, tenant_session
+from tenants.imports.formats.radet_lamisplus import HEADINGS
+
+from .conftest import MAPPING, PATIENTS, PICKUPS, RunImport, rows, write
+from .formats.fixtures_lists import PHARMACY, lamisplus_row, pharmacy_row, write_csv
+
+JUNE = date(2024, 6, 30)
+PEOPLE, PICKED_UP = PATIENTS.splitlines()[0], PICKUPS.splitlines()[0]
+PERSON = "P1,C1,Clinic one,Aaa,,F,1990-05-01,2023-01-10,"
+
+
+def test_a_row_that_repeats_a_refused_one_is_refused_like_it(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    said = ["P1,1980-02-01,30,TDF,", "Q1,2024-01-10,30,TDF,", "P1,2024-02-01,30,TDF,"]
+    twice = "\n".join([PICKED_UP, *said, *said, *said[:2]]) + "\n"
+    summary = run_import(tenant, write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv=twice))
+    assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (9, 6, 1)
+    assert sorted((found["problem"], found["count"]) for found in summary.problems) == [
+        ("no patient has this identifier", 3),
+        ("the date lies before the date of birth of the patient", 3),
+    ]
+    assert summary.counts["dispensations"]["inserted"] == 1
+
+
+VISITS_TOO = MAPPING + (
+    "  - into: visits\n    file: pickups\n    patient: id\n    key: [day]\n"
+    "    columns: {date_started: day, next_appointment: next}\n"
+)
+
+
+def test_what_a_refused_row_took_along_counts_where_another_row_says_it_too(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    # Of the visit of the second row the first one says otherwise; its pick-up stands in the third as well.
+    said = [
+        "P1,2024-01-10,30,TDF,2024-02-01",
+        "P1,2024-01-10,60,TDF,2024-03-01",
+        "P1,2024-01-10,60,TDF,2024-02-01",
+    ]
+    keyed = VISITS_TOO.replace("columns: {date_dispensed: day", "key: [day, days]\n    columns: {date_dispensed: day")
+    keyed = keyed.replace("regimen: regimen, next_appointment: next", "regimen: regimen")
+    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join([PICKED_UP, *said]) + "\n")
+    summary = run_import(tenant, files, keyed)
+    with tenant_session(tenant, actor="test:1") as session:
+        supplied = rows(session, "SELECT days_supplied FROM dispensations ORDER BY 1")
+    assert (summary.rows_read, summary.rows_refused, supplied) == (4, 1, [(30,), (60,)])
+
+
+def test_a_list_whose_rows_name_their_people_counts_its_repetitions(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    said = [pharmacy_row(1, "2024-01-10"), pharmacy_row(1, "2024-01-10"), pharmacy_row(2, "2024-01-10")]
+    summary = run_import(tenant, [write_csv(tmp_path / "p.csv", PHARMACY, said)], "{}", data_date=JUNE)
+    assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (3, 0, 1)
+
+
+def test_a_list_that_says_nothing_of_births_is_judged_by_those_on_record(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    person = lamisplus_row(1)
+    run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, [person])], "{}", data_date=JUNE)
+    said = [pharmacy_row(1, "1960-01-10"), pharmacy_row(1, "2024-01-10")]
+    summary = run_import(tenant, [write_csv(tmp_path / "p.csv", PHARMACY, said)], "{}", data_date=JUNE)
+    assert (summary.rows_read, summary.rows_refused) == (2, 1)
+    (found,) = summary.problems
+    assert found["problem"] == "the date lies before the date of birth of the patient"
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT count(*) FROM dispensations WHERE date_dispensed < '2000-01-01'") == [(0,)]
+
+
+@pytest.mark.parametrize("first", ["here", "there"])
+def test_a_person_is_known_from_the_first_event_whether_or_not_it_names_the_facility(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path, first: str
+) -> None:
+    mapping = MAPPING + (
+        "  - into: observations\n    file: labs\n    patient: id\n    facility: {datim_id: clinic}\n"
+        "    columns: {obs_datetime: day, variable_name: {constant: cd4}, value_numeric: value}\n"
+    )
+    mapping = mapping.replace("  pickups: {name", "  labs: {name: labs.csv}\n  pickups: {name")
+    picked, tested = ("2022-01-05", "2023-03-05") if first == "here" else ("2023-03-05", "2022-01-05")
+    files = write(
+        tmp_path,
+        labs__csv=f"id,clinic,day,value\nP1,C1,{tested},300\n",
+        patients__csv=f"{PEOPLE}\nP1,C1,Clinic one,Aaa,,F,1990-05-01,,\n",
+        pickups__csv=f"{PICKED_UP}\nP1,{picked},30,TDF,\n",
+    )
+    run_import(tenant, files, mapping)
+    with tenant_session(tenant, actor="test:1") as session:
+        known = rows(session, "SELECT (known_from AT TIME ZONE 'Africa/Lagos')::date FROM patients")
+    assert known == [(date(2022, 1, 5),)]
+
+
+def test_rows_at_odds_with_others_are_counted_together(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    people = [PERSON.replace("P1", f"P{n}") for n in range(3)]
+    others = [person.replace(",F,", ",M,") for person in people]
+    summary = run_import(
+        tenant,
+        write(tmp_path, patients__csv="\n".join([PEOPLE, *people, *others]) + "\n", pickups__csv=PICKED_UP + "\n"),
+    )
+    (found,) = summary.problems
+    assert (found["field"], found["problem"], found["count"]) == (
+        "id",
+        "another row has the same key and says otherwise",
+        3,
+    )
+
+
+def test_one_wrong_cell_is_one_line_of_the_report(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+    said = f"{PICKED_UP}\nP1,2031-01-10,30,TDF,\n"
+    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv=said)
+    summary = run_import(tenant, files, VISITS_TOO)
+    assert [(found["field"], found["count"]) for found in summary.problems] == [("day", 1)]
