@@ -46,6 +46,7 @@ REASONS: Final[dict[str, str]] = {
     "not_on_list": "the records have the person on treatment, the list does not name them",
     "not_in_records": "the person is on the list, and no longer on record",
     "status_not_understood": "the list's word for the status is not known",
+    "status_does_not_follow": "list and records expect the person on the same day: another status follows from it",
     "expected_day_differs": "list and records expect the person on different days",
 }
 """Why the two differ, by code. Each is what fits best, not what was proved."""
@@ -261,7 +262,7 @@ def _lost_here(person: _Person, row: Listed, listed: int, grace: int) -> str:
         return "months_read_as_days"
     if row.days_supplied is not None and listed + row.days_supplied > person.expected:
         return "appointment_earlier"
-    return "expected_day_differs"
+    return _same_or_another_day(person, row, listed)
 
 
 def _lost_there(person: _Person, row: Listed, listed: int, grace: int) -> str:
@@ -276,4 +277,10 @@ def _lost_there(person: _Person, row: Listed, listed: int, grace: int) -> str:
         return "days_read_as_months"
     if row.days_supplied is not None and listed + row.days_supplied < person.expected:
         return "appointment_later"
+    return _same_or_another_day(person, row, listed)
+
+
+def _same_or_another_day(person: _Person, row: Listed, listed: int) -> str:
+    if row.days_supplied is not None and listed + row.days_supplied == person.expected:
+        return "status_does_not_follow"
     return "expected_day_differs"

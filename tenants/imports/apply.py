@@ -44,6 +44,8 @@ EVENT_KINDS = tuple(kind for kind in KINDS if kind != "facilities")
 HANDLERS: dict[str, str] = {"snapshots": "tenants.imports.snapshots:apply_rows"}
 """Kinds that are neither patients nor events in ``SLOTS``: ``"module:function"``, called with the session, the terms,
 rows as ``_CHUNK`` gives them and the facilities' UUIDs by DATIM id; returns what became of them (``Upserted``)."""
+ENDS: dict[str, str] = {"snapshots": "tenants.imports.snapshots:end"}
+"""What is called once all rows of such a kind are applied, with the session and the terms."""
 
 _MAKES_CONTACTS = frozenset({"visits", "dispensations", "appointments"})
 
@@ -164,6 +166,9 @@ def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int, end
         end: the kind's last row, from ``keys.survey``.
     """
     if after >= end:
+        if end and kind in ENDS:
+            finish: Any = resolve(ENDS[kind])
+            finish(session, terms)
         return Applied(None)
     part: dict[str, Any] = {"import": terms.import_uuid, "kind": kind, "after": after, "end": end}
     if kind in SLOTS:

@@ -297,7 +297,7 @@ class Runner:
                 return
             kinds = ("facilities", *EVENT_KINDS, "contacts")
             kinds = kinds[kinds.index(row.step) :]
-            done = sum(sum(counts.values()) for counts in row.counts.values())
+            done = sum(sum(counts.values()) for kind, counts in row.counts.items() if kind != "facilities")
         ends: dict[str, int] | None = None
         for position, kind in enumerate(kinds):
             if kind not in ("facilities", "contacts"):

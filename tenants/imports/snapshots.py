@@ -2,11 +2,14 @@
 
 A RADET names the status of everybody on it. Where a list says that somebody is on treatment whom an earlier list of the
 same source gave as dead, the earlier one was wrong: that death is voided. A transfer or a stop is voided when the newer
-list has the person on treatment without a pick-up after it. Absence from a list takes nothing back.
+list has the person on treatment without a pick-up after it. Absence from a list takes nothing back. In which order the
+lists are imported makes no difference; of two lists of one day, the later import is the newer.
 """
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,6 +19,7 @@ from tenants.records.models import PatientState
 from tenants.records.upsert import UpsertCounts, Upserted, staging, upsert
 
 if TYPE_CHECKING:
+    from datetime import date
     from uuid import UUID
 
     from core.database import TenantSession
@@ -41,19 +45,38 @@ WHERE (r.status, r.status_date, r.previous_status, r.previous_date, r.last_picku
 RETURNING (xmax = 0)
 """
 
+# Stored rows that say the same are the import's too: it names them.
+_NAME = """
+UPDATE radet_snapshots SET import_uuid = %(import)s
+WHERE patient_uuid = ANY(%(patients)s) AND data_date = %(data_date)s AND import_uuid <> %(import)s
+"""
+
+# A list that is given again for its day replaces it at the facilities that it names.
+_FORGET_OTHERS = """
+DELETE FROM radet_snapshots
+WHERE data_date = %(data_date)s AND source = %(source)s AND import_uuid <> %(import)s
+  AND facility_uuid IN (
+    SELECT facility_uuid FROM radet_snapshots WHERE import_uuid = %(import)s AND data_date = %(data_date)s
+  )
+"""
+
 # Only states that a RADET said: what a pharmacy's or a laboratory's file said is not for a status list to take back.
+# By the first list that says otherwise, which may have been imported before the one that is at fault.
 _CONTRADICTED = """
-SELECT e.facility_uuid, e.source_key, e.patient_uuid, e.state, e.start_date, e.reason
+SELECT min(r.data_date), e.facility_uuid, e.source_key, e.patient_uuid, e.state, e.start_date, e.reason
 FROM patient_states AS e
-JOIN radet_snapshots AS r ON r.patient_uuid = e.patient_uuid AND r.data_date = %(data_date)s
+JOIN radet_snapshots AS r ON r.patient_uuid = e.patient_uuid AND r.source = e.source
 JOIN imports AS i ON i.uuid = e.import_uuid AND i.format LIKE 'radet-%%'
 WHERE e.patient_uuid = ANY(%(patients)s) AND e.known_to IS NULL AND NOT e.voided AND e.source = %(source)s
-  AND e.data_date < %(data_date)s AND e.state <> 'transferred_in' AND r.status <> 'unknown' AND e.state <> r.status
+  AND (r.data_date > e.data_date
+       OR (r.data_date = e.data_date AND r.import_uuid = %(import)s AND e.import_uuid <> %(import)s))
+  AND e.state <> 'transferred_in' AND r.status <> 'unknown' AND e.state <> r.status
   AND (
     e.state = 'died'
     OR (r.status IN ('active', 'active_restart') AND coalesce(r.last_pickup <= e.start_date, true))
   )
-ORDER BY e.patient_uuid
+GROUP BY e.version_id
+ORDER BY 1, e.patient_uuid
 """
 
 
@@ -80,19 +103,26 @@ def apply_rows(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]]
     }
     with session.cursor() as cursor:
         stored = [row[0] for row in cursor.execute(_STORE, values).fetchall()]
+        cursor.execute(_NAME, values)
         contradicted = cursor.execute(_CONTRADICTED, values).fetchall()
-    taken_back = _take_back(session, terms, contradicted)
+    touched: list[UUID] = []
+    for day, states in groupby(contradicted, itemgetter(0)):
+        touched += _take_back(session, terms, day, [state for _, *state in states])
     inserted = sum(stored)
     return Upserted(
-        UpsertCounts(inserted=inserted, updated=len(stored) - inserted, unchanged=len(rows) - len(stored)),
-        taken_back.patients,
+        UpsertCounts(inserted=inserted, updated=len(stored) - inserted, unchanged=len(rows) - len(stored)), touched
     )
 
 
-def _take_back(session: TenantSession, terms: Terms, states: list[tuple[Any, ...]]) -> Upserted:
-    """Void states that the newer list contradicts; an import with a newer data date than ours is left alone."""
-    if not states:
-        return Upserted()
+def end(session: TenantSession, terms: Terms) -> None:
+    """Once all snapshots of a list are stored: whom an earlier one of its day named, and it does not, go."""
+    values = {"data_date": terms.data_date, "source": terms.source, "import": terms.import_uuid}
+    with session.cursor() as cursor:
+        cursor.execute(_FORGET_OTHERS, values)
+
+
+def _take_back(session: TenantSession, terms: Terms, day: date, states: list[list[Any]]) -> list[UUID]:
+    """Void states that the list of a day contradicts; whose they were."""
     with staging(session, PatientState, source=terms.source) as stage:
         for facility, source_key, patient, state, start, reason in states:
             stage.add(
@@ -102,4 +132,4 @@ def _take_back(session: TenantSession, terms: Terms, states: list[tuple[Any, ...
                 voided=True,
                 void_reason="a newer list of the same source says otherwise",
             )
-    return upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
+    return upsert(session, stage, import_uuid=terms.import_uuid, data_date=day).patients
