@@ -16,7 +16,7 @@ from tenants.imports.mapping import cell_text
 from tenants.imports.reader import CERTAIN, NO, Position
 from tenants.imports.sources import refused
 from tenants.imports.values import BadValueError
-from tenants.imports.workbook import Unreadable
+from tenants.imports.workbook import Unreadable, peek
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -202,10 +202,18 @@ class ListReader(ABC):
 
     def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:
         """What a person should know of how the files are read."""
-        if self.refill is None or mapping.refill is None:
-            return []
-        heading = self.layout.heading_of[self.refill[0]]
-        return [f"{heading} of {len(sources)} file(s) read as {mapping.refill.unit}, as the mapping says"]
+        found = []
+        if self.refill is not None and mapping.refill is not None:
+            heading = self.layout.heading_of[self.refill[0]]
+            found.append(f"{heading} of {len(sources)} file(s) read as {mapping.refill.unit}, as the mapping says")
+        books = [source for source in sources if source.head().container == "zip"]
+        more = [sum(map(self.layout.fits, peek(source))) > 1 for source in books]
+        if any(more):
+            found.append(
+                f"{sum(more)} file(s) have several sheets with these headings, of which only the first was read:"
+                " give the others as files of their own"
+            )
+        return found
 
     def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
         """One reading per row."""

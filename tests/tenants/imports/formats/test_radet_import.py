@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
 from core.database import TenantRef, tenant_session
 from core.errors import Invalid
@@ -297,3 +298,14 @@ def test_a_list_given_again_for_its_day_replaces_it_at_its_facilities(
         dead = rows(session, "SELECT count(*) FROM patient_states WHERE known_to IS NULL AND NOT voided")
     assert sorted((person[uuid], status) for uuid, status in said) == [(1, "active"), (2, "active"), (4, "active")]
     assert dead == [(0,)]
+
+
+def test_sheets_that_are_not_read_are_said(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "two.xlsx", HEADINGS, [lamisplus_row(1)])
+    assert run_import(tenant, [path], "{}", data_date=MARCH).notes == []
+    book = load_workbook(path)
+    book.copy_worksheet(book.active)
+    book.save(path)
+    summary = run_import(tenant, [path], "{}", data_date=JUNE)
+    assert summary.rows_read == 1
+    assert [note for note in summary.notes if "only the first was read" in note]
