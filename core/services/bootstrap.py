@@ -62,6 +62,8 @@ def statements(database: str = DATABASE) -> list[sql.Composed]:
         # A session that names no tenant must see nothing, and must say so loudly.
         "ALTER ROLE {app} IN DATABASE {database} SET search_path TO ''",
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+        # Large objects lie outside every schema, so that a tenant's would be in no backup and outlive the tenant.
+        "REVOKE EXECUTE ON FUNCTION lo_creat(int), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
         "CREATE SCHEMA IF NOT EXISTS extensions AUTHORIZATION {owner}",
         "GRANT USAGE ON SCHEMA extensions TO PUBLIC",
     ]

@@ -285,6 +285,10 @@ def drop_schema(database: str, schema: str, *, unfinished: bool = False) -> None
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
         connection.execute("DELETE FROM node.tenant_schemas WHERE schema_name = %s", (schema,))
         if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (schema,)).rowcount:
+            # What the role made for itself outside its schema would keep it: large objects, temporary tables of a
+            # connection that still lives, default privileges. Only who has the role's rights may drop those.
+            connection.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH INHERIT TRUE").format(name))
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(name))
             connection.execute(sql.SQL("DROP ROLE {}").format(name))
 
 

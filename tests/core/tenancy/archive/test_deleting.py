@@ -1,6 +1,8 @@
 """A tenant is destroyed only after its slug was written again and its days of grace are over; killed anywhere, the next
 run ends it; its audit, its usage and a tombstone stay."""
 
+from contextlib import contextmanager
+
 import psycopg
 import pytest
 from sqlalchemy import text
@@ -12,6 +14,9 @@ from core.database import TenantSession, owner_session, tenant_session
 from core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from core.identity.keys import verify_key
 from core.jobs.worker import drain
+from core.services import bootstrap, state
+from core.services.manager import superuser_url
+from core.settings import get_settings
 from core.tenancy import create_tenant, describe_tenant, get_tenant, resume_tenant, suspend_tenant
 from core.tenancy.archive import purging
 from core.tenancy.archive.deleting import delete_tenant, undelete_tenant
@@ -36,6 +41,19 @@ def doomed(make_tenant, open_session):
         )
     delete_tenant(made.ref.slug, confirm=made.ref.slug, actor="test:1", grace_days=0)
     return made
+
+
+@pytest.fixture
+def as_tenant(services):
+    """Opens a connection that acts as a tenant, past the application."""
+
+    @contextmanager
+    def connect(ref):
+        with psycopg.connect(services.database_url, autocommit=True) as connection:
+            connection.execute(f'SET ROLE "{ref.role_name}"')
+            yield connection
+
+    return connect
 
 
 def traces(ref):
@@ -233,6 +251,30 @@ def test_what_is_done_between_sealing_and_moving_is_sealed_too(doomed):
     stone = purge(doomed.ref.slug, actor="test:1")
     found = verify_gone(doomed.ref.id)
     assert (found.pending, found.events) == (0, stone.audit_events)
+
+
+def test_what_the_role_owns_outside_its_schema_is_destroyed_with_it(doomed, as_tenant):
+    role = doomed.ref.role_name
+    with psycopg.connect(
+        superuser_url(state.read(get_settings().state_dir), bootstrap.DATABASE), autocommit=True
+    ) as link:
+        (large,) = link.execute("SELECT lo_create(0)").fetchone()
+        link.execute(f'ALTER LARGE OBJECT {large} OWNER TO "{role}"')
+    with as_tenant(doomed.ref) as connection:  # a pool keeps connections, and with them their temporary tables
+        connection.execute("CREATE TEMP TABLE kept (a int)")
+        connection.execute("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC")
+        purge(doomed.ref.slug, actor="test:1")
+    assert_gone(doomed.ref)
+    with owner_session() as session:
+        assert (
+            session.scalar(text("SELECT count(*) FROM pg_largeobject_metadata WHERE oid = :oid"), {"oid": large}) == 0
+        )
+
+
+@pytest.mark.parametrize("call", ["lo_create(0)", "lo_creat(-1)", "lo_from_bytea(0, 'x')"])
+def test_a_tenant_makes_no_large_objects(tenant, as_tenant, call):
+    with as_tenant(tenant) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(f"SELECT {call}")
 
 
 def test_the_first_archive_brings_a_tenant_back_after_every_life_of_it(make_tenant, keys, tmp_path):
