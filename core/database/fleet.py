@@ -29,6 +29,7 @@ from core.database.sessions import reachable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from psycopg.pq.abc import PGresult
     from sqlalchemy import Connection
 
 _IN_THE_WAY = {"55P03", "40P01", "40001"}
@@ -229,6 +230,7 @@ def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) 
     Python does with each of some ten results would cost as much as PostgreSQL's work.
 
     Raises:
+        MisplacedSchema: the schema did not stand at that revision.
         psycopg.Error: a statement failed.
         ValueError: the schema's name is none of ours.
     """
@@ -239,18 +241,36 @@ def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) 
         *_arrived(one, newest),
         f"SELECT set_config('search_path', '{path_of_schema(one.schema)}', true)",
         many.replace(scripts.PLACEHOLDER, one.schema).strip().rstrip(";"),
-        _CHECK.format(table=scripts.VERSION_TABLE, newest=newest),
+        _CHECK.format(misplaced=_MISPLACED, newest=newest, table=scripts.VERSION_TABLE),
     ]
     result = driver.pgconn.exec_(";\n".join(parts).encode())
     if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
-        raise psycopg.errors.error_from_result(result)
+        raise _failure(result, one)
 
 
+class MisplacedSchema(Exception):  # noqa: N818 - its name is told
+    """A schema does not stand at the revision that ``node`` says. Its text names both, and what to do."""
+
+
+_MISPLACED = "the schema does not stand where node says"
 _CHECK = (
-    "SELECT CASE count(*) WHEN 1 THEN 1 ELSE ('the schema does not stand where node says: ' || count(*))::int END"
-    " FROM {table} WHERE version_num = '{newest}'"
+    "SELECT CASE count(*) FILTER (WHERE version_num = '{newest}') WHEN 1 THEN 1"
+    " ELSE (';{misplaced};' || coalesce(string_agg(version_num, ', '), 'no revision') || ';')::int END FROM {table}"
 )
-"""A text that is no number fails, and says why. It depends on the rows, so it is not reckoned before they are read."""
+"""A text that is no number fails, and carries what was found out. It depends on the rows, so it is not reckoned before
+they are read."""
+
+
+def _failure(result: PGresult, one: Behind) -> Exception:
+    """What the server refused: by its own words, or by what ``_CHECK`` made it say."""
+    error = psycopg.errors.error_from_result(result)
+    _, mark, rest = (error.diag.message_primary or "").partition(f";{_MISPLACED};")
+    if not mark:
+        return error
+    return MisplacedSchema(
+        f"{_MISPLACED}: its {scripts.VERSION_TABLE} holds {rest.partition(';')[0]}, node.tenant_schemas holds"
+        f" {one.revision}; correct the one that is wrong, and run `iit migrate` again"
+    )
 
 
 def _arrived(one: Behind, newest: str) -> Iterator[str]:
@@ -294,6 +314,8 @@ def plain(error: Exception) -> str:
 
     if isinstance(error, CommandError):
         return f"{error}: the schema was migrated by a newer version of this application"
+    if isinstance(error, MisplacedSchema):
+        return f"{type(error).__name__}: {error}"
     cause = error.orig if isinstance(error, DBAPIError) else error
     message = getattr(getattr(cause, "diag", None), "message_primary", None)
     return f"{type(cause).__name__}: {message or 'no message'}"

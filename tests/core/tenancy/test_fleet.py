@@ -224,12 +224,19 @@ def test_a_failure_is_forgotten_when_the_tenant_is_restored_and_so_comes_to_head
         assert session.scalar(text("SELECT count(*) FROM node.migration_failures")) == 0
 
 
-def test_a_schema_that_does_not_stand_where_node_says_is_left_alone(tenants, newer):
+def test_a_schema_that_does_not_stand_where_node_says_is_left_alone_and_it_is_said_where_it_stands(tenants, newer):
     newer()
+    other, none = tenants[0].schema_name, tenants[1].schema_name
     with owner_session() as session:
-        stamp(session, tenants[0].schema_name, "other")
-    done = upgrade.migrate(options=QUICK)
-    assert "does not stand" in done.failed[tenants[0].schema_name]
+        stamp(session, other, "other")
+        session.execute(text(f'DELETE FROM "{none}".alembic_version'))  # noqa: S608 - a schema's name
+    failed = upgrade.migrate(options=QUICK).failed
+    with owner_session() as session:
+        session.execute(text(f'INSERT INTO "{none}".alembic_version VALUES (:head)'), {"head": HEAD})  # noqa: S608 - as above
+    start = "MisplacedSchema: the schema does not stand where node says: its alembic_version holds"
+    rest = f"node.tenant_schemas holds {HEAD}; correct the one that is wrong, and run `iit migrate` again"
+    assert failed == {other: f"{start} other, {rest}", none: f"{start} no revision, {rest}"}
+    assert set(standing(tenants[:2])) == {HEAD}
 
 
 KILLED = """
