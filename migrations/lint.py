@@ -1,62 +1,31 @@
 """Steps that code which still runs would not survive, or that would hold up everybody: found in the scripts' source.
 
-``make check`` runs it over every script that is not ``0001``. A step that is safe all the same says why in a comment on
-the line above it, ``# allow: reason``. What each rule is for is in docs/how-to/migrate-a-fleet.md.
+``make check`` runs it over every script that is not ``0001``. What it cannot judge, it holds for unsafe: a statement
+whose text is not in the script, an operation that it does not know. A step that is safe all the same says why in a
+comment on the line above it, ``# allow: reason``. What each rule is for is in docs/how-to/migrate-a-fleet.md.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from migrations import lint_sql as sql
+from migrations.lint_source import Source, calls, name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from migrations.lint_sql import Place
+
+    Rule = Callable[[Source, ast.Call, Place], Iterator[str]]
+
 _ALLOW = re.compile(r"#\s*allow:\s*(?P<reason>.*)")
 _SHORTEST_REASON = 15
-_TAKES_AWAY = {
-    "drop_table": "drops a table that landed code reads",
-    "drop_column": "drops a column that landed code reads",
-    "rename_table": "renames a table that landed code reads",
-}
-_VOLATILE = re.compile(
-    r"\b(clock_timestamp|gen_random_uuid|nextval|random|statement_timestamp|timeofday|uuid_generate_v\w+|uuidv[47])\b",
-    re.IGNORECASE,
-)
-_SQL: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE | re.DOTALL), problem)
-    for pattern, problem in (
-        (r"\bDROP\s+(TABLE|COLUMN|SCHEMA|VIEW)\b", "drops what landed code reads"),
-        (r"\bALTER\s+TABLE\b.*\bRENAME\b", "renames what landed code reads"),
-        (r"\bALTER\s+(COLUMN\s+)?\S+\s+(SET\s+DATA\s+)?TYPE\b", "changes a type: rewrites the table, and code reads the old one"),
-        (r"\bSET\s+NOT\s+NULL\b", "refuses rows of code that still runs, and reads the whole table under a lock"),
-        (r"\bADD\s+(COLUMN\s+)?(?!CONSTRAINT\b|CHECK\b|FOREIGN\b)\S+\s(?=[^,;]*\bNOT\s+NULL\b)(?![^,;]*\bDEFAULT\b)", "adds a column that is NOT NULL without a default"),
-        (r"\bADD\s+(CONSTRAINT\s+\S+\s+)?(CHECK|FOREIGN\s+KEY)\b(?!.*\bNOT\s+VALID\b)", "adds a constraint without NOT VALID"),
-        (r"\bCREATE\s+(UNIQUE\s+)?INDEX\s+(?!.*\bCONCURRENTLY\b)(?=.*\bON\s+\"?(node|platform)\"?\.)", "builds an index of a shared table without CONCURRENTLY"),
-        (r"^\s*(UPDATE|DELETE)\b", "changes rows of a whole table in one statement, without batches"),
-        (r"^\s*TRUNCATE\b", "empties a table that landed code reads"),
-        (r"\bLOCK\s+TABLE\b", "locks a table for all who use it"),
-    )
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a step stands.
-
-    Attributes:
-        shared: whether its tables are those of all tenants.
-        made: tables that the same script makes: nobody uses them yet.
-        concurrent: lines within ``with concurrently(...)``.
-        steps: whether the script says that it works on rows.
-    """
-
-    shared: bool
-    made: set[str | None]
-    concurrent: set[int]
-    steps: bool
+_UNSEEN = "runs what is not seen here: its text is not in the script"
+_EVERY_RIGHT = {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"}
+"""Whoever has these has lost none: nothing else is ever granted on a table."""
 
 
 def unsafe(path: str, source: str) -> Iterator[str]:
@@ -66,164 +35,201 @@ def unsafe(path: str, source: str) -> Iterator[str]:
         path: of the script; its folder says whether its tables are shared by all tenants.
         source: its text.
     """
-    lines = source.splitlines()
-    tree = ast.parse(source)
-    place = _Place(
+    script = Source(source)
+    place = sql.Place(
         shared="/tenant/" not in path.replace("\\", "/"),
-        made={_word(call, 0) for call in _calls(tree) if _name(call) == "create_table"},
-        concurrent={
-            line for block in _concurrent_blocks(tree) for line in range(block.lineno, (block.end_lineno or 0) + 1)
-        },
-        steps=bool(_constant(tree, "DATA_STEPS")),
+        made=frozenset(_made(script)),
+        concurrent=frozenset(
+            line for block in script.blocks("concurrently") for line in range(block.lineno, (block.end_lineno or 0) + 1)
+        ),
+        steps=bool(script.constant("DATA_STEPS")),
     )
-    for call in _calls(tree):
-        for problem in _problems(call, place):
-            reason = _reason(lines, call.lineno)
-            if reason is None:
-                yield f"{path}:{call.lineno}: {problem}; split it over two releases, or say why not: # allow: reason"
-            elif len(reason) < _SHORTEST_REASON:
-                yield f"{path}:{call.lineno}: the reason after '# allow:' says nothing"
+    found = list(script.unseen(_OPERATIONS | set(_REGRANTS)))
+    found += [(call.lineno, problem) for call in script.calls for problem in _problems(script, call, place)]
+    for line, problem in sorted(found, key=lambda one: one[0]):
+        reason = _reason(script.lines, line)
+        if reason is None:
+            yield f"{path}:{line}: {problem}; split it over two releases, or say why not: # allow: reason"
+        elif len(reason) < _SHORTEST_REASON:
+            yield f"{path}:{line}: the reason after '# allow:' says nothing"
 
 
-def _calls(tree: ast.AST) -> list[ast.Call]:
-    return sorted(
-        (node for node in ast.walk(tree) if isinstance(node, ast.Call)), key=lambda call: (call.lineno, call.col_offset)
-    )
+def _made(script: Source) -> Iterator[str]:
+    for call in script.calls:
+        if name(call) == "create_table":
+            yield script.word(call, 0, "table_name")
+        elif _RULES.get(name(call)) is _said:
+            yield from sql.tables_made(script.text(_statement(script, call)) or "")
 
 
-def _problems(call: ast.Call, place: _Place) -> Iterator[str]:
-    name = _name(call)
-    if name in _TAKES_AWAY:
-        yield _TAKES_AWAY[name]
-    elif name in _RULES:
-        yield from _RULES[name](call, place)
+def _problems(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
+    called = name(call)
+    of_alembic = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") == "op"
+    if called in _RULES:
+        if any(isinstance(one, ast.Starred) for one in call.args) or any(one.arg is None for one in call.keywords):
+            yield "is called with what is not seen here"
+        yield from _RULES[called](script, call, place)
+    elif of_alembic and called not in _SAFE:
+        yield f"op.{called} is not known to be safe"
 
 
-def _indexed(call: ast.Call, place: _Place) -> Iterator[str]:
-    concurrent = _is_true(_keyword(call, "postgresql_concurrently"))
-    if place.shared and not concurrent and _word(call, 1) not in place.made:
-        yield "builds an index of a shared table without CONCURRENTLY"
+def _always(problem: str) -> Rule:
+    return lambda _script, _call, _place: iter([problem])
+
+
+def _is_made(table: str, place: Place) -> bool:
+    return bool(table) and table in place.made
+
+
+def _indexed(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
+    concurrent = script.is_(True, script.option(call, "postgresql_concurrently"))
+    made = _is_made(script.word(call, 1, "table_name"), place)
+    if place.shared and not concurrent and not made:
+        yield sql.SHARED
     if concurrent and call.lineno not in place.concurrent:
-        yield "builds an index CONCURRENTLY outside `with concurrently(...)`: PostgreSQL refuses it in a transaction"
+        yield sql.OUTSIDE
+    if not made and _may_be(script, call, "unique"):
+        yield sql.MAKES_UNIQUE
 
 
-def _constrained(call: ast.Call, place: _Place) -> Iterator[str]:
-    if not _is_true(_keyword(call, "postgresql_not_valid")) and _word(call, 1) not in place.made:
-        yield "adds a constraint without NOT VALID: every row is read under a lock"
+def _may_be(script: Source, call: ast.Call, keyword: str) -> bool:
+    """Whether an option is given, and not as False."""
+    value = script.option(call, keyword)
+    return value is not None and not script.is_(False, value) and not script.is_(None, value)
 
 
-def _made_unique(call: ast.Call, place: _Place) -> Iterator[str]:
-    if _word(call, 1) not in place.made:
-        yield "adds a constraint that builds its index under a lock"
+def _constrained(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
+    unchecked = script.is_(True, script.option(call, "postgresql_not_valid"))
+    if not unchecked and not _is_made(script.word(call, 1, "source_table"), place):
+        yield sql.READS
 
 
-def _unbound(call: ast.Call, _place: _Place) -> Iterator[str]:
-    kind = _keyword(call, "type_")
-    unique = isinstance(kind, ast.Constant) and kind.value in {"unique", "primary"}
-    if unique or (_word(call, 0) or "").startswith(("uq_", "pk_")):
-        yield "drops what keeps rows unique, and what ON CONFLICT of code that still runs names"
+def _made_unique(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
+    if not _is_made(script.word(call, 1, "table_name"), place):
+        yield sql.BUILDS
 
 
-def _on_rows(_call: ast.Call, place: _Place) -> Iterator[str]:
+def _constraint_dropped(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
+    kind = script.word(call, 2, "type_")
+    kept = script.word(call, 0, "constraint_name").startswith(("ck_", "fk_")) and kind not in {"unique", "primary"}
+    if not kept and kind not in {"check", "foreignkey"}:
+        yield sql.UNBOUND
+
+
+def _index_dropped(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
+    if not script.word(call, 0, "index_name").startswith("ix_"):
+        yield sql.UNBOUND
+
+
+def _on_rows(_script: Source, _call: ast.Call, place: Place) -> Iterator[str]:
     if not place.steps:
-        yield "works on rows: say DATA_STEPS = True, so that it is run tenant by tenant"
+        yield sql.STEPS
 
 
-def _altered(call: ast.Call, _place: _Place) -> Iterator[str]:
-    if _keyword(call, "type_") is not None:
-        yield "changes a type: rewrites the table, and code reads the old one"
-    if _keyword(call, "new_column_name") is not None:
-        yield "renames a column that landed code reads"
-    nullable = _keyword(call, "nullable")
-    if isinstance(nullable, ast.Constant) and nullable.value is False:
-        yield "refuses rows of code that still runs, and reads the whole table under a lock"
+def _altered(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
+    if script.option(call, "type_") is not None:
+        yield sql.RETYPES
+    if script.option(call, "new_column_name") is not None:
+        yield sql.RENAMES
+    nullable = script.option(call, "nullable")
+    if nullable is not None and not script.is_(True, nullable):
+        yield sql.REFUSES
 
 
-def _added(call: ast.Call, _place: _Place) -> Iterator[str]:
-    columns = [one for one in _calls(call) if _name(one) == "Column"]
-    for column in columns:
-        default = _keyword(column, "server_default")
-        nullable = _keyword(column, "nullable")
-        if isinstance(nullable, ast.Constant) and nullable.value is False and default is None:
-            yield "adds a column that is NOT NULL without a default: fails where there are rows, and for code that still runs"
-        if default is not None and _VOLATILE.search(ast.unparse(default)):
-            yield "adds a column with a volatile default: rewrites the whole table under a lock"
-        if any(_name(one) in {"Identity", "Computed"} for one in _calls(column)):
-            yield "adds a generated column: rewrites the whole table under a lock"
+def _added(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
+    if _is_made(script.word(call, 0, "table_name"), place):
+        return
+    column = script.node(script.given(call, 1, "column"))
+    if not isinstance(column, ast.Call) or name(column) != "Column":
+        yield "adds a column that is not seen here"
+        return
+    yield from _default(script, column)
+    parts = [script.node(one) for one in column.args[1:]]
+    within = [one for part in (column, *parts) if part is not None for one in calls(part)]
+    named = {name(one) for one in within}
+    if named & {"Identity", "Computed", "Sequence"}:
+        yield sql.GENERATED
+    if _may_be(script, column, "unique") or _may_be(script, column, "primary_key"):
+        yield sql.BUILDS
+    if named & {"ForeignKey", "CheckConstraint"} or any(_may_be(script, one, "create_constraint") for one in within):
+        yield sql.READS
+    if place.shared and _may_be(script, column, "index"):
+        yield sql.SHARED
+    if any(not isinstance(one, ast.Call) for one in parts[1:]) or any(one.arg is None for one in column.keywords):
+        yield "adds a column with what is not seen here"
 
 
-def _said(call: ast.Call, _place: _Place) -> Iterator[str]:
-    text = " ".join(
-        str(node.value) for node in ast.walk(call) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
-    for pattern, problem in _SQL:
-        if pattern.search(text):
-            yield problem
-    if re.search(r"\bADD\s+COLUMN\b", text, re.IGNORECASE) and _VOLATILE.search(text):
-        yield "adds a column with a volatile default: rewrites the whole table under a lock"
+def _default(script: Source, column: ast.Call) -> Iterator[str]:
+    """A column's default, or that it needs one and has none."""
+    default, nullable = script.option(column, "server_default"), script.option(column, "nullable")
+    if default is None or script.is_(None, default):
+        if nullable is not None and not script.is_(True, nullable):
+            yield sql.BARE
+        return
+    plain = script.node(default)
+    if isinstance(plain, ast.Constant):
+        return  # it is sent as a text in quotes
+    said = script.text(plain)
+    if said is None and isinstance(plain, ast.Call) and not plain.args:
+        said = f"{name(plain)}()"  # sa.func.now()
+    if said is None or sql.volatile(said):
+        yield sql.VOLATILE
 
 
-_RULES: dict[str, Callable[[ast.Call, _Place], Iterator[str]]] = {
+def _said(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
+    text = script.text(_statement(script, call))
+    if text is None:
+        yield _UNSEEN
+    else:
+        yield from sql.judge(text, place, concurrent=call.lineno in place.concurrent)
+
+
+def _statement(script: Source, call: ast.Call) -> ast.expr | None:
+    """What is run: alembic calls it ``sqltext``, SQLAlchemy ``statement``."""
+    return script.given(call, 0, "sqltext") or script.given(call, 0, "statement")
+
+
+def _regranted(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
+    """Whoever had more loses it. What he had is not in the script, so only every right is known to be enough."""
+    given = {one.strip() for one in script.word(call, 0, "privileges").split(",")}
+    if not given >= _EVERY_RIGHT:
+        yield sql.TAKES
+
+
+_REGRANTS: dict[str, Rule] = dict.fromkeys(("regrant_application", "regrant_tenant", "regrant_tenants"), _regranted)
+_OPERATIONS = {
+    "application_role", "bind_tenant_id", "concurrently", "grant_application", "grant_tenant",
+    "make_own_tenant_function", "make_tenants_role", "open_schema", "own_rows_only",
+}  # fmt: skip
+"""Of ``migrations.operations``: they give rights, or bind what is new."""
+_SAFE = {"create_table", "create_table_comment", "drop_table_comment", "f", "inline_literal"}
+"""Of Alembic."""
+_RULES: dict[str, Rule] = {
+    **_REGRANTS,
+    **dict.fromkeys(("exec_driver_sql", "execute", "executemany", "scalar", "scalars", "stream"), _said),
     "add_column": _added,
     "alter_column": _altered,
     "bulk_insert": _on_rows,
+    "copy": _on_rows,
     "create_check_constraint": _constrained,
     "create_exclude_constraint": _made_unique,
     "create_foreign_key": _constrained,
     "create_index": _indexed,
     "create_primary_key": _made_unique,
     "create_unique_constraint": _made_unique,
-    "drop_constraint": _unbound,
-    "drop_index": _unbound,
-    "exec_driver_sql": _said,
-    "execute": _said,
+    "drop_column": _always("drops a column that landed code reads"),
+    "drop_constraint": _constraint_dropped,
+    "drop_index": _index_dropped,
+    "drop_table": _always("drops a table that landed code reads"),
     "get_bind": _on_rows,
+    "rename_table": _always("renames a table that landed code reads"),
 }
 
 
-def _concurrent_blocks(tree: ast.AST) -> Iterator[ast.With]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.With) and any(
-            isinstance(item.context_expr, ast.Call) and _name(item.context_expr) == "concurrently"
-            for item in node.items
-        ):
-            yield node
-
-
 def _reason(lines: list[str], number: int) -> str | None:
-    """What the comment above a line (or at its end) gives as the reason; None where there is none."""
-    for line in (lines[number - 1], lines[number - 2] if number > 1 else ""):
+    """What the comment above a line, or at its end, gives as the reason; None where there is none."""
+    above = lines[number - 2] if number > 1 else ""
+    for line in (lines[number - 1], above if above.lstrip().startswith("#") else ""):
         if found := _ALLOW.search(line):
             return found["reason"].strip()
-    return None
-
-
-def _name(call: ast.Call) -> str:
-    function = call.func
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
-def _word(call: ast.Call, at: int) -> str | None:
-    """The text given as the argument at this place."""
-    if len(call.args) > at and isinstance(found := call.args[at], ast.Constant):
-        return str(found.value)
-    return None
-
-
-def _keyword(call: ast.Call, name: str) -> ast.expr | None:
-    return next((one.value for one in call.keywords if one.arg == name), None)
-
-
-def _is_true(value: ast.expr | None) -> bool:
-    return isinstance(value, ast.Constant) and value.value is True
-
-
-def _constant(tree: ast.Module, name: str) -> object:
-    for node in tree.body:
-        if (
-            isinstance(node, ast.Assign)
-            and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
-            and isinstance(node.value, ast.Constant)
-        ):
-            return node.value.value
     return None

@@ -23,6 +23,7 @@ from migrations.reasons import REASONS
 if TYPE_CHECKING:
     from sqlalchemy import Column, Constraint, Index, Table
 
+_GIVES = "it takes no right: what could be done before is among what is given"
 _ADDED_CHECK = "it names only columns that are new here, so every row passes; one look at one tenant's rows"
 
 
@@ -48,15 +49,19 @@ class Steps:
 
     def operation(self, operation: Any, *, name: str = "", allow: str | None = None) -> None:  # noqa: ANN401 - alembic's
         """Take one of Alembic's operations, on what is called ``name`` where it changes a table that is there."""
-        table = f"{getattr(operation, 'table_name', '')}.*"
-        reason = allow or REASONS.get((self.tree, name)) or (REASONS.get((self.tree, table)) if name else None)
+        table = str(getattr(operation, "table_name", ""))
         rendered = _rendered(operation)
-        self.found.append(Step(rendered, reason if reason and _is_unsafe(self.tree, rendered) else None))
+        self.found.append(Step(rendered, self._reason(rendered, name, table, allow) if name else None))
 
-    def call(self, line: str) -> None:
-        """Take a call of ``migrations.operations``."""
+    def call(self, line: str, *, table: str = "", allow: str | None = None) -> None:
+        """Take a call of ``migrations.operations``, on the rights of ``table`` where it is one that is there."""
         self.imports.add(line.split("(", maxsplit=1)[0])
-        self.found.append(Step(line))
+        self.found.append(Step(line, self._reason(line, f"{table}.grants", table, allow) if table else None))
+
+    def _reason(self, lines: str, name: str, table: str, allow: str | None = None) -> str | None:
+        """Why a step may be taken; None where the lint does not ask, or nobody said why."""
+        reason = allow or REASONS.get((self.tree, name)) or REASONS.get((self.tree, f"{table}.*"))
+        return reason if reason and any(unsafe(f"migrations/{self.tree}/versions/rendered.py", lines)) else None
 
     def index_concurrently(self, index: Index) -> None:
         """Take an index of a table that all tenants share: first of all, since what was done before it is committed."""
@@ -64,14 +69,11 @@ class Steps:
         create.kw["postgresql_concurrently"] = True
         create.if_not_exists = True
         self.imports.add("concurrently")
-        table = create.schema, str(index.name)
+        within, name = f"with concurrently({create.schema!r}, {str(index.name)!r}):\n", str(index.name)
         lines = textwrap.indent(_rendered(create), "    ")
-        self.found.insert(0, Step(f"with concurrently({table[0]!r}, {table[1]!r}):\n{lines}"))
-
-
-def _is_unsafe(tree: str, lines: str) -> bool:
-    """Whether the lint would ask for a reason."""
-    return any(unsafe(f"migrations/{tree}/versions/rendered.py", lines))
+        if reason := self._reason(within + lines, name, create.table_name):
+            lines = f"    # allow: {reason}\n{lines}"
+        self.found.insert(0, Step(within + lines))
 
 
 def _rendered(operation: Any) -> str:  # noqa: ANN401 - alembic's
@@ -219,8 +221,16 @@ def _grants(steps: Steps, tables: list[Table], before: dict[str, snapshot.TableF
     for table in tables:
         old = before[table.name]["grants"] if table.name in before else {}
         for kind, line in _grant_lines(steps.tree, table.name, facts[table.name]["grants"], old).items():
-            if old.get(kind) != facts[table.name]["grants"].get(kind):
+            before_it, now = old.get(kind), facts[table.name]["grants"][kind]
+            if before_it is None:
                 steps.call(line)
+            elif before_it != now:
+                steps.call(line, table=table.name, allow=_GIVES if _rights(before_it) <= _rights(now) else None)
+
+
+def _rights(privileges: str) -> set[str]:
+    """The rights in a list of them: ``UPDATE (a, b)`` is one."""
+    return set(re.split(r", (?![^(]*\))", privileges))
 
 
 def _grant_lines(tree: str, table: str, new: dict[str, str], old: dict[str, str]) -> dict[str, str]:

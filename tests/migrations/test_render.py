@@ -11,6 +11,7 @@ from core.database.bases import NAMING
 from core.database.scope import path_of_schema
 from core.tenancy import provisioning
 from migrations import render, snapshot, steps
+from migrations.lint import unsafe
 from tests.migrations.test_catalog import catalog
 
 
@@ -104,6 +105,55 @@ def test_released_then_next_and_the_script_give_the_same_catalog(models, databas
     assert "notes" in str(one["columns"])
     assert "intersex" in str(one["constraints"])
     assert "tries > 7" in str(one["indexes"])
+
+
+def steps_of(tree, change):
+    """What is rendered after ``change(models)``, which is undone; the reasons are the test's."""
+    before = snapshot.facts_of(tree)
+    ours = MetaData(schema=snapshot.TREES[tree].schema, naming_convention=NAMING)
+    for table in snapshot.TREES[tree].sorted_tables:
+        table.to_metadata(ours)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(snapshot.TREES, tree, ours)
+        change(ours.tables)
+        found = steps.difference(tree, before, snapshot.prelude_of(tree)).found
+    return [(step.allow, step.lines) for step in found]
+
+
+def test_rights_that_are_given_need_no_reason_of_ours_and_those_that_are_taken_do(monkeypatch):
+    def give(tables):
+        tables["audit_events"].info.pop("append_only")
+
+    def take(tables):
+        tables["facilities"].info["append_only"] = True
+
+    gives, takes = (
+        "it takes no right: what could be done before is among what is given",
+        "no code since 0007 changes one",
+    )
+    assert steps_of("tenant", give) == [
+        (gives, "regrant_tenant('SELECT, INSERT, UPDATE, DELETE', 'audit_events')"),
+    ]
+    line = "regrant_tenant('SELECT, INSERT', 'facilities')"
+    assert steps_of("tenant", take) == [(None, line)]
+    monkeypatch.setitem(steps.REASONS, ("tenant", "facilities.grants"), takes)
+    assert steps_of("tenant", take) == [(takes, line)]
+
+
+def test_a_right_to_some_columns_is_one():
+    assert steps._rights("SELECT, UPDATE (a, b), DELETE") == {"SELECT", "UPDATE (a, b)", "DELETE"}
+
+
+def test_the_reason_for_a_unique_index_of_a_shared_table_stands_where_the_lint_looks_for_it(monkeypatch):
+    def change(tables):
+        Index("uq_jobs_kind", tables["node.jobs"].c.kind, unique=True)
+
+    assert list(unsafe("migrations/node/versions/0009_x.py", steps_of("node", change)[0][1]))
+    monkeypatch.setitem(steps.REASONS, ("node", "uq_jobs_kind"), "no code writes a kind twice")
+    ((allow, lines),) = steps_of("node", change)
+    assert allow is None
+    assert "    # allow: no code writes a kind twice\n    op.create_index(" in lines
+    assert list(unsafe("migrations/node/versions/0009_x.py", lines)) == []
 
 
 def test_the_next_migration_is_rendered_again_in_its_place_and_goes_when_nothing_is_new(models):

@@ -1,0 +1,157 @@
+"""What the source of a script says without being run: values that stand in it, and names that it brings in."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OPERATIONS = "migrations.operations"
+_SEEN = {"__future__", "collections.abc", "datetime", "re", "textwrap", "typing", "uuid"}
+"""Modules that change nothing in a database."""
+_PASSED_ON = {"bindparams", "columns", "execution_options"}
+"""What a clause may be asked for and stay the text that it is."""
+
+_WRAPPERS = {"f", "literal_column", "text"}
+"""Calls that give back the text that they are given: of Alembic, and of SQLAlchemy."""
+_DEEPEST = 12
+
+
+class Source:
+    """A script that was parsed."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = text.splitlines()
+        self.tree = ast.parse(text)
+        self.calls = calls(self.tree)
+        self._set_once = _set_once(self.tree)
+
+    def node(self, expression: ast.expr | None) -> ast.expr | None:
+        """What is meant: a name that is set once, and to something plain, stands for that."""
+        seen: set[str] = set()
+        while isinstance(expression, ast.Name) and expression.id in self._set_once and expression.id not in seen:
+            seen.add(expression.id)
+            expression = self._set_once[expression.id]
+        return expression
+
+    def text(self, expression: ast.expr | None, depth: int = 0) -> str | None:
+        """The text that an expression is; None where the source does not say all of it."""
+        found = self.node(expression)
+        if isinstance(found, ast.Constant):
+            return str(found.value)
+        parts = _parts(found)
+        if not parts or depth > _DEEPEST:
+            return None
+        texts = [self.text(part, depth + 1) for part in parts]
+        return None if None in texts else "".join(one for one in texts if one is not None)
+
+    def given(self, call: ast.Call, at: int, keyword: str) -> ast.expr | None:
+        """The argument at a place, or by its name."""
+        if len(call.args) > at:
+            return call.args[at]
+        return self.option(call, keyword)
+
+    def option(self, call: ast.Call, keyword: str) -> ast.expr | None:
+        """The argument that is given by its name."""
+        return next((one.value for one in call.keywords if one.arg == keyword), None)
+
+    def word(self, call: ast.Call, at: int, keyword: str) -> str:
+        """The text of an argument; empty where it is not given or not seen."""
+        return self.text(self.given(call, at, keyword)) or ""
+
+    def is_(self, value: object, expression: ast.expr | None) -> bool:
+        """Whether an expression is this constant."""
+        found = self.node(expression)
+        return isinstance(found, ast.Constant) and found.value is value
+
+    def constant(self, wanted: str) -> object:
+        """What a name is set to at the top of the script."""
+        for one in self.tree.body:
+            if (
+                isinstance(one, ast.Assign)
+                and any(isinstance(target, ast.Name) and target.id == wanted for target in one.targets)
+                and isinstance(one.value, ast.Constant)
+            ):
+                return one.value.value
+        return None
+
+    def blocks(self, manager: str) -> Iterator[ast.With]:
+        """The blocks ``with manager(...)``."""
+        for one in ast.walk(self.tree):
+            if isinstance(one, ast.With) and any(
+                isinstance(item.context_expr, ast.Call) and name(item.context_expr) == manager for item in one.items
+            ):
+                yield one
+
+    def unseen(self, operations: set[str]) -> Iterator[tuple[int, str]]:
+        """Lines that bring in or pass on code which is not judged where it is called: line, what is wrong."""
+        called = {id(call.func) for call in self.calls}
+        bases = {id(one.value) for one in ast.walk(self.tree) if isinstance(one, ast.Attribute) and id(one) in called}
+        for one in ast.walk(self.tree):
+            if isinstance(one, ast.Import | ast.ImportFrom):
+                if not all(_is_seen(one, alias, operations) for alias in one.names):
+                    yield one.lineno, "brings in code that is not judged here"
+            elif isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load):
+                used = (one.id == "op" and id(one) not in bases) or (one.id in operations and id(one) not in called)
+                if used:
+                    yield one.lineno, f"passes on `{one.id}`, so that it is not seen what it is called with"
+
+
+def calls(tree: ast.AST) -> list[ast.Call]:
+    """The calls within a tree, in the order of their lines."""
+    found = (one for one in ast.walk(tree) if isinstance(one, ast.Call))
+    return sorted(found, key=lambda call: (call.lineno, call.col_offset))
+
+
+def name(call: ast.Call) -> str:
+    """What is called, without what it belongs to."""
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _parts(found: ast.expr | None) -> list[ast.expr]:
+    """What a text is put together from; nothing where that is not seen."""
+    if isinstance(found, ast.JoinedStr):
+        return found.values
+    if isinstance(found, ast.FormattedValue) and found.conversion == -1 and found.format_spec is None:
+        return [found.value]
+    if isinstance(found, ast.BinOp) and isinstance(found.op, ast.Add):
+        return [found.left, found.right]
+    if isinstance(found, ast.Call) and isinstance(found.func, ast.Attribute) and name(found) in _PASSED_ON:
+        return [found.func.value]
+    if isinstance(found, ast.Call) and name(found) in _WRAPPERS and len(found.args) == 1:
+        return found.args
+    return []
+
+
+def _set_once(tree: ast.Module) -> dict[str, ast.expr]:
+    """The names that one plain assignment sets and nothing else binds: name -> value."""
+    values: dict[str, ast.expr] = {}
+    bound: list[str] = []
+    for one in ast.walk(tree):
+        if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load):
+            bound.append(one.id)
+        elif isinstance(one, ast.arg):
+            bound.append(one.arg)
+        elif isinstance(one, ast.Global | ast.Nonlocal):
+            bound.extend(2 * one.names)
+        elif isinstance(one, ast.Assign) and len(one.targets) == 1 and isinstance(one.targets[0], ast.Name):
+            values[one.targets[0].id] = one.value
+        elif isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name) and one.value is not None:
+            values[one.target.id] = one.value
+    return {key: value for key, value in values.items() if bound.count(key) == 1}
+
+
+def _is_seen(statement: ast.Import | ast.ImportFrom, alias: ast.alias, operations: set[str]) -> bool:
+    if isinstance(statement, ast.Import):
+        return alias.name in _SEEN or alias.name.split(".")[0] == "sqlalchemy"
+    module = statement.module or ""
+    if statement.level or alias.name == "*":
+        return False
+    if module == "alembic":
+        return alias.name == "op" and alias.asname in {None, "op"}
+    if module == OPERATIONS:
+        return alias.name in operations and alias.asname in {None, alias.name}
+    return module in _SEEN or module.split(".")[0] == "sqlalchemy"
