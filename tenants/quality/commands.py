@@ -31,16 +31,15 @@ def report(slug: str, import_uuid: UUID | None, facility: str | None, *, as_json
     """Measure the records of the tenant SLUG as they are now, and keep the report."""
     from core import audit
     from core.database import tenant_session
-    from tenants.quality import repository, service
+    from tenants.quality import service
 
     with tenant_session(tenant(slug), actor=ACTOR) as session:
-        chosen = None if facility is None else [service.facility_uuid(session, facility)]
-        made = service.make_reports(session, import_uuid=import_uuid, facilities=chosen)
+        if facility is None:
+            made = service.make_reports(session, import_uuid=import_uuid)
+        else:
+            made = service.make_facility_report(session, service.facility_uuid(session, facility), import_uuid)
         audit.record(session, "job:quality:report", "quality_report", made.uuid)
         told = service.told_of(session, made)
-        if chosen is not None and told.facilities:
-            row = repository.find(session, told.facilities[0]["report_uuid"])
-            told = told if row is None or import_uuid is not None else service.told_of(session, row)
     if as_json:
         print_json(told)
     else:

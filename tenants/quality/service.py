@@ -109,13 +109,17 @@ def make_reports(
     Args:
         session: the tenant's transaction.
         import_uuid: the import that they are made after; its refused rows are part of the report of all.
-        facilities: only these; None for all (of an import: those that it wrote records of, where it is not said).
+        facilities: of an import, those that it touched; None for those that it wrote records of, where it is not said.
+            Without an import all are measured.
 
     Raises:
         NotFound: there is no such import.
     """
     told = None if import_uuid is None else _import(session, import_uuid)
-    if told is not None and facilities is None:
+    if told is None:
+        # A report of some is none of all of them: the tenant's scores over time would follow one clinic.
+        facilities = None
+    elif facilities is None:
         facilities = repository.facilities_of_import(session, told.uuid)
     measured = measure(session, today(session.tenant.time_zone), facilities)
     run, made_at = new_uuid(), now()
@@ -134,6 +138,20 @@ def make_reports(
     rows.append((overall, whole))
     repository.store(session, rows)
     return overall
+
+
+def make_facility_report(session: TenantSession, facility: UUID, import_uuid: UUID | None = None) -> QualityReport:
+    """Measure one facility, and store its report: only of it, so that no report of all is made of it.
+
+    Raises:
+        NotFound: there is no such import.
+    """
+    if import_uuid is not None:
+        _import(session, import_uuid)
+    data_date, shares = measure(session, today(session.tenant.time_zone), [facility])[facility]
+    made = _report(new_uuid(), now(), import_uuid, facility, data_date, shares)
+    repository.store(session, [(made, shares)])
+    return made
 
 
 def read_report(session: TenantSession, uuid: UUID) -> Report:

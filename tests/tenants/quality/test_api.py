@@ -122,6 +122,22 @@ def test_the_command_line_says_the_same(people: People, capsys: pytest.CaptureFi
     assert refused["state"] == "refused"
 
 
+def test_a_report_of_one_facility_is_none_of_all(
+    api: TestClient, people: People, imported: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slug = people.tenant.slug
+    before = told(capsys, "quality", "trend", slug)
+    listed = api.get("/v1/quality/reports").json()
+    for words in ([], ["--import", imported]):
+        report = told(capsys, "quality", "report", slug, "--facility", "Q1", *words)
+        assert (report["facility"], report["facilities"]) == ("Q1", [])
+        assert api.get("/v1/quality/reports", params={"facility": "Q1"}).json()["items"][0]["uuid"] == report["uuid"]
+    assert told(capsys, "quality", "trend", slug) == before
+    assert api.get("/v1/quality/reports").json() == listed
+    assert api.get(f"/v1/quality/imports/{imported}").json()["facility"] is None, "the import's own is still its newest"
+    assert run(["quality", "report", slug, "--facility", "Q1", "--import", str(people.facility())]) == 1
+
+
 def test_a_merged_patient_tells_the_one_under_whom_the_person_goes_on(api: TestClient, people: People) -> None:
     facility = people.facility()
     first, second = (people.person(facility, number, hospital_number=f"H{number}") for number in (1, 2))
