@@ -147,7 +147,7 @@ def refuse(slug: str, candidate: UUID, reason: str, *, as_json: bool) -> None:
 @_REASON
 @json_option
 def unmerge(slug: str, patient: UUID, reason: str, *, as_json: bool) -> None:
-    """End the merge of a PATIENT: from now on its facts count for itself again."""
+    """End the merge of a PATIENT, who counts for another: from now on its facts count for itself again."""
     from core.database import tenant_session
     from tenants.quality.candidates import unmerge_patient
 
@@ -159,8 +159,11 @@ def _told(merged: Any, *, as_json: bool) -> None:  # noqa: ANN401 - what a merge
     if as_json:
         print_json(merged)
         return
-    others = ", ".join(str(uuid) for uuid in merged.members) or "itself alone"
-    click.echo(f"{merged.canonical_uuid} counts for {others}")
+    members = [str(uuid) for uuid in merged.members]
+    if members:
+        click.echo(f"{', '.join(members)} {'counts' if len(members) == 1 else 'count'} for {merged.canonical_uuid}")
+    else:
+        click.echo(f"{merged.canonical_uuid} counts for itself alone")
 
 
 def _line(each: Candidate) -> dict[str, object]:

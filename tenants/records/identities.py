@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
 
+NAMED = 5
+"""A remedy names no more patients than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -186,7 +189,8 @@ def merge(session: TenantSession, patient: UUID, canonical: UUID, reason: str) -
         row = _open(session, uuid)
         if row is not None:
             detail = "one of the two was merged before"
-            raise Conflict(detail, remedy=f"merge {row.canonical_uuid}, for which {uuid} counts, or unmerge it first")
+            said = f"{uuid} counts for {row.canonical_uuid}"
+            raise Conflict(detail, remedy=f"{said}: name {row.canonical_uuid} instead, or unmerge {uuid} first")
     moment = now()
     made = _add(session, patient, canonical, None, moment, reason)
     moved = members_of(session, patient)
@@ -210,7 +214,13 @@ def unmerge(session: TenantSession, patient: UUID, reason: str) -> list[UUID]:
     row = _open(session, patient)
     if row is None:
         detail = "the patient is not merged into another"
-        raise NotFound(detail, remedy="read GET /v1/patients/{uuid}/identity for what it is")
+        members = members_of(session, patient)
+        remedy = "read GET /v1/patients/{uuid}/identity for what it is"
+        if members:
+            # The one that is kept was named: what ends is the merge of the other.
+            named = " or ".join(map(str, members[:NAMED]))
+            remedy = f"unmerge who counts for it: {named}"
+        raise NotFound(detail, remedy=remedy)
     moment = max(now(), row.known_from)
     touched = [row.canonical_uuid, patient]
     _close(session, row, moment, reason)

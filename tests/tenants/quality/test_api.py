@@ -138,6 +138,22 @@ def test_a_report_of_one_facility_is_none_of_all(
     assert run(["quality", "report", slug, "--facility", "Q1", "--import", str(people.facility())]) == 1
 
 
+def test_a_merge_says_who_counts_for_whom(people: People, capsys: pytest.CaptureFixture[str]) -> None:
+    slug = people.tenant.slug
+    facility = people.facility()
+    for number in range(3, 9):
+        people.person(facility, number, given_name=f"Aaa{number}", family_name=f"Bbb{number}", sex="M")
+    away, kept = (people.person(facility, number, **ALIKE) for number in (1, 2))
+    told(capsys, "quality", "link", slug)
+    (found,) = told(capsys, "quality", "candidates", slug)["candidates"]
+    assert run(["quality", "merge", slug, found["uuid"], "--keep", str(kept), "--reason", "seen both"]) == 0
+    assert capsys.readouterr().out == f"{away} counts for {kept}\n"
+    assert run(["quality", "unmerge", slug, str(kept), "--reason", "twins"]) == 1
+    assert f"unmerge who counts for it: {away}" in capsys.readouterr().err
+    assert run(["quality", "unmerge", slug, str(away), "--reason", "twins"]) == 0
+    assert capsys.readouterr().out == f"{away} counts for itself alone\n"
+
+
 def test_a_merged_patient_tells_the_one_under_whom_the_person_goes_on(api: TestClient, people: People) -> None:
     facility = people.facility()
     first, second = (people.person(facility, number, hospital_number=f"H{number}") for number in (1, 2))

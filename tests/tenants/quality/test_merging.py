@@ -168,8 +168,10 @@ def test_a_merge_that_makes_no_sense_is_refused(people: People) -> None:
     with people.session() as session:
         merge_patients(session, one, two, REASON)
         for patient, canonical in ((one, one), (one, three), (three, one)):
-            with pytest.raises(Conflict):
+            with pytest.raises(Conflict) as caught:
                 merge_patients(session, patient, canonical, REASON)
+            if patient != canonical:
+                assert caught.value.remedy == f"{one} counts for {two}: name {two} instead, or unmerge {one} first"
         with pytest.raises(NotFound):
             unmerge_patient(session, three, REASON)
         with pytest.raises(NotFound):
