@@ -12,14 +12,18 @@ from zoneinfo import ZoneInfo
 
 from tenants.imports import values
 from tenants.imports.facts import Rejection
+from tenants.imports.formats.dates import numbered
 from tenants.imports.values import BadValueError
 
 if TYPE_CHECKING:
     from tenants.imports.facts import Reading
     from tenants.imports.mapping import Mapping as ImportMapping
 
-DATES = ("iso", "dd-Mon-yyyy", "%d/%m/%Y", "%b %d, %Y %I:%M:%S %p")
-"""The forms in which exports write dates; the last is how Java's JSON libraries do by default."""
+DATES = ("iso", "dd-Mon-yyyy", "%b %d, %Y %I:%M:%S %p")
+"""The forms in which exports write dates; the last is how Java's JSON libraries do by default.
+
+None has a numbered month in the middle or in front: whether 03/04/2024 is in March or April only a mapping can say.
+"""
 MAX_TEXT = 2000
 MILLISECONDS_FROM = 10**10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -250,6 +254,12 @@ def moment(value: object, terms: Terms) -> datetime:
     elif isinstance(value, int | float):
         problem = "a number where a date is expected"
         raise BadValueError(problem, "write the date as text, such as 2015-06-08")
+    elif terms.formats is DATES and numbered(value):
+        problem = "a date with a numbered month, and nothing says whether the day or the month comes first"
+        remedy = (
+            "name its form in the mapping, such as 'date_formats: [iso, \"%d/%m/%Y\"]', or export dates as yyyy-mm-dd"
+        )
+        raise BadValueError(problem, remedy)
     else:
         found = values.moment(value, terms.formats)
     if found.tzinfo is None:

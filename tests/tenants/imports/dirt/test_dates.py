@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,43 @@ from openpyxl import Workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from core.errors import Invalid
-from tenants.imports.facts import DispensationFact, Reading
+from tenants.imports.facts import DispensationFact, Reading, VisitFact
 from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.reader import reader
 from tenants.imports.sources import from_paths
+from tests.tenants.imports.formats import documents_of
 from tests.tenants.imports.formats.fixtures_lists import PHARMACY, pharmacy_row, write_csv, write_xlsx
 
 
 def read(path: Path, mapping: str = "{}") -> list[Reading]:
     return list(reader("lamisplus-pharmacy").read(from_paths([path]), parse_mapping(mapping)))
+
+
+def container(day: str) -> str:
+    """An NMRS container, one of whose visits began on this day."""
+    made = documents_of.container()
+    made["messageData"]["visits"][0]["dateStarted"] = day
+    return json.dumps(made)
+
+
+def message(day: str) -> str:
+    """An NDR message, one of whose visits was on this day."""
+    return documents_of.message().replace("<VisitDate>2024-01-10</VisitDate>", f"<VisitDate>{day}</VisitDate>", 1)
+
+
+def observation(day: str) -> str:
+    """A FHIR observation of this day."""
+    return json.dumps(
+        {
+            "resourceType": "Observation",
+            "id": "o1",
+            "status": "final",
+            "code": {"coding": [{"code": "856"}]},
+            "subject": {"reference": "Patient/p1"},
+            "effectiveDateTime": day,
+            "valueQuantity": {"value": 40},
+        }
+    )
 
 
 def days(readings: list[Reading]) -> list[date]:
@@ -63,6 +93,39 @@ def test_the_mapping_decides_where_the_file_cannot(tmp_path: Path) -> None:
 def test_a_mapping_under_which_rows_would_be_guessed_at_is_refused() -> None:
     with pytest.raises(Invalid, match="read one text as different days"):
         parse_mapping('date_formats: ["%d/%m/%Y", "%m/%d/%Y"]')
+
+
+@pytest.mark.parametrize("cell", ["03/04/2024", "25/04/2024", "03.04.2024", "3-4-2024 08:30"])
+@pytest.mark.parametrize(
+    ("name", "content", "field"),
+    [
+        ("nmrs-json", container, "messageData.visits[0].dateStarted"),
+        ("ndr-xml", message, "IndividualReport.Condition[0].Encounters.HIVEncounter[0].VisitDate"),
+        ("fhir-r4", observation, "Observation.effectiveDateTime"),
+    ],
+)
+def test_a_document_says_in_no_column_what_its_dates_mean(
+    tmp_path: Path, name: str, content: Callable[[str], str], field: str, cell: str
+) -> None:
+    path = tmp_path / "one"
+    path.write_text(content(cell), encoding="utf-8")
+    (bad,) = [bad for item in reader(name).read(from_paths([path]), parse_mapping("{}")) for bad in item.rejections]
+    assert bad.field == field
+    assert "whether the day or the month comes first" in bad.problem
+    assert "date_formats" in bad.remedy
+    assert cell not in f"{bad.problem}{bad.remedy}"
+
+
+@pytest.mark.parametrize(("form", "found"), [("%d/%m/%Y", date(2024, 4, 3)), ("%m/%d/%Y", date(2024, 3, 4))])
+@pytest.mark.parametrize(("name", "content"), [("nmrs-json", container), ("ndr-xml", message)])
+def test_the_mapping_says_what_the_dates_of_a_document_mean(
+    tmp_path: Path, name: str, content: Callable[[str], str], form: str, found: date
+) -> None:
+    path = tmp_path / "one"
+    path.write_text(content("03/04/2024"), encoding="utf-8")
+    (item,) = reader(name).read(from_paths([path]), parse_mapping(f'date_formats: [iso, "{form}"]'))
+    assert found in {fact.date_started for fact in item.facts if isinstance(fact, VisitFact)}
+    assert not item.rejections
 
 
 @pytest.mark.parametrize("mac", [False, True])
