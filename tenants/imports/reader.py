@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 CERTAIN = 1.0
 LIKELY = 0.8
 NO = 0.0
+_TABLE = re.compile(r"\.(csv|tsv)(\.gz)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +102,30 @@ def refuses_files_singly(found: Reader) -> bool:
 
 
 def detect(sources: Sequence[Source]) -> Reader:
-    """The format that all the files agree on; where each file is one row, broken files are left to the reader.
+    """The format that all the files agree on.
+
+    Where each file is one row, those that are recognised decide, and the rest is left to the reader, which refuses it
+    file by file: what is broken, and text that is of no known format and is not called a table.
 
     Raises:
         Invalid: no reader recognises them, or they are of several formats.
     """
     found: dict[str, list[str]] = {}
+    sure: set[str] = set()
     unclear: Invalid | None = None
     for source in sources:
         try:
-            best = _best(source)
+            best, score = _best(source)
         except Invalid as error:
             unclear = unclear or error
             continue
         found.setdefault(best, []).append(source.name)
-    if unclear is not None and not (len(found) == 1 and refuses_files_singly(reader(next(iter(found))))):
+        # Any text with a comma may be CSV: one that is no list that we know has to be called so to count.
+        if score >= LIKELY or _TABLE.search(source.name):
+            sure.add(best)
+    if len(sure) == 1 and refuses_files_singly(only := reader(next(iter(sure)))):
+        return only
+    if unclear is not None:
         raise unclear
     if len(found) > 1:
         listed = "; ".join(f"{name}: {', '.join(files[:5])}" for name, files in found.items())
@@ -123,8 +134,8 @@ def detect(sources: Sequence[Source]) -> Reader:
     return reader(next(iter(found)))
 
 
-def _best(source: Source) -> str:
-    """The name of the format that fits one file best.
+def _best(source: Source) -> tuple[str, float]:
+    """The name of the format that fits one file best, and how well.
 
     Raises:
         Invalid: none does, or the file cannot be read.
@@ -138,4 +149,4 @@ def _best(source: Source) -> str:
         message = f"the format of {source.name} is not recognised"
         remedy = f"name it with --format (one of: {', '.join(READERS)}), or give a CSV or xlsx file"
         raise Invalid(message, remedy=remedy, errors=[FieldError("format", "not recognised", remedy)])
-    return best
+    return best, scores[best]

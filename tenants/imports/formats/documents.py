@@ -113,12 +113,15 @@ def members(source: Source) -> Iterator[Member]:
 
 
 def peek(head: Head) -> bytes:
-    """The first bytes of the first document, decoded to UTF-8: of an archive, of its first member."""
-    return plain(_first(head.data) if head.container == "zip" else head.data, whole=False)
+    """The first bytes of the first document, decoded to UTF-8: of an archive, of the first that looks like one."""
+    if head.container != "zip":
+        return plain(head.data, whole=False)
+    begins = (plain(data, whole=False) for data in _beginnings(head.data))
+    return next((data for data in begins if data.lstrip()[:1] in (b"{", b"<")), b"")
 
 
-def _first(data: bytes) -> bytes:
-    """The first bytes of an archive's first file, from the archive's own beginning; empty where they cannot be had."""
+def _beginnings(data: bytes) -> Iterator[bytes]:
+    """The first bytes of an archive's files, as far as they can be had from the archive's own beginning."""
     at = 0
     while len(data) >= at + _LOCAL.size:
         magic, _, flags, method, _, _, _, packed, _, name_length, extra = _LOCAL.unpack_from(data, at)
@@ -131,12 +134,15 @@ def _first(data: bytes) -> bytes:
             continue
         body = data[at:]
         if method == zipfile.ZIP_STORED:
-            return body[:packed] if packed else body
-        try:
-            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, HEAD_BYTES)
-        except zlib.error:
+            yield body[:packed] if packed else body
+        else:
+            try:
+                yield zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, HEAD_BYTES)
+            except zlib.error:
+                break
+        if not packed:  # its length stands behind it
             break
-    return b""
+        at += packed
 
 
 def plain(data: bytes, *, whole: bool = True) -> bytes:

@@ -35,7 +35,7 @@ class NdrMessages:
     each_file_is_a_row: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:
-        """Certain when the root is ``Container`` with a header or report in it; of an archive, its first member's."""
+        """Certain when the root is ``Container`` with a header or report in it; of an archive, its first XML."""
         start = peek(head)
         return CERTAIN if start.lstrip()[:1] == b"<" and _ROOT.search(start) and _INSIDE.search(start) else NO
 

@@ -36,7 +36,7 @@ class NmrsContainers:
     each_file_is_a_row: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:
-        """Certain when the beginning has ``messageData``; of an archive, that of its first member."""
+        """Certain when the beginning has ``messageData``; of an archive, that of its first JSON."""
         start = peek(head)
         return CERTAIN if start.lstrip()[:1] == b"{" and _MARK.search(start) else NO
 

@@ -73,6 +73,55 @@ def test_documents_become_records_and_again_change_nothing(
     } == {kind: (0, 0) for kind in again.counts if kind != "facilities"}
 
 
+STRAY = "Export of June, for the clinic\nplease, read\n"
+
+
+@pytest.mark.parametrize("zip_up", [False, True], ids=["folder", "archive"])
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("nmrs-json", {"b.json": json.dumps(container(1)), "c.json": json.dumps(container(2))}),
+        ("ndr-xml", {"b.xml": message(1), "c.xml": message(2)}),
+    ],
+)
+def test_a_stray_text_among_documents_costs_that_file_alone(
+    tenant: TenantRef,
+    run_import: RunImport,
+    folder: Path,
+    name: str,
+    members: dict[str, str],
+    zip_up: bool,  # noqa: FBT001 - of the table above
+) -> None:
+    members = {"README.txt": STRAY, **members}
+    if zip_up:
+        zipped(folder / "all.zip", members)
+    else:
+        for file, text in members.items():
+            (folder / file).write_text(text, encoding="utf-8")
+    summary = run_import(tenant, [folder], Mapping())
+    assert (summary.format, summary.rows_accepted, summary.rows_refused) == (name, 2, 1)
+    (refused,) = reported(tenant, summary)
+    assert "file (in README.txt)" in refused if zip_up else refused[0] == "README.txt"
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("other.xml", message()),
+        ("other.ndjson", ndjson(resources())),
+        ("list.txt", "DATIM Id,Patient Id,Date Visit,Refill Period\n"),
+        ("list.csv", "id,day\n"),
+    ],
+)
+def test_containers_among_files_of_another_format_are_refused(
+    tenant: TenantRef, run_import: RunImport, folder: Path, file: str, content: str
+) -> None:
+    nmrs_containers(folder)
+    (folder / file).write_text(content, encoding="utf-8")
+    with pytest.raises(Invalid, match="several formats"):
+        run_import(tenant, [folder], Mapping())
+
+
 def test_a_voided_record_takes_back_what_was_imported_and_may_come_back(
     tenant: TenantRef, run_import: RunImport, folder: Path
 ) -> None:
