@@ -16,7 +16,7 @@ from tenants.imports.columns import Columns
 from tenants.imports.facts import Reading
 from tenants.imports.mapping import DataDate
 from tenants.imports.plans import FilePlan
-from tenants.imports.reader import NO, Position
+from tenants.imports.reader import NO, Position, without_rows
 from tenants.imports.sources import refused
 from tenants.imports.tabular import find_delimiter, find_encoding, open_table
 from tenants.imports.values import BadValueError, day
@@ -50,6 +50,10 @@ class GenericCsv:
         if first.lstrip("\ufeff").lstrip()[:1] in ("{", "[", "<"):
             return NO
         return POSSIBLE if first.strip() and find_delimiter(first) else NO
+
+    def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:
+        """What a person should know of how the files are read."""
+        return without_rows(sources, self.read(sources, mapping))
 
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
         """The constant of the mapping, or what the column says that it names.

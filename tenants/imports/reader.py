@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CERTAIN = 1.0
 LIKELY = 0.8
 NO = 0.0
+HEADINGS_BYTES = 1 << 20
+"""A file that holds nothing but its headings is never so large."""
 _TABLE = re.compile(r"\.(csv|tsv)(\.gz)?$", re.IGNORECASE)
 
 
@@ -132,6 +134,24 @@ def detect(sources: Sequence[Source]) -> Reader:
         message = f"the files are of several formats ({listed})"
         raise Invalid(message, remedy="import each format by itself, or name one with --format")
     return reader(next(iter(found)))
+
+
+def without_rows(sources: Sequence[Source], readings: Iterator[Reading]) -> list[str]:
+    """A note where the files hold no row at all: no fault, but seldom what is meant.
+
+    Args:
+        sources: the files.
+        readings: what they give, not begun.
+
+    Raises:
+        Invalid: a file cannot be read.
+    """
+    # Headings alone are short: large files are not opened once more for this.
+    if any(source.size > HEADINGS_BYTES for source in sources):
+        return []
+    if next(readings, None) is not None:
+        return []
+    return ["nothing was read: the files hold no rows; check that they were exported whole"]
 
 
 def _best(source: Source) -> tuple[str, float]:

@@ -12,7 +12,8 @@ from tenants.imports.formats.fhir_stream import items
 from tenants.imports.formats.fhir_terms import Beforehand, FhirTerms, look_through
 from tenants.imports.formats.records import BadFieldError, refuse
 from tenants.imports.formats.runs_to import known_date, latest_day
-from tenants.imports.reader import CERTAIN, NO, Position
+from tenants.imports.reader import CERTAIN, NO, Position, without_rows
+from tenants.imports.sources import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tenants.imports.mapping import Mapping
     from tenants.imports.sources import Head, Source
 
+_ANSWERED = "the server answered with an error instead of records"
+_AGAIN = "export it again; what the server says is in the file, under issue"
+_HARMLESS = frozenset({"warning", "information", "success"})
 _TYPE = re.compile(rb'"resourceType"\s*:\s*"[A-Z][A-Za-z]+"')
 
 
@@ -38,7 +42,11 @@ class FhirResources:
         return CERTAIN if start.lstrip()[:1] == b"{" and _TYPE.search(start) else NO
 
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
-        """The mapping's date, else the latest day of all resources and of their stamps."""
+        """The mapping's date, else the latest day of all resources and of their stamps.
+
+        Raises:
+            Invalid: a file cannot be read to its end, or holds the errors of a server and nothing else.
+        """
         given = known_date(mapping)
         if given is not None:
             return given
@@ -47,16 +55,20 @@ class FhirResources:
     def _days(self, sources: Sequence[Source], terms: FhirTerms) -> Iterator[date]:
         nothing = Beforehand()
         for source in sources:
-            for item in items(source):
+            for item in _answered(source):
                 for fact in self._reading(0, item, terms, nothing).facts:
                     day = None if fact.voided else fact.event_date()
                     yield from (found for found in (day, fact.known_at and fact.known_at.date()) if found is not None)
+
+    def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:
+        """What a person should know of how the files are read."""
+        return without_rows(sources, self.read(sources, mapping))
 
     def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
         """One reading per resource; kinds of resources that are not taken are left out.
 
         Raises:
-            Invalid: a file cannot be read to its end.
+            Invalid: a file cannot be read to its end, or holds the errors of a server and nothing else.
         """
         terms = FhirTerms(mapping)
         before = look_through(sources, terms)
@@ -64,7 +76,7 @@ class FhirResources:
             if after is not None and number < after.file:
                 continue
             done = after.line if after is not None and number == after.file else 0
-            for item in items(source):
+            for item in _answered(source):
                 if item.number > done:
                     yield self._reading(number, item, terms, before)
 
@@ -77,6 +89,8 @@ class FhirResources:
         if not isinstance(kind, str):
             remedy = "give FHIR R4 resources, Bundles or NDJSON"
             return refuse(reading, f"resourceType{item.suffix}", "the JSON is no FHIR resource", remedy)
+        if _is_error(item):
+            return refuse(reading, f"OperationOutcome{item.suffix}", _ANSWERED, _AGAIN)
         if kind not in TAKEN:
             reading.left_out = True
             return reading
@@ -87,3 +101,31 @@ class FhirResources:
             reading.rejections.append(wrong.rejection)
         reading.left_out = not reading.facts and not reading.rejections
         return reading
+
+
+def _answered(source: Source) -> Iterator[Item]:
+    """The resources of a file, one of which at least is no error of the server.
+
+    Raises:
+        Invalid: the file cannot be read to its end, or holds errors and nothing else.
+    """
+    errors = others = 0
+    for item in items(source):
+        if _is_error(item):
+            errors += 1
+        else:
+            others += 1
+        yield item
+    if errors and not others:
+        raise refused(source.name, f"the file holds an OperationOutcome: {_ANSWERED}", _AGAIN)
+
+
+def _is_error(item: Item) -> bool:
+    """Whether it is an OperationOutcome that says more than a warning; those stand beside records that are whole."""
+    if item.content is None or item.content.get("resourceType") != "OperationOutcome":
+        return False
+    issues = item.content.get("issue")
+    severities = (
+        [issue.get("severity") for issue in issues if isinstance(issue, dict)] if isinstance(issues, list) else []
+    )
+    return not severities or not all(isinstance(each, str) and each in _HARMLESS for each in severities)

@@ -13,7 +13,7 @@ from tenants.imports.formats.dates import Dates
 from tenants.imports.formats.refill import Refills
 from tenants.imports.formats.tables import Layout, ListRow, open_list, recognised
 from tenants.imports.mapping import cell_text
-from tenants.imports.reader import CERTAIN, NO, Position
+from tenants.imports.reader import CERTAIN, NO, Position, without_rows
 from tenants.imports.sources import refused
 from tenants.imports.values import BadValueError
 from tenants.imports.workbook import Unreadable, peek
@@ -202,7 +202,7 @@ class ListReader(ABC):
 
     def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:
         """What a person should know of how the files are read."""
-        found = []
+        found = without_rows(sources, self.read(sources, mapping))
         if self.refill is not None and mapping.refill is not None:
             heading = self.layout.heading_of[self.refill[0]]
             found.append(f"{heading} of {len(sources)} file(s) read as {mapping.refill.unit}, as the mapping says")

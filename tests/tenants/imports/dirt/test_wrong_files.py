@@ -90,3 +90,14 @@ def test_a_list_without_its_columns_says_which_are_missing(tmp_path: Path, name:
     with pytest.raises(Invalid, match="it has no column") as caught:
         list(reader(name).read(from_paths([path]), parse_mapping("{}")))
     assert "another --format" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["csv", *(name for name in LISTS if name != "lamisplus-verification")])
+def test_headings_without_rows_are_noted(tmp_path: Path, name: str) -> None:
+    paths = [path for path in CORPUS[name].make(tmp_path) if path.suffix == ".csv"]
+    mapping = parse_mapping(CORPUS[name].mapping or "{}")
+    assert reader(name).notes(from_paths(paths), mapping) == []  # type: ignore[attr-defined]
+    for path in paths:
+        path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    (note,) = reader(name).notes(from_paths(paths), mapping)  # type: ignore[attr-defined]
+    assert note.startswith("nothing was read")

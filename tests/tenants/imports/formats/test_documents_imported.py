@@ -20,6 +20,7 @@ from tenants.imports.report import Summary
 from tests.tenants.imports.conftest import RunImport, everything, rows
 
 from .documents_of import (
+    DOCUMENTS_DAY,
     container,
     dispense,
     fhir_resources,
@@ -120,6 +121,22 @@ def test_containers_among_files_of_another_format_are_refused(
     (folder / file).write_text(content, encoding="utf-8")
     with pytest.raises(Invalid, match="several formats"):
         run_import(tenant, [folder], Mapping())
+
+
+def test_a_bundle_without_entries_is_noted_and_the_error_of_a_server_refused(
+    tenant: TenantRef, run_import: RunImport, folder: Path
+) -> None:
+    path = folder / "1.json"
+    path.write_text('{"resourceType": "Bundle", "type": "searchset", "total": 0}', encoding="utf-8")
+    summary = run_import(tenant, [path], Mapping(), data_date=DOCUMENTS_DAY)
+    assert (summary.state, summary.rows_read) == ("done", 0)
+    assert summary.notes == ["nothing was read: the files hold no rows; check that they were exported whole"]
+    path.write_text('{"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}', encoding="utf-8")
+    for day in (None, DOCUMENTS_DAY):
+        with pytest.raises(Invalid, match="the server answered with an error"):
+            run_import(tenant, [path], Mapping(), data_date=day)
+    fhir_resources(folder)
+    assert run_import(tenant, [folder], Mapping(), data_date=DOCUMENTS_DAY).notes == []
 
 
 def test_a_voided_record_takes_back_what_was_imported_and_may_come_back(

@@ -315,6 +315,44 @@ def test_a_bundle_that_is_cut_off_is_refused_as_a_whole(tmp_path: Path, keep: fl
         read(path)
 
 
+def outcome(*severities: str) -> dict[str, Any]:
+    """What a server writes where it could not answer, or has something to say beside its answer."""
+    issues = [{"severity": severity, "code": "processing", "diagnostics": "Aaa Bbb"} for severity in severities]
+    return {"resourceType": "OperationOutcome", "issue": issues}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(outcome("error")),
+        json.dumps(outcome("warning", "fatal"), indent=1),
+        json.dumps({"resourceType": "OperationOutcome"}),
+        ndjson([outcome("error"), outcome("error")]),
+        json.dumps({"resourceType": "Bundle", "entry": [{"resource": outcome("error")}]}, indent=1),
+    ],
+    ids=["line", "indented", "bare", "lines", "bundle"],
+)
+def test_the_error_of_a_server_is_no_export(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "one.json"
+    path.write_text(text, encoding="utf-8")
+    for act in (lambda: read(path), lambda: FhirResources().data_date(from_paths([path]), Mapping())):
+        with pytest.raises(Invalid, match="holds an OperationOutcome: the server answered with an error") as caught:
+            act()
+        assert "export it again" in caught.value.remedy
+        assert "Aaa" not in f"{caught.value.detail}{caught.value.remedy}"
+
+
+def test_the_error_of_a_server_among_records_is_refused_and_its_warnings_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "all.ndjson"
+    content = [*resources()[:1], outcome("error"), outcome("warning", "information"), location()]
+    path.write_text(ndjson(content), encoding="utf-8")
+    readings = read(path)
+    assert [bool(item.facts) for item in readings] == [True, False, False, False]
+    assert [item.left_out for item in readings] == [False, False, True, True]
+    (bad,) = readings[1].rejections
+    assert (bad.field, bad.problem) == ("OperationOutcome", "the server answered with an error instead of records")
+
+
 def test_bundles_without_bounds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "one.json"
     deep = '{"resourceType": "Bundle",\n"entry": [' + '{"resource": ' * 5000
