@@ -299,13 +299,14 @@ class Resource:
 
     def _measured(self, variable: str, codes: list[str], name: str, when: datetime) -> None:
         concept = next((code for code in codes if code.isdecimal() and len(code) < 10), None)  # noqa: PLR2004 - int4
+        field, value = self._fields.raw(*_RESULTS)
+        said = "valueQuantity.value" if field == "valueQuantity" else field
         fact = ObservationFact(
-            **self._common({"obs_datetime": name, "value_numeric": "valueQuantity.value"}),
+            **self._common({"obs_datetime": name, "value_numeric": said, "value_coded": said}),
             obs_datetime=when,
             variable_name=variable[:200],
             concept_id=int(concept) if concept else None,
         )
-        field, value = self._fields.raw(*_RESULTS)
         if value is not None:
             try:
                 self._result(fact, field, value)

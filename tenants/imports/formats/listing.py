@@ -61,11 +61,15 @@ class Row:
         """Whether a field among these was read and was wrong."""
         return not self._wrong.isdisjoint(names)
 
+    def heading(self, name: str) -> str:
+        """What reports call a field: its heading."""
+        return self._layout.heading_of.get(name, name)
+
     def refuse(self, name: str, problem: str, remedy: str) -> None:
         """Note what is wrong with a field, once."""
         if name not in self._wrong:
             self._wrong.add(name)
-            self.problems.append(Rejection(self._layout.heading_of.get(name, name), problem, remedy))
+            self.problems.append(Rejection(self.heading(name), problem, remedy))
 
     def has(self, name: str) -> bool:
         """Whether the cell holds anything."""

@@ -199,17 +199,18 @@ class Message:
             number, sign = values.measured(value)
         except BadValueError as wrong:
             raise item.bad(field, wrong.problem, wrong.remedy) from wrong
-        if variable == "cd4":
-            when = item.day("CD4TestDate") or when
-        fact = self._observe(item, variable, field, when, key)
+        tested = item.day("CD4TestDate") if variable == "cd4" else None
+        fact = self._observe(item, variable, field, tested or when, key, on="CD4TestDate" if tested else "VisitDate")
         fact.value_numeric, fact.value_text = number, sign
 
-    def _observe(self, item: Fields, variable: str, field: str, when: date, key: str) -> ObservationFact:
+    def _observe(
+        self, item: Fields, variable: str, field: str, when: date, key: str, *, on: str = "VisitDate"
+    ) -> ObservationFact:
         fact = ObservationFact(
             key=SEPARATOR.join((self._patient, variable, key)),
             patient=self._patient,
             facility=self._facility,
-            labels=item.labels({"obs_datetime": "VisitDate", "value_numeric": field, "value_coded": field}),
+            labels=item.labels({"obs_datetime": on, "value_numeric": field, "value_coded": field}),
             voided=self._voided,
             obs_datetime=whole_day(when),
             variable_name=variable,
@@ -252,23 +253,26 @@ class Message:
         variable = next((found for name in names if name and (found := self._terms.tests.get(fold(name)))), None)
         if variable is None:
             return
-        sampled = report.day("CollectionDate")
-        when = sampled or report.day("VisitDate") or item.needed_moment("OrderedTestDate").date()
+        for on in ("CollectionDate", "VisitDate"):
+            if (when := report.day(on)) is not None:
+                break
+        else:
+            on, when = _below(report, item, "OrderedTestDate"), item.needed_moment("OrderedTestDate").date()
         answer = item.record("LaboratoryResult")
+        numeric = answer.record("AnswerNumeric")
+        place, name, value = numeric, *numeric.raw("Value1")
+        if value is None:
+            place, name, value = answer, *answer.raw("AnswerText", "AnswerNumeric")
         sample = report.text("LaboratoryTestIdentifier") or report.text("VisitID") or when.isoformat()
         fact = ObservationFact(
             key=SEPARATOR.join((self._patient, "lab", variable, sample, when.isoformat())),
             patient=self._patient,
             facility=self._facility,
-            labels=report.labels({"obs_datetime": "CollectionDate" if sampled else "VisitDate"}),
+            labels=report.labels({"obs_datetime": on, "value_numeric": _below(report, place, name)}),
             voided=self._voided,
             obs_datetime=whole_day(when),
             variable_name=variable,
         )
-        numeric = answer.record("AnswerNumeric")
-        place, name, value = numeric, *numeric.raw("Value1")
-        if value is None:
-            place, name, value = answer, *answer.raw("AnswerText", "AnswerNumeric")
         if value is not None:
             try:
                 fact.value_numeric, fact.value_text = values.measured(value)
@@ -291,6 +295,11 @@ class Message:
             fact.key = f"{key}#{count}"
         self._seen[fact.kind, fact.key] = fact
         self._reading.facts.append(fact)
+
+
+def _below(record: Fields, inner: Fields, name: str) -> str:
+    """The place of a field of a record within another record, as the outer one's labels take it."""
+    return f"{inner.path.removeprefix(f'{record.path}.')}.{name}"
 
 
 def _same(one: Fact, other: Fact) -> bool:

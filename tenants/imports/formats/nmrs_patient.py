@@ -37,7 +37,7 @@ _PERSON = {
 }
 _VISIT = {"date_started": "dateStarted", "date_stopped": "dateStopped", "stamp": "dateChanged"}
 _ENCOUNTER = {"encounter_datetime": "encounterDatetime", "stamp": "dateChanged"}
-_OBSERVATION = {"obs_datetime": "obsDatetime", "value_numeric": "valueNumeric", "stamp": "dateChanged"}
+_OBSERVATION = {"obs_datetime": "obsDatetime", "stamp": "dateChanged"}
 _STAMPS = ("dateChanged", "dateVoided", "dateCreated")
 _VALUES = ("valueNumeric", "valueCoded", "valueText", "valueDatetime", "value")
 
@@ -293,11 +293,12 @@ class Container:
     ) -> None:
         uuid = item.text("obsUuid", "uuid")
         key = uuid or SEPARATOR.join((self._patient, encounter.key if encounter else "", variable, when.isoformat()))
+        said, _ = item.raw(*_VALUES)
         fact = ObservationFact(
             key=key,
             patient=self._patient,
             facility=self._facility,
-            labels=item.labels(_OBSERVATION),
+            labels=item.labels({**_OBSERVATION, "value_numeric": said, "value_coded": said}),
             known_at=item.moment(*_STAMPS),
             voided=voided,
             obs_datetime=when,

@@ -106,40 +106,48 @@ class Person:
         """
         row = self._row
         found = row.result(value)
-        day = row.day(sampled) or (row.day(reported) if reported else None)
+        day, on = row.day(sampled), sampled
+        if day is None and reported:
+            day, on = row.day(reported), reported
         if row.broken(value, sampled, *([reported] if reported else [])) or (found is None and day is None):
             return
         if day is None:
             row.refuse(sampled, "the result has no date", "fill in the day of the sample")
             return
         number, sign = found if found is not None else (None, None)
-        self._observation(variable, day, {"value_numeric": number, "value_text": sign, "unit": unit})
+        said: dict[str, object] = {"value_numeric": number, "value_text": sign, "unit": unit}
+        self._observation(variable, day, said, value=value, on=on)
 
     def measured(self, variable: str, value: str, on: str, *, unit: str) -> None:
         """A measurement with its day; without a day it is not taken: nobody knows when it held."""
         number, day = self._row.number(value), self._row.day(on)
         if number is not None and day is not None:
-            self._observation(variable, day, {"value_numeric": number, "unit": unit})
+            self._observation(variable, day, {"value_numeric": number, "unit": unit}, value=value, on=on)
 
-    def coded(self, variable: str, code: str | None, day: date | None) -> None:
-        """A coded observation."""
+    def coded(self, variable: str, code: str | None, value: str, on: str) -> None:
+        """A coded observation, of the field ``value``, with its day."""
+        day = self._row.day(on)
         if code is not None and day is not None:
-            self._observation(variable, day, {"value_coded": code})
+            self._observation(variable, day, {"value_coded": code}, value=value, on=on)
 
-    def _observation(self, variable: str, day: date, said: dict[str, object]) -> None:
+    def _observation(self, variable: str, day: date, said: dict[str, object], *, value: str, on: str) -> None:
+        heading = self._row.heading(value)
+        labels = {"obs_datetime": self._row.heading(on), "value_numeric": heading, "value_coded": heading}
         self._reading.facts.append(
             ObservationFact(
                 key=self._key(variable, day.isoformat()),
                 patient=self._patient,
                 facility=self._facility,
-                labels=self._labels,
+                labels={**self._labels, **labels},
                 obs_datetime=datetime.combine(day, time(0)),
                 variable_name=variable,
                 **said,  # type: ignore[arg-type]
             )
         )
 
-    def state(self, state: str | None, day: date | None, name: str, reason: str | None = None) -> None:
+    def state(
+        self, state: str | None, day: date | None, name: str, reason: str | None = None, *, on: str | None = None
+    ) -> None:
         """A lasting state and its day.
 
         Args:
@@ -147,6 +155,7 @@ class Person:
             day: from which it holds.
             name: the field that the day is missing from, for the report.
             reason: as the list says it.
+            on: the field that the day is from, where the list has several for it.
         """
         if state not in LASTING or self._row.broken(name):
             return
@@ -160,7 +169,7 @@ class Person:
                 key=key,
                 patient=self._patient,
                 facility=self._facility,
-                labels=self._labels,
+                labels={**self._labels, "start_date": self._row.heading(on or name)},
                 state=state,
                 start_date=day,
                 reason=reason,

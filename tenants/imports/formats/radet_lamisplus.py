@@ -161,9 +161,6 @@ _LABELS = {
     "art_start_date": "ART Start Date (yyyy-mm-dd)",
     "date_dispensed": "Last Pickup Date (yyyy-mm-dd)",
     "days_supplied": "Months of ARV Refill",
-    "start_date": "Date of Current ART Status",
-    "obs_datetime": "date of the result",
-    "value_numeric": "result",
     "snapshots": "Current ART Status",
 }
 

@@ -89,9 +89,6 @@ _LABELS = {
     "date_dispensed": "LastPickupDate",
     "days_supplied": "DaysOfARVRefil",
     "date_started": "LastVisitDate",
-    "start_date": "date of CurrentARTStatus",
-    "obs_datetime": "date of the result",
-    "value_numeric": "result",
     "snapshots": "CurrentARTStatus",
 }
 _PREGNANCY = {
@@ -142,10 +139,10 @@ class NmrsRadet(ListReader):
             person.result("viral_load", "viral_load", "vl_sample_date", reported="vl_date", unit="copies/mL")
         person.result("cd4", "cd4", "cd4_date", unit="cells/mm3")
         person.measured("weight", "weight", "weight_date", unit="kg")
-        person.coded("pregnancy", _PREGNANCY.get(row.word("pregnancy")), row.day("pregnancy_date"))
+        person.coded("pregnancy", _PREGNANCY.get(row.word("pregnancy")), "pregnancy", "pregnancy_date")
         status = "died" if row.word("deceased") in _DECEASED else status_of(row, "status")
-        day = _status_day(row, status, pickup, visit)
-        person.state(status, day, "status")
+        day, on = _status_day(row, status)
+        person.state(status, day, "status", on=on)
         if status is not None:
             person.snapshot(status, day, None, None, pickup, days)
 
@@ -161,18 +158,24 @@ def _regimen(row: Row) -> str | None:
     return first if began is not None and changed is not None and began > changed else second
 
 
-def _status_day(row: Row, status: str | None, pickup: date | None, visit: date | None) -> date | None:
-    """The day from which the status holds.
+def _status_day(row: Row, status: str | None) -> tuple[date | None, str | None]:
+    """The day from which the status holds, and the field that says it.
 
     The list has the day of death; of a transfer or stop only newer forms have one. Without it, the person is taken to
     have left on the last day on which they were seen: the list says nothing of a later one.
     """
+    said: tuple[str, ...] = ()
     if status == "died":
-        return row.day("death_date") or row.day("outcome_date") or row.day("termination_date")
+        said = ("death_date", "outcome_date", "termination_date")
+    elif status in ("transferred_out", "stopped"):
+        said = ("termination_date", "outcome_date")
+    for name in said:
+        if (day := row.day(name)) is not None:
+            return day, name
     if status in ("transferred_out", "stopped"):
-        said = row.day("termination_date") or row.day("outcome_date")
-        return said or max((day for day in (pickup, visit) if day is not None), default=None)
-    return None
+        seen = [(day, name) for name in ("last_pickup", "last_visit") if (day := row.day(name)) is not None]
+        return max(seen, default=(None, None))
+    return None, None
 
 
 def _person(row: Row, patient: str, datim_id: str) -> PatientFact:
