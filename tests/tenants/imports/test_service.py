@@ -10,9 +10,8 @@ import pytest
 from core.database import TenantRef, tenant_session
 from core.errors import Conflict, Invalid
 from core.privacy import vault
-from tenants.imports import checks, repository, service
+from tenants.imports import repository, service
 from tenants.imports.mapping import parse_mapping
-from tenants.imports.runner import Runner
 from tenants.imports.service import GivenFile, Order
 from tenants.records.personal import open_patient
 
@@ -369,59 +368,3 @@ def test_an_event_before_birth_counts_for_nothing_that_follows_from_the_first_on
         assert rows(session, "SELECT contact_date FROM contacts") == [(date(2023, 2, 10),)]
         known = rows(session, "SELECT (known_from AT TIME ZONE 'Africa/Lagos')::date FROM patients")
     assert known == [(date(2023, 2, 10),)], "from the first event that counts"
-
-
-@pytest.mark.parametrize("left_at", [0, 1, 2, 3, 5, 6])
-def test_an_import_that_an_earlier_release_left_among_its_checks_goes_on(
-    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], left_at: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    check = Runner._check
-
-    def left(runner: Runner) -> None:
-        """As where six steps were counted, of which so many were done; of these steps, the first."""
-        with tenant_session(tenant, actor="test:1") as session:
-            (row,) = repository.page(session, offset=0, limit=1)[0]
-            if left_at:
-                checks.run_step(session, 0, import_uuid=row.uuid, source=row.source)
-            if left_at > 4:
-                checks.run_step(session, 1, import_uuid=row.uuid, source=row.source)
-            row.cursor_seq, row.step = left_at, "checking as an earlier release did"
-            session.add(row)
-        check(runner)
-
-    run_import(tenant, partner_files)
-    before = everything(tenant)
-    monkeypatch.setattr(Runner, "_check", left)
-    of_known = f"{MAPPING.split('files:')[0]}files: {{pickups: {{name: pickups.csv}}}}\nrecords:\n" + (
-        "  - into: dispensations" + MAPPING.split("  - into: dispensations")[1]
-    )
-    summary = run_import(tenant, partner_files[1:], of_known)
-    assert (summary.state, summary.rows_read, summary.rows_refused) == ("done", 4, 0)
-    assert everything(tenant) == before
-
-
-def test_nothing_is_noted_of_where_rows_of_the_erased_were(
-    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], tmp_path: Path
-) -> None:
-    people, pickups = partner_files
-    run_import(
-        tenant, [people], MAPPING.split("  - into: dispensations")[0].replace("  pickups: {name: pickups.csv}\n", "")
-    )
-    with tenant_session(tenant, actor="test:1") as session:
-        for (uuid,) in rows(session, "SELECT uuid FROM patients WHERE datim_id = 'C1'"):
-            vault(session).erase_patient(uuid)
-    summary = run_import(tenant, [people, pickups])
-    assert summary.counts["dispensations"]["inserted"] == 1, "only P3 is still somebody"
-    newcomer = write(
-        tmp_path,
-        patients__csv=f"{PATIENTS.splitlines()[0]}\nP4,C1,Clinic one,Ccc,,F,1990-05-01,2023-01-10,\n",
-        pickups__csv=f"{PICKUPS.splitlines()[0]}\nP4,2023-01-10,30,TDF/3TC/DTG,2023-02-09\n",
-    )
-    run_import(tenant, newcomer, data_date=date(2024, 7, 31))
-    with tenant_session(tenant, actor="test:1") as session:
-        found = rows(
-            session,
-            "SELECT known_assumed, (known_from AT TIME ZONE 'Africa/Lagos')::date FROM dispensations AS d"
-            " JOIN facilities AS f ON f.uuid = d.facility_uuid WHERE f.datim_id = 'C1'",
-        )
-    assert found == [(True, date(2023, 1, 10))], "the first of their facility are taken as known when they happened"
