@@ -23,6 +23,7 @@ import psycopg
 from benchmarks.fleet_raw import Raw
 from benchmarks.measure import Ratio, compare
 from core.database import scripts, tenant_session, upgrade
+from core.database.engines import kept_owner_connections
 from core.services import ensure
 from core.tenancy import create_tenant
 
@@ -69,10 +70,13 @@ def run() -> Iterator[Ratio]:
 def _provisioning(raw: Raw, size: int, at: tuple[int, ...]) -> Iterator[Ratio]:
     """Make tenants until there are ``size``; measure around each count of ``at``."""
     for wanted in at:
-        while (there := raw.tenants()) < wanted - 1 - _ROUNDS:
+        while (there := raw.tenants()) < wanted - 1 - 4 * _ROUNDS:
             _make()
-        name = f"the tenant after {there:,}, over its DDL sent raw"
-        yield replace(compare(name, _make, raw.make, calls=1, rounds=_ROUNDS), target=_TARGET)
+        name = f"the tenant after {there:,}, over its DDL sent raw, each on a connection of its own"
+        yield replace(compare(name, _make, raw.make_apart, calls=1, rounds=_ROUNDS), target=_TARGET)
+        with kept_owner_connections():
+            name = f"the tenant after {raw.tenants():,}, over its DDL sent raw, on connections that are kept"
+            yield replace(compare(name, _make, raw.make, calls=1, rounds=_ROUNDS), target=_TARGET)
     while raw.tenants() < size:
         _make()
 

@@ -38,6 +38,13 @@ class Raw:
         with self.link.transaction():
             self.link.execute((before + self._text.replace(':"tenant"', f'"{schema}"')).encode())
 
+    def make_apart(self) -> None:
+        """The same on a connection of its own."""
+        kept = self.link
+        with psycopg.connect(ensure().database_owner_url, autocommit=True) as self.link:
+            self.make()
+        self.link = kept
+
     def tenants(self) -> int:
         """How many there are, however they were made."""
         row = self.link.execute("SELECT count(*) FROM node.tenant_schemas").fetchone()

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from core.database.engines import DEFAULT_DATABASE, application_role, databases, owner_engine
-from core.database.fleet import Behind, Fleet, Options, behind
+from core.database.fleet import Behind, Fleet, Options, behind, lasting
 from core.database.scripts import MIGRATIONS, VERSION_TABLE, head, revisions, tree, upgrade_schema
 from core.database.sessions import reachable
 from core.errors import Conflict, Invalid, Unavailable
@@ -132,6 +132,9 @@ def migrate(
             _run(fleets, rest)
             # Code that still runs may have made tenants meanwhile, at its own version.
             rest = {name: _not_tried(behind(connection)[0], fleets[name]) for name, connection in links.items()}
+        for name, connection in links.items():
+            if todo[name]:
+                lasting(connection)
     failed: dict[str, str] = {}
     for fleet in fleets.values():
         upgraded += fleet.done.upgraded

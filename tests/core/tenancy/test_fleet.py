@@ -332,3 +332,28 @@ def test_scripts_are_named_by_their_revisions():
 def test_only_a_tenants_opaque_name_is_put_into_sql():
     with pytest.raises(ValueError, match="no tenant's schema"):
         fleet._send(None, fleet.Behind("x'; DROP", "0001"), "SELECT 1", "0002")
+
+
+def test_nobody_is_told_that_a_fleet_is_at_head_before_it_is_on_the_disk(newer, monkeypatch):
+    newer()
+    asked = "SELECT pg_current_wal_insert_lsn(), current_setting('synchronous_commit')"
+    seen = {}
+
+    def sent(driver, *rest):
+        workers(driver, *rest)
+        seen["steps"] = seen.get("steps", 0) + 1
+
+    def lasting(connection):
+        with connection.begin():
+            seen["written"], seen["waits"] = connection.execute(text(asked)).one()
+        fleet.lasting(connection)
+        with connection.begin():
+            flushed = text("SELECT pg_current_wal_flush_lsn() >= CAST(:lsn AS pg_lsn)")
+            seen["on_disk"] = connection.scalar(flushed, {"lsn": seen["written"]})
+
+    workers = fleet._send
+    monkeypatch.setattr(fleet, "_send", sent)
+    monkeypatch.setattr(upgrade, "lasting", lasting)
+    done = upgrade.migrate()
+    assert len(done.upgraded) >= seen["steps"] >= 4
+    assert (seen["waits"], seen["on_disk"]) == ("on", True)
