@@ -133,7 +133,7 @@ def migrate(
             # Code that still runs may have made tenants meanwhile, at its own version.
             rest = {name: _not_tried(behind(connection)[0], fleets[name]) for name, connection in links.items()}
         for name, connection in links.items():
-            if todo[name]:
+            if fleets[name].done.upgraded:
                 lasting(connection)
     failed: dict[str, str] = {}
     for fleet in fleets.values():

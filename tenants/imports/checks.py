@@ -47,7 +47,8 @@ WHERE s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged') AND s.kin
   AND s.file = r.file AND s.line = r.line
 """
 
-# What only repeated a fact of a row that was refused as a whole for another one stands in its place.
+# What only repeated a fact of a row that was refused as a whole for another one stands in its place; what was an older
+# version of it does not.
 _REVIVED = """
 WITH left_alone AS (
     SELECT kind, facility, source_key FROM import_staging
@@ -59,7 +60,10 @@ next AS (
     FROM import_staging AS s
     JOIN left_alone AS l
         ON l.source_key = s.source_key AND l.kind = s.kind AND coalesce(l.facility, '') = coalesce(s.facility, '')
+    JOIN import_staging AS f
+        ON f.source_key = s.source_key AND f.kind = s.kind AND coalesce(f.facility, '') = coalesce(s.facility, '')
     WHERE s.import_uuid = %(import)s AND s.state = 'merged' AND s.seen_on IS NULL
+      AND f.import_uuid = %(import)s AND f.state = 'refused' AND f.known_at IS NOT DISTINCT FROM s.known_at
     ORDER BY s.kind, s.facility, s.source_key, s.known_at DESC NULLS LAST, s.seq
 )
 UPDATE import_staging AS s SET state = 'accepted' FROM next AS n WHERE s.import_uuid = %(import)s AND s.seq = n.seq
@@ -75,31 +79,36 @@ SELECT EXISTS (
 """
 
 # Of rows with one key, a newer stamp is a newer version and stands; the same content is a repetition; else only one
-# of them can be right.
+# of them can be right, and a row of which something was refused gives way to one that is whole.
 _REPEATED = f"""
 WITH repeated AS MATERIALIZED (
     SELECT kind, facility, source_key FROM import_staging
     WHERE import_uuid = %(import)s AND state = 'accepted' AND kind <> 'facilities' AND seen_on IS NULL
     GROUP BY kind, facility, source_key HAVING count(*) > 1
 ),
+faulty AS (
+    SELECT DISTINCT file, line FROM import_rejections WHERE import_uuid = %(import)s
+),
 alike AS (
-    SELECT s.*, ROW(s.digest, s.voided, {", ".join(f"s.{name}" for name in COLUMNS)}) AS said
+    SELECT s.*, f.file IS NOT NULL AS faulty,
+           ROW(s.digest, s.voided, {", ".join(f"s.{name}" for name in COLUMNS)}) AS said
     FROM import_staging AS s
     JOIN repeated AS r
         ON r.source_key = s.source_key AND r.kind = s.kind AND coalesce(r.facility, '') = coalesce(s.facility, '')
+    LEFT JOIN faulty AS f ON f.file = s.file AND f.line = s.line
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.seen_on IS NULL
 ),
 ranked AS (
-    SELECT seq, said, known_at, row_number() OVER w AS place,
+    SELECT seq, said, known_at, faulty, row_number() OVER w AS place,
            first_value(said) OVER w AS first_said, first_value(known_at) OVER w AS first_known,
            first_value(file) OVER w AS first_file, first_value(line) OVER w AS first_line
     FROM alike
-    WINDOW w AS (PARTITION BY kind, facility, source_key ORDER BY known_at DESC NULLS LAST, seq)
+    WINDOW w AS (PARTITION BY kind, facility, source_key ORDER BY known_at DESC NULLS LAST, faulty, seq)
 ),
 judged AS (
     UPDATE import_staging AS s
     SET state = CASE
-        WHEN r.said IS NOT DISTINCT FROM r.first_said OR r.known_at IS DISTINCT FROM r.first_known
+        WHEN r.said IS NOT DISTINCT FROM r.first_said OR r.known_at IS DISTINCT FROM r.first_known OR r.faulty
             THEN 'merged' ELSE 'refused' END
     FROM ranked AS r
     WHERE r.place > 1 AND s.import_uuid = %(import)s AND s.seq = r.seq
@@ -116,12 +125,10 @@ FROM judged AS j LEFT JOIN import_files AS f ON f.import_uuid = %(import)s AND f
 WHERE j.state = 'refused'
 """  # noqa: S608 - constants of the rooms' own
 
-# The first day of those that count, and of all: what is wrong with a row is wrong with those that repeat it too.
 _SEEN = """
 CREATE TEMPORARY TABLE seen_events ON COMMIT DROP AS
-SELECT patient_key, facility, min(event_date) FILTER (WHERE state = 'accepted') AS first, min(event_date) AS earliest
-FROM import_staging
-WHERE import_uuid = %(import)s AND state IN ('accepted', 'merged') AND kind NOT IN ('facilities', 'patients')
+SELECT patient_key, facility, min(event_date) AS first FROM import_staging
+WHERE import_uuid = %(import)s AND state = 'accepted' AND kind NOT IN ('facilities', 'patients')
 GROUP BY patient_key, facility
 """
 
@@ -145,6 +152,12 @@ _UNKNOWN = """
 h.patient_key IS NULL OR (s.facility IS NULL AND h.places > 1) OR (s.facility IS NOT NULL AND p.patient_key IS NULL)
 """
 
+# What is wrong with an event is wrong with those that repeat it; an older version of it was corrected by its source.
+_LIKE_JUDGED = """
+s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged') AND s.kind = j.kind AND s.source_key = j.source_key
+AND coalesce(s.facility, '') = coalesce(j.facility, '') AND s.known_at IS NOT DISTINCT FROM j.known_at
+"""
+
 _ARE_UNKNOWN = f"""
 WITH {_PEOPLE}
 SELECT EXISTS (
@@ -158,7 +171,7 @@ SELECT EXISTS (
 _UNKNOWN_PATIENTS = f"""
 WITH {_PEOPLE},
 judged AS (
-    SELECT s.seq,
+    SELECT s.kind, s.facility, s.source_key, s.known_at,
            CASE WHEN h.patient_key IS NULL THEN 'no patient has this identifier'
                 WHEN s.facility IS NULL THEN 'patients of several facilities have this identifier'
                 ELSE 'no patient of this facility has this identifier' END AS problem,
@@ -172,12 +185,11 @@ judged AS (
     FROM import_staging AS s
     LEFT JOIN homes AS h ON h.patient_key = s.patient_key
     LEFT JOIN people AS p ON p.patient_key = s.patient_key AND p.facility = s.facility
-    WHERE s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged') AND s.kind NOT IN ('facilities', 'patients')
+    WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind NOT IN ('facilities', 'patients')
       AND ({_UNKNOWN})
 ),
 refused AS (
-    UPDATE import_staging AS s SET state = 'refused' FROM judged AS j
-    WHERE s.import_uuid = %(import)s AND s.seq = j.seq
+    UPDATE import_staging AS s SET state = 'refused' FROM judged AS j WHERE {_LIKE_JUDGED}
     RETURNING s.file, s.line, s.patient_label, j.problem, j.remedy
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
@@ -187,17 +199,19 @@ SELECT DISTINCT %(import)s::uuid, file, line, patient_label, problem, remedy FRO
 _ARE_BEFORE_BIRTH = f"""
 WITH {_PEOPLE}
 SELECT EXISTS (
-    SELECT FROM pg_temp.seen_events AS s JOIN homes AS h ON h.patient_key = s.patient_key WHERE s.earliest < h.birthdate
+    SELECT FROM pg_temp.seen_events AS s JOIN homes AS h ON h.patient_key = s.patient_key WHERE s.first < h.birthdate
 )
 """  # noqa: S608 - constants of this module
 
 _BEFORE_BIRTH = f"""
 WITH {_PEOPLE},
+judged AS (
+    SELECT s.kind, s.facility, s.source_key, s.known_at
+    FROM import_staging AS s JOIN homes AS h ON h.patient_key = s.patient_key AND s.event_date < h.birthdate
+    WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind NOT IN ('facilities', 'patients')
+),
 refused AS (
-    UPDATE import_staging AS s SET state = 'refused'
-    FROM homes AS h
-    WHERE s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged') AND s.kind NOT IN ('facilities', 'patients')
-      AND h.patient_key = s.patient_key AND s.event_date < h.birthdate
+    UPDATE import_staging AS s SET state = 'refused' FROM judged AS j WHERE {_LIKE_JUDGED}
     RETURNING s.file, s.line, s.label
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)

@@ -68,7 +68,15 @@ def without_what_is_wrong(person: PatientFact, data_date: date, today: date) -> 
     if began is not None and (began > data_date or (born is not None and began < born)):
         began = None
     stamped = None if _is_ahead(person, today) else person.known_at
-    return replace(person, birthdate=born, art_start_date=began, known_at=stamped, partial=True)
+    estimated = person.birthdate_estimated and born is not None
+    return replace(
+        person,
+        birthdate=born,
+        birthdate_estimated=estimated,
+        art_start_date=began,
+        known_at=stamped,
+        partial=True,
+    )
 
 
 def _is_ahead(fact: Fact, today: date) -> bool:

@@ -39,25 +39,44 @@ ON CONFLICT (patient_uuid, data_date) DO UPDATE SET
     facility_uuid = excluded.facility_uuid, source = excluded.source, import_uuid = excluded.import_uuid,
     status = excluded.status, status_date = excluded.status_date, previous_status = excluded.previous_status,
     previous_date = excluded.previous_date, last_pickup = excluded.last_pickup, days_supplied = excluded.days_supplied
-WHERE (r.status, r.status_date, r.previous_status, r.previous_date, r.last_pickup, r.days_supplied)
+WHERE r.import_uuid <= excluded.import_uuid
+    AND (r.status, r.status_date, r.previous_status, r.previous_date, r.last_pickup, r.days_supplied)
     IS DISTINCT FROM (excluded.status, excluded.status_date, excluded.previous_status, excluded.previous_date,
                       excluded.last_pickup, excluded.days_supplied)
 RETURNING (xmax = 0)
 """
 
-# Stored rows that say the same are the import's too: it names them.
+# Stored rows that say the same are the import's too: it names them. Of two imports of one day that which began later
+# stands, whichever of them is gone on with last.
 _NAME = """
 UPDATE radet_snapshots SET import_uuid = %(import)s
-WHERE patient_uuid = ANY(%(patients)s) AND data_date = %(data_date)s AND import_uuid <> %(import)s
+WHERE patient_uuid = ANY(%(patients)s) AND data_date = %(data_date)s AND import_uuid < %(import)s
 """
 
-# A list that is given again for its day replaces it at the facilities that it names.
+# A list that is given again for its day replaces it at the facilities that it names, unless it names there fewer people
+# than it leaves out: then it holds only some rows, corrected ones say. And what this import has stored goes where one
+# that began later has replaced the day already.
 _FORGET_OTHERS = """
+WITH day AS (
+    SELECT r.facility_uuid, r.import_uuid FROM radet_snapshots AS r
+    WHERE r.data_date = %(data_date)s AND r.source = %(source)s
+),
+replaced AS (
+    SELECT facility_uuid FROM day GROUP BY facility_uuid
+    HAVING count(*) FILTER (WHERE import_uuid = %(import)s) >= greatest(
+        count(*) FILTER (WHERE import_uuid < %(import)s), 1)
+),
+later AS (
+    SELECT d.facility_uuid FROM day AS d JOIN imports AS i ON i.uuid = d.import_uuid
+    WHERE d.import_uuid > %(import)s AND i.state = 'done'
+    GROUP BY d.facility_uuid
+    HAVING count(*) >= (
+        SELECT count(*) FROM day AS o WHERE o.facility_uuid = d.facility_uuid AND o.import_uuid = %(import)s)
+)
 DELETE FROM radet_snapshots
-WHERE data_date = %(data_date)s AND source = %(source)s AND import_uuid <> %(import)s
-  AND facility_uuid IN (
-    SELECT facility_uuid FROM radet_snapshots WHERE import_uuid = %(import)s AND data_date = %(data_date)s
-  )
+WHERE data_date = %(data_date)s AND source = %(source)s
+  AND ((import_uuid < %(import)s AND facility_uuid IN (SELECT facility_uuid FROM replaced))
+       OR (import_uuid = %(import)s AND facility_uuid IN (SELECT facility_uuid FROM later)))
 """
 
 # Only states that a RADET said: what a pharmacy's or a laboratory's file said is not for a status list to take back.
@@ -69,7 +88,7 @@ JOIN radet_snapshots AS r ON r.patient_uuid = e.patient_uuid AND r.source = e.so
 JOIN imports AS i ON i.uuid = e.import_uuid AND i.format LIKE 'radet-%%'
 WHERE e.patient_uuid = ANY(%(patients)s) AND e.known_to IS NULL AND NOT e.voided AND e.source = %(source)s
   AND (r.data_date > e.data_date
-       OR (r.data_date = e.data_date AND r.import_uuid = %(import)s AND e.import_uuid <> %(import)s))
+       OR (r.data_date = e.data_date AND r.import_uuid = %(import)s AND e.import_uuid < %(import)s))
   AND e.state <> 'transferred_in' AND r.status <> 'unknown' AND e.state <> r.status
   AND (
     e.state = 'died'

@@ -127,6 +127,53 @@ def test_one_wrong_cell_is_one_line_of_the_report(tenant: TenantRef, run_import:
     assert [(found["field"], found["count"]) for found in summary.problems] == [("day", 1)]
 
 
+STAMPED = MAPPING.replace("columns: {date_dispensed", "key: [day_of]\n    stamp: changed\n    columns: {date_dispensed")
+STAMPED_HEAD = "id,day_of,changed,day,days,regimen,next"
+
+
+def test_a_version_that_its_source_has_corrected_is_not_judged(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    said = [STAMPED_HEAD, "P1,K1,2024-01-01,1924-01-01,30,TDF,", "P1,K1,2024-02-01,2024-01-01,30,TDF,"]
+    # Another person's event before birth, so that events are gone through at all.
+    said += ["P1,K2,2024-02-01,1980-01-01,30,TDF,"]
+    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join(said) + "\n")
+    summary = run_import(tenant, files, STAMPED)
+    assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (4, 1, 1)
+    assert [found["count"] for found in summary.problems] == [1]
+
+
+def test_an_older_version_does_not_stand_in_for_a_newer_one_that_was_refused(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    weighed = STAMPED + (
+        "  - into: observations\n    file: pickups\n    patient: id\n    key: [day_of]\n"
+        "    when: {next: {present: true}}\n"
+        "    columns: {obs_datetime: next, variable_name: {constant: weight}, value_numeric: days}\n"
+    )
+    weighed = weighed.replace("regimen: regimen, next_appointment: next", "regimen: regimen")
+    said = [STAMPED_HEAD, "P1,K1,2024-01-01,2024-01-10,30,TDF,", "P1,K1,2024-02-01,2024-01-10,60,TDF,1980-01-01"]
+    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join(said) + "\n")
+    summary = run_import(tenant, files, weighed)
+    assert (summary.rows_read, summary.rows_refused) == (3, 1)
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT count(*) FROM dispensations") == [(0,)]
+
+
+@pytest.mark.parametrize("wrong_first", [True, False])
+def test_a_person_with_a_wrong_date_gives_way_to_the_same_person_with_the_right_one(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path, *, wrong_first: bool
+) -> None:
+    both = ["P1,C1,Clinic one,Aaa,,,2094-05-01,2023-01-10,", PERSON]
+    said = [PEOPLE, *(both if wrong_first else reversed(both))]
+    files = write(tmp_path, patients__csv="\n".join(said) + "\n", pickups__csv=PICKED_UP + "\n")
+    summary = run_import(tenant, files)
+    assert (summary.rows_read, summary.rows_refused) == (2, 1)
+    assert [found["problem"] for found in summary.problems] == ["the date lies after the data date"]
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT birthdate, sex FROM patients") == [(date(1990, 5, 1), "F")]
+
+
 @pytest.mark.parametrize("left_at", [0, 1, 2, 3, 5, 6])
 def test_an_import_that_an_earlier_release_left_among_its_checks_goes_on(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path], left_at: int, monkeypatch: pytest.MonkeyPatch

@@ -13,9 +13,12 @@ from openpyxl import load_workbook
 from core.database import TenantRef, tenant_session
 from core.errors import Invalid
 from tenants.cohort import radet, radet_repository
+from tenants.imports import apply
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.imports.formats.radet_nmrs import HEADINGS as NMRS_HEADINGS
-from tests.tenants.imports.conftest import RunImport, rows
+from tenants.imports.runner import Runner
+from tenants.imports.sources import from_paths
+from tests.tenants.imports.conftest import RunImport, interrupted, rows
 
 from .fixtures_lists import (
     PHARMACY,
@@ -298,6 +301,31 @@ def test_a_list_given_again_for_its_day_replaces_it_at_its_facilities(
         dead = rows(session, "SELECT count(*) FROM patient_states WHERE known_to IS NULL AND NOT voided")
     assert sorted((person[uuid], status) for uuid, status in said) == [(1, "active"), (2, "active"), (4, "active")]
     assert dead == [(0,)]
+
+
+def test_a_few_corrected_rows_add_to_the_day_and_replace_nobody(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    whole = [*(lamisplus_row(n) for n in range(1, 7)), lamisplus_row(7, **{STATUS: "no such status"})]
+    assert run_import(tenant, [write_csv(tmp_path / "a.csv", HEADINGS, whole)], "{}", data_date=JUNE).rows_refused == 1
+    run_import(tenant, [write_csv(tmp_path / "b.csv", HEADINGS, [lamisplus_row(7)])], "{}", data_date=JUNE)
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT status, count(*) FROM radet_snapshots GROUP BY 1") == [("active", 7)]
+
+
+def test_a_list_that_is_gone_on_with_after_its_correction_takes_nothing_from_it(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "STEP_ROWS", 4)
+    first = [lamisplus_row(n) for n in range(1, 11)]
+    corrected = [*first[:8], lamisplus_row(9, **{STATUS: "IIT", PICKUP: "2023-10-01"})]
+    old, new = (write_csv(tmp_path / f"{n}.csv", HEADINGS, said) for n, said in enumerate((first, corrected)))
+    open_session, uuid = interrupted(tenant, [old], "writing snapshots", "{data_date: 2024-06-30}")
+    run_import(tenant, [new], "{}", data_date=JUNE)
+    Runner(open_session, uuid, from_paths([old]), lambda *_: None).run()
+    with tenant_session(tenant, actor="test:1") as session:
+        said = rows(session, "SELECT status, count(*) FROM radet_snapshots GROUP BY 1 ORDER BY 1")
+    assert said == [("active", 8), ("iit", 1)]
 
 
 def test_sheets_that_are_not_read_are_said(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
