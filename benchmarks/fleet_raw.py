@@ -31,19 +31,20 @@ class Raw:
         self._text = script()
         self._revision = self._text.split("INSERT INTO alembic_version VALUES ", 1)[1].split(";", 1)[0]
 
-    def make(self) -> None:
-        """Make a tenant's role, schema and tables: one string, one transaction."""
+    def make(self, link: psycopg.Connection[tuple[object, ...]] | None = None) -> None:
+        """Make a tenant's role, schema and tables: one string, one transaction; on the connection that is kept if none
+        is given.
+        """
+        link = link or self.link
         schema = new_schema_name()
         before = _ROLE.format(schema=schema, id=uuid4(), revision=self._revision)
-        with self.link.transaction():
-            self.link.execute((before + self._text.replace(':"tenant"', f'"{schema}"')).encode())
+        with link.transaction():
+            link.execute((before + self._text.replace(':"tenant"', f'"{schema}"')).encode())
 
     def make_apart(self) -> None:
         """The same on a connection of its own."""
-        kept = self.link
-        with psycopg.connect(ensure().database_owner_url, autocommit=True) as self.link:
-            self.make()
-        self.link = kept
+        with psycopg.connect(ensure().database_owner_url, autocommit=True) as link:
+            self.make(link)
 
     def tenants(self) -> int:
         """How many there are, however they were made."""

@@ -152,12 +152,11 @@ class Vault:
         key = self._patients.get(patient_uuid)
         if key is None:
             return {column: self.encrypt(patient_uuid, table, column, row_uuid, text) for column, text in texts.items()}
-        row = str(row_uuid)
+        row = str(row_uuid).encode()
         sealed: dict[str, bytes] = {}
-        for column, text in texts.items():
+        for place, (column, text) in zip(self._places(table, tuple(texts)), texts.items(), strict=True):
             nonce = os.urandom(NONCE)
-            place = f"{self._tenant}|{table}|{column}|{row}".encode()
-            sealed[column] = FORMAT + nonce + key.encrypt(nonce, text.encode(), place)
+            sealed[column] = FORMAT + nonce + key.encrypt(nonce, text.encode(), place + row)
         return sealed
 
     def decrypt(self, patient_uuid: UUID, table: str, column: str, row_uuid: UUID, data: bytes) -> str:
@@ -295,7 +294,7 @@ class Vault:
         raise CannotDecrypt(detail)
 
     def _place(self, table: str, column: str, row_uuid: UUID) -> bytes:
-        return f"{self._tenant}|{table}|{column}|{row_uuid}".encode()
+        return self._places(table, (column,))[0] + str(row_uuid).encode()
 
     def _bound_to(self, uuid: UUID, version: int) -> bytes:
         return bound_patient(self._tenant, uuid, version)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
 
+_Found = list[tuple[str, Rejection]]
+"""Fields of ours that are wrong, and why."""
+
 RANGES: dict[str, tuple[float, float, str]] = {
     "viral_load": (0, 1e9, "copies/mL"),
     "cd4": (0, 10_000, "cells/mm3"),
@@ -45,56 +48,59 @@ def implausible(fact: Fact, data_date: date, today: date) -> list[Rejection]:
         data_date: the day to which the data run: nothing can have happened after it.
         today: nothing can have been written after it (a stamp may well be later than the data date).
     """
+    return [rejection for _, rejection in _found(fact, data_date, today)]
+
+
+def judged(fact: Fact, data_date: date, today: date) -> tuple[Fact | None, list[Rejection]]:
+    """What is taken of a fact, and why the rest cannot be true; the arguments as for ``implausible``.
+
+    A row's person stays without what is wrong: a slip in a date must not cost a whole history. What is left out is not
+    said, so that what was known of it before stays. Of any other fact nothing is taken where something is wrong.
+    """
+    found = _found(fact, data_date, today)
+    rejections = [rejection for _, rejection in found]
+    if not found:
+        return fact, rejections
+    if not isinstance(fact, PatientFact) or fact.derived_on is not None:
+        return None, rejections
+    wrong = {field for field, _ in found}
+    born = None if "birthdate" in wrong else fact.birthdate
+    kept = replace(
+        fact,
+        birthdate=born,
+        birthdate_estimated=fact.birthdate_estimated and born is not None,
+        art_start_date=None if "art_start_date" in wrong else fact.art_start_date,
+        known_at=None if "stamp" in wrong else fact.known_at,
+        partial=True,
+    )
+    return kept, rejections
+
+
+def _found(fact: Fact, data_date: date, today: date) -> _Found:
+    found: _Found = []
     if fact.voided:
         # Often the very reason why the source took it back.
-        return []
+        return found
     check = _CHECKS.get(type(fact))
-    found: list[Rejection] = []
     if check is not None:
         check(fact, data_date, found)
-    if _is_ahead(fact, today):
+    # A day's grace: the stamp may be written in a zone where tomorrow has begun.
+    if fact.known_at is not None and fact.known_at.date() > today + timedelta(days=1):
         found.append(_bad(fact, "stamp", "the stamp lies in the future", "correct the stamp"))
     return found
 
 
-def without_what_is_wrong(person: PatientFact, data_date: date, today: date) -> PatientFact:
-    """The person without what ``implausible`` finds: a slip in a date must not cost a whole history.
-
-    What is left out is not said, so that what was known of it before stays.
-    """
-    born, began = person.birthdate, person.art_start_date
-    if born is not None and born > data_date:
-        born = None
-    if began is not None and (began > data_date or (born is not None and began < born)):
-        began = None
-    stamped = None if _is_ahead(person, today) else person.known_at
-    estimated = person.birthdate_estimated and born is not None
-    return replace(
-        person,
-        birthdate=born,
-        birthdate_estimated=estimated,
-        art_start_date=began,
-        known_at=stamped,
-        partial=True,
-    )
+def _bad(fact: Fact, field: str, problem: str, remedy: str) -> tuple[str, Rejection]:
+    return field, Rejection(fact.label(field), problem, remedy)
 
 
-def _is_ahead(fact: Fact, today: date) -> bool:
-    """Whether the stamp lies in the future; a day's grace, as it may be of a zone where tomorrow has begun."""
-    return fact.known_at is not None and fact.known_at.date() > today + timedelta(days=1)
-
-
-def _bad(fact: Fact, field: str, problem: str, remedy: str) -> Rejection:
-    return Rejection(fact.label(field), problem, remedy)
-
-
-def _past(fact: Fact, field: str, day: date | None, data_date: date, found: list[Rejection]) -> None:
+def _past(fact: Fact, field: str, day: date | None, data_date: date, found: _Found) -> None:
     if day is not None and day > data_date:
         remedy = f"correct the date, or the data date of the import ({data_date})"
         found.append(_bad(fact, field, "the date lies after the data date", remedy))
 
 
-def _patient(fact: Fact, data_date: date, found: list[Rejection]) -> None:
+def _patient(fact: Fact, data_date: date, found: _Found) -> None:
     if not isinstance(fact, PatientFact):
         return
     _past(fact, "birthdate", fact.birthdate, data_date, found)
@@ -107,12 +113,12 @@ def _patient(fact: Fact, data_date: date, found: list[Rejection]) -> None:
         )
 
 
-def _state(fact: Fact, data_date: date, found: list[Rejection]) -> None:
+def _state(fact: Fact, data_date: date, found: _Found) -> None:
     if isinstance(fact, PatientStateFact):
         _past(fact, "start_date", fact.start_date, data_date, found)
 
 
-def _visit(fact: Fact, data_date: date, found: list[Rejection]) -> None:
+def _visit(fact: Fact, data_date: date, found: _Found) -> None:
     if not isinstance(fact, VisitFact):
         return
     _past(fact, "date_started", fact.date_started, data_date, found)
@@ -120,12 +126,12 @@ def _visit(fact: Fact, data_date: date, found: list[Rejection]) -> None:
         found.append(_bad(fact, "date_stopped", "the visit ends before it begins", "correct one of the two dates"))
 
 
-def _encounter(fact: Fact, data_date: date, found: list[Rejection]) -> None:
+def _encounter(fact: Fact, data_date: date, found: _Found) -> None:
     if isinstance(fact, EncounterFact):
         _past(fact, "encounter_datetime", fact.encounter_datetime.date(), data_date, found)
 
 
-def _observation(fact: Fact, data_date: date, found: list[Rejection]) -> None:
+def _observation(fact: Fact, data_date: date, found: _Found) -> None:
     if not isinstance(fact, ObservationFact):
         return
     _past(fact, "obs_datetime", fact.obs_datetime.date(), data_date, found)
@@ -140,12 +146,12 @@ def _observation(fact: Fact, data_date: date, found: list[Rejection]) -> None:
         )
 
 
-def _dispensation(fact: Fact, data_date: date, found: list[Rejection]) -> None:
+def _dispensation(fact: Fact, data_date: date, found: _Found) -> None:
     if isinstance(fact, DispensationFact):
         _past(fact, "date_dispensed", fact.date_dispensed, data_date, found)
 
 
-def _appointment(fact: Fact, data_date: date, found: list[Rejection]) -> None:
+def _appointment(fact: Fact, data_date: date, found: _Found) -> None:
     if not isinstance(fact, AppointmentFact):
         return
     _past(fact, "booked_on", fact.booked_on, data_date, found)
@@ -159,7 +165,7 @@ def _appointment(fact: Fact, data_date: date, found: list[Rejection]) -> None:
         )
 
 
-_CHECKS: dict[type[Fact], Callable[[Fact, date, list[Rejection]], None]] = {
+_CHECKS: dict[type[Fact], Callable[[Fact, date, _Found], None]] = {
     PatientFact: _patient,
     PatientStateFact: _state,
     VisitFact: _visit,

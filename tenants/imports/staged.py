@@ -16,7 +16,7 @@ from core.clock import now
 from tenants.imports.facts import FACT_TYPES, Fact, PatientBound, PatientFact, Reading, Rejection
 from tenants.imports.fields import FIELDS
 from tenants.imports.keys import Whereabouts, identities
-from tenants.imports.plausibility import implausible, without_what_is_wrong
+from tenants.imports.plausibility import judged
 from tenants.imports.slots import COLUMNS, EVENT_FIELD, SLOT_TYPES, SLOTS, fields_in_order
 
 if TYPE_CHECKING:
@@ -158,12 +158,10 @@ class Stager:
         good: list[Fact] = []
         rejections = list(reading.rejections)
         for fact in reading.facts:
-            bad = implausible(fact, self._data_date, self._today)
+            kept, bad = judged(fact, self._data_date, self._today)
             rejections += bad
-            if bad and isinstance(fact, PatientFact) and fact.derived_on is None:
-                good.append(without_what_is_wrong(fact, self._data_date, self._today))
-            elif not bad:
-                good.append(fact)
+            if kept is not None:
+                good.append(kept)
         if rejections and not any(isinstance(fact, PatientFact) and fact.derived_on is None for fact in good):
             good.clear()
         # Several facts of a row may be wrong for one and the same cell.

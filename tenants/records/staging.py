@@ -130,6 +130,11 @@ class Asked:
         """The columns that the query gives."""
         return sql.SQL(", ").join(map(sql.Identifier, (*LEADING, *self.columns)))
 
+    @property
+    def places(self) -> sql.Composable:
+        """The facilities, to be read as a table."""
+        return sql.SQL("(SELECT * FROM unnest({}::uuid[]) AS u (facility_uuid))").format(self.where)
+
     def as_table(self, form: Shape) -> sql.Composable:
         """What the query gives, to be read as a table that has all columns."""
         missing = [

@@ -180,6 +180,7 @@ def upsert(
     lock_for_import(session)
     parts = _parts(stage, import_uuid, data_date, now or clock_now())
     with session.cursor() as cursor:
+        _run(cursor, _REMEMBER_SOURCES, parts)
         done = None if stage.repeated else _all_new(session, cursor, parts, stage)
         if done is None:
             done = _compared(cursor, parts, stage)
@@ -195,7 +196,6 @@ def _compared(cursor: Cursor[Any], parts: Mapping[str, sql.Composable], stage: S
     if stage.repeated:
         staged -= _run(cursor, _FORGET_REPEATED, parts).rowcount
     _run(cursor, sql.SQL("ANALYZE {staged} (seq, uuid, facility_uuid)"), parts)
-    _run(cursor, _REMEMBER_SOURCES, parts)
     # By its index, row by row (LIMIT keeps the planner to that): read whole, the table would cost each step as much
     # as all steps before it.
     cursor.execute(_BY_INDEX, ("off",))
@@ -232,9 +232,7 @@ def _all_new(
     """
     asked = stage.asked
     if asked is not None:
-        places = sql.SQL("(SELECT * FROM unnest({}::uuid[]) AS u (facility_uuid))").format(asked.where)
-        parts = {**parts, "staged": asked.as_table(shape(stage.model)), "places": places}
-    _run(cursor, _REMEMBER_SOURCES, parts)
+        parts = {**parts, "staged": asked.as_table(shape(stage.model))}
     if not _run(cursor, _FRESH, parts).fetchall()[0][0]:
         return None
     _run(cursor, _PLAN, {**parts, "looked_for": sql.Literal(0)})
@@ -259,7 +257,7 @@ def _parts(stage: Stage, import_uuid: UUID, data_date: date, now: datetime) -> d
     return {
         "table": sql.Identifier(form.table),
         "staged": stage.temporary,
-        "places": stage.temporary,
+        "places": stage.temporary if stage.asked is None else stage.asked.places,
         "bare_plan": sql.Identifier(f"plan_{form.table}"),
         "plan": sql.Identifier("pg_temp", f"plan_{form.table}"),
         "patient": sql.Identifier("uuid" if issubclass(stage.model, Patient) else "patient_uuid"),
