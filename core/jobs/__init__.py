@@ -5,7 +5,20 @@ caller's transaction. ``README.md`` tells the journey of a job and what the func
 """
 
 from core.jobs.context import JobContext, JobInterrupted, LeaseLost, WorkerStopping
+from core.jobs.heartbeat import LiveWorker, QueueAge, live_workers, queue_age
 from core.jobs.queue import enqueue
 from core.jobs.registry import JobKind, job
 
-__all__ = ["JobContext", "JobInterrupted", "JobKind", "LeaseLost", "WorkerStopping", "enqueue", "job"]
+__all__ = [
+    "JobContext",
+    "JobInterrupted",
+    "JobKind",
+    "LeaseLost",
+    "LiveWorker",
+    "QueueAge",
+    "WorkerStopping",
+    "enqueue",
+    "job",
+    "live_workers",
+    "queue_age",
+]

@@ -1,14 +1,17 @@
-"""Relay and sealer of each data database, those that are added while the worker runs included."""
+"""Relay, sealer and heartbeat of each data database, those that are added while the worker runs included."""
 
 from __future__ import annotations
 
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from uuid_utils.compat import uuid7
+
 from core import telemetry
 from core.audit.sealer import Sealer
 from core.database import databases
 from core.errors import AppError
+from core.jobs.heartbeat import Heartbeat
 from core.jobs.relay import Relay
 from core.settings import get_settings
 
@@ -32,10 +35,14 @@ class Attendance:
         messages: where relays send messages, and where those for this process come from.
         run: what is done with a message about a job of a database.
         stopping: ends all threads.
+        threads: jobs that this process runs at a time.
     """
 
-    def __init__(self, messages: DramatiqMessages, run: Callable[[UUID, str], Any], stopping: Event) -> None:
+    def __init__(
+        self, messages: DramatiqMessages, run: Callable[[UUID, str], Any], stopping: Event, *, threads: int
+    ) -> None:
         self._messages, self._run, self._stopping = messages, run, stopping
+        self._worker_id, self._worker_threads = uuid7(), threads
         self._attended: set[str] = set()
         self._threads: list[Thread] = []
         self._looking = Thread(target=self._keep_looking, name="iit-databases", daemon=True)
@@ -69,7 +76,9 @@ class Attendance:
     def _attend(self, database: str) -> None:
         settings = get_settings()
         sealer = Sealer(database, every=settings.audit_seal_seconds, anchor_every=settings.audit_anchor_seconds)
-        for name, work in (("relay", Relay(self._messages, database=database).run), ("sealer", sealer.run)):
+        heartbeat = Heartbeat(self._worker_id, self._worker_threads, database)
+        relay = Relay(self._messages, database=database)
+        for name, work in (("relay", relay.run), ("sealer", sealer.run), ("heartbeat", heartbeat.run)):
             thread = Thread(target=work, args=(self._stopping,), name=f"iit-{name}-{database}", daemon=True)
             self._threads.append(thread)
             thread.start()

@@ -26,7 +26,9 @@ class Job(NodeBase, table=True):
         payload: what to do, by ids: never a person's data.
         attempts: tries that ended in an error.
         deliveries: times that a worker took it, the killed ones included.
-        interruptions: times that its worker vanished.
+        suspicion: 0: it runs beside others; 1: its worker vanished, it runs in a process of its own; 2: that vanished
+            together with its worker, nothing else runs beside it.
+        interruptions: times that it died alone: its own process died, or its worker did while nothing else ran there.
         sends: messages sent since it was last due.
         lease_token: whoever knows it holds the lease, until ``lease_until``.
         error: kind and place of the last error, without its values.
@@ -68,6 +70,7 @@ class Job(NodeBase, table=True):
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     max_attempts: int
     deliveries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    suspicion: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     interruptions: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     sends: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     sent_at: datetime | None = Field(default=None, sa_type=STAMP)
@@ -111,3 +114,21 @@ class DeadLetter(NodeBase, table=True):
     resolution: str | None = Field(default=None, sa_type=Text)
     resolved_at: datetime | None = Field(default=None, sa_type=STAMP)
     resolved_by: str | None = Field(default=None, sa_type=Text)
+
+
+class Worker(NodeBase, table=True):
+    """A sign of life of a worker; see ``core.jobs.heartbeat``.
+
+    Attributes:
+        process: its process number on ``host``.
+        threads: jobs that it runs at a time.
+    """
+
+    __tablename__: ClassVar[str] = "workers"
+
+    id: UUID = Field(primary_key=True)
+    host: str = Field(sa_type=Text)
+    process: int
+    threads: int
+    started_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+    seen_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})

@@ -54,13 +54,14 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     settings = get_settings()
     load_jobs()
     list_tenants()  # refuses at once where the database is away or new
+    threads = threads or settings.jobs_threads
     messages, runner, stopping = DramatiqMessages(), Runner(), Event()
-    attendance = Attendance(messages, lambda job_id, database: _guarded(runner, job_id, database), stopping)
-    attendance.prepare()
-    worker = dramatiq.Worker(
-        messages.broker, worker_threads=threads or settings.jobs_threads, worker_timeout=IDLE_MILLISECONDS
+    attendance = Attendance(
+        messages, lambda job_id, database: _guarded(runner, job_id, database), stopping, threads=threads
     )
-    worker.queue_prefetch = threads or settings.jobs_threads
+    attendance.prepare()
+    worker = dramatiq.Worker(messages.broker, worker_threads=threads, worker_timeout=IDLE_MILLISECONDS)
+    worker.queue_prefetch = threads
     worker.start()
     attendance.start()
     Thread(target=_let_go, args=(stopping,), name="iit-retention", daemon=True).start()

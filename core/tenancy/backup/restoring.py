@@ -255,6 +255,7 @@ def _set_jobs_back(connection: psycopg.Connection[Any], ref: TenantRef, manifest
             "finished_at": None,
             "attempts": 0,
             "interruptions": 0,
+            "suspicion": 0,
         }
         connection.execute("DELETE FROM node.jobs WHERE id = %s AND tenant_role = %s", (job["id"], ref.role_name))
         connection.execute(

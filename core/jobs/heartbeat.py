@@ -1,0 +1,175 @@
+"""Which workers are alive, and how long jobs have been waiting: what an operator asks first when nothing moves.
+
+Each worker writes a row in every data database that it serves, every few seconds, and deletes it when it stops. The
+times are the database's, so that machines need not agree on the clock.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from core import telemetry
+from core.database import DEFAULT_DATABASE, databases, node_session, psycopg_connection
+from core.errors import AppError
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    import psycopg
+
+BEAT_SECONDS = 5.0
+"""Seconds between two signs of life of a worker."""
+
+ALIVE = timedelta(seconds=30)
+"""A worker without a sign of life for this long counts as gone. Longer than a busy database makes a beat late."""
+
+_FORGOTTEN = timedelta(days=1)
+_BEAT = """
+INSERT INTO node.workers (id, host, process, threads) VALUES (%s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE SET seen_at = now()
+"""
+
+log = telemetry.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveWorker:
+    """A worker that showed a sign of life a moment ago.
+
+    Attributes:
+        process: its process number on ``host``.
+        threads: jobs that it runs at a time.
+    """
+
+    id: UUID
+    host: str
+    process: int
+    threads: int
+    started_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueueAge:
+    """The jobs of one kind that are due or running.
+
+    Attributes:
+        waiting: jobs that are due and that no worker has taken.
+        oldest_seconds: how long the oldest of them has been due; 0 when none waits.
+        running: jobs that a worker runs now.
+    """
+
+    kind: str
+    waiting: int
+    oldest_seconds: float
+    running: int
+
+
+class Heartbeat:
+    """The signs of life of one worker in one data database.
+
+    Args:
+        worker_id: the same in every database that the worker serves.
+        threads: jobs that it runs at a time.
+        database: where the row is.
+    """
+
+    def __init__(self, worker_id: UUID, threads: int, database: str = DEFAULT_DATABASE) -> None:
+        self._id, self._threads, self._database = worker_id, threads, database
+
+    def run(self, stopping: Event) -> None:
+        """Beat until ``stopping``, then delete the row. A database that is away is waited for."""
+        first = True
+        while first or not stopping.wait(BEAT_SECONDS):
+            first = False
+            try:
+                self.beat()
+            except AppError as error:
+                log.warning("no sign of life written", database=self._database, error=type(error).__name__)
+        try:
+            self.end()
+        except AppError as error:
+            log.warning("worker not signed off", database=self._database, error=type(error).__name__)
+
+    def beat(self) -> None:
+        """Write one sign of life.
+
+        Raises:
+            Unavailable: the database is not there.
+        """
+        with node_session(self._database) as session:
+            connection = psycopg_connection(session)
+            connection.execute(_BEAT, (self._id, socket.gethostname(), os.getpid(), self._threads))
+            connection.execute("DELETE FROM node.workers WHERE seen_at < now() - %s", (_FORGOTTEN,))
+
+    def end(self) -> None:
+        """Delete the row: the worker has stopped.
+
+        Raises:
+            Unavailable: the database is not there.
+        """
+        with node_session(self._database) as session:
+            psycopg_connection(session).execute("DELETE FROM node.workers WHERE id = %s", (self._id,))
+
+
+def live_workers(database: str = DEFAULT_DATABASE) -> list[LiveWorker]:
+    """The workers that are alive, by what they wrote in a data database; the one that started first comes first.
+
+    Raises:
+        Unavailable: the database is not there.
+    """
+    with node_session(database) as session:
+        cursor = psycopg_connection(session).cursor(row_factory=class_row(LiveWorker))
+        return cursor.execute(
+            "SELECT id, host, process, threads, started_at, seen_at FROM node.workers"
+            " WHERE seen_at > now() - %s ORDER BY started_at, id",
+            (ALIVE,),
+        ).fetchall()
+
+
+def threads_alive(connection: psycopg.Connection[object]) -> int:
+    """Jobs that all live workers of a data database run at a time."""
+    row = connection.execute(
+        "SELECT coalesce(sum(threads), 0)::int FROM node.workers WHERE seen_at > now() - %s", (ALIVE,)
+    ).fetchone()
+    return int(str(row[0])) if isinstance(row, tuple) else 0
+
+
+def queue_age(database: str | None = None) -> list[QueueAge]:
+    """How long jobs have been waiting, by kind: of one data database, or of all.
+
+    A job waits from the instant at which it was due. Jobs that are due later are not counted.
+
+    Raises:
+        Unavailable: a database is not there.
+    """
+    found: dict[str, QueueAge] = {}
+    for name in databases() if database is None else (database,):
+        with node_session(name) as session:
+            cursor = psycopg_connection(session).cursor(row_factory=class_row(QueueAge))
+            for row in cursor.execute(
+                """
+                SELECT kind, count(*) FILTER (WHERE state <> 'running') AS waiting,
+                    coalesce(extract(epoch FROM now() - min(greatest(run_after, created_at))
+                        FILTER (WHERE state <> 'running')), 0)::float8 AS oldest_seconds,
+                    count(*) FILTER (WHERE state = 'running') AS running
+                FROM node.jobs
+                WHERE state IN ('sent', 'running') OR (state = 'queued' AND run_after <= now())
+                GROUP BY kind ORDER BY kind
+                """
+            ):
+                known = found.get(row.kind, QueueAge(row.kind, 0, 0.0, 0))
+                found[row.kind] = QueueAge(
+                    row.kind,
+                    known.waiting + row.waiting,
+                    max(known.oldest_seconds, row.oldest_seconds),
+                    known.running + row.running,
+                )
+    return [found[kind] for kind in sorted(found)]
