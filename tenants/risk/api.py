@@ -8,12 +8,10 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from core import audit
 from core.access import TenantDb, TenantScope, require
-from core.database import TenantSession
 from core.identity import Principal
 from core.jobs import enqueue
 from core.web.paging import Page, Paging
 from tenants.cohort.presenting import as_of_day
-from tenants.records.service import find_patient
 from tenants.risk import explain, presenting, repository, worklist
 from tenants.risk.jobs import SCORE, TRAIN
 from tenants.risk.schemas import (
@@ -31,8 +29,7 @@ from tenants.risk.schemas import (
     WorklistOut,
     WorklistPost,
 )
-from tenants.risk.scoring import day_to_score
-from tenants.risk.serving import Serving
+from tenants.risk.staleness import day_to_score
 
 router = APIRouter(tags=["risk"])
 
@@ -112,12 +109,7 @@ def list_predictions(
 @router.get("/patients/{uuid}/risk", operation_id="get_patient_risk", summary="A patient's risk, and why")
 def get_patient_risk(_: RiskRead, __: PatientsRead, scope: TenantScope, uuid: UUID, as_of: AsOf = None) -> RiskOut:
     """Explained on demand, of what was known on the day. The read is recorded in the audit."""
-
-    def explained(session: TenantSession, model: Serving) -> RiskOut:
-        patient = find_patient(session, str(uuid)).uuid
-        return RiskOut.model_validate(explain.explain(session, model, patient, as_of_day(session, as_of)))
-
-    return explain.with_model(scope.tenant, scope.session, explained)
+    return RiskOut.model_validate(explain.explain(scope.tenant, scope.session, str(uuid), as_of))
 
 
 @router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a list")
@@ -127,8 +119,10 @@ def issue_worklist(_: ListsWrite, scope: TenantScope, body: WorklistPost) -> Wor
     with scope.session() as session:
         facility = presenting.facility_named(session, body.facility, "body.facility")
         day = as_of_day(session, body.as_of)
-        order = worklist.Order(body.kind, day, body.capacity, facility, body.due_within)
-        return presenting.detail(*worklist.read(session, worklist.issue(session, order, model).uuid))
+    order = worklist.Order(body.kind, day, body.capacity, facility, body.due_within)
+    uuid = worklist.issue(scope.session, order, model)
+    with scope.session() as session:
+        return presenting.detail(*worklist.read(session, uuid))
 
 
 @router.get("/worklists", operation_id="list_worklists", summary="Issued lists, newest first")

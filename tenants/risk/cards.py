@@ -47,7 +47,7 @@ def card(
         "data": dict(training.folds),
         "outcomes_in_test_period": dict(training.outcomes),
         "too_young": training.too_young,
-        "fitted": dict(candidate.model.summary()),
+        "fitted": dict(candidate.summary),
         "calibration": candidate.calibrator.note()
         if candidate.calibrator
         else "shares observed in history, not recalibrated",

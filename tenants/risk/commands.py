@@ -34,7 +34,7 @@ def _day(open_session: Open, given: datetime | None) -> date:
 
 
 def _day_to_score(open_session: Open, given: datetime | None) -> date:
-    from tenants.risk.scoring import day_to_score
+    from tenants.risk.staleness import day_to_score
 
     with open_session() as session:
         return day_to_score(session, given.date() if given else None)
@@ -127,15 +127,10 @@ def score(slug: str, as_of: datetime | None, *, as_json: bool) -> None:
 @json_option
 def explain(slug: str, patient: str, as_of: datetime | None, *, as_json: bool) -> None:
     """Why the risk of PATIENT (UUID or programme identifier) of the tenant SLUG is what it is, as of a day."""
-    from tenants.records.service import find_patient
     from tenants.risk import explain as explaining
 
     found = tenant(slug)
-    open_session = _opener(found)
-    model = explaining.model_of(found, open_session)
-    day = _day(open_session, as_of)
-    with open_session() as session:
-        explained = explaining.explain(session, model, find_patient(session, patient).uuid, day)
+    explained = explaining.explain(found, _opener(found), patient, as_of.date() if as_of else None)
     if as_json:
         print_json(explained)
         return
@@ -205,14 +200,15 @@ def worklist(  # noqa: PLR0913 - one argument per option
     kinds = lists.KINDS if kind == "both" else (kind.replace("-", "_"),)
     issued: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
-    with open_session() as session:
-        for each in kinds:
-            order = lists.Order(each, day, capacity, where, due_within if each == "at_risk" else None)
-            kept, people = lists.read(session, lists.issue(session, order, model).uuid)
+    for each in kinds:
+        order = lists.Order(each, day, capacity, where, due_within if each == "at_risk" else None)
+        uuid = lists.issue(open_session, order, model)
+        with open_session() as session:
+            kept, people = lists.read(session, uuid)
             own = presenting.rows(session, kept, people, identifiers=identifiers)
-            facts = {"uuid": kept.uuid, "candidates": kept.candidates, "model_version": kept.model_version}
-            issued[each] = {**facts, "as_of": day, "capacity": capacity, "facilities": kept.facilities, "people": own}
-            rows.extend(own)
+        facts = {"uuid": kept.uuid, "candidates": kept.candidates, "model_version": kept.model_version}
+        issued[each] = {**facts, "as_of": day, "capacity": capacity, "facilities": kept.facilities, "people": own}
+        rows.extend(own)
     _tell_stale(sorted({f["datim_id"] for found in issued.values() for f in found["facilities"] if f["stale"]}))
     if as_json or form == "json":
         print_json(issued)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,27 +11,30 @@ from core import audit
 from core.errors import NotFound
 from plugins.sdk import logit
 from tenants.cohort.load import load_timelines
+from tenants.cohort.presenting import as_of_day
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.status import STATUSES, status_at, transitions
 from tenants.cohort.timelines import day_number, to_date
 from tenants.cohort.units import known_on, pending_units, to_trace
+from tenants.records.service import find_patient
 from tenants.risk import repository, serving
 from tenants.risk.feature_list import NAMES
-from tenants.risk.scoring import is_stale, matrix, one_each, stored_rates
+from tenants.risk.pending import matrix, one_each
+from tenants.risk.reference_rates import stored_rates
+from tenants.risk.staleness import is_stale
 from tenants.risk.wording import sentence, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import date
     from uuid import UUID
 
     from core.database import TenantRef, TenantSession
+    from tenants.cohort.settings import CohortSettings
     from tenants.cohort.timelines import Timelines
+    from tenants.cohort.units import Trace, Units
+    from tenants.risk.facility_rates import FacilityRates
     from tenants.risk.service import Open
     from tenants.risk.serving import Serving
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,51 +91,61 @@ def model_of(tenant: TenantRef, open_session: Open) -> Serving:
     return serving.untrained() if row is None else serving.load_kept(tenant, row)
 
 
-def with_model(tenant: TenantRef, open_session: Open, act: Callable[[TenantSession, Serving], T]) -> T:
-    """Do this with the preferred model: in one transaction where this process has it in memory, else in a second."""
-    with open_session() as session:
-        model = serving.kept(session)
-        if model is not None:
-            return act(session, model)
-    model = model_of(tenant, open_session)
-    with open_session() as session:
-        return act(session, model)
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is read of one patient, in one transaction; the model is called after it."""
+
+    shared: dict[str, Any]
+    timelines: Timelines
+    pending: Units
+    trace: Trace
+    rules: CohortSettings
+    rates: FacilityRates | None
 
 
-def explain(session: TenantSession, model: Serving, patient: UUID, as_of: date) -> Explained:
-    """Explain one patient; the read is recorded in the audit.
+def explain(tenant: TenantRef, open_session: Open, patient: str, as_of: date | None) -> Explained:
+    """Explain one patient, named by UUID or programme identifier; the read is recorded in the audit.
+
+    The patient's facts are read in one transaction; the model is called when it has ended.
 
     Raises:
         NotFound: there is no such patient on record.
     """
+    with open_session() as session:
+        model = serving.kept(session)
+        facts = _facts(session, find_patient(session, patient).uuid, as_of_day(session, as_of))
+    return _explained(facts, model or model_of(tenant, open_session))
+
+
+def _facts(session: TenantSession, patient: UUID, as_of: date) -> _Facts:
     timelines = next(iter(load_timelines(session, patient_uuids=[patient])), None)
     if timelines is None:
         detail = "there is no such patient on record"
         raise NotFound(detail, remedy="check the UUID")
     audit.record(session, "risk:explanation:read", "patient", patient, {"as_of": as_of.isoformat()})
-    return _explained(session, model, timelines, patient, as_of)
-
-
-def _explained(session: TenantSession, model: Serving, timelines: Timelines, patient: UUID, as_of: date) -> Explained:
     rules = cohort_settings(session)
     day = day_number(as_of)
     seen = known_on(timelines, day)
     pending, trace = pending_units(timelines, day, rules, seen), to_trace(timelines, day, rules, seen)
-    status = STATUSES[int(status_at(transitions(seen, rules), np.array([0]), day)[0])]
     facility = timelines.facilities[int(timelines.facility[0])]
     fact = repository.facility_facts(session, facility)[0]
     shared: dict[str, Any] = {
         "patient_uuid": patient,
         "as_of": as_of,
-        "status": status,
-        "model_version": model.version,
+        "status": STATUSES[int(status_at(transitions(seen, rules), np.array([0]), day)[0])],
         "data_date": fact["data_date"],
         "complete_through": fact["complete_through"],
         "stale": is_stale(fact["complete_through"], as_of, rules.completeness.stale_after_days),
     }
-    if len(pending) == 0:
-        return _not_scored(shared, trace)
-    columns = matrix(timelines, pending, rules, stored_rates(session, as_of, rules))
+    rates = stored_rates(session, as_of, rules) if len(pending) else None
+    return _Facts(shared, timelines, pending, trace, rules, rates)
+
+
+def _explained(facts: _Facts, model: Serving) -> Explained:
+    shared, pending = {**facts.shared, "model_version": model.version}, facts.pending
+    if facts.rates is None:
+        return _not_scored(shared, facts.trace)
+    columns = matrix(facts.timelines, pending, facts.rules, facts.rates)
     raw, risk = model.raw_and_risk(columns)
     chosen = one_each(pending, risk)[0]
     row = columns[chosen]

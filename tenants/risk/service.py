@@ -224,7 +224,7 @@ def _row(
         state="candidate",
         trained_at=stamp,
         trained_through=None if last is None else to_date(last),
-        features=[spec.to_json() for spec in candidate.model.features],
+        features=[spec.to_json() for spec in candidate.features],
         blob_key=None if reference is None else reference.key,
         blob_sha256=None if reference is None else reference.sha256,
         calibrator=calibrator,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from plugins.sdk import Artifact, FittedModel
+    from plugins.sdk import Artifact, FeatureSpec, FittedModel
     from tenants.risk.dataset import Dataset
 
     Floats = npt.NDArray[np.float64]
@@ -51,6 +51,8 @@ class Candidate:
         reliability: what came of people scored alike on held-out time.
         measured: figures on held-out time; None where there was too little to measure.
         gates: whether it may be promoted.
+        features: the columns that the model takes.
+        summary: what the model says of itself for its card.
         against_simpler: difference to the simpler model that was best so far.
     """
 
@@ -62,6 +64,8 @@ class Candidate:
     reliability: reliability.Reliability
     measured: Measured | None
     gates: Mapping[str, Any]
+    features: Sequence[FeatureSpec]
+    summary: Mapping[str, Any]
     against_simpler: Comparison | None = None
 
     def risk(self, X: Floats) -> Floats:
@@ -174,7 +178,10 @@ def _naive(data: Dataset, history: Mask, test: Mask | None, facility_names: Mapp
         table = reliability.measure(risk, held.y, held.patient)
         measured = measure(risk, held, facility_names, SEED)
     why = "the naive rule is what others are measured against; it serves where none passes"
-    return Candidate(naive.NAME, naive.VERSION, None, model, None, table, measured, {"passed": False, "why": why})
+    verdict = {"passed": False, "why": why}
+    return Candidate(
+        naive.NAME, naive.VERSION, None, model, None, table, measured, verdict, model.features, model.summary()
+    )
 
 
 def _candidate(
@@ -191,7 +198,10 @@ def _candidate(
     if best is not None:
         against = compare(risk, best.risk(matrix), held.y, held.patient, seed=SEED)
     table = reliability.measure(risk, held.y, held.patient)
-    return Candidate(name, version, artifact, model, calibrator, table, measured, gates(measured), against)
+    features, summary = tuple(model.features), dict(model.summary())
+    return Candidate(
+        name, version, artifact, model, calibrator, table, measured, gates(measured), features, summary, against
+    )
 
 
 def _why(chosen: Candidate, candidates: Sequence[Candidate]) -> str:

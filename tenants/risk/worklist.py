@@ -17,8 +17,9 @@ from tenants.cohort.service import cohort_settings
 from tenants.records.ids import new_uuid
 from tenants.risk import repository
 from tenants.risk.models import Prediction, Worklist, WorklistEntry
+from tenants.risk.reasons import reasons_of
 from tenants.risk.schemas import MOST_DAYS
-from tenants.risk.scoring import is_stale, reasons_of
+from tenants.risk.staleness import is_stale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
+    from tenants.risk.service import Open
     from tenants.risk.serving import Serving
 
 KINDS: Final = ("at_risk", "to_trace")
+ISSUED_ANEW: Final = 2
+"""How often a list is cut anew because its date was scored again meanwhile, before it gives up."""
 MOST: Final = 10_000
 """Largest capacity per facility; a list that nobody can work through is no list."""
 
@@ -52,19 +56,49 @@ class Order:
     due_within: int | None = None
 
 
-def issue(session: TenantSession, order: Order, model: Serving) -> Worklist:
+def issue(open_session: Open, order: Order, model: Serving) -> UUID:
     """Cut the list and keep it; the same list of the same scoring is issued once.
 
+    People who were scored without reasons are explained first, while no transaction is open.
+
     Raises:
-        Conflict: the date was not scored yet.
+        Conflict: the date was not scored yet, or is being scored again and again.
         Invalid: the capacity is not 1 to 10,000, or the kind is unknown.
     """
     _check(order)
+    for _ in range(ISSUED_ANEW + 1):
+        with open_session() as session:
+            cut = _cut(session, order)
+            before = repository.issued_before(session, cut.worklist)
+            if before is not None:
+                return before.uuid
+        reasons = _reasons(open_session, order, cut, model)
+        with open_session() as session:
+            repository.lock(session, "issue")
+            now_cut = _cut(session, order)
+            before = repository.issued_before(session, now_cut.worklist)
+            if before is not None:
+                return before.uuid
+            if now_cut.worklist.scored_at == cut.worklist.scored_at:
+                return _keep(session, order, now_cut, reasons)
+    detail = f"{order.as_of} was scored again while its list was made"
+    raise Conflict(detail, remedy="issue the list again when the scoring has ended")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A list as it would be issued now, and who is on it."""
+
+    worklist: Worklist
+    rows: Sequence[Prediction]
+    rates: Mapping[str, Any]
+
+
+def _cut(session: TenantSession, order: Order) -> _Cut:
     run = repository.run_of(session, order.as_of)
     if run is None or run.state != "done" or run.finished_at is None:
         detail = f"{order.as_of} has not been scored"
         raise Conflict(detail, remedy=f"score it first: iit score SLUG --as-of {order.as_of}, or POST /v1/risk/scores")
-    repository.lock(session, "issue")
     rows, everyone = repository.candidates(
         session, order.as_of, order.kind, order.facility, order.capacity, order.due_within
     )
@@ -85,17 +119,18 @@ def issue(session: TenantSession, order: Order, model: Serving) -> Worklist:
         issued_by=session.actor,
         issued_at=now(),
     )
-    before = repository.issued_before(session, worklist)
-    if before is not None:
-        return before
+    return _Cut(worklist, rows, run.rates)
+
+
+def _keep(session: TenantSession, order: Order, cut: _Cut, reasons: Mapping[UUID, list[dict[str, Any]]]) -> UUID:
+    worklist = cut.worklist
     session.add(worklist)
     session.flush()
-    reasons = _reasons(session, order, rows, model, run.rates)
-    session.add_all([_entry(worklist, row, place, reasons) for row, place in _placed(rows)])
+    session.add_all([_entry(worklist, row, place, reasons) for row, place in _placed(cut.rows)])
     session.flush()
-    facts = {"kind": order.kind, "as_of": order.as_of.isoformat(), "capacity": order.capacity, "entries": len(rows)}
+    facts = {"kind": order.kind, "as_of": order.as_of.isoformat(), "capacity": order.capacity, "entries": len(cut.rows)}
     audit.record(session, "risk:worklist:issue", "worklist", worklist.uuid, facts)
-    return worklist
+    return worklist.uuid
 
 
 def read(session: TenantSession, uuid: UUID) -> tuple[Worklist, Sequence[WorklistEntry]]:
@@ -167,16 +202,14 @@ def _score(row: Prediction) -> float:
     return float(row.days_late) if row.risk is None else row.risk
 
 
-def _reasons(
-    session: TenantSession, order: Order, rows: Sequence[Prediction], model: Serving, rates: Mapping[str, Any]
-) -> dict[UUID, list[dict[str, Any]]]:
+def _reasons(open_session: Open, order: Order, cut: _Cut, model: Serving) -> dict[UUID, list[dict[str, Any]]]:
     """Reasons of everybody on the list; those not within the default capacity are explained now."""
     if order.kind == "to_trace":
-        return {row.patient_uuid: [_overdue(row)] for row in rows}
-    found = {row.patient_uuid: row.reasons for row in rows if row.reasons is not None}
-    missing = sorted(row.patient_uuid for row in rows if row.reasons is None)
-    if missing and model.version == rows[0].model_version:
-        found |= dict(reasons_of(session, missing, order.as_of, model, dict(rates)))
+        return {row.patient_uuid: [_overdue(row)] for row in cut.rows}
+    found = {row.patient_uuid: row.reasons for row in cut.rows if row.reasons is not None}
+    missing = sorted(row.patient_uuid for row in cut.rows if row.reasons is None)
+    if missing and model.version == cut.worklist.model_version:
+        found |= reasons_of(open_session, missing, order.as_of, model, cut.rates)
     return found
 
 

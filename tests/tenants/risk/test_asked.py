@@ -10,7 +10,7 @@ import pytest
 from core import blobs
 from core.errors import Invalid
 from tenants.cohort.timelines import to_date
-from tenants.risk import explain, repository, scoring, serving, worklist
+from tenants.risk import explain, repository, scoring, serving, staleness, worklist
 from tenants.risk.schemas import ModelEvaluation
 from tests.tenants.risk.clinics import END
 from tests.tenants.risk.conftest import opener
@@ -29,9 +29,10 @@ def model_of(tenant):
 
 
 def issued(tenant, **order):
+    order = worklist.Order(**{"as_of": DAY, "capacity": 3, **order})
+    uuid = worklist.issue(opener(tenant), order, model_of(tenant))
     with opener(tenant)() as session:
-        found = worklist.issue(session, worklist.Order(**{"as_of": DAY, "capacity": 3, **order}), model_of(tenant))
-        return worklist.read(session, found.uuid)
+        return worklist.read(session, uuid)
 
 
 def test_a_list_of_who_is_due_soon_holds_nobody_expected_later_and_ranks_anew(trained, scored):
@@ -57,14 +58,14 @@ def test_a_list_of_who_is_due_soon_holds_nobody_expected_later_and_ranks_anew(tr
 )
 def test_a_day_that_no_list_can_be_of_is_refused_with_what_to_do(trained, day, said):
     with opener(trained[0].ref)() as session, pytest.raises(Invalid, match=said) as refused:
-        scoring.day_to_score(session, day)
+        staleness.day_to_score(session, day)
     assert refused.value.errors[0].field == "as_of"
     assert "score as of" in refused.value.remedy
 
 
 def test_a_day_within_reach_of_the_records_can_be_scored(trained):
     with opener(trained[0].ref)() as session:
-        assert scoring.day_to_score(session, DAY) == DAY
+        assert staleness.day_to_score(session, DAY) == DAY
 
 
 def test_what_an_evaluation_found_is_kept_with_the_model(trained):
@@ -84,7 +85,7 @@ def test_a_model_is_read_once_by_a_process_and_a_newly_preferred_one_at_once(tra
     tenant = trained[0].ref
     first = model_of(tenant)
     monkeypatch.setattr(blobs, "get", lambda *_, **__: pytest.fail("read again"))
-    assert explain.with_model(tenant, opener(tenant), lambda _, model: model) is first
+    assert model_of(tenant) is first
     with opener(tenant)() as session:
         with session.cursor() as cursor:
             cursor.execute("UPDATE models SET blob_sha256 = repeat('0', 64) WHERE state = 'preferred'")

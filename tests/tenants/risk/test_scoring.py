@@ -39,9 +39,10 @@ def model_of(tenant):
 
 
 def issued(tenant, **order):
+    order = worklist.Order(**{"as_of": DAY, "capacity": 3, **order})
+    uuid = worklist.issue(opener(tenant), order, model_of(tenant))
     with opener(tenant)() as session:
-        found = worklist.issue(session, worklist.Order(**{"as_of": DAY, "capacity": 3, **order}), model_of(tenant))
-        return worklist.read(session, found.uuid)
+        return worklist.read(session, uuid)
 
 
 def actions(tenant, action):
@@ -125,8 +126,7 @@ def test_those_within_capacity_have_reasons_in_words_and_the_rest_on_demand(trai
 def test_an_explanation_adds_up_exactly_and_agrees_with_the_score(trained, scored):
     tenant = trained[0].ref
     row = next(row for row in predictions(tenant, DAY) if row[1] == "at_risk" and row[6])
-    with opener(tenant)() as session:
-        found = explain.explain(session, model_of(tenant), row[0], DAY)
+    found = explain.explain(tenant, opener(tenant), str(row[0]), DAY)
     assert found.risk == row[2]
     assert found.raw_score == row[3]
     total = found.base + sum(reason["contribution"] for reason in found.reasons)
@@ -148,16 +148,15 @@ def test_contributions_by_theme_sum_to_the_raw_log_odds_without_rounding(trained
 def test_who_is_past_the_expected_contact_is_traced_not_scored(trained, scored):
     tenant = trained[0].ref
     row = next(row for row in predictions(tenant, DAY) if row[1] == "to_trace")
-    with opener(tenant)() as session:
-        found = explain.explain(session, model_of(tenant), row[0], DAY)
+    found = explain.explain(tenant, opener(tenant), str(row[0]), DAY)
     assert (found.kind, found.risk, found.reasons) == ("to_trace", None, [])
     assert "days past the expected contact" in found.summary
 
 
 def test_an_unknown_patient_is_not_found(trained, scored):
     tenant = trained[0].ref
-    with opener(tenant)() as session, pytest.raises(NotFound):
-        explain.explain(session, model_of(tenant), trained[0].ref.id, DAY)
+    with pytest.raises(NotFound):
+        explain.explain(tenant, opener(tenant), str(tenant.id), DAY)
 
 
 def test_the_two_lists_are_never_mixed_and_each_is_cut_per_facility(trained, scored):

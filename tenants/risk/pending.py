@@ -1,0 +1,33 @@
+"""People with an expected contact ahead: their features on a day, and one expected contact for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tenants.cohort.expected import episodes
+from tenants.risk.features import compute, pending_of
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tenants.cohort.settings import CohortSettings
+    from tenants.cohort.timelines import Timelines
+    from tenants.cohort.units import Units
+    from tenants.risk.facility_rates import FacilityRates
+
+    Floats = npt.NDArray[np.float64]
+
+
+def matrix(timelines: Timelines, pending: Units, rules: CohortSettings, rates: FacilityRates) -> Floats:
+    """Features of these units, from what was known on their day."""
+    seen = pending.snapshot(timelines)
+    return compute(seen, episodes(seen, rules), pending_of(pending), rules, rates)
+
+
+def one_each(pending: Units, risk: Floats) -> list[int]:
+    """One expected contact per patient: the nearest; of several on that day the likeliest to be missed."""
+    order = np.lexsort((pending.origin, -risk, pending.expected, pending.patient))
+    first = np.unique(pending.patient[order], return_index=True)[1]
+    return [int(index) for index in order[first]]

@@ -1,0 +1,71 @@
+"""Reasons of people who were scored without them: read in transactions of their own, explained with none open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from core.tenancy import settings as tenant_settings
+from tenants.cohort.load import load_timelines
+from tenants.cohort.service import cohort_settings
+from tenants.cohort.timelines import day_number
+from tenants.cohort.units import pending_units
+from tenants.risk.facility_rates import FacilityRates
+from tenants.risk.pending import matrix, one_each
+from tenants.risk.settings import RiskSettings
+from tenants.risk.wording import raising
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from tenants.cohort.settings import CohortSettings
+    from tenants.cohort.timelines import Timelines
+    from tenants.risk.service import Open
+    from tenants.risk.serving import Serving
+
+AT_ONCE: Final = 5000
+"""Patients whose timelines are in memory at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    chunks: list[Timelines]
+    rules: CohortSettings
+    most: int
+
+
+def reasons_of(
+    open_session: Open, patients: Sequence[UUID], as_of: date, model: Serving, rates: Mapping[str, Any]
+) -> dict[UUID, list[dict[str, Any]]]:
+    """What raises these patients' risk, in words. The model is called while no transaction is open."""
+    taken = FacilityRates.from_json(rates)
+    found: dict[UUID, list[dict[str, Any]]] = {}
+    for start in range(0, len(patients), AT_ONCE):
+        with open_session() as session:
+            read = _read(session, patients[start : start + AT_ONCE])
+        for timelines in read.chunks:
+            found |= _reasons(read, timelines, as_of, model, taken)
+    return found
+
+
+def _read(session: TenantSession, patients: Sequence[UUID]) -> _Read:
+    most = tenant_settings.get(session, RiskSettings).reasons
+    return _Read(list(load_timelines(session, patient_uuids=patients)), cohort_settings(session), most)
+
+
+def _reasons(
+    read: _Read, timelines: Timelines, as_of: date, model: Serving, rates: FacilityRates
+) -> dict[UUID, list[dict[str, Any]]]:
+    pending = pending_units(timelines, day_number(as_of), read.rules)
+    if len(pending) == 0:
+        return {}
+    columns = matrix(timelines, pending, read.rules, rates)
+    chosen = one_each(pending, model.raw_and_risk(columns)[1])
+    themes = model.themes(columns[chosen])[1]
+    return {
+        timelines.patient_uuid[int(pending.patient[index])]: raising(columns[index], themes[place], read.most)
+        for place, index in enumerate(chosen)
+    }

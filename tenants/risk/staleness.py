@@ -1,0 +1,50 @@
+"""Whether a facility's records reach a day, and which days can be scored at all."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from core.clock import today
+from core.errors import FieldError, Invalid
+from tenants.cohort.presenting import as_of_day
+from tenants.cohort.service import cohort_settings
+from tenants.risk import repository
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from core.database import TenantSession
+
+
+def is_stale(complete_through: date | None, as_of: date, stale_after_days: int) -> bool:
+    """Whether a facility's records end too long before the date for its lists to be believed."""
+    return complete_through is None or (as_of - complete_through).days > stale_after_days
+
+
+def stale_days(session: TenantSession) -> int:
+    """Days after which a facility without newer records is stale."""
+    return cohort_settings(session).completeness.stale_after_days
+
+
+def day_to_score(session: TenantSession, as_of: date | None) -> date:
+    """The day to score: today where the tenant is, or an earlier one that the records reach.
+
+    Raises:
+        Invalid: it lies ahead, or so far behind all facilities' records that every list would be empty.
+    """
+    day = as_of_day(session, as_of)
+    latest = today(session.tenant.time_zone)
+    if day > latest:
+        raise _no_day(f"{day} lies ahead: nothing is known of it yet", f"score as of {latest} or an earlier day")
+    reached = [fact["complete_through"] for fact in repository.facility_facts(session) if fact["complete_through"]]
+    limits = stale_days(session)
+    if reached and all(is_stale(until, day, limits) for until in reached):
+        ends = max(reached)
+        problem = f"the records of all facilities end more than {limits} days before {day}, the last on {ends}"
+        raise _no_day(problem, f"import newer records, or score as of a day up to {ends + timedelta(days=limits)}")
+    return day
+
+
+def _no_day(problem: str, remedy: str) -> Invalid:
+    return Invalid(problem, remedy=remedy, errors=[FieldError("as_of", problem, remedy)])
