@@ -19,9 +19,9 @@ from core.database import TenantSession, tenant_session
 from core.tenancy import get_tenant
 from tenants.imports import service
 from tenants.imports.mapping import parse_mapping
+from tenants.imports.reading.sources import from_paths
 from tenants.imports.runner import Runner
 from tenants.imports.service import GivenFile, Order
-from tenants.imports.sources import from_paths
 
 
 def main() -> int:

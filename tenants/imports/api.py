@@ -13,9 +13,9 @@ from core.access import TenantDb, TenantScope, require
 from core.identity import Principal
 from core.web.paging import Page, Paging
 from core.web.uploads import upload_limit
-from tenants.imports import reader as readers
 from tenants.imports import report, repository, service, uploads
 from tenants.imports.mapping import Mapping, parse_mapping
+from tenants.imports.reading import reader as readers
 from tenants.imports.runner import clear
 from tenants.imports.schemas import FormatOut, ImportSummary
 from tenants.imports.service import Order

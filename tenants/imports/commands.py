@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from core.database import TenantRef, TenantSession
     from tenants.imports.mapping import Mapping
+    from tenants.imports.reading.sources import Source
     from tenants.imports.report import Summary
     from tenants.imports.runner import OpenSession
     from tenants.imports.service import Order
-    from tenants.imports.sources import Source
 
 PROBLEMS_SHOWN = 12
 FILES_SHOWN = 10
@@ -60,8 +60,8 @@ def import_command(
     exit code 3 when some rows were refused.
     """
     from tenants.imports.mapping import Mapping
+    from tenants.imports.reading.sources import from_paths
     from tenants.imports.service import GivenFile, Order
-    from tenants.imports.sources import from_paths
 
     tenant = output.tenant(slug)
     if rejections is not None and not rejections.parent.is_dir():
@@ -92,7 +92,7 @@ def _day(given: datetime | None) -> date | None:
 
 def _mapping(path: Path) -> Mapping:
     from tenants.imports.mapping import parse_mapping
-    from tenants.imports.sources import refused
+    from tenants.imports.reading.sources import refused
 
     try:
         return parse_mapping(path.read_bytes())

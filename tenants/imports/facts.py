@@ -1,9 +1,9 @@
 """What a reader makes of a partner's files: typed facts, each with the file and line it came from.
 
-A reader yields one ``Reading`` per row (or per person, where a file holds one). What a refusal in it takes along is the
-rule of ``tenants.imports.staged``: an event goes with its whole row, a person does not go for a wrong date of death.
-Identifiers (``patient``, ``key``) are the source's own texts: they live only in memory, between the file and the
-staging table, where they become keyed blind indices.
+A reader yields one ``Reading`` per row (or per person, where a file holds one). What a rejection takes along is a rule
+of ``tenants.imports.staging.row_stager``: an event goes with its whole row; a wrong date of death does not cost the
+person. Identifiers (``patient``, ``key``) are the source's own texts: they live only in memory, between the file and
+the staging table, where they become keyed blind indices.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a fact by itself must satisfy, whatever format it came in. Across facts: ``tenants.imports.checks``."""
+"""What a fact by itself must satisfy, whatever format it came in. Across facts: ``tenants.imports.staging.checks``."""
 
 from __future__ import annotations
 

@@ -18,23 +18,25 @@ from core.clock import now
 from core.database import TenantSession
 from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
 from core.events import publish
-from tenants.imports import apply, checks, checks_facilities, cohort_block, repository
-from tenants.imports.ahead import Portions, portions
-from tenants.imports.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
+from tenants.imports import repository
+from tenants.imports.applying import apply, cohort_block
+from tenants.imports.applying.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
 from tenants.imports.held import lasting, patiently
-from tenants.imports.keys import Whereabouts, settle, survey
 from tenants.imports.mapping import Mapping, check_mapping
 from tenants.imports.models import UNFINISHED, Import
-from tenants.imports.reader import Position, detect, reader, refuses_files_singly
-from tenants.imports.sources import check_size
-from tenants.imports.staged import Stager
-from tenants.imports.staging import take_block
+from tenants.imports.reading.reader import PortionLimits, Position, detect, reader
+from tenants.imports.reading.reader_process import Portions, portions
+from tenants.imports.reading.sources import check_size
+from tenants.imports.staging import checks, facility_checks
+from tenants.imports.staging.block_stager import take_block
+from tenants.imports.staging.keys import Whereabouts, settle, survey
+from tenants.imports.staging.row_stager import Stager
 from tenants.records.ids import new_uuid
 
 if TYPE_CHECKING:
-    from tenants.imports.columnar import Block
     from tenants.imports.facts import Reading
-    from tenants.imports.sources import Source
+    from tenants.imports.reading.column_reader import Block
+    from tenants.imports.reading.sources import Source
 
 READ_ROWS = 5_000
 """Rows read and staged in one transaction."""
@@ -185,7 +187,7 @@ class Runner:
             today = now().astimezone(ZoneInfo(session.tenant.time_zone)).date()
         check_size(self._sources)
         found = reader(wanted) if wanted else detect(self._sources)
-        if not refuses_files_singly(found):
+        if not found.each_file_is_a_row:
             for source in self._sources:
                 source.head()
         if found.mapping_needed and not mapping.records:
@@ -199,7 +201,7 @@ class Runner:
                 notes.append(
                     f"data date {data_date} taken from the latest row; give the day of the export if it was later"
                 )
-        notes += getattr(found, "notes", _nothing)(self._sources, mapping)
+        notes += found.notes(self._sources, mapping)
         if data_date is None:
             remedy = "give --data-date YYYY-MM-DD, or 'data_date' in the mapping"
             message = "the date to which the data run is not known"
@@ -210,7 +212,7 @@ class Runner:
         with self._step() as (session, row):
             row.format, row.data_date, row.notes = found.name, data_date, notes
             # Lists of one system share its people: they are of one source.
-            row.source = mapping.source or getattr(found, "source", found.name)
+            row.source = mapping.source or found.source
             row.state = "reading"
 
     @staticmethod
@@ -237,9 +239,7 @@ class Runner:
                 mapping=mapping,
                 after=after,
                 data_date=self._terms(row, mapping).data_date,
-                rows=READ_ROWS,
-                facts=READ_FACTS,
-                block=READ_ROWS * BLOCK_ROWS,
+                limits=PortionLimits(READ_ROWS, READ_FACTS, READ_ROWS * BLOCK_ROWS),
                 blind=privacy.vault(session).maker,
             )
         with portions(wanted) as found:
@@ -277,7 +277,7 @@ class Runner:
                 session.add(row)
                 session.flush()
                 known = check_mapping(row.mapping).known_facilities
-                refused = step == 0 and checks_facilities.run(session, row.uuid, known)
+                refused = step == 0 and facility_checks.run(session, row.uuid, known)
                 checks.run_step(session, step, import_uuid=row.uuid, source=row.source, refused=refused)
                 session.refresh(row)
             self._report(total, None, note)
@@ -377,11 +377,6 @@ class Runner:
     def _clear(self) -> None:
         """Delete the staged rows and destroy the key of what names people in them."""
         clear(self._open, self._uuid)
-
-
-def _nothing(*_: object) -> list[str]:
-    """What a reader without notes has to say."""
-    return []
 
 
 def clear(open_session: OpenSession, import_uuid: UUID) -> None:

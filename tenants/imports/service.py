@@ -14,7 +14,7 @@ from core.errors import Conflict, NotFound
 from tenants.imports import repository
 from tenants.imports.mapping import Mapping
 from tenants.imports.models import UNFINISHED, Import, ImportFile
-from tenants.imports.reader import reader
+from tenants.imports.reading.reader import reader
 from tenants.imports.runner import OpenSession, clear
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from core.errors import FieldError, Invalid
 from core.jobs import enqueue
 from tenants.imports import repository, service
 from tenants.imports.models import UNFINISHED
+from tenants.imports.reading.sources import Limits, Source
 from tenants.imports.runner import Lost, Runner, Stopped, clear
 from tenants.imports.service import GivenFile, Order
-from tenants.imports.sources import Limits, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -164,7 +164,8 @@ def unplaced_rooms(tree: Path, project: Mapping[str, object]) -> Iterator[str]:
     tools = _table(project, "tool", "importlinter")
     contracts = tools["contracts"]
     assert isinstance(contracts, list)
-    layers = [layer for contract in contracts if contract["type"] == "layers" for layer in contract["layers"]]
+    of_rooms = [contract for contract in contracts if contract.get("containers") == ["tenants"]]
+    layers = [layer for contract in of_rooms for layer in contract["layers"]]
     ordered = {layer.strip("()") for layer in layers}
     required = {layer for layer in layers if not layer.startswith("(")}
     entries = _table(project, "project", "entry-points")

@@ -150,7 +150,7 @@ def test_a_room_or_plugin_without_its_place_is_caught(tmp_path: Path) -> None:
         "tool": {
             "importlinter": {
                 "contracts": [
-                    {"type": "layers", "layers": ["missing", "(later)", "records"]},
+                    {"type": "layers", "containers": ["tenants"], "layers": ["missing", "(later)", "records"]},
                     {"type": "independence", "modules": []},
                 ]
             }

@@ -6,14 +6,14 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING
 
-from tenants.imports import values
 from tenants.imports.formats.tables import Layout, open_list
-from tenants.imports.sources import refused
-from tenants.imports.values import BadValueError
+from tenants.imports.reading import values
+from tenants.imports.reading.sources import refused
+from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from tenants.imports.mapping import Mapping
-    from tenants.imports.sources import Source
+    from tenants.imports.reading.sources import Source
 
 FORMS = ("iso", "dd-Mon-yyyy", "excel")
 _NUMBERED = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: \d{1,2}:\d{2}(?::\d{2})?)?$")

@@ -17,12 +17,12 @@ from typing import IO, TYPE_CHECKING, cast
 
 from core.errors import Invalid
 from tenants.imports.facts import Rejection
-from tenants.imports.sources import HEAD_BYTES, MAX_RATIO, MIN_BOMB_BYTES, refused
+from tenants.imports.reading.sources import HEAD_BYTES, MAX_RATIO, MIN_BOMB_BYTES, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tenants.imports.sources import Head, Source
+    from tenants.imports.reading.sources import Head, Source
 
 MAX_DOCUMENT = 32 << 20
 """Bytes of one document: a person's whole history is a hundredth of it."""

@@ -12,8 +12,8 @@ from tenants.imports.formats.fhir_stream import items
 from tenants.imports.formats.fhir_terms import Beforehand, FhirTerms, look_through
 from tenants.imports.formats.records import BadFieldError, refuse
 from tenants.imports.formats.runs_to import known_date, latest_day
-from tenants.imports.reader import CERTAIN, NO, Position, without_rows
-from tenants.imports.sources import refused
+from tenants.imports.reading.reader import CERTAIN, NO, Position, Reader, without_rows
+from tenants.imports.reading.sources import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tenants.imports.formats.fhir_stream import Item
     from tenants.imports.mapping import Mapping
-    from tenants.imports.sources import Head, Source
+    from tenants.imports.reading.sources import Head, Source
 
 _ANSWERED = "the server answered with an error instead of records"
 _AGAIN = "export it again; what the server says is in the file, under issue"
@@ -29,12 +29,11 @@ _HARMLESS = frozenset({"warning", "information", "success"})
 _TYPE = re.compile(rb'"resourceType"\s*:\s*"[A-Z][A-Za-z]+"')
 
 
-class FhirResources:
+class FhirResources(Reader):
     """Reads FHIR R4; a mapping is optional, its block ``fhir`` says which codes, types and facilities are meant."""
 
     name: ClassVar[str] = "fhir-r4"
     description: ClassVar[str] = "FHIR R4 Bundles and NDJSON (json, ndjson; also .gz and zip archives), as of OpenMRS"
-    mapping_needed: ClassVar[bool] = False
 
     def detect(self, head: Head) -> float:
         """Certain when the beginning says which resource it is."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports import columns, values
 from tenants.imports.facts import (
     DispensationFact,
     EncounterFact,
@@ -25,8 +24,9 @@ from tenants.imports.formats.fhir_terms import (
 )
 from tenants.imports.formats.fhir_values import days_supplied, measure, shown, supplied_by
 from tenants.imports.formats.records import BadFieldError, Fields, birth, each_of, moment
-from tenants.imports.plans import SEPARATOR
-from tenants.imports.values import BadValueError
+from tenants.imports.reading import columns, values
+from tenants.imports.reading.plans import SEPARATOR
+from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,13 +12,13 @@ import orjson
 
 from tenants.imports.facts import Rejection
 from tenants.imports.formats.documents import members, plain
-from tenants.imports.sources import refused
+from tenants.imports.reading.sources import refused
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Iterator
 
-    from tenants.imports.sources import Source
+    from tenants.imports.reading.sources import Source
 
 MAX_RESOURCE = 8 << 20
 """Bytes of one line or single resource."""

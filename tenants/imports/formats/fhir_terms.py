@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tenants.imports.formats.fhir_stream import Item
     from tenants.imports.mapping import Mapping
-    from tenants.imports.sources import Source
+    from tenants.imports.reading.sources import Source
 
 MEASURED = "measured:"
 IDENTIFIER_LOCATION = "http://fhir.openmrs.org/ext/patient/identifier#location"

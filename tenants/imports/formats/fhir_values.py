@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports import values
 from tenants.imports.formats.records import text
-from tenants.imports.values import BadValueError
+from tenants.imports.reading import values
+from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from tenants.imports.formats.records import Fields

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from core.clock import now
-from tenants.imports import values
 from tenants.imports.facts import Reading, Rejection
 from tenants.imports.formats.dates import Dates
 from tenants.imports.formats.refill import Refills
 from tenants.imports.formats.tables import Layout, ListRow, open_list, recognised
 from tenants.imports.mapping import cell_text
-from tenants.imports.reader import CERTAIN, NO, Position, without_rows
-from tenants.imports.sources import refused
-from tenants.imports.values import BadValueError
-from tenants.imports.workbook import Unreadable, peek
+from tenants.imports.reading import values
+from tenants.imports.reading.reader import CERTAIN, NO, Position, Reader, without_rows
+from tenants.imports.reading.sources import refused
+from tenants.imports.reading.values import BadValueError
+from tenants.imports.reading.workbook import Unreadable, peek
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tenants.imports.formats.refill import Unit
     from tenants.imports.mapping import Mapping
-    from tenants.imports.sources import Head, Source
+    from tenants.imports.reading.sources import Head, Source
 
 T = TypeVar("T")
 MAX_TEXT = 2000
@@ -156,19 +156,14 @@ def place(row: Row, mapping: Mapping) -> tuple[str | None, str | None]:
     return datim_id, name
 
 
-class ListReader(ABC):
+class ListReader(Reader):
     """Reads one kind of list. A mapping is optional: data date, refill unit, source, date forms, missing texts.
 
     Attributes:
-        source: name of the system whose people these are; lists of one system share it.
         refill: the field and the unit of its heading; None where the list has no refill.
         dated_by: fields of which the latest day that is not ahead is the data date, where nobody says it.
     """
 
-    name: ClassVar[str]
-    description: ClassVar[str]
-    source: ClassVar[str]
-    mapping_needed: ClassVar[bool] = False
     layout: ClassVar[Layout]
     refill: ClassVar[tuple[str, Unit | None] | None] = None
     dated_by: ClassVar[tuple[str, ...]] = ()

@@ -12,7 +12,7 @@ from tenants.imports.formats.listing import ListReader, Row, place
 from tenants.imports.formats.radet import SEXES
 from tenants.imports.formats.radet_nmrs import SOURCE
 from tenants.imports.formats.tables import Layout
-from tenants.imports.plans import SEPARATOR
+from tenants.imports.reading.plans import SEPARATOR
 
 if TYPE_CHECKING:
     from tenants.imports.mapping import Mapping

@@ -11,7 +11,7 @@ from tenants.imports.formats.ndr_patient import Message, NdrTerms
 from tenants.imports.formats.records import BadFieldError, refuse
 from tenants.imports.formats.runs_to import event_days, known_date, stamp_or_latest_day
 from tenants.imports.formats.xmltree import BadXmlError, parse
-from tenants.imports.reader import CERTAIN, NO, Position
+from tenants.imports.reading.reader import CERTAIN, NO, Position, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,19 +19,18 @@ if TYPE_CHECKING:
 
     from tenants.imports.formats.documents import Document
     from tenants.imports.mapping import Mapping
-    from tenants.imports.sources import Head, Source
+    from tenants.imports.reading.sources import Head, Source
 
 _ROOT = re.compile(rb"<(?:\w+:)?Container[\s>]")
 _INSIDE = re.compile(rb"<(?:\w+:)?(?:MessageHeader|IndividualReport)[\s>/]")
 _BIOMETRICS = frozenset({"FingerPrints", "fingerPrints", "LeftHand", "RightHand"})
 
 
-class NdrMessages:
+class NdrMessages(Reader):
     """Reads NDR messages; a mapping is optional, its block ``ndr`` says which codes mean what."""
 
     name: ClassVar[str] = "ndr-xml"
     description: ClassVar[str] = "NDR messages 1.6 (xml; also folders and zip archives): one patient a file"
-    mapping_needed: ClassVar[bool] = False
     each_file_is_a_row: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports import columns, values
 from tenants.imports.facts import (
     DispensationFact,
     FacilityFact,
@@ -15,8 +14,9 @@ from tenants.imports.facts import (
 )
 from tenants.imports.fields import SEXES
 from tenants.imports.formats.records import Fields, Terms, birth, each_of, fold, is_true, text, whole_day
-from tenants.imports.plans import SEPARATOR
-from tenants.imports.values import BadValueError
+from tenants.imports.reading import columns, values
+from tenants.imports.reading.plans import SEPARATOR
+from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from datetime import date

@@ -13,7 +13,7 @@ from tenants.imports.formats.nmrs_patient import Container
 from tenants.imports.formats.nmrs_terms import NmrsTerms
 from tenants.imports.formats.records import BadFieldError, Fields, each_of, refuse
 from tenants.imports.formats.runs_to import event_days, known_date, stamp_or_latest_day
-from tenants.imports.reader import CERTAIN, NO, Position
+from tenants.imports.reading.reader import CERTAIN, NO, Position, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,18 +21,17 @@ if TYPE_CHECKING:
 
     from tenants.imports.formats.documents import Document
     from tenants.imports.mapping import Mapping
-    from tenants.imports.sources import Head, Source
+    from tenants.imports.reading.sources import Head, Source
 
 _MARK = re.compile(rb'"messageData"\s*:\s*\{')
 _NOT_A_CONTAINER = "give NMRS containers: a JSON object with messageData.demographics and one patient"
 
 
-class NmrsContainers:
+class NmrsContainers(Reader):
     """Reads NMRS containers; a mapping is optional, its block ``nmrs`` says which concepts mean what."""
 
     name: ClassVar[str] = "nmrs-json"
     description: ClassVar[str] = "NMRS containers (json; also folders and zip archives): one patient a file"
-    mapping_needed: ClassVar[bool] = False
     each_file_is_a_row: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:

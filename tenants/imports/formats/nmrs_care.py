@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports import values
 from tenants.imports.facts import DispensationFact, PatientStateFact, Rejection, VisitFact
 from tenants.imports.formats.records import Labels, fold, is_true, moment, text
-from tenants.imports.plans import SEPARATOR
-from tenants.imports.values import BadValueError
+from tenants.imports.reading import values
+from tenants.imports.reading.plans import SEPARATOR
+from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports import columns, values
 from tenants.imports.facts import (
     EncounterFact,
     FacilityFact,
@@ -18,8 +17,9 @@ from tenants.imports.fields import SEXES
 from tenants.imports.formats.nmrs_care import Care, Said
 from tenants.imports.formats.nmrs_terms import MEASURED
 from tenants.imports.formats.records import Fields, birth, each_of, fold, text
-from tenants.imports.plans import SEPARATOR
-from tenants.imports.values import BadValueError
+from tenants.imports.reading import columns, values
+from tenants.imports.reading.plans import SEPARATOR
+from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from datetime import datetime, time
 from typing import TYPE_CHECKING
 
 from tenants.imports.facts import DispensationFact, FacilityFact, ObservationFact, PatientStateFact, SnapshotFact
-from tenants.imports.plans import SEPARATOR
+from tenants.imports.reading.plans import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Table

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tenants.imports.facts import PatientFact, Reading
+from tenants.imports.formats.lamisplus_pharmacy import SOURCE
 from tenants.imports.formats.listing import ListReader, Row
 from tenants.imports.formats.radet import SEXES, STATUSES, Person, facility_of, status_of
 from tenants.imports.formats.tables import Layout
-from tenants.imports.lamisplus import SOURCE
 
 if TYPE_CHECKING:
     from tenants.imports.formats.refill import Unit

@@ -8,7 +8,7 @@ from tenants.imports.facts import PatientFact, Reading, VisitFact
 from tenants.imports.formats.listing import ListReader, Row
 from tenants.imports.formats.radet import SEXES, Person, facility_of, status_of
 from tenants.imports.formats.tables import Layout
-from tenants.imports.plans import SEPARATOR
+from tenants.imports.reading.plans import SEPARATOR
 
 if TYPE_CHECKING:
     from datetime import date

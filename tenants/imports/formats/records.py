@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
-from tenants.imports import values
 from tenants.imports.facts import Rejection
 from tenants.imports.formats.dates import numbered
-from tenants.imports.values import BadValueError
+from tenants.imports.reading import values
+from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from tenants.imports.facts import Reading

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from tenants.imports import values
 from tenants.imports.formats.tables import Layout, open_list
-from tenants.imports.sources import refused
-from tenants.imports.values import BadValueError
+from tenants.imports.reading import values
+from tenants.imports.reading.sources import refused
+from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from tenants.imports.mapping import Mapping
-    from tenants.imports.sources import Source
+    from tenants.imports.reading.sources import Source
 
 Unit = Literal["days", "months"]
 MONTHS_AT_MOST = 12

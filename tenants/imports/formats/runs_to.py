@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from core.clock import now
-from tenants.imports.sources import refused
+from tenants.imports.reading.sources import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports.sources import refused
-from tenants.imports.tabular import find_delimiter, find_encoding, open_table
-from tenants.imports.workbook import fold, open_sheet
+from tenants.imports.reading.csv_files import find_delimiter, find_encoding, open_table
+from tenants.imports.reading.sources import refused
+from tenants.imports.reading.workbook import fold, open_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tenants.imports.facts import Rejection
-    from tenants.imports.sources import Head, Source
+    from tenants.imports.reading.sources import Head, Source
 
 Cells = dict[str, Any]
 _HINT = re.compile(r"\((?:yyyy|dd|mm)[^)]*\)", re.IGNORECASE)

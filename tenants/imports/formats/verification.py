@@ -10,10 +10,10 @@ from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tenants.imports.facts import EncounterFact, FacilityFact, ObservationFact, PatientFact, PatientStateFact, Reading
+from tenants.imports.formats.lamisplus_pharmacy import SOURCE
 from tenants.imports.formats.listing import ListReader, Row, place
 from tenants.imports.formats.tables import Layout
-from tenants.imports.lamisplus import SOURCE
-from tenants.imports.plans import SEPARATOR
+from tenants.imports.reading.plans import SEPARATOR
 
 if TYPE_CHECKING:
     from datetime import date

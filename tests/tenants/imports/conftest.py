@@ -14,10 +14,10 @@ import pytest
 from core.database import TenantRef, TenantSession, tenant_session
 from tenants.imports import report, service
 from tenants.imports.mapping import Mapping, parse_mapping
+from tenants.imports.reading.sources import from_paths
 from tenants.imports.report import Summary
 from tenants.imports.runner import OpenSession, Runner
 from tenants.imports.service import GivenFile, Order
-from tenants.imports.sources import from_paths
 
 MAPPING = """
 source: csv:test

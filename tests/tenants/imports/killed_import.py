@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from core.cli.main import run
-from tenants.imports import apply, repository, runner
+from tenants.imports import repository, runner
+from tenants.imports.applying import apply
 
 STEP_ROWS = 40
 

@@ -17,10 +17,10 @@ from core.errors import NotFound
 from core.jobs.worker import drain
 from core.tenancy import CreatedTenant
 from tenants.imports import repository
-from tenants.imports.reader import READERS
+from tenants.imports.reading.reader import READERS
 
 from .conftest import MAPPING, PATIENTS, PICKUPS, rows
-from .test_lamisplus import ROWS, workbook
+from .formats.test_lamisplus_pharmacy import ROWS, workbook
 from .test_service import BROKEN
 
 

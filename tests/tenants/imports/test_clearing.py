@@ -13,8 +13,8 @@ from core.privacy import vault
 from core.services import ensure
 from tenants.imports import repository, runner, service
 from tenants.imports.models import Import
+from tenants.imports.reading.sources import from_paths
 from tenants.imports.runner import Lost, Runner
-from tenants.imports.sources import from_paths
 from tenants.records.ids import new_uuid
 
 from .conftest import RunImport, interrupted, rows

@@ -19,11 +19,13 @@ from core.database import TenantRef, tenant_session
 from core.errors import Unavailable
 from core.services import ensure
 from core.tenancy import create_tenant
-from tenants.imports import apply, checks, report, repository, runner, service
+from tenants.imports import report, repository, runner, service
+from tenants.imports.applying import apply
 from tenants.imports.mapping import parse_mapping
+from tenants.imports.reading.sources import from_paths
 from tenants.imports.runner import Runner, Stopped
 from tenants.imports.service import GivenFile, Order
-from tenants.imports.sources import from_paths
+from tenants.imports.staging import checks
 
 from . import killed_import
 from .conftest import MAPPING, RunImport, interrupted, rows, write

@@ -18,9 +18,9 @@ from core.settings import get_settings
 from tenants.imports import held, report, repository, service
 from tenants.imports.held import Held
 from tenants.imports.mapping import parse_mapping
+from tenants.imports.reading.sources import Limits, Source, check_size, from_paths
 from tenants.imports.runner import Runner
 from tenants.imports.service import GivenFile, Order
-from tenants.imports.sources import Limits, Source, check_size, from_paths
 from tenants.records.locks import lock_for_import
 
 from .conftest import MAPPING, RunImport, write
@@ -103,5 +103,5 @@ def test_files_that_hold_more_than_an_import_may_are_refused_before_they_are_rea
 def test_the_limit_is_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Limits().expanded == 8 << 30
     smaller = get_settings().model_copy(update={"import_max_bytes": 4096})
-    monkeypatch.setattr("tenants.imports.sources.get_settings", lambda: smaller)
+    monkeypatch.setattr("tenants.imports.reading.sources.get_settings", lambda: smaller)
     assert Limits().expanded == 4096

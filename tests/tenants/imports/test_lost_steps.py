@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from core.database import TenantRef, TenantSession
-from tenants.imports import apply, held, repository, runner
+from tenants.imports import held, repository, runner
+from tenants.imports.applying import apply
 
 from .conftest import RunImport
 from .test_faults import content

@@ -15,8 +15,8 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from core.errors import Invalid
 from tenants.imports.facts import DispensationFact, Reading, VisitFact
 from tenants.imports.mapping import Mapping, parse_mapping
-from tenants.imports.reader import reader
-from tenants.imports.sources import from_paths
+from tenants.imports.reading.reader import reader
+from tenants.imports.reading.sources import from_paths
 from tests.tenants.imports.formats import documents_of
 from tests.tenants.imports.formats.fixtures_lists import PHARMACY, pharmacy_row, write_csv, write_xlsx
 

@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import Invalid
 from tenants.imports.mapping import parse_mapping
-from tenants.imports.reader import detect, reader
-from tenants.imports.sources import from_paths
+from tenants.imports.reading.reader import detect, reader
+from tenants.imports.reading.sources import from_paths
 from tests.tenants.imports.formats.fixtures_lists import PHARMACY, pharmacy_row, write_csv
 
 GENERIC = """

@@ -11,8 +11,8 @@ from tenants.imports.facts import DispensationFact, Reading, SnapshotFact
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.imports.formats.radet_nmrs import HEADINGS as NMRS_HEADINGS
 from tenants.imports.mapping import parse_mapping
-from tenants.imports.reader import reader
-from tenants.imports.sources import from_paths
+from tenants.imports.reading.reader import reader
+from tenants.imports.reading.sources import from_paths
 from tests.tenants.imports.formats.fixtures_lists import lamisplus_row, nmrs_row, write_csv
 
 REFILL = "Months of ARV Refill"

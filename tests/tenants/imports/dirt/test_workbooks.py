@@ -14,11 +14,11 @@ import pytest
 from openpyxl import Workbook
 
 from core.errors import Invalid
-from tenants.imports import sources, workbook
 from tenants.imports.facts import DispensationFact, FacilityFact, Reading
 from tenants.imports.mapping import parse_mapping
-from tenants.imports.reader import detect, reader
-from tenants.imports.sources import Limits, Source, from_paths
+from tenants.imports.reading import sources, workbook
+from tenants.imports.reading.reader import detect, reader
+from tenants.imports.reading.sources import Limits, Source, from_paths
 from tests.tenants.imports.formats.fixtures_lists import PHARMACY, pharmacy_row, write_xlsx
 
 DAYS = "refill: {unit: days}\n"

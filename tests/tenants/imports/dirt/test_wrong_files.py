@@ -10,8 +10,8 @@ import pytest
 
 from core.errors import Invalid
 from tenants.imports.mapping import parse_mapping
-from tenants.imports.reader import READERS, detect, reader
-from tenants.imports.sources import Source, from_paths
+from tenants.imports.reading.reader import READERS, detect, reader
+from tenants.imports.reading.sources import Source, from_paths
 from tests.tenants.imports.formats.corpus import CORPUS
 
 LISTS = ("lamisplus-pharmacy", "radet-lamisplus", "radet-nmrs", "lamisplus-verification", "missed-appointments")

@@ -1,6 +1,6 @@
 """One set of sound files for each format, made by the project in the exact shape: what the fuzz damages.
 
-A format that stands in ``tenants.imports.reader.READERS`` has a line here; a test fails where it has none.
+A format that stands in ``tenants.imports.reading.reader.READERS`` has a line here; a test fails where it has none.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from random import Random
 
-from tenants.imports.workbook import DAMAGE
+from tenants.imports.reading.workbook import DAMAGE
 
 GARBAGE = (
     b"", b"\x00", b"\xff\xfe", b'"', b"\r\n\r\n", b",,,,,,,,", b"<!DOCTYPE x>", b"{", b"]", b"&amp;", b"\x1f", b"\xc3",

@@ -19,8 +19,8 @@ from core.errors import Invalid
 from tenants.imports import repository
 from tenants.imports.facts import Reading
 from tenants.imports.mapping import Mapping, parse_mapping
-from tenants.imports.reader import Position, reader
-from tenants.imports.sources import from_paths
+from tenants.imports.reading.reader import Position, reader
+from tenants.imports.reading.sources import from_paths
 from tests.tenants.imports.conftest import RunImport, rows
 
 from .documents_of import bundle, container, location, message, ndjson, resources, zipped

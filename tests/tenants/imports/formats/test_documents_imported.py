@@ -13,9 +13,9 @@ import pytest
 from core.database import TenantRef, tenant_session
 from core.errors import Invalid
 from tenants.imports import repository, uploads
-from tenants.imports.ahead import chunks
 from tenants.imports.facts import Fact, Reading, VisitFact
 from tenants.imports.mapping import Mapping
+from tenants.imports.reading.reader import PortionLimits, chunks
 from tenants.imports.report import Summary
 from tests.tenants.imports.conftest import RunImport, everything, rows
 
@@ -268,7 +268,7 @@ def test_a_transaction_takes_fewer_rows_where_a_row_is_a_whole_history() -> None
     large: list[Fact] = [visit] * 10
     small: list[Fact] = [visit]
     readings = [Reading(0, number, facts=large if number < 6 else small) for number in range(20)]
-    assert [len(chunk) for chunk in chunks(readings, 10, 25)] == [3, 3, 10, 4]
+    assert [len(chunk) for chunk in chunks(readings, PortionLimits(10, 25, 10))] == [3, 3, 10, 4]
 
 
 def test_an_archive_that_was_uploaded_is_read_from_the_store(

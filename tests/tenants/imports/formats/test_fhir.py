@@ -24,8 +24,8 @@ from tenants.imports.facts import (
 from tenants.imports.formats import fhir_stream
 from tenants.imports.formats.fhir import FhirResources
 from tenants.imports.mapping import Mapping, parse_mapping
-from tenants.imports.reader import Position, detect
-from tenants.imports.sources import from_paths
+from tenants.imports.reading.reader import Position, detect
+from tenants.imports.reading.sources import from_paths
 
 from .documents_of import bundle, dispense, encounter, location, ndjson, observation, patient, resources, zipped
 

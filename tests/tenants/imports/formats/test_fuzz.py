@@ -20,8 +20,8 @@ from core.database import TenantRef, tenant_session
 from core.errors import Invalid
 from tenants.imports import repository
 from tenants.imports.mapping import Mapping, parse_mapping
-from tenants.imports.reader import READERS, Position, detect, reader
-from tenants.imports.sources import Source
+from tenants.imports.reading.reader import READERS, Position, detect, reader
+from tenants.imports.reading.sources import Source
 from tests.tenants.imports.conftest import RunImport, rows
 
 from .corpus import CORPUS

@@ -19,8 +19,8 @@ from tenants.imports.facts import (
 )
 from tenants.imports.formats.ndr import NdrMessages
 from tenants.imports.mapping import Mapping, parse_mapping
-from tenants.imports.reader import Position, detect
-from tenants.imports.sources import from_paths
+from tenants.imports.reading.reader import Position, detect
+from tenants.imports.reading.sources import from_paths
 
 from .documents_of import message, zipped
 

@@ -22,8 +22,8 @@ from tenants.imports.facts import (
 from tenants.imports.formats import documents
 from tenants.imports.formats.nmrs import NmrsContainers
 from tenants.imports.mapping import Mapping, parse_mapping
-from tenants.imports.reader import Position, detect
-from tenants.imports.sources import from_paths
+from tenants.imports.reading.reader import Position, detect
+from tenants.imports.reading.sources import from_paths
 
 from .documents_of import container, inner_zip, obs, zipped
 

@@ -12,8 +12,8 @@ from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.imports.formats.radet_nmrs import HEADINGS as NMRS_HEADINGS
 from tenants.imports.mapping import Mapping
 from tenants.imports.plausibility import implausible
-from tenants.imports.reader import reader
-from tenants.imports.sources import from_paths
+from tenants.imports.reading.reader import reader
+from tenants.imports.reading.sources import from_paths
 
 from .documents_of import container, location, message, ndjson, obs, resources
 from .fixtures_lists import lamisplus_row, nmrs_row, write_csv

@@ -13,11 +13,11 @@ from openpyxl import load_workbook
 from core.database import TenantRef, tenant_session
 from core.errors import Invalid
 from tenants.cohort import radet, radet_repository
-from tenants.imports import apply
+from tenants.imports.applying import apply
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.imports.formats.radet_nmrs import HEADINGS as NMRS_HEADINGS
+from tenants.imports.reading.sources import from_paths
 from tenants.imports.runner import Runner
-from tenants.imports.sources import from_paths
 from tests.tenants.imports.conftest import RunImport, interrupted, rows
 
 from .fixtures_lists import (

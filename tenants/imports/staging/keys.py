@@ -223,7 +223,7 @@ def _settled(where: Whereabouts, row: tuple[Any, ...]) -> tuple[Any, ...]:
     fields = SLOTS[kind]
     if encoded:
         # Staged by an earlier release, which kept all content as JSON.
-        from tenants.imports.staged import content
+        from tenants.imports.staging.row_stager import content
 
         said = content(kind, encoded)
         slots = [None] * len(COLUMNS)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tenants.imports import wire
+from tenants.imports import copy_format
 from tenants.imports.facts import Reading
-from tenants.imports.staged import COPY_STAGED, STAGED_TYPES, Stager, Tally
+from tenants.imports.staging.row_stager import COPY_STAGED, STAGED_TYPES, Stager, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
 
-    from tenants.imports.columnar import Block, Events
+    from tenants.imports.reading.column_reader import Block, Events
 
 _COMMON = tuple(STAGED_TYPES)[: tuple(STAGED_TYPES).index("seq")]
 _ROWS_A_WRITE = 1000
@@ -45,11 +45,11 @@ def take_block(stager: Stager, block: Block) -> Tally:
     ]
     tally.staged += sum(len(events.rows) for events in block.events)
     with stager.session.cursor() as cursor, cursor.copy(COPY_STAGED) as copy:
-        copy.write(wire.HEADER)
+        copy.write(copy_format.HEADER)
         for rows in records_rows:
             for piece in rows:
                 copy.write(piece)
-        copy.write(wire.TRAILER)
+        copy.write(copy_format.TRAILER)
     stager.seq = start + len(block.lines) * width
     return tally
 
@@ -86,12 +86,12 @@ def _joined(
     pieces: list[Iterable[bytes]] = [
         repeat(beginning),
         _places(seqs[part], [lines[at] for at in events.rows[part]]),
-        repeat(wire.NULL) if events.facilities is None else _texts(events.facilities[part]),
+        repeat(copy_format.NULL) if events.facilities is None else _texts(events.facilities[part]),
         keys,
-        repeat(wire.SIXTEEN),
+        repeat(copy_format.SIXTEEN),
         blind,
         events.days[part],
-        repeat(wire.NULL) if events.stamps is None else events.stamps[part],
+        repeat(copy_format.NULL) if events.stamps is None else events.stamps[part],
         facilities,
         *_sixteen(_uuids(entities), names),
         patients,
@@ -104,8 +104,10 @@ def _joined(
 def _sixteen(values: list[bytes], names: tuple[bytes, ...]) -> list[Iterable[bytes]]:
     """A field of 16 bytes in each row, empty where the patient's facility is not known yet (there is no name)."""
     if all(names):
-        return [repeat(wire.SIXTEEN), values]
-    return [[wire.SIXTEEN + value if name else wire.NULL for value, name in zip(values, names, strict=True)]]
+        return [repeat(copy_format.SIXTEEN), values]
+    return [
+        [copy_format.SIXTEEN + value if name else copy_format.NULL for value, name in zip(values, names, strict=True)]
+    ]
 
 
 def _places(seqs: list[int], lines: list[int]) -> list[bytes]:
@@ -142,8 +144,8 @@ def _beginning(stager: Stager, block: Block, events: Events) -> bytes:
         "content": b"",
         "voided": False,
     }
-    return wire.row_of(len(STAGED_TYPES)) + b"".join(
-        wire.field(STAGED_TYPES[name], common.get(name)) for name in _COMMON
+    return copy_format.row_of(len(STAGED_TYPES)) + b"".join(
+        copy_format.field(STAGED_TYPES[name], common.get(name)) for name in _COMMON
     )
 
 
@@ -164,13 +166,13 @@ def _people(stager: Stager, events: Events) -> list[_Person]:
             key = keys[who[0]]
             facility = where.facility(who[1], key)
             if facility is None:
-                made = _Person(wire.SIXTEEN + key, wire.NULL, wire.NULL, b"", b"")
+                made = _Person(copy_format.SIXTEEN + key, copy_format.NULL, copy_format.NULL, b"", b"")
             else:
                 patient: UUID = where.patient(facility, key)
                 made = _Person(
-                    wire.SIXTEEN + key,
-                    wire.SIXTEEN + facility.bytes,
-                    wire.SIXTEEN + patient.bytes,
+                    copy_format.SIXTEEN + key,
+                    copy_format.SIXTEEN + facility.bytes,
+                    copy_format.SIXTEEN + patient.bytes,
                     b'["' + str(patient).encode() + b'"',
                     kind.encode() + b"\x1f" + facility.bytes + middle,
                 )
@@ -182,4 +184,4 @@ def _people(stager: Stager, events: Events) -> list[_Person]:
 
 def _texts(values: Iterable[str]) -> list[bytes]:
     known: dict[str, bytes] = {}
-    return [known.get(value) or known.setdefault(value, wire.field("text", value)) for value in values]
+    return [known.get(value) or known.setdefault(value, copy_format.field("text", value)) for value in values]

@@ -12,11 +12,11 @@ from core import privacy
 from core.database.arrays import uuid_array
 from core.events import publish
 from core.features import resolve
-from tenants.imports import staged
-from tenants.imports.carry import carried
+from tenants.imports.applying.carry import carried
 from tenants.imports.facts import KINDS
-from tenants.imports.keys import facility_to_be
 from tenants.imports.slots import MODELS, SLOTS
+from tenants.imports.staging import row_stager
+from tenants.imports.staging.keys import facility_to_be
 from tenants.records import contacts, facilities
 from tenants.records.facilities import FacilityFacts
 from tenants.records.ids import entity_uuid
@@ -41,10 +41,10 @@ EVENTS_PER_PATIENT = 20
 """How many of a patient's facts are reckoned with where a step counts patients."""
 
 EVENT_KINDS = tuple(kind for kind in KINDS if kind != "facilities")
-HANDLERS: dict[str, str] = {"snapshots": "tenants.imports.snapshots:apply_rows"}
+HANDLERS: dict[str, str] = {"snapshots": "tenants.imports.applying.snapshots:apply_rows"}
 """Kinds that are neither patients nor events in ``SLOTS``: ``"module:function"``, called with the session, the terms,
 rows as ``_CHUNK`` gives them and the facilities' UUIDs by DATIM id; returns what became of them (``Upserted``)."""
-ENDS: dict[str, str] = {"snapshots": "tenants.imports.snapshots:end"}
+ENDS: dict[str, str] = {"snapshots": "tenants.imports.applying.snapshots:end"}
 """What is called once all rows of such a kind are applied, with the session and the terms."""
 
 _MAKES_CONTACTS = frozenset({"visits", "dispensations", "appointments"})
@@ -146,7 +146,7 @@ def apply_facilities(session: TenantSession, terms: Terms) -> dict[str, int]:
     named: dict[str, dict[str, Any]] = {}
     for datim_id, encoded in rows:
         # One row may name the facility and another only its id: what is said last of each field stands.
-        named.setdefault(datim_id, {}).update(staged.content("facilities", encoded))
+        named.setdefault(datim_id, {}).update(row_stager.content("facilities", encoded))
     facts = [
         FacilityFacts(datim_id=datim_id, uuid=facility_to_be(terms.import_uuid, terms.source, datim_id), **said)
         for datim_id, said in named.items()
@@ -234,8 +234,8 @@ def _patients(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]],
     uuids = [entity_uuid("patients", places[row[1]], terms.source, row[2]) for row in rows]
     erased = vault.ensure_patient_keys(uuids)
     kept = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if uuid not in erased]
-    contents = [staged.content("patients", row[7]) | {"datim_id": row[1]} for _, row in kept]
-    named = [staged.personal(vault, terms.import_uuid, row[8]) for _, row in kept]
+    contents = [row_stager.content("patients", row[7]) | {"datim_id": row[1]} for _, row in kept]
+    named = [row_stager.personal(vault, terms.import_uuid, row[8]) for _, row in kept]
     carried(session, [uuid for uuid, _ in kept], contents, named)
     with staging(session, Patient, source=terms.source) as stage:
         for (uuid, row), content, plain in zip(kept, contents, named, strict=True):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
-    from tenants.imports.apply import Terms
+    from tenants.imports.applying.apply import Terms
 
 _STORE = """
 INSERT INTO radet_snapshots AS r

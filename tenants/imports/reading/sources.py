@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from core.errors import FieldError, Invalid
 from core.settings import get_settings
-from tenants.imports.kinds import plain_head, wrong_kind
+from tenants.imports.reading.file_kinds import plain_head, wrong_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +53,7 @@ class Head:
     Attributes:
         data: its first kilobytes, expanded when the file is gzip.
         encoding: as a mark at its beginning says it, ``data`` being UTF-8 in any case; empty where there is none.
-        headings: the first rows of a workbook's sheets, as texts; filled by ``tenants.imports.reader.detect``.
+        headings: the first rows of a workbook's sheets, as texts; filled by ``tenants.imports.reading.reader.detect``.
     """
 
     name: str

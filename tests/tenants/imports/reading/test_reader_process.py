@@ -18,13 +18,13 @@ import pytest
 from core.database import TenantRef
 from core.errors import Invalid
 from core.privacy import BlindIndexes
-from tenants.imports import ahead
-from tenants.imports.ahead import Portions, ReaderEnded, portions
 from tenants.imports.mapping import Mapping, parse_mapping
-from tenants.imports.sources import Limits, Source, from_paths
-
-from .conftest import MAPPING, RunImport, everything, write
-from .formats.documents_of import fhir_resources, nmrs_containers
+from tenants.imports.reading import reader_process
+from tenants.imports.reading.reader import PortionLimits
+from tenants.imports.reading.reader_process import Portions, ReaderEnded, portions
+from tenants.imports.reading.sources import Limits, Source, from_paths
+from tests.tenants.imports.conftest import MAPPING, RunImport, everything, write
+from tests.tenants.imports.formats.documents_of import fhir_resources, nmrs_containers
 
 PEOPLE = 500
 
@@ -39,8 +39,8 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
         begun.append(genuine(*args, **kwargs))
         return begun[-1]
 
-    monkeypatch.setattr(ahead.subprocess, "Popen", noted)
-    monkeypatch.setattr(ahead, "LARGE_BYTES", 0)
+    monkeypatch.setattr(reader_process.subprocess, "Popen", noted)
+    monkeypatch.setattr(reader_process, "LARGE_BYTES", 0)
     return begun
 
 
@@ -64,9 +64,7 @@ def wanted(paths: list[Path], *, mapping: str = MAPPING) -> Portions:
         mapping=parse_mapping(mapping),
         after=None,
         data_date=date(2024, 6, 30),
-        rows=10,
-        facts=1000,
-        block=10,
+        limits=PortionLimits(10, 1000, 10),
         blind=BlindIndexes(bytes(32)),
     )
 
@@ -79,7 +77,7 @@ def test_an_import_read_apart_writes_the_same_rows(
     for large in (1 << 40, 0):
         tenant = make_tenant().ref
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ahead, "LARGE_BYTES", large)
+            patch.setattr(reader_process, "LARGE_BYTES", large)
             summary = run_import(tenant, paths)
         assert (summary.rows_read, summary.rows_refused) == (PEOPLE * 4 + 1, 1)
         found.append((summary.counts, unnamed(tenant)))
@@ -139,7 +137,7 @@ def test_who_stops_listening_leaves_no_process(tmp_path: Path, apart: list[subpr
 
 def test_a_reading_process_whose_import_was_killed_ends_by_itself(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tenants.imports.ahead"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "tenants.imports.reading.reader_process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -9,12 +9,12 @@ import pytest
 
 from core.database import TenantRef, tenant_session
 from core.privacy import vault
-from tenants.imports import checks, repository
+from tenants.imports import repository
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.imports.runner import Runner
-
-from .conftest import MAPPING, PATIENTS, PICKUPS, RunImport, everything, rows, write
-from .formats.fixtures_lists import PHARMACY, lamisplus_row, pharmacy_row, write_csv
+from tenants.imports.staging import checks
+from tests.tenants.imports.conftest import MAPPING, PATIENTS, PICKUPS, RunImport, everything, rows, write
+from tests.tenants.imports.formats.fixtures_lists import PHARMACY, lamisplus_row, pharmacy_row, write_csv
 
 JUNE = date(2024, 6, 30)
 PEOPLE, PICKED_UP = PATIENTS.splitlines()[0], PICKUPS.splitlines()[0]

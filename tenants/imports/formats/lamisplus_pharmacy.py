@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tenants.imports.facts import DispensationFact, FacilityFact, PatientFact, Reading
 from tenants.imports.formats.listing import ListReader, Row
 from tenants.imports.formats.tables import Layout
-from tenants.imports.plans import SEPARATOR
+from tenants.imports.reading.plans import SEPARATOR
 
 if TYPE_CHECKING:
     from tenants.imports.formats.refill import Unit

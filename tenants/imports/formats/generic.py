@@ -4,38 +4,35 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from fnmatch import fnmatch
-from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 from zoneinfo import ZoneInfo
 
 from core.clock import now
 from core.errors import FieldError, Invalid
-from tenants.imports.blocks import read_blocks
-from tenants.imports.columnar import FileColumns
-from tenants.imports.columns import Columns
 from tenants.imports.facts import Reading
 from tenants.imports.mapping import DataDate
-from tenants.imports.plans import FilePlan
-from tenants.imports.reader import NO, Position, without_rows
-from tenants.imports.sources import refused
-from tenants.imports.tabular import find_delimiter, find_encoding, open_table
-from tenants.imports.values import BadValueError, day
+from tenants.imports.reading.column_reader import FileColumns
+from tenants.imports.reading.columns import Columns
+from tenants.imports.reading.csv_blocks import read_blocks
+from tenants.imports.reading.csv_files import find_delimiter, find_encoding, open_table
+from tenants.imports.reading.plans import FilePlan
+from tenants.imports.reading.reader import NO, PortionLimits, Position, Reader, chunks, without_rows
+from tenants.imports.reading.sources import refused
+from tenants.imports.reading.values import BadValueError, day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from tenants.imports.columnar import Block
     from tenants.imports.mapping import Mapping
-    from tenants.imports.sources import Head, Source
-    from tenants.imports.tabular import Table
+    from tenants.imports.reading.column_reader import Block
+    from tenants.imports.reading.csv_files import Table
+    from tenants.imports.reading.sources import Head, Source
 
 POSSIBLE = 0.5
-SINGLE_ROWS = 4
-"""Rows that are read one by one weigh as much as so many in columns."""
 
 
-class GenericCsv:
+class GenericCsv(Reader):
     """Reads CSV files by a mapping."""
 
     name: ClassVar[str] = "csv"
@@ -103,7 +100,13 @@ class GenericCsv:
                 yield from _readings(table, plan, number, skip)
 
     def read_blocks(
-        self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None, data_date: date, size: int
+        self,
+        sources: Sequence[Source],
+        mapping: Mapping,
+        *,
+        after: Position | None,
+        data_date: date,
+        limits: PortionLimits,
     ) -> Iterator[Block | list[Reading]]:
         """The same rows in blocks: of a file whose records are all events, as columns.
 
@@ -112,7 +115,7 @@ class GenericCsv:
             mapping: with its time zone.
             after: rows up to here were taken.
             data_date: nothing can have happened after it.
-            size: rows of a block of columns.
+            limits: how large a portion may be.
 
         Raises:
             Invalid: as ``read``.
@@ -122,11 +125,9 @@ class GenericCsv:
             with self._open(sources, number, alias, mapping, assigned) as (table, plan):
                 if table.lines is not None and FileColumns.can_read(plan):
                     columns = FileColumns(plan, data_date, now().date(), ZoneInfo(mapping.time_zone))
-                    yield from read_blocks(table, plan, columns, number, skip=skip, size=size)
+                    yield from read_blocks(table, plan, columns, number, skip=skip, size=limits.block)
                 else:
-                    readings = _readings(table, plan, number, skip)
-                    while part := list(islice(readings, max(1, size // SINGLE_ROWS))):
-                        yield part
+                    yield from chunks(_readings(table, plan, number, skip), limits)
 
     @staticmethod
     def _order(

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import IO, TYPE_CHECKING, Any
 
-from tenants.imports.merged import Merged, merged_ranges
-from tenants.imports.sources import MAX_RATIO, MIN_BOMB_BYTES, refused
+from tenants.imports.reading.merged_cells import Merged, merged_ranges
+from tenants.imports.reading.sources import MAX_RATIO, MIN_BOMB_BYTES, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from openpyxl.workbook import Workbook
 
-    from tenants.imports.sources import Source
+    from tenants.imports.reading.sources import Source
 
 Cell = str | int | float | bool | date | datetime | time | None
 HEADING_ROWS = 20

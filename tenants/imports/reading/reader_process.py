@@ -20,15 +20,15 @@ from typing import IO, TYPE_CHECKING, Any
 from core.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     from core.privacy import BlindIndexes
-    from tenants.imports.columnar import Block
     from tenants.imports.facts import Reading
     from tenants.imports.mapping import Mapping
-    from tenants.imports.reader import Position
-    from tenants.imports.sources import Source
+    from tenants.imports.reading.column_reader import Block
+    from tenants.imports.reading.reader import PortionLimits, Position
+    from tenants.imports.reading.sources import Source
 
 LARGE_BYTES = 8 << 20
 """Files from which on a process of its own pays: it takes a second to begin."""
@@ -50,9 +50,7 @@ class Portions:
         mapping: with its time zone.
         after: rows up to here were taken.
         data_date: nothing can have happened after it.
-        rows: of a portion that is read row by row.
-        facts: at which such a portion ends earlier.
-        block: rows of a portion that is read by columns.
+        limits: how large a portion may be.
         blind: makes the blind indexes of the facts' keys, by the tenant's key.
     """
 
@@ -61,41 +59,20 @@ class Portions:
     mapping: Mapping
     after: Position | None
     data_date: date
-    rows: int
-    facts: int
-    block: int
+    limits: PortionLimits
     blind: BlindIndexes
 
     def read(self) -> Iterator[Block | list[Reading]]:
         """Read them in this process."""
-        from tenants.imports.reader import reader
+        from tenants.imports.reading.reader import reader
 
         chosen = reader(self.format)
-        read_blocks = getattr(chosen, "read_blocks", None)
-        if read_blocks is None:
-            readings = chosen.read(self.sources, self.mapping, after=self.after)
-            yield from chunks(readings, self.rows, self.facts)
-        else:
-            for block in read_blocks(
-                self.sources, self.mapping, after=self.after, data_date=self.data_date, size=self.block
-            ):
-                for events in () if isinstance(block, list) else block.events:
-                    events.make_blind(self.blind)
-                yield block
-
-
-def chunks(readings: Iterable[Reading], most_rows: int, most_facts: int) -> Iterator[list[Reading]]:
-    """Rows in portions of so many at most, or fewer where they hold that many facts."""
-    chunk: list[Reading] = []
-    facts = 0
-    for reading in readings:
-        chunk.append(reading)
-        facts += len(reading.facts)
-        if len(chunk) >= most_rows or facts >= most_facts:
-            yield chunk
-            chunk, facts = [], 0
-    if chunk:
-        yield chunk
+        for portion in chosen.read_blocks(
+            self.sources, self.mapping, after=self.after, data_date=self.data_date, limits=self.limits
+        ):
+            for events in () if isinstance(portion, list) else portion.events:
+                events.make_blind(self.blind)
+            yield portion
 
 
 class ReaderEnded(Unavailable):
@@ -120,7 +97,7 @@ def portions(wanted: Portions, *, large: int | None = None) -> Iterator[Iterator
             yield wanted.read()
             return
         process = subprocess.Popen(
-            [sys.executable, "-m", "tenants.imports.ahead"],
+            [sys.executable, "-m", "tenants.imports.reading.reader_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # what interrupts the import at a terminal is the import's to handle

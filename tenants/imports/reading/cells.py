@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from tenants.imports import wire
+from tenants.imports import copy_format
 from tenants.imports.plausibility import CODED, RANGES
-from tenants.imports.values import BadValueError
+from tenants.imports.reading.values import BadValueError
 
 
 class Cell(NamedTuple):
@@ -32,14 +32,14 @@ class Cell(NamedTuple):
     day: bytes
 
 
-ABSENT = Cell(None, wire.NULL, b"null", "", wire.NULL)
-ODD = Cell(BadValueError("", ""), wire.NULL, b"null", "", wire.NULL)
+ABSENT = Cell(None, copy_format.NULL, b"null", "", copy_format.NULL)
+ODD = Cell(BadValueError("", ""), copy_format.NULL, b"null", "", copy_format.NULL)
 """Stands where a cell cannot be converted: its row goes the careful way."""
 
 
 def _odd_visits(fields: Mapping[str, list[Any]], _count: int, _data_date: date) -> Iterable[int]:
     pairs = zip(fields["date_started"], fields.get("date_stopped", ()), strict=False)
-    return [at for at, (began, ended) in enumerate(pairs) if ended.wire != wire.NULL and _before(ended, began)]
+    return [at for at, (began, ended) in enumerate(pairs) if ended.wire != copy_format.NULL and _before(ended, began)]
 
 
 def _odd_appointments(fields: Mapping[str, list[Any]], count: int, data_date: date) -> Iterable[int]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from core.errors import FieldError, Invalid
-from tenants.imports.workbook import is_workbook, peek
+from tenants.imports.reading.workbook import is_workbook, peek
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     from tenants.imports.facts import Reading
     from tenants.imports.mapping import Mapping
-    from tenants.imports.sources import Head, Source
+    from tenants.imports.reading.column_reader import Block
+    from tenants.imports.reading.sources import Head, Source
 
 CERTAIN = 1.0
 LIKELY = 0.8
@@ -35,42 +37,106 @@ class Position:
     line: int = 0
 
 
-class Reader(Protocol):
+@dataclass(frozen=True, slots=True)
+class PortionLimits:
+    """How large a portion of rows may be.
+
+    Attributes:
+        rows: rows that are read one by one.
+        facts: facts at which a portion ends earlier: a row may be a person with a whole history.
+        block: rows that are read as columns.
+    """
+
+    rows: int
+    facts: int
+    block: int
+
+
+def chunks(readings: Iterable[Reading], limits: PortionLimits) -> Iterator[list[Reading]]:
+    """Rows in portions of so many at most, or fewer where they hold that many facts."""
+    chunk: list[Reading] = []
+    facts = 0
+    for reading in readings:
+        chunk.append(reading)
+        facts += len(reading.facts)
+        if len(chunk) >= limits.rows or facts >= limits.facts:
+            yield chunk
+            chunk, facts = [], 0
+    if chunk:
+        yield chunk
+
+
+class Reader(ABC):
     """One format.
 
     Attributes:
         name: as ``--format`` takes it.
         description: one line for the list of formats.
+        source: the system whose people these are; formats of one system share its people.
         mapping_needed: whether the format says nothing by itself and a mapping must.
-
-    A reader whose files are one row each (one patient a file) says so by a further attribute, ``each_file_is_a_row``:
-    a file that cannot be read is then a refused row, and the others are read.
+        each_file_is_a_row: whether a file (of a zip: a member) is one row, such as one patient: a file that cannot be
+            read is then a rejected row, and the import reads the others.
     """
 
-    name: str
-    description: str
-    mapping_needed: bool
+    name: ClassVar[str]
+    description: ClassVar[str]
+    source: ClassVar[str]
+    mapping_needed: ClassVar[bool] = False
+    each_file_is_a_row: ClassVar[bool] = False
 
+    def __init_subclass__(cls) -> None:
+        """A format that names no system is a system of its own."""
+        super().__init_subclass__()
+        if "name" in cls.__dict__ and not hasattr(cls, "source"):
+            cls.source = cls.name
+
+    @abstractmethod
     def detect(self, head: Head) -> float:
         """Confidence in 0..1 that the file is of this format, from its name and first kilobytes."""
-        ...
 
+    @abstractmethod
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
         """The date to which the files' data run, where files and mapping say it."""
-        ...
 
+    @abstractmethod
     def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
         """One ``Reading`` per row in a fixed order, streamed; with ``after``, those that follow it.
 
         Raises:
             Invalid: a file cannot be read at all, or lacks a column that the mapping names.
         """
-        ...
+
+    def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:  # noqa: ARG002 - for formats that have some
+        """What a person should know of how the files are read."""
+        return []
+
+    def read_blocks(
+        self,
+        sources: Sequence[Source],
+        mapping: Mapping,
+        *,
+        after: Position | None,
+        data_date: date,  # noqa: ARG002 - for formats that read columns
+        limits: PortionLimits,
+    ) -> Iterator[Block | list[Reading]]:
+        """The same rows as ``read`` gives, in portions; a format whose rows are events may give them as columns.
+
+        Args:
+            sources: the files.
+            mapping: with its time zone.
+            after: rows up to here were taken.
+            data_date: nothing can have happened after it.
+            limits: how large a portion may be.
+
+        Raises:
+            Invalid: as ``read``.
+        """
+        yield from chunks(self.read(sources, mapping, after=after), limits)
 
 
 READERS: dict[str, str] = {
-    "csv": "tenants.imports.generic:GenericCsv",
-    "lamisplus-pharmacy": "tenants.imports.lamisplus:PharmacyList",
+    "csv": "tenants.imports.formats.generic:GenericCsv",
+    "lamisplus-pharmacy": "tenants.imports.formats.lamisplus_pharmacy:PharmacyList",
     "radet-lamisplus": "tenants.imports.formats.radet_lamisplus:LamisPlusRadet",
     "radet-nmrs": "tenants.imports.formats.radet_nmrs:NmrsRadet",
     "lamisplus-verification": "tenants.imports.formats.verification:VerificationList",
@@ -98,11 +164,6 @@ def reader(name: str) -> Reader:
     return loaded
 
 
-def refuses_files_singly(found: Reader) -> bool:
-    """Whether a file (of a zip: a member) is one row of the format, so that a broken one is a refused row."""
-    return bool(getattr(found, "each_file_is_a_row", False))
-
-
 def detect(sources: Sequence[Source]) -> Reader:
     """The format that all the files agree on.
 
@@ -125,7 +186,7 @@ def detect(sources: Sequence[Source]) -> Reader:
         # Any text with a comma may be CSV: one that is no list that we know has to be called so to count.
         if score >= LIKELY or _TABLE.search(source.name):
             sure.add(best)
-    if len(sure) == 1 and refuses_files_singly(only := reader(next(iter(sure)))):
+    if len(sure) == 1 and (only := reader(next(iter(sure)))).each_file_is_a_row:
         return only
     if unclear is not None:
         raise unclear

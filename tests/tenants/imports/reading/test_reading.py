@@ -13,15 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import Invalid
-from tenants.imports import sources
 from tenants.imports.facts import DispensationFact, PatientFact, Reading
-from tenants.imports.generic import GenericCsv
+from tenants.imports.formats.generic import GenericCsv
 from tenants.imports.mapping import parse_mapping
-from tenants.imports.reader import Position, detect
-from tenants.imports.sources import Limits, Source, from_paths
-from tenants.imports.tabular import open_table
-
-from .conftest import MAPPING, PATIENTS, PICKUPS, write
+from tenants.imports.reading import sources
+from tenants.imports.reading.csv_files import open_table
+from tenants.imports.reading.reader import Position, detect
+from tenants.imports.reading.sources import Limits, Source, from_paths
+from tests.tenants.imports.conftest import MAPPING, PATIENTS, PICKUPS, write
 
 SIMPLE = """
 source: csv:test

@@ -5,16 +5,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tenants.imports import values
 from tenants.imports.facts import Rejection
-from tenants.imports.sources import refused
-from tenants.imports.tabular import MAX_FIELD, Row, Table, check_headings, has_control
-from tenants.imports.workbook import Sheet, Unreadable, open_sheet
+from tenants.imports.reading import values
+from tenants.imports.reading.csv_files import MAX_FIELD, Row, Table, check_headings, has_control
+from tenants.imports.reading.sources import refused
+from tenants.imports.reading.workbook import Sheet, Unreadable, open_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tenants.imports.sources import Source
+    from tenants.imports.reading.sources import Source
 
 
 @contextmanager

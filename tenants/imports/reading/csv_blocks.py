@@ -10,16 +10,16 @@ import csv
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from tenants.imports.columnar import Block
 from tenants.imports.facts import Reading
-from tenants.imports.tabular import MAX_FIELD, REPLACED, Row, checked, read_rows
+from tenants.imports.reading.column_reader import Block
+from tenants.imports.reading.csv_files import MAX_FIELD, REPLACED, Row, checked, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tenants.imports.columnar import FileColumns
-    from tenants.imports.plans import FilePlan
-    from tenants.imports.tabular import Table
+    from tenants.imports.reading.column_reader import FileColumns
+    from tenants.imports.reading.csv_files import Table
+    from tenants.imports.reading.plans import FilePlan
 
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
 _END = "x"

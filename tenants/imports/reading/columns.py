@@ -7,10 +7,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from core.errors import FieldError, Invalid
-from tenants.imports import values
 from tenants.imports.fields import FieldSpec
 from tenants.imports.mapping import Condition, cell_text
-from tenants.imports.values import BadValueError
+from tenants.imports.reading import values
+from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from tenants.imports.mapping import Column, Conditions, Mapping, Scalar

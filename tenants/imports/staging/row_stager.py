@@ -15,9 +15,9 @@ from core import privacy
 from core.clock import now
 from tenants.imports.facts import FACT_TYPES, Fact, PatientBound, PatientFact, Reading, Rejection
 from tenants.imports.fields import FIELDS
-from tenants.imports.keys import Whereabouts, identities
 from tenants.imports.plausibility import judged
 from tenants.imports.slots import COLUMNS, EVENT_FIELD, SLOT_TYPES, SLOTS, fields_in_order
+from tenants.imports.staging.keys import Whereabouts, identities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,14 +7,14 @@ from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from tenants.imports import wire
+from tenants.imports import copy_format
 from tenants.imports.slots import MODELS, fields_in_order
 from tenants.records.staging import shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tenants.imports.cells import Cell
+    from tenants.imports.reading.cells import Cell
 
 _WIRE, _JSON, _DAY = attrgetter("wire"), attrgetter("json"), attrgetter("day")
 
@@ -45,13 +45,13 @@ def content(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]
     for held in fields_in_order(kind):
         if held is not None and held in fields:
             if empty:
-                parts.append(repeat(wire.NULL * empty))
+                parts.append(repeat(copy_format.NULL * empty))
                 empty = 0
             parts.append(map(_WIRE, fields[held]))
         else:
             empty += 1
     if empty:
-        parts.append(repeat(wire.NULL * empty))
+        parts.append(repeat(copy_format.NULL * empty))
     return list(map(b"".join, zip(*parts, strict=False)))
 
 

@@ -17,19 +17,18 @@ from core.database import TenantRef, TenantSession, tenant_session
 from core.errors import Invalid
 from core.privacy import vault
 from tenants.imports import slots
-from tenants.imports.ahead import Portions
 from tenants.imports.facts import FACT_TYPES
 from tenants.imports.fields import FIELDS
-from tenants.imports.generic import GenericCsv
-from tenants.imports.keys import Whereabouts
+from tenants.imports.formats.generic import GenericCsv
 from tenants.imports.mapping import parse_mapping
-from tenants.imports.reader import Position
-from tenants.imports.sources import from_paths
-from tenants.imports.staged import Stager, Tally
-from tenants.imports.staging import take_block
+from tenants.imports.reading.reader import PortionLimits, Position
+from tenants.imports.reading.reader_process import Portions
+from tenants.imports.reading.sources import from_paths
+from tenants.imports.staging.block_stager import take_block
+from tenants.imports.staging.keys import Whereabouts
+from tenants.imports.staging.row_stager import Stager, Tally
 from tenants.records.ids import new_uuid
-
-from .conftest import rows, write
+from tests.tenants.imports.conftest import rows, write
 
 DATA_DATE = date(2024, 6, 30)
 SIZE = 8
@@ -163,7 +162,9 @@ def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None
                 " FROM unnest(ARRAY['C1', 'C2', 'C9']) AS c (id) ON CONFLICT DO NOTHING"
             )
             if columns:
-                wanted = Portions("csv", sources, MAPPING, after, DATA_DATE, SIZE, SIZE, SIZE, vault(session).maker)
+                wanted = Portions(
+                    "csv", sources, MAPPING, after, DATA_DATE, PortionLimits(SIZE, SIZE, SIZE), vault(session).maker
+                )
                 found.append(
                     staged(
                         session,

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports.columns import Columns, Getter, Test, key_part
 from tenants.imports.facts import FACT_TYPES, FacilityFact, Fact, Reading, Rejection
 from tenants.imports.fields import FIELDS, NATURAL_KEYS, FieldSpec
 from tenants.imports.mapping import cell_text
-from tenants.imports.sources import refused
-from tenants.imports.tabular import open_table
-from tenants.imports.values import BadValueError
+from tenants.imports.reading.columns import Columns, Getter, Test, key_part
+from tenants.imports.reading.csv_files import open_table
+from tenants.imports.reading.sources import refused
+from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenants.imports.mapping import Column, FacilityColumns, File, Mapping, Record
-    from tenants.imports.sources import Source
-    from tenants.imports.tabular import Row
+    from tenants.imports.reading.csv_files import Row
+    from tenants.imports.reading.sources import Source
 
 SEPARATOR = "\x1f"
 ABOUT = {"patient_states": "state", "observations": "variable_name"}

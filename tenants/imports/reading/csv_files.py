@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenants.imports.facts import Rejection
-from tenants.imports.sources import refused
-from tenants.imports.workbook import is_workbook
+from tenants.imports.reading.sources import refused
+from tenants.imports.reading.workbook import is_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tenants.imports.sources import Source
+    from tenants.imports.reading.sources import Source
 
 DELIMITERS = ",;\t|"
 MAX_FIELD = 65536
@@ -84,7 +84,7 @@ def open_table(
     """
     head = source.head()
     if head.container == "zip" and is_workbook(source):
-        from tenants.imports.booktable import open_book_table
+        from tenants.imports.reading.workbook_table import open_book_table
 
         with open_book_table(source, sheet) as table:
             yield table

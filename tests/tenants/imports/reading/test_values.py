@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants.imports import values
-from tenants.imports.values import BadValueError
+from tenants.imports.reading import values
+from tenants.imports.reading.values import BadValueError
 
 ISO = ("iso", "dd-Mon-yyyy")
 

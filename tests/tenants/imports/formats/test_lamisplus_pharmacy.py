@@ -12,14 +12,13 @@ from openpyxl import Workbook
 
 from core.database import TenantRef, tenant_session
 from core.errors import Invalid
-from tenants.imports import workbook as reading_of_workbooks
 from tenants.imports.facts import DispensationFact, PatientFact
-from tenants.imports.lamisplus import PharmacyList
+from tenants.imports.formats.lamisplus_pharmacy import PharmacyList
 from tenants.imports.mapping import Mapping, parse_mapping
-from tenants.imports.reader import Position, detect
-from tenants.imports.sources import Source, from_paths
-
-from .conftest import RunImport, rows
+from tenants.imports.reading import workbook as reading_of_workbooks
+from tenants.imports.reading.reader import Position, detect
+from tenants.imports.reading.sources import Source, from_paths
+from tests.tenants.imports.conftest import RunImport, rows
 
 HEADINGS = (
     "S/No", "Facility Name", "DATIM Id", "Patient Id", "Hospital Num", "Date Visit", "Regimen Line", "Regimens",

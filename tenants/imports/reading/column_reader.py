@@ -15,14 +15,15 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from tenants.imports import joined, wire
-from tenants.imports.cells import ABSENT, ODD, ODD_ROWS, Cell
-from tenants.imports.columns import Columns, Getter, key_part
+from tenants.imports import copy_format
 from tenants.imports.facts import FacilityFact, Reading
 from tenants.imports.fields import FIELDS, NATURAL_KEYS
-from tenants.imports.plans import ABOUT, DEFAULTS, SEPARATOR, STAMP, FacilityPlan, FilePlan, label_of
+from tenants.imports.reading import joined_columns
+from tenants.imports.reading.cells import ABSENT, ODD, ODD_ROWS, Cell
+from tenants.imports.reading.columns import Columns, Getter, key_part
+from tenants.imports.reading.plans import ABOUT, DEFAULTS, SEPARATOR, STAMP, FacilityPlan, FilePlan, label_of
+from tenants.imports.reading.values import BadValueError
 from tenants.imports.slots import EVENT_FIELD, SLOT_TYPES, SLOTS
-from tenants.imports.values import BadValueError
 
 if TYPE_CHECKING:
     from core.privacy import BlindIndexes
@@ -201,13 +202,19 @@ class RecordColumns:
                 return ABSENT
             if isinstance(value, tuple):
                 value, sign = value
-                return Cell((value, sign), wire.field(kind, value), orjson.dumps(value), key_part(value), wire.NULL)
+                return Cell(
+                    (value, sign),
+                    copy_format.field(kind, value),
+                    orjson.dumps(value),
+                    key_part(value),
+                    copy_format.NULL,
+                )
             day = value.date() if isinstance(value, datetime) else value
             if past and day > self._data_date:
                 return ODD
             kept = self._zoned(value) if isinstance(value, datetime) else value
-            happened = wire.field("date", day) if past else wire.NULL
-            return Cell(kept, wire.field(kind, kept), orjson.dumps(kept), key_part(value), happened)
+            happened = copy_format.field("date", day) if past else copy_format.NULL
+            return Cell(kept, copy_format.field(kind, kept), orjson.dumps(kept), key_part(value), happened)
 
         return finish
 
@@ -217,7 +224,7 @@ class RecordColumns:
         if value.date() > self._latest_stamp:
             return ODD
         kept = self._zoned(value)
-        return Cell(kept, wire.field("timestamptz", kept), b"", "", wire.NULL)
+        return Cell(kept, copy_format.field("timestamptz", kept), b"", "", copy_format.NULL)
 
     def _zoned(self, moment: datetime) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
@@ -286,10 +293,10 @@ class RecordColumns:
             rows,
             patients,
             list(map(SEPARATOR.join, zip(*parts, strict=True))),
-            joined.said(self.kind, fields, len(rows)),
-            joined.days(fields[EVENT_FIELD[self.kind]]),
-            joined.fields(kept(found.stamps)) if found.stamps is not None else None,
-            joined.content(self.kind, fields, len(rows)),
+            joined_columns.said(self.kind, fields, len(rows)),
+            joined_columns.days(fields[EVENT_FIELD[self.kind]]),
+            joined_columns.fields(kept(found.stamps)) if found.stamps is not None else None,
+            joined_columns.content(self.kind, fields, len(rows)),
             [fact.key for fact in facts] if facts is not None else None,
             list(named.values()),
         )
@@ -378,7 +385,7 @@ def _settle_signs(fields: dict[str, list[Cell]], count: int) -> None:
     """A censored result keeps its sign as its text."""
     texts = fields.get("value_text") or [ABSENT] * count
     fields["value_text"] = [
-        Cell(sign, wire.field("text", sign), orjson.dumps(sign), sign, wire.NULL)
+        Cell(sign, copy_format.field("text", sign), orjson.dumps(sign), sign, copy_format.NULL)
         if cell.value is not None and (sign := cell.value[1]) is not None
         else said
         for cell, said in zip(fields["value_numeric"], texts, strict=True)

@@ -9,13 +9,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports.sources import refused
+from tenants.imports.reading.sources import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO
 
-    from tenants.imports.sources import Source
+    from tenants.imports.reading.sources import Source
 
 MAX_MERGED = 10_000
 _CHUNK = 1 << 20

@@ -1,0 +1,1 @@
+"""From the staging table to the versioned records."""

@@ -1,0 +1,1 @@
+"""From files to rows: sources, encodings, workbooks, cells and values, and the interface of readers."""
