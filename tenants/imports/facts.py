@@ -25,6 +25,7 @@ KINDS = (
     "dispensations",
     "appointments",
     "snapshots",
+    "unread_contacts",
 )
 """The kinds of fact, in the order in which they are applied: who and where come before what happened."""
 
@@ -224,6 +225,21 @@ class SnapshotFact(PatientBound):
     days_supplied: int | None = None
 
 
+@dataclass(slots=True, kw_only=True)
+class UnreadContactFact(PatientBound):
+    """A row that shows a contact of a patient on a day that cannot be read: missing is not absent.
+
+    ``key`` is the patient's identifier: one list says it of a person once.
+
+    Attributes:
+        partner_status: the partner's own status of the person in that row, as in ``SnapshotFact``; None where the list
+            has none.
+    """
+
+    kind: ClassVar[str] = "unread_contacts"
+    partner_status: str | None = None
+
+
 FACT_TYPES: dict[str, type[Fact]] = {
     fact.kind: fact
     for fact in (
@@ -236,6 +252,7 @@ FACT_TYPES: dict[str, type[Fact]] = {
         DispensationFact,
         AppointmentFact,
         SnapshotFact,
+        UnreadContactFact,
     )
 }
 

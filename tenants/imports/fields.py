@@ -102,6 +102,9 @@ FIELDS: dict[str, dict[str, FieldSpec]] = {
         "last_pickup": FieldSpec("date", "the last pick-up on the list"),
         "days_supplied": FieldSpec("days", "days of treatment that it handed out"),
     },
+    "unread_contacts": {
+        "partner_status": FieldSpec("code", "the partner's own status of the person", codes=SNAPSHOT_STATUSES),
+    },
 }
 
 NATURAL_KEYS: dict[str, tuple[str, ...]] = {
