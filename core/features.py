@@ -50,6 +50,25 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsGroup:
+    """One group of a tenant's settings; see ``core.preferences``.
+
+    Attributes:
+        model: ``"module:Model"``, a pydantic model in which every field has a default and a description; or
+            ``"module:function"``, which gives such a model.
+        title: what the group is about, in one line.
+        change: the permission that changing it takes, besides ``settings.write``.
+        lock: ``"module:function"``, called with the session before the group is read to be changed, where changes must
+            wait for more than each other.
+    """
+
+    model: str
+    title: str
+    change: str
+    lock: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
     """What one room gives to the kernel. Every reference is a ``"module:attribute"`` or a ``"module"`` string.
 
@@ -61,7 +80,7 @@ class Feature:
         permissions: the rights that its routes ask for.
         audit_actions: the actions, ``source:subject:action``, that it writes to the audit.
         commands: name on the command line -> command.
-        settings: tenant settings by key -> ``"module:Model"``, so that an earlier room can check a later one's.
+        settings: groups of tenant settings by name.
         listeners: event -> ``"module:function"``; see ``core.events``.
         retention: what it keeps for a time, by kind; see ``core.retention``. Never the record, never the audit.
     """
@@ -73,7 +92,7 @@ class Feature:
     permissions: Sequence[Permission] = ()
     audit_actions: Sequence[str] = ()
     commands: Mapping[str, Command] = field(default_factory=dict)
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, SettingsGroup] = field(default_factory=dict)
     listeners: Mapping[str, str] = field(default_factory=dict)
     retention: Mapping[str, Kept] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""``iit retention``: for how long what is not the record is kept."""
+"""``iit retention``: remove what is not the record and older than its days."""
 
 from __future__ import annotations
 
@@ -9,45 +9,7 @@ from core.cli.output import ACTOR, Progress, json_option, print_json, print_tabl
 
 @click.group()
 def retention() -> None:
-    """For how long a tenant keeps what is not its record: refused rows, old scores, old reports."""
-
-
-@retention.command("show")
-@click.argument("slug")
-@json_option
-def show(slug: str, *, as_json: bool) -> None:
-    """Days by kind, as they hold for the tenant SLUG."""
-    from core.database import tenant_session
-    from core.retention.service import days_of, kinds
-
-    with tenant_session(tenant(slug), actor=ACTOR, readonly=True) as session:
-        days = days_of(session)
-    if as_json:
-        print_json({"days": days})
-    else:
-        print_table(
-            [{"kind": name, "days": days[name], "what": kept.what} for name, kept in kinds().items()],
-            ("kind", "days", "what"),
-        )
-
-
-@retention.command("set")
-@click.argument("slug")
-@click.argument("given", metavar="KIND=DAYS...", nargs=-1, required=True)
-def set_(slug: str, given: tuple[str, ...]) -> None:
-    """Change days of some kinds of the tenant SLUG: iit retention set my-programme predictions=730."""
-    from core.database import tenant_session
-    from core.retention.service import put
-
-    days: dict[str, int] = {}
-    for one in given:
-        name, _, value = one.partition("=")
-        if not value.isdecimal():
-            message = f"{one!r} is not KIND=DAYS"
-            raise click.BadParameter(message, param_hint="KIND=DAYS")
-        days[name] = int(value)
-    with tenant_session(tenant(slug), actor=ACTOR) as session:
-        put(session, days)
+    """Remove what is not a tenant's record and old: rejected rows, scores, reports. The days: iit settings."""
 
 
 @retention.command("run")

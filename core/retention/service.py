@@ -9,22 +9,18 @@ from typing import TYPE_CHECKING, Final
 from core import audit, blobs
 from core.clock import now, today
 from core.database import tenant_session
-from core.errors import FieldError, Invalid
-from core.features import features, resolve
-from core.retention.settings import Retention, RetentionRun
+from core.features import resolve
+from core.retention.settings import RetentionRun, kinds, retention_model
 from core.telemetry.tracebacks import describe
 from core.tenancy import list_tenants
 from core.tenancy import settings as tenant_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from threading import Event
 
     from core.database import TenantRef, TenantSession
-    from core.features import Kept
 
-FEWEST_DAYS: Final = 30
-MOST_DAYS: Final = 36_500
 ACTOR: Final = "system:retention"
 
 
@@ -36,50 +32,9 @@ class Let:
     blobs: int
 
 
-def kinds() -> dict[str, Kept]:
-    """Every kind that a room registered, by name.
-
-    Raises:
-        RuntimeError: two rooms register one kind.
-    """
-    found: dict[str, Kept] = {}
-    for feature in features():
-        for name, kept in feature.retention.items():
-            if name in found:
-                message = f"two rooms register the retention of {name!r}"
-                raise RuntimeError(message)
-            found[name] = kept
-    return found
-
-
 def days_of(session: TenantSession) -> dict[str, int]:
     """Days by kind, as they hold for the tenant."""
-    said = tenant_settings.get(session, Retention).days
-    return {name: said.get(name, kept.days) for name, kept in kinds().items()}
-
-
-def put(session: TenantSession, days: Mapping[str, int]) -> None:
-    """Change days of some kinds.
-
-    Raises:
-        Invalid: a kind is not known, or its days are not 30 to 36,500.
-    """
-    known = kinds()
-    wrong = [
-        FieldError(f"days.{name}", "is no kind", f"choose among {', '.join(known)}")
-        for name in days
-        if name not in known
-    ]
-    wrong += [
-        FieldError(f"days.{name}", f"{value} days cannot be kept", f"give {FEWEST_DAYS} to {MOST_DAYS}")
-        for name, value in days.items()
-        if name in known and not FEWEST_DAYS <= value <= MOST_DAYS
-    ]
-    if wrong:
-        raise Invalid("the retention cannot be changed", remedy=wrong[0].remedy, errors=wrong)
-    present = tenant_settings.get(session, Retention)
-    tenant_settings.put(session, Retention(days={**present.days, **days}))
-    audit.record(session, "cli:retention:update", "retention", None, {"days": dict(days)})
+    return tenant_settings.get(session, retention_model()).model_dump()
 
 
 def run(tenant: TenantRef, *, actor: str = ACTOR, told: Callable[[str, int], None] | None = None) -> Let:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from core.features import features
 
-class Retention(BaseModel):
-    """Days by kind; a kind that is not named has the days that its room gives it.
+if TYPE_CHECKING:
+    from core.features import Kept
 
-    The clinical record and the audit are no kinds: retention never touches them.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    settings_key: ClassVar[str] = "retention"
-
-    days: dict[str, int] = Field(default_factory=dict, description="Days by kind, 30 at least.")
+FEWEST_DAYS: Final = 30
+MOST_DAYS: Final = 36_500
 
 
 class RetentionRun(BaseModel):
@@ -27,3 +23,41 @@ class RetentionRun(BaseModel):
     settings_key: ClassVar[str] = "retention_run"
 
     day: date | None = None
+
+
+class RetentionSettings(BaseModel):
+    """Base of ``retention_model``: what the model is called and where it is kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    settings_key: ClassVar[str] = "retention"
+
+
+@cache
+def kinds() -> dict[str, Kept]:
+    """Every kind that a room registered, by name.
+
+    Raises:
+        RuntimeError: two rooms register one kind.
+    """
+    found: dict[str, Kept] = {}
+    for feature in features():
+        for name, kept in feature.retention.items():
+            if name in found:
+                message = f"two rooms register the retention of {name!r}"
+                raise RuntimeError(message)
+            found[name] = kept
+    return found
+
+
+@cache
+def retention_model() -> type[RetentionSettings]:
+    """The settings of retention: days by kind, one field per kind that a room registered.
+
+    The clinical record and the audit are no kinds: retention never touches them.
+    """
+    fields: dict[str, Any] = {
+        name: (int, Field(default=kept.days, ge=FEWEST_DAYS, le=MOST_DAYS, description=f"Days. {kept.what}"))
+        for name, kept in sorted(kinds().items())
+    }
+    return create_model("Retention", __base__=RetentionSettings, **fields)

@@ -1,11 +1,12 @@
 """A tenant's settings: each room defines a pydantic model, kept as one row.
 
-``settings.get(session, CohortSettings)`` gives the stored values over the model's defaults.
+``settings.get(session, CohortSettings)`` gives the stored values over the model's defaults. Only fields that were set
+are stored: of the others a later release may bring a better default.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,8 @@ from core.clock import now
 from core.errors import FieldError, Invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from core.database import TenantSession
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -32,6 +35,43 @@ def key_of(model: type[BaseModel]) -> str:
     return key
 
 
+def explicit(value: BaseModel) -> dict[str, Any]:
+    """The fields that were set, as JSON; of a nested model, those that were set in it."""
+    whole = value.model_dump(mode="json")
+    return {
+        name: explicit(getattr(value, name)) if nested(type(value), name) else whole[name]
+        for name in type(value).model_fields
+        if name in value.model_fields_set
+    }
+
+
+def nested(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """The model of a field that is always the same model; None for a value, or where it is one of several models."""
+    annotation = model.model_fields[name].annotation
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def fitted(model: type[_M], stored: Mapping[str, Any]) -> _M:
+    """What is stored, over the model's defaults.
+
+    Raises:
+        Invalid: it no longer fits the model.
+    """
+    try:
+        return model.model_validate(stored)
+    except ValidationError as error:
+        detail = f"the tenant's settings {key_of(model)!r} do not fit what this version expects"
+        raise Invalid(detail, remedy="put them again, or reset them", errors=field_errors(error)) from None
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """The fields that pydantic refused, dotted, without the values."""
+    return [
+        FieldError(".".join(str(part) for part in item["loc"]), item["msg"].removeprefix("Value error, "))
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
 def get(session: TenantSession, model: type[_M]) -> _M:
     """The tenant's settings of this model; its defaults where nothing was put.
 
@@ -41,21 +81,13 @@ def get(session: TenantSession, model: type[_M]) -> _M:
     with session.cursor() as cursor:
         cursor.execute("SELECT value FROM tenant_settings WHERE key = %s", (key_of(model),))
         row = cursor.fetchone()
-    try:
-        return model.model_validate(row[0] if row else {})
-    except ValidationError as error:
-        problems = [
-            FieldError(".".join(str(part) for part in found["loc"]), found["msg"])
-            for found in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-        detail = f"the tenant's settings {key_of(model)!r} do not fit what this version expects"
-        raise Invalid(detail, remedy="put them again", errors=problems) from None
+    return fitted(model, row[0] if row else {})
 
 
 def put(session: TenantSession, model: BaseModel) -> None:
     """Store the tenant's settings of this model, in place of what was there."""
     key = key_of(type(model))
-    value = model.model_dump(mode="json")
+    value = explicit(model)
     with session.cursor() as cursor:
         cursor.execute(
             "INSERT INTO tenant_settings (key, value, updated_at, updated_by) VALUES (%s, %s, %s, %s)"

@@ -1,25 +1,22 @@
-"""Status, indicators, completeness and rules over the API."""
+"""Status, indicators and completeness over the API."""
 
 from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query
 
 from core import audit
 from core.access import TenantDb, require
 from core.identity import Principal
-from core.web.etag import IfMatch, set_etag
 from tenants.cohort import service
 from tenants.cohort.calendar import period_of
 from tenants.cohort.presenting import as_of_day, dimensions, indicators_out
-from tenants.cohort.schemas import DayStatusOut, FacilityCompleteness, Indicators, PatientStatus, SettingsChanged
-from tenants.cohort.settings import CohortSettings
+from tenants.cohort.schemas import DayStatusOut, FacilityCompleteness, Indicators, PatientStatus
 
 router = APIRouter(tags=["cohort"])
 
 CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
-CohortWrite = Annotated[Principal, Depends(require("cohort.write"))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
 AsOf = Annotated[
     date | None, Query(description="The day, as known then; today when left out.", examples=["2026-09-30"])
@@ -56,24 +53,6 @@ def get_cohort_status(_: CohortRead, db: TenantDb, as_of: AsOf = None) -> DaySta
 def list_facility_completeness(_: CohortRead, db: TenantDb) -> list[FacilityCompleteness]:
     """Complete-through dates, from reporting volume, and who is stale. All facilities of the tenant, by DATIM id."""
     return [FacilityCompleteness.model_validate(row) for row in service.facility_list(db)]
-
-
-@router.get("/cohort/settings", operation_id="get_cohort_settings", summary="The rules of expected contacts and status")
-def get_cohort_settings(_: CohortRead, db: TenantDb, response: Response) -> CohortSettings:
-    """With their ETag."""
-    rules = service.cohort_settings(db)
-    set_etag(response, service.settings_version(rules))
-    return rules
-
-
-@router.put("/cohort/settings", operation_id="put_cohort_settings", summary="Change the rules")
-def put_cohort_settings(
-    _: CohortWrite, db: TenantDb, rules: CohortSettings, if_match: IfMatch, response: Response
-) -> SettingsChanged:
-    """Statuses are recomputed by a job; until it is done, indicators are provisional."""
-    recomputing = service.put_settings(db, rules, if_match)
-    set_etag(response, service.settings_version(rules))
-    return SettingsChanged(settings=rules, recomputing=recomputing)
 
 
 @router.get("/patients/{uuid}/status", operation_id="get_patient_status", summary="A patient's status and its history")

@@ -1,6 +1,6 @@
 """What the room ``cohort`` registers with the kernel."""
 
-from core.features import Command, Feature, Permission
+from core.features import Command, Feature, Permission, SettingsGroup
 
 feature = Feature(
     name="cohort",
@@ -14,7 +14,6 @@ feature = Feature(
     audit_actions=(
         "api:status:read",
         "api:radet_disagreements:read",
-        "api:cohort_settings:update",
         "job:cohort:rebuild",
     ),
     commands={
@@ -22,7 +21,15 @@ feature = Feature(
         "cohort": Command("tenants.cohort.commands:cohort", "Who is on treatment, late, in IIT or gone, on a day."),
         "radet": Command("tenants.cohort.radet_commands:radet", "Compare partners' own statuses with the records."),
     },
-    settings={"cohort": "tenants.cohort.settings:CohortSettings"},
+    settings={
+        "cohort": SettingsGroup(
+            "tenants.cohort.settings:CohortSettings",
+            "Rules of expected contacts, status, labels and completeness. A change recomputes all statuses.",
+            "cohort.write",
+            # A change restarts the rebuild, whose steps hold this lock while they move its cursor.
+            lock="tenants.records.locks:lock_for_import",
+        )
+    },
     listeners={
         "records.changed": "tenants.cohort.listeners:records_changed",
         "settings.changed": "tenants.cohort.listeners:settings_changed",

@@ -6,8 +6,6 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tenants.cohort.settings import CohortSettings
-
 Dimension = Literal["facility", "sex", "age", "time_on_art"]
 
 
@@ -73,13 +71,6 @@ class DayStatusOut(BaseModel):
     pending: int = Field(description="Expected contacts on that day or later, not yet answered.")
     late: int = Field(description="People past the expected contact, within grace.")
     iit_to_trace: int = Field(description="People in IIT whose expected contact is known.")
-
-
-class SettingsChanged(BaseModel):
-    """The rules that hold now."""
-
-    settings: CohortSettings
-    recomputing: bool = Field(description="Statuses are being recomputed: until it is done, counts are mixed.")
 
 
 class FacilityCompleteness(BaseModel):

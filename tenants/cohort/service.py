@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import numpy as np
 from pydantic import BaseModel
 
-from core import audit
 from core.clock import today
 from core.errors import NotFound
 from core.tenancy import settings as tenant_settings
@@ -32,11 +31,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.database import TenantSession
-    from core.web.etag import Expected
     from tenants.cohort.calendar import Period
 
 REBUILD_JOB: Final = "cohort.rebuild"
-_VERSIONS: Final = UUID("5f1c9f0e-7d0e-5a52-9d6b-0a2f3b9f7c11")
 
 
 class Rebuild(BaseModel):
@@ -86,26 +83,6 @@ class DayStatus:
 def cohort_settings(session: TenantSession) -> CohortSettings:
     """The tenant's rules."""
     return tenant_settings.get(session, CohortSettings)
-
-
-def settings_version(rules: CohortSettings) -> UUID:
-    """Changes with the rules: what ETag and If-Match carry."""
-    return uuid5(_VERSIONS, rules.model_dump_json())
-
-
-def put_settings(session: TenantSession, rules: CohortSettings, expected: Expected) -> bool:
-    """Store the rules where the caller has seen those that they replace; whether statuses are being recomputed.
-
-    Raises:
-        PreconditionFailed: the rules were changed meanwhile.
-    """
-    lock_for_import(session)
-    expected.check(settings_version(cohort_settings(session)))
-    if cohort_settings(session) != rules:
-        tenant_settings.put(session, rules)
-        audit.record(session, "api:cohort_settings:update", "cohort_settings", None)
-        request_rebuild(session)
-    return tenant_settings.get(session, Rebuild).pending
 
 
 def request_rebuild(session: TenantSession) -> None:

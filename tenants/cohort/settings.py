@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_STRICT = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 Days = Annotated[int, Field(ge=1, le=400)]
 
@@ -98,29 +98,26 @@ class Completeness(BaseModel):
 
 
 class CohortSettings(BaseModel):
-    """A tenant's cohort settings, kept in ``tenant_settings`` under ``cohort``.
-
-    Attributes:
-        grace_days: days past the expected contact that are still on treatment; the next day is IIT (28: PEPFAR MER).
-        reporting_lag_days: days that a facility may need to record what happened, before a label is believed.
-        expected_from: ``contacts``: each contact sets the next expected one; ``bookings``: each booking is its own.
-        rule: where neither an appointment nor a supply is recorded.
-        longest_ahead_days: a recorded appointment this far ahead or farther is implausible and ignored (KenyaEMR: 400).
-        longest_supply_days: a supply longer than this is implausible and ignored.
-        start_when_missing: where the start of ART is not recorded, treatment is taken to begin at this event.
-        pvls_minimum_months: months on ART before a viral load counts for TX_PVLS.
-        completeness: how the complete-through date is found.
-    """
+    """The group ``cohort`` of the tenant's settings."""
 
     model_config = _STRICT
     settings_key: ClassVar[str] = "cohort"
 
     grace_days: Annotated[int, Field(ge=0, le=365)] = 28
+    """Days past the expected contact that are still on treatment; the next day is IIT (28: PEPFAR MER)."""
     reporting_lag_days: Annotated[int, Field(ge=0, le=365)] = 7
+    """Days that a facility may need to record what happened, before a label is believed."""
     expected_from: Literal["contacts", "bookings"] = "contacts"
+    """`contacts`: each contact sets the next expected one; `bookings`: each booking is its own."""
     rule: Rule = FixedRule()
+    """The days to the next contact, where neither an appointment nor a supply is recorded."""
     longest_ahead_days: Annotated[int, Field(ge=2, le=1000)] = 400
+    """A recorded appointment this far ahead or farther is implausible and ignored (KenyaEMR: 400)."""
     longest_supply_days: Annotated[int, Field(ge=1, le=400)] = 366
+    """A supply longer than this is implausible and ignored."""
     start_when_missing: Literal["first_contact", "first_pickup", "never"] = "first_contact"
+    """Where the start of ART is not recorded, treatment is taken to begin at this event."""
     pvls_minimum_months: Annotated[int, Field(ge=0, le=24)] = 3
+    """Months on ART before a viral load counts for TX_PVLS."""
     completeness: Completeness = Completeness()
+    """How a facility's complete-through date is taken from its reporting volume."""

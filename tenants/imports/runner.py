@@ -183,7 +183,7 @@ class Runner:
         """Find the format, the source's name and the data date, and see that the mapping's blocks fit."""
         with self._step() as (session, row):
             mapping, given, wanted = self._mapping(session, row), row.data_date, row.format
-            cohort_block.merged(session, mapping.cohort)
+            cohort_block.check(session, mapping.cohort)
             today = now().astimezone(ZoneInfo(session.tenant.time_zone)).date()
         check_size(self._sources)
         found = reader(wanted) if wanted else detect(self._sources)

@@ -27,7 +27,6 @@ feature = Feature(
     commands={
         "quality": Command("tenants.quality.commands:quality", "How good the records are, and who is in them twice."),
     },
-    settings={"quality_linkage": "tenants.quality.settings:Linkage"},
     listeners={"imports.finished": "tenants.quality.listeners:import_finished"},
     retention={
         "quality_reports": Kept(

@@ -44,5 +44,4 @@ feature = Feature(
     commands={
         "observations": Command("tenants.records.commands:observations", "Archive old observations by year; restore."),
     },
-    settings={"observation_archives": "tenants.records.archiving:ObservationArchives"},
 )

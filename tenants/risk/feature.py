@@ -1,6 +1,6 @@
 """What the room ``risk`` registers with the kernel."""
 
-from core.features import Command, Feature, Kept, Permission
+from core.features import Command, Feature, Kept, Permission, SettingsGroup
 
 feature = Feature(
     name="risk",
@@ -11,6 +11,7 @@ feature = Feature(
         Permission("risk.read", "See models, scores and reasons"),
         Permission("risk.train", "Train models"),
         Permission("risk.score", "Score patients"),
+        Permission("risk.settings", "Change how models are trained and how scores are shown"),
         Permission("worklists.read", "See issued lists and the people on them"),
         Permission("worklists.write", "Issue lists"),
     ),
@@ -31,7 +32,11 @@ feature = Feature(
         "worklist": Command("tenants.risk.commands:worklist", "Issue the lists: at risk, and to be traced."),
         "model": Command("tenants.risk.commands:model", "List models and show their cards."),
     },
-    settings={"risk": "tenants.risk.settings:RiskSettings"},
+    settings={
+        "risk": SettingsGroup(
+            "tenants.risk.settings:RiskSettings", "How models are trained, and how scores are shown.", "risk.settings"
+        )
+    },
     retention={
         "predictions": Kept(
             "tenants.risk.repository:let_go_of_predictions",

@@ -33,20 +33,6 @@ def facilities(world: World) -> Call:
     return Call(marks=[_patient(world)["datim_id"]])
 
 
-@case("GET", "/v1/cohort/settings", kind="collection")
-def settings(world: World) -> Call:
-    rules = {"grace_days": 77}
-    world.json("PUT", "/v1/cohort/settings", json=rules, headers={"If-Match": "*"})
-    return Call(marks=['"grace_days":77'])
-
-
-@case("PUT", "/v1/cohort/settings", kind="collection")
-def put_settings(world: World) -> Call:
-    _patient(world)
-    world.json("PUT", "/v1/cohort/settings", json={"grace_days": 76}, headers={"If-Match": "*"})
-    return Call(json={"grace_days": 75}, headers={"If-Match": "*"}, marks=['"recomputing":true'])
-
-
 @case("GET", "/v1/patients/{uuid}/status", kind="item")
 def patient_status(world: World) -> Call:
     return Call(path={"uuid": _patient(world)["uuid"]})

@@ -35,3 +35,39 @@ def list_jobs(world: World) -> Call:
 @case("GET", "/v1/jobs/{job_id}", kind="item")
 def get_job(world: World) -> Call:
     return Call(path={"job_id": _job(world)})
+
+
+ANY = {"If-Match": "*"}
+
+
+def _reasons(world: World, reasons: int) -> list[str]:
+    """The owner's own number of reasons, and how answers show it."""
+    world.json("PUT", "/v1/settings/risk", json={"reasons": reasons}, headers=ANY)
+    return [f'"reasons":{reasons}']
+
+
+@case("GET", "/v1/settings", kind="collection")
+def list_settings(world: World) -> Call:
+    return Call(marks=_reasons(world, 7))
+
+
+@case("GET", "/v1/settings/{group}", kind="collection")
+def get_settings_group(world: World) -> Call:
+    return Call(path={"group": "risk"}, marks=_reasons(world, 8))
+
+
+@case("PUT", "/v1/settings/{group}", kind="own")
+def put_settings_group(world: World) -> Call:
+    return _change(world)
+
+
+@case("PATCH", "/v1/settings/{group}", kind="own")
+def patch_settings_group(world: World) -> Call:
+    return _change(world)
+
+
+def _change(world: World) -> Call:
+    _reasons(world, 9)
+    return Call(
+        path={"group": "risk"}, json={"reasons": 2}, headers=ANY, state=lambda: world.json("GET", "/v1/settings/risk")
+    )

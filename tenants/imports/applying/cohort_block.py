@@ -4,56 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
-
 from core.errors import FieldError, Invalid
-from core.events import publish
-from core.features import features, resolve
-from core.tenancy import settings
+from core.preferences import amend, amended, groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.database import TenantSession
+    from core.preferences import Group
 
 KEY = "cohort"
 
 
-def merged(session: TenantSession, block: Mapping[str, Any]) -> BaseModel | None:
-    """The tenant's settings with the block laid over them; None when the block is empty.
+def check(session: TenantSession, block: Mapping[str, Any]) -> None:
+    """Refuse a block that does not fit over the tenant's settings.
 
     Raises:
         Invalid: no room takes the block, or it does not fit: with the path of each key that is wrong.
     """
     if not block:
-        return None
-    reference = next((feature.settings[KEY] for feature in features() if KEY in feature.settings), None)
-    if reference is None:
-        message = "the mapping has a cohort block, and no room of this installation takes one"
-        raise Invalid(message, remedy="remove the block")
-    model: type[BaseModel] = resolve(reference)
-    present = settings.get(session, model).model_dump(mode="json")
+        return
+    group = _group()
     try:
-        return model.model_validate(present | dict(block))
-    except ValidationError as error:
+        amended(session, group, block)
+    except Invalid as error:
         remedy = "correct the mapping; docs/reference/mapping.md describes the cohort block"
-        problems = [
-            FieldError(".".join((KEY, *map(str, item["loc"]))), item["msg"].removeprefix("Value error, "), remedy)
-            for item in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
+        problems = [FieldError(f"{KEY}.{item.field}", item.problem, remedy) for item in error.errors]
         message = f"the mapping is not valid: {problems[0].field}: {problems[0].problem}"
         raise Invalid(message, remedy=remedy, errors=problems) from error
 
 
-def store(session: TenantSession, block: Mapping[str, Any]) -> bool:
-    """Lay the block over the tenant's settings and tell the rooms that listen; whether anything changed.
+def store(session: TenantSession, block: Mapping[str, Any]) -> None:
+    """Lay the block over the tenant's settings and tell the rooms that listen, where that changes anything.
 
     Raises:
-        Invalid: as ``merged``.
+        Invalid: as ``check``.
     """
-    found = merged(session, block)
-    if found is None or found == settings.get(session, type(found)):
-        return False
-    settings.put(session, found)
-    publish(session, "settings.changed", {"key": KEY})
-    return True
+    if block:
+        check(session, block)
+        amend(session, _group(), block)
+
+
+def _group() -> Group:
+    if KEY not in groups():
+        message = "the mapping has a cohort block, and no room of this installation takes one"
+        raise Invalid(message, remedy="remove the block")
+    return groups()[KEY]

@@ -17,8 +17,10 @@ from core.clock import now
 from core.database import tenant_session
 from core.errors import Invalid
 from core.features import resolve
+from core.preferences import amend, group
 from core.retention import run, run_due, service
-from core.retention.service import days_of, kinds, put
+from core.retention.service import days_of
+from core.retention.settings import kinds
 from tenants.imports.models import Import, ImportRejection
 from tenants.records.models import Facility
 from tenants.risk.models import Prediction
@@ -77,7 +79,7 @@ def test_what_is_older_than_its_days_goes_and_the_rest_stays(tenant):
 def test_a_tenants_own_days_hold(tenant):
     fill(tenant, 100)
     with tenant_session(tenant, actor="test:1") as session:
-        put(session, {"predictions": 60})
+        amend(session, group("retention"), {"predictions": 60})
     assert run(tenant).rows == {"refused_rows": 0, "predictions": 1, "quality_reports": 0}
     with tenant_session(tenant, actor="test:1") as session:
         assert days_of(session)["predictions"] == 60
@@ -86,9 +88,8 @@ def test_a_tenants_own_days_hold(tenant):
 @pytest.mark.parametrize("days", [{"patients": 400}, {"predictions": 1}, {"predictions": 10**9}])
 def test_days_that_cannot_be_kept_are_refused_with_the_kind(tenant, days):
     with tenant_session(tenant, actor="test:1") as session, pytest.raises(Invalid) as refused:
-        put(session, days)
-    assert refused.value.errors[0].field == f"days.{next(iter(days))}"
-    assert refused.value.errors[0].remedy
+        amend(session, group("retention"), days)
+    assert refused.value.errors[0].field == next(iter(days))
 
 
 def test_many_rows_go_in_many_transactions(tenant, monkeypatch):
@@ -149,12 +150,9 @@ def test_the_record_and_the_audit_are_no_kinds():
     assert not RECORD & set(kinds())
 
 
-def test_the_commands(tenant, capsys):
-    assert iit(["retention", "set", tenant.slug, "predictions=400"]) == 0
-    assert iit(["retention", "show", tenant.slug, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["days"]["predictions"] == 400
+def test_the_command_removes_what_is_old(tenant, capsys):
+    fill(tenant, 100)
+    assert iit(["settings", "set", tenant.slug, "retention.predictions", "60"]) == 0
+    capsys.readouterr()
     assert iit(["retention", "run", tenant.slug, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["rows"]["predictions"] == 0
-    assert iit(["retention", "set", tenant.slug, "predictions"]) == 2
-    assert iit(["retention", "set", tenant.slug, "audit=400"]) == 1
-    assert "choose among" in capsys.readouterr().err
+    assert json.loads(capsys.readouterr().out)["rows"]["predictions"] == 1

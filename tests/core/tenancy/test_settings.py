@@ -17,6 +17,12 @@ class Grace(BaseModel):
     note: str = ""
 
 
+class Rules(BaseModel):
+    settings_key: ClassVar[str] = "test_rules"
+    grace: Grace = Grace()
+    limit: int = 5
+
+
 class Nameless(BaseModel):
     days: int = 1
 
@@ -31,6 +37,12 @@ def test_what_was_put_last_is_what_is_got_and_who_put_it_is_kept(session):
     assert settings.get(session, Grace) == Grace(days=0, note="appointments")
     row = session.execute(text("SELECT count(*), max(updated_by) FROM tenant_settings")).one()
     assert tuple(row) == (1, session.actor)
+
+
+def test_only_what_was_set_is_stored_so_that_other_defaults_can_follow_a_release(session):
+    settings.put(session, Rules(grace=Grace(days=28)))
+    assert session.execute(text("SELECT value FROM tenant_settings")).scalar() == {"grace": {"days": 28}}
+    assert settings.get(session, Rules).grace.days == 28
 
 
 def test_one_tenants_settings_are_not_anothers(two_tenants):

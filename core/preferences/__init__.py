@@ -1,0 +1,6 @@
+"""A tenant's settings, in groups that the rooms register: one API, one command, one reference page for all of them."""
+
+from core.preferences.registry import Group, group, groups
+from core.preferences.service import GroupState, amend, amended, read, read_all, replace, reset
+
+__all__ = ["Group", "GroupState", "amend", "amended", "group", "groups", "read", "read_all", "replace", "reset"]

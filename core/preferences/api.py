@@ -1,0 +1,62 @@
+"""Settings over the API."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Response
+
+from core.access import TenantDb, require
+from core.errors import Forbidden, NotFound, PreconditionFailed, PreconditionRequired
+from core.errors.problem import responses
+from core.identity import Principal
+from core.preferences import registry, service
+from core.preferences.schemas import SettingsGroupDetail, SettingsGroupOut, group_detail, group_out
+from core.web.etag import IfMatch, set_etag
+
+router = APIRouter(prefix="/settings", tags=["settings"])
+
+SettingsRead = Annotated[Principal, Depends(require("settings.read"))]
+SettingsWrite = Annotated[Principal, Depends(require("settings.write"))]
+GroupName = Annotated[str, Path(description="Name of the group.", examples=["risk"], max_length=100)]
+Given = Annotated[dict[str, Any], Body(examples=[{"capacity_share": 0.2}])]
+CHANGE = responses(NotFound, PreconditionFailed, PreconditionRequired)
+
+
+@router.get("", operation_id="list_settings", summary="Every group of settings, as it stands")
+def list_settings(_: SettingsRead, db: TenantDb) -> list[SettingsGroupOut]:
+    """Values, defaults, and who changed the group last. By name."""
+    return [group_out(state) for state in service.read_all(db)]
+
+
+@router.get("/{group}", operation_id="get_settings_group", summary="A group of settings", responses=responses(NotFound))
+def get_settings_group(_: SettingsRead, db: TenantDb, group: GroupName, response: Response) -> SettingsGroupDetail:
+    """With the JSON schema of its value, and its ETag."""
+    return _answer(response, service.read(db, registry.group(group)))
+
+
+@router.put("/{group}", operation_id="put_settings_group", summary="Set a whole group", responses=CHANGE)
+def put_settings_group(
+    principal: SettingsWrite, db: TenantDb, group: GroupName, given: Given, if_match: IfMatch, response: Response
+) -> SettingsGroupDetail:
+    """What is left out goes back to its default. Needs the group's own permission too."""
+    return _answer(response, service.replace(db, _changeable(principal, group), given, if_match))
+
+
+@router.patch("/{group}", operation_id="patch_settings_group", summary="Set some of a group", responses=CHANGE)
+def patch_settings_group(
+    principal: SettingsWrite, db: TenantDb, group: GroupName, given: Given, if_match: IfMatch, response: Response
+) -> SettingsGroupDetail:
+    """What is left out stays; null resets a setting to its default. Needs the group's own permission too."""
+    return _answer(response, service.amend(db, _changeable(principal, group), given, if_match))
+
+
+def _changeable(principal: Principal, name: str) -> registry.Group:
+    found = registry.group(name)
+    if found.permission not in principal.permissions:
+        detail = f"the permission {found.permission} is needed"
+        raise Forbidden(detail)
+    return found
+
+
+def _answer(response: Response, state: service.GroupState) -> SettingsGroupDetail:
+    set_etag(response, state.version)
+    return group_detail(state)

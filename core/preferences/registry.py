@@ -1,0 +1,87 @@
+"""The groups of tenant settings that the installed features register."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from core.errors import NotFound
+from core.features import features, resolve
+from core.tenancy.settings import key_of, nested
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+    from core.database import TenantSession
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group of settings.
+
+    Attributes:
+        name: in paths and commands, and of its row in ``tenant_settings``.
+        title: what it is about.
+        permission: what changing it takes, besides ``settings.write``.
+        model: the pydantic model of its values.
+        lock: called before the group is read to be changed.
+    """
+
+    name: str
+    title: str
+    permission: str
+    model: type[BaseModel]
+    lock: Callable[[TenantSession], None] | None
+
+    def leaves(self) -> Iterator[tuple[str, type[BaseModel], FieldInfo]]:
+        """Every single setting: its dotted name, the model that it is a field of, and the field."""
+        return _leaves(self.model, "")
+
+
+def _leaves(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[BaseModel], FieldInfo]]:
+    for name, field in model.model_fields.items():
+        inner = nested(model, name)
+        if inner is None:
+            yield prefix + name, model, field
+        else:
+            yield from _leaves(inner, f"{prefix}{name}.")
+
+
+@cache
+def groups() -> dict[str, Group]:
+    """Every group by name, sorted.
+
+    Raises:
+        RuntimeError: two features register one name, or a model's ``settings_key`` is not the name.
+    """
+    registered: dict[str, Group] = {}
+    for feature in features():
+        for name, entry in feature.settings.items():
+            if name in registered:
+                message = f"two features register the settings {name!r}: rename one of them"
+                raise RuntimeError(message)
+            loaded = resolve(entry.model)
+            model: type[BaseModel] = loaded if isinstance(loaded, type) else loaded()
+            if key_of(model) != name:
+                message = f"the settings {name!r} have a model whose settings_key is {key_of(model)!r}"
+                raise RuntimeError(message)
+            lock = resolve(entry.lock) if entry.lock else None
+            registered[name] = Group(name, entry.title, entry.change, model, lock)
+    return dict(sorted(registered.items()))
+
+
+def group(name: str) -> Group:
+    """The group of this name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    registered = groups().get(name)
+    if registered is None:
+        detail = "there is no such group of settings"
+        raise NotFound(detail, remedy=f"choose one of {', '.join(groups())}")
+    return registered

@@ -1,0 +1,73 @@
+"""What the API says about settings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.preferences.service import GroupState
+
+_EXAMPLE: Final[dict[str, Any]] = {
+    "name": "risk",
+    "title": "How models are trained, and how scores are shown.",
+    "value": {"capacity_share": 0.2, "training_years": 6, "training_units": 400000, "reasons": 3},
+    "default": {"capacity_share": 0.3, "training_years": 6, "training_units": 400000, "reasons": 3},
+    "set_names": ["capacity_share"],
+    "permission": "risk.settings",
+    "changed_at": "2026-11-28T09:30:00Z",
+    "changed_by": "api_key:0197c1f0b2aa",
+}
+
+
+class SettingsGroupOut(BaseModel):
+    """A group of settings as it stands for the tenant."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
+
+    name: str
+    title: str = Field(description="What the group is about.")
+    value: dict[str, Any] = Field(description="What holds now.")
+    default: dict[str, Any] = Field(description="What holds where the tenant sets nothing.")
+    set_names: list[str] = Field(
+        description="The settings that the tenant has set, dotted; the others follow defaults."
+    )
+    permission: str = Field(description="What changing the group takes, besides settings.write.")
+    changed_at: datetime | None = Field(description="When the group was changed last.")
+    changed_by: str | None = Field(description="Who changed it last.")
+    problem: str | None = Field(
+        default=None, description="Why what is stored is not in force; the defaults hold until it is put or reset."
+    )
+
+
+class SettingsGroupDetail(SettingsGroupOut):
+    """A group of settings, with the JSON schema of its value."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {**_EXAMPLE, "schema": {"type": "object"}}})
+
+    json_schema: dict[str, Any] = Field(serialization_alias="schema", description="The JSON schema of `value`.")
+
+
+def group_out(state: GroupState) -> SettingsGroupOut:
+    """The state as the list shows it."""
+    return SettingsGroupOut(**_facts(state))
+
+
+def group_detail(state: GroupState) -> SettingsGroupDetail:
+    """The state as one group is shown."""
+    return SettingsGroupDetail(**_facts(state), json_schema=state.group.model.model_json_schema())
+
+
+def _facts(state: GroupState) -> dict[str, Any]:
+    return {
+        "name": state.group.name,
+        "title": state.group.title,
+        "value": state.value.model_dump(mode="json"),
+        "default": state.group.model().model_dump(mode="json"),
+        "set_names": state.set_names,
+        "permission": state.group.permission,
+        "changed_at": state.changed_at,
+        "changed_by": state.changed_by,
+        "problem": state.problem,
+    }
