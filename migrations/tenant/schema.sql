@@ -1,6 +1,6 @@
 -- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
-INSERT INTO alembic_version VALUES ('0004');
+INSERT INTO alembic_version VALUES ('0005');
 CREATE TABLE alerts (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 
@@ -194,6 +194,7 @@ CREATE TABLE dispensations (
     regimen_line TEXT, 
     next_appointment DATE, 
     dsd_model TEXT, 
+    antiretroviral BOOLEAN DEFAULT true NOT NULL, 
     CONSTRAINT pk_dispensations PRIMARY KEY (version_id), 
     CONSTRAINT ck_dispensations_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
     CONSTRAINT ck_dispensations_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
@@ -302,6 +303,7 @@ CREATE TABLE import_staging (
     text_2 TEXT, 
     text_3 TEXT, 
     text_4 TEXT, 
+    flag_1 BOOLEAN, 
     CONSTRAINT pk_import_staging PRIMARY KEY (import_uuid, seq), 
     CONSTRAINT ck_import_staging_state CHECK (state IN ('accepted', 'refused', 'merged', 'known'))
 );
@@ -514,12 +516,12 @@ CREATE TABLE patient_states (
     changed_by TEXT NOT NULL, 
     patient_uuid UUID NOT NULL, 
     state TEXT NOT NULL, 
-    start_date DATE NOT NULL, 
+    start_date DATE, 
     reason TEXT, 
     CONSTRAINT pk_patient_states PRIMARY KEY (version_id), 
     CONSTRAINT ck_patient_states_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
     CONSTRAINT ck_patient_states_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)), 
-    CONSTRAINT ck_patient_states_state CHECK (state IN ('died', 'transferred_out', 'transferred_in', 'stopped'))
+    CONSTRAINT ck_patient_states_state CHECK (state IN ('died', 'transferred_out', 'transferred_in', 'stopped', 'invalid'))
 );
 CREATE INDEX ix_patient_states_patient_uuid ON patient_states (patient_uuid, start_date);
 CREATE UNIQUE INDEX uq_patient_states_uuid_open ON patient_states (uuid) WHERE known_to IS NULL;
@@ -643,7 +645,7 @@ CREATE TABLE radet_snapshots (
     last_pickup DATE, 
     days_supplied INTEGER, 
     CONSTRAINT pk_radet_snapshots PRIMARY KEY (patient_uuid, data_date), 
-    CONSTRAINT ck_radet_snapshots_status CHECK (status IN ('active', 'active_restart', 'iit', 'stopped', 'died', 'transferred_out', 'unknown'))
+    CONSTRAINT ck_radet_snapshots_status CHECK (status IN ('active', 'active_restart', 'iit', 'stopped', 'died', 'transferred_out', 'invalid', 'unknown'))
 );
 CREATE INDEX ix_radet_snapshots_data_date ON radet_snapshots (data_date, facility_uuid);
 CREATE INDEX ix_radet_snapshots_import_uuid ON radet_snapshots (import_uuid);
@@ -686,10 +688,10 @@ CREATE TABLE status_transitions (
     date DATE NOT NULL, 
     reason TEXT NOT NULL, 
     CONSTRAINT pk_status_transitions PRIMARY KEY (patient_uuid, seq), 
-    CONSTRAINT ck_status_transitions_from_status CHECK (from_status IN ('none', 'active', 'iit', 'died', 'transferred_out', 'stopped')), 
-    CONSTRAINT ck_status_transitions_to_status CHECK (to_status IN ('active', 'iit', 'died', 'transferred_out', 'stopped')), 
+    CONSTRAINT ck_status_transitions_from_status CHECK (from_status IN ('none', 'active', 'iit', 'died', 'transferred_out', 'stopped', 'unknown', 'invalid')), 
+    CONSTRAINT ck_status_transitions_to_status CHECK (to_status IN ('active', 'iit', 'died', 'transferred_out', 'stopped', 'unknown', 'invalid')), 
     CONSTRAINT ck_status_transitions_change CHECK (from_status <> to_status), 
-    CONSTRAINT ck_status_transitions_reason CHECK (reason IN ('new', 'first_seen', 'transferred_in', 'returned', 'interrupted', 'died', 'transferred_out', 'stopped'))
+    CONSTRAINT ck_status_transitions_reason CHECK (reason IN ('new', 'first_seen', 'transferred_in', 'returned', 'interrupted', 'died', 'transferred_out', 'stopped', 'unread', 'invalid', 'partner_list'))
 );
 CREATE INDEX ix_status_transitions_date ON status_transitions (date);
 CREATE TABLE tenant_keys (
@@ -708,6 +710,21 @@ CREATE TABLE tenant_settings (
     updated_by TEXT NOT NULL, 
     CONSTRAINT pk_tenant_settings PRIMARY KEY (key)
 );
+CREATE TABLE unread_contacts (
+    patient_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    list_kind TEXT NOT NULL, 
+    import_uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    list_date DATE NOT NULL, 
+    partner_status TEXT, 
+    known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+    known_to TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_unread_contacts PRIMARY KEY (patient_uuid, source, list_kind, import_uuid), 
+    CONSTRAINT ck_unread_contacts_partner_status CHECK (partner_status IN ('active', 'active_restart', 'iit', 'stopped', 'died', 'transferred_out', 'invalid', 'unknown')), 
+    CONSTRAINT ck_unread_contacts_known_order CHECK (known_to IS NULL OR known_to >= known_from)
+);
+CREATE INDEX ix_unread_contacts_import_uuid ON unread_contacts (import_uuid);
 CREATE TABLE visits (
     version_id UUID NOT NULL, 
     uuid UUID NOT NULL, 
@@ -778,6 +795,6 @@ CREATE TABLE worklist_entries (
     CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_rejections, import_touched, imports, interventions, linkage_candidates, models, observations, patient_identities, patient_keys, patient_states, patients, predictions, quality_measures, quality_reports, radet_snapshots, record_sources, score_runs, status_transitions, tenant_keys, tenant_settings, visits, worklists, worklist_entries TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_rejections, import_touched, imports, interventions, linkage_candidates, models, observations, patient_identities, patient_keys, patient_states, patients, predictions, quality_measures, quality_reports, radet_snapshots, record_sources, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
 GRANT SELECT, INSERT ON audit_events, audit_seals TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";

@@ -67,7 +67,7 @@ _BOOKINGS: Final = sql.SQL(
     " FROM appointments AS t WHERE NOT t.voided AND {range}"
 )
 _STATES: Final = sql.SQL(
-    "SELECT t.patient_uuid, t.start_date, (CASE t.state {codes} ELSE 0 END)::int2,"
+    "SELECT t.patient_uuid, coalesce(t.start_date, '-infinity'), (CASE t.state {codes} ELSE 0 END)::int2,"
     " t.known_from, coalesce(t.known_to, 'infinity') FROM patient_states AS t WHERE NOT t.voided AND {range}"
 )
 _OBSERVATIONS: Final = sql.SQL(
@@ -207,7 +207,7 @@ class _Loader:
             profiles=self._tidied(uuids, "profiles", found.pop("profiles")),
             contacts=self._contacts(uuids, found.pop("contacts")),
             bookings=self._bookings(uuids, found.pop("bookings")),
-            states=self._tidied(uuids, "states", found.pop("states")),
+            states=self._states(uuids, found.pop("states")),
             observations=self._observations(uuids, found.pop("observations")) if "observations" in found else {},
             regimens=tuple(self._texts.regimens),
             lines=tuple(self._texts.lines),
@@ -303,6 +303,12 @@ class _Loader:
     def _bookings(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> Columns:
         found = self._tidied(uuids, "bookings", columns)
         found["entity"] = np.unique(found["entity"], return_inverse=True)[1]
+        return found
+
+    def _states(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> Columns:
+        found = self._tidied(uuids, "states", columns)
+        # A state whose day is not known holds from the day on which it was learned.
+        found["date"] = np.where(found["date"] == NO_DAY, found["known_from"], found["date"])
         return found
 
     def _observations(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> Columns:

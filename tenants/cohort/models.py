@@ -18,19 +18,25 @@ class StatusTransition(TenantBase, table=True):
     Attributes:
         seq: order within the patient, from 0 (two may fall on one date).
         date: the first day of the new status.
-        reason: new, first_seen, transferred_in, returned, interrupted, died, transferred_out or stopped.
+        reason: new, first_seen, transferred_in, returned, interrupted, died, transferred_out, stopped, unread (a
+            contact could not be read), invalid (the source invalidated the record) or partner_list (the partner's own
+            status stands in for a contact that could not be read).
     """
 
     __tablename__: ClassVar[Any] = "status_transitions"
     __table_args__ = (
         CheckConstraint(
-            "from_status IN ('none', 'active', 'iit', 'died', 'transferred_out', 'stopped')", name="from_status"
+            "from_status IN ('none', 'active', 'iit', 'died', 'transferred_out', 'stopped', 'unknown', 'invalid')",
+            name="from_status",
         ),
-        CheckConstraint("to_status IN ('active', 'iit', 'died', 'transferred_out', 'stopped')", name="to_status"),
+        CheckConstraint(
+            "to_status IN ('active', 'iit', 'died', 'transferred_out', 'stopped', 'unknown', 'invalid')",
+            name="to_status",
+        ),
         CheckConstraint("from_status <> to_status", name="change"),
         CheckConstraint(
             "reason IN ('new', 'first_seen', 'transferred_in', 'returned', 'interrupted', 'died', 'transferred_out',"
-            " 'stopped')",
+            " 'stopped', 'unread', 'invalid', 'partner_list')",
             name="reason",
         ),
         Index("ix_status_transitions_date", "date"),

@@ -39,11 +39,13 @@ DIED: Final = 1
 TRANSFERRED_OUT: Final = 2
 TRANSFERRED_IN: Final = 3
 STOPPED: Final = 4
+INVALIDATED: Final = 5
 STATE_CODES: Final[Mapping[str, int]] = {
     "died": DIED,
     "transferred_out": TRANSFERRED_OUT,
     "transferred_in": TRANSFERRED_IN,
     "stopped": STOPPED,
+    "invalid": INVALIDATED,
 }
 
 VARIABLES: Final = (

@@ -113,11 +113,11 @@ class PatientFact(PatientBound):
 
 @dataclass(slots=True, kw_only=True)
 class PatientStateFact(PatientBound):
-    """Died, transferred out or in, or stopped treatment on a day."""
+    """Died, transferred out or in, stopped treatment, or invalidated by the source; without a day: not known when."""
 
     kind: ClassVar[str] = "patient_states"
     state: str
-    start_date: date
+    start_date: date | None = None
     reason: str | None = None
 
     def event_date(self) -> date | None:
@@ -178,7 +178,7 @@ class ObservationFact(PatientBound):
 
 @dataclass(slots=True, kw_only=True)
 class DispensationFact(PatientBound):
-    """A pick-up of antiretrovirals; ``days_supplied`` in days."""
+    """Drugs handed out; ``days_supplied`` in days. Only antiretrovirals are a supply and a contact."""
 
     kind: ClassVar[str] = "dispensations"
     date_dispensed: date
@@ -187,6 +187,7 @@ class DispensationFact(PatientBound):
     regimen_line: str | None = None
     next_appointment: date | None = None
     dsd_model: str | None = None
+    antiretroviral: bool = True
 
     def event_date(self) -> date | None:
         """The day of the pick-up."""
@@ -212,7 +213,8 @@ class SnapshotFact(PatientBound):
     """What a partner's own list says of a patient's status, on the day to which the list runs (the data date).
 
     Attributes:
-        status: active, active_restart, iit, stopped, died or transferred_out; ``unknown`` for a word that is none.
+        status: active, active_restart, iit, stopped, died, transferred_out or invalid; ``unknown`` for a word that
+            is none.
         last_pickup: the last pick-up on the list, and ``days_supplied`` what it handed out, in days.
     """
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 FieldType = Literal["text", "code", "date", "datetime", "integer", "days", "number", "boolean"]
 
-SNAPSHOT_STATUSES = ("active", "active_restart", "iit", "stopped", "died", "transferred_out", "unknown")
-STATES = ("died", "transferred_out", "transferred_in", "stopped")
+SNAPSHOT_STATUSES = ("active", "active_restart", "iit", "stopped", "died", "transferred_out", "invalid", "unknown")
+STATES = ("died", "transferred_out", "transferred_in", "stopped", "invalid")
 STATUSES = ("scheduled", "kept", "missed", "cancelled")
 VISIT_TYPES = ("clinical", "pharmacy", "laboratory")
 SEXES = ("F", "M")
@@ -57,7 +57,7 @@ FIELDS: dict[str, dict[str, FieldSpec]] = {
     },
     "patient_states": {
         "state": FieldSpec("code", "what became of the person", required=True, codes=STATES),
-        "start_date": FieldSpec("date", "the day from which it holds", required=True),
+        "start_date": FieldSpec("date", "the day from which it holds; empty where it is not known"),
         "reason": FieldSpec("text", "why, as the source says it"),
     },
     "visits": {
@@ -88,6 +88,7 @@ FIELDS: dict[str, dict[str, FieldSpec]] = {
         "regimen_line": FieldSpec("text", "line of treatment"),
         "next_appointment": FieldSpec("date", "the date given for the next pick-up"),
         "dsd_model": FieldSpec("text", "model of differentiated service delivery"),
+        "antiretroviral": FieldSpec("boolean", "yes where not given; no for other drugs, which are no ARV supply"),
     },
     "appointments": {
         "booked_on": FieldSpec("date", "day on which it was booked", required=True),

@@ -214,6 +214,14 @@ class Record(Part):
             raise ValueError(message)
         return self
 
+    @model_validator(mode="after")
+    def _says_whose_state(self) -> Self:
+        # Without a condition every row would be a death (or the like), since the day may be empty.
+        if self.into == "patient_states" and self.columns["state"].constant is not None and not self.when:
+            message = "'when' says which rows have this state: needed where 'state' is a constant"
+            raise ValueError(message)
+        return self
+
     def all_columns(self) -> list[str]:
         """Every column of the file that the record reads, in no particular order."""
         specs = [*self.columns.values(), *(self.facility.parts().values() if self.facility else ())]

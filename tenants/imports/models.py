@@ -186,6 +186,7 @@ class ImportStaging(TenantBase, table=True):
     text_2: str | None = Field(default=None, sa_type=Text)
     text_3: str | None = Field(default=None, sa_type=Text)
     text_4: str | None = Field(default=None, sa_type=Text)
+    flag_1: bool | None = None
 
 
 class ImportTouched(TenantBase, table=True):

@@ -48,6 +48,7 @@ SLOTS: dict[str, dict[str, str]] = {
         "regimen_line": "text_2",
         "next_appointment": "date_3",
         "dsd_model": "text_3",
+        "antiretroviral": "flag_1",
     },
     "appointments": {"booked_on": "date_1", "due_date": "date_2", "status": "text_1"},
 }
@@ -74,6 +75,7 @@ SLOT_TYPES: dict[str, str] = {
     "text_2": "text",
     "text_3": "text",
     "text_4": "text",
+    "flag_1": "bool",
 }
 """The columns, in the order in which rows are copied, with their PostgreSQL types."""
 

@@ -213,7 +213,7 @@ _STATES = """
 WITH s AS (
     SELECT s.facility_uuid, s.patient_uuid, s.state, min(s.start_date) AS start_date
     FROM patient_states AS s JOIN pg_temp.measured_facilities AS f ON f.uuid = s.facility_uuid
-    WHERE s.known_to IS NULL AND NOT s.voided AND s.state IN ('died', 'transferred_out')
+    WHERE s.known_to IS NULL AND NOT s.voided AND s.state IN ('died', 'transferred_out') AND s.start_date IS NOT NULL
     GROUP BY 1, 2, 3, CASE WHEN s.state = 'died' THEN NULL ELSE s.uuid END
 )
 SELECT facility_uuid, CASE state WHEN 'died' THEN 'dead_stay_away' ELSE 'transferred_stay_away' END,

@@ -9,7 +9,7 @@ from sqlmodel import Field
 from core.clock import now
 from core.database import TenantBase
 from tenants.records.ids import new_uuid
-from tenants.records.models_care import Appointment, Contact, Dispensation, Encounter, Observation, Visit
+from tenants.records.models_care import Appointment, Contact, Dispensation, Encounter, Observation, UnreadContact, Visit
 from tenants.records.models_identity import PatientIdentity
 from tenants.records.versioned import Versioned, version_rules
 
@@ -24,6 +24,7 @@ __all__ = [
     "PatientIdentity",
     "PatientState",
     "RecordSource",
+    "UnreadContact",
     "Versioned",
     "Visit",
 ]
@@ -102,13 +103,17 @@ class Patient(Versioned, table=True):
 
 
 class PatientState(Versioned, table=True):
-    """What the programme recorded of a patient: died, transferred out or in, stopped treatment."""
+    """What the programme recorded of a patient: died, transferred out or in, stopped treatment, record invalid.
+
+    ``invalid``: the source has invalidated the record (duplicate, non-existent, biometrically naive). An empty
+    ``start_date`` means that the day is not known; the state counts from the day of ``known_from``.
+    """
 
     __tablename__ = "patient_states"
     __table_args__ = (
         *version_rules("patient_states"),
         CheckConstraint(
-            "state IN ('died', 'transferred_out', 'transferred_in', 'stopped')",
+            "state IN ('died', 'transferred_out', 'transferred_in', 'stopped', 'invalid')",
             name="state",
         ),
         Index("ix_patient_states_patient_uuid", "patient_uuid", "start_date"),
@@ -116,7 +121,7 @@ class PatientState(Versioned, table=True):
 
     patient_uuid: UUID
     state: str = Field(sa_type=Text)
-    start_date: date = Field(sa_type=Date)
+    start_date: date | None = Field(default=None, sa_type=Date)
     reason: str | None = Field(default=None, sa_type=Text)
 
 

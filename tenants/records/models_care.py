@@ -79,7 +79,10 @@ class Observation(Versioned, table=True):
 
 
 class Dispensation(Versioned, table=True):
-    """Antiretroviral drugs handed out. ``dsd_model`` is the model of differentiated service delivery."""
+    """Drugs handed out. ``dsd_model`` is the model of differentiated service delivery.
+
+    ``antiretroviral`` is false for other drugs (isoniazid, cotrimoxazole): these are no supply and no contact.
+    """
 
     __tablename__ = "dispensations"
     __table_args__ = (
@@ -96,6 +99,7 @@ class Dispensation(Versioned, table=True):
     regimen_line: str | None = Field(default=None, sa_type=Text)
     next_appointment: date | None = Field(default=None, sa_type=Date)
     dsd_model: str | None = Field(default=None, sa_type=Text)
+    antiretroviral: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
 
 
 class Appointment(Versioned, table=True):
@@ -149,3 +153,37 @@ class Contact(TenantBase, table=True):
     known_from: datetime = Field(sa_type=DateTime(timezone=True))
     known_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     known_assumed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+
+
+class UnreadContact(TenantBase, table=True):
+    """A contact of a partner's list whose cell could not be read: the person came, the day is not known.
+
+    Imports write it; nobody edits it. While it is open the person is never judged late by the missing contact.
+
+    Attributes:
+        list_kind: the import's format.
+        list_date: the day to which the list ran.
+        partner_status: the partner's own word for the person in that list, if it has one.
+        known_to: when a later list of this kind named the person without an unread cell, or a corrected list came.
+    """
+
+    __tablename__ = "unread_contacts"
+    __table_args__ = (
+        CheckConstraint(
+            "partner_status IN ('active', 'active_restart', 'iit', 'stopped', 'died', 'transferred_out', 'invalid',"
+            " 'unknown')",
+            name="partner_status",
+        ),
+        CheckConstraint("known_to IS NULL OR known_to >= known_from", name="known_order"),
+        Index("ix_unread_contacts_import_uuid", "import_uuid"),
+    )
+
+    patient_uuid: UUID = Field(primary_key=True)
+    source: str = Field(primary_key=True, sa_type=Text)
+    list_kind: str = Field(primary_key=True, sa_type=Text)
+    import_uuid: UUID = Field(primary_key=True)
+    facility_uuid: UUID
+    list_date: date = Field(sa_type=Date)
+    partner_status: str | None = Field(default=None, sa_type=Text)
+    known_from: datetime = Field(sa_type=DateTime(timezone=True))
+    known_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

@@ -196,7 +196,10 @@ class TimelineEntry(BaseModel):
     facility_uuid: UUID
     known_from: datetime
     known_assumed: bool
-    facts: dict[str, Any] = Field(description="The kind's own fields; empty ones are left out.")
+    facts: dict[str, Any] = Field(
+        description="The kind's own fields; empty ones are left out."
+        " `day_known: false`: the source gives no day for the state, `date` is when it was learned."
+    )
 
 
 class Count(BaseModel):

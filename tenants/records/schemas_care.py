@@ -139,6 +139,7 @@ class DispensationOut(Versions):
     regimen_line: str | None
     next_appointment: date | None
     dsd_model: str | None = Field(description="Model of differentiated service delivery.")
+    antiretroviral: bool = Field(description="False for other drugs, such as isoniazid: they are no ARV supply.")
 
 
 class AppointmentOut(Versions):

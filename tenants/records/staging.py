@@ -49,6 +49,7 @@ class Shape:
         types: their PostgreSQL types.
         hashed: positions of those that enter ``row_hash`` (ciphertexts differ each time, so they do not).
         convert: positions of those that need bringing to one form, and how.
+        defaults: positions of those that are never empty, and what they hold where nothing is said.
     """
 
     table: str
@@ -57,6 +58,7 @@ class Shape:
     types: tuple[str, ...]
     hashed: tuple[int, ...]
     convert: tuple[tuple[int, Callable[[Any], object]], ...]
+    defaults: tuple[tuple[int, object], ...]
 
 
 @cache
@@ -80,11 +82,18 @@ def shape(model: type[Versioned]) -> Shape:
         types=tuple("float8" if isinstance(column.type, Float) else column.type.compile(dialect) for column in columns),
         hashed=tuple(i for i, column in enumerate(columns) if not column.name.endswith("_enc")),
         convert=tuple(convert),
+        defaults=tuple(
+            (position, model.model_fields[column.name].default)
+            for position, column in enumerate(columns)
+            if not column.nullable and not model.model_fields[column.name].is_required()
+        ),
     )
 
 
 def content_values(model: type[Versioned], content: Mapping[str, object]) -> tuple[list[object], bytes]:
-    """The content in the table's order, each value in its one form, and its fingerprint; what is missing is empty.
+    """The content in the table's order, each value in its one form, and its fingerprint.
+
+    What is missing is empty, or the column's default where it may not be.
 
     Raises:
         ValueError: a name is not a content column of the table, or a time has no zone.
@@ -99,6 +108,9 @@ def content_values(model: type[Versioned], content: Mapping[str, object]) -> tup
         value = values[position]
         if value is not None:
             values[position] = bring(value)
+    for position, default in form.defaults:
+        if values[position] is None:
+            values[position] = default
     return values, row_hash([values[position] for position in form.hashed])
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from core import audit
 from core.database import TenantSession
 from core.web.paging import Page, PageRequest
-from tenants.records.repository_care import CONTACTS, KINDS, Kind, rows_of_patient
+from tenants.records.repository_care import CONTACTS, KINDS, STATES, Kind, rows_of_patient
 from tenants.records.schemas import TimelineEntry
 from tenants.records.service import SUBJECT, find_patient
 from tenants.records.versioned import BOOKKEEPING
@@ -39,13 +39,15 @@ def read_timeline(
 
 def _entry(kind: Kind[Any], row: Any, zone: ZoneInfo) -> TimelineEntry:  # noqa: ANN401 - a row of any kind
     happened = getattr(row, kind.happened.key)
+    if happened is None:  # a state whose day is not known counts from when it was learned
+        happened = row.known_from
     facts = {
         name: value
         for name, value in row.model_dump().items()
         if name not in _LEFT_OUT and name != kind.happened.key and value is not None
     }
     if isinstance(happened, datetime):
-        facts["time"] = happened
+        facts |= {"day_known": False} if kind is STATES else {"time": happened}
         happened = happened.astimezone(zone).date()
     return TimelineEntry.model_validate(
         {

@@ -294,7 +294,7 @@ class RecordColumns:
             patients,
             list(map(SEPARATOR.join, zip(*parts, strict=True))),
             joined_columns.said(self.kind, fields, len(rows)),
-            joined_columns.days(fields[EVENT_FIELD[self.kind]]),
+            joined_columns.days(fields.get(EVENT_FIELD[self.kind]) or [ABSENT] * len(rows)),
             joined_columns.fields(kept(found.stamps)) if found.stamps is not None else None,
             joined_columns.content(self.kind, fields, len(rows)),
             [fact.key for fact in facts] if facts is not None else None,

@@ -25,6 +25,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "patients": {"transferred_in": False},
     "visits": {"visit_type": "clinical"},
     "appointments": {"status": "scheduled"},
+    "dispensations": {"antiretroviral": True},
 }
 
 

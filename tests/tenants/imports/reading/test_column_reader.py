@@ -216,7 +216,7 @@ def test_reading_as_columns_begins_after_any_line(module_tenant: TenantRef, tmp_
 @pytest.mark.parametrize("kind", sorted(slots.SLOTS))
 def test_every_field_of_an_event_has_a_place_of_its_type(kind: str) -> None:
     types = {"text": "text", "code": "text", "date": "date", "datetime": "timestamptz", "days": "int4"}
-    types |= {"integer": "int4", "number": "float8"}
+    types |= {"integer": "int4", "number": "float8", "boolean": "bool"}
     assert slots.SLOTS[kind].keys() == FIELDS[kind].keys()
     assert len(set(slots.SLOTS[kind].values())) == len(slots.SLOTS[kind])
     for name, slot in slots.SLOTS[kind].items():
