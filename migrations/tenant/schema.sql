@@ -1,6 +1,6 @@
 -- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
-INSERT INTO alembic_version VALUES ('0005');
+INSERT INTO alembic_version VALUES ('0006');
 CREATE TABLE alerts (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 
@@ -426,8 +426,9 @@ CREATE TABLE models (
     gates JSONB NOT NULL, 
     trained_by TEXT NOT NULL, 
     state_changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    failure TEXT, 
     CONSTRAINT pk_models PRIMARY KEY (uuid), 
-    CONSTRAINT ck_models_state CHECK (state IN ('candidate', 'preferred', 'retired')), 
+    CONSTRAINT ck_models_state CHECK (state IN ('candidate', 'preferred', 'retired', 'failed')), 
     CONSTRAINT ck_models_blob CHECK ((blob_key IS NULL) = (blob_sha256 IS NULL)), 
     CONSTRAINT uq_models_version UNIQUE (version)
 );
@@ -676,6 +677,7 @@ CREATE TABLE score_runs (
     started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     finished_at TIMESTAMP WITH TIME ZONE, 
     started_by TEXT NOT NULL, 
+    note TEXT, 
     CONSTRAINT pk_score_runs PRIMARY KEY (uuid), 
     CONSTRAINT ck_score_runs_state CHECK (state IN ('scoring', 'explaining', 'done')), 
     CONSTRAINT uq_score_runs_as_of UNIQUE (as_of)
@@ -770,6 +772,9 @@ CREATE TABLE worklists (
     issued_by TEXT NOT NULL, 
     issued_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     due_within INTEGER, 
+    capacity_share NUMERIC(5, 4), 
+    average_risk FLOAT, 
+    note TEXT, 
     CONSTRAINT pk_worklists PRIMARY KEY (uuid), 
     CONSTRAINT ck_worklists_kind CHECK (kind IN ('at_risk', 'to_trace')), 
     CONSTRAINT ck_worklists_capacity CHECK (capacity > 0)

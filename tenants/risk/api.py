@@ -12,7 +12,7 @@ from core.identity import Principal
 from core.jobs import enqueue
 from core.web.paging import Page, Paging
 from tenants.cohort.presenting import as_of_day
-from tenants.risk import explain, presenting, repository, worklist
+from tenants.risk import explain, presenting, repository, worklist, worklist_repository
 from tenants.risk.jobs import SCORE, TRAIN
 from tenants.risk.schemas import (
     MOST_DAYS,
@@ -115,12 +115,11 @@ def get_patient_risk(_: RiskRead, __: PatientsRead, scope: TenantScope, uuid: UU
 @router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a list")
 def issue_worklist(_: ListsWrite, scope: TenantScope, body: WorklistPost) -> WorklistDetail:
     """Cut to capacity per facility, and kept as issued. The same list of the same scoring is issued once."""
-    model = explain.model_of(scope.tenant, scope.session)
     with scope.session() as session:
         facility = presenting.facility_named(session, body.facility, "body.facility")
         day = as_of_day(session, body.as_of)
     order = worklist.Order(body.kind, day, body.capacity, facility, body.due_within)
-    uuid = worklist.issue(scope.session, order, model)
+    uuid = worklist.issue(scope.tenant, scope.session, order)
     with scope.session() as session:
         return presenting.detail(*worklist.read(session, uuid))
 
@@ -134,7 +133,7 @@ def list_worklists(
     kind: Annotated[Kind | None, Query(description="One of the two lists.")] = None,
 ) -> Page[WorklistOut]:
     """Without their people."""
-    rows, total = repository.list_worklists(db, paging, as_of=as_of, kind=kind)
+    rows, total = worklist_repository.list_worklists(db, paging, as_of=as_of, kind=kind)
     return Page.of([WorklistOut.model_validate(row) for row in rows], paging, total)
 
 

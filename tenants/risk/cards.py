@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenants.cohort.settings import CohortSettings
-    from tenants.risk.training import Candidate, Training
+    from tenants.risk.training import Candidate, Failure, Training
 
 INTENDED_USE: Final = (
     "To order a facility's people who are expected at a contact, so that trackers reach those most likely to interrupt "
@@ -35,18 +35,8 @@ def card(
     """The card of one model as JSON."""
     measured = candidate.measured
     return {
-        "version": version,
-        "kind": candidate.name,
-        "plugin_version": candidate.plugin_version,
-        "trained_at": trained_at,
-        "intended_use": INTENDED_USE,
-        "outcome": f"no contact by expected + {rules.grace_days} days, of those not yet returned on the decision day",
-        "expected_from": rules.expected_from,
-        "grace_days": rules.grace_days,
-        "reporting_lag_days": rules.reporting_lag_days,
-        "data": dict(training.folds),
-        "outcomes_in_test_period": dict(training.outcomes),
-        "too_young": training.too_young,
+        **_head(candidate.name, candidate.plugin_version, training, rules, version, trained_at),
+        "failure": None,
         "fitted": dict(candidate.summary),
         "calibration": candidate.calibrator.note()
         if candidate.calibrator
@@ -58,9 +48,46 @@ def card(
         "groups": None if measured is None else measured.to_json()["groups"],
         "unseen": dict(training.unseen) if candidate is training.chosen else {},
         "gates": dict(candidate.gates),
-        "choice": training.why,
         "served": "the model that was evaluated is the one that scores; it is not fitted again on the test period",
         "limits": list(LIMITS),
+    }
+
+
+def failed_card(
+    failure: Failure, training: Training, rules: CohortSettings, version: str, trained_at: str
+) -> dict[str, Any]:
+    """The card of a model that could not be trained: why, and what it would have been trained on."""
+    return {
+        **_head(failure.name, "", training, rules, version, trained_at),
+        "failure": failure.why,
+        "fitted": {},
+        "calibration": "not fitted",
+        **dict.fromkeys(("metrics", "naive_rule", "against_naive", "against_simpler", "groups")),
+        "unseen": {},
+        "gates": {"passed": False, "why": failure.why},
+        "served": "never: it could not be trained",
+        "limits": list(LIMITS),
+    }
+
+
+def _head(
+    kind: str, plugin_version: str, training: Training, rules: CohortSettings, version: str, trained_at: str
+) -> dict[str, Any]:
+    """What the card of every model of a training says."""
+    return {
+        "version": version,
+        "kind": kind,
+        "plugin_version": plugin_version,
+        "trained_at": trained_at,
+        "intended_use": INTENDED_USE,
+        "outcome": f"no contact by expected + {rules.grace_days} days, of those not yet returned on the decision day",
+        "expected_from": rules.expected_from,
+        "grace_days": rules.grace_days,
+        "reporting_lag_days": rules.reporting_lag_days,
+        "data": dict(training.folds),
+        "outcomes_in_test_period": dict(training.outcomes),
+        "too_young": training.too_young,
+        "choice": training.why,
     }
 
 
@@ -77,6 +104,8 @@ def markdown(found: Mapping[str, Any]) -> str:
         f"Choice: {found['choice']}.",
         "",
     ]
+    if found.get("failure"):
+        lines += [f"It could not be trained: {found['failure']}.", ""]
     lines += _folds(found["data"])
     if found["metrics"]:
         lines += ["## On held-out later time", "", *estimates(found["metrics"], found["naive_rule"]), ""]

@@ -54,6 +54,8 @@ def train(slug: str, *, as_json: bool) -> None:
         print_json(trained)
         return
     click.echo(f"Scores from now on: {trained.preferred}. {trained.why[:1].upper()}{trained.why[1:]}.")
+    for failure in trained.failures:
+        note(f"{failure['kind']} could not be trained: {failure['why']}; the other models were")
     if trained.too_young:
         return
     test = trained.folds["test"]
@@ -182,7 +184,6 @@ def worklist(  # noqa: PLR0913 - one argument per option
     """Issue the two lists of the tenant SLUG, each cut to CAPACITY people per facility: at risk, and to be traced."""
     from tenants.risk import presenting, repository, scoring
     from tenants.risk import worklist as lists
-    from tenants.risk.explain import model_of
 
     found = tenant(slug)
     open_session = _opener(found)
@@ -196,13 +197,12 @@ def worklist(  # noqa: PLR0913 - one argument per option
         note(f"{day} has not been scored: scoring it first")
         with Progress("Scoring") as progress:
             scoring.score(found, open_session, day, told=progress.update)
-    model = model_of(found, open_session)
     kinds = lists.KINDS if kind == "both" else (kind.replace("-", "_"),)
     issued: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     for each in kinds:
         order = lists.Order(each, day, capacity, where, due_within if each == "at_risk" else None)
-        uuid = lists.issue(open_session, order, model)
+        uuid = lists.issue(found, open_session, order)
         with open_session() as session:
             kept, people = lists.read(session, uuid)
             own = presenting.rows(session, kept, people, identifiers=identifiers)
@@ -239,7 +239,7 @@ def list_(slug: str, *, as_json: bool) -> None:
         return
     print_table(
         [{**row.model_dump(), "passed": row.gates.get("passed")} for row in rows],
-        ("version", "state", "trained_at", "trained_through", "passed"),
+        ("version", "state", "trained_at", "trained_through", "passed", "failure"),
     )
 
 

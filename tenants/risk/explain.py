@@ -18,10 +18,12 @@ from tenants.cohort.timelines import day_number, to_date
 from tenants.cohort.units import known_on, pending_units, to_trace
 from tenants.records.service import find_patient
 from tenants.risk import repository, serving
+from tenants.risk.failures import ModelFailed
 from tenants.risk.feature_list import NAMES
 from tenants.risk.pending import matrix, one_each
 from tenants.risk.reference_rates import stored_rates
 from tenants.risk.staleness import is_stale
+from tenants.risk.standing_in import stand_in
 from tenants.risk.wording import sentence, told
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from tenants.cohort.timelines import Timelines
     from tenants.cohort.units import Trace, Units
     from tenants.risk.facility_rates import FacilityRates
+    from tenants.risk.models import RiskModel
     from tenants.risk.service import Open
     from tenants.risk.serving import Serving
 
@@ -88,7 +91,18 @@ def model_of(tenant: TenantRef, open_session: Open) -> Serving:
         if model is not None:
             return model
         row = serving.preferred(session)
-    return serving.untrained() if row is None else serving.load_kept(tenant, row)
+    if row is None:
+        return serving.untrained()
+    try:
+        return serving.load_kept(tenant, row)
+    except ModelFailed as error:
+        return _in_place(tenant, open_session, row, error)
+
+
+def _in_place(tenant: TenantRef, open_session: Open, row: RiskModel, error: ModelFailed) -> Serving:
+    model = stand_in(tenant, open_session, row, error)
+    serving.keep_in_place(tenant, row, model)
+    return model
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +128,15 @@ def explain(tenant: TenantRef, open_session: Open, patient: str, as_of: date | N
     with open_session() as session:
         model = serving.kept(session)
         facts = _facts(session, find_patient(session, patient).uuid, as_of_day(session, as_of))
-    return _explained(facts, model or model_of(tenant, open_session))
+    model = model or model_of(tenant, open_session)
+    try:
+        return _explained(facts, model)
+    except ModelFailed as error:
+        with open_session() as session:
+            row = serving.preferred(session)
+        if row is None:
+            raise
+        return _explained(facts, _in_place(tenant, open_session, row, error))
 
 
 def _facts(session: TenantSession, patient: UUID, as_of: date) -> _Facts:

@@ -23,11 +23,14 @@ def _json(*, nullable: bool = False) -> Any:  # noqa: ANN401 - SQLModel's Field 
 
 
 class RiskModel(TenantBase, table=True):
-    """A fitted model, its calibrator, how well it did on later time, and whether it is the one that scores."""
+    """A fitted model, its calibrator, how well it did on later time, and whether it is the one that scores.
+
+    ``failed``: training could not fit or measure it. ``failure`` says why, and why it last failed to score.
+    """
 
     __tablename__: ClassVar[str] = "models"
     __table_args__ = (
-        CheckConstraint("state IN ('candidate', 'preferred', 'retired')", name="state"),
+        CheckConstraint("state IN ('candidate', 'preferred', 'retired', 'failed')", name="state"),
         CheckConstraint("(blob_key IS NULL) = (blob_sha256 IS NULL)", name="blob"),
         UniqueConstraint("version", name="uq_models_version"),
         Index("uq_models_preferred", "state", unique=True, postgresql_where=text("state = 'preferred'")),
@@ -49,6 +52,7 @@ class RiskModel(TenantBase, table=True):
     metrics: dict[str, Any] = _json()
     card: dict[str, Any] = _json()
     gates: dict[str, Any] = _json()
+    failure: str | None = None
     trained_by: str
     state_changed_at: datetime = Field(sa_type=STAMP)
 
@@ -58,6 +62,7 @@ class ScoreRun(TenantBase, table=True):
 
     ``rates`` are the facility rates of the reference day, taken once so that all steps, and later explanations, use
     the same. ``inputs`` is the fingerprint of what it reads: a run goes on, and is done, only while it stays the same.
+    ``note`` says which model failed where another scored in its place.
     """
 
     __tablename__: ClassVar[str] = "score_runs"
@@ -79,6 +84,7 @@ class ScoreRun(TenantBase, table=True):
     to_trace: int = 0
     capacity_share: Decimal = Field(sa_type=Numeric(5, 4))
     data_date: date | None = None
+    note: str | None = None
     started_at: datetime = Field(sa_type=STAMP)
     finished_at: datetime | None = Field(default=None, sa_type=STAMP)
     started_by: str
@@ -128,7 +134,11 @@ class Prediction(TenantBase, table=True):
 
 
 class Worklist(TenantBase, table=True):
-    """A list as it was issued: never changed afterwards, because a list that works changes what it is judged by."""
+    """A list as it was issued: never changed afterwards, because a list that works changes what it is judged by.
+
+    ``capacity_share`` is what its levels mean, ``average_risk`` what its risks are compared with, ``note`` whether the
+    preferred model failed and another scored.
+    """
 
     __tablename__: ClassVar[str] = "worklists"
     __table_args__ = (
@@ -149,6 +159,9 @@ class Worklist(TenantBase, table=True):
     model_version: str
     scored_at: datetime = Field(sa_type=STAMP)
     data_date: date | None = None
+    capacity_share: Decimal | None = Field(default=None, sa_type=Numeric(5, 4))
+    average_risk: float | None = None
+    note: str | None = None
     facilities: list[dict[str, Any]] = _json()
     issued_by: str
     issued_at: datetime = Field(sa_type=STAMP)

@@ -13,7 +13,7 @@ from core.clock import now
 from core.database.arrays import uuid_array
 from core.errors import NotFound
 from tenants.risk.binary_rows import HEAD, TAIL
-from tenants.risk.models import Prediction, RiskModel, ScoreRun, Worklist, WorklistEntry
+from tenants.risk.models import Prediction, RiskModel, ScoreRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,6 +36,9 @@ SELECT f.uuid, (SELECT count(*) FROM patients AS p
                 WHERE p.facility_uuid = f.uuid AND p.known_to IS NULL AND NOT p.voided)
 FROM facilities AS f WHERE f.uuid > %s ORDER BY f.uuid LIMIT %s
 """
+
+MOST_STANDING_IN = 3
+"""Models that are tried, at most, where the preferred one fails."""
 
 _READ_BY_SCORING = {
     "patients": "version_id",
@@ -113,6 +116,42 @@ def list_models(session: TenantSession, paging: PageRequest) -> tuple[Sequence[R
     query = select(RiskModel).order_by(col(RiskModel.trained_at).desc(), col(RiskModel.version))
     total = session.exec(select(func.count()).select_from(RiskModel)).one()
     return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
+
+
+def passed_models(session: TenantSession, without_plugin: str) -> Sequence[RiskModel]:
+    """Models of other plugins that passed their gates, newest first; detached from the session."""
+    query = (
+        select(RiskModel)
+        .where(
+            RiskModel.plugin != without_plugin,
+            RiskModel.state != "failed",
+            col(RiskModel.gates)["passed"].as_boolean(),
+        )
+        .order_by(col(RiskModel.trained_at).desc(), col(RiskModel.version))
+        .limit(MOST_STANDING_IN)
+    )
+    found = session.exec(query).all()
+    for row in found:
+        session.expunge(row)
+    return found
+
+
+def newest_rule(session: TenantSession) -> RiskModel | None:
+    """The naive rule of the newest training, detached from the session."""
+    query = select(RiskModel).where(RiskModel.plugin == "naive").order_by(col(RiskModel.trained_at).desc()).limit(1)
+    found = session.exec(query).first()
+    if found is not None:
+        session.expunge(found)
+    return found
+
+
+def note_failure(session: TenantSession, uuid: UUID, failure: str | None) -> None:
+    """Keep why a model last failed to score; None once it has scored again."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "UPDATE models SET failure = %s WHERE uuid = %s AND state <> 'failed' AND failure IS DISTINCT FROM %s",
+            (failure, uuid, failure),
+        )
 
 
 def next_number(session: TenantSession, name: str) -> int:
@@ -262,7 +301,7 @@ def list_predictions(
             (risk_level, Prediction.risk_level == risk_level),
             (facility, Prediction.facility_uuid == facility),
             (patient, Prediction.patient_uuid == patient),
-            (due_within, _due_within(due_within or 0)),
+            (due_within, due_within_days(due_within or 0)),
         )
         if given is not None
     ]
@@ -278,85 +317,12 @@ def list_predictions(
     return rows.all(), total
 
 
-# Lists
+# Conditions and retention
 
 
-def _due_within(days: int) -> Any:  # noqa: ANN401 - a condition
+def due_within_days(days: int) -> Any:  # noqa: ANN401 - a condition
+    """Whoever is expected within so many days of the date."""
     return col(Prediction.expected_date) - col(Prediction.as_of) <= days
-
-
-def candidates(
-    session: TenantSession, as_of: date, kind: str, facility: UUID | None, capacity: int, due_within: int | None
-) -> tuple[list[Prediction], dict[UUID, int]]:
-    """Who is within this capacity at each facility that is not stale, by rank; and how many there are in all."""
-    wanted: list[Any] = [Prediction.as_of == as_of, Prediction.kind == kind, col(Prediction.stale).is_(False)]
-    if facility is not None:
-        wanted.append(Prediction.facility_uuid == facility)
-    if due_within is not None:
-        wanted.append(_due_within(due_within))
-        of_facility = func.row_number().over(partition_by=col(Prediction.facility_uuid), order_by=col(Prediction.rank))
-        places = select(col(Prediction.uuid), of_facility.label("place")).where(*wanted).subquery()
-        listed = select(places.c.uuid).where(places.c.place <= capacity)
-    rows = session.exec(
-        select(Prediction)
-        .where(*wanted, col(Prediction.rank) <= capacity if due_within is None else col(Prediction.uuid).in_(listed))
-        .order_by(col(Prediction.facility_uuid), col(Prediction.rank))
-    ).all()
-    counts = session.exec(
-        select(Prediction.facility_uuid, func.count()).where(*wanted).group_by(col(Prediction.facility_uuid))
-    ).all()
-    return list(rows), dict(counts)
-
-
-def issued_before(session: TenantSession, wanted: Worklist) -> Worklist | None:
-    """The same list of the same scoring, if it was issued already."""
-    query = select(Worklist).where(
-        Worklist.kind == wanted.kind,
-        Worklist.as_of == wanted.as_of,
-        Worklist.capacity == wanted.capacity,
-        Worklist.scored_at == wanted.scored_at,
-        Worklist.model_version == wanted.model_version,
-        col(Worklist.due_within).is_not_distinct_from(wanted.due_within),
-        col(Worklist.facility_uuid).is_not_distinct_from(wanted.facility_uuid),
-    )
-    return session.exec(query).first()
-
-
-def get_worklist(session: TenantSession, uuid: UUID) -> Worklist:
-    """One issued list.
-
-    Raises:
-        NotFound: there is none of that UUID.
-    """
-    found = session.get(Worklist, uuid)
-    if found is None:
-        detail = "there is no such list"
-        raise NotFound(detail, remedy="see the issued lists with GET /v1/worklists")
-    return found
-
-
-def list_worklists(
-    session: TenantSession, paging: PageRequest, *, as_of: date | None, kind: str | None
-) -> tuple[Sequence[Worklist], int]:
-    """Issued lists, newest first."""
-    wanted: list[Any] = [
-        condition
-        for given, condition in ((as_of, Worklist.as_of == as_of), (kind, Worklist.kind == kind))
-        if given is not None
-    ]
-    total = session.exec(select(func.count()).select_from(Worklist).where(*wanted)).one()
-    query = select(Worklist).where(*wanted).order_by(col(Worklist.issued_at).desc(), col(Worklist.uuid))
-    return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
-
-
-def entries(session: TenantSession, uuid: UUID) -> Sequence[WorklistEntry]:
-    """A list's people, by facility and rank."""
-    query = (
-        select(WorklistEntry)
-        .where(WorklistEntry.worklist_uuid == uuid)
-        .order_by(col(WorklistEntry.facility_uuid), col(WorklistEntry.rank))
-    )
-    return session.exec(query).all()
 
 
 LET_GO_AT_ONCE = 20_000

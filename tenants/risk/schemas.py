@@ -32,7 +32,10 @@ class ModelOut(BaseModel):
     name: str = Field(description="Kind of model.", examples=["additive"])
     version: str = Field(examples=["additive-3"])
     plugin_version: str
-    state: Literal["candidate", "preferred", "retired"] = Field(description="`preferred` is the one that scores.")
+    state: Literal["candidate", "preferred", "retired", "failed"] = Field(
+        description="`preferred` is the one that scores; `failed` could not be trained."
+    )
+    failure: str | None = Field(description="Why it could not be trained, or last failed to score; null: it works.")
     trained_at: datetime
     trained_through: date | None = Field(description="Last day of what it was fitted and calibrated on.")
     gates: dict[str, Any] = Field(description="Whether it may be promoted, and why.")

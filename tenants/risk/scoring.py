@@ -26,11 +26,13 @@ from tenants.records.ids import new_uuid
 from tenants.risk import repository, scored, serving
 from tenants.risk.ahead import People, ahead, people_after
 from tenants.risk.facility_rates import FacilityRates
+from tenants.risk.failures import ModelFailed
 from tenants.risk.models import ScoreRun
 from tenants.risk.pending import matrix, one_each
 from tenants.risk.reference_rates import rates_of_inputs
 from tenants.risk.settings import RiskSettings
 from tenants.risk.staleness import is_stale, stale_days
+from tenants.risk.standing_in import scoring_model, stand_in
 
 if TYPE_CHECKING:
     from core.database import TenantRef, TenantSession
@@ -89,29 +91,42 @@ def score(
     Raises:
         RecordsChanged: records kept changing while they were read.
     """
-    with open_session() as session:
-        row = serving.preferred(session)
-    model = serving.untrained() if row is None else serving.load(tenant, row)
-    for again in range(BEGUN_ANEW + 1):
+    model = scoring_model(tenant, open_session)
+    again, failed = 0, set[str]()
+    while True:
         try:
-            basis, step = _begin(open_session, as_of, model), None
-            after = basis.after
-            while step is None or not step.done:
-                for people in ahead(people_after(tenant, after, chunk_patients)):
-                    rows = _rows(basis, people)
-                    with open_session() as session:
-                        step = _step(session, basis, people, rows)
-                    if told is not None:
-                        told(step.seen, None, "patients scored")
-                    after = step.after
-                    if step.done or step.elsewhere:
-                        break
+            _score_all(tenant, open_session, as_of, model, told, chunk_patients)
             break
         except RecordsChanged:
-            if again == BEGUN_ANEW:
+            again += 1
+            if again > BEGUN_ANEW:
                 raise
+        except ModelFailed as error:
+            with open_session() as session:
+                row = serving.preferred(session)
+            if row is None or model.version in failed:
+                raise
+            failed.add(model.version)
+            model = stand_in(tenant, open_session, row, error, failed)
     with open_session() as session:
         return summary(session, as_of, model.note)
+
+
+def _score_all(
+    tenant: TenantRef, open_session: Open, as_of: date, model: Serving, told: Told | None, chunk_patients: int
+) -> None:
+    basis, step = _begin(open_session, as_of, model), None
+    after = basis.after
+    while step is None or not step.done:
+        for people in ahead(people_after(tenant, after, chunk_patients)):
+            rows = _rows(basis, people)
+            with open_session() as session:
+                step = _step(session, basis, people, rows)
+            if told is not None:
+                told(step.seen, None, "patients scored")
+            after = step.after
+            if step.done or step.elsewhere:
+                break
 
 
 def summary(session: TenantSession, as_of: date, note: str) -> Scored:
@@ -181,6 +196,7 @@ def _begin(open_session: Open, as_of: date, model: Serving) -> _Basis:
         run.state = "scoring"
         run.model_uuid, run.model_version = model.uuid, model.version
         run.rates, run.inputs = rates.to_json(), inputs
+        run.note = model.notice or None
         run.cursor_uuid = None
         run.patients_seen = run.at_risk = run.to_trace = 0
         run.capacity_share = Decimal(str(tenant_settings.get(session, RiskSettings).capacity_share))
@@ -320,6 +336,8 @@ def _finish(session: TenantSession, run: ScoreRun) -> None:
     repository.forget_others(session, run.as_of, run.model_version)
     run.state, run.finished_at = "done", now()
     session.add(run)
+    if run.model_uuid is not None:
+        repository.note_failure(session, run.model_uuid, None)
     metering.record(session, "patients_scored", run.at_risk, key=f"{run.as_of}:{run.model_version}")
     detail = {"as_of": run.as_of.isoformat(), "model": run.model_version, "patients": run.patients_seen}
     audit.record(session, "risk:patients:score", "score_run", run.uuid, detail)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef
     from plugins.sdk import Artifact, FittedModel, TrainingData
     from tenants.cohort.settings import CohortSettings
-    from tenants.risk.training import Candidate, Training
+    from tenants.risk.training import Candidate, Failure, Training
 
 Open = Callable[[], AbstractContextManager[TenantSession]]
 """Opens a transaction of the tenant."""
@@ -53,6 +53,7 @@ class Trained:
         outcomes: of the test period, competing ones among them.
         unseen: evaluations on patients and facilities kept out of training.
         naive: the naive rule's ranking on held-out time.
+        failures: kinds of model that could not be trained, and why.
     """
 
     models: list[dict[str, Any]]
@@ -63,6 +64,7 @@ class Trained:
     outcomes: dict[str, int]
     unseen: dict[str, Any]
     naive: dict[str, Any] | None
+    failures: list[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,11 @@ def _store(session: TenantSession, found: Training, loaded: _Loaded, references:
         session.flush()
         models.append(_summary(row, candidate))
         audit.record(session, "risk:model:train", "model", row.uuid, {"version": row.version, "state": row.state})
+    for failure in found.failures:
+        row = _failed_row(session, failure, found, loaded, stamp)
+        session.add(row)
+        session.flush()
+        audit.record(session, "risk:model:train", "model", row.uuid, {"version": row.version, "state": row.state})
     return Trained(
         models=models,
         preferred=preferred,
@@ -196,6 +203,30 @@ def _store(session: TenantSession, found: Training, loaded: _Loaded, references:
         outcomes=dict(found.outcomes),
         unseen=dict(found.unseen),
         naive=None if found.naive is None else found.naive.to_json(),
+        failures=[{"kind": failure.name, "why": failure.why} for failure in found.failures],
+    )
+
+
+def _failed_row(
+    session: TenantSession, failure: Failure, found: Training, loaded: _Loaded, stamp: datetime
+) -> RiskModel:
+    version = f"{failure.name}-{repository.next_number(session, failure.name)}"
+    return RiskModel(
+        uuid=new_uuid(),
+        name=failure.name,
+        plugin=failure.name,
+        plugin_version="",
+        version=version,
+        state="failed",
+        trained_at=stamp,
+        features=[],
+        calibrator={},
+        metrics={},
+        card=cards.failed_card(failure, found, loaded.rules, version, stamp.isoformat(timespec="seconds")),
+        gates={"passed": False, "why": failure.why},
+        failure=failure.why,
+        trained_by=session.actor,
+        state_changed_at=stamp,
     )
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from math import inf
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import numpy as np
 
-from core.errors import Conflict
+from core.blobs.errors import BlobDamaged
+from core.errors import NotFound
 from tenants.risk import naive, repository
 from tenants.risk.calibration import Calibrator
+from tenants.risk.failures import ModelFailed, contained
 from tenants.risk.feature_list import FEATURES
 from tenants.risk.reliability import EMPTY, Reliability
 from tenants.risk.wording import by_theme
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef, TenantSession
     from plugins.sdk import Explanation, FeatureSpec, FittedModel
     from tenants.risk.models import RiskModel
+    from tenants.risk.service import Open
 
     Floats = npt.NDArray[np.float64]
 
@@ -35,6 +40,8 @@ UNTRAINED = "naive-0"
 """Version of the rule before anything was trained: shares by assumption, no history."""
 MOST_KEPT: Final = 16
 """Models in this process's memory, of all tenants; a boosting model takes one to ten megabytes."""
+FAILED_SECONDS: Final = 300.0
+"""How long a process does not ask a model that has failed, for people who are looked at one by one."""
 Key = tuple[UUID, UUID, str | None]
 """Tenant, model, and the hash of what is stored of it."""
 
@@ -49,6 +56,7 @@ class Serving:
         model: gives raw probabilities and contributions.
         calibrator: None for the naive rule.
         reliability: what came of people scored alike on held-out time.
+        notice: why it scores in the preferred model's place; empty for the preferred one.
     """
 
     uuid: UUID | None
@@ -56,23 +64,35 @@ class Serving:
     model: FittedModel
     calibrator: Calibrator | None
     reliability: Reliability
+    notice: str = ""
 
     def raw_and_risk(self, X: Floats) -> tuple[Floats, Floats]:
-        """Raw and calibrated probabilities of the rows."""
+        """Raw and calibrated probabilities of the rows.
+
+        Raises:
+            ModelFailed: the model raised, or gave something that is no probability.
+        """
         if len(X) == 0:
             return np.zeros(0), np.zeros(0)
-        raw = self.model.predict(X)
-        return raw, raw if self.calibrator is None else self.calibrator.apply(raw)
+        with contained(self.version, "score"):
+            raw = self.model.predict(X)
+            return raw, raw if self.calibrator is None else self.calibrator.apply(raw)
 
     def themes(self, X: Floats) -> tuple[float, Floats]:
-        """Base and contributions by theme, log-odds of the raw score: base + row sum is the raw log-odds exactly."""
-        explanation = self.model.explain(X)
-        return explanation.base, by_theme(explanation.contributions)
+        """Base and contributions by theme, log-odds of the raw score: base + row sum is the raw log-odds exactly.
+
+        Raises:
+            ModelFailed: the model raised, or gave something else.
+        """
+        with contained(self.version, "explain"):
+            explanation = self.model.explain(X)
+            return explanation.base, by_theme(explanation.contributions)
 
     @property
     def note(self) -> str:
-        """One sentence on how far the probabilities can be trusted."""
-        return NAIVE_NOTE if self.calibrator is None else self.calibrator.note()
+        """How far the probabilities can be trusted, and whether the preferred model failed."""
+        trust = NAIVE_NOTE if self.calibrator is None else self.calibrator.note()
+        return f"{self.notice} {trust}" if self.notice else trust
 
 
 class _InTurn:
@@ -103,20 +123,22 @@ class _Kept:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._found: OrderedDict[Key, Serving] = OrderedDict()
+        self._found: OrderedDict[Key, tuple[Serving, float]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, key: Key) -> Serving | None:
         """The model, where it is kept."""
         with self._lock:
-            if (found := self._found.get(key)) is not None:
-                self._found.move_to_end(key)
-            return found
+            model, until = self._found.get(key, (None, inf))
+            if model is None or until < monotonic():
+                return None
+            self._found.move_to_end(key)
+            return model
 
-    def put(self, key: Key, model: Serving) -> None:
-        """Keep a model; beyond ``most`` the one longest unused goes."""
+    def put(self, key: Key, model: Serving, seconds: float = inf) -> None:
+        """Keep a model for so long; beyond ``most`` the one longest unused goes."""
         with self._lock:
-            self._found[key] = model
+            self._found[key] = (model, monotonic() + seconds)
             self._found.move_to_end(key)
             while len(self._found) > self._most:
                 self._found.popitem(last=False)
@@ -141,6 +163,26 @@ def load_kept(tenant: TenantRef, row: RiskModel) -> Serving:
     return model
 
 
+def by_uuid(tenant: TenantRef, open_session: Open, uuid: UUID | None) -> Serving:
+    """The model of a row, from this process's memory where it is there; None: the rule before any training.
+
+    Raises:
+        NotFound: there is no such model.
+        ModelFailed: as :func:`load`.
+    """
+    if uuid is None:
+        return untrained()
+    with open_session() as session:
+        row = repository.get_model(session, uuid)
+        session.expunge(row)
+    return _KEPT.get((tenant.id, row.uuid, row.blob_sha256)) or load_kept(tenant, row)
+
+
+def keep_in_place(tenant: TenantRef, row: RiskModel, model: Serving) -> None:
+    """Let another model serve in this one's place for some minutes: a model that fails is not asked at every call."""
+    _KEPT.put((tenant.id, row.uuid, row.blob_sha256), replace(model, model=_InTurn(model.model)), FAILED_SECONDS)
+
+
 def untrained() -> Serving:
     """The naive rule before any history was counted."""
     empty = naive.fit(np.zeros(0), np.zeros(0))
@@ -151,9 +193,9 @@ def load(tenant: TenantRef, row: RiskModel) -> Serving:
     """Read a stored model. Makes calls to the blob store: not inside a transaction.
 
     Raises:
-        BlobDamaged: the stored bytes are not what training wrote.
-        ArtifactRefused: they are not a model.
-        Conflict: the model was fitted on other features than this version computes, or its plugin is gone.
+        ModelFailed: the stored bytes are gone, not what training wrote, or no model; the model was fitted on other
+            features than this version computes; or its plugin is gone.
+        Unavailable: the blob store cannot be reached.
     """
     table = Reliability.from_json(row.calibrator["reliability"])
     if row.plugin == naive.NAME:
@@ -182,9 +224,14 @@ def _fitted(tenant: TenantRef, row: RiskModel) -> FittedModel:
     kind = plugins.models().get(row.plugin)
     if kind is None or row.blob_key is None:
         detail = f"model {row.version} needs the plugin {row.plugin!r}, which is not installed"
-        raise Conflict(detail, remedy="install the plugin, or train again")
-    artifact = plugins.unpack(blobs.get(tenant, row.blob_key, sha256=row.blob_sha256))
-    return kind.load(artifact)
+        raise ModelFailed(detail, remedy="install the plugin, or train again")
+    try:
+        content = blobs.get(tenant, row.blob_key, sha256=row.blob_sha256)
+    except (BlobDamaged, NotFound) as error:
+        detail = f"the stored model {row.version} cannot be read: {error.detail}"
+        raise ModelFailed(detail, remedy="restore the stored file from a backup, or train again") from error
+    with contained(row.version, "be read"):
+        return kind.load(plugins.unpack(content))
 
 
 def _same_features(row: RiskModel) -> None:
@@ -192,4 +239,4 @@ def _same_features(row: RiskModel) -> None:
     stored = [(spec["name"], spec["kind"], spec["categories"]) for spec in row.features]
     if present != stored:
         detail = f"model {row.version} was trained on other features than this version computes"
-        raise Conflict(detail, remedy="train again: iit train SLUG")
+        raise ModelFailed(detail, remedy="train again: iit train SLUG")

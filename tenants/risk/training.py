@@ -12,6 +12,7 @@ from plugins.sdk import TrainingData
 from tenants.risk import naive, reliability
 from tenants.risk.calibration import Calibrator, fit_calibrator
 from tenants.risk.evaluation import PRIMARY, Measured, gates, measure, naive_evaluation
+from tenants.risk.failures import ModelFailed, contained
 from tenants.risk.feature_list import FEATURES, NAMES
 from tenants.risk.metrics import Comparison, Evaluation, compare, evaluate
 from tenants.risk.splits import Folds, split, unseen_facilities, unseen_patients
@@ -75,6 +76,14 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A kind of model that could not be fitted or measured, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """What training came to.
 
@@ -87,6 +96,7 @@ class Training:
         naive: the naive rule's ranking on held-out time.
         unseen: evaluations of the chosen kind on patients and facilities kept out of training.
         outcomes: outcomes of the test fold's period, competing ones among them.
+        failures: kinds of model that failed; the others were trained all the same.
     """
 
     candidates: Sequence[Candidate]
@@ -98,6 +108,7 @@ class Training:
     unseen: Mapping[str, Any]
     outcomes: Mapping[str, int]
     test_from: int | None
+    failures: Sequence[Failure] = ()
 
 
 def train(
@@ -120,9 +131,15 @@ def train(
         return Training([rule], rule, why, young, folds.to_json(data), None, {}, data.outcomes(), None)
     candidates = [_naive(data, folds.train | folds.calibrate, folds.test, facility_names)]
     best: Candidate | None = None
+    failures: list[Failure] = []
     for name in sorted(names, key=_simplicity):
         say(f"fitting {name}")
-        candidate = _candidate(name, data, folds, fit, facility_names, best)
+        try:
+            candidate = _candidate(name, data, folds, fit, facility_names, best)
+        except ModelFailed as error:
+            failures.append(Failure(name, error.detail))
+            say(f"{name} failed, the other models go on")
+            continue
         candidates.append(candidate)
         if candidate.gates["passed"] and (best is None or _beats(candidate)):
             best = candidate
@@ -131,13 +148,14 @@ def train(
     return Training(
         candidates=candidates,
         chosen=chosen,
-        why=_why(chosen, candidates),
+        why=_why(chosen, candidates, failures),
         too_young="",
         folds=folds.to_json(data),
         naive=naive_evaluation(data.where(folds.test), SEED),
         unseen=_unseen(chosen, data, folds, fit),
         outcomes=data.where(data.day >= folds.test_from).outcomes(),
         test_from=folds.test_from,
+        failures=failures,
     )
 
 
@@ -187,28 +205,42 @@ def _naive(data: Dataset, history: Mask, test: Mask | None, facility_names: Mapp
 def _candidate(
     name: str, data: Dataset, folds: Folds, fit: Fit, facility_names: Mapping[int, str], best: Candidate | None
 ) -> Candidate:
-    artifact, model, version = fit(name, training_data(data, folds.train), SEED)
-    later = data.where(folds.calibrate)
-    calibrator = fit_calibrator(model.predict(later.X.astype(np.float64)), later.y, later.patient, seed=SEED)
-    held = data.where(folds.test)
+    later, held = data.where(folds.calibrate), data.where(folds.test)
     matrix = held.X.astype(np.float64)
-    risk = calibrator.apply(model.predict(matrix))
+    with contained(name, "be fitted and to score held-out decisions"):
+        artifact, model, version = fit(name, training_data(data, folds.train), SEED)
+        raw_later, raw = _probabilities(model, later.X.astype(np.float64)), _probabilities(model, matrix)
+        features, summary = tuple(model.features), dict(model.summary())
+    calibrator = fit_calibrator(raw_later, later.y, later.patient, seed=SEED)
+    risk = calibrator.apply(raw)
     measured = measure(risk, held, facility_names, SEED)
     against = None
     if best is not None:
         against = compare(risk, best.risk(matrix), held.y, held.patient, seed=SEED)
     table = reliability.measure(risk, held.y, held.patient)
-    features, summary = tuple(model.features), dict(model.summary())
     return Candidate(
         name, version, artifact, model, calibrator, table, measured, gates(measured), features, summary, against
     )
 
 
-def _why(chosen: Candidate, candidates: Sequence[Candidate]) -> str:
+def _probabilities(model: FittedModel, X: Floats) -> Floats:
+    """The model's answer, checked: what is no probability is a failure of the model, not of what reads it."""
+    raw = np.asarray(model.predict(X), dtype=np.float64)
+    if raw.shape != (len(X),) or not ((raw >= 0) & (raw <= 1)).all():
+        message = "the model gave something that is no probability for each decision"
+        raise ValueError(message)
+    return raw
+
+
+def _why(chosen: Candidate, candidates: Sequence[Candidate], failures: Sequence[Failure]) -> str:
     if chosen.name == naive.NAME:
         failed = "; ".join(
-            f"{c.name}: " + ", ".join(k for k, gate in c.gates.items() if isinstance(gate, dict) and not gate["passed"])
-            for c in candidates[1:]
+            [
+                f"{c.name}: "
+                + ", ".join(k for k, gate in c.gates.items() if isinstance(gate, dict) and not gate["passed"])
+                for c in candidates[1:]
+            ]
+            + [f"{failure.name}: could not be trained" for failure in failures]
         )
         return f"no fitted model passes its gates ({failed}): the naive rule serves"
     if chosen.against_simpler is not None:
@@ -235,11 +267,17 @@ def _unseen(chosen: Candidate, data: Dataset, folds: Folds, fit: Fit) -> dict[st
         if any(not _both(data, mask) for mask in (inside, later, held)):
             found[what] = {"not_measured": "too few interruptions among those kept out"}
             continue
-        model = fit(chosen.name, training_data(data, inside), SEED)[1]
-        rows = data.where(later)
-        calibrator = fit_calibrator(model.predict(rows.X.astype(np.float64)), rows.y, rows.patient, seed=SEED)
-        unseen = data.where(held)
-        risk = calibrator.apply(model.predict(unseen.X.astype(np.float64)))
+        rows, unseen = data.where(later), data.where(held)
+        try:
+            with contained(chosen.name, f"be fitted without some {what}"):
+                model = fit(chosen.name, training_data(data, inside), SEED)[1]
+                raw_later = _probabilities(model, rows.X.astype(np.float64))
+                raw = _probabilities(model, unseen.X.astype(np.float64))
+        except ModelFailed as error:
+            found[what] = {"not_measured": error.detail}
+            continue
+        calibrator = fit_calibrator(raw_later, rows.y, rows.patient, seed=SEED)
+        risk = calibrator.apply(raw)
         found[what] = evaluate(risk, unseen.y, unseen.patient, seed=SEED).to_json()
     return found
 

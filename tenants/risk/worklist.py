@@ -15,7 +15,8 @@ from core.clock import now
 from core.errors import Conflict, Invalid
 from tenants.cohort.service import cohort_settings
 from tenants.records.ids import new_uuid
-from tenants.risk import repository
+from tenants.risk import repository, serving, worklist_repository
+from tenants.risk.failures import ModelFailed
 from tenants.risk.models import Prediction, Worklist, WorklistEntry
 from tenants.risk.reasons import reasons_of
 from tenants.risk.schemas import MOST_DAYS
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from core.database import TenantSession
+    from core.database import TenantRef, TenantSession
     from tenants.risk.service import Open
-    from tenants.risk.serving import Serving
 
 KINDS: Final = ("at_risk", "to_trace")
 ISSUED_ANEW: Final = 2
@@ -56,7 +56,7 @@ class Order:
     due_within: int | None = None
 
 
-def issue(open_session: Open, order: Order, model: Serving) -> UUID:
+def issue(tenant: TenantRef, open_session: Open, order: Order) -> UUID:
     """Cut the list and keep it; the same list of the same scoring is issued once.
 
     People who were scored without reasons are explained first, while no transaction is open.
@@ -69,17 +69,18 @@ def issue(open_session: Open, order: Order, model: Serving) -> UUID:
     for _ in range(ISSUED_ANEW + 1):
         with open_session() as session:
             cut = _cut(session, order)
-            before = repository.issued_before(session, cut.worklist)
+            before = worklist_repository.issued_before(session, cut.worklist)
             if before is not None:
                 return before.uuid
-        reasons = _reasons(open_session, order, cut, model)
+        reasons, failure = _reasons(tenant, open_session, order, cut)
         with open_session() as session:
             repository.lock(session, "issue")
             now_cut = _cut(session, order)
-            before = repository.issued_before(session, now_cut.worklist)
+            before = worklist_repository.issued_before(session, now_cut.worklist)
             if before is not None:
                 return before.uuid
             if now_cut.worklist.scored_at == cut.worklist.scored_at:
+                now_cut.worklist.note = " ".join(filter(None, (now_cut.worklist.note, failure))) or None
                 return _keep(session, order, now_cut, reasons)
     detail = f"{order.as_of} was scored again while its list was made"
     raise Conflict(detail, remedy="issue the list again when the scoring has ended")
@@ -99,7 +100,7 @@ def _cut(session: TenantSession, order: Order) -> _Cut:
     if run is None or run.state != "done" or run.finished_at is None:
         detail = f"{order.as_of} has not been scored"
         raise Conflict(detail, remedy=f"score it first: iit score SLUG --as-of {order.as_of}, or POST /v1/risk/scores")
-    rows, everyone = repository.candidates(
+    rows, everyone = worklist_repository.candidates(
         session, order.as_of, order.kind, order.facility, order.capacity, order.due_within
     )
     worklist = Worklist(
@@ -115,6 +116,8 @@ def _cut(session: TenantSession, order: Order) -> _Cut:
         model_version=run.model_version,
         scored_at=run.finished_at,
         data_date=run.data_date,
+        capacity_share=run.capacity_share,
+        note=run.note,
         facilities=_facilities(session, order, rows, everyone),
         issued_by=session.actor,
         issued_at=now(),
@@ -135,8 +138,8 @@ def _keep(session: TenantSession, order: Order, cut: _Cut, reasons: Mapping[UUID
 
 def read(session: TenantSession, uuid: UUID) -> tuple[Worklist, Sequence[WorklistEntry]]:
     """An issued list with its people; that each of them was read is recorded in the audit."""
-    worklist = repository.get_worklist(session, uuid)
-    people = repository.entries(session, uuid)
+    worklist = worklist_repository.get_worklist(session, uuid)
+    people = worklist_repository.entries(session, uuid)
     audit.record_many(
         session, "risk:worklist:read", "patient", [entry.patient_uuid for entry in people], {"worklist": str(uuid)}
     )
@@ -202,15 +205,27 @@ def _score(row: Prediction) -> float:
     return float(row.days_late) if row.risk is None else row.risk
 
 
-def _reasons(open_session: Open, order: Order, cut: _Cut, model: Serving) -> dict[UUID, list[dict[str, Any]]]:
-    """Reasons of everybody on the list; those not within the default capacity are explained now."""
+def _reasons(
+    tenant: TenantRef, open_session: Open, order: Order, cut: _Cut
+) -> tuple[dict[UUID, list[dict[str, Any]]], str | None]:
+    """Reasons of everybody on the list, and why some have none; those not within the share are explained now."""
     if order.kind == "to_trace":
-        return {row.patient_uuid: [_overdue(row)] for row in cut.rows}
+        return {row.patient_uuid: [_overdue(row)] for row in cut.rows}, None
     found = {row.patient_uuid: row.reasons for row in cut.rows if row.reasons is not None}
     missing = sorted(row.patient_uuid for row in cut.rows if row.reasons is None)
-    if missing and model.version == cut.worklist.model_version:
-        found |= reasons_of(open_session, missing, order.as_of, model, cut.rates)
-    return found
+    if not missing:
+        return found, None
+    try:
+        model = serving.by_uuid(tenant, open_session, cut.worklist.model_uuid)
+        if model.version != cut.worklist.model_version:
+            return found, _unexplained(missing, f"model {cut.worklist.model_version} does not serve at the moment")
+        return found | reasons_of(open_session, missing, order.as_of, model, cut.rates), None
+    except ModelFailed as error:
+        return found, _unexplained(missing, error.detail)
+
+
+def _unexplained(missing: Sequence[UUID], why: str) -> str:
+    return f"{len(missing):,} people are listed without reasons: {why}."
 
 
 def _overdue(row: Prediction) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def model_of(tenant):
 
 def issued(tenant, **order):
     order = worklist.Order(**{"as_of": DAY, "capacity": 3, **order})
-    uuid = worklist.issue(opener(tenant), order, model_of(tenant))
+    uuid = worklist.issue(tenant, opener(tenant), order)
     with opener(tenant)() as session:
         return worklist.read(session, uuid)
 

@@ -93,8 +93,7 @@ def test_a_list_is_explained_with_no_transaction_open(trained, calls):
     day = DAY - timedelta(days=3)
     scoring.score(tenant, opener(tenant), day)
     calls.clear()
-    model = explain.model_of(tenant, opener(tenant))
-    worklist.issue(opener(tenant), worklist.Order("at_risk", day, 200), model)
+    worklist.issue(tenant, opener(tenant), worklist.Order("at_risk", day, 200))
     assert_called_alone(calls, "predict", "explain")
 
 

@@ -14,12 +14,13 @@ import pytest
 from click.testing import CliRunner
 
 from core import blobs, metering
-from core.blobs.errors import BlobDamaged
 from core.errors import Conflict, Invalid, NotFound
 from core.jobs.worker import drain
+from core.plugins import ArtifactRefused
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.timelines import to_date
 from tenants.risk import commands, explain, repository, scoring, service, serving, worklist
+from tenants.risk.failures import ModelFailed
 from tenants.risk.feature_list import NAMES, THEMES
 from tenants.risk.settings import RiskSettings
 from tests.tenants.risk.clinics import END, clinics
@@ -40,7 +41,7 @@ def model_of(tenant):
 
 def issued(tenant, **order):
     order = worklist.Order(**{"as_of": DAY, "capacity": 3, **order})
-    uuid = worklist.issue(opener(tenant), order, model_of(tenant))
+    uuid = worklist.issue(tenant, opener(tenant), order)
     with opener(tenant)() as session:
         return worklist.read(session, uuid)
 
@@ -252,20 +253,20 @@ def test_a_tampered_model_is_refused(trained, scored, monkeypatch):
         row = serving.preferred(session)
     content = blobs.get(tenant, row.blob_key)
     row.blob_sha256 = "0" * 64
-    with pytest.raises(BlobDamaged):
+    with pytest.raises(ModelFailed, match="cannot be read"):
         serving.load(tenant, row)
     other = blobs.put(tenant, "model.zip", content[:-40] + b"x" * 40)
     row.blob_key, row.blob_sha256 = other.key, other.sha256
-    with pytest.raises(Exception, match="stored model") as refused:
+    with pytest.raises(ModelFailed, match="failed to be read") as refused:
         serving.load(tenant, row)
-    assert getattr(refused.value, "slug", "") == "artifact-refused"
+    assert isinstance(refused.value.__cause__, ArtifactRefused)
 
 
 def test_a_model_of_other_features_is_refused(trained):
     with opener(trained[0].ref)() as session:
         row = serving.preferred(session)
     row.features = row.features[:-1]
-    with pytest.raises(Conflict, match="other features"):
+    with pytest.raises(ModelFailed, match="other features"):
         serving.load(trained[0].ref, row)
 
 
@@ -273,7 +274,7 @@ def test_a_model_whose_plugin_is_gone_is_a_clear_error(trained):
     with opener(trained[0].ref)() as session:
         row = serving.preferred(session)
     row.plugin = "removed"
-    with pytest.raises(Conflict, match="not installed"):
+    with pytest.raises(ModelFailed, match="not installed"):
         serving.load(trained[0].ref, row)
 
 

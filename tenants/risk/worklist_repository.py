@@ -1,0 +1,93 @@
+"""All SQL of issued lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, func, select
+
+from core.errors import NotFound
+from tenants.risk.models import Prediction, Worklist, WorklistEntry
+from tenants.risk.repository import due_within_days
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from core.web.paging import PageRequest
+
+
+def candidates(
+    session: TenantSession, as_of: date, kind: str, facility: UUID | None, capacity: int, due_within: int | None
+) -> tuple[list[Prediction], dict[UUID, int]]:
+    """Who is within this capacity at each facility that is not stale, by rank; and how many there are in all."""
+    wanted: list[Any] = [Prediction.as_of == as_of, Prediction.kind == kind, col(Prediction.stale).is_(False)]
+    if facility is not None:
+        wanted.append(Prediction.facility_uuid == facility)
+    if due_within is not None:
+        wanted.append(due_within_days(due_within))
+        of_facility = func.row_number().over(partition_by=col(Prediction.facility_uuid), order_by=col(Prediction.rank))
+        places = select(col(Prediction.uuid), of_facility.label("place")).where(*wanted).subquery()
+        listed = select(places.c.uuid).where(places.c.place <= capacity)
+    rows = session.exec(
+        select(Prediction)
+        .where(*wanted, col(Prediction.rank) <= capacity if due_within is None else col(Prediction.uuid).in_(listed))
+        .order_by(col(Prediction.facility_uuid), col(Prediction.rank))
+    ).all()
+    counts = session.exec(
+        select(Prediction.facility_uuid, func.count()).where(*wanted).group_by(col(Prediction.facility_uuid))
+    ).all()
+    return list(rows), dict(counts)
+
+
+def issued_before(session: TenantSession, wanted: Worklist) -> Worklist | None:
+    """The same list of the same scoring, if it was issued already."""
+    query = select(Worklist).where(
+        Worklist.kind == wanted.kind,
+        Worklist.as_of == wanted.as_of,
+        Worklist.capacity == wanted.capacity,
+        Worklist.scored_at == wanted.scored_at,
+        Worklist.model_version == wanted.model_version,
+        col(Worklist.due_within).is_not_distinct_from(wanted.due_within),
+        col(Worklist.facility_uuid).is_not_distinct_from(wanted.facility_uuid),
+    )
+    return session.exec(query).first()
+
+
+def get_worklist(session: TenantSession, uuid: UUID) -> Worklist:
+    """One issued list.
+
+    Raises:
+        NotFound: there is none of that UUID.
+    """
+    found = session.get(Worklist, uuid)
+    if found is None:
+        detail = "there is no such list"
+        raise NotFound(detail, remedy="see the issued lists with GET /v1/worklists")
+    return found
+
+
+def list_worklists(
+    session: TenantSession, paging: PageRequest, *, as_of: date | None, kind: str | None
+) -> tuple[Sequence[Worklist], int]:
+    """Issued lists, newest first."""
+    wanted: list[Any] = [
+        condition
+        for given, condition in ((as_of, Worklist.as_of == as_of), (kind, Worklist.kind == kind))
+        if given is not None
+    ]
+    total = session.exec(select(func.count()).select_from(Worklist).where(*wanted)).one()
+    query = select(Worklist).where(*wanted).order_by(col(Worklist.issued_at).desc(), col(Worklist.uuid))
+    return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
+
+
+def entries(session: TenantSession, uuid: UUID) -> Sequence[WorklistEntry]:
+    """A list's people, by facility and rank."""
+    query = (
+        select(WorklistEntry)
+        .where(WorklistEntry.worklist_uuid == uuid)
+        .order_by(col(WorklistEntry.facility_uuid), col(WorklistEntry.rank))
+    )
+    return session.exec(query).all()
