@@ -29,6 +29,8 @@ feature = Feature(
         "settings:group:change",
         "system:retention:run",
         "cli:api_key:revoke",
+        "cli:job:retry",
+        "cli:job:discard",
         "cli:tenant:move",
         "cli:tenant:restore",
         "cli:tenant:export",

@@ -10,6 +10,9 @@ Events and what they carry:
     ``settings.changed``: ``key``, that of the tenant settings which an import's mapping changed, before its records
     change.
     ``tenant.restored``: nothing: the tenant was made of an archive just now; what was under way there is not.
+    ``jobs.given_up``: ``job_uuid``, ``kind`` and ``payload`` of a job that became a dead letter; ``reason``, which is
+        ``attempts``, ``interruptions`` or ``refused``; ``error``, kind and place of the last error, or None.
+    ``jobs.retried``, ``jobs.discarded``: the same without ``reason``: what an operator decided about a dead letter.
     ``imports.finished``: ``import_uuid``, ``data_date`` and ``facilities``, the UUIDs it had rows of.
 """
 

@@ -77,7 +77,7 @@ class Attendance:
         settings = get_settings()
         sealer = Sealer(database, every=settings.audit_seal_seconds, anchor_every=settings.audit_anchor_seconds)
         heartbeat = Heartbeat(self._worker_id, self._worker_threads, database)
-        relay = Relay(self._messages, database=database)
+        relay = Relay(self._messages, database=database, threads=self._worker_threads)
         for name, work in (("relay", relay.run), ("sealer", sealer.run), ("heartbeat", heartbeat.run)):
             thread = Thread(target=work, args=(self._stopping,), name=f"iit-{name}-{database}", daemon=True)
             self._threads.append(thread)

@@ -17,7 +17,6 @@ from psycopg.rows import class_row
 
 from core import telemetry
 from core.database import DEFAULT_DATABASE, databases, node_session, psycopg_connection
-from core.errors import AppError
 
 if TYPE_CHECKING:
     from threading import Event
@@ -85,17 +84,17 @@ class Heartbeat:
         self._id, self._threads, self._database = worker_id, threads, database
 
     def run(self, stopping: Event) -> None:
-        """Beat until ``stopping``, then delete the row. A database that is away is waited for."""
+        """Beat until ``stopping``, then delete the row. A database that is away, or has no tables yet, is waited for."""
         first = True
         while first or not stopping.wait(BEAT_SECONDS):
             first = False
             try:
                 self.beat()
-            except AppError as error:
+            except Exception as error:  # noqa: BLE001 - the next beat tries again, whatever it was
                 log.warning("no sign of life written", database=self._database, error=type(error).__name__)
         try:
             self.end()
-        except AppError as error:
+        except Exception as error:  # noqa: BLE001 - a row that stays counts as gone soon
             log.warning("worker not signed off", database=self._database, error=type(error).__name__)
 
     def beat(self) -> None:

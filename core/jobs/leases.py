@@ -1,4 +1,4 @@
-"""The statements on a job's row that its worker makes: take, keep, finish, give back, fail.
+"""The statements on a job's row that its worker makes: take, keep, finish, give back. ``endings`` has the failures.
 
 All but ``hold`` and ``finish`` are the application's own, since they are not part of the tenant's work. Times are the
 database's, so that workers need not agree on the clock.
@@ -6,34 +6,39 @@ database's, so that workers need not agree on the clock.
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from uuid_utils.compat import uuid7
-
 from core.database import DEFAULT_DATABASE, node_session, psycopg_connection
 from core.jobs.registry import JobKind, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import psycopg
 
-LONGEST_BACKOFF = timedelta(minutes=10)
-UNKNOWN_KIND_DELAY = timedelta(minutes=1)
-_JITTER = 0.2
+SHARE_DELAY = timedelta(seconds=1)
+"""How long a job waits whose tenant holds its share of this worker: another worker may be free."""
+
+BESIDE_OTHERS, OWN_PROCESS, ALONE = 0, 1, 2
+"""Levels of suspicion of a job, and how one of each is run; see ``core.jobs.isolation``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """A job in the hands of this worker."""
+class Hold:
+    """A job that this worker holds, or has a process of its own hold: whoever knows the token may change the row."""
 
     job_id: UUID
     token: UUID
     database: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease(Hold):
+    """A job in the hands of this process."""
+
     tenant_role: str
     kind: JobKind
     payload: dict[str, Any]
@@ -41,25 +46,66 @@ class Lease:
     request_id: str | None
 
 
-def take(job_id: UUID, database: str = DEFAULT_DATABASE) -> Lease | None:
-    """Take the job's lease, if it waits to be taken: a second message for the same job finds nothing to do."""
-    token = uuid4()
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A job that waits to be taken, and is to be taken by a process of its own.
+
+    Attributes:
+        level: ``OWN_PROCESS`` or ``ALONE``.
+    """
+
+    job_id: UUID
+    database: str
+    level: int
+
+
+class UnknownKindError(LookupError):
+    """No feature registers the job's kind: this worker may be of an older version than whoever asked for the job."""
+
+
+def take(
+    job_id: UUID,
+    database: str = DEFAULT_DATABASE,
+    *,
+    token: UUID | None = None,
+    up_to: int = ALONE,
+    admits: Callable[[str], bool] | None = None,
+) -> Lease | Suspect | None:
+    """Take the job's lease, if it waits to be taken: a second message for the same job finds nothing to do.
+
+    Args:
+        job_id: which.
+        database: where its row is.
+        token: that of the lease; a new one when None.
+        up_to: a job under more suspicion than this is left, and given as a ``Suspect``.
+        admits: told the role of the job's tenant; where it says no, the job is queued again for a moment.
+
+    Raises:
+        UnknownKindError: no feature registers its kind; the job has not been taken.
+    """
+    token = token or uuid4()
     with node_session(database) as session:
         connection = psycopg_connection(session)
         row = connection.execute(
-            "SELECT kind, tenant_role, payload, attempts, request_id FROM node.jobs"
+            "SELECT kind, tenant_role, payload, attempts, request_id, suspicion FROM node.jobs"
             " WHERE id = %s AND state = 'sent' FOR UPDATE SKIP LOCKED",
             (job_id,),
         ).fetchone()
         if row is None:
             return None
-        name, role, payload, attempts, request_id = row
+        name, role, payload, attempts, request_id, suspicion = row
+        if admits is not None and not admits(role):
+            connection.execute(
+                "UPDATE node.jobs SET state = 'queued', run_after = now() + %s, updated_at = now() WHERE id = %s",
+                (SHARE_DELAY, job_id),
+            )
+            return None
+        if suspicion > up_to:
+            return Suspect(job_id, database, suspicion)
         try:
             kind = kind_of(name)
         except LookupError as error:
-            # A worker of an older version: one that knows the kind may come.
-            _fail(connection, job_id, None, str(error), UNKNOWN_KIND_DELAY)
-            return None
+            raise UnknownKindError(str(error)) from error
         connection.execute(
             "UPDATE node.jobs SET state = 'running', lease_token = %s, lease_until = now() + %s,"
             " deliveries = deliveries + 1, started_at = coalesce(started_at, now()), updated_at = now() WHERE id = %s",
@@ -133,80 +179,26 @@ def prolong(leases: Sequence[Lease], database: str) -> set[UUID]:
     return {row[0] for row in rows}
 
 
-def give_back(lease: Lease, *, delay: timedelta = timedelta(0)) -> bool:
+def give_back(hold: Hold, *, delay: timedelta = timedelta(0)) -> bool:
     """Put the job back as if it had not been taken (its worker stops, its tenant is suspended)."""
-    with node_session(lease.database) as session:
+    with node_session(hold.database) as session:
         cursor = psycopg_connection(session).execute(
             "UPDATE node.jobs SET state = 'queued', lease_token = NULL, lease_until = NULL,"
             " deliveries = deliveries - 1, run_after = now() + %s, updated_at = now()"
             " WHERE id = %s AND lease_token = %s AND state = 'running'",
-            (delay, lease.job_id, lease.token),
+            (delay, hold.job_id, hold.token),
         )
         return cursor.rowcount == 1
 
 
-def let_go(lease: Lease) -> None:
-    """End the lease now: the relay counts an interruption and queues the job again, as if its worker had vanished."""
-    with node_session(lease.database) as session:
-        psycopg_connection(session).execute(
-            "UPDATE node.jobs SET lease_until = now(), updated_at = now()"
+def let_go(hold: Hold) -> bool:
+    """Put the job back after the database broke off: nobody is blamed, and the pauses grow up to ten minutes."""
+    with node_session(hold.database) as session:
+        cursor = psycopg_connection(session).execute(
+            "UPDATE node.jobs SET state = 'queued', lease_token = NULL, lease_until = NULL, updated_at = now(),"
+            " error = 'the connection to its database broke off', run_after = now() + CASE WHEN deliveries > 1"
+            " THEN interval '10 s' * least(power(2, deliveries - 2), 60) ELSE interval '0' END"
             " WHERE id = %s AND lease_token = %s AND state = 'running'",
-            (lease.job_id, lease.token),
+            (hold.job_id, hold.token),
         )
-
-
-def fail(lease: Lease, error: str, *, final: bool = False) -> str | None:
-    """Count a try that ended in an error: try again later, or bury.
-
-    Args:
-        lease: the job.
-        error: kind and place of the error, without values.
-        final: trying again would end the same way.
-
-    Returns:
-        The job's state: ``queued``, ``dead``, or None when the lease is no longer ours.
-    """
-    doubled = lease.kind.backoff * 2 ** min(lease.attempts, 16)
-    delay = min(doubled, LONGEST_BACKOFF) * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, keeps no secret
-    with node_session(lease.database) as session:
-        return _fail(psycopg_connection(session), lease.job_id, lease.token, error, delay, final=final)
-
-
-def _fail(
-    connection: psycopg.Connection[Any],
-    job_id: UUID,
-    token: UUID | None,
-    error: str,
-    delay: timedelta,
-    *,
-    final: bool = False,
-) -> str | None:
-    row = connection.execute(
-        """
-        UPDATE node.jobs SET
-            attempts = attempts + 1, error = %(error)s, lease_token = NULL, lease_until = NULL, updated_at = now(),
-            state = CASE WHEN %(final)s OR attempts + 1 >= max_attempts THEN 'dead' ELSE 'queued' END,
-            finished_at = CASE WHEN %(final)s OR attempts + 1 >= max_attempts THEN now() END,
-            run_after = now() + %(delay)s
-        WHERE id = %(id)s AND lease_token IS NOT DISTINCT FROM %(token)s AND state IN ('sent', 'running')
-        RETURNING state
-        """,
-        {"error": error, "final": final, "delay": delay, "id": job_id, "token": token},
-    ).fetchone()
-    if row is None:
-        return None
-    if row[0] == "dead":
-        bury(connection, [job_id], "refused" if final else "attempts")
-    return str(row[0])
-
-
-def bury(connection: psycopg.Connection[Any], job_ids: Sequence[UUID], reason: str) -> None:
-    """Add the dead letters of jobs that have just been given up."""
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO node.dead_letters"
-            " (id, job_id, tenant_id, tenant_role, kind, payload, reason, error, attempts, deliveries)"
-            " SELECT %s, id, tenant_id, tenant_role, kind, payload, %s, error, attempts, deliveries"
-            " FROM node.jobs WHERE id = %s",
-            [(uuid7(), reason, job_id) for job_id in job_ids],
-        )
+        return cursor.rowcount == 1

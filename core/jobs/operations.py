@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 
+from core import audit
 from core.database import databases, node_session, psycopg_connection
 from core.errors import Conflict, NotFound
+from core.jobs import endings
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef
 
 STATES = ("queued", "sent", "running", "done", "dead", "discarded")
+_VERBS = {"retried": "retry", "discarded": "discard"}
 _LISTED = (
     "id, kind, state, tenant_id, attempts, deliveries, interruptions, progress_done, progress_total, error, run_after,"
     " created_at, finished_at"
@@ -67,7 +70,8 @@ def retry(job_id: UUID, *, actor: str) -> None:
     """
     _resolve(
         job_id,
-        "state = 'queued', run_after = now(), attempts = 0, interruptions = 0, finished_at = NULL, updated_at = now()",
+        "state = 'queued', run_after = now(), attempts = 0, interruptions = 0, suspicion = 0, finished_at = NULL,"
+        " updated_at = now()",
         "retried",
         actor,
     )
@@ -89,8 +93,10 @@ def dead_jobs(tenant: TenantRef | None = None) -> list[UUID]:
 
 
 def _resolve(job_id: UUID, change: str, resolution: str, actor: str) -> None:
-    """Change a dead job, and say so on its dead letter, in one transaction."""
+    """Change a dead job, say so on its dead letter, and tell the features, in one transaction."""
     for database in databases():
+        with node_session(database) as session:
+            tenant = endings.tenant_of_job(session, job_id)
         with node_session(database) as session:
             connection = psycopg_connection(session)
             row = connection.execute(
@@ -110,12 +116,20 @@ def _resolve(job_id: UUID, change: str, resolution: str, actor: str) -> None:
             if row[1] and resolution == "retried":
                 detail = f"the work of job {job_id} has been asked for again meanwhile"
                 raise Conflict(detail, remedy="discard this one: `iit jobs discard`")
-            connection.execute(f"UPDATE node.jobs SET {change} WHERE id = %s", (job_id,))  # noqa: S608 - two constants
+            cursor = connection.cursor(row_factory=class_row(endings.Ended))
+            ended = cursor.execute(
+                f"UPDATE node.jobs SET {change} WHERE id = %s RETURNING {endings.ENDED}",  # noqa: S608 - constants
+                (job_id,),
+            ).fetchone()
             connection.execute(
                 "UPDATE node.dead_letters SET resolution = %s, resolved_at = now(), resolved_by = %s"
                 " WHERE job_id = %s AND resolution IS NULL",
                 (resolution, actor, job_id),
             )
+            if tenant is not None and ended is not None:
+                with endings.as_tenant(session, tenant, actor=actor, request_id=None) as within:
+                    audit.record(within, f"cli:job:{_VERBS[resolution]}", "job", job_id, {"kind": ended.kind})
+                    endings.announce(within, f"jobs.{resolution}", ended)
             return
     raise _unknown(job_id)
 

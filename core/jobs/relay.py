@@ -15,9 +15,9 @@ from uuid import UUID, uuid4
 import redis
 
 from core import telemetry
-from core.database import DEFAULT_DATABASE, TenantRef, node_session, psycopg_connection
+from core.database import DEFAULT_DATABASE, TenantMoving, TenantRef, node_session, psycopg_connection
 from core.errors import AppError
-from core.jobs import leases
+from core.jobs import endings, heartbeat
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     import psycopg
 
     from core.jobs.broker import Messages
-
-MAX_INTERRUPTIONS = 5
-"""A job whose worker vanished this often is taken to be what kills it."""
 
 SWEEP_EVERY = 600.0
 """Seconds between two removals of jobs that ended long ago."""
@@ -79,18 +76,23 @@ WHERE id IN (
 RETURNING id
 """
 
-_REAP = """
-UPDATE node.jobs SET
-    interruptions = interruptions + 1, lease_token = NULL, lease_until = NULL, run_after = now(), updated_at = now(),
-    state = CASE WHEN interruptions + 1 >= %(most)s THEN 'dead' ELSE 'queued' END,
-    finished_at = CASE WHEN interruptions + 1 >= %(most)s THEN now() END,
-    error = 'its worker vanished or was too slow (' || (interruptions + 1) || ' times)'
+# Those that would be dead are left to ``endings``, where each gets a transaction in which its feature is told.
+_REAP = f"""
+UPDATE node.jobs SET {endings.VANISH}
 WHERE id IN (
     SELECT id FROM node.jobs
     WHERE state = 'running' AND lease_until < now() AND (%(role)s::text IS NULL OR tenant_role = %(role)s)
+        AND NOT (suspicion >= 2 AND interruptions + 1 >= %(most)s)
     LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
-RETURNING id, state
+RETURNING id
+"""  # noqa: S608 - constants
+
+_LAST = """
+SELECT id FROM node.jobs
+WHERE state = 'running' AND lease_until < now() AND (%(role)s::text IS NULL OR tenant_role = %(role)s)
+    AND suspicion >= 2 AND interruptions + 1 >= %(most)s
+LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 """
 
 _SWEEP = """
@@ -123,12 +125,19 @@ class Relay:
         messages: where messages are sent.
         database: whose jobs.
         tenant: only this tenant's jobs; the others are left to a relay for all.
+        threads: jobs that this process runs at a time; 0 where it runs one after another, for one tenant.
     """
 
     def __init__(
-        self, messages: Messages, *, database: str = DEFAULT_DATABASE, tenant: TenantRef | None = None
+        self,
+        messages: Messages,
+        *,
+        database: str = DEFAULT_DATABASE,
+        tenant: TenantRef | None = None,
+        threads: int = 0,
     ) -> None:
         settings = get_settings()
+        self._threads = threads
         self._role = tenant.role_name if tenant else None
         self._messages = messages
         self._database = database
@@ -180,9 +189,8 @@ class Relay:
             "all": wiped,
             "after": self._after,
             "batch": _BATCH,
-            "most": MAX_INTERRUPTIONS,
+            "most": endings.MAX_INTERRUPTIONS,
             "window": self._window,
-            "per_tenant": self._per_tenant,
         }
         with node_session(self._database) as session:
             connection = psycopg_connection(session)
@@ -192,14 +200,23 @@ class Relay:
             else:
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             resent = _ids(connection, _RESEND, chosen)
-            reaped = connection.execute(_REAP, chosen).fetchall()
-            dead = [row[0] for row in reaped if row[1] == "dead"]
-            leases.bury(connection, dead, "interruptions")
-            admitted = _ids(connection, _ADMIT, chosen)
-        for job_id in dead:
-            log.error("job buried", job_id=str(job_id), reason="interruptions")
+            reaped = _ids(connection, _REAP, chosen)
+            last = _ids(connection, _LAST, chosen)
+            admitted = _ids(connection, _ADMIT, {**chosen, "per_tenant": self._share(connection)})
+        buried = sum(self._bury(job_id) for job_id in last)
         self._send([*resent, *admitted])
-        return Tick(len(admitted), len(resent), len(reaped) - len(dead), len(dead))
+        return Tick(len(admitted), len(resent), len(reaped), buried)
+
+    def _share(self, connection: psycopg.Connection[Any]) -> int:
+        """Jobs of one tenant under way or running at once: of all threads, one at least is left to the others."""
+        threads = max(self._threads, heartbeat.threads_alive(connection)) if self._role is None else 0
+        return max(1, min(self._per_tenant, threads - 1)) if threads else self._per_tenant
+
+    def _bury(self, job_id: UUID) -> bool:
+        try:
+            return endings.vanish_expired(job_id, self._database) == "dead"
+        except TenantMoving:
+            return False  # it is looked at again in the next round, here or where it is then
 
     def _send(self, job_ids: Sequence[UUID]) -> None:
         for place, job_id in enumerate(job_ids):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
-from contextlib import contextmanager
+from collections import Counter
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,14 +17,16 @@ from uuid import UUID
 from core import telemetry
 from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantMoving, TenantRef, TenantUpgrading
 from core.errors import AppError, NotFound
-from core.jobs import leases
+from core.jobs import endings, leases
 from core.jobs.context import JobContext, LeaseLost, TenantSuspended, WorkerStopping
+from core.jobs.isolation import Gate, Isolation
+from core.jobs.leases import ALONE, BESIDE_OTHERS, OWN_PROCESS, Lease, Suspect, UnknownKindError
 from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from core.jobs.leases import Lease
+    from core.jobs.leases import Hold
 
 HELD = timedelta(minutes=10)
 """How long the jobs of a suspended tenant wait before they are looked at again."""
@@ -47,6 +51,9 @@ REFUSALS = frozenset({400, 401, 403, 404, 413, 415, 422})
 TICK = 0.25
 """Seconds between two looks at which leases are due."""
 
+PAUSE = 1.0
+"""Seconds between two tries of what the row of a job, or its database, does not allow at the moment."""
+
 _CHECKOUT = Path(__file__).resolve().parents[2]
 log = telemetry.get_logger(__name__)
 
@@ -62,31 +69,91 @@ class _Try:
 
 
 class Runner:
-    """Runs jobs in the threads of one process, and keeps their leases while they run."""
+    """Runs jobs in the threads of one process, and keeps their leases while they run.
 
-    def __init__(self) -> None:
+    Args:
+        isolating: jobs under suspicion get a process of their own. Without it they run here: whoever runs one job at a
+            time has nothing beside it.
+        threads: that call :meth:`run` at once; one tenant's jobs never hold them all, where there are two or more.
+    """
+
+    def __init__(self, *, isolating: bool = False, threads: int = 1) -> None:
         self.stopping = Event()
+        self._share = max(1, threads - 1)
+        self._tenants: Counter[str] = Counter()
+        self._isolation = Isolation(self.stopping, self._let_go) if isolating else None
+        self._gate = Gate()
         self._running: dict[UUID, _Try] = {}
+        self._interrupted: list[Hold] = []
+        self._put_back_at = 0.0
         self._lock = Lock()
         self._closed = Event()
         self._beats = Thread(target=self._keep_leases, name="iit-leases", daemon=True)
         self._beats.start()
 
-    def run(self, job_id: UUID, database: str = DEFAULT_DATABASE) -> str | None:
+    @property
+    def settled(self) -> bool:
+        """Whether the row of each job that ran here says how its try ended."""
+        return not self._interrupted
+
+    def run(self, job_id: UUID, database: str = DEFAULT_DATABASE, *, token: UUID | None = None) -> str | None:
         """Run the job once, if it waits to be run.
 
+        Args:
+            job_id: which.
+            database: where its row is.
+            token: that of its lease; a new one when None.
+
         Returns:
-            How it ended: ``done``, ``queued`` (another try later), ``dead``, ``lost``; None: there was nothing to do.
+            How it ended: ``done``, ``queued`` (another try later), ``dead``, ``lost``; ``ended``: in a process of its
+            own, whose log says how; None: there was nothing to do.
 
         Raises:
-            Unavailable: the database is not there; the lease runs out and the job is tried again.
+            Unavailable: the database is not there; the job is tried again.
         """
-        if self.stopping.is_set():
-            return None
-        lease = leases.take(job_id, database)
-        if lease is None:
-            return None
-        with telemetry.bound(job_id=str(job_id), job=lease.kind.name):
+        with ExitStack() as seats:
+            return self._run_here(job_id, database, token, seats)
+
+    def _run_here(self, job_id: UUID, database: str, token: UUID | None, seats: ExitStack) -> str | None:
+        with self._gate.beside_others(self.stopping) as entered:
+            if not entered:
+                return None
+            up_to = ALONE if self._isolation is None else BESIDE_OTHERS
+            try:
+                taken = leases.take(
+                    job_id, database, token=token, up_to=up_to, admits=lambda role: self._seat(role, seats)
+                )
+            except UnknownKindError as error:
+                return endings.fail_unknown(job_id, database, str(error))
+            if isinstance(taken, Lease):
+                return self._try(taken)
+            if taken is None or self._isolation is None:
+                return None
+            if taken.level == OWN_PROCESS:
+                return self._isolation.run(taken)
+        return self._run_alone(taken)
+
+    def _seat(self, role: str, seats: ExitStack) -> bool:
+        """Give a tenant one more thread until ``seats`` close, unless it has its share of them."""
+        with self._lock:
+            if self._tenants[role] >= self._share:
+                return False
+            self._tenants[role] += 1
+        seats.callback(self._leave, role)
+        return True
+
+    def _leave(self, role: str) -> None:
+        with self._lock:
+            self._tenants[role] -= 1
+            if not self._tenants[role]:
+                del self._tenants[role]
+
+    def _run_alone(self, suspect: Suspect) -> str | None:
+        with self._gate.alone(self.stopping) as entered:
+            return self._isolation.run(suspect) if entered and self._isolation is not None else None
+
+    def _try(self, lease: Lease) -> str:
+        with telemetry.bound(job_id=str(lease.job_id), job=lease.kind.name):
             if lease.request_id:
                 telemetry.bind(request_id=lease.request_id)
             outcome = self._run(lease)
@@ -99,7 +166,7 @@ class Runner:
         except TenantMoving:
             return "queued" if leases.give_back(lease, delay=MOVING) else None
         except NotFound as error:
-            return leases.fail(lease, describe(error), final=True)
+            return self._fail(lease, describe(error), final=True)
         telemetry.bind(tenant=tenant.slug)
         if tenant.state != "active":
             return "queued" if leases.give_back(lease, delay=HELD) else None
@@ -120,17 +187,35 @@ class Runner:
             return "queued" if leases.give_back(lease, delay=delay) else None
         except DatabaseUnavailable as error:
             log.warning("job interrupted", error=describe(error))
-            leases.let_go(lease)
+            self._let_go(lease)
             return None
         except Exception as error:  # noqa: BLE001 - whatever a job raises is written on its row
             if context.finished:
                 log.warning("job raised after it was done", error=describe(error))
                 return "done"
             final = isinstance(error, AppError) and error.status in REFUSALS
-            state = leases.fail(lease, describe(error), final=final)
+            state = self._fail(lease, describe(error), final=final)
             log.warning("job failed", error=describe(error), state=state or "lost")
             return state
         return "done"
+
+    def _fail(self, lease: Lease, error: str, *, final: bool) -> str | None:
+        """Count a failed try; where that cannot be written, the try is made again and nobody is blamed."""
+        try:
+            return endings.fail(lease, error, final=final)
+        except TenantMoving:
+            return "queued" if leases.give_back(lease, delay=MOVING) else None
+        except DatabaseUnavailable:
+            self._let_go(lease)
+            return None
+
+    def _let_go(self, hold: Hold) -> None:
+        """Put the job back; where the database is away, as soon as it is there, so that no lease runs out for it."""
+        try:
+            leases.let_go(hold)
+        except DatabaseUnavailable:
+            with self._lock:
+                self._interrupted.append(hold)
 
     @contextmanager
     def _kept(self, lease: Lease, context: JobContext) -> Iterator[None]:
@@ -149,7 +234,8 @@ class Runner:
             running = list(self._running.values())
         for one in running:
             one.context.lose()
-        return sum(leases.give_back(one.lease) for one in running)
+        given_back = sum(leases.give_back(one.lease) for one in running)
+        return given_back + (0 if self._isolation is None else self._isolation.release())
 
     def close(self) -> None:
         """Take no more jobs, and stop prolonging leases."""
@@ -161,8 +247,20 @@ class Runner:
         while not self._closed.wait(TICK):
             try:
                 self._beat()
+                self._put_back()
             except AppError as error:
                 log.warning("leases not prolonged", error=describe(error))
+
+    def _put_back(self) -> None:
+        """Put back the jobs that the database broke off, now that it is there again."""
+        present = time.monotonic()
+        with self._lock:
+            waiting = list(self._interrupted) if present >= self._put_back_at else []
+        self._put_back_at = present + PAUSE if waiting else self._put_back_at
+        for hold in waiting:
+            leases.let_go(hold)
+            with self._lock:
+                self._interrupted.remove(hold)
 
     def _beat(self) -> None:
         """Prolong the leases that are due; let go of jobs whose time is over or whose lease is lost."""
@@ -173,6 +271,8 @@ class Runner:
         for one in due:
             if present - one.since > one.lease.kind.time_limit.total_seconds():
                 one.context.lose()
+                counted = endings.overrun(one.lease) is not None
+                one.due = math.inf if counted else present + PAUSE
             else:
                 kept.setdefault(one.lease.database, []).append(one)
         for database, tries in kept.items():

@@ -55,7 +55,7 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     load_jobs()
     list_tenants()  # refuses at once where the database is away or new
     threads = threads or settings.jobs_threads
-    messages, runner, stopping = DramatiqMessages(), Runner(), Event()
+    messages, runner, stopping = DramatiqMessages(), Runner(isolating=True, threads=threads), Event()
     attendance = Attendance(
         messages, lambda job_id, database: _guarded(runner, job_id, database), stopping, threads=threads
     )

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from psycopg.types.json import Jsonb
 
-from core.jobs import job, relay
+from core.jobs import endings, isolated, isolation, job
 
 STEPS = 4
 LEASE = timedelta(seconds=1)
@@ -89,15 +89,42 @@ def slow(context, payload):
 
 
 @job("faults.poison", lease=LEASE, max_attempts=1)
-def poison(_context, _payload):
-    """Takes its worker with it."""
+def poison(_context, payload):
+    """Takes its process with it, and its worker where that is another one and ``whole`` is set, as a full memory may.
+
+    Before that it waits for jobs that are to run beside it: ``beside``, each once.
+    """
+    for place in payload.get("beside", ()):
+        while not (Path(payload["folder"]) / place).exists():
+            time.sleep(0.02)
+    if payload.get("whole") and "--isolated" in sys.argv:
+        os.kill(os.getppid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@job("faults.watch", lease=LEASE, max_attempts=1, time_limit=timedelta(minutes=5))
+def watch(context, payload):
+    """Writes down that it runs, and in which process, until it is told to go on."""
+    folder = Path(payload["folder"])
+    with context.session() as session:
+        effect(session, "begun")
+    (folder / f"{payload['name']} {os.getpid()}").touch()
+    (folder / payload["name"]).touch()
+    while not (folder / "go on").exists():
+        time.sleep(0.02)
+    with context.session() as session:
+        effect(session, "watched")
+        context.finish(session)
+
+
 if __name__ == "__main__":
+    if "--isolated" in sys.argv:
+        sys.exit(isolated.main(sys.argv[2:]))
+
     from core.jobs.worker import serve
 
-    relay.MAX_INTERRUPTIONS = int(os.environ.get("TEST_INTERRUPTIONS", relay.MAX_INTERRUPTIONS))
+    isolation.COMMAND = (sys.executable, __file__, "--isolated")
+    endings.MAX_INTERRUPTIONS = int(os.environ.get("TEST_INTERRUPTIONS", endings.MAX_INTERRUPTIONS))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     serve()

@@ -34,9 +34,14 @@ def tenant(own_services):
     return create_tenant("faults", "Faults").ref
 
 
+@pytest.fixture(scope="module")
+def other(own_services):
+    return create_tenant("bystander", "Bystander").ref
+
+
 @pytest.fixture
 def ask(tenant):
-    def enqueue_(kind, **payload):
+    def enqueue_(kind, tenant=tenant, **payload):
         with tenant_session(tenant, actor="test:1") as session:
             return enqueue(session, f"faults.{kind}", payload)
 
@@ -105,7 +110,8 @@ def test_a_worker_killed_in_the_middle_costs_a_step_and_its_effect_is_there_once
     start()
     until(done(job_id))
     assert effects(tenant, job_id) == ONCE_EACH
-    assert (job_row(job_id)["interruptions"], job_row(job_id)["deliveries"]) == (1, 2)
+    found = job_row(job_id)
+    assert (found["suspicion"], found["interruptions"], found["deliveries"]) == (1, 0, 2)
 
 
 def test_a_worker_asked_to_stop_ends_its_step_gives_the_job_back_and_exits_well(tenant, ask, start, tmp_path):
@@ -155,19 +161,90 @@ def test_a_redis_that_dies_and_comes_back_empty_is_outlived(tenant, ask, start):
     assert effects(tenant, before, *during, after) == Counter({"quick": 5})
 
 
-def test_a_job_that_kills_its_workers_is_buried_and_the_others_go_on(tenant, ask, start):
-    poison = ask("poison")
-    for _ in range(2):
-        start(TEST_INTERRUPTIONS="2").wait(timeout=PATIENCE)
-    quick = ask("quick")
-    start(TEST_INTERRUPTIONS="2")
+def test_a_job_that_kills_its_worker_is_given_up_alone_and_a_job_beside_it_is_not_blamed(
+    tenant, other, ask, start, tmp_path
+):
+    folder = str(tmp_path)
+    poison = ask("poison", folder=folder, beside=["innocent"])
+    innocent = ask("watch", other, folder=folder, name="innocent")
+    start(TEST_INTERRUPTIONS="2").wait(timeout=PATIENCE)
+    assert job_row(poison)["state"] == job_row(innocent)["state"] == "running"
+    (tmp_path / "innocent").unlink()
+
+    worker = start(TEST_INTERRUPTIONS="2")
+    until(lambda: job_row(poison)["suspicion"] == 2)
+    assert job_row(innocent)["state"] == "running", "its process is another one"
+    assert job_row(poison)["interruptions"] == 0, "something ran beside it: it is not blamed yet"
+    (tmp_path / "go on").touch()
     until(lambda: job_row(poison)["state"] == "dead")
-    until(done(quick))
+    until(done(innocent))
+    assert worker.poll() is None, "the worker has outlived them"
+
+    found = job_row(innocent)
+    assert (found["attempts"], found["interruptions"], found["deliveries"]) == (0, 0, 2)
+    assert effects(other, innocent) == Counter({"begun": 2, "watched": 1})
     with node_session() as session:
         letter = session.execute(
             text("SELECT reason, deliveries FROM node.dead_letters WHERE job_id = :id"), {"id": poison}
         )
-        assert tuple(letter.one()) == ("interruptions", 2)
+        assert tuple(letter.one()) == ("interruptions", 4)
+
+
+def test_where_a_job_takes_worker_and_all_its_processes_with_it_only_that_job_is_given_up(
+    tenant, other, ask, start, tmp_path
+):
+    """As a container does whose memory is full: all of it is killed at once."""
+    folder = str(tmp_path)
+    poison = ask("poison", folder=folder, beside=["innocent"], whole=True)
+    innocent = ask("watch", other, folder=folder, name="innocent")
+    for _ in range(2):
+        start(TEST_INTERRUPTIONS="2").wait(timeout=PATIENCE)
+    (tmp_path / "go on").touch()
+    worker = start(TEST_INTERRUPTIONS="2")
+
+    def ended():
+        nonlocal worker
+        if worker.poll() is not None:
+            worker = start(TEST_INTERRUPTIONS="2")
+        return job_row(poison)["state"] == "dead" and done(innocent)()
+
+    until(ended)
+    assert (job_row(poison)["interruptions"], job_row(innocent)["interruptions"]) == (2, 0)
+    assert effects(other, innocent)["watched"] == 1
+
+
+def test_a_worker_asked_to_stop_gives_back_the_jobs_that_run_in_processes_of_their_own(ask, start, tmp_path):
+    job_id = ask("watch", folder=str(tmp_path), name="watched")
+    worker = start(IIT_JOBS_GRACE_SECONDS="1")
+    until((tmp_path / "watched").exists)
+    worker.kill()
+    worker.wait()
+    (tmp_path / "watched").unlink()
+    worker = start(IIT_JOBS_GRACE_SECONDS="1")
+    until((tmp_path / "watched").exists)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=PATIENCE) == 0
+    found = job_row(job_id)
+    assert found["state"] in ("queued", "sent")
+    assert (found["attempts"], found["suspicion"], found["interruptions"]) == (0, 1, 0)
+    processes = [int(path.name.split()[1]) for path in tmp_path.glob("watched *")]
+    assert not any(Path(f"/proc/{process}").exists() for process in processes), "none is left behind"
+    (tmp_path / "go on").touch()
+    start()
+    until(done(job_id))
+
+
+def test_one_tenant_never_holds_all_threads_of_the_workers(tenant, other, ask, start, tmp_path):
+    busy = [ask("watch", folder=str(tmp_path), name=f"busy {number}") for number in range(6)]
+    busy += [ask("slow", seconds=0) for _ in range(3)]
+    start(IIT_JOBS_THREADS="3")
+    until(lambda: [job_row(job_id)["state"] for job_id in busy].count("running") == 2)
+    quick = ask("quick", other)
+    until(done(quick))
+    assert [job_row(job_id)["state"] for job_id in busy].count("running") == 2
+    (tmp_path / "go on").touch()
+    for job_id in busy:
+        until(done(job_id))
 
 
 def test_a_job_slower_than_its_lease_runs_once(tenant, ask, start):
@@ -201,4 +278,6 @@ def test_a_postgresql_killed_and_started_again_is_gone_on_with(tenant, ask, star
     until(lambda: not refused())
     until(done(job_id))
     assert effects(tenant, job_id) == ONCE_EACH
+    found = job_row(job_id)
+    assert (found["attempts"], found["suspicion"], found["interruptions"]) == (0, 0, 0), "it is not the job's fault"
     dispose()

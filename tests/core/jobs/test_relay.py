@@ -4,6 +4,7 @@ On servers of its own, since it is the one for all tenants.
 """
 
 import threading
+from uuid import uuid4
 
 import pytest
 import redis
@@ -12,7 +13,9 @@ from sqlalchemy import text
 from core.database import node_session
 from core.jobs import relay as relays
 from core.jobs.broker import DramatiqMessages, LocalMessages
-from core.jobs.relay import MAX_INTERRUPTIONS, Relay
+from core.jobs.endings import MAX_INTERRUPTIONS
+from core.jobs.heartbeat import Heartbeat
+from core.jobs.relay import Relay
 from core.tenancy import create_tenant
 
 
@@ -129,22 +132,43 @@ def test_an_emptied_redis_is_noticed_once(own_services, empty):
     assert messages.forgot("b")
 
 
-def test_a_job_whose_lease_ran_out_is_queued_again_and_after_so_many_times_buried(
+def test_a_job_whose_lease_ran_out_is_suspected_first_and_given_up_when_it_died_alone_so_many_times(
     tenants, ask, change, relay, messages, row
 ):
     job_id = ask(tenants[0])
-    for number in range(1, MAX_INTERRUPTIONS + 1):
+    seen = []
+    for number in range(1, MAX_INTERRUPTIONS + 3):
         relay.tick()
         change(job_id, "state = 'running', lease_token = gen_random_uuid(), lease_until = now() + interval '1 minute'")
         assert relay.tick().reaped == 0, "its lease holds"
         change(job_id, "lease_until = now() - interval '1 second'")
         done = relay.tick()
-        assert (done.reaped, done.buried) == ((1, 0) if number < MAX_INTERRUPTIONS else (0, 1))
+        seen.append((row(job_id)["suspicion"], row(job_id)["interruptions"]))
+        assert (done.reaped, done.buried) == ((1, 0) if number < MAX_INTERRUPTIONS + 2 else (0, 1))
+    assert seen == [(1, 0), (2, 0), (2, 1), (2, 2), (2, 3)]
     assert row(job_id)["state"] == "dead"
     with node_session() as session:
         letter = session.execute(text("SELECT job_id, reason FROM node.dead_letters")).one()
     assert tuple(letter) == (job_id, "interruptions")
     assert relay.tick().admitted == 0
+
+
+@pytest.mark.parametrize(("threads", "share"), [(1, 1), (2, 1), (4, 3), (64, 8)])
+def test_a_tenants_share_leaves_a_thread_to_the_others_whatever_the_setting(
+    tenants, ask, messages, empty, threads, share
+):
+    for _ in range(10):
+        ask(tenants[0])
+    assert Relay(messages, threads=threads).tick().admitted == share
+
+
+def test_the_threads_of_all_live_workers_count(tenants, ask, messages, empty):
+    other = Heartbeat(uuid4(), 4)
+    other.beat()
+    for _ in range(10):
+        ask(tenants[0])
+    assert Relay(messages, threads=2).tick().admitted == 3
+    other.end()
 
 
 def test_what_could_not_be_sent_is_queued_again(tenants, ask, empty, row):

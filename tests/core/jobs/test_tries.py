@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from core.database import node_session
 from core.errors import Invalid, Unavailable
-from core.jobs import JobContext, LeaseLost, WorkerStopping, leases
+from core.jobs import JobContext, LeaseLost, WorkerStopping, endings, leases
 from core.jobs.runner import Runner, describe
 from core.jobs.worker import drain
 from core.tenancy import resume_tenant, suspend_tenant
@@ -115,7 +115,7 @@ def test_a_database_that_breaks_off_is_not_the_jobs_fault(tenant, ask, row, effe
     job_id = ask(tenant, act)
     assert drain(tenant) == 2
     found = row(job_id)
-    assert (found["state"], found["attempts"], found["interruptions"]) == ("done", 0, 1)
+    assert (found["state"], found["attempts"], found["suspicion"], found["interruptions"]) == ("done", 0, 0, 0)
     assert effects(tenant) == ["try 1"]
 
 
@@ -182,7 +182,7 @@ def test_who_lost_the_lease_can_begin_no_step_and_change_nothing(tenant, ask, ta
     assert effects(tenant) == []
     assert leases.prolong([late], "default") == {late.token}
     assert not leases.give_back(late)
-    assert leases.fail(late, "late") is None
+    assert endings.fail(late, "late") is None
     context.progress(1, 2, "late")
     assert (row(job_id)["state"], row(job_id)["progress_done"]) == ("running", None)
 

@@ -1,0 +1,229 @@
+"""How a job ends badly: a try fails, a worker vanishes, a job takes too long; and what the features are told of it.
+
+A job that is given up becomes a dead letter. In the same transaction its feature hears of it by an event, in a session
+of the job's tenant, so that what the job was for can say that it waits for an operator. The events are
+``jobs.given_up``, ``jobs.retried`` and ``jobs.discarded``; see ``core.events``.
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+from uuid_utils.compat import uuid7
+
+from core import telemetry
+from core.database import TenantSession, node_session, psycopg_connection
+from core.errors import NotFound, Unavailable
+from core.events import publish
+from core.tenancy import tenant_of_role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlmodel import Session
+
+    from core.database import TenantRef
+    from core.jobs.leases import Hold, Lease
+
+MAX_INTERRUPTIONS = 3
+"""A job that died alone this often is taken to be what kills it."""
+
+LONGEST_BACKOFF = timedelta(minutes=10)
+UNKNOWN_KIND_DELAY = timedelta(minutes=1)
+_JITTER = 0.2
+ENDED = "state, id AS job_id, tenant_role, kind, payload, error, request_id"
+
+_FAIL = f"""
+UPDATE node.jobs SET
+    attempts = attempts + 1, error = %(error)s, lease_token = NULL, lease_until = NULL, updated_at = now(),
+    state = CASE WHEN %(final)s OR attempts + 1 >= max_attempts THEN 'dead' ELSE 'queued' END,
+    finished_at = CASE WHEN %(final)s OR attempts + 1 >= max_attempts THEN now() END,
+    run_after = now() + %(delay)s
+WHERE id = %(id)s AND lease_token IS NOT DISTINCT FROM %(token)s AND state IN ('sent', 'running')
+RETURNING {ENDED}
+"""  # noqa: S608 - constants
+
+VANISH = """
+    suspicion = least(suspicion + 1, 2), interruptions = interruptions + CASE WHEN suspicion >= 2 THEN 1 ELSE 0 END,
+    lease_token = NULL, lease_until = NULL, run_after = now(), updated_at = now(),
+    state = CASE WHEN suspicion >= 2 AND interruptions + 1 >= %(most)s THEN 'dead' ELSE 'queued' END,
+    finished_at = CASE WHEN suspicion >= 2 AND interruptions + 1 >= %(most)s THEN now() END,
+    error = CASE WHEN suspicion >= 2 THEN 'it died while nothing ran beside it (' || (interruptions + 1) || ' times)'
+        ELSE 'its worker vanished' END
+"""
+"""What a vanished worker means for a job: more suspicion first, blame only where nothing ran beside it."""
+
+_BY_TOKEN = f"""
+UPDATE node.jobs SET {VANISH} WHERE id = %(id)s AND lease_token = %(token)s AND state = 'running' RETURNING {ENDED}
+"""  # noqa: S608 - constants
+_BY_TIME = f"""
+UPDATE node.jobs SET {VANISH} WHERE id IN (
+    SELECT id FROM node.jobs WHERE id = %(id)s AND lease_until < now() AND state = 'running' FOR UPDATE SKIP LOCKED
+)
+RETURNING {ENDED}
+"""  # noqa: S608 - constants
+
+# The row is locked while a step is open: whoever waits for it here would keep no lease meanwhile.
+_OVERRUN = f"""
+UPDATE node.jobs SET
+    interruptions = interruptions + 1, lease_token = NULL, lease_until = NULL, run_after = now(), updated_at = now(),
+    state = CASE WHEN interruptions + 1 >= %(most)s THEN 'dead' ELSE 'queued' END,
+    finished_at = CASE WHEN interruptions + 1 >= %(most)s THEN now() END,
+    error = 'it took longer than its limit (' || (interruptions + 1) || ' times)'
+WHERE id IN (
+    SELECT id FROM node.jobs WHERE id = %(id)s AND lease_token = %(token)s AND state = 'running'
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING {ENDED}
+"""  # noqa: S608 - constants
+
+_BURY = """
+INSERT INTO node.dead_letters (id, job_id, tenant_id, tenant_role, kind, payload, reason, error, attempts, deliveries)
+SELECT %s, id, tenant_id, tenant_role, kind, payload, %s, error, attempts, deliveries FROM node.jobs WHERE id = %s
+"""
+
+log = telemetry.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job's row after a try ended badly, or after an operator decided about a dead one.
+
+    Attributes:
+        state: what it is now: ``queued``, ``dead`` or ``discarded``.
+        error: kind and place of the error, without values.
+    """
+
+    state: str
+    job_id: UUID
+    tenant_role: str
+    kind: str
+    payload: dict[str, Any]
+    error: str | None
+    request_id: str | None
+
+
+def fail(lease: Lease, error: str, *, final: bool = False) -> str | None:
+    """Count a try that ended in an error: try again later, or give up.
+
+    Args:
+        lease: the job.
+        error: kind and place of the error, without values.
+        final: trying again would end the same way.
+
+    Returns:
+        The job's state: ``queued``, ``dead``, or None when the lease is no longer ours.
+
+    Raises:
+        Unavailable: the database is not there, or the tenant is being moved. Nothing has been changed.
+    """
+    doubled = lease.kind.backoff * 2 ** min(lease.attempts, 16)
+    delay = min(doubled, LONGEST_BACKOFF) * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, keeps no secret
+    values = {"error": error, "final": final, "delay": delay, "id": lease.job_id, "token": lease.token}
+    return _end(lease.database, _FAIL, values, "refused" if final else "attempts")
+
+
+def fail_unknown(job_id: UUID, database: str, error: str) -> str | None:
+    """Count a try of a job whose kind this worker does not know: one that knows it may come in a while."""
+    values = {"error": error, "final": False, "delay": UNKNOWN_KIND_DELAY, "id": job_id, "token": None}
+    return _end(database, _FAIL, values, "attempts")
+
+
+def vanish(hold: Hold) -> str | None:
+    """The job's own process died: suspect it more, and blame it where nothing ran beside it."""
+    values = {"id": hold.job_id, "token": hold.token, "most": MAX_INTERRUPTIONS}
+    return _end(hold.database, _BY_TOKEN, values, "interruptions")
+
+
+def vanish_expired(job_id: UUID, database: str) -> str | None:
+    """The job's lease ran out, and so its worker vanished: as :func:`vanish`."""
+    return _end(database, _BY_TIME, {"id": job_id, "most": MAX_INTERRUPTIONS}, "interruptions")
+
+
+def overrun(lease: Lease) -> str | None:
+    """The job took longer than its kind's limit: no other job can be why. None also while one of its steps is open."""
+    values = {"id": lease.job_id, "token": lease.token, "most": MAX_INTERRUPTIONS}
+    return _end(lease.database, _OVERRUN, values, "interruptions")
+
+
+def announce(session: TenantSession, event: str, ended: Ended, **more: str) -> None:
+    """Tell the features what became of a job, in this transaction.
+
+    Args:
+        session: of the job's tenant.
+        event: ``jobs.given_up``, ``jobs.retried`` or ``jobs.discarded``.
+        ended: the job.
+        more: what else the event carries.
+    """
+    told = {"job_uuid": ended.job_id, "kind": ended.kind, "payload": ended.payload, "error": ended.error, **more}
+    publish(session, event, told)
+
+
+@contextmanager
+def as_tenant(session: Session, tenant: TenantRef, *, actor: str, request_id: str | None) -> Iterator[TenantSession]:
+    """Go on in a transaction of the application as the job's tenant. What is the node's has to be done before.
+
+    Args:
+        session: a transaction of the application in ``node``.
+        tenant: whose job it is.
+        actor: who acts.
+        request_id: the request that it serves.
+    """
+    with TenantSession(session.connection(), tenant, actor=actor, request_id=request_id) as within:
+        yield within
+        within.flush()
+
+
+def tenant_of_job(session: Session, job_id: UUID) -> TenantRef | None:
+    """The tenant of a job; None where there is no such job, or no such tenant any more.
+
+    Raises:
+        TenantMoving: it is being moved: nothing can be written for a moment.
+    """
+    row = psycopg_connection(session).execute("SELECT tenant_role FROM node.jobs WHERE id = %s", (job_id,)).fetchone()
+    if row is None:
+        return None
+    try:
+        return tenant_of_role(str(row[0]))
+    except NotFound:
+        return None
+
+
+def _end(database: str, statement: str, values: dict[str, object], reason: str) -> str | None:
+    """Change the job's row by a statement; where it is dead then, bury it and tell the features, all or nothing."""
+    with node_session(database) as session:
+        tenant = tenant_of_job(session, UUID(str(values["id"])))
+    try:
+        return _end_at_once(database, statement, values, reason, tenant)
+    except Unavailable:
+        raise
+    except Exception as error:
+        # A feature that fails here must not keep the job from being given up, again and again.
+        log.exception("a feature failed when it was told of a job's end", error=type(error).__name__)
+    return _end_at_once(database, statement, values, reason, None)
+
+
+def _end_at_once(
+    database: str, statement: str, values: dict[str, object], reason: str, tenant: TenantRef | None
+) -> str | None:
+    with node_session(database) as session:
+        connection = psycopg_connection(session)
+        cursor = connection.cursor(row_factory=class_row(Ended))
+        ended = cursor.execute(statement.encode(), values).fetchone()
+        if ended is None:
+            return None
+        if ended.state == "dead":
+            connection.execute(_BURY, (uuid7(), reason, ended.job_id))
+            if tenant is not None:
+                actor = f"job:{ended.job_id}"
+                with as_tenant(session, tenant, actor=actor, request_id=ended.request_id) as within:
+                    announce(within, "jobs.given_up", ended, reason=reason)
+    if ended.state == "dead":
+        log.error("job given up", job_id=str(ended.job_id), job=ended.kind, reason=reason)
+    return ended.state

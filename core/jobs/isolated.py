@@ -1,0 +1,44 @@
+"""The process of one job under suspicion: ``python -m core.jobs.isolated JOB DATABASE TOKEN PARENT``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from core.processes import die_with_parent
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job once; 0 when its try has ended, however it went."""
+    job_id, database, token, parent = arguments
+    die_with_parent(int(parent))
+    from core import telemetry
+    from core.database import DatabaseUnavailable
+    from core.features import load_jobs
+    from core.jobs.isolation import NO_DATABASE
+    from core.jobs.runner import Runner
+
+    telemetry.configure_from_settings()
+    load_jobs()
+    runner = Runner()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        runner.stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        runner.run(UUID(job_id), database, token=UUID(token))
+    except DatabaseUnavailable:
+        return NO_DATABASE
+    finally:
+        runner.close()
+    return 0 if runner.settled else NO_DATABASE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,147 @@
+"""Running jobs under suspicion: in a process of their own, and at last with nothing beside them.
+
+When a worker vanishes, each of the jobs that it ran may be why. None is blamed: each is run again in a process of its
+own, so that another death takes that process alone. A job whose process died, or vanished together with its worker,
+is run once more while this worker runs nothing else. Only a death then counts against the job.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from core import telemetry
+from core.jobs import endings, leases
+from core.jobs.leases import Hold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from threading import Event
+
+    from core.jobs.leases import Suspect
+
+COMMAND = (sys.executable, "-m", "core.jobs.isolated")
+"""What runs one job, given its id, database, lease token and the number of this process."""
+
+NO_DATABASE = 75
+"""Exit code of a process that lost the database: not the job's fault."""
+
+_LOOK_SECONDS = 0.25
+log = telemetry.get_logger(__name__)
+
+
+class Gate:
+    """Lets jobs run side by side, or one of them alone. Who waits to be alone goes first, so that it is not starved."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._beside = 0
+        self._alone = False
+        self._waiting = 0
+
+    @contextmanager
+    def beside_others(self, stopping: Event) -> Iterator[bool]:
+        """While the block lasts nobody is alone; False, and nothing waited for, once ``stopping`` is set."""
+        with self._changed:
+            while (self._alone or self._waiting) and not stopping.is_set():
+                self._changed.wait(_LOOK_SECONDS)
+            entered = not stopping.is_set()
+            self._beside += entered
+        try:
+            yield entered
+        finally:
+            with self._changed:
+                self._beside -= entered
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self, stopping: Event) -> Iterator[bool]:
+        """While the block lasts nothing else runs; False, and nothing waited for, once ``stopping`` is set."""
+        with self._changed:
+            self._waiting += 1
+            while (self._alone or self._beside) and not stopping.is_set():
+                self._changed.wait(_LOOK_SECONDS)
+            self._waiting -= 1
+            entered = not stopping.is_set()
+            self._alone = self._alone or entered
+        try:
+            yield entered
+        finally:
+            with self._changed:
+                if entered:
+                    self._alone = False
+                self._changed.notify_all()
+
+
+class Isolation:
+    """The processes of a worker's jobs under suspicion.
+
+    Args:
+        stopping: the worker is asked to stop: the jobs end their step and are given back.
+        let_go: puts back a job whose process lost the database.
+    """
+
+    def __init__(self, stopping: Event, let_go: Callable[[Hold], None]) -> None:
+        self._stopping, self._let_go = stopping, let_go
+        self._lock = threading.Lock()
+        self._running: dict[UUID, tuple[Hold, subprocess.Popen[bytes]]] = {}
+        self._released: set[UUID] = set()
+
+    def run(self, suspect: Suspect) -> str | None:
+        """Run the job in a process of its own until that ends.
+
+        Returns:
+            ``ended``: its try is over, however it went; else the job's state after its process died; None: it was not
+            ours any more.
+
+        Raises:
+            Unavailable: the process died, and the database is not there to say so.
+        """
+        hold = Hold(suspect.job_id, uuid4(), suspect.database)
+        arguments = (str(hold.job_id), hold.database, str(hold.token), str(os.getpid()))
+        process = subprocess.Popen(  # noqa: S603 - our own program, our own ids
+            [*COMMAND, *arguments], stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        with self._lock:
+            self._running[hold.token] = (hold, process)
+        try:
+            code = self._wait(process)
+        finally:
+            process.kill()
+            process.wait()
+            with self._lock:
+                self._running.pop(hold.token)
+                released = hold.token in self._released
+                self._released.discard(hold.token)
+        if code == NO_DATABASE:
+            self._let_go(hold)
+        if code in (0, NO_DATABASE) or released:
+            return "ended"
+        alone = suspect.level == leases.ALONE
+        log.warning("the process of a job died", job_id=str(hold.job_id), code=code, alone=alone)
+        return endings.vanish(hold)
+
+    def release(self) -> int:
+        """Kill what still runs and give the jobs back, since this worker ends now; how many there were."""
+        with self._lock:
+            running = list(self._running.values())
+            self._released.update(hold.token for hold, _ in running)
+        for _, process in running:
+            process.kill()
+            process.wait()
+        return sum(leases.give_back(hold) for hold, _ in running)
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        asked = False
+        while True:
+            try:
+                return process.wait(_LOOK_SECONDS)
+            except subprocess.TimeoutExpired:
+                if self._stopping.is_set() and not asked:
+                    process.terminate()
+                    asked = True

@@ -1,0 +1,46 @@
+"""What a process binds itself to at its beginning, before it does anything that it might be bound for.
+
+Nothing of the platform is imported here: a process that is about to read a stranger's file has not to load it first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the system kill this process when the thread that started it ends (on Linux; elsewhere it goes on).
+
+    Args:
+        parent: the process number of whoever started it: one that is gone already cannot be waited for.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def bind(limits: Mapping[int, int]) -> None:
+    """Lower limits of this process, for good; one that the system does not know is left out.
+
+    Args:
+        limits: by ``resource.RLIMIT_...``.
+    """
+    for name, value in limits.items():
+        hard = resource.getrlimit(name)[1]
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses a limit on memory
+            resource.setrlimit(name, (bound, bound))
