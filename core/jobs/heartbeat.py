@@ -84,7 +84,7 @@ class Heartbeat:
         self._id, self._threads, self._database = worker_id, threads, database
 
     def run(self, stopping: Event) -> None:
-        """Beat until ``stopping``, then delete the row. A database that is away, or has no tables yet, is waited for."""
+        """Beat until ``stopping``, then delete the row. A database that is away or new is waited for."""
         first = True
         while first or not stopping.wait(BEAT_SECONDS):
             first = False
