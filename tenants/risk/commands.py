@@ -153,7 +153,8 @@ def explain(slug: str, patient: str, as_of: datetime | None, *, as_json: bool) -
         ("log-odds", "reason"),
     )
     click.echo(
-        f"{explained.base:+.3f} for the average person; together {explained.raw_log_odds:+.3f} before calibration"
+        f"{explained.base:+.3f} for a person of whom nothing stands out (risk {explained.usual_risk:.1%}), "
+        f"{explained.other_contribution:+.3f} for all else; together {explained.raw_log_odds:+.3f} before calibration"
     )
 
 

@@ -24,7 +24,7 @@ from tenants.risk.pending import matrix, one_each
 from tenants.risk.reference_rates import stored_rates
 from tenants.risk.staleness import is_stale
 from tenants.risk.standing_in import stand_in
-from tenants.risk.wording import sentence, told
+from tenants.risk.wording import shown, strongest, summary
 
 if TYPE_CHECKING:
     from datetime import date
@@ -54,10 +54,11 @@ class Explained:
         risk: calibrated probability of no contact by expected + grace; None for who is not at risk of it.
         risk_low, risk_high: what came of people scored alike on held-out time, 95 %.
         raw_score: the model's own probability.
-        base: log-odds of the average training row.
-        reasons: every theme's contribution to the raw log-odds, strongest first: base + all of them is the raw
-            log-odds.
-        summary: what raises the risk most, in one line.
+        base: log-odds of a person of whom nothing stands out.
+        usual_risk: the calibrated probability of such a person: what ``risk`` is compared with.
+        reasons: what each theme adds to the raw log-odds, strongest first, where it is enough to be a reason.
+        other_contribution: what all other themes add together: base + reasons + this is the raw log-odds.
+        summary: where the risk stands against the usual one, and why, in one line.
         features: the numbers behind it; None where not known.
         model_version, data_date, complete_through, stale, note: where it comes from and how far to trust it.
     """
@@ -74,7 +75,9 @@ class Explained:
     raw_score: float | None
     raw_log_odds: float | None
     base: float | None
+    usual_risk: float | None
     reasons: list[dict[str, Any]]
+    other_contribution: float | None
     summary: str
     features: dict[str, float | None]
     model_version: str
@@ -172,9 +175,8 @@ def _explained(facts: _Facts, model: Serving) -> Explained:
     chosen = one_each(pending, risk)[0]
     row = columns[chosen]
     base, themes = model.themes(row[None, :])
-    reasons = [told(row, int(i), float(themes[0, i])) for i in np.argsort(-np.abs(themes[0]), kind="stable")]
+    reasons, usual = shown(row, themes[0]), model.usual_risk(base)
     low, high = model.reliability.interval(risk[chosen])
-    strongest = [reason for reason in reasons if reason["contribution"] > 0][:3]
     return Explained(
         **shared,
         kind="at_risk",
@@ -186,8 +188,10 @@ def _explained(facts: _Facts, model: Serving) -> Explained:
         raw_score=float(raw[chosen]),
         raw_log_odds=float(logit(raw[chosen])),
         base=base,
+        usual_risk=usual,
         reasons=reasons,
-        summary=sentence(strongest) or "nothing raises the risk above the average",
+        other_contribution=float(themes[0].sum()) - sum(reason["contribution"] for reason in reasons),
+        summary=summary(float(risk[chosen]), usual, strongest(reasons)),
         features={name: None if np.isnan(value) else float(value) for name, value in zip(NAMES, row, strict=True)},
         note=model.note,
     )
@@ -209,7 +213,9 @@ def _not_scored(shared: dict[str, Any], trace: Any) -> Explained:  # noqa: ANN40
         raw_score=None,
         raw_log_odds=None,
         base=None,
+        usual_risk=None,
         reasons=[],
+        other_contribution=None,
         summary=f"{what}, {days} days past the expected contact: to be traced" if late else "no contact is expected",
         features={},
         note="Who is past the expected contact is traced, not scored." if late else "Not on treatment on this day.",

@@ -62,7 +62,8 @@ class ScoreRun(TenantBase, table=True):
 
     ``rates`` are the facility rates of the reference day, taken once so that all steps, and later explanations, use
     the same. ``inputs`` is the fingerprint of what it reads: a run goes on, and is done, only while it stays the same.
-    ``note`` says which model failed where another scored in its place.
+    ``usual_risk`` is what the model gives to a person of whom nothing stands out. ``note`` says which model failed,
+    where another scored in its place.
     """
 
     __tablename__: ClassVar[str] = "score_runs"
@@ -84,6 +85,7 @@ class ScoreRun(TenantBase, table=True):
     to_trace: int = 0
     capacity_share: Decimal = Field(sa_type=Numeric(5, 4))
     data_date: date | None = None
+    usual_risk: float | None = None
     note: str | None = None
     started_at: datetime = Field(sa_type=STAMP)
     finished_at: datetime | None = Field(default=None, sa_type=STAMP)
@@ -136,7 +138,7 @@ class Prediction(TenantBase, table=True):
 class Worklist(TenantBase, table=True):
     """A list as it was issued: never changed afterwards, because a list that works changes what it is judged by.
 
-    ``capacity_share`` is what its levels mean, ``average_risk`` what its risks are compared with, ``note`` whether the
+    ``capacity_share`` is what its levels mean, ``usual_risk`` what its risks are compared with, ``note`` whether the
     preferred model failed and another scored.
     """
 
@@ -160,7 +162,7 @@ class Worklist(TenantBase, table=True):
     scored_at: datetime = Field(sa_type=STAMP)
     data_date: date | None = None
     capacity_share: Decimal | None = Field(default=None, sa_type=Numeric(5, 4))
-    average_risk: float | None = None
+    usual_risk: float | None = None
     note: str | None = None
     facilities: list[dict[str, Any]] = _json()
     issued_by: str

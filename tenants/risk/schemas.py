@@ -135,10 +135,12 @@ class RiskOut(BaseModel):
     risk_low: float | None
     risk_high: float | None
     raw_score: float | None
-    raw_log_odds: float | None = Field(description="base + all contributions, exactly.")
-    base: float | None = Field(description="Log-odds of the average training row.")
-    reasons: list[Reason]
-    summary: str
+    raw_log_odds: float | None = Field(description="base + contributions + other_contribution.")
+    base: float | None = Field(description="Log-odds of a person of whom nothing stands out.")
+    usual_risk: float | None = Field(description="The risk of such a person: what `risk` is compared with.")
+    reasons: list[Reason] = Field(description="What changes the odds by a tenth or more, strongest first.")
+    other_contribution: float | None = Field(description="What everything else adds to the raw log-odds.")
+    summary: str = Field(description="Where the risk stands against the usual one, and why.")
     features: dict[str, float | None]
     model_version: str
     data_date: date | None

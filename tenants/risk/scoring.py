@@ -199,6 +199,7 @@ def _begin(open_session: Open, as_of: date, model: Serving) -> _Basis:
         run.note = model.notice or None
         run.cursor_uuid = None
         run.patients_seen = run.at_risk = run.to_trace = 0
+        run.usual_risk = None
         run.capacity_share = Decimal(str(tenant_settings.get(session, RiskSettings).capacity_share))
         run.data_date = max((fact["data_date"] for fact in facts if fact["data_date"]), default=None)
         run.started_at, run.finished_at, run.started_by = now(), None, session.actor
@@ -269,6 +270,7 @@ class _Rows:
     rows: list[bytes]
     at_risk: int
     to_trace: int
+    usual_risk: float | None
 
 
 def _rows(basis: _Basis, people: People) -> _Rows | None:
@@ -294,7 +296,12 @@ def _rows(basis: _Basis, people: People) -> _Rows | None:
         return None
     pending_people, late = scored.joined(pending_parts), scored.joined(trace_parts)
     rows = [*scored.rows_at_risk(pending_people, said), *scored.rows_late(late, said)]
-    return _Rows(patients, rows, int(pending_people.risk.size), int(late.iit.size))
+    return _Rows(patients, rows, int(pending_people.risk.size), int(late.iit.size), _usual_risk(said, pending_people))
+
+
+def _usual_risk(said: scored.Said, people: scored.AtRisk) -> float | None:
+    """Every explanation has the same base, so one row's gives it."""
+    return said.model.usual_risk(said.model.themes(people.features[:1])[0]) if people.risk.size else None
 
 
 def _step(session: TenantSession, basis: _Basis, people: People, found: _Rows | None) -> _Step:
@@ -320,6 +327,7 @@ def _step(session: TenantSession, basis: _Basis, people: People, found: _Rows | 
         run.patients_seen += len(found.patients)
         run.at_risk += found.at_risk
         run.to_trace += found.to_trace
+        run.usual_risk = found.usual_risk if run.usual_risk is None else run.usual_risk
     run.cursor_uuid = people.facilities[-1]
     session.add(run)
     return _Step(run.cursor_uuid, run.patients_seen)

@@ -14,6 +14,7 @@ import numpy as np
 
 from core.blobs.errors import BlobDamaged
 from core.errors import NotFound
+from plugins.sdk import sigmoid
 from tenants.risk import naive, repository
 from tenants.risk.calibration import Calibrator
 from tenants.risk.failures import ModelFailed, contained
@@ -87,6 +88,16 @@ class Serving:
         with contained(self.version, "explain"):
             explanation = self.model.explain(X)
             return explanation.base, by_theme(explanation.contributions)
+
+    def usual_risk(self, base: float) -> float:
+        """What the model gives to a person of whom nothing stands out: the risk at its base.
+
+        Raises:
+            ModelFailed: the base is no number.
+        """
+        with contained(self.version, "explain"):
+            raw = sigmoid(np.array([base], dtype=np.float64))
+            return float((raw if self.calibrator is None else self.calibrator.apply(raw))[0])
 
     @property
     def note(self) -> str:

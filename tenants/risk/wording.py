@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +31,17 @@ Row = Mapping[str, float]
 _MEMBER: Final = np.array([[THEME_OF[name] == theme.name for theme in THEMES] for name in NAMES], dtype=np.float64)
 _BOOKING: Final = EXPECTED_SOURCES.index("booking")
 MONTH_DAYS: Final = 30.4375
+LEAST: Final = 0.1
+"""Log-odds below which a theme is no reason: it changes the odds by less than a tenth."""
+NOTHING: Final = "no single reason stands out"
+SUPPRESSED_LOG10: Final = 3.0
+"""A viral load below 1,000 copies/mL."""
+LOW_CD4, GOOD_CD4 = 200, 350
+ADVANCED_STAGE: Final = 3
+REGULAR, IRREGULAR = 0.2, 0.5
+EARLIER_LATE: Final = 7
+"""Days late at one of the last ten contacts from which it is worth telling."""
+ADHERENCES: Final = ("poor", "fair", "good")
 
 
 def by_theme(contributions: Floats) -> Floats:
@@ -39,16 +50,54 @@ def by_theme(contributions: Floats) -> Floats:
 
 
 def raising(row: Floats, themes: Floats, most: int) -> list[dict[str, Any]]:
-    """The themes that raise one person's risk most, strongest first."""
+    """The themes that raise one person's risk most, strongest first.
+
+    Left out: what adds less than :data:`LEAST`, and what would read as its own contradiction ("no earlier interruption"
+    given as a reason for a high risk: models find such effects, readers only find them wrong).
+    """
     added = themes.tolist()
-    order = sorted((index for index, value in enumerate(added) if value > 0), key=lambda index: -added[index])[:most]
+    order = sorted((index for index, value in enumerate(added) if value >= LEAST), key=lambda index: -added[index])
     values = dict(zip(NAMES, row.tolist(), strict=True)) if order else {}
-    return [_told(values, index, added[index]) for index in order]
+    kept = [index for index in order if _reads(values, index) >= 0]
+    return [_told(values, index, added[index]) for index in kept[:most]]
 
 
-def told(row: Floats, index: int, contribution: float) -> dict[str, Any]:
-    """One theme as a reason: name, words, contribution in log-odds."""
-    return _told(dict(zip(NAMES, row.tolist(), strict=True)), index, contribution)
+def shown(row: Floats, themes: Floats) -> list[dict[str, Any]]:
+    """The themes that change one person's risk in either direction, strongest first; left out as by :func:`raising`."""
+    values = dict(zip(NAMES, row.tolist(), strict=True))
+    added = themes.tolist()
+    order = sorted((i for i, value in enumerate(added) if abs(value) >= LEAST), key=lambda index: -abs(added[index]))
+    return [_told(values, index, added[index]) for index in order if _reads(values, index) * added[index] >= 0]
+
+
+def summary(risk: float, usual: float | None, reasons: Sequence[Mapping[str, Any]]) -> str:
+    """One line that says where a risk stands against the usual one, and why.
+
+    Args:
+        risk: the person's.
+        usual: what the model gives to a person of whom nothing stands out; None where it is not known.
+        reasons: those that change the risk, strongest first.
+    """
+    raised = sentence([reason for reason in reasons if reason["contribution"] > 0])
+    lowered = sentence([reason for reason in reasons if reason["contribution"] < 0])
+    if usual is None:
+        return raised or NOTHING
+    if f"{risk:.0%}" == f"{usual:.0%}":
+        text = f"about the usual risk of {usual:.0%}"
+        return f"{text}, though raised by: {raised}" if raised else text
+    if risk > usual:
+        return raised or f"above the usual risk of {usual:.0%}: {NOTHING}"
+    text = f"below the usual risk of {usual:.0%}"
+    if lowered:
+        return f"{text}: {lowered}"
+    return f"{text}, though raised by: {raised}" if raised else text
+
+
+def strongest(reasons: Sequence[Mapping[str, Any]], most: int = 3) -> list[Mapping[str, Any]]:
+    """The strongest reasons in each direction."""
+    up = [reason for reason in reasons if reason["contribution"] > 0]
+    down = [reason for reason in reasons if reason["contribution"] < 0]
+    return [*up[:most], *down[:most]]
 
 
 def _told(values: Row, index: int, contribution: float) -> dict[str, Any]:
@@ -56,7 +105,13 @@ def _told(values: Row, index: int, contribution: float) -> dict[str, Any]:
     return {"theme": theme.name, "text": _WORDS[theme.name](values), "contribution": round(contribution, 6)}
 
 
-def sentence(reasons: list[dict[str, Any]]) -> str:
+def _reads(values: Row, index: int) -> int:
+    """How a reader takes the words of a theme: 1 as bad news, -1 as good news, 0 as neither."""
+    reading = _READINGS.get(THEMES[index].name)
+    return 0 if reading is None else reading(values)
+
+
+def sentence(reasons: Sequence[Mapping[str, Any]]) -> str:
     """Reasons in one line."""
     return "; ".join(str(reason["text"]) for reason in reasons)
 
@@ -88,13 +143,13 @@ def _lateness(row: Row) -> str:
     occasion = _occasion(row)
     late = row["days_late_last"]
     if not _known(late):
-        return f"no earlier {occasion} to judge by"
+        return f"lateness at earlier {occasion}s is not known"
     parts = [f"{_late(late)} late at the last {occasion}" if late > 0 else f"on time at the last {occasion}"]
     window = "5" if _known(row["late_0_last_5"]) else "3"
     before = row[f"late_0_last_{window}"]
     if before > (late > 0):
         parts.append(f"late at {round(before)} of the last {window}")
-    elif row["days_late_max_10"] > max(late, 7):
+    elif row["days_late_max_10"] > max(late, EARLIER_LATE):
         parts.append(f"{_late(row['days_late_max_10'])} late at worst of the last 10")
     return ", ".join(parts)
 
@@ -108,7 +163,7 @@ def _interruptions(row: Row) -> str:
         return "no earlier interruption"
     text = _count(row["interruptions"], "earlier interruption")
     since = row["days_since_interruption"]
-    return f"{text}, back since {_span(since)}" if _known(since) and since > 0 else text
+    return f"{text}, back for {_span(since)}" if _known(since) and since > 0 else text
 
 
 def _timing(row: Row) -> str:
@@ -124,8 +179,7 @@ def _interval(row: Row) -> str:
     steady = row["interval_irregularity"]
     text = f"usually comes every {_span(row['interval_median'])}"
     if _known(steady):
-        regular, irregular = 0.2, 0.5
-        kind = "regularly" if steady < regular else "irregularly" if steady > irregular else "fairly regularly"
+        kind = "regularly" if steady < REGULAR else "irregularly" if steady > IRREGULAR else "fairly regularly"
         text = f"{text}, {kind}"
     return f"{text}; now asked for {_span(row['lead_days'])}"
 
@@ -178,7 +232,7 @@ def _clinical(row: Row) -> str:
     if _known(row["who_stage"]):
         parts.append(f"WHO stage {row['who_stage']:.0f}")
     if _known(row["adherence"]):
-        parts.append(f"adherence {('poor', 'fair', 'good')[int(row['adherence'])]}")
+        parts.append(f"adherence {ADHERENCES[int(row['adherence'])]}")
     if _known(row["weight_change"]):
         parts.append(f"weight {row['weight_change']:+.1f} kg")
     if row["pregnancy"] > 1:
@@ -221,3 +275,48 @@ _WORDS: Final[Mapping[str, Callable[[Row], str]]] = {
     "calendar": _calendar,
     "records": _records,
 }
+
+
+def _lateness_reads(row: Row) -> int:
+    if not _known(row["days_late_last"]):
+        return 0
+    window = "5" if _known(row["late_0_last_5"]) else "3"
+    late = row["days_late_last"] > 0 or row[f"late_0_last_{window}"] > 0 or row["days_late_max_10"] > EARLIER_LATE
+    return 1 if late else -1
+
+
+def _interval_reads(row: Row) -> int:
+    steady = row["interval_irregularity"]
+    if not _known(row["interval_median"]) or not _known(steady):
+        return 0
+    return -1 if steady < REGULAR else 1 if steady > IRREGULAR else 0
+
+
+def _viral_load_reads(row: Row) -> int:
+    if not _known(row["viral_load_log10"]):
+        return 0
+    return -1 if row["viral_load_log10"] < SUPPRESSED_LOG10 else 1
+
+
+def _cd4_reads(row: Row) -> int:
+    if not _known(row["cd4"]):
+        return 0
+    return 1 if row["cd4"] < LOW_CD4 else -1 if row["cd4"] >= GOOD_CD4 else 0
+
+
+def _clinical_reads(row: Row) -> int:
+    stage, adherence = row["who_stage"], row["adherence"]
+    bad = (_known(stage) and stage >= ADVANCED_STAGE) or (_known(adherence) and adherence == 0)
+    good = _known(adherence) and adherence == len(ADHERENCES) - 1
+    return 0 if bad and good else 1 if bad else -1 if good else 0
+
+
+_READINGS: Final[Mapping[str, Callable[[Row], int]]] = {
+    "lateness": _lateness_reads,
+    "interruptions": lambda row: 1 if row["interruptions"] > 0 else -1,
+    "interval": _interval_reads,
+    "viral_load": _viral_load_reads,
+    "cd4": _cd4_reads,
+    "clinical": _clinical_reads,
+}
+"""Themes whose words are good or bad news in themselves; the others are neither."""

@@ -117,6 +117,7 @@ def _cut(session: TenantSession, order: Order) -> _Cut:
         scored_at=run.finished_at,
         data_date=run.data_date,
         capacity_share=run.capacity_share,
+        usual_risk=run.usual_risk if order.kind == "at_risk" else None,
         note=run.note,
         facilities=_facilities(session, order, rows, everyone),
         issued_by=session.actor,

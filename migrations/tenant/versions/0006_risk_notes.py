@@ -10,14 +10,15 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 7 steps."""
+    """Take 8 steps."""
     op.add_column("models", sa.Column("failure", sa.Text(), nullable=True))
     op.drop_constraint("ck_models_state", "models", type_="check")
     # allow: it allows more words than the check before it, so every row passes; one look at one tenant's rows
     op.create_check_constraint(
         op.f("ck_models_state"), "models", "state IN ('candidate', 'preferred', 'retired', 'failed')"
     )
+    op.add_column("score_runs", sa.Column("usual_risk", sa.Float(), nullable=True))
     op.add_column("score_runs", sa.Column("note", sa.Text(), nullable=True))
     op.add_column("worklists", sa.Column("capacity_share", sa.Numeric(precision=5, scale=4), nullable=True))
-    op.add_column("worklists", sa.Column("average_risk", sa.Float(), nullable=True))
+    op.add_column("worklists", sa.Column("usual_risk", sa.Float(), nullable=True))
     op.add_column("worklists", sa.Column("note", sa.Text(), nullable=True))

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from tenants.risk.feature_list import NAMES, THEMES
-from tenants.risk.wording import by_theme, raising, sentence, told
+from plugins.sdk import Explanation, sigmoid
+from tenants.risk.calibration import Calibrator
+from tenants.risk.feature_list import FEATURES, NAMES, THEMES
+from tenants.risk.reliability import EMPTY
+from tenants.risk.serving import Serving
+from tenants.risk.wording import _WORDS, LEAST, by_theme, raising, sentence, shown, strongest, summary
 
 INDEX = {theme.name: index for index, theme in enumerate(THEMES)}
 NOTHING = {
@@ -36,7 +42,7 @@ def row(**values):
 
 
 def text(theme, **values):
-    return told(row(**values), INDEX[theme], 0.5)["text"]
+    return _WORDS[theme](dict(zip(NAMES, row(**values).tolist(), strict=True)))
 
 
 @pytest.mark.parametrize(
@@ -51,12 +57,12 @@ def text(theme, **values):
             {"days_late_last": 3, "late_0_last_5": 4},
             "3 days late at the last visit, late at 4 of the last 5",
         ),
-        ("lateness", {}, "no earlier visit to judge by"),
+        ("lateness", {}, "lateness at earlier visits is not known"),
         ("interruptions", {"interruptions": 2}, "2 earlier interruptions"),
         (
             "interruptions",
             {"interruptions": 1, "days_since_interruption": 45},
-            "1 earlier interruption, back since 45 days",
+            "1 earlier interruption, back for 45 days",
         ),
         ("interruptions", {}, "no earlier interruption"),
         (
@@ -104,3 +110,134 @@ def test_only_what_raises_the_risk_is_a_reason_strongest_first():
     found = raising(row(days_late_last=12, days_supplied=30, interruptions=2), themes, 3)
     assert sentence(found) == "2 earlier interruptions; 12 days late at the last refill"
     assert [reason["contribution"] for reason in found] == [0.9, 0.4]
+
+
+# What is shown never contradicts itself or the score
+
+GOOD_NEWS = {"on time", "no earlier interruption", ", regularly", "adherence good"}
+BAD_NEWS = {"days late", "day late", "late at", "earlier interruption,", "earlier interruptions", "irregularly", "poor"}
+VALUES = {
+    "days_late_last": [np.nan, 0, 1, 12, 100],
+    "late_0_last_3": [0, 1, 3],
+    "late_0_last_5": [np.nan, 0, 2, 5],
+    "days_late_max_10": [np.nan, 0, 5, 40],
+    "days_supplied": [np.nan, 30, 90],
+    "interruptions": [0, 1, 3],
+    "days_since_interruption": [np.nan, 45],
+    "interval_median": [np.nan, 30],
+    "interval_irregularity": [np.nan, 0.1, 0.3, 0.9],
+    "viral_load_log10": [np.nan, 1.5, 4.7],
+    "viral_load_age": [90],
+    "cd4": [np.nan, 90, 250, 600],
+    "cd4_age": [90],
+    "adherence": [np.nan, 0, 1, 2],
+    "who_stage": [np.nan, 1, 4],
+    "age": [np.nan, 23],
+}
+ROWS = st.fixed_dictionaries({name: st.sampled_from(choices) for name, choices in VALUES.items()}).map(
+    lambda values: row(**values)
+)
+ADDED = st.lists(
+    st.one_of(st.floats(-2, 2), st.sampled_from([0.0, LEAST, -LEAST, 0.0004, -0.0004])),
+    min_size=len(THEMES), max_size=len(THEMES),
+).map(np.array)  # fmt: skip
+
+
+def good_news(text):
+    return any(words in text for words in GOOD_NEWS) and not bad_news(text)
+
+
+def bad_news(text):
+    words = text.replace("no earlier interruption", "").replace("fairly regularly", "")
+    return any(found in words for found in BAD_NEWS)
+
+
+@given(ROWS, ADDED)
+def test_no_reason_reads_as_the_opposite_of_what_it_does(features, added):
+    for reason in [*shown(features, added), *raising(features, added, 10)]:
+        if reason["theme"] in {"lateness", "interruptions", "interval", "clinical"}:
+            assert not (reason["contribution"] > 0 and good_news(reason["text"])), reason
+            assert not (reason["contribution"] < 0 and bad_news(reason["text"])), reason
+
+
+@given(ROWS, ADDED)
+def test_no_reason_is_smaller_than_what_is_said_of_it_and_none_comes_twice(features, added):
+    found = shown(features, added)
+    assert all(abs(reason["contribution"]) >= LEAST for reason in found)
+    assert len({reason["theme"] for reason in found}) == len(found)
+    sizes = [abs(reason["contribution"]) for reason in found]
+    assert sizes == sorted(sizes, reverse=True)
+    assert [reason for reason in found if reason["contribution"] > 0][:3] == raising(features, added, 3)
+
+
+class Fixed:
+    """A model whose explanation is given."""
+
+    features = FEATURES
+
+    def __init__(self, base, added):
+        self._base, self._log_odds = base, base + added.sum()
+        self._contributions = np.zeros((1, len(NAMES)))
+        for index, theme in enumerate(THEMES):
+            self._contributions[0, NAMES.index(theme.specs[0].name)] = added[index]
+
+    def predict(self, X):
+        return sigmoid(np.full(len(X), self._log_odds))
+
+    def explain(self, _X):
+        return Explanation(self._base, self._contributions)
+
+    def summary(self):
+        return {}
+
+
+CALIBRATORS = st.sampled_from(
+    [
+        None,
+        Calibrator("logistic", {"intercept": 0.4, "slope": 0.6}, 1, 1, 1, {}),
+        Calibrator("logistic", {"intercept": -1.0, "slope": 0.0}, 1, 1, 1, {}),
+        Calibrator("beta", {"a": 0.7, "b": 1.4, "c": 0.2}, 1, 1, 1, {}),
+        Calibrator("isotonic", {"x": [0.1, 0.3, 0.8], "y": [0.05, 0.05, 0.7]}, 1, 1, 1, {}),
+    ]
+)
+
+
+@given(ROWS, ADDED, st.floats(-3, 1), CALIBRATORS)
+@example(row(days_late_last=0), np.zeros(len(THEMES)), -0.6, None)
+def test_the_summary_never_contradicts_the_score(features, added, base, calibrator):
+    model = Serving(None, "fixed-1", Fixed(base, added), calibrator, EMPTY)
+    risk = float(model.raw_and_risk(features[None, :])[1][0])
+    found_base, themes = model.themes(features[None, :])
+    usual = model.usual_risk(found_base)
+    total = themes.sum()
+    reasons = shown(features, themes[0])
+    told = summary(risk, usual, strongest(reasons))
+    assert told
+    if told.startswith("about"):
+        assert f"{risk:.0%}" == f"{usual:.0%}"
+        return
+    assert f"{risk:.0%}" != f"{usual:.0%}"
+    assert told.startswith("below") == (risk < usual) == (total < 0)
+    if total > 0 and any(reason["contribution"] > 0 for reason in reasons):
+        assert told == sentence([reason for reason in reasons if reason["contribution"] > 0][:3])
+
+
+@given(ROWS, ADDED)
+def test_reasons_and_what_is_left_out_add_up_to_the_difference_from_the_usual_risk(features, added):
+    reasons = shown(features, added)
+    other = added.sum() - sum(reason["contribution"] for reason in reasons)
+    left_out = added.sum() - sum(added[INDEX[reason["theme"]]] for reason in reasons)
+    assert other == pytest.approx(left_out, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("risk", "usual", "words"),
+    [
+        (0.35, 0.35, "about the usual risk of 35%"),
+        (0.12, 0.20, "below the usual risk of 20%"),
+        (0.41, 0.20, "above the usual risk of 20%: no single reason stands out"),
+        (0.41, None, "no single reason stands out"),
+    ],
+)
+def test_someone_without_reasons_is_placed_against_the_usual_risk(risk, usual, words):
+    assert summary(risk, usual, []) == words
