@@ -14,11 +14,13 @@ from tenants.imports.facts import (
     VisitFact,
 )
 from tenants.imports.fields import SEXES
+from tenants.imports.formats.drugs import is_antiretroviral
 from tenants.imports.formats.fhir_terms import (
     IDENTIFIER_LOCATION,
     MEASURED,
     PLACES,
     TAKEN_BACK,
+    UNDETECTED,
     codes_of,
     identifier,
 )
@@ -149,11 +151,10 @@ class Resource:
         each_of(bad, self._died, datim_id)
 
     def _died(self, datim_id: str) -> None:
-        when = self._fields.day("deceasedDateTime")
-        if when is None:
-            if self._content.get("deceasedBoolean") is True:
-                remedy = "give deceasedDateTime; without it the death cannot be placed in time"
-                raise self._fields.bad("deceasedBoolean", "a death without a date", remedy)
+        """The death, from the day that is given; without one, from the day on which the export says it."""
+        when = each_of(self._reading.rejections, self._fields.day, "deceasedDateTime")
+        named = self._fields.raw("deceasedDateTime")[1] is not None
+        if when is None and not named and self._content.get("deceasedBoolean") is not True:
             return
         self._reading.facts.append(
             PatientStateFact(
@@ -320,6 +321,8 @@ class Resource:
         elif field == "valueCodeableConcept":
             codes = codes_of(value)
             answer = next((found for code in codes if (found := self._terms.answers.get(code)) is not None), None)
+            if answer is None and fact.variable_name == "viral_load" and self._undetected(fact, codes):
+                return
             if answer is not None and answer.isdecimal():
                 fact.value_numeric = float(answer)
             else:
@@ -336,6 +339,22 @@ class Resource:
         else:
             fact.value_text = self._fields.text(field)
 
+    @staticmethod
+    def _undetected(fact: ObservationFact, codes: list[str]) -> bool:
+        """Note a coded result that says: too low to be measured."""
+        if any(code in UNDETECTED for code in codes):
+            fact.value_numeric, fact.value_text = 1.0, "<"
+            return True
+        for code in codes:
+            try:
+                fact.value_numeric, fact.value_text = values.measured(code)
+            except BadValueError:
+                continue
+            if fact.value_text == "<":
+                return True
+            fact.value_numeric = fact.value_text = None
+        return False
+
     def _dispense(self) -> None:
         drug = self._content.get("medicationCodeableConcept")
         reference = self._content.get("medicationReference")
@@ -347,6 +366,8 @@ class Resource:
         wanted = self._terms.antiretrovirals
         if wanted and not any(code in wanted for code in codes):
             return
+        # A hospital's pharmacy hands out everything: a drug that has a name and is not known is no antiretroviral.
+        antiretroviral = bool(wanted) or name is None or is_antiretroviral(name, " ".join(codes), unknown=False)
         field = supplied_by(self._fields)
         self._reading.facts.append(
             DispensationFact(
@@ -354,6 +375,7 @@ class Resource:
                 date_dispensed=_whole(self._fields, field, self._fields.needed_moment).date(),
                 days_supplied=days_supplied(self._fields),
                 regimen=name,
+                antiretroviral=antiretroviral,
             )
         )
 

@@ -13,7 +13,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from tenants.imports.formats.fhir_stream import items
-from tenants.imports.formats.options import ANSWERS, OUTCOMES
+from tenants.imports.formats.options import ANSWERS, OUTCOMES, UNDETECTED_ANSWERS
 from tenants.imports.formats.records import BadFieldError, Fields, Terms, fold
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ MEASURED = "measured:"
 IDENTIFIER_LOCATION = "http://fhir.openmrs.org/ext/patient/identifier#location"
 PLACES = frozenset({"Location", "Organization"})
 TAKEN_BACK = "entered-in-error"
+UNDETECTED = frozenset(UNDETECTED_ANSWERS)
+"""Codes of answers that say: too low to be measured."""
 MOST_HOMES = 1_000_000
 """Patients whose latest place is remembered: some 400 MB with their starts of treatment."""
 

@@ -1,4 +1,4 @@
-"""The LAMIS+ pharmacy list (csv, xlsx): one row per pick-up, the longitudinal file of a LAMIS+ site.
+"""The LAMIS+ pharmacy list (csv, xlsx): one row per drug of a pick-up, the longitudinal file of a LAMIS+ site.
 
 Headings are told by their letters and digits alone, so case, spaces and dots do not matter.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tenants.imports.facts import DispensationFact, FacilityFact, PatientFact, Reading
+from tenants.imports.formats.drugs import is_antiretroviral
 from tenants.imports.formats.listing import ListReader, Row
 from tenants.imports.formats.tables import Layout
 from tenants.imports.reading.plans import SEPARATOR
@@ -39,6 +40,7 @@ LAYOUT = Layout(
         "hospitalnumber": "hospital_number",
         "datevisited": "date_visit",
         "regimen": "regimen",
+        "regimensincludesupporteddrugs": "regimen",
         "refillperioddays": "refill",
     },
 )
@@ -99,5 +101,6 @@ class PharmacyList(ListReader):
                 regimen_line=regimen_line,
                 next_appointment=following,
                 dsd_model=dsd_model,
+                antiretroviral=is_antiretroviral(regimen, regimen_line),
             ),
         ]

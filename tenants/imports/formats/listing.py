@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MAX_TEXT = 2000
-NOT_DETECTED = frozenset({"tnd", "target not detected", "not detected", "undetectable", "undetected", "ldl"})
-"""Words for a viral load too low to be measured: below 1 copy/mL, as mappings write it too."""
 
 
 class Row:
@@ -109,13 +107,7 @@ class Row:
 
     def result(self, name: str) -> tuple[float, str | None] | None:
         """A laboratory's result: its number, and ``<`` or ``>`` where it is only known to lie below or above."""
-
-        def read(cell: object) -> tuple[float, str | None]:
-            if isinstance(cell, str) and cell.strip().casefold() in NOT_DETECTED:
-                return 1.0, "<"
-            return values.measured(cell)
-
-        return self._read(name, read)
+        return self._read(name, values.measured)
 
     def code(self, name: str, codes: Table[str, str]) -> str | None:
         """A code by the word that the list has for it; a word that is not known is refused."""

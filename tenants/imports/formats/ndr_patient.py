@@ -86,6 +86,17 @@ class Message:
         self._reading.facts.append(person)
         for _, condition in self._report.each("Condition", self._bad):
             self._condition(condition, person)
+        self._drop_undated()
+
+    def _drop_undated(self) -> None:
+        """Drop a state without a day where the message gives the day in another place."""
+        facts = self._reading.facts
+        dated = {fact.state for fact in facts if isinstance(fact, PatientStateFact) and fact.start_date is not None}
+        facts[:] = [
+            fact
+            for fact in facts
+            if not (isinstance(fact, PatientStateFact) and fact.start_date is None and fact.state in dated)
+        ]
 
     def _find_facility(self) -> str:
         found = self._person.record("TreatmentFacility").text("FacilityID")
@@ -122,7 +133,7 @@ class Message:
             except BadValueError as wrong:
                 bad.append(person.bad(name, wrong.problem, wrong.remedy).rejection)
         if is_true(person.raw("PatientDeceasedIndicator")[1]):
-            each_of(bad, self._ended, person, "died", "PatientDeceasedDate")
+            self._ended(person, "died", "PatientDeceasedDate")
         return fact
 
     def _other_identifier(self) -> str | None:
@@ -145,10 +156,13 @@ class Message:
         if is_true(questions.raw("PatientTransferredIn")[1]):
             person.transferred_in = True
             if questions.raw("TransferredInDate")[1] is not None:
-                each_of(bad, self._ended, questions, "transferred_in", "TransferredInDate")
+                self._ended(questions, "transferred_in", "TransferredInDate")
         for state, flag, day in _ENDS:
             if is_true(questions.raw(flag)[1]):
-                each_of(bad, self._ended, questions, state, day)
+                self._ended(questions, state, day)
+        common = condition.record("CommonQuestions")
+        if is_true(common.raw("PatientDieFromThisIllness")[1]):
+            self._ended(common, "died", "PatientDeceasedDate")
         for _, encounter in condition.record("Encounters").each("HIVEncounter", bad):
             each_of(bad, self._encounter, encounter)
         for _, regimen in condition.each("Regimen", bad):
@@ -158,9 +172,10 @@ class Message:
                 each_of(bad, self._result, report, result)
 
     def _ended(self, place: Fields, state: str, field: str) -> None:
-        when = place.needed_moment(field).date()
+        """A state and its day; without a day it holds from the message's own."""
+        when = each_of(self._bad, place.day, field)
         fact = PatientStateFact(
-            key=SEPARATOR.join((self._patient, state, when.isoformat())),
+            key=SEPARATOR.join((self._patient, state, when.isoformat() if when is not None else "")),
             patient=self._patient,
             facility=self._facility,
             labels=place.labels({"start_date": field}),
@@ -240,7 +255,7 @@ class Message:
                 ),
                 voided=self._voided,
                 date_dispensed=when,
-                days_supplied=item.days("PrescribedRegimenDuration"),
+                days_supplied=each_of(self._bad, item.days, "PrescribedRegimenDuration"),
                 regimen=regimen,
                 regimen_line=item.text("PrescribedRegimenLineCode"),
                 dsd_model=item.text("DifferentiatedServiceDelivery", "Dispensing"),

@@ -96,7 +96,8 @@ class Care:
             known_at=encounter.stamp,
             voided=encounter.voided or gone,
             date_dispensed=encounter.when.date(),
-            days_supplied=max(supplies, default=None),
+            # Of several durations on one form, one may be of drugs for TB: the longest would keep the person too long.
+            days_supplied=min(supplies, default=None),
             regimen=next(iter(self._texts(encounter, "regimen")), None),
             regimen_line=next(iter(lines), None),
             next_appointment=following,

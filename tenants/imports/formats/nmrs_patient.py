@@ -16,6 +16,7 @@ from tenants.imports.facts import (
 from tenants.imports.fields import SEXES
 from tenants.imports.formats.nmrs_care import Care, Said
 from tenants.imports.formats.nmrs_terms import MEASURED
+from tenants.imports.formats.options import UNDETECTED_ANSWERS
 from tenants.imports.formats.records import Fields, birth, each_of, fold, text
 from tenants.imports.reading import columns, values
 from tenants.imports.reading.plans import SEPARATOR
@@ -39,6 +40,7 @@ _VISIT = {"date_started": "dateStarted", "date_stopped": "dateStopped", "stamp":
 _ENCOUNTER = {"encounter_datetime": "encounterDatetime", "stamp": "dateChanged"}
 _OBSERVATION = {"obs_datetime": "obsDatetime", "stamp": "dateChanged"}
 _STAMPS = ("dateChanged", "dateVoided", "dateCreated")
+_DEAD = ("dead", "deceased", "isDead", "markAsDeceased", "markAsDeseased", "markedAsDeceased")
 _VALUES = ("valueNumeric", "valueCoded", "valueText", "valueDatetime", "value")
 
 
@@ -139,7 +141,7 @@ class Container:
             self._terms.hospital_number
         )
         died = each_of(bad, person.day, "deathDate", "deathdate")
-        if died is not None and not self._voided:
+        if (died is not None or person.flag(*_DEAD)) and not self._voided:
             self._reading.facts.append(
                 PatientStateFact(
                     key=SEPARATOR.join((self._patient, "died", "demographics")),
@@ -316,7 +318,11 @@ class Container:
             if name == "valueDatetime":
                 fact.value_datetime = item.moment(name)
                 return
-            coded = self._terms.answers.get(fold(text(value)))
+            answer = fold(text(value))
+            coded = self._terms.answers.get(answer)
+            if fact.variable_name == "viral_load" and name == "valueCoded" and answer in UNDETECTED_ANSWERS:
+                fact.value_numeric, fact.value_text = 1.0, "<"
+                return
             if name != "valueNumeric" and coded is not None:
                 fact.value_coded = coded
                 if coded.isdecimal():

@@ -94,7 +94,7 @@ class NmrsConcepts(Options):
 
 
 NMRS_VARIABLES: dict[str, list[str]] = {
-    "viral_load": ["856", "Viral Load", "HIV Viral Load"],
+    "viral_load": ["856", "1305", "Viral Load", "HIV Viral Load", "Viral Load Qualitative"],
     "cd4": ["5497", "CD4 Count", "CD4"],
     "weight": ["5089", "Weight", "Weight (kg)"],
     "height": ["5090", "Height", "Height (cm)"],
@@ -135,8 +135,11 @@ class FhirCodes(Options):
     termination_reason: Codes = _ciel(165470)
 
 
+UNDETECTED_ANSWERS = [*_ciel(1302), "260415000", "la11883-8"]
+"""Answers to a question about the viral load that say "not detected": CIEL, SNOMED CT, LOINC."""
+
 FHIR_VARIABLES: dict[str, list[str]] = {
-    "viral_load": [*_ciel(856), "20447-9", "25836-8"],
+    "viral_load": [*_ciel(856, 1305), "20447-9", "25836-8"],
     "cd4": [*_ciel(5497), "24467-3"],
     "weight": [*_ciel(5089), "29463-7"],
     "height": [*_ciel(5090), "8302-2"],

@@ -9,7 +9,15 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import TYPE_CHECKING
 
-from tenants.imports.facts import DispensationFact, FacilityFact, ObservationFact, PatientStateFact, SnapshotFact
+from tenants.imports.facts import (
+    DispensationFact,
+    FacilityFact,
+    ObservationFact,
+    PatientStateFact,
+    SnapshotFact,
+    UnreadContactFact,
+)
+from tenants.imports.formats.drugs import is_antiretroviral
 from tenants.imports.reading.plans import SEPARATOR
 
 if TYPE_CHECKING:
@@ -43,7 +51,7 @@ STATUSES = {
     "art transfer out": "transferred_out",
 }
 """The partner's words for a status, as LAMIS+ and NMRS write them, in lower case."""
-LASTING = ("died", "transferred_out", "stopped")
+LASTING = ("died", "transferred_out", "stopped", "invalid")
 SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
 
@@ -77,10 +85,10 @@ class Person:
         dsd_model: str | None = None,
         *,
         following: date | None = None,
-        fields: tuple[str, ...],
+        dated: tuple[str, ...] = ("last_pickup",),
     ) -> None:
-        """The last pick-up, where its date is there and nothing of it is wrong."""
-        if day is None or self._row.broken(*fields):
+        """The last pick-up, where its date can be read: a wrong refill costs the refill, not the pick-up."""
+        if day is None or self._row.broken(*dated):
             return
         self._reading.facts.append(
             DispensationFact(
@@ -94,6 +102,23 @@ class Person:
                 regimen_line=line,
                 next_appointment=following,
                 dsd_model=dsd_model,
+                antiretroviral=is_antiretroviral(regimen, line),
+            )
+        )
+
+    def unread(self, status: str | None) -> None:
+        """The last pick-up is on the list, and nobody can say when it was: the person has not been missing since.
+
+        Args:
+            status: the partner's own status of the person in this row.
+        """
+        self._reading.facts.append(
+            UnreadContactFact(
+                key=self._patient,
+                patient=self._patient,
+                facility=self._facility,
+                labels=self._labels,
+                partner_status=status,
             )
         )
 
@@ -151,19 +176,17 @@ class Person:
         """A lasting state and its day.
 
         Args:
-            state: died, transferred_out or stopped; any other is none.
-            day: from which it holds.
-            name: the field that the day is missing from, for the report.
+            state: died, transferred_out, stopped or invalid; any other is none.
+            day: from which it holds; None where the list does not say: it holds from the list's own day.
+            name: the field that the day is from.
             reason: as the list says it.
             on: the field that the day is from, where the list has several for it.
         """
-        if state not in LASTING or self._row.broken(name):
-            return
-        if day is None:
-            self._row.refuse(name, "the status has no date", "fill in the day from which the status holds")
+        if state not in LASTING:
             return
         # One dies once: a corrected date is an update. Transfers and stops may happen again.
-        key = self._key(state) if state == "died" else self._key(state, day.isoformat())
+        again = state in ("transferred_out", "stopped") and day is not None
+        key = self._key(state, day.isoformat()) if again and day is not None else self._key(state)
         self._reading.facts.append(
             PatientStateFact(
                 key=key,
@@ -212,11 +235,20 @@ def facility_of(row: Row, datim_id: str) -> FacilityFact:
     )
 
 
+def known_status(word: str) -> str | None:
+    """The status that a word means; None for a word that means none.
+
+    LAMIS+ has several statuses for records that are no person on treatment (``Invalid - Duplicates``,
+    ``Invalid - Nonexistent``, ``Invalid - Biometrical Naive``): all begin with the same word.
+    """
+    return "invalid" if word.split(maxsplit=1)[:1] == ["invalid"] else STATUSES.get(word)
+
+
 def status_of(row: Row, name: str) -> str | None:
-    """The partner's status; None where there is none, ``unknown`` for a word that is none, which is refused."""
+    """The partner's status; None where there is none, ``unknown`` for a word that is none, which is rejected."""
     if not row.has(name):
         return None
-    found = STATUSES.get(row.word(name))
+    found = known_status(row.word(name))
     if found is None:
         known = "Active, Active Restart, IIT, Stopped, Died, Transferred Out"
         row.refuse(name, "a status that is not known", f"write one of: {known}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tenants.imports.facts import PatientFact, Reading
 from tenants.imports.formats.lamisplus_pharmacy import SOURCE
 from tenants.imports.formats.listing import ListReader, Row
-from tenants.imports.formats.radet import SEXES, STATUSES, Person, facility_of, status_of
+from tenants.imports.formats.radet import SEXES, Person, facility_of, known_status, status_of
 from tenants.imports.formats.tables import Layout
 
 if TYPE_CHECKING:
@@ -189,7 +189,6 @@ class LamisPlusRadet(ListReader):
             row.text("regimen"),
             row.text("regimen_line"),
             row.text("dsd_model"),
-            fields=("last_pickup", "refill", "regimen"),
         )
         person.result("cd4", "cd4", "cd4_date", unit="cells/mm3")
         # The current result has a sample of its own; a later sample may still be without one.
@@ -199,7 +198,9 @@ class LamisPlusRadet(ListReader):
         if row.has("eac_viral_load"):
             person.result("viral_load", "eac_viral_load", "eac_sample_date", reported="eac_vl_date", unit="copies/mL")
         status, status_day = status_of(row, "status"), row.day("status_date")
-        person.state(status, status_day, "status_date", row.text("cause_of_death") if status == "died" else None)
+        person.state(status, status_day, "status_date", _reason(row, status))
+        if pickup is None:
+            person.unread(status)
         if status is not None:
             person.snapshot(status, status_day, _previous(row), row.day("previous_date"), pickup, days)
 
@@ -224,6 +225,11 @@ def _person(row: Row, patient: str, datim_id: str) -> PatientFact:
     )
 
 
+def _reason(row: Row, status: str | None) -> str | None:
+    """Why a status holds, as the list says it."""
+    return {"died": row.text("cause_of_death"), "invalid": row.text("status")}.get(status or "")
+
+
 def _previous(row: Row) -> str | None:
-    """The status before: a word that is none is no reason to refuse anything."""
-    return STATUSES.get(row.word("previous_status"))
+    """The status before: a word that is none is no reason to reject anything."""
+    return known_status(row.word("previous_status"))

@@ -133,7 +133,6 @@ class NmrsRadet(ListReader):
             row.text("regimen_line"),
             row.text("dsd_model"),
             following=row.day("next_pickup"),
-            fields=("last_pickup", "refill", "next_pickup"),
         )
         if row.has("viral_load") or row.has("vl_sample_date"):
             person.result("viral_load", "viral_load", "vl_sample_date", reported="vl_date", unit="copies/mL")
@@ -143,6 +142,8 @@ class NmrsRadet(ListReader):
         status = "died" if row.word("deceased") in _DECEASED else status_of(row, "status")
         day, on = _status_day(row, status)
         person.state(status, day, "status", on=on)
+        if pickup is None:
+            person.unread(status)
         if status is not None:
             person.snapshot(status, day, None, None, pickup, days)
 
@@ -161,8 +162,8 @@ def _regimen(row: Row) -> str | None:
 def _status_day(row: Row, status: str | None) -> tuple[date | None, str | None]:
     """The day from which the status holds, and the field that says it.
 
-    The list has the day of death; of a transfer or stop only newer forms have one. Without it, the person is taken to
-    have left on the last day on which they were seen: the list says nothing of a later one.
+    The list has the day of death; of a transfer or stop only newer forms have one. Without it, the status holds from the
+    list's own day.
     """
     said: tuple[str, ...] = ()
     if status == "died":
@@ -172,9 +173,6 @@ def _status_day(row: Row, status: str | None) -> tuple[date | None, str | None]:
     for name in said:
         if (day := row.day(name)) is not None:
             return day, name
-    if status in ("transferred_out", "stopped"):
-        seen = [(day, name) for name in ("last_pickup", "last_visit") if (day := row.day(name)) is not None]
-        return max(seen, default=(None, None))
     return None, None
 
 

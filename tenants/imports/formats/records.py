@@ -120,7 +120,9 @@ class Fields:
         """The first of these fields that holds something, and its value (None: none does)."""
         for name in names:
             value = self._content.get(name)
-            if value is None or (isinstance(value, str) and value.strip() in self.terms.missing):
+            if value is None or (
+                isinstance(value, str) and (value.strip() in self.terms.missing or is_zero_date(value))
+            ):
                 continue
             return name, value
         return names[0], None
@@ -219,6 +221,11 @@ def text(value: object) -> str:
         problem = "the text holds a control character"
         raise BadValueError(problem, "type the text again")
     return found
+
+
+def is_zero_date(text: str) -> bool:
+    """Whether a text is the date of zeros that MySQL writes for a date that was never given."""
+    return text.startswith("0000-00-00")
 
 
 def is_true(value: object) -> bool:

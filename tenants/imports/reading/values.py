@@ -36,6 +36,17 @@ MONTHS = {
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$")
 _NAMED = re.compile(r"(\d{1,2})[- /]([A-Za-z]{3,9})[-, /]+(\d{4})(?: \d{1,2}:\d{2}(?::\d{2})?)?$")
 _SERIAL = re.compile(r"\d{1,6}(?:\.\d+)?$")
+_NOT_DETECTED = frozenset(
+    {
+        "tnd", "targetnotdetected", "notdetected", "undetectable", "undetected", "nondetectable", "virusnotdetected",
+        "rnanotdetected", "hivnotdetected", "hiv1notdetected", "ldl", "bdl", "lldl", "belowdetectionlimit",
+        "belowdetectablelimit", "belowthedetectionlimit", "belowlimitofdetection", "belowthelimitofdetection",
+        "belowdetectablelevel", "lowerthandetectablelimit", "lowerthandetectionlimit", "lessthandetectablelimit",
+        "lessthandetectionlimit", "lowdetectablelevel", "lowerdetectablelimit",
+    }
+)  # fmt: skip
+"""Words for a viral load too low to be measured, by their letters and digits: below 1 copy/mL."""
+_COPIES = re.compile(r"\s*(?:copies|copy|cps|cp|c)\s*/\s*ml\s*$", re.IGNORECASE)
 _CENSORED = re.compile(r"([<>])=?\s*([\d.,eE+]+)$")
 _WHOLE = re.compile(r"([+-]?\d+)\.0*$")
 _TRUE = frozenset({"1", "true", "yes", "y", "t"})
@@ -176,9 +187,17 @@ def number(cell: object) -> float:
 
 
 def measured(cell: object) -> tuple[float, str | None]:
-    """A result: its number, and ``<`` or ``>`` when it is only known to lie below or above (``<20`` copies/mL)."""
-    if isinstance(cell, str) and (match := _CENSORED.match(cell.strip())):
-        return number(match[2]), match[1]
+    """A result: its number, and ``<`` or ``>`` when it is only known to lie below or above (``<20`` copies/mL).
+
+    Words for "too low to be measured" (``TND``, ``<LDL``, ``below detection limit``) are below 1; the unit copies/mL may
+    stand behind the number.
+    """
+    if isinstance(cell, str):
+        if "".join(filter(str.isalnum, cell.casefold())) in _NOT_DETECTED:
+            return 1.0, "<"
+        cell = _COPIES.sub("", cell.strip())
+        if match := _CENSORED.match(cell):
+            return number(match[2]), match[1]
     return number(cell), None
 
 

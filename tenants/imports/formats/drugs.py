@@ -1,0 +1,62 @@
+"""Which drugs are antiretrovirals: only they are supply, and only their pick-up is a contact of treatment.
+
+Pharmacy lists name all that a visit handed out. Isoniazid or co-trimoxazole for 180 days keeps nobody on treatment.
+Names and abbreviations are those of WHO's consolidated HIV guidelines (2021, annexes of dosing) and of the drug lists
+of LAMIS+ and NMRS.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+ANTIRETROVIRALS = frozenset(
+    {
+        "3tc", "abacavir", "abc", "atazanavir", "atv", "azt", "bic", "bictegravir", "cab", "cabotegravir", "cobicistat",
+        "d4t", "darunavir", "ddi", "didanosine", "dolutegravir", "doravirine", "drv", "dtg", "efavirenz", "efv",
+        "emtricitabine", "etr", "etravirine", "etv", "ftc", "lamivudine", "lopinavir", "lpv", "maraviroc", "nevirapine",
+        "nvp", "pald", "ral", "raltegravir", "rilpivirine", "ritonavir", "rpv", "rtv", "saquinavir", "stavudine", "taf",
+        "tdf", "tenofovir", "tld", "tle", "zdv", "zidovudine",
+    }
+)  # fmt: skip
+"""Words that name an antiretroviral or a fixed combination of them."""
+
+OTHERS = frozenset(
+    {
+        "3hp", "1hp", "3hr", "6h", "amoxicillin", "cotrimoxazole", "cpt", "ctx", "dapsone", "ethambutol", "fluconazole",
+        "inh", "ipt", "iron", "isoniazid", "levofloxacin", "multivitamin", "multivitamins", "paracetamol",
+        "prophylaxis", "pyrazinamide", "pyridoxine", "rhze", "rifampicin", "rifapentine", "septrin",
+        "sulfamethoxazole", "tpt", "trimethoprim", "tuberculosis", "vitamin",
+    }
+)  # fmt: skip
+"""Words that name a drug or a purpose other than antiretroviral treatment."""
+
+_LINE = re.compile(r"\b(first|second|third|1st|2nd|3rd)\b.*\bline\b|\bart\b|\barv\b")
+_WORD = re.compile(r"[a-z0-9]+")
+_HYPHENS = re.compile(r"(?<=co)-(?=trimoxazole|amoxiclav)")
+
+
+@lru_cache(maxsize=65_536)
+def is_antiretroviral(regimen: str | None, line: str | None = None, *, unknown: bool = True) -> bool:
+    """Whether a dispensation hands out antiretrovirals.
+
+    The drugs decide; where they name none that is known, the line of treatment does. ``Isoniazid 300mg`` is not, whatever
+    line the list gives it; ``TDF(300mg)+3TC(300mg)+DTG(50mg)`` is.
+
+    Args:
+        regimen: the drugs, as the source writes them.
+        line: the line of treatment, or the purpose that the source gives in its place.
+        unknown: the answer where neither tells: a list of pick-ups of treatment means antiretrovirals, a hospital's
+            list of all drugs does not.
+    """
+    for text in (regimen, line):
+        words = _words(text)
+        if words & ANTIRETROVIRALS:
+            return True
+        if words & OTHERS:
+            return False
+    return unknown or bool(line and _LINE.search(line.casefold()))
+
+
+def _words(text: str | None) -> set[str]:
+    return set(_WORD.findall(_HYPHENS.sub("", (text or "").casefold())))
