@@ -269,7 +269,7 @@ class Runner:
 
     def _check(self) -> None:
         with self._step() as (_, row):
-            done = checks.done(row.cursor_seq, row.step)
+            done = row.cursor_seq
         for step in range(done, len(checks.STEPS)):
             with self._step() as (session, row):
                 row.step, row.cursor_seq = checks.note(step), step + 1

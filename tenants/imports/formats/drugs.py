@@ -40,8 +40,8 @@ _HYPHENS = re.compile(r"(?<=co)-(?=trimoxazole|amoxiclav)")
 def is_antiretroviral(regimen: str | None, line: str | None = None, *, unknown: bool = True) -> bool:
     """Whether a dispensation hands out antiretrovirals.
 
-    The drugs decide; where they name none that is known, the line of treatment does. ``Isoniazid 300mg`` is not, whatever
-    line the list gives it; ``TDF(300mg)+3TC(300mg)+DTG(50mg)`` is.
+    The drugs decide; where they name none that is known, the line of treatment does. ``TDF+3TC+DTG``
+    is, ``Isoniazid 300mg`` is not, whatever line the list gives it.
 
     Args:
         regimen: the drugs, as the source writes them.

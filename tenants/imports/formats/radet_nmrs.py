@@ -162,8 +162,8 @@ def _regimen(row: Row) -> str | None:
 def _status_day(row: Row, status: str | None) -> tuple[date | None, str | None]:
     """The day from which the status holds, and the field that says it.
 
-    The list has the day of death; of a transfer or stop only newer forms have one. Without it, the status holds from the
-    list's own day.
+    The list has the day of death; of a transfer or stop only newer forms have one. Without it, the status holds from
+    the list's own day.
     """
     said: tuple[str, ...] = ()
     if status == "died":

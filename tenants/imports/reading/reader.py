@@ -140,6 +140,7 @@ READERS: dict[str, str] = {
     "radet-lamisplus": "tenants.imports.formats.radet_lamisplus:LamisPlusRadet",
     "radet-nmrs": "tenants.imports.formats.radet_nmrs:NmrsRadet",
     "lamisplus-verification": "tenants.imports.formats.verification:VerificationList",
+    "lamisplus-missed": "tenants.imports.formats.missed_lamisplus:LamisPlusMissed",
     "missed-appointments": "tenants.imports.formats.missed:MissedAppointments",
     "nmrs-json": "tenants.imports.formats.nmrs:NmrsContainers",
     "fhir-r4": "tenants.imports.formats.fhir:FhirResources",

@@ -189,8 +189,8 @@ def number(cell: object) -> float:
 def measured(cell: object) -> tuple[float, str | None]:
     """A result: its number, and ``<`` or ``>`` when it is only known to lie below or above (``<20`` copies/mL).
 
-    Words for "too low to be measured" (``TND``, ``<LDL``, ``below detection limit``) are below 1; the unit copies/mL may
-    stand behind the number.
+    Words for "too low to be measured" (``TND``, ``<LDL``, ``below detection limit``) are below 1; the unit copies/mL
+    may stand behind the number.
     """
     if isinstance(cell, str):
         if "".join(filter(str.isalnum, cell.casefold())) in _NOT_DETECTED:

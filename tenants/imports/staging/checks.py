@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psycopg.types.json import Jsonb
+
 from tenants.imports.slots import COLUMNS
+from tenants.imports.staging.meanings import COUNT_MEANINGS, meanings
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -78,7 +81,8 @@ SELECT EXISTS (
 )
 """
 
-# Of rows with one key, a newer stamp is a newer version and stands; the same content is a repetition; else only one
+# One record (an encounter's UUID, say) cannot be of two people: the second is rejected. Of one person's rows with one
+# key, a newer stamp is a newer version and stands; the same content is a repetition; else only one
 # of them can be right, and a row of which something was refused gives way to one that is whole.
 _REPEATED = f"""
 WITH repeated AS MATERIALIZED (
@@ -99,7 +103,8 @@ alike AS (
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.seen_on IS NULL
 ),
 ranked AS (
-    SELECT seq, said, known_at, faulty, row_number() OVER w AS place,
+    SELECT seq, said, known_at, faulty, patient_key, row_number() OVER w AS place,
+           first_value(patient_key) OVER w AS first_patient,
            first_value(said) OVER w AS first_said, first_value(known_at) OVER w AS first_known,
            first_value(file) OVER w AS first_file, first_value(line) OVER w AS first_line
     FROM alike
@@ -108,6 +113,7 @@ ranked AS (
 judged AS (
     UPDATE import_staging AS s
     SET state = CASE
+        WHEN r.patient_key IS DISTINCT FROM r.first_patient THEN 'refused'
         WHEN r.said IS NOT DISTINCT FROM r.first_said OR r.known_at IS DISTINCT FROM r.first_known OR r.faulty
             THEN 'merged' ELSE 'refused' END
     FROM ranked AS r
@@ -269,7 +275,8 @@ SELECT count(*) FROM (
 """
 
 _NOTE = """
-UPDATE imports SET staged = %(staged)s, rows_refused = %(refused)s, rows_repeated = %(repeated)s
+UPDATE imports SET staged = %(staged)s, rows_refused = %(refused)s, rows_repeated = %(repeated)s,
+       notes = notes || %(notes)s
 WHERE uuid = %(import)s
 """
 
@@ -302,6 +309,10 @@ class _Checks:
         """Run a statement; how many rows it concerned."""
         return self._cursor.execute(statement, self._values | more).rowcount
 
+    def all(self, statement: str) -> list[tuple[Any, ...]]:
+        """All rows that a query gives."""
+        return self._cursor.execute(statement, self._values).fetchall()
+
     def ask(self, statement: str) -> tuple[Any, ...]:
         """The one row that a query gives."""
         ((*found,),) = self._cursor.execute(statement, self._values).fetchall()
@@ -316,8 +327,6 @@ def _repeated_rows(checks: _Checks, *, refused: bool) -> None:
 
 
 def _patients(checks: _Checks) -> None:
-    # Known patients that steps of an earlier release have found.
-    checks.do("DELETE FROM import_staging WHERE import_uuid = %(import)s AND seq < 0")
     _see(checks)
     checks.do(_KNOWN_PATIENTS)
     for are_any, refuse in ((_ARE_BEFORE_BIRTH, _BEFORE_BIRTH), (_ARE_UNKNOWN, _UNKNOWN_PATIENTS)):
@@ -343,29 +352,17 @@ def _see(checks: _Checks) -> None:
 def _counting(checks: _Checks) -> None:
     staged, merged = checks.ask(_COUNTED)
     repeated = checks.ask(_ROWS_REPEATED)[0] if merged else 0
-    checks.do(_NOTE, staged=staged, refused=checks.ask(_ROWS_REFUSED)[0], repeated=repeated)
+    notes = Jsonb(meanings(checks.all(COUNT_MEANINGS)))
+    checks.do(_NOTE, notes=notes, staged=staged, refused=checks.ask(_ROWS_REFUSED)[0], repeated=repeated)
 
 
 STEPS = ("repeated rows", "patients", "counting")
 """The checks in order: what each step is about."""
 
-_EARLIER = (0, 1, 1, 1, 1, 2, 2)
-"""Where to go on by the number of steps done, where these were the six of an earlier release."""
-
 
 def note(number: int) -> str:
     """What an import says that it does while a step runs, and after it until the next."""
     return f"checking {STEPS[number]}"
-
-
-def done(steps: int, said: str) -> int:
-    """How many steps of ``STEPS`` are done, by the number that the import has kept and what it said of the last.
-
-    A step is never run again: who is one and the same person is no longer to be seen once it is decided.
-    """
-    if steps == 0 or (steps <= len(STEPS) and said == note(steps - 1)):
-        return steps
-    return _EARLIER[min(steps, len(_EARLIER) - 1)]
 
 
 def run_step(session: TenantSession, number: int, *, import_uuid: UUID, source: str, refused: bool = False) -> None:

@@ -41,13 +41,13 @@ def test_a_column_of_months_that_holds_days_is_refused_until_told(tmp_path: Path
     assert told == [int(str(refill)) if refill else None for refill in refills]
 
 
-def test_a_few_days_among_months_cost_that_pick_up_and_not_the_person(tmp_path: Path) -> None:
+def test_a_few_days_among_months_cost_that_supply_and_not_the_pick_up(tmp_path: Path) -> None:
     readings = lamisplus(tmp_path, [3, 3, 90, 6, 1])
     wrong = readings[2]
     assert [(bad.field, bad.problem) for bad in wrong.rejections] == [
         (REFILL, "more than 12 months of refill: probably days")
     ]
-    assert supplies(readings) == [90, 90, 180, 30]
+    assert supplies(readings) == [90, 90, None, 180, 30]
     assert [fact.days_supplied for fact in wrong.facts if isinstance(fact, SnapshotFact)] == [None]
 
 

@@ -273,12 +273,16 @@ def test_a_patient_without_a_facility_is_refused(tmp_path: Path) -> None:
     assert (reading.facts, reading.rejections[0].problem) == ([], "the facility is missing")
 
 
-def test_death_needs_a_date(tmp_path: Path) -> None:
+def test_a_death_without_a_day_is_a_death_all_the_same(tmp_path: Path) -> None:
     dead = one(tmp_path, patient(deceasedBoolean=None, deceasedDateTime="2024-03-01T10:00:00+01:00"))
     assert [(fact.state, fact.start_date) for fact in of([dead], PatientStateFact)] == [("died", date(2024, 3, 1))]
     undated = one(tmp_path, patient(deceasedBoolean=True))
-    assert [bad.problem for bad in undated.rejections] == ["a death without a date"]
-    assert of([undated], PatientFact)
+    assert [(fact.state, fact.start_date) for fact in of([undated], PatientStateFact)] == [("died", None)]
+    wrong = one(tmp_path, patient(deceasedBoolean=None, deceasedDateTime="soon"))
+    assert [(fact.state, fact.start_date) for fact in of([wrong], PatientStateFact)] == [("died", None)]
+    assert [bad.field for bad in wrong.rejections] == ["Patient.deceasedDateTime"]
+    alive = one(tmp_path, patient(deceasedBoolean=False))
+    assert not of([alive], PatientStateFact)
 
 
 def test_the_reason_for_the_end_of_care_is_a_state(tmp_path: Path) -> None:

@@ -113,11 +113,13 @@ def test_a_wrong_record_is_refused_by_its_place_and_the_person_stays(tmp_path: P
     reading = one(tmp_path, text)
     assert {bad.field for bad in reading.rejections} == {
         "IndividualReport.PatientDemographics.PatientSexCode",
-        "IndividualReport.Condition[0].ConditionSpecificQuestions.HIVQuestions.DeathDate",
         "IndividualReport.Condition[0].Encounters.HIVEncounter[1].VisitDate",
         "IndividualReport.Condition[0].Regimen[0].PrescribedRegimenDuration",
     }
     assert of(reading, PatientFact)
+    assert [(fact.state, fact.start_date) for fact in of(reading, PatientStateFact)] == [("died", None)]
+    # A wrong duration costs the supply, not the pick-up.
+    assert [fact.days_supplied for fact in of(reading, DispensationFact)].count(None) == 1
     assert not any(value in f"{bad.problem}{bad.remedy}" for bad in reading.rejections for value in ("ninety", "never"))
 
 

@@ -76,12 +76,6 @@ def test_a_radet_of_nmrs_is_named_by_its_headings(tmp_path: Path, cells: dict[st
     assert field in NEWER
 
 
-def test_who_left_on_a_day_that_the_list_does_not_say_is_named_by_the_last_contact(tmp_path: Path) -> None:
-    row = nmrs_row(1, CurrentARTStatus="Stopped", LastVisitDate=LATE)
-    path = write_csv(tmp_path / "radet.csv", NMRS_HEADINGS, [row])
-    assert named("radet-nmrs", path) == ["LastVisitDate", "LastVisitDate"]
-
-
 LAB = "IndividualReport.Condition[0].LaboratoryReport[0]"
 VALUE = "<AnswerNumeric><Value1>40</Value1></AnswerNumeric>"
 RESULT = f"{LAB}.LaboratoryOrderAndResult[0].LaboratoryResult"

@@ -147,7 +147,6 @@ def test_the_partners_status_is_compared_with_ours_on_the_lists_day(
         ({PICKUP: "2024-01-05", STATUS: "Active"}, "", "status_does_not_follow"),
         ({PICKUP: "2024-04-20", STATUS: "IIT"}, "", "days_read_as_months"),
         ({PICKUP: "2024-03-04", STATUS: "IIT"}, "", "day_boundary"),
-        ({PICKUP: "2024-04-20", STATUS: "Stopped", SINCE: None}, "", "left_only_on_list"),
         ({PICKUP: "2024-04-20", STATUS: "lost?"}, "", "status_not_understood"),
     ],
 )
@@ -233,10 +232,10 @@ def test_what_is_wrong_in_a_row_costs_that_fact_and_not_the_person(
     assert fields == {
         ("Date of Birth (yyyy-mm-dd)", "not a date in a form that the mapping names"),
         ("Current Viral Load (c/ml)", "not a number"),
-        (SINCE, "the status has no date"),
         ("Patient ID", "the identifier is missing"),
     }
     assert summary.counts["patients"]["inserted"] == 2
+    assert summary.counts["patient_states"]["inserted"] == 1
     assert summary.counts["dispensations"]["inserted"] == 2
     assert "observations" not in summary.counts or not summary.counts["observations"].get("inserted")
 

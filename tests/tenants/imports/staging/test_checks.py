@@ -9,11 +9,8 @@ import pytest
 
 from core.database import TenantRef, tenant_session
 from core.privacy import vault
-from tenants.imports import repository
 from tenants.imports.formats.radet_lamisplus import HEADINGS
-from tenants.imports.runner import Runner
-from tenants.imports.staging import checks
-from tests.tenants.imports.conftest import MAPPING, PATIENTS, PICKUPS, RunImport, everything, rows, write
+from tests.tenants.imports.conftest import MAPPING, PATIENTS, PICKUPS, RunImport, rows, write
 from tests.tenants.imports.formats.fixtures_lists import PHARMACY, lamisplus_row, pharmacy_row, write_csv
 
 JUNE = date(2024, 6, 30)
@@ -172,35 +169,6 @@ def test_a_person_with_a_wrong_date_gives_way_to_the_same_person_with_the_right_
     assert [found["problem"] for found in summary.problems] == ["the date lies after the data date"]
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT birthdate, sex FROM patients") == [(date(1990, 5, 1), "F")]
-
-
-@pytest.mark.parametrize("left_at", [0, 1, 2, 3, 5, 6])
-def test_an_import_that_an_earlier_release_left_among_its_checks_goes_on(
-    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], left_at: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    check = Runner._check
-
-    def left(runner: Runner) -> None:
-        """As where six steps were counted, of which so many were done; of these steps, the first."""
-        with tenant_session(tenant, actor="test:1") as session:
-            (row,) = repository.page(session, offset=0, limit=1)[0]
-            if left_at:
-                checks.run_step(session, 0, import_uuid=row.uuid, source=row.source)
-            if left_at > 4:  # the fifth had decided who is who
-                checks.run_step(session, 1, import_uuid=row.uuid, source=row.source)
-            row.cursor_seq, row.step = left_at, "checking as an earlier release did"
-            session.add(row)
-        check(runner)
-
-    run_import(tenant, partner_files)
-    before = everything(tenant)
-    monkeypatch.setattr(Runner, "_check", left)
-    of_known = f"{MAPPING.split('files:')[0]}files: {{pickups: {{name: pickups.csv}}}}\nrecords:\n" + (
-        "  - into: dispensations" + MAPPING.split("  - into: dispensations")[1]
-    )
-    summary = run_import(tenant, partner_files[1:], of_known)
-    assert (summary.state, summary.rows_read, summary.rows_refused) == ("done", 4, 0)
-    assert everything(tenant) == before
 
 
 def test_nothing_is_noted_of_where_rows_of_the_erased_were(

@@ -1,0 +1,113 @@
+"""The LAMIS+ missed-appointment list (csv, xlsx): one row per refill or clinic visit that is due or was missed.
+
+It names facilities without their DATIM id: people must be in the records already, or the mapping gives the facility.
+Headings follow the fields of LAMIS+'s report of missed refills; no live export has been seen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tenants.imports.facts import AppointmentFact, FacilityFact, PatientFact, Reading, VisitFact
+from tenants.imports.formats.lamisplus_pharmacy import SOURCE
+from tenants.imports.formats.listing import ListReader, Row, place
+from tenants.imports.formats.radet import SEXES
+from tenants.imports.formats.tables import Layout
+from tenants.imports.reading.plans import SEPARATOR
+
+if TYPE_CHECKING:
+    from tenants.imports.mapping import Mapping
+
+LAYOUT = Layout(
+    title="LAMIS+ missed-appointment list",
+    columns={
+        "Facility Name": "facility_name",
+        "DATIM Id": "datim_id",
+        "Patient Id": "patient_id",
+        "Hospital Num": "hospital_number",
+        "Unique Id": "unique_id",
+        "Sex": "sex",
+        "Date Birth": "birthdate",
+        "LGA Of Residence": "lga_of_residence",
+        "Phone": "phone",
+        "ART Start Date": "art_start_date",
+        "Date Of Last Visit": "last_visit",
+        "Date Of Next Visit": "due",
+        "Case Manager": "case_manager",
+    },
+    needed=("patient_id", "last_visit", "due"),
+    dates=("birthdate", "art_start_date", "last_visit", "due"),
+    also={
+        "hospitalnumber": "hospital_number",
+        "dateofbirth": "birthdate",
+        "phonenumber": "phone",
+        "lastvisitdate": "last_visit",
+        "lastvisit": "last_visit",
+        "nextvisitdate": "due",
+        "nextappointment": "due",
+        "nextappointmentdate": "due",
+        "dateofnextappointment": "due",
+        "dateofmissedappointment": "due",
+    },
+)
+_LABELS = {
+    "patient": "Patient Id",
+    "birthdate": "Date Birth",
+    "art_start_date": "ART Start Date",
+    "booked_on": "Date Of Last Visit",
+    "date_started": "Date Of Last Visit",
+    "due_date": "Date Of Next Visit",
+    "next_appointment": "Date Of Next Visit",
+    "status": "Date Of Next Visit",
+}
+
+
+class LamisPlusMissed(ListReader):
+    """Reads missed-appointment lists of LAMIS+."""
+
+    name: ClassVar[str] = "lamisplus-missed"
+    description: ClassVar[str] = "LAMIS+ missed-appointment list (csv, xlsx): one row per person and appointment"
+    source: ClassVar[str] = SOURCE
+    layout: ClassVar[Layout] = LAYOUT
+    dated_by: ClassVar[tuple[str, ...]] = ("last_visit",)
+
+    def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:
+        """The person, where the facility is known; the last visit with the appointment it gave; the booking."""
+        datim_id, name = place(row, mapping)
+        patient, visited, due = row.needed("patient_id"), row.day("last_visit"), row.day("due")
+        if patient is None:
+            return
+        if datim_id is not None:
+            reading.facts += [
+                FacilityFact(key=datim_id, name=name, labels=_LABELS),
+                _person(row, patient, datim_id),
+            ]
+        if visited is None:
+            if not row.broken("last_visit"):
+                row.refuse("last_visit", "the value is missing", "fill it in")
+            return
+        common: dict[str, Any] = {"patient": patient, "facility": datim_id, "labels": _LABELS}
+        key = SEPARATOR.join((patient, "missed", visited.isoformat()))
+        reading.facts.append(VisitFact(key=key, date_started=visited, next_appointment=due, **common))
+        if due is not None:
+            reading.facts.append(AppointmentFact(key=key, booked_on=visited, due_date=due, **common))
+
+
+def _person(row: Row, patient: str, datim_id: str) -> PatientFact:
+    unique = row.identifier("unique_id")
+    return PatientFact(
+        key=patient,
+        patient=patient,
+        facility=datim_id,
+        labels=_LABELS,
+        pepfar_id=unique or patient,
+        hospital_number=row.text("hospital_number"),
+        phone=row.text("phone"),
+        sex=row.code("sex", SEXES),
+        birthdate=row.day("birthdate"),
+        county_district=row.text("lga_of_residence"),
+        art_start_date=row.day("art_start_date"),
+        case_manager=row.text("case_manager"),
+        partial=True,
+        fallback=() if unique else ("pepfar_id",),
+    )

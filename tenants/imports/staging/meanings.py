@@ -1,0 +1,54 @@
+"""How rows were understood, where a reader of the report should know: people by what their rows mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenants.imports.slots import SLOTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_STATE, _DAY = SLOTS["patient_states"]["state"], SLOTS["patient_states"]["start_date"]
+_ANTIRETROVIRAL = SLOTS["dispensations"]["antiretroviral"]
+
+MEANINGS = {
+    "died": "{} dead on a day that the list does not give: dead from the data date",
+    "transferred_out": "{} transferred out on a day that the list does not give: gone from the data date",
+    "stopped": "{} stopped treatment on a day that the list does not give: stopped from the data date",
+    "invalid": "{} invalid in the partner's own list (such as a duplicate): not on treatment, not on any list",
+    "unread": "{} listed with a contact whose day cannot be read: the partner's own status holds, else unknown,"
+    " until a later contact or a corrected cell",
+    "other_drugs": "{} listed with pick-ups of drugs other than antiretrovirals: kept, but no supply and no contact",
+}
+"""Sentences by what is counted, each with a place for how many people."""
+
+COUNT_MEANINGS = f"""
+WITH meant AS (
+    SELECT patient_key, CASE
+        WHEN kind = 'unread_contacts' THEN 'unread'
+        WHEN kind = 'dispensations' AND NOT {_ANTIRETROVIRAL} THEN 'other_drugs'
+        WHEN kind = 'patient_states' AND {_STATE} = 'invalid' THEN 'invalid'
+        WHEN kind = 'patient_states' AND {_DAY} IS NULL THEN {_STATE}
+    END AS meaning
+    FROM import_staging
+    WHERE import_uuid = %(import)s AND state = 'accepted' AND NOT voided
+      AND kind IN ('unread_contacts', 'dispensations', 'patient_states')
+)
+SELECT meaning, count(DISTINCT patient_key) FROM meant WHERE meaning IS NOT NULL GROUP BY meaning
+"""  # noqa: S608 - constants of the room's own
+"""People by meaning; people of whom nothing of the kind is said are in none."""
+
+
+def meanings(counts: Iterable[tuple[str, int]]) -> list[str]:
+    """One sentence for each meaning that occurs, in the order of ``MEANINGS``.
+
+    Args:
+        counts: people by meaning, from ``COUNT_MEANINGS``.
+    """
+    people = dict(counts)
+    return [
+        sentence.format(f"{people[name]:,} {'person is' if people[name] == 1 else 'people are'}")
+        for name, sentence in MEANINGS.items()
+        if name in people
+    ]

@@ -1,0 +1,94 @@
+"""What a report says of how rows were understood."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+from core.database import TenantRef, tenant_session
+from tenants.imports.formats.radet_lamisplus import HEADINGS
+from tests.tenants.imports.conftest import RunImport, rows
+from tests.tenants.imports.formats.fixtures_lists import PHARMACY, lamisplus_row, pharmacy_row, write_csv
+
+JUNE = date(2024, 6, 30)
+STATUS, SINCE = "Current ART Status", "Date of Current ART Status"
+
+
+def test_deaths_without_a_day_and_invalid_records_are_counted_in_people(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    people = [
+        lamisplus_row(1, **{STATUS: "Died", SINCE: None}),
+        lamisplus_row(2, **{STATUS: "Transferred Out", SINCE: None}),
+        lamisplus_row(3, **{STATUS: "Invalid - Duplicates"}),
+        lamisplus_row(4, **{STATUS: "Invalid \u2013 Nonexistent"}),
+        lamisplus_row(5),
+    ]
+    summary = run_import(tenant, [write_csv(tmp_path / "radet.csv", HEADINGS, people)], "{}", data_date=JUNE)
+    told = " ".join(summary.notes)
+    assert "1 person is dead on a day that the list does not give" in told
+    assert "1 person is transferred out on a day that the list does not give" in told
+    assert "2 people are invalid in the partner's own list" in told
+    assert summary.rows_refused == 0
+    with tenant_session(tenant, actor="test:1") as session:
+        states = rows(session, "SELECT state, start_date FROM patient_states ORDER BY state, start_date")
+    assert [state for state, _ in states] == ["died", "invalid", "invalid", "transferred_out"]
+    assert dict(states)["died"] is None
+
+
+def test_other_drugs_are_kept_apart_from_antiretrovirals_of_the_same_day(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    headings = [heading.replace("Regimens", "Regimens(Include supported Drugs)") for heading in PHARMACY]
+    drugs = [
+        ("TDF+3TC+DTG", "Adult 1st Line", 90),
+        ("Isoniazid-(INH) 300mg", "Isoniazid Preventive Therapy (IPT)", 180),
+    ]
+    given = [
+        {
+            **pharmacy_row(1, "2024-01-10", days),
+            "Regimens(Include supported Drugs)": drug,
+            "Regimen Line": line,
+        }
+        for drug, line, days in drugs
+    ]
+    path = write_csv(tmp_path / "pharmacy.csv", headings, given)
+    summary = run_import(tenant, [path], "refill: {unit: days}", data_date=JUNE)
+    assert (summary.rows_accepted, summary.rows_refused) == (2, 0)
+    assert any("1 person is listed with pick-ups of drugs other than antiretrovirals" in note for note in summary.notes)
+    with tenant_session(tenant, actor="test:1") as session:
+        known = rows(session, "SELECT days_supplied, antiretroviral FROM dispensations ORDER BY 1")
+    assert known == [(90, True), (180, False)]
+
+
+def test_one_encounter_cannot_be_of_two_people(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+    for number in (1, 2):
+        body = {
+            "demographics": {"patientUuid": f"N{number}", "gender": "F"},
+            "encounters": [
+                {
+                    "encounterUuid": "e1",
+                    "encounterDatetime": "2024-03-01 10:00:00",
+                    "encounterType": "Pharmacy",
+                    "pmmForm": "Pharmacy Order Form",
+                    # The newer stamp does not make it somebody else's.
+                    "dateChanged": f"2024-03-0{number} 10:00:00",
+                }
+            ],
+            "obs": [
+                {
+                    "obsDatetime": "2024-03-01 10:00:00",
+                    "encounterUuid": "e1",
+                    "conceptId": 159368,
+                    "valueNumeric": 90,
+                }
+            ],
+        }
+        content = {"messageHeader": {"facilityDatimCode": "C1"}, "messageData": body}
+        (tmp_path / f"N{number}.json").write_text(json.dumps(content))
+    summary = run_import(tenant, [tmp_path], "{}", data_date=JUNE)
+    assert summary.rows_refused == 1
+    assert {problem["problem"].split(" (")[0] for problem in summary.problems} == {
+        "another row has the same key and says otherwise"
+    }
