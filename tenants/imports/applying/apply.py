@@ -41,7 +41,10 @@ EVENTS_PER_PATIENT = 20
 """How many of a patient's facts are reckoned with where a step counts patients."""
 
 EVENT_KINDS = tuple(kind for kind in KINDS if kind != "facilities")
-HANDLERS: dict[str, str] = {"snapshots": "tenants.imports.applying.snapshots:apply_rows"}
+HANDLERS: dict[str, str] = {
+    "snapshots": "tenants.imports.applying.snapshots:apply_rows",
+    "unread_contacts": "tenants.imports.applying.unread:apply_rows",
+}
 """Kinds that are neither patients nor events in ``SLOTS``: ``"module:function"``, called with the session, the terms,
 rows as ``_CHUNK`` gives them and the facilities' UUIDs by DATIM id; returns what became of them (``Upserted``)."""
 ENDS: dict[str, str] = {"snapshots": "tenants.imports.applying.snapshots:end"}

@@ -237,3 +237,20 @@ def missed_appointments(folder: Path) -> list[Path]:
     """A missed-appointment list as CSV."""
     rows = [missed_row(1), missed_row(2), missed_row(3, VisitDate="14-Jun-2024")]
     return [write_csv(folder / "missed.csv", MISSED, rows, encoding="utf-8")]
+
+
+def missed_of_lamisplus(folder: Path) -> list[Path]:
+    """A LAMIS+ missed-appointment list as CSV."""
+    rows = [
+        {
+            "Patient Id": f"P-{person}",
+            "Hospital Num": f"H{person}",
+            "Sex": "Female",
+            "Date Birth": "1990-05-01",
+            "Phone": f"0803000{person:04d}",
+            "Date Of Last Visit": "2024-03-01",
+            "Date Of Next Visit": "2024-05-30",
+        }
+        for person in (1, 2, 3)
+    ]
+    return [write_csv(folder / "missed.csv", list(rows[0]), rows, encoding="utf-8")]

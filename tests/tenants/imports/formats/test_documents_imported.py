@@ -236,8 +236,8 @@ def test_problems_are_counted_over_places_and_over_many_files(
         for place in (3, 6):
             content["messageData"]["obs"][place]["valueText"] = "soon"
         (folder / f"{person}.json").write_text(json.dumps(content), encoding="utf-8")
-    broken = json.dumps(container(30)).replace('"F"', '"?"')
-    zipped(folder / "all.zip", {"1 (in).json": broken, "2.json": broken.replace("patient-30", "patient-31")})
+    first, second = (json.dumps(container(person)).replace('"F"', '"?"') for person in (30, 31))
+    zipped(folder / "all.zip", {"1 (in).json": first, "2.json": second})
     summary = run_import(tenant, [folder], Mapping())
     assert [(found["file"], found["field"], found["count"]) for found in summary.problems] == [
         ("22 files", "messageData.obs[].valueText", 44),

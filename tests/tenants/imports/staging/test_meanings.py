@@ -92,3 +92,23 @@ def test_one_encounter_cannot_be_of_two_people(tenant: TenantRef, run_import: Ru
     assert {problem["problem"].split(" (")[0] for problem in summary.problems} == {
         "another row has the same key and says otherwise"
     }
+
+
+def test_a_pick_up_on_a_day_that_cannot_be_read_is_no_absence(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    pickup = "Last Pickup Date (yyyy-mm-dd)"
+    people = [
+        lamisplus_row(1, **{pickup: "31/06/2024"}),
+        lamisplus_row(2, **{pickup: None}),
+        lamisplus_row(3, **{"Months of ARV Refill": "3 months"}),
+        lamisplus_row(4),
+    ]
+    summary = run_import(tenant, [write_csv(tmp_path / "radet.csv", HEADINGS, people)], "{}", data_date=JUNE)
+    assert any("2 people are listed with a contact whose day cannot be read" in note for note in summary.notes)
+    assert summary.counts["dispensations"]["inserted"] == 2
+    with tenant_session(tenant, actor="test:1") as session:
+        unread = rows(session, "SELECT list_kind, list_date, partner_status, known_to FROM unread_contacts")
+        supplies = rows(session, "SELECT days_supplied FROM dispensations ORDER BY 1")
+    assert unread == [("radet-lamisplus", JUNE, "active", None)] * 2
+    assert supplies == [(90,), (None,)]

@@ -1,0 +1,56 @@
+"""From the staging table to ``unread_contacts``: who came on a day that nobody can read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tenants.records.days import start_of_day
+from tenants.records.ids import entity_uuid
+from tenants.records.upsert import UpsertCounts, Upserted
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from tenants.imports.applying.apply import Terms
+
+_STORE = """
+INSERT INTO unread_contacts AS u
+    (patient_uuid, source, list_kind, import_uuid, facility_uuid, list_date, partner_status, known_from)
+SELECT s.patient_uuid, %(source)s, i.format, i.uuid, s.facility_uuid, %(data_date)s, s.partner_status, %(known_from)s
+FROM jsonb_to_recordset(%(rows)s) AS s (patient_uuid uuid, facility_uuid uuid, partner_status text)
+JOIN imports AS i ON i.uuid = %(import)s
+ON CONFLICT (patient_uuid, source, list_kind, import_uuid) DO NOTHING
+RETURNING patient_uuid
+"""
+
+
+def apply_rows(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]], places: dict[str, UUID]) -> Upserted:
+    """Store a chunk of staged unread contacts; their patients are touched.
+
+    Args:
+        session: the step's transaction.
+        terms: what the import says of all its facts.
+        rows: of the staging table: sequence, facility, patient's key, key, day, first day, stamp, content, personal.
+        places: facilities by DATIM id.
+    """
+    said = [
+        {
+            "patient_uuid": entity_uuid("patients", places[datim_id], terms.source, patient_key),
+            "facility_uuid": places[datim_id],
+            "partner_status": orjson.loads(encoded).get("partner_status"),
+        }
+        for _, datim_id, patient_key, _, _, _, _, encoded, _ in rows
+    ]
+    values = {
+        "source": terms.source,
+        "data_date": terms.data_date,
+        "import": terms.import_uuid,
+        "known_from": start_of_day(session.tenant, terms.data_date),
+        "rows": orjson.dumps(said).decode(),
+    }
+    with session.cursor() as cursor:
+        touched = [row[0] for row in cursor.execute(_STORE, values).fetchall()]
+    return Upserted(UpsertCounts(inserted=len(touched), unchanged=len(rows) - len(touched)), touched)
