@@ -15,6 +15,7 @@ feature = Feature(
         "core.audit.models_platform",
         "core.tenancy.archive.models",
         "core.identity.models",
+        "core.installation.models",
     ),
     permissions=(
         Permission("audit.read", "Read who did what to which record."),

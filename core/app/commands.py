@@ -33,7 +33,8 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
     """Serve the API, and its documentation at /docs, until stopped (Ctrl-C).
 
     Raises:
-        Unavailable: the address is not free, or the servers underneath cannot be started or reached.
+        Unavailable: the address is not free, the servers underneath cannot be started, or this process has another
+            master key or store of files than the installation.
     """
     import uvicorn
 
@@ -45,6 +46,7 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
     settings = get_settings()
     telemetry.configure_from_settings()
     ensure()
+    _check_start()
     config = uvicorn.Config(
         create_app(),
         log_config=None,
@@ -60,6 +62,21 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
         note(f"serving on {address} (documentation: {address}/docs)")
         with Companion(WORKER) if worker else nullcontext():
             uvicorn.Server(config).run(sockets=[listening])
+
+
+def _check_start() -> None:
+    """Refuse another master key or store of files than the installation's; a new database only makes it not ready.
+
+    Raises:
+        Unavailable: the key or the store is another one.
+    """
+    from core.database import DatabaseNotMigrated, DatabaseUnavailable
+    from core.installation import check_start
+
+    try:
+        check_start()
+    except (DatabaseNotMigrated, DatabaseUnavailable) as error:
+        note(f"not ready yet: {error.detail}; {error.remedy}")
 
 
 def _listen(host: str, port: int) -> socket.socket:

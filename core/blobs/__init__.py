@@ -14,10 +14,14 @@ from core.blobs.store import (
     get,
     is_key,
     kept,
+    local_folder,
     open,  # noqa: A004 - blobs.open, as files are opened
     purge,
     put,
     put_back,
+    read_mark,
+    require_shared_store,
+    stored_bytes,
 )
 
 __all__ = [
@@ -30,8 +34,12 @@ __all__ = [
     "get",
     "is_key",
     "kept",
+    "local_folder",
     "open",
     "purge",
     "put",
     "put_back",
+    "read_mark",
+    "require_shared_store",
+    "stored_bytes",
 ]

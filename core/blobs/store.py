@@ -35,6 +35,10 @@ KEY = re.compile(r"(keep|\d{8})/[0-9a-f]{32}-[a-z0-9][a-z0-9._-]{0,39}", re.ASCI
 UNSAFE = re.compile(r"[^a-z0-9._-]+", re.ASCII)
 LABEL = 40
 DRAFTS = "drafts"
+MARK = "installation"
+MARK_SECONDS = 5.0
+"""How long a store that carried the installation's mark is believed to carry it still."""
+
 DRAFT_SECONDS = 24 * 3600
 
 
@@ -62,6 +66,9 @@ class Purged:
     stored_bytes: int
 
 
+_marked: dict[str, float] = {}
+
+
 def put(tenant: TenantRef, name: str, data: bytes | BinaryIO, *, expires_in_days: int | None = None) -> BlobRef:
     """Keep bytes, encrypted with the tenant's key. They appear whole or not at all.
 
@@ -73,6 +80,7 @@ def put(tenant: TenantRef, name: str, data: bytes | BinaryIO, *, expires_in_days
 
     Raises:
         Invalid: days below zero.
+        BlobStoreForeign: this process keeps files in another place than the rest of the installation.
     """
     if expires_in_days is not None and expires_in_days < 0:
         problem = "is below zero"
@@ -106,6 +114,7 @@ def kept(tenant: TenantRef) -> list[str]:
 
 def _put(tenant: TenantRef, key: str, data: bytes | BinaryIO) -> BlobRef:
     filesystem, path = _locate(tenant, key)
+    require_shared_store()
     source = io.BytesIO(data) if isinstance(data, bytes) else data
     with _whole(filesystem, path) as target:
         size, sha256 = write(source, target, _key_of(tenant), _bound_name(tenant, key))
@@ -117,12 +126,14 @@ def open(tenant: TenantRef, key: str) -> BinaryIO:  # noqa: A001 - blobs.open, a
 
     Raises:
         NotFound: the tenant has no such blob, or it was purged.
+        BlobStoreForeign: it is not here, where this process keeps files in another place than the installation.
         BlobDamaged: here or while reading: the stored bytes are not what was written.
     """
     filesystem, path = _locate(tenant, key)
     try:
         stored = filesystem.open(path, "rb")
     except FileNotFoundError:
+        require_shared_store(fresh=True)  # a store that is not mounted lacks everything: that is no file's fault
         detail = "there is no such stored file"
         raise NotFound(detail, remedy="It may have expired: create or upload it again.") from None
     reader = SealedReader(cast("BinaryIO", stored), _key_of(tenant), _bound_name(tenant, key))
@@ -196,6 +207,57 @@ def purge(tenant: TenantRef | None = None, *, today: date | None = None) -> Purg
     if tenant is None and "file" in filesystem.protocol:
         _purge_drafts(root)
     return Purged(days=days, blobs=blobs, stored_bytes=stored)
+
+
+def require_shared_store(*, fresh: bool = False) -> None:
+    """Refuse a store that is not the installation's; the first store that is used becomes it.
+
+    Args:
+        fresh: look now, also where the store carried the mark a moment ago.
+
+    Raises:
+        BlobStoreForeign: other processes keep files elsewhere, or the place is not mounted.
+    """
+    from core.installation.blob_store import compare
+
+    _, root = _root()
+    if not fresh and _marked.get(root, 0.0) > time.monotonic():
+        return
+    compare(read_mark, write_mark)
+    _marked[root] = time.monotonic() + MARK_SECONDS
+
+
+def read_mark() -> str | None:
+    """What the store's mark says; None where it has none."""
+    filesystem, root = _root()
+    try:
+        return str(filesystem.cat_file(f"{root}/{MARK}").decode("ascii", "replace")).strip()
+    except FileNotFoundError:
+        return None
+
+
+def write_mark(mark: str) -> None:
+    """Mark the store."""
+    filesystem, root = _root()
+    if "file" in filesystem.protocol:
+        draft = Path(root, f".{MARK}.{mark}")
+        draft.write_text(f"{mark}\n", encoding="ascii")
+        draft.replace(Path(root, MARK))
+    else:
+        filesystem.pipe_file(f"{root}/{MARK}", f"{mark}\n".encode())
+
+
+def stored_bytes(tenant: TenantRef) -> int:
+    """How much the tenant's blobs take in the store."""
+    filesystem, root = _root()
+    found = filesystem.find(f"{root}/{tenant.id.hex}", detail=True)
+    return sum(int(entry["size"] or 0) for entry in found.values())
+
+
+def local_folder() -> Path | None:
+    """The folder that blobs are kept in; None where the store is none of this machine's folders."""
+    filesystem, root = _root()
+    return Path(root) if "file" in filesystem.protocol else None
 
 
 def _folders(filesystem: Any, path: str) -> list[str]:  # noqa: ANN401 - fsspec has no types

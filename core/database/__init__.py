@@ -5,10 +5,11 @@ round trip: each is one transaction in that tenant's own role and schema.
 """
 
 from core.database.bases import NodeBase, PlatformBase, TenantBase
-from core.database.engines import DEFAULT_DATABASE, databases, dispose, owner_engine
+from core.database.engines import DEFAULT_DATABASE, DatabaseUnknown, databases, dispose, owner_engine
 from core.database.once import NotAtOnce, at_once
 from core.database.scope import TenantRef, TenantRequired
 from core.database.sessions import (
+    DatabaseNotMigrated,
     DatabaseUnavailable,
     TenantMoving,
     TenantSession,
@@ -19,12 +20,15 @@ from core.database.sessions import (
     owner_session,
     platform_session,
     psycopg_connection,
+    require_migrated,
     tenant_session,
 )
 
 __all__ = [
     "DEFAULT_DATABASE",
+    "DatabaseNotMigrated",
     "DatabaseUnavailable",
+    "DatabaseUnknown",
     "NodeBase",
     "NotAtOnce",
     "PlatformBase",
@@ -44,5 +48,6 @@ __all__ = [
     "owner_session",
     "platform_session",
     "psycopg_connection",
+    "require_migrated",
     "tenant_session",
 ]

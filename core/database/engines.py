@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 DEFAULT_DATABASE = "default"
 
+
+class DatabaseUnknown(Unavailable):
+    """This process was started before the data database was added, or without its address."""
+
+
 _engines: dict[tuple[str, str], Engine] = {}
 _lock = Lock()
 _kept_by = local()
@@ -34,7 +39,7 @@ def login_url(login: str, database: str = DEFAULT_DATABASE) -> str:
     """The address of a data database for the ``application`` or the ``owner``, with its password.
 
     Raises:
-        LookupError: there is no such database.
+        DatabaseUnknown: this process does not know the database.
         Unavailable: this process was not given the owner's login.
     """
     from core.services import ensure
@@ -44,8 +49,9 @@ def login_url(login: str, database: str = DEFAULT_DATABASE) -> str:
         return endpoints.database_url if login == "application" else endpoints.database_owner_url
     found = endpoints.databases.get(database)
     if found is None:
-        message = f"there is no data database {database!r}: known are {', '.join(databases())}"
-        raise LookupError(message)
+        detail = f"this process does not know the data database {database!r}"
+        remedy = "the operator names it in IIT_DATA_DATABASES of every process, and restarts them"
+        raise DatabaseUnknown(detail, remedy=remedy, retry_after=30)
     if login == "application":
         return found.url
     if found.owner_url is None:
@@ -58,7 +64,7 @@ def application_engine(database: str = DEFAULT_DATABASE) -> Engine:
     """The pool that logs in as the application, whose role has no rights on tenants' tables.
 
     Raises:
-        LookupError: there is no such database.
+        DatabaseUnknown: this process does not know the database.
     """
     return _engine("application", database)
 
@@ -67,7 +73,7 @@ def owner_engine(database: str = DEFAULT_DATABASE) -> Engine:
     """Connections of the owner, for migrations and provisioning only; none is kept but by ``kept_owner_connections``.
 
     Raises:
-        LookupError: there is no such database.
+        DatabaseUnknown: this process does not know the database.
         Unavailable: this process was not given the owner's login.
     """
     kept: dict[str, Engine] | None = getattr(_kept_by, "engines", None)

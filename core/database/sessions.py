@@ -28,7 +28,7 @@ _READ_ONLY = "25006"
 _NO_SUCH_ROLE = ("42501", "22023")
 """The application is no member of the tenant's role (any more), or there is none: where it was before it was moved."""
 
-_NOT_THERE_YET = {"42P01", "42703", "42P10", "42883", "42501", "23514"}
+_NOT_THERE_YET = {"3F000", "42P01", "42703", "42P10", "42883", "42501", "23514"}
 """What code meets in a schema that lacks its newest tables, columns, unique indexes, functions, grants or values."""
 
 _S = TypeVar("_S", bound=Session)
@@ -36,6 +36,10 @@ _S = TypeVar("_S", bound=Session)
 
 class DatabaseUnavailable(Unavailable):
     """The database cannot be reached, or broke off in the middle: not the fault of what was asked."""
+
+
+class DatabaseNotMigrated(Unavailable):
+    """A database lacks tables that this version of the code needs."""
 
 
 class TenantMoving(Unavailable):
@@ -170,9 +174,10 @@ def node_session(database: str = DEFAULT_DATABASE) -> Iterator[Session]:
 
     Raises:
         DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
+        DatabaseNotMigrated: it lacks a table that the code needs.
     """
     engine = application_engine(database)
-    with _run(_ScopedSession(engine, role=AS_LOGIN, path="", readonly=False)) as session:
+    with _migrated(database), _run(_ScopedSession(engine, role=AS_LOGIN, path="", readonly=False)) as session:
         yield session
 
 
@@ -186,7 +191,7 @@ def look_up(query: str, values: Sequence[object]) -> Mapping[str, Any] | None:
     Raises:
         DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
     """
-    with explained():
+    with _migrated(DEFAULT_DATABASE), explained():
         try:
             return _first(query, values)
         except psycopg.OperationalError as error:
@@ -226,8 +231,9 @@ def owner_session(database: str = DEFAULT_DATABASE) -> Iterator[Session]:
     Raises:
         Unavailable: the owner's login is not configured, or the database cannot be reached.
     """
-    with _run(_ScopedSession(owner_engine(database), role=None, path="", readonly=False)) as session:
-        yield session
+    session = _ScopedSession(owner_engine(database), role=None, path="", readonly=False)
+    with _migrated(database), _run(session) as opened:
+        yield opened
 
 
 @contextmanager
@@ -309,6 +315,53 @@ def _require(tenant: object) -> TenantRef:
         return tenant
     message = f"a tenant's session needs a TenantRef, not {type(tenant).__name__}"
     raise TenantRequired(message)
+
+
+@contextmanager
+def _migrated(database: str) -> Iterator[None]:
+    """Say plainly that a table, column or grant is missing because the database was not migrated.
+
+    Raises:
+        DatabaseNotMigrated: what is inside met something that is not there, and the database is behind the code.
+    """
+    try:
+        yield
+    except (DBAPIError, psycopg.Error) as error:
+        if _sqlstate(error) not in _NOT_THERE_YET or not _needs_migration(database):
+            raise
+        raise _not_migrated(database) from error
+
+
+def require_migrated(database: str) -> None:
+    """Refuse a database that is not at the version of the code, before a tenant is put there.
+
+    Raises:
+        DatabaseNotMigrated: it is not.
+        DatabaseUnavailable: it cannot be reached.
+        DatabaseUnknown: this process does not know it.
+    """
+    if _needs_migration(database):
+        raise _not_migrated(database)
+
+
+def _not_migrated(database: str) -> DatabaseNotMigrated:
+    which = "the database" if database == DEFAULT_DATABASE else f"the data database {database}"
+    return DatabaseNotMigrated(
+        f"{which} has not been set up for this version", remedy="run `iit migrate`", retry_after=30
+    )
+
+
+def _needs_migration(database: str) -> bool:
+    """Whether ``node``, or ``platform`` in the control database, stands before the code."""
+    trees = ("platform", "node") if database == DEFAULT_DATABASE else ("node",)
+    with reachable(application_engine(database)) as connection:
+        for tree in trees:
+            table = f"{tree}.{scripts.VERSION_TABLE}"
+            if connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is None:
+                return True
+            if connection.scalar(text(f"SELECT version_num FROM {table}")) in scripts.revisions(tree)[:-1]:  # noqa: S608 - fixed names
+                return True
+    return False
 
 
 def _is_behind(tenant: TenantRef) -> bool:

@@ -13,6 +13,7 @@ from core import telemetry
 from core.database import DatabaseUnavailable
 from core.errors import AppError
 from core.features import load_jobs
+from core.installation import check_start
 from core.jobs.attendance import Attendance
 from core.jobs.broker import DramatiqMessages, LocalMessages
 from core.jobs.relay import Relay
@@ -49,11 +50,13 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
         grace_seconds: how long running jobs get to reach the end of their step; the setting when None.
 
     Raises:
-        Unavailable: database or Redis cannot be reached.
+        Unavailable: database or Redis cannot be reached, or this process has another master key or store of files than
+            the installation.
     """
     settings = get_settings()
     load_jobs()
     list_tenants()  # refuses at once where the database is away or new
+    check_start()
     threads = threads or settings.jobs_threads
     messages, runner, stopping = DramatiqMessages(), Runner(isolating=True, threads=threads), Event()
     attendance = Attendance(

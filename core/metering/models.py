@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, Numeric, Text, UniqueConstraint, text
+from sqlalchemy import DateTime, Index, Numeric, Text, UniqueConstraint, text
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
 
@@ -21,6 +21,7 @@ class UsageEvent(NodeBase, table=True):
     __tablename__: ClassVar[str] = "usage_events"
     __table_args__ = (
         UniqueConstraint("tenant_role", "meter", "key"),
+        Index("ix_usage_events_latest", "tenant_id", "meter", "recorded_at"),
         {"info": {"app": "SELECT", "tenant": "SELECT, INSERT", "outlives_tenant": True}},
     )
 

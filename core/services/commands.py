@@ -122,6 +122,25 @@ def list_backups(*, as_json: bool) -> None:
         print_table([asdict(backup) for backup in found], ["name", "began", "ended", "bytes"])
 
 
+@services.command("blobs")
+@click.option(
+    "--adopt", is_flag=True, help="Make the store of this process the installation's: after moving all files."
+)
+@json_option
+def blobs(*, adopt: bool, as_json: bool) -> None:
+    """Show whether this process keeps files where the rest of the installation does."""
+    from core.blobs import require_shared_store
+    from core.installation import adopt_blob_store
+
+    if adopt:
+        adopt_blob_store()
+    require_shared_store(fresh=True)
+    if as_json:
+        print_json({"shared": True, "adopted": adopt})
+    else:
+        click.echo("this process keeps files where the installation does")
+
+
 def note_line(text: str) -> None:
     """Progress of the servers, on standard error."""
     note(f"services: {text}")

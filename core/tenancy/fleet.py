@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
 
 from core.database import DEFAULT_DATABASE, databases, node_session
 from core.database.scripts import head, revisions
-from core.errors import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +75,7 @@ def status() -> FleetStatus:
         Unavailable: a database cannot be reached, or was never set up for this version.
     """
     heads = {name: head(name) for name in ("platform", "node", "tenant")}
-    try:
-        return FleetStatus(heads, tuple(_of(database) for database in databases()))
-    except ProgrammingError as error:
-        if not isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
-            raise
-        detail = "the database has not been set up for this version"
-        raise Unavailable(detail, remedy="run `iit migrate`") from error
+    return FleetStatus(heads, tuple(_of(database) for database in databases()))
 
 
 def _of(database: str) -> DatabaseStatus:

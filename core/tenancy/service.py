@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import psycopg
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from core.clock import now
@@ -23,8 +20,9 @@ from core.database import (
     owner_session,
     platform_session,
     psycopg_connection,
+    require_migrated,
 )
-from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unavailable
+from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from core.identity.keys import issue
 from core.privacy import create_tenant_keys
 from core.tenancy.archive.tombstones import refuse_gone
@@ -111,22 +109,6 @@ def _make(session: Session, ref: TenantRef, actor: str) -> None:
         create_tenant_keys(within)
 
 
-@contextmanager
-def _platform() -> Iterator[Session]:
-    """A platform session that says plainly when the database is new.
-
-    Raises:
-        Unavailable: it has no tables yet.
-    """
-    try:
-        with platform_session() as session:
-            yield session
-    except ProgrammingError as error:
-        if not isinstance(error.orig, psycopg.errors.UndefinedTable):
-            raise
-        raise Unavailable("the database has not been set up", remedy="run `iit migrate`") from error
-
-
 def get_tenant(slug: str) -> TenantRef:
     """The active tenant of this slug.
 
@@ -148,7 +130,7 @@ def describe_tenant(slug: str) -> Tenant:
     Raises:
         NotFound: there is none.
     """
-    with _platform() as session:
+    with platform_session() as session:
         row = session.scalar(select(Tenant).where(Tenant.slug == slug))  # type: ignore[arg-type]  # SQLModel types columns as values
     if row is None:
         detail = f"there is no tenant {slug!r}"
@@ -163,7 +145,7 @@ def tenant_of_role(role: str) -> TenantRef:
         NotFound: there is none.
         TenantMoving: its tenant has just left it; the job follows.
     """
-    with _platform() as session:
+    with platform_session() as session:
         row = session.scalar(select(Tenant).where(Tenant.role_name == role))  # type: ignore[arg-type]  # as above
         left = row is None and session.scalar(select(RetiredSchema).where(RetiredSchema.role_name == role)) is not None  # type: ignore[arg-type]  # as above
     if left:
@@ -177,7 +159,7 @@ def tenant_of_role(role: str) -> TenantRef:
 
 def list_tenants() -> list[TenantRef]:
     """All tenants by slug, suspended ones included."""
-    with _platform() as session:
+    with platform_session() as session:
         return [row.ref() for row in session.scalars(select(Tenant).order_by(Tenant.slug))]
 
 
@@ -220,6 +202,7 @@ def check(slug: str, name: str, time_zone: str, database: str) -> None:
 
     Raises:
         Invalid: names each field that is wrong.
+        DatabaseNotMigrated: the database is not at the version of the code.
     """
     errors = []
     if database not in databases():
@@ -236,3 +219,4 @@ def check(slug: str, name: str, time_zone: str, database: str) -> None:
     if errors:
         detail = "the tenant cannot be made: " + "; ".join(f"{error.field} {error.problem}" for error in errors)
         raise Invalid(detail, errors=errors)
+    require_migrated(database)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from core import blobs
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, NotFound
 from core.jobs import enqueue
 from tenants.imports import repository, service
 from tenants.imports.models import UNFINISHED
@@ -122,7 +122,11 @@ def _source(tenant: TenantRef, file: ImportFile) -> Source:
 
 
 def _opened(tenant: TenantRef, key: str, *, workbook: bool) -> BinaryIO:
-    stream = blobs.open(tenant, key)
+    try:
+        stream = blobs.open(tenant, key)
+    except NotFound as error:  # as Invalid it ends the import, with this reason; the job alone would end silently
+        message = "an uploaded file of this import is no longer stored: it expired or was deleted"
+        raise Invalid(message, remedy="upload the files again") from error
     if not workbook:
         return stream
     # A workbook is read from its end: it needs a file that can be sought in, nameless and gone when closed.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from core import audit
 from core.clock import now
-from core.database import TenantRef, databases, owner_connection, tenant_session
+from core.database import TenantRef, databases, owner_connection, require_migrated, tenant_session
 from core.database.engines import kept_owner_connections
 from core.errors import Conflict, FieldError, Invalid, Unavailable
 from core.tenancy import placing
@@ -168,6 +168,7 @@ def _checked(slug: str, to: str) -> TenantRef:
         detail = f"there is no data database {to!r}"
         problem = FieldError("to", f"{to!r} is not known", f"one of {', '.join(databases())}")
         raise Invalid(detail, remedy="see `iit services database list`", errors=[problem])
+    require_migrated(to)
     ref = describe_tenant(slug).ref()
     if ref.state not in MOVABLE:
         detail = f"the tenant {slug!r} is {ref.state}"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.operations import grant_application
+from migrations.operations import concurrently, grant_application
 
 revision = "0003"
 down_revision = "0002"
@@ -12,7 +12,17 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 3 steps."""
+    """Take 4 steps."""
+    with concurrently("node", "ix_usage_events_latest"):
+        op.create_index(
+            "ix_usage_events_latest",
+            "usage_events",
+            ["tenant_id", "meter", "recorded_at"],
+            unique=False,
+            schema="node",
+            postgresql_concurrently=True,
+            if_not_exists=True,
+        )
     op.add_column(
         "jobs", sa.Column("suspicion", sa.Integer(), server_default=sa.text("0"), nullable=False), schema="node"
     )

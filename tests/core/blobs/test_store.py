@@ -207,6 +207,7 @@ def test_drafts_of_killed_processes_are_purged_after_a_day(module_tenant, folder
 def elsewhere(monkeypatch):
     """A store that is no folder, as an object store is none."""
     url = f"memory://blobs-{uuid4().hex}"
+    monkeypatch.setattr(store, "require_shared_store", lambda **_: None)  # it is the store of this test alone
     monkeypatch.setattr(store, "get_settings", lambda: dataclasses.make_dataclass("S", ["blob_url"])(url))
     return urlparse(url).netloc
 

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, InternalError
 
 from core.database import (
+    DatabaseUnknown,
     TenantRef,
     node_session,
     owner_connection,
@@ -91,8 +92,9 @@ def test_a_reference_names_only_schemas_that_tenants_have(tenant, name):
 
 
 def test_an_unknown_database_is_named(tenant):
-    with pytest.raises(LookupError, match="elsewhere"), node_session("elsewhere"):
+    with pytest.raises(DatabaseUnknown, match="elsewhere") as error, node_session("elsewhere"):
         pytest.fail("opened")
+    assert "IIT_DATA_DATABASES" in error.value.remedy
 
 
 def test_connections_are_bounded_and_waiting_for_one_ends_with_what_to_do(tenant, settings_of):

@@ -133,6 +133,18 @@ def test_a_file_that_cannot_be_read_ends_the_import_and_not_the_job(api: TestCli
     assert api.get(f"/v1/jobs/{found['job_uuid']}").json()["state"] == "done"
 
 
+def test_an_upload_that_is_gone_from_the_store_fails_the_import_with_this_reason(
+    api: TestClient, owner: CreatedTenant
+) -> None:
+    found = send(api).json()
+    for key in stored(owner.ref, found):
+        blobs.delete(owner.ref, str(key))
+    drain(owner.ref)
+    ended = get(api, found)
+    assert ended["state"] == "failed"
+    assert "no longer stored" in ended["error"]
+
+
 def test_strict_fails_with_the_report_and_imports_nothing(api: TestClient, owner: CreatedTenant) -> None:
     files = parts(patients__csv=PATIENTS, pickups__csv=BROKEN)
     found = send(api, files=files, data={"mapping": MAPPING, "strict": "true"}).json()

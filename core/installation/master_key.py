@@ -1,0 +1,91 @@
+"""Is the master key the installation's: compared at start and by ``/readyz``, before the first row cannot be read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import text
+
+from core.database import platform_session, tenant_session
+from core.errors import NotFound, Unavailable
+from core.privacy import master
+from core.privacy.errors import CannotDecrypt, MasterKeyMissing
+
+BOUND_TO: Final = "installation|master-key-check"
+_TEXT: Final = b"iit"
+_ADD = text("INSERT INTO platform.master_key_checks (kid, sealed) VALUES (:kid, :sealed) ON CONFLICT (kid) DO NOTHING")
+_NEWEST = text("SELECT slug FROM platform.tenants WHERE phase IS NULL ORDER BY created_at DESC LIMIT 1")
+
+
+class MasterKeyWrong(Unavailable):
+    """The configured master key is another one than that which wrapped the tenants' keys."""
+
+
+def check_master_key() -> None:
+    """Compare the configured master key with what it sealed before; the first key that is compared is remembered.
+
+    While the key is rotated, the new key is accepted where the previous one is right.
+
+    Raises:
+        MasterKeyWrong: it is another key.
+        Unavailable: the database cannot be reached, or has not been migrated.
+        Invalid: no key is configured, or it is no key.
+    """
+    kid, key = master.current()
+    with platform_session() as session:
+        rows = session.execute(text("SELECT kid, sealed FROM platform.master_key_checks"))
+        sealed = {row.kid: bytes(row.sealed) for row in rows}
+    if kid in sealed:
+        _open(kid, key, sealed)
+        return
+    if sealed:
+        _open_previous(sealed)
+    else:
+        _compare_with_a_tenant()
+    with platform_session() as session:
+        session.execute(_ADD, {"kid": kid, "sealed": master.seal(key, _TEXT, BOUND_TO)})
+
+
+def _open(kid: str, key: bytes, sealed: dict[str, bytes]) -> None:
+    try:
+        master.unseal(key, sealed[kid], BOUND_TO)
+    except CannotDecrypt:
+        raise _wrong() from None
+
+
+def _open_previous(sealed: dict[str, bytes]) -> None:
+    for kid in sealed:
+        try:
+            key = master.by_kid(kid)
+        except MasterKeyMissing:
+            continue
+        _open(kid, key, sealed)
+        return
+    raise _wrong()
+
+
+def _compare_with_a_tenant() -> None:
+    """Refuse a key that did not wrap the keys of the newest tenant, where there is one."""
+    from core.tenancy import describe_tenant
+
+    with platform_session() as session:
+        slug = session.scalar(_NEWEST)
+    if slug is None:
+        return
+    try:
+        tenant = describe_tenant(slug).ref()
+    except NotFound:
+        return  # purged since
+    with tenant_session(tenant, actor="system:keys", readonly=True) as session:
+        kids = [row[0] for row in session.execute(text("SELECT DISTINCT master_kid FROM tenant_keys"))]
+    try:
+        for kid in kids:
+            master.by_kid(kid)
+    except MasterKeyMissing:
+        raise _wrong() from None
+
+
+def _wrong() -> MasterKeyWrong:
+    detail = "the master key of this process is not the installation's: nothing encrypted can be read or written"
+    remedy = "the operator sets IIT_MASTER_KEY, or restores the file master.key, as the other processes have it"
+    return MasterKeyWrong(detail, remedy=remedy)

@@ -1,0 +1,67 @@
+"""Two processes that share a database share the store of files too, or the second one is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from core import blobs
+from core.blobs import store
+from core.cli.main import run as iit
+from core.errors import NotFound
+from core.installation.blob_store import BlobStoreForeign
+from core.settings import get_settings
+
+
+@pytest.fixture
+def shared(module_tenant):
+    """A file that the installation keeps in its store."""
+    return blobs.put(module_tenant, "upload.csv", b"content")
+
+
+@pytest.fixture
+def elsewhere(shared, settings_of, tmp_path):
+    """This process as on another machine: the same database, and a folder of its own for files."""
+    settings_of(blob_url=tmp_path.as_uri())
+    return tmp_path
+
+
+def test_the_store_that_is_used_first_carries_the_mark(shared):
+    mark = Path(get_settings().state_dir, "blobs", store.MARK)
+    assert mark.read_text() == f"{blobs.read_mark()}\n"
+    blobs.require_shared_store(fresh=True)
+
+
+def test_a_process_with_a_store_of_its_own_stores_nothing_there(elsewhere, module_tenant):
+    with pytest.raises(BlobStoreForeign) as error:
+        blobs.put(module_tenant, "a", b"1")
+    assert "IIT_BLOB_URL" in error.value.remedy
+    assert list(elsewhere.rglob("*")) == []
+
+
+def test_what_is_not_in_a_foreign_store_is_told_as_the_stores_fault(elsewhere, module_tenant, shared):
+    with pytest.raises(BlobStoreForeign):
+        blobs.get(module_tenant, shared.key)
+
+
+def test_what_is_not_in_the_installations_store_is_not_found(module_tenant, shared):
+    blobs.delete(module_tenant, shared.key)
+    with pytest.raises(NotFound):
+        blobs.get(module_tenant, shared.key)
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["worker"], ["services", "blobs"]])
+def test_api_and_worker_do_not_start_with_a_store_of_their_own(elsewhere, capsys, command):
+    assert iit(command) == 1
+    told = capsys.readouterr().err
+    assert "keeps files in another place" in told
+    assert "IIT_BLOB_URL" in told
+
+
+def test_a_store_that_files_were_moved_to_can_be_adopted(own_services, settings_of, tmp_path, capsys):
+    blobs.require_shared_store(fresh=True)
+    settings_of(blob_url=tmp_path.as_uri())
+    assert iit(["services", "blobs"]) == 1
+    assert iit(["services", "blobs", "--adopt", "--json"]) == 0
+    assert iit(["services", "blobs"]) == 0
+    settings_of(blob_url="")
+    assert iit(["services", "blobs"]) == 1
