@@ -52,6 +52,7 @@ feature = Feature(
         "database": Command("core.database.watch_commands:database", "Dead rows, old statistics, sizes"),
         "key": Command("core.identity.commands:key", "Make, list and revoke the API keys of a tenant"),
         "settings": Command("core.preferences.commands:settings", "See and change the settings of a tenant"),
+        "status": Command("core.app.status_command:status", "Whether this installation can do its work"),
         "serve": Command("core.app.commands:serve", "Serve the API and its documentation"),
         "jobs": Command("core.jobs.commands:jobs", "Look at jobs; retry or discard dead letters"),
         "migrate": Command("core.database.commands:migrate", "Bring every schema to its newest migration; status"),

@@ -1,26 +1,17 @@
 """Is the process alive, and can it do its work: /healthz and /readyz, which need no credential and tell no secrets."""
 
-import time
-from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from redis import Redis
-from redis.exceptions import RedisError
-from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
 
-from core.database import platform_session
-from core.errors import AppError, FieldError, Unavailable
-from core.errors.problem import responses
-from core.services import ensure
-from core.telemetry import get_logger
-
-REDIS_SECONDS = 2.0
+from core import telemetry
+from core.app import readiness
+from core.errors import FieldError, Unavailable
+from core.errors.problem import MEDIA_TYPE, headers, problem, responses
 
 router = APIRouter(tags=["health"])
-log = get_logger(__name__)
 
 
 class Alive(BaseModel):
@@ -35,87 +26,66 @@ class Check(BaseModel):
     """One thing that is needed."""
 
     name: str
+    state: Literal["ok", "warning", "failed", "skipped"]
+    detail: str = Field(description="What is wrong; empty where nothing is.")
+    remedy: str = Field(description="What to do about it.")
     duration_ms: float = Field(description="How long the check took, in milliseconds.")
 
 
+class Queue(BaseModel):
+    """The jobs of all data databases; null where they could not be asked."""
+
+    waiting: int | None = Field(description="Jobs that are due and that no worker has taken.")
+    running: int | None = Field(description="Jobs that a worker runs now.")
+    oldest_seconds: float | None = Field(description="How long the oldest waiting job has been due.")
+
+
+class Disk(BaseModel):
+    """The room on one disk."""
+
+    place: str = Field(description="state, database, files or temporary.")
+    free_bytes: int
+    total_bytes: int
+
+
 class Ready(BaseModel):
-    """Everything that is needed answers."""
+    """Everything that is needed answers; a check may warn."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"status": "ready", "checks": [{"name": "postgresql", "duration_ms": 1.2}]}}
+        json_schema_extra={
+            "example": {
+                "status": "ready",
+                "ready": True,
+                "checks": [{"name": "postgresql", "state": "ok", "detail": "", "remedy": "", "duration_ms": 1.2}],
+                "workers": 1,
+                "queue": {"waiting": 0, "running": 1, "oldest_seconds": 0.0},
+                "disk": [{"place": "state", "free_bytes": 75_000_000_000, "total_bytes": 250_000_000_000}],
+            }
+        }
     )
 
     status: Literal["ready"] = "ready"
+    ready: bool
     checks: list[Check]
+    workers: int | None = Field(description="Live workers.")
+    queue: Queue
+    disk: list[Disk]
 
 
-class NotReadyError(Exception):
-    """A check failed; the message is for everybody to read."""
-
-
-def check_postgresql() -> None:
-    """The database answers.
-
-    Raises:
-        NotReadyError: it does not.
-    """
-    try:
-        with platform_session() as session:
-            session.execute(text("SELECT 1"))
-    except AppError as error:
-        raise NotReadyError(error.detail) from error
-
-
-def check_redis() -> None:
-    """Redis or Valkey answers.
-
-    Raises:
-        NotReadyError: it does not.
-    """
-    try:
-        with Redis.from_url(
-            ensure().redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
-        ) as client:
-            client.ping()
-    except (RedisError, OSError) as error:
-        message = "Redis does not answer"
-        raise NotReadyError(message) from error
-
-
-def check_migrations() -> None:
-    """The schemas ``platform`` and ``node`` are at the version that this code was written for, or at a newer one.
-
-    Newer is ready: migrations only add what the next release needs, so that this one goes on meanwhile.
-
-    Raises:
-        NotReadyError: they are not.
-    """
-    from core.database.upgrade import head
-
-    try:
-        with platform_session() as session:
-            found = session.execute(
-                text(
-                    "SELECT (SELECT version_num FROM platform.alembic_version),"
-                    " (SELECT version_num FROM node.alembic_version)"
-                )
-            ).one()
-    except ProgrammingError as error:
-        message = "the database's version cannot be read"
-        raise NotReadyError(message) from error
-    except AppError as error:
-        raise NotReadyError(error.detail) from error
-    behind = [tree for tree, version in zip(("platform", "node"), found, strict=True) if (version or "") < head(tree)]
-    if behind:
-        message = f"the database is not at the version of the code: {', '.join(behind)}"
-        raise NotReadyError(message)
-
-
-CHECKS: dict[str, tuple[Callable[[], None], str]] = {
-    "postgresql": (check_postgresql, "See that it runs, and that DATABASE_URL is right."),
-    "redis": (check_redis, "See that it runs, and that REDIS_URL is right."),
-    "migrations": (check_migrations, "Run `iit migrate`."),
-}
+def as_json(report: readiness.Report) -> dict[str, Any]:
+    """The report as ``/readyz`` and ``iit status --json`` show it, ready or not."""
+    return {
+        "ready": report.ready,
+        "checks": [
+            {name: getattr(outcome, name) for name in ("name", "state", "detail", "remedy", "duration_ms")}
+            for outcome in report.checks
+        ],
+        "workers": report.workers,
+        "queue": {name: getattr(report, name) for name in ("waiting", "running", "oldest_seconds")},
+        "disk": [
+            {name: getattr(disk, name) for name in ("place", "free_bytes", "total_bytes")} for disk in report.disk
+        ],
+    }
 
 
 @router.get("/healthz", operation_id="healthz", summary="Is the process alive")
@@ -124,20 +94,22 @@ def healthz() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", operation_id="readyz", summary="Can it do its work", responses=responses(Unavailable))
-def readyz() -> Ready:
-    """Asks everything that is needed. Send no traffic while this answers 503."""
-    done: list[Check] = []
-    failed: list[FieldError] = []
-    for name, (check, remedy) in CHECKS.items():
-        began = time.perf_counter()
-        try:
-            check()
-            done.append(Check(name=name, duration_ms=round((time.perf_counter() - began) * 1000, 2)))
-        except NotReadyError as error:
-            log.warning("not ready", check=name, reason=str(error))
-            failed.append(FieldError(name, str(error), remedy))
-    if failed:
-        detail = f"not ready: {', '.join(error.field for error in failed)}"
-        raise Unavailable(detail, errors=failed, retry_after=5)
-    return Ready(checks=done)
+@router.get(
+    "/readyz",
+    operation_id="readyz",
+    summary="Can it do its work",
+    response_model=Ready,
+    responses=responses(Unavailable),
+)
+def readyz() -> Response:
+    """Asks everything that is needed. Send no traffic while this answers 503.
+
+    The answer 503 is a problem that has the members `ready`, `checks`, `workers`, `queue` and `disk` too.
+    """
+    report = readiness.report()
+    if report.ready:
+        return JSONResponse({"status": "ready", **as_json(report)})
+    failed = [FieldError(one.name, one.detail, one.remedy) for one in report.checks if one.state == "failed"]
+    error = Unavailable(f"not ready: {', '.join(one.field for one in failed)}", errors=failed, retry_after=5)
+    body = {**problem(error, telemetry.request_id()), **as_json(report)}
+    return JSONResponse(body, error.status, headers(error), MEDIA_TYPE)

@@ -22,6 +22,7 @@ from core.blobs.store import (
     read_mark,
     require_shared_store,
     stored_bytes,
+    verify_store,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "read_mark",
     "require_shared_store",
     "stored_bytes",
+    "verify_store",
 ]

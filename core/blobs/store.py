@@ -227,6 +227,17 @@ def require_shared_store(*, fresh: bool = False) -> None:
     _marked[root] = time.monotonic() + MARK_SECONDS
 
 
+def verify_store() -> None:
+    """The same without making anything: a store that was never used is nobody's yet.
+
+    Raises:
+        BlobStoreForeign: as ``require_shared_store``.
+    """
+    from core.installation.blob_store import compare
+
+    compare(read_mark, None)
+
+
 def read_mark() -> str | None:
     """What the store's mark says; None where it has none."""
     filesystem, root = _root()

@@ -82,6 +82,14 @@ class Settings(BaseSettings):
     blob_url: str | None = Field(
         default=None, description="Where uploads, artifacts and exports are kept, as fsspec writes it."
     )
+    disk_full_bytes: int = Field(
+        default=100_000_000,
+        ge=0,
+        description="Free bytes of a disk below which `/readyz` answers that it is not ready.",
+    )
+    disk_low_bytes: int = Field(
+        default=2_000_000_000, ge=0, description="Free bytes of a disk below which `/readyz` and `iit status` warn."
+    )
     host: str = Field(default="127.0.0.1", description="Address that `iit serve` listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that `iit serve` listens on.")
     body_max_bytes: int = Field(

@@ -103,60 +103,6 @@ class TestHealth:
         answer = anonymous.get("/healthz")
         assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
 
-    def test_ready_asks_the_database_redis_and_the_migrations(self, anonymous):
-        answer = anonymous.get("/readyz")
-        assert answer.status_code == 200
-        assert [check["name"] for check in answer.json()["checks"]] == ["postgresql", "redis", "migrations"]
-
-    def test_a_redis_that_does_not_answer_is_named_and_the_process_stays_alive(self, anonymous, monkeypatch):
-        from redis.exceptions import ConnectionError as Refused
-
-        from core.app import health
-
-        class Away:
-            @staticmethod
-            def from_url(*_, **__):
-                raise Refused("redis://:secret@10.0.0.1:6379")
-
-        monkeypatch.setattr(health, "Redis", Away)
-        answer = anonymous.get("/readyz")
-        assert answer.status_code == 503
-        assert [error["field"] for error in answer.json()["errors"]] == ["redis"]
-        assert "secret" not in answer.text
-        assert anonymous.get("/healthz").status_code == 200
-
-    def test_a_database_that_does_not_answer_is_named(self, anonymous, monkeypatch):
-        from core.app import health
-        from core.errors import Unavailable
-
-        def away():
-            raise Unavailable("the database cannot be reached")
-
-        monkeypatch.setattr(health, "platform_session", away)
-        answer = anonymous.get("/readyz")
-        assert answer.status_code == 503
-        assert [error["field"] for error in answer.json()["errors"]] == ["postgresql", "migrations"]
-
-    def test_a_database_behind_the_code_is_not_ready(self, anonymous, monkeypatch):
-        from core.database import upgrade
-
-        monkeypatch.setattr(upgrade, "head", lambda tree: "of-the-future" if tree == "node" else genuine(tree))
-        answer = anonymous.get("/readyz")
-        assert answer.status_code == 503
-        assert answer.json()["errors"] == [
-            {
-                "field": "migrations",
-                "problem": "the database is not at the version of the code: node",
-                "remedy": "Run `iit migrate`.",
-            }
-        ]
-
-
-def genuine(tree):
-    from core.database.upgrade import tree as scripts
-
-    return scripts(tree).get_current_head()
-
 
 class TestDocumentation:
     def test_the_page_uses_only_its_own_files_and_no_inline_script(self, anonymous):

@@ -1,0 +1,67 @@
+"""``iit status``: what ``/readyz`` answers, at the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from core.cli.output import json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from core.app.readiness import Report
+
+
+@click.command()
+@json_option
+def status(*, as_json: bool) -> None:
+    """Show whether this installation can do its work: servers, keys, files, workers, queue, disks. Starts nothing.
+
+    Ends with 1 when something fails; a warning ends with 0.
+    """
+    from core.app import health
+
+    report = _report()
+    if as_json:
+        print_json(health.as_json(report))
+    else:
+        _show(report)
+    if not report.ready:
+        raise click.exceptions.Exit(1)
+
+
+def _report() -> Report:
+    """The report; where a server does not run, what that server says, and no other check."""
+    from core.app import readiness
+    from core.services import status as servers
+
+    stopped = [server for server in servers.status() if server.problem and not server.name.startswith("postgresql ")]
+    if not stopped:
+        return readiness.report()
+    remedy = "run `iit services start`, or see that the servers at DATABASE_URL and REDIS_URL run"
+    names = {"valkey": "redis"}
+    failed = {names.get(server.name, server.name): server.problem for server in stopped}
+    return readiness.Report(
+        [
+            readiness.Outcome(name, "failed", failed[name], remedy)
+            if name in failed
+            else readiness.Outcome(name, "skipped")
+            for name in readiness.CHECKS
+        ]
+    )
+
+
+def _show(report: Report) -> None:
+    rows = [{**asdict(outcome), "check": outcome.name} for outcome in report.checks]
+    print_table(rows, ("check", "state", "detail"))
+    click.echo("")
+    if report.workers is not None:
+        click.echo(f"live workers: {report.workers}")
+    if report.waiting is not None and report.oldest_seconds is not None:
+        click.echo(f"jobs: {report.waiting} wait, {report.running} run; the oldest waits {report.oldest_seconds:.0f} s")
+    for disk in report.disk:
+        click.echo(f"disk of {disk.place}: {disk.free_bytes / 1e9:,.1f} GB free of {disk.total_bytes / 1e9:,.1f}")
+    for outcome in report.checks:
+        if outcome.remedy:
+            note(f"{outcome.name}: {outcome.remedy}")

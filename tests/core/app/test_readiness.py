@@ -1,0 +1,241 @@
+"""/readyz and ``iit status``: one report, which says what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+
+import psycopg
+import pytest
+from fastapi.testclient import TestClient
+from uuid_utils.compat import uuid7
+
+from core import blobs
+from core.app import readiness
+from core.cli.main import run as iit
+from core.database import owner_connection, tenant_session
+from core.database.upgrade import migrate
+from core.jobs import enqueue
+from core.jobs.heartbeat import Heartbeat
+from core.services import state, stop
+from core.services.manager import add_database, name_on_server, superuser_url
+from core.services.status import status
+from core.settings import get_settings
+from core.tenancy import create_tenant
+
+MEMBERS = {"ready", "checks", "workers", "queue", "disk"}
+
+
+@pytest.fixture(scope="module")
+def app(own_services):
+    from core.app.factory import create_app
+
+    return create_app()
+
+
+@pytest.fixture
+def anonymous(app):
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.fixture
+def ask(anonymous):
+    def ask():
+        answer = anonymous.get("/readyz")
+        found = answer.json()
+        assert set(found) >= MEMBERS
+        return answer.status_code, found, {check["name"]: check for check in found["checks"]}
+
+    return ask
+
+
+def test_an_installation_that_works_is_ready_and_warns_that_no_worker_is_alive(ask):
+    code, found, checks = ask()
+    assert (code, found["status"], found["ready"]) == (200, "ready", True)
+    assert list(checks) == list(readiness.CHECKS)
+    assert {name for name, check in checks.items() if check["state"] != "ok"} == {"workers"}
+    assert checks["workers"]["state"] == "warning"
+    assert "iit worker" in checks["workers"]["remedy"]
+    assert (found["workers"], found["queue"]) == (0, {"waiting": 0, "running": 0, "oldest_seconds": 0.0})
+    assert {disk["place"] for disk in found["disk"]} == {"state", "database", "files", "temporary"}
+
+
+def test_a_live_worker_is_counted(ask):
+    beat = Heartbeat(uuid7(), 4)
+    beat.beat()
+    _, found, checks = ask()
+    beat.end()
+    assert (found["workers"], checks["workers"]["state"]) == (1, "ok")
+
+
+def test_a_job_that_waits_for_long_is_a_warning(ask):
+    tenant = create_tenant("waiting", "Partner").ref
+    with tenant_session(tenant, actor="test:1") as session:
+        enqueue(session, "cohort.rebuild", {})
+    with owner_connection() as connection:
+        connection.execute("UPDATE node.jobs SET created_at = now() - interval '1 hour', run_after = created_at")
+        connection.execute("UPDATE node.jobs SET run_after = created_at")
+    code, found, checks = ask()
+    with owner_connection() as connection:
+        connection.execute("DELETE FROM node.jobs")
+    assert (code, found["queue"]["waiting"], checks["queue"]["state"]) == (200, 1, "warning")
+    assert found["queue"]["oldest_seconds"] >= 3600
+
+
+def test_another_master_key_is_not_ready(ask, settings_of):
+    ask()
+    settings_of(master_key=base64.b64encode(secrets.token_bytes(32)).decode())
+    code, found, checks = ask()
+    assert (code, found["ready"], checks["master_key"]["state"]) == (503, False, "failed")
+    assert [error["field"] for error in found["errors"]] == ["master_key"]
+    assert "IIT_MASTER_KEY" in found["errors"][0]["remedy"]
+
+
+def test_another_store_of_files_is_not_ready(ask, settings_of, tmp_path):
+    blobs.require_shared_store(fresh=True)
+    settings_of(blob_url=tmp_path.as_uri())
+    code, _, checks = ask()
+    assert (code, checks["blob_store"]["state"]) == (503, "failed")
+    assert "IIT_BLOB_URL" in checks["blob_store"]["remedy"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "state"), [("disk_full_bytes", 503, "failed"), ("disk_low_bytes", 200, "warning")]
+)
+def test_a_full_disk_is_not_ready_and_a_nearly_full_one_warns(ask, settings_of, limit, code, state):
+    settings_of(**{limit: 10**18})
+    answered, _, checks = ask()
+    assert (answered, checks["disk"]["state"]) == (code, state)
+    assert "state" in checks["disk"]["detail"]
+
+
+def test_a_redis_that_does_not_answer_is_named_without_its_password(ask, anonymous, settings_of):
+    settings_of(redis_url="redis://:secret@127.0.0.1:1/0")
+    code, found, _ = ask()
+    assert (code, [error["field"] for error in found["errors"]]) == (503, ["redis"])
+    assert "secret" not in json.dumps(found)
+    assert anonymous.get("/healthz").status_code == 200
+
+
+def test_a_database_that_does_not_answer_is_told_once(ask, monkeypatch):
+    from core.errors import Unavailable
+
+    def away():
+        raise Unavailable("the database cannot be reached")
+
+    monkeypatch.setattr(readiness, "platform_session", away)
+    code, found, checks = ask()
+    assert (code, [error["field"] for error in found["errors"]]) == (503, ["postgresql"])
+    assert checks["master_key"]["state"] == "skipped"
+    assert found["workers"] is None
+
+
+def test_a_database_behind_the_code_is_not_ready(ask, monkeypatch):
+    from core.database import scripts
+
+    genuine = scripts.revisions
+    monkeypatch.setattr(
+        scripts, "revisions", lambda tree: (*genuine(tree), "9999") if tree == "node" else genuine(tree)
+    )
+    code, found, _ = ask()
+    assert code == 503
+    assert [(error["field"], error["remedy"]) for error in found["errors"]] == [("migrations", "run `iit migrate`")]
+
+
+def test_a_data_database_is_needed_from_its_first_tenant_on(ask, capsys):
+    add_database("second")
+    code, _, checks = ask()
+    assert (code, checks["data_databases"]["state"]) == (200, "warning")
+    assert "iit migrate" in checks["data_databases"]["remedy"]
+    migrate()
+    assert ask()[2]["data_databases"]["state"] == "ok"
+    create_tenant("elsewhere", "Partner", database="second")
+    with Closed("second"):
+        code, found, _ = ask()
+        assert (code, [error["field"] for error in found["errors"]]) == (503, ["data_databases"])
+        assert "second" in found["errors"][0]["problem"]
+        assert iit(["status"]) == 1
+        assert "second" in capsys.readouterr().out
+    assert ask()[0] == 200
+
+
+def test_a_process_that_does_not_know_a_tenants_database_is_not_ready_and_says_so_to_the_tenant(ask, anonymous):
+    made = create_tenant("unknown", "Partner", database="second")
+    key = {"X-API-Key": made.api_key}
+    assert anonymous.get("/v1/audit", headers=key).status_code == 200
+    with Unknown("second"):
+        code, found, _ = ask()
+        assert (code, [error["field"] for error in found["errors"]]) == (503, ["data_databases"])
+        answer = anonymous.get("/v1/audit", headers=key)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert "IIT_DATA_DATABASES" in answer.json()["remedy"]
+
+
+def test_the_command_shows_the_same_report(ask, capsys):
+    capsys.readouterr()
+    assert iit(["status", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert set(shown) == MEMBERS
+    assert [check["name"] for check in shown["checks"]] == list(readiness.CHECKS)
+    assert iit(["status"]) == 0
+    told = capsys.readouterr()
+    assert "live workers: 0" in told.out
+    assert "disk of state" in told.out
+    assert "workers: Start `iit worker`" in told.err
+
+
+def test_the_command_starts_no_server(own_services, capsys):
+    from core.database import dispose
+
+    dispose()
+    stop()
+    assert iit(["status"]) == 1
+    assert "not started" in capsys.readouterr().out
+    assert not any(server.running for server in status())
+
+
+class Closed:
+    """A data database that takes no connections for a while."""
+
+    def __init__(self, database):
+        self.database = name_on_server(database)
+
+    def __enter__(self):
+        from core.database import dispose
+
+        dispose()
+        self.allow(allowed=False)
+
+    def __exit__(self, *_):
+        self.allow(allowed=True)
+
+    def allow(self, *, allowed):
+        with psycopg.connect(superuser_url(state.read(get_settings().state_dir)), autocommit=True) as link:
+            link.execute(f"ALTER DATABASE {self.database} ALLOW_CONNECTIONS {allowed}")
+            link.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (self.database,))
+
+
+class Unknown:
+    """A process that was not told of a data database."""
+
+    def __init__(self, database):
+        self.database = database
+
+    def __enter__(self):
+        self.change(lambda names: [name for name in names if name != self.database])
+
+    def __exit__(self, *_):
+        self.change(lambda names: sorted([*names, self.database]))
+
+    def change(self, how):
+        from core.database import dispose
+
+        dispose()
+        folder = get_settings().state_dir
+        known = state.read(folder)
+        known.databases = how(known.databases)
+        state.write(folder, known)

@@ -1,0 +1,67 @@
+"""A database that was not migrated, or that a process does not know, is told plainly: by command and by API."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.cli.main import run as iit
+from core.database import DatabaseNotMigrated, dispose, owner_connection
+from core.services.manager import add_database
+from core.tenancy import create_tenant
+from core.tenancy.service import check
+
+
+@pytest.fixture(scope="module")
+def new(own_services):
+    """A data database that was made and not migrated."""
+    add_database("north")
+    dispose()
+    return "north"
+
+
+@pytest.fixture(scope="module")
+def made(own_services):
+    return create_tenant("here", "Partner")
+
+
+@pytest.fixture
+def lost():
+    """The control database as before its first migration."""
+    with owner_connection() as connection:
+        connection.execute("ALTER SCHEMA platform RENAME TO platform_kept")
+    yield
+    with owner_connection("default") as connection:
+        connection.execute("ALTER SCHEMA platform_kept RENAME TO platform")
+
+
+def test_a_move_to_it_is_refused_before_anything_is_begun(new, made, capsys):
+    assert iit(["tenant", "move", "here", "--to", new]) == 1
+    told = capsys.readouterr().err
+    assert "the data database north has not been set up" in told
+    assert "iit migrate" in told
+    with owner_connection() as connection:
+        assert connection.execute("SELECT count(*) FROM platform.tenant_moves").fetchone() == (0,)
+
+
+def test_no_tenant_is_made_or_restored_there(new):
+    with pytest.raises(DatabaseNotMigrated, match="north") as error:
+        check("anybody", "Partner", "Africa/Lagos", new)
+    assert "iit migrate" in error.value.remedy
+
+
+@pytest.mark.parametrize("command", [["tenant", "list"], ["jobs", "list"], ["migrate", "status"], ["worker"]])
+def test_commands_say_what_to_do_where_nothing_was_migrated(made, lost, capsys, command):
+    assert iit(command) == 1
+    told = capsys.readouterr().err
+    assert "iit migrate" in told
+    assert "Traceback" not in told
+
+
+def test_the_api_answers_503_where_nothing_was_migrated(made, lost):
+    from core.app.factory import create_app
+
+    with TestClient(create_app(), headers={"X-API-Key": made.api_key}) as client:
+        answer = client.get("/v1/audit")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert "iit migrate" in answer.json()["remedy"]
