@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING
@@ -24,6 +24,18 @@ from benchmarks.measure import Ratio, settled
 if TYPE_CHECKING:
     from core.database import TenantRef
 
+_OURS = (
+    "-c",
+    (
+        "import sys, uvicorn; from core.app.factory import create_app;"
+        " from core.app.server import configuration, listen; server = uvicorn.Server(configuration(create_app(), keep_alive=120));"
+        " server.run(sockets=[listen('127.0.0.1', int(sys.argv[1]))])"
+    ),
+)
+_BARE = (
+    *("-m", "uvicorn", "benchmarks.bare_api:create_app", "--factory", "--no-access-log", "--log-level", "error"),
+    *("--timeout-keep-alive", "120", "--port"),
+)
 PATIENTS = 5_000
 REQUESTS = 400
 ROUNDS = 7
@@ -39,7 +51,7 @@ def run() -> Iterator[Ratio]:
     settled()
     key = {"Authorization": f"Bearer {made.api_key}"}
     bare = {"BARE_URL": ensure().database_owner_url, "BARE_SCHEMA": made.ref.schema_name}
-    with _served("core.app.factory:create_app", {}) as ours, _served("benchmarks.bare_api:create_app", bare) as theirs:
+    with _served(_OURS, {}) as ours, _served(_BARE, bare) as theirs:
         one = [f"/patients/{uuid}" for uuid in patients[:500]]
         pages = [f"/patients?page={page}&page_size=50" for page in range(1, 50)]
         for name, paths in (("GET one patient", one), ("GET a page of 50 patients", pages)):
@@ -86,13 +98,12 @@ def _patients(tenant: TenantRef) -> list[UUID]:
 
 
 @contextmanager
-def _served(factory: str, environment: dict[str, str]) -> Iterator[int]:
-    """A uvicorn of one process with our server's options; gives its port."""
+def _served(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[int]:
+    """A server of one process; gives its port, which is the last of its arguments."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    options = ["--factory", "--port", str(port), "--no-access-log", "--timeout-keep-alive", "120"]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "uvicorn", factory, *options, "--log-level", "error"],
+        [sys.executable, *arguments, str(port)],
         env={**os.environ, **environment, "IIT_LOG_LEVEL": "warning"},
         stderr=subprocess.DEVNULL,
     )

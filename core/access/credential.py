@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def refuse_without_credential(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Refuse a request that carries nothing in the form of an API key. Whether the key is valid is asked later.
+def key_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The API key that a request carries. Whether it is valid is asked later.
 
     Raises:
         Unauthenticated: there is none, or it is malformed (401).
@@ -27,3 +27,4 @@ def refuse_without_credential(headers: Iterable[tuple[bytes, bytes]]) -> None:
     if split(key) is None:
         detail = "the API key is not valid"
         raise Unauthenticated(detail)
+    return key

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
@@ -66,6 +66,7 @@ class Caller:
     """Whoever sends the request: who it is, and whether they may, is asked by ``scope``."""
 
     requirement: Requirement
+    request: Request = field(repr=False)
     bearer: BearerKey = field(repr=False)
     header: HeaderKey = field(repr=False)
 
@@ -76,7 +77,7 @@ class Caller:
             Unauthenticated: no API key, or one that is not valid (401).
             Forbidden: the tenant is suspended, or the key does not hold the permission (403).
         """
-        found = authenticate(self.bearer, self.header)
+        found = authenticate(self.request, self.bearer, self.header)
         self.requirement.check(found.principal)
         return found
 
@@ -84,9 +85,9 @@ class Caller:
 class CallerRequirement(Requirement):
     """The dependency that ``caller`` makes: gives the caller, and asks nobody."""
 
-    async def __call__(self, bearer: BearerKey, header: HeaderKey) -> Caller:
+    async def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:
         """The caller, who is not checked yet."""
-        return Caller(self, bearer, header)
+        return Caller(self, request, bearer, header)
 
 
 def caller(permission: str) -> CallerRequirement:

@@ -19,7 +19,10 @@ IDLE = 30.0
 """Seconds that the next part of a body may take."""
 
 RATE = 1024
-"""Bytes a second that a body must come at, once the first ``IDLE`` seconds have been waited."""
+"""Bytes a second that a body must come at, in each ``IDLE`` seconds that were waited for it: what came fast before
+earns nobody the right to trickle."""
+
+_LATE = "the body of the request did not come in time"
 
 
 class Body:
@@ -37,7 +40,8 @@ class Body:
         self._receive = receive
         self._kept: list[Message] = []
         self._got = 0
-        self._waited = 0.0
+        self._waited = 0.0  # since the rate was last looked at
+        self._came = 0
         self.whole = not self._length and b"transfer-encoding" not in headers
         self.late: RequestTimeout | None = None
 
@@ -65,12 +69,17 @@ class Body:
     async def _next(self) -> Message:
         began = time.monotonic()
         try:
-            with anyio.fail_after(min(IDLE, IDLE + self._got / RATE - self._waited)):
+            with anyio.fail_after(IDLE):
                 message = await self._receive()
         except TimeoutError:
-            detail = "the body of the request did not come in time"
-            raise RequestTimeout(detail) from None
+            raise RequestTimeout(_LATE) from None
+        size = len(message.get("body", b""))
+        self._got += size
+        self._came += size
         self._waited += time.monotonic() - began
-        self._got += len(message.get("body", b""))
+        if self._waited >= IDLE:
+            if self._came < self._waited * RATE:
+                raise RequestTimeout(_LATE)
+            self._waited, self._came = 0.0, 0
         self.whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,14 +11,12 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from core.app.server import GRACE, configuration, listen
 from core.cli.output import note
-from core.errors import Unavailable
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
-
-GRACE = 30
-"""Seconds that requests under way, or a job, get to end when the server stops."""
 
 WORKER = (sys.executable, "-m", "core.cli", "worker")
 RESTART_SECONDS = (1, 2, 5, 15, 30)
@@ -47,17 +44,10 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
     telemetry.configure_from_settings()
     ensure()
     _check_start()
-    config = uvicorn.Config(
-        create_app(),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE,
-    )
+    config = configuration(create_app(), proxies=settings.proxies)
     # uvicorn ends gracefully and then lets the signal act again: it must leave through ``with``, not kill us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with _listen(host or settings.host, settings.port if port is None else port) as listening:
+    with listen(host or settings.host, settings.port if port is None else port) as listening:
         address = f"http://{_shown(listening)}"
         note(f"serving on {address} (documentation: {address}/docs)")
         with Companion(WORKER) if worker else nullcontext():
@@ -77,23 +67,6 @@ def _check_start() -> None:
         check_start()
     except (DatabaseNotMigrated, DatabaseUnavailable) as error:
         note(f"not ready yet: {error.detail}; {error.remedy}")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        Unavailable: the address is not free, or not one of this machine.
-    """
-    try:
-        return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
-        )
-    except OSError as error:
-        detail = f"cannot listen on port {port} of {host}: {error.strerror}"
-        raise Unavailable(
-            detail, remedy="stop what uses it, or choose another with --port (0 takes a free one)"
-        ) from error
 
 
 def _shown(listening: socket.socket) -> str:

@@ -12,7 +12,9 @@ from starlette.types import ASGIApp
 from core import database, telemetry
 from core.access.require import refuse_open_routes
 from core.app import docs, health, openapi
+from core.app.callers import VERIFIERS
 from core.app.middleware import RequestBoundary
+from core.app.permissions import RoutePermissions
 from core.app.routing import lay_flat
 from core.errors.handlers import install
 from core.features import Feature, features, resolve
@@ -40,10 +42,12 @@ class Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """The whole stack."""
         settings = get_settings()
+        connections = settings.database_pool_size + settings.database_pool_overflow
         return RequestBoundary(
             super().build_middleware_stack(),
-            concurrency=max(1, settings.database_pool_size + settings.database_pool_overflow - 1),  # one is for /readyz
+            concurrency=max(1, connections - VERIFIERS - 1),  # one is for /readyz
             patience=settings.database_pool_timeout,
+            permissions=RoutePermissions(self),
         )
 
     def openapi(self) -> dict[str, object]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -12,9 +12,10 @@ import anyio
 from uuid_utils.compat import uuid7
 
 from core import telemetry
-from core.access.credential import refuse_without_credential
 from core.app.bodies import Body
-from core.errors import AppError, FieldError, Invalid, TooLarge, Unavailable
+from core.app.callers import Callers, address_of
+from core.app.turns import Turns
+from core.errors import AppError, FieldError, Invalid, TooLarge, Unauthenticated, Unavailable
 from core.errors.database import as_app_error
 from core.errors.handlers import problem_response
 from core.errors.problem import MEDIA_TYPE
@@ -22,11 +23,20 @@ from core.errors.problem import MEDIA_TYPE
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from core.app.permissions import RoutePermissions
+    from core.app.turns import Turn
+
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 """A caller's X-Request-ID is taken over only when it is a UUID: it is logged, so it must not carry anything else."""
 
 API = "/v1"
 PROBES = frozenset({"/healthz", "/readyz"})
+ALIVE = "/healthz"
+OPEN = 4
+"""Requests that need no key and run at once: /readyz asks the database. /healthz waits for nobody."""
+
+STALLED_SECONDS = 0.25
+"""What a client may take to read a part of an answer before the request's turn is given to another."""
 
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -49,18 +59,19 @@ class RequestBoundary:
 
     Args:
         app: the application.
-        concurrency: requests under /v1 that run at once; as many as there are database connections, so that no
-        request waits
-            for a connection while it holds a thread that the holder of the connection needs.
+        concurrency: requests under /v1 that run at once (``core.app.turns``).
         patience: seconds that a request waits for its turn before it is answered 503.
+        permissions: what the operations ask for; when None, the routes alone say.
     """
 
-    def __init__(self, app: ASGIApp, *, concurrency: int, patience: float) -> None:
+    def __init__(
+        self, app: ASGIApp, *, concurrency: int, patience: float, permissions: RoutePermissions | None = None
+    ) -> None:
         self._app = app
-        self._concurrency = concurrency
         self._patience = patience
-        self._turns: anyio.CapacityLimiter | None = None
-        self._long: anyio.CapacityLimiter | None = None  # bodies that come during the turn may not take every turn
+        self._turns = Turns(concurrency, patience)
+        self._callers = Callers(permissions, patience)
+        self._open = anyio.CapacityLimiter(OPEN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -75,6 +86,8 @@ class RequestBoundary:
                 _refuse_nul(scope)
                 await self._in_turn(scope, receive, answer)
             except AppError as error:
+                if answer.status:
+                    raise
                 await answer.refuse(receive, error)
             except Exception as error:
                 log.error("unexpected error", exc_info=error)  # noqa: TRY400 - exc_info is given
@@ -88,27 +101,34 @@ class RequestBoundary:
 
     async def _in_turn(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if not scope["path"].startswith(API):
+            await self._open_to_all(scope, receive, answer)
+            return
+        body = Body(scope, receive)
+        address = address_of(scope)
+        tenant = await self._callers.tenant_of(scope, address, with_body=not body.whole)
+        async with self._turns.place(tenant, address) as make_turn:
+            await body.take_in()
+            answer.body, answer.turn = body, make_turn(not body.whole)
+            await answer.turn.take()
+            await self._app(scope, body.receive, answer.send)
+        if answer.status == Unauthenticated.status:
+            self._callers.forget(scope)
+
+    async def _open_to_all(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        if scope["path"] == ALIVE:
             await self._app(scope, receive, answer.send)
             return
-        refuse_without_credential(scope["headers"])
-        body = Body(scope, receive)
-        await body.take_in()
-        if self._turns is None or self._long is None:
-            self._turns = anyio.CapacityLimiter(self._concurrency)
-            self._long = anyio.CapacityLimiter(max(1, self._concurrency // 2))
-        answer.body = body
-        async with AsyncExitStack() as held:
-            try:
-                with anyio.fail_after(self._patience):
-                    for turns in (self._turns,) if body.whole else (self._long, self._turns):
-                        turn = object()
-                        await turns.acquire_on_behalf_of(turn)
-                        held.callback(turns.release_on_behalf_of, turn)
-            except TimeoutError:
-                detail = "too many requests are being served at once"
-                await answer.refuse(receive, Unavailable(detail, retry_after=max(1, round(self._patience))))
-                return
-            await self._app(scope, body.receive, answer.send)
+        turn = object()
+        try:
+            with anyio.fail_after(self._patience):
+                await self._open.acquire_on_behalf_of(turn)
+        except TimeoutError:
+            detail = "too many requests are being served at once"
+            raise Unavailable(detail, retry_after=max(1, round(self._patience))) from None
+        try:
+            await self._app(scope, receive, answer.send)
+        finally:
+            self._open.release_on_behalf_of(turn)
 
 
 class _Answer:
@@ -120,6 +140,7 @@ class _Answer:
         self._request_id = request_id
         self._replaced = False
         self.body: Body | None = None
+        self.turn: Turn | None = None
         self.status = 0
         self.ended = False
 
@@ -141,7 +162,23 @@ class _Answer:
             message["headers"] = self._with_headers(message.get("headers", []))
         elif message["type"] == "http.response.body":
             self.ended = not message.get("more_body", False)
+            if not self.ended and self.turn is not None:
+                await self._send_part(message, self.turn)
+                return
         await self._send(message)
+
+    async def _send_part(self, message: Message, turn: Turn) -> None:
+        """Send a part of a long answer. While the client does not read it, others have the turn."""
+        sending = asyncio.ensure_future(self._send(message))
+        try:
+            done, _ = await asyncio.wait((sending,), timeout=STALLED_SECONDS)
+            if not done:
+                turn.leave()
+                await sending
+                await turn.take()
+            sending.result()
+        finally:
+            sending.cancel()
 
     async def refuse(self, receive: Receive | None, error: AppError) -> None:
         await problem_response(error)(self._scope, receive or _nothing, self.send)

@@ -7,7 +7,17 @@ from fastapi.openapi.utils import get_openapi
 
 from core.access.require import api_routes, permissions_of
 from core.app import examples
-from core.errors import BadRequest, Forbidden, NotFound, TooLarge, Unauthenticated, Unavailable
+from core.errors import (
+    BadRequest,
+    Forbidden,
+    NotFound,
+    RequestTimeout,
+    StorageFull,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 from core.errors.family import AppError, Invalid
 from core.errors.problem import SCHEMA, SCHEMA_NAME, responses
 
@@ -47,14 +57,14 @@ def _complete(operation: dict[str, Any], path: str, permissions: list[str]) -> N
     operation["x-permissions"] = permissions
     needed = "Needs the permission " + ", ".join(f"`{name}`" for name in permissions) + "."
     operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{needed}".lstrip()
-    kinds: list[type[AppError]] = [Unauthenticated, Forbidden, AppError, Unavailable]
+    kinds: list[type[AppError]] = [Unauthenticated, Forbidden, TooManyRequests, AppError, Unavailable, StorageFull]
     if "{" in path:
         kinds.append(NotFound)
     if operation.get("parameters") or "requestBody" in operation:
         operation["responses"].pop("422", None)
         kinds.append(Invalid)
     if "requestBody" in operation:
-        kinds += [BadRequest, TooLarge]
+        kinds += [BadRequest, RequestTimeout, TooLarge]
     for status, answer in responses(*kinds).items():
         operation["responses"].setdefault(str(status), answer)
 

@@ -170,6 +170,15 @@ class PreconditionRequired(AppError):
     hint = "Read the row first, and send its ETag in the header If-Match."
 
 
+class HeadTooLarge(AppError):
+    """The first line and the headers are over the limit."""
+
+    status = 431
+    slug = "head-too-large"
+    title = "The headers of the request are too large"
+    hint = "Send a shorter address, and fewer or shorter headers."
+
+
 class TooManyRequests(AppError):
     """The caller goes too fast."""
 
@@ -188,6 +197,15 @@ class Unavailable(AppError):
     hint = "Try again in a few seconds."
 
 
+class StorageFull(AppError):
+    """There is no room left on a disk of the installation."""
+
+    status = 507
+    slug = "storage-full"
+    title = "The installation has no room left on its disk"
+    hint = "Tell the operator: nothing of this request was kept, and it can be sent again once there is room."
+
+
 FAMILY: tuple[type[AppError], ...] = (
     AppError,
     BadRequest,
@@ -203,6 +221,8 @@ FAMILY: tuple[type[AppError], ...] = (
     Invalid,
     PreconditionRequired,
     TooManyRequests,
+    HeadTooLarge,
     Unavailable,
+    StorageFull,
 )
 BY_STATUS: dict[int, type[AppError]] = {kind.status: kind for kind in FAMILY}

@@ -180,6 +180,10 @@ _VERIFY = (
     " t.time_zone"
     " FROM platform.api_keys k JOIN platform.tenants t ON t.id = k.tenant_id WHERE k.prefix = %s"
 )
+_CONFIRM = (
+    "SELECT k.permissions, k.expires_at, k.revoked_at, coalesce(t.phase, t.state) AS state"
+    " FROM platform.api_keys k JOIN platform.tenants t ON t.id = k.tenant_id WHERE k.id = %s"
+)
 _USED = (
     "UPDATE platform.api_keys SET last_used_at = %s"
     " WHERE id = (SELECT id FROM platform.api_keys WHERE id = %s FOR UPDATE SKIP LOCKED)"
@@ -210,14 +214,39 @@ def verify_key(key: str) -> Identified:
         with platform_session() as session, psycopg_connection(session).cursor() as cursor:
             cursor.execute(_USED, (moment, row["key_id"]))
     tenant = _tenant(row)
-    if tenant.state in ("deleting", "purging"):
+    _refuse_inactive(tenant.state)
+    return Identified(Principal("api_key", str(row["key_id"]), tenant.id, _granted(row["permissions"])), tenant)
+
+
+def confirm_key(principal: Principal) -> None:
+    """Ask again whether the key of ``principal`` is valid, and may all that it might when it was verified.
+
+    Raises:
+        Unauthenticated: it was revoked, has expired, or is gone.
+        Forbidden: the tenant is suspended, or a permission was taken from the key.
+    """
+    row = look_up(_CONFIRM, (UUID(principal.id),))
+    if row is None:
+        detail = "the API key is not known"
+        raise Unauthenticated(detail)
+    _refuse_stale(row["revoked_at"], row["expires_at"], now())
+    _refuse_inactive(row["state"])
+    if not principal.permissions <= _granted(row["permissions"]):
+        detail = "a permission was taken from the API key"
+        raise Forbidden(detail)
+
+
+def _granted(permissions: Collection[str] | None) -> frozenset[str]:
+    return all_permissions() if permissions is None else all_permissions() & frozenset(permissions)
+
+
+def _refuse_inactive(state: str) -> None:
+    if state in ("deleting", "purging"):
         detail = "the organisation is being deleted from this installation"
         raise Forbidden(detail, remedy="Ask its operator soon: until the days of grace are over it can be taken back.")
-    if tenant.state != "active":
+    if state != "active":
         detail = "the organisation's access is suspended"
         raise Forbidden(detail, remedy="Ask the operator of this installation to resume it.")
-    granted = all_permissions() if row["permissions"] is None else all_permissions() & frozenset(row["permissions"])
-    return Identified(Principal("api_key", str(row["key_id"]), tenant.id, granted), tenant)
 
 
 def _refuse_stale(revoked_at: datetime | None, expires_at: datetime | None, moment: datetime) -> None:

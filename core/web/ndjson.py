@@ -1,15 +1,15 @@
 """Long reads as NDJSON (application/x-ndjson): one JSON object a line, read in steps, each a transaction of its own.
 
-A step commits, its audit rows with it, before its lines are sent: what was sent was recorded. A stream that breaks
-ends with one line that is a problem document and then with a broken connection, so that nobody takes a part for the
-whole.
+A step commits, its audit rows with it, before its lines are sent: what was sent was recorded. Each step asks again
+whether the key is valid and the tenant active: revoking the one or suspending the other ends the stream. A stream that
+breaks ends with one line that is a problem document and then with a broken connection, so that nobody takes a part for
+the whole.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 import orjson
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from core import telemetry
@@ -17,6 +17,7 @@ from core.access.scope import Scope
 from core.database import TenantSession
 from core.errors.database import as_app_error
 from core.errors.problem import problem
+from core.web.streams import StreamedResponse
 
 MEDIA_TYPE = "application/x-ndjson"
 Cursor = TypeVar("Cursor")
@@ -32,19 +33,20 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 """OpenAPI ``responses=`` of a route that answers with a stream."""
 
 
-def ndjson(scope: Scope, step: Step[Cursor]) -> StreamingResponse:
+def ndjson(scope: Scope, step: Step[Cursor]) -> StreamedResponse:
     """Stream what ``step`` reads. The first step runs at once, so that what it raises is answered as any error."""
     with scope.session() as session:
         rows, cursor = step(session, None)
-    return StreamingResponse(_lines(scope, step, rows, cursor), media_type=MEDIA_TYPE)
+    return StreamedResponse(_lines(scope, step, rows, cursor), media_type=MEDIA_TYPE)
 
 
 def _lines(
     scope: Scope, step: Step[Cursor], rows: Sequence[BaseModel | dict[str, Any]], cursor: Cursor | None
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     yield _encoded(rows)
     while cursor is not None:
         try:
+            scope.confirm()
             with scope.session() as session:
                 rows, cursor = step(session, cursor)
         except Exception as error:

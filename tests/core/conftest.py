@@ -114,13 +114,19 @@ def upload(_: Reader, file: UploadFile) -> dict[str, int]:
     return {"size": len(file.file.read())}
 
 
-@pytest.fixture(scope="session")
-def toy_app(database: object) -> FastAPI:
+def make_toy_app(*routers: APIRouter) -> FastAPI:
+    """An application with the kernel's routes, the toys, and further routers."""
     from core.app.factory import create_app
 
     app = create_app([feature])
-    app.include_router(toy)
+    for router in (toy, *routers):
+        app.include_router(router)
     return app
+
+
+@pytest.fixture(scope="session")
+def toy_app(database: object) -> FastAPI:
+    return make_toy_app()
 
 
 @pytest.fixture

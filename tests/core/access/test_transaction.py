@@ -40,10 +40,10 @@ def test_an_exception_or_an_answer_that_cannot_be_serialised_rolls_back(toy_api,
 
 
 def test_the_credential_is_looked_up_once_per_request(toy_api, monkeypatch):
-    from core.access import scope
+    from core.identity import keys
 
     calls = []
-    genuine = scope.verify_key
-    monkeypatch.setattr(scope, "verify_key", lambda key: calls.append(key) or genuine(key))
+    genuine = keys.verify_key
+    monkeypatch.setattr(keys, "verify_key", lambda key: calls.append(key) or genuine(key))
     assert toy_api.get("/v1/toy/one").status_code == 200
     assert len(calls) == 1

@@ -7,7 +7,12 @@ import pytest
 from core.app import bodies
 from core.app.middleware import RequestBoundary
 
-KEY = (b"authorization", b"Bearer iit_" + b"0" * 12 + b"_" + b"0" * 64)
+KEY = (b"authorization", b"Bearer iit_" + b"0" * 11 + b"1_" + b"0" * 64)
+
+
+@pytest.fixture(autouse=True)
+def known(keys):
+    keys.add(1)
 
 
 def ask(headers, receive):

@@ -11,7 +11,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from core.app.commands import Companion, _listen, _shown
+from core.app.commands import Companion, _shown
+from core.app.server import listen
 from core.errors import Unavailable
 
 PATIENCE = 60.0
@@ -55,12 +56,12 @@ def test_it_serves_until_it_is_told_to_stop_and_its_worker_stops_with_it(databas
 
 def test_an_address_that_is_in_use_is_said_with_a_remedy():
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Unavailable, match="in use") as refusal:
-        _listen("127.0.0.1", taken.getsockname()[1])
+        listen("127.0.0.1", taken.getsockname()[1])
     assert "--port" in refusal.value.remedy
 
 
 def test_an_address_is_shown_as_a_browser_takes_it():
-    with _listen("127.0.0.1", 0) as listening:
+    with listen("127.0.0.1", 0) as listening:
         assert re.fullmatch(r"127\.0\.0\.1:[1-9]\d*", _shown(listening))
 
 

@@ -147,12 +147,12 @@ class TestOverTheApi:
         assert PERSON not in answer.text
 
     def test_a_database_that_is_away_is_503_with_a_time_to_try_again(self, toy_api, monkeypatch):
-        from core.access import scope
+        from core.identity import keys
 
         def away(key):
             raise AssertionError if not key else exc.OperationalError("x", None, psycopg.OperationalError(PERSON))
 
-        monkeypatch.setattr(scope, "verify_key", away)
+        monkeypatch.setattr(keys, "verify_key", away)
         answer = toy_api.get("/v1/toy/plain")
         is_problem(answer, 503)
         assert int(answer.headers["retry-after"]) > 0
@@ -160,7 +160,7 @@ class TestOverTheApi:
 
 
 def test_an_error_raised_on_the_way_keeps_its_status(toy_api, monkeypatch):
-    from core.access import scope
+    from core.identity import keys
 
     class OddError(AppError):
         status = 418
@@ -169,5 +169,5 @@ def test_an_error_raised_on_the_way_keeps_its_status(toy_api, monkeypatch):
     def odd(key):
         raise OddError("short and stout")
 
-    monkeypatch.setattr(scope, "verify_key", odd)
+    monkeypatch.setattr(keys, "verify_key", odd)
     assert is_problem(toy_api.get("/v1/toy/plain"), 418)["type"] == "urn:iit:problem:teapot"

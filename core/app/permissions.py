@@ -1,0 +1,43 @@
+"""The permissions of each operation, found before the request is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.access.require import api_routes, permissions_of
+
+if TYPE_CHECKING:
+    import re
+
+    from fastapi import FastAPI
+
+
+class RoutePermissions:
+    """What the routes of an application ask for."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._fixed: dict[tuple[str, str], frozenset[str]] = {}
+        self._patterns: list[tuple[str, re.Pattern[str], frozenset[str]]] | None = None
+
+    def of(self, method: str, path: str) -> frozenset[str]:
+        """The permissions of one operation; none where there is no such operation, as the router will say."""
+        if self._patterns is None:
+            self._patterns = self._read()
+        fixed = self._fixed.get((method, path))
+        if fixed is not None:
+            return fixed
+        for taken, pattern, permissions in self._patterns:
+            if taken == method and pattern.match(path):
+                return permissions
+        return frozenset()
+
+    def _read(self) -> list[tuple[str, re.Pattern[str], frozenset[str]]]:
+        patterns = []
+        for route in api_routes(self._app):
+            for method in route.methods or ():
+                if "{" in str(route.path):
+                    patterns.append((method, route.path_regex, permissions_of(route)))
+                else:
+                    self._fixed.setdefault((method, str(route.path)), permissions_of(route))
+        return patterns

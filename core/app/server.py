@@ -1,0 +1,73 @@
+"""The server that the API runs in: uvicorn, its options, and the socket that it listens on."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from core.errors import Unavailable
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+    from uvicorn import Config
+
+    from core.app.protocol import Limits
+
+GRACE = 30
+"""Seconds that requests under way, or a job, get to end when the server stops."""
+
+UNREAD_BYTES = 131_072
+"""Bytes of an unread answer that the kernel keeps. By itself it would keep megabytes, and hide a client that stalls."""
+
+
+def configuration(app: ASGIApp, *, limits: Limits | None = None, proxies: str = "", keep_alive: int = 5) -> Config:
+    """The server's options.
+
+    Args:
+        app: the application.
+        limits: bounds on connections; when None, those that the files which this process may open allow.
+        proxies: addresses, with commas between, of reverse proxies that say in X-Forwarded-For who the client is.
+        keep_alive: seconds that a connection may be without a request.
+    """
+    from uvicorn import Config
+
+    from core.app.protocol import BoundedProtocol, allow_open_files
+
+    bounds = limits or allow_open_files()
+
+    class Protocol(BoundedProtocol):
+        """The protocol with these bounds."""
+
+        limits = bounds
+
+    return Config(
+        app,
+        http=Protocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies or None,
+        timeout_keep_alive=keep_alive,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        Unavailable: the address is not free, or not one of this machine.
+    """
+    try:
+        listening = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
+        )
+    except OSError as error:
+        detail = f"cannot listen on port {port} of {host}: {error.strerror}"
+        raise Unavailable(
+            detail, remedy="stop what uses it, or choose another with --port (0 takes a free one)"
+        ) from error
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD_BYTES)  # connections inherit it
+    return listening

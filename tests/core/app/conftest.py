@@ -1,0 +1,44 @@
+"""Keys that are accepted without a database, for tests of what stands before the routes."""
+
+from uuid import uuid4
+
+import pytest
+
+from core.access.verification import Verification
+from core.errors import Unauthenticated
+from core.identity.keys import Identified
+from core.identity.principal import Principal
+
+FORM = "iit_{0:012x}_" + "0" * 64
+
+
+class Keys:
+    """Keys by number, each of a tenant of its own unless ``tenant`` says whose; ``asked`` counts the look-ups."""
+
+    def __init__(self):
+        self.known = {}
+        self.asked = []
+
+    def add(self, number, tenant=None, permissions=()):
+        tenant_id = tenant or uuid4()
+        self.known[FORM.format(number)] = Principal("api_key", str(uuid4()), tenant_id, frozenset(permissions))
+        return FORM.format(number)
+
+    def verify(self, key):
+        self.asked.append(key)
+        if key not in self.known:
+            raise Unauthenticated("the API key is not known")
+        principal = self.known[key]
+        return Verification(key, Identified(principal, _Ref(principal.tenant_id)), 0.0)
+
+
+class _Ref:
+    def __init__(self, tenant_id):
+        self.id = tenant_id
+
+
+@pytest.fixture
+def keys(monkeypatch):
+    made = Keys()
+    monkeypatch.setattr("core.app.callers.verify", made.verify)
+    return made
