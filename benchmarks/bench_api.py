@@ -28,7 +28,8 @@ _OURS = (
     "-c",
     (
         "import sys, uvicorn; from core.app.factory import create_app;"
-        " from core.app.server import configuration, listen; server = uvicorn.Server(configuration(create_app(), keep_alive=120));"
+        " from core.app.server import configuration, listen;"
+        " server = uvicorn.Server(configuration(create_app(), keep_alive=120));"
         " server.run(sockets=[listen('127.0.0.1', int(sys.argv[1]))])"
     ),
 )
