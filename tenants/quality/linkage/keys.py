@@ -40,10 +40,17 @@ class NameKeys:
     size: int
 
 
+_BASES: Final = str.maketrans(
+    "ƁƊƘƳƙɓɗƴƲŊŋƐƆØŁĐŦıƏɛɔəʋ",
+    "BDKYKBDYVNNEOOLDTIEEOEV",
+)
+"""Letters of Hausa, Fulfulde, Ewe, Akan and others, by the letter that people type who have no key for them."""
+
+
 def normalise(name: str) -> str:
-    """A name in capital letters without accents, and nothing else; empty where no letter is left."""
-    plain = unicodedata.normalize("NFKD", name)
-    return "".join(letter for letter in plain.upper() if letter.isalpha() and not unicodedata.combining(letter))
+    """A name in capital letters without accents, hooks or marks, and nothing else; empty where no letter is left."""
+    plain = unicodedata.normalize("NFKD", name).translate(_BASES).upper().translate(_BASES)
+    return "".join(letter for letter in plain if unicodedata.category(letter) in ("Lu", "Lo"))
 
 
 def sounds_like(normalised: str) -> str:

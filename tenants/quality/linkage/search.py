@@ -35,6 +35,9 @@ THRESHOLD: Final = 0.9
 OVERLAPPING_THRESHOLD: Final = 0.999
 """The same where the two were in care at two facilities by turns, which one person rarely is."""
 
+MAY_BE_TWINS: Final = "may be twins: born on one day, and a name differs"
+"""Said of a pair that agrees in all that twins share. Such a pair is never more probable than ``THRESHOLD``."""
+
 CHUNK: Final = 5000
 
 
@@ -92,6 +95,9 @@ def keep(session: TenantSession, people: People, pairs: list[Pair]) -> Outcome:
         if told["care"] == "overlapping" and pair.probability < OVERLAPPING_THRESHOLD:
             continue
         evidence = _evidence(pair, told)
+        twins = _may_be_twins(pair, told["care"])
+        if twins:
+            evidence["differ"] = [*evidence["differ"], MAY_BE_TWINS]
         digest = evidence_hash(evidence)
         before = standing.get((first, second))
         kept.add((first, second))
@@ -103,7 +109,8 @@ def keep(session: TenantSession, people: People, pairs: list[Pair]) -> Outcome:
             reopened += 1
         elif before[0] == "merged":  # merged once and unmerged since: a person has judged it
             continue
-        fresh.append((first, second, round(pair.probability, 4), evidence, digest, moment))
+        probability = min(pair.probability, THRESHOLD) if twins else pair.probability
+        fresh.append((first, second, round(probability, 4), evidence, digest, moment))
     repository.put(session, fresh)
     gone = repository.mark_gone(session, [pair for pair, (state, _) in standing.items() if state == "pending"], kept)
     tenant_settings.put(session, Linkage(finished_at=moment, patients=len(people), pairs=len(kept)))
@@ -131,6 +138,17 @@ def _evidence(pair: Pair, care: dict[str, Any]) -> dict[str, Any]:
         if said is not None:
             (agree if agrees(part.name, level) or said.startswith("same") else differ).append(said)
     return {"agree": agree, "differ": differ, **care}
+
+
+def _may_be_twins(pair: Pair, care: str) -> bool:
+    """Whether the pair has one birth date and names that are not the same, as twins have.
+
+    Names that are alike (Hassan and Hussaini sound alike) may be one name with a slip; but two who come by turns to one
+    clinic are two.
+    """
+    said = {part: says(part, pair.levels[part]) or "" for part in ("names", "birth")}
+    close = said["names"] == "one name is alike" or (said["names"] == "names are alike" and care == "together")
+    return close and said["birth"].startswith("same birth date")
 
 
 def _persons(session: TenantSession) -> Iterator[Person]:

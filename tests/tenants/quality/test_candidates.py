@@ -177,3 +177,19 @@ def test_a_person_registered_twice_in_one_clinic_is_a_candidate(people: People) 
     (found,) = pending(people)
     assert found.care == "together"
     assert "hospital numbers differ" in found.differ
+
+
+def test_twins_are_shown_as_such_and_never_as_certain(people: People) -> None:
+    here = people.facility("FAC1")
+    for number in range(3, 15):
+        people.person(here, number, given_name=f"Aaa{number}", family_name=f"Bbb{number}", sex="M",
+                      birthdate=date(1960 + number, 5, number))  # fmt: skip
+    born = {**ALIKE, "sex": "M", "birthdate": date(2001, 3, 14)}
+    first = people.person(here, 1, **{**born, "given_name": "Hassan", "family_name": "Musa"})
+    second = people.person(here, 2, **{**born, "given_name": "Hussaini", "family_name": "Musa"})
+    people.pickups(here, first, date(2025, 1, 10), date(2025, 2, 10), date(2025, 3, 10), start=100)
+    people.pickups(here, second, date(2025, 1, 20), date(2025, 2, 20), date(2025, 3, 20), start=200)
+    searched(people)
+    (candidate,) = pending(people)
+    assert search.MAY_BE_TWINS in candidate.differ
+    assert candidate.probability <= search.THRESHOLD

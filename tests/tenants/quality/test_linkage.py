@@ -34,6 +34,25 @@ def test_one_name_in_several_forms_has_one_key() -> None:
     assert sounds_like("IBRAHIM") == sounds_like("EBRAHEEM")
 
 
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [
+        ("Ƙasim", "Kasim"),
+        ("Ɗanjuma", "Danjuma"),
+        ("ɓello", "Bello"),
+        ("Ƴar'adua", "Yaradua"),
+        ("N\u02bcDiaye", "Ndiaye"),
+        ("Aïssata", "Aissata"),
+        ("Ọkọnkwọ", "Okonkwo"),
+        ("Ŋutifafa", "Nutifafa"),
+        ("Ɔlɔrun", "Olorun"),
+    ],
+)
+def test_hooked_dotted_and_marked_letters_are_their_base(written: str, typed: str) -> None:
+    assert normalise(written) == normalise(typed) == typed.upper()
+    assert KEYS.name(written) == KEYS.name(typed)
+
+
 def test_names_of_one_slip_are_alike_and_others_are_not() -> None:
     def dice(left: str, right: str) -> float:
         a, b = KEYS.name(left), KEYS.name(right)
