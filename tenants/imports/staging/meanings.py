@@ -19,6 +19,7 @@ MEANINGS = {
     "invalid": "{} invalid in the partner's own list (such as a duplicate): not on treatment, not on any list",
     "unread": "{} listed with a contact whose day cannot be read: the partner's own status holds, else unknown,"
     " until a later contact or a corrected cell",
+    "sex_changed": "{} listed with another sex than before: the newer list holds; check for a mix-up",
     "other_drugs": "{} listed with pick-ups of drugs other than antiretrovirals: kept, but no supply and no contact",
 }
 """Sentences by what is counted, each with a place for how many people."""
@@ -36,6 +37,14 @@ WITH meant AS (
       AND kind IN ('unread_contacts', 'dispensations', 'patient_states')
 )
 SELECT meaning, count(DISTINCT patient_key) FROM meant WHERE meaning IS NOT NULL GROUP BY meaning
+UNION ALL
+SELECT 'sex_changed', people FROM (
+    SELECT count(*) AS people FROM import_staging AS s
+    JOIN patients AS p ON p.source_key = s.source_key AND p.source = %(source)s AND p.datim_id = s.facility
+    WHERE s.import_uuid = %(import)s AND s.kind = 'patients' AND s.state = 'accepted' AND NOT s.voided
+      AND p.known_to IS NULL AND NOT p.voided
+      AND p.sex <> convert_from(s.content, 'UTF8')::json ->> 'sex'
+) AS changed WHERE people > 0
 """  # noqa: S608 - constants of the room's own
 """People by meaning; people of whom nothing of the kind is said are in none."""
 

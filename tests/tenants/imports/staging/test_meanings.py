@@ -112,3 +112,13 @@ def test_a_pick_up_on_a_day_that_cannot_be_read_is_no_absence(
         supplies = rows(session, "SELECT days_supplied FROM dispensations ORDER BY 1")
     assert unread == [("radet-lamisplus", JUNE, "active", None)] * 2
     assert supplies == [(90,), (None,)]
+
+
+def test_a_sex_that_changes_between_lists_is_told(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+    first = write_csv(tmp_path / "q1.csv", HEADINGS, [lamisplus_row(1, Sex="Female"), lamisplus_row(2, Sex="Male")])
+    second = write_csv(tmp_path / "q2.csv", HEADINGS, [lamisplus_row(1, Sex="Male"), lamisplus_row(2, Sex="Male")])
+    assert not any(
+        "another sex" in note for note in run_import(tenant, [first], "{}", data_date=date(2024, 3, 31)).notes
+    )
+    summary = run_import(tenant, [second], "{}", data_date=JUNE)
+    assert any("1 person is listed with another sex than before" in note for note in summary.notes)
