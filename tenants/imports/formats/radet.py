@@ -107,7 +107,7 @@ class Person:
         )
 
     def unread(self, status: str | None) -> None:
-        """The last pick-up is on the list, and nobody can say when it was: the person has not been missing since.
+        """The last pick-up is on the list, and nobody can say when it was or how long it lasts: no absence follows.
 
         Args:
             status: the partner's own status of the person in this row.

@@ -199,7 +199,8 @@ class LamisPlusRadet(ListReader):
             person.result("viral_load", "eac_viral_load", "eac_sample_date", reported="eac_vl_date", unit="copies/mL")
         status, status_day = status_of(row, "status"), row.day("status_date")
         person.state(status, status_day, "status_date", _reason(row, status))
-        if pickup is None:
+        if pickup is None or row.broken("refill"):
+            # Without the supply nobody can say until when the drugs last.
             person.unread(status)
         if status is not None:
             person.snapshot(status, status_day, _previous(row), row.day("previous_date"), pickup, days)

@@ -142,7 +142,8 @@ class NmrsRadet(ListReader):
         status = "died" if row.word("deceased") in _DECEASED else status_of(row, "status")
         day, on = _status_day(row, status)
         person.state(status, day, "status", on=on)
-        if pickup is None:
+        if pickup is None or row.broken("refill"):
+            # Without the supply nobody can say until when the drugs last.
             person.unread(status)
         if status is not None:
             person.snapshot(status, day, None, None, pickup, days)

@@ -105,12 +105,14 @@ def test_a_pick_up_on_a_day_that_cannot_be_read_is_no_absence(
         lamisplus_row(4),
     ]
     summary = run_import(tenant, [write_csv(tmp_path / "radet.csv", HEADINGS, people)], "{}", data_date=JUNE)
-    assert any("2 people are listed with a contact whose day cannot be read" in note for note in summary.notes)
+    assert any(
+        "3 people are listed with a contact whose day or supply cannot be read" in note for note in summary.notes
+    )
     assert summary.counts["dispensations"]["inserted"] == 2
     with tenant_session(tenant, actor="test:1") as session:
         unread = rows(session, "SELECT list_kind, list_date, partner_status, known_to FROM unread_contacts")
         supplies = rows(session, "SELECT days_supplied FROM dispensations ORDER BY 1")
-    assert unread == [("radet-lamisplus", JUNE, "active", None)] * 2
+    assert unread == [("radet-lamisplus", JUNE, "active", None)] * 3
     assert supplies == [(90,), (None,)]
 
 
