@@ -199,7 +199,7 @@ def _regranted(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
 _REGRANTS: dict[str, Rule] = dict.fromkeys(("regrant_application", "regrant_tenant", "regrant_tenants"), _regranted)
 _OPERATIONS = {
     "application_role", "bind_tenant_id", "concurrently", "grant_application", "grant_tenant",
-    "make_own_tenant_function", "make_tenants_role", "open_schema", "own_rows_only",
+    "make_audit_seal_function", "make_own_lock_functions", "make_own_tenant_function", "make_tenants_role", "open_schema", "own_rows_only",
 }  # fmt: skip
 """Of ``migrations.operations``: they give rights, or bind what is new."""
 _SAFE = {"create_table", "create_table_comment", "drop_table_comment", "f", "inline_literal"}

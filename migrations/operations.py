@@ -120,6 +120,51 @@ def make_own_tenant_function() -> None:
     op.execute(f"GRANT EXECUTE ON FUNCTION node.own_tenant_id() TO {TENANTS}")
 
 
+def make_own_lock_functions() -> None:
+    """Make ``node.lock_own(name, shared)`` and ``node.try_lock_own(name)``: advisory locks that are the tenant's own.
+
+    Each lasts until its transaction ends. Its number is a digest of the role that acts and the name, so that no name
+    leads to another tenant's lock, or to one of the platform's. Tenants may call nothing else that locks by number.
+    """
+    number = (
+        "('x' || left(encode(sha256(convert_to(CASE current_setting('role') WHEN 'none' THEN session_user::text"
+        " ELSE current_setting('role') END || ':' || name, 'UTF8')), 'hex'), 16))::bit(64)::bigint"
+    )
+    head = "LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$ BEGIN"
+    op.execute(
+        f"CREATE FUNCTION node.lock_own(name text, shared boolean) RETURNS void {head} IF shared"
+        f" THEN PERFORM pg_advisory_xact_lock_shared({number}); ELSE PERFORM pg_advisory_xact_lock({number}); END IF;"
+        " END $$"
+    )
+    op.execute(
+        f"CREATE FUNCTION node.try_lock_own(name text) RETURNS boolean {head} RETURN pg_try_advisory_xact_lock({number});"
+        " END $$"
+    )
+    for function in ("node.lock_own(text, boolean)", "node.try_lock_own(text)"):
+        op.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
+        op.execute(f"GRANT EXECUTE ON FUNCTION {function} TO {TENANTS}")
+
+
+def make_audit_seal_function() -> None:
+    """Make ``node.add_audit_seal(...)``, by which the application adds a seal to a tenant's audit.
+
+    The tenant's own role may not: a seal that it forged would make an intact audit look tampered with.
+    """
+    columns = (
+        "number, first_event, last_event, members, events, settled_through, rows_digest, previous, digest, sealed_at"
+    )
+    types = "bigint, bigint, bigint, int8multirange, bigint, bigint, bytea, bytea, bytea, timestamptz"
+    places = ", ".join(f"${place}" for place in range(2, 12))
+    op.execute(
+        f"CREATE FUNCTION node.add_audit_seal(uuid, {types}) RETURNS void LANGUAGE plpgsql SECURITY DEFINER"  # noqa: S608 - constants
+        " SET search_path = '' AS $$ BEGIN EXECUTE format("
+        f"'INSERT INTO %I.audit_seals ({columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',"
+        f" (SELECT schema_name FROM node.tenant_schemas WHERE tenant_id = $1)) USING {places}; END $$"
+    )
+    op.execute(f"REVOKE ALL ON FUNCTION node.add_audit_seal(uuid, {types}) FROM PUBLIC")
+    op.execute(f"GRANT EXECUTE ON FUNCTION node.add_audit_seal(uuid, {types}) TO {application_role()}")
+
+
 def bind_tenant_id(schema: str, table: str) -> None:
     """Let tenants write only rows whose ``tenant_id`` is their own, besides ``tenant_role``. Looked up once a statement."""
     op.execute(

@@ -13,5 +13,7 @@ REASONS: dict[tuple[str, str], str] = {
     ("tenant", "ck_status_transitions_from_status"): _WIDENED,
     ("tenant", "ck_status_transitions_to_status"): _WIDENED,
     ("tenant", "ck_status_transitions_reason"): _WIDENED,
+    ("tenant", "audit_events.grants"): "no code has ever given an event its number or its time",
+    ("tenant", "audit_seals.grants"): "an older worker's sealer fails, says so, and the next worker seals what it left",
     ("platform", "tenants.*"): "one row for each tenant: thousands at most, read in milliseconds",
 }

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from migrations import snapshot, steps
-from migrations.snapshot import ALL, APPEND, EMPTY, TREES, tables_of, tenant_privileges
+from migrations.snapshot import TREES, privileges_of, tables_of, tenant_privileges
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -100,7 +100,7 @@ def script(revision: str) -> str:
             f"{str(CreateIndex(index).compile(dialect=dialect)).strip()};"
             for index in sorted(table.indexes, key=lambda one: str(one.name))
         )
-    for privileges in (ALL, APPEND, EMPTY):
+    for privileges in privileges_of(tables):
         names = ", ".join(table.name for table in tables if tenant_privileges(table) == privileges)
         if names:
             parts.append(f'GRANT {privileges} ON {names} TO :"tenant";')

@@ -20,11 +20,14 @@ from core.database import NodeBase, PlatformBase, TenantBase
 from core.features import load_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import Column, Constraint, Index, MetaData, Table
 
 HERE = Path(__file__).parent
 ALL = "SELECT, INSERT, UPDATE, DELETE"
 APPEND = "SELECT, INSERT"
+READ = "SELECT"
 EMPTY = f"{ALL}, TRUNCATE"
 TREES: dict[str, MetaData] = {
     "platform": PlatformBase.metadata,
@@ -96,9 +99,19 @@ def _check(table: Table, column: Column[Any]) -> None:
 
 def tenant_privileges(table: Table) -> str:
     """What a tenant's role may do on its own table."""
+    if table.info.get("read_only"):
+        return READ
     if table.info.get("append_only"):
-        return APPEND
+        given = table.info.get("given")
+        return f"SELECT, INSERT ({', '.join(given)})" if given else APPEND
     return EMPTY if table.info.get("emptied") else ALL
+
+
+def privileges_of(tables: Iterable[Table]) -> list[str]:
+    """What tenants' roles may do on their tables, each once: what all code knows first."""
+    found = {tenant_privileges(table) for table in tables}
+    common = [one for one in (ALL, APPEND, EMPTY) if one in found]
+    return [*common, *sorted(found - set(common))]
 
 
 def prelude_of(tree: str) -> list[str]:
@@ -107,7 +120,13 @@ def prelude_of(tree: str) -> list[str]:
         return []
     if tree == "platform":
         return ["open_schema('platform', tenants=False)"]
-    return ["make_tenants_role()", "open_schema('node', tenants=True)", "make_own_tenant_function()"]
+    return [
+        "make_tenants_role()",
+        "open_schema('node', tenants=True)",
+        "make_own_tenant_function()",
+        "make_own_lock_functions()",
+        "make_audit_seal_function()",
+    ]
 
 
 def facts_of(tree: str) -> dict[str, TableFacts]:

@@ -210,7 +210,7 @@ def _change_indexes(steps: Steps, table: Table, before: dict[str, str], added: s
 def _grants(steps: Steps, tables: list[Table], before: dict[str, snapshot.TableFacts]) -> None:
     facts = snapshot.facts_of(steps.tree)
     if steps.tree == "tenant":
-        for privileges in (snapshot.ALL, snapshot.APPEND, snapshot.EMPTY):
+        for privileges in snapshot.privileges_of(tables):
             new = [
                 table.name
                 for table in tables
@@ -225,7 +225,12 @@ def _grants(steps: Steps, tables: list[Table], before: dict[str, snapshot.TableF
             if before_it is None:
                 steps.call(line)
             elif before_it != now:
-                steps.call(line, table=table.name, allow=_GIVES if _rights(before_it) <= _rights(now) else None)
+                steps.call(line, table=table.name, allow=_GIVES if _keeps(now, before_it) else None)
+
+
+def _keeps(now: str, before: str) -> bool:
+    """Whether all that could be done before still can: a right on all columns holds that on some."""
+    return all(one in _rights(now) or one.split(" (")[0] in _rights(now) for one in _rights(before))
 
 
 def _rights(privileges: str) -> set[str]:

@@ -37,6 +37,7 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
 
     from core import telemetry
     from core.app.factory import create_app
+    from core.database.rights import warn_of_open_rights
     from core.services import ensure
     from core.settings import get_settings
 
@@ -44,6 +45,7 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
     telemetry.configure_from_settings()
     ensure()
     _check_start()
+    warn_of_open_rights()
     config = configuration(create_app(), proxies=settings.proxies)
     # uvicorn ends gracefully and then lets the signal act again: it must leave through ``with``, not kill us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -1,4 +1,4 @@
-"""The audit's tables. A tenant's role may add and read rows, never change or remove them."""
+"""The audit's tables. A tenant's role may add and read events, and read seals; it never changes or removes one."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -14,14 +14,20 @@ from core.database import TenantBase
 class AuditEvent(TenantBase, table=True):
     """One act: who did what to which subject, in the transaction of the act.
 
-    ``info["append_only"]`` is what provisioning grants by: INSERT and SELECT.
+    The tenant's role gives neither number nor time: with a number of its choice it could make later events look as if
+    they had been added after they were sealed.
     """
 
     __tablename__: ClassVar[str] = "audit_events"
     __table_args__ = (
         Index("ix_audit_events_subject_uuid_event_id", "subject_uuid", "event_id"),
         Index("ix_audit_events_occurred_at", "occurred_at"),
-        {"info": {"append_only": True}},
+        {
+            "info": {
+                "append_only": True,
+                "given": ("actor", "action", "subject_type", "subject_uuid", "request_id", "detail"),
+            }
+        },
     )
 
     event_id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
@@ -40,6 +46,8 @@ class AuditEvent(TenantBase, table=True):
 class AuditSeal(TenantBase, table=True):
     """A batch of committed events, sealed: a link of the chain that shows whether one was changed later.
 
+    The tenant's role reads seals; the application adds them with ``node.add_audit_seal``.
+
     Attributes:
         number: 1, 2, 3, ... without gaps.
         members: the numbers of its events, one by one: a transaction may commit after one with higher numbers.
@@ -50,7 +58,7 @@ class AuditSeal(TenantBase, table=True):
     """
 
     __tablename__: ClassVar[str] = "audit_seals"
-    __table_args__ = (Index("ix_audit_seals_last_event", "last_event"), {"info": {"append_only": True}})
+    __table_args__ = (Index("ix_audit_seals_last_event", "last_event"), {"info": {"read_only": True}})
 
     number: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     first_event: int = Field(sa_type=BigInteger)

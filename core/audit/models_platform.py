@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, LargeBinary, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
@@ -37,6 +37,34 @@ class AuditAnchor(PlatformBase, table=True):
     reason: str | None = Field(default=None, sa_type=Text)
     anchored_by: str = Field(sa_type=Text)
     anchored_at: datetime = Field(sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+
+
+class PlatformAuditEvent(PlatformBase, table=True):
+    """An act of an operator on the platform: on a tenant, a job, keys. In the transaction of the act.
+
+    Attributes:
+        tenant_id: whose it concerns; empty for what concerns all.
+    """
+
+    __tablename__: ClassVar[str] = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_tenant_id", "tenant_id", "event_id"),
+        {
+            "info": {
+                "app": "SELECT, INSERT (actor, action, tenant_id, subject_type, subject_id, detail)",
+                "outlives_tenant": True,
+            }
+        },
+    )
+
+    event_id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    occurred_at: datetime = Field(sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+    actor: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    tenant_id: UUID | None = None
+    subject_type: str = Field(sa_type=Text)
+    subject_id: str | None = Field(default=None, sa_type=Text)
+    detail: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
 
 
 class GoneAuditEvent(PlatformBase, table=True):

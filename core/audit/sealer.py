@@ -20,6 +20,7 @@ from core.audit import anchors
 from core.audit.chain import BEGINNING, DIGEST, Seal
 from core.clock import now
 from core.database import DEFAULT_DATABASE, node_session, psycopg_connection, tenant_session
+from core.database.locks import try_lock_own
 from core.errors import AppError
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ LOOK_AT_ALL_EVERY = 6 * 3600.0
 """Seconds after which every tenant is looked at, whatever the counters say."""
 
 ACTOR = "system:sealer"
+SEALING = "audit:seal"
+"""The tenant's own lock of whoever seals."""
+
 _LOCK = 0x11_7E_5E_A1
 
 _LAST = "SELECT number, digest, settled_through FROM audit_seals ORDER BY number DESC LIMIT 1"
@@ -54,11 +58,7 @@ WITH batch AS ({_UNSEALED})
 SELECT count(*), min(event_id), max(event_id), range_agg(int8range(event_id, event_id + 1))::text, {DIGEST}
 FROM audit_events JOIN batch USING (event_id)
 """  # noqa: S608 - constants of ours
-_INSERT = """
-INSERT INTO audit_seals
-    (number, first_event, last_event, members, events, settled_through, rows_digest, previous, digest, sealed_at)
-VALUES (%s, %s, %s, %s::int8multirange, %s, %s, %s, %s, %s, %s)
-"""
+_ADD = "SELECT node.add_audit_seal(%s, %s, %s, %s, %s::int8multirange, %s, %s, %s, %s, %s, %s)"
 _COUNTERS = """
 SELECT kept.tenant_id, pg_stat_get_tuples_inserted(found.oid)
 FROM node.tenant_schemas kept JOIN pg_namespace space ON space.nspname = kept.schema_name
@@ -113,8 +113,7 @@ def seal(tenant: TenantRef, watches: dict[UUID, Watch] | None = None, *, anchor:
 def seal_batch(session: TenantSession, watches: dict[UUID, Watch]) -> Seal | None:
     """One seal, in the session's transaction; None where there is nothing to seal, or another sealer is at it."""
     with session.cursor() as cursor:
-        lock = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))"
-        if _one(cursor.execute(lock, (_LOCK, str(session.tenant.id)))) is not True:
+        if not try_lock_own(cursor, SEALING):
             return None
         last = cursor.execute(_LAST).fetchone()
         number, previous, settled = (last[0], bytes(last[1]), last[2]) if last else (0, BEGINNING, 0)
@@ -139,9 +138,11 @@ def seal_batch(session: TenantSession, watches: dict[UUID, Watch]) -> Seal | Non
             previous=previous,
             sealed_at=now(),
         )
+        session.leave_role()  # the tenant's own may not add a seal: a forged one would make an intact audit fail
         cursor.execute(
-            _INSERT,
+            _ADD,
             (
+                session.tenant.id,
                 made.number,
                 made.first_event,
                 made.last_event,

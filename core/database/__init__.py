@@ -6,6 +6,7 @@ round trip: each is one transaction in that tenant's own role and schema.
 
 from core.database.bases import NodeBase, PlatformBase, TenantBase
 from core.database.engines import DEFAULT_DATABASE, DatabaseUnknown, databases, dispose, owner_engine
+from core.database.locks import lock_own, try_lock_own
 from core.database.once import NotAtOnce, at_once
 from core.database.scope import TenantRef, TenantRequired
 from core.database.sessions import (
@@ -23,6 +24,7 @@ from core.database.sessions import (
     require_migrated,
     tenant_session,
 )
+from core.database.statements import set_local
 
 __all__ = [
     "DEFAULT_DATABASE",
@@ -41,6 +43,7 @@ __all__ = [
     "at_once",
     "databases",
     "dispose",
+    "lock_own",
     "look_up",
     "node_session",
     "owner_connection",
@@ -49,5 +52,7 @@ __all__ = [
     "platform_session",
     "psycopg_connection",
     "require_migrated",
+    "set_local",
     "tenant_session",
+    "try_lock_own",
 ]

@@ -2,8 +2,8 @@
 
 What a table grants is said in its ``info`` (the last item of ``__table_args__``):
 
-- a tenant's table: ``{"info": {"append_only": True}}`` lets the tenant's role insert and read only, ``"emptied"``
-  lets it TRUNCATE too; else all four;
+- a tenant's table: ``{"info": {"append_only": True}}`` lets the tenant's role insert and read only (``"given"``: the
+  columns that it may give a value), ``"read_only"`` read only, ``"emptied"`` TRUNCATE too; else all four;
 - a table of ``node`` or ``platform``: ``app`` and ``tenant`` list what the application's and tenants' roles may do,
   such as ``{"info": {"app": "SELECT, INSERT", "tenant": "SELECT"}}``. Default: the application may do all four, tenants
   nothing. A table of ``node`` that tenants reach has a column ``tenant_role``: row policies keep each to its own rows,

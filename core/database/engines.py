@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import NullPool, create_engine, event, make_url
 
 from core.database.affinity import AffinePool, bound
+from core.database.statements import OneStatementCursor
 from core.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _create(login: str, database: str, *, keeping: bool = False) -> Engine:
             max_overflow=settings.database_pool_overflow,
             pool_timeout=settings.database_pool_timeout,
             pool_recycle=settings.database_connection_lifetime,
-            **common,
+            **common | {"connect_args": {**common["connect_args"], "cursor_factory": OneStatementCursor}},
         )
         event.listen(engine, "checkout", bound(settings.database_connection_tenants))
     event.listen(engine, "connect", _no_search_path if login == "owner" else _begun_by_scope)

@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.pq import ExecStatus
 
 from core.database.affinity import remember, wanting
 from core.database.engines import application_engine
-from core.database.scope import beginning, path_of_schema
+from core.database.scope import path_of_schema, scope_of
 from core.database.sessions import explained
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
     """Run the statements as one transaction of the tenant, committed when this returns; the rows of each, as text.
 
     Only for statements that may run twice: where the connection is lost it is not known whether they were committed.
-    And only for values that may be in a log: the server takes them for a part of the statements' text.
 
     Raises:
         NotAtOnce: they did not run, for whatever reason.
@@ -44,12 +42,13 @@ def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
         connection = application_engine(tenant.database).raw_connection()
     try:
         remember(connection, tenant.id)
-        cursor = psycopg.ClientCursor(_driver(connection.driver_connection))
-        scope = beginning(role=tenant.role_name, path=path_of_schema(tenant.schema_name), readonly=False)
-        # The values are bound by the driver, as the one message that holds several statements wants it.
-        said = "; ".join([scope, *(cursor.mogrify(query, values) for query, values in statements), "COMMIT"])
-        cursor.execute(said)
-        return _rows(cursor)[1:]
+        driver = _driver(connection.driver_connection)
+        scope = scope_of(role=tenant.role_name, path=path_of_schema(tenant.schema_name), readonly=False)
+        # All up to the end of the pipeline is one transaction, which the server commits there.
+        with driver.pipeline():
+            driver.execute(scope)
+            done = [driver.execute(query, values) for query, values in statements]
+        return [cursor.fetchall() for cursor in done]
     except psycopg.OperationalError as error:
         connection.invalidate()
         raise NotAtOnce from error
@@ -66,14 +65,3 @@ def _driver(found: object) -> psycopg.Connection[Any]:
         message = "the pool has psycopg connections"
         raise TypeError(message)
     return found
-
-
-def _rows(cursor: psycopg.ClientCursor[Any]) -> list[list[Any]]:
-    """The rows of each statement that has any; the scope's come first."""
-    found = []
-    while True:
-        # Not by ``description``, which makes an object of each column.
-        if cursor.pgresult is not None and cursor.pgresult.status == ExecStatus.TUPLES_OK:
-            found.append(cursor.fetchall())
-        if not cursor.nextset():
-            return found

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import text
+
+from core.database.statements import several_statements
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    import psycopg
     from sqlalchemy import Connection
 
 OPAQUE_NAME = re.compile(r"t_[0-9a-f]{20}")
@@ -18,9 +21,9 @@ OPAQUE_NAME = re.compile(r"t_[0-9a-f]{20}")
 AS_LOGIN = "none"
 PATH = re.compile(rf'("{OPAQUE_NAME.pattern}", extensions, pg_temp)?')
 
-# One string without parameters: PostgreSQL takes it in one round trip, with the beginning of the transaction.
-_BEGIN = (
-    "BEGIN; SELECT set_config('role', '{role}', true) AS role, set_config('search_path', '{path}', true) AS path,"
+BEGIN = "BEGIN"
+_SCOPE = (
+    "SELECT set_config('role', '{role}', true) AS role, set_config('search_path', '{path}', true) AS path,"
     " set_config('transaction_read_only', {readonly}, true) AS readonly"
 )
 # Whoever moves the tenant holds the lock alone: until then all who write share it, and from then on nobody gets it and
@@ -89,11 +92,14 @@ def enter(connection: Connection, *, role: str | None, path: str, readonly: bool
     if role is None:
         connection.execute(_ENTER_AS_SELF, {"path": path, "readonly": "on" if readonly else "off"})
         return
-    connection.exec_driver_sql(beginning(role=role, path=path, readonly=readonly))
+    # One string without parameters: PostgreSQL takes it in one round trip, with the beginning of the transaction.
+    text = f"{BEGIN}; {scope_of(role=role, path=path, readonly=readonly)}"
+    with several_statements(cast("psycopg.Connection[Any]", connection.connection.driver_connection)):
+        connection.exec_driver_sql(text)
 
 
-def beginning(*, role: str, path: str, readonly: bool) -> str:
-    """What begins a transaction in a scope; see ``enter``.
+def scope_of(*, role: str, path: str, readonly: bool) -> str:
+    """The statement that puts a transaction in a scope; see ``enter``.
 
     Raises:
         ValueError: it is no tenant's scope, and not the login's.
@@ -104,4 +110,4 @@ def beginning(*, role: str, path: str, readonly: bool) -> str:
     switch = "'on'" if readonly else "'off'"
     if not readonly and role != AS_LOGIN:
         switch = _UNLESS_MOVED.format(space=FENCES, number=fence_number(role))
-    return _BEGIN.format(role=role, path=path, readonly=switch)
+    return _SCOPE.format(role=role, path=path, readonly=switch)

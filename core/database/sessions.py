@@ -16,6 +16,7 @@ from core.database import scripts
 from core.database.affinity import remember, wanting
 from core.database.engines import DEFAULT_DATABASE, application_engine, owner_engine
 from core.database.scope import AS_LOGIN, TenantRef, TenantRequired, enter, path_of_schema
+from core.database.statements import set_local
 from core.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -123,6 +124,19 @@ class TenantSession(_ScopedSession):
         """Roll back; what was kept for the commit is forgotten."""
         self._last = []
         super().rollback()
+
+    def set_local(self, **values: str) -> None:
+        """Change parameters such as ``work_mem`` until the transaction ends; see ``statements.set_local``."""
+        with self.cursor() as cursor:
+            set_local(cursor, **values)
+
+    def leave_role(self) -> None:
+        """Act as the application's login until the transaction ends: no table of the tenant can be reached any more.
+
+        For what the application does to a tenant by a function of ``node`` that the tenant's role may not call.
+        """
+        with self.cursor() as cursor:
+            cursor.execute("SET LOCAL ROLE NONE")
 
     def cursor(self) -> psycopg.Cursor[Any]:
         """A psycopg cursor on this transaction, for plain SQL and COPY. What the session holds is flushed first."""

@@ -45,3 +45,36 @@ def bloat(name: str | None, *, as_json: bool) -> None:
             note(f"{state.database}: {advice}")
     if not all(state.healthy for state in found):
         done_in_part("something is over its limit: docs/how-to/keep-a-database-healthy.md")
+
+
+@database.command()
+@click.option("--database", "name", help="Only this data database; all when left out.")
+@click.option("--sql", "as_sql", is_flag=True, help="Print the SQL that closes the database, for a superuser to run.")
+@click.option("--keep", "others", multiple=True, metavar="ROLE", help="With --sql: a further role to keep them.")
+@json_option
+def rights(name: str | None, others: tuple[str, ...], *, as_sql: bool, as_json: bool) -> None:
+    r"""Show which rights of everybody are open that a tenant must not have. Ends with 3 when any is.
+
+    \b
+    To close them, as a superuser of the server:
+      iit database rights --sql | psql --dbname=iit --username=postgres
+    """
+    from core.database import databases
+    from core.database.rights import REMEDY, closing_sql, open_rights
+
+    if name is not None and name not in databases():
+        message = f"there is no data database {name!r}: known are {', '.join(databases())}"
+        raise click.BadParameter(message, param_hint="--database")
+    if as_sql:
+        click.echo(closing_sql(name or databases()[0], others), nl=False)
+        return
+    found = {one: open_rights(one) for one in ([name] if name is not None else databases())}
+    if as_json:
+        print_json({"databases": [{"database": one, "open": opened} for one, opened in found.items()]})
+    for one, opened in found.items():
+        if not as_json and not opened:
+            click.echo(f"{one}: closed")
+        for line in opened:
+            note(f"{one}: {line}")
+    if any(found.values()):
+        done_in_part(REMEDY)

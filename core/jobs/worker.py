@@ -11,6 +11,7 @@ import dramatiq
 
 from core import telemetry
 from core.database import DatabaseUnavailable
+from core.database.rights import warn_of_open_rights
 from core.errors import AppError
 from core.features import load_jobs
 from core.installation import check_start
@@ -112,6 +113,7 @@ def serve(threads: int | None = None) -> None:
     previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with working(threads):
+            warn_of_open_rights()
             log.info("worker ready")
             while not asked.wait(0.5):
                 pass

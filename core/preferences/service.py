@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from core import audit
 from core.clock import now
+from core.database import lock_own
 from core.errors import FieldError, Invalid
 from core.events import publish
 from core.preferences.registry import Group, groups
@@ -173,8 +174,7 @@ def _begin(session: TenantSession, group: Group, expected: Expected | None) -> G
     if group.lock is not None:
         group.lock(session)
     with session.cursor() as cursor:
-        name = f"settings:{session.tenant.schema_name}:{group.name}"
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+        lock_own(cursor, f"settings:{group.name}")
     present = read(session, group)
     if expected is not None:
         expected.check(present.version)

@@ -12,6 +12,8 @@ from functools import cache
 import psycopg
 from psycopg import sql
 
+from core.services import rights
+
 DATABASE = "iit"
 OWNER = "iit_owner"
 APPLICATION = "iit_app"
@@ -62,8 +64,6 @@ def statements(database: str = DATABASE) -> list[sql.Composed]:
         # A session that names no tenant must see nothing, and must say so loudly.
         "ALTER ROLE {app} IN DATABASE {database} SET search_path TO ''",
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-        # Large objects lie outside every schema, so that a tenant's would be in no backup and outlive the tenant.
-        "REVOKE EXECUTE ON FUNCTION lo_creat(int), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
         "CREATE SCHEMA IF NOT EXISTS extensions AUTHORIZATION {owner}",
         "GRANT USAGE ON SCHEMA extensions TO PUBLIC",
     ]
@@ -71,7 +71,7 @@ def statements(database: str = DATABASE) -> list[sql.Composed]:
     for name in EXTENSIONS:
         text = "CREATE EXTENSION IF NOT EXISTS {} SCHEMA extensions"
         made.append(sql.SQL(text).format(sql.Identifier(name)))
-    return made
+    return [*made, *rights.statements(database, owner=OWNER, application=APPLICATION)]
 
 
 def _role(link: psycopg.Connection[tuple[object, ...]], name: str, password: str) -> None:

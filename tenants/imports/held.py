@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 120
 """Longer than any step of a healthy import: whoever holds a lock for longer does not go on."""
 
-# A step is not waited for on the disk: a server that breaks off loses the last of them, cursor and all.
-_STEP = "SELECT set_config('lock_timeout', %s, true), set_config('synchronous_commit', 'off', true)"
-_LASTING = "SELECT set_config('synchronous_commit', 'on', true)"
-
 _HOLDERS = """
 WITH open AS (SELECT uuid FROM imports WHERE state IN ('pending', 'reading', 'checking', 'applying')),
 free AS (SELECT uuid FROM imports WHERE uuid IN (SELECT uuid FROM open) FOR UPDATE SKIP LOCKED)
@@ -48,8 +44,8 @@ def patiently(
     """
     try:
         with open_session() as session:
-            with session.cursor() as cursor:
-                cursor.execute(_STEP, (f"{PATIENCE_SECONDS}s",))
+            # A step is not waited for on the disk: a server that breaks off loses the last of them, cursor and all.
+            session.set_local(lock_timeout=f"{PATIENCE_SECONDS}s", synchronous_commit="off")
             yield session
     except (psycopg.Error, DBAPIError) as error:
         if not isinstance(getattr(error, "orig", error), psycopg.errors.LockNotAvailable):
@@ -59,8 +55,7 @@ def patiently(
 
 def lasting(session: TenantSession) -> None:
     """Have this transaction, and with it all before it, on the disk once it is committed: what is told is kept."""
-    with session.cursor() as cursor:
-        cursor.execute(_LASTING)
+    session.set_local(synchronous_commit="on")
 
 
 def _held(open_session: Callable[[], AbstractContextManager[TenantSession]], import_uuid: UUID) -> Held:

@@ -8,6 +8,7 @@ import psycopg
 from sqlalchemy import func
 from sqlmodel import col, select
 
+from core.database import set_local
 from tenants.imports.models import UNFINISHED, Import, ImportFile
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def empty(session: TenantSession, uuid: UUID) -> bool:
     """
     try:
         with session.begin_nested(), session.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", (EMPTY_PATIENCE,))
+            set_local(cursor, lock_timeout=EMPTY_PATIENCE)
             cursor.execute("LOCK TABLE import_staging IN ACCESS EXCLUSIVE MODE")
             alone: bool = cursor.execute(_ALONE, {"import": uuid}).fetchall()[0][0]
             if alone:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from core.database import set_local
 from core.database.arrays import uuid_array
 from tenants.records.identities import Identity, connected, laid
 from tenants.records.ids import new_uuid_sql
@@ -146,10 +147,7 @@ _HAVE_CONTACTS = "SELECT EXISTS (SELECT FROM pg_temp.refreshed_patients AS r JOI
 
 # Without statistics (a table that is being filled has none) the planner takes a patient for a large part of it, and
 # reads the whole table for each call.
-_BY_INDEX = (
-    "SELECT set_config(name, %s, true)"
-    " FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) AS s (name)"
-)
+_BY_INDEX = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
 
 _CONTENT = (
     "facility_uuid",
@@ -221,10 +219,10 @@ def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> Refreshed:
             (uuid_array(patient_uuids),),
         )
         cursor.execute("ANALYZE pg_temp.refreshed_patients")
-        cursor.execute(_BY_INDEX, ("off",))
+        set_local(cursor, **dict.fromkeys(_BY_INDEX, "off"))
         cursor.execute(_GATHER.format(facts=_lay(session, merges)))
         first = not cursor.execute(_HAVE_CONTACTS).fetchall()[0][0]
-        cursor.execute(_BY_INDEX, ("on",))
+        set_local(cursor, **dict.fromkeys(_BY_INDEX, "on"))
         merging = cursor.execute("SELECT EXISTS (SELECT FROM pg_temp.contact_facts WHERE NOT alone)").fetchall()[0][0]
         parts: dict[str, sql.Composable] = {
             "plausible": sql.Literal(PLAUSIBLE_DAYS),

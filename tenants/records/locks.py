@@ -9,34 +9,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.database import lock_own
+
 if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
 
-# Two advisory locks that hash alike only make their holders wait, so 64 bits of a name are enough.
-_EXCLUSIVE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-_SHARED = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))"
+_RECORDS = "records"
 
 
 def lock_for_import(session: TenantSession) -> None:
     """Let no other import step and no person's change of this tenant write records until this transaction ends."""
     with session.cursor() as cursor:
-        cursor.execute(_EXCLUSIVE, (_tenant_lock(session),))
+        lock_own(cursor, _RECORDS)
 
 
 def lock_patient(session: TenantSession, patient_uuid: UUID) -> None:
     """Let nobody else write records of this patient until this transaction ends."""
     with session.cursor() as cursor:
-        cursor.execute(_SHARED, (_tenant_lock(session),))
-        cursor.execute(_EXCLUSIVE, (f"records:patient:{session.tenant.schema_name}:{patient_uuid}",))
+        lock_own(cursor, _RECORDS, shared=True)
+        lock_own(cursor, f"records:patient:{patient_uuid}")
 
 
 def lock_facility(session: TenantSession, facility_uuid: UUID) -> None:
     """Let nobody else give out identifiers at this facility until this transaction ends."""
     with session.cursor() as cursor:
-        cursor.execute(_EXCLUSIVE, (f"records:facility:{session.tenant.schema_name}:{facility_uuid}",))
-
-
-def _tenant_lock(session: TenantSession) -> str:
-    return f"records:{session.tenant.schema_name}"
+        lock_own(cursor, f"records:facility:{facility_uuid}")

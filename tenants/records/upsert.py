@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from core.clock import now as clock_now
+from core.database import set_local
 from tenants.records.days import start_of_day
 from tenants.records.ids import new_uuid_sql
 from tenants.records.locks import lock_for_import
@@ -77,9 +78,6 @@ FROM {staged} AS s CROSS JOIN LATERAL (
     SELECT o.* FROM {table} AS o WHERE o.uuid = s.uuid AND o.known_to IS NULL LIMIT 1
 ) AS e LIMIT {looked_for}
 """)
-
-_PLANNED = "SELECT set_config('enable_nestloop', %s, true)"
-_BY_INDEX = "SELECT set_config('enable_seqscan', %s, true)"
 
 _COUNT = sql.SQL("SELECT verdict, count(*) FROM {plan} GROUP BY verdict")
 
@@ -198,9 +196,9 @@ def _compared(cursor: Cursor[Any], parts: Mapping[str, sql.Composable], stage: S
     _run(cursor, sql.SQL("ANALYZE {staged} (seq, uuid, facility_uuid)"), parts)
     # By its index, row by row (LIMIT keeps the planner to that): read whole, the table would cost each step as much
     # as all steps before it.
-    cursor.execute(_BY_INDEX, ("off",))
+    set_local(cursor, enable_seqscan="off")
     found = _run(cursor, _PLAN, parts).rowcount
-    cursor.execute(_BY_INDEX, ("on",))
+    set_local(cursor, enable_seqscan="on")
     verdicts: dict[str, int] = dict(_run(cursor, _COUNT, parts).fetchall()) if found else {}
     if verdicts.get("confirm"):
         _run(cursor, _CONFIRM, parts)
@@ -236,16 +234,16 @@ def _all_new(
     if not _run(cursor, _FRESH, parts).fetchall()[0][0]:
         return None
     _run(cursor, _PLAN, {**parts, "looked_for": sql.Literal(0)})
-    cursor.execute(_PLANNED, ("off",))
+    set_local(cursor, enable_nestloop="off")
     try:
         with session.begin_nested(), session.cursor() as within:  # the savepoint comes with the cursor
             inserted = _run(within, _INSERT, parts).rowcount
             patients = asked.whose if asked is not None else [row[0] for row in _run(within, _TOUCHED, parts)]
     except psycopg.errors.UniqueViolation:
-        cursor.execute(_PLANNED, ("on",))
+        set_local(cursor, enable_nestloop="on")
         _run(cursor, sql.SQL("DROP TABLE {plan}"), parts)
         return None
-    cursor.execute(_PLANNED, ("on",))
+    set_local(cursor, enable_nestloop="on")
     return Upserted(UpsertCounts(inserted=inserted), patients)
 
 

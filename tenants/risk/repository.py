@@ -10,6 +10,7 @@ from psycopg import sql
 from sqlmodel import col, func, select
 
 from core.clock import now
+from core.database import lock_own
 from core.database.arrays import uuid_array
 from core.errors import NotFound
 from tenants.risk.binary_rows import HEAD, TAIL
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from core.web.paging import PageRequest
-
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 PREDICTION_COLUMNS = (
     *("uuid", "patient_uuid", "facility_uuid", "as_of", "kind", "expected_date", "days_late", "prediction_timestamp"),
@@ -58,7 +57,7 @@ _STATE_OF_TABLE = sql.SQL(
 def lock(session: TenantSession, what: str) -> None:
     """Let nobody else do this for the tenant until the transaction ends."""
     with session.cursor() as cursor:
-        cursor.execute(_LOCK, (f"risk:{what}:{session.tenant.schema_name}",))
+        lock_own(cursor, f"risk:{what}")
 
 
 # Models

@@ -89,7 +89,7 @@ def test_a_transaction_without_scope_finds_no_tenants_table(one_connection, tena
 
 def test_the_canary_leaks(one_connection, tenant, monkeypatch):
     """The known-bad way, settings that outlast the transaction, shows the tenant's rows to whoever comes next."""
-    monkeypatch.setattr(scope, "_BEGIN", scope._BEGIN.replace("true", "false"))
+    monkeypatch.setattr(scope, "_SCOPE", scope._SCOPE.replace("true", "false"))
     with tenant_session(tenant, actor="test:1") as session:
         backend = pid(session)
         remember(session, "secret")

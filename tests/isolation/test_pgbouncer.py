@@ -15,16 +15,13 @@ from core.database.engines import application_engine
 from core.jobs import enqueue
 from core.jobs.worker import drain
 from core.settings import master_key
-from tests.isolation.bouncer import bouncer, program
+from tests.isolation.bouncer import bouncer
 from tests.isolation.test_connections import forgotten_scope, pid, remember, remembered
-
-PROGRAM = program()
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed, and make test could not fetch it")
 
 
 @pytest.fixture(scope="module")
 def address(database):
-    with bouncer(database, PROGRAM, pool_size=1) as found:
+    with bouncer(database, pool_size=1) as found:
         yield found
 
 
@@ -65,16 +62,17 @@ def test_a_statement_without_scope_finds_no_tenants_table(behind, tenant):
 def test_the_canary_leaks_to_whoever_gets_the_server_connection_next(behind, two_tenants, monkeypatch):
     """The known-bad way, a SET that outlasts the transaction: behind a pooler even another client meets it."""
     first, _ = two_tenants
-    good = scope._BEGIN
-    monkeypatch.setattr(scope, "_BEGIN", good.replace("true", "false"))
+    good = scope._SCOPE
+    monkeypatch.setattr(scope, "_SCOPE", good.replace("true", "false"))
     with tenant_session(first, actor="test:1") as session:
         remember(session, "secret")
-    monkeypatch.setattr(scope, "_BEGIN", good)
+    monkeypatch.setattr(scope, "_SCOPE", good)
     try:
         assert forgotten_scope()[1:] == (first.role_name, {"secret"})
     finally:  # the one server connection must not stay as the canary left it
         with application_engine().connect() as connection:
-            connection.execute(text("SELECT set_config('role', 'none', false), set_config('search_path', '', false)"))
+            connection.execute(text("SET ROLE NONE"))
+            connection.execute(text("SET search_path TO ''"))
 
 
 def test_many_transactions_at_once_take_turns_and_never_mix(behind, two_tenants):

@@ -45,11 +45,13 @@ _NOT_CARRIED = {PATIENT_KEYS: {"tenant_key_version", "wrapped_key"}}
 
 _ROWS_AT_ONCE = 2_000
 
-_SETTINGS = (
-    "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, MDY', true),"
-    " set_config('IntervalStyle', 'iso_8601', true), set_config('bytea_output', 'hex', true),"
-    " set_config('extra_float_digits', '1', true)"
-)
+_SETTINGS = {
+    "timezone": "UTC",
+    "datestyle": "ISO, MDY",
+    "intervalstyle": "iso_8601",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+}
 _COLUMNS = """
 SELECT class.relname, attribute.attname, format_type(attribute.atttypid, attribute.atttypmod)
 FROM pg_class class JOIN pg_namespace space ON space.oid = class.relnamespace
@@ -161,7 +163,7 @@ def _opened_name(name: str, taken: set[str]) -> str:
 
 def prepare(session: TenantSession) -> None:
     """Make PostgreSQL write values in the one way that lines have, until the transaction ends."""
-    session.cursor().execute(_SETTINGS)
+    session.set_local(**_SETTINGS)
 
 
 def blocks(session: TenantSession, table: TableInfo) -> Iterator[bytes]:

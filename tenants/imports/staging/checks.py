@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from core.database import set_local
 from tenants.imports.slots import COLUMNS
 from tenants.imports.staging.meanings import COUNT_MEANINGS, meanings
 
@@ -283,11 +284,6 @@ WHERE uuid = %(import)s
 MEMORY = "64MB"
 """What a sort or a hash of a check may take on the server before it goes to disk."""
 
-_PLANNED = (
-    "SELECT set_config('work_mem', %s, true), set_config('enable_nestloop', 'off', true),"
-    " set_config('enable_sort', %s, true)"
-)
-
 
 class _Checks:
     """The statements of one step."""
@@ -303,7 +299,7 @@ class _Checks:
         The rows are fresh and not analysed (only their owner may): the planner takes them for a few. A nested loop
         over them would take hours, and to sort them all takes several times what a hash does.
         """
-        self._cursor.execute(_PLANNED, (MEMORY, "on" if sort else "off"))
+        set_local(self._cursor, work_mem=MEMORY, enable_nestloop="off", enable_sort="on" if sort else "off")
 
     def do(self, statement: str, **more: object) -> int:
         """Run a statement; how many rows it concerned."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from core.database import set_local
 from core.database.arrays import bytea_array
 from tenants.imports.slots import COLUMNS, MODELS, SLOT_TYPES, SLOTS
 from tenants.records.ids import entity_uuid
@@ -152,12 +153,8 @@ _COPY = sql.SQL("COPY settled_rows (seq, {}) FROM STDIN (FORMAT BINARY)").format
 _SETTLE = sql.SQL(
     "UPDATE import_staging AS s SET {} FROM settled_rows AS t WHERE s.import_uuid = %s AND s.seq = t.seq"
 ).format(sql.SQL(", ").join(sql.SQL("{0} = t.{0}").format(sql.Identifier(name)) for name in (*_KEYS,)))
-_BY_HASH = "SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true)"
-_UNSORTED = "SELECT set_config('enable_sort', %s, true)"
-_BY_KEY = (
-    "SELECT set_config('enable_nestloop', 'on', true), set_config('enable_hashjoin', 'off', true),"
-    " set_config('enable_mergejoin', 'off', true)"
-)
+_BY_HASH = {"enable_nestloop": "off", "work_mem": "64MB"}
+_BY_KEY = {"enable_nestloop": "on", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +178,9 @@ def survey(session: TenantSession, import_uuid: UUID) -> Survey:
         import_uuid: whose rows.
     """
     with session.cursor() as cursor:
-        cursor.execute(_BY_HASH)
-        cursor.execute(_UNSORTED, ("off",))
+        set_local(cursor, **_BY_HASH, enable_sort="off")
         ((astray, ends),) = cursor.execute(_SURVEY, {"import": import_uuid, "kinds": list(SLOTS)}).fetchall()
-        cursor.execute(_UNSORTED, ("on",))
+        set_local(cursor, enable_sort="on")
     return Survey(astray, ends)
 
 
@@ -203,7 +199,7 @@ def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) ->
     values = {"import": import_uuid, "kinds": list(SLOTS), "rows": rows}
     where = Whereabouts(import_uuid, source)
     with session.cursor() as cursor:
-        cursor.execute(_BY_HASH)
+        set_local(cursor, **_BY_HASH)
         found = cursor.execute(_UNSETTLED, values).fetchall()
         if not found:
             return 0
@@ -213,7 +209,7 @@ def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) ->
             for row in found:
                 copy.write_row(_settled(where, row))
         cursor.execute("ANALYZE settled_rows")
-        cursor.execute(_BY_KEY)
+        set_local(cursor, **_BY_KEY)
         cursor.execute(_SETTLE, (import_uuid,))
     return len(found)
 

@@ -3,6 +3,7 @@
 import threading
 from uuid import uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -224,6 +225,46 @@ def test_the_tenants_role_can_neither_change_nor_remove_seals(sealed, open_sessi
     for statement in ("UPDATE audit_seals SET events = 0", "DELETE FROM audit_seals"):
         with pytest.raises(Exception, match="permission denied"), open_session(sealed) as session:
             session.cursor().execute(statement)
+
+
+FORGED_SEAL = (
+    "INSERT INTO audit_seals (number, first_event, last_event, members, events, settled_through, rows_digest, previous,"
+    " digest, sealed_at) VALUES (4, 31, 31, '{[31,32)}', 1, 31, 'x', 'x', 'x', now())"
+)
+FORGED_NUMBER = (
+    "INSERT INTO audit_events (event_id, actor, action, subject_type) OVERRIDING SYSTEM VALUE"
+    " VALUES ({}, 'a', 'api:audit:read', 'patient')"
+)
+FORGED_TIME = (
+    "INSERT INTO audit_events (occurred_at, actor, action, subject_type)"
+    " VALUES ('2001-01-01', 'a', 'api:audit:read', 'patient')"
+)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        FORGED_SEAL,
+        "SELECT node.add_audit_seal(NULL, 4, 31, 31, '{[31,32)}', 1, 31, 'x', 'x', 'x', now())",
+        FORGED_NUMBER.format(-1),
+        FORGED_NUMBER.format(2**63 - 1),
+        FORGED_TIME,
+        "SELECT setval(pg_get_serial_sequence('audit_events', 'event_id'), 9000000000000000000)",
+        "SELECT nextval(pg_get_serial_sequence('audit_events', 'event_id'))",
+    ],
+)
+def test_nothing_that_the_tenants_role_forges_makes_an_intact_audit_fail(sealed, open_session, statement):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), open_session(sealed) as session:
+        session.cursor().execute(statement.encode())
+    act(open_session, sealed)
+    assert sealer.seal(sealed).events == 1
+    found = verify(sealed)
+    assert (found.intact, found.seals, found.pending) == (True, 4, 0)
+
+
+def test_the_canary_a_seal_forged_by_the_owner_makes_it_fail(sealed):
+    as_owner(sealed, FORGED_SEAL)
+    assert not verify(sealed).intact
 
 
 def test_the_application_can_neither_change_nor_remove_anchors(sealed):

@@ -82,3 +82,22 @@ def test_servers_prepared_as_the_page_says_carry_the_platform(prepared: dict[str
     with psycopg.connect(prepared["DATABASE_URL"]) as link, pytest.raises(psycopg.errors.InsufficientPrivilege):
         link.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(made["schema"], "patients")))
     assert not Path(prepared["IIT_STATE_DIR"]).exists()
+
+
+def test_rights_of_everybody_are_told_until_the_printed_sql_has_closed_them(prepared: dict[str, str]) -> None:
+    def iit(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "core.cli", "database", "rights", *words]
+        return subprocess.run(
+            command, cwd=CHECKOUT, env=os.environ | prepared, capture_output=True, text=True, check=False
+        )
+
+    before = iit("--json")
+    assert before.returncode == 3
+    assert len(json.loads(before.stdout)["databases"][0]["open"]) == 4
+    printed = iit("--sql", "--keep", "iit_owner")
+    address = prepared["DATABASE_OWNER_URL"].replace("iit_owner", "postgres")
+    with psycopg.connect(address, autocommit=True) as link:
+        for _ in range(2):  # it can be run again
+            link.execute(printed.stdout.encode())
+    after = iit("--json")
+    assert (after.returncode, json.loads(after.stdout)["databases"][0]["open"]) == (0, [])

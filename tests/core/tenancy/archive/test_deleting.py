@@ -10,7 +10,7 @@ from sqlalchemy import text
 from core import audit, blobs, metering
 from core.audit import sealer
 from core.audit.verify import verify_gone
-from core.database import TenantSession, owner_session, tenant_session
+from core.database import TenantSession, lock_own, owner_session, tenant_session
 from core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from core.identity.keys import verify_key
 from core.jobs.worker import drain
@@ -228,11 +228,8 @@ def test_one_tenant_that_cannot_be_purged_does_not_keep_the_others(doomed, monke
 def test_nothing_is_destroyed_while_a_part_of_the_audit_cannot_be_sealed(doomed, monkeypatch):
     monkeypatch.setattr(purging, "SEAL_TRIES", 2)
     monkeypatch.setattr(purging, "SEAL_PAUSE_SECONDS", 0.01)
-    with owner_session() as session:  # as a worker's sealer does
-        session.execute(
-            text("SELECT pg_advisory_xact_lock(:lock, hashtext(:id))"),
-            {"lock": sealer._LOCK, "id": str(doomed.ref.id)},
-        )
+    with tenant_session(doomed.ref, actor="test:1") as session:  # as a worker's sealer does
+        lock_own(session.cursor(), sealer.SEALING)
         with pytest.raises(Unavailable, match="cannot be sealed"):
             purge(doomed.ref.slug, actor="test:1")
     assert describe_tenant(doomed.ref.slug).phase == "deleting"

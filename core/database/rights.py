@@ -1,0 +1,64 @@
+"""Whether a data database still gives everybody the rights that ``core.services.rights`` closes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import make_url
+
+from core import telemetry
+from core.database.engines import application_role, databases, login_url
+from core.database.sessions import node_session, psycopg_connection
+from core.errors import AppError
+from core.services import rights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REMEDY = "run as a superuser, in that database, what `iit database rights --sql` prints"
+_OPEN = (
+    "an injected expression can become another tenant (set_config)",
+    "one tenant can take another's locks, and read its row counts",
+    "everybody may update pg_settings",
+    "temporary files of a session have no limit",
+)
+
+log = telemetry.get_logger(__name__)
+
+
+def open_rights(database: str) -> tuple[str, ...]:
+    """What is open in a data database, in words; empty where everything is closed.
+
+    Raises:
+        DatabaseUnavailable: it cannot be reached.
+    """
+    with node_session(database) as session:
+        row = psycopg_connection(session).execute(rights.OPEN).fetchone() or ()
+    return tuple(text for text, is_open in zip(_OPEN, row, strict=True) if is_open)
+
+
+def warn_of_open_rights() -> None:
+    """Log a warning for each data database that gives everybody too much: managed servers may not allow to close it."""
+    for database in databases():
+        try:
+            found = open_rights(database)
+        except AppError as error:
+            log.warning("rights of a database not checked", database=database, reason=error.detail)
+            continue
+        if found:
+            log.warning("a database gives everybody too many rights", database=database, open=found, what_to_do=REMEDY)
+
+
+def closing_sql(database: str, others: Sequence[str] = ()) -> str:
+    """The SQL that closes a data database, for a superuser to run in it.
+
+    Raises:
+        LookupError: there is no such database.
+        Unavailable: this process was not given the owner's login.
+        Invalid: an address names no user.
+    """
+    owner = make_url(login_url("owner", database))
+    made = rights.statements(
+        owner.database or "", owner=owner.username or "", application=application_role(), others=others
+    )
+    return "".join(f"{statement.as_string(None)};\n" for statement in made)

@@ -1,0 +1,89 @@
+"""Rights that PostgreSQL gives to everybody and a tenant's role must not have, and the SQL that takes them away.
+
+A text that is injected into a tenant's statement is an expression. With these rights an expression becomes another
+tenant (``set_config('role', ...)``), takes another tenant's locks by number, or reads another tenant's row counts.
+Only a superuser can take them away: the embedded server's does when a database is made; on another server its operator
+runs what ``iit database rights --sql`` prints.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, LiteralString
+
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TEMP_FILE_LIMIT = "8GB"
+"""Temporary files that one session of the application may have at a time: a sort without end must not fill the disk."""
+
+_LARGE_OBJECTS: LiteralString = (
+    "REVOKE EXECUTE ON FUNCTION lo_creat(int), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC"
+)
+"""They lie outside every schema, so that a tenant's would be in no backup and outlive the tenant."""
+
+CLOSED: LiteralString = (
+    "pronamespace = 'pg_catalog'::regnamespace AND (proname = 'set_config'"
+    " OR proname ~ '^pg_(try_)?advisory_'"
+    " OR proname IN ('pg_relation_size', 'pg_table_size', 'pg_indexes_size', 'pg_total_relation_size')"
+    " OR (proname LIKE 'pg\\_stat\\_get\\_%' AND proargtypes = '26'))"
+)
+"""The functions that are closed, as a condition on ``pg_proc``; the statistics are those of one object by number."""
+
+_FUNCTIONS = sql.SQL(
+    "DO $$ DECLARE closed regprocedure; BEGIN"
+    " FOR closed IN SELECT oid FROM pg_catalog.pg_proc WHERE {closed} LOOP"
+    " EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', closed);"
+    " EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', closed, {roles}); END LOOP; END $$"
+)
+_SETTINGS = "REVOKE UPDATE ON pg_catalog.pg_settings FROM PUBLIC"
+_COUNTS = sql.SQL(
+    "DO $$ BEGIN REVOKE SELECT ON pg_catalog.pg_class FROM PUBLIC;"
+    " EXECUTE (SELECT format('GRANT SELECT (%s) ON pg_catalog.pg_class TO PUBLIC', string_agg(attname, ', '))"
+    " FROM pg_catalog.pg_attribute WHERE attrelid = 'pg_catalog.pg_class'::regclass AND attnum > 0"
+    " AND attname NOT IN ('relpages', 'reltuples', 'relallvisible', 'relallfrozen'));"
+    " EXECUTE format('GRANT SELECT ON pg_catalog.pg_class TO %s', {roles}); END $$"
+)
+
+
+def statements(database: str, *, owner: str, application: str, others: Sequence[str] = ()) -> list[sql.Composed]:
+    """What a superuser runs in a data database; each can be run again.
+
+    Args:
+        database: its name on the server.
+        owner: the role that owns the tables.
+        application: the role that the application logs in as.
+        others: further roles that keep the rights, such as one that makes backups.
+    """
+    # Names of roles are quoted for GRANT, and then as the text that format() puts into it.
+    listed = sql.SQL(", ").join(map(sql.Identifier, (owner, application, *others))).as_string(None)
+    names = {"closed": sql.SQL(CLOSED), "roles": sql.Literal(listed)}
+    limits = sql.SQL("ALTER ROLE {app} IN DATABASE {database} SET {name} TO {value}")
+    return [
+        sql.SQL(_LARGE_OBJECTS).format(),
+        _FUNCTIONS.format(**names),
+        sql.SQL(_SETTINGS).format(),
+        _COUNTS.format(**names),
+        *(
+            limits.format(
+                app=sql.Identifier(application),
+                database=sql.Identifier(database),
+                name=sql.Identifier(name),
+                value=sql.Literal(value),
+            )
+            for name, value in (("temp_file_limit", TEMP_FILE_LIMIT), ("log_temp_files", "100MB"))
+        ),
+    ]
+
+
+OPEN: LiteralString = (
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc WHERE " + CLOSED + ""  # noqa: S608 - constants of ours
+    " AND has_function_privilege('public', oid, 'EXECUTE') AND proname = 'set_config') AS set_config,"
+    " EXISTS (SELECT FROM pg_catalog.pg_proc WHERE " + CLOSED + ""
+    " AND has_function_privilege('public', oid, 'EXECUTE') AND proname <> 'set_config')"
+    " OR has_column_privilege('public', 'pg_catalog.pg_class', 'reltuples', 'SELECT') AS others,"
+    " has_table_privilege('public', 'pg_catalog.pg_settings', 'UPDATE') AS settings,"
+    " current_setting('temp_file_limit') = '-1' AS unlimited"
+)
+"""What is open in a database, in one row, asked as the application."""
