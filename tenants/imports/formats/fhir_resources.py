@@ -20,7 +20,6 @@ from tenants.imports.formats.fhir_terms import (
     MEASURED,
     PLACES,
     TAKEN_BACK,
-    UNDETECTED,
     codes_of,
     identifier,
 )
@@ -339,10 +338,9 @@ class Resource:
         else:
             fact.value_text = self._fields.text(field)
 
-    @staticmethod
-    def _undetected(fact: ObservationFact, codes: list[str]) -> bool:
+    def _undetected(self, fact: ObservationFact, codes: list[str]) -> bool:
         """Note a coded result that says: too low to be measured."""
-        if any(code in UNDETECTED for code in codes):
+        if any(code in self._terms.undetected for code in codes):
             fact.value_numeric, fact.value_text = 1.0, "<"
             return True
         for code in codes:

@@ -29,8 +29,6 @@ MEASURED = "measured:"
 IDENTIFIER_LOCATION = "http://fhir.openmrs.org/ext/patient/identifier#location"
 PLACES = frozenset({"Location", "Organization"})
 TAKEN_BACK = "entered-in-error"
-UNDETECTED = frozenset(UNDETECTED_ANSWERS)
-"""Codes of answers that say: too low to be measured."""
 MOST_HOMES = 1_000_000
 """Patients whose latest place is remembered: some 400 MB with their starts of treatment."""
 
@@ -52,6 +50,7 @@ class FhirTerms:
             self.questions |= {_code(code): question for code in codes}
         self.answers = _table(ANSWERS, options.answers)
         self.outcomes = _table(OUTCOMES, options.outcomes)
+        self.undetected = frozenset(map(_code, UNDETECTED_ANSWERS))
         self.pepfar_id = frozenset(map(_code, options.pepfar_id))
         self.hospital_number = frozenset(map(_code, options.hospital_number))
         self.facility_identifier = frozenset(map(_code, options.facility_identifier))

@@ -17,7 +17,7 @@ MEANINGS = {
     "transferred_out": "{} transferred out on a day that the list does not give: gone from the data date",
     "stopped": "{} stopped treatment on a day that the list does not give: stopped from the data date",
     "invalid": "{} invalid in the partner's own list (such as a duplicate): not on treatment, not on any list",
-    "unread": "{} listed with a contact whose day or supply cannot be read: the partner's own status holds, else unknown,"
+    "unread": "{} listed with a contact whose day or supply cannot be read: theirs is the status, else unknown,"
     " until a later contact or a corrected cell",
     "sex_changed": "{} listed with another sex than before: the newer list holds; check for a mix-up",
     "other_drugs": "{} listed with pick-ups of drugs other than antiretrovirals: kept, but no supply and no contact",

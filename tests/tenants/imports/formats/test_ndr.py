@@ -170,3 +170,25 @@ def test_the_data_date_is_that_of_the_messages(tmp_path: Path) -> None:
     path = tmp_path / "one.xml"
     path.write_text(message(), encoding="utf-8")
     assert NdrMessages().data_date(from_paths([path]), Mapping()) == date(2024, 6, 30)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("</PatientDemographics>", "<PatientDeceasedIndicator>true</PatientDeceasedIndicator></PatientDemographics>"),
+        ("</CommonQuestions>", "<PatientDieFromThisIllness>true</PatientDieFromThisIllness></CommonQuestions>"),
+    ],
+)
+def test_who_is_said_to_be_dead_is_dead_without_a_day(tmp_path: Path, change: tuple[str, str]) -> None:
+    reading = one(tmp_path, message().replace(*change, 1))
+    assert [(fact.state, fact.start_date) for fact in of(reading, PatientStateFact)] == [("died", None)]
+    assert reading.rejections == []
+
+
+def test_the_day_of_a_death_is_taken_from_wherever_the_message_has_it(tmp_path: Path) -> None:
+    questions = "<PatientHasDied>true</PatientHasDied><DeathDate>2024-05-01</DeathDate>"
+    text = message(questions=questions).replace(
+        "</PatientDemographics>", "<PatientDeceasedIndicator>true</PatientDeceasedIndicator></PatientDemographics>", 1
+    )
+    states = of(one(tmp_path, text), PatientStateFact)
+    assert [(fact.state, fact.start_date) for fact in states] == [("died", date(2024, 5, 1))]

@@ -286,3 +286,27 @@ def test_the_stamps_of_records_are_taken(tmp_path: Path) -> None:
     reading = one(tmp_path, content)
     assert of(reading, PatientFact)[0].known_at == datetime(2024, 1, 10, 11)  # noqa: DTZ001 - of the tenant's zone
     assert of(reading, VisitFact)[0].known_at == datetime(2024, 1, 12, 8)  # noqa: DTZ001 - of the tenant's zone
+
+
+def test_a_date_of_zeros_is_not_recorded(tmp_path: Path) -> None:
+    zeros = "0000-00-00 00:00:00"
+    reading = one(tmp_path, container(1, birthdate=zeros, deathDate=zeros))
+    (person,) = of(reading, PatientFact)
+    assert (person.birthdate, of(reading, PatientStateFact), reading.rejections) == (None, [], [])
+
+
+@pytest.mark.parametrize("flag", ["dead", "deceased", "markAsDeceased"])
+def test_who_is_marked_as_dead_is_dead_without_a_day(tmp_path: Path, flag: str) -> None:
+    (state,) = of(one(tmp_path, container(1, **{flag: True})), PatientStateFact)
+    assert (state.state, state.start_date) == ("died", None)
+    assert not of(one(tmp_path, container(1, **{flag: 0})), PatientStateFact)
+
+
+def test_of_two_durations_on_one_form_the_shorter_counts(tmp_path: Path) -> None:
+    content = container(1)
+    for item in content["messageData"]["obs"]:
+        if item.get("variableName") == "Medication duration":
+            content["messageData"]["obs"].append({**item, "valueNumeric": 180, "valueText": None})
+            break
+    pickups = of(one(tmp_path, content), DispensationFact)
+    assert min(pickups, key=lambda fact: fact.date_dispensed).days_supplied == 90

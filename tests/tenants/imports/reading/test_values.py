@@ -76,10 +76,24 @@ def test_a_supply_that_cannot_be_is_refused(cell: str) -> None:
         (">10000000", (1e7, ">")),
         ("1,250", (1250.0, None)),
         (3, (3.0, None)),
+        ("TND", (1.0, "<")),
+        ("<LDL", (1.0, "<")),
+        ("TARGET NOT DETECTED ", (1.0, "<")),
+        ("below detection limit", (1.0, "<")),
+        ("<20 copies/ml", (20.0, "<")),
+        ("20 cp/mL", (20.0, None)),
+        ("> 10,000,000", (1e7, ">")),
+        ("1250.00", (1250.0, None)),
     ],
 )
 def test_a_result_below_the_limit_keeps_its_limit_and_sign(cell: object, found: tuple[float, str | None]) -> None:
     assert values.measured(cell) == found
+
+
+@pytest.mark.parametrize("cell", ["Invalid", "Failed", "", "detected", "many"])
+def test_a_word_that_says_no_number_is_no_result(cell: str) -> None:
+    with pytest.raises(values.BadValueError):
+        values.measured(cell)
 
 
 @pytest.mark.parametrize(
