@@ -105,12 +105,9 @@ def _lists(lists: dict[str, Any], scored: dict[str, Any], console: Console) -> N
 
 
 def _explained(explained: dict[str, Any], console: Console) -> None:
-    lines = [
-        f"{reason['contribution']:+.2f}  {reason['text']}"
-        for reason in explained["reasons"]
-        if abs(reason["contribution"]) >= 0.05  # noqa: PLR2004 - log-odds that would be shown as 0.0
-    ]
-    title = f"Why {explained['patient_uuid'][:8]} is at {explained['risk']:.0%} (log-odds against the average person)"
+    lines = [f"{reason['contribution']:+.2f}  {reason['text']}" for reason in explained["reasons"]]
+    usual = f"log-odds against the usual risk, {explained['usual_risk']:.0%}"
+    title = f"Why {explained['patient_uuid'][:8]} is at {explained['risk']:.0%} ({usual})"
     console.print(Panel(Text("\n".join(lines) or "nothing stands out"), title=title, title_align="left", expand=False))
 
 

@@ -14,10 +14,10 @@ from core.access import TenantDb, TenantScope, require
 from core.access.scope import Scope
 from core.errors import Forbidden
 from core.identity import Principal
+from core.web.tables import MEDIA_TYPES
 from tenants.cohort.calendar import period_of
 from tenants.reports import service
 from tenants.reports.dhis2 import Dhis2Mapping
-from tenants.reports.files import MEDIA_TYPES
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.cli.output import ACTOR, Progress, note, print_json, tenant
+from core.cli.files import output_file
+from core.cli.output import ACTOR, Progress, print_json, tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import date, datetime
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -68,7 +66,7 @@ def mer(
     from tenants.reports import service
 
     asked = period_of(period, start.date() if start else None, end.date() if end else None)
-    with tenant_session(tenant(slug), actor=ACTOR) as session, _file(to, form) as file:
+    with tenant_session(tenant(slug), actor=ACTOR) as session, output_file(to, form) as file:
         if form == "csv":
             file.write(service.mer_csv(session, asked, by))
         else:
@@ -97,7 +95,7 @@ def dhis2(slug: str, period: str, mapping: Path, to: Path | None) -> None:
     if to is None:
         print_json(found)
         return
-    with _file(to, "json") as file:
+    with output_file(to, "json") as file:
         file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
 
 
@@ -114,39 +112,10 @@ def _write_list(
 
     with opened() as session:
         chosen = service.asked(session, name, as_of=as_of, facility=facility, identifiers=identifiers)
-    with _file(to, form) as file, Progress("Exporting") as progress:
+    with output_file(to, form) as file, Progress("Exporting") as progress:
         if form == "xlsx":
             service.list_workbook(opened, chosen, file)
             return
         for lines in service.list_lines(opened, chosen, form):
             file.write(lines)
             progress.advance(lines.count(b"\n"))
-
-
-@contextmanager
-def _file(to: Path | None, form: str) -> Iterator[BinaryIO]:
-    """The file to write; it appears under its name when it is whole.
-
-    Raises:
-        click.UsageError: an xlsx would go to a terminal.
-        click.BadParameter: the folder is not there.
-    """
-    if to is None:
-        if form == "xlsx" and sys.stdout.isatty():
-            message = "an xlsx is no text: give --to FILE"
-            raise click.UsageError(message)
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    if not to.parent.is_dir():
-        message = f"the folder {to.parent} is not there"
-        raise click.BadParameter(message, param_hint="--to")
-    part = to.with_name(f".{to.name}.part")
-    try:
-        with part.open("wb") as file:
-            part.chmod(0o600)  # it may name people
-            yield file
-        part.replace(to)
-    finally:
-        part.unlink(missing_ok=True)
-    note(f"written: {to}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tenants.records.repository import completed_years
 
 if TYPE_CHECKING:
-    from tenants.reports.files import Cell
+    from core.web.tables import Cell
     from tenants.reports.reading import Person, Wanted
 
 COLUMNS: Final = (

@@ -10,8 +10,8 @@ from tenants.cohort.indicators import IN_TERMS, MEASURES, OUT_TERMS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from core.web.tables import Cell
     from tenants.cohort.service import IndicatorReport
-    from tenants.reports.files import Cell
 
 LONG_COLUMNS: Final = ("indicator", "count", "provisional", "complete_through", "definition")
 

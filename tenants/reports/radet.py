@@ -15,7 +15,7 @@ from tenants.records.repository import completed_years
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenants.reports.files import Cell
+    from core.web.tables import Cell
     from tenants.reports.reading import Person, Wanted
 
 STATUS_WORDS: Final[Mapping[str, str]] = {

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from core import audit
+from core.web.tables import Workbook, csv_lines, json_lines
 from tenants.cohort.presenting import as_of_day, dimensions
 from tenants.cohort.service import indicator_report
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.reports import dhis2, linelist, mer, radet
-from tenants.reports.files import Workbook, csv_lines, json_lines
 from tenants.reports.reading import Wanted, check_facility, quarter_of, step
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
+    from core.web.tables import Cell
     from tenants.cohort.calendar import Period
-    from tenants.reports.files import Cell
     from tenants.reports.reading import Person
 
     Open = Callable[[], AbstractContextManager[TenantSession]]

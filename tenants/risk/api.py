@@ -1,18 +1,19 @@
 """Models, scores, reasons and lists over the API."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from core import audit
 from core.access import TenantDb, TenantScope, require
+from core.errors import Forbidden
 from core.identity import Principal
 from core.jobs import enqueue
 from core.web.paging import Page, Paging
 from tenants.cohort.presenting import as_of_day
-from tenants.risk import explain, presenting, repository, worklist, worklist_repository
+from tenants.risk import explain, list_files, presenting, repository, worklist, worklist_repository
 from tenants.risk.jobs import SCORE, TRAIN
 from tenants.risk.schemas import (
     MOST_DAYS,
@@ -116,12 +117,17 @@ def get_patient_risk(_: RiskRead, __: PatientsRead, scope: TenantScope, uuid: UU
 def issue_worklist(_: ListsWrite, scope: TenantScope, body: WorklistPost) -> WorklistDetail:
     """Cut to capacity per facility, and kept as issued. The same list of the same scoring is issued once."""
     with scope.session() as session:
-        facility = presenting.facility_named(session, body.facility, "body.facility")
-        day = as_of_day(session, body.as_of)
-    order = worklist.Order(body.kind, day, body.capacity, facility, body.due_within)
+        order = worklist.ordered(
+            session,
+            body.kind,
+            as_of_day(session, body.as_of),
+            capacity=body.capacity,
+            facility=presenting.facility_named(session, body.facility, "body.facility"),
+            due_within=body.due_within,
+        )
     uuid = worklist.issue(scope.tenant, scope.session, order)
     with scope.session() as session:
-        return presenting.detail(*worklist.read(session, uuid))
+        return presenting.detail(presenting.shown(session, uuid, identities=_may_see(scope.principal, None)))
 
 
 @router.get("/worklists", operation_id="list_worklists", summary="Issued lists, newest first")
@@ -137,23 +143,55 @@ def list_worklists(
     return Page.of([WorklistOut.model_validate(row) for row in rows], paging, total)
 
 
-CSV: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The list as CSV.", "content": {"text/csv": {"schema": {"type": "string"}}}}
+Names = Annotated[
+    bool | None,
+    Query(
+        description="Names, phones, hospital numbers and programme identifiers, which `patients.read` lets see. Left "
+        "out: shown to who may see them."
+    ),
+]
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The list as a file.",
+        "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in list_files.MEDIA.values()},
+    }
 }
 
 
+def _may_see(principal: Principal, asked: bool | None) -> bool:  # noqa: FBT001 - three answers
+    """Whether names are shown: as asked for, and else to whoever may see them.
+
+    Raises:
+        Forbidden: they were asked for without the permission.
+    """
+    permitted = "patients.read" in principal.permissions
+    if asked and not permitted:
+        detail = "the permission patients.read is needed for identities=true"
+        raise Forbidden(detail)
+    return permitted if asked is None else asked
+
+
 @router.get("/worklists/{uuid}", operation_id="get_worklist", summary="An issued list with its people")
-def get_worklist(_: ListsRead, db: TenantDb, uuid: UUID) -> WorklistDetail:
-    """By facility and rank. That each patient was read is recorded in the audit."""
-    return presenting.detail(*worklist.read(db, uuid))
+def get_worklist(principal: ListsRead, db: TenantDb, uuid: UUID, identities: Names = None) -> WorklistDetail:
+    """By facility and rank. That each patient was read, with names or without, is recorded in the audit."""
+    return presenting.detail(presenting.shown(db, uuid, identities=_may_see(principal, identities)))
 
 
 @router.get(
-    "/worklists/{uuid}/csv", operation_id="get_worklist_csv", summary="An issued list as CSV", responses=CSV,
+    "/worklists/{uuid}/file", operation_id="get_worklist_file", summary="An issued list as a file", responses=FILES,
     response_class=Response,
 )  # fmt: skip
-def get_worklist_csv(_: ListsRead, db: TenantDb, uuid: UUID) -> Response:
-    """The same people as rows. That each patient was read is recorded in the audit."""
-    text = presenting.as_csv(presenting.rows(db, *worklist.read(db, uuid)))
-    name = f'attachment; filename="worklist-{uuid}.csv"'
-    return Response(text, media_type="text/csv", headers={"Content-Disposition": name})
+def get_worklist_file(
+    principal: ListsRead,
+    db: TenantDb,
+    uuid: UUID,
+    format: Annotated[  # noqa: A002 - the query's name
+        Literal["csv", "xlsx", "html"], Query(description="`html` prints a page for each clinic.")
+    ] = "csv",
+    identities: Names = None,
+) -> Response:
+    """The same people as rows, or on pages to print. That each patient was read is recorded in the audit."""
+    found = presenting.shown(db, uuid, identities=_may_see(principal, identities))
+    name = f'attachment; filename="worklist-{uuid}.{format}"'
+    content = list_files.as_file(format, [found])
+    return Response(content, media_type=list_files.MEDIA[format], headers={"Content-Disposition": name})

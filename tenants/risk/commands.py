@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from core.cli.files import output_file
 from core.cli.output import ACTOR, Progress, json_option, note, print_json, print_table, tenant
 
 if TYPE_CHECKING:
     from datetime import date
 
     from core.database import TenantRef
+    from tenants.risk import presenting
     from tenants.risk.service import Open
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -164,11 +167,27 @@ def explain(slug: str, patient: str, as_of: datetime | None, *, as_json: bool) -
 @click.option("--kind", type=click.Choice(["at-risk", "to-trace", "both"]), default="both", show_default=True)
 @click.option("--facility", help="DATIM id; all facilities when left out.")
 @click.option(
-    "--due-within", type=click.IntRange(0, 365), help="At risk: only people expected within so many days of the day."
+    "--due-within",
+    type=click.IntRange(0, 365),
+    help="At risk: only people expected within so many days. Default: the setting risk.horizon_days; 365: everybody.",
 )
-@click.option("--capacity", type=click.IntRange(1, 10_000), required=True, help="People per facility and list.")
-@click.option("--identifiers", is_flag=True, help="Show programme identifiers in the clear.")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option(
+    "--capacity",
+    type=click.IntRange(1, 10_000),
+    help="People per facility and list. Default: the setting risk.capacity.",
+)
+@click.option(
+    "--identities", is_flag=True, help="Show names, phones, hospital numbers and programme identifiers; in the audit."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "xlsx", "html", "json"]),
+    default="table",
+    show_default=True,
+    help="html prints a page for each clinic.",
+)
+@click.option("--to", type=click.Path(path_type=Path, dir_okay=False), help="The file. Default: standard output.")
 @json_option
 def worklist(  # noqa: PLR0913 - one argument per option
     slug: str,
@@ -176,14 +195,15 @@ def worklist(  # noqa: PLR0913 - one argument per option
     kind: str,
     facility: str | None,
     due_within: int | None,
-    capacity: int,
+    capacity: int | None,
+    to: Path | None,
     *,
-    identifiers: bool,
+    identities: bool,
     form: str,
     as_json: bool,
 ) -> None:
-    """Issue the two lists of the tenant SLUG, each cut to CAPACITY people per facility: at risk, and to be traced."""
-    from tenants.risk import presenting, repository, scoring
+    """Issue the two lists of the tenant SLUG, each cut to its facilities' capacity: at risk, and to be traced."""
+    from tenants.risk import list_files, presenting, repository, scoring
     from tenants.risk import worklist as lists
 
     found = tenant(slug)
@@ -199,24 +219,44 @@ def worklist(  # noqa: PLR0913 - one argument per option
         with Progress("Scoring") as progress:
             scoring.score(found, open_session, day, told=progress.update)
     kinds = lists.KINDS if kind == "both" else (kind.replace("-", "_"),)
-    issued: dict[str, Any] = {}
-    rows: list[dict[str, Any]] = []
+    lists_shown: list[presenting.Shown] = []
     for each in kinds:
-        order = lists.Order(each, day, capacity, where, due_within if each == "at_risk" else None)
+        with open_session() as session:
+            days = due_within if each == "at_risk" else None
+            order = lists.ordered(session, each, day, capacity=capacity, facility=where, due_within=days)
         uuid = lists.issue(found, open_session, order)
         with open_session() as session:
-            kept, people = lists.read(session, uuid)
-            own = presenting.rows(session, kept, people, identifiers=identifiers)
-        facts = {"uuid": kept.uuid, "candidates": kept.candidates, "model_version": kept.model_version}
-        issued[each] = {**facts, "as_of": day, "capacity": capacity, "facilities": kept.facilities, "people": own}
-        rows.extend(own)
-    _tell_stale(sorted({f["datim_id"] for found in issued.values() for f in found["facilities"] if f["stale"]}))
-    if as_json or form == "json":
-        print_json(issued)
-    elif form == "csv":
-        click.echo(presenting.as_csv(rows, identifiers=identifiers), nl=False)
+            lists_shown.append(presenting.shown(session, uuid, identities=identities))
+    _tell_stale(sorted({f["datim_id"] for each in lists_shown for f in each.worklist.facilities if f["stale"]}))
+    if as_json:
+        form = "json"
+    if form in list_files.MEDIA:
+        with output_file(to, form) as file:
+            file.write(list_files.as_file(form, lists_shown))
+    elif form == "json":
+        print_json({each.worklist.kind: _list_json(each) for each in lists_shown})
     else:
-        _print_lists(issued, identifiers=identifiers)
+        for one in lists_shown:
+            _print_list(one, identities=identities)
+
+
+def _list_json(found: presenting.Shown) -> dict[str, Any]:
+    from tenants.risk import presenting
+
+    kept = found.worklist
+    return {
+        "uuid": kept.uuid,
+        "as_of": kept.as_of,
+        "capacity": kept.capacity,
+        "due_within": kept.due_within,
+        "candidates": kept.candidates,
+        "model_version": kept.model_version,
+        "usual_risk": kept.usual_risk,
+        "meaning": found.meaning,
+        "note": kept.note,
+        "facilities": kept.facilities,
+        "people": presenting.rows(found),
+    }
 
 
 @click.group()
@@ -272,21 +312,17 @@ def _tell_stale(stale: list[str]) -> None:
         note(f"stale: the records of {len(stale)} facilities end too early for this day, their lists stop ({names})")
 
 
-def _print_lists(issued: dict[str, Any], *, identifiers: bool) -> None:
-    titles = {"at_risk": "At risk: expected, not yet returned", "to_trace": "To be traced: past the expected contact"}
-    shown = (
-        "facility",
-        "rank",
-        "patient_uuid",
-        *(("pepfar_id",) if identifiers else ()),
-        "expected_date",
-        "score",
-        "reasons",
-    )
-    for kind, found in issued.items():
-        listed = len(found["people"])
-        click.echo(
-            f"{titles[kind]}, as of {found['as_of']}, by {found['model_version']}: {listed} of {found['candidates']}"
-        )
-        print_table(found["people"], shown)
-        click.echo("")
+def _print_list(found: presenting.Shown, *, identities: bool) -> None:
+    from tenants.risk import presenting
+
+    kept, people = found.worklist, presenting.rows(found)
+    head = presenting.title(kept.kind, kept.as_of, kept.due_within)
+    click.echo(f"{head}, by {kept.model_version}: {len(people)} of {kept.candidates}")
+    who = ("name", "phone", "hospital_number") if identities else ("patient_uuid",)
+    scored = ("days_late",) if kept.kind == "to_trace" else ("risk", "risk_level")
+    rows = [row | {"risk": f"{row['score']:.0%}"} for row in people]
+    print_table(rows, ("clinic", "rank", *who, "expected_date", *scored, "reasons"))
+    click.echo(found.meaning)
+    if kept.note:
+        click.echo(kept.note)
+    click.echo("")

@@ -1,48 +1,113 @@
-"""Issued lists as the API, the command line and CSV show them."""
+"""Issued lists as the API, the command line, spreadsheets and printed pages show them."""
 
 from __future__ import annotations
 
-import csv
-import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from core.web.spreadsheets import no_formula
 from tenants.records import places
-from tenants.records.personal import open_patient
-from tenants.records.repository import patient_as_of
-from tenants.risk import repository
-from tenants.risk.schemas import WorklistDetail, WorklistEntryOut, WorklistOut
-from tenants.risk.wording import sentence
+from tenants.risk import levels, repository, worklist
+from tenants.risk.identities import full_name, identities_of
+from tenants.risk.schemas import PersonIdentity, WorklistDetail, WorklistEntryOut, WorklistOut
+from tenants.risk.wording import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import date
     from uuid import UUID
 
     from core.database import TenantSession
+    from tenants.risk.identities import Identity
     from tenants.risk.models import Worklist, WorklistEntry
 
 COLUMNS: Final = (
-    *(
-        "list",
-        "as_of",
-        "facility",
-        "rank",
-        "patient_uuid",
-        "expected_date",
-        "days_late",
-        "score",
-        "risk_level",
-        "reasons",
-    ),
-    *("model_version", "data_date", "worklist_uuid"),
+    *("list", "as_of", "facility", "clinic", "rank", "of", "patient_uuid", "expected_date", "days_late", "score"),
+    *("risk_level", "reasons", "model_version", "data_date", "worklist_uuid"),
 )
-IDENTIFIERS: Final = ("pepfar_id", "hospital_number")
+IDENTITIES: Final = ("name", "phone", "hospital_number", "pepfar_id")
+_AFTER: Final = COLUMNS.index("patient_uuid") + 1
 
 
-def detail(worklist: Worklist, people: Sequence[WorklistEntry]) -> WorklistDetail:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An issued list as it is shown once; the audit knows that each of its people was seen.
+
+    Attributes:
+        worklist: as it was issued.
+        people: by facility and rank.
+        clinics: DATIM id and name of each facility.
+        identities: what names each person; None where that is not shown.
+    """
+
+    worklist: Worklist
+    people: Sequence[WorklistEntry]
+    clinics: Mapping[UUID, tuple[str, str]]
+    identities: Mapping[UUID, Identity] | None
+
+    @property
+    def meaning(self) -> str:
+        """What the levels of this list mean."""
+        if self.worklist.kind == "to_trace":
+            return levels.TRACING
+        share = self.worklist.capacity_share
+        return levels.meaning(None if share is None else float(share), self.worklist.usual_risk)
+
+    def why(self, entry: WorklistEntry) -> str:
+        """Why a person is on the list, in one line."""
+        reasons = entry.reasons or []
+        if self.worklist.kind == "to_trace":
+            return "; ".join(str(reason["text"]) for reason in reasons)
+        return summary(entry.score, self.worklist.usual_risk, reasons)
+
+    def of(self, facility: UUID) -> int:
+        """How many people could have been listed at a facility."""
+        for found in self.worklist.facilities:
+            if found["facility_uuid"] == str(facility):
+                return int(found["candidates"])
+        return 0
+
+
+def shown(session: TenantSession, uuid: UUID, *, identities: bool) -> Shown:
+    """Read an issued list to show it: one audit row for each person, which says whether names were shown."""
+    kept, people = worklist.read(session, uuid, identities=identities)
+    facts = repository.facility_facts(session)
+    return Shown(
+        worklist=kept,
+        people=people,
+        clinics={fact["uuid"]: (fact["datim_id"], fact["name"]) for fact in facts},
+        identities=identities_of(session, [entry.patient_uuid for entry in people]) if identities else None,
+    )
+
+
+def detail(found: Shown) -> WorklistDetail:
     """A list with its people."""
-    listed = [WorklistEntryOut.model_validate(entry) for entry in people]
-    return WorklistDetail(**WorklistOut.model_validate(worklist).model_dump(), people=listed)
+    listed = [
+        WorklistEntryOut(
+            rank=entry.rank,
+            patient_uuid=entry.patient_uuid,
+            facility_uuid=entry.facility_uuid,
+            facility=found.clinics.get(entry.facility_uuid, ("", ""))[0],
+            clinic=found.clinics.get(entry.facility_uuid, ("", ""))[1],
+            expected_date=entry.expected_date,
+            days_late=entry.days_late,
+            score=entry.score,
+            risk_level=entry.risk_level,  # type: ignore[arg-type]  # the table's constraint
+            reasons=entry.reasons or [],  # type: ignore[arg-type]  # validated here
+            summary=found.why(entry),
+            identity=_identity(found, entry.patient_uuid),
+            contacted_at=entry.contacted_at,
+            outcome=entry.outcome,
+        )
+        for entry in found.people
+    ]
+    kept = WorklistOut.model_validate(found.worklist)
+    return WorklistDetail(**kept.model_dump(), meaning=found.meaning, people=listed)
+
+
+def _identity(found: Shown, patient: UUID) -> PersonIdentity | None:
+    if found.identities is None:
+        return None
+    return PersonIdentity(**found.identities.get(patient, {}))
 
 
 def facility_named(session: TenantSession, text: str | None, field: str) -> UUID | None:
@@ -55,49 +120,46 @@ def facility_named(session: TenantSession, text: str | None, field: str) -> UUID
     return None if found is None else found.uuid
 
 
-def rows(
-    session: TenantSession, worklist: Worklist, people: Sequence[WorklistEntry], *, identifiers: bool = False
-) -> list[dict[str, Any]]:
-    """A list as flat rows, facilities by their DATIM id; programme identifiers in the clear only where asked for."""
-    names = {fact["uuid"]: fact["datim_id"] for fact in repository.facility_facts(session)}
-    found = []
-    for entry in sorted(people, key=lambda entry: (names.get(entry.facility_uuid, ""), entry.rank)):
-        row: dict[str, Any] = {
-            "list": worklist.kind,
-            "as_of": worklist.as_of,
-            "facility": names.get(entry.facility_uuid, str(entry.facility_uuid)),
-            "rank": entry.rank,
-            "patient_uuid": entry.patient_uuid,
-            "expected_date": entry.expected_date,
-            "days_late": entry.days_late,
-            "score": round(entry.score, 4),
-            "risk_level": entry.risk_level,
-            "reasons": sentence(entry.reasons or []),
-            "model_version": worklist.model_version,
-            "data_date": worklist.data_date,
-            "worklist_uuid": worklist.uuid,
-        }
-        if identifiers:
-            row |= _identifiers(session, entry)
-        found.append(row)
-    return found
+def columns(*, identities: bool) -> tuple[str, ...]:
+    """Headings of the flat rows; what names a person stands behind the UUID."""
+    return (*COLUMNS[:_AFTER], *IDENTITIES, *COLUMNS[_AFTER:]) if identities else COLUMNS
 
 
-def as_csv(found: Sequence[dict[str, Any]], *, identifiers: bool = False) -> str:
-    """Rows as CSV with a head; a text that a spreadsheet would take for a formula is quoted."""
-    file = io.StringIO()
-    columns = (*COLUMNS, *IDENTIFIERS) if identifiers else COLUMNS
-    writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _plain(value) for name, value in row.items()} for row in found)
-    return file.getvalue()
+def rows(found: Shown) -> list[dict[str, Any]]:
+    """A list as flat rows, by facility and rank."""
+    by_clinic = sorted(found.people, key=lambda entry: (found.clinics.get(entry.facility_uuid, ("", "")), entry.rank))
+    return [_row(found, entry) for entry in by_clinic]
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell
-    return no_formula(value) if isinstance(value, str) else value
+def _row(found: Shown, entry: WorklistEntry) -> dict[str, Any]:
+    kept = found.worklist
+    datim_id, clinic = found.clinics.get(entry.facility_uuid, (str(entry.facility_uuid), ""))
+    row: dict[str, Any] = {
+        "list": kept.kind,
+        "as_of": kept.as_of,
+        "facility": datim_id,
+        "clinic": clinic,
+        "rank": entry.rank,
+        "of": found.of(entry.facility_uuid),
+        "patient_uuid": entry.patient_uuid,
+        "expected_date": entry.expected_date,
+        "days_late": entry.days_late,
+        "score": round(entry.score, 4),
+        "risk_level": entry.risk_level,
+        "reasons": found.why(entry),
+        "model_version": kept.model_version,
+        "data_date": kept.data_date,
+        "worklist_uuid": kept.uuid,
+    }
+    if found.identities is not None:
+        identity = found.identities.get(entry.patient_uuid, {})
+        row |= {"name": full_name(identity)} | {name: identity.get(name) for name in IDENTITIES[1:]}
+    return row
 
 
-def _identifiers(session: TenantSession, entry: WorklistEntry) -> dict[str, str | None]:
-    patient = patient_as_of(session, entry.patient_uuid, None)
-    clear = {} if patient is None else open_patient(session, patient)
-    return {name: clear.get(name) for name in IDENTIFIERS}
+def title(kind: str, as_of: date, due_within: int | None) -> str:
+    """What a list is, for its head."""
+    if kind == "to_trace":
+        return f"To be traced: past the expected contact, as of {as_of}"
+    within = "" if due_within is None else f", expected within {due_within} days"
+    return f"At risk: expected and not yet returned{within}, as of {as_of}"

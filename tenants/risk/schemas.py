@@ -149,6 +149,16 @@ class RiskOut(BaseModel):
     note: str
 
 
+class PersonIdentity(BaseModel):
+    """What names a person, for those who may see it."""
+
+    given_name: str | None = None
+    family_name: str | None = None
+    phone: str | None = None
+    hospital_number: str | None = None
+    pepfar_id: str | None = None
+
+
 class WorklistPost(BaseModel):
     """Which list to issue."""
 
@@ -158,10 +168,21 @@ class WorklistPost(BaseModel):
     as_of: date | None = Field(
         default=None, description="A date that was scored; today when left out.", examples=["2026-09-30"]
     )
-    capacity: int = Field(ge=1, le=10_000, description="People per facility.", examples=[20])
+    capacity: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="People per facility; the setting `risk.capacity` when left out.",
+        examples=[20],
+    )
     facility: str | None = Field(default=None, description="DATIM id or UUID; all when left out.", max_length=100)
     due_within: int | None = Field(
-        default=None, ge=0, le=MOST_DAYS, description="At risk only: expected within so many days.", examples=[14]
+        default=None,
+        ge=0,
+        le=MOST_DAYS,
+        examples=[14],
+        description="At risk only: expected within so many days; the setting `risk.horizon_days` when left out, "
+        "365 for everybody.",
     )
 
 
@@ -180,6 +201,8 @@ class WorklistOut(BaseModel):
     entries: int
     model_version: str
     data_date: date | None
+    usual_risk: float | None = Field(description="Risk of a person of whom nothing stands out; null: not at risk.")
+    note: str | None = Field(description="Whether the preferred model failed and another scored; null: it did not.")
     facilities: list[dict[str, Any]] = Field(description="Per facility: candidates, listed, cut-off, staleness.")
     issued_by: str
     issued_at: datetime
@@ -193,11 +216,15 @@ class WorklistEntryOut(BaseModel):
     rank: int
     patient_uuid: UUID
     facility_uuid: UUID
+    facility: str = Field(description="DATIM id.")
+    clinic: str = Field(description="The facility's name.")
     expected_date: date
     days_late: int
     score: float = Field(description="Risk, or days past the expected contact on the list to be traced.")
     risk_level: Level
     reasons: list[Reason]
+    summary: str = Field(description="Why this person is on the list, in one line.")
+    identity: PersonIdentity | None = Field(description="Null where names were not asked for, or may not be seen.")
     contacted_at: datetime | None
     outcome: str | None
 
@@ -205,4 +232,5 @@ class WorklistEntryOut(BaseModel):
 class WorklistDetail(WorklistOut):
     """An issued list with its people, by facility and rank."""
 
+    meaning: str = Field(description="What the levels of this list mean.")
     people: list[WorklistEntryOut]

@@ -20,3 +20,7 @@ class RiskSettings(BaseModel):
     """Prediction units used at most; beyond it patients are drawn."""
     reasons: Annotated[int, Field(ge=1, le=10)] = 3
     """Themes named with a score."""
+    horizon_days: Annotated[int, Field(ge=0, le=365)] = 14
+    """A list of people at risk holds who is expected within so many days, where none are asked for; 365: everybody."""
+    capacity: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """People per facility and list, where no capacity is asked for."""

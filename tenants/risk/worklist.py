@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from core import audit
 from core.clock import now
 from core.errors import Conflict, Invalid
+from core.tenancy import settings as tenant_settings
 from tenants.cohort.service import cohort_settings
 from tenants.records.ids import new_uuid
 from tenants.risk import repository, serving, worklist_repository
@@ -20,6 +21,7 @@ from tenants.risk.failures import ModelFailed
 from tenants.risk.models import Prediction, Worklist, WorklistEntry
 from tenants.risk.reasons import reasons_of
 from tenants.risk.schemas import MOST_DAYS
+from tenants.risk.settings import RiskSettings
 from tenants.risk.staleness import is_stale
 
 if TYPE_CHECKING:
@@ -137,12 +139,32 @@ def _keep(session: TenantSession, order: Order, cut: _Cut, reasons: Mapping[UUID
     return worklist.uuid
 
 
-def read(session: TenantSession, uuid: UUID) -> tuple[Worklist, Sequence[WorklistEntry]]:
-    """An issued list with its people; that each of them was read is recorded in the audit."""
+def ordered(
+    session: TenantSession,
+    kind: str,
+    as_of: date,
+    *,
+    capacity: int | None = None,
+    facility: UUID | None = None,
+    due_within: int | None = None,
+) -> Order:
+    """The list that is asked for, with the tenant's own capacity and horizon where none were given."""
+    settings = tenant_settings.get(session, RiskSettings)
+    if kind == "at_risk" and due_within is None:
+        due_within = settings.horizon_days
+    return Order(kind, as_of, settings.capacity if capacity is None else capacity, facility, due_within)
+
+
+def read(session: TenantSession, uuid: UUID, *, identities: bool = False) -> tuple[Worklist, Sequence[WorklistEntry]]:
+    """An issued list with its people; that each was read, and with names or without, is recorded in the audit."""
     worklist = worklist_repository.get_worklist(session, uuid)
     people = worklist_repository.entries(session, uuid)
     audit.record_many(
-        session, "risk:worklist:read", "patient", [entry.patient_uuid for entry in people], {"worklist": str(uuid)}
+        session,
+        "risk:worklist:read",
+        "patient",
+        [entry.patient_uuid for entry in people],
+        {"worklist": str(uuid), "identities": identities},
     )
     return worklist, people
 

@@ -126,6 +126,6 @@ def get_worklist(world: World) -> Call:
     return Call(path={"uuid": _worklist(world)})
 
 
-@case("GET", "/v1/worklists/{uuid}/csv", kind="item")
-def get_worklist_csv(world: World) -> Call:
+@case("GET", "/v1/worklists/{uuid}/file", kind="item")
+def get_worklist_file(world: World) -> Call:
     return Call(path={"uuid": _worklist(world)})

@@ -339,9 +339,10 @@ def test_a_list_is_issued_read_and_given_as_csv(client):
     assert answer.status_code == 201
     listed = answer.json()
     assert len(listed["people"]) == 2
+    assert {person["clinic"] for person in listed["people"]} == {"Clinic 1"}
     assert client.get(f"/v1/worklists/{listed['uuid']}").json() == listed
     assert client.get("/v1/worklists", params={"kind": "at_risk"}).json()["total"] >= 1
-    rows = list(csv.DictReader(io.StringIO(client.get(f"/v1/worklists/{listed['uuid']}/csv").text)))
+    rows = list(csv.DictReader(io.StringIO(client.get(f"/v1/worklists/{listed['uuid']}/file").text)))
     assert [row["patient_uuid"] for row in rows] == [p["patient_uuid"] for p in listed["people"]]
     assert {row["facility"] for row in rows} == {"F1"}
 

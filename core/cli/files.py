@@ -1,0 +1,44 @@
+"""Files that commands write."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from core.cli.output import note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def output_file(to: Path | None, form: str) -> Iterator[BinaryIO]:
+    """The file to write; it appears under its name when it is whole.
+
+    Raises:
+        click.UsageError: an xlsx would go to a terminal.
+        click.BadParameter: the folder is not there.
+    """
+    if to is None:
+        if form == "xlsx" and sys.stdout.isatty():
+            message = "an xlsx is no text: give --to FILE"
+            raise click.UsageError(message)
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if not to.parent.is_dir():
+        message = f"the folder {to.parent} is not there"
+        raise click.BadParameter(message, param_hint="--to")
+    part = to.with_name(f".{to.name}.part")
+    try:
+        with part.open("wb") as file:
+            part.chmod(0o600)  # it may name people
+            yield file
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
+    note(f"written: {to}")

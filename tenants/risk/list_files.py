@@ -1,0 +1,138 @@
+"""Issued lists as files: CSV, a workbook, and pages to print, one for each clinic."""
+
+from __future__ import annotations
+
+from html import escape
+from io import BytesIO
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from core.web.tables import MEDIA_TYPES, Workbook, csv_lines
+from tenants.risk import presenting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenants.risk.presenting import Shown
+
+MEDIA: Final[Mapping[str, str]] = {
+    "csv": MEDIA_TYPES["csv"],
+    "xlsx": MEDIA_TYPES["xlsx"],
+    "html": "text/html; charset=utf-8",
+}
+_STYLE: Final = (
+    "body{font:11pt sans-serif;margin:1.5em}h1{font-size:14pt;margin:0}"
+    "h2{font-size:11pt;font-weight:normal;margin:.3em 0}"
+    "table{border-collapse:collapse;width:100%;margin-top:.6em}th,td{border:1px solid #777;padding:.25em .4em;"
+    "text-align:left;vertical-align:top}thead{display:table-header-group}tr{break-inside:avoid}.note{font-size:9pt}"
+    "section+section{break-before:page}@page{size:A4 landscape;margin:12mm}"
+)
+_HEADINGS: Final[Mapping[str, str]] = {
+    "rank": "No.",
+    "name": "Name",
+    "phone": "Phone",
+    "hospital_number": "Hospital number",
+    "pepfar_id": "Programme identifier",
+    "patient_uuid": "Patient",
+    "expected_date": "Expected",
+    "days_late": "Days late",
+    "risk": "Risk",
+    "risk_level": "Level",
+    "reasons": "Why",
+    "called": "Called on",
+    "outcome": "What came of it",
+}
+PERSONAL: Final = "This page names people and their phones: keep it locked away, and destroy it when it is done."
+
+
+def as_file(form: str, lists: Sequence[Shown]) -> bytes:
+    """Lists as one file of this form: a key of :data:`MEDIA`."""
+    return {"csv": as_csv, "xlsx": as_workbook, "html": as_pages}[form](lists)
+
+
+def as_csv(lists: Sequence[Shown]) -> bytes:
+    """Rows of all lists under one head; a text that a spreadsheet would take for a formula is quoted."""
+    columns = _columns(lists)
+    cells = [[row.get(column) for column in columns] for found in lists for row in presenting.rows(found)]
+    return csv_lines([columns, *(_cells(row) for row in cells)])
+
+
+def as_workbook(lists: Sequence[Shown]) -> bytes:
+    """A sheet for each list, and one that says what they are."""
+    columns, book, file = _columns(lists), Workbook(), BytesIO()
+    for found in lists:
+        rows = (_cells([row.get(column) for column in columns]) for row in presenting.rows(found))
+        book.sheet(found.worklist.kind, columns, rows)
+    about = [(_title(found), line) for found in lists for line in _notes(found)]
+    book.sheet("about", ("list", "what to know"), about)
+    book.save(file)
+    return file.getvalue()
+
+
+def as_pages(lists: Sequence[Shown]) -> bytes:
+    """A page to print for each clinic and list, with columns to write in what was done."""
+    sections = [
+        _page(found, clinic, list(own))
+        for found in lists
+        for clinic, own in groupby(presenting.rows(found), key=lambda row: (row["facility"], row["clinic"]))
+    ]
+    body = "\n".join(sections) or "<p>Nobody is on these lists.</p>"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Lists</title>'
+        f"<style>{_STYLE}</style></head><body>\n{body}\n</body></html>\n"
+    ).encode()
+
+
+def _page(found: Shown, clinic: tuple[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+    datim_id, name = clinic
+    columns = _page_columns(found)
+    heads = "".join(f"<th>{_HEADINGS[column]}</th>" for column in columns)
+    lines = "\n".join(
+        "<tr>" + "".join(f"<td>{_text(row, column)}</td>" for column in columns) + "</tr>" for row in rows
+    )
+    notes = "".join(f'<p class="note">{escape(line)}</p>' for line in _notes(found))
+    return (
+        f"<section><h1>{escape(name or datim_id)}</h1>"
+        f"<h2>{escape(_title(found))}: {len(rows)} of {rows[0]['of']:,}. Facility {escape(datim_id)}.</h2>\n"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>\n{lines}\n</tbody></table>\n{notes}</section>"
+    )
+
+
+def _page_columns(found: Shown) -> tuple[str, ...]:
+    who = ("patient_uuid",) if found.identities is None else presenting.IDENTITIES
+    how = ("days_late",) if found.worklist.kind == "to_trace" else ("risk", "risk_level")
+    return ("rank", *who, "expected_date", *how, "reasons", "called", "outcome")
+
+
+def _text(row: Mapping[str, Any], column: str) -> str:
+    if column == "risk":
+        return f"{row['score']:.0%}"
+    value = row.get(column)
+    return "" if value is None else escape(str(value))
+
+
+def _notes(found: Shown) -> list[str]:
+    kept = found.worklist
+    notes = [f"Scored by {kept.model_version} on records to {kept.data_date}.", found.meaning]
+    if kept.note:
+        notes.append(kept.note)
+    if stale := [facility["name"] or facility["datim_id"] for facility in kept.facilities if facility["stale"]]:
+        notes.append(f"No list for {', '.join(stale)}: their records end too early for this day.")
+    if found.identities is not None:
+        notes.append(PERSONAL)
+    return notes
+
+
+def _title(found: Shown) -> str:
+    return presenting.title(found.worklist.kind, found.worklist.as_of, found.worklist.due_within)
+
+
+def _columns(lists: Sequence[Shown]) -> tuple[str, ...]:
+    return presenting.columns(identities=any(found.identities is not None for found in lists))
+
+
+def _cells(row: Sequence[Any]) -> list[Any]:
+    return [
+        value if isinstance(value, str | int | float | None) or hasattr(value, "isoformat") else str(value)
+        for value in row
+    ]

@@ -1,0 +1,261 @@
+"""Lists to work from: clinic names, names for those who may see them, spreadsheets and pages to print."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from contextlib import contextmanager
+
+import openpyxl
+import psycopg
+import pytest
+from click.testing import CliRunner
+from psycopg import sql
+
+from core.identity.keys import create_key
+from core.privacy import vault
+from core.tenancy import settings as tenant_settings
+from tenants.cohort.timelines import to_date
+from tenants.records.personal import seal_patient
+from tenants.risk import commands, identities, levels, presenting, scoring, worklist
+from tenants.risk.list_files import PERSONAL, as_pages
+from tenants.risk.settings import RiskSettings
+from tests.tenants.risk.clinics import END, clinics
+from tests.tenants.risk.conftest import opener, store
+
+DAY = to_date(END)
+MADE = clinics(60, facilities=2)
+FORMULA = "=HYPERLINK(1)"
+
+
+def person(index):
+    return {
+        "given_name": FORMULA if index == 0 else f"Given{index}",
+        "family_name": f"<b>Family{index}</b>",
+        "phone": f"+23480{index:08}",
+        "hospital_number": f"H/{index}",
+        "pepfar_id": f"P-{index}",
+    }
+
+
+@pytest.fixture(scope="module")
+def owner(make_tenant):
+    """A scored tenant whose people have names."""
+    created = make_tenant()
+    store(created.ref, MADE)
+    with opener(created.ref)() as session:
+        vault(session).ensure_patient_keys(MADE.uuids())
+        for index, uuid in enumerate(MADE.uuids()):
+            sealed = seal_patient(session, uuid, person(index))
+            with session.cursor() as cursor:
+                for name, value in sealed.items():
+                    query = sql.SQL("UPDATE patients SET {} = %s WHERE uuid = %s").format(sql.Identifier(name))
+                    cursor.execute(query, (value, uuid))
+    scoring.score(created.ref, opener(created.ref), DAY)
+    return created
+
+
+@pytest.fixture(scope="module")
+def application_client(application, owner):
+    from fastapi.testclient import TestClient
+
+    def client(*permissions):
+        key = owner.api_key if not permissions else create_key(owner.ref, name="x", permissions=permissions).plaintext
+        return TestClient(application, headers={"Authorization": f"Bearer {key}"})
+
+    return client
+
+
+def issued(tenant, kind="at_risk", **given):
+    with opener(tenant)() as session:
+        order = worklist.ordered(session, kind, DAY, **given)
+    return worklist.issue(tenant, opener(tenant), order)
+
+
+def shown(tenant, uuid, *, names=True):
+    with opener(tenant)() as session:
+        return presenting.shown(session, uuid, identities=names)
+
+
+def sights(tenant):
+    """Who was seen, and with names or without."""
+    with opener(tenant)() as session, session.cursor() as cursor:
+        cursor.execute(
+            "SELECT subject_uuid, detail ->> 'identities' FROM audit_events WHERE action = 'risk:worklist:read'"
+        )
+        return cursor.fetchall()
+
+
+def cells(content):
+    return list(csv.DictReader(io.StringIO(content.decode() if isinstance(content, bytes) else content)))
+
+
+def test_a_list_names_the_clinic_and_for_those_who_may_see_them_the_people(owner, application_client):
+    uuid = issued(owner.ref, due_within=365, capacity=100)
+    client = application_client()
+    answer = client.get(f"/v1/worklists/{uuid}").json()
+    assert answer["people"]
+    place = {str(uuid): index for index, uuid in enumerate(MADE.uuids())}
+    for one in answer["people"]:
+        assert one["clinic"] == f"Clinic {MADE.facility[place[one['patient_uuid']]]}"
+        assert one["identity"] == person(place[one["patient_uuid"]])
+
+
+def test_names_are_not_shown_to_who_may_not_see_them_and_cannot_be_asked_for(owner, application_client):
+    uuid = issued(owner.ref, due_within=365, capacity=100)
+    client = application_client("worklists.read")
+    answer = client.get(f"/v1/worklists/{uuid}").json()
+    assert {one["identity"] for one in answer["people"]} == {None}
+    for path in ("", "/file"):
+        refused = client.get(f"/v1/worklists/{uuid}{path}", params={"identities": True})
+        assert refused.status_code == 403
+        assert "patients.read" in refused.json()["detail"]
+    for form in ("csv", "html"):
+        text = client.get(f"/v1/worklists/{uuid}/file", params={"format": form}).text
+        assert "Family" not in text
+        assert "+23480" not in text
+
+
+def test_each_sight_of_a_person_is_one_row_of_the_audit_that_says_whether_names_were_shown(owner):
+    uuid = issued(owner.ref, due_within=365, capacity=5)
+    before = len(sights(owner.ref))
+    people = shown(owner.ref, uuid, names=True).people
+    assert sorted(sights(owner.ref)[before:]) == sorted((entry.patient_uuid, "true") for entry in people)
+    before = len(sights(owner.ref))
+    shown(owner.ref, uuid, names=False)
+    assert {row[1] for row in sights(owner.ref)[before:]} == {"false"}
+
+
+@contextmanager
+def statements():
+    """Statements sent meanwhile."""
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        execute = psycopg.Cursor.execute
+
+        def counted(self, query, *args, **kwargs):
+            found.append(str(query))
+            return execute(self, query, *args, **kwargs)
+
+        patch.setattr(psycopg.Cursor, "execute", counted)
+        yield found
+
+
+def test_names_of_a_whole_list_take_as_many_statements_as_those_of_one_person(owner):
+    uuids = MADE.uuids()
+    counts = []
+    for some in (uuids[:1], uuids):
+        with opener(owner.ref)() as session, statements() as sent:
+            assert len(identities.identities_of(session, some)) == len(some)
+        counts.append(len(sent))
+    assert counts[0] == counts[1]
+
+
+def test_one_damaged_name_costs_that_person_and_not_the_list(owner):
+    uuids = MADE.uuids()
+    with opener(owner.ref)() as session:
+        with session.cursor() as cursor:
+            cursor.execute("UPDATE patients SET phone_enc = decode('00ff', 'hex') WHERE uuid = %s", (uuids[3],))
+        found = identities.identities_of(session, uuids[:5])
+        session.rollback()
+    assert found[uuids[3]]["phone"] == identities.UNREADABLE
+    assert found[uuids[4]]["phone"] == person(4)["phone"]
+
+
+def test_spreadsheets_run_no_formula_of_a_name(owner, application_client):
+    uuid = issued(owner.ref, due_within=365, capacity=100)
+    client = application_client()
+    answer = client.get(f"/v1/worklists/{uuid}/file", params={"format": "csv"})
+    assert answer.headers["content-disposition"].endswith('.csv"')
+    rows = cells(answer.text)
+    assert list(rows[0]) == list(presenting.columns(identities=True))
+    book = openpyxl.load_workbook(
+        io.BytesIO(client.get(f"/v1/worklists/{uuid}/file", params={"format": "xlsx"}).content)
+    )
+    sheet = [list(row) for row in book["at_risk"].iter_rows(values_only=True)]
+    assert sheet[0] == list(rows[0])
+    assert len(sheet) == len(rows) + 1
+    assert any("usual risk" in str(cell.value) for row in book["about"].iter_rows() for cell in row)
+    names = {row["name"] for row in rows} | {row[sheet[0].index("name")] for row in sheet[1:]}
+    assert not any(name.startswith("=") for name in names)
+    if str(MADE.uuids()[0]) in {row["patient_uuid"] for row in rows}:
+        assert f"'{FORMULA} <b>Family0</b>" in names
+
+
+def test_each_clinic_has_a_page_of_its_own_that_can_be_written_on(owner):
+    uuid = issued(owner.ref, due_within=365, capacity=100)
+    found = shown(owner.ref, uuid)
+    text = as_pages([found]).decode()
+    sections = re.findall(r"<section>.*?</section>", text, re.DOTALL)
+    assert [re.search(r"<h1>(.*?)</h1>", section).group(1) for section in sections] == ["Clinic 0", "Clinic 1"]
+    assert "break-before:page" in text
+    for section in sections:
+        assert "<th>Called on</th>" in section
+        assert PERSONAL in section
+        assert "Levels follow each facility" in section
+    assert "<b>" not in text, "names are text, not markup"
+    assert "&lt;b&gt;Family" in text
+    assert PERSONAL not in as_pages([shown(owner.ref, uuid, names=False)]).decode()
+
+
+def test_a_list_at_risk_holds_who_is_due_within_the_tenants_horizon_and_capacity_by_default(owner):
+    tenant = owner.ref
+    kept = shown(tenant, issued(tenant), names=False)
+    assert (kept.worklist.due_within, kept.worklist.capacity) == (14, 20)
+    assert all((entry.expected_date - DAY).days <= 14 for entry in kept.people)
+    with opener(tenant)() as session:
+        tenant_settings.put(session, RiskSettings(horizon_days=3, capacity=2))
+    try:
+        kept = shown(tenant, issued(tenant), names=False)
+        assert (kept.worklist.due_within, kept.worklist.capacity) == (3, 2)
+        traced = shown(tenant, issued(tenant, "to_trace"), names=False)
+        assert (traced.worklist.due_within, traced.worklist.capacity) == (None, 2)
+    finally:
+        with opener(tenant)() as session:
+            tenant_settings.put(session, RiskSettings())
+
+
+def test_a_list_is_issued_over_the_api_without_a_capacity_or_a_horizon(owner, application_client):
+    answer = application_client().post("/v1/worklists", json={"kind": "at_risk", "as_of": str(DAY)}).json()
+    assert (answer["capacity"], answer["due_within"]) == (20, 14)
+    assert answer["meaning"].startswith("Levels follow each facility's capacity")
+    everybody = {"kind": "at_risk", "as_of": str(DAY), "due_within": 365, "capacity": 100}
+    assert application_client().post("/v1/worklists", json=everybody).json()["candidates"] > answer["candidates"]
+
+
+def test_every_person_on_a_list_has_one_line_that_says_why(owner):
+    for kind in ("at_risk", "to_trace"):
+        found = shown(owner.ref, issued(owner.ref, kind, capacity=100), names=False)
+        assert found.people
+        assert all(found.why(entry) for entry in found.people)
+
+
+def test_levels_are_said_to_be_by_capacity_wherever_they_are_shown():
+    text = levels.meaning(0.3, 0.14)
+    assert "high is the 30% of its people at risk" in text
+    assert "medium the next 30%" in text
+    assert "14%" in text
+    assert "the same risk can be high at one facility and medium at another" in text
+
+
+def run(slug, *arguments):
+    result = CliRunner().invoke(commands.worklist, [slug, "--as-of", str(DAY), *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_the_command_prints_and_writes_lists_in_every_form(owner, tmp_path):
+    slug = owner.ref.slug
+    told = run(slug).stdout
+    assert "Clinic 0" in told
+    assert "Family" not in told
+    assert "Levels follow" in told
+    assert "Family" in run(slug, "--identities").stdout
+    for form in ("csv", "xlsx", "html"):
+        to = tmp_path / f"lists.{form}"
+        run(slug, "--format", form, "--identities", "--to", str(to))
+        assert to.stat().st_mode & 0o077 == 0, "only its owner reads a file that names people"
+    assert {row["list"] for row in cells((tmp_path / "lists.csv").read_bytes())} == {"at_risk", "to_trace"}
+    assert openpyxl.load_workbook(tmp_path / "lists.xlsx").sheetnames == ["at_risk", "to_trace", "about"]
+    assert (tmp_path / "lists.html").read_text().count("<section>") == 4
