@@ -18,6 +18,7 @@ from tenants.imports.fields import FIELDS
 from tenants.imports.plausibility import judged
 from tenants.imports.slots import COLUMNS, EVENT_FIELD, SLOT_TYPES, SLOTS, fields_in_order
 from tenants.imports.staging.keys import Whereabouts, identities
+from tenants.imports.staging.own_exports import reject_own_export
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -122,6 +123,8 @@ class Stager:
                 tally.refused += 1
                 refused += [(self.import_uuid, reading.file, reading.line, *_clean(bad)) for bad in rejections]
             taken += [(start if place == 0 else None, reading, fact) for place, fact in enumerate(facts)]
+        if self.seq == 0:
+            reject_own_export(self.session, [fact for *_, fact in taken])
         self._find_out([fact for *_, fact in taken])
         staged: list[tuple[object, ...]] = []
         for start, reading, fact in taken:
