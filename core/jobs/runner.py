@@ -14,7 +14,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from core import telemetry
+from core import scratch, telemetry
 from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantMoving, TenantRef, TenantUpgrading
 from core.errors import AppError, NotFound
 from core.jobs import endings, leases
@@ -156,7 +156,8 @@ class Runner:
         with telemetry.bound(job_id=str(lease.job_id), job=lease.kind.name):
             if lease.request_id:
                 telemetry.bind(request_id=lease.request_id)
-            outcome = self._run(lease)
+            with scratch.run_folder(str(lease.job_id)):
+                outcome = self._run(lease)
             log.info("job ended", outcome=outcome or "lost", attempt=lease.attempts + 1)
         return outcome or "lost"
 

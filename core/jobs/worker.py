@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import dramatiq
 
-from core import telemetry
+from core import scratch, telemetry
 from core.database import DatabaseUnavailable
 from core.database.rights import warn_of_open_rights
 from core.errors import AppError
@@ -19,6 +19,7 @@ from core.jobs.attendance import Attendance
 from core.jobs.broker import DramatiqMessages, LocalMessages
 from core.jobs.relay import Relay
 from core.jobs.runner import Runner, describe
+from core.plugins import models
 from core.retention import run_due
 from core.settings import get_settings
 from core.tenancy import list_tenants
@@ -58,6 +59,10 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     load_jobs()
     list_tenants()  # refuses at once where the database is away or new
     check_start()
+    left = scratch.sweep()
+    if left:
+        log.info("temporary folders of killed processes removed", processes=left)
+    models()  # finds the plugins now, and warns where they cannot be confined
     threads = threads or settings.jobs_threads
     messages, runner, stopping = DramatiqMessages(), Runner(isolating=True, threads=threads), Event()
     attendance = Attendance(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -32,16 +34,14 @@ def write_array(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file that a plugin left; a link to something else is none.
+def read_bytes(path: Path, *, most: int | None = None) -> bytes:
+    """A file that a plugin left. A link to something else is none, and neither is a pipe, at which one would wait.
 
     Raises:
-        OSError: it is not there, or is a link.
+        OSError: it is not there, is no regular file, or is larger than ``most``.
     """
-    if path.is_symlink():
-        message = f"{path.name} is a link"
-        raise OSError(message)
-    return path.read_bytes()
+    with _opened(path, most) as file:
+        return file.read()
 
 
 def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -49,18 +49,24 @@ def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
     Raises:
         ValueError: it has another shape or type, or is no array; Python objects are never unpickled.
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is larger than the array would be.
     """
-    expected = int(np.prod(shape)) * 8
-    if path.is_symlink() or path.stat().st_size > expected + 4096:
-        message = f"the array is larger than {shape}"
-        raise ValueError(message)
-    with path.open("rb") as file:
+    with _opened(path, int(np.prod(shape)) * 8 + 4096) as file:
         array = np.load(file, allow_pickle=False)
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != np.float64:
         message = f"the array must be float64 of shape {shape}"
         raise ValueError(message)
     return array
+
+
+def _opened(path: Path, most: int | None) -> IO[bytes]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode) or (most is not None and facts.st_size > most):
+        os.close(descriptor)
+        message = f"{path.name} is no regular file, or too large"
+        raise OSError(message)
+    return os.fdopen(descriptor, "rb")
 
 
 def write_data(folder: Path, data: TrainingData) -> list[dict[str, Any]]:

@@ -121,6 +121,8 @@ def _discover() -> dict[str, ModelPlugin]:
     found: dict[str, ModelPlugin] = {}
     # Ours first: a stranger cannot take the name of a first-party model.
     points = sorted(entry_points(group=GROUP), key=lambda point: (not is_first_party(point), point.name))
+    if not all(is_first_party(point) for point in points):
+        _warn_of_gaps()
     for point in points:
         try:
             given = call_iit_models(point) if is_first_party(point) else describe(point)
@@ -133,6 +135,17 @@ def _discover() -> dict[str, ModelPlugin]:
             if isinstance(error, AppError):
                 log.warning("plugin_left_out", plugin=point.name, reason=error.detail)
     return found
+
+
+def _warn_of_gaps() -> None:
+    """Say what third-party plugins are not kept from here."""
+    from core.plugins.confinement import gaps
+
+    left = gaps()
+    if left:
+        log.warning(
+            "plugins_not_confined", gaps="; ".join(left), remedy="see SECURITY.md: run as root, on Linux >= 6.7"
+        )
 
 
 def _check(point: EntryPoint, given: object, found: Mapping[str, ModelPlugin]) -> None:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,9 +15,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from core import scratch
 from core.errors import FieldError, Invalid
+from core.plugins.confinement import confinement
 from core.plugins.errors import PluginFailed, PluginTimedOut
-from core.plugins.exchange import MAX_REPLY, REPLY, REQUEST, write_json
+from core.plugins.exchange import MAX_REPLY, REPLY, REQUEST, read_bytes, write_json
 
 MEMORY_BYTES = 4 * 1024**3
 FILE_BYTES = 512 * 1024**2
@@ -27,6 +28,8 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PA
 BAD_DATA = "BadDataError"
 MAX_THREADS = 8
 DEATH_SECONDS = 10
+HOME = "home"
+"""Folder, in a run's folder, that is empty at first: home and temporary folder of what runs there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +47,16 @@ class Limits:
     file_bytes: int = FILE_BYTES
 
     def to_json(self) -> dict[str, int]:
-        """What the process binds itself to; processor time is bounded by wall-clock time on all its threads."""
+        """What the process is bound to; processor time is bounded by wall-clock time on all its threads."""
         cpu_seconds = int(self.seconds * MAX_THREADS) + 10
         return {"memory_bytes": self.memory_bytes, "file_bytes": self.file_bytes, "cpu_seconds": cpu_seconds}
 
 
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
-    """A folder that only this user can read, gone afterwards with all that is in it."""
-    with tempfile.TemporaryDirectory(prefix="iit-plugin-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
+    """A folder that nobody but the platform and the plugin's run can read, gone afterwards with all that is in it."""
+    with scratch.temporary("iit-plugin-") as folder:
+        yield folder
 
 
 def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -> Any:  # noqa: ANN401 - any JSON
@@ -70,7 +73,7 @@ def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -
         PluginTimedOut: it was killed at its time limit.
         PluginFailed: it raised, died, or gave no readable answer.
     """
-    write_json(folder / REQUEST, {**request, "limits": limits.to_json()})
+    write_json(folder / REQUEST, request)
     code = _run_to_end(folder, plugin, limits)
     reply = _reply(folder, plugin, code)
     if reply.get("ok") is True:
@@ -85,9 +88,11 @@ def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -
 
 def _run_to_end(folder: Path, plugin: str, limits: Limits) -> int:
     token = uuid4().hex
+    (folder / HOME).mkdir()
     with (folder / "output.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "core.plugins.runner"],
+        confined = confinement(folder, limits.to_json(), python_path=_python_path())
+        process = subprocess.Popen(  # noqa: S603 - our own program, which confines itself before the plugin is imported
+            [sys.executable, "-P", "-m", "core.processes.confined", confined.specification, "core.plugins.runner"],
             cwd=folder,
             env=_environment(folder, token),
             stdin=subprocess.DEVNULL,
@@ -112,18 +117,21 @@ def _environment(folder: Path, token: str) -> dict[str, str]:
     threads = str(min(os.cpu_count() or 1, MAX_THREADS))
     return {
         **kept,
-        "PYTHONPATH": os.pathsep.join(
-            str(Path(entry).resolve()) for entry in sys.path if entry and Path(entry).exists()
-        ),
+        "PYTHONPATH": os.pathsep.join(map(str, _python_path())),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
+        "HOME": str(folder / HOME),
+        "TMPDIR": str(folder / HOME),
         # Address space is reserved per thread and arena: keep both few, or the limit on memory bites without cause.
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
         "MALLOC_ARENA_MAX": "2",
         RUN_VARIABLE: token,
     }
+
+
+def _python_path() -> list[Path]:
+    """Where Python finds modules here, and so in a plugin's process."""
+    return [Path(entry).resolve() for entry in sys.path if entry and Path(entry).exists()]
 
 
 def _kill_group(pid: int) -> None:
@@ -156,12 +164,8 @@ def _kill_marked(mark: bytes) -> int:
 
 
 def _reply(folder: Path, plugin: str, code: int) -> Mapping[str, Any]:
-    path = folder / REPLY
     try:
-        if path.is_symlink() or path.stat().st_size > MAX_REPLY:
-            detail = f"plugin {plugin!r} gave an answer that cannot be read"
-            raise PluginFailed(detail)
-        reply = json.loads(path.read_bytes())
+        reply = json.loads(read_bytes(folder / REPLY, most=MAX_REPLY))
     except FileNotFoundError:
         detail = f"plugin {plugin!r} ended without an answer ({_ending(code)})"
         raise PluginFailed(detail) from None

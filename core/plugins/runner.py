@@ -1,24 +1,19 @@
-"""The process in which a plugin runs: ``python -m core.plugins.runner`` in a private folder, bound to its limits.
+"""The process in which a plugin runs: run by ``core.processes.confined`` in a private folder, which has confined it.
 
-It reads ``request.json``, binds itself to its limits, only then imports the plugin, and writes ``reply.json``. It has
-no database, no keys, and none of the platform's environment.
+It reads ``request.json``, imports the plugin, and writes ``reply.json``. It has no database, no keys, and none of the
+platform's environment.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import os
-import resource
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
 MAX_MESSAGE = 300
 
 
@@ -28,7 +23,6 @@ def main() -> int:
     # What the plugin prints must never be taken for an answer.
     os.dup2(2, 1)
     request = json.loads((folder / "request.json").read_text())
-    _bind(request["limits"])
     from core.plugins.exchange import REPLY, write_json
 
     try:
@@ -39,23 +33,6 @@ def main() -> int:
     write_json(folder / REPLY, reply)
     # Threads and exit handlers that the plugin left behind have no say.
     os._exit(0)
-
-
-def _bind(limits: Mapping[str, int]) -> None:
-    """Limit memory, processor time and file size, and die with the platform's process."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    for name, value in (
-        (resource.RLIMIT_AS, limits["memory_bytes"]),
-        (resource.RLIMIT_CPU, limits["cpu_seconds"]),
-        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(name)[1]
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        with contextlib.suppress(ValueError, OSError):  # macOS refuses a limit on memory
-            resource.setrlimit(name, (bound, bound))
 
 
 def _message(error: BaseException) -> str:

@@ -51,6 +51,10 @@ class Settings(BaseSettings):
         default=CHECKOUT / ".iit",
         description="Folder for the embedded servers, the generated master key and the blobs.",
     )
+    scratch_dir: Path | None = Field(
+        default=None,
+        description="Folder for temporary files of jobs and plugins; unset: `scratch` in the state folder.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log line that is written."
     )
@@ -194,7 +198,7 @@ class Settings(BaseSettings):
                 cls._postgresql(url)
         return value
 
-    @field_validator("backup_dir")
+    @field_validator("backup_dir", "scratch_dir")
     @classmethod
     def _absolute_if_given(cls, value: Path | None) -> Path | None:
         return None if value is None else cls._absolute(value)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from core import scratch
 from core.database import node_session
 from core.errors import Invalid, Unavailable
 from core.jobs import JobContext, LeaseLost, WorkerStopping, endings, leases
@@ -305,3 +306,19 @@ def test_errors_of_libraries_are_named_by_the_place_in_our_code():
         int("Givenname")
     here = "test_errors_of_libraries_are_named_by_the_place_in_our_code"
     assert describe(error.value) == f"ValueError at tests/core/jobs/test_tries.py:{error.tb.tb_lineno} in {here}"
+
+
+def test_temporary_folders_of_a_run_go_when_it_ends_however_it_ends(tenant, ask):
+    seen = []
+
+    def act(context, _payload):
+        with scratch.temporary("features-") as folder:
+            (folder.parent / "left behind").write_text("of people")
+            seen.append(folder.parent)
+            if context.attempt == 1:
+                raise ZeroDivisionError
+
+    job_id = ask(tenant, act)
+    assert drain(tenant) == 2
+    assert [folder.name for folder in seen] == [str(job_id)] * 2
+    assert not any(folder.exists() for folder in seen)

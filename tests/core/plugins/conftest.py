@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -37,15 +38,23 @@ def no_failures_yet():
     manager._failures.clear()
 
 
+@contextlib.contextmanager
+def site():
+    """A folder that every user can read, as those that plugins are installed to."""
+    with tempfile.TemporaryDirectory(prefix="iit-tests-plugins-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.fixture
-def install(tmp_path):
-    with installed(tmp_path) as install:
+def install():
+    with site() as folder, installed(folder) as install:
         yield install
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    with installed(tmp_path_factory.mktemp("hostile")) as install:
+def hostile():
+    with site() as folder, installed(folder) as install:
         install(hostile_plugin=(SAMPLES / "hostile_plugin.py").read_text())
         yield
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core import scratch
 from core.errors import Invalid, NotFound
 from core.plugins import PluginFailed, PluginTimedOut, failures, fit_in_process, models
 from core.plugins.process import RUN_VARIABLE
@@ -57,7 +58,7 @@ def test_it_is_told_nothing_of_the_platform(hostile, data, monkeypatch):
     ours = {name for name in told["environment"] if name.startswith(("IIT_", "DATABASE", "REDIS", "AWS"))}
     assert ours == {"IIT_PLUGIN_RUN"}
     assert "secret" not in json.dumps(told)
-    assert set(told["folder"]) == {"X.npy", "y.npy", "group.npy", "request.json", "output.log"}
+    assert set(told["folder"]) == {"X.npy", "y.npy", "group.npy", "request.json", "output.log", "home"}
 
 
 @pytest.mark.parametrize("mood", ["hang", "hang_with_children"])
@@ -94,6 +95,8 @@ def test_what_it_leaves_behind_or_prints_does_not_matter(hostile, data, mood):
         ("forge_garbage", "cannot be read"),
         ("forge_a_huge_reply", "cannot be read"),
         ("link_to_a_secret", "no artifact"),
+        ("leave_a_pipe", "no artifact"),
+        ("answer_by_a_pipe", "cannot be read"),
         ("pickle", "ArtifactRefused"),
         ("no_artifact", "AttributeError"),
     ],
@@ -132,13 +135,14 @@ def test_scores_that_are_none_are_refused(hostile, data, mood):
             model.explain(data.X)
 
 
-def test_nothing_is_left_in_the_temporary_folder(hostile, data, tmp_path, monkeypatch):
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
+def test_nothing_is_left_in_the_temporary_folder(hostile, data, tmp_path, settings_of):
+    settings_of(scratch_dir=tmp_path)
 
-    fit_in_process("well_behaved", data, {}, 0, 60)
-    with pytest.raises(PluginFailed):
-        fit_in_process("exit_at_once", data, {}, 0, 60)
+    with scratch.run_folder("run"):
+        fit_in_process("well_behaved", data, {}, 0, 60)
+        with pytest.raises(PluginFailed):
+            fit_in_process("exit_at_once", data, {}, 0, 60)
+        (run,) = tmp_path.glob("*/run")
+        assert list(run.iterdir()) == []
 
-    assert list(folder.iterdir()) == []
+    assert not run.exists()

@@ -3,6 +3,8 @@
 import ctypes
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -118,6 +120,53 @@ def leave_a_thread():
     threading.Thread(target=time.sleep, args=(600,)).start()
 
 
+def leave_a_pipe():
+    os.mkfifo("artifact.zip")
+    Path("reply.json").write_text(json.dumps({"ok": True, "result": None}))
+    os._exit(0)
+
+
+def answer_by_a_pipe():
+    os.mkfifo("reply.json")
+    os._exit(0)
+
+
+def attack(params):
+    """Everything that would break out; name -> None where it went well, else the error."""
+
+    def connect(port):
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=10):
+            pass
+
+    def run(*command):
+        subprocess.run(command, check=True, capture_output=True)
+
+    state, parent = Path(params["state"]), int(params["parent"])
+    attempts = {
+        "read the master key": (state / "master.key").read_bytes,
+        "read it by another program": lambda: run("cat", str(state / "master.key")),
+        "read the passwords": (state / "services.json").read_bytes,
+        "list the state folder": lambda: list(state.iterdir()),
+        "read the settings": lambda: Path(params["settings"]).read_bytes(),
+        "read the platform's environment": lambda: Path(f"/proc/{parent}/environ").read_bytes(),
+        "write elsewhere": lambda: Path("../stray").write_text("stray"),
+        "reach the database": lambda: connect(params["database"]),
+        "reach Redis": lambda: connect(params["redis"]),
+        "reach the network": lambda: connect(params["listener"]),
+        "become root": lambda: os.setuid(0),
+        "stop the platform": lambda: os.kill(parent, signal.SIGCONT),
+    }
+    found = {}
+    for name, attempt in attempts.items():
+        try:
+            attempt()
+        except (OSError, subprocess.CalledProcessError) as error:
+            found[name] = type(error).__name__
+        else:
+            found[name] = None
+    return found
+
+
 class Model:
     version = "1"
 
@@ -125,6 +174,8 @@ class Model:
         self.name = mood
 
     def fit(self, data, params, seed):
+        if self.name == "attack":
+            return seal(FORMAT, {"told.json": json.dumps({"user": os.getuid(), "found": attack(params)}).encode()})
         if self.name == "tell":
             told = {
                 "environment": dict(os.environ),
@@ -154,7 +205,8 @@ class Model:
 MOODS = (
     "well_behaved", "tell", "hang", "hang_with_children", "leave_a_daemon", "exit_quietly", "exit_at_once", "crash",
     "print_garbage", "fill_the_disk", "eat_memory", "raise_error", "raise_deep", "refuse", "forge_a_reply",
-    "forge_garbage", "forge_a_huge_reply", "link_to_a_secret", "leave_a_thread", "pickle", "no_artifact", "wrong_shape",
+    "forge_garbage", "forge_a_huge_reply", "link_to_a_secret", "leave_a_pipe",
+    "answer_by_a_pipe", "attack", "leave_a_thread", "pickle", "no_artifact", "wrong_shape",
     "not_probabilities", "nan_predictions",
 )  # fmt: skip
 
