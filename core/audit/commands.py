@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
-from core.cli.output import ACTOR, json_option, note, print_json
+from core.cli.output import ACTOR, json_option, note, print_json, print_table
 
 
 @click.group()
@@ -72,6 +74,26 @@ def verify(slug: str, *, as_json: bool) -> None:
         note(problem)
     if not found.intact:
         raise click.exceptions.Exit(1)
+
+
+@audit.command()
+@click.argument("slug", required=False)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Newest so many.")
+@json_option
+def acts(slug: str | None, limit: int, *, as_json: bool) -> None:
+    """List what operators did to tenants as a whole, newest first: made, suspended, resumed, deleted, keys rewrapped.
+
+    What is done within a tenant is in its own audit.
+    """
+    from core.audit.platform import acts as find
+    from core.tenancy import describe_tenant
+
+    rows = find(tenant_id=describe_tenant(slug).id if slug else None, limit=limit)
+    if as_json:
+        print_json({"acts": rows})
+    else:
+        shown = [{**row, "detail": json.dumps(row["detail"]) if row["detail"] else None} for row in rows]
+        print_table(shown, ("occurred_at", "actor", "action", "tenant", "detail"))
 
 
 @audit.command("accept-rollback")

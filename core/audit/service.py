@@ -35,7 +35,12 @@ def declared_actions() -> frozenset[str]:
     return found
 
 
-def _declared(action: str) -> str:
+def declared(action: str) -> str:
+    """The action, if a feature declares it.
+
+    Raises:
+        LookupError: none does.
+    """
     if action not in declared_actions():
         message = f"audit action {action!r} is not declared: add it to audit_actions of the room's feature.py"
         raise LookupError(message)
@@ -85,7 +90,7 @@ def told(
     return _TOLD.format(query=query), {
         **values,
         "told_actor": by[0],
-        "told_action": _declared(action),
+        "told_action": declared(action),
         "told_subject_type": subject_type,
         "told_request_id": by[1],
         "told_detail": None if detail is None else Jsonb(detail),
@@ -105,7 +110,7 @@ def record(
         LookupError: no feature declares the action.
     """
     said = None if detail is None else Jsonb(detail)
-    values = (session.actor, _declared(action), subject_type, subject_uuid, session.request_id, said)
+    values = (session.actor, declared(action), subject_type, subject_uuid, session.request_id, said)
     session.at_commit(_ONE, values)
 
 
@@ -122,7 +127,7 @@ def record_many(
         LookupError: no feature declares the action.
     """
     subjects = list(uuids)
-    _declared(action)
+    declared(action)
     if subjects:
         said = None if detail is None else Jsonb(detail)
         session.at_commit(_MANY, (session.actor, action, subject_type, session.request_id, said, subjects))

@@ -21,14 +21,28 @@ from uuid import UUID
 
 import click
 
+from core.identity.operator import ACTOR
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
     from core.database import TenantRef
 
-ACTOR = "cli:operator"
-"""Who acts when a command does: given to ``tenant_session`` and found in the audit."""
+__all__ = [
+    "ACTOR",
+    "DONE_IN_PART",
+    "SLOW_SECONDS",
+    "Progress",
+    "done_in_part",
+    "json_option",
+    "note",
+    "plain",
+    "plain_text",
+    "print_json",
+    "print_table",
+    "tenant",
+]
 
 DONE_IN_PART = 3
 """Exit code of a command that did some of what it was asked for, such as an import with refused rows."""

@@ -72,7 +72,7 @@ class TenantSession(_ScopedSession):
 
     Attributes:
         tenant: whose.
-        actor: who acts, ``api_key:<id>``, ``cli:operator``, ``job:<id>``; the audit keeps it.
+        actor: who acts, ``api_key:<id>``, ``cli:<user>``, ``job:<id>``; the audit keeps it.
         request_id: the request that it serves.
     """
 

@@ -14,6 +14,7 @@ from core import audit
 from core.clock import now
 from core.database import TenantRef, look_up, platform_session, psycopg_connection, tenant_session
 from core.errors import FieldError, Forbidden, Invalid, NotFound, Unauthenticated
+from core.identity.operator import ACTOR
 from core.identity.permissions import all_permissions
 from core.identity.principal import Principal
 from core.identity.secrets import new_secret, same, split
@@ -69,7 +70,7 @@ def issue(
     name: str = "default",
     permissions: Collection[str] | None = None,
     expires_at: datetime | None = None,
-    created_by: str = "cli:operator",
+    created_by: str = ACTOR,
 ) -> CreatedKey:
     """Add a key for the tenant in the caller's transaction (provisioning makes the tenant and its first key in one).
 
@@ -122,7 +123,7 @@ def create_key(
     name: str,
     permissions: Collection[str] | None = None,
     expires_at: datetime | None = None,
-    actor: str = "cli:operator",
+    actor: str = ACTOR,
 ) -> CreatedKey:
     """Make a key for the tenant, and say so in its audit.
 
@@ -152,7 +153,7 @@ def list_keys(tenant: TenantRef) -> list[KeyInfo]:
         ]
 
 
-def revoke_key(tenant: TenantRef, key: str, *, actor: str = "cli:operator") -> UUID:
+def revoke_key(tenant: TenantRef, key: str, *, actor: str = ACTOR) -> UUID:
     """Stop a key at once, named by its prefix or id; returns its id. A revoked key stays revoked.
 
     Raises:

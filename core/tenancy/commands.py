@@ -122,7 +122,7 @@ def suspend(slug: str, *, as_json: bool) -> None:
     """Refuse a tenant's requests and hold its jobs. Its data stay."""
     from core.tenancy.service import suspend_tenant
 
-    _answer(suspend_tenant(slug), as_json=as_json)
+    _answer(suspend_tenant(slug, actor=ACTOR), as_json=as_json)
 
 
 @tenant.command()
@@ -132,7 +132,7 @@ def resume(slug: str, *, as_json: bool) -> None:
     """Let a suspended tenant work again."""
     from core.tenancy.service import resume_tenant
 
-    _answer(resume_tenant(slug), as_json=as_json)
+    _answer(resume_tenant(slug, actor=ACTOR), as_json=as_json)
 
 
 def _answer(ref: TenantRef, *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from core.audit.platform import record_act
 from core.clock import now
 from core.clock.time import zone
 from core.database import (
@@ -24,6 +25,7 @@ from core.database import (
 )
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from core.identity.keys import issue
+from core.identity.operator import ACTOR
 from core.privacy import create_tenant_keys
 from core.tenancy.archive.tombstones import refuse_gone
 from core.tenancy.models import Tenant
@@ -33,7 +35,6 @@ from core.tenancy.provisioning import new_schema_name, provision
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_SLUG = 40
 LONGEST_NAME = 200
-OPERATOR = "cli:operator"
 _WHY_NOT = {
     "suspended": ("is suspended", "ask the platform's operator; `iit tenant resume` ends it"),
     "restoring": (
@@ -60,7 +61,7 @@ def create_tenant(
     *,
     time_zone: str = "Africa/Lagos",
     database: str = DEFAULT_DATABASE,
-    actor: str = OPERATOR,
+    actor: str = ACTOR,
 ) -> CreatedTenant:
     """Make a tenant whole: its role, schema, keys and first API key, in one transaction of the owner.
 
@@ -94,6 +95,8 @@ def create_tenant(
             remedy = "choose another slug, or see `iit tenant list`"
             raise Conflict(detail, remedy=remedy) from None
         key = issue(session, ref.id, created_by=actor)
+        place = {"slug": slug, "database": database}
+        record_act(session, "cli:tenant:create", actor=actor, tenant_id=ref.id, detail=place)
         if database == DEFAULT_DATABASE:
             _make(session, ref, actor)
         else:
@@ -163,25 +166,25 @@ def list_tenants() -> list[TenantRef]:
         return [row.ref() for row in session.scalars(select(Tenant).order_by(Tenant.slug))]
 
 
-def suspend_tenant(slug: str) -> TenantRef:
+def suspend_tenant(slug: str, *, actor: str = ACTOR) -> TenantRef:
     """Refuse the tenant's requests and hold its jobs, until it is resumed. Its data stay.
 
     Raises:
         NotFound: there is no such tenant.
     """
-    return _set_state(slug, "suspended")
+    return _set_state(slug, "suspended", "cli:tenant:suspend", actor)
 
 
-def resume_tenant(slug: str) -> TenantRef:
+def resume_tenant(slug: str, *, actor: str = ACTOR) -> TenantRef:
     """Let a suspended tenant work again.
 
     Raises:
         NotFound: there is no such tenant.
     """
-    return _set_state(slug, "active")
+    return _set_state(slug, "active", "cli:tenant:resume", actor)
 
 
-def _set_state(slug: str, state: str) -> TenantRef:
+def _set_state(slug: str, state: str, action: str, actor: str) -> TenantRef:
     with owner_session() as session:
         row = session.scalar(select(Tenant).where(Tenant.slug == slug).with_for_update())  # type: ignore[arg-type]  # as above
         if row is None:
@@ -194,6 +197,7 @@ def _set_state(slug: str, state: str) -> TenantRef:
         if row.state != state:
             row.state = state
             row.updated_at = now()
+            record_act(session, action, actor=actor, tenant_id=row.id)
         return row.ref()
 
 

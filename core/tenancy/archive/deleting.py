@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, text
 
 from core import audit
+from core.audit.platform import record_act
 from core.clock import now
 from core.database import owner_session, tenant_session
 from core.errors import Conflict, FieldError, Invalid, NotFound
@@ -59,7 +60,9 @@ def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None
         row.phase_since, row.phase_by, row.updated_at = moment, actor, moment
         row.delete_after = moment + timedelta(days=days)
         with tenant_session(ref, actor=actor) as scope:
-            audit.record(scope, "cli:tenant:delete", "tenant", ref.id, {"delete_after": row.delete_after.isoformat()})
+            when = {"delete_after": row.delete_after.isoformat()}
+            audit.record(scope, "cli:tenant:delete", "tenant", ref.id, when)
+        record_act(session, "cli:tenant:delete", actor=actor, tenant_id=ref.id, detail=when)
         return row
 
 
@@ -84,6 +87,7 @@ def undelete_tenant(slug: str, *, actor: str) -> Tenant:
         row.updated_at = now()
         with tenant_session(ref, actor=actor) as scope:
             audit.record(scope, "cli:tenant:undelete", "tenant", ref.id)
+        record_act(session, "cli:tenant:undelete", actor=actor, tenant_id=ref.id)
         return row
 
 

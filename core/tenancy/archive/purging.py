@@ -17,6 +17,7 @@ from sqlalchemy import select, text
 from core import blobs
 from core.audit import anchors, sealer
 from core.audit.chain import Place
+from core.audit.platform import record_act
 from core.audit.verify import verify, verify_chain
 from core.clock import now
 from core.database import NodeBase, PlatformBase, TenantRef, owner_connection, owner_session
@@ -131,6 +132,7 @@ def purge(
             row = session.get(TenantTombstone, gone.id, with_for_update=True)
             assert row is not None  # noqa: S101 - it was made before anything was destroyed
             row.purged_at = now()
+            record_act(session, "cli:tenant:purge", actor=actor, tenant_id=gone.id, detail={"slug": slug})
         after("ended")
         return row
 

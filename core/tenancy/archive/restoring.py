@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from core import audit, blobs
 from core.audit import sealer
+from core.audit.platform import record_act
 from core.clock import now
 from core.database import DEFAULT_DATABASE, TenantSession, owner_session, psycopg_connection
 from core.database.scripts import head, revisions, upgrade_schema
@@ -250,6 +251,7 @@ def _activate(archive: Archive, ref: TenantRef, found: dict[str, Counted], actor
         row.phase = row.phase_since = row.phase_by = None
         row.state, row.updated_at = "active", now()
         key = issue(session, ref.id, created_by=actor)
+        record_act(session, "cli:tenant:import_archive", actor=actor, tenant_id=ref.id, detail={"slug": row.slug})
         done = row.ref()
     sealer.seal(done)
     return Restored(done, archive.manifest, found, key.plaintext)

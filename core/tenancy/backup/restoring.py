@@ -29,6 +29,7 @@ from core.database import (
 from core.database.scripts import head, revisions, upgrade_schema
 from core.errors import Conflict
 from core.features import load_tables
+from core.identity.operator import ACTOR
 from core.tenancy import placing, shape
 from core.tenancy.archive.deleting import refuse_moving
 from core.tenancy.archive.tombstones import refuse_gone
@@ -37,7 +38,7 @@ from core.tenancy.backup.gone import take_back_audit
 from core.tenancy.models import Tenant
 from core.tenancy.models_places import RetiredSchema
 from core.tenancy.provisioning import make_role, new_schema_name
-from core.tenancy.service import OPERATOR, check, describe_tenant
+from core.tenancy.service import check, describe_tenant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,7 @@ def restore(
     *,
     new_slug: str | None = None,
     database: str = DEFAULT_DATABASE,
-    actor: str = OPERATOR,
+    actor: str = ACTOR,
     why: str,
     passed: Callable[[str], None] = lambda _point: None,
 ) -> Restored:

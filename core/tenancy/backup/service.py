@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.database import DEFAULT_DATABASE
+from core.identity.operator import ACTOR
 from core.tenancy import placing
 from core.tenancy.archive.files import missing
 from core.tenancy.backup import container, previous
 from core.tenancy.backup.restoring import Restored, restore
 from core.tenancy.backup.saving import at_moment, save_schema
-from core.tenancy.service import OPERATOR, describe_tenant
+from core.tenancy.service import describe_tenant
 from core.tenancy.turns import turn
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def from_file(
     new_slug: str | None = None,
     database: str = DEFAULT_DATABASE,
     keep_old: bool = False,
-    actor: str = OPERATOR,
+    actor: str = ACTOR,
     told: Told = lambda _text: None,
 ) -> Back:
     """Restore a file that ``backup`` wrote. See ``core.tenancy.backup.restoring.restore``."""
@@ -62,7 +63,7 @@ def from_file(
 
 
 def to_moment(
-    slug: str, moment: datetime, *, keep_old: bool = False, actor: str = OPERATOR, told: Told = lambda _text: None
+    slug: str, moment: datetime, *, keep_old: bool = False, actor: str = ACTOR, told: Told = lambda _text: None
 ) -> Back:
     """Restore what the tenant was at a moment since a base backup of the embedded server.
 

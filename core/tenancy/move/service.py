@@ -15,11 +15,12 @@ from core.clock import now
 from core.database import TenantRef, databases, owner_connection, require_migrated, tenant_session
 from core.database.engines import kept_owner_connections
 from core.errors import Conflict, FieldError, Invalid, Unavailable
+from core.identity.operator import ACTOR
 from core.tenancy import placing
 from core.tenancy.move import capture
 from core.tenancy.move.copying import Place, Round, copy_all, follow, settle_references
 from core.tenancy.provisioning import new_schema_name, provision
-from core.tenancy.service import OPERATOR, describe_tenant
+from core.tenancy.service import describe_tenant
 from core.tenancy.turns import turn
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def move(
     *,
     grace: timedelta | None = None,
     patience: float = 5.0,
-    actor: str = OPERATOR,
+    actor: str = ACTOR,
     told: Told = lambda _text: None,
     passed: Told = lambda _point: None,
 ) -> Moved:

@@ -10,6 +10,7 @@ from core.clock import frozen, now
 from core.errors import Invalid, NotFound, Unauthenticated
 from core.identity import all_permissions
 from core.identity.keys import create_key, list_keys, revoke_key, verify_key
+from core.identity.operator import ACTOR
 from core.identity.secrets import new_secret, same, split
 
 
@@ -92,7 +93,7 @@ def test_making_and_revoking_are_in_the_tenants_audit(tenant, open_session):
             .execute("SELECT action, actor FROM audit_events WHERE subject_uuid = %s ORDER BY event_id", (made.id,))
             .fetchall()
         )
-    assert rows == [("cli:api_key:create", "cli:operator"), ("cli:api_key:revoke", "cli:operator")]
+    assert rows == [("cli:api_key:create", ACTOR), ("cli:api_key:revoke", ACTOR)]
 
 
 def test_a_permission_that_does_not_exist_cannot_be_given(tenant):

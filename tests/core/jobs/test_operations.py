@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from core.cli.main import run
+from core.identity.operator import ACTOR
 from core.jobs.worker import drain
 
 
@@ -46,7 +47,7 @@ def test_a_dead_job_is_listed_shown_and_after_a_retry_done(iit, tenant, dead, ro
     drain(tenant)
     assert row(job_id)["state"] == "done"
     (letter,) = json.loads(iit("show", job_id, "--json")[1])["dead_letters"]
-    assert (letter["resolution"], letter["resolved_by"]) == ("retried", "cli:operator")
+    assert (letter["resolution"], letter["resolved_by"]) == ("retried", ACTOR)
 
 
 def test_a_discarded_job_stays_discarded(iit, tenant, dead, row):

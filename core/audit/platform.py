@@ -1,0 +1,64 @@
+"""The platform's audit: what operators do to tenants as a whole, in ``platform``, where no tenant's role reaches it.
+
+What is done within a tenant, a job that is retried say, is in that tenant's own audit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import text
+
+from core.audit.service import declared
+from core.database import platform_session
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlmodel import Session
+
+_ADD = text(
+    "INSERT INTO platform.audit_events (actor, action, tenant_id, subject_type, subject_id, detail)"
+    " VALUES (:actor, :action, :tenant, :type, :subject, :detail)"
+)
+_LIST = text(
+    "SELECT e.event_id, e.occurred_at, e.actor, e.action, t.slug AS tenant, e.tenant_id, e.subject_type, e.subject_id,"
+    " e.detail FROM platform.audit_events e LEFT JOIN platform.tenants t ON t.id = e.tenant_id"
+    " WHERE (CAST(:tenant AS uuid) IS NULL OR e.tenant_id = :tenant)"
+    " ORDER BY e.event_id DESC LIMIT :limit"
+)
+
+
+def record_act(
+    session: Session, action: str, *, actor: str, tenant_id: UUID | None, detail: dict[str, Any] | None = None
+) -> None:
+    """Add an act in the transaction of ``session``, which is one of the control database.
+
+    Args:
+        session: of the owner or the application.
+        action: ``source:subject:action``.
+        actor: who acts.
+        tenant_id: the tenant that it is done to; None for what concerns all.
+        detail: never a person's data.
+
+    Raises:
+        LookupError: no feature declares the action.
+    """
+    subject = None if tenant_id is None else str(tenant_id)
+    values = {
+        "actor": actor,
+        "action": declared(action),
+        "tenant": tenant_id,
+        "type": action.split(":")[1],
+        "subject": subject,
+        "detail": None if detail is None else Jsonb(detail),
+    }
+    session.execute(_ADD, values)
+
+
+def acts(*, tenant_id: UUID | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest acts, of one tenant or of all."""
+    with platform_session() as session:
+        rows = session.execute(_LIST, {"tenant": tenant_id, "limit": limit}).mappings()
+        return [dict(row) for row in rows]
