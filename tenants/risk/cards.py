@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tenants.risk.evaluation import calibration_limits
 from tenants.risk.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ MAIN: Final = (
     *("sensitivity_top_10", "ppv_top_10", "sensitivity_top_20", "ppv_top_20", "sensitivity_top_30", "ppv_top_30"),
 )
 
+GROUP_FIGURES: Final = ("base_rate", "roc_auc", "average_precision", "calibration_slope", "calibration_intercept")
+
 
 def card(
     candidate: Candidate, training: Training, rules: CohortSettings, version: str, trained_at: str
@@ -49,7 +52,7 @@ def card(
         "unseen": dict(training.unseen) if candidate is training.chosen else {},
         "gates": dict(candidate.gates),
         "served": "the model that was evaluated is the one that scores; it is not fitted again on the test period",
-        "limits": list(LIMITS),
+        "limits": [*LIMITS, *([] if measured is None else calibration_limits(measured))],
     }
 
 
@@ -180,14 +183,14 @@ def _groups(groups: Mapping[str, Any]) -> list[str]:
     lines: list[str] = []
     for division, members in groups.items():
         lines += [f"### By {division.replace('_', ' ')}", ""]
-        lines += ["| group | decisions | people | base rate | ROC-AUC | average precision | calibration intercept |"]
-        lines += ["|---|---|---|---|---|---|---|"]
+        lines += [
+            "| group | decisions | people | base rate | ROC-AUC | average precision | slope | intercept |",
+        ]
+        lines += ["|---|---|---|---|---|---|---|---|"]
         for group in members:
             figures = group["metrics"]
             small = " (few)" if group["small"] else ""
-            cells = (
-                shown(figures.get(n)) for n in ("base_rate", "roc_auc", "average_precision", "calibration_intercept")
-            )
+            cells = (shown(figures.get(name)) for name in GROUP_FIGURES)
             lines.append(
                 f"| {group['label']}{small} | {group['decisions']:,} | {group['patients']:,} | {' | '.join(cells)} |"
             )

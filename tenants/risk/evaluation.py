@@ -10,7 +10,7 @@ import numpy as np
 from tenants.risk import naive
 from tenants.risk.dataset import AGE_BANDS
 from tenants.risk.feature_list import NAMES, SEXES
-from tenants.risk.metrics import Comparison, Evaluation, compare, evaluate, leakage_alarm
+from tenants.risk.metrics import Comparison, Estimate, Evaluation, compare, evaluate, leakage_alarm
 from tenants.risk.strata import GroupEvaluation, evaluate_groups
 
 if TYPE_CHECKING:
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 REPLICATES: Final = 200
 GROUP_REPLICATES: Final = 100
 PRIMARY: Final = ("roc_auc", "average_precision")
-SLOPE: Final = (0.7, 1.4)
-"""Calibration slope that is accepted on held-out time; 1 is right."""
-INTERCEPT: Final = 0.35
-"""Calibration intercept accepted, log-odds either way; 0 is right."""
+SLOPE: Final = (0.9, 1.1)
+"""Calibration slope on held-out time that is promised; its 95 % interval must reach it. 1 is right."""
+SLOPE_BOUNDS: Final = (0.7, 1.4)
+"""No slope outside of these is accepted, however wide its interval."""
+INTERCEPT: Final = (-0.1, 0.1)
+"""Calibration intercept that is promised, log-odds; its 95 % interval must reach it. 0 is right."""
+INTERCEPT_BOUNDS: Final = (-0.35, 0.35)
+"""No intercept outside of these is accepted, however wide its interval."""
 GROUP_INTERCEPT: Final = 0.7
 """A group fails when its whole interval of the intercept lies beyond this, log-odds either way."""
 
@@ -88,8 +92,8 @@ def gates(measured: Measured) -> dict[str, Any]:
     """Whether the model may be promoted: each gate with its verdict and why.
 
     ``performance``: better than the naive rule on ROC-AUC and average precision with the whole interval.
-    ``calibration``: slope and intercept near 1 and 0. ``groups``: no group ranked worse than chance or miscalibrated
-    beyond doubt. ``leakage``: not too good to be true.
+    ``calibration``: slope and intercept are not told apart from the promised ones, and lie within hard bounds.
+    ``groups``: no group ranked worse than chance or miscalibrated beyond doubt. ``leakage``: not too good to be true.
     """
     found = {
         "performance": _performance(measured),
@@ -109,13 +113,53 @@ def _performance(measured: Measured) -> dict[str, Any]:
 
 def _calibration(evaluation: Evaluation) -> dict[str, Any]:
     slope, intercept = evaluation.metrics["calibration_slope"], evaluation.metrics["calibration_intercept"]
-    passed = (
-        slope.value is not None
-        and intercept.value is not None
-        and SLOPE[0] <= slope.value <= SLOPE[1]
-        and abs(intercept.value) <= INTERCEPT
-    )
-    return {"passed": passed, "why": f"slope {_shown(slope)}, intercept {_shown(intercept)}"}
+    verdicts = [
+        _promise("slope", slope, SLOPE, SLOPE_BOUNDS),
+        _promise("intercept", intercept, INTERCEPT, INTERCEPT_BOUNDS),
+    ]
+    return {"passed": all(passed for passed, _ in verdicts), "why": "; ".join(why for _, why in verdicts)}
+
+
+def _promise(
+    name: str, estimate: Estimate, promised: tuple[float, float], bounds: tuple[float, float]
+) -> tuple[bool, str]:
+    """Whether a figure is not told apart from what is promised of it, and in words."""
+    text = f"{name} {_shown(estimate)}"
+    band = f"{promised[0]:g} to {promised[1]:g}"
+    if estimate.value is None:
+        return False, text
+    low = estimate.value if estimate.low is None else estimate.low
+    high = estimate.value if estimate.high is None else estimate.high
+    if not bounds[0] <= estimate.value <= bounds[1]:
+        return False, f"{text}, outside of {bounds[0]:g} to {bounds[1]:g}"
+    if high < promised[0] or low > promised[1]:
+        return False, f"{text}, its interval does not reach {band}"
+    if promised[0] <= estimate.value <= promised[1]:
+        return True, f"{text}, within {band}"
+    return True, f"{text}, outside of {band}, which its interval reaches"
+
+
+def calibration_limits(measured: Measured) -> list[str]:
+    """What a reader must know of probabilities that are off, or may be: of all people, and of groups beyond doubt."""
+    slope = measured.evaluation.metrics["calibration_slope"]
+    found = []
+    if slope.value is not None and not SLOPE[0] <= slope.value <= SLOPE[1]:
+        how = "too close together" if slope.value > 1 else "too far apart"
+        found.append(
+            f"Its probabilities may be {how}: the calibration slope is {_shown(slope)}, where {SLOPE[0]:g} to "
+            f"{SLOPE[1]:g} is right. The order of people does not depend on it."
+        )
+    for division, members in measured.groups.items():
+        for group in members:
+            own = group.evaluation.metrics["calibration_slope"]
+            if group.small or own.low is None or own.high is None:
+                continue
+            if own.high < SLOPE_BOUNDS[0] or own.low > SLOPE_BOUNDS[1]:
+                found.append(
+                    f"Its probabilities are {'too close together' if own.low > 1 else 'too far apart'} among "
+                    f"{division.replace('_', ' ')} {group.label}: calibration slope {_shown(own)}."
+                )
+    return found
 
 
 def _groups(groups: Mapping[str, Sequence[GroupEvaluation]]) -> dict[str, Any]:
@@ -139,7 +183,7 @@ def _leakage(evaluation: Evaluation) -> dict[str, Any]:
     return {"passed": alarm is None, "why": alarm or "ROC-AUC is within what is known to be possible"}
 
 
-def _shown(estimate: Any) -> str:  # noqa: ANN401 - an Estimate
+def _shown(estimate: Estimate) -> str:
     if estimate.value is None:
         return "not defined"
     if estimate.low is None or estimate.high is None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from core.plugins import models
+from plugins.sdk import sigmoid
 from tenants.cohort.settings import CohortSettings
 from tenants.risk import cards, dataset, evaluation, naive, reliability, report, training
+from tenants.risk import metrics as metrics_module
 from tenants.risk.feature_list import NAMES
 from tenants.risk.naive import NaiveModel
 from tests.tenants.risk.clinics import BEGIN, END, clinics, timelines_of
@@ -205,3 +207,45 @@ def test_too_many_units_are_thinned_by_patient_and_the_same_ones_each_time():
     np.testing.assert_array_equal(parts[0].X, parts[1].X)
     for patient in np.unique(parts[0].patient):
         assert (parts[0].patient == patient).sum() == (whole.patient == patient).sum()
+
+
+def estimated(slope, intercept=(0.0, -0.05, 0.05)):
+    metrics = {
+        "calibration_slope": metrics_module.Estimate(*slope),
+        "calibration_intercept": metrics_module.Estimate(*intercept),
+    }
+    return metrics_module.Evaluation(1000, 500, 100, 0.95, metrics)
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept", "passed", "why"),
+    [
+        ((1.0, 0.95, 1.05), (0.0, -0.05, 0.05), True, "slope 1.000 (0.950 to 1.050), within 0.9 to 1.1"),
+        ((1.145, 1.086, 1.208), (0.0, -0.05, 0.05), True, "outside of 0.9 to 1.1, which its interval reaches"),
+        ((1.35, 1.029, 1.715), (0.0, -0.05, 0.05), True, "which its interval reaches"),
+        ((1.25, 1.15, 1.35), (0.0, -0.05, 0.05), False, "its interval does not reach 0.9 to 1.1"),
+        ((0.8, 0.75, 0.85), (0.0, -0.05, 0.05), False, "its interval does not reach 0.9 to 1.1"),
+        ((1.45, 0.8, 2.2), (0.0, -0.05, 0.05), False, "outside of 0.7 to 1.4"),
+        ((1.2,), (0.0, -0.05, 0.05), False, "does not reach"),
+        ((None,), (0.0, -0.05, 0.05), False, "slope not defined"),
+        ((1.0, 0.95, 1.05), (0.2, 0.15, 0.25), False, "its interval does not reach -0.1 to 0.1"),
+        ((1.0, 0.95, 1.05), (0.2, 0.05, 0.35), True, "which its interval reaches"),
+        ((1.0, 0.95, 1.05), (0.4, -0.2, 1.0), False, "outside of -0.35 to 0.35"),
+    ],
+)
+def test_the_gate_of_calibration_holds_what_the_docs_promise(slope, intercept, passed, why):
+    found = evaluation._calibration(estimated(slope, intercept))
+    assert found["passed"] is passed
+    assert why in found["why"]
+
+
+def test_probabilities_that_are_off_are_told_on_the_card_of_all_people_and_of_groups(data):
+    held = data.where(data.labelled)
+    rng = np.random.default_rng(4)
+    log_odds = rng.normal(-1, 1, len(held))
+    drawn = (rng.random(len(held)) < sigmoid(2 * log_odds)).astype(np.int8)
+    held = dataset.Dataset(**{f: getattr(held, f) for f in held.__slots__} | {"y": drawn})
+    limits = evaluation.calibration_limits(evaluation.measure(sigmoid(log_odds), held, FACILITIES, 0))
+    assert any("may be too close together" in line for line in limits)
+    assert any("are too close together among facility" in line for line in limits)
+    assert evaluation.calibration_limits(evaluation.measure(sigmoid(2 * log_odds), held, FACILITIES, 0)) == []
