@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import orjson
 
-from tenants.cohort.timelines import STATE_CODES, VARIABLES, Timelines, day_number, make_timelines
+from tenants.cohort.timeline_builder import make_timelines
+from tenants.cohort.timelines import STATE_CODES, VARIABLES, Timelines, day_number
 from tenants.risk import binary_rows as binary
 from tenants.risk.repository import PREDICTION_COLUMNS
 from tenants.risk.wording import by_theme

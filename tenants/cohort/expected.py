@@ -23,6 +23,7 @@ from tenants.cohort.timelines import (
     CodeArray,
     Contacts,
     DayArray,
+    Gaps,
     IntArray,
     Timelines,
     current,
@@ -37,12 +38,14 @@ FROM_APPOINTMENT: Final = 1
 FROM_SUPPLY: Final = 2
 FROM_RULE: Final = 3
 FROM_BOOKING: Final = 4
+FROM_UNREAD: Final = 5
 SOURCES: Final = (
     "",
     "recorded appointment",
     "days supplied",
     "the tenant's rule",
     "booking",
+    "not known: the supply cannot be believed",
 )
 
 S = TypeVar("S", bound=np.generic)
@@ -59,10 +62,11 @@ class Episodes:
     Attributes:
         offsets: (n + 1,) episodes of each patient.
         origin: the day that set the expected contact: of the contact, or when it was booked.
-        expected: the day on which it is expected (contacts: running maximum).
+        expected: the day on which it is expected.
         fulfilled: the first contact that answers it, or NO_DAY.
-        source: FROM_APPOINTMENT, FROM_SUPPLY, FROM_RULE or FROM_BOOKING.
+        source: FROM_APPOINTMENT, FROM_SUPPLY, FROM_RULE, FROM_BOOKING or FROM_UNREAD.
         row: the contact's or booking's row in the timelines' ``contacts`` or ``bookings``.
+        unread: whether what came of it cannot be known: a contact after the origin, or the supply, cannot be read.
     """
 
     offsets: IntArray
@@ -71,6 +75,7 @@ class Episodes:
     fulfilled: DayArray
     source: CodeArray
     row: IntArray
+    unread: BoolArray
 
     def __len__(self) -> int:
         return int(self.origin.size)
@@ -89,10 +94,9 @@ class Episodes:
 def episodes(timelines: Timelines, rules: CohortSettings) -> Episodes:
     """The expected contacts of these (pseudo-)patients, from the open versions of what is known.
 
-    Contacts: each contact expects the next, by its recorded appointment; else its days supplied, when ARVs were picked
-    up; else the tenant's rule; implausible values are ignored. An earlier contact's later expected day holds on
-    (running maximum). The next contact fulfils it. Bookings: each one that was not cancelled is its own expected
-    contact, and they may overlap. Kept, it is fulfilled on its day; else by the next contact after.
+    Contacts: each contact expects the next (``expectations``), which fulfils it. Bookings: each one that was not
+    cancelled is its own expected contact, and they may overlap. Kept, it is fulfilled on its day; else by the next
+    contact after.
 
     Args:
         timelines: a snapshot, or all versions, of which the open ones are taken.
@@ -122,34 +126,112 @@ def _from_contacts(timelines: Timelines, rules: CohortSettings) -> Episodes:
     if np.any((np.diff(contacts.date) == 0) & (np.diff(owner) == 0)):
         message = "two versions of one contact: take a snapshot, or the current versions, first"
         raise ValueError(message)
-    day, source = own_expected(timelines, rules)
+    told = expectations(timelines, rules)
     after = np.full(len(contacts), NO_DAY, dtype=np.int32)
     same = owner[1:] == owner[:-1]
     after[:-1][same] = contacts.date[1:][same]
+    unread = told.unread.copy()
+    before = last_before(timelines.gaps, owner, contacts.date)
+    unread[before[before >= 0]] = True
     return Episodes(
         offsets=contacts.offsets,
         origin=contacts.date,
-        expected=running_maximum(day, owner),
+        expected=told.day,
         fulfilled=after,
-        source=source,
+        source=told.source,
         row=np.arange(len(contacts)),
+        unread=unread,
     )
 
 
-def own_expected(timelines: Timelines, rules: CohortSettings) -> tuple[DayArray, CodeArray]:
-    """What each contact by itself says of the next one: the day, and the source of it (before the running maximum)."""
+def last_before(gaps: Gaps, owner: IntArray, day: npt.NDArray[np.integer]) -> IntArray:
+    """For each gap the last row of its patient up to the list's day, by the rows' (sorted) owners and days; or -1."""
+    whose = gaps.owner
+    place = np.searchsorted(row_key(owner, day), row_key(whose, gaps.date), side="right") - 1
+    if owner.size == 0:
+        return place
+    return np.where((place >= 0) & (owner[place] == whose), place, -1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expectations:
+    """When each contact expects the next one, and how that is known.
+
+    Attributes:
+        day: the expected day, always after the contact.
+        source: FROM_APPOINTMENT, FROM_SUPPLY, FROM_RULE or FROM_UNREAD.
+        unread: whether the contact's supply cannot be believed and nothing else of it says when to come.
+    """
+
+    day: DayArray
+    source: CodeArray
+    unread: BoolArray
+
+
+def expectations(timelines: Timelines, rules: CohortSettings) -> Expectations:
+    """When each contact expects the next one, by the tenant's ``expected_by``.
+
+    Of a contact two days are known: that of the last appointment given up to it, and that on which ARVs given up to it
+    end. One that is not after the contact says nothing. A contact that gives neither expects the next by the rule; of a
+    pick-up, the rule's days count as its supply.
+    """
     contacts = timelines.contacts
     day = contacts.date.astype(np.int64)
     ahead = contacts.next_appointment.astype(np.int64) - day
     appointed = (contacts.next_appointment != NO_DAY) & (ahead > 0) & (ahead < rules.longest_ahead_days)
-    supply = contacts.days_supplied.astype(np.int64)
-    supplied = ((contacts.kind & PICKUP) > 0) & (supply >= 1) & (supply <= rules.longest_supply_days)
-    days = np.where(appointed, ahead, supply)
-    unsaid = ~(appointed | supplied)
-    if unsaid.any():
-        days[unsaid] = _rule_days(timelines, rules)[unsaid]
-    source = np.where(appointed, FROM_APPOINTMENT, np.where(supplied, FROM_SUPPLY, FROM_RULE)).astype(np.int8)
-    return (day + days).astype(np.int32), source
+    picked = (contacts.kind & PICKUP) > 0
+    days = contacts.days_supplied.astype(np.int64)
+    supplied = picked & (days >= 1) & (days <= rules.longest_supply_days)
+    unread = picked & (days > rules.longest_supply_days) & ~appointed
+    given = _latest_of(contacts, contacts.next_appointment.astype(np.int64), appointed)
+    neither = ~(appointed | supplied)
+    imputed = np.full(day.size, NO_DAY, dtype=np.int64)
+    if neither.any():
+        imputed[neither] = (day + _rule_days(timelines, rules))[neither]
+    supply = np.where(supplied, days, np.where(picked & neither & ~unread, imputed - day, 0))
+    until = _stocked(contacts, supply) if rules.expected_by == "stock" else _supplied_until(contacts, supply)
+    has_given, has_until = given > day, until > day
+    chosen = _chosen(rules, np.where(has_given, given, NO_DAY), np.where(has_until, until, NO_DAY), imputed, ~unread)
+    source = np.where(unread, FROM_UNREAD, FROM_RULE)
+    source = np.where(has_until & (chosen == until), FROM_SUPPLY, source)
+    source = np.where(has_given & (chosen == given), FROM_APPOINTMENT, source)
+    source = np.where(neither & (chosen == imputed) & ~unread, FROM_RULE, source)
+    return Expectations(chosen.astype(np.int32), source.astype(np.int8), unread)
+
+
+def _chosen(rules: CohortSettings, given: IntArray, until: IntArray, imputed: IntArray, read: BoolArray) -> IntArray:
+    """The expected day of each contact, of the days known of it (NO_DAY where none); one of them always is."""
+    if rules.expected_by == "later":
+        known = np.maximum(np.maximum(given, until), np.where(read, imputed, NO_DAY))
+    elif rules.expected_by == "earlier":
+        known = np.minimum(np.where(given == NO_DAY, until, given), np.where(until == NO_DAY, given, until))
+    else:
+        first, second = (given, until) if rules.expected_by == "appointment" else (until, given)
+        known = np.where(first == NO_DAY, second, first)
+    return np.where(known == NO_DAY, imputed, known)
+
+
+def _latest_of(contacts: Contacts, values: IntArray, mask: BoolArray) -> IntArray:
+    """The value at the last row up to each one where ``mask`` holds, within the patient; NO_DAY where there is none."""
+    if values.size == 0:
+        return values
+    place = np.maximum.accumulate(np.where(mask, np.arange(values.size), -1))
+    return np.where(place >= contacts.offsets[contacts.owner], values[np.maximum(place, 0)], NO_DAY)
+
+
+def _supplied_until(contacts: Contacts, supply: IntArray) -> IntArray:
+    """The latest end of the ARVs picked up so far, each supply counted from its own day."""
+    ends = np.where(supply > 0, contacts.date + supply, NO_DAY)
+    return running_maximum(ends, contacts.owner).astype(np.int64)
+
+
+def _stocked(contacts: Contacts, supply: IntArray) -> IntArray:
+    """The end of the ARVs at home: what is left at a pick-up adds to what is handed out then."""
+    owner = contacts.owner
+    total = np.cumsum(supply)
+    handed = total - (total - supply)[contacts.offsets[:-1][owner]] if total.size else total
+    # The stock begins anew on the day on which the most had been used up.
+    return (handed + running_maximum(contacts.date - (handed - supply), owner)).astype(np.int64)
 
 
 def default_days(rules: CohortSettings, months_on_art: int = 0) -> int:
@@ -287,4 +369,5 @@ def _booked(timelines: Timelines, rules: CohortSettings) -> Episodes:
         fulfilled=np.where(status == KEPT, due, later),
         source=np.full(row.size, FROM_BOOKING, dtype=np.int8),
         row=row,
+        unread=np.zeros(row.size, dtype=np.bool_),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,15 +20,15 @@ from tenants.cohort.calendar import (
     months_between,
     time_band,
 )
+from tenants.cohort.entering import ARRIVED, FIRST_SEEN, NEW
 from tenants.cohort.status import (
     ACTIVE,
-    ARRIVED,
     DEAD,
-    FIRST_SEEN,
     IIT,
-    NEW,
+    INVALID,
     OUT,
     STOP,
+    UNKNOWN,
     Transitions,
     last_transition,
     status_at,
@@ -41,15 +41,20 @@ SUPPRESSED: Final = 1000.0
 VIRAL_LOAD_MONTHS: Final = 12
 _SEXES: Final = {FEMALE: "F", MALE: "M"}
 
+AGED: Final = "aged_since_start"
+"""TX_NEW is by age at the start of ART, all else by age at the end: in each group, who is of TX_NEW at the end less who
+was at the start. Below 0 in the band that people leave; 0 over all bands."""
 IN_TERMS: Final = (
     "TX_NEW",
     "TX_RTT",
     "transferred_in",
     "first_seen",
     "returned_after_transfer_out",
+    "from_unknown",
     "other_in",
+    AGED,
 )
-OUT_TERMS: Final = ("TX_ML", "joined_and_lost")
+OUT_TERMS: Final = ("TX_ML", "joined_and_lost", "to_unknown", "invalidated")
 _ML_PARTS: Final = (
     "TX_ML_died",
     *(f"TX_ML_iit_{band}" for band in INTERRUPTION_BANDS),
@@ -69,6 +74,9 @@ MEASURES: Final = (
     "TX_PVLS_N",
 )
 """What is counted, in the order shown: TX_CURR = TX_CURR_start + IN_TERMS - OUT_TERMS; others are parts of these."""
+
+
+_PLACE: Final = {name: place for place, name in enumerate(MEASURES)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,13 +111,26 @@ class Counts:
     def add(self, moves: Transitions, people: People, start: int, end: int, minimum_months: int) -> None:
         """Count a chunk of patients over the period ``[start, end]``."""
         masks = measure(moves, people, start, end, minimum_months)
-        table = np.stack([masks[name] for name in MEASURES], axis=1)
-        counted = table.any(axis=1)
-        labels = [_labels(people, name, end)[counted] for name in self.by]
-        if not labels:
-            self._sums[()] += table.sum(axis=0)
+        nobody = np.zeros(people.facility.size, dtype=np.bool_)
+        table = np.stack([masks.get(name, nobody) for name in MEASURES], axis=1)
+        self._add([_labels(people, name, end) for name in self.by], table)
+        if "age" not in self.by:
             return
-        groups, place = np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)
+        # Who is new goes from the group of the age at the end to that of the age at the start of treatment.
+        new = np.flatnonzero(masks["TX_NEW"])
+        began = _at(moves.date, moves.offsets[:-1][new])
+        for day, sign in ((np.full(new.size, end), 1), (began, -1)):
+            moved = np.zeros((new.size, len(MEASURES)), dtype=np.int64)
+            moved[:, _PLACE[AGED]], moved[:, _PLACE["TX_NEW"]] = sign, -sign
+            self._add([_labels(people, name, end, age_on=day, among=new) for name in self.by], moved)
+
+    def _add(self, labels: list[IntArray], table: npt.NDArray[Any]) -> None:
+        """Add people's counts to the groups that their labels name; who counts in nothing makes no group."""
+        counted = table.any(axis=1)
+        if not labels:
+            self._sums[()] += table.sum(axis=0).astype(np.int64)
+            return
+        groups, place = np.unique(np.stack(labels, axis=1)[counted], axis=0, return_inverse=True)
         totals = np.zeros((len(groups), len(MEASURES)), dtype=np.int64)
         np.add.at(totals, place.reshape(-1), table[counted].astype(np.int64))
         for group, total in zip(groups.tolist(), totals, strict=True):
@@ -120,14 +141,14 @@ class Counts:
         if not self.by and not self._sums:
             self._sums[()] += 0
         shown = []
-        for group in sorted(self._sums):
+        for group in sorted(group for group, total in self._sums.items() if total.any() or not self.by):
             names = {name: _name(name, int(code), facilities) for name, code in zip(self.by, group, strict=True)}
             shown.append((names, dict(zip(MEASURES, self._sums[group].tolist(), strict=True))))
         return shown
 
 
 def measure(moves: Transitions, people: People, start: int, end: int, minimum_months: int) -> dict[str, BoolArray]:
-    """Who counts in each of MEASURES, (n,) masks.
+    """Who counts in each of MEASURES, (n,) masks; not AGED, which is of groups.
 
     Args:
         moves: status transitions.
@@ -141,9 +162,12 @@ def measure(moves: Transitions, people: People, start: int, end: int, minimum_mo
     was, is_on = before == ACTIVE, now == ACTIVE
     joined = {reason: _joined(moves, start, end, reason) for reason in (NEW, ARRIVED, FIRST_SEEN)}
     other = joined[ARRIVED] | joined[FIRST_SEEN]
+    came = was | joined[NEW] | other
     back = is_on & ((before == IIT) | (before == STOP))
     after_transfer = is_on & (before == OUT)
-    lost = (was | joined[NEW]) & ~is_on
+    from_unknown = is_on & (before == UNKNOWN)
+    gone = np.isin(now, (DEAD, IIT, OUT, STOP))
+    lost = (was | joined[NEW]) & gone
     masks: dict[str, BoolArray] = {
         "TX_CURR_start": was,
         "TX_CURR": is_on,
@@ -152,9 +176,12 @@ def measure(moves: Transitions, people: People, start: int, end: int, minimum_mo
         "transferred_in": joined[ARRIVED],
         "first_seen": joined[FIRST_SEEN],
         "returned_after_transfer_out": after_transfer,
-        "other_in": is_on & ~(was | joined[NEW] | other | back | after_transfer),
+        "from_unknown": from_unknown,
+        "other_in": is_on & ~(came | back | after_transfer | from_unknown),
         "TX_ML": lost,
-        "joined_and_lost": other & ~is_on,
+        "joined_and_lost": other & gone,
+        "to_unknown": came & (now == UNKNOWN),
+        "invalidated": came & (now == INVALID),
     }
     ended = last_transition(moves, everyone, end)
     lost_day = np.where(ended >= 0, _at(moves.date, ended), NO_DAY)
@@ -205,15 +232,25 @@ def _interruption_months(moves: Transitions, everyone: IntArray, start: int) -> 
     return months_between(began, np.where(both, _at(moves.date, back), NO_DAY))
 
 
-def _labels(people: People, dimension: str, end: int) -> IntArray:
-    """The code of each person's group in a dimension; -1 where it is not recorded."""
+def _labels(
+    people: People,
+    dimension: str,
+    end: int,
+    *,
+    age_on: npt.ArrayLike | None = None,
+    among: IntArray | slice = slice(None),
+) -> IntArray:
+    """The code of each person's group in a dimension at ``end``; -1 where it is not recorded.
+
+    ``age_on`` are the days of which the age is taken instead; ``among`` are those who are asked about.
+    """
     if dimension == "facility":
-        return people.facility.astype(np.int64)
+        return people.facility[among].astype(np.int64)
     if dimension == "sex":
-        return np.where(people.sex > 0, people.sex, -1).astype(np.int64)
+        return np.where(people.sex > 0, people.sex, -1)[among].astype(np.int64)
     if dimension == "age":
-        return age_band(people.birth, end)
-    return time_band(months_between(people.art_start, end))
+        return age_band(people.birth[among], end if age_on is None else age_on)
+    return time_band(months_between(people.art_start[among], end))
 
 
 def _name(dimension: str, code: int, facilities: Sequence[str]) -> str:

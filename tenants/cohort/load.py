@@ -11,6 +11,7 @@ from psycopg import sql
 
 from tenants.cohort.columns import Columns, fetch, fetch_together, local_days, places
 from tenants.cohort.merged import Merged
+from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import (
     ADHERENCE,
     BOOKING_STATUSES,
@@ -18,8 +19,8 @@ from tenants.cohort.timelines import (
     PREGNANCY,
     STATE_CODES,
     VARIABLES,
+    WORD_CODES,
     Timelines,
-    make_timelines,
     to_date,
 )
 from tenants.records import identities
@@ -68,8 +69,15 @@ _BOOKINGS: Final = sql.SQL(
 )
 _STATES: Final = sql.SQL(
     "SELECT t.patient_uuid, coalesce(t.start_date, '-infinity'), (CASE t.state {codes} ELSE 0 END)::int2,"
-    " t.known_from, coalesce(t.known_to, 'infinity') FROM patient_states AS t WHERE NOT t.voided AND {range}"
+    " t.start_date IS NOT NULL, t.known_from, coalesce(t.known_to, 'infinity')"
+    " FROM patient_states AS t WHERE NOT t.voided AND {range}"
 )
+_GAPS: Final = sql.SQL(
+    "SELECT t.patient_uuid, t.list_date, (CASE t.partner_status {words} {codes} ELSE 0 END)::int2,"
+    " t.known_from, coalesce(t.known_to, 'infinity') FROM unread_contacts AS t WHERE {range}"
+)
+_STATE_WORDS: Final = 100
+"""From this code on a partner's word is a state's code: their own lists say that the person died or left."""
 _OBSERVATIONS: Final = sql.SQL(
     "SELECT t.patient_uuid, t.obs_datetime, (array_position({variables}::text[], t.variable_name) - 1)::int2,"
     " coalesce(CASE t.variable_name"
@@ -200,6 +208,8 @@ class _Loader:
             found = fetch_together(self._session, asked)
         else:
             found = {name: fetch(self._session, *question) for name, question in asked.items()}
+        states = self._states(uuids, found.pop("states"))
+        gaps, left = self._gaps(uuids, found.pop("gaps"))
         return make_timelines(
             [_uuid(value) for value in uuids.tolist()],
             facility=facility,
@@ -207,7 +217,8 @@ class _Loader:
             profiles=self._tidied(uuids, "profiles", found.pop("profiles")),
             contacts=self._contacts(uuids, found.pop("contacts")),
             bookings=self._bookings(uuids, found.pop("bookings")),
-            states=self._states(uuids, found.pop("states")),
+            states=_together(states, {**left, "dated": np.ones(len(left["date"]), dtype=np.bool_)}),
+            gaps=gaps,
             observations=self._observations(uuids, found.pop("observations")) if "observations" in found else {},
             regimens=tuple(self._texts.regimens),
             lines=tuple(self._texts.lines),
@@ -236,7 +247,15 @@ class _Loader:
             ),
             "states": (
                 _STATES.format(codes=_cases(STATE_CODES), range=bounds),
-                {"date": "date", "code": "int2"},
+                {"date": "date", "code": "int2", "dated": "bool"},
+            ),
+            "gaps": (
+                _GAPS.format(
+                    words=_cases(WORD_CODES),
+                    codes=_cases({word: _STATE_WORDS + code for word, code in STATE_CODES.items()}),
+                    range=bounds,
+                ),
+                {"date": "date", "word": "int2"},
             ),
         }
         if self._since is None:
@@ -311,10 +330,25 @@ class _Loader:
         found["date"] = np.where(found["date"] == NO_DAY, found["known_from"], found["date"])
         return found
 
+    def _gaps(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> tuple[Columns, Columns]:
+        """Contacts that cannot be read, and those of them whose list says that the person died or left, as states."""
+        found = self._tidied(uuids, "gaps", columns)
+        left = found["word"] >= _STATE_WORDS
+        gaps = {name: column[~left] for name, column in found.items()}
+        states = {name: column[left] for name, column in found.items()}
+        return gaps, {**states, "code": states.pop("word") - _STATE_WORDS}
+
     def _observations(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> Columns:
         found = self._tidied(uuids, "observations", columns)
         found["date"] = local_days(found["date"], self._zone)
         return found
+
+
+def _together(first: Columns, second: Columns) -> Columns:
+    """The rows of both, of the columns of the first."""
+    if not second["date"].size:
+        return first
+    return {name: np.concatenate((column, second[name])) for name, column in first.items()}
 
 
 def _code(codes: dict[str, int], text: str | None) -> int:

@@ -12,8 +12,9 @@ from core.errors import FieldError, Invalid, NotFound
 from tenants.cohort import radet_repository as repository
 from tenants.cohort.load import load_timelines
 from tenants.cohort.service import cohort_settings
-from tenants.cohort.status import STATUSES, status_at, transitions, waiting
+from tenants.cohort.status import STATUSES, status_at, transitions
 from tenants.cohort.timelines import NO_DAY, PICKUP, Timelines, day_number, snapshot, to_date
+from tenants.cohort.waiting import waiting
 from tenants.records.identities import merged_into
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ NOT_ON_LIST: Final = "not_on_list"
 _OURS: Final = {"active_restart": "active"}
 """Statuses of the partner that are one of ours under another name; the others are called alike."""
 _MONTHS_AT_MOST: Final = 12
-_LEFT: Final = frozenset({"died", "transferred_out", "stopped"})
+_LEFT: Final = frozenset({"died", "transferred_out", "stopped", "invalid"})
 
 REASONS: Final[dict[str, str]] = {
     "months_read_as_days": "the last pick-up's supply fits the partner's status if its days are months",
@@ -40,8 +41,9 @@ REASONS: Final[dict[str, str]] = {
     "appointment_later": "the records expect the person later than the list's supply lasts",
     "appointment_earlier": "the records expect the person earlier than the list's supply lasts",
     "day_boundary": "the day of IIT and the day of the list are one day apart",
-    "left_only_on_list": "the list has a death, transfer or stop that the records do not have on that day",
-    "left_only_in_records": "the records have a death, transfer or stop that the list does not have",
+    "contact_not_readable": "a contact of the person cannot be read in a list, so that the records do not say",
+    "left_only_on_list": "the list has a death, transfer, stop or invalid record that the records do not have then",
+    "left_only_in_records": "the records have a death, transfer, stop or invalid record that the list does not have",
     "not_started_in_records": "the records know of no treatment by that day",
     "not_on_list": "the records have the person on treatment, the list does not name them",
     "not_in_records": "the person is on the list, and no longer on record",
@@ -242,14 +244,13 @@ def _reason(person: _Person, row: Listed, grace: int) -> str:
         return "status_not_understood"
     if person.status == "none":
         return "not_started_in_records"
-    if person.status in _LEFT:
-        return "left_only_in_records"
-    if row.status in _LEFT:
-        return "left_only_on_list"
+    if person.status in _LEFT or row.status in _LEFT:
+        return "left_only_in_records" if person.status in _LEFT else "left_only_on_list"
+    if person.status == "unknown":
+        return "contact_not_readable"
     listed = NO_DAY if row.last_pickup is None else day_number(row.last_pickup)
-    if person.status == "iit":
-        return _lost_here(person, row, listed, grace)
-    return _lost_there(person, row, listed, grace)
+    judge = _lost_here if person.status == "iit" else _lost_there
+    return judge(person, row, listed, grace)
 
 
 def _lost_here(person: _Person, row: Listed, listed: int, grace: int) -> str:

@@ -17,7 +17,7 @@ SELECT r.data_date, r.source, count(DISTINCT r.facility_uuid), count(*),
        count(*) FILTER (WHERE r.status = 'active'), count(*) FILTER (WHERE r.status = 'active_restart'),
        count(*) FILTER (WHERE r.status = 'iit'), count(*) FILTER (WHERE r.status = 'stopped'),
        count(*) FILTER (WHERE r.status = 'died'), count(*) FILTER (WHERE r.status = 'transferred_out'),
-       count(*) FILTER (WHERE r.status = 'unknown')
+       count(*) FILTER (WHERE r.status = 'invalid'), count(*) FILTER (WHERE r.status = 'unknown')
 FROM radet_snapshots AS r
 GROUP BY r.data_date, r.source ORDER BY r.data_date DESC, r.source
 """
@@ -59,7 +59,7 @@ WHERE %(facilities)s::text[] IS NULL OR f.datim_id = ANY(%(facilities)s::text[])
 GROUP BY f.datim_id, b.status, a.status ORDER BY f.datim_id, 2, 3
 """
 
-COUNTED = ("active", "active_restart", "iit", "stopped", "died", "transferred_out", "unknown")
+COUNTED = ("active", "active_restart", "iit", "stopped", "died", "transferred_out", "invalid", "unknown")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,10 @@ class IndicatorRow(BaseModel):
     group: dict[str, str] = Field(description="The group's label in each dimension asked for; facilities by DATIM id.")
     counts: dict[str, int] = Field(
         description="TX_CURR = TX_CURR_start + TX_NEW + TX_RTT + transferred_in + first_seen"
-        " + returned_after_transfer_out + other_in - TX_ML - joined_and_lost; the others are parts of these."
+        " + returned_after_transfer_out + from_unknown + other_in + aged_since_start - TX_ML - joined_and_lost"
+        " - to_unknown - invalidated; the others are parts of these. TX_NEW is by age at the start of ART, the others"
+        " by age at the end; aged_since_start is what this moves between age groups (below 0 where it moves people out,"
+        " 0 in total)."
     )
 
 
@@ -57,7 +60,16 @@ class DayStatusOut(BaseModel):
             "example": {
                 "as_of": "2026-09-30",
                 "patients": 1200,
-                "statuses": {"none": 12, "active": 900, "iit": 200, "died": 28, "transferred_out": 60, "stopped": 0},
+                "statuses": {
+                    "none": 12,
+                    "active": 900,
+                    "iit": 200,
+                    "died": 28,
+                    "transferred_out": 60,
+                    "stopped": 0,
+                    "unknown": 3,
+                    "invalid": 1,
+                },
                 "pending": 850,
                 "late": 50,
                 "iit_to_trace": 200,
@@ -98,7 +110,17 @@ class PatientStatus(BaseModel):
 
     patient_uuid: UUID
     as_of: date
-    status: str = Field(description="As known on that day: none, active, iit, died, transferred_out or stopped.")
+    status: str = Field(
+        description="As known on that day: none, active, iit, died, transferred_out, stopped, unknown (a contact cannot"
+        " be read) or invalid (the source invalidated the record)."
+    )
+    status_source: Literal["records", "partner"] = Field(
+        description="`partner`: a contact cannot be read, and the partner's own list gives the status."
+    )
+    day_known: bool = Field(
+        description="False where the source gives no day for a death, transfer, stop or invalid record: the status"
+        " counts from the day on which it was learned."
+    )
     expected: date | None = Field(description="The expected contact that is pending or overdue.")
     days_late: int = Field(description="Days past the expected contact; 0 when it is not past.")
     transitions: list[TransitionOut] = Field(

@@ -18,8 +18,9 @@ from tenants.cohort.complete import Complete, complete_through
 from tenants.cohort.indicators import Counts
 from tenants.cohort.load import CHUNK_PATIENTS, load_expectations, load_expectations_after, load_timelines
 from tenants.cohort.settings import CohortSettings
-from tenants.cohort.status import STATUSES, status_at, transitions
-from tenants.cohort.timelines import NO_DAY, Timelines, day_number, make_timelines, snapshot, to_date
+from tenants.cohort.status import STATUSES, by_partner, day_known, last_transition, status_at, transitions
+from tenants.cohort.timeline_builder import make_timelines
+from tenants.cohort.timelines import NO_DAY, Timelines, day_number, snapshot, to_date
 from tenants.cohort.units import pending_units, to_trace
 from tenants.records.days import start_of_day
 from tenants.records.identities import counted_at, merged_at
@@ -213,7 +214,8 @@ def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[s
     timelines: Timelines = next(load_timelines(session, patient_uuids=[patient]))
     day = day_number(as_of)
     seen = snapshot(timelines, [0], day)
-    status = STATUSES[int(status_at(transitions(seen, rules), [0], day)[0])]
+    moves = transitions(seen, rules)
+    status = STATUSES[int(status_at(moves, [0], day)[0])]
     units = pending_units(timelines, day, rules)
     trace = to_trace(timelines, day, rules)
     expected = next(iter([*units.expected.tolist(), *trace.expected.tolist()]), NO_DAY)
@@ -221,6 +223,8 @@ def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[s
         "patient_uuid": patient,
         "as_of": as_of,
         "status": status,
+        "status_source": "partner" if by_partner(seen, moves, day, rules)[0] else "records",
+        "day_known": bool(day_known(seen, moves, last_transition(moves, [0], day))[0]),
         "expected": to_date(expected),
         "days_late": int(trace.days_late[0]) if len(trace.patient) else 0,
         "transitions": repository.patient_transitions(session, patient),

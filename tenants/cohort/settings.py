@@ -109,12 +109,15 @@ class CohortSettings(BaseModel):
     """Days that a facility may need to record what happened, before a label is believed."""
     expected_from: Literal["contacts", "bookings"] = "contacts"
     """`contacts`: each contact sets the next expected one; `bookings`: each booking is its own."""
+    expected_by: Literal["later", "earlier", "appointment", "supply", "stock"] = "later"
+    """Of the latest appointment given and the end of ARV supply: the `later`; the `earlier`; the `appointment` or the
+    `supply` (the other one only where it is missing); `stock`: as `supply`, and days left at an early refill add up."""
     rule: Rule = FixedRule()
     """The days to the next contact, where neither an appointment nor a supply is recorded."""
     longest_ahead_days: Annotated[int, Field(ge=2, le=1000)] = 400
     """A recorded appointment this far ahead or farther is implausible and ignored (KenyaEMR: 400)."""
     longest_supply_days: Annotated[int, Field(ge=1, le=400)] = 366
-    """A supply longer than this is implausible and ignored."""
+    """A supply longer than this cannot be believed: how long it lasts is not known, and it is not guessed."""
     start_when_missing: Literal["first_contact", "first_pickup", "never"] = "first_contact"
     """Where the start of ART is not recorded, treatment is taken to begin at this event."""
     pvls_minimum_months: Annotated[int, Field(ge=0, le=24)] = 3

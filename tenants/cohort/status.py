@@ -1,4 +1,4 @@
-"""On treatment, interrupted (IIT), died, transferred out or stopped: when each patient passed from one to the other."""
+"""On treatment, interrupted (IIT), gone or not known: when each patient passed from one status to the other."""
 
 from __future__ import annotations
 
@@ -7,22 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tenants.cohort.expected import (
-    contact_days,
-    default_days,
-    first_from,
-    latest_art_start,
-    latest_profile,
-    own_expected,
-    running_maximum,
-)
-from tenants.cohort.settings import CohortSettings
+from tenants.cohort.entering import ARRIVED, entry
+from tenants.cohort.expected import contact_days
 from tenants.cohort.timelines import (
-    CANCELLED,
     DIED,
+    INVALIDATED,
     NO_DAY,
-    PICKUP,
     STOPPED,
+    THEIRS_ACTIVE,
+    THEIRS_IIT,
     TRANSFERRED_IN,
     TRANSFERRED_OUT,
     BoolArray,
@@ -34,12 +27,16 @@ from tenants.cohort.timelines import (
     offsets_of,
     row_key,
 )
+from tenants.cohort.waiting import care_of, pending
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-STATUSES: Final = ("none", "active", "iit", "died", "transferred_out", "stopped")
-NONE, ACTIVE, IIT, DEAD, OUT, STOP = range(6)
+    from tenants.cohort.settings import CohortSettings
+    from tenants.cohort.waiting import Care
+
+STATUSES: Final = ("none", "active", "iit", "died", "transferred_out", "stopped", "unknown", "invalid")
+NONE, ACTIVE, IIT, DEAD, OUT, STOP, UNKNOWN, INVALID = range(8)
 
 REASONS: Final = (
     "new",
@@ -50,8 +47,20 @@ REASONS: Final = (
     "died",
     "transferred_out",
     "stopped",
+    "unread",
+    "invalid",
+    "partner_list",
 )
-NEW, FIRST_SEEN, ARRIVED, RETURNED, INTERRUPTED, BY_DEATH, BY_TRANSFER, BY_STOP = range(8)
+(
+    RETURNED,
+    INTERRUPTED,
+    BY_DEATH,
+    BY_TRANSFER,
+    BY_STOP,
+    UNREAD,
+    INVALIDATION,
+    PARTNER_LIST,
+) = range(3, 11)
 
 _NEVER: Final = np.int64(2**31 - 1)
 (
@@ -61,14 +70,22 @@ _NEVER: Final = np.int64(2**31 - 1)
     _ARRIVAL_RANK,
     _STOP_RANK,
     _OUT_RANK,
+    _INVALID_RANK,
     _DEATH_RANK,
-) = range(7)
+) = range(8)
 _RANKS: Final = 8
 _EXITS: Final = (
     (STOPPED, STOP, BY_STOP, _STOP_RANK),
     (TRANSFERRED_OUT, OUT, BY_TRANSFER, _OUT_RANK),
+    (INVALIDATED, INVALID, INVALIDATION, _INVALID_RANK),
     (DIED, DEAD, BY_DEATH, _DEATH_RANK),
 )
+_FOR_GOOD: Final = (DIED, INVALIDATED)
+"""States that nothing ends but their being voided."""
+
+
+_Part = tuple["IntArray", "IntArray", int, int, "CodeArray | int"]
+"""Candidates for a change of status: owner, day, rank within the day, status, reason."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,50 +110,13 @@ class Transitions:
         return np.repeat(np.arange(self.offsets.size - 1), np.diff(self.offsets))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Care:
-    """What bears on expectation, in order: contacts, bookings made, and arrivals of which no contact is recorded."""
-
-    owner: IntArray
-    day: IntArray
-    expected: IntArray
-    waiting: BoolArray
-
-
-def entry(timelines: Timelines, rules: CohortSettings) -> tuple[DayArray, CodeArray]:
-    """The day on which each person came on treatment here, NO_DAY where never, and the reason code.
-
-    The recorded start of ART, unless the person came from elsewhere (then the transfer or the first contact), or no
-    contact is recorded near the start (then the records begin later than the treatment did, and the first contact
-    counts).
-    """
-    n = len(timelines)
-    everyone = np.arange(n)
-    art = latest_art_start(timelines).astype(np.int64)
-    first = _first_seen(timelines, rules)
-    moved = _first_state(timelines, TRANSFERRED_IN)
-    flagged = latest_profile(timelines, timelines.profiles.transferred_in, 0)
-    joined = np.where(flagged, np.minimum(first, moved), moved)
-    from_elsewhere = (flagged | ((moved != _NEVER) & (first >= moved))) & ~((art != NO_DAY) & (art > joined))
-    joined = np.where(joined == _NEVER, art, joined)
-
-    after_start = first_from(timelines, rules, everyone, art).astype(np.int64)
-    near = art + default_days(rules) + rules.grace_days
-    covered = (first < art) | (after_start == NO_DAY) | (after_start <= near)
-    by_start = np.where(covered, art, after_start)
-    unrecorded = _first_unrecorded(timelines, rules, first)
-    unrecorded = np.where(unrecorded == _NEVER, NO_DAY, unrecorded)
-
-    day = np.where(from_elsewhere, joined, np.where(art != NO_DAY, by_start, unrecorded))
-    reason = np.where(from_elsewhere, ARRIVED, np.where((art != NO_DAY) & covered, NEW, FIRST_SEEN))
-    return day.astype(np.int32), reason.astype(np.int8)
-
-
 def transitions(timelines: Timelines, rules: CohortSettings) -> Transitions:
     """Every change of status of these (pseudo-)patients, by the open versions of what is known.
 
-    Day ``expected + grace`` is on treatment, the next one is IIT. Death is final until its record is voided. A
-    contact after a transfer out or a stop is a return; one on the same day is not.
+    Day ``expected + grace`` is on treatment, the next one is IIT. Who has a contact that cannot be read is not known to
+    be late: ``unknown`` from the day after the expected one, or what the partner's own list says. Death and an
+    invalidated record are final until voided. A contact after a transfer out or a stop is a return; one on the same day
+    is not.
     """
     known = current(timelines) if timelines.day is None else timelines
     began, why = entry(known, rules)
@@ -174,8 +154,50 @@ def status_at(moves: Transitions, patient: npt.ArrayLike, day: npt.ArrayLike) ->
     return found
 
 
+def day_known(timelines: Timelines, moves: Transitions, place: IntArray) -> BoolArray:
+    """Whether the source gives the day of each person's transition at ``place`` (-1: none), in their order.
+
+    Args:
+        timelines: the snapshot that the transitions are of.
+        moves: its transitions.
+        place: index of a transition for each person, as ``last_transition`` gives it.
+    """
+    states = timelines.states
+    undated = ~states.dated
+    known = np.ones(place.size, dtype=np.bool_)
+    if not undated.any():
+        return known
+    code = np.zeros(max(state for state, *_ in _EXITS) + 1, dtype=np.int64)
+    for state, status, *_ in _EXITS:
+        code[state] = status
+    key = row_key(states.owner, states.date) * len(STATUSES) + code[states.code]
+    some = np.flatnonzero(place >= 0)
+    row = place[some]
+    own = row_key(some, moves.date[row]) * len(STATUSES) + moves.after[row]
+    known[some] = ~np.isin(own, key[undated]) | np.isin(own, key[states.dated])
+    return known
+
+
+def by_partner(timelines: Timelines, moves: Transitions, day: int, rules: CohortSettings) -> BoolArray:
+    """Whose status on a day is the partner's own word, since a contact cannot be read, (n,).
+
+    Args:
+        timelines: a snapshot of the day.
+        moves: its transitions.
+        day: day number.
+        rules: the tenant's.
+    """
+    if not len(timelines.gaps):
+        return np.zeros(len(timelines), dtype=np.bool_)
+    found = pending(timelines, rules)
+    status = status_at(moves, np.arange(len(timelines)), day)
+    late = (found.expected != NO_DAY) & (found.expected < day)
+    active, iit = (status == ACTIVE) & (found.word == THEIRS_ACTIVE), (status == IIT) & (found.word == THEIRS_IIT)
+    return np.asarray(late & (active | iit))
+
+
 def still_here(timelines: Timelines, rules: CohortSettings) -> BoolArray:
-    """Who came on treatment and did not die or leave since, (n,): active or in IIT. The table's rules in short."""
+    """Who came on treatment and did not die or leave since, (n,): active, in IIT or unknown. The rules in short."""
     known = current(timelines) if timelines.day is None else timelines
     began, _ = entry(known, rules)
     owner, day = contact_days(known, rules)
@@ -189,110 +211,16 @@ def still_here(timelines: Timelines, rules: CohortSettings) -> BoolArray:
     np.maximum.at(last_seen, holder[arrived], states.date[arrived].astype(np.int64))
     here = began != NO_DAY
     left = (states.code == STOPPED) | (states.code == TRANSFERRED_OUT)
-    here[holder[(states.code == DIED) | (left & (states.date >= last_seen[holder]))]] = False
+    gone = np.isin(states.code, _FOR_GOOD) | (left & (states.date >= last_seen[holder]))
+    here[holder[gone]] = False
     return np.asarray(here)
-
-
-def waiting(timelines: Timelines, rules: CohortSettings) -> tuple[DayArray, DayArray]:
-    """The pending expected contact of each (pseudo-)patient: origin and expected day, NO_DAY if none."""
-    known = current(timelines) if timelines.day is None else timelines
-    began, _ = entry(known, rules)
-    care = _care(known, rules, began)
-    offsets = offsets_of(care.owner, len(known))
-    some = np.diff(offsets) > 0
-    last = offsets[1:][some] - 1
-    origin = np.full(len(known), NO_DAY, dtype=np.int32)
-    expected = np.full(len(known), NO_DAY, dtype=np.int32)
-    origin[some] = np.where(care.waiting[last], care.day[last], NO_DAY)
-    expected[some] = np.where(care.waiting[last], care.expected[last], NO_DAY)
-    return origin, expected
-
-
-def _first_seen(timelines: Timelines, rules: CohortSettings) -> IntArray:
-    """The first contact (in bookings mode, also booking) of each patient."""
-    owner, day = contact_days(timelines, rules)
-    first = np.full(len(timelines), _NEVER, dtype=np.int64)
-    if owner.size:
-        starts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
-        first[owner[starts]] = day[starts]
-    if rules.expected_from == "bookings":
-        np.minimum.at(first, timelines.bookings.owner, timelines.bookings.booked.astype(np.int64))
-    return first
-
-
-def _first_unrecorded(timelines: Timelines, rules: CohortSettings, first: IntArray) -> IntArray:
-    """When treatment begins where its start is not recorded."""
-    if rules.start_when_missing == "first_contact":
-        return first
-    found = np.full(len(timelines), _NEVER, dtype=np.int64)
-    if rules.start_when_missing == "first_pickup":
-        picked = (timelines.contacts.kind & PICKUP) > 0
-        np.minimum.at(
-            found,
-            timelines.contacts.owner[picked],
-            timelines.contacts.date[picked].astype(np.int64),
-        )
-    return found
-
-
-def _first_state(timelines: Timelines, code: int) -> IntArray:
-    states = timelines.states
-    chosen = states.code == code
-    first = np.full(len(timelines), _NEVER, dtype=np.int64)
-    np.minimum.at(first, states.owner[chosen], states.date[chosen].astype(np.int64))
-    return first
-
-
-def _care(timelines: Timelines, rules: CohortSettings, began: DayArray) -> _Care:
-    holder, seen = contact_days(timelines, rules)
-    states = timelines.states
-    came = states.code == TRANSFERRED_IN
-    joined = np.flatnonzero(began != NO_DAY)
-    arrived = (
-        np.concatenate((joined, states.owner[came])),
-        np.concatenate((began[joined], states.date[came])),
-    )
-    if rules.expected_from == "bookings":
-        bookings = timelines.bookings
-        made = bookings.status != CANCELLED
-        asked = (bookings.owner[made], bookings.booked[made], bookings.due[made])
-    else:
-        expected, _ = own_expected(timelines, rules)
-        asked = (timelines.contacts.owner, timelines.contacts.date, expected)
-    owner = np.concatenate((arrived[0], holder, asked[0]))
-    day = np.concatenate((arrived[1], seen, asked[1])).astype(np.int64)
-    own = np.concatenate((np.full(arrived[0].size + holder.size, NO_DAY), asked[2])).astype(np.int64)
-    is_arrival = np.arange(owner.size) < arrived[0].size
-    is_care = np.arange(owner.size) < arrived[0].size + holder.size
-    order = np.argsort(row_key(owner, day), kind="stable")
-    owner, day, own, is_arrival, is_care = (
-        owner[order],
-        day[order],
-        own[order],
-        is_arrival[order],
-        is_care[order],
-    )
-    expected_so_far = running_maximum(own, owner).astype(np.int64)
-    last_care = running_maximum(np.where(is_care, day, NO_DAY), owner).astype(np.int64)
-    if rules.expected_from == "contacts":
-        expected_so_far = np.where(
-            is_arrival,
-            np.maximum(expected_so_far, day + default_days(rules)),
-            expected_so_far,
-        )
-    return _Care(
-        owner=owner,
-        day=day,
-        expected=expected_so_far,
-        waiting=expected_so_far > last_care,
-    )
 
 
 def _candidates(
     timelines: Timelines, rules: CohortSettings, began: DayArray, why: CodeArray
 ) -> tuple[IntArray, IntArray, CodeArray, CodeArray, CodeArray]:
     """Everything that may change a status: owner, day, rank within the day, status, reason."""
-    parts: list[tuple[IntArray, IntArray, int, int, CodeArray | int]] = []
+    parts: list[_Part] = []
     joined = np.flatnonzero(began != NO_DAY)
     parts.append((joined, began[joined].astype(np.int64), _ENTRY_RANK, ACTIVE, why[joined]))
 
@@ -313,16 +241,16 @@ def _candidates(
         )
     )
     for code, status, reason, rank in _EXITS:
-        left = (states.code == code) & ((code == DIED) | (states.date >= began[owner]))
+        left = (states.code == code) & ((code in _FOR_GOOD) | (states.date >= began[owner]))
         parts.append((owner[left], states.date[left].astype(np.int64), rank, status, reason))
 
-    care = _care(timelines, rules, began)
+    care = care_of(timelines, rules, began)
     following = np.full(care.owner.size, _NEVER, dtype=np.int64)
     same = care.owner[1:] == care.owner[:-1]
     following[:-1][same] = care.day[1:][same]
-    lost_on = care.expected + rules.grace_days + 1
-    lost = care.waiting & (following >= lost_on) & (began[care.owner] != NO_DAY) & (care.day >= began[care.owner])
-    parts.append((care.owner[lost], lost_on[lost], _IIT_RANK, IIT, INTERRUPTED))
+    parts += _overdue(
+        care, rules, following, care.waiting & (began[care.owner] != NO_DAY) & (care.day >= began[care.owner])
+    )
 
     sizes = [part[0].size for part in parts]
     return (
@@ -334,15 +262,36 @@ def _candidates(
     )
 
 
+def _overdue(care: Care, rules: CohortSettings, following: IntArray, open_rows: BoolArray) -> list[_Part]:
+    """What becomes of those who do not come: IIT after grace, and where a contact cannot be read, what may be said."""
+    lost_on = care.expected + rules.grace_days + 1
+    lost = open_rows & ~care.unread & (following >= lost_on)
+    found: list[_Part] = [(care.owner[lost], lost_on[lost], _IIT_RANK, IIT, INTERRUPTED)]
+    unread = open_rows & care.unread
+    if not unread.any():
+        return found
+    late_on = care.expected + 1
+    # The partner's word holds for the list's day and, of those on treatment, for as long as grace would.
+    doubted_on = np.where(care.word == THEIRS_ACTIVE, np.maximum(late_on, care.listed + rules.grace_days + 1), late_on)
+    theirs_on = np.maximum(late_on, care.listed)
+    by_them = unread & (care.word == THEIRS_IIT)
+    doubted = unread & (following > doubted_on) & ~(by_them & (theirs_on == late_on))
+    theirs = by_them & (following > theirs_on)
+    found.append((care.owner[doubted], doubted_on[doubted], _IIT_RANK, UNKNOWN, UNREAD))
+    found.append((care.owner[theirs], theirs_on[theirs], _IIT_RANK, IIT, PARTNER_LIST))
+    return found
+
+
 def _effective(owner: IntArray, status: CodeArray) -> BoolArray:
-    """Which of the ordered candidates count: nothing after a death, and IIT only of those on treatment."""
+    """Which of the ordered candidates count: nothing after a final one; being late only of those on treatment."""
     place = np.arange(owner.size)
     first = np.concatenate(([True], owner[1:] != owner[:-1]))[: owner.size]
     start = np.maximum.accumulate(np.where(first, place, 0)) if owner.size else place
-    deaths = np.cumsum(status == DEAD)
-    earlier = deaths - (status == DEAD)
+    final = (status == DEAD) | (status == INVALID)
+    earlier = np.cumsum(final) - final
     alive = earlier == (earlier[start] if owner.size else earlier)
-    known = np.maximum.accumulate(np.where(status != IIT, place, -1)) if owner.size else place
+    late = (status == IIT) | (status == UNKNOWN)
+    known = np.maximum.accumulate(np.where(late, -1, place)) if owner.size else place
     on_treatment = (known >= start) & (status[np.maximum(known, 0)] == ACTIVE) if owner.size else alive
-    result: BoolArray = alive & ((status != IIT) | on_treatment)
+    result: BoolArray = alive & (~late | on_treatment)
     return result

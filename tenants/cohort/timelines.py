@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from uuid import UUID
 
 NO_DAY: Final = -(2**31)
@@ -47,6 +47,12 @@ STATE_CODES: Final[Mapping[str, int]] = {
     "stopped": STOPPED,
     "invalid": INVALIDATED,
 }
+
+NO_WORD: Final = 0
+THEIRS_ACTIVE: Final = 1
+THEIRS_IIT: Final = 2
+WORD_CODES: Final[Mapping[str, int]] = {"active": THEIRS_ACTIVE, "active_restart": THEIRS_ACTIVE, "iit": THEIRS_IIT}
+"""What the partner's list says of a person whose contact in it cannot be read; other words, or none, are NO_WORD."""
 
 VARIABLES: Final = (
     "viral_load",
@@ -133,10 +139,22 @@ class Bookings(Rows):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class States(Rows):
-    """Deaths, transfers and stops: code (DIED, ...) and day."""
+    """Deaths, transfers, stops and invalidated records: code (DIED, ...) and day.
+
+    ``dated`` is false where the source gives no day: then ``date`` is the day on which the state was learned.
+    """
 
     date: DayArray
     code: CodeArray
+    dated: BoolArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gaps(Rows):
+    """Contacts that a partner's list has and that cannot be read: the list's day, and its word for the person."""
+
+    date: DayArray
+    word: CodeArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,35 +167,6 @@ class Observations(Rows):
 
 
 R = TypeVar("R", bound=Rows)
-
-_DEFAULTS: Final[Mapping[str, tuple[Any, Any]]] = {
-    "known_from": (np.int32, NO_DAY),
-    "known_to": (np.int32, OPEN_DAY),
-    "sex": (np.int8, SEX_NOT_RECORDED),
-    "birth": (np.int32, NO_DAY),
-    "art_start": (np.int32, NO_DAY),
-    "transferred_in": (np.bool_, False),
-    "date": (np.int32, None),
-    "kind": (np.int8, CLINICAL),
-    "days_supplied": (np.int32, 0),
-    "next_appointment": (np.int32, NO_DAY),
-    "regimen": (np.int32, -1),
-    "line": (np.int32, -1),
-    "assumed": (np.bool_, False),
-    "booked": (np.int32, None),
-    "due": (np.int32, None),
-    "status": (np.int8, SCHEDULED),
-    "code": (np.int8, None),
-    "variable": (np.int8, None),
-    "value": (np.float64, np.nan),
-}
-_EVENT_DAY: Final[Mapping[type[Rows], str]] = {
-    Profiles: "known_from",
-    Contacts: "date",
-    Bookings: "booked",
-    States: "date",
-    Observations: "date",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,6 +189,7 @@ class Timelines:
     contacts: Contacts
     bookings: Bookings
     states: States
+    gaps: Gaps
     observations: Observations
     regimens: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
@@ -236,69 +226,6 @@ def keep(rows: R, mask: BoolArray) -> R:
     return take(rows, np.flatnonzero(mask), kept)
 
 
-def make_rows(kind: type[R], patients: int, columns: Mapping[str, Any]) -> R:
-    """Rows of ``kind`` from unordered columns, ``patient`` (index) among them; columns left out take their default.
-
-    Raises:
-        ValueError: a column that has no default is missing, or an unknown one is given.
-    """
-    patient = np.asarray(columns.get("patient", ()), dtype=np.int64)
-    names = [f.name for f in fields(kind) if f.name != "offsets"]
-    unknown = set(columns) - {*names, "patient"}
-    if unknown:
-        message = f"{kind.__name__} has no column {', '.join(sorted(unknown))}"
-        raise ValueError(message)
-    made: dict[str, Any] = {}
-    for name in names:
-        dtype, default = (np.int64, None) if name == "entity" else _DEFAULTS[name]
-        if name in columns:
-            made[name] = np.broadcast_to(np.asarray(columns[name], dtype=dtype), patient.shape)
-        elif name == "entity":
-            made[name] = np.arange(patient.size, dtype=np.int64)
-        elif default is None and patient.size:
-            message = f"{kind.__name__} needs the column {name}"
-            raise ValueError(message)
-        else:
-            made[name] = np.full(patient.size, 0 if default is None else default, dtype=dtype)
-    offsets = offsets_of(patient, patients)
-    key, known = row_key(patient, made[_EVENT_DAY[kind]]), made["known_from"]
-    if np.all((key[1:] > key[:-1]) | ((key[1:] == key[:-1]) & (known[1:] >= known[:-1]))):
-        return kind(offsets=offsets, **made)  # in order already, as an index gives them
-    order = np.lexsort((known, key))
-    return kind(offsets=offsets, **{name: column[order] for name, column in made.items()})
-
-
-def make_timelines(  # noqa: PLR0913 - one argument per kind of fact
-    patient_uuid: Sequence[UUID] | UuidArray,
-    *,
-    facility: npt.ArrayLike | None = None,
-    facilities: Sequence[UUID] = (),
-    profiles: Mapping[str, Any] | None = None,
-    contacts: Mapping[str, Any] | None = None,
-    bookings: Mapping[str, Any] | None = None,
-    states: Mapping[str, Any] | None = None,
-    observations: Mapping[str, Any] | None = None,
-    regimens: Sequence[str] = (),
-    lines: Sequence[str] = (),
-) -> Timelines:
-    """Timelines from unordered columns, each mapping with its ``patient`` index column (see :func:`make_rows`)."""
-    n = len(patient_uuid)
-    uuids = np.empty(n, dtype=np.object_)
-    uuids[:] = list(patient_uuid)
-    return Timelines(
-        patient_uuid=uuids,
-        facility=np.zeros(n, dtype=np.int32) if facility is None else np.asarray(facility, dtype=np.int32),
-        facilities=tuple(facilities),
-        profiles=make_rows(Profiles, n, {"patient": np.arange(n)} if profiles is None else profiles),
-        contacts=make_rows(Contacts, n, contacts or {}),
-        bookings=make_rows(Bookings, n, bookings or {}),
-        states=make_rows(States, n, states or {}),
-        observations=make_rows(Observations, n, observations or {}),
-        regimens=tuple(regimens),
-        lines=tuple(lines),
-    )
-
-
 def current(timelines: Timelines) -> Timelines:
     """What is known now: the open versions, whatever their event day."""
 
@@ -311,6 +238,7 @@ def current(timelines: Timelines) -> Timelines:
         contacts=opened(timelines.contacts),
         bookings=opened(timelines.bookings),
         states=opened(timelines.states),
+        gaps=opened(timelines.gaps),
         observations=opened(timelines.observations),
     )
 
@@ -331,6 +259,7 @@ def select(timelines: Timelines, patient_index: npt.ArrayLike) -> Timelines:
         contacts=chosen(timelines.contacts),
         bookings=chosen(timelines.bookings),
         states=chosen(timelines.states),
+        gaps=chosen(timelines.gaps),
         observations=chosen(timelines.observations),
         day=None if timelines.day is None else timelines.day[index],
     )
@@ -354,6 +283,7 @@ def snapshot(timelines: Timelines, patient_index: npt.ArrayLike, day: npt.ArrayL
     contacts, _ = _known(timelines.contacts, index, days, "date")
     bookings, booking_day = _known(timelines.bookings, index, days, "booked")
     states, _ = _known(timelines.states, index, days, "date")
+    gaps, _ = _known(timelines.gaps, index, days, "date")
     observations, _ = _known(timelines.observations, index, days, "date")
     undecided = (bookings.due > booking_day) & (bookings.known_from <= bookings.booked)
     return replace(
@@ -368,6 +298,7 @@ def snapshot(timelines: Timelines, patient_index: npt.ArrayLike, day: npt.ArrayL
         contacts=contacts,
         bookings=replace(bookings, status=np.where(undecided, np.int8(SCHEDULED), bookings.status)),
         states=states,
+        gaps=gaps,
         observations=observations,
         day=np.array(days),
     )
@@ -388,6 +319,9 @@ def row_key(owner: IntArray, day: npt.NDArray[Any]) -> IntArray:
 
 def _known(rows: R, index: IntArray, days: DayArray, event: str) -> tuple[R, DayArray]:
     """Rows of each (patient, day) known then, and the day of each row's pseudo-patient."""
+    if len(rows) == 0:  # as bookings and gaps mostly are
+        none = np.zeros(0, dtype=np.int64)
+        return take(rows, none, np.zeros(index.size + 1, dtype=np.int64)), days[:0]
     ordered = row_key(rows.owner, getattr(rows, event))
     ends = np.searchsorted(ordered, row_key(index, days), side="right")
     row, owner = _spread(rows.offsets[index], ends)

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tenants.cohort.expected import Episodes, episodes, first_from
-from tenants.cohort.status import ACTIVE, IIT, NONE, status_at, still_here, transitions, waiting
+from tenants.cohort.expected import FROM_UNREAD, Episodes, episodes, first_from
+from tenants.cohort.status import ACTIVE, IIT, NONE, status_at, still_here, transitions
 from tenants.cohort.timelines import (
     CANCELLED,
     DIED,
+    INVALIDATED,
     KEPT,
     MISSED,
     NO_DAY,
+    NO_WORD,
+    OPEN_DAY,
     SCHEDULED,
     STOPPED,
     TRANSFERRED_OUT,
@@ -29,6 +32,7 @@ from tenants.cohort.timelines import (
     select,
     snapshot,
 )
+from tenants.cohort.waiting import pending
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -103,13 +107,17 @@ class Units:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """People past their expected contact: ``iit`` beyond grace, else late. Days late count from the expected day."""
+    """People past their expected contact: ``iit`` beyond grace, else late. Days late count from the expected day.
+
+    ``by_partner``: a contact cannot be read, and it is the partner's own list that says that they are in IIT.
+    """
 
     patient: IntArray
     origin: DayArray
     expected: DayArray
     days_late: DayArray
     iit: BoolArray
+    by_partner: BoolArray
 
 
 def units(
@@ -125,8 +133,8 @@ def units(
 
     A day is drawn per episode and sample from origin to expected; where the person had come back by then (or was not on
     treatment) as far as was known, there is no unit. A unit is resolved when its deadline is at or before the
-    facility's complete-through date, returned or not. The draw depends on the seed, the patient and the episode alone,
-    so it is the same in whatever chunks the patients come.
+    facility's complete-through date, returned or not; never where a contact or supply after the origin cannot be read.
+    The draw depends on the seed, the patient and the episode alone, so it is the same in whatever chunks they come.
 
     Args:
         timelines: all versions.
@@ -175,20 +183,21 @@ def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings, known
     """
     seen = known_on(timelines, as_of) if known is None else known
     day = np.full(len(timelines), as_of, dtype=np.int32)
-    pending = episodes(seen, rules)
-    chosen = _open_episodes(seen, pending, rules)
-    patient = pending.owner[chosen]
+    then = episodes(seen, rules)
+    chosen = _open_episodes(seen, then, rules)
+    patient = then.owner[chosen]
     open_now = (
         still_here(seen, rules)[patient]
-        & (pending.expected[chosen] >= as_of)
-        & (pending.expected[chosen] > pending.origin[chosen])
+        & (then.expected[chosen] >= as_of)
+        & (then.expected[chosen] > then.origin[chosen])
+        & (then.source[chosen] != FROM_UNREAD)
     )
     chosen, patient = chosen[open_now], patient[open_now]
-    expected = pending.expected[chosen]
+    expected = then.expected[chosen]
     return Units(
         patient=patient,
         episode=np.full(patient.size, -1, dtype=np.int64),
-        origin=pending.origin[chosen],
+        origin=then.origin[chosen],
         expected=expected,
         day=day[patient],
         known_day=day[patient],
@@ -201,21 +210,26 @@ def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings, known
 def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings, known: Timelines | None = None) -> Trace:
     """Who is to be traced on a day: past the expected contact, within grace (late) or beyond it (IIT).
 
+    Of whom a contact cannot be read, only those in IIT by the partner's own list are traced.
+
     ``known`` is what :func:`known_on` gives, where it is there.
     """
     seen = known_on(timelines, as_of) if known is None else known
-    origin, expected = waiting(seen, rules)
+    found = pending(seen, rules)
+    origin, expected = found.origin, found.expected
     late = np.flatnonzero((expected != NO_DAY) & (expected < as_of))
     moves = transitions(select(seen, late), rules)
     status = np.full(len(timelines), NONE, dtype=np.int8)
     status[late] = status_at(moves, np.arange(late.size), as_of)
-    chosen = np.flatnonzero((status == ACTIVE) | (status == IIT))
+    theirs = found.word != NO_WORD
+    chosen = np.flatnonzero(((status == ACTIVE) & ~theirs) | (status == IIT))
     return Trace(
         patient=chosen,
         origin=origin[chosen],
         expected=expected[chosen],
         days_late=(as_of - expected[chosen]).astype(np.int32),
         iit=status[chosen] == IIT,
+        by_partner=theirs[chosen],
     )
 
 
@@ -255,6 +269,7 @@ def _pending(
         draw = np.flatnonzero(match >= 0)
         match = match[draw]
     open_then = still_here(seen, rules)[draw] & (then.expected[match] >= day[draw]) & (then.origin[match] <= day[draw])
+    open_then &= then.source[match] != FROM_UNREAD
     draw, match = draw[open_then], match[open_then]
     expected = then.expected[match]
     blank = np.full(draw.size, -1, dtype=np.int8)
@@ -291,13 +306,27 @@ def _labelled(
     if rules.expected_from == "bookings":
         status = _booking_now(hindsight, rules, unit)[0]
         outcome = np.where((status == CANCELLED) & (outcome == NOT_COME), COMPETING_CANCEL, outcome)
-    resolved = unit.deadline <= ends
+    resolved = (unit.deadline <= ends) & ~_unread(hindsight, rules, unit, came)
+    resolved &= ~_left(hindsight, unit, INVALIDATED, gone)
     outcome = np.where(resolved, outcome, UNRESOLVED)
     label = np.where(outcome == CAME, 0, np.where(outcome == NOT_COME, 1, -1))
     columns = {f.name: getattr(unit, f.name) for f in fields(unit)}
     columns |= {"label": label.astype(np.int8), "outcome": outcome.astype(np.int8)}
     labelled = Units(**columns)
     return labelled.where(resolved) if resolved_only else labelled
+
+
+def _unread(hindsight: Timelines, rules: CohortSettings, unit: Units, came: IntArray) -> BoolArray:
+    """Whether a contact that answers a unit, or the supply that set it, cannot be read, by all that is known now."""
+    unread = episodes(hindsight, rules).unread
+    if not unread.any() and not len(hindsight.gaps):
+        return np.zeros(len(unit), dtype=np.bool_)
+    gaps = hindsight.gaps
+    key = row_key(gaps.owner, gaps.date)
+    first = np.searchsorted(key, row_key(unit.patient, unit.origin))
+    behind = np.searchsorted(key, row_key(unit.patient, np.minimum(came - 1, OPEN_DAY)), side="right")
+    result: BoolArray = unread[unit.episode] | (behind > first)
+    return result
 
 
 def _booking_now(hindsight: Timelines, rules: CohortSettings, unit: Units) -> tuple[CodeArray, DayArray]:

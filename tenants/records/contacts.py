@@ -16,6 +16,7 @@ from core.database import set_local
 from core.database.arrays import uuid_array
 from tenants.records.identities import Identity, connected, laid
 from tenants.records.ids import new_uuid_sql
+from tenants.records.vocabulary import MAX_DAYS_SUPPLIED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ _FACTS = sql.SQL("""
            d.regimen, d.regimen_line, d.dsd_model, d.known_from, d.known_to, d.known_assumed
     FROM dispensations AS d
     WHERE d.patient_uuid IN (SELECT patient_uuid FROM pg_temp.refreshed_patients)
-      AND NOT d.voided AND (d.known_to IS NULL OR d.known_to > d.known_from)
+      AND d.antiretroviral AND NOT d.voided AND (d.known_to IS NULL OR d.known_to > d.known_from)
     UNION ALL
     SELECT a.patient_uuid, a.due_date, a.facility_uuid, 3, true, false, NULL, NULL, NULL, NULL, NULL,
            a.known_from, a.known_to, a.known_assumed
@@ -91,7 +92,9 @@ states AS (
            (array_agg(f.facility_uuid ORDER BY {order}))[1] AS facility_uuid,
            bool_or(f.clinical) AS clinical,
            bool_or(f.pickup) AS pickup,
-           max(f.days_supplied) AS days_supplied,
+           coalesce(
+               max(f.days_supplied) FILTER (WHERE f.days_supplied <= {most_days}), max(f.days_supplied)
+           ) AS days_supplied,
            coalesce(
                max(f.next_appointment)
                    FILTER (WHERE f.next_appointment > f.day AND f.next_appointment < f.day + {plausible}),
@@ -226,6 +229,7 @@ def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> Refreshed:
         merging = cursor.execute("SELECT EXISTS (SELECT FROM pg_temp.contact_facts WHERE NOT alone)").fetchall()[0][0]
         parts: dict[str, sql.Composable] = {
             "plausible": sql.Literal(PLAUSIBLE_DAYS),
+            "most_days": sql.Literal(MAX_DAYS_SUPPLIED),
             "order": _ORDER,
             "content": sql.SQL(", ").join(names),
             "content_before": sql.SQL(", ").join(sql.SQL("lag({}) OVER earlier").format(name) for name in names),

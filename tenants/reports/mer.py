@@ -87,7 +87,10 @@ def _about(report: IndicatorReport) -> Iterator[tuple[Cell, ...]]:
     yield "start", report.period.start
     yield "end", report.period.end
     yield "definition", report.definition
-    yield "flows", "TX_CURR = TX_CURR_start + terms in - TX_ML - joined_and_lost, in every row"
+    yield (
+        "flows",
+        "TX_CURR = TX_CURR_start + terms in - terms out, in every row; TX_NEW by age at start, else age at end",
+    )
     yield "complete through", report.complete_through
     yield "provisional facilities (records end before the period does)", ", ".join(report.provisional) or "none"
     yield "stale facilities (they stopped reporting)", ", ".join(report.stale) or "none"

@@ -17,7 +17,6 @@ from tenants.cohort.status import (
     last_transition,
     status_at,
     transitions,
-    waiting,
 )
 from tenants.cohort.timelines import (
     FEMALE,
@@ -33,6 +32,7 @@ from tenants.cohort.timelines import (
     snapshot,
     to_date,
 )
+from tenants.cohort.waiting import waiting
 
 if TYPE_CHECKING:
     from datetime import date

@@ -136,6 +136,8 @@ class FacilityCounts:
         """
         if self.rules.expected_from != "contacts" or not isinstance(self.rules.rule, FixedRule):
             return NO_DAY
+        if self.rules.expected_by == "stock":  # it may be left from any earlier pick-up
+            return NO_DAY
         ahead = max(self.rules.longest_ahead_days, self.rules.longest_supply_days, self.rules.rule.days)
         first = int(reference_day(self.first)) - WINDOW - self.rules.grace_days - self.rules.reporting_lag_days
         return first - ahead
@@ -173,7 +175,7 @@ def _resolved(seen: Timelines, day: int, rules: CohortSettings) -> tuple[npt.NDA
     deadline = limit + rules.reporting_lag_days
     came = (known.fulfilled != NO_DAY) & (known.fulfilled <= limit)
     gone = _left_before(seen, known.owner, known.origin.astype(np.int64), limit) & ~came
-    counted = (deadline <= day) & (deadline > day - WINDOW) & ~gone
+    counted = (deadline <= day) & (deadline > day - WINDOW) & ~gone & ~known.unread
     return known.owner[counted], ~came[counted]
 
 

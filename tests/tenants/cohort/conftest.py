@@ -68,7 +68,7 @@ class Store:
     def dispense(self, facility: UUID, patient: UUID, *rows: dict[str, Any]) -> None:
         self.rows(Dispensation, facility, *[{"patient_uuid": patient, **row} for row in rows])
 
-    def state(self, facility: UUID, patient: UUID, number: int, state: str, day: date, **more: Any) -> None:
+    def state(self, facility: UUID, patient: UUID, number: int, state: str, day: date | None, **more: Any) -> None:
         content = {"number": number, "patient_uuid": patient, "state": state, "start_date": day, **more}
         self.rows(PatientState, facility, content)
 

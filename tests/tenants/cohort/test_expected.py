@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenants.cohort.expected import FROM_APPOINTMENT, FROM_RULE, FROM_SUPPLY, episodes
+from tenants.cohort.expected import FROM_APPOINTMENT, FROM_RULE, FROM_SUPPLY, FROM_UNREAD, episodes
 from tenants.cohort.settings import CohortSettings, FixedRule, ScheduleBand, ScheduleRule, UsualIntervalRule
-from tenants.cohort.timelines import CANCELLED, KEPT, MISSED, NO_DAY, SCHEDULED, make_timelines
+from tenants.cohort.timeline_builder import make_timelines
+from tenants.cohort.timelines import CANCELLED, KEPT, MISSED, NO_DAY, SCHEDULED
 from tests.tenants.cohort.histories import Contact, History, Walk, histories, rules, timelines_of
 
 FIXED = CohortSettings(rule=FixedRule(days=30))
@@ -17,12 +18,50 @@ def expected(history: History, rules: CohortSettings = FIXED) -> list[int]:
     return episodes(timelines_of([history]), rules).expected.tolist()
 
 
-def test_appointment_then_supply_then_rule() -> None:
-    history = History(contacts=(Contact(0, appointment=14, supply=90), Contact(100, supply=60), Contact(300)))
+def test_the_later_of_appointment_and_supply_and_else_the_rule() -> None:
+    history = History(contacts=(Contact(0, appointment=14, supply=90), Contact(100, 170, supply=60), Contact(300)))
     found = episodes(timelines_of([history]), FIXED)
-    assert found.expected.tolist() == [14, 160, 330]
-    assert found.source.tolist() == [FROM_APPOINTMENT, FROM_SUPPLY, FROM_RULE]
+    assert found.expected.tolist() == [90, 170, 330]
+    assert found.source.tolist() == [FROM_SUPPLY, FROM_APPOINTMENT, FROM_RULE]
     assert found.fulfilled.tolist() == [100, 300, NO_DAY]
+    assert not found.unread.any()
+
+
+@pytest.mark.parametrize(
+    ("by", "days"),
+    [
+        ("later", [180, 180, 180]),
+        ("earlier", [14, 180, 170]),
+        ("appointment", [14, 180, 170]),
+        ("supply", [180, 180, 180]),
+        ("stock", [180, 210, 210]),
+    ],
+)
+def test_the_tenant_chooses_what_the_expected_contact_is_known_by(by: str, days: list[int]) -> None:
+    contacts = (Contact(0, appointment=14, supply=180), Contact(20, supply=30), Contact(160, appointment=170))
+    assert expected(History(contacts=contacts), CohortSettings(expected_by=by, rule=FixedRule(days=30))) == days
+
+
+def test_an_appointment_lapses_when_a_newer_contact_gives_one() -> None:
+    assert expected(History(contacts=(Contact(0, appointment=90), Contact(10, appointment=40)))) == [90, 40]
+
+
+def test_an_appointment_stands_after_a_contact_that_gives_none() -> None:
+    assert expected(History(contacts=(Contact(0, appointment=90), Contact(10, supply=20)))) == [90, 90]
+
+
+def test_an_early_visit_never_shortens_a_supply() -> None:
+    assert expected(History(contacts=(Contact(0, supply=180), Contact(10, appointment=24), Contact(15)))) == [180] * 3
+
+
+def test_the_rules_days_of_a_pick_up_count_as_its_supply() -> None:
+    assert expected(History(contacts=(Contact(0, supply=-1), Contact(5, appointment=12)))) == [30, 30]
+
+
+def test_days_left_at_an_early_refill_add_up_only_as_stock() -> None:
+    contacts = (Contact(0, supply=30), Contact(25, supply=30), Contact(100, supply=30))
+    assert expected(History(contacts=contacts), CohortSettings(expected_by="stock")) == [30, 60, 130]
+    assert expected(History(contacts=contacts), CohortSettings(expected_by="supply")) == [30, 55, 130]
 
 
 @pytest.mark.parametrize("appointment", [-5, 0, 400, 9000])
@@ -30,9 +69,18 @@ def test_an_implausible_appointment_is_ignored(appointment: int) -> None:
     assert expected(History(contacts=(Contact(0, appointment=appointment, supply=60),))) == [60]
 
 
-@pytest.mark.parametrize("supply", [-1, 367, 5000])
-def test_an_implausible_supply_is_ignored(supply: int) -> None:
-    assert expected(History(contacts=(Contact(0, supply=supply),))) == [30]
+def test_a_supply_that_is_not_recorded_is_supposed_by_the_rule() -> None:
+    found = episodes(timelines_of([History(contacts=(Contact(0, supply=-1),))]), FIXED)
+    assert (found.expected.tolist(), found.unread.tolist()) == ([30], [False])
+
+
+@pytest.mark.parametrize("supply", [367, 900, 5000])
+def test_a_supply_that_cannot_be_believed_leaves_the_expected_day_unknown(supply: int) -> None:
+    found = episodes(timelines_of([History(contacts=(Contact(0, supply=supply),))]), FIXED)
+    assert (found.source.tolist(), found.unread.tolist()) == ([FROM_UNREAD], [True])
+    told = History(contacts=(Contact(0, appointment=60, supply=supply),))
+    found = episodes(timelines_of([told]), FIXED)
+    assert (found.expected.tolist(), found.unread.tolist()) == ([60], [False])
 
 
 def test_an_appointment_399_days_ahead_holds() -> None:
@@ -61,7 +109,7 @@ def test_the_usual_interval_is_learnt_from_earlier_intervals_only() -> None:
 
 def test_the_usual_interval_is_bounded() -> None:
     rule = CohortSettings(rule=UsualIntervalRule(default_days=30, minimum=1, window=3, shortest=20, longest=100))
-    assert expected(History(contacts=(Contact(0), Contact(5), Contact(400))), rule) == [30, 30, 500]
+    assert expected(History(contacts=(Contact(0), Contact(5), Contact(400))), rule) == [30, 25, 500]
 
 
 def test_the_trimmed_mean_leaves_out_the_extremes() -> None:

@@ -10,8 +10,8 @@ from tenants.cohort.calendar import AGE_BANDS, NOT_RECORDED, TIME_BANDS
 from tenants.cohort.indicators import DIMENSIONS, IN_TERMS, MEASURES, OUT_TERMS, Counts, People, measure
 from tenants.cohort.settings import CohortSettings, FixedRule
 from tenants.cohort.status import transitions
-from tenants.cohort.timelines import DIED, FEMALE, NO_DAY, TRANSFERRED_IN, TRANSFERRED_OUT
-from tests.tenants.cohort.histories import LAST, Contact, History, State, Walk, histories, rules, timelines_of
+from tenants.cohort.timelines import DIED, FEMALE, INVALIDATED, NO_DAY, TRANSFERRED_IN, TRANSFERRED_OUT
+from tests.tenants.cohort.histories import LAST, Contact, Gap, History, State, Walk, histories, rules, timelines_of
 
 RULES = CohortSettings(rule=FixedRule(days=30))
 
@@ -61,6 +61,30 @@ def test_a_return_counts_by_how_long_the_interruption_was() -> None:
 def test_a_return_after_a_transfer_out_is_a_term_of_its_own() -> None:
     history = History(contacts=(Contact(0, 30), Contact(100, 400)), states=(State(TRANSFERRED_OUT, 20),), art_start=0)
     assert shown(of_all([history], 50, 150)) == {"returned_after_transfer_out": 1, "TX_CURR": 1}
+
+
+def test_who_turns_unknown_and_who_returns_from_it_are_terms_of_their_own() -> None:
+    contacts = (Contact(0, 30), Contact(200, 400))
+    history = History(contacts, gaps=(Gap(100),), art_start=0)
+    assert shown(of_all([history], 10, 150)) == {"TX_CURR_start": 1, "to_unknown": 1}
+    assert shown(of_all([history], 150, 250)) == {"from_unknown": 1, "TX_CURR": 1}
+
+
+def test_an_invalidated_record_leaves_tx_curr_by_a_term_of_its_own() -> None:
+    history = History((Contact(0, 390),), states=(State(INVALIDATED, 50),), art_start=0)
+    assert shown(of_all([history], 10, 90)) == {"TX_CURR_start": 1, "invalidated": 1}
+    assert shown(of_all([history], 60, 90)) == {}
+
+
+def test_tx_new_is_by_age_at_the_start_and_all_else_by_age_at_the_end() -> None:
+    birth = 20 - round(15 * 365.25)  # 15 on day 20
+    girl = History(contacts=(Contact(10, 200),), art_start=10, sex=FEMALE, birth=birth)
+    rows = {group["age"]: shown(row) for group, row in counts([girl], 0, 90, ("sex", "age")).rows([])}
+    assert rows == {
+        "10-14": {"TX_NEW": 1, "aged_since_start": -1},
+        "15-19": {"aged_since_start": 1, "TX_CURR": 1},
+    }
+    assert shown(of_all([girl], 0, 90)) == {"TX_NEW": 1, "TX_CURR": 1}
 
 
 def test_tx_ml_splits_interruptions_by_time_on_art_when_they_began() -> None:

@@ -1,23 +1,30 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenants.cohort.settings import CohortSettings, FixedRule
-from tenants.cohort.status import REASONS, STATUSES, status_at, transitions, waiting
+from tenants.cohort.status import REASONS, STATUSES, day_known, last_transition, status_at, transitions
+from tenants.cohort.timeline_builder import make_rows, make_timelines
 from tenants.cohort.timelines import (
     DIED,
+    INVALIDATED,
     NO_DAY,
     STOPPED,
+    THEIRS_ACTIVE,
+    THEIRS_IIT,
     TRANSFERRED_IN,
     TRANSFERRED_OUT,
+    States,
     current,
-    make_timelines,
     snapshot,
 )
-from tests.tenants.cohort.histories import LAST, Contact, History, State, Walk, histories, rules, timelines_of
+from tenants.cohort.waiting import waiting
+from tests.tenants.cohort.histories import LAST, Contact, Gap, History, State, Walk, histories, rules, timelines_of
 
 RULES = CohortSettings(rule=FixedRule(days=30))
 
@@ -86,6 +93,52 @@ def test_transferred_in_counts_from_the_transfer_not_from_the_start_of_art_elsew
     assert statuses(history, 0, 89, 90) == ["none", "none", "active"]
 
 
+def test_who_has_a_contact_that_cannot_be_read_is_unknown_and_not_late() -> None:
+    contacts = (Contact(0, appointment=30),)
+    assert statuses(History(contacts, gaps=(Gap(20),), art_start=0), 30, 31, 400) == ["active", "unknown", "unknown"]
+    assert statuses(History(contacts, gaps=(Gap(200),), art_start=0), 31, 59, 400) == ["unknown"] * 3
+    came = History((*contacts, Contact(100, appointment=130)), gaps=(Gap(80),), art_start=0)
+    assert statuses(came, 31, 99, 100, 158, 159) == ["unknown", "unknown", "active", "active", "iit"]
+    closed = History(contacts, gaps=(Gap(20, known_to=40),), art_start=0)
+    assert statuses(closed, 31, 59) == ["active", "iit"]
+
+
+def test_a_list_from_before_the_last_contact_makes_nobody_unknown() -> None:
+    history = History((Contact(0, 30), Contact(30, 60)), gaps=(Gap(25),), art_start=0)
+    assert statuses(history, 60, 88, 89) == ["active", "active", "iit"]
+
+
+def test_the_partners_own_word_decides_where_a_contact_cannot_be_read() -> None:
+    contacts = (Contact(0, appointment=30),)
+    active = History(contacts, gaps=(Gap(100, THEIRS_ACTIVE),), art_start=0)
+    assert statuses(active, 59, 100, 128, 129) == ["active", "active", "active", "unknown"]
+    lost = History(contacts, gaps=(Gap(100, THEIRS_IIT),), art_start=0)
+    assert statuses(lost, 30, 31, 99, 100, 400) == ["active", "unknown", "unknown", "iit", "iit"]
+    moves = transitions(timelines_of([lost]), RULES)
+    assert [REASONS[reason] for reason in moves.reason] == ["new", "unread", "partner_list"]
+    latest = History(contacts, gaps=(Gap(100, THEIRS_ACTIVE), Gap(110, THEIRS_IIT)), art_start=0)
+    assert statuses(latest, 109, 110) == ["unknown", "iit"]
+
+
+def test_a_supply_that_cannot_be_believed_makes_nobody_late() -> None:
+    assert statuses(History((Contact(0, supply=900),), art_start=0), 30, 31, 400) == ["active", "unknown", "unknown"]
+
+
+def test_an_invalidated_record_is_final_and_no_contact_brings_it_back() -> None:
+    history = History((Contact(0, 30), Contact(50, 400)), states=(State(INVALIDATED, 40),), art_start=0)
+    assert statuses(history, 39, 40, 50, 300) == ["active", "invalid", "invalid", "invalid"]
+
+
+def test_whose_day_of_death_is_not_known_is_told() -> None:
+    states = {"patient": [0, 1, 2], "date": [40, 40, 40], "code": [DIED, DIED, STOPPED], "dated": [False, True, False]}
+    people = timelines_of([History((Contact(0, 30),), art_start=0)] * 3)
+    timelines = replace(people, states=make_rows(States, 3, states))
+    seen = snapshot(timelines, [0, 1, 2], 50)
+    moves = transitions(seen, RULES)
+    assert day_known(seen, moves, last_transition(moves, [0, 1, 2], 50)).tolist() == [False, True, False]
+    assert day_known(seen, moves, last_transition(moves, [0, 1, 2], 30)).tolist() == [True, True, True]
+
+
 def test_a_start_long_before_the_records_begin_is_no_interruption() -> None:
     history = History(contacts=(Contact(300, 330),), art_start=0)
     moves = transitions(timelines_of([history]), RULES)
@@ -151,13 +204,14 @@ def test_a_snapshot_says_what_the_records_of_that_day_said(
     people: list[History], rules: CohortSettings, day: int
 ) -> None:
     def then(history: History) -> History:
-        def kept(fact: Contact | State) -> bool:
+        def kept(fact: Contact | State | Gap) -> bool:
             return fact.known_from <= day < fact.known_to and fact.day <= day
 
         known = history.profile_from <= day
         return History(
             contacts=tuple(Contact(c.day, c.appointment, c.supply) for c in history.contacts if kept(c)),
             states=tuple(State(s.code, s.day) for s in history.states if kept(s)),
+            gaps=tuple(Gap(g.day, g.word) for g in history.gaps if kept(g)),
             art_start=history.art_start if known and history.art_start <= day else NO_DAY,
             transferred_in=history.transferred_in and known,
         )

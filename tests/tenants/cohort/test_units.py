@@ -8,25 +8,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenants.cohort.expected import episodes
+from tenants.cohort.expected import FROM_UNREAD, episodes
 from tenants.cohort.settings import CohortSettings, FixedRule
-from tenants.cohort.status import ACTIVE, IIT, STATUSES, status_at, still_here, transitions
+from tenants.cohort.status import ACTIVE, IIT, STATUSES, UNKNOWN, status_at, still_here, transitions
+from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import (
     CANCELLED,
     DIED,
     KEPT,
     MISSED,
     NO_DAY,
+    NO_WORD,
     SCHEDULED,
     STOPPED,
+    THEIRS_ACTIVE,
+    THEIRS_IIT,
     TRANSFERRED_OUT,
     Timelines,
-    make_timelines,
     select,
     snapshot,
 )
 from tenants.cohort.units import OUTCOMES, Units, pending_units, to_trace, units
-from tests.tenants.cohort.histories import LAST, Contact, History, State, histories, rules, timelines_of
+from tests.tenants.cohort.histories import LAST, Contact, Gap, History, State, histories, rules, timelines_of
 
 RULES = CohortSettings(rule=FixedRule(days=30))
 BOOKINGS = CohortSettings(expected_from="bookings", grace_days=0, reporting_lag_days=0)
@@ -113,6 +116,39 @@ def test_a_contact_entered_late_is_not_known_before() -> None:
     assert early.day.max() > 20
 
 
+@pytest.mark.parametrize("later", [(), (Contact(58, 90),), (Contact(200, 230),)])
+def test_what_cannot_be_read_leaves_units_unresolved_whether_or_not_a_return_was_seen(
+    later: tuple[Contact, ...],
+) -> None:
+    history = History((Contact(0, 30), *later), gaps=(Gap(50),), art_start=0)
+    assert labels(history) == set()
+    closed = History(history.contacts, gaps=(Gap(50, known_to=60),), art_start=0)
+    assert labels(closed) == ({0} if later and later[0].day <= 58 else {1})
+    supply = History((Contact(0, supply=900), *later), art_start=0)
+    assert labels(supply) == set()
+
+
+def test_units_of_other_contacts_stay_resolved() -> None:
+    history = History((Contact(0, 30), Contact(25, 55), Contact(50, 80)), gaps=(Gap(60),), art_start=0)
+    assert labels(history) == {0}
+    assert labels(history, 25) == {0}
+    assert labels(history, 50) == set()
+
+
+def test_who_is_unknown_is_neither_at_risk_nor_traced() -> None:
+    people = [
+        History((Contact(0, 30),), gaps=(Gap(20, word),), art_start=0) for word in (NO_WORD, THEIRS_ACTIVE, THEIRS_IIT)
+    ]
+    timelines = timelines_of(people)
+    assert pending_units(timelines, 30, RULES).patient.tolist() == [0, 1, 2]
+    for day in (31, 59, 400):
+        assert len(pending_units(timelines, day, RULES)) == 0
+        trace = to_trace(timelines, day, RULES)
+        assert (trace.patient.tolist(), trace.iit.tolist(), trace.by_partner.tolist()) == ([2], [True], [True])
+    unbelieved = timelines_of([History((Contact(0, supply=900),), art_start=0)])
+    assert len(pending_units(unbelieved, 10, RULES)) == len(to_trace(unbelieved, 60, RULES).patient) == 0
+
+
 def bookings(*rows: tuple[int, int, int], contacts: tuple[int, ...] = ()) -> Timelines:
     return make_timelines(
         [UUID(int=1)],
@@ -193,7 +229,9 @@ def test_at_risk_and_to_trace_never_mix_and_follow_status(
     assert (risk.expected >= day).all()
     assert (risk.known_day == day).all()
     assert (trace.expected < day).all()
-    assert (trace.iit == (trace.days_late > rules.grace_days)).all()
+    ours = ~trace.by_partner
+    assert (trace.iit == (trace.days_late > rules.grace_days))[ours].all()
+    assert trace.iit[trace.by_partner].all()
     assert (risk.expected != NO_DAY).all()
 
 
@@ -204,8 +242,9 @@ def test_everybody_on_treatment_and_expected_is_at_risk(people: list[History], r
     everyone = np.arange(len(people))
     seen = snapshot(timelines, everyone, day)
     status = status_at(transitions(seen, rules), everyone, day)
-    assert (still_here(seen, rules) == np.isin(status, (ACTIVE, IIT))).all()
+    assert (still_here(seen, rules) == np.isin(status, (ACTIVE, IIT, UNKNOWN))).all()
     then = episodes(seen, rules)
-    expected = [int(then.expected[place]) if place >= 0 else NO_DAY for place in then.last]
+    known = (then.last >= 0) & (then.source[then.last] != FROM_UNREAD) if len(then) else then.last >= 0
+    expected = np.where(known, then.expected[then.last] if len(then) else NO_DAY, NO_DAY).tolist()
     awaited = [index for index in everyone.tolist() if status[index] == ACTIVE and expected[index] >= day]
     assert pending_units(timelines, day, rules).patient.tolist() == awaited

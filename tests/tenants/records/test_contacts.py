@@ -104,6 +104,26 @@ def test_a_fact_learned_later_is_not_known_before(session):
     assert known(session, date(2024, 2, 15)) == [(DAY, True, True, 90, None, "TDF/3TC/DTG")]
 
 
+def test_other_drugs_are_no_contact_and_no_supply(session):
+    ran = date(2024, 2, 1)
+    put(session, Dispensation, ran, 1, date_dispensed=DAY, days_supplied=180, regimen="INH", antiretroviral=False)
+    contacts.refresh(session, [PATIENT])
+    assert known(session) == []
+    put(session, Dispensation, ran, 2, date_dispensed=DAY, days_supplied=90, regimen="TLD")
+    contacts.refresh(session, [PATIENT])
+    assert known(session) == [(DAY, False, True, 90, None, "TLD")]
+
+
+def test_a_days_supply_is_its_longest_that_can_be_believed(session):
+    for number, days in enumerate((30, 90, 900)):
+        put(session, Dispensation, date(2024, 2, 1), number, date_dispensed=DAY, days_supplied=days)
+    contacts.refresh(session, [PATIENT])
+    assert [row[3] for row in known(session)] == [90]
+    put(session, Dispensation, date(2024, 2, 1), 9, date_dispensed=DAY + timedelta(1), days_supplied=900)
+    contacts.refresh(session, [PATIENT])
+    assert [row[3] for row in known(session)] == [90, 900]
+
+
 def test_a_refresh_that_finds_nothing_new_touches_nothing(session):
     put(session, Visit, date(2024, 1, 15), date_started=DAY)
     contacts.refresh(session, [PATIENT])

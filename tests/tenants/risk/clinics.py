@@ -7,7 +7,8 @@ from uuid import UUID
 
 import numpy as np
 
-from tenants.cohort.timelines import CLINICAL, PICKUP, Timelines, make_timelines
+from tenants.cohort.timeline_builder import make_timelines
+from tenants.cohort.timelines import CLINICAL, PICKUP, Timelines
 
 BEGIN = 18_000
 END = 19_200

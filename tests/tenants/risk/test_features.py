@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tenants.cohort.expected import episodes
 from tenants.cohort.settings import CohortSettings
-from tenants.cohort.timelines import CLINICAL, DIED, KEPT, MISSED, VARIABLE_CODES, make_timelines, select
+from tenants.cohort.timeline_builder import make_timelines
+from tenants.cohort.timelines import CLINICAL, DIED, KEPT, MISSED, VARIABLE_CODES, select
 from tenants.cohort.units import pending_units, units
 from tenants.risk.facility_rates import STEP, FacilityCounts, FacilityRates
 from tenants.risk.feature_list import FEATURES, NAMES, THEMES, reference_page
