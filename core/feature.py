@@ -52,6 +52,7 @@ feature = Feature(
         )
     },
     commands={
+        "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all: as iit tenant backup"),
         "archive": Command("core.tenancy.archive.commands:archive", "Make the keys that archives are sealed to"),
         "audit": Command("core.audit.commands:audit", "Seal and verify the audit of a tenant"),
         "database": Command("core.database.watch_commands:database", "Dead rows, old statistics, sizes"),

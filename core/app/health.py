@@ -1,8 +1,8 @@
 """Is the process alive, and can it do its work: /healthz and /readyz, which need no credential and tell no secrets."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,11 @@ from core.errors import FieldError, Unavailable
 from core.errors.problem import MEDIA_TYPE, headers, problem, responses
 
 router = APIRouter(tags=["health"])
+
+Excluded = Annotated[
+    tuple[readiness.CheckName, ...],
+    Query(description="Checks that only warn: `data_databases` serves the others' tenants while one database is away."),
+]
 
 
 class Alive(BaseModel):
@@ -101,12 +106,12 @@ def healthz() -> Alive:
     response_model=Ready,
     responses=responses(Unavailable),
 )
-def readyz() -> Response:
+def readyz(exclude: Excluded = ()) -> Response:
     """Asks everything that is needed. Send no traffic while this answers 503.
 
     The answer 503 is a problem that has the members `ready`, `checks`, `workers`, `queue` and `disk` too.
     """
-    report = readiness.report()
+    report = readiness.report(exclude)
     if report.ready:
         return JSONResponse({"status": "ready", **as_json(report)})
     failed = [FieldError(one.name, one.detail, one.remedy) for one in report.checks if one.state == "failed"]

@@ -16,8 +16,10 @@ METERS = {
     "patients_scored": "patients given a score",
     "imports": "imports completed",
     "import_rows": "rows read by imports",
-    "storage_bytes": "bytes of files put in storage",
+    "storage_bytes": "bytes of tables, indexes and stored files, measured once a day",
 }
+GAUGES = frozenset({"storage_bytes"})
+"""Meters whose values are measurements: the latest counts, not their sum."""
 
 
 def record(session: TenantSession, meter: str, value: int | Decimal, *, key: str) -> bool:
@@ -52,10 +54,28 @@ def record(session: TenantSession, meter: str, value: int | Decimal, *, key: str
         return cursor.rowcount == 1
 
 
-def totals(session: TenantSession) -> dict[str, Decimal]:
-    """Meter -> total of the session's tenant; a meter that was never used is 0."""
-    found = dict.fromkeys(METERS, Decimal(0))
+def recorded(session: TenantSession, meter: str, key: str) -> bool:
+    """Whether something was counted under this key for the session's tenant."""
     with session.cursor() as cursor:
-        cursor.execute("SELECT meter, sum(value) FROM node.usage_events GROUP BY meter")
+        cursor.execute(
+            "SELECT FROM node.usage_events WHERE tenant_role = current_user AND meter = %s AND key = %s", (meter, key)
+        )
+        return cursor.rowcount == 1
+
+
+def totals(session: TenantSession) -> dict[str, Decimal]:
+    """Meter -> total of the session's tenant, of a gauge the latest value; a meter that was never used is 0."""
+    found = dict.fromkeys(METERS, Decimal(0))
+    gauges = sorted(GAUGES)
+    with session.cursor() as cursor:
+        cursor.execute(
+            "SELECT meter, sum(value) FROM node.usage_events WHERE meter <> ALL(%s) GROUP BY meter", (gauges,)
+        )
+        found.update(cursor.fetchall())
+        cursor.execute(
+            "SELECT DISTINCT ON (meter) meter, value FROM node.usage_events WHERE tenant_id = %s AND meter = ANY(%s)"
+            " ORDER BY meter, recorded_at DESC",
+            (session.tenant.id, gauges),
+        )
         found.update(cursor.fetchall())
     return found

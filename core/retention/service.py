@@ -10,6 +10,7 @@ from core import audit, blobs
 from core.clock import now, today
 from core.database import tenant_session
 from core.features import resolve
+from core.metering.storage import measure
 from core.retention.settings import RetentionRun, kinds, retention_model
 from core.telemetry.tracebacks import describe
 from core.tenancy import list_tenants
@@ -17,11 +18,14 @@ from core.tenancy import settings as tenant_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
     from threading import Event
 
     from core.database import TenantRef, TenantSession
 
 ACTOR: Final = "system:retention"
+MEASURED: Final = ("active", "suspended", "deleting")
+"""States in which a tenant's schema is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +66,28 @@ def run(tenant: TenantRef, *, actor: str = ACTOR, told: Callable[[str, int], Non
 
 
 def run_due(stopping: Event) -> dict[str, str]:
-    """Run for each active tenant for which it has not run today; slug -> why, of those for which it failed.
+    """The day's upkeep of each tenant that has not had it: measure what it stores, and remove what is old.
 
-    Whatever it is, it is that tenant's: one that lags behind a migration, say, has not the tables that a kind reads.
+    What an active tenant no longer keeps is removed; what any tenant stores is measured.
+
+    Returns:
+        Slug -> why, of those for which it failed. Whatever it is, it is that tenant's: one that lags behind a
+        migration, say, has not the tables that a kind reads.
     """
     failed: dict[str, str] = {}
     for tenant in list_tenants():
         if stopping.is_set():
             break
-        if tenant.state != "active":
-            continue
         try:
-            with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
-                last = tenant_settings.get(session, RetentionRun).day
-            if last != today(tenant.time_zone):
+            if tenant.state in MEASURED:
+                measure(tenant)
+            if tenant.state == "active" and _last_run(tenant) != today(tenant.time_zone):
                 run(tenant)
         except Exception as error:  # noqa: BLE001 - as said above
             failed[tenant.slug] = describe(error)
     return failed
+
+
+def _last_run(tenant: TenantRef) -> date | None:
+    with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
+        return tenant_settings.get(session, RetentionRun).day

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.cli.output import ACTOR, json_option, note, print_json, print_table
+from core.cli.output import ACTOR, done_in_part, json_option, note, print_json, print_table
 from core.features import resolve
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from core.database import TenantRef
 
 
@@ -80,14 +83,29 @@ def create(slug: str, name: str | None, time_zone: str, database: str, *, as_jso
 @tenant.command("list")
 @json_option
 def list_(*, as_json: bool) -> None:
-    """List all tenants."""
-    from core.tenancy.service import list_tenants
+    """List all tenants: when each imported and scored last, and how much it stores (measured daily by a worker)."""
+    from core.tenancy.overview import overview
 
-    rows = [_shown(ref) for ref in list_tenants()]
+    found = overview()
     if as_json:
-        print_json({"tenants": rows})
+        rows = [{**_shown(ref), **asdict(activity)} for ref, activity in found.tenants]
+        print_json({"tenants": rows, "unasked": found.unasked})
     else:
-        print_table(rows, ("slug", "name", "state", "time_zone", "database"))
+        table = [
+            {
+                **_shown(ref),
+                "last_import": _minute(activity.last_import),
+                "last_score": _minute(activity.last_score),
+                "size_mb": None if activity.size_bytes is None else round(activity.size_bytes / 1e6),
+            }
+            for ref, activity in found.tenants
+        ]
+        columns = ("slug", "name", "state", "time_zone", "database", "last_import", "last_score", "size_mb")
+        print_table(table, columns)
+    if found.unasked:
+        for database, why in found.unasked.items():
+            note(f"the data database {database} was not asked: {why}")
+        done_in_part("the list lacks what those databases hold: see `iit status`")
 
 
 @tenant.command()
@@ -133,6 +151,10 @@ def resume(slug: str, *, as_json: bool) -> None:
     from core.tenancy.service import resume_tenant
 
     _answer(resume_tenant(slug, actor=ACTOR), as_json=as_json)
+
+
+def _minute(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _answer(ref: TenantRef, *, as_json: bool) -> None:

@@ -8,25 +8,57 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.cli.output import ACTOR, done_in_part, json_option, note, print_json
+from core.cli.output import ACTOR, Progress, done_in_part, json_option, note, print_json
 
 if TYPE_CHECKING:
     from core.tenancy.backup.service import Back
 
 
 @click.command()
-@click.argument("slug")
-@click.option("--to", "file", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.argument("slug", required=False)
+@click.option("--all", "everybody", is_flag=True, help="Every tenant, each to a file of its own in the folder --to.")
+@click.option(
+    "--to", "place", required=True, type=click.Path(path_type=Path), help="The file to write; with --all the folder."
+)
 @json_option
-def backup(slug: str, file: Path, *, as_json: bool) -> None:
-    """Write all of a tenant, as of this moment, to one encrypted file. The tenant works on; its blobs are not in it."""
+def backup(slug: str | None, place: Path, *, everybody: bool, as_json: bool) -> None:
+    """Write all of a tenant, as of this moment, to one encrypted file. The tenant works on; its blobs are not in it.
+
+    With --all one tenant that fails does not stop the others: the command then ends with 3, or 1 where all failed.
+    """
     from core.tenancy.backup.saving import backup as save
 
-    saved = save(slug, file)
+    if everybody == (slug is not None):
+        message = "give SLUG, or --all"
+        raise click.UsageError(message)
+    if slug is None:
+        _backup_all(place, as_json=as_json)
+        return
+    saved = save(slug, place)
     if as_json:
         print_json(saved)
     else:
-        click.echo(f"{file}: {saved.rows:,} rows of {slug}, {saved.bytes:,} bytes, sha256 {saved.sha256}")
+        click.echo(f"{place}: {saved.rows:,} rows of {slug}, {saved.bytes:,} bytes, sha256 {saved.sha256}")
+
+
+def _backup_all(folder: Path, *, as_json: bool) -> None:
+    from core.tenancy.backup.saving import backup_all
+
+    with Progress("Backing up") as progress:
+        done = backup_all(folder, lambda _slug: progress.advance())
+    if as_json:
+        print_json({"saved": done.saved, "failed": done.failed, "skipped": done.skipped})
+    else:
+        for name, saved in done.saved.items():
+            click.echo(f"{saved.file}: {saved.rows:,} rows of {name}, {saved.bytes:,} bytes, sha256 {saved.sha256}")
+    for name in done.skipped:
+        note(f"{name} is being restored or destroyed: it has nothing whole to back up")
+    for name, why in done.failed.items():
+        note(f"{name}: {why}")
+    if done.failed and not done.saved:
+        raise click.exceptions.Exit(1)
+    if done.failed:
+        done_in_part(f"{len(done.failed)} of {len(done.failed) + len(done.saved)} tenants have no backup: see above")
 
 
 @click.command()

@@ -11,15 +11,16 @@ from psycopg.rows import dict_row
 from core.clock import now
 from core.database.engines import login_url
 from core.database.snapshots import owner_snapshot, url_snapshot
-from core.errors import Conflict, NotFound
+from core.errors import AppError, Conflict, NotFound, Unavailable
+from core.telemetry.tracebacks import describe
 from core.tenancy import shape
 from core.tenancy.backup import container
 from core.tenancy.backup.container import Manifest
 from core.tenancy.backup.dump import dumped
-from core.tenancy.service import describe_tenant
+from core.tenancy.service import describe_tenant, list_tenants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
     from uuid import UUID
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from core.tenancy.models import Tenant
 
+WITHOUT_BACKUP = ("restoring", "purging")
 _TENANT = ("id", "slug", "name", "time_zone", "created_at")
 _OPEN_JOBS = (
     "SELECT to_jsonb(jobs) FROM node.jobs WHERE tenant_role = %s AND state IN ('queued', 'sent', 'running') ORDER BY id"
@@ -64,10 +66,54 @@ def backup(slug: str, file: Path) -> Saved:
         Unavailable: the file cannot be written, or the database does not do it.
     """
     row = describe_tenant(slug)
-    if row.phase in ("restoring", "purging"):
+    if row.phase in WITHOUT_BACKUP:
         detail = f"the tenant {slug!r} is {row.phase}: it has nothing whole to back up"
         raise Conflict(detail, remedy="see `iit tenant show`")
     return save_schema(row, row.database, row.schema_name, row.role_name, file)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedAll:
+    """What became of each tenant.
+
+    Attributes:
+        saved: slug -> its backup.
+        failed: slug -> why it has none.
+        skipped: slugs of tenants that are being restored from an archive, or destroyed: they hold nothing whole.
+    """
+
+    saved: dict[str, Saved]
+    failed: dict[str, str]
+    skipped: list[str]
+
+
+def backup_all(folder: Path, told: Callable[[str], None] = lambda _slug: None) -> SavedAll:
+    """Write a backup of every tenant into a folder, one after the other; one that fails does not stop the others.
+
+    Args:
+        folder: made where it is not there.
+        told: gets each slug when its turn is over.
+
+    Raises:
+        Unavailable: the folder cannot be made, or the control database cannot be reached.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        detail = f"the folder {folder} cannot be made: {error.strerror}"
+        raise Unavailable(detail, remedy="choose a folder that you can write to") from error
+    stamp = f"{now():%Y%m%dT%H%M%SZ}"
+    done = SavedAll({}, {}, [])
+    for tenant in list_tenants():
+        if tenant.state in WITHOUT_BACKUP:
+            done.skipped.append(tenant.slug)
+            continue
+        try:
+            done.saved[tenant.slug] = backup(tenant.slug, folder / f"{tenant.slug}-{stamp}.iitbackup")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this tenant's, and the others go on
+            done.failed[tenant.slug] = error.detail if isinstance(error, AppError) else describe(error)
+        told(tenant.slug)
+    return done
 
 
 def save_schema(row: Tenant, database: str, schema: str, role: str, file: Path) -> Saved:

@@ -6,7 +6,6 @@ import base64
 import json
 import secrets
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 from uuid_utils.compat import uuid7
@@ -18,11 +17,11 @@ from core.database import owner_connection, tenant_session
 from core.database.upgrade import migrate
 from core.jobs import enqueue
 from core.jobs.heartbeat import Heartbeat
-from core.services import state, stop
-from core.services.manager import add_database, name_on_server, superuser_url
+from core.services import stop
+from core.services.manager import add_database
 from core.services.status import status
-from core.settings import get_settings
 from core.tenancy import create_tenant
+from tests.core.data_databases import Closed, Unknown
 
 MEMBERS = {"ready", "checks", "workers", "queue", "disk"}
 
@@ -145,7 +144,7 @@ def test_a_database_behind_the_code_is_not_ready(ask, monkeypatch):
     assert [(error["field"], error["remedy"]) for error in found["errors"]] == [("migrations", "run `iit migrate`")]
 
 
-def test_a_data_database_is_needed_from_its_first_tenant_on(ask, capsys):
+def test_a_data_database_is_needed_from_its_first_tenant_on(ask, anonymous, capsys):
     add_database("second")
     code, _, checks = ask()
     assert (code, checks["data_databases"]["state"]) == (200, "warning")
@@ -157,6 +156,9 @@ def test_a_data_database_is_needed_from_its_first_tenant_on(ask, capsys):
         code, found, _ = ask()
         assert (code, [error["field"] for error in found["errors"]]) == (503, ["data_databases"])
         assert "second" in found["errors"][0]["problem"]
+        excluded = anonymous.get("/readyz", params={"exclude": "data_databases"})
+        assert (excluded.status_code, excluded.json()["ready"]) == (200, True)
+        assert anonymous.get("/readyz", params={"exclude": "nothing"}).status_code == 422
         assert iit(["status"]) == 1
         assert "second" in capsys.readouterr().out
     assert ask()[0] == 200
@@ -196,46 +198,3 @@ def test_the_command_starts_no_server(own_services, capsys):
     assert iit(["status"]) == 1
     assert "not started" in capsys.readouterr().out
     assert not any(server.running for server in status())
-
-
-class Closed:
-    """A data database that takes no connections for a while."""
-
-    def __init__(self, database):
-        self.database = name_on_server(database)
-
-    def __enter__(self):
-        from core.database import dispose
-
-        dispose()
-        self.allow(allowed=False)
-
-    def __exit__(self, *_):
-        self.allow(allowed=True)
-
-    def allow(self, *, allowed):
-        with psycopg.connect(superuser_url(state.read(get_settings().state_dir)), autocommit=True) as link:
-            link.execute(f"ALTER DATABASE {self.database} ALLOW_CONNECTIONS {allowed}")
-            link.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (self.database,))
-
-
-class Unknown:
-    """A process that was not told of a data database."""
-
-    def __init__(self, database):
-        self.database = database
-
-    def __enter__(self):
-        self.change(lambda names: [name for name in names if name != self.database])
-
-    def __exit__(self, *_):
-        self.change(lambda names: sorted([*names, self.database]))
-
-    def change(self, how):
-        from core.database import dispose
-
-        dispose()
-        folder = get_settings().state_dir
-        known = state.read(folder)
-        known.databases = how(known.databases)
-        state.write(folder, known)

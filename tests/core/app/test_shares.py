@@ -199,9 +199,9 @@ class TestShares:
             wait_until(lambda: ask(port, "/v1/toy/one", owner.api_key) == 429)
 
     def test_questions_without_a_key_do_not_take_every_thread(self, port, monkeypatch):
-        from core.app import health
+        from core.app import readiness
 
-        monkeypatch.setitem(health.CHECKS, "postgresql", (gate.wait, ""))
+        monkeypatch.setitem(readiness.CHECKS, "postgresql", (lambda _report: gate.wait(), False))
         with ExitStack() as stack:
             for _ in range(60):
                 stack.enter_context(connect(port)).sendall(head("GET", "/readyz"))

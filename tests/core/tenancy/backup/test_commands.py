@@ -6,6 +6,7 @@ import pytest
 
 from core.cli.main import run
 from core.database import tenant_session
+from core.errors import Invalid
 from core.tenancy import get_tenant
 from tests.core.tenancy.move.conftest import put, rows
 
@@ -70,3 +71,67 @@ def test_the_group_lists_its_lazy_commands(iit):
     out = iit("tenant", "--help")[1]
     for word in ("create", "backup", "move", "restore", "retired"):
         assert f"\n  {word} " in out
+
+
+class TestAll:
+    @pytest.fixture(autouse=True)
+    def _tenants(self, two_tenants, monkeypatch):
+        """Of the run's many tenants, two."""
+        from core.tenancy.backup import saving
+
+        monkeypatch.setattr(saving, "list_tenants", lambda: list(two_tenants))
+
+    def test_every_tenant_gets_a_file_that_can_be_restored(self, iit, two_tenants, tmp_path):
+        code, out, _ = iit("backup", "--all", "--to", tmp_path / "night", "--json")
+        saved = json.loads(out)["saved"]
+        assert (code, set(saved)) == (0, {tenant.slug for tenant in two_tenants})
+        for slug, one in saved.items():
+            assert iit("tenant", "restore", slug, one["file"])[0] == 0
+
+    @pytest.mark.parametrize("error", [Invalid("it does not do"), ZeroDivisionError("secret")])
+    def test_one_that_fails_does_not_stop_the_others(self, iit, two_tenants, tmp_path, monkeypatch, error):
+        from core.tenancy.backup import saving
+
+        first, second = two_tenants
+        genuine = saving.backup
+
+        def sometimes(slug, file):
+            if slug == first.slug:
+                raise error
+            return genuine(slug, file)
+
+        monkeypatch.setattr(saving, "backup", sometimes)
+        code, out, err = iit("tenant", "backup", "--all", "--to", tmp_path, "--json")
+        found = json.loads(out)
+        assert (code, list(found["saved"]), list(found["failed"])) == (3, [second.slug], [first.slug])
+        assert first.slug in err
+        assert "secret" not in out + err
+
+    def test_where_all_fail_the_command_fails(self, iit, two_tenants, tmp_path, monkeypatch):
+        from core.tenancy.backup import saving
+
+        monkeypatch.setattr(saving, "backup", lambda *_: 1 / 0)
+        assert iit("backup", "--all", "--to", tmp_path)[0] == 1
+
+    def test_a_tenant_that_is_being_restored_or_destroyed_is_skipped_and_named(
+        self, iit, two_tenants, tmp_path, monkeypatch
+    ):
+        from dataclasses import replace
+
+        from core.tenancy.backup import saving
+
+        first, second = two_tenants
+        monkeypatch.setattr(saving, "list_tenants", lambda: [replace(first, state="purging"), second])
+        code, out, err = iit("backup", "--all", "--to", tmp_path, "--json")
+        assert (code, json.loads(out)["skipped"], list(json.loads(out)["saved"])) == (0, [first.slug], [second.slug])
+        assert first.slug in err
+
+    @pytest.mark.parametrize("words", [["--all", "SLUG"], []])
+    def test_one_or_all_must_be_said(self, iit, tmp_path, words):
+        code, _, err = iit("backup", *words, "--to", tmp_path / "x")
+        assert (code, "give SLUG, or --all" in err) == (2, True)
+
+    def test_a_folder_that_cannot_be_made_is_told(self, iit, tmp_path):
+        (tmp_path / "file").write_text("")
+        code, _, err = iit("backup", "--all", "--to", tmp_path / "file")
+        assert (code, "cannot be made" in err) == (1, True)
