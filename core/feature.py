@@ -56,6 +56,7 @@ feature = Feature(
         "archive": Command("core.tenancy.archive.commands:archive", "Make the keys that archives are sealed to"),
         "audit": Command("core.audit.commands:audit", "Seal and verify the audit of a tenant"),
         "database": Command("core.database.watch_commands:database", "Dead rows, old statistics, sizes"),
+        "keys": Command("core.privacy.commands:keys", "The keys that protect personal data: rotate the master key"),
         "key": Command("core.identity.commands:key", "Make, list and revoke the API keys of a tenant"),
         "settings": Command("core.preferences.commands:settings", "See and change the settings of a tenant"),
         "status": Command("core.app.status_command:status", "Whether this installation can do its work"),

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from core.database import platform_session, tenant_session
+from core.database import owner_session, platform_session, tenant_session
 from core.errors import NotFound, Unavailable
 from core.privacy import master
 from core.privacy.errors import CannotDecrypt, MasterKeyMissing
@@ -14,6 +14,7 @@ from core.privacy.errors import CannotDecrypt, MasterKeyMissing
 BOUND_TO: Final = "installation|master-key-check"
 _TEXT: Final = b"iit"
 _ADD = text("INSERT INTO platform.master_key_checks (kid, sealed) VALUES (:kid, :sealed) ON CONFLICT (kid) DO NOTHING")
+_FORGET = text("DELETE FROM platform.master_key_checks WHERE kid <> :kid")
 _NEWEST = text("SELECT slug FROM platform.tenants WHERE phase IS NULL ORDER BY created_at DESC LIMIT 1")
 
 
@@ -44,6 +45,16 @@ def check_master_key() -> None:
         _compare_with_a_tenant()
     with platform_session() as session:
         session.execute(_ADD, {"kid": kid, "sealed": master.seal(key, _TEXT, BOUND_TO)})
+
+
+def forget_older_keys() -> None:
+    """Accept the current master key alone from now on: no tenant's keys need another.
+
+    Raises:
+        Unavailable: the owner's login is not configured, or the database cannot be reached.
+    """
+    with owner_session() as session:
+        session.execute(_FORGET, {"kid": master.current()[0]})
 
 
 def _open(kid: str, key: bytes, sealed: dict[str, bytes]) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from core.database import tenant_session
 from core.privacy import master
-from core.privacy.errors import CannotDecrypt
+from core.privacy.errors import CannotDecrypt, MasterKeyMissing
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -154,6 +154,23 @@ def rewrap_tenant_keys(session: TenantSession) -> int:
                 (kid, master.seal(key, plain, bound_to), purpose, version),
             )
     return len(rows)
+
+
+def require_current(session: TenantSession) -> None:
+    """See that the current master key alone opens every key of the tenant.
+
+    Raises:
+        MasterKeyMissing: one is wrapped by another.
+        CannotDecrypt: one does not open.
+    """
+    kid, key = master.current()
+    with session.cursor() as cursor:
+        rows = cursor.execute("SELECT purpose, version, master_kid, wrapped_key FROM tenant_keys").fetchall()
+    for purpose, version, found, wrapped in rows:
+        if found != kid:
+            detail = f"a key of the tenant is still wrapped by the master key {found}"
+            raise MasterKeyMissing(detail)
+        master.unseal(key, bytes(wrapped), _bound_to(session.tenant, purpose, version))
 
 
 def forget() -> None:

@@ -1,0 +1,87 @@
+"""The master key's rotation: every tenant's keys are wrapped by the current one, whatever database they are in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from core import audit
+from core.audit.platform import record_act
+from core.database import owner_session, platform_session, tenant_session
+from core.errors import AppError
+from core.privacy import master, tenant_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.database import TenantRef
+
+NOT_THERE = ("purging",)
+"""Phases of a tenant in which its schema may be gone, with its keys."""
+
+
+@dataclass
+class Rewrapped:
+    """What one run did.
+
+    Attributes:
+        tenants: how many were looked at; ``changed``, of how many a key was wrapped anew.
+        keys: how many keys were.
+        failed: slug -> why its keys are as they were.
+    """
+
+    kid: str
+    tenants: int = 0
+    changed: int = 0
+    keys: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def rewrap_all(*, actor: str, progress: Callable[[str], None] = lambda _slug: None) -> Rewrapped:
+    """Wrap the keys of all tenants by the current master key, and open each to see that it alone does.
+
+    Each tenant is a transaction of its own, so a run that is cut off is resumed by the next. When no tenant is left
+    behind, processes that have only an older master key are refused from then on.
+
+    Args:
+        actor: who runs it.
+        progress: told of each tenant's slug.
+
+    Raises:
+        Invalid: no master key is configured.
+        MasterKeyWrong: the keys configured are not the installation's.
+        Unavailable: the control database cannot be reached, or the owner's login to it is not configured.
+    """
+    from core.installation.master_key import check_master_key, forget_older_keys
+    from core.tenancy import list_tenants
+
+    with owner_session():
+        check_master_key()  # both need to be right before anything is changed
+    done = Rewrapped(master.current()[0])
+    seen: set[object] = set()
+    while new := [one for one in list_tenants() if one.id not in seen and one.state not in NOT_THERE]:
+        for tenant in new:  # and once more for those that were made meanwhile
+            seen.add(tenant.id)
+            _tenant(tenant, done, actor)
+            progress(tenant.slug)
+    if not done.failed:
+        forget_older_keys()
+    with platform_session() as session:
+        detail = {"master_kid": done.kid, "tenants": done.changed, "keys": done.keys, "failed": sorted(done.failed)}
+        record_act(session, "cli:keys:rewrap", actor=actor, tenant_id=None, detail=detail)
+    return done
+
+
+def _tenant(tenant: TenantRef, done: Rewrapped, actor: str) -> None:
+    done.tenants += 1
+    try:
+        with tenant_session(tenant, actor=actor) as session:
+            changed = tenant_keys.rewrap_tenant_keys(session)
+            tenant_keys.require_current(session)
+            if changed:
+                audit.record(session, "cli:keys:rewrap", "tenant", tenant.id, {"keys": changed})
+    except AppError as error:
+        done.failed[tenant.slug] = error.detail
+        return
+    done.keys += changed
+    done.changed += bool(changed)
