@@ -17,7 +17,7 @@ from core.app.callers import Callers, address_of
 from core.app.turns import Turns
 from core.errors import AppError, FieldError, Invalid, TooLarge, Unauthenticated, Unavailable
 from core.errors.database import as_app_error
-from core.errors.handlers import problem_response
+from core.errors.handlers import log_failure, problem_response
 from core.errors.problem import MEDIA_TYPE
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class RequestBoundary:
                     raise
                 await answer.refuse(receive, error)
             except Exception as error:
-                log.error("unexpected error", exc_info=error)  # noqa: TRY400 - exc_info is given
+                log_failure("unexpected error", as_app_error(error), error)
                 if answer.ended:
                     return
                 if answer.status:

@@ -9,8 +9,11 @@ from core.access.require import api_routes, permissions_of
 from core.app import examples
 from core.errors import (
     BadRequest,
+    Conflict,
     Forbidden,
     NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
     RequestTimeout,
     StorageFull,
     TooLarge,
@@ -21,6 +24,8 @@ from core.errors import (
 from core.errors.family import AppError, Invalid
 from core.errors.problem import SCHEMA, SCHEMA_NAME, responses
 
+_WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_NAMING = frozenset({"facility", "facilities", "patient", "patients"})
 _FASTAPI_OWN = ("HTTPValidationError", "ValidationError")
 
 
@@ -43,7 +48,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             for method in route.methods or ():
                 operation = found["paths"][route.path_format].get(method.lower())
                 if operation is not None:
-                    _complete(operation, str(route.path_format), sorted(permissions_of(route)))
+                    _complete(operation, str(route.path_format), method, sorted(permissions_of(route)), schemas)
         for methods in found["paths"].values():
             for operation in methods.values():
                 examples.complete(operation, schemas)
@@ -52,14 +57,20 @@ def document(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def _complete(operation: dict[str, Any], path: str, permissions: list[str]) -> None:
+def _complete(
+    operation: dict[str, Any], path: str, method: str, permissions: list[str], schemas: dict[str, Any]
+) -> None:
     """Say which permission the operation needs and which problems any operation may answer with."""
     operation["x-permissions"] = permissions
     needed = "Needs the permission " + ", ".join(f"`{name}`" for name in permissions) + "."
     operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{needed}".lstrip()
     kinds: list[type[AppError]] = [Unauthenticated, Forbidden, TooManyRequests, AppError, Unavailable, StorageFull]
-    if "{" in path:
+    if _names_something(operation, path, schemas):
         kinds.append(NotFound)
+    if method in _WRITING:
+        kinds.append(Conflict)
+    if any(parameter["name"].lower() == "if-match" for parameter in operation.get("parameters", ())):
+        kinds += [PreconditionFailed, PreconditionRequired]
     if operation.get("parameters") or "requestBody" in operation:
         operation["responses"].pop("422", None)
         kinds.append(Invalid)
@@ -67,6 +78,15 @@ def _complete(operation: dict[str, Any], path: str, permissions: list[str]) -> N
         kinds += [BadRequest, RequestTimeout, TooLarge]
     for status, answer in responses(*kinds).items():
         operation["responses"].setdefault(str(status), answer)
+
+
+def _names_something(operation: dict[str, Any], path: str, schemas: dict[str, Any]) -> bool:
+    """Whether the request names what may not be there: in the path, the query or the body."""
+    names = [parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"]
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        schema = content.get("schema", {})
+        names += schemas.get(schema.get("$ref", "").rsplit("/", 1)[-1], schema).get("properties", {})
+    return "{" in path or any(name in _NAMING or name.endswith("_uuid") for name in names)
 
 
 def _refuse_twins(found: dict[str, Any]) -> None:

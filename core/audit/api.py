@@ -4,13 +4,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from core.access import TenantDb, require
 from core.audit.repository import find_events
 from core.audit.schemas import AuditEventOut
 from core.audit.service import record
 from core.identity import Principal
+from core.web.days import IsoInstant
 from core.web.paging import Page, Paging
 
 router = APIRouter(prefix="/audit", tags=["audit"])
@@ -25,8 +25,8 @@ def list_audit_events(
     paging: Paging,
     subject_uuid: Annotated[UUID | None, Query(description="Only acts on this subject.")] = None,
     action: Annotated[str | None, Query(description="Only this action.", examples=["api:patient:read"])] = None,
-    since: Annotated[AwareDatetime | None, Query(description="From this instant on.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this instant.")] = None,
+    since: Annotated[IsoInstant | None, Query(description="From this instant on.")] = None,
+    until: Annotated[IsoInstant | None, Query(description="Before this instant.")] = None,
 ) -> Page[AuditEventOut]:
     """The tenant's own audit. Reading it is itself recorded."""
     events, total = find_events(db, paging, subject_uuid=subject_uuid, action=action, since=since, until=until)

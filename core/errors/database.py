@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from core.errors.family import AppError, Conflict, Invalid, Unavailable
+import errno
+
+from core.errors.family import AppError, Conflict, Invalid, StorageFull, Unavailable
 
 BUSY_RETRY = 1
 DOWN_RETRY = 5
 UNEXPECTED = "an unexpected error occurred"
 
 UNSTORABLE = "22000"
+_DISK_FULL = "53100"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL = "there is no room left on a disk of the installation"
 _DETAILS = {
     UNSTORABLE: "a value cannot be stored; a text must not contain NUL (U+0000)",
     "22001": "a text is longer than its column",
@@ -30,15 +35,20 @@ def as_app_error(error: BaseException) -> AppError:
     """The error to answer with: of the family as it is; of the database by its SQLSTATE; else an internal error.
 
     Serialization failures, deadlocks, lock and statement timeouts, lost connections and an exhausted pool are
-    ``Unavailable`` with a time to try again; data errors are ``Invalid``; broken uniqueness is ``Conflict``.
+    ``Unavailable`` with a time to try again; a full disk is ``StorageFull``, without one; data errors are ``Invalid``;
+    broken uniqueness is ``Conflict``.
     """
     if isinstance(error, AppError):
         return error
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return StorageFull(_FULL)
     found = _database_error(error)
     return AppError(UNEXPECTED) if found is None else _of_sqlstate(*found)
 
 
 def _of_sqlstate(sqlstate: str, disconnected: bool) -> AppError:  # noqa: FBT001 - a pair, unpacked
+    if sqlstate == _DISK_FULL:
+        return StorageFull(_FULL)
     if disconnected or sqlstate[:2] in {"08", "53"} or sqlstate[:3] == "57P":
         detail = "the database does not answer"
         return Unavailable(detail, retry_after=DOWN_RETRY)

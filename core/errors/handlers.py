@@ -14,8 +14,19 @@ from starlette.responses import Response
 
 from core import telemetry
 from core.errors.database import as_app_error
-from core.errors.family import BY_STATUS, AppError, BadRequest, FieldError, Invalid, MethodNotAllowed, NotFound
+from core.errors.family import (
+    BY_STATUS,
+    AppError,
+    BadRequest,
+    FieldError,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    StorageFull,
+    Unavailable,
+)
 from core.errors.problem import MEDIA_TYPE, headers, problem
+from core.telemetry.repeated import Repeated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +37,8 @@ if TYPE_CHECKING:
 SERVER_ERROR = 500
 
 log = telemetry.get_logger(__name__)
+_logged = Repeated()
+_OUTSIDE = frozenset({Unavailable.status, StorageFull.status})
 
 _REMEDIES = {
     "missing": "Send it.",
@@ -57,6 +70,21 @@ _REMEDIES = {
     "model_type": "Send an object.",
     "model_attributes_type": "Send an object with the fields that the API's description lists.",
 }
+
+
+def log_failure(event: str, found: AppError, error: BaseException) -> None:
+    """Log an error that is not the caller's: with its traceback where the code may be to blame.
+
+    What is away or full is told in one line at a bounded rate: every request meets it, for as long as it lasts.
+    """
+    if found.status < SERVER_ERROR:
+        return
+    if found.status not in _OUTSIDE:
+        log.error(event, problem=found.slug, exc_info=error)
+        return
+    left_out = _logged.due((event, found.slug, found.detail))
+    if left_out is not None:
+        log.error(event, problem=found.slug, reason=found.detail, left_out=left_out)
 
 
 def problem_response(error: AppError, *, more: dict[str, str] | None = None) -> Response:
@@ -98,6 +126,8 @@ def _remedy(item: dict[str, Any]) -> str:
 
 def from_http(error: HTTPException) -> AppError:
     """The router's and FastAPI's own refusals, as errors of the family."""
+    if isinstance(error.__cause__, OSError):
+        return as_app_error(error.__cause__)  # met by FastAPI while it read the body, and taken for the sender's fault
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail = "there is nothing at this path"
         return NotFound(detail, remedy="See the paths at /docs.")
@@ -111,8 +141,7 @@ def from_http(error: HTTPException) -> AppError:
 async def on_app_error(_: Request, error: Exception) -> Response:
     """Answer an error of the family."""
     found = as_app_error(error)
-    if found.status >= SERVER_ERROR:
-        log.error("request failed", problem=found.slug, exc_info=error)
+    log_failure("request failed", found, error)
     return problem_response(found)
 
 
@@ -125,7 +154,9 @@ async def on_http(_: Request, error: Exception) -> Response:
     """Answer what the router refused."""
     if not isinstance(error, HTTPException):
         return problem_response(as_app_error(error))
-    return problem_response(from_http(error), more=dict(error.headers or {}))
+    found = from_http(error)
+    log_failure("request failed", found, error)
+    return problem_response(found, more=dict(error.headers or {}))
 
 
 async def on_unexpected(_: Request, error: Exception) -> Response:

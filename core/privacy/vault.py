@@ -72,6 +72,7 @@ class Vault:
         self._session = session
         self._tenant = str(session.tenant.id)
         self._patients: dict[UUID, AESGCM | None] = {}
+        self._damaged: set[UUID] = set()
         self._ring: KeyRing | None = None
         self._known_places: dict[tuple[str, ...], tuple[bytes, ...]] = {}
 
@@ -80,13 +81,19 @@ class Vault:
 
         Returns:
             Those who were erased: they have no key and get none.
+
+        Raises:
+            CannotDecrypt: the key of one does not open.
         """
         asked = set(uuids)
         self.load_patient_keys(asked)
-        missing = [uuid for uuid in asked if uuid not in self._patients]
+        missing = [uuid for uuid in asked if uuid not in self._patients and uuid not in self._damaged]
         if missing:
             self._make(missing)
             self.load_patient_keys(missing)  # those that another transaction made
+        if not self._damaged.isdisjoint(asked):
+            detail = "a patient's key does not open: it was altered or moved"
+            raise CannotDecrypt(detail)
         return frozenset(uuid for uuid in asked if self._patients.get(uuid) is None)
 
     def forget(self, *_rolled_back: object) -> None:
@@ -95,11 +102,12 @@ class Vault:
         Whoever rolls back to a savepoint by plain SQL calls this; the session's own savepoints do it by themselves.
         """
         self._patients.clear()
+        self._damaged.clear()
         self._ring = None
 
     def load_patient_keys(self, uuids: Iterable[UUID]) -> None:
         """Bring the keys of these patients to hand in one statement, before many values are decrypted."""
-        wanted = [uuid for uuid in uuids if uuid not in self._patients]
+        wanted = [uuid for uuid in uuids if uuid not in self._patients and uuid not in self._damaged]
         if not wanted:
             return
         with self._session.cursor() as cursor:
@@ -113,7 +121,7 @@ class Vault:
         if any(version not in ring.data for _, version, _ in rows):
             ring = self._ring = key_ring(self._session, fresh=True)
         for uuid, version, wrapped in rows:
-            self._patients[uuid] = None if wrapped is None else self._unwrap(ring.data, uuid, version, bytes(wrapped))
+            self._have(ring.data, uuid, version, wrapped)
 
     def take_patient_key(self, uuid: UUID, version: int | None, wrapped: bytes | None) -> None:
         """Have a patient's key at hand that was read together with other columns of the patient.
@@ -128,7 +136,14 @@ class Vault:
         ring = self._keys
         if version not in ring.data:
             ring = self._ring = key_ring(self._session, fresh=True)
-        self._patients[uuid] = None if wrapped is None else self._unwrap(ring.data, uuid, version, bytes(wrapped))
+        self._have(ring.data, uuid, version, wrapped)
+
+    def _have(self, data: dict[int, AESGCM], uuid: UUID, version: int, wrapped: bytes | None) -> None:
+        """Take up a patient's key; one that does not open is refused when it is needed, not when others are read."""
+        try:
+            self._patients[uuid] = None if wrapped is None else self._unwrap(data, uuid, version, bytes(wrapped))
+        except CannotDecrypt:
+            self._damaged.add(uuid)
 
     def encrypt(self, patient_uuid: UUID, table: str, column: str, row_uuid: UUID, text: str) -> bytes:
         """The ciphertext of ``text`` for this place; the patient gets a key when there is none.
@@ -290,6 +305,9 @@ class Vault:
         if uuid in self._patients:
             detail = "the patient was erased"
             raise PatientErased(detail)
+        if uuid in self._damaged:
+            detail = "a patient's key does not open: it was altered or moved"
+            raise CannotDecrypt(detail)
         detail = f"the patient of a row of {table} has no key"
         raise CannotDecrypt(detail)
 

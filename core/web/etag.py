@@ -41,7 +41,8 @@ class Expected:
 
 async def expected_version(
     if_match: Annotated[
-        str | None, Header(description="ETag of the version that you read.", examples=['"0197c1f0-…"'])
+        str | None,
+        Header(description="ETag of the version that you read.", examples=['"0197c1f0-0000-7000-8000-000000000000"']),
     ] = None,
 ) -> Expected:
     """What If-Match says.

@@ -1,13 +1,36 @@
-"""Text that goes into a file which people open in a spreadsheet."""
+"""Text that goes into a file which people open in a spreadsheet, and comes back from one."""
 
 from __future__ import annotations
 
-from typing import Final
+import unicodedata
 
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = "=+-@"
 """What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""
 
+_GUARD = "'"
+_BREAKS = "\t\r\n"
+_UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+"""Categories of characters that show nothing: a spreadsheet may drop them, and run what follows."""
 
-def no_formula(text: str) -> str:
-    """The text, with a quote before it where a spreadsheet would run it as a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+
+def guarded(text: str) -> str:
+    """The text, with an apostrophe before it where a spreadsheet would run it as a formula; ``unguarded`` undoes it."""
+    return _GUARD + text if _runs(text) else text
+
+
+def unguarded(text: str) -> str:
+    """The text that ``guarded`` was given, for every text."""
+    return text[1:] if text.startswith(_GUARD) and _runs(text) else text
+
+
+def _runs(text: str) -> bool:
+    """Whether a spreadsheet may run it, whatever apostrophes and unseen characters stand before the formula.
+
+    Apostrophes count for nothing, so that a guarded text and one that had an apostrophe of its own stay apart.
+    """
+    for character in text:
+        if character in _BREAKS:
+            return True
+        if character != _GUARD and unicodedata.category(character) not in _UNSEEN:
+            return unicodedata.normalize("NFKC", character)[0] in FORMULA  # full-width and small forms run too
+    return False

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, BinaryIO
 
 import anyio
 from anyio.to_thread import run_sync
 from fastapi.responses import StreamingResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
 
     from starlette.types import Receive, Scope, Send
+
+
+BLOCK = 65_536
+
+
+def file_blocks(file: BinaryIO) -> Generator[bytes]:
+    """What is in a file, from its beginning; the file is closed at the end.
+
+    What takes a transaction is written to a file first: a client that reads slowly would keep the transaction open.
+    """
+    with file:
+        file.seek(0)
+        while block := file.read(BLOCK):
+            yield block
+
+
+def written(pieces: Iterable[str]) -> BinaryIO:
+    """A nameless file with these texts, for ``file_blocks``."""
+    file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
+    try:
+        for piece in pieces:
+            file.write(piece.encode())
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 class StreamedResponse(StreamingResponse):
@@ -23,11 +50,12 @@ class StreamedResponse(StreamingResponse):
     def __init__(
         self,
         pieces: Generator[bytes | str],
+        status_code: int = 200,
         *,
         media_type: str,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(pieces, media_type=media_type, headers=headers)
+        super().__init__(pieces, status_code, headers, media_type)
         self._pieces = pieces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from core.web.spreadsheets import no_formula
+from core.web.spreadsheets import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ _UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff
 
 def safe(cell: Cell) -> Cell:
     """The cell, quoted if it is a text that a spreadsheet would take for a formula, without what XML cannot hold."""
-    return no_formula(_UNFIT.sub("", cell)) if isinstance(cell, str) else cell
+    return guarded(_UNFIT.sub("", cell)) if isinstance(cell, str) else cell
 
 
 def csv_lines(rows: Iterable[Sequence[Cell]]) -> bytes:

@@ -1,6 +1,5 @@
 """Status, indicators and completeness over the API."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from core import audit
 from core.access import TenantDb, require
 from core.identity import Principal
+from core.web.days import IsoDay
 from tenants.cohort import service
 from tenants.cohort.calendar import period_of
 from tenants.cohort.presenting import as_of_day, dimensions, indicators_out
@@ -19,7 +19,7 @@ router = APIRouter(tags=["cohort"])
 CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
 AsOf = Annotated[
-    date | None, Query(description="The day, as known then; today when left out.", examples=["2026-09-30"])
+    IsoDay | None, Query(description="The day, as known then; today when left out.", examples=["2026-09-30"])
 ]
 
 
@@ -30,8 +30,8 @@ def get_indicators(
     period: Annotated[
         str | None, Query(description="2026Q3, FY26Q4, 2026-08 or 2026.", examples=["2026Q3"], max_length=20)
     ] = None,
-    start: Annotated[date | None, Query(description="First day, instead of a period.")] = None,
-    end: Annotated[date | None, Query(description="Last day, instead of a period.")] = None,
+    start: Annotated[IsoDay | None, Query(description="First day, instead of a period.")] = None,
+    end: Annotated[IsoDay | None, Query(description="Last day, instead of a period.")] = None,
     by: Annotated[
         str, Query(description="Dimensions, comma-separated: facility, sex, age, time_on_art.", max_length=100)
     ] = "",

@@ -1,6 +1,5 @@
 """Partners' own statuses over the API: which RADETs there are, how they compare with the records, what changed."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -8,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from core import audit
 from core.access import TenantDb, require
 from core.identity import Principal
+from core.web.days import IsoDay
 from core.web.paging import Page, Paging
 from tenants.cohort import radet, radet_repository
 from tenants.cohort.radet_schemas import (
@@ -39,7 +39,7 @@ def list_radets(_: CohortRead, db: TenantDb) -> list[RadetDay]:
     operation_id="compare_radet",
     summary="Compare a RADET's statuses with the records",
 )
-def compare_radet(_: CohortRead, db: TenantDb, data_date: date, facility: Facility = None) -> RadetComparison:
+def compare_radet(_: CohortRead, db: TenantDb, data_date: IsoDay, facility: Facility = None) -> RadetComparison:
     """Per facility: people by the partner's status and ours on the list's day, and likely reasons of differences."""
     day = radet.chosen_day(db, data_date)
     return comparison_out(radet.compare(db, day, facility))
@@ -51,7 +51,7 @@ def compare_radet(_: CohortRead, db: TenantDb, data_date: date, facility: Facili
     summary="List the patients of whom a RADET and the records say different things",
 )
 def list_radet_disagreements(
-    _: CohortRead, __: PatientsRead, db: TenantDb, data_date: date, paging: Paging, facility: Facility = None
+    _: CohortRead, __: PatientsRead, db: TenantDb, data_date: IsoDay, paging: Paging, facility: Facility = None
 ) -> Page[RadetDisagreement]:
     """By UUID, with what each side says. The read is recorded in the audit."""
     day = radet.chosen_day(db, data_date)
@@ -70,8 +70,8 @@ def list_radet_disagreements(
 def list_radet_flows(
     _: CohortRead,
     db: TenantDb,
-    data_date: date,
-    since: Annotated[date, Query(description="Data date of the earlier RADET.", examples=["2026-03-31"])],
+    data_date: IsoDay,
+    since: Annotated[IsoDay, Query(description="Data date of the earlier RADET.", examples=["2026-03-31"])],
     facility: Facility = None,
 ) -> RadetFlows:
     """By the partner's own statuses, in the facilities that are on both lists."""

@@ -1,17 +1,16 @@
 """Imports over the API."""
 
-from collections.abc import Iterator
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
-from fastapi.responses import StreamingResponse
 
 from core import audit
 from core.access import TenantDb, TenantScope, require
 from core.identity import Principal
+from core.web.days import IsoDay
 from core.web.paging import Page, Paging
+from core.web.streams import StreamedResponse, file_blocks, written
 from core.web.uploads import upload_limit
 from tenants.imports import report, repository, service, uploads
 from tenants.imports.mapping import Mapping, parse_mapping
@@ -41,7 +40,9 @@ def create_import(
     files: Annotated[list[UploadFile], File(description="One or more files.")],
     mapping: Annotated[str, Form(description="The mapping (YAML), where the format needs one.")] = "",
     format: Annotated[str, Form(description="Format of the files; detected when left out.")] = "",  # noqa: A002
-    data_date: Annotated[date | None, Form(description="Date to which the data run; overrides the mapping's.")] = None,
+    data_date: Annotated[
+        IsoDay | None, Form(description="Date to which the data run; overrides the mapping's.")
+    ] = None,
     strict: Annotated[bool, Form(description="Import nothing when a single row is refused.")] = False,  # noqa: FBT002
 ) -> ImportSummary:
     """Keep the files encrypted and import them by a job; sent again while it is under way, they are one import."""
@@ -105,7 +106,7 @@ def cancel_import(_: ImportsWrite, scope: TenantScope, import_uuid: UUID) -> Imp
     "/imports/{import_uuid}/rejections.csv",
     operation_id="download_rejections",
     summary="Download the refused rows as CSV",
-    response_class=StreamingResponse,
+    response_class=StreamedResponse,
     responses={
         200: {
             "content": {"text/csv": {"schema": {"type": "string"}}},
@@ -113,15 +114,11 @@ def cancel_import(_: ImportsWrite, scope: TenantScope, import_uuid: UUID) -> Imp
         }
     },
 )
-def download_rejections(_: ImportsRead, scope: TenantScope, import_uuid: UUID) -> StreamingResponse:
+def download_rejections(_: ImportsRead, scope: TenantScope, import_uuid: UUID) -> StreamedResponse:
     """One line per problem, in the order of the files. It says where, what and what to do, and repeats no value."""
     with scope.session() as session:
         service.get(session, import_uuid)
         audit.record(session, "import:rejections:read", "import", import_uuid)
-
-    def pieces() -> Iterator[str]:
-        with scope.session(readonly=True) as session:
-            yield from report.rejections_csv(session, import_uuid)
-
+        file = written(report.rejections_csv(session, import_uuid))
     headers = {"Content-Disposition": f'attachment; filename="rejections-{import_uuid}.csv"'}
-    return StreamingResponse(pieces(), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamedResponse(scope.while_valid(file_blocks(file)), media_type="text/csv; charset=utf-8", headers=headers)

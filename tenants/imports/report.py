@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from core.web.spreadsheets import guarded
 from tenants.imports import repository
 from tenants.imports.facts import KINDS
 
@@ -97,15 +98,10 @@ def rejections_csv(session: TenantSession, uuid: UUID) -> Iterator[str]:
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(HEADINGS)
     for count, row in enumerate(repository.rejections(session, uuid), start=1):
-        writer.writerow([_plain(cell) for cell in row])
+        writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in row])
         if count % 1000 == 0:
             yield _taken(buffer)
     yield _taken(buffer)
-
-
-def _plain(cell: object) -> object:
-    """A text that a spreadsheet would take for a formula, marked as text: names of files and columns are not ours."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell
 
 
 def _taken(buffer: io.StringIO) -> str:

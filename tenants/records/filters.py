@@ -1,17 +1,17 @@
 """What lists can be narrowed by. Each class is a group of query parameters and knows nothing of SQL."""
 
 from dataclasses import dataclass, fields
-from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import Query
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator
 
+from core.web.days import IsoDay, IsoInstant
 from tenants.records.days import plausible, reckonable
 from tenants.records.vocabulary import MAX_AGE_YEARS
 
-Day = Annotated[date, AfterValidator(plausible)]
-Instant = Annotated[AwareDatetime, AfterValidator(reckonable)]
+Day = Annotated[IsoDay, AfterValidator(plausible)]
+Instant = Annotated[IsoInstant, AfterValidator(reckonable)]
 
 AsOf = Annotated[
     Day | None,
@@ -46,8 +46,8 @@ class PatientFilter(_Named):
         int | None, Query(ge=0, le=MAX_AGE_YEARS, description="Completed years, at `as_of` or today.")
     ] = None
     state_province: Annotated[str | None, Query(description="State of residence, as recorded.")] = None
-    art_start_from: Annotated[date | None, Query(description="ART started on this day or later.")] = None
-    art_start_to: Annotated[date | None, Query(description="ART started on this day or earlier.")] = None
+    art_start_from: Annotated[IsoDay | None, Query(description="ART started on this day or later.")] = None
+    art_start_to: Annotated[IsoDay | None, Query(description="ART started on this day or earlier.")] = None
     pepfar_id: Annotated[
         str | None, Query(description="Exactly this programme identifier; letters' case is ignored.")
     ] = None

@@ -148,7 +148,9 @@ def _clear(tenant: TenantRef, safe: Vault, rows: list[Any], as_of: date | None) 
         said = dict(zip(_SHOWN, row, strict=False))
         *sealed, version, wrapped, merged_into = row[_NAMES:]
         safe.take_patient_key(said["uuid"], version, wrapped)
-        said |= personal.open_sealed(safe, said["uuid"], sealed)
+        clear = personal.legible(safe, said["uuid"], sealed)
+        said |= clear.fields
+        said["unreadable"] = clear.unreadable
         said["merged_into"] = merged_into
         birthdate = said["birthdate"]
         said["age"] = None if birthdate is None else completed_years(birthdate, day)

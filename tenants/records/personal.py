@@ -7,10 +7,13 @@ changed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from core import telemetry
 from core.privacy import vault
-from core.privacy.errors import PatientErased
+from core.privacy.errors import CannotDecrypt, PatientErased
+from core.telemetry.repeated import Repeated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +26,11 @@ FIELDS = ("pepfar_id", "hospital_number", "given_name", "family_name", "phone")
 INDEXED = ("pepfar_id", "hospital_number", "phone")
 SEALED = tuple(f"{name}_enc" for name in FIELDS)
 TABLE = "patients"
+UNREADABLE = "(cannot be read)"
+"""Stands in a list for a value that does not open."""
+
+log = telemetry.get_logger(__name__)
+_logged = Repeated()
 
 _DIGEST_PURPOSE = "source:patients:personal"
 
@@ -72,6 +80,45 @@ def open_patient(session: TenantSession, row: Sealed) -> dict[str, str | None]:
         CannotDecrypt: a value was altered or moved.
     """
     return open_sealed(vault(session), row.uuid, [getattr(row, column) for column in SEALED])
+
+
+@dataclass(frozen=True, slots=True)
+class Legible:
+    """What can be read of a row: the five fields, and which of them have a value that does not open."""
+
+    fields: dict[str, str | None]
+    unreadable: tuple[str, ...] = ()
+
+    def marked(self, mark: str) -> dict[str, str | None]:
+        """The fields, with ``mark`` in the place of what does not open."""
+        return self.fields | dict.fromkeys(self.unreadable, mark)
+
+
+def legible_patient(session: TenantSession, row: Sealed) -> Legible:
+    """As ``open_patient``, for what is shown beside other rows: one damaged value costs itself, not the page."""
+    return legible(vault(session), row.uuid, [getattr(row, column) for column in SEALED])
+
+
+def legible(safe: Vault, patient_uuid: UUID, sealed: Sequence[bytes | None]) -> Legible:
+    """As ``legible_patient``, by a vault that is at hand, from the columns in the order of ``SEALED``."""
+    try:
+        return Legible(open_sealed(safe, patient_uuid, sealed))
+    except CannotDecrypt:
+        fields: dict[str, str | None] = dict.fromkeys(FIELDS)
+        unreadable: list[str] = []
+        for name, column, data in zip(FIELDS, SEALED, sealed, strict=True):
+            if data is None:
+                continue
+            try:
+                fields[name] = safe.decrypt(patient_uuid, TABLE, column, patient_uuid, data)
+            except CannotDecrypt as error:
+                unreadable.append(name)
+                left_out = _logged.due((str(patient_uuid), column))
+                if left_out is not None:
+                    log.error(  # noqa: TRY400 - where it was read does not matter
+                        "a stored value does not open", row=str(patient_uuid), reason=error.detail, left_out=left_out
+                    )
+        return Legible(fields, tuple(unreadable))
 
 
 def open_sealed(safe: Vault, patient_uuid: UUID, sealed: Sequence[bytes | None]) -> dict[str, str | None]:

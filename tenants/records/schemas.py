@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from core.web.days import IsoDay
 from tenants.records.vocabulary import EARLIEST
 
 Line = Annotated[
@@ -20,7 +21,7 @@ PhoneNumber = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"
 Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
-Past = Annotated[date, Field(ge=EARLIEST)]
+Past = Annotated[IsoDay, Field(ge=EARLIEST)]
 
 
 SHORTEST_PHONE = 6
@@ -161,6 +162,9 @@ class PatientOut(Versions):
     case_manager: str | None
     merged_into: UUID | None = Field(
         default=None, description="The patient for whom this one's facts count: found to be the same person."
+    )
+    unreadable: tuple[str, ...] = Field(
+        default=(), description="Fields whose stored value is damaged and cannot be decrypted; they are null here."
     )
 
 

@@ -4,13 +4,14 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from core.web.days import IsoInstant
 from tenants.records.days import plausible_moment
 from tenants.records.schemas import Body, Identifier, Line, Past, Versions
 from tenants.records.vocabulary import VARIABLES
 
-Moment = Annotated[AwareDatetime, AfterValidator(plausible_moment)]
+Moment = Annotated[IsoInstant, AfterValidator(plausible_moment)]
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 

@@ -215,7 +215,14 @@ def _merged(session: TenantSession, uuids: Sequence[UUID], as_of: date | None) -
 def _clear(session: TenantSession, row: Patient, as_of: date | None, merged: Mapping[UUID, UUID]) -> dict[str, object]:
     day = as_of or today(session.tenant.time_zone)
     age = None if row.birthdate is None else completed_years(row.birthdate, day)
-    return {**row.model_dump(), **personal.open_patient(session, row), "age": age, "merged_into": merged.get(row.uuid)}
+    clear = personal.legible_patient(session, row)
+    return {
+        **row.model_dump(),
+        **clear.fields,
+        "unreadable": clear.unreadable,
+        "age": age,
+        "merged_into": merged.get(row.uuid),
+    }
 
 
 def _recorded(session: TenantSession, rows: Sequence[Patient], action: str, wanted: PatientFilter) -> list[PatientOut]:

@@ -1,19 +1,20 @@
 """Reports over the API."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import date
 from itertools import chain
 from tempfile import TemporaryFile
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.access import TenantDb, TenantScope, require
 from core.access.scope import Scope
 from core.errors import Forbidden
 from core.identity import Principal
+from core.web.days import IsoDay
+from core.web.streams import StreamedResponse, file_blocks
 from core.web.tables import MEDIA_TYPES
 from tenants.cohort.calendar import period_of
 from tenants.reports import service
@@ -26,7 +27,7 @@ ReportsIdentify = Annotated[Principal, Depends(require("reports.identify"))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
 CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
 AsOf = Annotated[
-    date | None, Query(description="The day, as known then; today when left out.", examples=["2026-09-30"])
+    IsoDay | None, Query(description="The day, as known then; today when left out.", examples=["2026-09-30"])
 ]
 Facility = Annotated[str | None, Query(description="DATIM id or UUID; all when left out.", max_length=100)]
 PeriodText = Annotated[
@@ -37,7 +38,6 @@ _EXAMPLES = {
     "csv": "as_of,facility,facility_name,patient_uuid\n2026-09-30,FAC1,Clinic 1,0199b1c2-0000-7000-8000-000000000001\n",
     "ndjson": '{"as_of":"2026-09-30","facility":"FAC1","status":"active"}\n',
 }
-_BLOCK = 1 << 16
 
 
 def _files(*forms: str) -> dict[int | str, dict[str, Any]]:
@@ -53,7 +53,7 @@ def _files(*forms: str) -> dict[int | str, dict[str, Any]]:
 
 @router.get(
     "/line-list", operation_id="get_line_list", summary="Every patient on a day, one row each",
-    responses=_files("csv", "xlsx", "ndjson"), response_class=StreamingResponse,
+    responses=_files("csv", "xlsx", "ndjson"), response_class=StreamedResponse,
 )  # fmt: skip
 def get_line_list(
     principal: ReportsRead,
@@ -65,7 +65,7 @@ def get_line_list(
     identifiers: Annotated[  # noqa: FBT002 - a query parameter
         bool, Query(description="Programme identifier and hospital number in the clear; needs reports.identify.")
     ] = False,
-) -> StreamingResponse:
+) -> StreamedResponse:
     """Of what was known on that day. That each patient was read is recorded before the row is sent."""
     if identifiers and "reports.identify" not in principal.permissions:
         detail = "the permission reports.identify is needed for identifiers=true"
@@ -75,7 +75,7 @@ def get_line_list(
 
 @router.get(
     "/radet", operation_id="get_radet", summary="Every patient on a day, in the shape of the LAMIS+ RADET",
-    responses=_files("csv", "xlsx"), response_class=StreamingResponse,
+    responses=_files("csv", "xlsx"), response_class=StreamedResponse,
 )  # fmt: skip
 def get_radet(
     _: ReportsIdentify,
@@ -84,7 +84,7 @@ def get_radet(
     as_of: AsOf = None,
     facility: Facility = None,
     format: Annotated[Literal["csv", "xlsx"], Query(description="Form of the file.")] = "xlsx",  # noqa: A002 - the query's name
-) -> StreamingResponse:
+) -> StreamedResponse:
     """With programme identifiers, as a RADET has them. That each patient was read is recorded in the audit."""
     return _list(scope, service.RADET, as_of, facility, format, identifiers=True)
 
@@ -98,8 +98,8 @@ def get_indicator_tables(
     __: CohortRead,
     db: TenantDb,
     period: PeriodText = None,
-    start: Annotated[date | None, Query(description="First day, instead of a period.")] = None,
-    end: Annotated[date | None, Query(description="Last day, instead of a period.")] = None,
+    start: Annotated[IsoDay | None, Query(description="First day, instead of a period.")] = None,
+    end: Annotated[IsoDay | None, Query(description="Last day, instead of a period.")] = None,
     by: Annotated[
         str, Query(description="Dimensions, comma-separated: facility, sex, age, time_on_art.", max_length=100)
     ] = service.DEFAULT_BY,
@@ -112,7 +112,7 @@ def get_indicator_tables(
         return Response(service.mer_csv(db, asked, by), media_type=MEDIA_TYPES["csv"], headers=_named(name, "csv"))
     file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
     service.mer_workbook(db, asked, by, file)
-    return _sent(file, name)
+    return _sent(file_blocks(file), name)
 
 
 class DataValueSetPost(BaseModel):
@@ -156,26 +156,22 @@ def make_data_value_set(_: ReportsRead, __: CohortRead, db: TenantDb, body: Data
 
 def _list(
     scope: Scope, report: str, as_of: date | None, facility: str | None, form: str, *, identifiers: bool
-) -> StreamingResponse:
+) -> StreamedResponse:
     with scope.session() as session:
         chosen = service.asked(session, report, as_of=as_of, facility=facility, identifiers=identifiers)
     if form == "xlsx":
         file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
         service.list_workbook(scope.session, chosen, file)
-        return _sent(file, chosen.name)
+        return _sent(scope.while_valid(file_blocks(file)), chosen.name)
     lines = service.list_lines(scope.session, chosen, form)
     first = next(lines)  # what cannot be read is answered as an error, not as a broken stream
-    return StreamingResponse(chain((first,), lines), media_type=MEDIA_TYPES[form], headers=_named(chosen.name, form))
+    return StreamedResponse(
+        scope.while_valid(chain((first,), lines)), media_type=MEDIA_TYPES[form], headers=_named(chosen.name, form)
+    )
 
 
-def _sent(file: BinaryIO, name: str) -> StreamingResponse:
-    def blocks() -> Iterator[bytes]:
-        with file:
-            file.seek(0)
-            while block := file.read(_BLOCK):
-                yield block
-
-    return StreamingResponse(blocks(), media_type=MEDIA_TYPES["xlsx"], headers=_named(name, "xlsx"))
+def _sent(blocks: Generator[bytes], name: str) -> StreamedResponse:
+    return StreamedResponse(blocks, media_type=MEDIA_TYPES["xlsx"], headers=_named(name, "xlsx"))
 
 
 def _named(name: str, form: str) -> dict[str, str]:

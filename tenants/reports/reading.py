@@ -17,7 +17,7 @@ from tenants.records.days import end_of_day
 from tenants.records.filters import PatientFilter
 from tenants.records.identities import merged_into
 from tenants.records.models import Facility
-from tenants.records.personal import open_patient
+from tenants.records.personal import UNREADABLE, legible_patient
 from tenants.records.places import facility_named
 from tenants.records.repository import patients_after
 from tenants.reports.people import PersonState, states
@@ -147,7 +147,7 @@ def _people(session: TenantSession, wanted: Wanted, rows: Sequence[Patient]) -> 
             case_manager=row.case_manager,
             birthdate_estimated=row.birthdate_estimated,
             dsd_model=models.get(row.uuid),
-            names=open_patient(session, row) if wanted.identifiers else {},
+            names=legible_patient(session, row).marked(UNREADABLE) if wanted.identifiers else {},
             scored=scored.get(row.uuid),
         )
         for row in rows

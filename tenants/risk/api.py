@@ -1,6 +1,5 @@
 """Models, scores, reasons and lists over the API."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from core.access import TenantDb, TenantScope, require
 from core.errors import Forbidden
 from core.identity import Principal
 from core.jobs import enqueue
+from core.web.days import IsoDay
 from core.web.paging import Page, Paging
 from tenants.cohort.presenting import as_of_day
 from tenants.risk import explain, list_files, presenting, repository, worklist, worklist_repository
@@ -40,7 +40,7 @@ RiskScore = Annotated[Principal, Depends(require("risk.score"))]
 ListsRead = Annotated[Principal, Depends(require("worklists.read"))]
 ListsWrite = Annotated[Principal, Depends(require("worklists.write"))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
-AsOf = Annotated[date | None, Query(description="The day, as known then.", examples=["2026-09-30"])]
+AsOf = Annotated[IsoDay | None, Query(description="The day, as known then.", examples=["2026-09-30"])]
 
 
 @router.post("/risk/models", status_code=202, operation_id="train_models", summary="Train models on the records")

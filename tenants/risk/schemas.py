@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.web.days import IsoDay
 from tenants.risk.models import RiskModel
 
 Kind = Literal["at_risk", "to_trace"]
@@ -80,7 +81,7 @@ class ScorePost(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    as_of: date | None = Field(
+    as_of: IsoDay | None = Field(
         default=None, description="As known on this day; today when left out.", examples=["2026-09-30"]
     )
 
@@ -165,7 +166,7 @@ class WorklistPost(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind = Field(description="The two lists are never mixed.", examples=["at_risk"])
-    as_of: date | None = Field(
+    as_of: IsoDay | None = Field(
         default=None, description="A date that was scored; today when left out.", examples=["2026-09-30"]
     )
     capacity: int | None = Field(

@@ -1,0 +1,73 @@
+"""Whatever an operation answers with, its description says that it may."""
+
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.isolation.routes import FOUND, World, all_cases
+
+CASES = all_cases()
+NAMED = ("patient", "facility", "import_uuid")
+PROTOCOL = {405}
+"""A method that the path does not know is no operation, and has no description."""
+
+
+@pytest.fixture(scope="module")
+def world(application, make_tenant):
+    owner, stranger = make_tenant(), make_tenant()
+    with (
+        TestClient(application, headers={"X-API-Key": owner.api_key}) as ours,
+        TestClient(application, headers={"X-API-Key": stranger.api_key}) as theirs,
+    ):
+        yield World(owner.ref, ours, theirs)
+
+
+@pytest.fixture(scope="module")
+def paths(application):
+    return application.openapi()["paths"]
+
+
+def attempts(case, world, operation):
+    """Requests that go wrong in each way that the operation's own form allows."""
+    call = case.prepare(world)
+    made_up = {name: str(uuid4()) for name in call.path}
+    path, options = case.path.format(**call.path), call.options()
+    yield world.stranger, path, options
+    yield world.owner, case.path.format(**made_up), options
+    yield world.owner, path, options | {"headers": {}}
+    yield world.owner, path, options | {"headers": {"If-Match": f'"{uuid4()}"'}}
+    yield world.owner, path, options | {"json": {"surplus": 1}, "files": None, "data": None}
+    yield world.owner, path, options | {"content": b"{", "json": None, "files": None, "data": None}
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "query":
+            values = ["", "\u00e9", str(uuid4()), "20261101", "-1", "9" * 30]
+            for value in values:
+                yield world.owner, path, options | {"params": {**dict(call.params), parameter["name"]: value}}
+    body = call.json if isinstance(call.json, dict) else {}
+    for name, value in body.items():
+        for other in (None, 0, "nobody", str(uuid4()), [value]):
+            yield world.owner, path, options | {"json": {**body, name: other}}
+    yield world.owner, path, options
+    yield world.owner, path, options  # twice: what is there already, or gone already
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_each_status_is_described(case, world, paths):
+    operation = paths[case.path][case.method.lower()]
+    described = {int(status) for status in operation["responses"]} | PROTOCOL
+    met = {}
+    for client, path, options in attempts(case, world, operation):
+        given = {name: value for name, value in options.items() if value is not None}
+        answer = client.request(case.method, path, **given)
+        met.setdefault(answer.status_code, given)
+    assert sorted(set(met) - described) == [], met
+    assert not {status for status in met if status >= 500}, met
+    assert any(status not in FOUND for status in met) or case.kind == "catalogue" or not operation.get("parameters")
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_an_operation_that_names_a_patient_or_facility_may_not_find_it(case, paths):
+    operation = paths[case.path][case.method.lower()]
+    if {parameter["name"] for parameter in operation.get("parameters", ())} & set(NAMED):
+        assert "404" in operation["responses"]
