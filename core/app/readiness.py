@@ -24,7 +24,7 @@ from core.settings import get_settings
 from core.telemetry import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
 REDIS_SECONDS: Final = 2.0
 QUEUE_SLOW_SECONDS: Final = 900.0
@@ -108,15 +108,19 @@ class Report:
         return not any(outcome.state == "failed" for outcome in self.checks)
 
 
-def report(exclude: Collection[str] = ()) -> Report:
+def report(exclude: Collection[str] = (), stopped: Mapping[str, Outcome] | None = None) -> Report:
     """Run every check. Where the database does not answer, those that ask it are skipped.
 
     Args:
         exclude: checks that warn where they would fail.
+        stopped: outcomes of servers that are known not to run; then no server is asked, or started by being asked.
     """
     found = Report()
-    away = False
+    away = bool(stopped)
     for name, (check, asks_database) in CHECKS.items():
+        if stopped and name in SERVERS:
+            found.checks.append(stopped.get(name, Outcome(name, "skipped", "not checked: another server does not run")))
+            continue
         if away and asks_database:
             found.checks.append(Outcome(name, "skipped", "not checked: the database does not answer"))
             continue
@@ -292,3 +296,5 @@ CHECKS: dict[CheckName, tuple[Callable[[Report], None], bool]] = {
     "queue": (check_queue, True),
 }
 """Name -> the check, and whether it asks the control database."""
+
+SERVERS: Final = ("postgresql", "redis")

@@ -32,23 +32,18 @@ def status(*, as_json: bool) -> None:
 
 
 def _report() -> Report:
-    """The report; where a server does not run, what that server says, and no other check."""
+    """The report; where a server does not run, what that server says, and the checks that need none."""
     from core.app import readiness
     from core.services import status as servers
 
-    stopped = [server for server in servers.status() if server.problem and not server.name.startswith("postgresql ")]
-    if not stopped:
-        return readiness.report()
     remedy = "run `iit services start`, or see that the servers at DATABASE_URL and REDIS_URL run"
-    names = {"valkey": "redis"}
-    failed = {names.get(server.name, server.name): server.problem for server in stopped}
-    return readiness.Report(
-        [
-            readiness.Outcome(name, "failed", failed[name], remedy)
-            if name in failed
-            else readiness.Outcome(name, "skipped")
-            for name in readiness.CHECKS
-        ]
+    names = {"postgresql": "postgresql", "valkey": "redis"}
+    return readiness.report(
+        stopped={
+            names[server.name]: readiness.Outcome(names[server.name], "failed", server.problem, remedy)
+            for server in servers.status()
+            if server.problem and server.name in names
+        }
     )
 
 

@@ -17,6 +17,7 @@ from uuid import UUID
 from core import scratch, telemetry
 from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantMoving, TenantRef, TenantUpgrading
 from core.errors import AppError, NotFound
+from core.installation import BlobStoreForeign
 from core.jobs import endings, leases
 from core.jobs.context import JobContext, LeaseLost, TenantSuspended, WorkerStopping
 from core.jobs.isolation import Gate, Isolation
@@ -37,11 +38,15 @@ MOVING = timedelta(seconds=2)
 UPGRADING = timedelta(minutes=1)
 """How long a job waits whose tenant's schema lacks what the job needs."""
 
+STORE_AWAY = timedelta(minutes=1)
+"""How long a job waits that this worker's store of files, another one or not mounted, does not serve."""
+
 _WAITS: dict[type[BaseException], timedelta] = {
     WorkerStopping: timedelta(0),
     TenantSuspended: HELD,
     TenantMoving: MOVING,
     TenantUpgrading: UPGRADING,
+    BlobStoreForeign: STORE_AWAY,
 }
 """What a job is given back for, no try of its own spent, and for how long it then waits."""
 

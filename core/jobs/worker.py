@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 IDLE_MILLISECONDS = 250
 """How long Dramatiq's threads sleep when there is nothing to do."""
 
+FIRST_RETENTION_SECONDS = 60.0
+"""After a start, before the first look: a worker that is restarted every half hour would else never look."""
+
 RETENTION_SECONDS = 3600.0
 """Between two looks for tenants whose day of letting go has come."""
 
@@ -93,8 +96,10 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
 
 
 def _let_go(stopping: Event) -> None:
-    """Once a day and tenant, let go of what is kept for a time; looked for every hour. Twice at once does no harm."""
-    while not stopping.wait(RETENTION_SECONDS):
+    """The upkeep of each tenant, once a day: looked for after a start and every hour. Twice at once does no harm."""
+    pause = FIRST_RETENTION_SECONDS
+    while not stopping.wait(pause):
+        pause = RETENTION_SECONDS
         try:
             failed = run_due(stopping)
         except Exception as error:  # noqa: BLE001 - the next hour looks again, whatever it was

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from core import scratch
+from core import blobs, scratch
 from core.database import node_session
 from core.errors import Invalid, Unavailable
-from core.jobs import JobContext, LeaseLost, WorkerStopping, endings, leases
+from core.jobs import JobContext, LeaseLost, WorkerStopping, endings, leases, worker
 from core.jobs.runner import Runner, describe
 from core.jobs.worker import drain
 from core.tenancy import resume_tenant, suspend_tenant
@@ -322,3 +322,25 @@ def test_temporary_folders_of_a_run_go_when_it_ends_however_it_ends(tenant, ask)
     assert drain(tenant) == 2
     assert [folder.name for folder in seen] == [str(job_id)] * 2
     assert not any(folder.exists() for folder in seen)
+
+
+def test_a_job_that_needs_a_file_waits_uncharged_while_the_store_is_not_the_installations(
+    tenant, ask, row, settings_of, tmp_path
+):
+    kept = blobs.put(tenant, "upload.csv", b"content")
+    settings_of(blob_url=tmp_path.as_uri())
+    job_id = ask(tenant, lambda context, _payload: blobs.get(context.tenant, kept.key))
+    assert drain(tenant) == 1
+    found = row(job_id)
+    assert (found["state"], found["attempts"]) == ("queued", 0)
+    assert found["run_after"] > datetime.now(UTC) + timedelta(seconds=30)
+    assert dead_letters(job_id) == []
+
+
+def test_the_upkeep_of_tenants_is_looked_for_soon_after_a_start(monkeypatch):
+    looked, stopping = [], threading.Event()
+    monkeypatch.setattr(worker, "FIRST_RETENTION_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "RETENTION_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "run_due", lambda _: looked.append(1) or (stopping.set() if len(looked) > 1 else None))
+    worker._let_go(stopping)
+    assert len(looked) == 2
