@@ -54,7 +54,7 @@ def run() -> Iterator[Ratio]:
 
     def ours() -> None:
         patient = next(people)
-        explain.explain(tenant, opener, str(patient), END)  # type: ignore[arg-type]
+        explain.explain(tenant, opener, str(patient), END, by=(ACTOR, "bench"))  # type: ignore[arg-type]
 
     def bare() -> None:
         library.predict(one, num_threads=1)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from psycopg import sql
 
@@ -69,24 +69,38 @@ def fetch_together(
     Raises:
         ValueError: a value is NULL.
     """
+    with session.cursor() as cursor:
+        cursor.execute(together(asked), binary=True)
+        row = cursor.fetchone() or ()
+    return unpack_together(row, {name: columns for name, (_, columns) in asked.items()})
+
+
+def together(asked: Mapping[str, tuple[sql.Composed, Mapping[str, str]]]) -> sql.Composed:
+    """Several queries as one statement of one row, which :func:`unpack_together` reads."""
     from psycopg import sql
 
     parts = [
         sql.SQL("({}) AS {}").format(_packed(query, columns), sql.Identifier(name))
         for name, (query, columns) in asked.items()
     ]
-    with session.cursor() as cursor:
-        cursor.execute(sql.SQL("SELECT * FROM {}").format(sql.SQL(" CROSS JOIN ").join(parts)), binary=True)
-        row = cursor.fetchone() or ()
+    return sql.SQL("SELECT * FROM {}").format(sql.SQL(" CROSS JOIN ").join(parts))
+
+
+def unpack_together(row: Sequence[Any], asked: Mapping[str, Mapping[str, str]]) -> dict[str, Columns]:
+    """The columns of each query of a row.
+
+    Raises:
+        ValueError: a value is NULL.
+    """
     found, start = {}, 0
-    for name, (_, columns) in asked.items():
+    for name, columns in asked.items():
         end = start + 1 + len(columns)
         found[name] = unpack(row[start:end], columns)
         start = end
     return found
 
 
-def unpack(row: tuple[Any, ...], columns: Mapping[str, str]) -> Columns:
+def unpack(row: Sequence[Any], columns: Mapping[str, str]) -> Columns:
     """The columns of a packed row: the count, then one value per column.
 
     Raises:

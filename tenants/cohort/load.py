@@ -26,7 +26,7 @@ from tenants.cohort.timelines import (
 from tenants.records import identities
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from core.database import TenantSession
 
@@ -48,9 +48,7 @@ _PROFILES: Final = sql.SQL(
     " CASE WHEN t.known_assumed THEN '-infinity' ELSE t.known_from END, coalesce(t.known_to, 'infinity')"
     " FROM patients AS t WHERE NOT t.voided AND {range}"
 )
-_TEXTS: Final = sql.SQL(
-    "coalesce(hashtextextended(t.regimen, 0), 0) # coalesce(hashtextextended(t.regimen_line, 1), 0)"
-)
+TEXTS: Final = sql.SQL("coalesce(hashtextextended(t.regimen, 0), 0) # coalesce(hashtextextended(t.regimen_line, 1), 0)")
 """One number for the two texts of a contact: comparing texts row by row costs more than all else of it."""
 _CONTACTS: Final = sql.SQL(
     "SELECT t.patient_uuid, t.contact_date,"
@@ -58,7 +56,7 @@ _CONTACTS: Final = sql.SQL(
     " coalesce(t.next_appointment, '-infinity') {texts}, t.known_from, coalesce(t.known_to, 'infinity')"
     " FROM contacts AS t WHERE {range}"
 )
-_CONTACT_TEXTS: Final = sql.SQL(
+CONTACT_TEXTS: Final = sql.SQL(
     "SELECT DISTINCT {texts}, t.regimen, t.regimen_line FROM contacts AS t WHERE {range}"
     " AND (t.regimen IS NOT NULL OR t.regimen_line IS NOT NULL)"
 )
@@ -110,7 +108,7 @@ def load_timelines(
         chunk_patients: patients per chunk.
         texts: of earlier calls, where there are any.
     """
-    yield from _chunks(_Loader(session, patient_uuids, facility_uuids, texts), chunk_patients)
+    yield from _chunks(Loader(session, patient_uuids, facility_uuids, texts), chunk_patients)
 
 
 def load_expectations(
@@ -124,10 +122,10 @@ def load_expectations(
 
     Observations, regimens, and contacts before the day ``since`` (NO_DAY: none) are left out.
     """
-    yield from _chunks(_Loader(session, patient_uuids, None, since=since), chunk_patients)
+    yield from _chunks(Loader(session, patient_uuids, None, since=since), chunk_patients)
 
 
-def _chunks(loader: _Loader, chunk_patients: int) -> Iterator[Timelines]:
+def _chunks(loader: Loader, chunk_patients: int) -> Iterator[Timelines]:
     after = _FIRST
     while True:
         chunk = loader.chunk(after, chunk_patients)
@@ -143,7 +141,7 @@ def load_expectations_after(
     session: TenantSession, after: UUID | None, chunk_patients: int = CHUNK_PATIENTS
 ) -> Timelines:
     """One chunk of ``load_expectations``, patients after a UUID, for work whose steps are transactions of their own."""
-    return _Loader(session, None, None, since=NO_DAY).chunk(after or _FIRST, chunk_patients)
+    return Loader(session, None, None, since=NO_DAY).chunk(after or _FIRST, chunk_patients)
 
 
 def facilities_of(session: TenantSession) -> tuple[UUID, ...]:
@@ -160,24 +158,45 @@ class Texts:
         self.lines: dict[str, int] = {}
         self._codes: dict[int, tuple[int, int]] = {0: (-1, -1)}
 
+    def learn(self, rows: Iterable[tuple[int, str | None, str | None]]) -> None:
+        """Take numbers with their two texts."""
+        for number, regimen, line in rows:
+            self._codes[number] = (_code(self.regimens, regimen), _code(self.lines, line))
+
     def codes(
         self, session: TenantSession, numbers: npt.NDArray[np.int64], bounds: sql.Composable
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """Codes of regimen and line of each number; unknown ones are read from the rows within the bounds."""
-        starts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1])) if numbers.size else numbers
-        different, place = np.unique(numbers[starts], return_inverse=True)
-        if any(number not in self._codes for number in different.tolist()):
+        runs = _runs(numbers)
+        if any(number not in self._codes for number in runs[1].tolist()):
             with session.cursor() as cursor:
-                for number, regimen, line in cursor.execute(
-                    _CONTACT_TEXTS.format(texts=_TEXTS, range=bounds)
-                ).fetchall():
-                    self._codes[number] = (_code(self.regimens, regimen), _code(self.lines, line))
+                self.learn(cursor.execute(CONTACT_TEXTS.format(texts=TEXTS, range=bounds)).fetchall())
+        return self._spread(numbers, runs)
+
+    def learned(self, numbers: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Codes of regimen and line of each number, all of them known."""
+        return self._spread(numbers, _runs(numbers))
+
+    def _spread(
+        self, numbers: npt.NDArray[np.int64], runs: Runs
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        starts, different, place = runs
         pairs = np.array([self._codes[number] for number in different.tolist()] or [(-1, -1)], dtype=np.int32)
         row = np.repeat(place.reshape(-1), np.diff(np.append(starts, numbers.size)))
         return pairs[row, 0], pairs[row, 1]
 
 
-class _Loader:
+Runs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Where runs of equal numbers begin, the numbers that differ, and which of them each run is."""
+
+
+def _runs(numbers: npt.NDArray[np.int64]) -> Runs:
+    starts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1])) if numbers.size else numbers
+    different, place = np.unique(numbers[starts], return_inverse=True)
+    return starts, different, place
+
+
+class Loader:
     """What is the same for all chunks: facilities, the texts met so far, the zone whose days count."""
 
     def __init__(
@@ -208,6 +227,12 @@ class _Loader:
             found = fetch_together(self._session, asked)
         else:
             found = {name: fetch(self._session, *question) for name, question in asked.items()}
+        return self._made(uuids, facility, found)
+
+    def _made(
+        self, uuids: npt.NDArray[np.bytes_], facility: npt.NDArray[np.int64], found: dict[str, Columns]
+    ) -> Timelines:
+        """The timelines of what was read of these patients."""
         states = self._states(uuids, found.pop("states"))
         gaps, left = self._gaps(uuids, found.pop("gaps"))
         return make_timelines(
@@ -229,7 +254,7 @@ class _Loader:
         bounds, own = self._range(uuids), self._own_range(uuids, "patient_uuid")  # contacts have the merges in them
         contacts = {"date": "date", "packed": "int8", "next_appointment": "date"}
         if self._since is None:
-            contact_query = _CONTACTS.format(texts=sql.SQL(", {}").format(_TEXTS), range=own)
+            contact_query = _CONTACTS.format(texts=sql.SQL(", {}").format(TEXTS), range=own)
             contacts["texts"] = "int8"
         else:
             if self._since != NO_DAY:
@@ -314,10 +339,15 @@ class _Loader:
     def _contacts(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> Columns:
         found = self._tidied(uuids, "contacts", columns)
         if "texts" in found:
-            bounds = self._own_range(uuids, "patient_uuid")
-            found["regimen"], found["line"] = self._texts.codes(self._session, found.pop("texts"), bounds)
+            found["regimen"], found["line"] = self._codes(uuids, found.pop("texts"))
         packed = found.pop("packed")
         return found | {"kind": packed & 3, "assumed": (packed & 4) > 0, "days_supplied": packed >> 3}
+
+    def _codes(
+        self, uuids: npt.NDArray[np.bytes_], numbers: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Codes of regimen and line of each number."""
+        return self._texts.codes(self._session, numbers, self._own_range(uuids, "patient_uuid"))
 
     def _bookings(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> Columns:
         found = self._tidied(uuids, "bookings", columns)

@@ -11,7 +11,7 @@ from tenants.cohort.calendar import FIRST_YEAR, LAST_YEAR
 from tenants.cohort.schemas import Dimension, IndicatorRow, Indicators
 
 if TYPE_CHECKING:
-    from core.database import TenantSession
+    from core.database import TenantRef, TenantSession
     from tenants.cohort.service import IndicatorReport
 
 _KNOWN: tuple[Dimension, ...] = get_args(Dimension)
@@ -40,11 +40,16 @@ def as_of_day(session: TenantSession, as_of: date | None) -> date:
     Raises:
         Invalid: it is no day of care, before 1900 or after 2199.
     """
+    return day_asked(session.tenant, as_of)
+
+
+def day_asked(tenant: TenantRef, as_of: date | None) -> date:
+    """As :func:`as_of_day`, where there is no session."""
     if as_of is not None and not FIRST_YEAR <= as_of.year <= LAST_YEAR:
         problem = f"{as_of} is no day of care"
         remedy = f"give a day from {FIRST_YEAR}-01-01 to {LAST_YEAR}-12-31"
         raise Invalid(problem, remedy=remedy, errors=[FieldError("as_of", problem, remedy)])
-    return as_of or today(session.tenant.time_zone)
+    return as_of or today(tenant.time_zone)
 
 
 def indicators_out(report: IndicatorReport) -> Indicators:

@@ -110,7 +110,7 @@ def list_predictions(
 @router.get("/patients/{uuid}/risk", operation_id="get_patient_risk", summary="A patient's risk, and why")
 def get_patient_risk(_: RiskRead, __: PatientsRead, scope: TenantScope, uuid: UUID, as_of: AsOf = None) -> RiskOut:
     """Explained on demand, of what was known on the day. The read is recorded in the audit."""
-    return RiskOut.model_validate(explain.explain(scope.tenant, scope.session, str(uuid), as_of))
+    return RiskOut.model_validate(explain.explain(scope.tenant, scope.session, str(uuid), as_of, by=scope.by))
 
 
 @router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a list")

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from core import audit
+from core.database import NotAtOnce
 from core.errors import NotFound
 from plugins.sdk import logit
 from tenants.cohort.load import load_timelines
-from tenants.cohort.presenting import as_of_day
+from tenants.cohort.presenting import day_asked
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.status import STATUSES, status_at, transitions
 from tenants.cohort.timelines import day_number, to_date
 from tenants.cohort.units import known_on, pending_units, to_trace
+from tenants.records.repository import as_uuid
 from tenants.records.service import find_patient
 from tenants.risk import repository, serving
 from tenants.risk.failures import ModelFailed
 from tenants.risk.feature_list import NAMES
+from tenants.risk.online import READ, PatientFacts, read_at_once
 from tenants.risk.pending import matrix, one_each
 from tenants.risk.reference_rates import stored_rates
 from tenants.risk.staleness import is_stale
@@ -31,10 +35,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantRef, TenantSession
-    from tenants.cohort.settings import CohortSettings
-    from tenants.cohort.timelines import Timelines
-    from tenants.cohort.units import Trace, Units
-    from tenants.risk.facility_rates import FacilityRates
     from tenants.risk.models import RiskModel
     from tenants.risk.service import Open
     from tenants.risk.serving import Serving
@@ -108,30 +108,30 @@ def _in_place(tenant: TenantRef, open_session: Open, row: RiskModel, error: Mode
     return model
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What is read of one patient, in one transaction; the model is called after it."""
-
-    shared: dict[str, Any]
-    timelines: Timelines
-    pending: Units
-    trace: Trace
-    rules: CohortSettings
-    rates: FacilityRates | None
-
-
-def explain(tenant: TenantRef, open_session: Open, patient: str, as_of: date | None) -> Explained:
+def explain(
+    tenant: TenantRef,
+    open_session: Open,
+    patient: str,
+    as_of: date | None,
+    *,
+    by: tuple[str, str] | None = None,
+) -> Explained:
     """Explain one patient, named by UUID or programme identifier; the read is recorded in the audit.
 
     The patient's facts are read in one transaction; the model is called when it has ended.
 
+    Args:
+        tenant: whose patient.
+        open_session: opens a transaction.
+        patient: UUID or identifier.
+        as_of: the day, as known then; today where none is given.
+        by: actor and request id, where the facts may be read in one round trip without a session.
+
     Raises:
         NotFound: there is no such patient on record.
     """
-    with open_session() as session:
-        model = serving.kept(session)
-        facts = _facts(session, find_patient(session, patient).uuid, as_of_day(session, as_of))
-    model = model or model_of(tenant, open_session)
+    facts = _read(tenant, open_session, patient, day_asked(tenant, as_of), by)
+    model = serving.kept_by_key(tenant, facts.model_key) or model_of(tenant, open_session)
     try:
         return _explained(facts, model)
     except ModelFailed as error:
@@ -142,35 +142,52 @@ def explain(tenant: TenantRef, open_session: Open, patient: str, as_of: date | N
         return _explained(facts, _in_place(tenant, open_session, row, error))
 
 
-def _facts(session: TenantSession, patient: UUID, as_of: date) -> _Facts:
+def _read(tenant: TenantRef, open_session: Open, patient: str, as_of: date, by: tuple[str, str] | None) -> PatientFacts:
+    uuid = as_uuid(patient)
+    if uuid is not None and by is not None:
+        with suppress(NotAtOnce):
+            return read_at_once(tenant, by, uuid, as_of)
+    with open_session() as session:
+        return _read_by_session(session, find_patient(session, patient).uuid, as_of)
+
+
+def _read_by_session(session: TenantSession, patient: UUID, as_of: date) -> PatientFacts:
     timelines = next(iter(load_timelines(session, patient_uuids=[patient])), None)
     if timelines is None:
         detail = "there is no such patient on record"
         raise NotFound(detail, remedy="check the UUID")
-    audit.record(session, "risk:explanation:read", "patient", patient, {"as_of": as_of.isoformat()})
+    audit.record(session, READ, "patient", patient, {"as_of": as_of.isoformat()})
     rules = cohort_settings(session)
-    day = day_number(as_of)
+    fact = repository.facility_facts(session, timelines.facilities[int(timelines.facility[0])])[0]
+    return PatientFacts(
+        patient=patient,
+        as_of=as_of,
+        timelines=timelines,
+        rules=rules,
+        rates=stored_rates(session, as_of, rules),
+        complete_through=fact["complete_through"],
+        data_date=fact["data_date"],
+        model_key=repository.preferred_key(session),
+    )
+
+
+def _explained(facts: PatientFacts, model: Serving) -> Explained:
+    timelines, rules, day = facts.timelines, facts.rules, day_number(facts.as_of)
     seen = known_on(timelines, day)
-    pending, trace = pending_units(timelines, day, rules, seen), to_trace(timelines, day, rules, seen)
-    facility = timelines.facilities[int(timelines.facility[0])]
-    fact = repository.facility_facts(session, facility)[0]
+    pending = pending_units(timelines, day, rules, seen)
+    status = STATUSES[int(status_at(transitions(seen, rules), np.array([0]), day)[0])]
     shared: dict[str, Any] = {
-        "patient_uuid": patient,
-        "as_of": as_of,
-        "status": STATUSES[int(status_at(transitions(seen, rules), np.array([0]), day)[0])],
-        "data_date": fact["data_date"],
-        "complete_through": fact["complete_through"],
-        "stale": is_stale(fact["complete_through"], as_of, rules.completeness.stale_after_days),
+        "patient_uuid": facts.patient,
+        "as_of": facts.as_of,
+        "status": status,
+        "data_date": facts.data_date,
+        "complete_through": facts.complete_through,
+        "stale": is_stale(facts.complete_through, facts.as_of, rules.completeness.stale_after_days),
+        "model_version": model.version,
     }
-    rates = stored_rates(session, as_of, rules) if len(pending) else None
-    return _Facts(shared, timelines, pending, trace, rules, rates)
-
-
-def _explained(facts: _Facts, model: Serving) -> Explained:
-    shared, pending = {**facts.shared, "model_version": model.version}, facts.pending
-    if facts.rates is None:
-        return _not_scored(shared, facts.trace)
-    columns = matrix(facts.timelines, pending, facts.rules, facts.rates)
+    if len(pending) == 0:
+        return _not_scored(shared, to_trace(timelines, day, rules, seen))
+    columns = matrix(timelines, pending, rules, facts.rates)
     raw, risk = model.raw_and_risk(columns)
     chosen = one_each(pending, risk)[0]
     row = columns[chosen]
@@ -197,11 +214,25 @@ def _explained(facts: _Facts, model: Serving) -> Explained:
     )
 
 
+NOT_SCORED: Final = {
+    "unknown": (
+        "status not known: a contact in the records cannot be read; not called",
+        "Neither scored nor listed until the cell is corrected or a later contact comes.",
+    ),
+    "invalid": ("not a valid record in the partner's own list; not called", "Neither scored nor listed."),
+}
+"""Statuses of people who may be on treatment but are never scored: in one line, and what it means."""
+
+
 def _not_scored(shared: dict[str, Any], trace: Any) -> Explained:  # noqa: ANN401 - a Trace
     """Someone past the expected contact is traced, not scored; someone not on treatment is neither."""
     late = len(trace.patient) > 0
     days = int(trace.days_late[0]) if late else 0
-    what = "in IIT" if late and bool(trace.iit[0]) else "late"
+    line, note = NOT_SCORED.get(shared["status"], ("no contact is expected", "Not on treatment on this day."))
+    if late:
+        what = "in IIT" if bool(trace.iit[0]) else "late"
+        line = f"{what}, {days} days past the expected contact: to be traced"
+        note = "Who is past the expected contact is traced, not scored."
     return Explained(
         **shared,
         kind="to_trace" if late else "none",
@@ -216,7 +247,7 @@ def _not_scored(shared: dict[str, Any], trace: Any) -> Explained:  # noqa: ANN40
         usual_risk=None,
         reasons=[],
         other_contribution=None,
-        summary=f"{what}, {days} days past the expected contact: to be traced" if late else "no contact is expected",
+        summary=line,
         features={},
-        note="Who is past the expected contact is traced, not scored." if late else "Not on treatment on this day.",
+        note=note,
     )

@@ -160,10 +160,12 @@ _KEPT: Final = _Kept(MOST_KEPT)
 
 def kept(session: TenantSession) -> Serving | None:
     """The model that scores now, where this process has it in memory: one small query, no blob store."""
-    found = repository.preferred_key(session)
-    if found is None:
-        return untrained()
-    return _KEPT.get((session.tenant.id, *found))
+    return kept_by_key(session.tenant, repository.preferred_key(session))
+
+
+def kept_by_key(tenant: TenantRef, key: tuple[UUID, str | None] | None) -> Serving | None:
+    """The model of this UUID and stored hash, where this process has it in memory; None: nothing was trained."""
+    return untrained() if key is None else _KEPT.get((tenant.id, *key))
 
 
 def load_kept(tenant: TenantRef, row: RiskModel) -> Serving:

@@ -1,0 +1,100 @@
+"""What explaining one patient needs, read, and told to the audit, in one round trip.
+
+Whatever is out of the ordinary (a merge, a day whose rates were never taken, a tenant that is being moved) is left to a
+session, which reads the same in several.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from core import audit
+from core.database import NotAtOnce, at_once
+from core.errors import NotFound
+from core.tenancy import settings as tenant_settings
+from tenants.cohort import load_one
+from tenants.cohort.settings import CohortSettings
+from tenants.risk.facility_rates import FacilityRates
+from tenants.risk.reference_rates import reference_days
+
+if TYPE_CHECKING:
+    from datetime import date
+    from uuid import UUID
+
+    from core.database import TenantRef
+    from tenants.cohort.timelines import Timelines
+
+READ: Final = "risk:explanation:read"
+_CONTEXT: Final = """
+SELECT p.uuid, p.facility_uuid, f.complete_through, f.data_date,
+       (SELECT m.uuid FROM models AS m WHERE m.state = 'preferred') AS model_uuid,
+       (SELECT m.blob_sha256 FROM models AS m WHERE m.state = 'preferred') AS blob_sha256,
+       coalesce((SELECT s.value FROM tenant_settings AS s WHERE s.key = %(cohort)s), '{}') AS cohort,
+       coalesce((SELECT r.rates FROM score_runs AS r WHERE r.as_of = %(as_of)s),
+                (SELECT r.rates FROM score_runs AS r WHERE r.as_of BETWEEN %(first)s AND %(last)s
+                 ORDER BY r.started_at DESC LIMIT 1)) AS rates,
+       EXISTS (SELECT FROM patient_identities AS i WHERE p.uuid IN (i.patient_uuid, i.canonical_uuid)) AS merged
+FROM patients AS p JOIN facilities AS f ON f.uuid = p.facility_uuid
+WHERE p.uuid = %(uuid)s AND p.known_to IS NULL AND NOT p.voided
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFacts:
+    """What is known of one patient and of what scores.
+
+    Attributes:
+        patient: who.
+        as_of: the day.
+        timelines: of the patient alone.
+        rules: the tenant's.
+        rates: of the day's reference day.
+        complete_through, data_date: of the patient's facility.
+        model_key: UUID and stored hash of the preferred model; None where nothing was trained.
+    """
+
+    patient: UUID
+    as_of: date
+    timelines: Timelines
+    rules: CohortSettings
+    rates: FacilityRates
+    complete_through: date | None
+    data_date: date | None
+    model_key: tuple[UUID, str | None] | None
+
+
+def read_at_once(tenant: TenantRef, by: tuple[str, str], patient: UUID, as_of: date) -> PatientFacts:
+    """The facts of one patient; that they were read is in the audit when this returns.
+
+    Raises:
+        NotFound: there is no such patient.
+        NotAtOnce: a session is needed.
+    """
+    first, last = reference_days(as_of)
+    values: dict[str, object] = {
+        "uuid": patient,
+        "as_of": as_of,
+        "first": first,
+        "last": last,
+        "cohort": tenant_settings.key_of(CohortSettings),
+    }
+    detail = {"as_of": as_of.isoformat()}
+    context = audit.told(_CONTEXT, values, READ, "patient", by=by, detail=detail)
+    rows, facts, texts = at_once(tenant, context, *load_one.statements(patient))
+    if not rows:
+        missing = "there is no such patient on record"
+        raise NotFound(missing, remedy="check the UUID")
+    _, facility, complete_through, data_date, model_uuid, sha256, cohort, rates, merged = rows[0]
+    if merged or rates is None:
+        raise NotAtOnce
+    return PatientFacts(
+        patient=patient,
+        as_of=as_of,
+        timelines=load_one.timelines(patient, facility, tenant.time_zone, facts[0], texts),
+        rules=tenant_settings.fitted(CohortSettings, cohort),
+        rates=FacilityRates.from_json(rates),
+        complete_through=complete_through,
+        data_date=data_date,
+        model_key=None if model_uuid is None else (model_uuid, sha256),
+    )
