@@ -10,6 +10,7 @@ import orjson
 
 from core import audit
 from core.clock import now
+from core.database import lock_own
 from core.errors import Conflict, NotFound
 from tenants.imports import repository
 from tenants.imports.mapping import Mapping
@@ -83,6 +84,8 @@ def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> t
     if named:
         reader(named)
     content_hash = order.content_hash()
+    with session.cursor() as cursor:
+        lock_own(cursor, f"imports:content:{content_hash}")  # else the same files sent at once become an import each
     found = repository.unfinished(session, content_hash) or repository.done_of(session, content_hash, swept)
     if found is not None:
         return found, True
