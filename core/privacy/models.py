@@ -49,3 +49,16 @@ class PatientKey(TenantBase, table=True):
         default=None,
         sa_type=DateTime(timezone=True),
     )
+
+
+class ErasedIdentifier(TenantBase, table=True):
+    """A keyed digest of an identifier of somebody who was erased: a list of another source does not bring them back."""
+
+    __tablename__: ClassVar[str] = "erased_identifiers"
+    __table_args__ = ({"info": {"append_only": True}},)
+
+    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    erased_at: datetime = Field(
+        sa_type=DateTime(timezone=True),
+        sa_column_kwargs={"server_default": text("now()")},
+    )

@@ -1,6 +1,6 @@
 -- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
-INSERT INTO alembic_version VALUES ('0007');
+INSERT INTO alembic_version VALUES ('0008');
 CREATE TABLE alerts (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 
@@ -231,6 +231,11 @@ CREATE TABLE encounters (
 CREATE INDEX ix_encounters_encounter_datetime ON encounters (encounter_datetime);
 CREATE INDEX ix_encounters_patient_uuid ON encounters (patient_uuid, encounter_datetime);
 CREATE UNIQUE INDEX uq_encounters_uuid_open ON encounters (uuid) WHERE known_to IS NULL;
+CREATE TABLE erased_identifiers (
+    digest BYTEA NOT NULL, 
+    erased_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+    CONSTRAINT pk_erased_identifiers PRIMARY KEY (digest)
+);
 CREATE TABLE facilities (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 
@@ -802,6 +807,7 @@ CREATE TABLE worklist_entries (
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
 GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_rejections, import_touched, imports, interventions, linkage_candidates, models, observations, patient_identities, patient_keys, patient_states, patients, predictions, quality_measures, quality_reports, radet_snapshots, record_sources, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
+GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";
 GRANT SELECT, INSERT (actor, action, subject_type, subject_uuid, request_id, detail) ON audit_events TO :"tenant";

@@ -38,10 +38,12 @@ feature = Feature(
         "api:contact:list",
         "api:facility:create",
         "api:facility:update",
+        "cli:patient:erase",
         "cli:observations:archive",
         "cli:observations:restore",
     ),
     commands={
+        "person": Command("tenants.records.person_commands:person", "Erase a person for good."),
         "observations": Command("tenants.records.commands:observations", "Archive old observations by year; restore."),
     },
 )

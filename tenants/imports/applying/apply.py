@@ -12,12 +12,14 @@ from core import privacy
 from core.database.arrays import uuid_array
 from core.events import publish
 from core.features import resolve
+from core.privacy.erased import keep_out
 from tenants.imports.applying.carry import carried
 from tenants.imports.facts import KINDS
 from tenants.imports.slots import MODELS, SLOTS
 from tenants.imports.staging import row_stager
 from tenants.imports.staging.keys import facility_to_be
 from tenants.records import contacts, facilities
+from tenants.records.erasing import identifiers_of
 from tenants.records.facilities import FacilityFacts
 from tenants.records.ids import entity_uuid
 from tenants.records.locks import lock_for_import
@@ -235,10 +237,18 @@ def _places(session: TenantSession, datim_ids: set[str]) -> dict[str, UUID]:
 def _patients(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]], places: dict[str, UUID]) -> Upserted:
     vault = privacy.vault(session)
     uuids = [entity_uuid("patients", places[row[1]], terms.source, row[2]) for row in rows]
+    personal = [row_stager.personal(vault, terms.import_uuid, row[8]) for row in rows]
+    keep_out(
+        session,
+        {
+            uuid: identifiers_of(places[row[1]], each["pepfar_id"], each["hospital_number"])
+            for uuid, row, each in zip(uuids, rows, personal, strict=True)
+        },
+    )
     erased = vault.ensure_patient_keys(uuids)
     kept = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if uuid not in erased]
     contents = [row_stager.content("patients", row[7]) | {"datim_id": row[1]} for _, row in kept]
-    named = [row_stager.personal(vault, terms.import_uuid, row[8]) for _, row in kept]
+    named = [each for uuid, each in zip(uuids, personal, strict=True) if uuid not in erased]
     carried(session, [uuid for uuid, _ in kept], contents, named)
     with staging(session, Patient, source=terms.source) as stage:
         for (uuid, row), content, plain in zip(kept, contents, named, strict=True):

@@ -1,0 +1,135 @@
+"""Erasing a person: the key is destroyed, what it sealed and what found them goes, and no import brings them back.
+
+The clinical record stays without a name, so that counts and reports stay what they were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from core import audit
+from core.database import TenantBase
+from core.errors import NotFound
+from core.features import load_tables
+from core.privacy import erased, vault
+from core.privacy.errors import CannotDecrypt, PatientErased
+from tenants.records.locks import lock_for_import
+from tenants.records.personal import TABLE
+from tenants.records.repository import as_uuid
+from tenants.records.service import find_patient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+NAMING = ("_enc", "_bidx")
+"""How the columns end that hold or find what names a person."""
+
+_SAME = """
+WITH canonical AS (
+    SELECT coalesce((SELECT canonical_uuid FROM patient_identities
+                     WHERE patient_uuid = %(uuid)s AND known_to IS NULL), %(uuid)s) AS uuid
+)
+SELECT uuid FROM canonical UNION
+SELECT i.patient_uuid FROM patient_identities AS i JOIN canonical AS c ON i.canonical_uuid = c.uuid
+WHERE i.known_to IS NULL
+"""
+_NAMED = """
+SELECT DISTINCT uuid, facility_uuid, pepfar_id_enc, hospital_number_enc FROM patients
+WHERE uuid = ANY(%s) AND num_nonnulls(pepfar_id_enc, hospital_number_enc) > 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was erased.
+
+    Attributes:
+        patients: the person's records: several where they were merged.
+        rows: rows of all tables that held something of the person.
+        already: the person had been erased before, and nothing was left to do.
+    """
+
+    patients: tuple[UUID, ...]
+    rows: int
+    already: bool
+
+
+def find(session: TenantSession, text: str) -> UUID:
+    """The person whom an operator means, by UUID (also of a voided record), programme identifier or hospital number.
+
+    Raises:
+        NotFound: nobody of this tenant has it.
+        Conflict: several patients have this identifier.
+    """
+    uuid = as_uuid(text)
+    if uuid is None:
+        return find_patient(session, text).uuid
+    with session.cursor() as cursor:
+        if not cursor.execute("SELECT EXISTS (SELECT FROM patients WHERE uuid = %s)", (uuid,)).fetchall()[0][0]:
+            detail = "no patient of this tenant has this UUID"
+            raise NotFound(detail, remedy="give the UUID, the programme identifier or the hospital number")
+    return uuid
+
+
+def erase_person(session: TenantSession, patient: UUID, *, reason: str) -> Erased:
+    """Erase a person, with all records that were merged with theirs, in the session's transaction.
+
+    Args:
+        session: of the tenant.
+        patient: one of the person's records.
+        reason: why; the audit keeps it. It names nobody.
+    """
+    lock_for_import(session)  # no import writes the person while they are erased
+    with session.cursor() as cursor:
+        patients = sorted(row[0] for row in cursor.execute(_SAME, {"uuid": patient}).fetchall())
+        named = cursor.execute(_NAMED, (patients,)).fetchall()
+    erased.remember(session, _identifiers(session, named))
+    new = [vault(session).erase_patient(uuid) for uuid in patients]
+    rows = sum(_empty(session, patients))
+    for uuid in patients:
+        audit.record(session, "cli:patient:erase", "patient", uuid, {"reason": reason})
+    return Erased(tuple(patients), rows, already=not any(new) and not rows)
+
+
+def identifiers_of(facility_uuid: UUID, pepfar_id: str | None, hospital_number: str | None) -> list[tuple[str, str]]:
+    """The identifiers by which a person is known again: a hospital number is that of one facility."""
+    given = (("pepfar_id", pepfar_id), (f"hospital_number:{facility_uuid}", hospital_number))
+    return [(kind, text) for kind, text in given if text and text.strip()]
+
+
+def _identifiers(
+    session: TenantSession, named: list[tuple[UUID, UUID, bytes | None, bytes | None]]
+) -> Iterator[tuple[str, str]]:
+    for uuid, facility, *sealed in named:
+        texts = []
+        for column, data in zip(("pepfar_id_enc", "hospital_number_enc"), sealed, strict=True):
+            try:
+                texts.append(None if data is None else vault(session).decrypt(uuid, TABLE, column, uuid, data))
+            except (PatientErased, CannotDecrypt):
+                texts.append(None)  # what cannot be read cannot be known again, and is erased all the same
+        yield from identifiers_of(facility, *texts)
+
+
+def _empty(session: TenantSession, patients: list[UUID]) -> Iterator[int]:
+    """Empty what names the person in every version of every table; gives the rows of each."""
+    load_tables()
+    for table in TenantBase.metadata.sorted_tables:
+        whose = "patient_uuid" if "patient_uuid" in table.columns else "uuid" if table.name == TABLE else None
+        names = [one.name for one in table.columns if one.name.endswith(NAMING) or one.name == "personal_hash"]
+        if whose is None or not names:
+            continue
+        columns = [sql.Identifier(name) for name in names]
+        query = sql.SQL("UPDATE {} SET {} WHERE {} = ANY(%s) AND num_nonnulls({}) > 0").format(
+            sql.Identifier(table.name),
+            sql.SQL(", ").join(sql.SQL("{} = NULL").format(column) for column in columns),
+            sql.Identifier(whose),
+            sql.SQL(", ").join(columns),
+        )
+        with session.cursor() as cursor:
+            yield cursor.execute(query, (patients,)).rowcount

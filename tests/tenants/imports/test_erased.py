@@ -1,0 +1,131 @@
+"""Of a person who was erased nothing comes back by an import, whatever list it is and whichever key it uses."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from core.cli.main import run
+from core.database import TenantRef, tenant_session
+from core.errors import NotFound
+from core.privacy import vault
+from tenants.quality.candidates import merge_patients
+from tenants.records.erasing import erase_person, find
+from tenants.records.personal import FIELDS, open_patient
+from tenants.records.service import find_patient
+
+from .conftest import MAPPING, PATIENTS, RunImport, rows, write
+
+OTHER_SOURCE = MAPPING.replace("csv:test", "csv:other")
+
+
+def erase(tenant: TenantRef, who: str) -> UUID:
+    with tenant_session(tenant, actor="test:1") as session:
+        uuid = find(session, who)
+        erase_person(session, uuid, reason="request 12")
+    return uuid
+
+
+def names(tenant: TenantRef) -> set[str | None]:
+    with tenant_session(tenant, actor="test:1") as session:
+        found = rows(session, "SELECT DISTINCT uuid FROM patients")
+        return {open_patient(session, find_patient(session, str(uuid)))["given_name"] for (uuid,) in found}
+
+
+def test_the_canary_without_an_erasure_another_list_brings_the_name_again(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
+    run_import(tenant, partner_files)
+    run_import(tenant, partner_files, OTHER_SOURCE)
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT count(DISTINCT uuid) FROM patients") == [(6,)]
+
+
+@pytest.mark.parametrize("mapping", [MAPPING, OTHER_SOURCE], ids=["the same list", "a list of another source"])
+def test_no_list_brings_the_person_back(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], tmp_path: Path, mapping: str
+) -> None:
+    run_import(tenant, partner_files)
+    uuid = erase(tenant, "P1")
+    before = names(tenant)
+    assert "Aaa" not in before
+    newer = write(
+        tmp_path, patients__csv=PATIENTS.replace("Aaa", "Aaa Again"), pickups__csv=partner_files[1].read_text()
+    )
+    run_import(tenant, newer, mapping.replace("2024-06-30", "2024-07-31"))
+    assert names(tenant) == before
+    with tenant_session(tenant, actor="test:1") as session:
+        others = rows(session, "SELECT count(*) FROM dispensations WHERE patient_uuid = %s", uuid)
+        assert others == [(2,)], "the record without a name stays what it was"
+        assert rows(session, "SELECT count(DISTINCT patient_uuid) FROM dispensations") == [
+            (3 if mapping == MAPPING else 5,)
+        ]
+
+
+def test_what_named_and_found_the_person_is_gone_from_every_version(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], tmp_path: Path
+) -> None:
+    run_import(tenant, partner_files)
+    changed = write(tmp_path, patients__csv=PATIENTS.replace("08030000001", "08039999999"))
+    run_import(tenant, [*changed, partner_files[1]], MAPPING.replace("2024-06-30", "2024-07-31"))
+    uuid = erase(tenant, "P1")
+    with tenant_session(tenant, actor="test:1") as session:
+        columns = ", ".join([*(f"{name}_enc" for name in FIELDS), "pepfar_id_bidx", "phone_bidx", "personal_hash"])
+        left = rows(session, f"SELECT num_nonnulls({columns}) FROM patients WHERE uuid = %s", uuid)  # noqa: S608
+        assert left == [(0,), (0,)]
+        assert rows(session, "SELECT wrapped_key FROM patient_keys WHERE patient_uuid = %s", uuid) == [(None,)]
+        with pytest.raises(NotFound):
+            find_patient(session, "P1")
+        acts = rows(session, "SELECT action, actor, detail->>'reason' FROM audit_events WHERE subject_uuid = %s", uuid)
+        assert ("cli:patient:erase", "test:1", "request 12") in acts
+
+
+def test_records_that_were_merged_are_erased_together(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
+    run_import(tenant, partner_files)
+    with tenant_session(tenant, actor="test:1") as session:
+        one, two = (find_patient(session, who).uuid for who in ("P1", "P2"))
+        merge_patients(session, one, two, "the same")
+    erase(tenant, str(one))
+    assert names(tenant) == {None, "Givenname"}
+    with tenant_session(tenant, actor="test:1") as session:
+        assert vault(session).ensure_patient_keys([one, two]) == {one, two}
+
+
+def test_an_identifier_that_somebody_else_has_already_destroys_nothing_of_theirs(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
+) -> None:
+    run_import(tenant, partner_files)
+    run_import(tenant, partner_files, OTHER_SOURCE)
+    with tenant_session(tenant, actor="test:1") as session:
+        first = rows(session, "SELECT uuid FROM patients WHERE source = 'csv:test' ORDER BY art_start_date LIMIT 1")[0][
+            0
+        ]
+        erase_person(session, first, reason="x")
+    run_import(tenant, partner_files, OTHER_SOURCE.replace("2024-06-30", "2024-07-31"))
+    assert names(tenant) == {None, "Aaa", "Bbb", "Givenname"}
+
+
+def test_the_command_asks_says_what_it_did_and_can_be_run_again(
+    tenant: TenantRef,
+    run_import: RunImport,
+    partner_files: list[Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_import(tenant, partner_files)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert run(["person", "erase", tenant.slug, "P1", "--reason", "request 12"]) != 0, "nobody said yes"
+    assert "Aaa" in names(tenant)
+    capsys.readouterr()
+    assert run(["person", "erase", tenant.slug, "P1", "--reason", "request 12", "--yes", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows"], told["already"]) == (1, False)
+    assert run(["person", "erase", tenant.slug, told["patients"][0], "--reason", "again", "--yes"]) == 0
+    assert "had been erased before" in capsys.readouterr().out
+    assert run(["person", "erase", tenant.slug, "nobody", "--reason", "x", "--yes"]) == 1
