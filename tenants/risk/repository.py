@@ -40,18 +40,18 @@ MOST_STANDING_IN = 3
 """Models that are tried, at most, where the preferred one fails."""
 
 _READ_BY_SCORING = {
-    "patients": "version_id",
-    "contacts": "contact_id",
-    "appointments": "version_id",
-    "patient_states": "version_id",
-    "observations": "version_id",
+    "patients": ("version_id",),
+    "contacts": ("contact_id",),
+    "appointments": ("version_id",),
+    "patient_states": ("version_id",),
+    "observations": ("version_id",),
+    "unread_contacts": ("import_uuid", "patient_uuid"),
+    "patient_identities": ("uuid",),
 }
-"""Tables of records that a scoring reads, and the column that each version of a row has anew."""
+"""Tables of records that a scoring reads, and the columns that each version of a row has anew."""
 
-_STATE_OF_TABLE = sql.SQL(
-    "SELECT count(*), sum(uuid_hash_extended({id}, coalesce((extract(epoch FROM known_to) * 1000000)::int8, 0)))"
-    " FROM {table}"
-)
+_CLOSED = sql.SQL("coalesce((extract(epoch FROM known_to) * 1000000)::int8, 0)")
+_STATE_OF_TABLE = sql.SQL("SELECT count(*), sum({hash}) FROM {table}")
 
 
 def lock(session: TenantSession, what: str) -> None:
@@ -194,8 +194,11 @@ def state_of_records(session: TenantSession) -> list[str]:
     """What tells apart two states of the records that a scoring reads: versions added, closed or taken away."""
     found = []
     with session.cursor() as cursor:
-        for table, version in _READ_BY_SCORING.items():
-            cursor.execute(_STATE_OF_TABLE.format(id=sql.Identifier(version), table=sql.Identifier(table)))
+        for table, columns in _READ_BY_SCORING.items():
+            hashed: sql.Composable = _CLOSED
+            for column in columns:
+                hashed = sql.SQL("uuid_hash_extended({}, {})").format(sql.Identifier(column), hashed)
+            cursor.execute(_STATE_OF_TABLE.format(hash=hashed, table=sql.Identifier(table)))
             found.append(f"{table} {cursor.fetchone()}")
     return found
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 EXPLAINED_AT_ONCE: Final = 2000
 LEVELS: Final = ("high", "medium", "low")
+_BY_PARTNER: Final = orjson.dumps(
+    [{"theme": "overdue", "text": "in IIT by the partner's own list; a contact cannot be read", "contribution": None}]
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,13 +56,17 @@ class AtRisk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Late:
-    """People past their expected contact, in order of their UUID: within grace, or (``iit``) beyond it."""
+    """People past their expected contact, in order of their UUID: within grace, or (``iit``) beyond it.
+
+    ``by_partner``: a contact of theirs cannot be read, and it is the partner's own list that says so.
+    """
 
     patient: npt.NDArray[np.void]
     facility: Ints
     expected: Ints
     days_late: Ints
     iit: Bools
+    by_partner: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,7 @@ def late(timelines: Timelines, trace: Trace) -> Late:
         expected=trace.expected.astype(np.int64),
         days_late=trace.days_late.astype(np.int64),
         iit=trace.iit,
+        by_partner=np.asarray(trace.by_partner, dtype=np.bool_),
     )
 
 
@@ -168,10 +176,12 @@ def rows_late(people: Late, said: Said) -> Iterator[bytes]:
     days = people.days_late
     place, _ = ranked(people.facility, people.iit, np.where(people.iit, days, -days), people.expected)
     figures = dict.fromkeys(("risk", "risk_low", "risk_high", "raw_score"))
-    for code, name in enumerate(("late", "iit")):
-        for chosen in _parts(np.flatnonzero(people.iit == bool(code)), said, people.facility):
-            columns = _columns(people, chosen, said, "to_trace", days[chosen], figures, name, place)
-            yield binary.rows(chosen.size, columns, None)
+    for name, iit in (("late", False), ("iit", True)):
+        for theirs in (False, True):
+            own = np.flatnonzero((people.iit == iit) & (people.by_partner == theirs))
+            for chosen in _parts(own, said, people.facility):
+                columns = _columns(people, chosen, said, "to_trace", days[chosen], figures, name, place)
+                yield binary.rows(chosen.size, columns, [_BY_PARTNER] * chosen.size if theirs else None)
 
 
 def _parts(chosen: Ints, said: Said, facility: Ints) -> Iterator[Ints]:

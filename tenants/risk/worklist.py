@@ -233,7 +233,7 @@ def _reasons(
 ) -> tuple[dict[UUID, list[dict[str, Any]]], str | None]:
     """Reasons of everybody on the list, and why some have none; those not within the share are explained now."""
     if order.kind == "to_trace":
-        return {row.patient_uuid: [_overdue(row)] for row in cut.rows}, None
+        return {row.patient_uuid: row.reasons or [_overdue(row)] for row in cut.rows}, None
     found = {row.patient_uuid: row.reasons for row in cut.rows if row.reasons is not None}
     missing = sorted(row.patient_uuid for row in cut.rows if row.reasons is None)
     if not missing:

@@ -1,0 +1,148 @@
+"""People of unknown status or with an invalid record are neither scored nor listed; IIT by the partner is traced."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from core.errors import Conflict
+from tenants.cohort.timelines import to_date
+from tenants.records.ids import new_uuid
+from tenants.records.models import UnreadContact
+from tenants.risk import explain, presenting, scoring, worklist
+from tests.tenants.risk.clinics import END, clinics
+from tests.tenants.risk.conftest import opener, predictions, stamp, store
+
+DAY = to_date(END)
+LISTED = END - 2
+MADE = clinics(80, facilities=1)
+
+
+@pytest.fixture
+def tenant(make_tenant):
+    found = make_tenant().ref
+    store(found, MADE)
+    return found
+
+
+def kinds(tenant):
+    return {row[0]: row[1] for row in predictions(tenant, DAY)}
+
+
+def unread(tenant, patient, word):
+    """A list of two days ago has a contact of the patient that cannot be read."""
+    with opener(tenant)() as session:
+        session.add(
+            UnreadContact(
+                patient_uuid=patient,
+                source="csv:t",
+                list_kind="radet-lamisplus",
+                import_uuid=new_uuid(),
+                facility_uuid=MADE.facilities()[0],
+                list_date=to_date(LISTED),
+                partner_status=word,
+                known_from=stamp(LISTED),
+            )
+        )
+
+
+def invalid(tenant, patient):
+    with opener(tenant)() as session, session.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO patient_states (version_id, uuid, patient_uuid, facility_uuid, source, source_key, state,"
+            " start_date, known_from, data_date, row_hash, changed_by)"
+            " VALUES (%(a)s, %(b)s, %(p)s, %(f)s, 'csv:t', 'k', 'invalid', %(day)s, %(at)s, %(day)s, 'h', 'test:1')",
+            {
+                "a": new_uuid(), "b": new_uuid(), "p": patient, "f": MADE.facilities()[0],
+                "day": to_date(LISTED), "at": stamp(LISTED),
+            },
+        )  # fmt: skip
+
+
+def listed(tenant):
+    found = set()
+    for kind in worklist.KINDS:
+        with opener(tenant)() as session:
+            order = worklist.ordered(session, kind, DAY, capacity=1000, due_within=365 if kind == "at_risk" else None)
+        uuid = worklist.issue(tenant, opener(tenant), order)
+        with opener(tenant)() as session:
+            shown = presenting.shown(session, uuid, identities=False)
+        found |= {entry.patient_uuid for entry in shown.people}
+    return found
+
+
+def traced_in_iit(tenant):
+    scoring.score(tenant, opener(tenant), DAY)
+    return [row[0] for row in predictions(tenant, DAY) if row[4] == "iit"]
+
+
+def test_someone_whose_contact_cannot_be_read_is_on_no_list_unless_the_partner_says_iit(tenant):
+    unknown, active, theirs, other = traced_in_iit(tenant)[:4]
+    for patient, word in ((unknown, None), (active, "active"), (theirs, "iit")):
+        unread(tenant, patient, word)
+    scoring.score(tenant, opener(tenant), DAY)
+    found = kinds(tenant)
+    assert unknown not in found
+    assert active not in found
+    assert found[theirs] == found[other] == "to_trace"
+    assert {theirs, other} <= listed(tenant)
+    assert not {unknown, active} & listed(tenant)
+    told = explain.explain(tenant, opener(tenant), str(unknown), DAY)
+    assert (told.status, told.kind, told.risk) == ("unknown", "none", None)
+    assert "cannot be read; not called" in told.summary
+
+
+def test_who_is_traced_by_the_partners_own_list_is_listed_as_such(tenant):
+    theirs = traced_in_iit(tenant)[0]
+    unread(tenant, theirs, "iit")
+    scoring.score(tenant, opener(tenant), DAY)
+    with opener(tenant)() as session:
+        order = worklist.ordered(session, "to_trace", DAY, capacity=1000)
+    uuid = worklist.issue(tenant, opener(tenant), order)
+    with opener(tenant)() as session:
+        shown = presenting.shown(session, uuid, identities=False)
+    own = {entry.patient_uuid: shown.why(entry) for entry in shown.people}
+    assert "by the partner's own list" in own[theirs]
+    assert sum("by the partner's own list" in line for line in own.values()) == 1
+
+
+def test_an_invalid_record_is_neither_scored_nor_traced(tenant):
+    scoring.score(tenant, opener(tenant), DAY)
+    before = kinds(tenant)
+    chosen = [next(patient for patient, kind in before.items() if kind == wanted) for wanted in worklist.KINDS]
+    for patient in chosen:
+        invalid(tenant, patient)
+    scoring.score(tenant, opener(tenant), DAY)
+    assert not set(chosen) & set(kinds(tenant))
+    assert not set(chosen) & listed(tenant)
+    told = explain.explain(tenant, opener(tenant), str(chosen[0]), DAY)
+    assert (told.status, told.kind) == ("invalid", "none")
+    assert "not a valid record" in told.summary
+
+
+def test_a_contact_that_turns_out_to_be_unread_while_people_are_scored_begins_the_scoring_anew(tenant):
+    patient = traced_in_iit(tenant)[0]
+    day = DAY - timedelta(days=1)
+    opened = 0
+
+    def open_session():
+        nonlocal opened
+        opened += 1
+        if opened == 4:  # the first step
+            unread(tenant, patient, None)
+        return opener(tenant)()
+
+    scoring.score(tenant, open_session, day)
+    assert patient not in {row[0] for row in predictions(tenant, day)}
+
+
+def test_unread_contacts_that_keep_coming_end_the_scoring(tenant):
+    patient = MADE.uuids()[0]
+
+    def open_session():
+        unread(tenant, patient, None)
+        return opener(tenant)()
+
+    with pytest.raises(Conflict, match="records changed"):
+        scoring.score(tenant, open_session, DAY)
