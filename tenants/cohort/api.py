@@ -28,7 +28,7 @@ def get_indicators(
     _: CohortRead,
     db: TenantDb,
     period: Annotated[
-        str | None, Query(description="2026Q3, FY26Q4, 2026-08 or 2026.", examples=["2026Q3"], max_length=20)
+        str | None, Query(description="2026Q3, FY26Q4, 2026-08, 2026 or FY26.", examples=["2026Q3"], max_length=20)
     ] = None,
     start: Annotated[IsoDay | None, Query(description="First day, instead of a period.")] = None,
     end: Annotated[IsoDay | None, Query(description="Last day, instead of a period.")] = None,

@@ -31,6 +31,7 @@ LAST_YEAR: Final = 2199
 _FORMS: Final = (
     re.compile(r"(?P<year>\d{4})Q(?P<quarter>[1-4])"),
     re.compile(r"FY(?P<fiscal>\d{2}|\d{4})Q(?P<quarter>[1-4])"),
+    re.compile(r"FY(?P<fiscal>\d{2}|\d{4})"),
     re.compile(r"(?P<year>\d{4})-?(?P<month>0[1-9]|1[0-2])"),
     re.compile(r"(?P<year>\d{4})"),
 )
@@ -58,7 +59,7 @@ def period_of(text: str | None, start: date | None = None, end: date | None = No
 
     Args:
         text: a calendar quarter (2026Q3), a PEPFAR fiscal quarter (FY26Q4; the year begins in October), a month
-            (2026-08) or a year.
+            (2026-08), a year (2026) or a PEPFAR fiscal year (FY26).
         start: first day, together with ``end``, where no text is given.
         end: last day.
 
@@ -77,12 +78,14 @@ def period_of(text: str | None, start: date | None = None, end: date | None = No
         found = form.fullmatch(text.strip().upper())
         if found:
             return _named({name: int(value) for name, value in found.groupdict().items()})
-    raise _wrong("period", f"{text!r} is no period", "write 2026Q3, FY26Q4, 2026-08 or 2026")
+    raise _wrong("period", f"{text!r} is no period", "write 2026Q3, FY26Q4, 2026-08, 2026 or FY26")
 
 
 def _named(part: dict[str, int]) -> Period:
     if "fiscal" in part:
         year = part["fiscal"] if part["fiscal"] > 99 else 2000 + part["fiscal"]  # noqa: PLR2004 - two digits
+        if "quarter" not in part:
+            return _months(year - 1, 10, 12)
         first = part["quarter"] * 3 - 5
         return _months(year if first > 0 else year - 1, first if first > 0 else first + 12, 3)
     if "quarter" in part:

@@ -15,7 +15,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 
 @click.command()
 @click.argument("slug")
-@click.option("--period", help="2026Q3, FY26Q4, 2026-08 or 2026.")
+@click.option("--period", help="2026Q3, FY26Q4, 2026-08, 2026 or FY26.")
 @click.option("--start", type=_DAY, help="First day, instead of a period.")
 @click.option("--end", type=_DAY, help="Last day, instead of a period.")
 @click.option("--by", default="", help="Dimensions, comma-separated: facility, sex, age, time_on_art.")

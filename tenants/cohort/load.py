@@ -37,6 +37,7 @@ _FEW: Final = 50
 
 _CENSORED: Final = 0.999999
 """A result below a limit (value_text '<') counts as just below it."""
+_LIMIT_DIGITS: Final = 3
 
 _PATIENTS: Final = sql.SQL(
     "SELECT p.uuid, p.facility_uuid FROM patients AS p WHERE p.known_to IS NULL AND NOT p.voided"
@@ -379,6 +380,15 @@ def _together(first: Columns, second: Columns) -> Columns:
     if not second["date"].size:
         return first
     return {name: np.concatenate((column, second[name])) for name, column in first.items()}
+
+
+def limit_of(value: float) -> float | None:
+    """The limit that a loaded result lies just below; None where the result is a number of its own.
+
+    Laboratories write no number of six nines, and limits of three decimals at most.
+    """
+    limit = round(value / _CENSORED, _LIMIT_DIGITS)
+    return limit if limit and limit * _CENSORED == value else None
 
 
 def _code(codes: dict[str, int], text: str | None) -> int:

@@ -31,7 +31,7 @@ AsOf = Annotated[
 ]
 Facility = Annotated[str | None, Query(description="DATIM id or UUID; all when left out.", max_length=100)]
 PeriodText = Annotated[
-    str | None, Query(description="2026Q3, FY26Q4, 2026-08 or 2026.", examples=["2026Q3"], max_length=20)
+    str | None, Query(description="2026Q3, FY26Q4, 2026-08, 2026 or FY26.", examples=["2026Q3"], max_length=20)
 ]
 
 _EXAMPLES = {
@@ -120,7 +120,10 @@ class DataValueSetPost(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    period: str = Field(description="A month, quarter or year: 2026-08, 2026Q3, FY26Q4, 2026.", examples=["2026Q3"])
+    period: str = Field(
+        description="A month, quarter or year: 2026-08, 2026Q3, FY26Q4, 2026, FY26.", examples=["2026Q3"]
+    )
+    facility: str | None = Field(default=None, description="DATIM id or UUID of one facility; all when left out.")
     mapping: Dhis2Mapping
 
 
@@ -141,6 +144,7 @@ class DataValueSet(BaseModel):
 
     dataSet: str | None = None  # noqa: N815 - DHIS2's name
     completeDate: date | None = None  # noqa: N815
+    orgUnit: str | None = Field(default=None, description="Where the set is of one and may be complete.")  # noqa: N815
     period: str
     dataValues: list[dict[str, str]]  # noqa: N815
 
@@ -151,7 +155,7 @@ class DataValueSet(BaseModel):
 )  # fmt: skip
 def make_data_value_set(_: ReportsRead, __: CohortRead, db: TenantDb, body: DataValueSetPost) -> DataValueSet:
     """Nothing is sent to DHIS2. A count that the mapping has no place for is an error that names it."""
-    return DataValueSet.model_validate(service.data_value_set(db, period_of(body.period), body.mapping))
+    return DataValueSet.model_validate(service.data_value_set(db, period_of(body.period), body.mapping, body.facility))
 
 
 def _list(

@@ -51,7 +51,7 @@ def radet(slug: str, as_of: datetime | None, facility: str | None, form: str, to
 
 @report.command()
 @click.argument("slug")
-@click.option("--period", help="2026Q3, FY26Q4, 2026-08 or 2026.")
+@click.option("--period", help="2026Q3, FY26Q4, 2026-08, 2026 or FY26.")
 @click.option("--start", type=_DAY, help="First day, instead of a period.")
 @click.option("--end", type=_DAY, help="Last day, instead of a period.")
 @click.option("--by", default="facility,sex,age", show_default=True, help="Dimensions, comma-separated.")
@@ -75,12 +75,13 @@ def mer(
 
 @report.command()
 @click.argument("slug")
-@click.option("--period", required=True, help="A month, quarter or year: 2026-08, 2026Q3, FY26Q4, 2026.")
+@click.option("--period", required=True, help="A month, quarter or year: 2026-08, 2026Q3, FY26Q4, 2026, FY26.")
+@_FACILITY
 @click.option(
     "--mapping", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="YAML or JSON file."
 )
 @_TO
-def dhis2(slug: str, period: str, mapping: Path, to: Path | None) -> None:
+def dhis2(slug: str, period: str, facility: str | None, mapping: Path, to: Path | None) -> None:
     """A DHIS2 data value set of the tenant SLUG, for POST /api/dataValueSets. Nothing is sent."""
     import orjson
 
@@ -91,7 +92,7 @@ def dhis2(slug: str, period: str, mapping: Path, to: Path | None) -> None:
 
     asked, places = period_of(period), read_mapping(mapping.read_bytes())
     with tenant_session(tenant(slug), actor=ACTOR) as session:
-        found = service.data_value_set(session, asked, places)
+        found = service.data_value_set(session, asked, places, facility)
     if to is None:
         print_json(found)
         return

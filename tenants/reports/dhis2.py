@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from core.errors import FieldError, Invalid
 from tenants.cohort.indicators import MEASURES
 from tenants.cohort.schemas import Dimension
+from tenants.reports.group_labels import nearest
 from tenants.reports.mer import by_facility
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from tenants.cohort.service import IndicatorReport
 
 MOST_PROBLEMS: Final = 50
+_FINANCIAL: Final = {4: "April", 7: "July", 10: "Oct"}
+"""First month of a financial year, and how DHIS2 calls years that begin with it."""
 _IDENTIFIER: Final = r"^[A-Za-z0-9_.:-]{1,230}$"
 
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
@@ -67,6 +70,10 @@ class Element(BaseModel):
         if bool(self.by) != bool(self.categoryOptionCombos):
             message = "give categoryOptionCombos together with by, or neither"
             raise ValueError(message)
+        for label in self.categoryOptionCombos:
+            if (meant := nearest(label, self.by)) is not None:
+                message = f"categoryOptionCombos: no group is ever called {label!r}; the nearest is {meant!r}"
+                raise ValueError(message)
         return self
 
 
@@ -95,12 +102,27 @@ class Dhis2Mapping(BaseModel):
         description="Organisation unit by the facility's DATIM id; a facility not named here is sent by its DATIM id.",
     )
     elements: tuple[Element, ...] = Field(min_length=1, max_length=500)
-    zeros: bool = Field(default=False, description="Send zeros too.")
-    complete: bool = Field(default=False, description="Mark the data set as complete, unless counts are provisional.")
+    zeros: bool = Field(
+        default=False,
+        description="Send 0 for every facility and every combination of the mapping that has no count: a count that was"
+        " corrected to 0 stays in DHIS2 otherwise.",
+    )
+    complete: bool = Field(
+        default=False,
+        description="Mark the data set as complete, unless counts are provisional. DHIS2 takes this for one"
+        " organisation unit at a time: ask for one `facility`.",
+    )
+
+    @model_validator(mode="after")
+    def _completes_a_set(self) -> Self:
+        if self.complete and self.dataSet is None:
+            message = "complete: needs dataSet, which is what is complete"
+            raise ValueError(message)
+        return self
 
 
 def dhis2_period(period: Period) -> str:
-    """DHIS2's name of a month (202608), a calendar quarter (2026Q3) or a year.
+    """DHIS2's name of a month (202608), a calendar quarter (2026Q3), a year (2026) or a financial year (2025Oct).
 
     Raises:
         Invalid: the period is none of these.
@@ -114,8 +136,10 @@ def dhis2_period(period: Period) -> str:
         return f"{start.year}Q{(start.month + 2) // 3}"
     if whole and months == 12 and start.month == 1:  # noqa: PLR2004 - a year
         return f"{start.year}"
-    remedy = "give a month (2026-08), a quarter (2026Q3, FY26Q4) or a year"
-    problem = [FieldError("period", "is no month, calendar quarter or year", remedy)]
+    if whole and months == 12 and start.month in _FINANCIAL:  # noqa: PLR2004 - a year
+        return f"{start.year}{_FINANCIAL[start.month]}"
+    remedy = "give a month (2026-08), a quarter (2026Q3, FY26Q4), a year (2026) or a fiscal year (FY26)"
+    problem = [FieldError("period", "is no month, calendar quarter, year or fiscal year", remedy)]
     raise Invalid("DHIS2 has no name for this period", remedy=remedy, errors=problem)
 
 
@@ -125,7 +149,10 @@ def groupings(mapping: Dhis2Mapping) -> list[tuple[Dimension, ...]]:
 
 
 def data_value_set(
-    mapping: Dhis2Mapping, reports: Mapping[tuple[Dimension, ...], IndicatorReport], period: Period
+    mapping: Dhis2Mapping,
+    reports: Mapping[tuple[Dimension, ...], IndicatorReport],
+    period: Period,
+    facilities: Sequence[str],
 ) -> dict[str, Any]:
     """The data value set of a period.
 
@@ -133,22 +160,26 @@ def data_value_set(
         mapping: where counts go.
         reports: the indicators, by each of ``groupings(mapping)``.
         period: that they are of.
+        facilities: DATIM ids of those whose counts are sent.
 
     Raises:
-        Invalid: a count that is not zero has no category option combination, or the period has no name.
+        Invalid: a count that is not zero has no category option combination, the period has no name, or a set of
+            several organisation units is to be complete.
     """
     named = dhis2_period(period)
+    units = {facility: mapping.orgUnits.get(facility, facility) for facility in facilities}
+    completed = _completed(mapping, reports, period, units)
     problems: list[FieldError] = []
     values: list[dict[str, str]] = []
     for place, element in enumerate(mapping.elements):
         report = reports["facility", *element.by]
-        for facility, combo, count in _counts(element, place, report, problems):
+        for facility, combo, count in _counts(element, place, report, facilities, problems):
             if not count and not mapping.zeros:
                 continue
             value = {
                 "dataElement": element.dataElement,
                 "period": named,
-                "orgUnit": mapping.orgUnits.get(facility, facility),
+                "orgUnit": units[facility],
                 "value": str(count),
             }
             if combo is not None:
@@ -160,20 +191,41 @@ def data_value_set(
         remedy = "name each group under categoryOptionCombos of its element"
         detail = "counts have no place in the mapping"
         raise Invalid(detail, remedy=remedy, errors=problems[:MOST_PROBLEMS])
-    found: dict[str, Any] = {"period": named, "dataValues": values}
+    found: dict[str, Any] = {"period": named, "dataValues": values, **completed}
     if mapping.dataSet is not None:
         found["dataSet"] = mapping.dataSet
-    if mapping.complete and not any(report.provisional or report.rebuilding for report in reports.values()):
+    return found
+
+
+def _completed(
+    mapping: Dhis2Mapping,
+    reports: Mapping[tuple[Dimension, ...], IndicatorReport],
+    period: Period,
+    units: Mapping[str, str],
+) -> dict[str, str]:
+    """The organisation unit of a set that is to be complete, and its completion date once its counts are final."""
+    if not mapping.complete or not units:
+        return {}
+    if len(set(units.values())) > 1:
+        remedy = "ask for one facility at a time, or leave 'complete' out"
+        problem = f"DHIS2 completes one organisation unit at a time, and these are {len(units)}"
+        raise Invalid(problem, remedy=remedy, errors=[FieldError("facility", problem, remedy)])
+    found = {"orgUnit": next(iter(units.values()))}
+    if not any(report.rebuilding or set(report.provisional) & set(units) for report in reports.values()):
         found["completeDate"] = period.end.isoformat()
     return found
 
 
 def _counts(
-    element: Element, place: int, report: IndicatorReport, problems: list[FieldError]
+    element: Element, place: int, report: IndicatorReport, facilities: Sequence[str], problems: list[FieldError]
 ) -> Iterator[tuple[str, str | None, int]]:
-    """DATIM id, category option combination and count of each group; groups without a place go to ``problems``."""
-    sums: dict[tuple[str, str | None], int] = {}
+    """DATIM id, category option combination and count, zeros too; groups without a place go to ``problems``."""
+    combos = dict.fromkeys(element.categoryOptionCombos.values()) if element.by else [element.categoryOptionCombo]
+    sums: dict[tuple[str, str | None], int] = {(facility, combo): 0 for facility in facilities for combo in combos}
+    chosen = set(facilities)
     for group, counts in by_facility(report):
+        if group["facility"] not in chosen:
+            continue
         count = counts[element.indicator]
         label = "|".join(_labels(group, element.by))
         combo = element.categoryOptionCombos.get(label) if element.by else element.categoryOptionCombo
@@ -184,7 +236,7 @@ def _counts(
                 problems.append(FieldError(field, problem, f"add {label!r}"))
             continue
         key = (group["facility"], combo)
-        sums[key] = sums.get(key, 0) + count  # groups may share a combination, as "all of 50 and older"
+        sums[key] += count  # groups may share a combination, as "all of 50 and older"
     for (facility, combo), total in sums.items():
         yield facility, combo, total
 

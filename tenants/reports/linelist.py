@@ -24,6 +24,8 @@ COLUMNS: Final = (
     "transferred_in",
     "status",
     "status_date",
+    "status_day_known",
+    "status_source",
     "restarted_in_period",
     "last_contact",
     "last_pickup",
@@ -57,7 +59,8 @@ def row(person: Person, wanted: Wanted) -> tuple[Cell, ...]:
     state = person.state
     here = state.status in ("active", "iit")
     expected = state.expected_date if here else None
-    late = None if expected is None else max(0, (wanted.as_of - expected).days)
+    theirs_active = state.status == "active" and state.status_source == "partner"
+    late = None if expected is None or theirs_active else max(0, (wanted.as_of - expected).days)
     cells: tuple[Cell, ...] = (
         wanted.as_of,
         person.place.datim_id,
@@ -72,6 +75,8 @@ def row(person: Person, wanted: Wanted) -> tuple[Cell, ...]:
         state.transferred_in,
         state.status,
         state.status_date,
+        state.status == "none" or state.status_date is not None,
+        state.status_source,
         state.restarted,
         state.last_contact,
         state.last_pickup,
@@ -81,9 +86,9 @@ def row(person: Person, wanted: Wanted) -> tuple[Cell, ...]:
         state.regimen,
         state.line,
         person.dsd_model,
-        state.viral_load.value,
+        state.viral_load.shown,
         state.viral_load.day,
-        state.cd4.value,
+        state.cd4.shown,
         state.cd4.day,
         person.case_manager,
         None if person.scored is None or person.scored.risk is None else round(person.scored.risk, 4),

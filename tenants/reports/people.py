@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tenants.cohort.expected import latest_art_start, latest_profile
+from tenants.cohort.load import limit_of
 from tenants.cohort.status import (
     ACTIVE,
     IIT,
     NONE,
     STATUSES,
     STOP,
+    by_partner,
+    day_known,
     last_transition,
     status_at,
     transitions,
@@ -45,10 +48,19 @@ _SEXES = {FEMALE: "F", MALE: "M"}
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The latest result of one kind, and its day; both empty where there is none."""
+    """The latest result of one kind, and its day; both empty where there is none.
+
+    ``censored``: the result is below ``value``, the limit of what can be measured.
+    """
 
     value: float | None = None
     day: date | None = None
+    censored: bool = False
+
+    @property
+    def shown(self) -> float | str | None:
+        """The result as a laboratory writes it: a number, or ``<`` before the limit."""
+        return f"<{self.value:g}" if self.censored else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +69,15 @@ class PersonState:
 
     Attributes:
         status: one of ``tenants.cohort.status.STATUSES``.
-        status_date: since when.
+        status_date: since when; None where the source gives no day.
+        status_source: ``records``, or ``partner`` where a contact cannot be read and their own list gives the status.
         restarted: on treatment, and in IIT or stopped when the reporting period began.
         expected_date: the pending (or overdue) expected contact.
         days_supplied: of the last pick-up, days.
         first_regimen, first_line: of the first pick-up that names them.
         regimen_since: first of the unbroken pick-ups with the present regimen.
-        viral_load, cd4: copies/mL, cells/mm3. who_stage: 1-4. weight: kg.
+        viral_load, cd4: copies/mL, cells/mm3; of a result below its limit, the limit, ``censored``.
+        who_stage: 1-4. weight: kg.
         pregnancy: 0 none, 1 pregnant, 2 breastfeeding.
     """
 
@@ -75,6 +89,7 @@ class PersonState:
     transferred_in: bool
     status: str
     status_date: date | None
+    status_source: str
     restarted: bool
     last_contact: date | None
     last_pickup: date | None
@@ -106,7 +121,9 @@ def states(timelines: Timelines, day: int, period_start: int, rules: CohortSetti
     moves = transitions(seen, rules)
     now, before = status_at(moves, everyone, day), status_at(moves, everyone, period_start - 1)
     place = last_transition(moves, everyone, day)
-    since = np.where(place >= 0, moves.date[place] if len(moves) else NO_DAY, NO_DAY)
+    dated = (place >= 0) & day_known(seen, moves, place)
+    since = np.where(dated, moves.date[place] if len(moves) else NO_DAY, NO_DAY)
+    theirs = by_partner(seen, moves, day, rules)
     restarted = (now == ACTIVE) & ((before == IIT) | (before == STOP))
     expected = np.where(now == NONE, NO_DAY, waiting(seen, rules)[1])
     art_start = latest_art_start(seen)
@@ -129,7 +146,9 @@ def states(timelines: Timelines, day: int, period_start: int, rules: CohortSetti
         row = int(found[name][person])
         if row < 0:
             return Measured()
-        return Measured(float(seen.observations.value[row]), to_date(int(seen.observations.date[row])))
+        value, on = float(seen.observations.value[row]), to_date(int(seen.observations.date[row]))
+        limit = limit_of(value)
+        return Measured(value, on) if limit is None else Measured(limit, on, censored=True)
 
     def on(rows: IntArray, person: int) -> date | None:
         return None if rows[person] < 0 else to_date(int(contacts.date[rows[person]]))
@@ -148,6 +167,7 @@ def states(timelines: Timelines, day: int, period_start: int, rules: CohortSetti
             transferred_in=bool(arrived[person]),
             status=STATUSES[int(now[person])],
             status_date=to_date(int(since[person])),
+            status_source="partner" if theirs[person] else "records",
             restarted=bool(restarted[person]),
             last_contact=on(contact, person),
             last_pickup=on(pickup, person),

@@ -1,8 +1,9 @@
 """A list in the shape of the LAMIS+ RADET: its 91 headings in their order; what is not recorded here is empty.
 
 The status words are the RADET's. "Active Restart" is who is on treatment on the day and was in IIT or stopped when the
-reporting quarter began (MER's TX_RTT); a RADET that LAMIS+ makes may count restarts otherwise. Months of refill are
-days supplied / 30, to one decimal.
+reporting quarter began (MER's TX_RTT); a RADET that LAMIS+ makes may count restarts otherwise. Of whom a contact cannot
+be read, the status is "Unknown"; of a record that the source has invalidated, "Invalid". Months of refill are days
+supplied / 30, to four decimals, so that they give the days again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ STATUS_WORDS: Final[Mapping[str, str]] = {
     "died": "Died",
     "transferred_out": "Transferred Out",
     "stopped": "Stopped",
+    "unknown": "Unknown",
+    "invalid": "Invalid",
 }
 RESTART: Final = "Active Restart"
 _SEXES: Final = {"F": "Female", "M": "Male"}
@@ -62,7 +65,7 @@ def _said(number: int, person: Person, wanted: Wanted) -> dict[str, Cell]:
         "Age": None if born is None else completed_years(born, wanted.as_of),
         "ART Start Date (yyyy-mm-dd)": state.art_start_date,
         "Last Pickup Date (yyyy-mm-dd)": state.last_pickup,
-        "Months of ARV Refill": None if state.days_supplied is None else round(state.days_supplied / _DAYS_A_MONTH, 1),
+        "Months of ARV Refill": None if state.days_supplied is None else round(state.days_supplied / _DAYS_A_MONTH, 4),
         "Regimen Line at ART Start": state.first_line,
         "Regimen at ART Start": state.first_regimen,
         "Date of Start of Current ART Regimen": state.regimen_since,
@@ -70,9 +73,9 @@ def _said(number: int, person: Person, wanted: Wanted) -> dict[str, Cell]:
         "Current ART Regimen": state.regimen,
         "Clinical Staging at Last Visit": None if state.who_stage.value is None else f"Stage {state.who_stage.value:g}",
         "Date of Last CD4 Count": state.cd4.day,
-        "Last CD4 Count": state.cd4.value,
+        "Last CD4 Count": state.cd4.shown,
         "Date of Current ViralLoad Result Sample (yyyy-mm-dd)": state.viral_load.day,
-        "Current Viral Load (c/ml)": state.viral_load.value,
+        "Current Viral Load (c/ml)": state.viral_load.shown,
         "Current ART Status": RESTART if state.restarted else STATUS_WORDS[state.status],
         "Date of Current ART Status": state.status_date,
         "Current DSD model": person.dsd_model,

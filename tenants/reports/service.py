@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from core import audit
 from core.web.tables import Workbook, csv_lines, json_lines
 from tenants.cohort.presenting import as_of_day, dimensions
+from tenants.cohort.repository import facilities
 from tenants.cohort.service import indicator_report
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.reports import dhis2, linelist, mer, radet
@@ -114,15 +115,19 @@ def mer_workbook(session: TenantSession, period: Period, by: str, file: BinaryIO
     book.save(file)
 
 
-def data_value_set(session: TenantSession, period: Period, mapping: dhis2.Dhis2Mapping) -> dict[str, Any]:
-    """What DHIS2 takes; that it was made is recorded in the audit.
+def data_value_set(
+    session: TenantSession, period: Period, mapping: dhis2.Dhis2Mapping, facility: str | None = None
+) -> dict[str, Any]:
+    """What DHIS2 takes, of all facilities or of one; that it was made is recorded in the audit.
 
     Raises:
-        Invalid: the mapping has no place for a count, or DHIS2 no name for the period.
+        Invalid: the mapping has no place for a count, DHIS2 no name for the period, or there is no such facility.
     """
     dhis2.dhis2_period(period)
+    named = check_facility(session, facility)
+    places = [row.datim_id for row in facilities(session)] if named is None else [named]
     reports = {by: indicator_report(session, period, by) for by in dhis2.groupings(mapping)}
-    found = dhis2.data_value_set(mapping, reports, period)
+    found = dhis2.data_value_set(mapping, reports, period, places)
     facts = {"period": found["period"], "values": len(found["dataValues"])}
     audit.record(session, "report:data_value_set:make", "data_value_set", None, facts)
     return found

@@ -20,6 +20,7 @@ from tenants.cohort.timelines import NO_DAY, day_number
         ("2024-02", date(2024, 2, 1), date(2024, 2, 29)),
         ("202412", date(2024, 12, 1), date(2024, 12, 31)),
         ("2025", date(2025, 1, 1), date(2025, 12, 31)),
+        ("FY26", date(2025, 10, 1), date(2026, 9, 30)),
     ],
 )
 def test_periods(text: str, start: date, end: date) -> None:
@@ -27,7 +28,7 @@ def test_periods(text: str, start: date, end: date) -> None:
     assert (found.start, found.end) == (start, end)
 
 
-@pytest.mark.parametrize("text", ["", "2026Q5", "Q3", "26", "2026-13", "0000Q1", "FY26"])
+@pytest.mark.parametrize("text", ["", "2026Q5", "Q3", "26", "2026-13", "0000Q1", "FY26Q5", "FY1900"])
 def test_what_is_no_period_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         period_of(text)

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import stat
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from openpyxl import load_workbook
@@ -13,6 +13,9 @@ from sqlalchemy import text
 from core import clock
 from core.cli.main import run
 from tenants.imports.formats.radet_lamisplus import HEADINGS
+from tenants.imports.reading import values
+from tenants.records.ids import new_uuid
+from tenants.records.models import UnreadContact
 from tenants.reports import reading
 from tests.tenants.reports.conftest import DAY, START
 
@@ -97,6 +100,40 @@ def test_the_radet_has_its_91_headings_and_its_own_words(api, people):
     assert (row["Regimen at ART Start"], row["Current ART Regimen"]) == ("TDF/3TC/EFV", "TDF/3TC/DTG")
     assert row["Date of Start of Current ART Regimen"] == "2025-02-01"
     assert (row["Sex"], row["Last Pickup Date (yyyy-mm-dd)"]) == ("Female", "2025-03-01")
+
+
+def test_a_refill_and_a_result_below_its_limit_come_back_as_they_were(api, people, store):
+    clinic, person = store.facility(), people["iit"]
+    for number, days in enumerate((28, 84, 13)):
+        when = DAY + timedelta(number)
+        stamp = datetime(when.year, when.month, when.day, 9, tzinfo=UTC)
+        pickup = {"number": 31 + number, "date_dispensed": when, "days_supplied": days, "stamp": stamp}
+        store.dispense(clinic, person, pickup)
+        result = {"number": 41 + number, "variable_name": "viral_load", "value_numeric": 20.0, "value_text": "<"}
+        store.observe(clinic, person, {**result, "obs_datetime": stamp, "stamp": stamp})
+        day = when.isoformat()
+        row = by_uuid(lines(api, "radet", as_of=day), people, "Patient ID")["iit"]
+        assert values.days(row["Months of ARV Refill"], "months") == days
+        assert row["Current Viral Load (c/ml)"] == "<20"
+        assert by_uuid(lines(api, as_of=day), people)["iit"]["viral_load_copies_ml"] == "<20"
+
+
+def test_whose_day_is_not_known_and_whose_word_a_status_is_are_on_the_lists(api, people, store):
+    clinic, stamp = store.facility(), datetime(2025, 4, 1, 9, tzinfo=UTC)
+    store.state(clinic, people["restart"], 51, "died", None, stamp=stamp)
+    store.state(clinic, people["active"], 52, "invalid", None, stamp=stamp)
+    with store.session() as session:
+        gap = {"list_date": date(2025, 4, 1), "known_from": stamp, "partner_status": "iit", "facility_uuid": clinic}
+        named = {"source": "a", "list_kind": "b", "import_uuid": new_uuid()}
+        session.add(UnreadContact(patient_uuid=people["iit"], **named, **gap))
+    found = by_uuid(lines(api), people)
+    dead = found["restart"]
+    assert (dead["status"], dead["status_date"], dead["status_day_known"]) == ("died", "", "false")
+    lost = found["iit"]
+    assert (lost["status"], lost["status_date"], lost["status_source"]) == ("iit", "2025-04-01", "partner")
+    radet = by_uuid(lines(api, "radet"), people, "Patient ID")
+    assert (radet["restart"]["Current ART Status"], radet["restart"]["Date of Current ART Status"]) == ("Died", "")
+    assert radet["active"]["Current ART Status"] == "Invalid"
 
 
 def test_a_workbook_holds_the_same_rows_with_real_dates(api, people):

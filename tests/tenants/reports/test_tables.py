@@ -6,10 +6,12 @@ import json
 
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy import text
 
 from core.cli.main import run
 from core.errors import Invalid
 from tenants.cohort.calendar import period_of
+from tenants.cohort.indicators import IN_TERMS, OUT_TERMS
 from tenants.reports.dhis2 import dhis2_period
 from tenants.reports.mapping import read_mapping
 
@@ -23,10 +25,8 @@ def test_mer_as_csv_has_one_count_a_row_that_reconciles(api, people):
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     counts = {(row["sex"], row["indicator"]): int(row["count"]) for row in rows}
     for sex in {row["sex"] for row in rows}:
-        into = ("TX_NEW", "TX_RTT", "transferred_in", "first_seen", "returned_after_transfer_out", "other_in")
-        gone = ("TX_ML", "joined_and_lost")
-        start = counts[sex, "TX_CURR_start"] + sum(counts[sex, name] for name in into)
-        assert counts[sex, "TX_CURR"] == start - sum(counts[sex, name] for name in gone)
+        start = counts[sex, "TX_CURR_start"] + sum(counts[sex, name] for name in IN_TERMS)
+        assert counts[sex, "TX_CURR"] == start - sum(counts[sex, name] for name in OUT_TERMS)
     assert sum(counts[sex, "TX_RTT"] for sex in {row["sex"] for row in rows}) == 1
     assert {row["facility"] for row in rows} == {"FAC1"}
 
@@ -87,14 +87,62 @@ def test_groups_that_share_a_combination_are_summed_and_zeros_are_sent_when_aske
     ]  # fmt: skip
 
 
-def test_a_set_is_marked_complete_only_when_its_counts_are_final(api, people):
-    body = {"period": "2025Q1", "mapping": {"elements": [CURR], "complete": True}}
-    assert "completeDate" not in api.post("/v1/reports/data-value-sets", json=body).json()  # records end too early
+def test_a_set_is_marked_complete_only_when_its_counts_are_final(api, people, store):
+    mapping = {"elements": [CURR], "complete": True, "dataSet": "set00000001"}
+    body = {"period": "2025Q1", "mapping": mapping, "facility": "FAC1"}
+    early = api.post("/v1/reports/data-value-sets", json=body).json()
+    assert (early["orgUnit"], "completeDate" in early) == ("FAC1", False)  # records end too early
+    with store.session() as session:
+        session.execute(text("UPDATE facilities SET complete_through = '2025-04-15'"))
+    final = api.post("/v1/reports/data-value-sets", json=body).json()
+    assert (final["orgUnit"], final["completeDate"]) == ("FAC1", "2025-03-31")
+
+
+def test_several_organisation_units_cannot_be_completed_at_once(api, people, store):
+    store.facility("FAC2")
+    mapping = {"elements": [CURR], "complete": True, "dataSet": "set00000001"}
+    answer = api.post("/v1/reports/data-value-sets", json={"period": "2025Q1", "mapping": mapping})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "facility"
+    assert "one facility" in answer.json()["errors"][0]["remedy"]
+
+
+def test_zeros_are_sent_for_every_cell_of_every_facility(api, people, store):
+    store.facility("FAC2")
+    combos = {"F": "female00001", "M": "male0000001", "not recorded": "unknown0001"}
+    element = {"indicator": "TX_CURR", "dataElement": "curr0000001", "by": ["sex"], "categoryOptionCombos": combos}
+    mapping = {"elements": [element, {"indicator": "TX_RTT", "dataElement": "rtt00000001"}], "zeros": True}
+    told = api.post("/v1/reports/data-value-sets", json={"period": "2025Q2", "mapping": mapping}).json()
+    cells = {(value["orgUnit"], value.get("categoryOptionCombo")): value["value"] for value in told["dataValues"]}
+    assert cells.keys() == {(unit, combo) for unit in ("FAC1", "FAC2") for combo in (*combos.values(), None)}
+    assert {cells["FAC2", combo] for combo in (*combos.values(), None)} == {"0"}
+    assert cells["FAC1", "male0000001"] == "0"
+    one = api.post("/v1/reports/data-value-sets", json={"period": "2025Q2", "mapping": mapping, "facility": "FAC1"})
+    assert {value["orgUnit"] for value in one.json()["dataValues"]} == {"FAC1"}
+
+
+@pytest.mark.parametrize(
+    ("by", "label", "meant"),
+    [
+        (["sex", "age"], "F|36-40", "F|35-39"),
+        (["sex", "age"], "Female|15-19", "F|15-19"),
+        (["age"], "70+", "65+"),
+        (["time_on_art"], "3-5 month", "3-5 months"),
+        (["sex", "age"], "F", "F|<1"),
+    ],
+)
+def test_a_label_that_no_group_ever_has_is_refused_with_the_nearest(by, label, meant):
+    element = {"indicator": "TX_CURR", "dataElement": "a", "by": by, "categoryOptionCombos": {label: "b"}}
+    with pytest.raises(Invalid) as refused:
+        read_mapping(json.dumps({"elements": [element]}).encode())
+    problem = refused.value.errors[0].problem
+    assert repr(label) in problem
+    assert repr(meant) in problem
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("2026-08", "202608"), ("2026Q3", "2026Q3"), ("FY26Q1", "2025Q4"), ("2026", "2026")],
+    [("2026-08", "202608"), ("2026Q3", "2026Q3"), ("FY26Q1", "2025Q4"), ("2026", "2026"), ("FY26", "2025Oct")],
 )
 def test_periods_have_dhis2_s_names(text, named):
     assert dhis2_period(period_of(text)) == named
