@@ -207,7 +207,10 @@ def check(slug: str, name: str, time_zone: str, database: str) -> None:
     Raises:
         Invalid: names each field that is wrong.
         DatabaseNotMigrated: the database is not at the version of the code.
+        MasterKeyWrong: the tenant's keys would be wrapped by another master key than the installation's.
     """
+    from core.installation import check_master_key
+
     errors = []
     if database not in databases():
         errors.append(FieldError("database", f"{database!r} is no data database", f"one of {', '.join(databases())}"))
@@ -224,3 +227,4 @@ def check(slug: str, name: str, time_zone: str, database: str) -> None:
         detail = "the tenant cannot be made: " + "; ".join(f"{error.field} {error.problem}" for error in errors)
         raise Invalid(detail, errors=errors)
     require_migrated(database)
+    check_master_key()

@@ -12,6 +12,7 @@ from core.clock import now
 from core.database.engines import login_url
 from core.database.snapshots import owner_snapshot, url_snapshot
 from core.errors import AppError, Conflict, NotFound, Unavailable
+from core.installation import check_master_key
 from core.telemetry.tracebacks import describe
 from core.tenancy import shape
 from core.tenancy.backup import container
@@ -64,7 +65,9 @@ def backup(slug: str, file: Path) -> Saved:
         NotFound: there is no such tenant.
         Conflict: it is being restored from an archive, or destroyed.
         Unavailable: the file cannot be written, or the database does not do it.
+        MasterKeyWrong: no process of the installation could open the file.
     """
+    check_master_key()
     row = describe_tenant(slug)
     if row.phase in WITHOUT_BACKUP:
         detail = f"the tenant {slug!r} is {row.phase}: it has nothing whole to back up"
@@ -96,7 +99,9 @@ def backup_all(folder: Path, told: Callable[[str], None] = lambda _slug: None) -
 
     Raises:
         Unavailable: the folder cannot be made, or the control database cannot be reached.
+        MasterKeyWrong: no process of the installation could open the files.
     """
+    check_master_key()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

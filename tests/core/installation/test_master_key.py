@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from core.cli.main import run as iit
-from core.database import platform_session
+from core.database import owner_session, platform_session
+from core.errors import NotFound
 from core.installation import check_master_key
 from core.installation.master_key import MasterKeyWrong
 from core.settings import master_key
-from core.tenancy import create_tenant
+from core.tenancy import create_tenant, describe_tenant
 
 
 @pytest.fixture
@@ -61,8 +62,25 @@ def test_api_and_worker_do_not_start_with_another_key(database, settings_of, oth
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["tenant", "create", "wrong-key"], ["backup", "--all", "--to", "TMP"], ["backup", "SLUG", "--to", "TMP/f"]],
+)
+def test_nothing_is_sealed_with_another_key(tenant, settings_of, other_key, capsys, tmp_path, command):
+    check_master_key()
+    settings_of(master_key=other_key)
+    words = [word.replace("TMP", str(tmp_path)).replace("SLUG", tenant.slug) for word in command]
+    assert iit(words) == 1
+    assert "master key" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(NotFound):
+        describe_tenant("wrong-key")
+
+
 def test_the_first_key_must_be_that_of_the_tenants_which_are_there(own_services, settings_of, other_key):
     create_tenant("here-already", "Partner")
+    with owner_session() as session:
+        session.execute(text("DELETE FROM platform.master_key_checks"))
     settings_of(master_key=other_key)
     with pytest.raises(MasterKeyWrong):
         check_master_key()
