@@ -142,7 +142,7 @@ def main() -> int:
     began = time.process_time()
     gathered = gather(records, KeyMaker(b"k" * 32))
     keyed = time.process_time()
-    pairs = compare(gathered, threshold=0.5)
+    pairs = compare(gathered, threshold=0.5).pairs
     rows = []
     for least in (0.5, 0.9, 0.99):
         found, precision, recall = judge(pairs, truth, least)

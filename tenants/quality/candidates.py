@@ -73,6 +73,7 @@ def list_candidates(session: TenantSession, paging: PageRequest, state: str) -> 
     rows, total = repository.page(session, state=state, offset=paging.offset, limit=paging.limit)
     told = _told(session, rows)
     audit.record_many(session, "api:candidate:list", SUBJECT, [row.uuid for row in rows])
+    _read(session, "api:candidate:list", rows)
     return Page.of(told, paging, total)
 
 
@@ -84,6 +85,7 @@ def read_candidate(session: TenantSession, uuid: UUID) -> Candidate:
     """
     row = _candidate(session, uuid, lock=False)
     audit.record(session, "api:candidate:read", SUBJECT, uuid)
+    _read(session, "api:candidate:read", [row])
     return _told(session, [row])[0]
 
 
@@ -155,6 +157,7 @@ def refuse_candidate(session: TenantSession, uuid: UUID, reason: str) -> Candida
         raise Conflict(detail, remedy="unmerge the patient instead")
     _decide(session, row, "refused", reason)
     audit.record(session, "api:candidate:refuse", SUBJECT, uuid)
+    _read(session, "api:candidate:refuse", [row])
     return _told(session, [row])[0]
 
 
@@ -214,6 +217,12 @@ def _decide(session: TenantSession, row: LinkageCandidate, state: str, reason: s
     row.decided_at, row.decided_by = now(), session.actor
     session.add(row)
     session.flush()
+
+
+def _read(session: TenantSession, action: str, rows: Sequence[LinkageCandidate]) -> None:
+    """Tell the audit of each patient who a pair shows: what agrees and where they are seen is read of both."""
+    patients = {uuid for row in rows for uuid in (row.first_uuid, row.second_uuid)}
+    audit.record_many(session, action, "patient", sorted(patients))
 
 
 def _told(session: TenantSession, rows: Sequence[LinkageCandidate]) -> list[Candidate]:

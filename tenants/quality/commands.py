@@ -82,6 +82,8 @@ def link(slug: str, *, as_json: bool) -> None:
     with tenant_session(ref, actor=ACTOR) as session:
         outcome = search.keep(session, people, found)
         audit.record(session, "job:quality:link", "linkage", None, outcome.told())
+    for failure in outcome.failed_estimates:
+        note(f"an estimate from the records failed, and stated shares stand in for it: {failure}")
     if as_json:
         print_json(outcome)
         return

@@ -21,6 +21,7 @@ class Linkage(BaseModel):
     finished_at: datetime | None = None
     patients: int = 0
     pairs: int = 0
+    failed_estimates: list[str] = []
 
 
 def linkage_state(session: TenantSession) -> Linkage:

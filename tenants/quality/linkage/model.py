@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from core import telemetry
 from tenants.quality.linkage.agreement import BLOCKS, PARTS, Part
 from tenants.quality.linkage.people import TYPES, People
 
@@ -32,6 +33,8 @@ DUPLICATES: Final = 0.01
 
 _TABLE: Final = "people"
 
+log = telemetry.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -43,7 +46,20 @@ class Pair:
     levels: dict[str, int]
 
 
-def compare(people: People, *, threshold: float) -> list[Pair]:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What comparing all patients came to.
+
+    Attributes:
+        pairs: the most probable first.
+        failed_estimates: the estimates of agreement that failed, with the kind of error: the stated shares stand in.
+    """
+
+    pairs: list[Pair]
+    failed_estimates: tuple[str, ...] = ()
+
+
+def compare(people: People, *, threshold: float) -> Comparison:
     """The pairs that are one person with at least this probability, the most probable first.
 
     Args:
@@ -51,7 +67,7 @@ def compare(people: People, *, threshold: float) -> list[Pair]:
         threshold: least probability of a pair.
     """
     if len(people) < 2:  # noqa: PLR2004 - nobody to compare with
-        return []
+        return Comparison([])
     import duckdb
     import pyarrow as pa
 
@@ -71,14 +87,15 @@ def _arrow(kind: str) -> Any:  # noqa: ANN401 - an Arrow type
     return {"int64": pa.int64(), "bool": pa.bool_(), "string": pa.string()}[kind]
 
 
-def _compare(connection: duckdb.DuckDBPyConnection, people: People, threshold: float) -> list[Pair]:
+def _compare(connection: duckdb.DuckDBPyConnection, people: People, threshold: float) -> Comparison:
     from splink.backends.duckdb import DuckDBAPI
 
     logging.getLogger("splink").setLevel(logging.ERROR)
     prior = _prior(connection, len(people))
     filled = {part.name: len(people) - people.columns[part.column].count(None) for part in PARTS}
     api = DuckDBAPI(connection=connection)
-    estimated = _estimate(api, connection, prior, filled)
+    failed: list[str] = []
+    estimated = _estimate(api, connection, prior, filled, failed)
     linker = _linker(api, _settings(prior, estimated))
     found = linker.inference.predict(threshold_match_probability=threshold)
     columns = ", ".join(f"gamma_{part.name}" for part in PARTS)
@@ -86,7 +103,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, people: People, threshold: f
         f"SELECT unique_id_l, unique_id_r, match_probability, {columns} FROM {found.physical_name}"  # noqa: S608 - our names
         " ORDER BY match_probability DESC, unique_id_l, unique_id_r"
     ).fetchall()
-    return [
+    pairs = [
         Pair(
             left=min(left, right),
             right=max(left, right),
@@ -95,6 +112,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, people: People, threshold: f
         )
         for left, right, probability, *levels in rows
     ]
+    return Comparison(pairs, tuple(failed))
 
 
 Shares = dict[tuple[str, int], float]
@@ -106,8 +124,12 @@ def _estimate(
     connection: duckdb.DuckDBPyConnection,
     prior: float,
     filled: dict[str, int],
+    failed: list[str],
 ) -> dict[str, Shares]:
-    """The shares ``m`` and ``u`` of every level: ``u`` from strangers, ``m`` by expectation maximisation."""
+    """The shares ``m`` and ``u`` of every level: ``u`` from strangers, ``m`` by expectation maximisation.
+
+    An estimate that fails is named in ``failed``; the stated shares stand in for it.
+    """
     from splink import block_on
 
     linker = _linker(api, _settings(prior, None))
@@ -125,7 +147,10 @@ def _estimate(
             trainer.training.estimate_parameters_using_expectation_maximisation(
                 block_on(*columns), fix_u_probabilities=True, max_pairs=TRAIN_PAIRS, record_sample_proportion=1.0
             )
-        except Exception:  # noqa: BLE001, S112 - whatever it stumbles over, the stated shares hold
+        except Exception as error:  # noqa: BLE001 - whatever the library stumbles over is recorded and told
+            kind = type(error).__name__  # its text may quote a value
+            log.warning("estimate of agreement failed", estimate=rule, error=kind)
+            failed.append(f"{rule}: {kind}")
             continue
         for place, share in _credible(_shares(trainer, "m"), strangers, left_out={rule, "sex"}).items():
             told.setdefault(place, share)

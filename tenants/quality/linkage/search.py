@@ -16,7 +16,7 @@ from core.tenancy import settings as tenant_settings
 from tenants.quality.linkage import repository
 from tenants.quality.linkage.agreement import PARTS, agrees, says
 from tenants.quality.linkage.keys import KeyMaker
-from tenants.quality.linkage.model import Pair
+from tenants.quality.linkage.model import Comparison, Pair
 from tenants.quality.linkage.model import compare as compare_keys
 from tenants.quality.linkage.people import People, Person, gather
 from tenants.quality.settings import Linkage
@@ -50,15 +50,17 @@ class Outcome:
     new: int
     reopened: int
     gone: int
+    failed_estimates: tuple[str, ...] = ()
 
-    def told(self) -> dict[str, int]:
-        """As the audit keeps it: numbers alone."""
+    def told(self) -> dict[str, Any]:
+        """As the audit keeps it: numbers, and the names of estimates that failed."""
         return {
             "patients": self.patients,
             "pairs": self.pairs,
             "new": self.new,
             "reopened": self.reopened,
             "gone": self.gone,
+            **({"failed_estimates": list(self.failed_estimates)} if self.failed_estimates else {}),
         }
 
 
@@ -67,19 +69,19 @@ def read(session: TenantSession) -> People:
     return gather(_persons(session), KeyMaker(key_ring(session).index))
 
 
-def compare(people: People) -> list[Pair]:
+def compare(people: People) -> Comparison:
     """The pairs that are probably one person. Needs no transaction, and none should be open."""
     return compare_keys(people, threshold=THRESHOLD)
 
 
-def keep(session: TenantSession, people: People, pairs: list[Pair]) -> Outcome:
+def keep(session: TenantSession, people: People, comparison: Comparison) -> Outcome:
     """Store the pairs, with what their care says of them, as candidates.
 
     A pair that a person refused stays refused until what agrees is no longer the same. A pending one that is not found
     any more is marked as gone.
     """
     lock_for_import(session)  # two searches at once would see each other's pairs half
-    named = {(people.uuids[pair.left], people.uuids[pair.right]): pair for pair in pairs}
+    named = {(people.uuids[pair.left], people.uuids[pair.right]): pair for pair in comparison.pairs}
     keys = sorted(tuple(sorted(key)) for key in named)
     care = repository.care(session, [(first, second) for first, second in keys])
     standing = repository.standing(session)
@@ -113,8 +115,12 @@ def keep(session: TenantSession, people: People, pairs: list[Pair]) -> Outcome:
         fresh.append((first, second, round(probability, 4), evidence, digest, moment))
     repository.put(session, fresh)
     gone = repository.mark_gone(session, [pair for pair, (state, _) in standing.items() if state == "pending"], kept)
-    tenant_settings.put(session, Linkage(finished_at=moment, patients=len(people), pairs=len(kept)))
-    return Outcome(len(people), len(kept), new, reopened, gone)
+    failed = comparison.failed_estimates
+    tenant_settings.put(
+        session,
+        Linkage(finished_at=moment, patients=len(people), pairs=len(kept), failed_estimates=list(failed)),
+    )
+    return Outcome(len(people), len(kept), new, reopened, gone, failed)
 
 
 def search(session: TenantSession) -> Outcome:

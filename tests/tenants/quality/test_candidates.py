@@ -14,10 +14,12 @@ from tenants.quality.candidates import (
     Candidate,
     list_candidates,
     merge_candidate,
+    read_candidate,
     refuse_candidate,
     unmerge_patient,
 )
-from tenants.quality.linkage import search
+from tenants.quality.linkage import model, search
+from tenants.quality.settings import linkage_state
 from tests.tenants.quality.conftest import People
 
 REASON = "not the same person"
@@ -193,3 +195,42 @@ def test_twins_are_shown_as_such_and_never_as_certain(people: People) -> None:
     (candidate,) = pending(people)
     assert search.MAY_BE_TWINS in candidate.differ
     assert candidate.probability <= search.THRESHOLD
+
+
+def read_of(people: People, patient: UUID) -> list[str]:
+    """What the audit says was done with a patient."""
+    with people.session() as session, session.cursor() as cursor:
+        query = "SELECT action FROM audit_events WHERE subject_type = 'patient' AND subject_uuid = %s ORDER BY event_id"
+        return [row[0] for row in cursor.execute(query, (patient,)).fetchall()]
+
+
+def test_reading_a_candidate_is_in_the_audit_of_both_patients(twins: tuple[People, UUID, UUID]) -> None:
+    people, first, second = twins
+    searched(people)
+    (found,) = pending(people)
+    with people.session() as session:
+        read_candidate(session, found.uuid)
+        refuse_candidate(session, found.uuid, REASON)
+    for patient in (first, second):
+        assert read_of(people, patient)[-3:] == ["api:candidate:list", "api:candidate:read", "api:candidate:refuse"]
+
+
+def test_an_estimate_that_fails_is_recorded_and_the_search_goes_on(
+    twins: tuple[People, UUID, UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from splink.internals.linker_components.training import LinkerTraining
+
+    people, _, _ = twins
+    monkeypatch.setattr(model, "TRAIN_LEAST", 0)
+
+    def fail(*_: object, **__: object) -> None:
+        message = "Aaa1 cannot be used"
+        raise ValueError(message)
+
+    monkeypatch.setattr(LinkerTraining, "estimate_parameters_using_expectation_maximisation", fail)
+    outcome = searched(people)
+    assert outcome.failed_estimates == ("names: ValueError", "birth: ValueError")
+    assert outcome.pairs == 1
+    assert "failed_estimates" in outcome.told()
+    with people.session() as session:
+        assert linkage_state(session).failed_estimates == list(outcome.failed_estimates)
