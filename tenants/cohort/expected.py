@@ -176,62 +176,68 @@ def expectations(timelines: Timelines, rules: CohortSettings) -> Expectations:
     pick-up, the rule's days count as its supply.
     """
     contacts = timelines.contacts
-    day = contacts.date.astype(np.int64)
-    ahead = contacts.next_appointment.astype(np.int64) - day
-    appointed = (contacts.next_appointment != NO_DAY) & (ahead > 0) & (ahead < rules.longest_ahead_days)
+    day, owner = contacts.date, contacts.owner
+    ahead = contacts.next_appointment - day  # of NO_DAY it wraps round to more than any day ahead
+    appointed = (ahead > 0) & (ahead < rules.longest_ahead_days)
     picked = (contacts.kind & PICKUP) > 0
-    days = contacts.days_supplied.astype(np.int64)
-    supplied = picked & (days >= 1) & (days <= rules.longest_supply_days)
-    unread = picked & (days > rules.longest_supply_days) & ~appointed
-    given = _latest_of(contacts, contacts.next_appointment.astype(np.int64), appointed)
-    neither = ~(appointed | supplied)
-    imputed = np.full(day.size, NO_DAY, dtype=np.int64)
-    if neither.any():
-        imputed[neither] = (day + _rule_days(timelines, rules))[neither]
-    supply = np.where(supplied, days, np.where(picked & neither & ~unread, imputed - day, 0))
-    until = _stocked(contacts, supply) if rules.expected_by == "stock" else _supplied_until(contacts, supply)
-    has_given, has_until = given > day, until > day
-    chosen = _chosen(rules, np.where(has_given, given, NO_DAY), np.where(has_until, until, NO_DAY), imputed, ~unread)
-    source = np.where(unread, FROM_UNREAD, FROM_RULE)
-    source = np.where(has_until & (chosen == until), FROM_SUPPLY, source)
-    source = np.where(has_given & (chosen == given), FROM_APPOINTMENT, source)
-    source = np.where(neither & (chosen == imputed) & ~unread, FROM_RULE, source)
-    return Expectations(chosen.astype(np.int32), source.astype(np.int8), unread)
+    supply = np.where(picked, contacts.days_supplied, 0)
+    excessive = supply > rules.longest_supply_days
+    supply[excessive] = 0
+    np.maximum(supply, 0, out=supply)
+    neither = np.flatnonzero(~(appointed | (supply > 0)))
+    unread = excessive & ~appointed
+    imputed = np.full(day.size, NO_DAY, dtype=np.int32)
+    if neither.size:
+        imputed[neither] = day[neither] + _rule_days(timelines, rules)[neither]
+        blank = neither[(picked & ~unread)[neither]]
+        supply[blank] = imputed[blank] - day[blank]
+    given = _latest_of(contacts, contacts.next_appointment, appointed)
+    until = _stocked(contacts, supply) if rules.expected_by == "stock" else _supplied_until(day, supply, owner)
+    chosen = _chosen(rules, day, given, until, imputed, unread)
+    source = np.where(unread, np.int8(FROM_UNREAD), np.int8(FROM_RULE))
+    known = chosen != imputed
+    known[neither[unread[neither]]] = True  # of these the rule says nothing
+    source[known & (chosen == until)] = FROM_SUPPLY
+    source[known & (chosen == given)] = FROM_APPOINTMENT
+    return Expectations(chosen, source, unread)
 
 
-def _chosen(rules: CohortSettings, given: IntArray, until: IntArray, imputed: IntArray, read: BoolArray) -> IntArray:
-    """The expected day of each contact, of the days known of it (NO_DAY where none); one of them always is."""
+def _chosen(
+    rules: CohortSettings, day: DayArray, given: DayArray, until: DayArray, imputed: DayArray, unread: BoolArray
+) -> DayArray:
+    """The expected day of each contact. Of the days known of it, those that are not after it say nothing."""
     if rules.expected_by == "later":
-        known = np.maximum(np.maximum(given, until), np.where(read, imputed, NO_DAY))
+        found = np.maximum(given, until)
+        np.maximum(found, imputed, out=found, where=~unread)
     elif rules.expected_by == "earlier":
-        known = np.minimum(np.where(given == NO_DAY, until, given), np.where(until == NO_DAY, given, until))
+        found = np.minimum(np.where(given > day, given, until), np.where(until > day, until, given))
     else:
         first, second = (given, until) if rules.expected_by == "appointment" else (until, given)
-        known = np.where(first == NO_DAY, second, first)
-    return np.where(known == NO_DAY, imputed, known)
+        found = np.where(first > day, first, second)
+    return np.where(found > day, found, imputed)
 
 
-def _latest_of(contacts: Contacts, values: IntArray, mask: BoolArray) -> IntArray:
+def _latest_of(contacts: Contacts, values: DayArray, mask: BoolArray) -> DayArray:
     """The value at the last row up to each one where ``mask`` holds, within the patient; NO_DAY where there is none."""
     if values.size == 0:
         return values
     place = np.maximum.accumulate(np.where(mask, np.arange(values.size), -1))
-    return np.where(place >= contacts.offsets[contacts.owner], values[np.maximum(place, 0)], NO_DAY)
+    first = np.repeat(contacts.offsets[:-1], np.diff(contacts.offsets))
+    return np.where(place >= first, values[place], np.int32(NO_DAY))
 
 
-def _supplied_until(contacts: Contacts, supply: IntArray) -> IntArray:
+def _supplied_until(day: DayArray, supply: DayArray, owner: IntArray) -> DayArray:
     """The latest end of the ARVs picked up so far, each supply counted from its own day."""
-    ends = np.where(supply > 0, contacts.date + supply, NO_DAY)
-    return running_maximum(ends, contacts.owner).astype(np.int64)
+    return running_maximum(np.where(supply > 0, day + supply, np.int32(NO_DAY)), owner)
 
 
-def _stocked(contacts: Contacts, supply: IntArray) -> IntArray:
+def _stocked(contacts: Contacts, supply: DayArray) -> DayArray:
     """The end of the ARVs at home: what is left at a pick-up adds to what is handed out then."""
     owner = contacts.owner
-    total = np.cumsum(supply)
+    total = np.cumsum(supply, dtype=np.int64)
     handed = total - (total - supply)[contacts.offsets[:-1][owner]] if total.size else total
     # The stock begins anew on the day on which the most had been used up.
-    return (handed + running_maximum(contacts.date - (handed - supply), owner)).astype(np.int64)
+    return (handed + running_maximum(contacts.date - (handed - supply), owner)).astype(np.int32)
 
 
 def default_days(rules: CohortSettings, months_on_art: int = 0) -> int:
