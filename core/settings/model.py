@@ -45,7 +45,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="IIT_", extra="forbid", frozen=True, env_ignore_empty=True)
 
     environment: Literal["development", "test", "production"] = Field(
-        default="development", description="What this installation is: development, test or production."
+        default="development",
+        description="What this installation is: development, test or production. API and worker refuse to start in"
+        " production without fsync, with debug logs, or with a generated or guessable master key.",
     )
     state_dir: Path = Field(
         default=CHECKOUT / ".iit",
