@@ -25,10 +25,14 @@ _LISTED = (
 
 
 def find(*, state: str | None = None, tenant: TenantRef | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """The newest jobs of all data databases, with their tenant's id."""
+    """The newest jobs of all data databases, or of the one that the tenant is in, with their tenant's id.
+
+    Raises:
+        Unavailable: a database cannot be reached, or this process does not know the tenant's.
+    """
     chosen = {"state": state, "role": tenant.role_name if tenant else None, "limit": limit}
     found: list[dict[str, Any]] = []
-    for database in databases():
+    for database in (tenant.database,) if tenant else databases():
         with node_session(database) as session, psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
             cursor.execute(
                 f"SELECT {_LISTED} FROM node.jobs"  # noqa: S608 - constant columns

@@ -7,9 +7,11 @@ from fastapi.testclient import TestClient
 
 from core.cli.main import run as iit
 from core.database import DatabaseNotMigrated, dispose, owner_connection
+from core.database.upgrade import migrate
 from core.services.manager import add_database
 from core.tenancy import create_tenant
 from core.tenancy.service import check
+from tests.core.data_databases import Closed, Unknown
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +67,45 @@ def test_the_api_answers_503_where_nothing_was_migrated(made, lost):
         answer = client.get("/v1/audit")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
     assert "iit migrate" in answer.json()["remedy"]
+
+
+@pytest.fixture(scope="module")
+def away(new):
+    """A tenant in a data database."""
+    migrate()
+    return create_tenant("away", "Partner", database=new)
+
+
+TENANT_COMMANDS = [
+    ["tenant", "show", "away"],
+    ["tenant", "backup", "away", "--to", "TMP/f"],
+    ["tenant", "move", "away", "--to", "default"],
+    ["settings", "list", "away"],
+    ["settings", "set", "away", "risk.reasons", "2"],
+    ["retention", "run", "away"],
+    ["audit", "verify", "away"],
+    ["jobs", "list", "--tenant", "away"],
+    ["indicators", "away", "--period", "2026Q1"],
+    ["score", "away"],
+]
+
+
+@pytest.mark.parametrize("without", [Closed, Unknown])
+@pytest.mark.parametrize("command", TENANT_COMMANDS, ids=" ".join)
+def test_commands_on_a_tenant_whose_database_cannot_be_had_say_so(away, capsys, tmp_path, without, command):
+    with without("north"):
+        assert iit([word.replace("TMP", str(tmp_path)) for word in command]) == 1
+    told = capsys.readouterr().err
+    assert ("does not know" if without is Unknown else "cannot be reached") in told
+    assert "what to do:" in told
+
+
+@pytest.mark.parametrize("without", [Closed, Unknown])
+def test_the_api_answers_503_for_such_a_tenant_and_serves_the_others(made, away, without):
+    from core.app.factory import create_app
+
+    with without("north"), TestClient(create_app()) as client:
+        answers = [client.get("/v1/audit", headers={"X-API-Key": key}) for key in (away.api_key, made.api_key)]
+    assert [answer.status_code for answer in answers] == [503, 200]
+    assert answers[0].json()["remedy"]
+    assert answers[0].headers["retry-after"]
