@@ -112,7 +112,10 @@ class PredictionOut(BaseModel):
     risk_low: float | None = Field(description="95 % interval of what came of people scored alike on held-out time.")
     risk_high: float | None = None
     raw_score: float | None = Field(description="The model's own probability, before calibration.")
-    risk_level: Level
+    risk_level: Level = Field(
+        description="By the facility's capacity, not the risk alone: `high` for those whom its trackers can call, "
+        "`medium` for as many again, `low` for the rest; `late` or `iit` for those to be traced."
+    )
     rank: int | None = Field(description="Within the facility's list.")
     within_capacity: bool
     reasons: list[Reason] | None = Field(description="For those within capacity; on demand for the rest.")
@@ -222,7 +225,7 @@ class WorklistEntryOut(BaseModel):
     expected_date: date
     days_late: int
     score: float = Field(description="Risk, or days past the expected contact on the list to be traced.")
-    risk_level: Level
+    risk_level: Level = Field(description="What it means is in `meaning`.")
     reasons: list[Reason]
     summary: str = Field(description="Why this person is on the list, in one line.")
     identity: PersonIdentity | None = Field(description="Null where names were not asked for, or may not be seen.")

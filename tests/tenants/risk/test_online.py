@@ -14,7 +14,7 @@ from tenants.cohort.timelines import to_date
 from tenants.records.ids import new_uuid
 from tenants.risk import explain, repository, scoring
 from tests.tenants.risk.clinics import END
-from tests.tenants.risk.conftest import opener, predictions
+from tests.tenants.risk.conftest import opener, predictions, stamp
 
 DAY = to_date(END)
 BY = ("test:1", "request-1")
@@ -86,21 +86,37 @@ def test_nobody_is_found_under_a_uuid_that_is_not_there_and_nothing_is_told(scor
     assert len(reads(scored)) == before
 
 
-def test_a_day_whose_rates_were_never_taken_and_a_merged_patient_are_read_by_a_session(scored):
-    patient, other = people(scored, "at_risk", 2)
+def test_a_day_whose_rates_were_never_taken_is_read_by_a_session(scored):
+    patient = people(scored, "at_risk", 1)[0]
     early = DAY - timedelta(days=300)
     assert online(scored, patient, early) == by_session(scored, patient, early)
+
+
+def test_someone_who_was_merged_with_another_is_read_with_the_others_records(scored):
+    patient, other = people(scored, "at_risk", 2)
+    values = {"id": new_uuid(), "row": new_uuid(), "patient": patient, "other": other, "day": to_date(END - 5),
+              "at": stamp(END - 5), "before": stamp(END - 400)}  # fmt: skip
     with opener(scored)() as session, session.cursor() as cursor:
         cursor.execute(
             "INSERT INTO patient_identities (uuid, patient_uuid, canonical_uuid, known_from, decided_by, reason)"
-            " VALUES (%s, %s, %s, now(), 'test:1', 'the same person')",
-            (new_uuid(), other, patient),
+            " VALUES (%(id)s, %(other)s, %(patient)s, %(before)s, 'test:1', 'the same person')",
+            values,
+        )
+        cursor.execute(
+            "INSERT INTO patient_states (version_id, uuid, patient_uuid, facility_uuid, source, source_key, state,"
+            " start_date, known_from, data_date, row_hash, changed_by)"
+            " SELECT %(row)s, %(row)s, uuid, facility_uuid, 'csv:t', 'k', 'died', %(day)s, %(at)s, %(day)s, 'h',"
+            " 'test:1' FROM patients WHERE uuid = %(other)s",
+            values,
         )
     try:
-        assert online(scored, patient) == by_session(scored, patient)
+        found = online(scored, patient)
+        assert found == by_session(scored, patient)
+        assert found.status == "died"
     finally:
         with opener(scored)() as session, session.cursor() as cursor:
-            cursor.execute("DELETE FROM patient_identities WHERE patient_uuid = %s", (other,))
+            cursor.execute("DELETE FROM patient_identities WHERE uuid = %(id)s", values)
+            cursor.execute("DELETE FROM patient_states WHERE uuid = %(row)s", values)
 
 
 def test_the_timelines_of_one_patient_are_those_that_a_chunk_has(scored):
