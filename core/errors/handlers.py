@@ -68,6 +68,7 @@ _REMEDIES = {
     "too_short": "Send more.",
     "dict_type": "Send an object.",
     "model_type": "Send an object.",
+    "value_error": "Correct the value as the problem says.",
     "model_attributes_type": "Send an object with the fields that the API's description lists.",
 }
 
@@ -121,7 +122,8 @@ def _remedy(item: dict[str, Any]) -> str:
     for bound, word in (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than")):
         if bound in context:
             return f"Send {word} {context[bound]}."
-    return _REMEDIES.get(kind, "See the API's description at /docs.")
+    remedy = getattr(context.get("error"), "remedy", None)  # what a validator of ours says with its ValueError
+    return remedy or _REMEDIES.get(kind, "See the API's description at /docs.")
 
 
 def from_http(error: HTTPException) -> AppError:

@@ -14,15 +14,21 @@ YEARS = range(1900, 2201)
 """Years that a caller may ask about; beyond them no instant can be reckoned with safely."""
 
 
+class ImplausibleError(ValueError):
+    """A day or an instant that nobody can ask about. ``remedy`` goes into the API's answer."""
+
+    remedy = f"Send a day from {YEARS[0]}-01-01 to {YEARS[-1]}-12-31."
+
+
 def plausible(day: date) -> date:
     """``day``, if a caller may ask about it.
 
     Raises:
-        ValueError: its year is not plausible.
+        ImplausibleError: its year is not plausible.
     """
     if day.year not in YEARS:
         message = f"the year must be from {YEARS[0]} to {YEARS[-1]}"
-        raise ValueError(message)
+        raise ImplausibleError(message)
     return day
 
 
@@ -30,20 +36,20 @@ def reckonable(moment: datetime) -> datetime:
     """``moment``, if it exists in UTC.
 
     Raises:
-        ValueError: it does not.
+        ImplausibleError: it does not.
     """
     try:
         return moment.astimezone(UTC)
     except OverflowError as error:
         message = "the instant is out of range"
-        raise ValueError(message) from error
+        raise ImplausibleError(message) from error
 
 
 def plausible_moment(moment: datetime) -> datetime:
     """``moment``, if something can have been recorded of it: it exists in UTC, in a plausible year.
 
     Raises:
-        ValueError: it does not, or its year is not plausible.
+        ImplausibleError: it does not, or its year is not plausible.
     """
     plausible(reckonable(moment).date())
     return moment

@@ -314,6 +314,7 @@ def test_a_day_beyond_reckoning_is_refused_by_name(shared_api, path, name, value
     assert [error["field"] for error in answer.json()["errors"]] == [f"query.{name}"]
     said = "out of range" if name == "updated_since" else "1900 to 2200"
     assert said in answer.json()["errors"][0]["problem"]
+    assert answer.json()["errors"][0]["remedy"] == "Send a day from 1900-01-01 to 2200-12-31."
 
 
 def test_what_was_written_since_before_there_were_such_identities_is_everything(shared_api):
