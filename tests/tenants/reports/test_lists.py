@@ -118,6 +118,19 @@ def test_a_refill_and_a_result_below_its_limit_come_back_as_they_were(api, peopl
         assert by_uuid(lines(api, as_of=day), people)["iit"]["viral_load_copies_ml"] == "<20"
 
 
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_an_export_that_is_imported_again_doubles_nobody(people, store, tmp_path, capsys, form):
+    to = tmp_path / f"radet.{form}"
+    assert (
+        run(["report", "radet", store.tenant.slug, "--as-of", DAY.isoformat(), "--format", form, "--to", str(to)]) == 0
+    )
+    capsys.readouterr()
+    assert run(["import", store.tenant.slug, str(to), "--data-date", day]) == 1
+    assert "one of its own exports" in capsys.readouterr().err
+    with store.session() as session:
+        assert session.execute(text("SELECT count(*) FROM patients")).scalar() == len(people)
+
+
 def test_whose_day_is_not_known_and_whose_word_a_status_is_are_on_the_lists(api, people, store):
     clinic, stamp = store.facility(), datetime(2025, 4, 1, 9, tzinfo=UTC)
     store.state(clinic, people["restart"], 51, "died", None, stamp=stamp)
