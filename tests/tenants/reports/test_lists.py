@@ -120,10 +120,8 @@ def test_a_refill_and_a_result_below_its_limit_come_back_as_they_were(api, peopl
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 def test_an_export_that_is_imported_again_doubles_nobody(people, store, tmp_path, capsys, form):
-    to = tmp_path / f"radet.{form}"
-    assert (
-        run(["report", "radet", store.tenant.slug, "--as-of", DAY.isoformat(), "--format", form, "--to", str(to)]) == 0
-    )
+    to, day = tmp_path / f"radet.{form}", DAY.isoformat()
+    assert run(["report", "radet", store.tenant.slug, "--as-of", day, "--format", form, "--to", str(to)]) == 0
     capsys.readouterr()
     assert run(["import", store.tenant.slug, str(to), "--data-date", day]) == 1
     assert "one of its own exports" in capsys.readouterr().err
