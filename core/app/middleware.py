@@ -85,17 +85,17 @@ class RequestBoundary:
             try:
                 _refuse_nul(scope)
                 await self._in_turn(scope, receive, answer)
-            except AppError as error:
-                if answer.status:
-                    raise
-                await answer.refuse(receive, error)
             except Exception as error:
-                log_failure("unexpected error", as_app_error(error), error)
+                found = as_app_error(error)
+                if not isinstance(error, AppError) or answer.status:
+                    log_failure("an answer broke off" if answer.status else "unexpected error", found, error)
                 if answer.ended:
                     return
-                if answer.status:
+                if not answer.status:
+                    await answer.refuse(receive, found)
+                elif found.status == AppError.status:
                     raise  # part of the answer is out: the connection must break, so that nobody takes it for the whole
-                await answer.refuse(receive, as_app_error(error))
+                # Else the server breaks it too, for want of an end, and writes no traceback of what is no fault.
             finally:
                 _tell(scope, answer.status, time.perf_counter() - began)
 

@@ -28,4 +28,5 @@ def lay_flat(app: FastAPI, router: APIRouter, prefix: str) -> None:
         said: dict[str, Any] = {
             name: getattr(route, name) for name in taken if name not in ("path", "endpoint") and hasattr(route, name)
         }
+        said["route_class_override"] = type(route.original_route)
         app.router.add_api_route(prefix + route.path, route.endpoint, **said)

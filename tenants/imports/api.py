@@ -11,7 +11,7 @@ from core.identity import Principal
 from core.web.days import IsoDay
 from core.web.paging import Page, Paging
 from core.web.streams import StreamedResponse, file_blocks, written
-from core.web.uploads import upload_limit
+from core.web.uploads import UploadRoute, upload_limit
 from tenants.imports import report, repository, service, uploads
 from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.reading import reader as readers
@@ -19,7 +19,7 @@ from tenants.imports.runner import clear
 from tenants.imports.schemas import FormatOut, ImportSummary
 from tenants.imports.service import Order
 
-router = APIRouter(tags=["imports"])
+router = APIRouter(tags=["imports"], route_class=UploadRoute)
 
 ImportsRead = Annotated[Principal, Depends(require("imports.read"))]
 ImportsWrite = Annotated[Principal, Depends(require("imports.write"))]

@@ -144,3 +144,39 @@ class TestBodies:
         from core.web.uploads import upload_limit
 
         assert upload_limit() == get_settings().upload_max_bytes > get_settings().body_max_bytes
+
+
+class TestUploads:
+    @pytest.fixture
+    def uploads(self, client_for, owner):
+        from fastapi import APIRouter, FastAPI
+
+        from core.app.routing import lay_flat
+        from core.feature import feature
+        from core.web.uploads import UploadRoute
+        from tests.core.conftest import Reader, upload
+
+        router = APIRouter(prefix="/up", route_class=UploadRoute)
+        router.post("/load", max_body_size=200_000_000)(upload)
+        assert Reader
+
+        from core.app.factory import create_app
+
+        app: FastAPI = create_app([feature])
+        lay_flat(app, router, "/v1")
+        return client_for(app, owner.api_key)
+
+    def test_files_are_taken(self, uploads):
+        assert uploads.post("/v1/up/load", files={"file": b"x" * 50_000}).json() == {"size": 50_000}
+
+    @pytest.mark.parametrize("form", ["multipart", "urlencoded"])
+    def test_many_fields_are_not_held_in_memory(self, uploads, form):
+        fields = {f"field{number}": "x" * 1000 for number in range(30)}
+        files = {"file": b"x"} if form == "multipart" else None
+        answer = uploads.post("/v1/up/load", data=fields, files=files)
+        assert answer.status_code == 400
+        assert "Too many fields" in answer.json()["detail"]
+
+    def test_a_document_nested_without_end_is_refused(self, toy_api):
+        answer = toy_api.post("/v1/toy/body", content=b"[" * 900_000, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 400
