@@ -106,9 +106,9 @@ class RequestBoundary:
         body = Body(scope, receive)
         address = address_of(scope)
         tenant = await self._callers.tenant_of(scope, address, with_body=not body.whole)
-        async with self._turns.place(tenant, address) as make_turn:
+        with self._turns.enter(tenant, address) as place:
             await body.take_in()
-            answer.body, answer.turn = body, make_turn(not body.whole)
+            answer.body, answer.turn = body, place.turn(long=not body.whole)
             await answer.turn.take()
             await self._app(scope, body.receive, answer.send)
         if answer.status == Unauthenticated.status:

@@ -6,16 +6,14 @@ so has an address; a request that waits for its client, to read an answer for in
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import anyio
 
 from core.errors import TooManyRequests, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
     from uuid import UUID
 
 WAITING = 64
@@ -48,9 +46,8 @@ class Shares(Generic[Key]):
     who: str
     _shares: dict[Key, Share] = field(default_factory=dict)
 
-    @asynccontextmanager
-    async def of(self, key: Key) -> AsyncIterator[Share]:
-        """The share of ``key``, with one more request under way.
+    def enter(self, key: Key) -> Share:
+        """The share of ``key``, with one more request under way; ``leave`` takes it off again.
 
         Raises:
             TooManyRequests: it has too many already (429).
@@ -64,12 +61,14 @@ class Shares(Generic[Key]):
             detail = f"{self.who} has {WAITING} requests under way"
             raise TooManyRequests(detail, retry_after=1)
         share.requests += 1
-        try:
-            yield share
-        finally:
-            share.requests -= 1
-            if not share.requests:
-                del self._shares[key]
+        return share
+
+    def leave(self, key: Key) -> None:
+        """One of its requests is over."""
+        share = self._shares[key]
+        share.requests -= 1
+        if not share.requests:
+            del self._shares[key]
 
 
 class Turn:
@@ -87,8 +86,16 @@ class Turn:
             Unavailable: it did not come in time (503).
         """
         try:
+            for limit in self._limits:
+                limit.acquire_on_behalf_of_nowait(self)
+                self._held.append(limit)
+        except anyio.WouldBlock:
+            await self._wait()
+
+    async def _wait(self) -> None:
+        try:
             with anyio.fail_after(self._patience):
-                for limit in self._limits:
+                for limit in self._limits[len(self._held) :]:
                     await limit.acquire_on_behalf_of(self)
                     self._held.append(limit)
         except BaseException as error:
@@ -117,36 +124,57 @@ class Turns:
         self._patience = patience
         self._all = anyio.CapacityLimiter(concurrency)
         self._long = anyio.CapacityLimiter(max(1, concurrency // 2))
-        self._waiting = 0
-        self._tenants: Shares[UUID] = Shares(max(1, concurrency // 3), "the organisation")
+        self.waiting = 0
+        self.tenants: Shares[UUID] = Shares(max(1, concurrency // 3), "the organisation")
         # Behind a proxy that is not declared everybody has one address.
-        self._addresses: Shares[str] = Shares(max(1, concurrency * 3 // 4), "the client's address")
+        self.addresses: Shares[str] = Shares(max(1, concurrency * 3 // 4), "the client's address")
 
-    @asynccontextmanager
-    async def place(self, tenant: UUID, address: str) -> AsyncIterator[Callable[[bool], Turn]]:
-        """A place among those who wait; gives what makes the turn, for a long request or another.
+    def enter(self, tenant: UUID, address: str) -> Place:
+        """A place among those who wait and who are served.
 
         Raises:
             TooManyRequests: the tenant or the address has too many requests under way (429).
             Unavailable: all have (503).
         """
-        if self._waiting >= WAITING_IN_ALL:
+        if self.waiting >= WAITING_IN_ALL:
             detail = "too many requests are waiting"
             raise Unavailable(detail, retry_after=max(1, round(self._patience)))
-        self._waiting += 1
+        of_tenant = self.tenants.enter(tenant)
         try:
-            async with AsyncExitStack() as stack:
-                shares = [
-                    await stack.enter_async_context(self._tenants.of(tenant)),
-                    await stack.enter_async_context(self._addresses.of(address)),
-                ]
+            of_address = self.addresses.enter(address)
+        except TooManyRequests:
+            self.tenants.leave(tenant)
+            raise
+        self.waiting += 1
+        return Place(self, tenant, address, (of_tenant, of_address))
 
-                def turn(long: bool) -> Turn:  # noqa: FBT001 - one word, and the only one
-                    own = [limit for share in shares for limit in ((share.long,) if long else ()) + (share.turns,)]
-                    made = Turn((*own, *((self._long,) if long else ()), self._all), self._patience)
-                    stack.callback(made.leave)
-                    return made
+    def turn(self, shares: tuple[Share, ...], *, long: bool) -> Turn:
+        """The turn of a request that counts to these shares; a long one may hold it only beside a few others."""
+        own = [limit for share in shares for limit in ((share.long, share.turns) if long else (share.turns,))]
+        return Turn((*own, *((self._long, self._all) if long else (self._all,))), self._patience)
 
-                yield turn
-        finally:
-            self._waiting -= 1
+
+class Place:
+    """The place of one request, for as long as it is under way. Used as a context manager."""
+
+    def __init__(self, turns: Turns, tenant: UUID, address: str, shares: tuple[Share, ...]) -> None:
+        self._turns = turns
+        self._tenant = tenant
+        self._address = address
+        self._shares = shares
+        self._turn: Turn | None = None
+
+    def turn(self, *, long: bool) -> Turn:
+        """The turn of the request, which is not taken yet."""
+        self._turn = self._turns.turn(self._shares, long=long)
+        return self._turn
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._turn is not None:
+            self._turn.leave()
+        self._turns.waiting -= 1
+        self._turns.tenants.leave(self._tenant)
+        self._turns.addresses.leave(self._address)

@@ -14,6 +14,7 @@ from tests.core.conftest import Reader, TenantScope, make_toy_app
 
 FAKE = f"iit_{'0' * 12}_{'0' * 64}"
 LARGE = 900_000
+STEPS = 200
 
 hanging = APIRouter(prefix="/v1/hanging")
 
@@ -44,7 +45,8 @@ def stream(_: Reader, scope: TenantScope, rows: int = 1) -> Response:
     def step(session, cursor):
         if cursor is not None and rows == 1:
             gate.wait()
-        return [{"text": "x" * 1000}] * rows, (cursor or 0) + 1
+        at = (cursor or 0) + 1
+        return [{"text": "x" * 1000}] * rows, at if at < STEPS else None
 
     return ndjson(scope, step)
 
