@@ -13,7 +13,8 @@ from uuid import UUID
 import numpy as np
 
 from tenants.cohort.columns import together, unpack_together
-from tenants.cohort.load import CONTACT_TEXTS, TEXTS, Loader, Texts
+from tenants.cohort.load import Loader
+from tenants.cohort.texts import CONTACT_TEXTS, TEXTS, Texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from core.database import tenant_session
-from tenants.cohort.load import Texts, load_timelines
+from tenants.cohort.load import load_timelines
+from tenants.cohort.texts import Texts
 from tenants.risk import repository
 
 if TYPE_CHECKING:
