@@ -64,9 +64,10 @@ class TestHeads:
         [
             b"GET /healthz HTTP/1.1\r\nHost: test\r\nX-Endless: ",
             b"GET /healthz?endless=",
+            b"GET /healthz HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
             b"POST /healthz HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: ",
         ],
-        ids=["header", "address", "trailer"],
+        ids=["header", "address", "upgrade", "trailer"],
     )
     def test_one_without_an_end_is_refused_after_some_kilobytes(self, port, beginning):
         with connect(port) as client:

@@ -78,13 +78,18 @@ PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\
 
 
 class TestBeforeTheBody:
-    def test_uploads_with_a_fake_key_are_refused_before_they_are_read_and_hinder_nobody(self, port, owner):
+    def test_uploads_with_a_fake_key_are_refused_before_they_are_read_and_hinder_nobody(self, port, owner, monkeypatch):
+        from tempfile import SpooledTemporaryFile
+
+        written = []
+        monkeypatch.setattr(SpooledTemporaryFile, "write", lambda _, data: written.append(len(data)))
         with ExitStack() as stack:
             clients = [stack.enter_context(connect(port)) for _ in range(9)]
             for client in clients:
                 client.sendall(upload_head(FAKE) + PART)
             assert [status_of(client) for client in clients] == [401] * 9
             assert ask(port, "/v1/toy/one", owner.api_key) == 200
+        assert written == []
 
     def test_a_key_without_the_permission_is_refused_before_its_body_is_read(self, port, owner):
         limited = create_key(owner.ref, name="limited", permissions=())
@@ -152,6 +157,25 @@ class TestGuesses:
         assert [ask(port, "/v1/toy/one", key) for key in guesses] == [401] * 3 + [429] * 3
         assert looked_up == [owner.api_key, *guesses[:3]]
         assert ask(port, "/v1/toy/one", owner.api_key) == 200  # whose key is known is not hindered
+
+    @pytest.mark.parametrize(("proxies", "statuses"), [("", [401, 429, 429]), ("127.0.0.1", [401, 401, 429])])
+    def test_the_address_is_the_one_that_a_declared_proxy_names(self, database, monkeypatch, proxies, statuses):
+        monkeypatch.setattr(callers, "GUESSES", 1)
+        monkeypatch.setattr(callers, "GUESSES_A_SECOND", 0.001)
+        met = []
+        with served(make_toy_app(hanging), proxies=proxies) as port:
+            for client in ("10.0.0.1", "10.0.0.2", "10.0.0.1"):
+                with connect(port) as proxy:
+                    proxy.sendall(head("GET", "/v1/toy/one", FAKE, X_Forwarded_For=client))
+                    met.append(status_of(proxy))
+        assert met == statuses
+
+    @pytest.mark.parametrize(
+        ("host", "address"),
+        [("10.0.0.1", "10.0.0.1"), ("2001:db8::1:2", "2001:db8::/64"), ("fe80::1%eth0", "fe80::/64"), ("odd:", "odd:")],
+    )
+    def test_of_an_ipv6_address_the_network_counts(self, host, address):
+        assert callers.address_of({"client": (host, 1)}) == address
 
     def test_the_key_that_a_route_refuses_is_not_counted_to_its_tenant_any_more(self, port, owner):
         from core.identity.keys import revoke_key

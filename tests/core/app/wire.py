@@ -16,10 +16,10 @@ PATIENCE = 60.0
 
 
 @contextmanager
-def served(app, limits=None):
+def served(app, limits=None, proxies=""):
     """The port of a server of ``app`` in a thread."""
     listening = listen("127.0.0.1", 0)
-    server = uvicorn.Server(configuration(app, limits=limits))
+    server = uvicorn.Server(configuration(app, limits=limits, proxies=proxies))
     server.config.timeout_graceful_shutdown = 1
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
