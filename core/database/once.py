@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.pq import ExecStatus
 
 from core.database.affinity import remember, wanting
 from core.database.engines import application_engine
@@ -48,7 +49,7 @@ def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
         with driver.pipeline():
             driver.execute(scope)
             done = [driver.execute(query, values) for query, values in statements]
-        return [cursor.fetchall() for cursor in done]
+        return [cursor.fetchall() for cursor in done if _has_rows(cursor)]
     except psycopg.OperationalError as error:
         connection.invalidate()
         raise NotAtOnce from error
@@ -58,6 +59,11 @@ def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
         raise NotAtOnce from error
     finally:
         connection.close()
+
+
+def _has_rows(cursor: psycopg.Cursor[Any]) -> bool:
+    # Not by ``description``, which makes an object of each column.
+    return cursor.pgresult is not None and cursor.pgresult.status == ExecStatus.TUPLES_OK
 
 
 def _driver(found: object) -> psycopg.Connection[Any]:

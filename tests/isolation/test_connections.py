@@ -13,9 +13,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from core.database import (
+    NotAtOnce,
     TenantBase,
     TenantMoving,
     TenantRequired,
+    at_once,
     node_session,
     scope,
     sessions,
@@ -330,4 +332,31 @@ def test_a_connection_that_died_since_it_was_used_is_replaced(one_connection, da
         beside.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
     with tenant_session(tenant, actor="test:1") as session:
         assert pid(session) != backend
+        assert remembered(session) == set()
+
+
+def test_a_transaction_at_once_leaves_neither_role_nor_rows_to_the_next(one_connection, two_tenants):
+    """It has no BEGIN of its own: the server begins it with the first statement and commits it with the last."""
+    first, second = two_tenants
+    add = "INSERT INTO tenant_settings (key, value, updated_at, updated_by) VALUES (%(key)s, '{}', now(), 'test:1')"
+    asked = ("SELECT pg_backend_pid(), current_user::text, (SELECT count(*) FROM tenant_settings)", {})
+    (((backend, role, rows),),) = at_once(first, (add, {"key": "of the first"}), asked)
+    assert (role, rows) == (first.role_name, 1)
+    assert at_once(second, asked) == [[(backend, second.role_name, 0)]]
+    with node_session() as session:
+        assert pid(session) == backend
+        assert session.scalar(text("SELECT current_user")) == "iit_app"
+        assert session.scalar(text("SHOW search_path")) in ("", '""')
+
+
+def test_a_transaction_at_once_that_fails_keeps_nothing_and_leaves_no_role(one_connection, tenant):
+    add = "INSERT INTO tenant_settings (key, value, updated_at, updated_by) VALUES (%(key)s, '{}', now(), 'test:1')"
+    with tenant_session(tenant, actor="test:1") as session:
+        backend = pid(session)
+    with pytest.raises(NotAtOnce):
+        at_once(tenant, (add, {"key": "not kept"}), ("SELECT 1 / 0", {}))
+    with node_session() as session:
+        assert pid(session) == backend
+        assert session.scalar(text("SELECT current_user")) == "iit_app"
+    with tenant_session(tenant, actor="test:1") as session:
         assert remembered(session) == set()
