@@ -25,6 +25,7 @@ from core.database.sessions import (
     tenant_session,
 )
 from core.database.statements import set_local
+from core.database.transactions import TransactionOpenError, require_none
 
 __all__ = [
     "DEFAULT_DATABASE",
@@ -40,6 +41,7 @@ __all__ = [
     "TenantRequired",
     "TenantSession",
     "TenantUpgrading",
+    "TransactionOpenError",
     "at_once",
     "databases",
     "dispose",
@@ -52,6 +54,7 @@ __all__ = [
     "platform_session",
     "psycopg_connection",
     "require_migrated",
+    "require_none",
     "set_local",
     "tenant_session",
     "try_lock_own",

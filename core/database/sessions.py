@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
-from core.database import scripts
+from core.database import scripts, transactions
 from core.database.affinity import remember, wanting
 from core.database.engines import DEFAULT_DATABASE, application_engine, owner_engine
 from core.database.scope import AS_LOGIN, TenantRef, TenantRequired, enter, path_of_schema
@@ -165,10 +165,10 @@ def tenant_session(
         TenantMoving: it is being moved and the transaction writes; or it was, and ``tenant`` says where it used to be.
         DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
     """
-    engine = application_engine(_require(tenant).database)
-    opened = False
+    engine, opened = application_engine(_require(tenant).database), False
     try:
-        with _run(TenantSession(engine, tenant, actor=actor, request_id=request_id, readonly=readonly)) as session:
+        begun = TenantSession(engine, tenant, actor=actor, request_id=request_id, readonly=readonly)
+        with _run(begun) as session, transactions.noted(session):
             opened = True
             yield session
     except (DBAPIError, psycopg.Error) as error:

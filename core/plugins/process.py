@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from core import scratch
+from core.database import require_none
 from core.errors import FieldError, Invalid
 from core.plugins.confinement import confinement
 from core.plugins.errors import PluginFailed, PluginTimedOut
@@ -72,7 +73,9 @@ def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -
         Invalid: the plugin refused the data or a parameter.
         PluginTimedOut: it was killed at its time limit.
         PluginFailed: it raised, died, or gave no readable answer.
+        TransactionOpenError: the caller has a transaction open.
     """
+    require_none(f"plugin {plugin!r} was called")
     write_json(folder / REQUEST, request)
     code = _run_to_end(folder, plugin, limits)
     reply = _reply(folder, plugin, code)

@@ -4,7 +4,7 @@
 never belong in a line; a processor hides them if somebody forgets.
 """
 
-from core.telemetry.context import bind, bound, context, request_id
+from core.telemetry.context import bind, bound, context, request_id, unit
 from core.telemetry.logs import configure, configure_from_settings, get_logger
 
-__all__ = ["bind", "bound", "configure", "configure_from_settings", "context", "get_logger", "request_id"]
+__all__ = ["bind", "bound", "configure", "configure_from_settings", "context", "get_logger", "request_id", "unit"]

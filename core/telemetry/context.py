@@ -39,6 +39,11 @@ def context() -> dict[str, str]:
     return dict(_bound.get() or {})
 
 
+def unit() -> object | None:
+    """What stands for the present unit of work in all its threads, compared by identity; None outside of one."""
+    return _bound.get()
+
+
 def request_id() -> str:
     """The id of the present request, empty outside of one."""
     return (_bound.get() or {}).get("request_id", "")

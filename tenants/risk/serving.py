@@ -13,6 +13,7 @@ from uuid import UUID
 import numpy as np
 
 from core.blobs.errors import BlobDamaged
+from core.database import require_none
 from core.errors import NotFound
 from plugins.sdk import sigmoid
 from tenants.risk import naive, repository
@@ -75,6 +76,7 @@ class Serving:
         """
         if len(X) == 0:
             return np.zeros(0), np.zeros(0)
+        require_none("a model was called")
         with contained(self.version, "score"):
             raw = self.model.predict(X)
             return raw, raw if self.calibrator is None else self.calibrator.apply(raw)
@@ -85,6 +87,7 @@ class Serving:
         Raises:
             ModelFailed: the model raised, or gave something else.
         """
+        require_none("a model was called")
         with contained(self.version, "explain"):
             explanation = self.model.explain(X)
             return explanation.base, by_theme(explanation.contributions)

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from core import plugins
+from core.database import TransactionOpenError
 from tenants.cohort.timelines import to_date
 from tenants.risk import explain, scoring, service, serving, worklist
 from tenants.risk.feature_list import NAMES
@@ -68,8 +69,19 @@ def test_a_call_within_a_transaction_is_noticed(trained, calls):
     calls.clear()
     with opener(trained[0].ref)() as session:
         serving.preferred(session)
-        model.raw_and_risk(np.zeros((1, len(NAMES))))
+        model.model.predict(np.zeros((1, len(NAMES))))
     assert calls == [("predict", 1)]
+
+
+def test_a_call_within_a_transaction_is_refused(trained, calls):
+    model = explain.model_of(trained[0].ref, opener(trained[0].ref))
+    calls.clear()
+    with opener(trained[0].ref)() as session:
+        serving.preferred(session)
+        for call in (model.raw_and_risk, model.themes):
+            with pytest.raises(TransactionOpenError):
+                call(np.zeros((1, len(NAMES))))
+    assert calls == []
 
 
 def test_scoring_calls_the_model_with_no_transaction_open(trained, calls):
