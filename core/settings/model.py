@@ -109,6 +109,14 @@ class Settings(BaseSettings):
     import_max_bytes: int = Field(
         default=8_589_934_592, ge=1024, description="Most data of one import, in bytes, after decompression."
     )
+    import_reader_max_bytes: int = Field(
+        default=2_147_483_648,
+        ge=268_435_456,
+        description="Memory of the process that reads an import's files, in bytes.",
+    )
+    import_reader_seconds: float = Field(
+        default=120.0, gt=0, description="Seconds without progress after which reading an import's file is ended."
+    )
     database_pool_size: int = Field(
         default=10, ge=1, description="Connections to the database that one process keeps open."
     )

@@ -13,9 +13,9 @@ from core.web.paging import Page, Paging
 from core.web.streams import StreamedResponse, file_blocks, written
 from core.web.uploads import UploadRoute, upload_limit
 from tenants.imports import report, repository, service, uploads
+from tenants.imports.clearing import clear
 from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.reading import reader as readers
-from tenants.imports.runner import clear
 from tenants.imports.schemas import FormatOut, ImportSummary
 from tenants.imports.service import Order
 
@@ -92,7 +92,10 @@ def get_import(_: ImportsRead, db: TenantDb, import_uuid: UUID) -> ImportSummary
     "/imports/{import_uuid}", operation_id="cancel_import", summary="Cancel an import before it writes records"
 )
 def cancel_import(_: ImportsWrite, scope: TenantScope, import_uuid: UUID) -> ImportSummary:
-    """Possible while it is pending, reading or checking; afterwards it goes on to its end (409)."""
+    """Possible while it is pending, reading or checking; afterwards it goes on to its end (409).
+
+    Where its job was given up meanwhile, the answer says how to resume it.
+    """
     with scope.session() as session:
         row = service.cancel(session, import_uuid)
         found = ImportSummary.model_validate(report.summary(session, row))

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantRef, TenantSession
+    from tenants.imports.clearing import OpenSession
     from tenants.imports.mapping import Mapping
     from tenants.imports.reading.sources import Source
     from tenants.imports.report import Summary
-    from tenants.imports.runner import OpenSession
     from tenants.imports.service import Order
 
 PROBLEMS_SHOWN = 12

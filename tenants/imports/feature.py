@@ -12,7 +12,12 @@ feature = Feature(
         Permission("imports.write", "Upload files, import and cancel"),
     ),
     commands={"import": Command("tenants.imports.commands:import_command", "Import a partner's records from files.")},
-    listeners={"tenant.restored": "tenants.imports.restored:end_unfinished"},
+    listeners={
+        "tenant.restored": "tenants.imports.restored:end_unfinished",
+        "jobs.given_up": "tenants.imports.given_up:say_given_up",
+        "jobs.discarded": "tenants.imports.given_up:say_discarded",
+        "jobs.retried": "tenants.imports.given_up:say_retried",
+    },
     audit_actions=(
         "import:records:start",
         "import:records:finish",

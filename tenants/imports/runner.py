@@ -8,7 +8,7 @@ and the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,12 +21,14 @@ from core.events import publish
 from tenants.imports import repository
 from tenants.imports.applying import apply, cohort_block
 from tenants.imports.applying.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
+from tenants.imports.clearing import OpenSession, clear
+from tenants.imports.given_up import forget
 from tenants.imports.held import lasting, patiently
 from tenants.imports.mapping import Mapping, check_mapping
 from tenants.imports.models import UNFINISHED, Import
-from tenants.imports.reading.reader import PortionLimits, Position, detect, reader
-from tenants.imports.reading.reader_process import Portions, portions
-from tenants.imports.reading.sources import check_size
+from tenants.imports.reading.reader import PortionLimits, Position
+from tenants.imports.reading.reader_process import Apart, Here, Portions, ReaderEnded, reading
+from tenants.imports.reading.survey import Survey
 from tenants.imports.staging import checks, facility_checks
 from tenants.imports.staging.block_stager import take_block
 from tenants.imports.staging.keys import Whereabouts, settle, survey
@@ -47,7 +49,6 @@ BLOCK_ROWS = 4
 READ_FACTS = 25_000
 """Facts at which such a transaction ends earlier: a row may be a person with a whole history."""
 
-OpenSession = Callable[[], AbstractContextManager[TenantSession]]
 Report = Callable[[int, int | None, str], None]
 
 
@@ -80,9 +81,19 @@ class Runner:
         import_uuid: which.
         sources: its files, in the order of their numbers.
         report: told how far it is: done, total (None: not known yet), and what is going on.
+        shared: this process does the work of others, too: no file is read in it.
     """
 
-    def __init__(self, open_session: OpenSession, import_uuid: UUID, sources: Sequence[Source], report: Report) -> None:
+    def __init__(
+        self,
+        open_session: OpenSession,
+        import_uuid: UUID,
+        sources: Sequence[Source],
+        report: Report,
+        *,
+        shared: bool = False,
+    ) -> None:
+        self._shared = shared
         self._open = open_session
         self._uuid = import_uuid
         self._sources = sources
@@ -109,17 +120,16 @@ class Runner:
     def _run(self) -> None:
         state = self._claim()
         try:
-            if state == "pending":
-                self._prepare()
-                state = "reading"
-            if state == "reading":
-                self._read()
-                state = "checking"
+            with reading(self._sources, self._watch, shared=self._shared) as reader:
+                if state == "pending":
+                    self._twice(lambda: self._prepare(reader))
+                    state = "reading"
+                if state == "reading":
+                    self._twice(lambda: self._read(reader))
+                    state = "checking"
             if state == "checking":
                 self._check()
                 state = "applying"
-        except Stopped:
-            raise
         except Invalid as error:
             self._fail(error)
             raise
@@ -168,6 +178,7 @@ class Runner:
                 raise NotFound(message)
             lasting(session)
             row.runner = self._token
+            forget(row)
             row.started_at = row.started_at or now()
             session.add(row)
             self._at = _place(row)
@@ -179,29 +190,14 @@ class Runner:
             raise error
         return state
 
-    def _prepare(self) -> None:
+    def _prepare(self, reader: Here | Apart) -> None:
         """Find the format, the source's name and the data date, and see that the mapping's blocks fit."""
         with self._step() as (session, row):
             mapping, given, wanted = self._mapping(session, row), row.data_date, row.format
             cohort_block.check(session, mapping.cohort)
             today = now().astimezone(ZoneInfo(session.tenant.time_zone)).date()
-        check_size(self._sources)
-        found = reader(wanted) if wanted else detect(self._sources)
-        if not found.each_file_is_a_row:
-            for source in self._sources:
-                source.head()
-        if found.mapping_needed and not mapping.records:
-            message = f"the format {found.name} needs a mapping that says how its columns become records"
-            raise Invalid(message, remedy="give --mapping FILE; docs/how-to/import-your-records.md shows one")
-        notes: list[str] = []
-        data_date = given
-        if data_date is None:
-            data_date = found.data_date(self._sources, mapping)
-            if data_date is not None and mapping.data_date is None:
-                notes.append(
-                    f"data date {data_date} taken from the latest row; give the day of the export if it was later"
-                )
-        notes += found.notes(self._sources, mapping)
+        found = reader.survey(Survey(self._sources, mapping, wanted, given))
+        data_date = found.data_date
         if data_date is None:
             remedy = "give --data-date YYYY-MM-DD, or 'data_date' in the mapping"
             message = "the date to which the data run is not known"
@@ -210,7 +206,7 @@ class Runner:
             message = f"the data date {data_date} lies in the future"
             raise Invalid(message, errors=[FieldError("data_date", "lies in the future", "give the day of the export")])
         with self._step() as (session, row):
-            row.format, row.data_date, row.notes = found.name, data_date, notes
+            row.format, row.data_date, row.notes = found.format, data_date, found.notes
             # Lists of one system share its people: they are of one source.
             row.source = mapping.source or found.source
             row.state = "reading"
@@ -228,7 +224,30 @@ class Runner:
             raise RuntimeError(message)
         return Terms(row.uuid, row.source, row.data_date, mapping.assumed_lag_days)
 
-    def _read(self) -> None:
+    def _twice(self, act: Callable[[], None]) -> None:
+        """Do what reads; a reading process that is ended twice at one place is ended by what is there.
+
+        Raises:
+            Invalid: a file cannot be read.
+        """
+        ended_at: tuple[object, ...] | None = None
+        while True:
+            try:
+                act()
+            except ReaderEnded as ended:
+                if self._at == ended_at:
+                    remedy = "split the file, or export it in another format, as CSV"
+                    raise Invalid(ended.detail, remedy=remedy) from ended
+                ended_at = self._at
+            else:
+                return
+
+    def _watch(self) -> None:
+        """See that the import is still wanted, while its reader is busy; raises as ``_step``."""
+        with self._step():
+            return
+
+    def _read(self, reader: Here | Apart) -> None:
         with self._step() as (session, row):
             mapping = self._mapping(session, row)
             after = Position(row.cursor_file, row.cursor_line) if row.cursor_line else None
@@ -242,9 +261,8 @@ class Runner:
                 limits=PortionLimits(READ_ROWS, READ_FACTS, READ_ROWS * BLOCK_ROWS),
                 blind=privacy.vault(session).maker,
             )
-        with portions(wanted) as found:
-            for portion in found:
-                self._stage(portion, where, mapping)
+        for portion in reader.portions(wanted):
+            self._stage(portion, where, mapping)
         with self._step() as (_, row):
             row.state, row.step, row.cursor_seq = "checking", "", 0
 
@@ -377,18 +395,3 @@ class Runner:
     def _clear(self) -> None:
         """Delete the staged rows and destroy the key of what names people in them."""
         clear(self._open, self._uuid)
-
-
-def clear(open_session: OpenSession, import_uuid: UUID) -> None:
-    """Delete what an import staged, in steps or at once, and destroy the key of its personal fields."""
-    with open_session() as session:
-        large = repository.is_large(session, import_uuid)
-    if large:
-        with open_session() as session:
-            repository.empty(session, import_uuid)
-    more = True
-    while more:
-        with open_session() as session:
-            more = repository.clear_some(session, import_uuid)
-            if not more:
-                privacy.vault(session).erase_patient(import_uuid)

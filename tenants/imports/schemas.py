@@ -50,8 +50,10 @@ class ImportSummary(BaseModel):
     )
     problems: list[ProblemCount] = Field(description="The problems met, the most frequent first, at most 50.")
     notes: list[str]
-    error: str | None = Field(description="Why it failed, in one sentence.")
-    failure: list[ImportFailure] = Field(description="Why it failed: what was wrong, and what to do.")
+    error: str | None = Field(
+        description="Why it failed, or why it stands still while it is not over, in one sentence."
+    )
+    failure: list[ImportFailure] = Field(description="What was wrong, and what to do.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -13,10 +13,11 @@ from core.clock import now
 from core.database import lock_own
 from core.errors import Conflict, NotFound
 from tenants.imports import repository
+from tenants.imports.clearing import OpenSession, clear
+from tenants.imports.given_up import RESUME, forget, stands_still
 from tenants.imports.mapping import Mapping
 from tenants.imports.models import UNFINISHED, Import, ImportFile
 from tenants.imports.reading.reader import reader
-from tenants.imports.runner import OpenSession, clear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,13 +157,14 @@ def cancel(session: TenantSession, uuid: UUID) -> Import:
         message = "there is no such import"
         raise NotFound(message)
     if found.state not in CANCELLABLE:
-        message = f"the import is {found.state}"
-        remedy = (
-            "it goes on to its end: import the corrected files after it"
-            if found.state in UNFINISHED
-            else "there is nothing to stop"
-        )
+        message, remedy = f"the import is {found.state}", "there is nothing to stop"
+        if stands_still(found):
+            message = f"the import is {found.state}, part of it is in the records, and {found.error}"
+            remedy = f"{RESUME}; it goes on to its end. Import the corrected files after it"
+        elif found.state in UNFINISHED:
+            remedy = "it goes on to its end: import the corrected files after it"
         raise Conflict(message, remedy=remedy)
+    forget(found)
     found.state, found.finished_at, found.step = "cancelled", now(), ""
     session.add(found)
     audit.record(session, "import:records:cancel", "import", uuid)

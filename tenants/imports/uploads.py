@@ -11,9 +11,11 @@ from core import blobs
 from core.errors import FieldError, Invalid, NotFound
 from core.jobs import enqueue
 from tenants.imports import repository, service
+from tenants.imports.clearing import clear
+from tenants.imports.given_up import JOB, forget
 from tenants.imports.models import UNFINISHED
 from tenants.imports.reading.sources import Limits, Source
-from tenants.imports.runner import Lost, Runner, Stopped, clear
+from tenants.imports.runner import Lost, Runner, Stopped
 from tenants.imports.service import GivenFile, Order
 
 if TYPE_CHECKING:
@@ -73,7 +75,8 @@ def submit(session: TenantSession, order: Order) -> tuple[Import, list[GivenFile
     """
     row, goes_on = service.begin(session, order)
     surplus = _adopt(session, row, order) if goes_on else []
-    row.job_uuid = enqueue(session, "imports.run", {"import_uuid": str(row.uuid)}, dedupe_key=str(row.uuid))
+    forget(row)
+    row.job_uuid = enqueue(session, JOB, {"import_uuid": str(row.uuid)}, dedupe_key=str(row.uuid))
     session.add(row)
     session.flush()
     return row, surplus
@@ -98,7 +101,7 @@ def run_upload(ctx: JobContext, import_uuid: UUID) -> None:
     if not over:
         sources = [_source(ctx.tenant, file) for file in files]
         try:
-            Runner(ctx.session, import_uuid, sources, ctx.progress).run()
+            Runner(ctx.session, import_uuid, sources, ctx.progress, shared=True).run()
         except (Invalid, Stopped, Lost):
             # The import says why it ended, in its own row.
             with ctx.session() as session:

@@ -1,42 +1,60 @@
-"""Reading large files in a process of its own, one portion ahead of the one that stages them.
+"""Reading files in a process of their own: what a file does to it, it does to nothing else.
 
-Telling rows apart and converting cells is work for a processor, and so is making keys and fingerprints of them: two
-processes do it on two cores. What is read comes over a pipe, in order; the reading process waits until it is taken, so
-that it is never more than a portion or two ahead, whatever the size of the file. It has no connection to the database;
-the key of the tenant's blind indexes comes to it over its own pipe, with what it is to read. It ends with the import,
-however that ends: its pipe then has no reader.
+Whoever wrote a file is a stranger. The process has a limit on memory, and is ended when it makes no progress for long:
+then the import fails, naming the file, and the worker lives. It also reads one portion ahead of the process that stages
+them, so that two processors work on a large import. What is read comes over a pipe, in order; the reading process waits
+until it is taken. It has no connection to the database; the key of the tenant's blind indexes comes to it over its own
+pipe, with what it is to read. It ends with the import, however that ends.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
+import os
 import pickle
+import select
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from core.errors import Invalid, Unavailable
+from core.settings import get_settings
+from tenants.imports.reading.sources import refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date
 
+    from core.errors import AppError
     from core.privacy import BlindIndexes
     from tenants.imports.facts import Reading
     from tenants.imports.mapping import Mapping
     from tenants.imports.reading.column_reader import Block
     from tenants.imports.reading.reader import PortionLimits, Position
     from tenants.imports.reading.sources import Source
+    from tenants.imports.reading.survey import Survey, Surveyed
 
 LARGE_BYTES = 8 << 20
-"""Files from which on a process of its own pays: it takes a second to begin."""
+"""Files of a command from which on a process of its own pays: it takes a second to begin."""
 
+MOST_MESSAGE_BYTES = 512 << 20
+"""No portion of real rows is so large; what is larger is not taken into this process."""
+
+LOOK_SECONDS = 1.0
+"""Seconds between two looks at whether the import is still wanted, while the reading process is busy."""
+
+COMMAND = (sys.executable, "-m", "tenants.imports.reading.reader_main")
 _PATIENCE_SECONDS = 10
-_FAILED = 3
-_LENGTH = 8
-_YOUNG = (50_000, 20, 100)
+LENGTH_BYTES = 8
+_OTHERS = ("PYTEST_CURRENT_TEST",)
+"""Variables of the environment that say nothing to a reading process."""
+
+YOUNG = (50_000, 20, 100)
 """Objects between collections of garbage while rows are read: a portion makes many that live, and none in circles."""
 
 
@@ -76,86 +94,216 @@ class Portions:
 
 
 class ReaderEnded(Unavailable):
-    """The reading process ended before the files did: it was killed, or failed. The import goes on when asked again."""
+    """The reading process was ended, or could not get at the files. The import goes on when asked again."""
+
+
+class Here:
+    """Reads in this process: for small files of a command, whose files and whose process are one person's."""
+
+    def survey(self, wanted: Survey) -> Surveyed:
+        """What is to be known of the files."""
+        return wanted.run()
+
+    def portions(self, wanted: Portions) -> Iterator[Block | list[Reading]]:
+        """The rows, portion by portion."""
+        with _seldom_collecting():
+            yield from wanted.read()
+
+
+class Apart:
+    """Reads in a process of its own, which is begun when it is first asked for something.
+
+    Args:
+        watch: called from time to time while the process is busy; what it raises ends the reading.
+        spare: whether the next import of this process will want a reading process, too.
+    """
+
+    def __init__(self, watch: Callable[[], object], *, spare: bool) -> None:
+        self._watch, self._spare = watch, spare
+        self._process: subprocess.Popen[bytes] | None = None
+        self._file = ""
+
+    def survey(self, wanted: Survey) -> Surveyed:
+        """What is to be known of the files.
+
+        Raises:
+            Invalid: as the reader says it, or the process was too much for its limits.
+            ReaderEnded: it could not get at the files, or was ended from outside.
+        """
+        (found,) = self._ask(wanted, wanted.sources)
+        surveyed: Surveyed = found
+        return surveyed
+
+    def portions(self, wanted: Portions) -> Iterator[Block | list[Reading]]:
+        """The rows, portion by portion.
+
+        Raises:
+            Invalid: as the reader says it, or the process was too much for its limits.
+            ReaderEnded: it could not get at the files, or was ended from outside.
+        """
+        with _seldom_collecting():
+            yield from self._ask(wanted, wanted.sources)
+
+    def close(self) -> None:
+        """See that the process is gone, whether or not it was done."""
+        process, self._process = self._process, None
+        if process is not None:
+            end(process)
+            if self._spare:
+                keep_spare()
+
+    def _ask(self, wanted: Survey | Portions, sources: Sequence[Source]) -> Iterator[Any]:
+        if self._process is None:
+            self._process = take()
+        process = self._process
+        settings = get_settings()
+        self._file = sources[0].name if sources else ""
+        try:
+            if process.stdin is not None:
+                pickle.dump((settings.import_reader_max_bytes, wanted), process.stdin)
+                process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended(process) from None
+        while True:
+            kind, what = self._received(process, settings.import_reader_seconds)
+            if kind == "end":
+                return
+            if kind == "file":
+                self._file = sources[what].name
+            elif kind in ("surveyed", "portion"):
+                yield what
+            elif kind != "progress":
+                raise self._error(kind, what)
+
+    def _error(self, kind: str, what: Any) -> AppError:  # noqa: ANN401 - as the reading process says it
+        if kind == "refused":
+            detail, remedy, errors = what
+            return Invalid(detail, remedy=remedy, errors=errors)
+        if kind == "failed":
+            error, detail, remedy = what
+            found: AppError = error(detail, remedy=remedy)
+            return found
+        if kind == "memory":
+            return self._too_large()
+        problem = f"the file cannot be read: its reader failed ({what})"
+        return refused(self._file, problem, "export the file again; if that does not help, report it")
+
+    def _received(self, process: subprocess.Popen[bytes], seconds: float) -> tuple[str, Any]:
+        """The next message."""
+        length = int.from_bytes(self._bytes(process, LENGTH_BYTES, seconds), "big")
+        if length > MOST_MESSAGE_BYTES:
+            raise self._too_large()
+        # From the process that we started.
+        message: tuple[str, Any] = pickle.loads(self._bytes(process, length, seconds))  # noqa: S301
+        return message
+
+    def _bytes(self, process: subprocess.Popen[bytes], wanted: int, seconds: float) -> bytearray:
+        """So many bytes of the pipe, waited for as long as there is progress and the import is wanted."""
+        if process.stdout is None:
+            message = "the reading process has pipes"
+            raise RuntimeError(message)
+        pipe, taken, since = process.stdout.fileno(), bytearray(), time.monotonic()
+        while len(taken) < wanted:
+            if select.select([pipe], [], [], LOOK_SECONDS)[0]:
+                piece = os.read(pipe, min(1 << 20, wanted - len(taken)))
+                if not piece:
+                    raise self._ended(process)
+                taken += piece
+                since = time.monotonic()
+                continue
+            if time.monotonic() - since > seconds:
+                problem = f"reading the file made no progress for {seconds:g} seconds, and was ended"
+                remedy = "split the file, or export it in another format, as CSV"
+                raise refused(self._file, problem, remedy)
+            self._watch()
+        return taken
+
+    def _too_large(self) -> Invalid:
+        most = get_settings().import_reader_max_bytes >> 20
+        problem = f"reading the file takes more memory than the {most:,} MB of the limit"
+        remedy = "check that it is the right file; if it is, split it, or have the operator raise the limit"
+        remedy += " (IIT_IMPORT_READER_MAX_BYTES)"
+        return refused(self._file, problem, remedy)
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> ReaderEnded:
+        code = process.wait(_PATIENCE_SECONDS)
+        self.close()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        message = f"the process that read {self._file} ended too early ({how})"
+        return ReaderEnded(message, remedy="start the import again: it goes on from where it was")
 
 
 @contextmanager
-def portions(wanted: Portions, *, large: int | None = None) -> Iterator[Iterator[Block | list[Reading]]]:
-    """What is read, portion by portion: in a process of its own where the files are large.
+def reading(
+    sources: Sequence[Source], watch: Callable[[], object], *, shared: bool, large: int | None = None
+) -> Iterator[Here | Apart]:
+    """What reads the files of one import, until the block ends.
 
     Args:
-        wanted: what to read.
-        large: bytes from which on files are large; ``LARGE_BYTES`` when None.
-
-    Raises:
-        Invalid: a file cannot be read, as the reader says it.
-        ReaderEnded: the process is gone.
+        sources: the files.
+        watch: called from time to time while they are read apart; what it raises ends the reading.
+        shared: this process does the work of others, too: the files are read apart, however small.
+        large: bytes from which on files are read apart in any case; ``LARGE_BYTES`` when None.
     """
-    size = sum(source.size for source in wanted.sources)
-    with _seldom_collecting():
-        if size < (LARGE_BYTES if large is None else large):
-            yield wanted.read()
-            return
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tenants.imports.reading.reader_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # what interrupts the import at a terminal is the import's to handle
-        )
-        try:
-            yield _taken(process, wanted)
-        finally:
-            _end(process)
-
-
-def _taken(process: subprocess.Popen[bytes], wanted: Portions) -> Iterator[Block | list[Reading]]:
-    if process.stdin is None or process.stdout is None:
-        message = "the reading process has pipes"
-        raise RuntimeError(message)
+    size = sum(source.size for source in sources)
+    if not shared and size < (LARGE_BYTES if large is None else large):
+        yield Here()
+        return
+    apart = Apart(watch, spare=shared)
     try:
-        with process.stdin as stdin:
-            pickle.dump(wanted, stdin)
-    except BrokenPipeError:
-        raise _ended(process) from None
-    while True:
-        found = _received(process.stdout)
-        if found is None:
-            raise _ended(process)
-        kind, what = found
-        if kind == "end":
-            return
-        if kind == "refused":
-            detail, remedy, errors = what
-            raise Invalid(detail, remedy=remedy, errors=errors)
-        yield what
+        yield apart
+    finally:
+        apart.close()
 
 
-def _received(stream: IO[bytes]) -> tuple[str, Any] | None:
-    """The next message; None where the pipe ended within or before it."""
-    head = stream.read(_LENGTH)
-    if len(head) < _LENGTH:
-        return None
-    length = int.from_bytes(head, "big")
-    body = stream.read(length)
-    return None if len(body) < length else pickle.loads(body)  # noqa: S301 - from the process that we started
+_lock = Lock()
+_spare: list[tuple[subprocess.Popen[bytes], dict[str, str]]] = []
+"""A reading process that waits for its import: it takes a second to begin, which no import then waits for."""
 
 
-def _send(stream: IO[bytes], kind: str, what: object) -> None:
-    body = pickle.dumps((kind, what), pickle.HIGHEST_PROTOCOL)
-    stream.write(len(body).to_bytes(_LENGTH, "big"))
-    stream.write(body)
-    stream.flush()
+def take() -> subprocess.Popen[bytes]:
+    """A reading process that has read nothing yet: the spare one, or a new one."""
+    with _lock:
+        found = _spare.pop() if _spare else None
+    if found is None:
+        return _begun()
+    process, environment = found
+    if environment == _environment() and process.poll() is None:
+        return process
+    end(process)
+    return _begun()
 
 
-def _ended(process: subprocess.Popen[bytes]) -> ReaderEnded:
-    code = process.wait(_PATIENCE_SECONDS)
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    message = f"the process that read the files ended too early ({how})"
-    return ReaderEnded(message, remedy="start the import again: it goes on from where it was")
+def keep_spare() -> None:
+    """Have a reading process ready for the next import, unless there is one."""
+    with _lock:
+        if not _spare:
+            _spare.append((_begun(), _environment()))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """See that the process is gone, whether or not it was done."""
+def _end_spare() -> None:
+    while _spare:
+        end(_spare.pop()[0])
+
+
+atexit.register(_end_spare)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _OTHERS}
+
+
+def _begun() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [*COMMAND, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # what interrupts the import at a terminal is the import's to handle
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """See that a reading process is gone."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None and not pipe.closed:
             try:
@@ -170,34 +318,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _seldom_collecting() -> Iterator[None]:
     """Look for garbage in circles less often while the block lasts."""
     before = gc.get_threshold()
-    gc.set_threshold(*_YOUNG)
+    gc.set_threshold(*YOUNG)
     try:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-def main() -> int:
-    """Read what standard input asks for, and write it to standard output; the exit code.
-
-    What goes wrong here may quote a cell: it is named by its type alone.
-    """
-    stdout = sys.stdout.buffer
-    gc.set_threshold(*_YOUNG)
-    try:
-        wanted: Portions = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the import that started this process
-        for portion in wanted.read():
-            _send(stdout, "portion", portion)
-        _send(stdout, "end", None)
-    except Invalid as refusal:
-        _send(stdout, "refused", (refusal.detail, refusal.remedy, refusal.errors))
-    except BrokenPipeError:
-        return _FAILED  # the import is over
-    except Exception as error:  # noqa: BLE001 - told to whoever reads the log, without what it quotes
-        sys.stderr.write(f"reading failed: {type(error).__name__}\n")
-        return _FAILED
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,31 +6,34 @@ import os
 import pickle
 import signal
 import subprocess
-import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID
 
 import pytest
 
 from core.database import TenantRef
-from core.errors import Invalid
+from core.errors import Invalid, NotFound
 from core.privacy import BlindIndexes
 from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.reading import reader_process
 from tenants.imports.reading.reader import PortionLimits
-from tenants.imports.reading.reader_process import Portions, ReaderEnded, portions
+from tenants.imports.reading.reader_process import Portions, ReaderEnded, reading
 from tenants.imports.reading.sources import Limits, Source, from_paths
+from tenants.imports.reading.survey import Survey
 from tests.tenants.imports.conftest import MAPPING, RunImport, everything, write
 from tests.tenants.imports.formats.documents_of import fhir_resources, nmrs_containers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PEOPLE = 500
 
 
 @pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[bytes]]]:
     """The processes that read, from now on for files of any size."""
     begun: list[subprocess.Popen[bytes]] = []
     genuine = subprocess.Popen
@@ -39,9 +42,12 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
         begun.append(genuine(*args, **kwargs))
         return begun[-1]
 
+    monkeypatch.setattr(reader_process, "_spare", [])
     monkeypatch.setattr(reader_process.subprocess, "Popen", noted)
     monkeypatch.setattr(reader_process, "LARGE_BYTES", 0)
-    return begun
+    yield begun
+    for process in begun:
+        reader_process.end(process)
 
 
 def many(folder: Path) -> list[Path]:
@@ -61,7 +67,7 @@ def wanted(paths: list[Path], *, mapping: str = MAPPING) -> Portions:
     return Portions(
         format="csv",
         sources=from_paths(paths),
-        mapping=parse_mapping(mapping),
+        mapping=parse_mapping(mapping).model_copy(update={"time_zone": "Africa/Lagos"}),
         after=None,
         data_date=date(2024, 6, 30),
         limits=PortionLimits(10, 1000, 10),
@@ -110,42 +116,143 @@ def test_what_the_reader_refuses_is_refused_in_the_same_words(
     path.write_bytes(b"\x1f\x8b\x08\x00 this is no archive")
     refusals = []
     for large in (1 << 40, 0):
-        with portions(wanted([path]), large=large) as found, pytest.raises(Invalid) as refusal:
-            list(found)
+        asked = wanted([path])
+        with reading(asked.sources, watch, shared=False, large=large) as reader, pytest.raises(Invalid) as refusal:
+            list(reader.portions(asked))
         refusals.append((refusal.value.detail, refusal.value.remedy, refusal.value.errors))
     assert refusals[0] == refusals[1]
     assert all(process.poll() is not None for process in apart)
 
 
-def test_a_reading_process_that_is_killed_is_named_and_the_import_can_go_on(
+def apart_from(asked: Portions, watched: Any = None) -> Any:
+    """A reader in a process of its own, as a worker has it."""
+    return reading(asked.sources, watched or watch, shared=True)
+
+
+def watch() -> None:
+    """The import is wanted."""
+
+
+def test_a_reading_process_that_is_killed_is_named_and_another_one_can_go_on(
     tmp_path: Path, apart: list[subprocess.Popen[bytes]]
 ) -> None:
-    with portions(wanted(many(tmp_path))) as found:
+    asked = wanted(many(tmp_path))
+    with apart_from(asked) as reader:
+        found = reader.portions(asked)
         next(found)
         os.kill(apart[0].pid, signal.SIGKILL)
-        with pytest.raises(ReaderEnded, match=r"ended too early \(signal 9\)") as ended:
+        with pytest.raises(ReaderEnded, match=r"pickups.csv|patients.csv") as ended:
             list(found)
+        assert "ended too early (signal 9)" in ended.value.detail
+        assert sum(len(portion) for portion in reader.portions(asked) if isinstance(portion, list)) >= PEOPLE
     assert "again" in ended.value.remedy
 
 
-def test_who_stops_listening_leaves_no_process(tmp_path: Path, apart: list[subprocess.Popen[bytes]]) -> None:
-    with portions(wanted(many(tmp_path))) as found:
-        next(found)
+def test_who_stops_listening_leaves_no_process_but_a_spare_one(
+    tmp_path: Path, apart: list[subprocess.Popen[bytes]]
+) -> None:
+    asked = wanted(many(tmp_path))
+    with apart_from(asked) as reader:
+        next(reader.portions(asked))
         assert apart[0].poll() is None
-    assert apart[0].poll() is not None
+    first, spare = apart
+    assert first.poll() is not None
+    assert spare.poll() is None
+    with apart_from(asked) as reader:
+        next(reader.portions(asked))
+        assert len(apart) == 2, "the spare one was taken"
+    assert spare.poll() is not None, "no process reads for two imports"
 
 
 def test_a_reading_process_whose_import_was_killed_ends_by_itself(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tenants.imports.reading.reader_process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [*reader_process.COMMAND, str(os.getpid())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(pickle.dumps(wanted(many(tmp_path))))
+    process.stdin.write(pickle.dumps((1 << 30, wanted(many(tmp_path)))))
     process.stdin.close()
     process.stdout.read(10)
     process.stdout.close()  # as the system does for a process that is killed
     assert process.wait(60) != 0
+
+
+def hungry() -> BinaryIO:
+    """A file for which memory is taken without end."""
+    hoard = []
+    while True:
+        hoard.append(bytearray(64 << 20))
+
+
+def test_a_file_that_takes_too_much_memory_is_refused_by_its_name(
+    tmp_path: Path, settings_of: Any, apart: list[subprocess.Popen[bytes]]
+) -> None:
+    settings_of(import_reader_max_bytes=512 << 20)
+    portion = wanted(many(tmp_path))
+    asked = replace(portion, sources=[Source("patients.csv", hungry, 100, Limits()), portion.sources[1]])
+    with apart_from(asked) as reader, pytest.raises(Invalid, match=r"patients.csv: .* more memory") as refusal:
+        list(reader.portions(asked))
+    assert "512 MB" in refusal.value.detail
+    assert refusal.value.errors[0].field == "file patients.csv"
+    assert refusal.value.remedy
+    assert apart[0].poll() is not None
+
+
+class Endless:
+    """A file that takes for ever, once it is begun; the mark says that it was."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self) -> BinaryIO:
+        (self.folder / "begun").touch()
+        while True:
+            signal.pause()
+
+
+def endless(folder: Path) -> Portions:
+    portion = wanted(many(folder))
+    return replace(portion, sources=[Source("patients.csv", Endless(folder), 100, Limits()), portion.sources[1]])
+
+
+def test_a_file_whose_reading_makes_no_progress_is_refused_by_its_name(
+    tmp_path: Path, settings_of: Any, apart: list[subprocess.Popen[bytes]]
+) -> None:
+    settings_of(import_reader_seconds=1)
+    asked = endless(tmp_path)
+    with apart_from(asked) as reader, pytest.raises(Invalid, match=r"patients.csv: .* no progress for 1 seconds"):
+        list(reader.portions(asked))
+    assert apart[0].poll() is not None
+
+
+def test_a_cancel_is_seen_while_the_reader_is_busy_with_one_portion(
+    tmp_path: Path, apart: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_process, "LOOK_SECONDS", 0.05)
+
+    def cancelled() -> None:
+        if (tmp_path / "begun").exists():
+            raise InterruptedError
+
+    asked = endless(tmp_path)
+    with apart_from(asked, cancelled) as reader, pytest.raises(InterruptedError):
+        list(reader.portions(asked))
+    assert apart[0].poll() is not None
+
+
+def test_a_message_that_is_too_large_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_process, "MOST_MESSAGE_BYTES", 1000)
+    asked = wanted(many(tmp_path))
+    with apart_from(asked) as reader, pytest.raises(Invalid, match="memory"):
+        list(reader.portions(asked))
+
+
+def test_what_is_known_of_files_before_their_rows_is_found_apart_too(tmp_path: Path) -> None:
+    asked = wanted(many(tmp_path))
+    survey = Survey(asked.sources, asked.mapping, "csv", None)
+    with apart_from(asked) as reader:
+        assert reader.survey(survey) == survey.run()
+        assert list(reader.portions(asked)), "the same process then reads the rows"
 
 
 def broken() -> BinaryIO:
@@ -159,12 +266,24 @@ def test_what_goes_wrong_in_the_reading_process_is_not_quoted(
 ) -> None:
     portion = wanted(many(tmp_path))
     source = Source("patients.csv", broken, 100, Limits())
-    with (
-        portions(replace(portion, sources=[source, portion.sources[1]])) as found,
-        pytest.raises(ReaderEnded, match=r"exit code 3"),
-    ):
-        list(found)
-    assert len(apart) == 1
-    said = capfd.readouterr()
-    assert "RuntimeError" in said.err
-    assert "Givenname" not in said.err + said.out
+    asked = replace(portion, sources=[source, portion.sources[1]])
+    with apart_from(asked) as reader, pytest.raises(Invalid, match=r"patients.csv: .*RuntimeError") as refusal:
+        list(reader.portions(asked))
+    assert "Givenname" not in f"{refusal.value.detail}{refusal.value.remedy}{refusal.value.errors}"
+    printed = capfd.readouterr()
+    assert "RuntimeError" in printed.err
+    assert "Givenname" not in printed.err + printed.out
+
+
+def missing() -> BinaryIO:
+    """A stored file that is gone."""
+    message = "there is no such stored file"
+    raise NotFound(message, remedy="upload it again")
+
+
+def test_what_is_not_the_files_fault_is_raised_as_what_it_is(tmp_path: Path) -> None:
+    portion = wanted(many(tmp_path))
+    asked = replace(portion, sources=[Source("patients.csv", missing, 100, Limits()), portion.sources[1]])
+    with apart_from(asked) as reader, pytest.raises(NotFound, match="no such stored file") as error:
+        list(reader.portions(asked))
+    assert error.value.remedy == "upload it again"

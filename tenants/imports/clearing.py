@@ -1,0 +1,28 @@
+"""The end of what an import staged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from uuid import UUID
+
+from core import privacy
+from core.database import TenantSession
+from tenants.imports import repository
+
+OpenSession = Callable[[], AbstractContextManager[TenantSession]]
+
+
+def clear(open_session: OpenSession, import_uuid: UUID) -> None:
+    """Delete what an import staged, in steps or at once, and destroy the key of its personal fields."""
+    with open_session() as session:
+        large = repository.is_large(session, import_uuid)
+    if large:
+        with open_session() as session:
+            repository.empty(session, import_uuid)
+    more = True
+    while more:
+        with open_session() as session:
+            more = repository.clear_some(session, import_uuid)
+            if not more:
+                privacy.vault(session).erase_patient(import_uuid)

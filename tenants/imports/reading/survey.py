@@ -1,0 +1,76 @@
+"""What is to be known of files before their rows are read: format, source, data date, notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.errors import Invalid
+from tenants.imports.reading.reader import detect, reader
+from tenants.imports.reading.sources import check_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from tenants.imports.mapping import Mapping
+    from tenants.imports.reading.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What the files say of themselves.
+
+    Attributes:
+        format: the reader's name.
+        source: the system whose people these are.
+        data_date: to which the data run; None where neither files nor mapping say it.
+        notes: sentences for the import's report.
+    """
+
+    format: str
+    source: str
+    data_date: date | None
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What to look at.
+
+    Attributes:
+        sources: the files.
+        mapping: with its time zone.
+        format: the reader's name; empty to detect it.
+        data_date: that was given with the import: it stands above what files say.
+    """
+
+    sources: Sequence[Source]
+    mapping: Mapping
+    format: str
+    data_date: date | None
+
+    def run(self) -> Surveyed:
+        """Look at the files in this process.
+
+        Raises:
+            Invalid: a file cannot be read, the format is not recognised, or it needs a mapping.
+        """
+        check_size(self.sources)
+        found = reader(self.format) if self.format else detect(self.sources)
+        if not found.each_file_is_a_row:
+            for source in self.sources:
+                source.head()
+        if found.mapping_needed and not self.mapping.records:
+            message = f"the format {found.name} needs a mapping that says how its columns become records"
+            raise Invalid(message, remedy="give --mapping FILE; docs/how-to/import-your-records.md shows one")
+        notes: list[str] = []
+        data_date = self.data_date
+        if data_date is None:
+            data_date = found.data_date(self.sources, self.mapping)
+            if data_date is not None and self.mapping.data_date is None:
+                notes.append(
+                    f"data date {data_date} taken from the latest row; give the day of the export if it was later"
+                )
+        notes += found.notes(self.sources, self.mapping)
+        return Surveyed(found.name, found.source, data_date, notes)

@@ -1,0 +1,147 @@
+"""An import whose job died says so, and can be resumed, retried or cancelled."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.database import node_session, psycopg_connection, tenant_session
+from core.jobs import operations
+from core.jobs.worker import drain
+from core.tenancy import CreatedTenant
+from tenants.imports import jobs, repository, runner
+
+from .test_api import get, send
+
+Found = dict[str, Any]
+
+
+def given_up(api: TestClient, owner: CreatedTenant, place: str) -> Found:
+    """An import whose job fails at a function of the runner until it is given up."""
+    found: Found = send(api).json()
+    with pytest.MonkeyPatch.context() as patch:
+
+        def broken(*_: Any, **__: Any) -> None:
+            raise ZeroDivisionError
+
+        patch.setattr(runner, place, broken)
+        for _ in range(5):
+            drain(owner.ref)
+            with node_session() as session:
+                psycopg_connection(session).execute("UPDATE node.jobs SET run_after = now() WHERE state = 'queued'")
+    return found
+
+
+@pytest.fixture
+def unread(api: TestClient, owner: CreatedTenant) -> Found:
+    """An import whose job was given up before it had read anything."""
+    return given_up(api, owner, "reading")
+
+
+@pytest.fixture
+def half_applied(api: TestClient, owner: CreatedTenant) -> Found:
+    """An import whose job was given up when it had begun to write records."""
+    return given_up(api, owner, "apply_chunk")
+
+
+def test_an_import_whose_job_was_given_up_says_so_and_what_to_do(api: TestClient, unread: Found) -> None:
+    seen = get(api, unread)
+    assert seen["state"] == "pending"
+    assert "given up" in seen["error"]
+    (failure,) = seen["failure"]
+    assert "it failed too often (ZeroDivisionError at " in failure["problem"]
+    assert failure["remedy"] == "send the same files again to resume it, or cancel it"
+    assert api.get(f"/v1/jobs/{unread['job_uuid']}").json()["state"] == "failed"
+
+
+def test_it_is_resumed_by_sending_the_files_again(api: TestClient, owner: CreatedTenant, half_applied: Found) -> None:
+    assert get(api, half_applied)["state"] == "applying"
+    again = send(api).json()
+    assert again["import_uuid"] == half_applied["import_uuid"]
+    assert again["job_uuid"] != half_applied["job_uuid"]
+    assert (again["error"], again["failure"]) == (None, [])
+    drain(owner.ref)
+    done = get(api, half_applied)
+    assert (done["state"], done["error"], done["counts"]["dispensations"]["inserted"]) == ("done", None, 4)
+
+
+def test_its_dead_letter_can_be_retried(api: TestClient, owner: CreatedTenant, half_applied: Found) -> None:
+    assert "ZeroDivisionError" in get(api, half_applied)["error"]
+    operations.retry(UUID(half_applied["job_uuid"]), actor="cli:operator")
+    assert get(api, half_applied)["error"] is None
+    drain(owner.ref)
+    assert get(api, half_applied)["state"] == "done"
+
+
+def test_it_can_be_cancelled_before_it_writes_records(api: TestClient, unread: Found) -> None:
+    answer = api.delete(f"/v1/imports/{unread['import_uuid']}")
+    assert (answer.status_code, answer.json()["state"], answer.json()["error"]) == (200, "cancelled", None)
+
+
+def test_once_it_writes_records_a_cancel_says_how_it_is_ended(api: TestClient, half_applied: Found) -> None:
+    answer = api.delete(f"/v1/imports/{half_applied['import_uuid']}")
+    assert answer.status_code == 409
+    assert "its job was given up" in answer.json()["detail"]
+    assert "send the same files again" in answer.text
+
+
+def test_a_discarded_job_is_said_too(api: TestClient, unread: Found) -> None:
+    operations.discard(UUID(unread["job_uuid"]), actor="cli:operator")
+    assert get(api, unread)["error"] == "its job was discarded by an operator"
+
+
+def test_an_old_job_says_nothing_of_an_import_that_goes_on(
+    api: TestClient, owner: CreatedTenant, half_applied: Found
+) -> None:
+    send(api)
+    operations.discard(UUID(half_applied["job_uuid"]), actor="cli:operator")
+    assert get(api, half_applied)["error"] is None
+    drain(owner.ref)
+    assert get(api, half_applied)["state"] == "done"
+
+
+def test_a_cancel_is_seen_while_its_reader_is_busy(
+    api: TestClient, owner: CreatedTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader stands still; the worker looks whether the import is still wanted."""
+    from tenants.imports.reading import reader_process
+
+    monkeypatch.setattr(reader_process, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(reader_process, "COMMAND", ("sleep", "600"))
+    monkeypatch.setattr(reader_process, "_spare", [])
+    monkeypatch.setattr(reader_process.Apart, "close", lambda self: reader_process.end(self._process))
+    monkeypatch.setattr(reader_process, "_begun", sleeping)
+    found = send(api).json()
+    worker = threading.Thread(target=drain, args=(owner.ref,))
+    worker.start()
+    while not started(owner, found):
+        worker.join(0.05)
+    assert api.delete(f"/v1/imports/{found['import_uuid']}").status_code == 200
+    worker.join(60)
+    assert not worker.is_alive()
+    assert get(api, found)["state"] == "cancelled"
+
+
+def sleeping() -> Any:
+    """A process that takes what it is asked and never answers."""
+    import subprocess
+
+    return subprocess.Popen(["sleep", "600"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def started(owner: CreatedTenant, found: Found) -> bool:
+    with tenant_session(owner.ref, actor="test:1") as session:
+        row = repository.find(session, UUID(found["import_uuid"]))
+    assert row is not None
+    return row.runner is not None
+
+
+def test_the_kind_of_job_is_the_one_that_is_asked_for() -> None:
+    from core.jobs.registry import kind_of
+    from tenants.imports.given_up import JOB
+
+    assert kind_of(JOB).run is jobs.run
