@@ -7,8 +7,8 @@ there.
 Events and what they carry:
     ``records.changed``: ``patients``, the UUIDs whose records a step of an import (or a request) changed;
         ``kind``, the table that changed, where it was one.
-    ``settings.changed``: ``key``, that of the tenant settings which an import's mapping changed, before its records
-    change.
+    ``settings.changed``: ``key``, the group of the tenant's settings that was changed, by API, command or an import's
+        mapping (then before its records change); ``keys``, the dotted names whose values changed.
     ``tenant.restored``: nothing: the tenant was made of an archive just now; what was under way there is not.
     ``jobs.given_up``: ``job_uuid``, ``kind`` and ``payload`` of a job that became a dead letter; ``reason``, which is
         ``attempts``, ``interruptions`` or ``refused``; ``error``, kind and place of the last error, or None.

@@ -1,5 +1,6 @@
 """Two processes that share a database share the store of files too, or the second one is refused."""
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from core.blobs import store
 from core.cli.main import run as iit
 from core.errors import NotFound
 from core.installation.blob_store import BlobStoreForeign
-from core.settings import get_settings
+from core.settings import get_settings, master_key
 
 
 @pytest.fixture
@@ -55,6 +56,17 @@ def test_api_and_worker_do_not_start_with_a_store_of_their_own(elsewhere, capsys
     told = capsys.readouterr().err
     assert "keeps files in another place" in told
     assert "IIT_BLOB_URL" in told
+
+
+def test_a_worker_on_another_machine_without_a_shared_store_does_not_start(
+    shared, services, settings_of, tmp_path, capsys
+):
+    key = base64.b64encode(master_key()).decode()
+    settings_of(
+        database_url=services.database_url, redis_url=services.redis_url, master_key=key, state_dir=tmp_path / "second"
+    )
+    assert iit(["worker"]) == 1
+    assert "keeps files in another place" in capsys.readouterr().err
 
 
 def test_a_store_that_files_were_moved_to_can_be_adopted(own_services, settings_of, tmp_path, capsys):
