@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from core.settings import get_settings
+from core.settings import get_settings, make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +33,10 @@ _run: ContextVar[str] = ContextVar("scratch_run", default="")
 def base() -> Path:
     """The folder of all processes' folders. Root's may be passed through, so that plugins reach their own."""
     settings = get_settings()
+    if settings.scratch_dir is None:
+        make_private(settings.state_dir)
     folder = settings.scratch_dir or settings.state_dir / "scratch"
-    if not folder.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    make_private(folder)
     return folder
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from core.errors import Unavailable
+from core.settings import make_private
 
 FILE = "services.json"
 LOCK = "services.lock"
@@ -90,10 +91,7 @@ def prepare(folder: Path) -> None:
         Unavailable: it cannot be made or written to.
     """
     try:
-        new = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        if new:
-            folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        make_private(folder)
     except OSError as error:
         raise unusable(folder, error) from error
 

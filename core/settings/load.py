@@ -79,9 +79,18 @@ def master_key() -> bytes:
         raise Unavailable(detail, remedy="run as the owner of that folder, or set IIT_STATE_DIR") from error
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder, unless it is there. Root's may be passed through, not listed: servers and plugins reach theirs.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+
+
 def _create_once(file: Path, content: bytes) -> None:
     """Write a new private file whole, or leave the one that another process has just made."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_private(file.parent)
     draft = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

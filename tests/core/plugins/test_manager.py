@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 
 import pytest
 
+from core.database import TransactionOpenError, tenant_session
 from core.errors import NotFound
 from core.plugins import failures, manager, models
 
@@ -77,3 +78,10 @@ def test_looking_for_plugins_imports_no_heavy_library():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_plugins_are_not_looked_for_within_a_transaction_nor_left_out_because_of_one(install, tenant):
+    install(good=MODEL.format(name="good"))
+    with tenant_session(tenant, actor="test:1"), pytest.raises(TransactionOpenError):
+        models()
+    assert "good" in models()

@@ -62,3 +62,10 @@ def test_what_a_killed_process_left_is_swept_and_what_a_live_one_uses_is_not(bas
         assert scratch.sweep() == 1
         assert not os.path.exists(folder)  # noqa: PTH110
         assert mine.exists()
+
+
+def test_a_state_folder_that_is_made_for_it_is_nobody_elses_to_list(tmp_path, settings_of, monkeypatch):
+    monkeypatch.delenv("IIT_SCRATCH_DIR")
+    settings_of(state_dir=tmp_path / "state")
+    with scratch.temporary("a-"):
+        assert not (tmp_path / "state").stat().st_mode & 0o066
