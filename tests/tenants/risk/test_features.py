@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from uuid import UUID
 
@@ -9,12 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from tenants.cohort.expected import episodes
 from tenants.cohort.settings import CohortSettings
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import CLINICAL, DIED, KEPT, MISSED, VARIABLE_CODES, select
 from tenants.cohort.units import pending_units, units
+from tenants.risk import features
 from tenants.risk.facility_rates import STEP, FacilityCounts, FacilityRates
 from tenants.risk.feature_list import FEATURES, NAMES, THEMES, reference_page
 from tenants.risk.features import compute, pending_of
@@ -256,3 +259,15 @@ def test_a_facility_without_history_has_the_tenants_share():
 def test_nobody_pending_gives_an_empty_matrix():
     timelines = make_timelines([UUID(int=1)], facilities=[UUID(int=9)])
     assert matrix(timelines, pending_units(timelines, 10, RULES)).shape == (0, len(FEATURES))
+
+
+@given(
+    hnp.arrays(
+        np.float64, st.tuples(st.integers(0, 6), st.just(5)), elements=st.sampled_from([np.nan, 0, 7, 28, 30, 91])
+    )
+)
+def test_the_median_of_a_row_is_numpys(values):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # numpy warns of rows where nothing is there
+        expected = np.nanmedian(values, axis=1)
+    np.testing.assert_array_equal(features._row_median(values), expected)
