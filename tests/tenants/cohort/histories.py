@@ -63,12 +63,12 @@ class Gap:
 class History:
     contacts: tuple[Contact, ...] = ()
     states: tuple[State, ...] = ()
-    gaps: tuple[Gap, ...] = ()
     art_start: int = NO_DAY
     transferred_in: bool = False
     profile_from: int = NO_DAY
     sex: int = 0
     birth: int = NO_DAY
+    gaps: tuple[Gap, ...] = ()
 
 
 def timelines_of(histories: list[History], facility: list[int] | None = None, facilities: int = 1) -> Timelines:
