@@ -2,14 +2,17 @@
 
 import base64
 from pathlib import Path
+from threading import Barrier, Thread
 
 import pytest
+from sqlalchemy import text
 
 from core import blobs
 from core.blobs import store
 from core.cli.main import run as iit
+from core.database import owner_session
 from core.errors import NotFound
-from core.installation.blob_store import BlobStoreForeign
+from core.installation.blob_store import BlobStoreForeign, compare
 from core.settings import get_settings, master_key
 
 
@@ -77,3 +80,27 @@ def test_a_store_that_files_were_moved_to_can_be_adopted(own_services, settings_
     assert iit(["services", "blobs"]) == 0
     settings_of(blob_url="")
     assert iit(["services", "blobs"]) == 1
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_of_two_processes_that_come_first_at_once_both_share_one_store_or_one_is_refused(own_services, same):
+    with owner_session() as session:
+        session.execute(text("DELETE FROM platform.blob_store"))
+    one, together, outcomes = {}, Barrier(2), []
+    stores = [one, one if same else {}]
+
+    def come(kept):
+        together.wait()
+        try:
+            compare(lambda: kept.get("mark"), lambda mark: kept.update(mark=mark))
+            outcomes.append("shared")
+        except BlobStoreForeign:
+            outcomes.append("refused")
+
+    threads = [Thread(target=come, args=(kept,)) for kept in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == (["shared", "shared"] if same else ["refused", "shared"])
+    assert len([kept for kept in ([one] if same else stores) if kept]) == 1
