@@ -179,14 +179,20 @@ def prolong(leases: Sequence[Lease], database: str) -> set[UUID]:
     return {row[0] for row in rows}
 
 
-def give_back(hold: Hold, *, delay: timedelta = timedelta(0)) -> bool:
-    """Put the job back as if it had not been taken (its worker stops, its tenant is suspended)."""
+def give_back(hold: Hold, *, delay: timedelta = timedelta(0), why: str | None = None) -> bool:
+    """Put the job back as if it had not been taken (its worker stops, its tenant is suspended).
+
+    Args:
+        hold: the job, and the lease on it.
+        delay: how long it waits.
+        why: what the row says of it; None leaves what it said.
+    """
     with node_session(hold.database) as session:
         cursor = psycopg_connection(session).execute(
             "UPDATE node.jobs SET state = 'queued', lease_token = NULL, lease_until = NULL,"
-            " deliveries = deliveries - 1, run_after = now() + %s, updated_at = now()"
+            " deliveries = deliveries - 1, run_after = now() + %s, updated_at = now(), error = coalesce(%s, error)"
             " WHERE id = %s AND lease_token = %s AND state = 'running'",
-            (delay, hold.job_id, hold.token),
+            (delay, why, hold.job_id, hold.token),
         )
         return cursor.rowcount == 1
 

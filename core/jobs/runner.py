@@ -190,7 +190,10 @@ class Runner:
             return None
         except tuple(_WAITS) as held:
             delay = next(wait for kind, wait in _WAITS.items() if isinstance(held, kind))
-            return "queued" if leases.give_back(lease, delay=delay) else None
+            why = describe(held) if isinstance(held, BlobStoreForeign) else None
+            if why:
+                log.warning("job waits", error=why)
+            return "queued" if leases.give_back(lease, delay=delay, why=why) else None
         except DatabaseUnavailable as error:
             log.warning("job interrupted", error=describe(error))
             self._let_go(lease)

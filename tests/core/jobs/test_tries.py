@@ -325,7 +325,7 @@ def test_temporary_folders_of_a_run_go_when_it_ends_however_it_ends(tenant, ask)
 
 
 def test_a_job_that_needs_a_file_waits_uncharged_while_the_store_is_not_the_installations(
-    tenant, ask, row, settings_of, tmp_path
+    tenant, ask, row, change, settings_of, tmp_path
 ):
     kept = blobs.put(tenant, "upload.csv", b"content")
     settings_of(blob_url=tmp_path.as_uri())
@@ -334,7 +334,12 @@ def test_a_job_that_needs_a_file_waits_uncharged_while_the_store_is_not_the_inst
     found = row(job_id)
     assert (found["state"], found["attempts"]) == ("queued", 0)
     assert found["run_after"] > datetime.now(UTC) + timedelta(seconds=30)
+    assert "keeps files in another place" in found["error"]
     assert dead_letters(job_id) == []
+    settings_of(blob_url="")
+    change(job_id, "run_after = now()")
+    drain(tenant)
+    assert row(job_id)["state"] == "done"
 
 
 def test_the_upkeep_of_tenants_is_looked_for_soon_after_a_start(monkeypatch):
