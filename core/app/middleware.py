@@ -14,8 +14,8 @@ from uuid_utils.compat import uuid7
 from core import telemetry
 from core.app.bodies import Body
 from core.app.callers import Callers, address_of
-from core.app.turns import Turns
-from core.errors import AppError, FieldError, Invalid, TooLarge, Unauthenticated, Unavailable
+from core.app.turns import Turn, Turns
+from core.errors import AppError, FieldError, Invalid, TooLarge, Unauthenticated
 from core.errors.database import as_app_error
 from core.errors.handlers import log_failure, problem_response
 from core.errors.problem import MEDIA_TYPE
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from core.app.permissions import RoutePermissions
-    from core.app.turns import Turn
 
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 """A caller's X-Request-ID is taken over only when it is a UUID: it is logged, so it must not carry anything else."""
@@ -118,17 +117,12 @@ class RequestBoundary:
         if scope["path"] == ALIVE:
             await self._app(scope, receive, answer.send)
             return
-        turn = object()
-        try:
-            with anyio.fail_after(self._patience):
-                await self._open.acquire_on_behalf_of(turn)
-        except TimeoutError:
-            detail = "too many requests are being served at once"
-            raise Unavailable(detail, retry_after=max(1, round(self._patience))) from None
+        answer.turn = Turn((self._open,), self._patience)
+        await answer.turn.take()
         try:
             await self._app(scope, receive, answer.send)
         finally:
-            self._open.release_on_behalf_of(turn)
+            answer.turn.leave()
 
 
 class _Answer:
@@ -141,6 +135,7 @@ class _Answer:
         self._replaced = False
         self.body: Body | None = None
         self.turn: Turn | None = None
+        self._long = False
         self.status = 0
         self.ended = False
 
@@ -162,7 +157,8 @@ class _Answer:
             message["headers"] = self._with_headers(message.get("headers", []))
         elif message["type"] == "http.response.body":
             self.ended = not message.get("more_body", False)
-            if not self.ended and self.turn is not None:
+            self._long = self._long or not self.ended
+            if self._long and self.turn is not None:
                 await self._send_part(message, self.turn)
                 return
         await self._send(message)

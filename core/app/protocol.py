@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import resource
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
@@ -23,13 +24,15 @@ from core.errors.problem import MEDIA_TYPE, problem
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterable
 
+    from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
     from core.errors import AppError
 
-OPEN_FILES = 8192
+OPEN_FILES = 4096
 IDLE = 512
 """Connections without a request."""
 
@@ -50,6 +53,7 @@ class Limits:
         pipelined: requests that may be sent before the first of them is answered.
         idle: connections without a request; beyond them the one that has waited longest is closed.
         connections: of all kinds; a further one is closed at once.
+        of_address: of them from one address; a further one is closed at once.
         sweep_seconds: between two looks at what is late.
     """
 
@@ -61,6 +65,7 @@ class Limits:
     pipelined: int = 16
     idle: int = IDLE
     connections: int = 768
+    of_address: int = 384
     sweep_seconds: float = 1.0
 
 
@@ -74,7 +79,7 @@ def allow_open_files() -> Limits:
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     allowed = OPEN_FILES if soft == resource.RLIM_INFINITY else min(OPEN_FILES, soft)
     connections = max(64, allowed - SPARE_FILES)
-    return Limits(connections=connections, idle=min(IDLE, max(32, connections // 2)))
+    return Limits(connections=connections, of_address=connections // 2, idle=min(IDLE, max(32, connections // 2)))
 
 
 class Sweeper:
@@ -85,17 +90,31 @@ class Sweeper:
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
         self.idle: dict[BoundedProtocol, None] = {}
+        self.addresses: Counter[str] = Counter()
 
     def admit(self, protocol: BoundedProtocol) -> None:
         """Take up a new connection, at the cost of the one that has been without a request for longest."""
         if self._timer is None:
             self._timer = protocol.loop.call_later(self._limits.sweep_seconds, self._sweep, protocol.loop)
+        self.addresses[protocol.address] += 1
         if len(self.idle) >= self._limits.idle or len(self._state.connections) > self._limits.connections:
-            oldest = next(iter(self.idle), protocol)
-            self.idle.pop(oldest, None)
-            oldest.transport.abort()
+            self._abort_oldest(self.idle, protocol)
+        elif self.addresses[protocol.address] > self._limits.of_address:
+            self._abort_oldest((one for one in self.idle if one.address == protocol.address), protocol)
         if not protocol.transport.is_closing():
             self.idle[protocol] = None
+
+    def release(self, protocol: BoundedProtocol) -> None:
+        """A connection is gone."""
+        self.idle.pop(protocol, None)
+        self.addresses[protocol.address] -= 1
+        if self.addresses[protocol.address] <= 0:
+            del self.addresses[protocol.address]
+
+    def _abort_oldest(self, idle: Iterable[BoundedProtocol], otherwise: BoundedProtocol) -> None:
+        oldest = next(iter(idle), otherwise)
+        self.idle.pop(oldest, None)
+        oldest.transport.abort()
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
@@ -115,11 +134,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **options)
+        self.address = ""
         self._outside = 0  # bytes received that were neither of a body nor of a head that is complete
         self._refusal: AppError | None = None
         self._head_since: float | None = None
         self._unread_since: float | None = None
         self._closing_since: float | None = None
+        self._deferred: tuple[RequestResponseCycle, ASGI3Application] | None = None
         found = self._sweepers.get(self.server_state)
         if found is None:
             found = self._sweepers[self.server_state] = Sweeper(self.server_state, self.limits)
@@ -128,12 +149,14 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected: its first head is due."""
         super().connection_made(transport)
+        self.address = self.client[0] if self.client else ""
         self._head_since = time.monotonic()
         self._sweeper.admit(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
-        self._sweeper.idle.pop(self, None)
+        self._sweeper.release(self)
+        self._deferred = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -197,6 +220,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """The client has read."""
         self._unread_since = None
         super().resume_writing()
+        deferred, self._deferred = self._deferred, None
+        if deferred is not None:
+            super()._start_asgi_task(*deferred)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if self._unread_since is None:
+            super()._start_asgi_task(cycle, app)
+        else:
+            self._deferred = (cycle, app)  # it would take a turn, and wait for the last answer to be read
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, or not within the limits."""

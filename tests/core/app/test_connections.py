@@ -149,6 +149,17 @@ class TestHalfOpen:
                 for client in clients:
                     client.close()
 
+    def test_one_address_has_a_part_of_all_connections(self, app):
+        with served(app, Limits(of_address=8, sweep_seconds=60.0)) as port:
+            clients = [connect(port) for _ in range(20)]
+            try:
+                assert rest(clients[0]) == b""
+                clients[-1].sendall(head("GET", "/healthz"))
+                assert status_of(clients[-1]) == 200
+            finally:
+                for client in clients:
+                    client.close()
+
     def test_a_process_takes_no_more_connections_than_it_may_open_files(self):
         import resource
 

@@ -74,6 +74,12 @@ def upload_head(key, length=LARGE, path="/v1/hanging/upload"):
     return head("POST", path, key, Content_Length=length, Content_Type="multipart/form-data; boundary=b")
 
 
+def document(port, path):
+    with connect(port) as client:
+        client.sendall(head("GET", path, Connection="close"))
+        return rest(client)
+
+
 PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
 
 
@@ -234,6 +240,15 @@ class TestShares:
             wait_until(lambda: gate.inside >= 4)
             assert ask(port, "/healthz") == 200
             assert gate.inside == 4
+
+    def test_pages_that_nobody_reads_leave_turns_to_the_others(self, port):
+        page = head("GET", "/v1/hanging/none")  # without a key: the page of the documentation is larger
+        script = next(line for line in document(port, "/docs").split(b'"') if line.endswith(b"bundle.js")).decode()
+        with ExitStack() as stack:
+            for _ in range(8):
+                client = stack.enter_context(connect(port, receives=4096))
+                client.sendall(head("GET", script) * 2 + page)
+            assert ask(port, "/docs") == 200
 
 
 class TestRevocation:
