@@ -15,6 +15,7 @@ from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import (
     CANCELLED,
     DIED,
+    INVALIDATED,
     KEPT,
     MISSED,
     NO_DAY,
@@ -126,6 +127,14 @@ def test_what_cannot_be_read_leaves_units_unresolved_whether_or_not_a_return_was
     assert labels(closed) == ({0} if later and later[0].day <= 58 else {1})
     supply = History((Contact(0, supply=900), *later), art_start=0)
     assert labels(supply) == set()
+
+
+def test_units_of_an_invalidated_record_are_no_samples() -> None:
+    invalid = (State(INVALIDATED, 40, known_from=40),)
+    assert labels(History((Contact(0, 30),), invalid, art_start=0)) == set()
+    earlier = History((Contact(0, 30), Contact(20, 50)), invalid, art_start=0)
+    assert labels(earlier) == {0}
+    assert labels(earlier, 20) == set()
 
 
 def test_units_of_other_contacts_stay_resolved() -> None:
