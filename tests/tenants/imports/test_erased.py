@@ -13,6 +13,9 @@ from core.cli.main import run
 from core.database import TenantRef, tenant_session
 from core.errors import NotFound
 from core.privacy import vault
+from core.tenancy import describe_tenant
+from core.tenancy.backup.saving import backup
+from core.tenancy.backup.service import from_file
 from tenants.quality.candidates import merge_patients
 from tenants.records.erasing import erase_person, find
 from tenants.records.personal import FIELDS, open_patient
@@ -129,3 +132,21 @@ def test_the_command_asks_says_what_it_did_and_can_be_run_again(
     assert run(["person", "erase", tenant.slug, told["patients"][0], "--reason", "again", "--yes"]) == 0
     assert "had been erased before" in capsys.readouterr().out
     assert run(["person", "erase", tenant.slug, "nobody", "--reason", "x", "--yes"]) == 1
+
+
+def test_what_a_restored_backup_brings_of_the_erased_is_emptied_by_a_second_run(
+    tenant: TenantRef, run_import: RunImport, partner_files: list[Path], tmp_path: Path
+) -> None:
+    run_import(tenant, partner_files)
+    file = tmp_path / "before.iitbackup"
+    backup(tenant.slug, file)
+    uuid = erase(tenant, "P1")
+    from_file(tenant.slug, file)
+    back = describe_tenant(tenant.slug).ref()
+    assert "Aaa" not in names(back)
+    with tenant_session(back, actor="test:1") as session:
+        assert rows(session, "SELECT count(*) FROM erased_identifiers") == [(1,)]
+        done = erase_person(session, uuid, reason="restored")
+        assert (done.rows, done.already) == (1, False)
+    run_import(back, partner_files, OTHER_SOURCE)
+    assert "Aaa" not in names(back)
