@@ -53,8 +53,8 @@ class Job(NodeBase, table=True):
         ),
         {
             "info": {
-                "tenant": "SELECT, INSERT, UPDATE (state, lease_token, lease_until, progress_done, progress_total, "
-                "progress_note, finished_at, updated_at)"
+                "tenant": "SELECT, INSERT, UPDATE (state, run_after, lease_token, lease_until, progress_done, "
+                "progress_total, progress_note, finished_at, updated_at)"
             }
         },
     )

@@ -30,6 +30,10 @@ _SAME = """
 SELECT id FROM node.jobs
 WHERE tenant_role = current_user AND kind = %s AND dedupe_key = %s AND state IN ('queued', 'sent', 'running')
 """
+_SOONER = """
+UPDATE node.jobs SET run_after = coalesce(%s, now()), updated_at = now()
+WHERE id = %s AND state = 'queued' AND run_after > coalesce(%s, now())
+"""
 
 
 def enqueue(
@@ -47,7 +51,8 @@ def enqueue(
         kind: what is to be run.
         payload: what to work on, by ids and settings: never a person's data, it is seen by operators.
         run_after: not before this instant; at once when None.
-        dedupe_key: while a job of this tenant and kind with the same key waits or runs, none is added.
+        dedupe_key: while a job of this tenant and kind with the same key waits or runs, none is added; one that was to
+            wait for longer is brought forward.
 
     Returns:
         The job's id; that of the job that is there already, where ``dedupe_key`` says so.
@@ -78,6 +83,7 @@ def enqueue(
                 return added
             there = _first(cursor.execute(_SAME, (kind, dedupe_key)))
             if there is not None:
+                cursor.execute(_SOONER, (run_after, there, run_after))
                 return there
             # It ended between the two statements: ask again.
 

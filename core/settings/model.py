@@ -164,6 +164,11 @@ class Settings(BaseSettings):
         default=25.0, ge=0, description="Seconds that running jobs get to end their step when a worker is stopped."
     )
     jobs_keep_days: int = Field(default=30, ge=1, description="Days after which jobs that ended are removed.")
+    quality_link_after_minutes: float = Field(
+        default=15.0,
+        ge=0,
+        description="Minutes between an import and the search for people recorded twice; one serves several imports.",
+    )
     audit_seal_seconds: float = Field(
         default=10.0, gt=0, description="Seconds between two looks for events of audits that are not sealed yet."
     )

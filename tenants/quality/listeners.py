@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from core.settings import get_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,4 +18,4 @@ def import_finished(session: TenantSession, payload: Mapping[str, Any]) -> None:
     from tenants.quality import service
 
     service.request_report(session, import_uuid=payload["import_uuid"], facilities=list(payload["facilities"]))
-    service.request_link(session, service.AFTER_IMPORT)
+    service.request_link(session, timedelta(minutes=get_settings().quality_link_after_minutes))

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 REPORT_JOB: Final = "quality.report"
 LINK_JOB: Final = "quality.link"
 
-AFTER_IMPORT: Final = timedelta(minutes=15)
-"""How long after an import people recorded twice are looked for: imports come one after another."""
-
 NAMED_FACILITIES: Final = 1000
 """A job names no more facilities than this; beyond, it measures all."""
 
@@ -94,7 +91,12 @@ def ask_report(session: TenantSession, import_uuid: UUID | None) -> UUID:
 
 
 def request_link(session: TenantSession, after: timedelta = timedelta()) -> UUID:
-    """Have people recorded twice looked for by a job, after a while: one search is enough for several imports."""
+    """Have people recorded twice looked for by a job: one search is enough for several imports.
+
+    Args:
+        session: the tenant's transaction.
+        after: how long to wait for other imports; a search that waits already is brought forward when this is shorter.
+    """
     return enqueue(session, LINK_JOB, {}, run_after=now() + after if after else None, dedupe_key=LINK_JOB)
 
 

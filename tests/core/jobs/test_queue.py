@@ -110,3 +110,22 @@ def test_one_kind_is_registered_by_one_function():
     with pytest.raises(ValueError, match="twice"):
         job("testing.act")(lambda _context, _payload: None)
     job("testing.act", max_attempts=kind.max_attempts, lease=kind.lease, backoff=kind.backoff)(kind.run)
+
+
+def test_a_job_that_is_asked_for_again_is_due_when_the_first_of_the_two_is(tenant, ask, row):
+    later, soon = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (15, 5))
+    job_id = ask(tenant, dedupe_key="search", run_after=later)
+    assert ask(tenant, dedupe_key="search", run_after=soon) == job_id
+    assert row(job_id)["run_after"] == soon
+    assert ask(tenant, dedupe_key="search", run_after=later) == job_id
+    assert row(job_id)["run_after"] == soon
+    assert ask(tenant, dedupe_key="search") == job_id
+    assert row(job_id)["run_after"] <= datetime.now(UTC)
+
+
+def test_a_job_that_runs_is_not_brought_forward(tenant, ask, row, change):
+    job_id = ask(tenant, dedupe_key="search")
+    change(job_id, "state = 'sent', run_after = now() + interval '1 hour'")
+    before = row(job_id)["run_after"]
+    assert ask(tenant, dedupe_key="search") == job_id
+    assert row(job_id)["run_after"] == before
