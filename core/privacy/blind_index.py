@@ -42,17 +42,25 @@ def normalise(purpose: str, text: str) -> str:
     Raises:
         Invalid: nothing is left to look for.
     """
-    if purpose.startswith("phone"):
-        found = _phone(text)
-    elif purpose.startswith(EXACT):
-        found = text.strip()
-    else:
-        found = _identifier(text)
+    found = _form(purpose, text)
     if not found:
         field = FieldError(purpose, "is empty", "give at least one letter or digit")
         detail = f"there is nothing to look for in {purpose}"
         raise Invalid(detail, errors=[field])
     return found
+
+
+def is_blank(purpose: str, text: str) -> bool:
+    """Whether nothing of a text is left to look for: ``normalise`` refuses it. Texts such as "nil" are no phone."""
+    return not _form(purpose, text)
+
+
+def _form(purpose: str, text: str) -> str:
+    if purpose.startswith("phone"):
+        return _phone(text)
+    if purpose.startswith(EXACT):
+        return text.strip()
+    return _identifier(text)
 
 
 def _identifier(text: str) -> str:

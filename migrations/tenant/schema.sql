@@ -1,6 +1,6 @@
 -- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
-INSERT INTO alembic_version VALUES ('0008');
+INSERT INTO alembic_version VALUES ('0009');
 CREATE TABLE alerts (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 
@@ -348,6 +348,7 @@ CREATE TABLE imports (
     finished_at TIMESTAMP WITH TIME ZONE, 
     people_first BOOLEAN DEFAULT false NOT NULL, 
     failure JSONB, 
+    rows_in_part BIGINT DEFAULT 0 NOT NULL, 
     CONSTRAINT pk_imports PRIMARY KEY (uuid), 
     CONSTRAINT ck_imports_state CHECK (state IN ('pending', 'reading', 'checking', 'applying', 'done', 'failed', 'cancelled'))
 );

@@ -1,6 +1,6 @@
 """Imports over the API."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
@@ -43,10 +43,16 @@ def create_import(
     data_date: Annotated[
         IsoDay | None, Form(description="Date to which the data run; overrides the mapping's.")
     ] = None,
+    dates: Annotated[
+        Literal["day-first", "month-first"] | None,
+        Form(description="What comes first in dates such as 03/04/2024; overrides the mapping's `dates`."),
+    ] = None,
     strict: Annotated[bool, Form(description="Import nothing when a single row is refused.")] = False,  # noqa: FBT002
 ) -> ImportSummary:
     """Keep the files encrypted and import them by a job; sent again while it is under way, they are one import."""
     checked = parse_mapping(mapping) if mapping.strip() else Mapping()
+    if dates is not None:
+        checked = checked.model_copy(update={"dates": dates})
     given = uploads.store(scope.tenant, [(_name(file), file.file) for file in files])
     try:
         with scope.session() as session:

@@ -39,17 +39,23 @@ FILES_SHOWN = 10
 @click.option(
     "--data-date", type=click.DateTime(["%Y-%m-%d"]), help="Date to which the data run; overrides the mapping's."
 )
+@click.option(
+    "--dates",
+    type=click.Choice(["day-first", "month-first"]),
+    help="What comes first in dates such as 03/04/2024, where the files do not say it; overrides the mapping's.",
+)
 @click.option("--strict", is_flag=True, help="Import nothing when a single row is refused.")
 @click.option(
     "--rejections", type=click.Path(path_type=Path, dir_okay=False), help="Write the refused rows to this CSV file."
 )
 @output.json_option
-def import_command(
+def import_command(  # noqa: PLR0913, PLR0917 - click passes options by name
     slug: str,
     paths: tuple[Path, ...],
     mapping_path: Path | None,
     format_name: str,
     data_date: datetime | None,
+    dates: str | None,
     strict: bool,  # noqa: FBT001 - click passes options by name
     rejections: Path | None,
     as_json: bool,  # noqa: FBT001 - click passes options by name
@@ -60,7 +66,7 @@ def import_command(
     exit code 3 when some rows were refused.
     """
     from tenants.imports.mapping import Mapping
-    from tenants.imports.reading.sources import from_paths
+    from tenants.imports.reading.sources import bystanders, from_paths
     from tenants.imports.service import GivenFile, Order
 
     tenant = output.tenant(slug)
@@ -68,7 +74,11 @@ def import_command(
         message = f"--rejections: there is no folder {rejections.parent}"
         raise click.UsageError(message)
     mapping = _mapping(mapping_path) if mapping_path else Mapping()
+    if dates is not None:
+        mapping = mapping.model_copy(update={"dates": dates})
     sources = from_paths(paths)
+    if left_out := bystanders(paths):
+        output.note(f"left out, since systems put them there: {', '.join(left_out[:FILES_SHOWN])}")
     order = Order(
         files=[GivenFile(source.name, source.size, source.digest()) for source in sources],
         mapping=mapping,
@@ -81,9 +91,12 @@ def import_command(
         output.print_json(summary)
     else:
         _show(summary)
-    if summary.rows_refused:
+    if summary.rows_refused or summary.rows_in_part:
         where = f"; see {rejections}" if rejections else "; --rejections FILE writes them all"
-        output.done_in_part(f"{summary.rows_refused:,} of {summary.rows_read:,} rows were refused{where}")
+        output.done_in_part(
+            f"of {summary.rows_read:,} rows {summary.rows_refused:,} were refused and {summary.rows_in_part:,} taken"
+            f" without some of their cells{where}"
+        )
 
 
 def _day(given: datetime | None) -> date | None:
@@ -144,12 +157,16 @@ def _show(summary: Summary) -> None:
         files += f" and {len(summary.files) - FILES_SHOWN:,} more"
     click.echo(f"Import {summary.import_uuid} of {files}: {summary.state} in {summary.seconds or 0:.1f} s")
     click.echo(f"Format {summary.format}, source {summary.source}, data to {summary.data_date}")
-    left_out = f"; {summary.rows_left_out:,} left out by the mapping" if summary.rows_left_out else ""
-    repeated = f" ({summary.rows_repeated:,} repeated)" if summary.rows_repeated else ""
+    left_out = (
+        f"; {summary.rows_left_out:,} left out (by the mapping, totals, headings)" if summary.rows_left_out else ""
+    )
+    parts = ((summary.rows_in_part, "in part"), (summary.rows_repeated, "repeated"))
+    of_these = ", ".join(f"{count:,} {what}" for count, what in parts if count)
     click.echo(
-        f"Rows read {summary.rows_read:,}: accepted {summary.rows_accepted:,}{repeated},"
+        f"Rows read {summary.rows_read:,}: accepted {summary.rows_accepted:,}{f' ({of_these})' if of_these else ''},"
         f" refused {summary.rows_refused:,}{left_out}"
     )
+    click.echo(f"People in the accepted rows: {summary.people:,}")
     for sentence in summary.notes:
         click.echo(f"Note: {sentence}")
     rows = [{"records": kind, **counts} for kind, counts in summary.counts.items() if "inserted" in counts]

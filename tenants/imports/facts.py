@@ -275,6 +275,7 @@ class Reading:
     Attributes:
         file: index of the file among the sources.
         line: line (row of a sheet) that the row begins on, counted from 1 with the heading.
+        omissions: cells that are left out, and why; the row counts without them.
     """
 
     file: int
@@ -282,3 +283,20 @@ class Reading:
     facts: list[Fact] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     left_out: bool = False
+    omissions: list[Rejection] = field(default_factory=list)
+
+
+def unread_contact(fact: Fact, reading: Reading) -> UnreadContactFact:
+    """That a person was seen on a day that cannot be read, with the partner's status of them in the same row.
+
+    Args:
+        fact: about the person.
+        reading: the row.
+    """
+    if not isinstance(fact, PatientBound):
+        message = "a contact is of a patient"
+        raise TypeError(message)
+    said = next((other.status for other in reading.facts if isinstance(other, SnapshotFact)), None)
+    return UnreadContactFact(
+        key=fact.patient, patient=fact.patient, facility=fact.facility, labels=fact.labels, partner_status=said
+    )

@@ -23,6 +23,7 @@ class FieldSpec:
         required: whether a row without it is refused.
         codes: the only values it takes, or empty for any.
         personal: whether it is kept encrypted.
+        identifier: whether it is a code, which a spreadsheet may have made a date or a number of.
         description: one line, with the unit.
     """
 
@@ -31,21 +32,22 @@ class FieldSpec:
     required: bool = False
     codes: tuple[str, ...] = ()
     personal: bool = False
+    identifier: bool = False
 
 
 FIELDS: dict[str, dict[str, FieldSpec]] = {
     "facilities": {
-        "datim_id": FieldSpec("text", "DATIM id of the facility", required=True),
+        "datim_id": FieldSpec("text", "DATIM id of the facility", required=True, identifier=True),
         "name": FieldSpec("text", "its name"),
         "state_province": FieldSpec("text", "state or province"),
         "county_district": FieldSpec("text", "local government area or district"),
     },
     "patients": {
-        "pepfar_id": FieldSpec("text", "programme (PEPFAR) identifier", personal=True),
-        "hospital_number": FieldSpec("text", "hospital number", personal=True),
+        "pepfar_id": FieldSpec("text", "programme (PEPFAR) identifier", personal=True, identifier=True),
+        "hospital_number": FieldSpec("text", "hospital number", personal=True, identifier=True),
         "given_name": FieldSpec("text", "given name", personal=True),
         "family_name": FieldSpec("text", "family name", personal=True),
-        "phone": FieldSpec("text", "telephone number", personal=True),
+        "phone": FieldSpec("text", "telephone number", personal=True, identifier=True),
         "sex": FieldSpec("code", "sex", codes=SEXES),
         "birthdate": FieldSpec("date", "date of birth, or an age at a date (estimated)"),
         "state_province": FieldSpec("text", "state or province of residence"),

@@ -246,6 +246,7 @@ class Mapping(Part):
     data_date: date | DataDate | None = None
     assumed_lag_days: int = Field(default=0, ge=0, le=366)
     date_formats: list[str] = Field(default_factory=lambda: list(DEFAULT_DATES), min_length=1)
+    dates: Literal["day-first", "month-first", ""] = ""
     missing: list[str] = Field(default_factory=lambda: list(DEFAULT_MISSING))
     files: dict[str, File] = Field(default_factory=dict)
     facility: FacilityColumns | None = None

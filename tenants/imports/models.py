@@ -74,6 +74,7 @@ class Import(TenantBase, table=True):
     staged: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
     rows_read: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
     rows_refused: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
+    rows_in_part: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
     rows_left_out: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
     rows_repeated: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
     counts: dict[str, Any] = Field(

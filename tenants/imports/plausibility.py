@@ -1,29 +1,23 @@
-"""What a fact by itself must satisfy, whatever format it came in. Across facts: ``tenants.imports.staging.checks``."""
+"""What a fact by itself must satisfy, whatever format it came in. Across facts: ``tenants.imports.staging.checks``.
+
+The rules are data: rows read one by one and blocks read column by column are judged by the same ones. What can be
+stored is judged here too (``tenants.records.storable``), so that nothing is accepted that cannot be written.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tenants.imports.facts import (
-    AppointmentFact,
-    DispensationFact,
-    EncounterFact,
-    Fact,
-    ObservationFact,
-    PatientFact,
-    PatientStateFact,
-    Rejection,
-    VisitFact,
-)
+from tenants.imports.facts import FACT_TYPES, FacilityFact, Fact, ObservationFact, PatientBound, PatientFact, Rejection
+from tenants.imports.fields import FIELDS
+from tenants.imports.reading.values import MOST_DAYS
+from tenants.records.storable import field_problem, text_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
-
-_Found = list[tuple[str, Rejection]]
-"""Fields of ours that are wrong, and why."""
 
 RANGES: dict[str, tuple[float, float, str]] = {
     "viral_load": (0, 1e9, "copies/mL"),
@@ -39,138 +33,254 @@ CODED: dict[str, tuple[str, ...]] = {
     "pregnancy": ("pregnant", "breastfeeding", "none"),
 }
 
+FIRST_TREATMENT = date(1987, 1, 1)
+"""Before this day no antiretroviral existed."""
 
-def implausible(fact: Fact, data_date: date, today: date) -> list[Rejection]:
-    """Why the fact cannot be true by itself; empty when it can.
+OLDEST_YEARS = 120
+MOST_AHEAD = timedelta(days=400)
+"""A next appointment further ahead than a year's supply is a slip of the pen."""
+
+
+class Problem(NamedTuple):
+    """What is wrong with a value, and what to do."""
+
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a field of a kind of fact must satisfy.
+
+    Attributes:
+        field: the field that is wrong where the rule is broken.
+        judge: what is wrong with the field's value; its arguments are the value, those of ``beside``, and the data
+            date. It is asked only where all these fields hold something.
+        beside: further fields that it looks at.
+        whole: whether nothing is taken of a fact that breaks it; else only the field is left out.
+    """
+
+    field: str
+    judge: Callable[..., Problem | None]
+    beside: tuple[str, ...] = ()
+    whole: bool = False
+
+    def problem(self, values: tuple[Any, ...], data_date: date) -> Problem | None:
+        """What is wrong with a field; ``values`` are those of the field and of ``beside``."""
+        return None if None in values else self.judge(*values, data_date)
+
+
+def _day(value: date) -> date:
+    return value.date() if isinstance(value, datetime) else value
+
+
+def _future(value: date, data_date: date) -> Problem | None:
+    if _day(value) <= data_date:
+        return None
+    remedy = f"correct the date, or the data date of the import ({data_date})"
+    return Problem("the date lies after the data date", remedy)
+
+
+def _before_treatment(value: date, _data_date: date) -> Problem | None:
+    if value >= FIRST_TREATMENT:
+        return None
+    return Problem("the date lies before there was any antiretroviral treatment (1987)", "correct the year")
+
+
+def _too_old(value: date, data_date: date) -> Problem | None:
+    if data_date.year - value.year <= OLDEST_YEARS:
+        return None
+    return Problem(f"nobody is older than {OLDEST_YEARS} years", "correct the year of birth")
+
+
+def _born_late(born: date, started: date, _data_date: date) -> Problem | None:
+    # An estimated birthdate is 1 January of the year: whoever starts within that year is not before birth.
+    if born <= started:
+        return None
+    return Problem("the date of birth lies after the start of treatment", "correct one of the two dates")
+
+
+def _earlier_than(other: str, what: str) -> Callable[..., Problem | None]:
+    def judge(value: date, against: date, _data_date: date) -> Problem | None:
+        return None if value >= against else Problem(what, f"correct it, or {other}")
+
+    return judge
+
+
+def _appointment(value: date, seen: date, _data_date: date) -> Problem | None:
+    if value < seen:
+        return Problem("the next appointment lies before the visit", "correct one of the two dates")
+    if value - seen > MOST_AHEAD:
+        return Problem(f"the next appointment lies more than {MOST_AHEAD.days} days ahead", "correct the date")
+    return None
+
+
+def _measured(value: float, variable: str, _data_date: date) -> Problem | None:
+    limits = RANGES.get(variable)
+    if limits is None or limits[0] <= value <= limits[1]:
+        return None
+    return Problem(f"a value outside {limits[0]:g}-{limits[1]:g} {limits[2]}", "correct the value or its unit")
+
+
+def _coded(value: str, variable: str, _data_date: date) -> Problem | None:
+    codes = CODED.get(variable)
+    if codes is None or value in codes:
+        return None
+    return Problem("a code that is not known", f"map it under 'values' to one of {', '.join(codes)}")
+
+
+def _supply(value: int, _data_date: date) -> Problem | None:
+    if value == 0:
+        return Problem("a supply of 0 days", "write how many days of treatment were handed out")
+    if not 0 < value <= MOST_DAYS:
+        return Problem(f"a supply outside 1-{MOST_DAYS} days", "correct it, and check the unit: days or months")
+    return None
+
+
+def _outcome(status: str, due: date, data_date: date) -> Problem | None:
+    if status not in ("kept", "missed") or due <= data_date:
+        return None
+    return Problem("it was kept or missed after the data date", "correct the due date or the data date")
+
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    "patients": (
+        Rule("birthdate", _future),
+        Rule("birthdate", _too_old),
+        Rule("art_start_date", _future),
+        Rule("art_start_date", _before_treatment),
+        Rule("birthdate", _born_late, ("art_start_date",)),
+    ),
+    "patient_states": (Rule("start_date", _future, whole=True),),
+    "visits": (
+        Rule("date_started", _future, whole=True),
+        Rule(
+            "date_stopped",
+            _earlier_than("the day on which the visit began", "the visit ends before it begins"),
+            ("date_started",),
+        ),
+        Rule("next_appointment", _appointment, ("date_started",)),
+    ),
+    "encounters": (Rule("encounter_datetime", _future, whole=True),),
+    "observations": (
+        Rule("obs_datetime", _future, whole=True),
+        Rule("value_numeric", _measured, ("variable_name",), whole=True),
+        Rule("value_coded", _coded, ("variable_name",), whole=True),
+    ),
+    "dispensations": (
+        Rule("date_dispensed", _future, whole=True),
+        Rule("date_dispensed", _before_treatment, whole=True),
+        Rule("days_supplied", _supply),
+        Rule("next_appointment", _appointment, ("date_dispensed",)),
+    ),
+    "appointments": (
+        Rule("booked_on", _future, whole=True),
+        Rule(
+            "due_date",
+            _earlier_than("the day on which it was booked", "the appointment is due before it was booked"),
+            ("booked_on",),
+            whole=True,
+        ),
+        Rule("status", _outcome, ("due_date",), whole=True),
+    ),
+    "snapshots": (Rule("last_pickup", _future), Rule("days_supplied", _supply)),
+}
+"""By kind of fact."""
+
+_RECORD_ONLY = ("value_numeric", "value_text", "value_coded", "value_datetime", "variable_name")
+
+
+class Judgement(NamedTuple):
+    """What is taken of a fact.
+
+    Attributes:
+        fact: without what is left out; None where nothing of it is taken.
+        rejections: why nothing is taken.
+        omissions: what is left out, and why.
+        wrong: the fields that are rejected or left out.
+    """
+
+    fact: Fact | None
+    rejections: list[Rejection]
+    omissions: list[Rejection]
+    wrong: frozenset[str] = frozenset()
+
+
+def judged(fact: Fact, data_date: date, today: date) -> Judgement:
+    """What is taken of a fact, and why the rest cannot be true or cannot be stored.
+
+    What is wrong costs only its field, where the fact says something without it: a slip in a date must not cost a
+    person's whole history, nor a wrong refill the visit. What is left out stays as it was known before.
 
     Args:
         fact: as read.
         data_date: the day to which the data run: nothing can have happened after it.
         today: nothing can have been written after it (a stamp may well be later than the data date).
     """
-    return [rejection for _, rejection in _found(fact, data_date, today)]
+    whole, parts = _unstorable(fact)
+    # What a source took back is often wrong: that is why it did.
+    if not fact.voided:
+        _implausible(fact, data_date, today, whole, parts)
+    if not whole and not parts:
+        return Judgement(fact, [], [])
+    wrong = frozenset(whole) | frozenset(parts)
+    rejections = [Rejection(fact.label(name), *problem) for name, problem in whole.items()]
+    omissions = [Rejection(fact.label(name), *problem) for name, problem in parts.items()]
+    if whole:
+        return Judgement(None, rejections + omissions, [], wrong)
+    return Judgement(_without(fact, frozenset(parts)), [], omissions, wrong)
 
 
-def judged(fact: Fact, data_date: date, today: date) -> tuple[Fact | None, list[Rejection]]:
-    """What is taken of a fact, and why the rest cannot be true; the arguments as for ``implausible``.
-
-    A row's person stays without what is wrong: a slip in a date must not cost a whole history. What is left out is not
-    said, so that what was known of it before stays. Of any other fact nothing is taken where something is wrong.
-    """
-    found = _found(fact, data_date, today)
-    rejections = [rejection for _, rejection in found]
-    if not found:
-        return fact, rejections
-    if not isinstance(fact, PatientFact) or fact.derived_on is not None:
-        return None, rejections
-    wrong = {field for field, _ in found}
-    born = None if "birthdate" in wrong else fact.birthdate
-    kept = replace(
-        fact,
-        birthdate=born,
-        birthdate_estimated=fact.birthdate_estimated and born is not None,
-        art_start_date=None if "art_start_date" in wrong else fact.art_start_date,
-        known_at=None if "stamp" in wrong else fact.known_at,
-        partial=True,
-    )
-    return kept, rejections
-
-
-def _found(fact: Fact, data_date: date, today: date) -> _Found:
-    found: _Found = []
-    if fact.voided:
-        # Often the very reason why the source took it back.
-        return found
-    check = _CHECKS.get(type(fact))
-    if check is not None:
-        check(fact, data_date, found)
+def _implausible(
+    fact: Fact, data_date: date, today: date, whole: dict[str, Problem], parts: dict[str, Problem]
+) -> None:
+    for rule in RULES.get(fact.kind, ()):
+        if any(name in whole or name in parts for name in (rule.field, *rule.beside)):
+            continue
+        values = (getattr(fact, rule.field), *(getattr(fact, name) for name in rule.beside))
+        if (problem := rule.problem(values, data_date)) is not None:
+            (whole if rule.whole else parts)[rule.field] = problem
     # A day's grace: the stamp may be written in a zone where tomorrow has begun.
     if fact.known_at is not None and fact.known_at.date() > today + timedelta(days=1):
-        found.append(_bad(fact, "stamp", "the stamp lies in the future", "correct the stamp"))
-    return found
+        kept = parts if isinstance(fact, PatientFact) and fact.derived_on is None else whole
+        kept["stamp"] = Problem("the stamp lies in the future", "correct the stamp")
 
 
-def _bad(fact: Fact, field: str, problem: str, remedy: str) -> tuple[str, Rejection]:
-    return field, Rejection(fact.label(field), problem, remedy)
+def _without(fact: Fact, wrong: frozenset[str]) -> Fact:
+    empty: dict[str, Any] = {"known_at" if name == "stamp" else name: None for name in wrong}
+    if isinstance(fact, PatientFact):
+        empty["partial"] = True
+        empty["birthdate_estimated"] = fact.birthdate_estimated and "birthdate" not in wrong
+    return replace(fact, **empty)
 
 
-def _past(fact: Fact, field: str, day: date | None, data_date: date, found: _Found) -> None:
-    if day is not None and day > data_date:
-        remedy = f"correct the date, or the data date of the import ({data_date})"
-        found.append(_bad(fact, field, "the date lies after the data date", remedy))
+def _unstorable(fact: Fact) -> tuple[dict[str, Problem], dict[str, Problem]]:
+    """The fields that no table takes: those without which the fact is none, and those that may be left out."""
+    whole: dict[str, Problem] = {}
+    parts: dict[str, Problem] = {}
+    place = fact.key if isinstance(fact, FacilityFact) else fact.facility
+    if place is not None and (problem := field_problem("facilities", "datim_id", place)) is not None:
+        whole["datim_id"] = Problem(*problem)
+    if isinstance(fact, PatientBound):
+        if not fact.patient.strip():
+            whole["patient"] = Problem("the identifier is missing", "fill it in: a row without it belongs to nobody")
+        elif (problem := text_problem(fact.patient)) is not None:
+            whole["patient"] = Problem(*problem)
+    for name, needed in _texts(fact.kind):
+        value = getattr(fact, name)
+        if value is None:
+            continue
+        if (problem := field_problem(fact.kind, name, value)) is not None:
+            (whole if needed else parts)[name] = Problem(*problem)
+    return whole, parts
 
 
-def _patient(fact: Fact, data_date: date, found: _Found) -> None:
-    if not isinstance(fact, PatientFact):
-        return
-    _past(fact, "birthdate", fact.birthdate, data_date, found)
-    _past(fact, "art_start_date", fact.art_start_date, data_date, found)
-    # An estimated birthdate is 1 January of the year: whoever starts within that year is not before birth.
-    born = fact.birthdate
-    if born and fact.art_start_date and fact.art_start_date < born <= data_date:
-        found.append(
-            _bad(fact, "art_start_date", "treatment starts before the date of birth", "correct one of the two dates")
-        )
-
-
-def _state(fact: Fact, data_date: date, found: _Found) -> None:
-    if isinstance(fact, PatientStateFact):
-        _past(fact, "start_date", fact.start_date, data_date, found)
-
-
-def _visit(fact: Fact, data_date: date, found: _Found) -> None:
-    if not isinstance(fact, VisitFact):
-        return
-    _past(fact, "date_started", fact.date_started, data_date, found)
-    if fact.date_stopped is not None and fact.date_stopped < fact.date_started:
-        found.append(_bad(fact, "date_stopped", "the visit ends before it begins", "correct one of the two dates"))
-
-
-def _encounter(fact: Fact, data_date: date, found: _Found) -> None:
-    if isinstance(fact, EncounterFact):
-        _past(fact, "encounter_datetime", fact.encounter_datetime.date(), data_date, found)
-
-
-def _observation(fact: Fact, data_date: date, found: _Found) -> None:
-    if not isinstance(fact, ObservationFact):
-        return
-    _past(fact, "obs_datetime", fact.obs_datetime.date(), data_date, found)
-    limits = RANGES.get(fact.variable_name)
-    if limits is not None and fact.value_numeric is not None and not limits[0] <= fact.value_numeric <= limits[1]:
-        problem = f"a value outside {limits[0]:g}-{limits[1]:g} {limits[2]}"
-        found.append(_bad(fact, "value_numeric", problem, "correct the value or its unit"))
-    codes = CODED.get(fact.variable_name)
-    if codes is not None and fact.value_coded is not None and fact.value_coded not in codes:
-        found.append(
-            _bad(fact, "value_coded", "a code that is not known", f"map it under 'values' to one of {', '.join(codes)}")
-        )
-
-
-def _dispensation(fact: Fact, data_date: date, found: _Found) -> None:
-    if isinstance(fact, DispensationFact):
-        _past(fact, "date_dispensed", fact.date_dispensed, data_date, found)
-
-
-def _appointment(fact: Fact, data_date: date, found: _Found) -> None:
-    if not isinstance(fact, AppointmentFact):
-        return
-    _past(fact, "booked_on", fact.booked_on, data_date, found)
-    if fact.due_date < fact.booked_on:
-        found.append(
-            _bad(fact, "due_date", "the appointment is due before it was booked", "correct one of the two dates")
-        )
-    if fact.status in ("kept", "missed") and fact.due_date > data_date:
-        found.append(
-            _bad(fact, "status", "it was kept or missed after the data date", "correct the due date or the data date")
-        )
-
-
-_CHECKS: dict[type[Fact], Callable[[Fact, date, _Found], None]] = {
-    PatientFact: _patient,
-    PatientStateFact: _state,
-    VisitFact: _visit,
-    EncounterFact: _encounter,
-    ObservationFact: _observation,
-    DispensationFact: _dispensation,
-    AppointmentFact: _appointment,
-}
+@cache
+def _texts(kind: str) -> tuple[tuple[str, bool], ...]:
+    """The fields of a kind that hold texts, and whether a fact without the field is none."""
+    there = {item.name for item in fields(FACT_TYPES[kind])}
+    return tuple(
+        (name, spec.required or (kind == ObservationFact.kind and name in _RECORD_ONLY))
+        for name, spec in FIELDS[kind].items()
+        if name in there and spec.type in ("text", "code")
+    )

@@ -24,9 +24,11 @@ HEADINGS = ("file", "line", "field", "problem", "remedy")
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An import in numbers: ``rows_read`` is accepted plus refused; what the mapping leaves out is apart.
+    """An import in numbers: ``rows_read`` is accepted plus refused; what is left out is apart.
 
     Attributes:
+        rows_in_part: accepted rows of which something was left out: the cells that the report names.
+        people: the people whom the accepted rows name.
         rows_repeated: accepted rows that say what another row of the import says, or that a later row replaces.
         counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), held (voided
         by a person).
@@ -44,9 +46,11 @@ class Summary:
     files: list[str]
     rows_read: int
     rows_accepted: int
+    rows_in_part: int
     rows_refused: int
     rows_left_out: int
     rows_repeated: int
+    people: int
     counts: dict[str, dict[str, int]]
     problems: list[dict[str, Any]]
     notes: list[str]
@@ -76,9 +80,11 @@ def summary(session: TenantSession, row: Import) -> Summary:
         files=[file.name for file in repository.files(session, row.uuid)],
         rows_read=row.rows_read,
         rows_accepted=row.rows_read - row.rows_refused,
+        rows_in_part=row.rows_in_part,
         rows_refused=row.rows_refused,
         rows_left_out=row.rows_left_out,
         rows_repeated=row.rows_repeated,
+        people=sum(row.counts.get("patients", {}).values()),
         counts={kind: row.counts[kind] for kind in KINDS if kind in row.counts},
         problems=repository.problems(session, row.uuid),
         notes=row.notes,

@@ -277,6 +277,7 @@ class Runner:
             row.cursor_seq = stager.seq
             row.rows_read += tally.read
             row.rows_refused += tally.refused
+            row.rows_in_part += tally.in_part
             row.rows_left_out += tally.left_out
             row.staged += tally.staged
             row.cursor_file, row.cursor_line = file, line
@@ -300,8 +301,9 @@ class Runner:
                 session.refresh(row)
             self._report(total, None, note)
         with self._step() as (_, row):
-            if row.strict and row.rows_refused:
-                problem = f"{row.rows_refused} of {row.rows_read} rows were refused, and the import is strict"
+            if row.strict and row.rows_refused + row.rows_in_part:
+                bad = row.rows_refused + row.rows_in_part
+                problem = f"{bad} of {row.rows_read} rows were refused or taken in part, and the import is strict"
                 raise Invalid(
                     problem,
                     remedy="correct the refused rows (iit import --rejections FILE lists them), or leave out --strict",

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ProblemCount(BaseModel):
-    """A problem that rows were refused for, and how often it was met."""
+    """A problem that rows were refused for, or cells left out, and how often it was met."""
 
     file: str = Field(description="Name of the file.", examples=["visits.csv.gz"])
     field: str = Field(description="Column, as the file calls it.", examples=["visit_date"])
@@ -40,10 +40,14 @@ class ImportSummary(BaseModel):
     strict: bool = Field(description="Whether one refused row means that nothing is imported.")
     files: list[str] = Field(description="Names of the files.")
     rows_read: int = Field(description="Rows read so far: accepted and refused.")
-    rows_accepted: int
-    rows_refused: int
-    rows_left_out: int = Field(description="Rows that the mapping leaves out; neither read nor refused.")
+    rows_accepted: int = Field(description="Rows that are in the records, or will be: all, or some of their cells.")
+    rows_in_part: int = Field(description="Accepted rows of which a cell was left out; `problems` say which.")
+    rows_refused: int = Field(description="Rows of which nothing is taken.")
+    rows_left_out: int = Field(
+        description="Rows that the mapping leaves out, totals and repeated headings; neither read nor refused."
+    )
     rows_repeated: int = Field(description="Accepted rows that repeat another, or that a later one replaces.")
+    people: int = Field(description="People whom the accepted rows name; as records, under `counts.patients`.")
     counts: dict[str, dict[str, int]] = Field(
         description="Per kind of record: inserted, updated, unchanged, superseded, held.",
         examples=[{"visits": {"inserted": 69946, "updated": 0, "unchanged": 0, "superseded": 0, "held": 0}}],

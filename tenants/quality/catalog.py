@@ -109,7 +109,7 @@ MEASURES: Final = (
         f"known within {LAG_DAYS} days of the day", f"contacts {_YEAR} whose time of recording is known",
     ),
     Measure(
-        "rows_accepted", "plausibility", 3, "rows that were not refused", "accepted", "rows read by the import",
+        "rows_accepted", "plausibility", 3, "rows accepted whole", "accepted", "rows read by the import",
         of_import=True,
     ),
     Measure(

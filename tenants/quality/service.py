@@ -132,7 +132,7 @@ def make_reports(
     refused: list[dict[str, Any]] = []
     newest = max((day for day, _ in measured.values()), default=None)
     if told is not None:
-        whole["rows_accepted"] = (told.rows_read - told.rows_refused, told.rows_read)
+        whole["rows_accepted"] = (told.rows_read - told.rows_refused - told.rows_in_part, told.rows_read)
         refused = problems(session, told.uuid)
         newest = told.data_date or newest
     overall = _report(run, made_at, import_uuid, None, newest, whole)

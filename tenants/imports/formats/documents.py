@@ -13,11 +13,13 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import orjson
 
 from core.errors import Invalid
 from tenants.imports.facts import Rejection
-from tenants.imports.reading.sources import HEAD_BYTES, MAX_RATIO, MIN_BOMB_BYTES, refused
+from tenants.imports.reading.sources import HEAD_BYTES, MAX_RATIO, MIN_BOMB_BYTES, is_bystander, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 MAX_DOCUMENT = 32 << 20
 """Bytes of one document: a person's whole history is a hundredth of it."""
 MAX_MEMBERS = 200_000
+MAX_RECORDS = 500_000
+"""Records and lists in one JSON document."""
 MAX_NAME = 80
 IN_MEMORY = 32 << 20
 _ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"7z\xbc\xaf", b"Rar!", b"\xfd7zXZ")
@@ -166,6 +170,19 @@ def plain(data: bytes, *, whole: bool = True) -> bytes:
     return data
 
 
+def json_of(data: bytes) -> Any:  # noqa: ANN401 - whatever the JSON holds
+    """What JSON says, or None where it is none, or opens more records than any person's history has.
+
+    A bracket costs two bytes, and what it makes fifty times that in memory.
+    """
+    if data.count(b"{") + data.count(b"[") > MAX_RECORDS:
+        return None
+    try:
+        return orjson.loads(data)
+    except (orjson.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
 def shown(name: str) -> str:
     """A member's name as reports show it: without folders and odd characters."""
     last = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
@@ -211,7 +228,7 @@ def _sought(stream: IO[bytes]) -> Iterator[IO[bytes]]:
 
 def _hidden(name: str) -> bool:
     """What systems put into archives by themselves."""
-    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1].startswith(".")
+    return name.startswith("__MACOSX/") or is_bystander(name.rsplit("/", 1)[-1])
 
 
 def _unfit(info: zipfile.ZipInfo) -> Rejection | None:

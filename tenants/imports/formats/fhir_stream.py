@@ -8,10 +8,9 @@ from itertools import count
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import ijson
-import orjson
 
 from tenants.imports.facts import Rejection
-from tenants.imports.formats.documents import members, plain
+from tenants.imports.formats.documents import json_of, members, plain
 from tenants.imports.reading.sources import refused
 
 if TYPE_CHECKING:
@@ -103,8 +102,8 @@ def _whole(data: bytes) -> Rejection:
 def _loaded(data: bytes) -> Any:  # noqa: ANN401 - whatever the JSON holds
     """What the bytes say, or None."""
     try:
-        return orjson.loads(plain(data))
-    except (orjson.JSONDecodeError, UnicodeDecodeError):
+        return json_of(plain(data))
+    except UnicodeDecodeError:
         return None
 
 
@@ -151,24 +150,30 @@ def _entry(entry: object, number: int, line: int = 0) -> _Content:
 
 
 class _Joined:
-    """A stream with what was already read of it put back."""
+    """A stream with what was already read of it put back, bounded between one entry and the next."""
 
-    def __init__(self, first: bytes, rest: IO[bytes]) -> None:
-        self._first, self._rest = first, rest
+    def __init__(self, source: Source, first: bytes, rest: IO[bytes]) -> None:
+        self._source, self._first, self._rest = source, first, rest
+        self.since = 0
 
     def read(self, size: int = -1) -> bytes:
+        if self.since > MAX_RESOURCE:
+            problem = f"a resource of the Bundle takes more than {MAX_RESOURCE >> 20} MB"
+            raise refused(self._source.name, problem, "check where the file comes from")
         if self._first:
             taken = self._first if size < 0 else self._first[:size]
             self._first = self._first[len(taken) :]
-            return taken
-        return self._rest.read(size)
+        else:
+            taken = self._rest.read(size)
+        self.since += len(taken)
+        return taken
 
 
 def _bundle(source: Source, first: bytes, stream: IO[bytes]) -> Iterator[_Content]:
     """The entries of one Bundle, streamed."""
     number = 0
     try:
-        for number, entry in enumerate(_entries(source, _Joined(first, stream)), start=1):
+        for number, entry in enumerate(_entries(source, _Joined(source, first, stream)), start=1):
             place, _, content, full_url, bad = _entry(entry, number)
             yield place, 0, content, full_url, bad
     except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -181,6 +186,7 @@ def _entries(source: Source, stream: _Joined) -> Iterator[object]:
     reading = _Entries(source)
     for event, value in ijson.basic_parse(stream, use_float=True):
         if reading.take(event, value):
+            stream.since = 0
             yield reading.entry
 
 

@@ -14,8 +14,8 @@ from tenants.imports.mapping import DataDate
 from tenants.imports.reading.column_reader import FileColumns
 from tenants.imports.reading.columns import Columns
 from tenants.imports.reading.csv_blocks import read_blocks
-from tenants.imports.reading.csv_files import find_delimiter, find_encoding, open_table
-from tenants.imports.reading.plans import FilePlan
+from tenants.imports.reading.csv_files import find_delimiter, find_encoding
+from tenants.imports.reading.plans import FilePlan, check_columns, needed_columns, open_file
 from tenants.imports.reading.reader import NO, PortionLimits, Position, Reader, chunks, without_rows
 from tenants.imports.reading.sources import refused
 from tenants.imports.reading.values import BadValueError, day
@@ -66,14 +66,16 @@ class GenericCsv(Reader):
         limit = now().date()
         for number in self._assign(sources, mapping).get(spec.file, []):
             source = sources[number]
-            with open_table(source, encoding=file.encoding, delimiter=file.delimiter, sheet=file.sheet) as table:
+            with open_file(source, file, [spec.column, *spec.where]) as table:
                 columns = Columns(table.headings, mapping)
-                _need(source, columns, [spec.column, *spec.where], "data_date")
+                check_columns(columns, [spec.column, *spec.where], source, "data_date of the mapping")
                 get, test = columns.raw(spec.column), columns.test(spec.where)
                 for row in table.rows:
-                    if row.rejection is not None or (test is not None and not test(row.cells)):
+                    if row.rejection is not None:
                         continue
                     try:
+                        if test is not None and not test(row.cells):
+                            continue
                         value = day(get(row.cells) or "", columns.formats)
                     except BadValueError:
                         continue
@@ -151,7 +153,7 @@ class GenericCsv(Reader):
     ) -> Iterator[tuple[Table, FilePlan]]:
         file, source = mapping.files[alias], sources[number]
         join_sources = [sources[n] for n in assigned[file.join.file]] if file.join else []
-        with open_table(source, encoding=file.encoding, delimiter=file.delimiter, sheet=file.sheet) as table:
+        with open_file(source, file, needed_columns(mapping, alias)) as table:
             yield table, FilePlan(alias, table.headings, source, mapping, join_sources)
 
     def _assign(self, sources: Sequence[Source], mapping: Mapping) -> dict[str, list[int]]:
@@ -202,10 +204,3 @@ def _in_order(mapping: Mapping) -> list[str]:
 
 def _used(alias: str, mapping: Mapping) -> bool:
     return any(record.file == alias for record in mapping.records)
-
-
-def _need(source: Source, columns: Columns, names: Sequence[str], key: str) -> None:
-    for name in names:
-        if name not in columns.index:
-            problem = f"it has no column {name!r}, which {key} of the mapping names"
-            raise refused(source.name, problem, f"correct the mapping; the file has: {', '.join(columns.index)}")

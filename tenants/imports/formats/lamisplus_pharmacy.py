@@ -36,6 +36,7 @@ LAYOUT = Layout(
     },
     needed=("datim_id", "patient_id", "date_visit", "refill"),
     dates=("date_visit", "next_appointment"),
+    contacts=("date_visit",),
     also={
         "hospitalnumber": "hospital_number",
         "datevisited": "date_visit",
@@ -68,7 +69,7 @@ class PharmacyList(ListReader):
     dated_by: ClassVar[tuple[str, ...]] = ("date_visit",)
 
     def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:  # noqa: ARG002 - as all lists
-        """The facility, the patient and the pick-up; any cell that is wrong refuses them all."""
+        """The facility, the patient and the pick-up, without the cells that are wrong."""
         datim_id, patient, when = row.needed("datim_id"), row.needed("patient_id"), row.day("date_visit")
         if when is None:
             row.refuse("date_visit", "the value is missing", "fill it in")

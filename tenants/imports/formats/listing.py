@@ -6,35 +6,39 @@ from abc import abstractmethod
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from core.clock import now
-from tenants.imports.facts import Reading, Rejection
-from tenants.imports.formats.dates import Dates
+from core.errors import FieldError, Invalid
+from tenants.imports.facts import PatientBound, Reading, Rejection, SnapshotFact, UnreadContactFact, unread_contact
+from tenants.imports.formats.dates import OPEN_REMEDY, Dates, given_formats, questions
+from tenants.imports.formats.profile import ProfiledLayout, profile
 from tenants.imports.formats.refill import Refills
 from tenants.imports.formats.tables import Layout, ListRow, open_list, recognised
 from tenants.imports.mapping import cell_text
 from tenants.imports.reading import values
-from tenants.imports.reading.reader import CERTAIN, NO, Position, Reader, without_rows
+from tenants.imports.reading.reader import CERTAIN, NO, NOTHING_READ, Position, Reader
 from tenants.imports.reading.sources import refused
-from tenants.imports.reading.values import BadValueError
-from tenants.imports.reading.workbook import Unreadable, peek
+from tenants.imports.reading.values import BadValueError, NotRecordedError, Unreadable
+from tenants.records.storable import has_control
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from collections.abc import Mapping as Table
 
+    from tenants.imports.formats.profile import Profile
     from tenants.imports.formats.refill import Unit
     from tenants.imports.mapping import Mapping
     from tenants.imports.reading.sources import Head, Source
 
 T = TypeVar("T")
-MAX_TEXT = 2000
+IDENTIFIERS = frozenset({"patient_id", "hospital_number", "datim_id", "pepfar_id", "phone"})
+"""Fields that hold codes: a spreadsheet may have made dates or numbers of them."""
 
 
 class Row:
     """One row of a list: typed cells, and the problems met.
 
-    A cell that is wrong is noted once, with the heading that the list has for it, and reads as None. Where a row holds
-    several facts, ``broken`` says whether any of the fields of one was wrong, so that only that fact is left out.
+    A cell that is wrong is noted once, with the heading that the list has for it, and reads as None. ``problems`` are
+    those of cells without which the row is rejected; ``omissions``, of cells that the row does without. ``broken`` says
+    whether any of the fields of a fact was wrong.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class Row:
     ) -> None:
         self.line = row.line
         self.problems: list[Rejection] = []
+        self.omissions: list[Rejection] = []
         self._cells = row.cells
         self._from_1904 = row.from_1904
         self._layout = layout
@@ -67,16 +72,16 @@ class Row:
         """Note what is wrong with a field, once."""
         if name not in self._wrong:
             self._wrong.add(name)
-            self.problems.append(Rejection(self.heading(name), problem, remedy))
+            noted = self.problems if name in self._layout.essential else self.omissions
+            noted.append(Rejection(self.heading(name), problem, remedy))
 
     def has(self, name: str) -> bool:
         """Whether the cell holds anything."""
         return values.text(self._cells.get(name)) not in self._missing
 
     def text(self, name: str) -> str | None:
-        """A text, without spaces around."""
-        found = self._raw(name)
-        return None if found is None else values.text(found)[:MAX_TEXT]
+        """A text, without spaces around; of a field that holds codes, as it is written."""
+        return self._read(name, values.identifier if name in IDENTIFIERS else values.text)
 
     def word(self, name: str) -> str:
         """A word of a fixed vocabulary: lower-case, single spaces; empty where there is none."""
@@ -123,7 +128,7 @@ class Row:
         if isinstance(found, Unreadable):
             self.refuse(name, found.problem, found.remedy)
             return None
-        if isinstance(found, str) and not found.isprintable():
+        if isinstance(found, str) and has_control(found):
             self.refuse(name, "the cell holds a control character", "type the cell again")
             return None
         return None if values.text(found) in self._missing else found
@@ -134,6 +139,8 @@ class Row:
             return None
         try:
             return convert(found)
+        except NotRecordedError:
+            return None
         except BadValueError as bad:
             self.refuse(name, bad.problem, bad.remedy)
             return None
@@ -164,6 +171,12 @@ class ListReader(Reader):
         """Certain when the headings are there."""
         return CERTAIN if recognised(self.layout, head) else NO
 
+    def profile(self, source: Source, mapping: Mapping) -> Profile:
+        """What one pass over a file says of it as a whole; made once."""
+        refill = self.refill[0] if self.refill is not None else None
+        form = ProfiledLayout(self.layout, self.layout.title, self.dated_by, refill)
+        return profile(source, form, given_formats(mapping))
+
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
         """The mapping's constant, else the latest day of the lists that does not lie in the future."""
         if mapping.data_date is not None:
@@ -174,37 +187,36 @@ class ListReader(Reader):
                 "data_date of this format is a date, not a column",
                 "write data_date: 2026-06-30, or give --data-date",
             )
-        limit, latest = now().date(), None
-        for source in sources:
-            dates = Dates(source, self.layout, mapping)
-            with open_list(source, self.layout) as rows:
-                for row in rows:
-                    for name in self.dated_by:
-                        cell = None if row.rejection else row.cells.get(name)
-                        if cell is None or cell == "" or isinstance(cell, Unreadable):
-                            continue
-                        try:
-                            found = dates.read(name, cell, from_1904=row.from_1904)
-                        except BadValueError:
-                            continue
-                        if found <= limit and (latest is None or found > latest):
-                            latest = found
-        return latest
+        profiles = [self.profile(source, mapping) for source in sources]
+        days = [day for one in profiles if (day := one.latest_day(mapping.dates)) is not None]
+        if not days and (open_dates := self._questions(profiles, mapping)):
+            message = f"no date of the files can be read: {open_dates[0]}"
+            raise Invalid(message, remedy=OPEN_REMEDY, errors=[FieldError("dates", open_dates[0], OPEN_REMEDY)])
+        return max(days, default=None)
+
+    def _questions(self, profiles: Sequence[Profile], mapping: Mapping) -> list[str]:
+        return [question for one in profiles for question in questions(one, self.layout.heading_of, mapping)]
 
     def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:
         """What a person should know of how the files are read."""
-        found = without_rows(sources, self.read(sources, mapping))
+        profiles = [self.profile(source, mapping) for source in sources]
+        found = [] if any(one.rows for one in profiles) else [NOTHING_READ]
         if self.refill is not None and mapping.refill is not None:
             heading = self.layout.heading_of[self.refill[0]]
             found.append(f"{heading} of {len(sources)} file(s) read as {mapping.refill.unit}, as the mapping says")
-        books = [source for source in sources if source.head().container == "zip"]
-        more = [sum(map(self.layout.fits, peek(source))) > 1 for source in books]
-        if any(more):
+        more = sum(one.sheets > 1 for one in profiles)
+        if more:
             found.append(
-                f"{sum(more)} file(s) have several sheets with these headings, of which only the first was read:"
+                f"{more} file(s) have several sheets with these headings, of which only the first was read:"
                 " give the others as files of their own"
             )
-        return found
+        swapped = {name for one in profiles for name, column in one.columns.items() if column.swapped}
+        found += [
+            f"the dates in {self.layout.heading_of[name]!r} look as if a spreadsheet had taken days for months: those"
+            " that it could are dates on days up to 12, the others are texts; export the list again from its system"
+            for name in sorted(swapped)
+        ]
+        return found + [f"question: {question}" for question in self._questions(profiles, mapping)]
 
     def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
         """One reading per row."""
@@ -213,22 +225,42 @@ class ListReader(Reader):
             if after is not None and number < after.file:
                 continue
             skip = after.line if after is not None and number == after.file else 0
-            dates = Dates(source, self.layout, mapping)
-            refills = Refills(source, self.layout, mapping, *self.refill) if self.refill else None
+            seen = self.profile(source, mapping)
+            dates, refills = Dates(seen, mapping), None
+            if self.refill is not None:
+                name, unit = self.refill
+                refills = Refills(source, seen, mapping, self.layout.heading_of[name], unit)
             with open_list(source, self.layout) as rows:
                 for row in rows:
                     if row.line <= skip:
                         continue
-                    reading = Reading(number, row.line)
+                    reading = Reading(number, row.line, left_out=row.left_out)
                     if row.rejection is not None:
                         reading.rejections.append(row.rejection)
-                    else:
-                        cells = Row(row, self.layout, dates, refills, missing)
-                        self.facts(cells, reading, mapping)
-                        reading.rejections.extend(cells.problems)
-                        if not reading.facts and not reading.rejections:
-                            reading.rejections.append(NOTHING)
+                    elif not row.left_out:
+                        self._take(Row(row, self.layout, dates, refills, missing), reading, mapping)
                     yield reading
+
+    def _take(self, row: Row, reading: Reading, mapping: Mapping) -> None:
+        self.facts(row, reading, mapping)
+        self._note_unread(row, reading, mapping)
+        reading.rejections.extend(row.problems)
+        reading.omissions.extend(row.omissions)
+        if not reading.facts and not reading.rejections and not reading.omissions:
+            reading.rejections.append(NOTHING)
+
+    def _note_unread(self, row: Row, reading: Reading, mapping: Mapping) -> None:
+        """That the person was seen, where the row has a day of it that cannot be read, or none."""
+        contacts = self.layout.contacts
+        if not contacts or any(row.day(name) is not None for name in contacts):
+            return
+        patient = row.identifier("patient_id")
+        if patient is None or row.broken("patient_id", "datim_id"):
+            return
+        about = next((fact for fact in reading.facts if isinstance(fact, SnapshotFact)), None)
+        where = about.facility if about is not None else place(row, mapping)[0]
+        person: PatientBound = about or UnreadContactFact(key=patient, patient=patient, facility=where)
+        reading.facts.append(unread_contact(person, reading))
 
     @abstractmethod
     def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:

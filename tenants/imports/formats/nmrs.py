@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import orjson
-
 from tenants.imports.facts import Reading
-from tenants.imports.formats.documents import documents, peek, plain
+from tenants.imports.formats.documents import documents, json_of, peek, plain
 from tenants.imports.formats.nmrs_patient import Container
 from tenants.imports.formats.nmrs_terms import NmrsTerms
 from tenants.imports.formats.records import BadFieldError, Fields, each_of, refuse
@@ -77,7 +75,7 @@ class NmrsContainers(Reader):
             return refuse(
                 reading, f"file{suffix}", "the file is not UTF-8, UTF-16 or Windows-1252 text", "save it as UTF-8"
             )
-        except orjson.JSONDecodeError:
+        if content is None:
             problem = "the file is not whole JSON: cut off, damaged or nested too deeply"
             return refuse(reading, f"file{suffix}", problem, "copy or export it again")
         body = content.get("messageData") if isinstance(content, dict) else None
@@ -93,4 +91,4 @@ class NmrsContainers(Reader):
 
 
 def _parsed(document: Document) -> Any:  # noqa: ANN401 - whatever the JSON holds
-    return orjson.loads(plain(document.data))
+    return json_of(plain(document.data))

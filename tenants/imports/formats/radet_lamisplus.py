@@ -149,6 +149,7 @@ LAYOUT = Layout(
         "Case Manager": "case_manager",
     },
     needed=("datim_id", "patient_id", "last_pickup", "refill", "status"),
+    contacts=("last_pickup",),
     dates=(
         "birthdate", "art_start_date", "last_pickup", "cd4_date", "sample_date", "vl_sample_date", "vl_date",
         "status_date", "previous_date", "eac_sample_date", "eac_vl_date",

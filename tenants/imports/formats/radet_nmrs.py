@@ -75,6 +75,7 @@ LAYOUT = Layout(
         "CurrentWeightDate": "weight_date",
     },
     needed=("datim_id", "patient_id", "last_pickup", "refill"),
+    contacts=("last_pickup",),
     dates=(
         "art_start_date", "last_pickup", "last_visit", "next_pickup", "pregnancy_date", "cd4_date", "vl_sample_date",
         "vl_date", "outcome_date", "termination_date", "birthdate", "death_date", "weight_date", "first_line_date",

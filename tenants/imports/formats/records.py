@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from tenants.imports.facts import Rejection
-from tenants.imports.formats.dates import numbered
 from tenants.imports.reading import values
-from tenants.imports.reading.values import BadValueError
+from tenants.imports.reading.numbered_dates import numbered, order_formats
+from tenants.imports.reading.values import BadValueError, NotRecordedError
+from tenants.records.storable import text_problem
 
 if TYPE_CHECKING:
     from tenants.imports.facts import Reading
@@ -24,7 +25,6 @@ DATES = ("iso", "dd-Mon-yyyy", "%b %d, %Y %I:%M:%S %p")
 
 None has a numbered month in the middle or in front: whether 03/04/2024 is in March or April only a mapping can say.
 """
-MAX_TEXT = 2000
 MILLISECONDS_FROM = 10**10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}))?$")
@@ -92,8 +92,14 @@ class Terms:
         return cls(
             ZoneInfo(mapping.time_zone) if mapping.time_zone else None,
             frozenset(mapping.missing) | {""},
-            tuple(mapping.date_formats) if "date_formats" in mapping.model_fields_set else DATES,
+            _forms(mapping),
         )
+
+
+def _forms(mapping: ImportMapping) -> tuple[str, ...]:
+    if "date_formats" in mapping.model_fields_set:
+        return tuple(mapping.date_formats)
+    return (*DATES, *order_formats(mapping.dates)) if mapping.dates else DATES
 
 
 class Fields:
@@ -121,7 +127,7 @@ class Fields:
         for name in names:
             value = self._content.get(name)
             if value is None or (
-                isinstance(value, str) and (value.strip() in self.terms.missing or is_zero_date(value))
+                isinstance(value, str) and (values.clean(value) in self.terms.missing or is_zero_date(value))
             ):
                 continue
             return name, value
@@ -155,6 +161,8 @@ class Fields:
             return None
         try:
             return convert(value)
+        except NotRecordedError:
+            return None
         except BadValueError as bad:
             raise self.bad(name, bad.problem, bad.remedy) from bad
 
@@ -213,13 +221,8 @@ def text(value: object) -> str:
         problem = "not a text"
         raise BadValueError(problem, "export the file again")
     found = values.text(value)
-    if len(found) > MAX_TEXT:
-        problem = f"a text of more than {MAX_TEXT} characters"
-        raise BadValueError(problem, "check the field")
-    found = " ".join(found.split())
-    if not found.isprintable():
-        problem = "the text holds a control character"
-        raise BadValueError(problem, "type the text again")
+    if (bad := text_problem(found)) is not None:
+        raise BadValueError(*bad)
     return found
 
 

@@ -4,37 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from tenants.imports.formats.tables import Layout, open_list
+from tenants.imports.formats.profile import MONTHS_AT_MOST
 from tenants.imports.reading import values
 from tenants.imports.reading.sources import refused
 from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
+    from tenants.imports.formats.profile import Profile
     from tenants.imports.mapping import Mapping
     from tenants.imports.reading.sources import Source
 
 Unit = Literal["days", "months"]
-MONTHS_AT_MOST = 12
-SAMPLE_ROWS = 2000
 
 
 class Refills:
     """Reads the refills of one file of a list.
 
     Args:
-        source: the file; its first rows are looked at.
-        layout: of the list.
-        mapping: whose ``refill.unit`` stands where it is given.
-        name: the field.
+        source: the file, for messages.
+        profile: what its first rows show.
+        mapping: whose ``refill.unit`` decides where it is given.
+        heading: of the column.
         unit: what the list's heading says; None where it says nothing and the numbers must.
 
     Raises:
         Invalid: the numbers fit both units, or speak against the heading.
     """
 
-    def __init__(self, source: Source, layout: Layout, mapping: Mapping, name: str, unit: Unit | None) -> None:
+    def __init__(self, source: Source, profile: Profile, mapping: Mapping, heading: str, unit: Unit | None) -> None:
         self._told = mapping.refill is not None
-        self.unit: Unit = mapping.refill.unit if mapping.refill else _unit(source, layout, name, unit)
+        self.unit: Unit = mapping.refill.unit if mapping.refill else _unit(source, profile.refills, heading, unit)
 
     def read(self, cell: object) -> int:
         """The days of treatment that a cell stands for.
@@ -48,12 +47,8 @@ class Refills:
         return values.days(cell, self.unit)
 
 
-def _unit(source: Source, layout: Layout, name: str, unit: Unit | None) -> Unit:
-    seen = _seen(source, layout, name)
-    heading, remedy = (
-        layout.heading_of[name],
-        "say which in a mapping: 'refill: {unit: days}' or 'refill: {unit: months}'",
-    )
+def _unit(source: Source, seen: list[float], heading: str, unit: Unit | None) -> Unit:
+    remedy = "say which in a mapping: 'refill: {unit: days}' or 'refill: {unit: months}'"
     large = sum(value > MONTHS_AT_MOST for value in seen)
     if unit == "months":
         if large * 2 > len(seen):
@@ -65,22 +60,6 @@ def _unit(source: Source, layout: Layout, name: str, unit: Unit | None) -> Unit:
         return "days"
     if not seen or large * 2 > len(seen):
         return "days"
-    if not large and all(value.is_integer() for value in seen):
+    if not large:
         return "months"
     raise refused(source.name, "the refill period may be in days or in months", remedy)
-
-
-def _seen(source: Source, layout: Layout, name: str) -> list[float]:
-    """The first refills of the file above none."""
-    found: list[float] = []
-    with open_list(source, layout) as rows:
-        for row in rows:
-            try:
-                value = values.number(row.cells.get(name))
-            except BadValueError:
-                continue
-            if row.rejection is None and value > 0:
-                found.append(value)
-            if len(found) >= SAMPLE_ROWS:
-                break
-    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -10,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports.reading.csv_files import find_delimiter, find_encoding, open_table
+from tenants.imports.reading.csv_files import first_rows, open_table
 from tenants.imports.reading.sources import refused
-from tenants.imports.reading.workbook import fold, open_sheet
+from tenants.imports.reading.values import fold, is_no_record
+from tenants.imports.reading.workbook import open_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +39,7 @@ class Layout:
         needed: fields whose columns tell the list from others.
         dates: fields that hold dates.
         also: further headings of fields, folded.
+        contacts: fields that hold the day of a contact; where none can be read, the row says that there was one.
     """
 
     title: str
@@ -46,6 +47,12 @@ class Layout:
     needed: tuple[str, ...]
     dates: tuple[str, ...]
     also: Mapping[str, str] = field(default_factory=dict)
+    contacts: tuple[str, ...] = ()
+
+    @cached_property
+    def essential(self) -> frozenset[str]:
+        """The fields without which a row is rejected; any other that is wrong is left out."""
+        return frozenset(name for name in self.needed if name != "refill")
 
     @cached_property
     def field_of(self) -> dict[str, str]:
@@ -89,24 +96,21 @@ class ListRow:
 
     Attributes:
         from_1904: numbers of days in it count from 1904-01-01.
+        left_out: whether it is a total or repeats the headings.
     """
 
     line: int
     cells: Cells
     rejection: Rejection | None = None
     from_1904: bool = False
+    left_out: bool = False
 
 
 def recognised(layout: Layout, head: Head) -> bool:
     """Whether the beginning of a file has the headings of the list."""
     if head.container == "zip":
         return any(layout.fits(row) for row in head.headings)
-    first = head.data.split(b"\n", 1)[0].decode(find_encoding(head.data), errors="replace").lstrip("\ufeff")
-    try:
-        cells = next(csv.reader([first], delimiter=find_delimiter(first)), [])
-    except csv.Error:
-        return False
-    return layout.fits(cells)
+    return any(layout.fits(cells) for cells in first_rows(head))
 
 
 @contextmanager
@@ -119,11 +123,27 @@ def open_list(source: Source, layout: Layout) -> Iterator[Iterator[ListRow]]:
     if source.head().container == "zip":
         with open_sheet(source, layout.fits, layout.expected) as sheet:
             fields = layout.fields(sheet.headings, source)
-            yield (ListRow(line, _named(fields, cells), from_1904=sheet.from_1904) for line, cells in sheet.rows)
+            yield (
+                ListRow(
+                    line,
+                    _named(fields, cells),
+                    from_1904=sheet.from_1904,
+                    left_out=is_no_record(sheet.headings, cells),
+                )
+                for line, cells in sheet.rows
+            )
         return
-    with open_table(source) as table:
+    with open_table(source, wanted=layout.fits) as table:
         fields = layout.fields(table.headings, source)
-        yield (ListRow(row.line, _named(fields, row.cells), row.rejection) for row in table.rows)
+        yield (
+            ListRow(
+                row.line,
+                _named(fields, row.cells),
+                row.rejection,
+                left_out=row.rejection is None and is_no_record(table.headings, row.cells),
+            )
+            for row in table.rows
+        )
 
 
 def _named(fields: Sequence[str | None], cells: Sequence[Any]) -> Cells:

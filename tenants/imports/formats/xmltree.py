@@ -9,7 +9,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 MAX_DEPTH = 40
-MAX_ELEMENTS = 1_000_000
+MAX_ELEMENTS = 200_000
 MAX_TEXT = 64 << 10
 _CHUNK = 64 << 10
 

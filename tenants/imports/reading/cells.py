@@ -1,17 +1,18 @@
-"""Converted cells, and which rows of them are odd by what two cells say together (``plausibility``, column by column).
+"""Converted cells, and which of them are odd by the rules that rows read one by one are judged by.
 
 A row is odd where the careful way might refuse it: that way then says why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
 from tenants.imports import copy_format
-from tenants.imports.plausibility import CODED, RANGES
+from tenants.imports.plausibility import RULES
 from tenants.imports.reading.values import BadValueError
+from tenants.records.storable import field_problem
 
 
 class Cell(NamedTuple):
@@ -37,46 +38,30 @@ ODD = Cell(BadValueError("", ""), copy_format.NULL, b"null", "", copy_format.NUL
 """Stands where a cell cannot be converted: its row goes the careful way."""
 
 
-def _odd_visits(fields: Mapping[str, list[Any]], _count: int, _data_date: date) -> Iterable[int]:
-    pairs = zip(fields["date_started"], fields.get("date_stopped", ()), strict=False)
-    return [at for at, (began, ended) in enumerate(pairs) if ended.wire != copy_format.NULL and _before(ended, began)]
+def odd_rows(kind: str, fields: Mapping[str, list[Any]], data_date: date) -> Iterable[int]:
+    """The places of rows that break a rule which looks at several fields (``plausibility.RULES``)."""
+    for rule in RULES.get(kind, ()):
+        columns = [fields.get(name) for name in (rule.field, *rule.beside)]
+        if not rule.beside or any(column is None for column in columns):
+            continue
+        for at, cells in enumerate(zip(*columns, strict=True)):
+            if ODD in cells or ABSENT in cells:
+                continue
+            if rule.problem(tuple(map(_plain, cells)), data_date) is not None:
+                yield at
 
 
-def _odd_appointments(fields: Mapping[str, list[Any]], count: int, data_date: date) -> Iterable[int]:
-    statuses = fields.get("status") or [ABSENT] * count
-    return [
-        at
-        for at, (booked, due, status) in enumerate(zip(fields["booked_on"], fields["due_date"], statuses, strict=True))
-        if _before(due, booked) or (status.value in ("kept", "missed") and not _on_or_before(due, data_date))
-    ]
+def odd_value(kind: str, field: str, value: object, data_date: date) -> bool:
+    """Whether a value cannot be stored or breaks a rule by itself."""
+    if isinstance(value, str) and field_problem(kind, field, value) is not None:
+        return True
+    return any(
+        rule.problem((value,), data_date) is not None
+        for rule in RULES.get(kind, ())
+        if rule.field == field and not rule.beside
+    )
 
 
-def _odd_observations(fields: Mapping[str, list[Any]], count: int, _data_date: date) -> Iterable[int]:
-    numbers = fields.get("value_numeric") or [ABSENT] * count
-    codes = fields.get("value_coded") or [ABSENT] * count
-    found = []
-    for at, (name, number, code) in enumerate(zip(fields["variable_name"], numbers, codes, strict=True)):
-        limits = RANGES.get(name.value) if isinstance(name.value, str) else None
-        measured = limits is not None and number.value is not None and number is not ODD
-        if limits is not None and measured and not limits[0] <= number.value[0] <= limits[1]:
-            found.append(at)
-        known = CODED.get(name.value) if isinstance(name.value, str) else None
-        if known is not None and code.value is not None and code.value not in known:
-            found.append(at)
-    return found
-
-
-def _before(one: Cell, other: Cell) -> bool:
-    """Whether a day lies before another; what is no day is odd already."""
-    return isinstance(one.value, date) and isinstance(other.value, date) and one.value < other.value
-
-
-def _on_or_before(one: Cell, day: date) -> bool:
-    return isinstance(one.value, date) and one.value <= day
-
-
-ODD_ROWS: dict[str, Callable[[Mapping[str, list[Any]], int, date], Iterable[int]]] = {
-    "visits": _odd_visits,
-    "appointments": _odd_appointments,
-    "observations": _odd_observations,
-}
+def _plain(cell: Cell) -> object:
+    """What a cell says; of a result, its number."""
+    return cell.value[0] if isinstance(cell.value, tuple) else cell.value

@@ -18,8 +18,9 @@ import orjson
 from tenants.imports import copy_format
 from tenants.imports.facts import FacilityFact, Reading
 from tenants.imports.fields import FIELDS, NATURAL_KEYS
+from tenants.imports.plausibility import judged
 from tenants.imports.reading import joined_columns
-from tenants.imports.reading.cells import ABSENT, ODD, ODD_ROWS, Cell
+from tenants.imports.reading.cells import ABSENT, ODD, Cell, odd_rows, odd_value
 from tenants.imports.reading.columns import Columns, Getter, key_part
 from tenants.imports.reading.plans import ABOUT, DEFAULTS, SEPARATOR, STAMP, FacilityPlan, FilePlan, label_of
 from tenants.imports.reading.values import BadValueError
@@ -187,7 +188,9 @@ class RecordColumns:
         def read(cells: Any) -> Any:  # noqa: ANN401 - cells by their place
             reading = Reading(0, 0)
             plan.read(cells, reading)
-            return reading.facts[0] if not reading.rejections else ODD
+            if reading.rejections or judged(reading.facts[0], self._data_date, self._data_date).wrong:
+                return ODD
+            return reading.facts[0]
 
         return _converted(columns, names, read, lambda found: found)
 
@@ -210,7 +213,7 @@ class RecordColumns:
                     copy_format.NULL,
                 )
             day = value.date() if isinstance(value, datetime) else value
-            if past and day > self._data_date:
+            if odd_value(self.kind, name, value, self._data_date):
                 return ODD
             kept = self._zoned(value) if isinstance(value, datetime) else value
             happened = copy_format.field("date", day) if past else copy_format.NULL
@@ -254,9 +257,7 @@ class RecordColumns:
         ):
             if converted.odd:
                 odd.update(_applied((at for at, cell in enumerate(column) if cell is ODD), applies))
-        check = ODD_ROWS.get(self.kind)
-        if check is not None:
-            odd.update(_applied(check(found.fields, count, self._data_date), applies))
+        odd.update(_applied(odd_rows(self.kind, found.fields, self._data_date), applies))
         if found.keys is not None:
             odd.update(
                 _applied((at for at, parts in enumerate(zip(*found.keys, strict=True)) if not any(parts)), applies)

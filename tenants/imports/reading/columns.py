@@ -7,20 +7,22 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from core.errors import FieldError, Invalid
-from tenants.imports.fields import FieldSpec
+from tenants.imports.fields import FIELDS, FieldSpec
 from tenants.imports.mapping import Condition, cell_text
 from tenants.imports.reading import values
-from tenants.imports.reading.values import BadValueError
+from tenants.imports.reading.numbered_dates import order_formats
+from tenants.imports.reading.values import BadValueError, NotRecordedError, Unreadable, clean
+from tenants.records.storable import text_problem
 
 if TYPE_CHECKING:
     from tenants.imports.mapping import Column, Conditions, Mapping, Scalar
 
-Cells = Sequence[str]
+Cells = Sequence[str | Unreadable]
 Getter = Callable[[Cells], Any]
 Test = Callable[[Cells], bool]
 
+BIRTHDATE = FIELDS["patients"]["birthdate"]
 _SEX = {"f": "F", "female": "F", "m": "M", "male": "M"}
-MAX_TEXT = 2000
 
 
 class Columns:
@@ -32,16 +34,20 @@ class Columns:
     """
 
     def __init__(self, headings: Sequence[str], mapping: Mapping) -> None:
-        self.index = {heading: number for number, heading in enumerate(headings)}
+        self.index = {clean(heading): number for number, heading in enumerate(headings)}
+        self.index |= {heading: number for number, heading in enumerate(headings)}
         self.missing = frozenset(mapping.missing) | {""}
-        self.formats = tuple(mapping.date_formats)
+        self.formats = (*mapping.date_formats, *order_formats(mapping.dates))
 
     def raw(self, name: str) -> Getter:
-        """The text of a column, or None where it is missing."""
+        """The text of a column, or None where it is missing; a cell without a value raises ``BadValueError``."""
         at, missing = self.index[name], self.missing
 
         def get(cells: Cells) -> str | None:
-            found = cells[at].strip()
+            cell = cells[at]
+            if isinstance(cell, Unreadable):
+                raise BadValueError(*cell)
+            found = clean(cell)
             return None if found in missing else found
 
         return get
@@ -59,10 +65,8 @@ class Columns:
             if found is None:
                 problem = "the identifier is missing"
                 raise BadValueError(problem, "fill it in: a row without it belongs to nobody")
-            if len(found) > MAX_TEXT:
-                problem = "the identifier is too long"
-                raise BadValueError(problem, "check the column")
-            return values.whole_number(found) if whole else found
+            _storable(found)
+            return values.whole_number(found) if whole else values.identifier(found)
 
         return identify
 
@@ -86,7 +90,12 @@ class Columns:
                     problem = "the value is missing"
                     raise BadValueError(problem, "fill it in")
                 return None
-            return convert(found)
+            try:
+                return convert(found)
+            except NotRecordedError:
+                if required:
+                    raise
+                return None
 
         return read
 
@@ -97,7 +106,10 @@ class Columns:
             years, when = age(cells), at(cells)
             if years is None or when is None:
                 return None
-            return values.birth_from_age(years, values.day(when, formats))
+            try:
+                return values.birth_from_age(years, values.day(when, formats))
+            except NotRecordedError:
+                return None
 
         return read
 
@@ -116,9 +128,10 @@ class Columns:
             if condition.present is not None:
                 present = condition.present
                 return lambda cells: (get(cells) is not None) is present
-            none_of = frozenset(cell_text(value) for value in condition.none_of or ())
+            none_of = frozenset(clean(cell_text(value)) for value in condition.none_of or ())
             return lambda cells: (get(cells) or "") not in none_of
-        wanted = frozenset(cell_text(value) for value in (condition if isinstance(condition, list) else [condition]))
+        listed = condition if isinstance(condition, list) else [condition]
+        wanted = frozenset(clean(cell_text(value)) for value in listed)
         return lambda cells: (get(cells) or "") in wanted
 
 
@@ -139,7 +152,7 @@ def _constant(convert: Callable[[object], Any], spec: Column) -> Any:  # noqa: A
 def _replacer(replacements: dict[str, Scalar], missing: frozenset[str]) -> Callable[[str], str | None] | None:
     if not replacements:
         return None
-    table = {key: (None if value is None else cell_text(value)) for key, value in replacements.items()}
+    table = {clean(key): (None if value is None else cell_text(value)) for key, value in replacements.items()}
     folded = {key.casefold(): value for key, value in table.items()}
 
     def replace(found: str) -> str | None:
@@ -155,12 +168,12 @@ def converter(field: FieldSpec, spec: Column, formats: tuple[str, ...]) -> Calla
     found: dict[str, Callable[[object], Any]] = {
         "integer": values.integer,
         "boolean": values.boolean,
-        "date": lambda cell: values.day(cell, formats),
+        "date": lambda cell: values.day(cell, formats, born=field is BIRTHDATE),
         "datetime": lambda cell: values.moment(cell, formats),
         "days": lambda cell: values.days(cell, unit),
         "number": _logarithm if spec.unit == "log10" else values.measured,
         "code": lambda cell: code(cell, field.codes),
-        "text": _text_whole if spec.whole_number else _text,
+        "text": _text_whole if spec.whole_number else _identifier if field.identifier else _text,
     }
     return found[field.type]
 
@@ -175,10 +188,17 @@ def _logarithm(cell: object) -> tuple[float, str | None]:
 
 def _text(cell: object) -> str:
     found = values.text(cell)
-    if len(found) > MAX_TEXT:
-        problem = f"a text of more than {MAX_TEXT} characters"
-        raise BadValueError(problem, "check the column")
+    _storable(found)
     return found
+
+
+def _storable(text: str) -> None:
+    if (problem := text_problem(text)) is not None:
+        raise BadValueError(*problem)
+
+
+def _identifier(cell: object) -> str:
+    return values.identifier(_text(cell))
 
 
 def _text_whole(cell: object) -> str:

@@ -7,12 +7,12 @@ one by one by ``tabular``, which says what is wrong.
 from __future__ import annotations
 
 import csv
-from itertools import chain, islice
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from tenants.imports.facts import Reading
 from tenants.imports.reading.column_reader import Block
-from tenants.imports.reading.csv_files import MAX_FIELD, REPLACED, Row, checked, read_rows
+from tenants.imports.reading.csv_files import MAX_FIELD, REPLACED, Row, checked, fitted, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
 _END = "x"
+MOST_CHARACTERS = 16 << 20
+"""Characters of the lines that are held at once."""
 
 
 def read_blocks(
@@ -41,10 +43,10 @@ def read_blocks(
     if table.lines is None:
         message = "a workbook has no lines"
         raise ValueError(message)
-    lines, line = table.lines, 2
+    lines, line = table.lines, table.first
     before = csv.field_size_limit(MAX_FIELD)
     try:
-        while chunk := list(islice(lines, size)):
+        while chunk := _chunk(lines, size):
             taken = len(chunk)
             cells = _split(chunk, table)
             if cells is not None and line > skip and _whole(cells, len(table.headings)):
@@ -52,7 +54,7 @@ def read_blocks(
                 line += taken
                 continue
             if cells is not None:
-                found = _checked(cells, line, table)
+                found = _checked(cells, line, table, ended=chunk[-1].endswith(("\n", "\r")))
             else:
                 counted = _Counted(chain(chunk, lines))
                 found = list(
@@ -64,6 +66,18 @@ def read_blocks(
                 yield _block_of_rows(rest, plan, columns, number)
     finally:
         csv.field_size_limit(before)
+
+
+def _chunk(lines: Iterator[str], size: int) -> list[str]:
+    """So many lines, or fewer where they are long: what is held at once is bounded."""
+    found: list[str] = []
+    characters = 0
+    for line in lines:
+        found.append(line)
+        characters += len(line)
+        if len(found) >= size or characters >= MOST_CHARACTERS:
+            break
+    return found
 
 
 class _Counted:
@@ -106,14 +120,15 @@ def _whole(cells: list[list[str]], width: int) -> bool:
     return set(map(len, cells)) == {width} and all(map(any, cells))
 
 
-def _checked(cells: list[list[str]], first: int, table: Table) -> list[Row]:
+def _checked(cells: list[list[str]], first: int, table: Table, *, ended: bool) -> list[Row]:
     """Rows that are not all whole, each with what is wrong with it; empty ones are none."""
-    width = len(table.headings)
-    return [
-        Row(line, row) if len(row) == width else checked(line, row, width, table.encoding)
+    width, last = len(table.headings), first + len(cells) - 1
+    found = (
+        Row(line, row) if len(row) == width else checked(line, row, width, table.encoding, ended=ended or line < last)
         for line, row in enumerate(cells, start=first)
         if any(row)
-    ]
+    )
+    return fitted(found, width)
 
 
 def _block(lines: Sequence[int], rows: Sequence[list[str]], plan: FilePlan, columns: FileColumns, number: int) -> Block:
@@ -127,7 +142,7 @@ def _block(lines: Sequence[int], rows: Sequence[list[str]], plan: FilePlan, colu
 
 def _block_of_rows(rows: Sequence[Row], plan: FilePlan, columns: FileColumns, number: int) -> Block:
     block = Block(number, [row.line for row in rows], rows[-1].line)
-    cells: list[Sequence[str]] = []
+    cells: list[Any] = []
     for at, row in enumerate(rows):
         joined = None if row.rejection is not None else plan.joined(row.cells)
         if joined is None:

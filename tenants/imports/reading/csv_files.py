@@ -5,19 +5,22 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import re
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from tenants.imports.facts import Rejection
 from tenants.imports.reading.sources import refused
-from tenants.imports.reading.workbook import is_workbook
+from tenants.imports.reading.values import Unreadable, clean
+from tenants.imports.reading.workbook import HEADING_ROWS, is_workbook
+from tenants.records.storable import has_control
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tenants.imports.reading.sources import Source
+    from tenants.imports.reading.sources import Head, Source
 
 DELIMITERS = ",;\t|"
 MAX_FIELD = 65536
@@ -26,7 +29,7 @@ MAX_LINES = 200
 """Lines that one row may go over, by line breaks inside quotation marks."""
 REPLACED = ("cp1252", "utf-16")
 """Encodings whose undecodable bytes cannot be kept apart: a replacement character stands for them."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+MAX_LINE = MAX_FIELD * 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +37,24 @@ class Row:
     """One row: the line it begins on, its cells, or why it cannot be read."""
 
     line: int
-    cells: list[str]
+    cells: Sequence[str | Unreadable]
     rejection: Rejection | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An open CSV file: its rows, or its ``lines`` (not both: they are read once). A workbook has no lines."""
+    """An open CSV file: its rows, or its ``lines`` (not both: they are read once). A workbook has no lines.
+
+    Attributes:
+        first: the number of the first line below the headings.
+    """
 
     headings: list[str]
     encoding: str
     delimiter: str
     rows: Iterator[Row]
     lines: Iterator[str] | None = None
+    first: int = 2
 
 
 def find_encoding(head: bytes) -> str:
@@ -69,7 +77,12 @@ def find_delimiter(line: str) -> str:
 
 @contextmanager
 def open_table(
-    source: Source, *, encoding: str | None = None, delimiter: str | None = None, sheet: str | None = None
+    source: Source,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    sheet: str | None = None,
+    wanted: Callable[[Sequence[str]], bool] = any,
 ) -> Iterator[Table]:
     """Open a CSV file (also gzip), or a sheet of a workbook, for streaming.
 
@@ -78,6 +91,8 @@ def open_table(
         encoding: as the mapping gives it; found when None.
         delimiter: as the mapping gives it; found when None.
         sheet: of a workbook, as the mapping gives it; the first that is not empty when None.
+        wanted: whether a row is the one with the headings; titles may stand above it. Where none is among the first
+            rows, the headings are the first row that holds anything.
 
     Raises:
         Invalid: the file has no usable heading, is damaged or is no text.
@@ -86,7 +101,7 @@ def open_table(
     if head.container == "zip" and is_workbook(source):
         from tenants.imports.reading.workbook_table import open_book_table
 
-        with open_book_table(source, sheet) as table:
+        with open_book_table(source, sheet, wanted) as table:
             yield table
         return
     if head.container not in ("text", "gzip"):
@@ -101,32 +116,71 @@ def open_table(
             stream, encoding=found, errors="replace" if found in REPLACED else "surrogateescape", newline=""
         )
         lines = _bounded_lines(text, source)
-        first = next(lines, "")
-        used = delimiter or find_delimiter(first)
-        headings = _headings(first, used, source)
-        yield Table(headings, found, used, read_rows(lines, len(headings), used, found), lines)
+        beginning = _beginning(lines)
+        headings, used, taken = _found(beginning, delimiter, wanted)
+        check_headings(headings, source)
+        rest = chain(beginning[taken:], lines)
+        rows = read_rows(rest, len(headings), used, found, first=taken + 1)
+        yield Table(headings, found, used, rows, rest, taken + 1)
+
+
+def first_rows(head: Head) -> list[list[str]]:
+    """The rows at the beginning of a text file that may be its headings, for telling formats."""
+    text = head.data.decode(find_encoding(head.data), errors="replace").lstrip("\ufeff")
+    lines = list(io.StringIO(text, newline=""))[: HEADING_ROWS + 1]
+    return [cells for cells, _, _ in _candidates(lines, None)]
 
 
 def _bounded_lines(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
-    limit = MAX_FIELD * 16
-    while line := text.readline(limit):
-        if len(line) >= limit and not line.endswith("\n"):
+    while line := text.readline(MAX_LINE):
+        if len(line) >= MAX_LINE and not line.endswith("\n"):
             raise refused(
-                source.name, f"a line of more than {limit >> 20} MB", "this is no table of rows; export it again"
+                source.name, f"a line of more than {MAX_LINE >> 20} MB", "this is no table of rows; export it again"
             )
         yield line
 
 
-def _headings(first: str, delimiter: str, source: Source) -> list[str]:
-    try:
-        cells = next(csv.reader([first], delimiter=delimiter), [])
-    except csv.Error:
-        cells = []
-    headings = [cell.strip() for cell in cells]
-    while headings and not headings[-1]:
-        headings.pop()
-    check_headings(headings, source)
-    return headings
+def _beginning(lines: Iterator[str]) -> list[str]:
+    """The lines in which the headings may stand."""
+    found: list[str] = []
+    for line in lines:
+        found.append(line)
+        if len(found) > HEADING_ROWS:
+            break
+    return found
+
+
+def _candidates(lines: list[str], delimiter: str | None) -> Iterator[tuple[list[str], str, int]]:
+    """Rows that may be the headings: cells, delimiter, and how many lines they and those above take.
+
+    A first line such as ``sep=;`` is spreadsheet programs' own hint at the delimiter.
+    """
+    at = 0
+    if lines and len(hint := lines[0].strip().strip('"')) == len("sep=;") and hint.casefold().startswith("sep="):
+        delimiter, at = delimiter or hint[-1], 1
+    while at < len(lines):
+        used = delimiter or find_delimiter(lines[at])
+        reader = csv.reader(lines[at:], delimiter=used)
+        try:
+            cells = [clean(cell) for cell in next(reader, [])]
+        except csv.Error:
+            cells = []
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
+            yield cells, used, at + reader.line_num
+        at += 1
+
+
+def _found(
+    lines: list[str], delimiter: str | None, wanted: Callable[[Sequence[str]], bool]
+) -> tuple[list[str], str, int]:
+    first: tuple[list[str], str, int] | None = None
+    for candidate in _candidates(lines, delimiter):
+        first = first or candidate
+        if wanted(candidate[0]):
+            return candidate
+    return first or ([], delimiter or ",", min(1, len(lines)))
 
 
 def check_headings(headings: list[str], source: Source) -> None:
@@ -143,9 +197,12 @@ def check_headings(headings: list[str], source: Source) -> None:
         raise refused(
             source.name, "the headings are not valid UTF-8", "save it as 'CSV UTF-8', or give 'encoding' in the mapping"
         )
-    repeated = sorted({heading for heading in headings if heading and headings.count(heading) > 1})
-    if repeated:
-        raise refused(source.name, f"the heading {repeated[0]!r} stands twice", "give every column a name of its own")
+    counts = Counter(heading for heading in headings if heading)
+    # A file without headings has its first row's cells here: they are never shown.
+    repeated = next((heading for heading, count in counts.items() if count > 1), None)
+    if repeated is not None:
+        places = " and ".join(str(at) for at, heading in enumerate(headings, start=1) if heading == repeated)
+        raise refused(source.name, f"columns {places} have the same heading", "give every column a name of its own")
 
 
 def read_rows(
@@ -163,36 +220,100 @@ def read_rows(
     """
     before = csv.field_size_limit(MAX_FIELD)
     try:
-        quotes = 0
-
-        def counted() -> Iterator[str]:
-            nonlocal quotes
-            for text in lines:
-                quotes += text.count('"')
-                yield text
-
-        reader = csv.reader(counted(), delimiter=delimiter)
-        while most is None or reader.line_num < most:
-            line, quotes, unclosed = reader.line_num + first, 0, False
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error:
-                why = "the row cannot be read: a cell is too long, or a quote never closes"
-                row, unclosed = Row(line, [], Rejection("row", why, "close the quote")), True
-            else:
-                if not any(cells):
-                    continue
-                row = checked(line, cells, width, encoding)
-                if reader.line_num + first - 1 - line > MAX_LINES:
-                    why = f"a cell goes over more than {MAX_LINES} lines: a quote never closes"
-                    row, unclosed = Row(line, [], Rejection("row", why, "close the quote")), True
-            yield row
-            if row.rejection is not None and (unclosed or quotes % 2):
-                yield from _swallowed(line, reader.line_num + first - 1)
+        yield from _joined_up(_raw_rows(lines, width, delimiter, encoding, first, most), width)
     finally:
         csv.field_size_limit(before)
+
+
+class _RowLines:
+    """The lines of one row after the other, counted: a row that goes over too many ends there."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.taken = self.quotes = self.characters = 0
+        self.ended = True
+
+    def begin(self) -> None:
+        """The next line begins a row."""
+        self.taken = self.quotes = self.characters = 0
+
+    def __iter__(self) -> _RowLines:
+        return self
+
+    def __next__(self) -> str:
+        if self.taken > MAX_LINES or self.characters > MAX_LINE:
+            message = "the row does not end"
+            raise csv.Error(message)
+        line = next(self._lines)
+        self.taken += 1
+        self.characters += len(line)
+        self.quotes += line.count('"')
+        self.ended = line.endswith(("\n", "\r"))
+        return line
+
+
+def _raw_rows(
+    lines: Iterator[str], width: int, delimiter: str, encoding: str, first: int, most: int | None
+) -> Iterator[Row]:
+    """The rows, those with too few cells as they are."""
+    source = _RowLines(lines)
+    reader = csv.reader(source, delimiter=delimiter)
+    while most is None or reader.line_num < most:
+        line, unclosed = reader.line_num + first, False
+        source.begin()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            why = f"the row cannot be read: a cell is too long, goes over more than {MAX_LINES} lines, or a quote never"
+            row, unclosed = Row(line, [], Rejection("row", f"{why} closes", "close the quote")), True
+        else:
+            if not any(cells):
+                continue
+            row = checked(line, cells, width, encoding, ended=source.ended)
+        yield row
+        if row.rejection is not None and (unclosed or source.quotes % 2):
+            yield from _swallowed(line, reader.line_num + first - 1)
+
+
+def _joined_up(rows: Iterator[Row], width: int) -> Iterator[Row]:
+    """The rows, those with too few cells filled up: spreadsheets leave out empty cells at a row's end.
+
+    Two rows in a run that have a row's cells together, with one cell cut in two, are one row with a line break.
+    """
+    short: Row | None = None
+    for row in rows:
+        if short is not None:
+            broken = (
+                row.rejection is None and 0 < len(row.cells) < width and len(short.cells) + len(row.cells) == width + 1
+            )
+            if broken and width > MOST_AMBIGUOUS:
+                yield from (_cut(short, width), _cut(row, width))
+                short = None
+                continue
+            yield filled(short, width)
+            short = None
+        if row.rejection is None and len(row.cells) < width:
+            short = row
+        else:
+            yield row
+    if short is not None:
+        yield filled(short, width)
+
+
+MOST_AMBIGUOUS = 4
+"""Columns of a table in which two rows without their last cells look like one that was cut in two."""
+
+
+def filled(row: Row, width: int) -> Row:
+    """A row with empty cells in place of those that are not there."""
+    return Row(row.line, [*row.cells, *[""] * (width - len(row.cells))])
+
+
+def _cut(row: Row, width: int) -> Row:
+    problem = f"the row has {len(row.cells)} cells under {width} headings: it looks cut in two by a line break"
+    return Row(row.line, [], Rejection("row", problem, "quote cells that hold line breaks"))
 
 
 def _swallowed(first: int, last: int) -> Iterator[Row]:
@@ -203,16 +324,21 @@ def _swallowed(first: int, last: int) -> Iterator[Row]:
         yield Row(line, [], Rejection("row", why, remedy))
 
 
-def checked(line: int, cells: list[str], width: int, encoding: str) -> Row:
-    """A row, or why it is refused: too many or too few cells, characters that could not be read."""
-    if len(cells) != width:
-        while len(cells) > width and not cells[-1].strip():
-            cells.pop()
-        if len(cells) != width:
-            problem = f"the row has {len(cells)} cells under {width} headings"
-            return Row(
-                line, [], Rejection("row", problem, "quote cells that hold the delimiter, and close every quote")
-            )
+def checked(line: int, cells: list[str], width: int, encoding: str, *, ended: bool) -> Row:
+    """A row, or why it is refused: too many cells, a row that is cut off, characters that could not be read.
+
+    Args:
+        line: on which it begins.
+        cells: of the row; where there are fewer than ``width``, the caller fills them up.
+        width: how many cells a row has.
+        encoding: of the file.
+        ended: whether its last line has an end: a file that was cut off has none.
+    """
+    while len(cells) > width and not cells[-1].strip():
+        cells.pop()
+    if len(cells) > width or (len(cells) < width and not ended):
+        problem = f"the row has {len(cells)} cells under {width} headings"
+        return Row(line, [], Rejection("row", problem, "quote cells that hold the delimiter, and close every quote"))
     whole = "".join(cells)
     if not whole.isascii() and (_undecoded(whole) or (encoding in REPLACED and "\ufffd" in whole)):
         problem = f"a character is not valid {encoding}"
@@ -228,9 +354,9 @@ def checked(line: int, cells: list[str], width: int, encoding: str) -> Row:
     return Row(line, cells)
 
 
-def has_control(text: str) -> bool:
-    """Whether a cell holds a control character other than tab and line break."""
-    return not text.isprintable() and _CONTROL.search(text) is not None
+def fitted(rows: Iterable[Row], width: int) -> list[Row]:
+    """``_joined_up`` of rows that are at hand."""
+    return list(_joined_up(iter(rows), width))
 
 
 def _undecoded(found: str) -> bool:

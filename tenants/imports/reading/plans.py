@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports.facts import FACT_TYPES, FacilityFact, Fact, Reading, Rejection
+from tenants.imports.facts import FACT_TYPES, FacilityFact, Fact, Reading, Rejection, UnreadContactFact
 from tenants.imports.fields import FIELDS, NATURAL_KEYS, FieldSpec
 from tenants.imports.mapping import cell_text
-from tenants.imports.reading.columns import Columns, Getter, Test, key_part
+from tenants.imports.reading.columns import Cells, Columns, Getter, Test, key_part
 from tenants.imports.reading.csv_files import open_table
 from tenants.imports.reading.sources import refused
-from tenants.imports.reading.values import BadValueError
+from tenants.imports.reading.values import BadValueError, Unreadable, is_no_record
+from tenants.imports.slots import EVENT_FIELD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tenants.imports.mapping import Column, FacilityColumns, File, Mapping, Record
-    from tenants.imports.reading.csv_files import Row
+    from tenants.imports.reading.csv_files import Row, Table
     from tenants.imports.reading.sources import Source
 
 SEPARATOR = "\x1f"
+CONTACTS = ("visits", "dispensations")
+"""Kinds of record that show that a person was seen."""
 ABOUT = {"patient_states": "state", "observations": "variable_name"}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "patients": {"transferred_in": False},
@@ -48,20 +52,15 @@ class FilePlan:
     ) -> None:
         file = mapping.files[alias]
         records = [record for record in mapping.records if record.file == alias]
-        self.mapping, self.given, self.conditions = mapping, records, file.where
+        self.mapping, self.given, self.conditions, self.headings = mapping, records, file.where, list(headings)
         names = [*file.where, *(name for record in records for name in record.all_columns())]
         prefix = f"{file.join.file}." if file.join else None
         joined = sorted(
             {name for name in names if prefix is not None and name.startswith(prefix) and name not in headings}
         )
         self.columns = columns = Columns([*headings, *joined], mapping)
-        for name in [*names, *(file.join.match if file.join else ())]:
-            if name not in columns.index:
-                raise refused(
-                    source.name,
-                    f"it has no column {name!r}, which the mapping names",
-                    f"correct the mapping (files.{alias} or its records); the file has: {', '.join(headings)}",
-                )
+        names += file.join.match if file.join else ()
+        check_columns(columns, names, source, f"the mapping (files.{alias} or its records)")
         self._join = _JoinIndex(file, columns, joined, mapping, join_sources) if file.join else None
         self._where = columns.test(file.where)
         self._records = [_RecordPlan(record, columns, mapping) for record in records]
@@ -71,7 +70,7 @@ class FilePlan:
         """Whether cells of another file are joined to those of a row."""
         return self._join is not None
 
-    def joined(self, cells: Sequence[str]) -> Sequence[str] | None:
+    def joined(self, cells: Cells) -> Cells | None:
         """The cells with those joined to them; None where a row has none and must have."""
         if self._join is None:
             return cells
@@ -81,17 +80,24 @@ class FilePlan:
     def read(self, number: int, row: Row) -> Reading:
         """The facts of a row, or why it is refused."""
         reading = Reading(number, row.line)
-        cells = self.joined(row.cells)
+        if is_no_record(self.headings, row.cells):
+            reading.left_out = True
+            return reading
+        try:
+            cells = self.joined(row.cells)
+            if cells is not None and self._where is not None and not self._where(cells):
+                reading.left_out = True
+                return reading
+        except BadValueError as bad:
+            reading.rejections.append(Rejection("row", bad.problem, bad.remedy))
+            return reading
         if cells is None:
             if self._join is not None:
                 reading.rejections.append(self._join.missing)
             return reading
-        if self._where is not None and not self._where(cells):
-            reading.left_out = True
-            return reading
         for record in self._records:
             record.read(cells, reading)
-        reading.left_out = not reading.rejections and not reading.facts
+        reading.left_out = not reading.rejections and not reading.facts and not reading.omissions
         return reading
 
 
@@ -111,28 +117,25 @@ class _JoinIndex:
         self.missing = Rejection(
             label, f"no row of {join.file} has this key", f"add it to {join.file}, or mark the join 'optional: true'"
         )
-        self._rows: dict[tuple[str | None, ...], tuple[str, ...]] = {}
-        seen: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._rows: dict[tuple[str | None, ...], tuple[str | Unreadable, ...]] = {}
+        seen: dict[tuple[str | Unreadable, ...], tuple[str | Unreadable, ...]] = {}
         other = mapping.files[join.file]
         for source in sources:
-            with open_table(source, encoding=other.encoding, delimiter=other.delimiter, sheet=other.sheet) as table:
+            wanted = [name.removeprefix(f"{join.file}.") for name in joined]
+            with open_file(source, other, [*join.match.values(), *wanted]) as table:
                 theirs = Columns(table.headings, mapping)
-                wanted = [name.removeprefix(f"{join.file}.") for name in joined]
-                for name in [*join.match.values(), *wanted]:
-                    if name not in theirs.index:
-                        remedy = f"correct the mapping; the file has: {', '.join(table.headings)}"
-                        raise refused(
-                            source.name, f"it has no column {name!r}, which a join of the mapping names", remedy
-                        )
+                check_columns(theirs, [*join.match.values(), *wanted], source, "the mapping's join")
                 keys = [theirs.raw(name) for name in join.match.values()]
+                key_places = [theirs.index[name] for name in join.match.values()]
                 at = [theirs.index[name] for name in wanted]
                 for row in table.rows:
-                    if row.rejection is None:
-                        found = tuple(row.cells[i] for i in at)
-                        # Equal values are kept once: a column of programmes costs no more than a reference per row.
-                        self._rows.setdefault(tuple(key(row.cells) for key in keys), seen.setdefault(found, found))
+                    if row.rejection is not None or any(isinstance(row.cells[i], Unreadable) for i in key_places):
+                        continue
+                    found = tuple(row.cells[i] for i in at)
+                    # Equal values are kept once: a column of programmes costs no more than a reference per row.
+                    self._rows.setdefault(tuple(key(row.cells) for key in keys), seen.setdefault(found, found))
 
-    def find(self, cells: Sequence[str]) -> tuple[str, ...] | None:
+    def find(self, cells: Cells) -> tuple[str | Unreadable, ...] | None:
         """The joined columns of a row, or None where nothing has its key and something must."""
         return self._rows.get(tuple(get(cells) for get in self._gets), self._empty)
 
@@ -156,6 +159,7 @@ class _RecordPlan:
         self._fields: list[tuple[str, str, Getter]] = [
             (name, self._labels[name], columns.value(spec, fields[name])) for name, spec in record.columns.items()
         ]
+        self._essential = frozenset(name for name, spec in fields.items() if spec.required)
         self._defaults = dict(DEFAULTS.get(record.into, {}))
         self._estimated = (
             record.into == "patients" and "birthdate" in record.columns and record.columns["birthdate"].age is not None
@@ -166,23 +170,23 @@ class _RecordPlan:
         facility = record.facility or (mapping.facility if record.into == "patients" else None)
         self._facility = FacilityPlan(facility, columns) if facility else None
 
-    def read(self, cells: Sequence[str], reading: Reading) -> None:
+    def read(self, cells: Cells, reading: Reading) -> None:
         """Add the record's fact to the reading, or the reasons why there is none."""
         if self._when is not None and not self._when(cells):
             return
-        before = len(reading.rejections)
+        before, before_omissions = len(reading.rejections), len(reading.omissions)
         attempt = _attempt
         patient = attempt(self._patient, cells, self._patient_label, reading) if self._patient else ""
-        values = dict(self._defaults)
-        for name, label, get in self._fields:
-            value = attempt(get, cells, label, reading)
-            if value is not None:
-                values[name] = value
+        values, unread = self._values(cells, reading)
         stamp = attempt(self._stamp, cells, self._stamp_label, reading) if self._stamp else None
         facility = self._facility.read(cells, reading) if self._facility else None
         if self._seen:
             values["derived_on"] = attempt(self._seen, cells, self._seen_label, reading)
         if len(reading.rejections) > before:
+            if unread and patient and self._is_contact(values):
+                reading.facts.append(UnreadContactFact(key=patient, patient=patient, facility=facility))
+            return
+        if self._kind == "observations" and self._omitted(reading, before_omissions, values):
             return
         if self._kind == "facilities":
             reading.facts.append(
@@ -201,7 +205,30 @@ class _RecordPlan:
         )  # type: ignore[call-arg]
         reading.facts.append(made)
 
-    def _identity(self, patient: str, values: dict[str, Any], cells: Sequence[str]) -> str | None:
+    def _is_contact(self, values: dict[str, Any]) -> bool:
+        return self._kind in CONTACTS and values.get("antiretroviral", True)
+
+    def _values(self, cells: Cells, reading: Reading) -> tuple[dict[str, Any], bool]:
+        """The fields by name, without those that cannot be read, and whether the day of the event is among these."""
+        values, unread = dict(self._defaults), False
+        for name, label, get in self._fields:
+            try:
+                value = get(cells)
+            except BadValueError as bad:
+                noted = reading.rejections if name in self._essential else reading.omissions
+                noted.append(Rejection(label, bad.problem, bad.remedy))
+                unread = unread or name == EVENT_FIELD.get(self._kind)
+                continue
+            if value is not None:
+                values[name] = value
+        return values, unread
+
+    @staticmethod
+    def _omitted(reading: Reading, before: int, values: dict[str, Any]) -> bool:
+        """Whether a result was left out: an observation without it would say that there is none."""
+        return len(reading.omissions) > before and not any(name.startswith("value_") for name in values)
+
+    def _identity(self, patient: str, values: dict[str, Any], cells: Cells) -> str | None:
         if self._kind == "patients":
             return patient
         if self._key is not None:
@@ -222,7 +249,7 @@ class FacilityPlan:
         ]
         self._labels = {name: label for name, label, _ in self._parts}
 
-    def read(self, cells: Sequence[str], reading: Reading) -> str | None:
+    def read(self, cells: Cells, reading: Reading) -> str | None:
         """The DATIM id, with the facility as a fact of the reading; None with the reasons why it cannot be told."""
         before = len(reading.rejections)
         values = {name: _attempt(get, cells, label, reading) for name, label, get in self._parts}
@@ -233,7 +260,7 @@ class FacilityPlan:
         return datim_id
 
 
-def _attempt(get: Getter, cells: Sequence[str], label: str, reading: Reading) -> Any:  # noqa: ANN401 - as varied as the fields
+def _attempt(get: Getter, cells: Cells, label: str, reading: Reading) -> Any:  # noqa: ANN401 - as varied as the fields
     try:
         return get(cells)
     except BadValueError as bad:
@@ -250,6 +277,51 @@ def _settle(kind: str, values: dict[str, Any], *, estimated: bool) -> None:
             values["value_text"] = sign
     if kind == "patients":
         values["birthdate_estimated"] = estimated and "birthdate" in values
+
+
+def check_columns(columns: Columns, names: Iterable[str], source: Source, place: str) -> None:
+    """Refuse a file that lacks a column. Its own headings are not shown: without headings, they are a person's cells.
+
+    Raises:
+        Invalid: it lacks one of these columns.
+    """
+    listed = list(dict.fromkeys(names))
+    absent = next((name for name in listed if name not in columns.index), None)
+    if absent is None:
+        return
+    there = [name for name in listed if name in columns.index]
+    of_those = f"of the columns that are named it has: {', '.join(there)}" if there else "it has none of those named"
+    raise refused(
+        source.name,
+        f"it has no column {absent!r}, which {place} names",
+        f"correct the mapping, or begin the file with its line of headings; {of_those}",
+    )
+
+
+@contextmanager
+def open_file(source: Source, file: File, needed: Sequence[str]) -> Iterator[Table]:
+    """Open a file as the mapping describes it, from its headings on: the row that has all the columns needed."""
+    names = set(needed)
+    with open_table(
+        source,
+        encoding=file.encoding,
+        delimiter=file.delimiter,
+        sheet=file.sheet,
+        wanted=lambda headings: any(headings) and names <= set(headings),
+    ) as table:
+        yield table
+
+
+def needed_columns(mapping: Mapping, alias: str) -> list[str]:
+    """The columns of a file that its records and conditions read, those of a joined file left out."""
+    file = mapping.files[alias]
+    names = [
+        *file.where,
+        *(name for record in mapping.records if record.file == alias for name in record.all_columns()),
+    ]
+    prefix = f"{file.join.file}." if file.join else None
+    names += file.join.match if file.join else ()
+    return [name for name in names if prefix is None or not name.startswith(prefix)]
 
 
 def label_of(spec: Column, name: str) -> str:

@@ -26,6 +26,7 @@ LIKELY = 0.8
 NO = 0.0
 HEADINGS_BYTES = 1 << 20
 """A file that holds nothing but its headings is never so large."""
+NOTHING_READ = "nothing was read: the files hold no rows; check that they were exported whole"
 _TABLE = re.compile(r"\.(csv|tsv)(\.gz)?$", re.IGNORECASE)
 
 
@@ -213,7 +214,7 @@ def without_rows(sources: Sequence[Source], readings: Iterator[Reading]) -> list
         return []
     if next(readings, None) is not None:
         return []
-    return ["nothing was read: the files hold no rows; check that they were exported whole"]
+    return [NOTHING_READ]
 
 
 def _best(source: Source) -> tuple[str, float]:

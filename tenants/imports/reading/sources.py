@@ -8,6 +8,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
+import stat
 import zlib
 from collections import Counter
 from contextlib import contextmanager
@@ -85,6 +87,9 @@ class Source:
             Invalid: it is empty or of a kind that no reader takes.
         """
         self._check_size()
+        if self.name.startswith("~$"):
+            problem = "the file is a lock file of an office program, which has the table open"
+            raise refused(self.name, problem, "close the program, and give the table itself")
         with self.opener() as stream:
             start = stream.read(HEAD_BYTES)
         if not start:
@@ -202,27 +207,22 @@ def refused(name: str, problem: str, remedy: str) -> Invalid:
 
 
 def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Source]:
-    """The files at these paths; a folder stands for the files in it, by name.
+    """The files at these paths; a folder stands for the files in it, by name, without what systems put there.
 
     Raises:
-        Invalid: a path does not exist or cannot be read, or two files have one name.
+        Invalid: a path does not exist or cannot be read, a folder holds a link or something that is no file, or two
+            files have one name.
     """
     found: list[Source] = []
     for path in paths:
         if not path.exists():
             raise refused(str(path), "there is no such file or folder", "check the path")
-        inside = (
-            sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")) if path.is_dir() else [path]
-        )
-        found += [
-            Source(
-                item.name.encode("utf-8", "replace").decode(),
-                partial(_opened, item),
-                item.stat().st_size,
-                limits or Limits(),
-            )
-            for item in inside
-        ]
+        # A path that the operator names may be a link; what stands inside a folder may not.
+        place = path.resolve()
+        for item in _inside(place) if place.is_dir() else [place]:
+            size = _size_of_file(item)
+            name = item.name.encode("utf-8", "replace").decode()
+            found.append(Source(name, partial(_opened, item), size, limits or Limits()))
     if not found:
         raise refused(str(paths[0]) if paths else "no path", "there are no files in it", "give the files to import")
     if len(found) > MOST_FILES:
@@ -235,10 +235,46 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
     return found
 
 
+def bystanders(paths: Sequence[Path]) -> list[str]:
+    """The names of the files in these folders that systems have put there and that ``from_paths`` leaves out."""
+    folders = [path.resolve() for path in paths if path.is_dir()]
+    return sorted(item.name for folder in folders for item in folder.iterdir() if is_bystander(item.name))
+
+
+def is_bystander(name: str) -> bool:
+    """Whether a file is one that systems and office programs leave beside the files of people."""
+    return name.startswith((".", "~$")) or name.casefold() in ("thumbs.db", "desktop.ini")
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The files of a folder, by name; folders in it are not looked into."""
+    found = [path for path in sorted(folder.iterdir()) if not is_bystander(path.name)]
+    return [path for path in found if path.is_symlink() or not path.is_dir()]
+
+
+def _size_of_file(path: Path) -> int:
+    """The size of a regular file. Links could lead to any file of the machine, and pipes never end.
+
+    Raises:
+        Invalid: it is no regular file.
+    """
+    kind = path.lstat()
+    if stat.S_ISLNK(kind.st_mode):
+        raise refused(path.name, "the folder holds a symbolic link", "put the file itself into the folder")
+    if not stat.S_ISREG(kind.st_mode):
+        raise refused(path.name, "it is no regular file", "give files that hold tables or documents")
+    return kind.st_size
+
+
 def _opened(path: Path) -> BinaryIO:
     try:
-        return path.open("rb")
+        # What was checked may have been exchanged since: a link is not followed, and a pipe does not block.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise refused(
             path.name, f"the file cannot be opened ({error.strerror})", "check that it is there and readable"
         ) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise refused(path.name, "it is no regular file", "give files that hold tables or documents")
+    return os.fdopen(handle, "rb")

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from typing import NamedTuple
+
+from core.clock import now
 
 EARLIEST = date(1900, 1, 1)
 LATEST = date(2200, 1, 1)
@@ -18,23 +22,21 @@ EXCEL_EPOCH = date(1899, 12, 30)
 EXCEL_LEAST, EXCEL_MOST = 1, 109_574
 DAYS_A_MONTH = 30
 """A month of refill is 30 days: how programmes count multi-month dispensing (3 months are 90 days)."""
+MOST_DAYS = 366
+"""Days of treatment that one pick-up can hand out: no programme gives more than a year's."""
 
-MONTHS = {
-    "jan": 1,
-    "feb": 2,
-    "mar": 3,
-    "apr": 4,
-    "may": 5,
-    "jun": 6,
-    "jul": 7,
-    "aug": 8,
-    "sep": 9,
-    "oct": 10,
-    "nov": 11,
-    "dec": 12,
-}
+_MONTH_NAMES = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+MONTHS = {name[:3]: number for number, name in enumerate(_MONTH_NAMES, start=1)}
+MONTHS |= {name: number for number, name in enumerate(_MONTH_NAMES, start=1)} | {"sept": 9}
+"""Months by the names that English gives them, in full and short. ``Sept`` is what Java and British Excel write."""
+
+NOT_RECORDED = frozenset({date(1900, 1, 1), date(1899, 12, 30), date(1899, 12, 31)})
+"""Days that databases and spreadsheets write where no date was recorded."""
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$")
-_NAMED = re.compile(r"(\d{1,2})[- /]([A-Za-z]{3,9})[-, /]+(\d{4})(?: \d{1,2}:\d{2}(?::\d{2})?)?$")
+_NAMED = re.compile(r"(\d{1,2})[- /]([A-Za-z]{3,9})\.?[-, /]+(\d{4}|\d{2})(?: \d{1,2}:\d{2}(?::\d{2})?)?$")
 _SERIAL = re.compile(r"\d{1,6}(?:\.\d+)?$")
 _NOT_DETECTED = frozenset(
     {
@@ -47,10 +49,33 @@ _NOT_DETECTED = frozenset(
 )  # fmt: skip
 """Words for a viral load too low to be measured, by their letters and digits: below 1 copy/mL."""
 _COPIES = re.compile(r"\s*(?:copies|copy|cps|cp|c)\s*/\s*ml\s*$", re.IGNORECASE)
+_YEAR = re.compile(r"(?:19|20|21)\d{2}$")
+_SHORT_YEAR = re.compile(r"%y")
+_SCIENTIFIC = re.compile(r"[+-]?\d+(?:\.(\d*))?[eE]([+-]?)(\d{1,3})$")
+_DATE_FORMS = re.compile(
+    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$"
+    r"|\d{1,2}[/.]\d{1,2}[/.](?:19|20)\d{2}(?: \d{1,2}:\d{2}(?::\d{2})?)?$"
+    r"|\d{1,2}-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:-(?:\d{2}|\d{4}))?$"
+)
+"""What a spreadsheet makes of a code such as MAR1 or 3/12, as it saves it."""
+LOST_DIGITS = 10**15
+"""From here on a spreadsheet's number has lost digits: two people could become one."""
+_MARKS = str.maketrans(
+    dict.fromkeys([0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x180E, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], " ")
+    | dict.fromkeys([0x00AD, 0x200C, 0x200D], None)
+)
+"""Marks without width, as texts copied from web pages and PDFs carry them: spaces; those inside words are nothing."""
 _CENSORED = re.compile(r"([<>])=?\s*([\d.,eE+]+)$")
 _WHOLE = re.compile(r"([+-]?\d+)\.0*$")
 _TRUE = frozenset({"1", "true", "yes", "y", "t"})
 _FALSE = frozenset({"0", "false", "no", "n", "f"})
+
+
+class Unreadable(NamedTuple):
+    """A cell whose value is not in the file, or is none: why, and what to do."""
+
+    problem: str
+    remedy: str
 
 
 class BadValueError(Exception):
@@ -62,12 +87,30 @@ class BadValueError(Exception):
         self.remedy = remedy
 
 
+class NotRecordedError(BadValueError):
+    """A day that stands for none, such as 1900-01-01."""
+
+    def __init__(self) -> None:
+        super().__init__("the day stands for a date that was not recorded", "fill in the date")
+
+
+def clean(found: str) -> str:
+    """A text without white space around and with single spaces inside.
+
+    White space is what every reader takes for it: spaces of any width, no-break spaces, marks without width, and line
+    breaks inside a cell.
+    """
+    if found.isascii() and found.isprintable():
+        return found.strip() if "  " not in found else " ".join(found.split())
+    return " ".join(found.translate(_MARKS).split())
+
+
 def text(cell: object) -> str:
-    """The cell as text, without spaces around; a whole number of a workbook without its decimals."""
+    """The cell as clean text; a whole number of a workbook without its decimals."""
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return cell.strip()
+        return clean(cell)
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float) and cell.is_integer():
@@ -78,32 +121,54 @@ def text(cell: object) -> str:
 
 
 def whole_number(cell: object) -> str:
-    """An identifier saved as a decimal number, without its empty decimals: ``29872499824296.0``, ``2.98E+4``."""
-    found = text(cell)
+    """An identifier saved as a decimal number, without its empty decimals: ``29872499824296.0``."""
+    found = identifier(cell)
     if match := _WHOLE.match(found):
         return match.group(1)
-    if "e" in found.lower():
-        try:
-            number = float(found)
-        except ValueError:
-            return found
-        # Beyond 15 digits a spreadsheet has already lost some: two people could become one.
-        if number.is_integer() and abs(number) < 1e15:  # noqa: PLR2004
-            return str(int(number))
-        remedy = "format the column as text or number before saving it"
-        problem = "the identifier was saved in scientific notation and has lost digits"
-        raise BadValueError(problem, remedy)
     return found
 
 
-def day(cell: object, formats: tuple[str, ...]) -> date:
+def identifier(cell: object) -> str:
+    """An identifier as it is written.
+
+    Raises:
+        BadValueError: a spreadsheet has made something else of it: a date, a number in scientific notation that has
+            lost digits, a number with more digits than a spreadsheet keeps.
+    """
+    if isinstance(cell, date) or (isinstance(cell, str) and _DATE_FORMS.match(cell.strip())):
+        problem = "the cell holds a date where an identifier is expected: a spreadsheet has changed it"
+        raise BadValueError(problem, "format the column as text, and type the identifier again")
+    if isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) >= LOST_DIGITS:
+        problem = "a number of more than 15 digits, of which a spreadsheet keeps only 15"
+        raise BadValueError(problem, "format the column as text, and enter the identifiers again")
+    found = text(cell)
+    match = _SCIENTIFIC.match(found)
+    if match is None:
+        return found
+    decimals, sign, exponent = match[1], match[2], int(match[3])
+    if decimals is None and not sign:
+        return found  # 219E01 is a clinic's own code
+    if sign == "-" or len((decimals or "").rstrip("0")) > exponent:
+        return found  # no whole number
+    number = int(float(found)) if exponent < len(str(LOST_DIGITS)) else LOST_DIGITS
+    if len(decimals or "") >= exponent and abs(number) < LOST_DIGITS:
+        return str(number)
+    problem = "the identifier was saved in scientific notation and has lost digits"
+    raise BadValueError(problem, "format the column as text, and export it again from the system that it comes from")
+
+
+def day(cell: object, formats: tuple[str, ...], *, born: bool = False) -> date:
     """The date in a cell, by the first of ``formats`` that fits.
 
     Args:
         cell: text, or what a workbook stores: a date, or a serial number of days since 1899-12-30.
         formats: ``iso`` (2015-06-08, with or without a time, whose date is taken as written), ``dd-Mon-yyyy``,
-        ``excel``
-            (serial numbers written as text), or a ``strptime`` pattern such as ``%d/%m/%Y``.
+            ``excel`` (serial numbers written as text), or a ``strptime`` pattern such as ``%d/%m/%Y``.
+        born: whether it is a date of birth: a year of two digits is then the last that is not ahead, else the nearest.
+
+    Raises:
+        NotRecordedError: the day stands for none.
+        BadValueError: it holds no date.
     """
     if isinstance(cell, datetime):
         return _within(cell.date())
@@ -111,39 +176,100 @@ def day(cell: object, formats: tuple[str, ...]) -> date:
         return _within(cell)
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return _serial(float(cell))
-    return _day_of_text(text(cell), formats)
+    found = _day_of_text(text(cell), formats)
+    return found if isinstance(found, date) else short_year(*found, born=born)
 
 
 @lru_cache(maxsize=65536)
-def _day_of_text(found: str, formats: tuple[str, ...]) -> date:
+def _day_of_text(found: str, formats: tuple[str, ...]) -> date | tuple[int, int, int]:
+    """The date, or day, month and year where the year has two digits."""
     for name in formats:
         try:
-            if name == "iso":
-                if match := _ISO.match(found):
-                    return _within(date(int(match[1]), int(match[2]), int(match[3])))
-            elif name == "dd-Mon-yyyy":
-                if (match := _NAMED.match(found)) and (month := MONTHS.get(match[2][:3].lower())):
-                    return _within(date(int(match[3]), month, int(match[1])))
-            elif name == "excel":
-                if _SERIAL.match(found):
-                    return _serial(float(found))
-            else:
-                return _within(datetime.strptime(found, name).date())  # noqa: DTZ007 - a date of care, no time
+            read = _by_form(found, name)
         except ValueError:
             continue
+        if read is not None:
+            return read
+    named = _NAMED.match(found) if "dd-Mon-yyyy" in formats else None
+    if ("iso" in formats and _ISO.match(found)) or (named is not None and named[2].lower() in MONTHS):
+        problem = "not a day of the calendar"
+        raise BadValueError(problem, "correct the date")
+    if _YEAR.match(found):
+        raise _year_alone()
     remedy = f"write it as one of: {', '.join(formats)}; or name its form in the mapping under 'date_formats'"
     problem = "not a date in a form that the mapping names"
     raise BadValueError(problem, remedy)
 
 
+def _by_form(found: str, form: str) -> date | tuple[int, int, int] | None:
+    """The date by one form; None where the text does not have it."""
+    if form == "iso":
+        match = _ISO.match(found)
+        return None if match is None else _within(date(int(match[1]), int(match[2]), int(match[3])))
+    if form == "dd-Mon-yyyy":
+        return _named_day(found)
+    if form == "excel":
+        return _serial(float(found)) if _SERIAL.match(found) else None
+    parsed = datetime.strptime(_short_month(found), form).date()  # noqa: DTZ007 - a date of care, no time
+    if _SHORT_YEAR.search(form):
+        return parsed.day, parsed.month, parsed.year % 100
+    return _within(parsed)
+
+
+def _named_day(found: str) -> date | tuple[int, int, int] | None:
+    match = _NAMED.match(found)
+    month = MONTHS.get(match[2].lower()) if match is not None else None
+    if match is None or month is None:
+        return None
+    if len(match[3]) == 2:  # noqa: PLR2004 - digits
+        return int(match[1]), month, int(match[3])
+    return _within(date(int(match[3]), month, int(match[1])))
+
+
+def _short_month(found: str) -> str:
+    """``Sept`` as the library knows it."""
+    return re.sub(r"(?i)\bsept\b", "Sep", found) if "sept" in found.casefold() else found
+
+
+def short_year(day_of_month: int, month: int, year: int, *, born: bool = False) -> date:
+    """The date of a year of two digits: there is one century in which it can be.
+
+    Nobody who is treated was born a hundred years ago, and nobody is born yet in the future; what else lists date lies
+    within fifty years of today.
+
+    Raises:
+        BadValueError: it is no day of the calendar.
+    """
+    today = now().date()
+    whole = today.year - today.year % 100 + year
+    try:
+        found = date(whole, month, day_of_month)
+        if (born and found > today) or whole - today.year > 50:  # noqa: PLR2004 - half a century
+            found = date(whole - 100, month, day_of_month)
+        elif not born and today.year - whole > 50:  # noqa: PLR2004
+            found = date(whole + 100, month, day_of_month)
+    except ValueError:
+        problem = "not a day of the calendar"
+        raise BadValueError(problem, "correct the date") from None
+    return _within(found)
+
+
 def _serial(number: float) -> date:
+    if number.is_integer() and _YEAR.match(str(int(number))):
+        raise _year_alone()
     if not (math.isfinite(number) and EXCEL_LEAST <= number <= EXCEL_MOST):
         problem = "a number that is no spreadsheet date"
         raise BadValueError(problem, "format the column as a date, or write 2015-06-08")
     return _within(EXCEL_EPOCH + timedelta(days=int(number)))
 
 
+def _year_alone() -> BadValueError:
+    return BadValueError("a year alone is not a day", "write the whole date, such as 2015-06-08")
+
+
 def _within(found: date) -> date:
+    if found in NOT_RECORDED:
+        raise NotRecordedError
     if not EARLIEST <= found < LATEST:
         problem = f"a date outside {EARLIEST.year}-{LATEST.year}"
         raise BadValueError(problem, "correct the year")
@@ -168,13 +294,18 @@ def moment(cell: object, formats: tuple[str, ...]) -> datetime:
 
 
 def number(cell: object) -> float:
-    """A finite number, with a decimal point; thousands may be set apart by commas or spaces."""
+    """A finite number, with a decimal point; thousands may be set apart by commas or spaces.
+
+    A comma before one or two digits at the end is a decimal comma: no thousands are written so.
+    """
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         found = float(cell)
     else:
         raw = text(cell)
         if re.fullmatch(r"[+-]?\d{1,3}([, ]\d{3})+(\.\d+)?", raw):
             raw = raw.replace(",", "").replace(" ", "")
+        elif re.fullmatch(r"[+-]?\d+,\d{1,2}", raw):
+            raw = raw.replace(",", ".")
         try:
             # float() also takes 1_000 and words such as 'infinity'.
             found = math.nan if "_" in raw else float(raw)
@@ -195,7 +326,7 @@ def measured(cell: object) -> tuple[float, str | None]:
     if isinstance(cell, str):
         if "".join(filter(str.isalnum, cell.casefold())) in _NOT_DETECTED:
             return 1.0, "<"
-        cell = _COPIES.sub("", cell.strip())
+        cell = _COPIES.sub("", clean(cell))
         if match := _CENSORED.match(cell):
             return number(match[2]), match[1]
     return number(cell), None
@@ -216,9 +347,9 @@ def days(cell: object, unit: str) -> int:
     if found < 0:
         problem = "a negative supply"
         raise BadValueError(problem, "write how many days of treatment were handed out")
-    if found > 3660:  # noqa: PLR2004 - ten years: a unit gone wrong
-        problem = "a supply of over ten years"
-        raise BadValueError(problem, "check the unit: days or months")
+    if found > MOST_DAYS:
+        problem = f"a supply of more than {MOST_DAYS} days"
+        raise BadValueError(problem, "correct it, and check the unit: days or months")
     return round(found)
 
 
@@ -240,3 +371,27 @@ def birth_from_age(age: object, at: date) -> date:
         problem = "an age outside 0-120 years"
         raise BadValueError(problem, "correct the age")
     return date(at.year - int(years), 1, 1)
+
+
+TOTALS = frozenset({"total", "totals", "grand total", "sub total", "subtotal", "sum", "total:", "sum:"})
+
+
+def fold(heading: object) -> str:
+    """A heading without what people vary: case, spaces, dots, underscores, dashes."""
+    return "".join(character for character in str(heading or "").casefold() if character.isalnum())
+
+
+def is_no_record(headings: Sequence[str], cells: Sequence[object]) -> bool:
+    """Whether a row is a total, or the headings once more, as lists have that were put together by hand."""
+    first = next((cell for cell in cells if cell is not None and cell != ""), None)
+    if not isinstance(first, str):
+        return False
+    if first[:1] in "tsgoTSGO" or not first[:1].isascii():
+        said = clean(first).casefold()
+        if said in TOTALS:
+            return True
+    at = next((at for at, heading in enumerate(headings) if heading), 0)
+    if at >= len(cells) or fold(cells[at]) != fold(headings[at]):
+        return False
+    told = [(fold(heading), fold(cell)) for heading, cell in zip(headings, cells, strict=False) if heading]
+    return len(told) > 1 and all(heading == cell for heading, cell in told)

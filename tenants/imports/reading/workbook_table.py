@@ -7,28 +7,33 @@ from typing import TYPE_CHECKING
 
 from tenants.imports.facts import Rejection
 from tenants.imports.reading import values
-from tenants.imports.reading.csv_files import MAX_FIELD, Row, Table, check_headings, has_control
+from tenants.imports.reading.csv_files import MAX_FIELD, Row, Table, check_headings
 from tenants.imports.reading.sources import refused
-from tenants.imports.reading.workbook import Sheet, Unreadable, open_sheet
+from tenants.imports.reading.values import BadValueError, Unreadable
+from tenants.imports.reading.workbook import Sheet, open_sheet
+from tenants.records.storable import has_control
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tenants.imports.reading.sources import Source
 
 
 @contextmanager
-def open_book_table(source: Source, sheet: str | None) -> Iterator[Table]:
-    """Open a sheet of a workbook; its first row that holds anything is its headings.
+def open_book_table(
+    source: Source, sheet: str | None, wanted: Callable[[Sequence[str]], bool] = any
+) -> Iterator[Table]:
+    """Open a sheet of a workbook; without a row of the headings wanted, its first row that holds anything is them.
 
     Args:
         source: the workbook.
-        sheet: name of the sheet; the first one that is not empty when None.
+        sheet: name of the sheet; the first one with the headings when None.
+        wanted: whether a row is the one with the headings.
 
     Raises:
         Invalid: the workbook is damaged, or has no such sheet.
     """
-    with open_sheet(source, any, "a row of column names", name=sheet) as found:
+    with open_sheet(source, wanted, "a row of column names", name=sheet, otherwise=any) as found:
         headings = list(found.headings)
         while headings and not headings[-1]:
             headings.pop()
@@ -47,20 +52,26 @@ def _refuse_plain_numbers(source: Source) -> None:
 def _rows(sheet: Sheet, headings: list[str]) -> Iterator[Row]:
     width = len(headings)
     for line, cells in sheet.rows:
-        wrong = next(((at, cell) for at, cell in enumerate(cells) if isinstance(cell, Unreadable)), None)
-        if wrong is not None:
-            at, cell = wrong
-            name = headings[at] if at < width else "row"
-            yield Row(line, [], Rejection(name or "row", cell.problem, cell.remedy))
-            continue
-        texts = [values.text(cell) for cell in cells]
-        while len(texts) > width and not texts[-1]:
-            texts.pop()
-        if len(texts) > width:
-            problem = f"the row has {len(texts)} cells under {width} headings"
+        found = [_cell(cell) for cell in cells]
+        while len(found) > width and found[-1] == "":
+            found.pop()
+        if len(found) > width:
+            problem = f"the row has {len(found)} cells under {width} headings"
             yield Row(line, [], Rejection("row", problem, "give every column a heading, or delete what has none"))
-        elif any(len(text) > MAX_FIELD or has_control(text) for text in texts):
-            problem = "a cell is too long or holds a control character"
-            yield Row(line, [], Rejection("row", problem, "type the cell again"))
         else:
-            yield Row(line, texts + [""] * (width - len(texts)))
+            yield Row(line, found + [""] * (width - len(found)))
+
+
+def _cell(cell: object) -> str | Unreadable:
+    """A cell as text. What is wrong with it costs those who read its column."""
+    if isinstance(cell, Unreadable):
+        return cell
+    if isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) >= values.LOST_DIGITS:
+        try:
+            values.identifier(cell)
+        except BadValueError as bad:
+            return Unreadable(bad.problem, bad.remedy)
+    text = values.text(cell)
+    if len(text) > MAX_FIELD or has_control(text):
+        return Unreadable("the cell is too long or holds a control character", "type the cell again")
+    return text

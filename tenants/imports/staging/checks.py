@@ -258,7 +258,15 @@ FROM import_staging WHERE import_uuid = %(import)s AND kind <> 'facilities'
 """
 
 _ROWS_REFUSED = """
-SELECT count(*) FROM (SELECT DISTINCT file, line FROM import_rejections WHERE import_uuid = %(import)s) AS r
+WITH faulty AS (
+    SELECT DISTINCT file, line FROM import_rejections WHERE import_uuid = %(import)s
+),
+kept AS (
+    SELECT DISTINCT f.file, f.line FROM faulty AS f JOIN import_staging AS s ON s.file = f.file AND s.line = f.line
+    WHERE s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged')
+      AND s.kind NOT IN ('facilities', 'unread_contacts')
+)
+SELECT (SELECT count(*) FROM faulty) - (SELECT count(*) FROM kept), (SELECT count(*) FROM kept)
 """
 
 # Rows that are events repeat their person as well: what they say of the person is not what is counted.
@@ -267,7 +275,8 @@ SELECT count(*) FROM (
     SELECT s.file, s.line
     FROM (
         SELECT DISTINCT file, line FROM import_staging
-        WHERE import_uuid = %(import)s AND kind <> 'facilities' AND seen_on IS NULL AND state = 'merged'
+        WHERE import_uuid = %(import)s AND kind NOT IN ('facilities', 'unread_contacts') AND seen_on IS NULL
+          AND state = 'merged'
     ) AS m
     JOIN import_staging AS s ON s.file = m.file AND s.line = m.line
     WHERE s.import_uuid = %(import)s AND s.kind <> 'facilities' AND s.seen_on IS NULL AND s.state <> 'known'
@@ -276,8 +285,8 @@ SELECT count(*) FROM (
 """
 
 _NOTE = """
-UPDATE imports SET staged = %(staged)s, rows_refused = %(refused)s, rows_repeated = %(repeated)s,
-       notes = notes || %(notes)s
+UPDATE imports SET staged = %(staged)s, rows_refused = %(refused)s, rows_in_part = %(in_part)s,
+       rows_repeated = %(repeated)s, notes = notes || %(notes)s
 WHERE uuid = %(import)s
 """
 
@@ -349,7 +358,8 @@ def _counting(checks: _Checks) -> None:
     staged, merged = checks.ask(_COUNTED)
     repeated = checks.ask(_ROWS_REPEATED)[0] if merged else 0
     notes = Jsonb(meanings(checks.all(COUNT_MEANINGS)))
-    checks.do(_NOTE, notes=notes, staged=staged, refused=checks.ask(_ROWS_REFUSED)[0], repeated=repeated)
+    refused, in_part = checks.ask(_ROWS_REFUSED)
+    checks.do(_NOTE, notes=notes, staged=staged, refused=refused, in_part=in_part, repeated=repeated)
 
 
 STEPS = ("repeated rows", "patients", "counting")

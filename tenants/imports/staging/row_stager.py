@@ -13,7 +13,19 @@ import orjson
 
 from core import privacy
 from core.clock import now
-from tenants.imports.facts import FACT_TYPES, Fact, PatientBound, PatientFact, Reading, Rejection
+from tenants.imports.facts import (
+    FACT_TYPES,
+    DispensationFact,
+    FacilityFact,
+    Fact,
+    PatientBound,
+    PatientFact,
+    Reading,
+    Rejection,
+    UnreadContactFact,
+    VisitFact,
+    unread_contact,
+)
 from tenants.imports.fields import FIELDS
 from tenants.imports.plausibility import judged
 from tenants.imports.slots import COLUMNS, EVENT_FIELD, SLOT_TYPES, SLOTS, fields_in_order
@@ -74,6 +86,7 @@ class Tally:
 
     read: int = 0
     refused: int = 0
+    in_part: int = 0
     left_out: int = 0
     staged: int = 0
 
@@ -118,10 +131,12 @@ class Stager:
                 tally.left_out += 1
                 continue
             tally.read += counts
-            facts, rejections = self._judged(reading)
-            if rejections:
-                tally.refused += 1
-                refused += [(self.import_uuid, reading.file, reading.line, *_clean(bad)) for bad in rejections]
+            facts, problems = self._judged(reading)
+            if problems:
+                kept = any(map(_says, facts))
+                tally.in_part += kept
+                tally.refused += not kept
+                refused += [(self.import_uuid, reading.file, reading.line, *_clean(bad)) for bad in problems]
             taken += [(start if place == 0 else None, reading, fact) for place, fact in enumerate(facts)]
         if self.seq == 0:
             reject_own_export(self.session, [fact for *_, fact in taken])
@@ -153,22 +168,28 @@ class Stager:
         self.where.look_up(self.session, keys, places)
 
     def _judged(self, reading: Reading) -> tuple[list[Fact], list[Rejection]]:
-        """The facts to take of a row, and the reasons why something of it is refused.
+        """The facts to take of a row, and the reasons why something of it is rejected or left out.
 
-        A refused event takes its whole row along. Where the row is a person, only what is wrong is refused: a person
-        must not be lost, with all visits, for a wrong date of death or of birth.
+        A rejected event takes its whole row along, but not what says that the person was there. Where the row is a
+        person, only what is wrong is rejected: a person must not be lost, with all visits, for a wrong date of death.
         """
         good: list[Fact] = []
-        rejections = list(reading.rejections)
+        rejections, omissions = list(reading.rejections), list(reading.omissions)
         for fact in reading.facts:
-            kept, bad = judged(fact, self._data_date, self._today)
-            rejections += bad
-            if kept is not None:
-                good.append(kept)
+            found = judged(fact, self._data_date, self._today)
+            rejections += found.rejections
+            omissions += found.omissions
+            if found.fact is not None:
+                good.append(found.fact)
+            elif _is_contact(fact) and found.wrong == {EVENT_FIELD[fact.kind]}:
+                good.append(unread_contact(fact, reading))
+        unread = next((fact for fact in good if isinstance(fact, UnreadContactFact)), None)
+        if unread is not None:
+            good = [fact for fact in good if fact is unread or not isinstance(fact, UnreadContactFact)]
         if rejections and not any(isinstance(fact, PatientFact) and fact.derived_on is None for fact in good):
-            good.clear()
+            good = [fact for fact in good if isinstance(fact, UnreadContactFact)]
         # Several facts of a row may be wrong for one and the same cell.
-        return good, list(dict.fromkeys(rejections))
+        return good, list(dict.fromkeys(rejections + omissions))
 
     def _copy(self, staged: list[tuple[object, ...]], refused: list[tuple[object, ...]]) -> None:
         with self.session.cursor() as cursor:
@@ -257,6 +278,18 @@ class Stager:
 
     def _zoned(self, moment: datetime) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
+
+
+def _says(fact: Fact) -> bool:
+    """Whether a fact says something of a person by itself."""
+    return not isinstance(fact, FacilityFact | UnreadContactFact)
+
+
+def _is_contact(fact: Fact) -> bool:
+    """Whether a fact is a contact of a person: other drugs than antiretrovirals are none."""
+    return not fact.voided and (
+        isinstance(fact, VisitFact) or (isinstance(fact, DispensationFact) and fact.antiretroviral)
+    )
 
 
 def _clean(bad: Rejection) -> tuple[str, str, str]:

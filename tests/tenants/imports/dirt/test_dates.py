@@ -13,7 +13,9 @@ from openpyxl import Workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from core.errors import Invalid
-from tenants.imports.facts import DispensationFact, Reading, VisitFact
+from tenants.imports.facts import DispensationFact, PatientFact, Reading, UnreadContactFact, VisitFact
+from tenants.imports.formats.generic import GenericCsv
+from tenants.imports.formats.lamisplus_pharmacy import PharmacyList
 from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.reading.reader import reader
 from tenants.imports.reading.sources import from_paths
@@ -78,10 +80,49 @@ def test_a_column_that_says_nothing_follows_the_others_of_its_file(tmp_path: Pat
 
 
 @pytest.mark.parametrize("cells", [("03/04/2024", "05/06/2024"), ("25/04/2024", "04/25/2024", "03/04/2024")])
-def test_a_file_that_does_not_say_or_says_both_is_refused_whole(tmp_path: Path, cells: tuple[str, ...]) -> None:
-    with pytest.raises(Invalid, match="day or the month first") as caught:
-        read(listed(tmp_path, *cells))
-    assert "date_formats" in caught.value.remedy
+def test_where_a_file_does_not_say_or_says_both_a_date_that_may_be_two_costs_its_row(
+    tmp_path: Path, cells: tuple[str, ...]
+) -> None:
+    readings = read(listed(tmp_path, *cells))
+    refused = [bool(reading.rejections) for reading in readings]
+    assert refused == [cell in ("03/04/2024", "05/06/2024") for cell in cells]
+    assert {bad.problem for reading in readings for bad in reading.rejections} == {
+        "the day and the month of this date cannot be told apart"
+    }
+    assert all(
+        isinstance(fact, UnreadContactFact) for reading in readings if reading.rejections for fact in reading.facts
+    )
+
+
+def test_the_report_asks_for_the_order_with_the_two_readings_of_the_first_such_date(tmp_path: Path) -> None:
+    source = from_paths([listed(tmp_path, "01/01/2024", "03/04/2024", "05/06/2024")])
+    (question,) = PharmacyList().notes(source, parse_mapping("{}"))
+    assert "question: does the day or the month come first in 'Date Visit'? Line 3" in question
+    assert "2024-04-03 with the day first, 2024-03-04 with the month first" in question
+    assert PharmacyList().notes(source, parse_mapping("dates: day-first")) == []
+
+
+@pytest.mark.parametrize(("order", "first"), [("day-first", date(2024, 4, 3)), ("month-first", date(2024, 3, 4))])
+def test_the_order_that_is_given_reads_all_dates(tmp_path: Path, order: str, first: date) -> None:
+    path = listed(tmp_path, "03/04/2024", "05/06/2024")
+    assert days(read(path, f"dates: {order}"))[0] == first
+    assert PharmacyList().data_date(from_paths([path]), parse_mapping(f"dates: {order}")) is not None
+
+
+def test_an_order_that_is_given_reads_dates_by_a_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,born\nP1,03/04/1990\n")
+    mapping = """
+data_date: 2024-06-30
+dates: day-first
+files: {t: {name: t.csv}}
+facility: {datim_id: {constant: C1}}
+records: [{into: patients, file: t, patient: id, columns: {birthdate: born}}]
+"""
+    found = list(GenericCsv().read(from_paths([path]), parse_mapping(mapping)))
+    assert [fact.birthdate for item in found for fact in item.facts if isinstance(fact, PatientFact)] == [
+        date(1990, 4, 3)
+    ]
 
 
 def test_the_mapping_decides_where_the_file_cannot(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_pick_ups_before_birth_and_after_the_data_date_are_refused_and_the_perso
         lamisplus_row(3),
     ]
     summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, said)], "{}", data_date=JUNE)
-    assert (summary.rows_read, summary.rows_refused) == (3, 2)
+    assert (summary.rows_read, summary.rows_in_part, summary.rows_refused, summary.people) == (3, 2, 0, 3)
     assert summary.counts["patients"]["inserted"] == 3
     assert summary.counts["dispensations"]["inserted"] == 1
     assert {problem for _, problem in problems(summary)} == {
@@ -150,10 +150,10 @@ def test_a_start_of_treatment_before_birth_and_a_birth_to_come_cost_the_date_and
             return rows(session, asked)
 
     summary = give("a.csv", "2023-10-01", "2022-02-01")
-    assert (summary.rows_read, summary.rows_refused) == (1, 1)
-    assert problems(summary) == {(start, "treatment starts before the date of birth")}
-    assert known() == [(date(2023, 10, 1), None, 1)]
-    assert give("b.csv", "1991-10-01", "2022-02-01").rows_refused == 0
+    assert (summary.rows_read, summary.rows_in_part) == (1, 1)
+    assert problems(summary) == {(BORN, "the date of birth lies after the start of treatment")}
+    assert known() == [(None, date(2022, 2, 1), 1)]
+    assert give("b.csv", "1991-10-01", "2022-02-01").rows_in_part == 0
     assert known() == [(date(1991, 10, 1), date(2022, 2, 1), 1)]
     summary = give("c.csv", "2031-10-01", "2022-02-01")
     assert problems(summary) == {(BORN, "the date lies after the data date")}

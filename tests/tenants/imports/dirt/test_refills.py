@@ -44,7 +44,7 @@ def test_a_column_of_months_that_holds_days_is_refused_until_told(tmp_path: Path
 def test_a_few_days_among_months_cost_that_supply_and_not_the_pick_up(tmp_path: Path) -> None:
     readings = lamisplus(tmp_path, [3, 3, 90, 6, 1])
     wrong = readings[2]
-    assert [(bad.field, bad.problem) for bad in wrong.rejections] == [
+    assert [(bad.field, bad.problem) for bad in wrong.omissions] == [
         (REFILL, "more than 12 months of refill: probably days")
     ]
     assert supplies(readings) == [90, 90, None, 180, 30]

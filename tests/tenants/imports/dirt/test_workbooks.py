@@ -59,7 +59,7 @@ def test_a_formula_gives_the_value_stored_with_it_and_is_never_evaluated(tmp_pat
 
     first, second = read(parts_changed(path, store))
     assert [fact.days_supplied for fact in first.facts if isinstance(fact, DispensationFact)] == [60]
-    assert [(bad.field, bad.problem) for bad in second.rejections] == [
+    assert [(bad.field, bad.problem) for bad in second.omissions] == [
         ("Refill Period", "the cell holds a formula without a stored value")
     ]
 
@@ -127,8 +127,12 @@ records:
     assert [(fact.key, fact.birthdate) for fact in people] == [  # type: ignore[attr-defined]
         ("P1", date(1990, 5, 1)),
         ("2", date(1991, 6, 2)),
+        ("3", None),
     ]
-    assert [(item.line, bad.field) for item in readings for bad in item.rejections] == [(4, "born"), (5, "row")]
+    assert [(item.line, bad.field) for item in readings for bad in (*item.rejections, *item.omissions)] == [
+        (4, "born"),
+        (5, "row"),
+    ]
     with pytest.raises(Invalid, match="no sheet 'Visits'"):
         read(
             tmp_path / "people.xlsx",

@@ -133,7 +133,6 @@ def test_broken_rows_are_refused_with_their_row_of_the_sheet(tmp_path: Path) -> 
         (8, "Date Visit", "the value is missing"),
         (9, "Date Visit", "the cell holds a formula without a stored value"),
         (10, "DATIM Id", "the identifier is missing"),
-        (10, "Refill Period", "not a number"),
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.imports.formats.radet_nmrs import HEADINGS as NMRS_HEADINGS
 from tenants.imports.mapping import Mapping
-from tenants.imports.plausibility import implausible
+from tenants.imports.plausibility import judged
 from tenants.imports.reading.reader import reader
 from tenants.imports.reading.sources import from_paths
 
@@ -28,7 +28,8 @@ def named(name: str, path: Path) -> list[str]:
     (*readings,) = reader(name).read(from_paths([path]), Mapping())
     assert not [bad for reading in readings for bad in reading.rejections]
     facts = [fact for reading in readings for fact in reading.facts]
-    return [bad.field for fact in facts for bad in implausible(fact, DATA_DATE, date(2026, 1, 1))]
+    found = [judged(fact, DATA_DATE, date(2026, 1, 1)) for fact in facts]
+    return [bad.field for one in found for bad in (*one.rejections, *one.omissions)]
 
 
 SAMPLE, REPORTED = "Date of Current ViralLoad Result Sample (yyyy-mm-dd)", "Date of Current Viral Load (yyyy-mm-dd)"

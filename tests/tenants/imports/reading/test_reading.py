@@ -17,7 +17,7 @@ from tenants.imports.facts import DispensationFact, PatientFact, Reading
 from tenants.imports.formats.generic import GenericCsv
 from tenants.imports.mapping import parse_mapping
 from tenants.imports.reading import sources
-from tenants.imports.reading.csv_files import open_table
+from tenants.imports.reading.csv_files import MAX_LINES, open_table
 from tenants.imports.reading.reader import Position, detect
 from tenants.imports.reading.sources import Limits, Source, from_paths
 from tests.tenants.imports.conftest import MAPPING, PATIENTS, PICKUPS, write
@@ -75,7 +75,7 @@ def test_the_delimiter_is_found(delimiter: str) -> None:
         (b"\x7fELF\0\0\0", "binary"),
         (b"PK\x03\x04" + b"\0" * 60, "workbook or archive"),
         (b"\n\n", "no headings"),
-        (b"id,id,start\n", "stands twice"),
+        (b"id,id,start\n", "have the same heading"),
         (b"id,name\nP1,Aaa\n", "has no column 'start'"),
         (gzip.compress(b"id,name,start\n" + b"P1,Aaa,2020-01-01\n" * 90, mtime=0)[:-12], "cut off"),
         (b"\x1f\x8b\x08\x00garbage that is no deflate stream", "damaged"),
@@ -109,7 +109,7 @@ def test_a_character_that_is_not_of_the_encoding_refuses_its_row_only() -> None:
 
 def test_lines_are_counted_as_an_editor_does() -> None:
     readings = read('id,name,start\n\nP1,"Aaa\nMmm",2020-01-01\nP2,Bbb,never\n')
-    assert [(reading.line, bool(reading.rejections)) for reading in readings] == [(3, False), (5, True)]
+    assert [(reading.line, bool(reading.omissions)) for reading in readings] == [(3, False), (5, True)]
 
 
 def test_rows_that_are_left_out_count_neither_as_read_nor_as_refused(tmp_path: Path) -> None:
@@ -223,4 +223,4 @@ def test_a_quotation_mark_that_never_closes_loses_no_line_unsaid(closed_later):
     assert [reading.line for reading in readings] == list(range(2, 2 + len(readings)))
     assert len(readings) == 1 + 1 + 297 + closed_later
     assert not readings[0].rejections
-    assert all(reading.rejections for reading in readings[1:])
+    assert all(reading.rejections for reading in readings[1:MAX_LINES])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenants.imports.reading import values
-from tenants.imports.reading.values import BadValueError
+from tenants.imports.reading.values import BadValueError, NotRecordedError
 
 ISO = ("iso", "dd-Mon-yyyy")
 
@@ -102,7 +102,9 @@ def test_a_word_that_says_no_number_is_no_result(cell: str) -> None:
         ("29872499824296.0", "29872499824296"),
         ("93779.52927", "93779.52927"),
         ("A_0001", "A_0001"),
-        ("2.98e4", "29800"),
+        ("2.9800e4", "29800"),
+        ("1.23456789012E+11", "123456789012"),
+        ("219E01", "219E01"),
         (12.0, "12"),
     ],
 )
@@ -110,9 +112,82 @@ def test_an_identifier_saved_as_a_decimal_number_loses_its_empty_decimals(cell: 
     assert values.whole_number(cell) == found
 
 
-def test_an_identifier_that_has_lost_digits_is_refused() -> None:
+@pytest.mark.parametrize("cell", ["2.98724998242961E+17", "1.23457E+11", "1E+11", "2.98e4"])
+def test_an_identifier_that_has_lost_digits_is_refused(cell: str) -> None:
     with pytest.raises(BadValueError, match="lost digits"):
-        values.whole_number("2.98724998242961E+17")
+        values.whole_number(cell)
+
+
+def test_a_number_with_more_digits_than_a_spreadsheet_keeps_is_no_identifier() -> None:
+    with pytest.raises(BadValueError, match="15 digits"):
+        values.identifier(1234567890123456)
+    assert values.identifier("1234567890123456") == "1234567890123456"
+
+
+@pytest.mark.parametrize("cell", [date(2026, 3, 1), "2026-03-01 00:00:00", "01/03/2026", "1-Mar", "3-Dec-26"])
+def test_a_date_in_an_identifiers_place_is_refused(cell: object) -> None:
+    with pytest.raises(BadValueError, match="date"):
+        values.identifier(cell)
+
+
+@pytest.mark.parametrize("cell", ["MAR-01", "-12/34", "007", "12/2014/9", "A E+1"])
+def test_codes_that_only_resemble_dates_or_numbers_are_kept(cell: str) -> None:
+    assert values.identifier(cell) == cell
+
+
+def test_white_space_of_every_kind_is_white_space() -> None:
+    assert values.text("\u00a0Musa\u2009\nBello\u200b ") == "Musa Bello"
+    assert values.number("90\u00a0") == 90
+    assert values.day("\ufeff2026-03-01\u200e", ISO) == date(2026, 3, 1)
+
+
+@pytest.mark.parametrize("cell", ["1987", 1987, 1987.0, "2026"])
+def test_a_year_alone_is_no_day(cell: object) -> None:
+    with pytest.raises(BadValueError, match="year alone"):
+        values.day(cell, (*ISO, "excel"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "born", "found"),
+    [
+        ("12-Mar-62", True, date(1962, 3, 12)),
+        ("12-Mar-26", False, date(2026, 3, 12)),
+        ("12-Mar-20", True, date(2020, 3, 12)),
+        ("12-Mar-98", False, date(1998, 3, 12)),
+    ],
+)
+def test_a_year_of_two_digits_is_read_in_the_century_in_which_it_can_be(cell: str, found: date, *, born: bool) -> None:
+    assert values.day(cell, ISO, born=born) == found
+    assert values.day(cell, ("%d-%b-%y",), born=born) == found
+
+
+def test_september_is_read_as_java_writes_it_and_months_of_other_languages_are_not() -> None:
+    assert values.day("07-Sept-2026", ISO) == date(2026, 9, 7)
+    assert values.day("07-Sept-2026", ("%d-%b-%Y",)) == date(2026, 9, 7)
+    with pytest.raises(BadValueError):
+        values.day("07-mars-2026", ISO)
+
+
+@pytest.mark.parametrize("cell", ["1900-01-01", datetime(1900, 1, 1), "01-Jan-1900"])  # noqa: DTZ001 - as stored
+def test_the_first_day_of_databases_stands_for_no_date(cell: object) -> None:
+    with pytest.raises(NotRecordedError):
+        values.day(cell, ISO)
+
+
+def test_a_day_that_is_not_in_the_calendar_is_said_to_be_so() -> None:
+    with pytest.raises(BadValueError, match="calendar"):
+        values.day("2003-02-29", ISO)
+
+
+def test_a_decimal_comma_is_never_lost() -> None:
+    assert values.days("2,8", "months") == 84
+    assert values.number("1,250") == 1250
+
+
+@pytest.mark.parametrize("cell", ["400", "999"])
+def test_a_supply_of_more_than_a_year_is_refused(cell: str) -> None:
+    with pytest.raises(BadValueError, match="366"):
+        values.days(cell, "days")
 
 
 @given(st.dates(date(1930, 1, 1), date(2100, 1, 1)), st.integers(0, 120))

@@ -88,7 +88,7 @@ def test_one_encounter_cannot_be_of_two_people(tenant: TenantRef, run_import: Ru
         content = {"messageHeader": {"facilityDatimCode": "C1"}, "messageData": body}
         (tmp_path / f"N{number}.json").write_text(json.dumps(content))
     summary = run_import(tenant, [tmp_path], "{}", data_date=JUNE)
-    assert summary.rows_refused == 1
+    assert summary.rows_in_part == 1
     assert {problem["problem"].split(" (")[0] for problem in summary.problems} == {
         "another row has the same key and says otherwise"
     }

@@ -1,0 +1,91 @@
+"""Elements of a large XML part, one by one: nothing larger than one bounded element is ever held."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from functools import lru_cache
+from typing import IO, TYPE_CHECKING, Any
+
+from tenants.imports.reading.sources import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
+
+    from tenants.imports.reading.sources import Source
+
+Element = ET.Element
+CHUNK = 64 << 10
+MAX_ELEMENT = 4 << 20
+"""Bytes of one element, and of what stands between two: a row of 500 cells takes a hundredth."""
+PROLOG_BYTES = 4096
+_ENTITIES = re.compile(rb"<\s*!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def local(tag: str) -> str:
+    """A name without its namespace."""
+    return tag.rpartition("}")[2]
+
+
+def elements(
+    source: Source, part: IO[bytes], wanted: AbstractSet[str], *, inside: str | None = None
+) -> Iterator[tuple[str, Element]]:
+    """The elements of these local names, each with the local name of the one that it stands in.
+
+    Parsed in C; entities cannot blow up, since a part that declares any is refused before.
+
+    Args:
+        source: the file, for messages.
+        part: the XML.
+        wanted: local names; elements within such an element belong to it.
+        inside: the element in which they stand: reading ends with it.
+
+    Raises:
+        Invalid: the part declares entities, or an element is larger than any that a table has.
+        ParseError: it is not well-formed.
+    """
+    parser: Any = ET.XMLPullParser(events=("start", "end"))
+    stack: list[Element] = []
+    held = since = 0
+    start = part.read(PROLOG_BYTES)
+    _check_prolog(source, start)
+    block = start
+    while block:
+        parser.feed(block)
+        since += len(block)
+        for event, element in parser.read_events():
+            if event == "start":
+                held += local(element.tag) in wanted
+                stack.append(element)
+                continue
+            stack.pop()
+            name = local(element.tag)
+            if name == inside:
+                return
+            if name in wanted:
+                held -= 1
+                if not held:
+                    yield local(stack[-1].tag) if stack else "", element
+                    since = 0
+            if not held and stack:
+                # Its parent must not hold what was read.
+                stack[-1].clear()
+        if since > MAX_ELEMENT:
+            problem = f"a row or another element of the workbook takes more than {MAX_ELEMENT >> 20} MB"
+            raise refused(source.name, problem, "export the table as CSV, or check where the file comes from")
+        block = part.read(CHUNK)
+    parser.close()
+
+
+def _check_prolog(source: Source, start: bytes) -> None:
+    """Refuse a part that declares entities; its first element must stand within the bytes looked at.
+
+    Without the zeros, text in UTF-16 reads as if it were ASCII.
+    """
+    plain = start.replace(b"\x00", b"")
+    if _ENTITIES.search(plain):
+        raise refused(source.name, "the workbook declares XML entities", "check where the file comes from")
+    if len(start) == PROLOG_BYTES and not re.search(rb"<[A-Za-z]", plain):
+        raise refused(source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again")

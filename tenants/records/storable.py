@@ -1,0 +1,112 @@
+"""What the records can store, judged before anything is written: by readers of files, and by the API's schemas.
+
+A text must be one that PostgreSQL takes, no longer than its column is meant for, and, where an index holds it, short
+enough for an entry of the index. Which texts are indexed is asked of the tables themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import Text
+
+from core.privacy.blind_index import is_blank
+from tenants.records.models import Appointment, Dispensation, Encounter, Facility, Observation, Patient, PatientState
+from tenants.records.models import Visit as VisitModel
+from tenants.records.personal import INDEXED
+
+if TYPE_CHECKING:
+    from core.database import TenantBase
+
+MAX_TEXT = 2000
+"""Characters of a text."""
+
+INDEXED_BYTES = 1000
+"""Bytes of an indexed text: PostgreSQL refuses an index entry of over 2,704 bytes, which two such texts must share."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_MODELS: dict[str, type[TenantBase]] = {
+    "facilities": Facility,
+    "patients": Patient,
+    "patient_states": PatientState,
+    "visits": VisitModel,
+    "encounters": Encounter,
+    "observations": Observation,
+    "dispensations": Dispensation,
+    "appointments": Appointment,
+}
+
+
+class Problem(NamedTuple):
+    """Why a text cannot be stored, and what to do."""
+
+    problem: str
+    remedy: str
+
+
+def text_problem(text: str, *, most_bytes: int | None = None) -> Problem | None:
+    """Why a text cannot be stored; None where it can.
+
+    Args:
+        text: without spaces around.
+        most_bytes: what it may take in UTF-8, where an index holds it.
+    """
+    if text.isascii() and text.isprintable():
+        if len(text) <= (INDEXED_BYTES if most_bytes is None else most_bytes):
+            return None
+    elif _SURROGATE.search(text):
+        return Problem("half of a character: the text was cut in the middle", "type the text again")
+    elif has_control(text):
+        return Problem("the text holds a control character", "type the text again")
+    if len(text) > MAX_TEXT:
+        return Problem(f"a text of more than {MAX_TEXT:,} characters", "check that the column is the right one")
+    if most_bytes is not None and len(text.encode()) > most_bytes:
+        return Problem(f"a text of more than {most_bytes:,} bytes", "check that the column is the right one")
+    return None
+
+
+def has_control(text: str) -> bool:
+    """Whether a text holds a control character other than tab and line breaks."""
+    return not text.isprintable() and _CONTROL.search(text) is not None
+
+
+def field_problem(kind: str, field: str, text: str) -> Problem | None:
+    """Why a text cannot be stored in a field of a kind of record; None where it can.
+
+    Args:
+        kind: as in the names of the tables, such as ``patients``.
+        field: of the record.
+        text: without spaces around.
+    """
+    found = text_problem(text, most_bytes=INDEXED_BYTES if field in indexed_texts(kind) else None)
+    if found is None and kind == "patients" and field in INDEXED and is_blank(field, text):
+        what = "no digit of a telephone number" if field == "phone" else "no letter or digit"
+        return Problem(f"the cell holds {what}", "correct it, or leave it empty")
+    return found
+
+
+@cache
+def indexed_texts(kind: str) -> frozenset[str]:
+    """The text columns of a kind's table that stand in an index, from the table itself."""
+    if kind not in _MODELS:
+        return frozenset({"datim_id"})
+    table = _MODELS[kind].__table__  # type: ignore[attr-defined]
+    held = [index.columns for index in table.indexes]
+    held += [constraint.columns for constraint in table.constraints]
+    return frozenset({column.name for columns in held for column in columns if isinstance(column.type, Text)})
+
+
+def storable_text(text: str) -> str:
+    """The text itself, for a schema.
+
+    Raises:
+        ValueError: it cannot be stored.
+    """
+    found = text_problem(text, most_bytes=INDEXED_BYTES)
+    if found is not None:
+        message = f"{found.problem}: {found.remedy}"
+        raise ValueError(message)
+    return text

@@ -1,0 +1,66 @@
+"""Which files of a folder are read: those of people, never a link or a pipe, nor what systems leave there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.errors import Invalid
+from tenants.imports.reading.sources import bystanders, from_paths
+
+
+def test_a_link_in_a_folder_is_refused_and_what_it_leads_to_is_not_read(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.key"
+    secret.write_text("c2VjcmV0\n")
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    (folder / "list.csv").symlink_to(secret)
+    with pytest.raises(Invalid, match="symbolic link") as caught:
+        from_paths([folder])
+    assert "c2VjcmV0" not in f"{caught.value.detail} {caught.value.remedy}"
+
+
+def test_a_file_that_is_exchanged_for_a_link_is_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("id\n")
+    (source,) = from_paths([path])
+    secret = tmp_path / "secret.key"
+    secret.write_text("secret\n")
+    path.unlink()
+    path.symlink_to(secret)
+    with pytest.raises(Invalid, match="cannot be opened"):
+        source.head()
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_pipe_is_refused_and_does_not_block(tmp_path: Path, *, inside: bool) -> None:
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    os.mkfifo(folder / "list.csv")
+    with pytest.raises(Invalid, match="no regular file"):
+        from_paths([folder if inside else folder / "list.csv"])
+
+
+def test_a_path_that_the_operator_names_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("id\n")
+    (tmp_path / "newest.csv").symlink_to(tmp_path / "list.csv")
+    (source,) = from_paths([tmp_path / "newest.csv"])
+    assert source.head().data == b"id\n"
+
+
+def test_what_systems_leave_in_folders_is_left_out_and_named(tmp_path: Path) -> None:
+    for name in ("list.csv", ".DS_Store", "Thumbs.db", "desktop.ini", "~$list.xlsx"):
+        (tmp_path / name).write_bytes(b"id\n")
+    assert [source.name for source in from_paths([tmp_path])] == ["list.csv"]
+    assert bystanders([tmp_path]) == [".DS_Store", "Thumbs.db", "desktop.ini", "~$list.xlsx"]
+
+
+def test_a_lock_file_that_is_named_is_called_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "~$list.xlsx"
+    path.write_bytes(b"\x05Aaaaa" + b" " * 100)
+    (source,) = from_paths([path])
+    with pytest.raises(Invalid, match="lock file") as caught:
+        source.head()
+    assert "close the program" in caught.value.remedy
