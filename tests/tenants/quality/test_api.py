@@ -44,7 +44,7 @@ def test_an_import_is_reported_on_with_its_refused_rows(api: TestClient, importe
     assert shares["rows_accepted"] == (2, 3)
     assert shares["sex_filled"] == (2, 3)
     assert [(each["field"], each["count"]) for each in report["refused"]] == [("born", 1)]
-    assert [each["facility"] for each in report["facilities"]] == ["Q1"]
+    assert [each["facility"] for each in report["facilities"]] == ["Q2", "Q1"]
     assert 0 <= report["score"] <= 100
     assert api.get("/v1/quality/trend", params={"by": "import"}).json()[0]["period"] == imported
     assert api.get("/v1/quality/trend", params={"facility": "Q1"}).json()[0]["period"] == "2024Q2"
