@@ -231,5 +231,7 @@ def _best(source: Source) -> tuple[str, float]:
     if scores[best] == NO:
         message = f"the format of {source.name} is not recognised"
         remedy = f"name it with --format (one of: {', '.join(READERS)}), or give a CSV or xlsx file"
+        if head.container == "zip" and not head.headings:
+            remedy = "unpack the archive, and give the tables in it"
         raise Invalid(message, remedy=remedy, errors=[FieldError("format", "not recognised", remedy)])
     return best, scores[best]

@@ -106,7 +106,11 @@ class Source:
         if wrong is not None:
             raise refused(self.name, f"the file is {wrong[0]}", wrong[1])
         if b"\x00" in plain:
-            raise refused(self.name, "the file is binary, not a table", "give a CSV (also .gz) or .xlsx file")
+            raise refused(
+                self.name,
+                "the file is binary, not a table",
+                "give a CSV (also .gz) or .xlsx file; save text in UTF-16 as 'CSV UTF-8'",
+            )
         return Head(self.name, container, plain, encoding)
 
     def _check_size(self) -> None:

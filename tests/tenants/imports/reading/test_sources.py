@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from core.errors import Invalid
+from tenants.imports.reading.reader import detect
 from tenants.imports.reading.sources import bystanders, from_paths
 
 
@@ -64,3 +66,11 @@ def test_a_lock_file_that_is_named_is_called_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="lock file") as caught:
         source.head()
     assert "close the program" in caught.value.remedy
+
+
+def test_an_archive_of_tables_is_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "lists.zip", "w") as made:
+        made.writestr("list.csv", "id,name\n")
+    with pytest.raises(Invalid) as caught:
+        detect(from_paths([tmp_path / "lists.zip"]))
+    assert caught.value.remedy == "unpack the archive, and give the tables in it"
