@@ -1,6 +1,6 @@
 -- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
-INSERT INTO alembic_version VALUES ('0009');
+INSERT INTO alembic_version VALUES ('0010');
 CREATE TABLE alerts (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 
@@ -61,6 +61,8 @@ CREATE TABLE appointments (
     booked_on DATE, 
     due_date DATE NOT NULL, 
     status TEXT NOT NULL, 
+    runs INTEGER[], 
+    stamps TIMESTAMP WITH TIME ZONE[], 
     CONSTRAINT pk_appointments PRIMARY KEY (version_id), 
     CONSTRAINT ck_appointments_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
     CONSTRAINT ck_appointments_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)), 
@@ -68,6 +70,7 @@ CREATE TABLE appointments (
 );
 CREATE INDEX ix_appointments_due_date ON appointments (due_date);
 CREATE INDEX ix_appointments_patient_uuid ON appointments (patient_uuid, due_date);
+CREATE INDEX ix_appointments_uuid_closed ON appointments (uuid) WHERE known_to IS NOT NULL;
 CREATE UNIQUE INDEX uq_appointments_uuid_open ON appointments (uuid) WHERE known_to IS NULL;
 CREATE TABLE audit_events (
     event_id BIGINT GENERATED ALWAYS AS IDENTITY, 
@@ -195,12 +198,15 @@ CREATE TABLE dispensations (
     next_appointment DATE, 
     dsd_model TEXT, 
     antiretroviral BOOLEAN DEFAULT true NOT NULL, 
+    runs INTEGER[], 
+    stamps TIMESTAMP WITH TIME ZONE[], 
     CONSTRAINT pk_dispensations PRIMARY KEY (version_id), 
     CONSTRAINT ck_dispensations_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
     CONSTRAINT ck_dispensations_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
 );
 CREATE INDEX ix_dispensations_date_dispensed ON dispensations (date_dispensed);
 CREATE INDEX ix_dispensations_patient_uuid ON dispensations (patient_uuid, date_dispensed);
+CREATE INDEX ix_dispensations_uuid_closed ON dispensations (uuid) WHERE known_to IS NOT NULL;
 CREATE UNIQUE INDEX uq_dispensations_uuid_open ON dispensations (uuid) WHERE known_to IS NULL;
 CREATE TABLE encounters (
     version_id UUID NOT NULL, 
@@ -224,12 +230,15 @@ CREATE TABLE encounters (
     encounter_datetime TIMESTAMP WITH TIME ZONE NOT NULL, 
     encounter_type TEXT, 
     form TEXT, 
+    runs INTEGER[], 
+    stamps TIMESTAMP WITH TIME ZONE[], 
     CONSTRAINT pk_encounters PRIMARY KEY (version_id), 
     CONSTRAINT ck_encounters_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
     CONSTRAINT ck_encounters_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
 );
 CREATE INDEX ix_encounters_encounter_datetime ON encounters (encounter_datetime);
 CREATE INDEX ix_encounters_patient_uuid ON encounters (patient_uuid, encounter_datetime);
+CREATE INDEX ix_encounters_uuid_closed ON encounters (uuid) WHERE known_to IS NOT NULL;
 CREATE UNIQUE INDEX uq_encounters_uuid_open ON encounters (uuid) WHERE known_to IS NULL;
 CREATE TABLE erased_identifiers (
     digest BYTEA NOT NULL, 
@@ -350,7 +359,7 @@ CREATE TABLE imports (
     failure JSONB, 
     rows_in_part BIGINT DEFAULT 0 NOT NULL, 
     CONSTRAINT pk_imports PRIMARY KEY (uuid), 
-    CONSTRAINT ck_imports_state CHECK (state IN ('pending', 'reading', 'checking', 'applying', 'done', 'failed', 'cancelled'))
+    CONSTRAINT ck_imports_state CHECK (state IN ('pending', 'reading', 'checking', 'applying', 'done', 'failed', 'cancelled', 'undoing', 'undone'))
 );
 CREATE INDEX ix_imports_content_hash ON imports (content_hash);
 CREATE INDEX ix_imports_created_at ON imports (created_at);
@@ -468,6 +477,8 @@ CREATE TABLE observations (
     value_coded TEXT, 
     value_datetime TIMESTAMP WITH TIME ZONE, 
     unit TEXT, 
+    runs INTEGER[], 
+    stamps TIMESTAMP WITH TIME ZONE[], 
     CONSTRAINT pk_observations PRIMARY KEY (version_id), 
     CONSTRAINT ck_observations_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
     CONSTRAINT ck_observations_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
@@ -475,6 +486,7 @@ CREATE TABLE observations (
 CREATE INDEX ix_observations_concept_id ON observations (concept_id) WHERE concept_id IS NOT NULL;
 CREATE INDEX ix_observations_obs_datetime ON observations (obs_datetime);
 CREATE INDEX ix_observations_patient_uuid ON observations (patient_uuid, obs_datetime);
+CREATE INDEX ix_observations_uuid_closed ON observations (uuid) WHERE known_to IS NOT NULL;
 CREATE INDEX ix_observations_variable_name ON observations (variable_name);
 CREATE UNIQUE INDEX uq_observations_uuid_open ON observations (uuid) WHERE known_to IS NULL;
 CREATE TABLE patient_identities (
@@ -504,6 +516,46 @@ CREATE TABLE patient_keys (
     CONSTRAINT pk_patient_keys PRIMARY KEY (patient_uuid), 
     CONSTRAINT ck_patient_keys_erased CHECK ((wrapped_key IS NULL) = (erased_at IS NOT NULL))
 );
+CREATE TABLE patient_statements (
+    pepfar_id_enc BYTEA, 
+    pepfar_id_bidx BYTEA, 
+    hospital_number_enc BYTEA, 
+    hospital_number_bidx BYTEA, 
+    given_name_enc BYTEA, 
+    family_name_enc BYTEA, 
+    phone_enc BYTEA, 
+    phone_bidx BYTEA, 
+    personal_hash BYTEA, 
+    sex TEXT, 
+    birthdate DATE, 
+    birthdate_estimated BOOLEAN DEFAULT false NOT NULL, 
+    datim_id TEXT NOT NULL, 
+    state_province TEXT, 
+    county_district TEXT, 
+    city_village TEXT, 
+    art_start_date DATE, 
+    transferred_in BOOLEAN DEFAULT false NOT NULL, 
+    case_manager TEXT, 
+    statement_id UUID NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    source_key BYTEA NOT NULL, 
+    statement_hash BYTEA NOT NULL, 
+    runs INTEGER[], 
+    stamps TIMESTAMP WITH TIME ZONE[], 
+    data_date DATE, 
+    said TEXT[] NOT NULL, 
+    fallback TEXT[] DEFAULT '{}' NOT NULL, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    voided_by TEXT, 
+    date_voided TIMESTAMP WITH TIME ZONE, 
+    void_reason TEXT, 
+    changed_by TEXT NOT NULL, 
+    CONSTRAINT pk_patient_statements PRIMARY KEY (statement_id), 
+    CONSTRAINT ck_patient_statements_dated CHECK ((runs IS NULL) = (data_date IS NOT NULL))
+);
+CREATE INDEX ix_patient_statements_patient_uuid ON patient_statements (patient_uuid);
 CREATE TABLE patient_states (
     version_id UUID NOT NULL, 
     uuid UUID NOT NULL, 
@@ -525,12 +577,15 @@ CREATE TABLE patient_states (
     state TEXT NOT NULL, 
     start_date DATE, 
     reason TEXT, 
+    runs INTEGER[], 
+    stamps TIMESTAMP WITH TIME ZONE[], 
     CONSTRAINT pk_patient_states PRIMARY KEY (version_id), 
     CONSTRAINT ck_patient_states_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
     CONSTRAINT ck_patient_states_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)), 
     CONSTRAINT ck_patient_states_state CHECK (state IN ('died', 'transferred_out', 'transferred_in', 'stopped', 'invalid'))
 );
 CREATE INDEX ix_patient_states_patient_uuid ON patient_states (patient_uuid, start_date);
+CREATE INDEX ix_patient_states_uuid_closed ON patient_states (uuid) WHERE known_to IS NOT NULL;
 CREATE UNIQUE INDEX uq_patient_states_uuid_open ON patient_states (uuid) WHERE known_to IS NULL;
 CREATE TABLE patients (
     version_id UUID NOT NULL, 
@@ -639,6 +694,20 @@ CREATE INDEX ix_quality_reports_facility_uuid ON quality_reports (facility_uuid,
 CREATE INDEX ix_quality_reports_import_uuid ON quality_reports (import_uuid);
 CREATE INDEX ix_quality_reports_made_at ON quality_reports (made_at);
 CREATE INDEX ix_quality_reports_run_uuid ON quality_reports (run_uuid);
+CREATE TABLE radet_list_rows (
+    patient_uuid UUID NOT NULL, 
+    number INTEGER NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    status TEXT NOT NULL, 
+    status_date DATE, 
+    previous_status TEXT, 
+    previous_date DATE, 
+    last_pickup DATE, 
+    days_supplied INTEGER, 
+    CONSTRAINT pk_radet_list_rows PRIMARY KEY (patient_uuid, number), 
+    CONSTRAINT ck_radet_list_rows_status CHECK (status IN ('active', 'active_restart', 'iit', 'stopped', 'died', 'transferred_out', 'invalid', 'unknown'))
+);
+CREATE INDEX ix_radet_list_rows_number ON radet_list_rows (number);
 CREATE TABLE radet_snapshots (
     patient_uuid UUID NOT NULL, 
     data_date DATE NOT NULL, 
@@ -656,6 +725,33 @@ CREATE TABLE radet_snapshots (
 );
 CREATE INDEX ix_radet_snapshots_data_date ON radet_snapshots (data_date, facility_uuid);
 CREATE INDEX ix_radet_snapshots_import_uuid ON radet_snapshots (import_uuid);
+CREATE TABLE record_coverage (
+    facility_uuid UUID NOT NULL, 
+    table_name TEXT NOT NULL, 
+    number INTEGER NOT NULL, 
+    covers_from DATE, 
+    CONSTRAINT pk_record_coverage PRIMARY KEY (facility_uuid, table_name, number)
+);
+CREATE INDEX ix_record_coverage_number ON record_coverage (number);
+CREATE TABLE record_gaps (
+    patient_uuid UUID NOT NULL, 
+    number INTEGER NOT NULL, 
+    CONSTRAINT pk_record_gaps PRIMARY KEY (patient_uuid, number)
+);
+CREATE TABLE record_runs (
+    number INTEGER NOT NULL, 
+    import_uuid UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    kind TEXT NOT NULL, 
+    data_date DATE NOT NULL, 
+    precedence SMALLINT NOT NULL, 
+    digest TEXT NOT NULL, 
+    lag_days INTEGER, 
+    undone BOOLEAN DEFAULT false NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_record_runs PRIMARY KEY (number)
+);
+CREATE UNIQUE INDEX uq_record_runs_import_uuid ON record_runs (import_uuid);
 CREATE TABLE record_sources (
     facility_uuid UUID NOT NULL, 
     source TEXT NOT NULL, 
@@ -756,12 +852,15 @@ CREATE TABLE visits (
     date_stopped DATE, 
     visit_type TEXT, 
     next_appointment DATE, 
+    runs INTEGER[], 
+    stamps TIMESTAMP WITH TIME ZONE[], 
     CONSTRAINT pk_visits PRIMARY KEY (version_id), 
     CONSTRAINT ck_visits_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
     CONSTRAINT ck_visits_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
 );
 CREATE INDEX ix_visits_date_started ON visits (date_started);
 CREATE INDEX ix_visits_patient_uuid ON visits (patient_uuid, date_started);
+CREATE INDEX ix_visits_uuid_closed ON visits (uuid) WHERE known_to IS NOT NULL;
 CREATE UNIQUE INDEX uq_visits_uuid_open ON visits (uuid) WHERE known_to IS NULL;
 CREATE TABLE worklists (
     uuid UUID NOT NULL, 
@@ -807,7 +906,7 @@ CREATE TABLE worklist_entries (
     CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_rejections, import_touched, imports, interventions, linkage_candidates, models, observations, patient_identities, patient_keys, patient_states, patients, predictions, quality_measures, quality_reports, radet_snapshots, record_sources, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_rejections, import_touched, imports, interventions, linkage_candidates, models, observations, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

@@ -111,6 +111,17 @@ def cancel_import(_: ImportsWrite, scope: TenantScope, import_uuid: UUID) -> Imp
     return found
 
 
+@router.post(
+    "/imports/{import_uuid}/undo", operation_id="undo_import", summary="Undo an import that is done", status_code=202
+)
+def undo_import(_: ImportsWrite, db: TenantDb, import_uuid: UUID) -> ImportSummary:
+    """The records become what they would be without it, by a job (state `undoing`, then `undone`).
+
+    An import that is not done, or that an earlier release made, cannot be undone (409).
+    """
+    return ImportSummary.model_validate(report.summary(db, service.undo(db, import_uuid)))
+
+
 @router.get(
     "/imports/{import_uuid}/rejections.csv",
     operation_id="download_rejections",

@@ -176,3 +176,33 @@ def _show(summary: Summary) -> None:
     if summary.problems:
         click.echo("")
         output.print_table(summary.problems[:PROBLEMS_SHOWN], ("count", "file", "field", "problem", "remedy"))
+
+
+@click.command("undo-import")
+@click.argument("slug")
+@click.argument("import_id", type=click.UUID)
+@output.json_option
+def undo_command(slug: str, import_id: UUID, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Undo an import of the tenant SLUG: the records become what they would be without it.
+
+    Killed in the middle, the same command goes on where it stopped.
+    """
+    from core.database import tenant_session
+    from tenants.imports import report, service
+    from tenants.imports.applying import undoing
+
+    tenant = output.tenant(slug)
+
+    def open_session() -> AbstractContextManager[TenantSession]:
+        return tenant_session(tenant, actor=output.ACTOR)
+
+    with open_session() as session:
+        undoing.begin(session, import_id)
+    with output.Progress("Undoing") as progress:
+        undoing.finish(open_session, import_id, progress.update)
+    with open_session() as session:
+        summary = report.summary(session, service.get(session, import_id))
+    if as_json:
+        output.print_json(summary)
+    else:
+        click.echo(f"Import {summary.import_uuid} of {', '.join(summary.files[:FILES_SHOWN])}: {summary.state}")

@@ -9,9 +9,12 @@ feature = Feature(
     tables=("tenants.imports.models", "tenants.imports.models_snapshots"),
     permissions=(
         Permission("imports.read", "See imports, their progress and their refused rows"),
-        Permission("imports.write", "Upload files, import and cancel"),
+        Permission("imports.write", "Upload files, import, cancel and undo"),
     ),
-    commands={"import": Command("tenants.imports.commands:import_command", "Import a partner's records from files.")},
+    commands={
+        "import": Command("tenants.imports.commands:import_command", "Import a partner's records from files."),
+        "undo-import": Command("tenants.imports.commands:undo_command", "Undo an import that was applied."),
+    },
     listeners={
         "tenant.restored": "tenants.imports.restored:end_unfinished",
         "jobs.given_up": "tenants.imports.given_up:say_given_up",
@@ -23,6 +26,8 @@ feature = Feature(
         "import:records:finish",
         "import:records:fail",
         "import:records:cancel",
+        "import:records:undo",
+        "import:records:undone",
         "import:rejections:read",
     ),
     retention={

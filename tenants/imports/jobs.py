@@ -18,3 +18,11 @@ def run(ctx: JobContext, payload: dict[str, Any]) -> None:
     from tenants.imports.uploads import run_upload
 
     run_upload(ctx, UUID(payload["import_uuid"]))
+
+
+@job("imports.undo", max_attempts=5, lease=timedelta(minutes=2))
+def undo(ctx: JobContext, payload: dict[str, Any]) -> None:
+    """Bring the records in line after the import named in the payload was undone, or go on with it."""
+    from tenants.imports.applying.undoing import finish
+
+    finish(ctx.session, UUID(payload["import_uuid"]), ctx.progress)

@@ -245,6 +245,8 @@ class Mapping(Part):
     source: str = Field(default="", max_length=60, pattern=r"^[a-z0-9][a-z0-9:._+-]*$|^$")
     data_date: date | DataDate | None = None
     assumed_lag_days: int = Field(default=0, ge=0, le=366)
+    coverage: Literal["full", "changes"] | None = None
+    covers_from: date | None = None
     date_formats: list[str] = Field(default_factory=lambda: list(DEFAULT_DATES), min_length=1)
     dates: Literal["day-first", "month-first", ""] = ""
     missing: list[str] = Field(default_factory=lambda: list(DEFAULT_MISSING))

@@ -26,7 +26,7 @@ from core.clock import now
 from core.database import TenantBase
 from tenants.records.ids import new_uuid
 
-STATES = ("pending", "reading", "checking", "applying", "done", "failed", "cancelled")
+STATES = ("pending", "reading", "checking", "applying", "done", "failed", "cancelled", "undoing", "undone")
 UNFINISHED = ("pending", "reading", "checking", "applying")
 
 _STAMP = DateTime(timezone=True)

@@ -41,3 +41,23 @@ class RadetSnapshot(TenantBase, table=True):
     previous_date: date | None = Field(default=None, sa_type=Date)
     last_pickup: date | None = Field(default=None, sa_type=Date)
     days_supplied: int | None = Field(default=None, sa_type=Integer)
+
+
+class RadetListRow(TenantBase, table=True):
+    """What one run's list says of one patient; ``radet_snapshots`` has, of each day, the list that counts."""
+
+    __tablename__ = "radet_list_rows"
+    __table_args__ = (
+        CheckConstraint(f"status IN ({', '.join(repr(status) for status in SNAPSHOT_STATUSES)})", name="status"),
+        Index("ix_radet_list_rows_number", "number"),
+    )
+
+    patient_uuid: UUID = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_type=Integer, sa_column_kwargs={"autoincrement": False})
+    facility_uuid: UUID
+    status: str = Field(sa_type=Text)
+    status_date: date | None = Field(default=None, sa_type=Date)
+    previous_status: str | None = Field(default=None, sa_type=Text)
+    previous_date: date | None = Field(default=None, sa_type=Date)
+    last_pickup: date | None = Field(default=None, sa_type=Date)
+    days_supplied: int | None = Field(default=None, sa_type=Integer)

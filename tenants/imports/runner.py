@@ -19,7 +19,7 @@ from core.database import TenantSession
 from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
 from core.events import publish
 from tenants.imports import repository
-from tenants.imports.applying import apply, cohort_block
+from tenants.imports.applying import apply, cohort_block, lists, settling
 from tenants.imports.applying.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
 from tenants.imports.clearing import OpenSession, clear
 from tenants.imports.given_up import forget
@@ -222,7 +222,7 @@ class Runner:
         if row.data_date is None:
             message = "an import that is under way has a data date"
             raise RuntimeError(message)
-        return Terms(row.uuid, row.source, row.data_date, mapping.assumed_lag_days)
+        return Terms(row.uuid, row.source, row.data_date, mapping.assumed_lag_days, lists.attributes_of(mapping))
 
     def _twice(self, act: Callable[[], None]) -> None:
         """Do what reads; a reading process that is ended twice at one place is ended by what is there.
@@ -315,7 +315,7 @@ class Runner:
             mapping = check_mapping(row.mapping)
             if row.step == "clearing":
                 return
-            kinds = ("facilities", *EVENT_KINDS, "contacts")
+            kinds = ("facilities", "lists", *EVENT_KINDS, "settling", "contacts")
             kinds = kinds[kinds.index(row.step) :]
             done = sum(sum(counts.values()) for kind, counts in row.counts.items() if kind != "facilities")
         ends: dict[str, int] | None = None
@@ -336,14 +336,17 @@ class Runner:
 
     @staticmethod
     def _apply_step(session: TenantSession, row: Import, terms: Terms, kind: str, end: int) -> int | None:
-        """One step of applying: how many staged rows it took; None where nothing of the kind was left to take.
-
-        ``end`` is the kind's last staged row.
-        """
+        """One step of applying: how many staged rows it took (``end``: the kind's last); None where none were left."""
         if kind == "facilities":
             # The rules come before the records, so that what listens to these works by them.
             cohort_block.store(session, check_mapping(row.mapping).cohort)
             row.counts = {**row.counts, kind: apply_facilities(session, terms)}
+            return None
+        if kind == "lists":
+            lists.register(session, row, check_mapping(row.mapping))
+            return None
+        if kind == "settling":
+            settling.queue(session, lists.run_of(session, row.uuid))
             return None
         if kind == "contacts":
             return 0 if apply.tell(session, terms) else None
@@ -369,7 +372,7 @@ class Runner:
         with self._step() as (session, row):
             lasting(session)
             self._end(session, row, repository.facilities(session, row.uuid))
-        self._clear()
+        clear(self._open, self._uuid)
 
     def _end(self, session: TenantSession, row: Import, touched: list[UUID]) -> None:
         metering.record(session, "imports", 1, key=str(row.uuid))
@@ -392,8 +395,4 @@ class Runner:
                 {"field": found.field, "problem": found.problem, "remedy": found.remedy} for found in error.errors
             ] or [{"field": "", "problem": error.detail, "remedy": error.remedy}]
             audit.record(session, "import:records:fail", "import", row.uuid, {"state": row.step})
-        self._clear()
-
-    def _clear(self) -> None:
-        """Delete the staged rows and destroy the key of what names people in them."""
         clear(self._open, self._uuid)

@@ -12,7 +12,9 @@ from core import audit
 from core.clock import now
 from core.database import lock_own
 from core.errors import Conflict, NotFound
+from core.jobs import enqueue
 from tenants.imports import repository
+from tenants.imports.applying import undoing
 from tenants.imports.clearing import OpenSession, clear
 from tenants.imports.given_up import RESUME, forget, stands_still
 from tenants.imports.mapping import Mapping
@@ -121,6 +123,21 @@ def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> t
 def _format_of(mapping: Mapping) -> str:
     """A mapping without records is of a format of its own, if it names one; else the files tell."""
     return mapping.format if "format" in mapping.model_fields_set else ""
+
+
+def undo(session: TenantSession, uuid: UUID) -> Import:
+    """Let an import no longer count, and have a job bring the records in line.
+
+    Raises:
+        NotFound: there is none with this id.
+        Conflict: it is not done.
+    """
+    row = undoing.begin(session, uuid)
+    if row.state == "undoing":
+        row.job_uuid = enqueue(session, "imports.undo", {"import_uuid": str(uuid)}, dedupe_key=f"undo:{uuid}")
+        session.add(row)
+        session.flush()
+    return row
 
 
 def sweep(open_session: OpenSession) -> list[UUID]:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, DateTime, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Date, DateTime, Index, Text, UniqueConstraint, text
 from sqlmodel import Field
 
 from core.clock import now
@@ -11,7 +11,9 @@ from core.database import TenantBase
 from tenants.records.ids import new_uuid
 from tenants.records.models_care import Appointment, Contact, Dispensation, Encounter, Observation, UnreadContact, Visit
 from tenants.records.models_identity import PatientIdentity
-from tenants.records.versioned import Versioned, version_rules
+from tenants.records.models_people import PatientContent, PatientStatement
+from tenants.records.models_runs import RecordCoverage, RecordGap, RecordRun
+from tenants.records.versioned import Asserted, Versioned, chain_rules, version_rules
 
 __all__ = [
     "Appointment",
@@ -23,6 +25,10 @@ __all__ = [
     "Patient",
     "PatientIdentity",
     "PatientState",
+    "PatientStatement",
+    "RecordCoverage",
+    "RecordGap",
+    "RecordRun",
     "RecordSource",
     "UnreadContact",
     "Versioned",
@@ -58,15 +64,8 @@ class Facility(TenantBase, table=True):
     updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
 
 
-class Patient(Versioned, table=True):
-    """A person at a facility. What names the person is encrypted (``_enc``) and found by keyed blind index (``_bidx``).
-
-    Attributes:
-        personal_hash: keyed digest of the encrypted fields, so that ``row_hash`` sees them change without holding
-            them.
-        datim_id: the facility's, repeated here for filters.
-        art_start_date: start of antiretroviral treatment.
-    """
+class Patient(PatientContent, Versioned, table=True):
+    """A person at a facility, folded from what is said of the person (``people``)."""
 
     __tablename__ = "patients"
     __table_args__ = (
@@ -81,28 +80,8 @@ class Patient(Versioned, table=True):
         Index("ix_patients_facility_uuid", "facility_uuid"),
     )
 
-    pepfar_id_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
-    pepfar_id_bidx: bytes | None = Field(default=None, sa_type=LargeBinary)
-    hospital_number_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
-    hospital_number_bidx: bytes | None = Field(default=None, sa_type=LargeBinary)
-    given_name_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
-    family_name_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
-    phone_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
-    phone_bidx: bytes | None = Field(default=None, sa_type=LargeBinary)
-    personal_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
-    sex: str | None = Field(default=None, sa_type=Text)
-    birthdate: date | None = Field(default=None, sa_type=Date)
-    birthdate_estimated: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    datim_id: str = Field(sa_type=Text)
-    state_province: str | None = Field(default=None, sa_type=Text)
-    county_district: str | None = Field(default=None, sa_type=Text)
-    city_village: str | None = Field(default=None, sa_type=Text)
-    art_start_date: date | None = Field(default=None, sa_type=Date)
-    transferred_in: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    case_manager: str | None = Field(default=None, sa_type=Text)
 
-
-class PatientState(Versioned, table=True):
+class PatientState(Asserted, table=True):
     """What the programme recorded of a patient: died, transferred out or in, stopped treatment, record invalid.
 
     ``invalid``: the source has invalidated the record (duplicate, non-existent, biometrically naive). An empty
@@ -111,7 +90,7 @@ class PatientState(Versioned, table=True):
 
     __tablename__ = "patient_states"
     __table_args__ = (
-        *version_rules("patient_states"),
+        *chain_rules("patient_states"),
         CheckConstraint(
             "state IN ('died', 'transferred_out', 'transferred_in', 'stopped', 'invalid')",
             name="state",
@@ -126,14 +105,7 @@ class PatientState(Versioned, table=True):
 
 
 class RecordSource(TenantBase, table=True):
-    """What has been imported into one table of one facility from one source, kept by ``tenants.records.upsert``.
-
-    Attributes:
-        first_import_uuid: the import that brought the history in bulk: only its rows may take an assumed
-            ``known_from``.
-        first_data_date: the date to which that first import ran.
-        data_date: the newest date to which any of them ran.
-    """
+    """No longer written or read: ``record_runs`` and ``record_coverage`` say more. A later release drops the table."""
 
     __tablename__ = "record_sources"
 

@@ -8,15 +8,15 @@ from sqlmodel import Field
 
 from core.database import TenantBase
 from tenants.records.ids import new_uuid
-from tenants.records.versioned import Versioned, version_rules
+from tenants.records.versioned import Asserted, chain_rules
 
 
-class Visit(Versioned, table=True):
+class Visit(Asserted, table=True):
     """A patient's coming to the facility. ``visit_type`` is clinical, pharmacy, laboratory or the source's own word."""
 
     __tablename__ = "visits"
     __table_args__ = (
-        *version_rules("visits"),
+        *chain_rules("visits"),
         Index("ix_visits_patient_uuid", "patient_uuid", "date_started"),
         Index("ix_visits_date_started", "date_started"),
     )
@@ -28,12 +28,12 @@ class Visit(Versioned, table=True):
     next_appointment: date | None = Field(default=None, sa_type=Date)
 
 
-class Encounter(Versioned, table=True):
+class Encounter(Asserted, table=True):
     """One form or consultation, mostly within a visit. Alone it is not a contact."""
 
     __tablename__ = "encounters"
     __table_args__ = (
-        *version_rules("encounters"),
+        *chain_rules("encounters"),
         Index("ix_encounters_patient_uuid", "patient_uuid", "encounter_datetime"),
         Index("ix_encounters_encounter_datetime", "encounter_datetime"),
     )
@@ -45,7 +45,7 @@ class Encounter(Versioned, table=True):
     form: str | None = Field(default=None, sa_type=Text)
 
 
-class Observation(Versioned, table=True):
+class Observation(Asserted, table=True):
     """One thing measured or noted.
 
     Attributes:
@@ -58,7 +58,7 @@ class Observation(Versioned, table=True):
 
     __tablename__ = "observations"
     __table_args__ = (
-        *version_rules("observations"),
+        *chain_rules("observations"),
         Index("ix_observations_patient_uuid", "patient_uuid", "obs_datetime"),
         Index("ix_observations_obs_datetime", "obs_datetime"),
         Index("ix_observations_variable_name", "variable_name"),
@@ -78,7 +78,7 @@ class Observation(Versioned, table=True):
     unit: str | None = Field(default=None, sa_type=Text)
 
 
-class Dispensation(Versioned, table=True):
+class Dispensation(Asserted, table=True):
     """Drugs handed out. ``dsd_model`` is the model of differentiated service delivery.
 
     ``antiretroviral`` is false for other drugs (isoniazid, cotrimoxazole): these are no supply and no contact.
@@ -86,7 +86,7 @@ class Dispensation(Versioned, table=True):
 
     __tablename__ = "dispensations"
     __table_args__ = (
-        *version_rules("dispensations"),
+        *chain_rules("dispensations"),
         Index("ix_dispensations_patient_uuid", "patient_uuid", "date_dispensed"),
         Index("ix_dispensations_date_dispensed", "date_dispensed"),
     )
@@ -102,12 +102,12 @@ class Dispensation(Versioned, table=True):
     antiretroviral: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
 
 
-class Appointment(Versioned, table=True):
+class Appointment(Asserted, table=True):
     """A booking: made on ``booked_on`` for ``due_date``, and what became of it."""
 
     __tablename__ = "appointments"
     __table_args__ = (
-        *version_rules("appointments"),
+        *chain_rules("appointments"),
         CheckConstraint("status IN ('scheduled', 'kept', 'missed', 'cancelled')", name="status"),
         Index("ix_appointments_patient_uuid", "patient_uuid", "due_date"),
         Index("ix_appointments_due_date", "due_date"),

@@ -1,8 +1,8 @@
 """What names a patient, sealed for the table and opened for whoever may read it.
 
 The five fields are encrypted with the patient's own key; identifiers and the phone are also blind-indexed, so that
-they are found by equality. ``personal_hash`` is a keyed digest of all five, by which an import sees that nothing
-changed.
+they are found by equality. ``personal_hash`` is the keyed digests of the five, one after the other, by which an import
+sees what changed.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ UNREADABLE = "(cannot be read)"
 
 log = telemetry.get_logger(__name__)
 _logged = Repeated()
+DIGEST_BYTES = 8
+"""Of each field's keyed digest: two texts of one patient are alike by chance once in 2^64."""
 
 _DIGEST_PURPOSE = "source:patients:personal"
 
@@ -67,10 +69,19 @@ def seal_patient(session: TenantSession, patient_uuid: UUID, plain: Mapping[str,
         if name in INDEXED:
             columns[f"{name}_bidx"] = safe.blind_index(name, text) if text else None
     # The separator cannot be in the texts: the readers and the API refuse control characters.
-    columns["personal_hash"] = safe.blind_index(
-        _DIGEST_PURPOSE, "\x1f".join((str(patient_uuid), *(t for _, t in texts)))
+    columns["personal_hash"] = b"".join(
+        safe.blind_index(_DIGEST_PURPOSE, "\x1f".join((str(patient_uuid), name, text)))[:DIGEST_BYTES]
+        if text
+        else bytes(DIGEST_BYTES)
+        for name, text in texts
     )
     return columns
+
+
+def digest_of(personal_hash: bytes | None, name: str) -> bytes:
+    """The part of a ``personal_hash`` that is one field's: all zero where the field is empty."""
+    start = FIELDS.index(name) * DIGEST_BYTES
+    return bytes(personal_hash[start : start + DIGEST_BYTES]) if personal_hash else bytes(DIGEST_BYTES)
 
 
 def open_patient(session: TenantSession, row: Sealed) -> dict[str, str | None]:

@@ -1,9 +1,9 @@
 """The versioned upsert: staged rows become versions by a few statements over the whole set.
 
-A staged row is compared with the open version of its entity. New: inserted. The same: nothing, or its data date moves
-on. Different: the newer data date wins, and of equal ones the later import; winning closes the open version and adds
-the next. What a person voided stays voided; what the source voided revives when the source takes it back. README.md
-of this folder has the semantics in sentences.
+A staged row is compared with the open version of its entity. New: inserted. The same, and the newest: the run's number
+is added to the version. Different, and the newest: the open version is closed and the next added. Everything else
+(older data, another run of the same day, a row that a person changed) rebuilds the entity's chain (``chains``). What a
+person voided stays voided. README.md of this folder has the semantics in sentences.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ from psycopg import sql
 
 from core.clock import now as clock_now
 from core.database import set_local
+from tenants.records import runs
+from tenants.records.chains import Rebuilt, chain_parts, rebuild
 from tenants.records.days import start_of_day
 from tenants.records.ids import new_uuid_sql
+from tenants.records.known import WITHOUT_LAG, lacked
 from tenants.records.locks import lock_for_import
 from tenants.records.models import Patient
 from tenants.records.staging import Stage, shape, staging
+from tenants.records.statements import bring
+from tenants.records.versioned import Asserted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from psycopg import Cursor
 
     from core.database import TenantSession
+    from tenants.records.runs import Run
 
 __all__ = ["SOURCE_VOID", "UpsertCounts", "Upserted", "staging", "upsert"]
 
@@ -42,21 +48,12 @@ _FORGET_REPEATED = sql.SQL(
     " WHERE s.uuid = r.uuid AND s.seq < r.last",
 )
 
-_REMEMBER_SOURCES = sql.SQL(
-    "INSERT INTO record_sources AS r"
-    " (facility_uuid, source, table_name, first_import_uuid, first_data_date, data_date, updated_at)"
-    " SELECT DISTINCT facility_uuid, {source}, {table_name}, {import_uuid}::uuid, {data_date}::date,"
-    " {data_date}::date, {now}::timestamptz FROM {places} AS s"
-    " ON CONFLICT (facility_uuid, source, table_name)"
-    " DO UPDATE SET data_date = excluded.data_date, updated_at = excluded.updated_at"
-    " WHERE r.data_date < excluded.data_date",
-)
-
-# Whether nothing of this source was there before this import, at any facility of the staged rows.
+# Whether no other run of this source has rows of this table, at any facility of the staged rows.
+_PLACES = sql.SQL("SELECT DISTINCT s.facility_uuid FROM {places} AS s")
 _FRESH = sql.SQL(
-    "SELECT bool_and(r.first_import_uuid = {import_uuid}) FROM record_sources AS r"
-    " WHERE r.source = {source} AND r.table_name = {table_name}"
-    " AND r.facility_uuid IN (SELECT s.facility_uuid FROM {places} AS s)"
+    "SELECT NOT EXISTS (SELECT FROM record_coverage AS c JOIN record_runs AS r ON r.number = c.number"
+    " WHERE r.number <> {number} AND NOT r.undone AND r.source = {source} AND c.table_name = {table_name}"
+    " AND c.facility_uuid IN (SELECT s.facility_uuid FROM {places} AS s))"
 )
 
 # What to do with each staged row whose entity is there; all others are new. Two tombstones are alike whatever they
@@ -64,14 +61,21 @@ _FRESH = sql.SQL(
 _PLAN = sql.SQL("""
 CREATE TEMPORARY TABLE {bare_plan} ON COMMIT DROP AS
 SELECT s.seq,
+       s.uuid,
+       s.known_at,
        e.version_id AS open_version,
-       e.{patient} AS open_patient,
+       e.patient_uuid AS open_patient,
        CASE
-           WHEN e.voided AND e.voided_by <> {source_void} THEN 'held'
-           WHEN e.voided = s.voided AND (s.voided OR e.row_hash = s.row_hash)
-               THEN CASE WHEN e.data_date < {data_date} THEN 'confirm' ELSE 'same' END
-           WHEN e.data_date > {data_date} THEN 'superseded'
-           ELSE 'update'
+           WHEN e.voided AND e.voided_by <> {source_void} AND {data_date} >= e.data_date THEN 'held'
+           WHEN e.runs IS NULL THEN 'rebuild'
+           WHEN e.voided = s.voided AND (s.voided OR e.row_hash = s.row_hash) THEN
+               CASE WHEN {number} = ANY(e.runs) THEN 'same'
+                    WHEN (e.stamps IS NULL) = (s.known_at IS NULL) AND coalesce(s.known_at >= e.known_from, true)
+                         AND ({data_date} > e.data_date OR ({data_date} = e.data_date AND e.runs && {alike}::int4[]))
+                        THEN 'append'
+                    ELSE 'rebuild' END
+           WHEN {data_date} > e.data_date THEN 'update'
+           ELSE 'rebuild'
        END AS verdict,
        greatest(e.known_from, coalesce(s.known_at, {day_start})) AS known_from
 FROM {staged} AS s CROSS JOIN LATERAL (
@@ -81,9 +85,10 @@ FROM {staged} AS s CROSS JOIN LATERAL (
 
 _COUNT = sql.SQL("SELECT verdict, count(*) FROM {plan} GROUP BY verdict")
 
-_CONFIRM = sql.SQL(
-    "UPDATE {table} AS e SET data_date = {data_date} FROM {plan} AS p"
-    " WHERE p.verdict = 'confirm' AND e.version_id = p.open_version",
+_APPEND = sql.SQL(
+    "UPDATE {table} AS e SET data_date = {data_date}, runs = e.runs || {number},"
+    " stamps = CASE WHEN p.known_at IS NULL THEN NULL ELSE e.stamps || p.known_at END"
+    " FROM {plan} AS p WHERE p.verdict = 'append' AND e.version_id = p.open_version",
 )
 
 _CLOSE = sql.SQL(
@@ -93,29 +98,43 @@ _CLOSE = sql.SQL(
 
 _INSERT = sql.SQL("""
 INSERT INTO {table} (version_id, uuid, facility_uuid, source, source_key, known_from, known_assumed, data_date,
-                     import_uuid, row_hash, voided, voided_by, date_voided, void_reason, changed_by, {content})
+                     import_uuid, row_hash, voided, voided_by, date_voided, void_reason, changed_by, runs, stamps,
+                     {content})
 SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key,
        CASE
            WHEN p.seq IS NOT NULL THEN p.known_from
            WHEN s.known_at IS NOT NULL THEN s.known_at
-           WHEN s.assumed_from IS NOT NULL AND r.first_import_uuid = {import_uuid}
-               THEN least(s.assumed_from, {data_date})::timestamp AT TIME ZONE {time_zone}
+           WHEN k.assumed THEN least(s.assumed_from, {data_date})::timestamp AT TIME ZONE {time_zone}
            ELSE {day_start}
        END,
-       p.seq IS NULL AND s.known_at IS NULL AND s.assumed_from IS NOT NULL AND r.first_import_uuid = {import_uuid},
-       {data_date}, {import_uuid}, s.row_hash, s.voided, CASE WHEN s.voided THEN {source_void} END,
+       k.assumed, {data_date}, {import_uuid}, s.row_hash, s.voided, CASE WHEN s.voided THEN {source_void} END,
        CASE WHEN s.voided THEN coalesce(s.date_voided, {now}) END,
-       CASE WHEN s.voided THEN s.void_reason END, {actor}, {staged_content}
+       CASE WHEN s.voided THEN s.void_reason END, {actor}, ARRAY[{number}],
+       CASE WHEN s.known_at IS NOT NULL THEN ARRAY[s.known_at] END, {staged_content}
 FROM {staged} AS s
-JOIN record_sources AS r
-    ON r.facility_uuid = s.facility_uuid AND r.source = {source} AND r.table_name = {table_name}
 LEFT JOIN {plan} AS p ON p.seq = s.seq
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN p.seq IS NOT NULL OR s.known_at IS NOT NULL OR s.assumed_from IS NULL OR s.voided THEN false
+                ELSE {assumable} END AS assumed
+) AS k
 WHERE p.seq IS NULL OR p.verdict = 'update'
 ORDER BY s.seq
 """)
 
+# The staged rows whose chains are rebuilt, with all columns of the table.
+_STAGED = sql.SQL("""
+SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key, {day_start}, NULL::timestamptz, false, {data_date},
+       {import_uuid}, s.row_hash, s.voided, CASE WHEN s.voided THEN {source_void} END,
+       CASE WHEN s.voided THEN coalesce(s.date_voided, {now}) END, CASE WHEN s.voided THEN s.void_reason END, {actor},
+       ARRAY[{number}], CASE WHEN s.known_at IS NOT NULL THEN ARRAY[s.known_at] END, {staged_content}, false
+FROM {staged} AS s JOIN {plan} AS p ON p.seq = s.seq WHERE p.verdict = 'rebuild'
+""")
+_ENTITIES = sql.SQL(
+    "CREATE TEMPORARY TABLE chain_entities ON COMMIT DROP AS SELECT p.uuid FROM {plan} AS p WHERE p.verdict = 'rebuild'"
+)
+
 _TOUCHED = sql.SQL(
-    "SELECT s.{patient} FROM {staged} AS s LEFT JOIN {plan} AS p ON p.seq = s.seq"
+    "SELECT s.patient_uuid FROM {staged} AS s LEFT JOIN {plan} AS p ON p.seq = s.seq"
     " WHERE p.seq IS NULL OR p.verdict = 'update'"
     " UNION SELECT open_patient FROM {plan} WHERE verdict = 'update'",
 )
@@ -129,7 +148,7 @@ class UpsertCounts:
         inserted: entities that were not there.
         updated: entities that got a new version (voided and revived ones too).
         unchanged: entities that already said the same.
-        superseded: rows older than what is there.
+        superseded: rows that are not the newest of their entity: they are kept as earlier versions.
         held: rows of entities that a person voided.
     """
 
@@ -168,7 +187,8 @@ def upsert(
     Args:
         session: the transaction that the rows were staged in.
         stage: the rows, from ``staging``.
-        import_uuid: the import that they belong to, the same in all its steps.
+        import_uuid: the import that they belong to, the same in all its steps. Where it is not registered (``runs``),
+            it is now, as a list of all that there is at the facilities of its rows.
         data_date: the date to which the source's data run.
         now: the time of voiding where the source gives none; the clock's by default.
     """
@@ -176,18 +196,42 @@ def upsert(
     if not stage.rows and stage.asked is None:
         return Upserted()
     lock_for_import(session)
-    parts = _parts(stage, import_uuid, data_date, now or clock_now())
+    run = runs.find(session, import_uuid)
+    adhoc = run is None or run.kind == runs.ADHOC
+    run = run or runs.register(session, import_uuid, source=stage.source, data_date=data_date)
+    if issubclass(stage.model, Patient):
+        return _people(session, stage, run, adhoc=adhoc)
+    parts = _parts(stage, run, now or clock_now())
     with session.cursor() as cursor:
-        _run(cursor, _REMEMBER_SOURCES, parts)
+        if adhoc:
+            places = [row[0] for row in _run(cursor, _PLACES, parts).fetchall()]
+            runs.cover(session, run, shape(stage.model).table, places)
         done = None if stage.repeated else _all_new(session, cursor, parts, stage)
         if done is None:
-            done = _compared(cursor, parts, stage)
+            done = _compared(session, cursor, parts, stage, run)
         _run(cursor, sql.SQL("DROP TABLE {staged}, {plan}"), parts)
     stage.forget()
     return done
 
 
-def _compared(cursor: Cursor[Any], parts: Mapping[str, sql.Composable], stage: Stage) -> Upserted:
+def _people(session: TenantSession, stage: Stage, run: Run, *, adhoc: bool) -> Upserted:
+    """Bring staged rows that say everything of people into the records."""
+    with session.cursor() as cursor:
+        if stage.repeated:
+            cursor.execute(_FORGET_REPEATED.format(staged=stage.temporary))
+        if adhoc:
+            places = cursor.execute(_PLACES.format(places=stage.temporary)).fetchall()
+            runs.cover(session, run, shape(stage.model).table, [row[0] for row in places])
+        folded = bring(session, stage, run)
+        cursor.execute(sql.SQL("DROP TABLE {}").format(stage.temporary))
+    stage.forget()
+    counts = UpsertCounts(folded.inserted, folded.updated, folded.unchanged, folded.superseded, folded.held)
+    return Upserted(counts, folded.changed)
+
+
+def _compared(
+    session: TenantSession, cursor: Cursor[Any], parts: Mapping[str, sql.Composable], stage: Stage, run: Run
+) -> Upserted:
     """Bring the staged rows into their table, each compared with the open version of its entity."""
     stage.read()
     staged = stage.rows
@@ -200,24 +244,42 @@ def _compared(cursor: Cursor[Any], parts: Mapping[str, sql.Composable], stage: S
     found = _run(cursor, _PLAN, parts).rowcount
     set_local(cursor, enable_seqscan="on")
     verdicts: dict[str, int] = dict(_run(cursor, _COUNT, parts).fetchall()) if found else {}
-    if verdicts.get("confirm"):
-        _run(cursor, _CONFIRM, parts)
+    if found:
+        _run(cursor, sql.SQL("ANALYZE {plan}"), parts)
+    if verdicts.get("append"):
+        _run(cursor, _APPEND, parts)
     if verdicts.get("update"):
         _run(cursor, _CLOSE, parts)
-    patients: list[UUID] = []
+    patients: set[UUID] = set()
     inserted = staged - found
     if inserted or verdicts.get("update"):
-        _run(cursor, sql.SQL("ANALYZE {plan}"), parts)
         _run(cursor, _INSERT, parts)
-        patients = [row[0] for row in _run(cursor, _TOUCHED, parts)]
+        patients.update(row[0] for row in _run(cursor, _TOUCHED, parts))
+    rebuilt = Rebuilt()
+    if verdicts.get("rebuild"):
+        _run(cursor, _ENTITIES, parts)
+        rebuilt = rebuild(cursor, chain_parts(session, _asserted(stage), run.number), _STAGED.format(**parts))
+        patients.update(rebuilt.patients)
     counts = UpsertCounts(
         inserted=inserted,
-        updated=verdicts.get("update", 0),
-        unchanged=verdicts.get("same", 0) + verdicts.get("confirm", 0),
-        superseded=verdicts.get("superseded", 0),
+        updated=verdicts.get("update", 0) + rebuilt.updated,
+        unchanged=verdicts.get("same", 0) + verdicts.get("append", 0) + rebuilt.confirmed,
+        superseded=verdicts.get("rebuild", 0) - rebuilt.updated - rebuilt.confirmed,
         held=verdicts.get("held", 0),
     )
-    return Upserted(counts, patients)
+    return Upserted(counts, sorted(patients))
+
+
+def _asserted(stage: Stage) -> type[Asserted]:
+    """The stage's table, whose rows name their runs.
+
+    Raises:
+        TypeError: it is another (people are folded from what is said of them: ``people``).
+    """
+    if not issubclass(stage.model, Asserted):
+        message = f"{stage.model.__name__} has no chains of assertions"
+        raise TypeError(message)
+    return stage.model
 
 
 def _all_new(
@@ -233,6 +295,7 @@ def _all_new(
         parts = {**parts, "staged": asked.as_table(shape(stage.model))}
     if not _run(cursor, _FRESH, parts).fetchall()[0][0]:
         return None
+    parts = {**parts, "assumable": sql.SQL("true")}
     _run(cursor, _PLAN, {**parts, "looked_for": sql.Literal(0)})
     set_local(cursor, enable_nestloop="off")
     try:
@@ -247,31 +310,43 @@ def _all_new(
     return Upserted(UpsertCounts(inserted=inserted), patients)
 
 
-def _parts(stage: Stage, import_uuid: UUID, data_date: date, now: datetime) -> dict[str, sql.Composable]:
-    form = shape(stage.model)
+def _parts(stage: Stage, run: Run, now: datetime) -> dict[str, sql.Composable]:
+    form = shape(_asserted(stage))
     with stage.session.cursor() as cursor:
         new_uuid = new_uuid_sql(cursor)
     content = [sql.Identifier(name) for name in form.columns]
+    lag = 0 if form.table in WITHOUT_LAG else run.lag_days or 0
+    expressions: dict[str, sql.Composable] = {
+        "facility": sql.SQL("s.facility_uuid"),
+        "source": sql.Literal(run.source),
+        "patient": sql.SQL("s.patient_uuid"),
+        "kinds": sql.SQL("{}::text[]").format(sql.Literal([run.kind])),
+        "day": sql.SQL("s.assumed_from - {}").format(sql.Literal(lag)),
+        "assumed": sql.SQL("s.assumed_from"),
+        "first_date": sql.Literal(run.data_date),
+    }
     return {
         "table": sql.Identifier(form.table),
         "staged": stage.temporary,
         "places": stage.temporary if stage.asked is None else stage.asked.places,
         "bare_plan": sql.Identifier(f"plan_{form.table}"),
         "plan": sql.Identifier("pg_temp", f"plan_{form.table}"),
-        "patient": sql.Identifier("uuid" if issubclass(stage.model, Patient) else "patient_uuid"),
         "content": sql.SQL(", ").join(content),
         "staged_content": sql.SQL(", ").join(sql.SQL("s.{}").format(name) for name in content),
         "new_uuid": new_uuid,
         "source": sql.Literal(stage.source),
         "source_void": sql.Literal(SOURCE_VOID),
         "table_name": sql.Literal(form.table),
-        "import_uuid": sql.Literal(import_uuid),
-        "data_date": sql.Literal(data_date),
-        "day_start": sql.Literal(start_of_day(stage.session.tenant, data_date)),
+        "import_uuid": sql.Literal(run.import_uuid),
+        "number": sql.Literal(run.number),
+        "alike": sql.Literal(runs.of_one_kind(stage.session, run)),
+        "data_date": sql.Literal(run.data_date),
+        "day_start": sql.Literal(start_of_day(stage.session.tenant, run.data_date)),
         "time_zone": sql.Literal(stage.session.tenant.time_zone),
         "now": sql.Literal(now),
         "looked_for": sql.NULL,
         "actor": sql.Literal(stage.session.actor),
+        "assumable": sql.SQL("NOT {}").format(lacked(form.table, expressions)),
     }
 
 

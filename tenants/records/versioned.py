@@ -7,7 +7,8 @@ closes it and adds a tombstone. See README.md of this folder for the semantics i
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, DateTime, Index, LargeBinary, Text, text
+from sqlalchemy import CheckConstraint, Date, DateTime, Index, Integer, LargeBinary, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from core.database import TenantBase
@@ -32,6 +33,8 @@ BOOKKEEPING = frozenset(
         "date_voided",
         "void_reason",
         "changed_by",
+        "runs",
+        "stamps",
     },
 )
 
@@ -68,6 +71,20 @@ class Versioned(TenantBase):
     changed_by: str = Field(sa_type=Text)
 
 
+class Asserted(Versioned):
+    """Mixin: which data runs said exactly this content of this entity, so that its chain is a function of them.
+
+    Attributes:
+        runs: numbers of ``record_runs``; a negative one: that run's snapshots contradict the content (a tombstone).
+            None where a person wrote the row, or an earlier release.
+        stamps: the source's stamp in each of ``runs``, in the same order; None where none has one.
+    """
+
+    # sa_type: a mixin's columns are made anew for each table
+    runs: list[int] | None = Field(default=None, sa_type=ARRAY(Integer))
+    stamps: list[datetime] | None = Field(default=None, sa_type=ARRAY(DateTime(timezone=True)))
+
+
 def version_rules(table: str) -> tuple[CheckConstraint | Index, ...]:
     """Give the constraints of a versioned table: one open version of an entity, times that do not run backwards.
 
@@ -78,4 +95,15 @@ def version_rules(table: str) -> tuple[CheckConstraint | Index, ...]:
         Index(f"uq_{table}_uuid_open", "uuid", unique=True, postgresql_where=text("known_to IS NULL")),
         CheckConstraint("known_to IS NULL OR known_to >= known_from", name="known_order"),
         CheckConstraint("NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)", name="voided"),
+    )
+
+
+def chain_rules(table: str) -> tuple[CheckConstraint | Index, ...]:
+    """Give the constraints of an asserted table: those of versions, and the way to an entity's closed versions.
+
+    Few entities have a closed version, so the index costs a first import nothing.
+    """
+    return (
+        *version_rules(table),
+        Index(f"ix_{table}_uuid_closed", "uuid", postgresql_where=text("known_to IS NOT NULL")),
     )

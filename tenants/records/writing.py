@@ -10,9 +10,11 @@ from sqlmodel import col, select
 
 from core.clock import now, today
 from tenants.records.ids import API_SOURCE, new_uuid, new_uuid_sql
-from tenants.records.models import Appointment, Dispensation, Encounter, Observation, PatientState, Visit
+from tenants.records.models import Appointment, Dispensation, Encounter, Observation, Patient, PatientState, Visit
+from tenants.records.people import differing
 from tenants.records.staging import content_values, shape
-from tenants.records.versioned import Versioned
+from tenants.records.statements import note_by_hand
+from tenants.records.versioned import Asserted, Versioned
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound=Versioned)
 
-CARE: tuple[type[Versioned], ...] = (Visit, Encounter, Observation, Dispensation, Appointment, PatientState)
+CARE: tuple[type[Asserted], ...] = (Visit, Encounter, Observation, Dispensation, Appointment, PatientState)
 """Tables whose rows belong to a patient."""
 
 _CLOSE_ALL = sql.SQL(
@@ -150,4 +152,7 @@ def _next(session: TenantSession, row: Row, content: Mapping[str, object], **boo
     )
     session.add(following)
     session.flush()
+    if isinstance(row, Patient) and isinstance(following, Patient):
+        # An import folds the patient anew from all that is said: a person's word must be among it.
+        note_by_hand(session, following, differing(row.model_dump(), following.model_dump()))
     return following

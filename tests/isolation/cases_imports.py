@@ -1,5 +1,6 @@
 """The routes of imports."""
 
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -46,6 +47,22 @@ def get_import(world: World) -> Call:
 @case("DELETE", "/v1/imports/{import_uuid}", kind="item")
 def cancel_import(world: World) -> Call:
     return Call(path={"import_uuid": imported(world)})
+
+
+@case("POST", "/v1/imports/{import_uuid}/undo", kind="item")
+def undo_import(world: World) -> Call:
+    from tenants.imports.models import Import
+    from tenants.records import runs
+
+    with world.session() as session:
+        done = Import(
+            state="done", format="csv", source="csv:t", mapping={}, data_date=date(2024, 6, 30), content_hash="",
+            requested_by="test:1",
+        )  # fmt: skip
+        session.add(done)
+        session.flush()
+        runs.register(session, done.uuid, source=done.source, data_date=date(2024, 6, 30))
+        return Call(path={"import_uuid": str(done.uuid)})
 
 
 @case("GET", "/v1/imports/{import_uuid}/rejections.csv", kind="item")

@@ -13,7 +13,7 @@ from core.errors import AppError
 from core.privacy import vault
 from core.privacy.restoring import restore_patient_keys
 from core.tenancy.archive.errors import ArchiveDamaged, ArchiveTooNew
-from core.tenancy.archive.tables import PATIENT_KEYS, count, prepare, tables_of
+from core.tenancy.archive.tables import PATIENT_KEYS, count, prepare, sealed_as, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,14 +135,14 @@ class Loader:
         assert table.row  # noqa: S101 - as above
         texts = lines.decode().removesuffix("\n").split("\n")  # not splitlines: in JSON, U+2028 or U+0085 ends no line
         rows: list[Mapping[str, Any]] = [orjson.loads(text) for text in texts]
-        safe = vault(self._session)
+        safe, place = vault(self._session), sealed_as(table)
         safe.forget()  # keys of one part at a time
         safe.load_patient_keys({UUID(row[table.patient]) for row in rows})
         sealed: list[list[bytes | None]] = [
             [
                 None
                 if (text := row[str(column.opened_as)]) is None
-                else safe.encrypt(UUID(row[table.patient]), table.name, column.name, UUID(row[table.row]), text)
+                else safe.encrypt(UUID(row[table.patient]), place, column.name, UUID(row[table.row]), text)
                 for row in rows
             ]
             for column in table.sealed

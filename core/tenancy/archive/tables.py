@@ -150,10 +150,17 @@ def _described(table: str, columns: list[tuple[str, str]], key: list[str]) -> Ta
     ]
     sealed = any(column.opened_as for column in found)
     patient = ("patient_uuid" if "patient_uuid" in names else "uuid") if sealed else None
-    if not key or (sealed and "uuid" not in names):
+    row = "uuid" if "uuid" in names else "patient_uuid"
+    if not key or (sealed and row not in names):
         message = f"the table {table} has no primary key, or encrypted columns and no uuid: an archive cannot carry it"
         raise TypeError(message)
-    return TableInfo(name=table, columns=found, key=key, patient=patient, row="uuid" if sealed else None)
+    return TableInfo(name=table, columns=found, key=key, patient=patient, row=row if sealed else None)
+
+
+def sealed_as(table: TableInfo) -> str:
+    """The table in whose name the values of this one are encrypted: ciphertexts may be copied between the two."""
+    known = TenantBase.metadata.tables.get(table.name)
+    return table.name if known is None else str(known.info.get("sealed_as", table.name))
 
 
 def _opened_name(name: str, taken: set[str]) -> str:
@@ -206,7 +213,7 @@ def _opened(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
     """Lines of a table with encrypted columns: PostgreSQL writes the others, and each value is opened here."""
     assert table.patient  # noqa: S101 - both are set where columns are encrypted
     assert table.row  # noqa: S101 - as above
-    safe = vault(session)
+    safe, place = vault(session), sealed_as(table)
     query = sql.SQL(
         "SELECT (SELECT row_to_json(plain)::text FROM (SELECT {columns}) plain), {patient}, {row}, {sealed}"
         " FROM {table} kept ORDER BY {order}"
@@ -231,7 +238,7 @@ def _opened(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
                     text = None
                     if value is not None:
                         try:
-                            text = safe.decrypt(patient, table.name, column.name, uuid, value)
+                            text = safe.decrypt(patient, place, column.name, uuid, value)
                         except PatientErased:
                             text = None
                     parts.append(b',"%s":%s' % (str(column.opened_as).encode(), orjson.dumps(text)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import sql
 
@@ -13,20 +13,26 @@ from core.database.arrays import uuid_array
 from core.events import publish
 from core.features import resolve
 from core.privacy.erased import keep_out
-from tenants.imports.applying.carry import carried
+from tenants.imports.applying import settling
+from tenants.imports.applying.lists import run_of
 from tenants.imports.facts import KINDS
-from tenants.imports.slots import MODELS, SLOTS
+from tenants.imports.slots import EVENT_FIELD, MODELS, SLOTS
 from tenants.imports.staging import row_stager
 from tenants.imports.staging.keys import facility_to_be
 from tenants.records import contacts, facilities
 from tenants.records.erasing import identifiers_of
 from tenants.records.facilities import FacilityFacts
+from tenants.records.folding import refold
 from tenants.records.ids import entity_uuid
+from tenants.records.known import WITHOUT_LAG
 from tenants.records.locks import lock_for_import
 from tenants.records.models import Patient
-from tenants.records.personal import seal_patient
+from tenants.records.people import ATTRIBUTES
+from tenants.records.personal import FIELDS, seal_patient
 from tenants.records.staging import Asked
-from tenants.records.upsert import Upserted, staging, upsert
+from tenants.records.statements import Repeated, bring, known_statements
+from tenants.records.statements import Terms as Said
+from tenants.records.upsert import UpsertCounts, Upserted, staging, upsert
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -48,11 +54,15 @@ HANDLERS: dict[str, str] = {
     "unread_contacts": "tenants.imports.applying.unread:apply_rows",
 }
 """Kinds that are neither patients nor events in ``SLOTS``: ``"module:function"``, called with the session, the terms,
-rows as ``_CHUNK`` gives them and the facilities' UUIDs by DATIM id; returns what became of them (``Upserted``)."""
+rows (``StagedRow``) and the facilities' UUIDs by DATIM id; returns what became of them (``Upserted``)."""
 ENDS: dict[str, str] = {"snapshots": "tenants.imports.applying.snapshots:end"}
 """What is called once all rows of such a kind are applied, with the session and the terms."""
 
-_MAKES_CONTACTS = frozenset({"visits", "dispensations", "appointments"})
+SETTLED_AT_ONCE = 500
+"""Patients whose chains are all rebuilt in one transaction."""
+
+_MAKES_CONTACTS = frozenset({"visits", "dispensations", "appointments", settling.SETTLE})
+_CLOSES_UNREAD = frozenset({"unread_contacts", settling.SETTLE})
 
 _FACILITIES = """
 SELECT facility, content FROM import_staging
@@ -62,7 +72,7 @@ WHERE import_uuid = %s AND kind = 'facilities' AND state = 'accepted' ORDER BY s
 # An event that names no facility is at its patient's.
 _CHUNK = """
 SELECT s.seq, coalesce(s.facility, p.facility), s.patient_key, s.source_key, s.event_date, s.first_event,
-       s.known_at, s.content, s.personal
+       s.known_at, s.content, s.personal, s.digest
 FROM (
     SELECT * FROM import_staging
     WHERE import_uuid = %(import)s AND kind = %(kind)s AND state = 'accepted' AND seq > %(after)s AND seq <= %(end)s
@@ -97,7 +107,7 @@ FROM (
 """
 
 _EVENTS = sql.SQL("""
-SELECT s.seq, s.entity_uuid, s.facility_uuid, s.source_key, s.known_at, s.event_date + {lag}::int, s.row_hash,
+SELECT s.seq, s.entity_uuid, s.facility_uuid, s.source_key, s.known_at, {day} + {lag}::int, s.row_hash,
        s.voided, NULL::timestamptz, NULL::text, s.patient_uuid, {slots}
 FROM import_staging AS s
 WHERE s.import_uuid = {import} AND s.kind = {kind} AND s.state = 'accepted'
@@ -111,15 +121,21 @@ INSERT INTO import_touched (import_uuid, patient_uuid, kind)
 SELECT %s, patient_uuid, %s FROM unnest(%s::uuid[]) AS t (patient_uuid) ORDER BY patient_uuid ON CONFLICT DO NOTHING
 """
 
+_SETTLES = "SELECT EXISTS (SELECT FROM import_touched WHERE import_uuid = %(import)s AND kind = %(kind)s)"
 _OTHERS_TOUCHED = "SELECT import_uuid FROM import_touched LIMIT 1"
 
-_TOUCHED = """
-WITH part AS (
+# Two plain ranges of the primary key: a join with the part would be planned on statistics from before the table was
+# filled, as a nested loop over all of it.
+_NEXT_TOUCHED = """
+SELECT max(patient_uuid::text)::uuid FROM (
     SELECT DISTINCT patient_uuid FROM import_touched WHERE import_uuid = %(import)s ORDER BY patient_uuid LIMIT %(rows)s
-),
-taken AS (
-    DELETE FROM import_touched AS t USING part AS p
-    WHERE t.import_uuid = %(import)s AND t.patient_uuid = p.patient_uuid RETURNING t.patient_uuid, t.kind
+) AS part
+"""
+
+_TOUCHED = """
+WITH taken AS (
+    DELETE FROM import_touched WHERE import_uuid = %(import)s AND patient_uuid <= %(last)s
+    RETURNING patient_uuid, kind
 )
 SELECT patient_uuid, array_agg(kind ORDER BY kind) FROM taken GROUP BY patient_uuid ORDER BY patient_uuid
 """
@@ -127,12 +143,32 @@ SELECT patient_uuid, array_agg(kind ORDER BY kind) FROM taken GROUP BY patient_u
 
 @dataclass(slots=True)
 class Terms:
-    """What an import says of all its facts."""
+    """What an import says of all its facts.
+
+    Attributes:
+        attributes: of people, where the import does not speak of all of them.
+    """
 
     import_uuid: UUID
     source: str
     data_date: date
     lag_days: int
+    attributes: frozenset[str] | None = None
+
+
+class StagedRow(NamedTuple):
+    """A row of the staging table that passes through this process."""
+
+    seq: int
+    facility: str
+    patient_key: bytes
+    source_key: bytes
+    event_date: date | None
+    first_event: date | None
+    known_at: datetime | None
+    content: bytes
+    personal: bytes | None
+    digest: bytes
 
 
 @dataclass(slots=True)
@@ -201,31 +237,39 @@ def tell(session: TenantSession, terms: Terms) -> int:
         with session.cursor() as cursor:
             others = cursor.execute(_OTHERS_TOUCHED).fetchone()
         found = _touched(session, others[0]) if others else []
+    unsettled = [patient for patient, kinds in found if settling.SETTLE in kinds]
+    settling.settle(session, unsettled)
+    refold(session, [patient for patient, kinds in found if settling.REFOLD in kinds and settling.SETTLE not in kinds])
+    settling.close_unread(session, [patient for patient, kinds in found if not _CLOSES_UNREAD.isdisjoint(kinds)])
     contacts.refresh(session, [patient for patient, kinds in found if not _MAKES_CONTACTS.isdisjoint(kinds)])
     groups: dict[str | None, list[UUID]] = {}
     for patient, kinds in found:
-        groups.setdefault(kinds[0] if len(kinds) == 1 else None, []).append(patient)
+        told = [kind for kind in kinds if kind != settling.REFOLD]
+        groups.setdefault(told[0] if len(told) == 1 and told != [settling.SETTLE] else None, []).append(patient)
     for kind, patients in groups.items():
         publish(session, "records.changed", {"patients": patients} | ({"kind": kind} if kind else {}))
     return len(found)
 
 
 def _touched(session: TenantSession, import_uuid: UUID) -> list[tuple[UUID, list[str]]]:
-    values = {"import": import_uuid, "rows": max(1, STEP_ROWS // EVENTS_PER_PATIENT)}
+    values: dict[str, Any] = {"import": import_uuid, "kind": settling.SETTLE}
     with session.cursor() as cursor:
-        return cursor.execute(_TOUCHED, values).fetchall()
+        ((settled,),) = cursor.execute(_SETTLES, values).fetchall()
+        values["rows"] = SETTLED_AT_ONCE if settled else max(1, STEP_ROWS // EVENTS_PER_PATIENT)
+        ((last,),) = cursor.execute(_NEXT_TOUCHED, values).fetchall()
+        return cursor.execute(_TOUCHED, values | {"last": last}).fetchall() if last else []
 
 
 def _by_hand(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]) -> tuple[int | None, int, Upserted]:
     """Rows that pass through this process, because personal data are sealed here or the kind has a way of its own."""
     values = part | {"rows": min(STEP_ROWS, ROWS_IN_MEMORY)}
     with session.cursor() as cursor:
-        rows = cursor.execute(_CHUNK, values).fetchall()
+        rows = [StagedRow(*row) for row in cursor.execute(_CHUNK, values).fetchall()]
     if not rows:
         return None, 0, Upserted()
-    places = _places(session, {row[1] for row in rows})
+    places = _places(session, {row.facility for row in rows})
     apply: Any = _patients if kind == "patients" else resolve(HANDLERS[kind])
-    return rows[-1][0], len(rows), apply(session, terms, rows, places)
+    return rows[-1].seq, len(rows), apply(session, terms, rows, places)
 
 
 def _places(session: TenantSession, datim_ids: set[str]) -> dict[str, UUID]:
@@ -234,45 +278,65 @@ def _places(session: TenantSession, datim_ids: set[str]) -> dict[str, UUID]:
         return dict(cursor.fetchall())
 
 
-def _patients(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]], places: dict[str, UUID]) -> Upserted:
+def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], places: dict[str, UUID]) -> Upserted:
+    lock_for_import(session)
     vault = privacy.vault(session)
-    uuids = [entity_uuid("patients", places[row[1]], terms.source, row[2]) for row in rows]
-    personal = [row_stager.personal(vault, terms.import_uuid, row[8]) for row in rows]
+    uuids = [entity_uuid("patients", places[row.facility], terms.source, row.patient_key) for row in rows]
+    known = known_statements(session, uuids)
+    fresh = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if (uuid, row.digest) not in known]
+    personal = {uuid: row_stager.personal(vault, terms.import_uuid, row.personal) for uuid, row in fresh}
     keep_out(
         session,
         {
-            uuid: identifiers_of(places[row[1]], each["pepfar_id"], each["hospital_number"])
-            for uuid, row, each in zip(uuids, rows, personal, strict=True)
+            uuid: identifiers_of(places[row.facility], personal[uuid]["pepfar_id"], personal[uuid]["hospital_number"])
+            for uuid, row in fresh
         },
     )
     erased = vault.ensure_patient_keys(uuids)
     kept = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if uuid not in erased]
-    contents = [row_stager.content("patients", row[7]) | {"datim_id": row[1]} for _, row in kept]
-    named = [each for uuid, each in zip(uuids, personal, strict=True) if uuid not in erased]
-    carried(session, [uuid for uuid, _ in kept], contents, named)
+    repeated = [Repeated(uuid, row.digest, row.known_at) for uuid, row in kept if (uuid, row.digest) in known]
+    said: dict[UUID, Said] = {}
     with staging(session, Patient, source=terms.source) as stage:
-        for (uuid, row), content, plain in zip(kept, contents, named, strict=True):
-            _, datim_id, patient_key, _, art_start, first_event, known_at, _, _ = row
+        for uuid, row in kept:
+            if (uuid, row.digest) in known:
+                continue
+            content = row_stager.content("patients", row.content) | {"datim_id": row.facility}
+            named = personal[uuid]
             voided = content.pop("voided", False)
-            content.update(seal_patient(session, uuid, plain))
+            said[uuid] = _said(terms, row, content, named)
+            content.update(seal_patient(session, uuid, named))
             # The person is known from the first contact on, and not before treatment: that is when the row begins to
             # say something.
-            began = max((day for day in (art_start, first_event) if day is not None), default=None)
+            began = max((day for day in (row.event_date, row.first_event) if day is not None), default=None)
             stage.add(
-                places[datim_id],
-                patient_key,
+                places[row.facility],
+                row.patient_key,
                 content,
-                known_from=known_at,
+                known_from=row.known_at,
                 assumed_from=_later(began, terms.lag_days),
                 voided=voided,
             )
-    return upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
+    firsts = {uuid: row.first_event for uuid, row in kept if row.first_event is not None}
+    run = run_of(session, terms.import_uuid)
+    folded = bring(session, stage, run, terms=said, repeated=repeated, first_facts=firsts)
+    counts = UpsertCounts(folded.inserted, folded.updated, folded.unchanged, folded.superseded, folded.held)
+    return Upserted(counts, folded.changed)
+
+
+def _said(terms: Terms, row: StagedRow, content: dict[str, Any], named: dict[str, str | None]) -> Said:
+    """What a staged person's row is about; ``partial`` and ``fallback`` are taken out of its content."""
+    partial, fallback = content.pop("partial", False), content.pop("fallback", ())
+    if partial:
+        names = [name for name in ATTRIBUTES if (named if name in FIELDS else content).get(name)]
+    else:
+        names = [name for name in ATTRIBUTES if terms.attributes is None or name in terms.attributes]
+    return Said(row.digest, tuple(names), tuple(fallback))
 
 
 def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]) -> tuple[int | None, int, Upserted]:
     """Rows that go from the staging table to the records without leaving the database."""
     # A booking is known when it is made; what came of it, on the day: snapshots see to that.
-    lag = 0 if kind == "appointments" else terms.lag_days
+    lag = 0 if kind in WITHOUT_LAG else terms.lag_days
     values = part | {"rows": STEP_ROWS, "lag": lag}
     with session.cursor() as cursor:
         ((last, rows, repeated, patients, places),) = cursor.execute(_RANGE, values).fetchall()
@@ -281,7 +345,11 @@ def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any
     erased = _erased(session, patients)
     values |= {"last": last, "erased": sorted(erased)}
     slots = SLOTS[kind]
+    day: sql.Composable = sql.Identifier("s", slots[EVENT_FIELD[kind]])
+    if slots[EVENT_FIELD[kind]].startswith("moment"):
+        day = sql.SQL("({} AT TIME ZONE {})::date").format(day, sql.Literal(session.tenant.time_zone))
     query = _EVENTS.format(
+        day=day,
         slots=sql.SQL(", ").join(sql.Identifier("s", slot) for slot in slots.values()),
         **{name: sql.Literal(values[name]) for name in ("import", "kind", "after", "last", "lag", "erased")},
     )

@@ -1,154 +1,154 @@
-"""From the staging table to ``radet_snapshots``; and what a newer list takes back of what an older one said.
+"""From the staging table to ``radet_snapshots``: of each day, the list that counts.
 
-A RADET names the status of everybody on it. Where a list says that somebody is on treatment whom an earlier list of the
-same source gave as dead, the earlier one was wrong: that death is voided. A transfer or a stop is voided when the newer
-list has the person on treatment without a pick-up after it. Absence from a list takes nothing back. In which order the
-lists are imported makes no difference; of two lists of one day, the later import is the newer.
+A RADET names the status of everybody on it. Every list's rows are kept (``radet_list_rows``). Of several lists of one
+source and day, the later in their order (precedence, digest) replaces the earlier at the facilities that it names,
+unless it names there fewer people than it leaves out: then it holds only corrected rows, and they are laid over.
+``tenants.records.chains`` derives from the lists that count which states a later one takes back.
 """
 
 from __future__ import annotations
 
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from core.database.arrays import uuid_array
+from tenants.imports.applying.lists import run_of
+from tenants.records.chains import rebuild_of_patients
 from tenants.records.ids import entity_uuid
 from tenants.records.models import PatientState
-from tenants.records.upsert import UpsertCounts, Upserted, staging, upsert
+from tenants.records.upsert import UpsertCounts, Upserted
 
 if TYPE_CHECKING:
-    from datetime import date
     from uuid import UUID
 
     from core.database import TenantSession
-    from tenants.imports.applying.apply import Terms
+    from tenants.imports.applying.apply import StagedRow, Terms
+    from tenants.records.runs import Run
 
-_STORE = """
-INSERT INTO radet_snapshots AS r
-    (patient_uuid, data_date, facility_uuid, source, import_uuid, status, status_date, previous_status, previous_date,
-     last_pickup, days_supplied)
-SELECT s.patient_uuid, %(data_date)s, s.facility_uuid, %(source)s, %(import)s, s.status, s.status_date,
-       s.previous_status, s.previous_date, s.last_pickup, s.days_supplied
-FROM jsonb_to_recordset(%(rows)s) AS s (
-    patient_uuid uuid, facility_uuid uuid, status text, status_date date, previous_status text, previous_date date,
-    last_pickup date, days_supplied int4
+STATES_AT_ONCE = 5_000
+
+_SAID = "status, status_date, previous_status, previous_date, last_pickup, days_supplied"
+_STORE = f"""
+WITH said AS (
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS s (
+        patient_uuid uuid, facility_uuid uuid, status text, status_date date, previous_status text, previous_date date,
+        last_pickup date, days_supplied int4)
+),
+stored AS (
+    INSERT INTO radet_list_rows (patient_uuid, number, facility_uuid, {_SAID})
+    SELECT patient_uuid, %(number)s, facility_uuid, {_SAID} FROM said
+    ON CONFLICT (patient_uuid, number) DO NOTHING
 )
+SELECT count(*) FILTER (WHERE r.patient_uuid IS NULL),
+       count(*) FILTER (WHERE (r.status, r.status_date, r.previous_status, r.previous_date, r.last_pickup,
+                               r.days_supplied)
+           IS DISTINCT FROM (s.status, s.status_date, s.previous_status, s.previous_date, s.last_pickup,
+                             s.days_supplied) AND r.patient_uuid IS NOT NULL)
+FROM said AS s LEFT JOIN radet_snapshots AS r ON r.patient_uuid = s.patient_uuid AND r.data_date = %(data_date)s
+"""  # noqa: S608 - a constant of this module
+
+# The lists of the day at the facilities of this one, in their order.
+_LISTS = """
+SELECT r.number FROM record_runs AS r
+WHERE r.source = %(source)s AND r.data_date = %(data_date)s AND NOT r.undone
+  AND EXISTS (SELECT FROM radet_list_rows AS l WHERE l.number = r.number AND l.facility_uuid = ANY(%(places)s::uuid[]))
+ORDER BY r.precedence, r.digest, r.number
+"""
+_PLACES = "SELECT DISTINCT facility_uuid FROM radet_list_rows WHERE number = %s"
+_EMPTY = """
+DELETE FROM radet_snapshots
+WHERE source = %(source)s AND data_date = %(data_date)s AND facility_uuid = ANY(%(places)s::uuid[])
+"""
+_REPLACE = """
+WITH named AS (
+    SELECT facility_uuid, count(*) AS people FROM radet_list_rows WHERE number = %(list)s GROUP BY facility_uuid
+),
+left_out AS (
+    SELECT r.patient_uuid, r.facility_uuid FROM radet_snapshots AS r
+    WHERE r.source = %(source)s AND r.data_date = %(data_date)s AND r.facility_uuid = ANY(%(places)s::uuid[])
+      AND NOT EXISTS (SELECT FROM radet_list_rows AS l WHERE l.number = %(list)s AND l.patient_uuid = r.patient_uuid)
+),
+replaced AS (
+    SELECT n.facility_uuid FROM named AS n JOIN left_out AS o USING (facility_uuid)
+    GROUP BY n.facility_uuid, n.people HAVING n.people >= count(*)
+)
+DELETE FROM radet_snapshots AS r USING left_out AS o
+WHERE r.patient_uuid = o.patient_uuid AND r.data_date = %(data_date)s
+  AND o.facility_uuid IN (SELECT facility_uuid FROM replaced)
+"""
+_LAY = f"""
+INSERT INTO radet_snapshots (patient_uuid, data_date, facility_uuid, source, import_uuid, {_SAID})
+SELECT l.patient_uuid, %(data_date)s, l.facility_uuid, %(source)s, r.import_uuid, {_SAID}
+FROM radet_list_rows AS l JOIN record_runs AS r ON r.number = l.number
+WHERE l.number = %(list)s AND l.facility_uuid = ANY(%(places)s::uuid[])
 ON CONFLICT (patient_uuid, data_date) DO UPDATE SET
     facility_uuid = excluded.facility_uuid, source = excluded.source, import_uuid = excluded.import_uuid,
     status = excluded.status, status_date = excluded.status_date, previous_status = excluded.previous_status,
     previous_date = excluded.previous_date, last_pickup = excluded.last_pickup, days_supplied = excluded.days_supplied
-WHERE r.import_uuid <= excluded.import_uuid
-    AND (r.status, r.status_date, r.previous_status, r.previous_date, r.last_pickup, r.days_supplied)
-    IS DISTINCT FROM (excluded.status, excluded.status_date, excluded.previous_status, excluded.previous_date,
-                      excluded.last_pickup, excluded.days_supplied)
-RETURNING (xmax = 0)
-"""
+"""  # noqa: S608 - a constant of this module
 
-# Stored rows that say the same are the import's too: it names them. Of two imports of one day that which began later
-# stands, whichever of them is gone on with last.
-_NAME = """
-UPDATE radet_snapshots SET import_uuid = %(import)s
-WHERE patient_uuid = ANY(%(patients)s) AND data_date = %(data_date)s AND import_uuid < %(import)s
+_WITH_STATES = """
+SELECT DISTINCT l.patient_uuid FROM radet_list_rows AS l JOIN patient_states AS e ON e.patient_uuid = l.patient_uuid
+WHERE l.number = ANY(%s) ORDER BY l.patient_uuid
 """
-
-# A list that is given again for its day replaces it at the facilities that it names, unless it names there fewer people
-# than it leaves out: then it holds only some rows, corrected ones say. And what this import has stored goes where one
-# that began later has replaced the day already.
-_FORGET_OTHERS = """
-WITH day AS (
-    SELECT r.facility_uuid, r.import_uuid FROM radet_snapshots AS r
-    WHERE r.data_date = %(data_date)s AND r.source = %(source)s
-),
-replaced AS (
-    SELECT facility_uuid FROM day GROUP BY facility_uuid
-    HAVING count(*) FILTER (WHERE import_uuid = %(import)s) >= greatest(
-        count(*) FILTER (WHERE import_uuid < %(import)s), 1)
-),
-later AS (
-    SELECT d.facility_uuid FROM day AS d JOIN imports AS i ON i.uuid = d.import_uuid
-    WHERE d.import_uuid > %(import)s AND i.state = 'done'
-    GROUP BY d.facility_uuid
-    HAVING count(*) >= (
-        SELECT count(*) FROM day AS o WHERE o.facility_uuid = d.facility_uuid AND o.import_uuid = %(import)s)
-)
-DELETE FROM radet_snapshots
-WHERE data_date = %(data_date)s AND source = %(source)s
-  AND ((import_uuid < %(import)s AND facility_uuid IN (SELECT facility_uuid FROM replaced))
-       OR (import_uuid = %(import)s AND facility_uuid IN (SELECT facility_uuid FROM later)))
-"""
-
-# Only states that a RADET said: what a pharmacy's or a laboratory's file said is not for a status list to take back.
-# By the first list that says otherwise, which may have been imported before the one that is at fault.
-_CONTRADICTED = """
-SELECT min(r.data_date), e.facility_uuid, e.source_key, e.patient_uuid, e.state, e.start_date, e.reason
-FROM patient_states AS e
-JOIN radet_snapshots AS r ON r.patient_uuid = e.patient_uuid AND r.source = e.source
-JOIN imports AS i ON i.uuid = e.import_uuid AND i.format LIKE 'radet-%%'
-WHERE e.patient_uuid = ANY(%(patients)s) AND e.known_to IS NULL AND NOT e.voided AND e.source = %(source)s
-  AND (r.data_date > e.data_date
-       OR (r.data_date = e.data_date AND r.import_uuid = %(import)s AND e.import_uuid < %(import)s))
-  AND e.state <> 'transferred_in' AND r.status <> 'unknown' AND e.state <> r.status
-  AND (
-    e.state = 'died'
-    OR (r.status IN ('active', 'active_restart') AND coalesce(r.last_pickup <= e.start_date, true))
-  )
-GROUP BY e.version_id
-ORDER BY 1, e.patient_uuid
+_TOUCH = """
+INSERT INTO import_touched (import_uuid, patient_uuid, kind)
+SELECT %s, patient_uuid, 'patient_states' FROM unnest(%s::uuid[]) AS t (patient_uuid) ON CONFLICT DO NOTHING
 """
 
 
-def apply_rows(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]], places: dict[str, UUID]) -> Upserted:
-    """Store a chunk of staged snapshots; patients whose earlier states were taken back are among those touched.
+def apply_rows(session: TenantSession, terms: Terms, rows: list[StagedRow], places: dict[str, UUID]) -> Upserted:
+    """Store a chunk of staged snapshots; ``end`` makes them count.
 
     Args:
         session: the step's transaction.
         terms: what the import says of all its facts.
-        rows: of the staging table: sequence, facility, patient's key, key, day, first day, stamp, content, personal.
+        rows: of the staging table.
         places: facilities by DATIM id.
     """
     said: list[dict[str, Any]] = []
-    for _, datim_id, patient_key, _, _, _, _, encoded, _ in rows:
-        patient = entity_uuid("patients", places[datim_id], terms.source, patient_key)
-        said.append(orjson.loads(encoded) | {"patient_uuid": patient, "facility_uuid": places[datim_id]})
-    patients = [row["patient_uuid"] for row in said]
+    for row in rows:
+        patient = entity_uuid("patients", places[row.facility], terms.source, row.patient_key)
+        said.append(orjson.loads(row.content) | {"patient_uuid": patient, "facility_uuid": places[row.facility]})
     values = {
         "data_date": terms.data_date,
-        "source": terms.source,
-        "import": terms.import_uuid,
+        "number": run_of(session, terms.import_uuid).number,
         "rows": orjson.dumps(said).decode(),
-        "patients": patients,
     }
     with session.cursor() as cursor:
-        stored = [row[0] for row in cursor.execute(_STORE, values).fetchall()]
-        cursor.execute(_NAME, values)
-        contradicted = cursor.execute(_CONTRADICTED, values).fetchall()
-    touched: list[UUID] = []
-    for day, states in groupby(contradicted, itemgetter(0)):
-        touched += _take_back(session, terms, day, [state for _, *state in states])
-    inserted = sum(stored)
-    return Upserted(
-        UpsertCounts(inserted=inserted, updated=len(stored) - inserted, unchanged=len(rows) - len(stored)), touched
-    )
+        ((inserted, updated),) = cursor.execute(_STORE, values).fetchall()
+    return Upserted(UpsertCounts(inserted=inserted, updated=updated, unchanged=len(rows) - inserted - updated))
 
 
 def end(session: TenantSession, terms: Terms) -> None:
-    """Once all snapshots of a list are stored: whom an earlier one of its day named, and it does not, go."""
-    values = {"data_date": terms.data_date, "source": terms.source, "import": terms.import_uuid}
+    """Once all snapshots of a list are stored: work out what counts of its day, and which states that takes back."""
+    run = run_of(session, terms.import_uuid)
+    lists = count_day(session, run)
     with session.cursor() as cursor:
-        cursor.execute(_FORGET_OTHERS, values)
+        patients = [row[0] for row in cursor.execute(_WITH_STATES, (lists,)).fetchall()]
+        for start in range(0, len(patients), STATES_AT_ONCE):
+            part = rebuild_of_patients(session, PatientState, patients[start : start + STATES_AT_ONCE])
+            cursor.execute(_TOUCH, (terms.import_uuid, uuid_array(part.patients)))
 
 
-def _take_back(session: TenantSession, terms: Terms, day: date, states: list[list[Any]]) -> list[UUID]:
-    """Void states that the list of a day contradicts; whose they were."""
-    with staging(session, PatientState, source=terms.source) as stage:
-        for facility, source_key, patient, state, start, reason in states:
-            stage.add(
-                facility,
-                bytes(source_key),
-                {"patient_uuid": patient, "state": state, "start_date": start, "reason": reason},
-                voided=True,
-                void_reason="a newer list of the same source says otherwise",
-            )
-    return upsert(session, stage, import_uuid=terms.import_uuid, data_date=day).patients
+def take_out(session: TenantSession, run: Run) -> None:
+    """Leave a run that is undone out of what counts of its day."""
+    with session.cursor() as cursor:
+        places = [row[0] for row in cursor.execute(_PLACES, (run.number,)).fetchall()]
+        cursor.execute("DELETE FROM radet_list_rows WHERE number = %s", (run.number,))
+    if places:
+        count_day(session, run, places)
+
+
+def count_day(session: TenantSession, run: Run, at: list[UUID] | None = None) -> list[int]:
+    """Work out what counts of a run's day, at its facilities or others; the numbers of the lists of that day there."""
+    with session.cursor() as cursor:
+        places = at or [row[0] for row in cursor.execute(_PLACES, (run.number,)).fetchall()]
+        values: dict[str, Any] = {"source": run.source, "data_date": run.data_date, "places": uuid_array(places)}
+        lists = [row[0] for row in cursor.execute(_LISTS, values).fetchall()]
+        cursor.execute(_EMPTY, values)
+        for number in lists:
+            cursor.execute(_REPLACE, values | {"list": number})
+            cursor.execute(_LAY, values | {"list": number})
+    return lists

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
-    from tenants.imports.applying.apply import Terms
+    from tenants.imports.applying.apply import StagedRow, Terms
 
 _STORE = """
 INSERT INTO unread_contacts AS u
@@ -27,22 +27,22 @@ RETURNING patient_uuid
 """
 
 
-def apply_rows(session: TenantSession, terms: Terms, rows: list[tuple[Any, ...]], places: dict[str, UUID]) -> Upserted:
+def apply_rows(session: TenantSession, terms: Terms, rows: list[StagedRow], places: dict[str, UUID]) -> Upserted:
     """Store a chunk of staged unread contacts; their patients are touched.
 
     Args:
         session: the step's transaction.
         terms: what the import says of all its facts.
-        rows: of the staging table: sequence, facility, patient's key, key, day, first day, stamp, content, personal.
+        rows: of the staging table.
         places: facilities by DATIM id.
     """
     said = [
         {
-            "patient_uuid": entity_uuid("patients", places[datim_id], terms.source, patient_key),
-            "facility_uuid": places[datim_id],
-            "partner_status": orjson.loads(encoded).get("partner_status"),
+            "patient_uuid": entity_uuid("patients", places[row.facility], terms.source, row.patient_key),
+            "facility_uuid": places[row.facility],
+            "partner_status": orjson.loads(row.content).get("partner_status"),
         }
-        for _, datim_id, patient_key, _, _, _, _, encoded, _ in rows
+        for row in rows
     ]
     values = {
         "source": terms.source,

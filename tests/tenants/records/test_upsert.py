@@ -68,12 +68,12 @@ def test_new_rows_are_inserted_and_their_patients_named(session):
 def test_the_same_rows_twice_change_nothing(session):
     rows = [(1, "clinical"), (2, None)]
     load(session, rows, date(2024, 3, 1))
-    before = session.cursor().execute("SELECT visits.*, xmin::text FROM visits ORDER BY version_id").fetchall()
+    before = versions(session)
     again = load(session, rows, date(2024, 3, 1))
     assert again.counts == UpsertCounts(unchanged=2)
     assert again.patients == []
-    after = session.cursor().execute("SELECT visits.*, xmin::text FROM visits ORDER BY version_id").fetchall()
-    assert after == before
+    assert versions(session) == before
+    assert session.cursor().execute("SELECT DISTINCT runs FROM visits").fetchall() == [([1, 2],)]
 
 
 def test_a_change_closes_one_version_and_adds_the_next(session):
@@ -87,11 +87,15 @@ def test_a_change_closes_one_version_and_adds_the_next(session):
     assert new[2] is None
 
 
-def test_an_older_import_supersedes_nothing(session):
+def test_an_older_import_inserts_the_closed_versions_that_it_would_have_made(session):
     load(session, [(1, "pharmacy")], date(2024, 4, 1))
     done = load(session, [(1, "clinical"), (2, "clinical")], date(2024, 3, 1))
     assert done.counts == UpsertCounts(inserted=1, superseded=1)
+    assert done.patients == [PATIENT]
     assert current(session) == [(1, "pharmacy", date(2024, 4, 1)), (2, "clinical", date(2024, 3, 1))]
+    april = datetime(2024, 3, 31, 23, tzinfo=UTC)
+    assert ("clinical", datetime(2024, 2, 29, 23, tzinfo=UTC), april, False, False) in versions(session)
+    assert ("pharmacy", april, None, False, False) in versions(session)
 
 
 def test_of_one_data_date_the_later_import_wins(session):
@@ -107,12 +111,13 @@ def test_absence_voids_nothing(session):
     assert [number for number, _, _ in current(session)] == [1, 2]
 
 
-def test_a_confirmation_by_newer_data_protects_from_what_lies_between(session):
+def test_what_lies_between_two_confirmations_splits_them(session):
     load(session, [(1, "clinical")], date(2024, 3, 1))
     load(session, [(1, "clinical")], date(2024, 5, 1))
     done = load(session, [(1, "pharmacy")], date(2024, 4, 1))
     assert done.counts == UpsertCounts(superseded=1)
-    assert len(versions(session)) == 1
+    assert [row[0] for row in versions(session)] == ["clinical", "pharmacy", "clinical"]
+    check_chains(session)
 
 
 def test_what_the_source_voided_revives_when_the_source_takes_it_back(session):
@@ -173,20 +178,28 @@ def test_history_in_bulk_is_assumed_known_at_its_date_and_later_imports_at_their
     ]
 
 
-def test_an_update_is_known_from_the_data_date_even_within_the_first_import(session):
+def test_an_update_is_known_from_the_data_date_even_after_assumed_history(session):
+    load(session, [(1, "clinical")], date(2024, 3, 1), assumed_from=date(2024, 1, 5))
+    load(session, [(1, "pharmacy")], date(2024, 3, 5), assumed_from=date(2024, 1, 5))
+    assert versions(session)[1][:4] == ("pharmacy", datetime(2024, 3, 4, 23, tzinfo=UTC), None, False)
+
+
+def test_one_import_says_one_thing_of_an_entity(session):
     first = new_uuid()
-    load(session, [(1, "clinical")], date(2024, 3, 1), import_uuid=first, assumed_from=date(2024, 1, 5))
-    load(session, [(1, "pharmacy")], date(2024, 3, 1), import_uuid=first, assumed_from=date(2024, 1, 5))
-    assert versions(session)[1][:4] == ("pharmacy", datetime(2024, 2, 29, 23, tzinfo=UTC), None, False)
+    load(session, [(1, "clinical")], date(2024, 3, 1), import_uuid=first)
+    load(session, [(1, "pharmacy")], date(2024, 3, 1), import_uuid=first)
+    assert [row[0] for row in versions(session)] == ["pharmacy"]
 
 
-def test_a_first_import_that_is_not_alone_compares_what_the_other_brought(session):
+def test_of_two_imports_of_one_day_the_digest_decides_whichever_is_gone_on_with_last(session):
     first, day = new_uuid(), date(2024, 3, 1)
     load(session, [(1, "clinical")], day, import_uuid=first)
     load(session, [(2, "pharmacy"), (4, "clinical")], day)
     done = load(session, [(2, "clinical"), (3, "clinical"), (4, "clinical")], day, import_uuid=first)
-    assert done.counts == UpsertCounts(inserted=1, updated=1, unchanged=1)
-    assert current(session) == [(number, "clinical", day) for number in (1, 2, 3, 4)]
+    assert done.counts == UpsertCounts(inserted=1, unchanged=1, superseded=1)
+    assert current(session) == [
+        (1, "clinical", day), (2, "pharmacy", day), (3, "clinical", day), (4, "clinical", day),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("source", ["", "api"])

@@ -1,0 +1,143 @@
+"""What an import is to the records: a data run, and of which facilities and days its lists are complete."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+from tenants.imports.slots import SLOTS
+from tenants.records import runs
+from tenants.records.ids import entity_uuid
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from tenants.imports.mapping import Mapping
+    from tenants.imports.models import Import
+    from tenants.records.runs import Run
+
+Coverage = Literal["full", "changes"]
+
+PRECEDENCE: dict[str, int] = {
+    "ndr-xml": 50,
+    "nmrs-json": 50,
+    "fhir-r4": 50,
+    "lamisplus-pharmacy": 40,
+    "csv": 30,
+    "radet-lamisplus": 20,
+    "radet-nmrs": 20,
+    "lamisplus-verification": 10,
+    "lamisplus-missed": 10,
+    "missed-appointments": 10,
+}
+"""Of two imports of one day that say different things without stamps, the kind with the higher number counts."""
+
+FULL = frozenset({"csv", "lamisplus-pharmacy"})
+"""Kinds whose lists name all that there is. A status list covers its own day; documents and worklists hold some."""
+
+_DIGEST = "SELECT coalesce(string_agg(sha256, ' ' ORDER BY sha256), '') FROM import_files WHERE import_uuid = %s"
+_STARTS = """
+SELECT kind, facility_uuid, min(event_date) FROM import_staging
+WHERE import_uuid = %s AND state = 'accepted' AND kind = ANY(%s) AND facility_uuid IS NOT NULL
+  AND patient_uuid NOT IN (SELECT patient_uuid FROM patient_keys WHERE wrapped_key IS NULL)
+GROUP BY kind, facility_uuid
+"""
+_PLACES = """
+SELECT DISTINCT s.kind, f.uuid FROM import_staging AS s JOIN facilities AS f ON f.datim_id = s.facility
+WHERE s.import_uuid = %s AND s.state = 'accepted' AND s.kind IN ('patients', 'snapshots')
+"""
+_REFUSED = """
+SELECT DISTINCT f.uuid, s.patient_key FROM import_staging AS s
+LEFT JOIN LATERAL (
+    SELECT min(h.facility) AS facility FROM import_staging AS h
+    WHERE h.import_uuid = %(import)s AND h.kind = 'patients' AND h.patient_key = s.patient_key
+) AS p ON s.facility IS NULL
+JOIN facilities AS f ON f.datim_id = coalesce(s.facility, p.facility)
+WHERE s.import_uuid = %(import)s AND s.patient_key IS NOT NULL
+  AND (s.state = 'refused' OR (s.kind = 'unread_contacts' AND s.state = 'accepted'))
+"""
+_RIVALS = """
+SELECT count(*) FROM record_runs AS r
+WHERE r.source = %s AND r.data_date = %s AND r.number <> %s AND r.digest <> %s AND NOT r.undone
+"""
+RIVAL_NOTE = (
+    "another import of this source runs to the same day: where the two differ, the source's stamps decide, then the"
+    " kind of list, then the digest of the files; undo the import that is wrong, or give the corrected one its own"
+    " data date"
+)
+
+
+def register(session: TenantSession, row: Import, mapping: Mapping) -> Run:
+    """Give the import its run, and note of what its lists are complete; what it does not cover says nothing by absence.
+
+    Args:
+        session: the step's transaction.
+        row: the import, all of whose rows are checked and settled.
+        mapping: the import's.
+    """
+    if row.data_date is None:
+        message = "an import that writes records has a data date"
+        raise RuntimeError(message)
+    with session.cursor() as cursor:
+        files = cursor.execute(_DIGEST, (row.uuid,)).fetchall()[0][0]
+    run = runs.register(
+        session,
+        row.uuid,
+        source=row.source,
+        data_date=row.data_date,
+        kind=row.format,
+        precedence=PRECEDENCE.get(row.format, 0),
+        digest=hashlib.sha256(files.encode()).hexdigest(),
+        lag_days=mapping.assumed_lag_days,
+    )
+    _cover(session, run, mapping)
+    with session.cursor() as cursor:
+        refused = cursor.execute(_REFUSED, {"import": row.uuid}).fetchall()
+        rivals = cursor.execute(_RIVALS, (run.source, run.data_date, run.number, run.digest)).fetchall()[0][0]
+    runs.note_gaps(session, run, [entity_uuid("patients", place, run.source, key) for place, key in refused])
+    if rivals and RIVAL_NOTE not in row.notes:
+        row.notes = [*row.notes, RIVAL_NOTE]
+    return run
+
+
+def _cover(session: TenantSession, run: Run, mapping: Mapping) -> None:
+    with session.cursor() as cursor:
+        starts: list[tuple[str, UUID, date | None]] = cursor.execute(_STARTS, (run.import_uuid, list(SLOTS))).fetchall()
+        places = cursor.execute(_PLACES, (run.import_uuid,)).fetchall()
+    full = (mapping.coverage or ("full" if run.kind in FULL else "changes")) == "full"
+    first: dict[UUID, date] = {}
+    for _, facility, day in starts:
+        if day is not None:
+            first[facility] = min(day, first.get(facility, day))
+    by_table: dict[str, dict[UUID, date | None]] = {}
+    for table, facility, day in starts:
+        by_table.setdefault(table, {})[facility] = (mapping.covers_from or day) if full else None
+    for kind, facility in places:
+        day = (mapping.covers_from or first.get(facility)) if full else None
+        by_table.setdefault("patients" if kind == "patients" else "radet_snapshots", {})[facility] = day
+    for table, days in by_table.items():
+        runs.cover(session, run, table, days)
+
+
+def attributes_of(mapping: Mapping) -> frozenset[str] | None:
+    """The attributes of people that a mapping of columns speaks of; None where the format says all of them."""
+    named: set[str] = set()
+    for record in mapping.records:
+        if record.into == "patients":
+            named |= set(record.columns)
+    return frozenset(named) if mapping.records else None
+
+
+def run_of(session: TenantSession, import_uuid: UUID) -> Run:
+    """The run of an import that writes records.
+
+    Raises:
+        RuntimeError: it was never registered.
+    """
+    run = runs.find(session, import_uuid)
+    if run is None:
+        message = "an import that writes records is registered as a run before"
+        raise RuntimeError(message)
+    return run

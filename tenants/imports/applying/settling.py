@@ -1,0 +1,123 @@
+"""Make the records of people follow from all runs again, where an import changes what was known before it.
+
+The newest list of a facility changes nothing that was known before. An older one, or one that is undone, may: the
+chains of all people at its facilities are rebuilt then, in steps. The queue of these people is ``import_touched``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.database.arrays import uuid_array
+from tenants.records import runs
+from tenants.records.chains import rebuild_of_patients
+from tenants.records.folding import refold
+from tenants.records.writing import CARE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from tenants.records.runs import Run
+
+SETTLE = "settle"
+"""The kind, in the queue, of a person whose chains are all rebuilt."""
+REFOLD = "refold"
+"""Of a person who may begin at another day, since an earlier fact came."""
+
+_AT_FACILITIES = """
+INSERT INTO import_touched (import_uuid, patient_uuid, kind)
+SELECT DISTINCT %(import)s::uuid, p.uuid, %(kind)s FROM patients AS p
+WHERE p.source = %(source)s AND p.facility_uuid IN (
+    SELECT c.facility_uuid FROM record_coverage AS c WHERE c.number = %(number)s)
+ON CONFLICT DO NOTHING
+"""
+_TOUCHED = """
+INSERT INTO import_touched (import_uuid, patient_uuid, kind)
+SELECT DISTINCT import_uuid, patient_uuid, %(kind)s FROM import_touched
+WHERE import_uuid = %(import)s AND kind <> 'patients'
+ON CONFLICT DO NOTHING
+"""
+# A clean list of the same kind closes what was not readable before; of one day, at once.
+_UNREAD = """
+UPDATE unread_contacts AS u SET known_to = c.known_to
+FROM (
+    SELECT o.patient_uuid, o.source, o.list_kind, o.import_uuid, (
+        SELECT min(r.data_date)::timestamp AT TIME ZONE %(zone)s
+        FROM patient_statements AS s CROSS JOIN LATERAL unnest(s.runs) AS a (run)
+        JOIN record_runs AS r ON r.number = a.run
+        WHERE s.patient_uuid = o.patient_uuid AND r.source = o.source AND r.kind = o.list_kind AND NOT r.undone
+          AND r.data_date >= o.list_date AND NOT EXISTS (
+            SELECT FROM unread_contacts AS also
+            WHERE also.patient_uuid = o.patient_uuid AND also.import_uuid = r.import_uuid)
+    ) AS known_to
+    FROM unread_contacts AS o WHERE o.patient_uuid = ANY(%(patients)s::uuid[])
+) AS c
+WHERE u.patient_uuid = c.patient_uuid AND u.source = c.source AND u.list_kind = c.list_kind
+  AND u.import_uuid = c.import_uuid AND u.known_to IS DISTINCT FROM c.known_to
+RETURNING u.patient_uuid
+"""
+_WITH_UNREAD = """
+INSERT INTO import_touched (import_uuid, patient_uuid, kind)
+SELECT DISTINCT %(import)s::uuid, u.patient_uuid, 'unread_contacts' FROM unread_contacts AS u
+WHERE u.source = %(source)s AND u.list_kind = %(kind)s AND u.facility_uuid IN (
+    SELECT c.facility_uuid FROM record_coverage AS c WHERE c.number = %(number)s)
+ON CONFLICT DO NOTHING
+"""
+_FORGET = """
+UPDATE patient_statements AS t SET runs = k.runs, stamps = k.stamps
+FROM (
+    SELECT s.statement_id, array_agg(a.run ORDER BY a.place) AS runs,
+           CASE WHEN s.stamps IS NOT NULL THEN array_agg(a.stamp ORDER BY a.place) END AS stamps
+    FROM patient_statements AS s
+    CROSS JOIN LATERAL unnest(s.runs, s.stamps) WITH ORDINALITY AS a (run, stamp, place)
+    JOIN record_runs AS r ON r.number = a.run AND NOT r.undone
+    WHERE s.patient_uuid = ANY(%(patients)s::uuid[]) GROUP BY s.statement_id
+) AS k
+WHERE k.statement_id = t.statement_id AND k.runs <> t.runs
+"""
+_UNSAID = """
+DELETE FROM patient_statements AS t
+WHERE t.patient_uuid = ANY(%(patients)s::uuid[]) AND t.runs IS NOT NULL AND NOT EXISTS (
+    SELECT FROM record_runs AS r WHERE r.number = ANY(t.runs) AND NOT r.undone)
+"""
+
+
+def queue(session: TenantSession, run: Run) -> None:
+    """Note who is to be settled now that all rows of a run are in the records."""
+    others = runs.others(session, run)
+    with session.cursor() as cursor:
+        if others.are_later:
+            queue_all(session, run)
+        elif others.exist:
+            cursor.execute(_TOUCHED, {"import": run.import_uuid, "kind": REFOLD})
+        values = {"import": run.import_uuid, "source": run.source, "kind": run.kind, "number": run.number}
+        cursor.execute(_WITH_UNREAD, values)
+
+
+def queue_all(session: TenantSession, run: Run) -> None:
+    """Note that everybody at the run's facilities is to be settled."""
+    values = {"import": run.import_uuid, "source": run.source, "number": run.number, "kind": SETTLE}
+    with session.cursor() as cursor:
+        cursor.execute(_AT_FACILITIES, values)
+
+
+def settle(session: TenantSession, patients: Sequence[UUID]) -> None:
+    """Rebuild all chains of these people, and fold them anew."""
+    if not patients:
+        return
+    for model in CARE:
+        rebuild_of_patients(session, model, patients)
+    refold(session, patients)
+    values = {"patients": uuid_array(patients)}
+    with session.cursor() as cursor:
+        cursor.execute(_UNSAID, values)
+        cursor.execute(_FORGET, values)
+
+
+def close_unread(session: TenantSession, patients: Sequence[UUID]) -> None:
+    """Work out until when each unread contact of these people was not known."""
+    if patients:
+        with session.cursor() as cursor:
+            cursor.execute(_UNREAD, {"patients": uuid_array(patients), "zone": session.tenant.time_zone})

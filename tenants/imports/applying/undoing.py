@@ -1,0 +1,113 @@
+"""Undo an import that was applied: the records as if it had never come, in steps like those of an import.
+
+The run no longer counts from the first step on. The people at its facilities are queued, and each step settles some of
+them; a kill costs one step, and whoever undoes the import again goes on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core import audit
+from core.clock import now
+from core.errors import Conflict, NotFound
+from core.events import publish
+from tenants.imports import repository
+from tenants.imports.applying import apply, settling, snapshots
+from tenants.imports.applying.apply import Terms
+from tenants.records import runs
+from tenants.records.locks import lock_for_import
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from tenants.imports.clearing import OpenSession
+    from tenants.imports.models import Import
+    from tenants.records.runs import Run
+
+_UNDONE = "UPDATE record_runs SET undone = true WHERE number = %s"
+_UNREAD = "DELETE FROM unread_contacts WHERE import_uuid = %s"
+# A facility's newest data are those of the runs that count.
+_REDATE = """
+UPDATE facilities AS f SET data_date = d.data_date, updated_at = %(now)s
+FROM (
+    SELECT c.facility_uuid, max(r.data_date) FILTER (WHERE NOT r.undone) AS data_date
+    FROM record_coverage AS c JOIN record_runs AS r ON r.number = c.number
+    WHERE c.facility_uuid IN (SELECT m.facility_uuid FROM record_coverage AS m WHERE m.number = %(number)s)
+    GROUP BY c.facility_uuid
+) AS d
+WHERE d.facility_uuid = f.uuid AND f.data_date IS DISTINCT FROM d.data_date
+"""
+_FACILITIES = "SELECT DISTINCT facility_uuid FROM record_coverage WHERE number = %s"
+
+
+def begin(session: TenantSession, import_uuid: UUID) -> Import:
+    """Let an import no longer count, and queue the people whose records follow from it; the same again goes on.
+
+    Raises:
+        NotFound: there is no such import.
+        Conflict: it has written nothing, is still running, or was made by a release that kept no runs.
+    """
+    lock_for_import(session)
+    row = repository.find(session, import_uuid, lock=True)
+    if row is None:
+        message = "there is no such import"
+        raise NotFound(message)
+    if row.state in ("undoing", "undone"):
+        return row
+    if row.state != "done":
+        message = f"the import is {row.state}: only one that is done can be undone"
+        raise Conflict(message, remedy="wait for its end, or cancel it while it writes no records")
+    run = runs.find(session, import_uuid)
+    if run is None:
+        message = "this import was made by an earlier release, which kept no account of what each import said"
+        raise Conflict(message, remedy="import a corrected list with a later data date")
+    with session.cursor() as cursor:
+        cursor.execute(_UNDONE, (run.number,))
+        cursor.execute(_UNREAD, (import_uuid,))
+        snapshots.take_out(session, run)
+        cursor.execute(_REDATE, {"number": run.number, "now": now()})
+    settling.queue_all(session, run)
+    row.state, row.step = "undoing", "bringing records in line"
+    session.add(row)
+    session.flush()
+    audit.record(session, "import:records:undo", "import", import_uuid)
+    return row
+
+
+def finish(open_session: OpenSession, import_uuid: UUID, progress: Callable[[int, int | None, str], None]) -> None:
+    """Settle everybody who is queued, and end the undoing."""
+    done = 0
+    while True:
+        with open_session() as session:
+            row = repository.find(session, import_uuid, lock=True)
+            if row is None or row.state != "undoing" or row.data_date is None:
+                return
+            taken = apply.tell(session, Terms(row.uuid, row.source, row.data_date, 0))
+            if not taken:
+                _end(session, row, _run(session, import_uuid))
+                return
+        done += taken
+        progress(done, None, "bringing records in line")
+
+
+def _end(session: TenantSession, row: Import, run: Run) -> None:
+    with session.cursor() as cursor:
+        facilities = [each[0] for each in cursor.execute(_FACILITIES, (run.number,)).fetchall()]
+    row.state, row.step, row.finished_at = "undone", "", now()
+    session.add(row)
+    session.flush()
+    audit.record(session, "import:records:undone", "import", row.uuid)
+    publish(
+        session, "imports.finished", {"import_uuid": row.uuid, "data_date": row.data_date, "facilities": facilities}
+    )
+
+
+def _run(session: TenantSession, import_uuid: UUID) -> Run:
+    run = runs.find(session, import_uuid)
+    if run is None:
+        message = "an import that is being undone has a run"
+        raise RuntimeError(message)
+    return run

@@ -1,0 +1,310 @@
+"""Fold what is said of a person into versions of the person, attribute by attribute. No database is needed.
+
+The result depends on the set of statements alone: they are taken in the order of data date, stamp, precedence of the
+kind, and digest. README.md of this folder has the rules in sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from tenants.records.personal import FIELDS, digest_of
+
+PLAIN = (
+    "sex", "birthdate", "state_province", "county_district", "city_village", "art_start_date", "transferred_in",
+    "case_manager",
+)  # fmt: skip
+ATTRIBUTES = (*FIELDS, *PLAIN)
+"""What is said of people; whether a birth date is estimated goes with the date."""
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRun:
+    """Of the run that says something: what decides its place, and its lag."""
+
+    number: int
+    import_uuid: UUID | None
+    kind: str
+    data_date: date
+    precedence: int
+    digest: str
+    lag_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """A statement of one run, or of a person (``by_hand``): then ``stamp`` is the moment.
+
+    Attributes:
+        columns: the columns of ``patient_statements``.
+        attributes: what the statement is about, of ``ATTRIBUTES``.
+    """
+
+    run: PersonRun
+    stamp: datetime | None
+    columns: Mapping[str, Any]
+    attributes: frozenset[str]
+    fallback: frozenset[str] = frozenset()
+    by_hand: bool = False
+
+    def place(self) -> tuple[object, ...]:
+        """Where it is among others of the person."""
+        run = self.run
+        stamp = self.stamp
+        order = (stamp is not None, stamp or _EARLIEST, run.precedence, run.digest, run.number)
+        return (run.data_date, self.by_hand, *order)
+
+
+@dataclass(frozen=True, slots=True)
+class ListOfPeople:
+    """A list that names all people of a facility from a day on."""
+
+    number: int
+    kind: str
+    data_date: date
+    covers_from: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What the fold needs besides the statements.
+
+    Attributes:
+        start_of_day: the first instant of a day where the tenant is.
+        first_fact: the day of the earliest fact of the person; ``first_known``, when the first of them was known.
+        lists: full lists of the person's source at the facility.
+        gaps: runs in which a row of the person was rejected.
+    """
+
+    start_of_day: Callable[[date], datetime]
+    first_fact: date | None = None
+    first_known: date | None = None
+    lists: Sequence[ListOfPeople] = ()
+    gaps: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class PersonVersion:
+    """One version of a person; ``cause`` is the assertion that began it."""
+
+    known_from: datetime
+    known_to: datetime | None
+    assumed: bool
+    voided: bool
+    data_date: date
+    cause: Assertion
+    content: dict[str, Any]
+    identity: tuple[object, ...] = ()
+
+
+@dataclass(slots=True)
+class _Line:
+    """The values of one attribute in time, each with what identifies it and the assertion that gave it."""
+
+    changes: list[tuple[datetime, object, Assertion | None]] = field(default_factory=list)
+
+    def at(self, instant: datetime) -> tuple[object, Assertion | None]:
+        found: tuple[object, Assertion | None] = (None, None)
+        for since, key, assertion in self.changes:
+            if since > instant:
+                break
+            found = (key, assertion)
+        return found
+
+
+def fold(assertions: Sequence[Assertion], world: World) -> list[PersonVersion]:
+    """The versions of a person, oldest first; none where nothing is said."""
+    ordered = _until_voided_by_hand(sorted(assertions, key=Assertion.place))
+    if not ordered:
+        return []
+    beginning, assumed = _beginning(ordered, world)
+    instants = _instants(ordered, world)
+    lines = {name: _lines(name, ordered, instants, beginning) for name in ATTRIBUTES}
+    voids = _voids(ordered, instants, beginning)
+    points = {beginning, *(since for since, _, _ in voids.changes)}
+    points |= {since for pair in lines.values() for line in pair for since, _, _ in line.changes}
+    versions: list[PersonVersion] = []
+    for point in sorted(points):
+        cause = max(
+            (pair for pair in zip(instants, ordered, strict=True) if pair[0] <= point),
+            key=lambda pair: (pair[0], pair[1].place()),
+            default=(point, ordered[0]),
+        )[1]
+        version = _version(point, lines, voids, cause)
+        if versions and versions[-1].identity == version.identity:
+            continue
+        if versions:
+            versions[-1].known_to = point
+        versions.append(version)
+    versions[0].assumed = assumed
+    for version in versions:
+        until = version.known_to
+        days = [one.run.data_date for at, one in zip(instants, ordered, strict=True) if until is None or at < until]
+        version.data_date = max(days, default=version.cause.run.data_date)
+    return versions
+
+
+def _until_voided_by_hand(ordered: list[Assertion]) -> list[Assertion]:
+    """What comes after a person voided the record changes nothing."""
+    for position, one in enumerate(ordered):
+        if one.by_hand and one.columns["voided"] and one.columns["voided_by"] != "source":
+            return ordered[: position + 1]
+    return ordered
+
+
+def _beginning(ordered: Sequence[Assertion], world: World) -> tuple[datetime, bool]:
+    """When the person's first version begins, and whether that is assumed."""
+    stamped = [one.stamp for one in ordered if one.stamp is not None]
+    unstamped = [one for one in ordered if one.stamp is None]
+    if not unstamped:
+        return min(stamped), False
+    first = unstamped[0]
+    day, lag = first.run.data_date, first.run.lag_days
+    start = _start(ordered)
+    # What was first known after a list named the person says nothing of the time before that list.
+    told = world.first_known is not None and world.first_known <= day
+    fact, fact_known = (world.first_fact, world.first_known) if told else (None, None)
+    anchor = max((each for each in (start, fact) if each is not None), default=None)
+    assumed = False
+    if anchor is not None and lag is not None and not first.columns["voided"]:
+        kinds = {one.run.kind for one in unstamped if one.run.data_date == day}
+        start_known = None if start is None else start + timedelta(days=lag)
+        known = max(each for each in (start_known, fact_known) if each is not None)
+        since = {anchor, start or anchor}
+        if known < day and not any(_lacked(world, kinds, day, each, each + timedelta(days=lag)) for each in since):
+            day, assumed = known, True
+    begun = world.start_of_day(day)
+    if stamped and min(stamped) < begun:
+        return min(stamped), False
+    return begun, assumed
+
+
+def _start(ordered: Sequence[Assertion]) -> date | None:
+    """The start of ART that counts from the beginning: no earlier list of its kind named the person without one."""
+    lacking: list[tuple[str, date]] = []
+    for one in ordered:
+        said: date | None = one.columns["art_start_date"]
+        if said is not None and "art_start_date" in one.attributes and not one.columns["voided"]:
+            late = any(kind == one.run.kind and day < one.run.data_date for kind, day in lacking)
+            return None if late or one.stamp is not None else said
+        lacking.append((one.run.kind, one.run.data_date))
+    return None
+
+
+def _lacked(world: World, kinds: set[str], first_date: date, anchor: date, assumed: date) -> bool:
+    """Whether an earlier list of the kind would have named the person, and does not."""
+    return any(
+        one.kind in kinds and one.data_date < first_date and one.covers_from <= anchor and assumed <= one.data_date
+        for one in world.lists
+        if one.number not in world.gaps
+    )
+
+
+def _instants(ordered: Sequence[Assertion], world: World) -> list[datetime]:
+    return [one.stamp or world.start_of_day(one.run.data_date) for one in ordered]
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The attributes of which two rows of ``patients`` say different things."""
+    return [name for name in ATTRIBUTES if _key(name, before) != _key(name, after)]
+
+
+def _key(name: str, columns: Mapping[str, Any]) -> object:
+    """What identifies a value of an attribute; None where it is empty."""
+    if name in FIELDS:
+        return None if columns[f"{name}_enc"] is None else digest_of(columns["personal_hash"], name)
+    if name == "birthdate":
+        return None if columns[name] is None else (columns[name], columns["birthdate_estimated"])
+    return columns[name]
+
+
+def _lines(
+    name: str, ordered: Sequence[Assertion], instants: Sequence[datetime], beginning: datetime
+) -> tuple[_Line, _Line]:
+    """The values that statements give for themselves, and those that only stand in."""
+    return tuple(  # type: ignore[return-value]
+        _line(name, ordered, instants, beginning, fallback=fallback) for fallback in (False, True)
+    )
+
+
+def _line(
+    name: str, ordered: Sequence[Assertion], instants: Sequence[datetime], beginning: datetime, *, fallback: bool
+) -> _Line:
+    line = _Line()
+    key: object = None
+    ever = False
+    lacking: list[tuple[str, date]] = []
+    for one, instant in zip(ordered, instants, strict=True):
+        if one.columns["voided"]:
+            continue
+        said = name in one.attributes and (name in one.fallback) == fallback
+        value = _key(name, one.columns) if said else None
+        if value is None:
+            lacking.append((one.run.kind, one.run.data_date))
+            if not said or not ever or key is None:
+                continue
+        if value == key:
+            continue
+        since = instant
+        if not ever and not one.by_hand and one.stamp is None:
+            before = any(kind == one.run.kind and day < one.run.data_date for kind, day in lacking)
+            since = instant if before else beginning
+        ever, key = True, value
+        last = line.changes[-1][0] if line.changes else beginning
+        line.changes.append((max(since, last), value, one))
+    return line
+
+
+def _voids(ordered: Sequence[Assertion], instants: Sequence[datetime], beginning: datetime) -> _Line:
+    line = _Line()
+    voided = False
+    for position, (one, instant) in enumerate(zip(ordered, instants, strict=True)):
+        if one.columns["voided"] == voided:
+            continue
+        voided = one.columns["voided"]
+        last = line.changes[-1][0] if line.changes else beginning
+        line.changes.append((beginning if position == 0 else max(instant, last), voided, one))
+    return line
+
+
+def _version(
+    point: datetime, lines: Mapping[str, tuple[_Line, _Line]], voids: _Line, cause: Assertion
+) -> PersonVersion:
+    content: dict[str, Any] = {"datim_id": cause.columns["datim_id"], "birthdate_estimated": False}
+    digests: list[bytes] = []
+    keys: list[object] = []
+    for name, (real, standing_in) in lines.items():
+        key, source = real.at(point)
+        if key is None:
+            key, source = standing_in.at(point)
+        keys.append(key)
+        columns = source.columns if source is not None and key is not None else None
+        if name in FIELDS:
+            digests.append(digest_of(None if columns is None else columns["personal_hash"], name))
+            for suffix in ("enc", "bidx"):
+                if f"{name}_{suffix}" in cause.columns:
+                    content[f"{name}_{suffix}"] = None if columns is None else columns[f"{name}_{suffix}"]
+        elif name == "transferred_in":
+            content[name] = bool(key)
+        else:
+            content[name] = None if columns is None else columns[name]
+            if name == "birthdate" and columns is not None:
+                content["birthdate_estimated"] = columns["birthdate_estimated"]
+    content["personal_hash"] = b"".join(digests)
+    voided, by = voids.at(point)
+    return PersonVersion(
+        known_from=point,
+        known_to=None,
+        assumed=False,
+        voided=bool(voided),
+        data_date=cause.run.data_date,
+        cause=by if voided and by is not None else cause,
+        content=content,
+        identity=(bool(voided), *keys),
+    )
