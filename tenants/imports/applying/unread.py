@@ -16,14 +16,25 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from tenants.imports.applying.apply import StagedRow, Terms
 
+# The same list given again says nothing new, and its row is kept all the same: undoing one of the two leaves the other.
 _STORE = """
-INSERT INTO unread_contacts AS u
-    (patient_uuid, source, list_kind, import_uuid, facility_uuid, list_date, partner_status, known_from)
-SELECT s.patient_uuid, %(source)s, i.format, i.uuid, s.facility_uuid, %(data_date)s, s.partner_status, %(known_from)s
-FROM jsonb_to_recordset(%(rows)s) AS s (patient_uuid uuid, facility_uuid uuid, partner_status text)
-JOIN imports AS i ON i.uuid = %(import)s
-ON CONFLICT (patient_uuid, source, list_kind, import_uuid) DO NOTHING
-RETURNING patient_uuid
+WITH stored AS (
+    INSERT INTO unread_contacts AS u
+        (patient_uuid, source, list_kind, import_uuid, facility_uuid, list_date, partner_status, known_from)
+    SELECT s.patient_uuid, %(source)s, i.format, i.uuid, s.facility_uuid, %(data_date)s, s.partner_status,
+           %(known_from)s
+    FROM jsonb_to_recordset(%(rows)s) AS s (patient_uuid uuid, facility_uuid uuid, partner_status text)
+    JOIN imports AS i ON i.uuid = %(import)s
+    ON CONFLICT (patient_uuid, source, list_kind, import_uuid) DO NOTHING
+    RETURNING patient_uuid, source, list_kind, list_date, partner_status, import_uuid
+)
+SELECT s.patient_uuid, EXISTS (
+    SELECT FROM unread_contacts AS o
+    WHERE o.patient_uuid = s.patient_uuid AND o.source = s.source AND o.list_kind = s.list_kind
+      AND o.list_date = s.list_date AND o.partner_status IS NOT DISTINCT FROM s.partner_status
+      AND o.import_uuid <> s.import_uuid
+)
+FROM stored AS s
 """
 
 
@@ -52,5 +63,6 @@ def apply_rows(session: TenantSession, terms: Terms, rows: list[StagedRow], plac
         "rows": orjson.dumps(said).decode(),
     }
     with session.cursor() as cursor:
-        touched = [row[0] for row in cursor.execute(_STORE, values).fetchall()]
-    return Upserted(UpsertCounts(inserted=len(touched), unchanged=len(rows) - len(touched)), touched)
+        stored = cursor.execute(_STORE, values).fetchall()
+    new = sum(not known for _, known in stored)
+    return Upserted(UpsertCounts(inserted=new, unchanged=len(rows) - new), [patient for patient, _ in stored])
