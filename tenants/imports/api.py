@@ -33,7 +33,7 @@ ImportsWrite = Annotated[Principal, Depends(require("imports.write"))]
     max_body_size=upload_limit(),
     responses={202: {"headers": {"Location": {"description": "The import.", "schema": {"type": "string"}}}}},
 )
-def create_import(
+def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by name
     _: ImportsWrite,
     scope: TenantScope,
     response: Response,
@@ -48,11 +48,16 @@ def create_import(
         Form(description="What comes first in dates such as 03/04/2024; overrides the mapping's `dates`."),
     ] = None,
     strict: Annotated[bool, Form(description="Import nothing when a single row is refused.")] = False,  # noqa: FBT002
+    new_people: Annotated[  # noqa: FBT002
+        bool, Form(description="The people are new, also where none at a facility is known.")
+    ] = False,
 ) -> ImportSummary:
     """Keep the files encrypted and import them by a job; sent again while it is under way, they are one import."""
     checked = parse_mapping(mapping) if mapping.strip() else Mapping()
     if dates is not None:
         checked = checked.model_copy(update={"dates": dates})
+    if new_people:
+        checked = checked.model_copy(update={"new_people": True})
     given = uploads.store(scope.tenant, [(_name(file), file.file) for file in files])
     try:
         with scope.session() as session:

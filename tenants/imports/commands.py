@@ -45,6 +45,7 @@ FILES_SHOWN = 10
     help="What comes first in dates such as 03/04/2024, where the files do not say it; overrides the mapping's.",
 )
 @click.option("--strict", is_flag=True, help="Import nothing when a single row is refused.")
+@click.option("--new-people", is_flag=True, help="The people are new, also where none at a facility is known.")
 @click.option(
     "--rejections", type=click.Path(path_type=Path, dir_okay=False), help="Write the refused rows to this CSV file."
 )
@@ -57,6 +58,7 @@ def import_command(  # noqa: PLR0913, PLR0917 - click passes options by name
     data_date: datetime | None,
     dates: str | None,
     strict: bool,  # noqa: FBT001 - click passes options by name
+    new_people: bool,  # noqa: FBT001 - click passes options by name
     rejections: Path | None,
     as_json: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
@@ -76,6 +78,8 @@ def import_command(  # noqa: PLR0913, PLR0917 - click passes options by name
     mapping = _mapping(mapping_path) if mapping_path else Mapping()
     if dates is not None:
         mapping = mapping.model_copy(update={"dates": dates})
+    if new_people:
+        mapping = mapping.model_copy(update={"new_people": True})
     sources = from_paths(paths)
     if left_out := bystanders(paths):
         output.note(f"left out, since systems put them there: {', '.join(left_out[:FILES_SHOWN])}")

@@ -1,6 +1,6 @@
 """What the room ``imports`` registers with the kernel."""
 
-from core.features import Command, Feature, Kept, Permission
+from core.features import Command, Feature, Kept, Permission, SettingsGroup
 
 feature = Feature(
     name="imports",
@@ -13,7 +13,15 @@ feature = Feature(
     ),
     commands={
         "import": Command("tenants.imports.commands:import_command", "Import a partner's records from files."),
+        "facility": Command("tenants.imports.facility_commands:facility", "Confirm facilities that were held back."),
         "undo-import": Command("tenants.imports.commands:undo_command", "Undo an import that was applied."),
+    },
+    settings={
+        "facilities": SettingsGroup(
+            "tenants.imports.settings:FacilitySettings",
+            "Facilities that imports held back, since they are like known ones, and what they are.",
+            "imports.write",
+        )
     },
     listeners={
         "tenant.restored": "tenants.imports.restored:end_unfinished",

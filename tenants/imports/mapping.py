@@ -255,6 +255,7 @@ class Mapping(Part):
     records: list[Record] = Field(default_factory=list)
     refill: Refill | None = None
     known_facilities: list[str] | Literal["registered"] | None = None
+    new_people: bool = False
     time_zone: str = ""
     people_first: bool = True
     nmrs: NmrsOptions = Field(default_factory=NmrsOptions)

@@ -295,8 +295,8 @@ class Runner:
                 note, total = row.step, row.rows_read
                 session.add(row)
                 session.flush()
-                known = check_mapping(row.mapping).known_facilities
-                refused = step == 0 and facility_checks.run(session, row.uuid, known)
+                mapping = check_mapping(row.mapping)
+                refused = step == 0 and facility_checks.run(session, row.uuid, row.source, mapping)
                 checks.run_step(session, step, import_uuid=row.uuid, source=row.source, refused=refused)
                 session.refresh(row)
             self._report(total, None, note)

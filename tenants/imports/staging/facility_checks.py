@@ -1,19 +1,40 @@
-"""The check that a partner may ask for: only facilities that are known.
+"""The checks of the facilities that an import names, before any other check.
 
 A mistyped DATIM id makes a facility of its own, with people of its own. Where the mapping lists the facilities
-(``known_facilities``), or asks for those on record (``registered``), rows of any other are refused.
+(``known_facilities``), or asks for those on record (``registered``), rows of any other are refused. A facility that is
+not on record is held back where it is like one that is, until somebody confirms it (``settings``).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from core.tenancy import settings
+from tenants.imports.settings import FacilitySettings
+from tenants.imports.staging import people_checks
+from tenants.imports.staging.likeness import Known
+from tenants.imports.staging.row_stager import content
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from psycopg import Cursor
+
     from core.database import TenantSession
+    from tenants.imports.mapping import Mapping
 
 REGISTERED = "registered"
+
+# What the file calls the other spelling does not rename the facility that is meant.
+_ALIASES = """
+UPDATE import_staging AS s
+SET facility = f.datim_id, state = CASE WHEN s.kind = 'facilities' THEN 'merged' ELSE s.state END
+FROM unnest(%(codes)s::text[], %(meant)s::text[]) AS a (code, meant) JOIN facilities AS f ON f.datim_id = a.meant
+WHERE s.import_uuid = %(import)s AND s.facility = a.code
+  AND NOT EXISTS (SELECT FROM facilities AS o WHERE o.datim_id = a.code)
+"""
 
 _REFUSE = """
 WITH refused AS (
@@ -30,18 +51,91 @@ SELECT DISTINCT %(import)s::uuid, file, line, 'facility', 'the facility is not a
 FROM refused WHERE kind <> 'facilities'
 """
 
+_UNKNOWN = """
+SELECT s.facility, s.content FROM import_staging AS s
+WHERE s.import_uuid = %(import)s AND s.kind = 'facilities' AND s.state = 'accepted'
+  AND NOT EXISTS (SELECT FROM facilities AS f WHERE f.datim_id = s.facility)
+"""
 
-def run(session: TenantSession, import_uuid: UUID, known: list[str] | str | None) -> bool:
-    """Refuse the staged facts of facilities that are not known; whether any were looked for.
+_HOLD = """
+WITH refused AS (
+    UPDATE import_staging AS s SET state = 'refused'
+    FROM unnest(%(codes)s::text[], %(problems)s::text[], %(remedies)s::text[]) AS h (code, problem, remedy)
+    WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.facility = h.code
+    RETURNING s.kind, s.file, s.line, h.problem, h.remedy
+)
+INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
+SELECT DISTINCT %(import)s::uuid, file, line, 'facility', problem, remedy FROM refused WHERE kind <> 'facilities'
+"""
+
+_TELL = "UPDATE imports SET notes = notes || %(notes)s WHERE uuid = %(import)s"
+
+PROBLEM = "the facility is not known, and its {what} is like that of a known one"
+REMEDY = (
+    "correct the code; or run iit facility confirm SLUG CODE where it is a new clinic, or iit facility confirm SLUG"
+    " CODE --as {known} where it is another spelling of that one (API: PATCH /v1/settings/facilities, confirmed or"
+    " aliases); then import again"
+)
+
+
+def run(session: TenantSession, import_uuid: UUID, source: str, mapping: Mapping) -> bool:
+    """Check the facilities that the staged facts name, and whether the people there are known.
 
     Args:
         session: the step's transaction.
         import_uuid: whose staged facts.
-        known: DATIM ids, ``registered`` for those on record, or None where any will do.
+        source: the import's.
+        mapping: the import's: its ``known_facilities`` (DATIM ids, ``registered`` for those on record, or None where
+            any will do) and ``new_people``.
+
+    Returns:
+        Whether facts may have been refused.
+
+    Raises:
+        Invalid: nobody of a facility is known, where many should be.
     """
-    if known is None:
-        return False
-    listed = [] if isinstance(known, str) else known
+    confirmed = settings.get(session, FacilitySettings)
+    known = mapping.known_facilities
+    listed = known if isinstance(known, list) else []
+    values: dict[str, Any] = {"import": import_uuid, "registered": known == REGISTERED, "known": listed}
     with session.cursor() as cursor:
-        cursor.execute(_REFUSE, {"import": import_uuid, "registered": known == REGISTERED, "known": listed})
-    return True
+        if confirmed.aliases:
+            codes, meant = list(confirmed.aliases), list(confirmed.aliases.values())
+            cursor.execute(_ALIASES, values | {"codes": codes, "meant": meant})
+        if known is not None:
+            cursor.execute(_REFUSE, values)
+        held, notes = _hold_back(cursor, values, {*listed, *confirmed.confirmed})
+        notes += people_checks.run(cursor, import_uuid, source, expected=mapping.new_people)
+        if notes:
+            cursor.execute(_TELL, values | {"notes": Jsonb(notes)})
+    return known is not None or held
+
+
+def _hold_back(cursor: Cursor[Any], values: dict[str, Any], confirmed: set[str]) -> tuple[bool, list[str]]:
+    """Refuse the facts of unknown facilities that are like a known one; whether there were any, and notes."""
+    unknown: dict[str, set[str]] = {}
+    for code, encoded in cursor.execute(_UNKNOWN, values).fetchall():
+        name = content("facilities", encoded).get("name")
+        unknown.setdefault(code, set()).update([name] if name else [])
+    on_record = dict(cursor.execute("SELECT datim_id, name FROM facilities").fetchall()) if unknown else {}
+    if not on_record:
+        return False, []
+    known, held = Known(on_record), []
+    for code, names in unknown.items():
+        for what, like in (("code", known.like_code(code)), ("name", known.like_name(names))):
+            if like is not None and code not in confirmed:
+                held.append((code, PROBLEM.format(what=what), REMEDY.format(known=like)))
+                break
+    notes = []
+    if added := len(unknown) - len(held):
+        notes.append(f"{_were(added, 'not known before and {were} added')}")
+    if held:
+        codes, problems, remedies = map(list, zip(*held, strict=True))
+        cursor.execute(_HOLD, values | {"codes": codes, "problems": problems, "remedies": remedies})
+        notes.append(_were(len(held), "not known before and {were} held back: the rejected rows say what to do"))
+    return bool(held), notes
+
+
+def _were(count: int, what: str) -> str:
+    were = "was" if count == 1 else "were"
+    return f"{count:,} {'facility' if count == 1 else 'facilities'} {were} {what.format(were=were)}"

@@ -77,7 +77,10 @@ def test_a_workbook_and_a_gzip_file_are_read_from_the_store(
     found = send(api, files=parts(list__xlsx=path.read_bytes()), data={"data_date": "2024-06-30"}).json()
     drain(owner.ref)
     assert get(api, found)["counts"]["dispensations"]["inserted"] == 4
-    zipped = parts(patients__csv=PATIENTS, pickups__csv__gz=gzip.compress(PICKUPS.encode()))
+    zipped = parts(
+        patients__csv=PATIENTS.replace("Clinic one", "Clinic of its own"),
+        pickups__csv__gz=gzip.compress(PICKUPS.encode()),
+    )
     found = send(api, files=zipped).json()
     drain(owner.ref)
     assert get(api, found)["counts"]["dispensations"]["inserted"] == 4
@@ -86,9 +89,10 @@ def test_a_workbook_and_a_gzip_file_are_read_from_the_store(
 def test_the_same_content_sent_again_is_the_same_import(api: TestClient, owner: CreatedTenant) -> None:
     first, again = send(api).json(), send(api).json()
     assert (again["import_uuid"], again["job_uuid"]) == (first["import_uuid"], first["job_uuid"])
-    assert send(api, data={"mapping": MAPPING, "strict": "true"}).json()["import_uuid"] != first["import_uuid"]
+    for flag in ("strict", "new_people"):
+        assert send(api, data={"mapping": MAPPING, flag: "true"}).json()["import_uuid"] != first["import_uuid"]
     with tenant_session(owner.ref, actor="test:1") as session:
-        assert rows(session, "SELECT count(*) FROM imports") == [(2,)]
+        assert rows(session, "SELECT count(*) FROM imports") == [(3,)]
 
 
 def test_the_report_of_refused_rows_is_downloaded_and_holds_no_value(api: TestClient, owner: CreatedTenant) -> None:

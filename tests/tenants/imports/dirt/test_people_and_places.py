@@ -173,7 +173,7 @@ def test_facilities_that_are_not_known_are_refused_where_the_mapping_asks_for_it
     assert problems(summary) == {("facility", "the facility is not among those known")}
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT datim_id FROM facilities") == [("abc123",)]
-    assert run_import(tenant, [path], "{}", data_date=JUNE).rows_refused == 0
+    assert run_import(tenant, [path], "known_facilities: [abc123, abc124]\n", data_date=JUNE).rows_refused == 0
 
 
 def test_a_list_of_facilities_that_is_none_is_refused() -> None:

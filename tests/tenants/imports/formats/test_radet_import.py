@@ -289,7 +289,7 @@ def test_in_which_order_lists_are_imported_makes_no_difference(
 def test_a_list_given_again_for_its_day_replaces_it_at_its_facilities(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
-    elsewhere = {"DatimId": "def456"}
+    elsewhere = {"DatimId": "def456", "Facility Name": "Clinic two"}
     first = [lamisplus_row(1), lamisplus_row(2, **{STATUS: "Died", SINCE: "2024-05-01"}), lamisplus_row(3)]
     others = [lamisplus_row(4, **elsewhere)]
     corrected = [lamisplus_row(1), lamisplus_row(2)]

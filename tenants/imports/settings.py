@@ -1,0 +1,20 @@
+"""What a tenant has confirmed of facilities that imports name."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Code = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class FacilitySettings(BaseModel):
+    """Codes of facilities that were held back, and what became of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    settings_key: ClassVar[str] = "facilities"
+
+    confirmed: tuple[Code, ...] = ()
+    """DATIM ids of new clinics whose code or name is like that of a known one: imports add them."""
+
+    aliases: dict[Code, Code] = Field(default_factory=dict)
+    """Other spellings: the code that files write, and the DATIM id of the known facility that is meant."""

@@ -1,0 +1,115 @@
+"""Facilities that nobody knows: held back where they are like a known one, added and told of otherwise."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from core.cli.main import run as iit
+from core.database import TenantRef, tenant_session
+from core.preferences import amend, group
+from tests.tenants.imports.conftest import RunImport, everything, rows
+from tests.tenants.imports.formats.fixtures_lists import PHARMACY, pharmacy_row, write_csv
+
+JUNE = date(2024, 6, 30)
+CODE_PROBLEM = "the facility is not known, and its code is like that of a known one"
+NAME_PROBLEM = "the facility is not known, and its name is like that of a known one"
+
+
+def listed(folder: Path, *clinics: tuple[str, str], day: str = "2024-04-10") -> list[Path]:
+    """A pharmacy list with a person of each clinic (DATIM id, name)."""
+    said = [
+        pharmacy_row(number, day, **{"DATIM Id": code, "Facility Name": name})
+        for number, (code, name) in enumerate(clinics, 1)
+    ]
+    return [write_csv(folder / "list.csv", PHARMACY, said)]
+
+
+def on_record(tenant: TenantRef) -> list[tuple[str, str]]:
+    with tenant_session(tenant, actor="test:1") as session:
+        return rows(session, "SELECT datim_id, name FROM facilities ORDER BY 1")
+
+
+@pytest.fixture
+def known(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> TenantRef:
+    """A tenant with one facility on record."""
+    assert run_import(tenant, listed(tmp_path, ("abc123", "Clinic one")), "{}", data_date=JUNE).notes == []
+    return tenant
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "problem"),
+    [
+        ("abc124", "Elsewhere", CODE_PROBLEM),
+        ("abc12", "Elsewhere", CODE_PROBLEM),
+        ("abc1234", "Elsewhere", CODE_PROBLEM),
+        ("acb123", "Elsewhere", CODE_PROBLEM),
+        ("ABC123", "Elsewhere", CODE_PROBLEM),
+        ("abc145", "Elsewhere", None),
+        ("zyx987", "CLINIC-ONE.", NAME_PROBLEM),
+        ("zyx987", "Elsewhere", None),
+    ],
+)
+def test_an_unknown_facility_is_held_back_where_its_code_or_name_is_like_a_known_one(
+    known: TenantRef, run_import: RunImport, tmp_path: Path, code: str, name: str, problem: str | None
+) -> None:
+    summary = run_import(known, listed(tmp_path, ("abc123", "Clinic one"), (code, name)), "{}", data_date=JUNE)
+    assert [found["problem"] for found in summary.problems] == ([problem] if problem else [])
+    assert (summary.rows_read, summary.rows_refused) == (2, 1 if problem else 0)
+    assert [there for there, _ in on_record(known)] == sorted(["abc123"] if problem else ["abc123", code])
+    told = "1 facility was not known before and was held back: the rejected rows say what to do"
+    assert (told if problem else "1 facility was not known before and was added") in summary.notes
+    for found in summary.problems:
+        assert "iit facility confirm SLUG CODE --as abc123" in found["remedy"]
+        assert "PATCH /v1/settings/facilities" in found["remedy"]
+
+
+def test_short_codes_are_like_each_other_by_chance(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+    run_import(tenant, listed(tmp_path, ("C0001", "Clinic one")), "{}", data_date=JUNE)
+    assert run_import(tenant, listed(tmp_path, ("C0002", "Clinic two")), "{}", data_date=JUNE).rows_refused == 0
+
+
+def test_a_confirmed_clinic_is_added_by_the_next_import(
+    known: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    files = listed(tmp_path, ("abc123", "Clinic one"), ("abc124", "Clinic one"))
+    assert run_import(known, files, "{}", data_date=JUNE).rows_refused == 1
+    assert iit(["facility", "confirm", known.slug, "abc124"]) == 0
+    assert run_import(known, files, "{}", data_date=JUNE).rows_refused == 0
+    assert on_record(known) == [("abc123", "Clinic one"), ("abc124", "Clinic one")]
+
+
+def test_another_spelling_is_taken_as_the_clinic_that_is_meant(
+    known: TenantRef, run_import: RunImport, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = listed(tmp_path, ("abc124", "Clinic uno"), day="2024-06-01")
+    assert iit(["facility", "confirm", known.slug, "abc124", "--as", "abc123", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["value"] == {"confirmed": [], "aliases": {"abc124": "abc123"}}
+    summary = run_import(known, files, "{}", data_date=JUNE)
+    assert (summary.rows_refused, summary.counts["dispensations"]["inserted"]) == (0, 1)
+    assert on_record(known) == [("abc123", "Clinic one")], "the spelling does not rename the clinic"
+    people = {(place, key) for _, place, _, key, *_ in everything(known)["patients"]}
+    assert len(people) == 1, "the person is the one known before"
+    with tenant_session(known, actor="test:1") as session:
+        days = rows(session, "SELECT date_dispensed FROM dispensations WHERE known_to IS NULL ORDER BY 1")
+    assert days == [(date(2024, 4, 10),), (date(2024, 6, 1),)]
+
+
+def test_a_spelling_set_as_a_setting_counts_as_well(known: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+    with tenant_session(known, actor="test:1") as session:
+        amend(session, group("facilities"), {"aliases": {"zyx987": "abc123", "elsewhere": "never seen"}})
+    summary = run_import(known, listed(tmp_path, ("zyx987", "X"), ("elsewhere", "Y")), "{}", data_date=JUNE)
+    assert summary.rows_refused == 0
+    assert [code for code, _ in on_record(known)] == ["abc123", "elsewhere"]
+
+
+def test_only_what_is_not_on_record_is_confirmed_and_only_as_what_is(
+    known: TenantRef, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert iit(["facility", "confirm", known.slug, "abc123"]) == 1
+    assert "the code is that of a facility on record" in capsys.readouterr().err
+    assert iit(["facility", "confirm", known.slug, "abc124", "--as", "nowhere"]) == 1
+    assert "the facility that is meant is not on record" in capsys.readouterr().err

@@ -1,0 +1,70 @@
+"""A list of whose people none is known, where many of its source are: leading zeros lost, or new people."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from core.cli.main import run as iit
+from core.database import TenantRef, tenant_session
+from core.errors import Invalid
+from tests.tenants.imports.conftest import RunImport, everything, rows
+from tests.tenants.imports.formats.fixtures_lists import PHARMACY, pharmacy_row, write_csv
+
+JUNE = date(2024, 6, 30)
+
+
+def listed(folder: Path, *identifiers: str, day: str = "2024-04-10") -> list[Path]:
+    """A pharmacy list of one clinic, with a pick-up of each person."""
+    said = [pharmacy_row(1, day, **{"Patient Id": one, "Hospital Num": None}) for one in identifiers]
+    return [write_csv(folder / "list.csv", PHARMACY, said)]
+
+
+def padded(people: int) -> list[str]:
+    return [f"{number:05d}" for number in range(1, people + 1)]
+
+
+def test_a_list_that_lost_its_leading_zeros_changes_nothing_and_says_so(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    run_import(tenant, listed(tmp_path, *padded(20)), "{}", data_date=JUNE)
+    before = everything(tenant)
+    lost = listed(tmp_path, *(one.lstrip("0") for one in padded(5)), day="2024-06-01")
+    with pytest.raises(Invalid) as failed:
+        run_import(tenant, lost, "{}", data_date=JUNE)
+    assert failed.value.detail == (
+        "none of the 5 people of facility abc123 in this list is known, though 20 people of this source are there:"
+        " leading zeros may be lost, or the identifiers are of another kind"
+    )
+    assert "--new-people" in str(failed.value.remedy)
+    assert everything(tenant) == before
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT state FROM imports ORDER BY created_at") == [("done",), ("failed",)]
+        assert rows(session, "SELECT count(*) FROM import_staging") == [(0,)]
+    assert iit(["import", tenant.slug, str(lost[0]), "--data-date", "2024-06-30", "--new-people"]) == 0
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT count(*) FROM patients WHERE known_to IS NULL") == [(25,)]
+
+
+@pytest.mark.parametrize(("there", "named"), [(19, 5), (20, 4)])
+def test_where_few_are_there_or_named_a_note_says_it(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path, there: int, named: int
+) -> None:
+    run_import(tenant, listed(tmp_path, *padded(there)), "{}", data_date=JUNE)
+    lost = [one.lstrip("0") for one in padded(named)]
+    summary = run_import(tenant, listed(tmp_path, *lost), "{}", data_date=JUNE)
+    assert summary.counts["patients"]["inserted"] == named
+    assert (
+        f"none of the {named} people of facility abc123 in this list is known, though {there} people of this source"
+        " are there: see that the identifiers are right"
+    ) in summary.notes
+
+
+def test_one_person_who_is_known_is_enough(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+    run_import(tenant, listed(tmp_path, *padded(20)), "{}", data_date=JUNE)
+    mixed = [padded(1)[0], *(f"new-{number}" for number in range(9))]
+    summary = run_import(tenant, listed(tmp_path, *mixed, day="2024-06-01"), "{}", data_date=JUNE)
+    assert (summary.rows_refused, summary.counts["patients"]["inserted"]) == (0, 9)
+    assert not [note for note in summary.notes if "is known" in note]
