@@ -161,6 +161,7 @@ _LABELS = {
     "birthdate": "Date of Birth (yyyy-mm-dd)",
     "art_start_date": "ART Start Date (yyyy-mm-dd)",
     "date_dispensed": "Last Pickup Date (yyyy-mm-dd)",
+    "last_pickup": "Last Pickup Date (yyyy-mm-dd)",
     "days_supplied": "Months of ARV Refill",
     "snapshots": "Current ART Status",
 }

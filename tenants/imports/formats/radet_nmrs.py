@@ -88,6 +88,7 @@ _LABELS = {
     "birthdate": "DateOfBirth",
     "art_start_date": "ARTStartDate",
     "date_dispensed": "LastPickupDate",
+    "last_pickup": "LastPickupDate",
     "days_supplied": "DaysOfARVRefil",
     "date_started": "LastVisitDate",
     "snapshots": "CurrentARTStatus",

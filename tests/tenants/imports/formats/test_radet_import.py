@@ -340,6 +340,17 @@ def test_a_list_that_is_gone_on_with_after_its_correction_takes_nothing_from_it(
     assert said == [("active", 8), ("iit", 1)]
 
 
+def test_a_cell_that_several_facts_share_is_told_once_by_its_heading(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    lamis = write_csv(tmp_path / "lamis.csv", HEADINGS, [lamisplus_row(1, **{PICKUP: "2024-08-01"})])
+    nmrs = write_csv(tmp_path / "nmrs.csv", NMRS_HEADINGS, [nmrs_row(2, LastPickupDate="01-Aug-2024")])
+    for path, heading in ((lamis, PICKUP), (nmrs, "LastPickupDate")):
+        problems = run_import(tenant, [path], "{}", data_date=JUNE).problems
+        ahead = [found["field"] for found in problems if found["problem"] == "the date lies after the data date"]
+        assert ahead == [heading]
+
+
 def test_sheets_that_are_not_read_are_said(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "two.xlsx", HEADINGS, [lamisplus_row(1)])
     before = run_import(tenant, [path], "{}", data_date=MARCH)
