@@ -59,7 +59,7 @@ WHERE s.import_uuid = %(import)s AND s.patient_key IS NOT NULL
   AND (s.state = 'refused' OR (s.kind = 'unread_contacts' AND s.state = 'accepted'))
 """
 _RIVALS = """
-SELECT count(*) FROM record_runs AS r
+SELECT count(*) FROM record_runs AS r JOIN imports AS i ON i.uuid = r.import_uuid AND i.rows_read > 0
 WHERE r.source = %s AND r.data_date = %s AND r.number <> %s AND r.digest <> %s AND NOT r.undone
 """
 RIVAL_NOTE = (

@@ -128,7 +128,7 @@ def test_the_command_asks_says_what_it_did_and_can_be_run_again(
     capsys.readouterr()
     assert run(["person", "erase", tenant.slug, "P1", "--reason", "request 12", "--yes", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["rows"], told["already"]) == (1, False)
+    assert (told["rows"], told["already"]) == (2, False)
     assert run(["person", "erase", tenant.slug, told["patients"][0], "--reason", "again", "--yes"]) == 0
     assert "had been erased before" in capsys.readouterr().out
     assert run(["person", "erase", tenant.slug, "nobody", "--reason", "x", "--yes"]) == 1
@@ -147,6 +147,6 @@ def test_what_a_restored_backup_brings_of_the_erased_is_emptied_by_a_second_run(
     with tenant_session(back, actor="test:1") as session:
         assert rows(session, "SELECT count(*) FROM erased_identifiers") == [(1,)]
         done = erase_person(session, uuid, reason="restored")
-        assert (done.rows, done.already) == (1, False)
+        assert (done.rows, done.already) == (2, False)
     run_import(back, partner_files, OTHER_SOURCE)
     assert "Aaa" not in names(back)
