@@ -76,8 +76,9 @@ class PharmacyList(ListReader):
         supply, following = row.days_supplied("refill"), row.day("next_appointment")
         facility_name, hospital_number = row.text("facility_name"), row.text("hospital_number")
         regimen, regimen_line, dsd_model = row.text("regimen"), row.text("regimen_line"), row.text("dsd_model")
-        if row.problems or datim_id is None or patient is None or when is None:
+        if datim_id is None or patient is None or (row.problems and when is not None):
             return
+        # Whoever came on a day that nobody can read is a person of the facility all the same.
         reading.facts += [
             FacilityFact(key=datim_id, name=facility_name, labels=_LABELS),
             PatientFact(
@@ -91,6 +92,10 @@ class PharmacyList(ListReader):
                 partial=True,
                 fallback=("pepfar_id",),
             ),
+        ]
+        if when is None:
+            return
+        reading.facts.append(
             DispensationFact(
                 key=SEPARATOR.join((patient, when.isoformat(), regimen or "")),
                 patient=patient,
@@ -103,5 +108,5 @@ class PharmacyList(ListReader):
                 next_appointment=following,
                 dsd_model=dsd_model,
                 antiretroviral=is_antiretroviral(regimen, regimen_line),
-            ),
-        ]
+            )
+        )

@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from core.errors import Invalid
-from tenants.imports.facts import DispensationFact, PatientFact, Reading, UnreadContactFact, VisitFact
+from tenants.imports.facts import DispensationFact, FacilityFact, PatientFact, Reading, UnreadContactFact, VisitFact
 from tenants.imports.formats.generic import GenericCsv
 from tenants.imports.formats.lamisplus_pharmacy import PharmacyList
 from tenants.imports.mapping import Mapping, parse_mapping
@@ -89,9 +89,8 @@ def test_where_a_file_does_not_say_or_says_both_a_date_that_may_be_two_costs_its
     assert {bad.problem for reading in readings for bad in reading.rejections} == {
         "the day and the month of this date cannot be told apart"
     }
-    assert all(
-        isinstance(fact, UnreadContactFact) for reading in readings if reading.rejections for fact in reading.facts
-    )
+    rejected = [fact for reading in readings if reading.rejections for fact in reading.facts]
+    assert {type(fact) for fact in rejected} == {FacilityFact, PatientFact, UnreadContactFact}
 
 
 def test_the_report_asks_for_the_order_with_the_two_readings_of_the_first_such_date(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from core.database import TenantRef, tenant_session
 from tenants.imports.formats.radet_lamisplus import HEADINGS
@@ -124,3 +125,25 @@ def test_a_sex_that_changes_between_lists_is_told(tenant: TenantRef, run_import:
     )
     summary = run_import(tenant, [second], "{}", data_date=JUNE)
     assert any("1 person is listed with another sex than before" in note for note in summary.notes)
+
+
+def test_who_came_on_a_day_that_cannot_be_read_is_no_absentee_in_either_order(
+    make_tenant: Any, run_import: RunImport, tmp_path: Path
+) -> None:
+    pickup = {"Last Pickup Date (yyyy-mm-dd)": "2024-02-01", "Months of ARV Refill": 2, SINCE: "2024-02-01"}
+    radet = write_csv(tmp_path / "radet.csv", HEADINGS, [lamisplus_row(number, **pickup) for number in (1, 2)])
+    row = pharmacy_row(1, "2024-05-32", 90)
+    known = pharmacy_row(2, "2024-05-20", 90)
+    pharmacy = write_csv(tmp_path / "pharmacy.csv", PHARMACY, [row, known])
+    lists = [(radet, date(2024, 3, 31), "{}"), (pharmacy, JUNE, "refill: {unit: days}")]
+    seen = []
+    for order in (lists, lists[::-1]):
+        tenant = make_tenant().ref
+        for path, data_date, mapping in order:
+            run_import(tenant, [path], mapping, data_date=data_date)
+        with tenant_session(tenant, actor="test:1") as session:
+            states = rows(session, "SELECT to_status, date FROM status_transitions ORDER BY to_status, date")
+            people = rows(session, "SELECT sex, birthdate FROM patients WHERE known_to IS NULL ORDER BY sex, birthdate")
+        seen.append((states, people))
+    assert seen[0] == seen[1]
+    assert "unknown" in {status for status, _ in seen[0][0]}
