@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from core.errors import FieldError, Invalid
-from tenants.imports.reading.workbook import is_workbook, peek
+from tenants.imports.reading.workbook import is_document, is_workbook, peek
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -233,5 +233,9 @@ def _best(source: Source) -> tuple[str, float]:
         remedy = f"name it with --format (one of: {', '.join(READERS)}), or give a CSV or xlsx file"
         if head.container == "zip" and not head.headings:
             remedy = "unpack the archive, and give the tables in it"
+            if is_document(source):
+                remedy = (
+                    "leave it out: it is a text document or a presentation; export the table itself as CSV or .xlsx"
+                )
         raise Invalid(message, remedy=remedy, errors=[FieldError("format", "not recognised", remedy)])
     return best, scores[best]

@@ -49,6 +49,15 @@ def is_workbook(source: Source) -> bool:
         return source.name.casefold().endswith((".xlsx", ".xlsm"))
 
 
+def is_document(source: Source) -> bool:
+    """Whether a zip archive is a text document or a presentation of an office program, which holds no list."""
+    try:
+        with source.opener() as stream, zipfile.ZipFile(stream) as archive:
+            return any(name.startswith(("word/", "ppt/")) for name in archive.namelist())
+    except DAMAGE:
+        return source.name.casefold().endswith((".docx", ".pptx"))
+
+
 def check_archive(source: Source) -> list[str]:
     """Names inside an xlsx file, after checking that it is whole and expands within bounds.
 

@@ -133,7 +133,7 @@ SELECT EXISTS (
 _UNSETTLED = sql.SQL(
     f"""
 WITH {_HOMES_AS_CHECKED}
-SELECT s.seq, s.kind, f.uuid, s.patient_key, s.source_key, s.content, {{slots}}
+SELECT s.seq, s.kind, f.uuid, s.patient_key, s.source_key, {{slots}}
 FROM import_staging AS s
 LEFT JOIN homes AS h ON h.patient_key = s.patient_key AND s.facility IS NULL
 JOIN facilities AS f ON f.datim_id = coalesce(s.facility, h.facility)
@@ -215,17 +215,8 @@ def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) ->
 
 
 def _settled(where: Whereabouts, row: tuple[Any, ...]) -> tuple[Any, ...]:
-    seq, kind, facility, patient_key, source_key, encoded, *slots = row
-    fields = SLOTS[kind]
-    if encoded:
-        # Staged by an earlier release, which kept all content as JSON.
-        from tenants.imports.staging.row_stager import content
-
-        said = content(kind, encoded)
-        slots = [None] * len(COLUMNS)
-        for name, slot in fields.items():
-            slots[COLUMNS.index(slot)] = said.get(name)
-    said = {name: slots[COLUMNS.index(slot)] for name, slot in fields.items()}
+    seq, kind, facility, patient_key, source_key, *slots = row
+    said = {name: slots[COLUMNS.index(slot)] for name, slot in SLOTS[kind].items()}
     return (seq, *identities(where, kind, facility, patient_key, source_key, said), *slots)
 
 

@@ -74,3 +74,12 @@ def test_an_archive_of_tables_is_to_be_unpacked(tmp_path: Path) -> None:
     with pytest.raises(Invalid) as caught:
         detect(from_paths([tmp_path / "lists.zip"]))
     assert caught.value.remedy == "unpack the archive, and give the tables in it"
+
+
+def test_a_text_document_among_lists_is_named_for_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "notes.docx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("word/document.xml", "<document/>")
+    with pytest.raises(Invalid, match=r"notes\.docx") as caught:
+        detect(from_paths([path]))
+    assert caught.value.remedy.startswith("leave it out: it is a text document")
