@@ -276,6 +276,7 @@ class Reading:
         file: index of the file among the sources.
         line: line (row of a sheet) that the row begins on, counted from 1 with the heading.
         omissions: cells that are left out, and why; the row counts without them.
+        facility_name: what the row calls the facility, where it gives no DATIM id.
     """
 
     file: int
@@ -284,6 +285,7 @@ class Reading:
     rejections: list[Rejection] = field(default_factory=list)
     left_out: bool = False
     omissions: list[Rejection] = field(default_factory=list)
+    facility_name: str | None = None
 
 
 def unread_contact(fact: Fact, reading: Reading) -> UnreadContactFact:

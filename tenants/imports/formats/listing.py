@@ -243,6 +243,8 @@ class ListReader(Reader):
 
     def _take(self, row: Row, reading: Reading, mapping: Mapping) -> None:
         self.facts(row, reading, mapping)
+        if any(isinstance(fact, PatientBound) and fact.facility is None for fact in reading.facts):
+            reading.facility_name = row.text("facility_name")
         self._note_unread(row, reading, mapping)
         reading.rejections.extend(row.problems)
         reading.omissions.extend(row.omissions)

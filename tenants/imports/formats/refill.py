@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tenants.imports.reading.sources import Source
 
 Unit = Literal["days", "months"]
+PACK = 28
+"""Days of a pack of four weeks."""
 
 
 class Refills:
@@ -44,7 +46,14 @@ class Refills:
         if self.unit == "months" and not self._told and values.number(cell) > MONTHS_AT_MOST:
             problem = f"more than {MONTHS_AT_MOST} months of refill: probably days"
             raise BadValueError(problem, "correct it, or say 'refill: {unit: days}' in a mapping if all are days")
-        return values.days(cell, self.unit)
+        days = values.days(cell, self.unit)
+        return _packs(values.number(cell), days) if self.unit == "months" else days
+
+
+def _packs(months: float, days: int) -> int:
+    """The days of a number of months, or of whole packs where they round to it: to LAMIS+, 28 days are 0.9 months."""
+    packs = round(days / PACK) * PACK
+    return packs if not months.is_integer() and round(packs / values.DAYS_A_MONTH, 1) == months else days
 
 
 def _unit(source: Source, seen: list[float], heading: str, unit: Unit | None) -> Unit:

@@ -30,6 +30,7 @@ from tenants.imports.fields import FIELDS
 from tenants.imports.plausibility import judged
 from tenants.imports.slots import COLUMNS, EVENT_FIELD, SLOT_TYPES, SLOTS, fields_in_order
 from tenants.imports.staging.keys import Whereabouts, identities
+from tenants.imports.staging.named_facilities import NamedFacilities
 from tenants.imports.staging.own_exports import reject_own_export
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Stager:
         self._zone = ZoneInfo(session.tenant.time_zone)
         self.vault: Vault = privacy.vault(session)
         self.vault.ensure_patient_keys((import_uuid,))
+        self._named = NamedFacilities(where.source, self.patient_key)
         self._facilities: set[tuple[object, ...]] = set()
         self._patients: dict[str, bytes] = {}
 
@@ -140,6 +142,7 @@ class Stager:
             taken += [(start if place == 0 else None, reading, fact) for place, fact in enumerate(facts)]
         if self.seq == 0:
             reject_own_export(self.session, [fact for *_, fact in taken])
+        self._named.place(self.session, [(reading, fact) for _, reading, fact in taken])
         self._find_out([fact for *_, fact in taken])
         staged: list[tuple[object, ...]] = []
         for start, reading, fact in taken:

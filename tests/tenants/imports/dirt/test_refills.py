@@ -32,6 +32,11 @@ def test_months_are_thirty_days_each(tmp_path: Path) -> None:
     assert supplies(lamisplus(tmp_path, [1, "3", "6.0", 0.5, "", 12])) == [30, 90, 180, 15, None, 360]
 
 
+def test_packs_of_four_weeks_that_lamisplus_rounds_to_a_decimal_keep_their_days(tmp_path: Path) -> None:
+    rounded = [round(28 * packs / 30, 1) for packs in range(1, 13)]
+    assert supplies(lamisplus(tmp_path, [*rounded, 1.5, 2, 0.9333])) == [*(28 * n for n in range(1, 13)), 45, 60, 28]
+
+
 @pytest.mark.parametrize("refills", [[30, 60, 90, 180], [90, 90, 90, 3], ["30", "28", "", "84"]])
 def test_a_column_of_months_that_holds_days_is_refused_until_told(tmp_path: Path, refills: list[object]) -> None:
     with pytest.raises(Invalid, match="'Months of ARV Refill' seems to hold days, not months") as caught:
