@@ -6,6 +6,7 @@ import hashlib
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
+from tenants.imports.applying import absent
 from tenants.imports.slots import SLOTS
 from tenants.records import runs
 from tenants.records.ids import entity_uuid
@@ -97,8 +98,8 @@ def register(session: TenantSession, row: Import, mapping: Mapping) -> Run:
         refused = cursor.execute(_REFUSED, {"import": row.uuid}).fetchall()
         rivals = cursor.execute(_RIVALS, (run.source, run.data_date, run.number, run.digest)).fetchall()[0][0]
     runs.note_gaps(session, run, [entity_uuid("patients", place, run.source, key) for place, key in refused])
-    if rivals and RIVAL_NOTE not in row.notes:
-        row.notes = [*row.notes, RIVAL_NOTE]
+    notes = [RIVAL_NOTE] * bool(rivals) + absent.notes(session, run, mapping)
+    row.notes = [*row.notes, *(note for note in notes if note not in row.notes)]
     return run
 
 

@@ -19,13 +19,28 @@ MEANINGS = {
     "invalid": "{} invalid in the partner's own list (such as a duplicate): not on treatment, not on any list",
     "unread": "{} listed with a contact whose day or supply cannot be read: theirs is the status, else unknown,"
     " until a later contact or a corrected cell",
+    "seen_dead": "{} listed with a contact after the day of their death: the death holds until the source takes it"
+    " back; find out which of the two is right",
     "sex_changed": "{} listed with another sex than before: the newer list holds; check for a mix-up",
     "other_drugs": "{} listed with pick-ups of drugs other than antiretrovirals: kept, but no supply and no contact",
 }
 """Sentences by what is counted, each with a place for how many people."""
 
+# A list that has a person's status says itself whether a death on record still holds.
 COUNT_MEANINGS = f"""
-WITH meant AS (
+WITH deaths AS (
+    SELECT patient_key, event_date AS day FROM import_staging
+    WHERE import_uuid = %(import)s AND kind = 'patient_states' AND state = 'accepted' AND NOT voided
+      AND {_STATE} = 'died'
+    UNION ALL
+    SELECT p.source_key, e.start_date FROM patient_states AS e
+    JOIN patients AS p ON p.uuid = e.patient_uuid AND p.known_to IS NULL AND NOT p.voided
+    WHERE p.source = %(source)s AND e.state = 'died' AND e.known_to IS NULL AND NOT e.voided
+      AND p.source_key NOT IN (
+        SELECT patient_key FROM import_staging WHERE import_uuid = %(import)s AND kind = 'snapshots'
+      )
+),
+meant AS (
     SELECT patient_key, CASE
         WHEN kind = 'unread_contacts' THEN 'unread'
         WHEN kind = 'dispensations' AND NOT {_ANTIRETROVIRAL} THEN 'other_drugs'
@@ -37,6 +52,13 @@ WITH meant AS (
       AND kind IN ('unread_contacts', 'dispensations', 'patient_states')
 )
 SELECT meaning, count(DISTINCT patient_key) FROM meant WHERE meaning IS NOT NULL GROUP BY meaning
+UNION ALL
+SELECT 'seen_dead', people FROM (
+    SELECT count(DISTINCT c.patient_key) AS people FROM import_staging AS c
+    JOIN deaths AS d ON d.patient_key = c.patient_key AND c.event_date > d.day
+    WHERE c.import_uuid = %(import)s AND c.state = 'accepted' AND NOT c.voided
+      AND (c.kind = 'visits' OR (c.kind = 'dispensations' AND c.{_ANTIRETROVIRAL}))
+) AS seen WHERE people > 0
 UNION ALL
 SELECT 'sex_changed', people FROM (
     SELECT count(*) AS people FROM import_staging AS s

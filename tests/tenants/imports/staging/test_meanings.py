@@ -38,6 +38,33 @@ def test_deaths_without_a_day_and_invalid_records_are_counted_in_people(
     assert dict(states)["died"] is None
 
 
+SEEN_DEAD = "1 person is listed with a contact after the day of their death"
+
+
+def test_a_death_before_a_pick_up_of_the_same_list_is_counted(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    died = {STATUS: "Died", SINCE: "2024-03-01"}
+    people = [lamisplus_row(1, **died), lamisplus_row(2, **{STATUS: "Died", SINCE: "2024-05-01"}), lamisplus_row(3)]
+    summary = run_import(tenant, [write_csv(tmp_path / "radet.csv", HEADINGS, people)], "{}", data_date=JUNE)
+    assert [note for note in summary.notes if "death" in note and SEEN_DEAD in note], summary.notes
+
+
+def test_a_pick_up_after_a_death_on_record_is_counted_until_the_list_takes_the_death_back(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    died = {STATUS: "Died", SINCE: "2024-05-01"}
+    run_import(tenant, [write_csv(tmp_path / "radet.csv", HEADINGS, [lamisplus_row(1, **died)])], "{}", data_date=JUNE)
+    picked = [pharmacy_row(1, "2024-06-10"), pharmacy_row(2, "2024-06-10")]
+    later = run_import(tenant, [write_csv(tmp_path / "p.csv", PHARMACY, picked)], "{}", data_date=date(2024, 7, 31))
+    assert [note for note in later.notes if SEEN_DEAD in note], later.notes
+    active = lamisplus_row(1, **{"Last Pickup Date (yyyy-mm-dd)": "2024-06-10", SINCE: "2024-06-10"})
+    newest = run_import(
+        tenant, [write_csv(tmp_path / "radet2.csv", HEADINGS, [active])], "{}", data_date=date(2024, 9, 30)
+    )
+    assert not [note for note in newest.notes if SEEN_DEAD in note]
+
+
 def test_other_drugs_are_kept_apart_from_antiretrovirals_of_the_same_day(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:

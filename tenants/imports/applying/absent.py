@@ -1,0 +1,93 @@
+"""People whom the previous list names and this one lacks: sources leave archived and merged people out silently."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from tenants.imports.slots import EVENT_FIELD
+
+if TYPE_CHECKING:
+    from core.database import TenantSession
+    from tenants.imports.mapping import Mapping
+    from tenants.records.runs import Run
+
+STATUS_LISTS = frozenset({"radet-lamisplus", "radet-nmrs"})
+"""Kinds whose lists name everybody, on their own day."""
+
+CONTACT_TABLES = ("visits", "dispensations", "appointments")
+
+NOTE = (
+    "{who} of the previous list ({day}) {are} not in this one: the records stay as they are; find out whether the"
+    " source archived, merged or transferred them"
+)
+
+_CONTACT = """
+SELECT FROM {table} AS e JOIN record_coverage AS m
+    ON m.number = %(number)s AND m.facility_uuid = e.facility_uuid AND m.table_name = {name}
+WHERE e.patient_uuid = s.patient_uuid AND b.number = ANY(e.runs) AND NOT e.voided AND e.{day} >= m.covers_from
+"""
+
+# A list of events may cover less than the one before: whoever came only before its first day is not missing.
+_ABSENT = sql.SQL("""
+WITH complete AS (
+    SELECT c.facility_uuid, r.number, r.data_date, r.precedence, r.digest
+    FROM record_coverage AS c JOIN record_runs AS r ON r.number = c.number
+    WHERE r.source = %(source)s AND r.kind = %(kind)s AND NOT r.undone
+      AND (c.covers_from IS NOT NULL OR (%(status)s AND c.table_name = 'radet_snapshots'))
+),
+before AS (
+    SELECT DISTINCT ON (c.facility_uuid) c.facility_uuid, c.number, c.data_date
+    FROM complete AS c
+    WHERE c.data_date < %(data_date)s
+      AND c.facility_uuid IN (SELECT m.facility_uuid FROM complete AS m WHERE m.number = %(number)s)
+    ORDER BY c.facility_uuid, c.data_date DESC, c.precedence DESC, c.digest DESC
+)
+SELECT count(DISTINCT s.source_key), min(b.data_date), max(b.data_date)
+FROM before AS b
+JOIN patient_statements AS s ON s.facility_uuid = b.facility_uuid AND b.number = ANY(s.runs)
+JOIN patients AS p ON p.uuid = s.patient_uuid AND p.known_to IS NULL AND NOT p.voided
+WHERE s.source = %(source)s AND NOT s.voided
+  AND NOT EXISTS (
+    SELECT FROM import_staging AS g
+    WHERE g.import_uuid = %(import)s AND g.kind = 'patients' AND g.state <> 'known' AND g.patient_key = s.source_key
+  )
+  AND (%(status)s OR {contacts})
+""").format(
+    contacts=sql.SQL(" OR ").join(
+        sql.SQL("EXISTS ({})").format(
+            sql.SQL(_CONTACT).format(
+                table=sql.Identifier(table), name=sql.Literal(table), day=sql.Identifier(EVENT_FIELD[table])
+            )
+        )
+        for table in CONTACT_TABLES
+    )
+)
+
+
+def notes(session: TenantSession, run: Run, mapping: Mapping) -> list[str]:
+    """How many people the previous list names at the same facilities, and a list that names everybody leaves out.
+
+    Args:
+        session: the step's transaction; the run's coverage is noted, and its rows are staged.
+        run: the import's.
+        mapping: the import's, whose ``coverage`` may say that the list names only some.
+    """
+    if mapping.coverage == "changes":
+        return []
+    values: dict[str, Any] = {
+        "import": run.import_uuid,
+        "number": run.number,
+        "source": run.source,
+        "kind": run.kind,
+        "data_date": run.data_date,
+        "status": run.kind in STATUS_LISTS,
+    }
+    with session.cursor() as cursor:
+        ((people, first, last),) = cursor.execute(_ABSENT, values).fetchall()
+    if not people:
+        return []
+    day = f"to {last}" if first == last else f"to days from {first} to {last}"
+    who, are = f"{people:,} {'person' if people == 1 else 'people'}", "is" if people == 1 else "are"
+    return [NOTE.format(who=who, are=are, day=day)]
