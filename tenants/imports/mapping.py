@@ -236,10 +236,7 @@ class Refill(Part):
 
 
 class Mapping(Part):
-    """A whole mapping.
-
-    ``people_first`` and an empty ``time_zone`` are filled in by who runs the import.
-    """
+    """A whole mapping; who runs the import fills in an empty ``time_zone``."""
 
     format: str = "csv"
     source: str = Field(default="", max_length=60, pattern=r"^[a-z0-9][a-z0-9:._+-]*$|^$")
@@ -257,7 +254,6 @@ class Mapping(Part):
     known_facilities: list[str] | Literal["registered"] | None = None
     new_people: bool = False
     time_zone: str = ""
-    people_first: bool = True
     nmrs: NmrsOptions = Field(default_factory=NmrsOptions)
     fhir: FhirOptions = Field(default_factory=FhirOptions)
     ndr: NdrOptions = Field(default_factory=NdrOptions)

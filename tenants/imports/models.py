@@ -45,8 +45,8 @@ class Import(TenantBase, table=True):
         staged: facts in the staging table while reading; from the checks on, those that are to be written.
         counts: per kind of record: inserted, updated, unchanged, superseded.
         failure: of an import that failed as a whole: field, problem and remedy of what was wrong.
-        people_first: files with patients are read before those with events only; False in an import that was begun by
-            an earlier release.
+        people_first: no longer read, and true for workers of the release before, which read it; a later release drops
+            the column.
         notes: sentences for the reader, such as where the data date was taken from.
     """
 

@@ -215,8 +215,7 @@ class Runner:
     def _mapping(session: TenantSession, row: Import) -> Mapping:
         """The mapping, with the tenant's time zone where it names none."""
         mapping = check_mapping(row.mapping)
-        known = {"time_zone": mapping.time_zone or session.tenant.time_zone, "people_first": row.people_first}
-        return mapping.model_copy(update=known)
+        return mapping.model_copy(update={"time_zone": mapping.time_zone or session.tenant.time_zone})
 
     def _terms(self, row: Import, mapping: Mapping) -> Terms:
         if row.data_date is None:

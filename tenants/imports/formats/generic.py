@@ -199,7 +199,7 @@ def _readings(table: Table, plan: FilePlan, number: int, skip: int) -> Iterator[
 def _in_order(mapping: Mapping) -> list[str]:
     """The files' aliases: those with patients first, since events that name no facility are at their patient's."""
     people = {record.file for record in mapping.records if record.into == "patients"}
-    return sorted(mapping.files, key=lambda alias: alias not in people) if mapping.people_first else list(mapping.files)
+    return sorted(mapping.files, key=lambda alias: alias not in people)
 
 
 def _used(alias: str, mapping: Mapping) -> bool:

@@ -32,6 +32,7 @@ def test_yes_and_no_are_texts_and_numbers_become_cells() -> None:
     ("change", "field", "problem"),
     [
         (("source: csv:test", "sauce: csv:test"), "sauce", "this key is not known here"),
+        (("source: csv:test", "people_first: false"), "people_first", "this key is not known here"),
         (("source: csv:test", "source: 'Test one'"), "source", "String should match pattern"),
         (("sex: sex", "gender: sex"), "records.0", "patients have no field 'gender'"),
         (("{date_dispensed: day, ", "{"), "records.2", "dispensations need the field 'date_dispensed'"),
