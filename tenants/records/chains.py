@@ -34,7 +34,17 @@ _BOOKKEEPING = (
     "stamps",
 )  # fmt: skip
 _WORKED_OUT = frozenset(
-    {"version_id", "known_from", "known_to", "known_assumed", "data_date", "import_uuid", "runs", "stamps"}
+    {
+        "version_id",
+        "known_from",
+        "known_to",
+        "known_assumed",
+        "data_date",
+        "import_uuid",
+        "runs",
+        "stamps",
+        "date_voided",
+    }
 )
 
 _ENTITIES = sql.SQL(
@@ -56,7 +66,7 @@ FROM pg_temp.chain_entities AS e CROSS JOIN LATERAL (
 _CONTRADICTED = sql.SQL("""
 INSERT INTO pg_temp.chain_rows ({columns}, stored)
 SELECT {new_uuid}, v.uuid, v.facility_uuid, v.source, v.source_key, v.known_from, NULL, false, s.data_date, NULL,
-       v.row_hash, true, 'source', {now}, 'a newer list of the same source says otherwise', {actor},
+       v.row_hash, true, 'source', NULL, 'a newer list of the same source says otherwise', {actor},
        ARRAY[-r.number], NULL, {v_content}, false
 FROM pg_temp.chain_rows AS v
 JOIN radet_snapshots AS s ON s.patient_uuid = v.patient_uuid AND s.source = v.source
@@ -139,6 +149,8 @@ complete AS (
 ),
 paired AS (
     SELECT c.*, v.row_hash, v.voided,
+           CASE WHEN v.voided AND v.voided_by = 'source' THEN c.first_date::timestamp AT TIME ZONE {time_zone}
+                ELSE v.date_voided END AS date_voided,
            row_number() OVER (
                PARTITION BY c.uuid, v.row_hash, v.voided, c.known_from, c.known_to ORDER BY c.part) AS nth
     FROM complete AS c JOIN pg_temp.chain_rows AS v ON v.version_id = c.content_of
@@ -149,7 +161,7 @@ before AS (
     FROM pg_temp.chain_rows WHERE stored
 )
 SELECT p.uuid, p.part, p.content_of, p.runs, p.stamps, p.data_date, p.known_from, p.known_to, p.assumed, p.import_uuid,
-       b.version_id AS kept, p.row_hash, p.voided
+       p.date_voided, b.version_id AS kept, p.row_hash, p.voided
 FROM paired AS p LEFT JOIN before AS b
     ON b.uuid = p.uuid AND b.row_hash = p.row_hash AND b.voided = p.voided AND b.known_from = p.known_from
     AND b.known_to IS NOT DISTINCT FROM p.known_to AND b.nth = p.nth
@@ -177,14 +189,16 @@ _DELETE = sql.SQL(
 )
 _UPDATE = sql.SQL(
     "UPDATE {table} AS t SET runs = n.runs, stamps = n.stamps, data_date = n.data_date, known_assumed = n.assumed,"
-    " import_uuid = n.import_uuid"
+    " import_uuid = n.import_uuid, date_voided = n.date_voided"
     " FROM pg_temp.chain_new AS n JOIN pg_temp.chain_rows AS v ON v.version_id = n.kept"
-    " WHERE t.version_id = n.kept AND (v.runs, v.stamps, v.data_date, v.known_assumed, v.import_uuid)"
-    " IS DISTINCT FROM (n.runs, n.stamps, n.data_date, n.assumed, n.import_uuid)"
+    " WHERE t.version_id = n.kept AND (v.runs, v.stamps, v.data_date, v.known_assumed, v.import_uuid, v.date_voided)"
+    " IS DISTINCT FROM (n.runs, n.stamps, n.data_date, n.assumed, n.import_uuid, n.date_voided)"
 )
 _INSERT = sql.SQL("""
-INSERT INTO {table} (version_id, known_from, known_to, known_assumed, data_date, import_uuid, runs, stamps, {others})
-SELECT {new_uuid}, n.known_from, n.known_to, n.assumed, n.data_date, n.import_uuid, n.runs, n.stamps, {v_others}
+INSERT INTO {table} (version_id, known_from, known_to, known_assumed, data_date, import_uuid, runs, stamps, date_voided,
+                     {others})
+SELECT {new_uuid}, n.known_from, n.known_to, n.assumed, n.data_date, n.import_uuid, n.runs, n.stamps, n.date_voided,
+       {v_others}
 FROM pg_temp.chain_new AS n JOIN pg_temp.chain_rows AS v ON v.version_id = n.content_of
 WHERE n.kept IS NULL ORDER BY n.uuid, n.part
 """)
@@ -278,7 +292,6 @@ def chain_parts(session: TenantSession, model: type[Asserted], number: int | Non
         "v_content": sql.SQL(", ").join(sql.Identifier("v", name) for name in form.columns),
         "number": sql.Literal(0 if number is None else number),
         "new_uuid": new_uuid,
-        "now": sql.SQL("now()"),
         "actor": sql.Literal(session.actor),
         "time_zone": sql.Literal(zone),
         "day": day,

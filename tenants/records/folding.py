@@ -256,7 +256,10 @@ class _Folding:
 
     def _row(self, uuid: UUID, version: PersonVersion, values: list[object], fingerprint: bytes) -> dict[str, Any]:
         cause = version.cause
-        voids = cause.columns if version.voided else {}
+        voids = dict(cause.columns) if version.voided else {}
+        if voids and not cause.by_hand:
+            # The same statement of several runs is one row, whose day is that of the run that came first.
+            voids["date_voided"] = start_of_day(self._session.tenant, cause.run.data_date)
         return {
             "version_id": new_uuid(),
             "uuid": uuid,

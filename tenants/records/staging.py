@@ -33,7 +33,6 @@ _LEADING = (
     ("assumed_from", "date"),
     ("row_hash", "bytea"),
     ("voided", "bool"),
-    ("date_voided", "timestamptz"),
     ("void_reason", "text"),
 )
 LEADING = tuple(name for name, _ in _LEADING)
@@ -191,7 +190,6 @@ class Stage:
         known_from: datetime | None = None,
         assumed_from: date | None = None,
         voided: bool = False,
-        date_voided: datetime | None = None,
         void_reason: str | None = None,
     ) -> UUID:
         """Stage one row and return the UUID of its entity.
@@ -204,7 +202,6 @@ class Stage:
             assumed_from: event date plus the source's usual lag; used only for the first import of a facility,
                 source and table.
             voided: the source has voided the row.
-            date_voided: when, if the source says so.
             void_reason: why, if the source says so.
 
         Raises:
@@ -212,14 +209,13 @@ class Stage:
         """
         values, fingerprint = content_values(self.model, content)
         known_at = None if known_from is None else utc(known_from)
-        voided_at = None if date_voided is None else utc(date_voided)
         uuid = entity_uuid(shape(self.model).table, facility_uuid, self.source, source_key)
         if uuid in self._seen:
             self.repeated = True
         self._seen.add(uuid)
         self.rows += 1
         origin = (self.rows, uuid, facility_uuid, source_key, known_at, assumed_from, fingerprint)
-        self._buffer.append((*origin, voided, voided_at, void_reason, *values))
+        self._buffer.append((*origin, voided, void_reason, *values))
         if len(self._buffer) >= BATCH:
             self.flush()
         return uuid

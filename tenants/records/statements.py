@@ -70,7 +70,7 @@ INSERT INTO patient_statements
      voided, voided_by, date_voided, void_reason, changed_by, {content})
 SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key, t.statement_hash, ARRAY[{number}],
        CASE WHEN s.known_at IS NOT NULL THEN ARRAY[s.known_at] END, t.said, t.fallback, s.voided,
-       CASE WHEN s.voided THEN 'source' END, CASE WHEN s.voided THEN coalesce(s.date_voided, now()) END,
+       CASE WHEN s.voided THEN 'source' END, CASE WHEN s.voided THEN {day_start} END,
        s.void_reason, {actor}, {s_content}
 FROM {staged} AS s JOIN pg_temp.staged_terms AS t ON t.uuid = s.uuid
 WHERE {unless}
@@ -90,7 +90,7 @@ SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key,
             WHEN k.assumed THEN least(s.assumed_from, {data_date})::timestamp AT TIME ZONE {time_zone}
             ELSE {day_start} END,
        k.assumed, {data_date}, {import_uuid}, s.row_hash, s.voided, CASE WHEN s.voided THEN 'source' END,
-       CASE WHEN s.voided THEN coalesce(s.date_voided, now()) END, s.void_reason, {actor}, {s_content}
+       CASE WHEN s.voided THEN {day_start} END, s.void_reason, {actor}, {s_content}
 FROM {staged} AS s
 CROSS JOIN LATERAL (
     SELECT CASE WHEN s.known_at IS NOT NULL OR s.assumed_from IS NULL OR s.assumed_from >= {data_date} OR s.voided

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from core.clock import now as clock_now
 from core.database import set_local
 from tenants.records import runs
 from tenants.records.chains import Rebuilt, chain_parts, rebuild
@@ -29,7 +28,7 @@ from tenants.records.versioned import Asserted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
+    from datetime import date
     from uuid import UUID
 
     from psycopg import Cursor
@@ -108,8 +107,7 @@ SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key,
            ELSE {day_start}
        END,
        k.assumed, {data_date}, {import_uuid}, s.row_hash, s.voided, CASE WHEN s.voided THEN {source_void} END,
-       CASE WHEN s.voided THEN coalesce(s.date_voided, {now}) END,
-       CASE WHEN s.voided THEN s.void_reason END, {actor}, ARRAY[{number}],
+       CASE WHEN s.voided THEN {day_start} END, CASE WHEN s.voided THEN s.void_reason END, {actor}, ARRAY[{number}],
        CASE WHEN s.known_at IS NOT NULL THEN ARRAY[s.known_at] END, {staged_content}
 FROM {staged} AS s
 LEFT JOIN {plan} AS p ON p.seq = s.seq
@@ -125,7 +123,7 @@ ORDER BY s.seq
 _STAGED = sql.SQL("""
 SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key, {day_start}, NULL::timestamptz, false, {data_date},
        {import_uuid}, s.row_hash, s.voided, CASE WHEN s.voided THEN {source_void} END,
-       CASE WHEN s.voided THEN coalesce(s.date_voided, {now}) END, CASE WHEN s.voided THEN s.void_reason END, {actor},
+       CASE WHEN s.voided THEN {day_start} END, CASE WHEN s.voided THEN s.void_reason END, {actor},
        ARRAY[{number}], CASE WHEN s.known_at IS NOT NULL THEN ARRAY[s.known_at] END, {staged_content}, false
 FROM {staged} AS s JOIN {plan} AS p ON p.seq = s.seq WHERE p.verdict = 'rebuild'
 """)
@@ -177,9 +175,7 @@ class Upserted:
     patients: list[UUID] = field(default_factory=list)
 
 
-def upsert(
-    session: TenantSession, stage: Stage, *, import_uuid: UUID, data_date: date, now: datetime | None = None
-) -> Upserted:
+def upsert(session: TenantSession, stage: Stage, *, import_uuid: UUID, data_date: date) -> Upserted:
     """Bring the staged rows into their table, in the caller's transaction.
 
     Safe while another import of the tenant runs: steps take turns. The stage is empty afterwards.
@@ -190,7 +186,6 @@ def upsert(
         import_uuid: the import that they belong to, the same in all its steps. Where it is not registered (``runs``),
             it is now, as a list of all that there is at the facilities of its rows.
         data_date: the date to which the source's data run.
-        now: the time of voiding where the source gives none; the clock's by default.
     """
     stage.flush()
     if not stage.rows and stage.asked is None:
@@ -201,7 +196,7 @@ def upsert(
     run = run or runs.register(session, import_uuid, source=stage.source, data_date=data_date)
     if issubclass(stage.model, Patient):
         return _people(session, stage, run, adhoc=adhoc)
-    parts = _parts(stage, run, now or clock_now())
+    parts = _parts(stage, run)
     with session.cursor() as cursor:
         if adhoc:
             places = [row[0] for row in _run(cursor, _PLACES, parts).fetchall()]
@@ -310,7 +305,7 @@ def _all_new(
     return Upserted(UpsertCounts(inserted=inserted), patients)
 
 
-def _parts(stage: Stage, run: Run, now: datetime) -> dict[str, sql.Composable]:
+def _parts(stage: Stage, run: Run) -> dict[str, sql.Composable]:
     form = shape(_asserted(stage))
     with stage.session.cursor() as cursor:
         new_uuid = new_uuid_sql(cursor)
@@ -343,7 +338,6 @@ def _parts(stage: Stage, run: Run, now: datetime) -> dict[str, sql.Composable]:
         "data_date": sql.Literal(run.data_date),
         "day_start": sql.Literal(start_of_day(stage.session.tenant, run.data_date)),
         "time_zone": sql.Literal(stage.session.tenant.time_zone),
-        "now": sql.Literal(now),
         "looked_for": sql.NULL,
         "actor": sql.Literal(stage.session.actor),
         "assumable": sql.SQL("NOT {}").format(lacked(form.table, expressions)),

@@ -108,7 +108,7 @@ FROM (
 
 _EVENTS = sql.SQL("""
 SELECT s.seq, s.entity_uuid, s.facility_uuid, s.source_key, s.known_at, {day} + {lag}::int, s.row_hash,
-       s.voided, NULL::timestamptz, NULL::text, s.patient_uuid, {slots}
+       s.voided, NULL::text, s.patient_uuid, {slots}
 FROM import_staging AS s
 WHERE s.import_uuid = {import} AND s.kind = {kind} AND s.state = 'accepted'
   AND s.seq > {after} AND s.seq <= {last} AND s.patient_uuid <> ALL({erased}::uuid[])

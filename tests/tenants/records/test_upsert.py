@@ -122,7 +122,7 @@ def test_what_lies_between_two_confirmations_splits_them(session):
 
 def test_what_the_source_voided_revives_when_the_source_takes_it_back(session):
     load(session, [(1, "clinical")], date(2024, 3, 1))
-    load(session, [(1, None)], date(2024, 4, 1), date_voided=datetime(2024, 3, 20, tzinfo=UTC), void_reason="duplicate")
+    load(session, [(1, None)], date(2024, 4, 1), void_reason="duplicate")
     assert current(session) == []
     tombstone = (
         session.cursor()
@@ -131,7 +131,7 @@ def test_what_the_source_voided_revives_when_the_source_takes_it_back(session):
         )
         .fetchone()
     )
-    assert tombstone == ("source", datetime(2024, 3, 20, tzinfo=UTC), "duplicate")
+    assert tombstone == ("source", datetime(2024, 3, 31, 23, tzinfo=UTC), "duplicate"), "the data date, not the arrival"
     load(session, [(1, "clinical")], date(2024, 5, 1))
     assert current(session) == [(1, "clinical", date(2024, 5, 1))]
 

@@ -126,8 +126,8 @@ def test_a_radet_and_a_later_pharmacy_list_give_sex_start_and_a_regular_past(mod
         found = everything(session)
         session.rollback()
     (person,) = [row for row in found["patients"] if row[2] is None]
-    assert person[8:10] == ("F", date(2024, 1, 5))
-    learned = {row[8]: row[1].date() for row in found["dispensations"]}
+    assert person[9:11] == ("F", date(2024, 1, 5))
+    learned = {row[9]: row[1].date() for row in found["dispensations"]}
     assert learned[date(2024, 5, 24)] == date(2024, 5, 26)
     reasons = [row[5] for row in found["transitions"]]
     assert reasons[0] == "new"
@@ -143,7 +143,7 @@ def test_what_the_radet_would_have_named_is_known_when_the_later_list_brings_it(
     )
     for order in ((early, late), (late, early)):
         found = records_of(module_tenant, order)
-        learned = {row[8]: (row[1].date(), row[3]) for row in found["dispensations"] if row[0]}
+        learned = {row[9]: (row[1].date(), row[3]) for row in found["dispensations"] if row[0]}
         assert learned[EVENTS[4]] == (date(2024, 11, 26), False)
         assert learned[EVENTS[1]][1]
 

@@ -178,7 +178,10 @@ def _events(session: TenantSession, one: PartnerList, uuid: UUID) -> None:
 
 def everything(session: TenantSession) -> dict[str, list[tuple[Any, ...]]]:
     """All that follows from lists, ids and ciphertexts aside."""
-    versions = "t.uuid, t.known_from, t.known_to, t.known_assumed, t.data_date, t.voided, t.void_reason, t.row_hash"
+    versions = (
+        "t.uuid, t.known_from, t.known_to, t.known_assumed, t.data_date, t.voided, t.void_reason, t.date_voided,"
+        " t.row_hash"
+    )
     asked = {
         "patients": f"SELECT {versions}, t.sex, t.art_start_date, t.phone_bidx FROM patients AS t",  # noqa: S608 - ours
         "dispensations": f"SELECT {versions}, t.date_dispensed, t.days_supplied FROM dispensations AS t",  # noqa: S608 - ours
