@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
 from psycopg import sql
 
 from core import privacy
@@ -35,6 +36,7 @@ from tenants.records.statements import Terms as Said
 from tenants.records.upsert import UpsertCounts, Upserted, staging, upsert
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     from core.database import TenantSession
@@ -53,8 +55,8 @@ HANDLERS: dict[str, str] = {
     "snapshots": "tenants.imports.applying.snapshots:apply_rows",
     "unread_contacts": "tenants.imports.applying.unread:apply_rows",
 }
-"""Kinds that are neither patients nor events in ``SLOTS``: ``"module:function"``, called with the session, the terms,
-rows (``StagedRow``) and the facilities' UUIDs by DATIM id; returns what became of them (``Upserted``)."""
+"""Kinds that are neither patients nor events in ``SLOTS``: ``"module:function"``, called with the session, the terms
+and what the rows say (``StagedRow.about``); returns what became of them (``Upserted``)."""
 ENDS: dict[str, str] = {"snapshots": "tenants.imports.applying.snapshots:end"}
 """What is called once all rows of such a kind are applied, with the session and the terms."""
 
@@ -170,6 +172,18 @@ class StagedRow(NamedTuple):
     personal: bytes | None
     digest: bytes
 
+    def about(self, source: str, places: Mapping[str, UUID]) -> dict[str, Any]:
+        """The content, with ``patient_uuid`` and ``facility_uuid``: whom it is about, and where.
+
+        Args:
+            source: the import's.
+            places: facilities by DATIM id.
+        """
+        facility = places[self.facility]
+        patient = entity_uuid("patients", facility, source, self.patient_key)
+        said: dict[str, Any] = orjson.loads(self.content)
+        return said | {"patient_uuid": patient, "facility_uuid": facility}
+
 
 @dataclass(slots=True)
 class Applied:
@@ -268,8 +282,13 @@ def _by_hand(session: TenantSession, terms: Terms, kind: str, part: dict[str, An
     if not rows:
         return None, 0, Upserted()
     places = _places(session, {row.facility for row in rows})
-    apply: Any = _patients if kind == "patients" else resolve(HANDLERS[kind])
-    return rows[-1].seq, len(rows), apply(session, terms, rows, places)
+    if kind == "patients":
+        return rows[-1].seq, len(rows), _patients(session, terms, rows, places)
+    said = [row.about(terms.source, places) for row in rows]
+    erased = _erased(session, [each["patient_uuid"] for each in said])
+    apply: Any = resolve(HANDLERS[kind])
+    done = apply(session, terms, [each for each in said if each["patient_uuid"] not in erased])
+    return rows[-1].seq, len(rows), done
 
 
 def _places(session: TenantSession, datim_ids: set[str]) -> dict[str, UUID]:

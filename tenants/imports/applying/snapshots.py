@@ -15,7 +15,6 @@ import orjson
 from core.database.arrays import uuid_array
 from tenants.imports.applying.lists import run_of
 from tenants.records.chains import rebuild_of_patients
-from tenants.records.ids import entity_uuid
 from tenants.records.models import PatientState
 from tenants.records.upsert import UpsertCounts, Upserted
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
-    from tenants.imports.applying.apply import StagedRow, Terms
+    from tenants.imports.applying.apply import Terms
     from tenants.records.runs import Run
 
 STATES_AT_ONCE = 5_000
@@ -98,19 +97,14 @@ SELECT %s, patient_uuid, 'patient_states' FROM unnest(%s::uuid[]) AS t (patient_
 """
 
 
-def apply_rows(session: TenantSession, terms: Terms, rows: list[StagedRow], places: dict[str, UUID]) -> Upserted:
+def apply_rows(session: TenantSession, terms: Terms, said: list[dict[str, Any]]) -> Upserted:
     """Store a chunk of staged snapshots; ``end`` makes them count.
 
     Args:
         session: the step's transaction.
         terms: what the import says of all its facts.
-        rows: of the staging table.
-        places: facilities by DATIM id.
+        said: what the rows say (``StagedRow.about``).
     """
-    said: list[dict[str, Any]] = []
-    for row in rows:
-        patient = entity_uuid("patients", places[row.facility], terms.source, row.patient_key)
-        said.append(orjson.loads(row.content) | {"patient_uuid": patient, "facility_uuid": places[row.facility]})
     values = {
         "data_date": terms.data_date,
         "number": run_of(session, terms.import_uuid).number,
@@ -118,7 +112,7 @@ def apply_rows(session: TenantSession, terms: Terms, rows: list[StagedRow], plac
     }
     with session.cursor() as cursor:
         ((inserted, updated),) = cursor.execute(_STORE, values).fetchall()
-    return Upserted(UpsertCounts(inserted=inserted, updated=updated, unchanged=len(rows) - inserted - updated))
+    return Upserted(UpsertCounts(inserted=inserted, updated=updated, unchanged=len(said) - inserted - updated))
 
 
 def end(session: TenantSession, terms: Terms) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import date
 from pathlib import Path
 from uuid import UUID
 
@@ -16,10 +17,12 @@ from core.privacy import vault
 from core.tenancy import describe_tenant
 from core.tenancy.backup.saving import backup
 from core.tenancy.backup.service import from_file
+from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.quality.candidates import merge_patients
 from tenants.records.erasing import erase_person, find
 from tenants.records.personal import FIELDS, open_patient
 from tenants.records.service import find_patient
+from tests.tenants.imports.formats.fixtures_lists import lamisplus_row, write_csv
 
 from .conftest import MAPPING, PATIENTS, RunImport, rows, write
 
@@ -150,3 +153,20 @@ def test_what_a_restored_backup_brings_of_the_erased_is_emptied_by_a_second_run(
         assert (done.rows, done.already) == (2, False)
     run_import(back, partner_files, OTHER_SOURCE)
     assert "Aaa" not in names(back)
+
+
+def test_no_status_list_brings_back_a_row_of_the_person(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    people = [lamisplus_row(1, **{"Last Pickup Date (yyyy-mm-dd)": "nonsense"}), lamisplus_row(2)]
+    radet = [write_csv(tmp_path / "radet.csv", HEADINGS, people)]
+    run_import(tenant, radet, "{}", data_date=date(2024, 6, 30))
+    uuid = erase(tenant, "NG-0001")
+    run_import(tenant, radet, "{}", data_date=date(2024, 9, 30))
+    with tenant_session(tenant, actor="test:1") as session:
+        assert rows(session, "SELECT FROM radet_list_rows WHERE patient_uuid = %s AND number > 1", uuid) == []
+        assert (
+            rows(session, "SELECT FROM unread_contacts WHERE patient_uuid = %s AND list_date > '2024-07-01'", uuid)
+            == []
+        )
+        assert len(rows(session, "SELECT FROM radet_list_rows WHERE number = 2")) == 1, "the other person's"
