@@ -231,15 +231,22 @@ class SnapshotFact(PatientBound):
 class UnreadContactFact(PatientBound):
     """A row that shows a contact of a patient on a day that cannot be read: missing is not absent.
 
-    ``key`` is the patient's identifier: one list says it of a person once.
+    ``key`` is the patient's identifier, and the day that bounds it: one list says it of a person once.
 
     Attributes:
         partner_status: the partner's own status of the person in that row, as in ``SnapshotFact``; None where the list
             has none.
+        not_after: the contact was on this day or before, as another cell of the row says: where the same list has a
+            readable contact then or later, nothing of it is missing.
     """
 
     kind: ClassVar[str] = "unread_contacts"
     partner_status: str | None = None
+    not_after: date | None = None
+
+    def __post_init__(self) -> None:
+        """Tell rows with different bounds apart."""
+        self.key = self.patient if self.not_after is None else f"{self.patient}\x1f{self.not_after}"
 
 
 FACT_TYPES: dict[str, type[Fact]] = {
@@ -277,6 +284,7 @@ class Reading:
         line: line (row of a sheet) that the row begins on, counted from 1 with the heading.
         omissions: cells that are left out, and why; the row counts without them.
         facility_name: what the row calls the facility, where it gives no DATIM id.
+        patient: whose row it is, where something of it is refused and no fact names the person; ``facility``, where.
     """
 
     file: int
@@ -286,19 +294,28 @@ class Reading:
     left_out: bool = False
     omissions: list[Rejection] = field(default_factory=list)
     facility_name: str | None = None
+    patient: str | None = None
+    facility: str | None = None
 
 
-def unread_contact(fact: Fact, reading: Reading) -> UnreadContactFact:
+def unread_contact(fact: Fact, reading: Reading, not_after: date | None = None) -> UnreadContactFact:
     """That a person was seen on a day that cannot be read, with the partner's status of them in the same row.
 
     Args:
-        fact: about the person.
+        fact: about the person; its next appointment bounds the day.
         reading: the row.
+        not_after: a day that bounds it.
     """
     if not isinstance(fact, PatientBound):
         message = "a contact is of a patient"
         raise TypeError(message)
     said = next((other.status for other in reading.facts if isinstance(other, SnapshotFact)), None)
+    bound = not_after or (fact.next_appointment if isinstance(fact, VisitFact | DispensationFact) else None)
     return UnreadContactFact(
-        key=fact.patient, patient=fact.patient, facility=fact.facility, labels=fact.labels, partner_status=said
+        key=fact.patient,
+        patient=fact.patient,
+        facility=fact.facility,
+        labels=fact.labels,
+        partner_status=said,
+        not_after=bound,
     )

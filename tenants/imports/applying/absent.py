@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from core.database import set_local
 from tenants.imports.slots import EVENT_FIELD
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ JOIN patients AS p ON p.uuid = s.patient_uuid AND p.known_to IS NULL AND NOT p.v
 WHERE s.source = %(source)s AND NOT s.voided
   AND NOT EXISTS (
     SELECT FROM import_staging AS g
-    WHERE g.import_uuid = %(import)s AND g.kind = 'patients' AND g.state <> 'known' AND g.patient_key = s.source_key
+    WHERE g.import_uuid = %(import)s AND g.kind IN ('patients', 'unread_contacts') AND g.state <> 'known'
+      AND g.patient_key = s.source_key
   )
   AND (%(status)s OR {contacts})
 """).format(
@@ -85,7 +87,10 @@ def notes(session: TenantSession, run: Run, mapping: Mapping) -> list[str]:
         "status": run.kind in STATUS_LISTS,
     }
     with session.cursor() as cursor:
+        # The planner takes the staged rows, which are fresh, for a few.
+        set_local(cursor, enable_nestloop="off")
         ((people, first, last),) = cursor.execute(_ABSENT, values).fetchall()
+        set_local(cursor, enable_nestloop="on")
     if not people:
         return []
     day = f"to {last}" if first == last else f"to days from {first} to {last}"

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from tenants.imports.applying.lists import run_of
 from tenants.records.days import start_of_day
-from tenants.records.ids import entity_uuid
 from tenants.records.upsert import UpsertCounts, Upserted
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from core.database import TenantSession
-    from tenants.imports.applying.apply import StagedRow, Terms
+    from tenants.imports.applying.apply import Terms
 
-# The same list given again says nothing new, and its row is kept all the same: undoing one of the two leaves the other.
+# A contact that another cell of its row bounds is not missing where the same list has a readable one after it. The same
+# list given again says nothing new, and its row is kept all the same: undoing one of the two leaves the other.
 _STORE = """
-WITH stored AS (
+WITH said AS (
+    SELECT s.* FROM jsonb_to_recordset(%(rows)s)
+        AS s (patient_uuid uuid, facility_uuid uuid, partner_status text, not_after date)
+    WHERE s.not_after IS NULL OR NOT EXISTS (
+        SELECT FROM dispensations AS e WHERE e.patient_uuid = s.patient_uuid AND e.date_dispensed >= s.not_after
+          AND e.antiretroviral AND NOT e.voided AND %(number)s = ANY(e.runs)
+        UNION ALL
+        SELECT FROM visits AS e WHERE e.patient_uuid = s.patient_uuid AND e.date_started >= s.not_after
+          AND NOT e.voided AND %(number)s = ANY(e.runs)
+    )
+),
+stored AS (
     INSERT INTO unread_contacts AS u
         (patient_uuid, source, list_kind, import_uuid, facility_uuid, list_date, partner_status, known_from)
     SELECT s.patient_uuid, %(source)s, i.format, i.uuid, s.facility_uuid, %(data_date)s, s.partner_status,
            %(known_from)s
-    FROM jsonb_to_recordset(%(rows)s) AS s (patient_uuid uuid, facility_uuid uuid, partner_status text)
-    JOIN imports AS i ON i.uuid = %(import)s
+    FROM said AS s JOIN imports AS i ON i.uuid = %(import)s
     ON CONFLICT (patient_uuid, source, list_kind, import_uuid) DO NOTHING
     RETURNING patient_uuid, source, list_kind, list_date, partner_status, import_uuid
 )
@@ -38,31 +47,23 @@ FROM stored AS s
 """
 
 
-def apply_rows(session: TenantSession, terms: Terms, rows: list[StagedRow], places: dict[str, UUID]) -> Upserted:
+def apply_rows(session: TenantSession, terms: Terms, said: list[dict[str, Any]]) -> Upserted:
     """Store a chunk of staged unread contacts; their patients are touched.
 
     Args:
         session: the step's transaction.
         terms: what the import says of all its facts.
-        rows: of the staging table.
-        places: facilities by DATIM id.
+        said: what the rows say (``StagedRow.about``).
     """
-    said = [
-        {
-            "patient_uuid": entity_uuid("patients", places[row.facility], terms.source, row.patient_key),
-            "facility_uuid": places[row.facility],
-            "partner_status": orjson.loads(row.content).get("partner_status"),
-        }
-        for row in rows
-    ]
     values = {
         "source": terms.source,
         "data_date": terms.data_date,
         "import": terms.import_uuid,
+        "number": run_of(session, terms.import_uuid).number,
         "known_from": start_of_day(session.tenant, terms.data_date),
         "rows": orjson.dumps(said).decode(),
     }
     with session.cursor() as cursor:
         stored = cursor.execute(_STORE, values).fetchall()
     new = sum(not known for _, known in stored)
-    return Upserted(UpsertCounts(inserted=new, unchanged=len(rows) - new), [patient for patient, _ in stored])
+    return Upserted(UpsertCounts(inserted=new, unchanged=len(said) - new), [patient for patient, _ in stored])

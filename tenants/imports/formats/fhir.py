@@ -93,11 +93,15 @@ class FhirResources(Reader):
         if kind not in TAKEN:
             reading.left_out = True
             return reading
+        resource = Resource(item, kind, terms, before, reading)
         try:
-            Resource(item, kind, terms, before, reading).into()
+            resource.into()
         except BadFieldError as wrong:
             reading.facts.clear()
             reading.rejections.append(wrong.rejection)
+            reading.patient = resource.about
+            if (unread := resource.unread()) is not None:
+                reading.facts.append(unread)
         reading.left_out = not reading.facts and not reading.rejections
         return reading
 

@@ -11,6 +11,7 @@ from tenants.imports.facts import (
     ObservationFact,
     PatientFact,
     PatientStateFact,
+    UnreadContactFact,
     VisitFact,
 )
 from tenants.imports.fields import SEXES
@@ -23,14 +24,13 @@ from tenants.imports.formats.fhir_terms import (
     codes_of,
     identifier,
 )
-from tenants.imports.formats.fhir_values import days_supplied, measure, shown, supplied_by
-from tenants.imports.formats.records import BadFieldError, Fields, birth, each_of, moment
+from tenants.imports.formats.fhir_values import days_supplied, measure, shown, supplied_by, whole_moment
+from tenants.imports.formats.records import Fields, birth, each_of, moment
 from tenants.imports.reading import columns, values
 from tenants.imports.reading.plans import SEPARATOR
 from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import date, datetime
 
     from tenants.imports.facts import Reading
@@ -66,6 +66,8 @@ class Resource:
         self._fields = Fields(self._content, kind, item.suffix, terms.values)
         self._kind, self._terms, self._before, self._reading = kind, terms, before, reading
         self._full_url = item.full_url
+        self.about: str | None = None
+        self._is_contact = False
 
     def into(self) -> None:
         """Fill the reading; nothing where the resource says nothing that is taken.
@@ -76,7 +78,8 @@ class Resource:
         self._id = self._fields.text("id") or self._full_url.rpartition(":")[2].rpartition("/")[2]
         if not self._id:
             raise self._fields.bad("id", "the identifier is missing", "export resources with their ids")
-        self._stamp = self._fields.record("meta").moment("lastUpdated") if self._terms.stamps else None
+        meta = self._fields.record("meta")
+        self._stamp = each_of(self._reading.omissions, meta.moment, "lastUpdated") if self._terms.stamps else None
         if self._kind == "Patient":
             # When a person's row was last touched does not say since when the person is known.
             self._stamp = None
@@ -92,16 +95,22 @@ class Resource:
         if patient is None:
             remedy = "give a reference such as Patient/<id> in subject"
             raise self._fields.bad("subject", "the patient is not named", remedy)
-        self._about = patient
+        self.about = patient
         {"Encounter": self._encounter, "Observation": self._observation, "MedicationDispense": self._dispense}[
             self._kind
         ]()
+
+    def unread(self) -> UnreadContactFact | None:
+        """That the person came, once ``into`` has failed: what it could not read is the day of a contact."""
+        if self.about is None or not self._is_contact or self._voided:
+            return None
+        return UnreadContactFact(key=self.about, patient=self.about, labels=self._fields.labels({}))
 
     def _common(self, names: dict[str, str], key: str = "") -> dict[str, Any]:
         labels = self._fields.labels({"patient": "subject", "stamp": "meta.lastUpdated", **names})
         return {
             "key": SEPARATOR.join((self._id, key)) if key else self._id,
-            "patient": self._about,
+            "patient": self.about,
             "known_at": self._stamp,
             "voided": self._voided,
             "labels": labels,
@@ -111,7 +120,7 @@ class Resource:
         fields, bad = self._fields, self._reading.rejections
         datim_id, place = self._home()
         self._voided = self._content.get("active") is False
-        self._about = self._id
+        self.about = self._id
         given = self._terms.facility if self._terms.facility.get("datim_id") == datim_id else {}
         self._reading.facts.append(
             FacilityFact(
@@ -216,20 +225,21 @@ class Resource:
     def _encounter(self) -> None:
         fields = self._fields
         period = fields.record("period")
-        when = _whole(period, "start", period.needed_moment)
         kinds = codes_of(self._content.get("type")) + codes_of(self._content.get("class"))
         tags = self._content.get("meta", {}).get("tag") if isinstance(self._content.get("meta"), dict) else None
         tagged = {code.rpartition("|")[2] for code in codes_of({"coding": tags})}
         name = shown(self._content.get("type")) or shown(self._content.get("class")) or "unknown"
+        # OpenMRS serves visits and the encounters in them both as Encounter: what is part of a visit is none itself.
+        self._is_contact = "visit" in tagged or "encounter" not in tagged or fields.raw("partOf")[1] is None
+        when = whole_moment(period, "start", period.needed_moment)
         if "visit" not in tagged:
             self._reading.facts.append(
                 EncounterFact(
                     **self._common({"encounter_datetime": "period.start"}), encounter_datetime=when, encounter_type=name
                 )
             )
-        # OpenMRS serves visits and the encounters in them both as Encounter: what is part of a visit is none itself.
-        if "visit" in tagged or "encounter" not in tagged or fields.raw("partOf")[1] is None:
-            stopped = period.day("end")
+        if self._is_contact:
+            stopped = each_of(self._reading.omissions, period.day, "end")
             visit_type = "clinical"
             if any(code in self._terms.pharmacy for code in kinds):
                 visit_type = "pharmacy"
@@ -249,10 +259,13 @@ class Resource:
         question = self._terms.question(codes)
         if question is None and not self._terms.keep_all:
             return
+        self._is_contact = question == "next_appointment"
         name, when = self._effective()
         if question == "next_appointment":
-            following = self._value_day()
-            if following is None and not self._voided:
+            noted = len(self._reading.omissions)
+            following = each_of(self._reading.omissions, self._value_day)
+            if following is None and not self._voided and len(self._reading.omissions) == noted:
+                self._is_contact = False
                 raise self._fields.bad("valueDateTime", "the date is missing", "fill it in")
             self._reading.facts.append(
                 VisitFact(
@@ -284,9 +297,9 @@ class Resource:
         period = self._fields.record("effectivePeriod")
         for name in ("effectiveDateTime", "effectiveInstant"):
             if self._fields.raw(name)[1] is not None:
-                return name, _whole(self._fields, name, self._fields.needed_moment)
+                return name, whole_moment(self._fields, name, self._fields.needed_moment)
         if period.raw("start")[1] is not None:
-            return "effectivePeriod.start", _whole(period, "start", period.needed_moment)
+            return "effectivePeriod.start", whole_moment(period, "start", period.needed_moment)
         if self._fields.raw("issued")[1] is not None:
             return "issued", self._fields.needed_moment("issued")
         raise self._fields.bad("effectiveDateTime", "the date is missing", "fill it in")
@@ -294,7 +307,7 @@ class Resource:
     def _value_day(self) -> date | None:
         for name in ("valueDateTime", "valueString"):
             if self._fields.raw(name)[1] is not None:
-                return _whole(self._fields, name, self._fields.needed_moment).date()
+                return whole_moment(self._fields, name, self._fields.needed_moment).date()
         return None
 
     def _measured(self, variable: str, codes: list[str], name: str, when: datetime) -> None:
@@ -366,28 +379,14 @@ class Resource:
             return
         # A hospital's pharmacy hands out everything: a drug that has a name and is not known is no antiretroviral.
         antiretroviral = bool(wanted) or name is None or is_antiretroviral(name, " ".join(codes), unknown=False)
+        self._is_contact = antiretroviral
         field = supplied_by(self._fields)
         self._reading.facts.append(
             DispensationFact(
                 **self._common({"date_dispensed": field, "days_supplied": "daysSupply.value"}),
-                date_dispensed=_whole(self._fields, field, self._fields.needed_moment).date(),
-                days_supplied=days_supplied(self._fields),
+                date_dispensed=whole_moment(self._fields, field, self._fields.needed_moment).date(),
+                days_supplied=each_of(self._reading.omissions, days_supplied, self._fields),
                 regimen=name,
                 antiretroviral=antiretroviral,
             )
         )
-
-
-def _whole(fields: Fields, name: str, read: Callable[[str], datetime]) -> datetime:
-    """A date with its day: FHIR allows a year or a month alone, which is no day of care.
-
-    Raises:
-        BadFieldError: the day is missing, or it is no date.
-    """
-    try:
-        return read(name)
-    except BadFieldError as wrong:
-        value = fields.raw(name)[1]
-        if isinstance(value, str) and len(value) in (4, 7) and value[:4].isdecimal():
-            raise fields.bad(name, "a year or month without the day", "give the whole date") from wrong
-        raise

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports.formats.records import text
+from tenants.imports.formats.records import BadFieldError, text
 from tenants.imports.reading import values
 from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from tenants.imports.formats.records import Fields
 
 _UNITS: dict[str, dict[str, float]] = {
@@ -122,3 +125,18 @@ def _number(value: object) -> float | None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e6:  # noqa: PLR2004 - tablets
         return None
     return float(value)
+
+
+def whole_moment(fields: Fields, name: str, read: Callable[[str], datetime]) -> datetime:
+    """A date with its day: FHIR allows a year or a month alone, which is no day of care.
+
+    Raises:
+        BadFieldError: the day is missing, or it is no date.
+    """
+    try:
+        return read(name)
+    except BadFieldError as wrong:
+        value = fields.raw(name)[1]
+        if isinstance(value, str) and len(value) in (4, 7) and value[:4].isdecimal():
+            raise fields.bad(name, "a year or month without the day", "give the whole date") from wrong
+        raise

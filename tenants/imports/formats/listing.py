@@ -246,6 +246,8 @@ class ListReader(Reader):
         if any(isinstance(fact, PatientBound) and fact.facility is None for fact in reading.facts):
             reading.facility_name = row.text("facility_name")
         self._note_unread(row, reading, mapping)
+        if row.problems and not any(isinstance(fact, PatientBound) for fact in reading.facts):
+            reading.patient, reading.facility = row.identifier("patient_id"), place(row, mapping)[0]
         reading.rejections.extend(row.problems)
         reading.omissions.extend(row.omissions)
         if not reading.facts and not reading.rejections and not reading.omissions:
@@ -262,7 +264,7 @@ class ListReader(Reader):
         about = next((fact for fact in reading.facts if isinstance(fact, SnapshotFact)), None)
         where = about.facility if about is not None else place(row, mapping)[0]
         person: PatientBound = about or UnreadContactFact(key=patient, patient=patient, facility=where)
-        reading.facts.append(unread_contact(person, reading))
+        reading.facts.append(unread_contact(person, reading, row.day("next_appointment")))
 
     @abstractmethod
     def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:

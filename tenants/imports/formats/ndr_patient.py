@@ -10,10 +10,11 @@ from tenants.imports.facts import (
     ObservationFact,
     PatientFact,
     PatientStateFact,
+    UnreadContactFact,
     VisitFact,
 )
 from tenants.imports.fields import SEXES
-from tenants.imports.formats.records import Fields, Terms, birth, each_of, fold, is_true, text, whole_day
+from tenants.imports.formats.records import BadFieldError, Fields, Terms, birth, each_of, fold, is_true, text, whole_day
 from tenants.imports.reading import columns, values
 from tenants.imports.reading.plans import SEPARATOR
 from tenants.imports.reading.values import BadValueError
@@ -68,6 +69,7 @@ class Message:
         self._facility = self._find_facility()
         self._voided = fold(self._header.text("MessageStatusCode") or "") in terms.redacted
         self._seen: dict[tuple[str, str], Fact] = {}
+        self._visits: dict[str, date] = {}
 
     def created(self) -> date | None:
         """The day on which the message was made, if it says so and can be read."""
@@ -185,10 +187,33 @@ class Message:
         )
         self._add(fact)
 
+    def _contact_day(self, item: Fields, not_after: date | None) -> date:
+        """The day of a contact; where it cannot be read, the person came all the same.
+
+        Raises:
+            BadFieldError: it is missing, or cannot be read.
+        """
+        try:
+            return item.needed_moment("VisitDate").date()
+        except BadFieldError:
+            if not self._voided:
+                self._reading.facts.append(
+                    UnreadContactFact(
+                        key=self._patient,
+                        patient=self._patient,
+                        facility=self._facility,
+                        labels=item.labels({"patient": "PatientIdentifier"}),
+                        not_after=not_after,
+                    )
+                )
+            raise
+
     def _encounter(self, item: Fields) -> None:
-        when = item.needed_moment("VisitDate").date()
-        key = item.text("VisitID") or when.isoformat()
         following = each_of(self._bad, item.day, "NextAppointmentDate")
+        when = self._contact_day(item, following)
+        if (visit := item.text("VisitID")) is not None:
+            self._visits[visit] = when
+        key = visit or when.isoformat()
         fact = VisitFact(
             key=SEPARATOR.join((self._patient, "visit", key)),
             patient=self._patient,
@@ -237,8 +262,8 @@ class Message:
         kind = item.text("PrescribedRegimenTypeCode")
         if kind is not None and fold(kind) not in self._terms.antiretroviral:
             return
-        dispensed = item.day("PrescribedRegimenDispensedDate")
-        when = dispensed or item.needed_moment("VisitDate").date()
+        dispensed = each_of(self._bad, item.day, "PrescribedRegimenDispensedDate")
+        when = dispensed or self._contact_day(item, self._visits.get(item.text("VisitID") or ""))
         drugs = item.record("PrescribedRegimen")
         regimen = drugs.text("CodeDescTxt", "Code") or item.text("PrescribedRegimen")
         key = item.text("VisitID") or when.isoformat()

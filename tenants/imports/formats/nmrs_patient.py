@@ -11,20 +11,21 @@ from tenants.imports.facts import (
     ObservationFact,
     PatientFact,
     PatientStateFact,
+    UnreadContactFact,
     VisitFact,
 )
 from tenants.imports.fields import SEXES
 from tenants.imports.formats.nmrs_care import Care, Said
 from tenants.imports.formats.nmrs_terms import MEASURED
 from tenants.imports.formats.options import UNDETECTED_ANSWERS
-from tenants.imports.formats.records import Fields, birth, each_of, fold, text
+from tenants.imports.formats.records import BadFieldError, Fields, birth, each_of, fold, text
 from tenants.imports.reading import columns, values
 from tenants.imports.reading.plans import SEPARATOR
 from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     from tenants.imports.facts import Fact, Reading
     from tenants.imports.formats.nmrs_terms import NmrsTerms
@@ -82,6 +83,7 @@ class Container:
         self._facility = self._find_facility()
         self._encounters: dict[str, Encounter] = {}
         self._by_key: dict[tuple[str, str], int] = {}
+        self._visit_days: dict[str, date] = {}
 
     def into(self) -> None:
         """Fill the reading.
@@ -210,18 +212,42 @@ class Container:
                 self._add(fact, named=uuid is not None)
         return frozenset(voided)
 
+    def _came(self, item: Fields, name: str, not_after: date | None, *, contact: bool) -> datetime:
+        """When a contact was; where it cannot be read, the person came all the same.
+
+        Raises:
+            BadFieldError: it is missing, or cannot be read.
+        """
+        try:
+            return item.needed_moment(name)
+        except BadFieldError:
+            if contact:
+                self._reading.facts.append(
+                    UnreadContactFact(
+                        key=self._patient,
+                        patient=self._patient,
+                        facility=self._facility,
+                        labels=item.labels(_PERSON),
+                        not_after=not_after,
+                    )
+                )
+            raise
+
     def _visit(self, item: Fields, uuid: str | None, *, voided: bool) -> VisitFact:
-        started = item.needed_moment("dateStarted").date()
+        stopped = each_of(self._bad, item.day, "dateStopped")
+        started = self._came(item, "dateStarted", stopped, contact=not voided).date()
+        if uuid is not None:
+            self._visit_days[uuid] = started
         kind = fold(item.text("visitType") or "")
         return VisitFact(
             key=uuid or SEPARATOR.join((self._patient, "visit", started.isoformat(), kind)),
             patient=self._patient,
             facility=self._facility,
             labels=item.labels(_VISIT),
-            known_at=item.moment(*_STAMPS),
+            known_at=each_of(self._bad, item.moment, *_STAMPS),
             voided=voided,
             date_started=started,
-            date_stopped=item.day("dateStopped"),
+            date_stopped=stopped,
             visit_type=self._terms.visit_types.get(kind, "clinical"),
         )
 
@@ -230,14 +256,15 @@ class Container:
             each_of(self._bad, self._encounter, item, voided_visits)
 
     def _encounter(self, item: Fields, voided_visits: frozenset[str]) -> None:
-        when = item.needed_moment("encounterDatetime")
         kinds = [item.text(name) for name in ("encounterType", "encounterTypeId", "pmmForm", "formId")]
+        folded = frozenset(fold(kind) for kind in kinds if kind)
+        visit = item.text("visitUuid") or ""
+        voided = self._voided or item.flag("voided") or visit in voided_visits
+        contact = not voided and bool(folded & self._terms.pharmacy)
+        when = self._came(item, "encounterDatetime", self._visit_days.get(visit), contact=contact)
         uuid = item.text("encounterUuid", "uuid")
         key = uuid or SEPARATOR.join((self._patient, when.isoformat(), kinds[0] or kinds[2] or ""))
-        voided = self._voided or item.flag("voided") or (item.text("visitUuid") or "") in voided_visits
-        encounter = Encounter(
-            key, when, voided, item.moment(*_STAMPS), item, frozenset(fold(kind) for kind in kinds if kind)
-        )
+        encounter = Encounter(key, when, voided, each_of(self._bad, item.moment, *_STAMPS), item, folded)
         self._encounters[key] = encounter
         self._add(
             EncounterFact(
@@ -268,7 +295,8 @@ class Container:
         if question is None and not self._terms.keep_all:
             return
         encounter = self._encounters.get(item.text("encounterUuid", "encounter") or "")
-        when = item.moment("obsDatetime") or (encounter.when if encounter else item.needed_moment("obsDatetime"))
+        observed = each_of(self._bad, item.moment, "obsDatetime")
+        when = observed or (encounter.when if encounter else item.needed_moment("obsDatetime"))
         voided = self._voided or item.flag("voided") or (encounter is not None and encounter.voided)
         if question is None or question.startswith(MEASURED):
             variable = question.removeprefix(MEASURED) if question else fold(name or "") or f"concept {concept}"

@@ -183,8 +183,12 @@ class _RecordPlan:
         if self._seen:
             values["derived_on"] = attempt(self._seen, cells, self._seen_label, reading)
         if len(reading.rejections) > before:
+            reading.patient, reading.facility = patient or reading.patient, facility or reading.facility
             if unread and patient and self._is_contact(values):
-                reading.facts.append(UnreadContactFact(key=patient, patient=patient, facility=facility))
+                bound = values.get("next_appointment")
+                reading.facts.append(
+                    UnreadContactFact(key=patient, patient=patient, facility=facility, not_after=bound)
+                )
             return
         if self._kind == "observations" and self._omitted(reading, before_omissions, values):
             return

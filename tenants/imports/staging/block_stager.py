@@ -25,7 +25,7 @@ _ROWS_A_WRITE = 1000
 def take_block(stager: Stager, block: Block) -> Tally:
     """Stage a block: the rows read the fast way, and by the stager itself those that were not."""
     records = len(block.events)
-    width = 1 + max([2 * records, *(len(reading.facts) for _, reading in block.odd)])
+    width = 1 + max([2 * records, *(len(reading.facts) + 1 for _, reading in block.odd)])
     start = stager.seq
     placed = [(start + at * width, reading, True) for at, reading in block.odd]
     for number, events in enumerate(block.events):

@@ -126,29 +126,30 @@ class Stager:
     def take_at(self, placed: Sequence[tuple[int | None, Reading, bool]]) -> Tally:
         """As ``take``, with the number below which each row's facts begin, and whether it counts as a row."""
         tally = Tally()
-        taken: list[tuple[int | None, Reading, Fact]] = []
+        taken: list[tuple[int | None, Reading, Fact, str]] = []
         refused: list[tuple[object, ...]] = []
         for start, reading, counts in placed:
             if reading.left_out:
                 tally.left_out += 1
                 continue
             tally.read += counts
-            facts, problems = self._judged(reading)
+            facts, problems, rejected = self._judged(reading)
             if problems:
                 kept = any(map(_says, facts))
                 tally.in_part += kept
                 tally.refused += not kept
                 refused += [(self.import_uuid, reading.file, reading.line, *_clean(bad)) for bad in problems]
-            taken += [(start if place == 0 else None, reading, fact) for place, fact in enumerate(facts)]
+            rows = [(fact, "accepted") for fact in facts] + [(gap, "refused") for gap in _gap(reading) if rejected]
+            taken += [(None if place else start, reading, *row) for place, row in enumerate(rows)]
         if self.seq == 0:
-            reject_own_export(self.session, [fact for *_, fact in taken])
-        self._named.place(self.session, [(reading, fact) for _, reading, fact in taken])
-        self._find_out([fact for *_, fact in taken])
+            reject_own_export(self.session, [fact for _, _, fact, _ in taken])
+        self._named.place(self.session, [(reading, fact) for _, reading, fact, _ in taken])
+        self._find_out([fact for _, _, fact, _ in taken])
         staged: list[tuple[object, ...]] = []
-        for start, reading, fact in taken:
+        for start, reading, fact, state in taken:
             if start is not None:
                 self.seq = start
-            row = self._row(fact, reading)
+            row = self._row(fact, reading, state)
             if row is not None:
                 staged.append(row)
         tally.staged = len(staged)
@@ -170,8 +171,8 @@ class Stager:
                     places.add(fact.facility)
         self.where.look_up(self.session, keys, places)
 
-    def _judged(self, reading: Reading) -> tuple[list[Fact], list[Rejection]]:
-        """The facts to take of a row, and the reasons why something of it is rejected or left out.
+    def _judged(self, reading: Reading) -> tuple[list[Fact], list[Rejection], bool]:
+        """The facts to take of a row, why something of it is rejected or left out, and whether any is rejected.
 
         A rejected event takes its whole row along, but not what says that the person was there. Where the row is a
         person, only what is wrong is rejected: a person must not be lost, with all visits, for a wrong date of death.
@@ -186,13 +187,14 @@ class Stager:
                 good.append(found.fact)
             elif _is_contact(fact) and found.wrong == {EVENT_FIELD[fact.kind]}:
                 good.append(unread_contact(fact, reading))
-        unread = next((fact for fact in good if isinstance(fact, UnreadContactFact)), None)
-        if unread is not None:
+        missed = [fact for fact in good if isinstance(fact, UnreadContactFact)]
+        if missed:
+            unread = max(missed, key=lambda fact: fact.not_after or date.max)
             good = [fact for fact in good if fact is unread or not isinstance(fact, UnreadContactFact)]
         if rejections and not any(isinstance(fact, PatientFact) and fact.derived_on is None for fact in good):
             good = [fact for fact in good if isinstance(fact, UnreadContactFact)]
         # Several facts of a row may be wrong for one and the same cell.
-        return good, list(dict.fromkeys(rejections + omissions))
+        return good, list(dict.fromkeys(rejections + omissions)), bool(rejections)
 
     def _copy(self, staged: list[tuple[object, ...]], refused: list[tuple[object, ...]]) -> None:
         with self.session.cursor() as cursor:
@@ -206,7 +208,7 @@ class Stager:
                     for row in refused:
                         copy.write_row(row)
 
-    def _row(self, fact: Fact, reading: Reading) -> tuple[object, ...] | None:
+    def _row(self, fact: Fact, reading: Reading, state: str) -> tuple[object, ...] | None:
         kind = fact.kind
         if kind == "facilities":
             # Rows name the same facility over and over: one row for each way in which they do.
@@ -251,7 +253,7 @@ class Stager:
         return (
             self.import_uuid,
             kind,
-            "accepted",
+            state,
             reading.file,
             fact.label("patient" if kind == "patients" else EVENT_FIELD.get(kind, kind)),
             fact.label("patient"),
@@ -281,6 +283,17 @@ class Stager:
 
     def _zoned(self, moment: datetime) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
+
+
+def _gap(reading: Reading) -> list[UnreadContactFact]:
+    """Whose row it is of which something is rejected, if it can be told: staged as refused.
+
+    What the list lacks of the person then says nothing (``applying.lists``).
+    """
+    bound = next((fact for fact in reading.facts if isinstance(fact, PatientBound)), None)
+    patient = reading.patient if bound is None else bound.patient
+    facility = reading.facility if bound is None else bound.facility
+    return [] if patient is None else [UnreadContactFact(key=patient, patient=patient, facility=facility)]
 
 
 def _says(fact: Fact) -> bool:

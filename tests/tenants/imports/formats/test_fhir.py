@@ -19,6 +19,7 @@ from tenants.imports.facts import (
     PatientFact,
     PatientStateFact,
     Reading,
+    UnreadContactFact,
     VisitFact,
 )
 from tenants.imports.formats import fhir_stream
@@ -185,7 +186,7 @@ def test_a_partial_date_of_birth_is_an_estimate(tmp_path: Path, born: object, ex
 @pytest.mark.parametrize("when", ["2024", "2024-01"])
 def test_an_event_without_its_day_is_refused(tmp_path: Path, when: str) -> None:
     reading = one(tmp_path, dispense(1, DAY, whenHandedOver=when))
-    assert not reading.facts
+    assert [type(fact) for fact in reading.facts] == [UnreadContactFact]
     assert [(bad.field, bad.problem) for bad in reading.rejections] == [
         ("MedicationDispense.whenHandedOver", "a year or month without the day")
     ]
