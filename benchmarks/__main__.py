@@ -1,7 +1,7 @@
 """``make bench``: run every ``bench_*.py`` on private servers, and print each ratio with what it is made of.
 
-``python -m benchmarks [words] [--scale full] [--record]``: those whose names hold one of the words; at the sizes that
-the documentation shows; and written into its tables (``docs/benchmarks.md``).
+``python -m benchmarks [words] [--scale full] [--record]``: those of that name, or whose names hold the word; at the
+sizes that the documentation shows; and written into its tables (``docs/benchmarks.md``).
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ FOREIGN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "IIT_MASTER_KEY", 
 
 
 def main() -> int:
-    """Run all benchmarks, or those whose names hold a word given on the command line."""
+    """Run all benchmarks, or those that the words of the command line choose."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to the bare machine, in one run.")
-    parser.add_argument("words", nargs="*", help="run only the benchmarks whose names hold one of these")
+    parser.add_argument(
+        "words", nargs="*", help="run only those of this name, or whose names hold it"
+    )
     parser.add_argument("--scale", choices=("small", "full"), default=os.environ.get("IIT_BENCH_SCALE", "small"))
     parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
     given = parser.parse_args()
     files = sorted(Path(__file__).parent.glob("bench_*.py"))
-    names = [file.stem for file in files if not given.words or any(word in file.stem for word in given.words)]
+    names = chosen([file.stem for file in files], given.words)
     if not names:
         sys.stderr.write(f"no benchmark is named like {' '.join(given.words)}\n")
         return 2
@@ -46,6 +48,13 @@ def main() -> int:
         for name in names:
             _run(name, given.scale, write=given.record)
     return 0
+
+
+def chosen(names: list[str], words: list[str]) -> list[str]:
+    """The benchmarks that the words choose: the one of that name, else those whose names hold the word."""
+    exact = {f"bench_{word}" for word in words} & set(names)
+    parts = [word for word in words if f"bench_{word}" not in exact]
+    return [name for name in names if not words or name in exact or any(word in name for word in parts)]
 
 
 def _run(name: str, scale: str, *, write: bool) -> None:
