@@ -101,16 +101,14 @@ def _begun(key: bytes, purpose: str) -> HMAC:
 
 def blind_indexes(key: bytes, purpose: str, texts: Iterable[str]) -> list[bytes]:
     """``blind_index`` of many texts."""
-    if not purpose.startswith(EXACT):
-        return [blind_index(key, purpose, text) for text in texts]
-    stripped = [text.strip() for text in texts]
-    if not all(stripped):
+    forms = [text.strip() for text in texts] if purpose.startswith(EXACT) else [_form(purpose, text) for text in texts]
+    if not all(forms):
         normalise(purpose, "")
     begun = _begun(key, purpose)
     found = []
-    for text in stripped:
+    for form in forms:
         one = begun.copy()
-        one.update(text.encode())
+        one.update(form.encode())
         found.append(one.finalize()[:SIZE])
     return found
 

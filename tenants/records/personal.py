@@ -59,23 +59,51 @@ def seal_patient(session: TenantSession, patient_uuid: UUID, plain: Mapping[str,
     Raises:
         PatientErased: the patient was erased and gets no new data.
     """
+    return seal_patients(session, [(patient_uuid, plain)])[0]
+
+
+def seal_patients(
+    session: TenantSession, people: Sequence[tuple[UUID, Mapping[str, str | None]]]
+) -> list[dict[str, object]]:
+    """As ``seal_patient``, of many: the blind indexes of a field are made together.
+
+    Args:
+        session: the tenant's transaction.
+        people: the patients, and what names each.
+
+    Raises:
+        PatientErased: one of them was erased and gets no new data.
+    """
     safe = vault(session)
-    texts = [(name, (plain.get(name) or "").strip()) for name in FIELDS]
-    columns: dict[str, object] = dict.fromkeys(SEALED)
-    columns |= safe.encrypt_row(
-        patient_uuid, TABLE, patient_uuid, {f"{name}_enc": text for name, text in texts if text}
-    )
-    for name, text in texts:
-        if name in INDEXED:
-            columns[f"{name}_bidx"] = safe.blind_index(name, text) if text else None
+    texts = {name: [(plain.get(name) or "").strip() for _, plain in people] for name in FIELDS}
     # The separator cannot be in the texts: the readers and the API refuse control characters.
-    columns["personal_hash"] = b"".join(
-        safe.blind_index(_DIGEST_PURPOSE, "\x1f".join((str(patient_uuid), name, text)))[:DIGEST_BYTES]
-        if text
-        else bytes(DIGEST_BYTES)
-        for name, text in texts
-    )
-    return columns
+    names = [str(uuid) for uuid, _ in people]
+    digests = [
+        _indexes(
+            safe,
+            _DIGEST_PURPOSE,
+            [f"{uuid}\x1f{name}\x1f{text}" if text else "" for uuid, text in zip(names, texts[name], strict=True)],
+        )
+        for name in FIELDS
+    ]
+    indexes = {f"{name}_bidx": _indexes(safe, name, texts[name]) for name in INDEXED}
+    none = bytes(DIGEST_BYTES)
+    sealed: list[dict[str, object]] = []
+    for at, (uuid, _) in enumerate(people):
+        columns: dict[str, object] = dict.fromkeys(SEALED)
+        columns |= safe.encrypt_row(
+            uuid, TABLE, uuid, {f"{name}_enc": text for name in FIELDS if (text := texts[name][at])}
+        )
+        columns |= {name: values[at] for name, values in indexes.items()}
+        columns["personal_hash"] = b"".join([(values[at] or none)[:DIGEST_BYTES] for values in digests])
+        sealed.append(columns)
+    return sealed
+
+
+def _indexes(safe: Vault, purpose: str, texts: Sequence[str]) -> list[bytes | None]:
+    """The blind index of each text; None where there is none."""
+    made = iter(safe.blind_indexes(purpose, [text for text in texts if text]))
+    return [next(made) if text else None for text in texts]
 
 
 def digest_of(personal_hash: bytes | None, name: str) -> bytes:

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 _TERMS = """
 CREATE TEMPORARY TABLE staged_terms (uuid uuid, statement_hash bytea, said text[], fallback text[]) ON COMMIT DROP
 """
+_STAGE_TERMS = """
+INSERT INTO pg_temp.staged_terms
+SELECT t.uuid, t.statement_hash, k.said::text[], k.fallback::text[]
+FROM unnest(%s::uuid[], %s::bytea[], %s::int[]) AS t (uuid, statement_hash, kind)
+JOIN unnest(%s::text[], %s::text[]) WITH ORDINALITY AS k (said, fallback, kind) ON k.kind = t.kind
+"""
 _DEFAULT_TERMS = sql.SQL(
     "INSERT INTO pg_temp.staged_terms SELECT s.uuid, s.row_hash || CASE WHEN s.voided THEN '\\x01'::bytea"
     " ELSE ''::bytea END, {attributes}::text[], '{{}}' FROM {staged} AS s"
@@ -168,12 +174,23 @@ def _stage_terms(cursor: Cursor[Any], terms: Mapping[UUID, Terms], parts: Mappin
     cursor.execute("DROP TABLE IF EXISTS pg_temp.staged_terms")
     cursor.execute(_TERMS)
     if terms:
-        with cursor.copy("COPY pg_temp.staged_terms FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(["uuid", "bytea", "text[]", "text[]"])
-            for uuid, each in terms.items():
-                copy.write_row((uuid, each.statement_hash, list(each.said), list(each.fallback)))
+        # Most people are spoken of in the same terms: the driver takes long to put arrays of texts together.
+        kinds = {kind: number for number, kind in enumerate({(t.said, t.fallback) for t in terms.values()}, start=1)}
+        values = (
+            uuid_array(terms),
+            bytea_array(each.statement_hash for each in terms.values()),
+            [kinds[each.said, each.fallback] for each in terms.values()],
+            [_names(said) for said, _ in kinds],
+            [_names(fallback) for _, fallback in kinds],
+        )
+        cursor.execute(_STAGE_TERMS, values)
     cursor.execute("ANALYZE pg_temp.staged_terms")
     cursor.execute(_DEFAULT_TERMS.format(**parts))
+
+
+def _names(names: Sequence[str]) -> str:
+    """Names of attributes as PostgreSQL reads an array of them."""
+    return f"{{{','.join(names)}}}"
 
 
 def _all_new(session: TenantSession, parts: Mapping[str, sql.Composable]) -> Folded | None:

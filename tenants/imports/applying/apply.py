@@ -29,7 +29,7 @@ from tenants.records.known import WITHOUT_LAG
 from tenants.records.locks import lock_for_import
 from tenants.records.models import Patient
 from tenants.records.people import ATTRIBUTES
-from tenants.records.personal import FIELDS, seal_patient
+from tenants.records.personal import FIELDS, seal_patients
 from tenants.records.staging import Asked
 from tenants.records.statements import Repeated, bring, known_statements
 from tenants.records.statements import Terms as Said
@@ -315,15 +315,14 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
     kept = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if uuid not in erased]
     repeated = [Repeated(uuid, row.digest, row.known_at) for uuid, row in kept if (uuid, row.digest) in known]
     said: dict[UUID, Said] = {}
+    new = [(uuid, row) for uuid, row in kept if (uuid, row.digest) not in known]
+    sealed = seal_patients(session, [(uuid, personal[uuid]) for uuid, _ in new])
     with staging(session, Patient, source=terms.source) as stage:
-        for uuid, row in kept:
-            if (uuid, row.digest) in known:
-                continue
+        for (uuid, row), columns in zip(new, sealed, strict=True):
             content = row_stager.content("patients", row.content) | {"datim_id": row.facility}
-            named = personal[uuid]
             voided = content.pop("voided", False)
-            said[uuid] = _said(terms, row, content, named)
-            content.update(seal_patient(session, uuid, named))
+            said[uuid] = _said(terms, row, content, personal[uuid])
+            content.update(columns)
             # The person is known from the first contact on, and not before treatment: that is when the row begins to
             # say something.
             began = max((day for day in (row.event_date, row.first_event) if day is not None), default=None)

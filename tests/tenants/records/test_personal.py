@@ -82,3 +82,17 @@ def test_what_an_import_wrote_holds_nothing_in_the_clear(session):
     for text in (*PERSON.values(), "08035550042", "5550042", "row 1"):
         assert text not in stored
         assert text.encode().hex() not in stored
+
+
+def test_many_patients_are_sealed_as_each_by_itself(session):
+    people = [(new_uuid(), PERSON), (new_uuid(), PERSON | {"phone": None, "given_name": " "}), (new_uuid(), {})]
+    vault(session).ensure_patient_keys([uuid for uuid, _ in people])
+    together = personal.seal_patients(session, people)
+    for (uuid, plain), columns in zip(people, together, strict=True):
+        alone = personal.seal_patient(session, uuid, plain)
+        assert {name: columns[name] for name in columns if name not in personal.SEALED} == {
+            name: alone[name] for name in alone if name not in personal.SEALED
+        }
+        opened = personal.open_sealed(vault(session), uuid, [columns[name] for name in personal.SEALED])
+        assert opened == personal.open_sealed(vault(session), uuid, [alone[name] for name in personal.SEALED])
+        assert opened == {name: (plain.get(name) or "").strip() or None for name in personal.FIELDS}
