@@ -25,9 +25,7 @@ FOREIGN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "IIT_MASTER_KEY", 
 def main() -> int:
     """Run all benchmarks, or those that the words of the command line choose."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to the bare machine, in one run.")
-    parser.add_argument(
-        "words", nargs="*", help="run only those of this name, or whose names hold it"
-    )
+    parser.add_argument("words", nargs="*", help="run only those of this name, or whose names hold it")
     parser.add_argument("--scale", choices=("small", "full"), default=os.environ.get("IIT_BENCH_SCALE", "small"))
     parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
     given = parser.parse_args()

@@ -79,7 +79,7 @@ SELECT s.seq,
        greatest(e.known_from, coalesce(s.known_at, {day_start})) AS known_from
 FROM {staged} AS s CROSS JOIN LATERAL (
     SELECT o.* FROM {table} AS o WHERE o.uuid = s.uuid AND o.known_to IS NULL LIMIT 1
-) AS e LIMIT {looked_for}
+) AS e
 """)
 
 _COUNT = sql.SQL("SELECT verdict, count(*) FROM {plan} GROUP BY verdict")
@@ -95,27 +95,45 @@ _CLOSE = sql.SQL(
     " WHERE p.verdict = 'update' AND e.version_id = p.open_version",
 )
 
-_INSERT = sql.SQL("""
+_INSERT_COLUMNS = """
 INSERT INTO {table} (version_id, uuid, facility_uuid, source, source_key, known_from, known_assumed, data_date,
                      import_uuid, row_hash, voided, voided_by, date_voided, void_reason, changed_by, runs, stamps,
                      {content})
-SELECT {new_uuid}, s.uuid, s.facility_uuid, {source}, s.source_key,
-       CASE
-           WHEN p.seq IS NOT NULL THEN p.known_from
-           WHEN s.known_at IS NOT NULL THEN s.known_at
-           WHEN k.assumed THEN least(s.assumed_from, {data_date})::timestamp AT TIME ZONE {time_zone}
-           ELSE {day_start}
-       END,
+"""
+_INSERT_REST = """
        k.assumed, {data_date}, {import_uuid}, s.row_hash, s.voided, CASE WHEN s.voided THEN {source_void} END,
        CASE WHEN s.voided THEN {day_start} END, CASE WHEN s.voided THEN s.void_reason END, {actor}, ARRAY[{number}],
        CASE WHEN s.known_at IS NOT NULL THEN ARRAY[s.known_at] END, {staged_content}
 FROM {staged} AS s
-LEFT JOIN {plan} AS p ON p.seq = s.seq
+"""
+_INSERT = sql.SQL(f"""{_INSERT_COLUMNS}
+SELECT {{new_uuid}}, s.uuid, s.facility_uuid, {{source}}, s.source_key,
+       CASE
+           WHEN p.seq IS NOT NULL THEN p.known_from
+           WHEN s.known_at IS NOT NULL THEN s.known_at
+           WHEN k.assumed THEN least(s.assumed_from, {{data_date}})::timestamp AT TIME ZONE {{time_zone}}
+           ELSE {{day_start}}
+       END,
+{_INSERT_REST}
+LEFT JOIN {{plan}} AS p ON p.seq = s.seq
 CROSS JOIN LATERAL (
     SELECT CASE WHEN p.seq IS NOT NULL OR s.known_at IS NOT NULL OR s.assumed_from IS NULL OR s.voided THEN false
-                ELSE {assumable} END AS assumed
+                ELSE {{assumable}} END AS assumed
 ) AS k
 WHERE p.seq IS NULL OR p.verdict = 'update'
+ORDER BY s.seq
+""")
+
+# The same where every row is new: nothing to join, and rows that a query of the staging table gives come in its order.
+_INSERT_NEW = sql.SQL(f"""{_INSERT_COLUMNS}
+SELECT {{new_uuid}}, s.uuid, s.facility_uuid, {{source}}, s.source_key,
+       CASE
+           WHEN s.known_at IS NOT NULL THEN s.known_at
+           WHEN k.assumed THEN least(s.assumed_from, {{data_date}})::timestamp AT TIME ZONE {{time_zone}}
+           ELSE {{day_start}}
+       END,
+{_INSERT_REST}
+CROSS JOIN LATERAL (SELECT s.known_at IS NULL AND s.assumed_from IS NOT NULL AND NOT s.voided AS assumed) AS k
 ORDER BY s.seq
 """)
 
@@ -131,6 +149,7 @@ _ENTITIES = sql.SQL(
     "CREATE TEMPORARY TABLE chain_entities ON COMMIT DROP AS SELECT p.uuid FROM {plan} AS p WHERE p.verdict = 'rebuild'"
 )
 
+_PATIENTS = sql.SQL("SELECT DISTINCT s.patient_uuid FROM {staged} AS s")
 _TOUCHED = sql.SQL(
     "SELECT s.patient_uuid FROM {staged} AS s LEFT JOIN {plan} AS p ON p.seq = s.seq"
     " WHERE p.seq IS NULL OR p.verdict = 'update'"
@@ -204,7 +223,7 @@ def upsert(session: TenantSession, stage: Stage, *, import_uuid: UUID, data_date
         done = None if stage.repeated else _all_new(session, cursor, parts, stage)
         if done is None:
             done = _compared(session, cursor, parts, stage, run)
-        _run(cursor, sql.SQL("DROP TABLE {staged}, {plan}"), parts)
+        _run(cursor, sql.SQL("DROP TABLE IF EXISTS {staged}, {plan}"), parts)
     stage.forget()
     return done
 
@@ -290,16 +309,13 @@ def _all_new(
         parts = {**parts, "staged": asked.as_table(shape(stage.model))}
     if not _run(cursor, _FRESH, parts).fetchall()[0][0]:
         return None
-    parts = {**parts, "assumable": sql.SQL("true")}
-    _run(cursor, _PLAN, {**parts, "looked_for": sql.Literal(0)})
     set_local(cursor, enable_nestloop="off")
     try:
         with session.begin_nested(), session.cursor() as within:  # the savepoint comes with the cursor
-            inserted = _run(within, _INSERT, parts).rowcount
-            patients = asked.whose if asked is not None else [row[0] for row in _run(within, _TOUCHED, parts)]
+            inserted = _run(within, _INSERT_NEW, parts).rowcount
+            patients = asked.whose if asked is not None else [row[0] for row in _run(within, _PATIENTS, parts)]
     except psycopg.errors.UniqueViolation:
         set_local(cursor, enable_nestloop="on")
-        _run(cursor, sql.SQL("DROP TABLE {plan}"), parts)
         return None
     set_local(cursor, enable_nestloop="on")
     return Upserted(UpsertCounts(inserted=inserted), patients)
@@ -338,7 +354,6 @@ def _parts(stage: Stage, run: Run) -> dict[str, sql.Composable]:
         "data_date": sql.Literal(run.data_date),
         "day_start": sql.Literal(start_of_day(stage.session.tenant, run.data_date)),
         "time_zone": sql.Literal(stage.session.tenant.time_zone),
-        "looked_for": sql.NULL,
         "actor": sql.Literal(stage.session.actor),
         "assumable": sql.SQL("NOT {}").format(lacked(form.table, expressions)),
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from core.database import set_local
 from tenants.imports.applying import absent
 from tenants.imports.slots import SLOTS
 from tenants.records import runs
@@ -40,15 +41,14 @@ FULL = frozenset({"csv", "lamisplus-pharmacy"})
 
 _DIGEST = "SELECT coalesce(string_agg(sha256, ' ' ORDER BY sha256), '') FROM import_files WHERE import_uuid = %s"
 _STARTS = """
-SELECT kind, facility_uuid, min(event_date) FROM import_staging
-WHERE import_uuid = %s AND state = 'accepted' AND kind = ANY(%s) AND facility_uuid IS NOT NULL
-  AND patient_uuid NOT IN (SELECT patient_uuid FROM patient_keys WHERE wrapped_key IS NULL)
-GROUP BY kind, facility_uuid
+SELECT kind, facility_uuid, CASE WHEN kind = ANY(%(listed)s) THEN facility END, min(event_date) FROM import_staging
+WHERE import_uuid = %(import)s AND state = 'accepted' AND (
+    kind = ANY(%(listed)s) OR (kind = ANY(%(events)s) AND facility_uuid IS NOT NULL
+        AND patient_uuid NOT IN (SELECT patient_uuid FROM patient_keys WHERE wrapped_key IS NULL)))
+GROUP BY 1, 2, 3
 """
-_PLACES = """
-SELECT DISTINCT s.kind, f.uuid FROM import_staging AS s JOIN facilities AS f ON f.datim_id = s.facility
-WHERE s.import_uuid = %s AND s.state = 'accepted' AND s.kind IN ('patients', 'snapshots')
-"""
+_LISTED = {"patients": "patients", "snapshots": "radet_snapshots"}
+"""Kinds whose rows name their facility, and their tables."""
 _REFUSED = """
 SELECT DISTINCT f.uuid, s.patient_key FROM import_staging AS s
 LEFT JOIN LATERAL (
@@ -104,20 +104,28 @@ def register(session: TenantSession, row: Import, mapping: Mapping) -> Run:
 
 
 def _cover(session: TenantSession, run: Run, mapping: Mapping) -> None:
+    values: dict[str, Any] = {"import": run.import_uuid, "listed": list(_LISTED), "events": list(SLOTS)}
     with session.cursor() as cursor:
-        starts: list[tuple[str, UUID, date | None]] = cursor.execute(_STARTS, (run.import_uuid, list(SLOTS))).fetchall()
-        places = cursor.execute(_PLACES, (run.import_uuid,)).fetchall()
+        # The planner takes the fresh rows for a few, and would sort them all.
+        set_local(cursor, enable_sort="off")
+        found = cursor.execute(_STARTS, values).fetchall()
+        set_local(cursor, enable_sort="on")
+        codes = sorted({code for _, _, code, _ in found if code is not None})
+        cursor.execute("SELECT datim_id, uuid FROM facilities WHERE datim_id = ANY(%s)", (codes,))
+        places: dict[str, UUID] = dict(cursor.fetchall())
     full = (mapping.coverage or ("full" if run.kind in FULL else "changes")) == "full"
     first: dict[UUID, date] = {}
-    for _, facility, day in starts:
+    by_table: dict[str, dict[UUID, date | None]] = {}
+    for kind, facility, _, day in found:
+        if kind in _LISTED:
+            continue
         if day is not None:
             first[facility] = min(day, first.get(facility, day))
-    by_table: dict[str, dict[UUID, date | None]] = {}
-    for table, facility, day in starts:
-        by_table.setdefault(table, {})[facility] = (mapping.covers_from or day) if full else None
-    for kind, facility in places:
-        day = (mapping.covers_from or first.get(facility)) if full else None
-        by_table.setdefault("patients" if kind == "patients" else "radet_snapshots", {})[facility] = day
+        by_table.setdefault(kind, {})[facility] = (mapping.covers_from or day) if full else None
+    for kind, _, code, _ in found:
+        if kind in _LISTED and code in places:
+            day = (mapping.covers_from or first.get(places[code])) if full else None
+            by_table.setdefault(_LISTED[kind], {})[places[code]] = day
     for table, days in by_table.items():
         runs.cover(session, run, table, days)
 

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from core.database import set_local
 from tenants.imports.slots import COLUMNS
-from tenants.imports.staging.meanings import COUNT_MEANINGS, meanings
+from tenants.imports.staging import meanings
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -252,10 +252,11 @@ FROM (
 WHERE p.import_uuid = %(import)s AND p.seq = e.seq
 """
 
-_COUNTED = """
-SELECT count(*) FILTER (WHERE state = 'accepted'), count(*) FILTER (WHERE state = 'merged' AND seen_on IS NULL)
+_COUNTED = f"""
+SELECT count(*) FILTER (WHERE state = 'accepted'), count(*) FILTER (WHERE state = 'merged' AND seen_on IS NULL),
+       coalesce(bool_or({meanings.HAS_MEANING}), false), coalesce(bool_or({meanings.IS_DEATH}), false)
 FROM import_staging WHERE import_uuid = %(import)s AND kind <> 'facilities'
-"""
+"""  # noqa: S608 - constants of the rooms' own
 
 _ROWS_REFUSED = """
 WITH faulty AS (
@@ -314,9 +315,9 @@ class _Checks:
         """Run a statement; how many rows it concerned."""
         return self._cursor.execute(statement, self._values | more).rowcount
 
-    def all(self, statement: str) -> list[tuple[Any, ...]]:
+    def all(self, statement: str, **more: object) -> list[tuple[Any, ...]]:
         """All rows that a query gives."""
-        return self._cursor.execute(statement, self._values).fetchall()
+        return self._cursor.execute(statement, self._values | more).fetchall()
 
     def ask(self, statement: str) -> tuple[Any, ...]:
         """The one row that a query gives."""
@@ -355,9 +356,11 @@ def _see(checks: _Checks) -> None:
 
 
 def _counting(checks: _Checks) -> None:
-    staged, merged = checks.ask(_COUNTED)
+    staged, merged, meant, died = checks.ask(_COUNTED)
     repeated = checks.ask(_ROWS_REPEATED)[0] if merged else 0
-    notes = Jsonb(meanings(checks.all(COUNT_MEANINGS)))
+    people = checks.all(meanings.COUNT_MEANINGS) if meant else []
+    people += checks.all(meanings.COUNT_SEEN_DEAD, died=died) + checks.all(meanings.COUNT_SEX_CHANGED)
+    notes = Jsonb(meanings.sentences(people))
     refused, in_part = checks.ask(_ROWS_REFUSED)
     checks.do(_NOTE, notes=notes, staged=staged, refused=refused, in_part=in_part, repeated=repeated)
 

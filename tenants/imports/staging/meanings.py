@@ -26,12 +26,29 @@ MEANINGS = {
 }
 """Sentences by what is counted, each with a place for how many people."""
 
-# A list that has a person's status says itself whether a death on record still holds.
+_MEANING = f"""
+CASE WHEN kind = 'unread_contacts' THEN 'unread'
+     WHEN kind = 'dispensations' AND NOT {_ANTIRETROVIRAL} THEN 'other_drugs'
+     WHEN kind = 'patient_states' AND {_STATE} = 'invalid' THEN 'invalid'
+     WHEN kind = 'patient_states' AND {_DAY} IS NULL THEN {_STATE} END
+"""
+HAS_MEANING = f"state = 'accepted' AND NOT voided AND ({_MEANING}) IS NOT NULL"
+"""The condition on a staged row that ``COUNT_MEANINGS`` counts the person of; few imports have any such row."""
+
 COUNT_MEANINGS = f"""
+SELECT {_MEANING} AS meaning, count(DISTINCT patient_key) FROM import_staging
+WHERE import_uuid = %(import)s AND {HAS_MEANING} GROUP BY meaning
+"""  # noqa: S608 - constants of the room's own
+"""People by meaning; people of whom nothing of the kind is said are in none."""
+
+IS_DEATH = f"kind = 'patient_states' AND state = 'accepted' AND NOT voided AND {_STATE} = 'died'"
+"""The condition on a staged row that it says that somebody died."""
+
+# Most imports have no death in them (``died``) or before them: then no row is read. A list that has a person's status
+# says itself whether a death on record still holds.
+COUNT_SEEN_DEAD = f"""
 WITH deaths AS (
-    SELECT patient_key, event_date AS day FROM import_staging
-    WHERE import_uuid = %(import)s AND kind = 'patient_states' AND state = 'accepted' AND NOT voided
-      AND {_STATE} = 'died'
+    SELECT patient_key, event_date AS day FROM import_staging WHERE import_uuid = %(import)s AND {IS_DEATH}
     UNION ALL
     SELECT p.source_key, e.start_date FROM patient_states AS e
     JOIN patients AS p ON p.uuid = e.patient_uuid AND p.known_to IS NULL AND NOT p.voided
@@ -39,27 +56,18 @@ WITH deaths AS (
       AND p.source_key NOT IN (
         SELECT patient_key FROM import_staging WHERE import_uuid = %(import)s AND kind = 'snapshots'
       )
-),
-meant AS (
-    SELECT patient_key, CASE
-        WHEN kind = 'unread_contacts' THEN 'unread'
-        WHEN kind = 'dispensations' AND NOT {_ANTIRETROVIRAL} THEN 'other_drugs'
-        WHEN kind = 'patient_states' AND {_STATE} = 'invalid' THEN 'invalid'
-        WHEN kind = 'patient_states' AND {_DAY} IS NULL THEN {_STATE}
-    END AS meaning
-    FROM import_staging
-    WHERE import_uuid = %(import)s AND state = 'accepted' AND NOT voided
-      AND kind IN ('unread_contacts', 'dispensations', 'patient_states')
 )
-SELECT meaning, count(DISTINCT patient_key) FROM meant WHERE meaning IS NOT NULL GROUP BY meaning
-UNION ALL
 SELECT 'seen_dead', people FROM (
     SELECT count(DISTINCT c.patient_key) AS people FROM import_staging AS c
     JOIN deaths AS d ON d.patient_key = c.patient_key AND c.event_date > d.day
-    WHERE c.import_uuid = %(import)s AND c.state = 'accepted' AND NOT c.voided
+    WHERE (%(died)s OR EXISTS (SELECT FROM patient_states AS e WHERE e.state = 'died' AND e.known_to IS NULL))
+      AND c.import_uuid = %(import)s AND c.state = 'accepted' AND NOT c.voided
       AND (c.kind = 'visits' OR (c.kind = 'dispensations' AND c.{_ANTIRETROVIRAL}))
 ) AS seen WHERE people > 0
-UNION ALL
+"""  # noqa: S608 - constants of the room's own
+"""People who came after a death, as a meaning."""
+
+COUNT_SEX_CHANGED = """
 SELECT 'sex_changed', people FROM (
     SELECT count(*) AS people FROM import_staging AS s
     JOIN patients AS p ON p.source_key = s.source_key AND p.source = %(source)s AND p.datim_id = s.facility
@@ -67,15 +75,15 @@ SELECT 'sex_changed', people FROM (
       AND p.known_to IS NULL AND NOT p.voided
       AND p.sex <> convert_from(s.content, 'UTF8')::json ->> 'sex'
 ) AS changed WHERE people > 0
-"""  # noqa: S608 - constants of the room's own
-"""People by meaning; people of whom nothing of the kind is said are in none."""
+"""
+"""People whose sex is not what was known, as a meaning; none where there are none."""
 
 
-def meanings(counts: Iterable[tuple[str, int]]) -> list[str]:
+def sentences(counts: Iterable[tuple[str, int]]) -> list[str]:
     """One sentence for each meaning that occurs, in the order of ``MEANINGS``.
 
     Args:
-        counts: people by meaning, from ``COUNT_MEANINGS``.
+        counts: people by meaning, from ``COUNT_MEANINGS``, ``COUNT_SEEN_DEAD`` and ``COUNT_SEX_CHANGED``.
     """
     people = dict(counts)
     return [
