@@ -100,7 +100,7 @@ class PatientFact(PatientBound):
     county_district: str | None = None
     city_village: str | None = None
     art_start_date: date | None = None
-    transferred_in: bool = False
+    transferred_in: bool | None = None
     case_manager: str | None = None
     derived_on: date | None = None
     partial: bool = False

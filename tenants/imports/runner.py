@@ -221,7 +221,7 @@ class Runner:
         if row.data_date is None:
             message = "an import that is under way has a data date"
             raise RuntimeError(message)
-        return Terms(row.uuid, row.source, row.data_date, mapping.assumed_lag_days, lists.attributes_of(mapping))
+        return Terms(row.uuid, row.source, row.data_date, mapping.assumed_lag_days)
 
     def _twice(self, act: Callable[[], None]) -> None:
         """Do what reads; a reading process that is ended twice at one place is ended by what is there.

@@ -145,17 +145,12 @@ SELECT patient_uuid, array_agg(kind ORDER BY kind) FROM taken GROUP BY patient_u
 
 @dataclass(slots=True)
 class Terms:
-    """What an import says of all its facts.
-
-    Attributes:
-        attributes: of people, where the import does not speak of all of them.
-    """
+    """What an import says of all its facts."""
 
     import_uuid: UUID
     source: str
     data_date: date
     lag_days: int
-    attributes: frozenset[str] | None = None
 
 
 class StagedRow(NamedTuple):
@@ -321,7 +316,7 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
         for (uuid, row), columns in zip(new, sealed, strict=True):
             content = row_stager.content("patients", row.content) | {"datim_id": row.facility}
             voided = content.pop("voided", False)
-            said[uuid] = _said(terms, row, content, personal[uuid])
+            said[uuid] = _said(row, content, personal[uuid])
             content.update(columns)
             # The person is known from the first contact on, and not before treatment: that is when the row begins to
             # say something.
@@ -341,13 +336,13 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
     return Upserted(counts, folded.changed)
 
 
-def _said(terms: Terms, row: StagedRow, content: dict[str, Any], named: dict[str, str | None]) -> Said:
+def _said(row: StagedRow, content: dict[str, Any], named: dict[str, str | None]) -> Said:
     """What a staged person's row is about; ``partial`` and ``fallback`` are taken out of its content."""
     partial, fallback = content.pop("partial", False), content.pop("fallback", ())
     if partial:
-        names = [name for name in ATTRIBUTES if (named if name in FIELDS else content).get(name)]
+        names = [name for name in ATTRIBUTES if (named if name in FIELDS else content).get(name) not in (None, "")]
     else:
-        names = [name for name in ATTRIBUTES if terms.attributes is None or name in terms.attributes]
+        names = list(ATTRIBUTES)
     return Said(row.digest, tuple(names), tuple(fallback))
 
 

@@ -130,15 +130,6 @@ def _cover(session: TenantSession, run: Run, mapping: Mapping) -> None:
         runs.cover(session, run, table, days)
 
 
-def attributes_of(mapping: Mapping) -> frozenset[str] | None:
-    """The attributes of people that a mapping of columns speaks of; None where the format says all of them."""
-    named: set[str] = set()
-    for record in mapping.records:
-        if record.into == "patients":
-            named |= set(record.columns)
-    return frozenset(named) if mapping.records else None
-
-
 def run_of(session: TenantSession, import_uuid: UUID) -> Run:
     """The run of an import that writes records.
 

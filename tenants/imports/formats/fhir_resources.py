@@ -136,7 +136,7 @@ class Resource:
             pepfar_id=each_of(bad, self._identifier, self._terms.pepfar_id),
             hospital_number=each_of(bad, self._identifier, self._terms.hospital_number),
             art_start_date=self._before.art_starts.get(self._id),
-            transferred_in=self._id in self._before.transferred_in,
+            transferred_in=self._id in self._before.transferred_in or None,
             phone=each_of(bad, self._phone),
         )
         self._named(fact)

@@ -100,7 +100,7 @@ class Container:
         for encounter in self._encounters.values():
             self._reading.facts += care.of(encounter)
         person.art_start_date = min([day for day in (person.art_start_date, care.art_start) if day], default=None)
-        person.transferred_in = person.transferred_in or care.transferred_in
+        person.transferred_in = person.transferred_in or care.transferred_in or None
 
     def _find_facility(self) -> str:
         found = self._header.text("facilityDatimCode", "datimId") or self._person.text("datimId", "datimCode")

@@ -221,7 +221,7 @@ def _person(row: Row, patient: str, datim_id: str) -> PatientFact:
         birthdate=row.day("birthdate"),
         county_district=row.text("lga_of_residence"),
         art_start_date=row.day("art_start_date"),
-        transferred_in="transfer" in row.word("care_entry_point"),
+        transferred_in="transfer" in row.word("care_entry_point") or None,
         case_manager=row.text("case_manager"),
         partial=True,
         fallback=() if unique else ("pepfar_id",),

@@ -192,6 +192,6 @@ def _person(row: Row, patient: str, datim_id: str) -> PatientFact:
         sex=row.code("sex", SEXES),
         birthdate=row.day("birthdate"),
         art_start_date=row.day("art_start_date"),
-        transferred_in=moved.startswith("transfer") or moved in ("yes", "true"),
+        transferred_in=moved.startswith("transfer") or moved in ("yes", "true") or None,
         partial=True,
     )

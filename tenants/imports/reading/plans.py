@@ -26,7 +26,7 @@ CONTACTS = ("visits", "dispensations")
 """Kinds of record that show that a person was seen."""
 ABOUT = {"patient_states": "state", "observations": "variable_name"}
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "patients": {"transferred_in": False},
+    "patients": {"partial": True},
     "visits": {"visit_type": "clinical"},
     "appointments": {"status": "scheduled"},
     "dispensations": {"antiretroviral": True},
