@@ -7,13 +7,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
-from core import audit
+from core import audit, telemetry
 from core.clock import now
 from core.database import TenantRef, look_up, platform_session, psycopg_connection, tenant_session
-from core.errors import FieldError, Forbidden, Invalid, NotFound, Unauthenticated
+from core.errors import FieldError, Forbidden, Invalid, NotFound, StorageFull, Unauthenticated
+from core.errors.database import as_app_error
 from core.identity.operator import ACTOR
 from core.identity.permissions import all_permissions
 from core.identity.principal import Principal
@@ -29,6 +32,7 @@ USED_EVERY = timedelta(minutes=1)
 """The last use is written at most this often, so that a busy key does not write a row per request."""
 
 _NO_DIGEST = bytes(32)
+log = telemetry.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +216,21 @@ def verify_key(key: str) -> Identified:
     _refuse_stale(row["revoked_at"], row["expires_at"], moment)
     last_used = row["last_used_at"]
     if last_used is None or moment - last_used >= USED_EVERY:
-        with platform_session() as session, psycopg_connection(session).cursor() as cursor:
-            cursor.execute(_USED, (moment, row["key_id"]))
+        _note_use(row["key_id"], moment)
     tenant = _tenant(row)
     _refuse_inactive(tenant.state)
     return Identified(Principal("api_key", str(row["key_id"]), tenant.id, _granted(row["permissions"])), tenant)
+
+
+def _note_use(key: UUID, moment: datetime) -> None:
+    """Write when the key was used; on a full disk the request goes on without it: reading needs no room."""
+    try:
+        with platform_session() as session, psycopg_connection(session).cursor() as cursor:
+            cursor.execute(_USED, (moment, key))
+    except (SQLAlchemyError, psycopg.Error, OSError) as error:
+        if not isinstance(as_app_error(error), StorageFull):
+            raise
+        log.warning("the last use of an API key was not written: the disk is full", key=str(key))
 
 
 def confirm_key(principal: Principal) -> None:

@@ -1,14 +1,16 @@
 """API keys: shown once, stored as a hash, refused the moment they are revoked or expire."""
 
+from contextlib import contextmanager
 from datetime import timedelta
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.clock import frozen, now
 from core.errors import Invalid, NotFound, Unauthenticated
-from core.identity import all_permissions
+from core.identity import all_permissions, keys
 from core.identity.keys import create_key, list_keys, revoke_key, verify_key
 from core.identity.operator import ACTOR
 from core.identity.secrets import new_secret, same, split
@@ -73,6 +75,34 @@ def test_the_last_use_is_written_at_most_once_a_minute(tenant):
     assert used_at(start) == start
     assert used_at(start + timedelta(seconds=59)) == start
     assert used_at(start + timedelta(seconds=60)) == start + timedelta(seconds=60)
+
+
+@pytest.mark.parametrize("when", ["begun", "committed"])
+def test_a_full_disk_leaves_the_last_use_unwritten_and_the_key_valid(tenant, monkeypatch, when):
+    made, session_of = create_key(tenant, name="a"), keys.platform_session
+
+    @contextmanager
+    def full():
+        if when == "committed":
+            with session_of() as session:
+                yield session
+        raise psycopg.errors.DiskFull
+
+    monkeypatch.setattr(keys, "platform_session", full)
+    assert verify_key(made.plaintext).tenant.id == tenant.id
+
+
+def test_any_other_trouble_with_the_last_use_is_not_hidden(tenant, monkeypatch):
+    made = create_key(tenant, name="a")
+
+    @contextmanager
+    def gone():
+        raise psycopg.OperationalError
+        yield
+
+    monkeypatch.setattr(keys, "platform_session", gone)
+    with pytest.raises(psycopg.OperationalError):
+        verify_key(made.plaintext)
 
 
 def test_a_tenant_sees_and_revokes_only_its_own_keys(two_tenants):
