@@ -51,13 +51,16 @@ class Erased:
 
     Attributes:
         patients: the person's records: several where they were merged.
-        rows: rows of all tables that held something of the person.
+        rows: rows of all tables that held something of the person: of them ``versions`` of their records, and
+            ``entries``, what lists and people said of them.
         already: the person had been erased before, and nothing was left to do.
     """
 
     patients: tuple[UUID, ...]
     rows: int
     already: bool
+    versions: int = 0
+    entries: int = 0
 
 
 def find(session: TenantSession, text: str) -> UUID:
@@ -91,10 +94,17 @@ def erase_person(session: TenantSession, patient: UUID, *, reason: str) -> Erase
         named = cursor.execute(_NAMED, (patients,)).fetchall()
     erased.remember(session, _identifiers(session, named))
     new = [vault(session).erase_patient(uuid) for uuid in patients]
-    rows = sum(_empty(session, patients))
+    emptied = dict(_empty(session, patients))
+    rows = sum(emptied.values())
     for uuid in patients:
         audit.record(session, "cli:patient:erase", "patient", uuid, {"reason": reason})
-    return Erased(tuple(patients), rows, already=not any(new) and not rows)
+    return Erased(
+        tuple(patients),
+        rows,
+        already=not any(new) and not rows,
+        versions=emptied.get(TABLE, 0),
+        entries=emptied.get("patient_statements", 0),
+    )
 
 
 def identifiers_of(facility_uuid: UUID, pepfar_id: str | None, hospital_number: str | None) -> list[tuple[str, str]]:
@@ -116,8 +126,8 @@ def _identifiers(
         yield from identifiers_of(facility, *texts)
 
 
-def _empty(session: TenantSession, patients: list[UUID]) -> Iterator[int]:
-    """Empty what names the person in every version of every table; gives the rows of each."""
+def _empty(session: TenantSession, patients: list[UUID]) -> Iterator[tuple[str, int]]:
+    """Empty what names the person in every version of every table; gives the tables and the rows of each."""
     load_tables()
     for table in TenantBase.metadata.sorted_tables:
         whose = "patient_uuid" if "patient_uuid" in table.columns else "uuid" if table.name == TABLE else None
@@ -132,4 +142,4 @@ def _empty(session: TenantSession, patients: list[UUID]) -> Iterator[int]:
             sql.SQL(", ").join(columns),
         )
         with session.cursor() as cursor:
-            yield cursor.execute(query, (patients,)).rowcount
+            yield table.name, cursor.execute(query, (patients,)).rowcount

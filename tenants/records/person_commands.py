@@ -35,9 +35,17 @@ def erase(slug: str, who: str, reason: str, *, yes: bool, as_json: bool) -> None
     with tenant_session(owner, actor=ACTOR) as session:
         done = erase_person(session, uuid, reason=reason)
     if as_json:
-        print_json({"patients": done.patients, "rows": done.rows, "already": done.already})
+        counts = {"rows": done.rows, "versions": done.versions, "entries": done.entries}
+        print_json({"patients": done.patients, **counts, "already": done.already})
     elif done.already:
         click.echo(f"the person {uuid} had been erased before")
     else:
-        click.echo(f"erased {len(done.patients)} records of the person; {done.rows} rows emptied")
+        others = done.rows - done.versions - done.entries
+        parts = [_many(done.versions, "version"), _many(done.entries, "list entry", "list entries")]
+        parts += [_many(others, "other row")] if others else []
+        click.echo(f"erased {_many(len(done.patients), 'record')} of the person; emptied {', '.join(parts)}")
         note("copies of the key are in backups made before: the erasure is complete when they are gone")
+
+
+def _many(count: int, one: str, several: str = "") -> str:
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"

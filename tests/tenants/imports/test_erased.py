@@ -131,7 +131,7 @@ def test_the_command_asks_says_what_it_did_and_can_be_run_again(
     capsys.readouterr()
     assert run(["person", "erase", tenant.slug, "P1", "--reason", "request 12", "--yes", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["rows"], told["already"]) == (2, False)
+    assert (told["rows"], told["versions"], told["entries"], told["already"]) == (2, 1, 1, False)
     assert run(["person", "erase", tenant.slug, told["patients"][0], "--reason", "again", "--yes"]) == 0
     assert "had been erased before" in capsys.readouterr().out
     assert run(["person", "erase", tenant.slug, "nobody", "--reason", "x", "--yes"]) == 1
