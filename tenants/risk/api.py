@@ -114,8 +114,11 @@ def get_patient_risk(_: RiskRead, __: PatientsRead, scope: TenantScope, uuid: UU
 
 
 @router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a list")
-def issue_worklist(_: ListsWrite, scope: TenantScope, body: WorklistPost) -> WorklistDetail:
-    """Cut to capacity per facility, and kept as issued. The same list of the same scoring is issued once."""
+def issue_worklist(_: ListsWrite, scope: TenantScope, body: WorklistPost, paging: Paging) -> WorklistDetail:
+    """Cut to capacity per facility, and kept as issued. The same list of the same scoring is issued once.
+
+    The answer has a page of its people.
+    """
     with scope.session() as session:
         order = worklist.ordered(
             session,
@@ -127,7 +130,8 @@ def issue_worklist(_: ListsWrite, scope: TenantScope, body: WorklistPost) -> Wor
         )
     uuid = worklist.issue(scope.tenant, scope.session, order)
     with scope.session() as session:
-        return presenting.detail(presenting.shown(session, uuid, identities=_may_see(scope.principal, None)))
+        may_see = _may_see(scope.principal, None)
+        return presenting.detail(presenting.shown(session, uuid, identities=may_see, paging=paging), paging)
 
 
 @router.get("/worklists", operation_id="list_worklists", summary="Issued lists, newest first")
@@ -172,9 +176,15 @@ def _may_see(principal: Principal, asked: bool | None) -> bool:  # noqa: FBT001 
 
 
 @router.get("/worklists/{uuid}", operation_id="get_worklist", summary="An issued list with its people")
-def get_worklist(principal: ListsRead, db: TenantDb, uuid: UUID, identities: Names = None) -> WorklistDetail:
-    """By facility and rank. That each patient was read, with names or without, is recorded in the audit."""
-    return presenting.detail(presenting.shown(db, uuid, identities=_may_see(principal, identities)))
+def get_worklist(
+    principal: ListsRead, db: TenantDb, uuid: UUID, paging: Paging, identities: Names = None
+) -> WorklistDetail:
+    """By facility and rank, a page at a time; the file has all.
+
+    That each patient was read, with names or without, is recorded in the audit.
+    """
+    may_see = _may_see(principal, identities)
+    return presenting.detail(presenting.shown(db, uuid, identities=may_see, paging=paging), paging)
 
 
 @router.get(

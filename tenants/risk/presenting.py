@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
+    from core.web.paging import PageRequest
     from tenants.risk.identities import Identity
     from tenants.risk.models import Worklist, WorklistEntry
 
@@ -67,9 +68,9 @@ class Shown:
         return 0
 
 
-def shown(session: TenantSession, uuid: UUID, *, identities: bool) -> Shown:
-    """Read an issued list to show it: one audit row for each person, which says whether names were shown."""
-    kept, people = worklist.read(session, uuid, identities=identities)
+def shown(session: TenantSession, uuid: UUID, *, identities: bool, paging: PageRequest | None = None) -> Shown:
+    """Read an issued list, or a page of it, to show it: one audit row for each person says whether names were shown."""
+    kept, people = worklist.read(session, uuid, identities=identities, paging=paging)
     facts = repository.facility_facts(session)
     return Shown(
         worklist=kept,
@@ -79,8 +80,8 @@ def shown(session: TenantSession, uuid: UUID, *, identities: bool) -> Shown:
     )
 
 
-def detail(found: Shown) -> WorklistDetail:
-    """A list with its people."""
+def detail(found: Shown, paging: PageRequest) -> WorklistDetail:
+    """A list with a page of its people."""
     listed = [
         WorklistEntryOut(
             rank=entry.rank,
@@ -101,7 +102,9 @@ def detail(found: Shown) -> WorklistDetail:
         for entry in found.people
     ]
     kept = WorklistOut.model_validate(found.worklist)
-    return WorklistDetail(**kept.model_dump(), meaning=found.meaning, people=listed)
+    return WorklistDetail(
+        **kept.model_dump(), meaning=found.meaning, people=listed, page=paging.page, page_size=paging.page_size
+    )
 
 
 def _identity(found: Shown, patient: UUID) -> PersonIdentity | None:

@@ -234,7 +234,9 @@ class WorklistEntryOut(BaseModel):
 
 
 class WorklistDetail(WorklistOut):
-    """An issued list with its people, by facility and rank."""
+    """An issued list with a page of its people, by facility and rank."""
 
     meaning: str = Field(description="What the levels of this list mean.")
-    people: list[WorklistEntryOut]
+    people: list[WorklistEntryOut] = Field(description="Those of this page; `entries` says how many there are in all.")
+    page: int = Field(description="This page of the people, counted from 1.")
+    page_size: int = Field(description="People per page.")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantRef, TenantSession
+    from core.web.paging import PageRequest
     from tenants.risk.service import Open
 
 KINDS: Final = ("at_risk", "to_trace")
@@ -155,10 +156,15 @@ def ordered(
     return Order(kind, as_of, settings.capacity if capacity is None else capacity, facility, due_within)
 
 
-def read(session: TenantSession, uuid: UUID, *, identities: bool = False) -> tuple[Worklist, Sequence[WorklistEntry]]:
-    """An issued list with its people; that each was read, and with names or without, is recorded in the audit."""
+def read(
+    session: TenantSession, uuid: UUID, *, identities: bool = False, paging: PageRequest | None = None
+) -> tuple[Worklist, Sequence[WorklistEntry]]:
+    """An issued list with its people: those of a page, or all.
+
+    That each of them was read, and with names or without, is recorded in the audit.
+    """
     worklist = worklist_repository.get_worklist(session, uuid)
-    people = worklist_repository.entries(session, uuid)
+    people = worklist_repository.entries(session, uuid, paging)
     audit.record_many(
         session,
         "risk:worklist:read",

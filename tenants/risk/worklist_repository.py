@@ -83,11 +83,13 @@ def list_worklists(
     return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
 
 
-def entries(session: TenantSession, uuid: UUID) -> Sequence[WorklistEntry]:
-    """A list's people, by facility and rank."""
+def entries(session: TenantSession, uuid: UUID, paging: PageRequest | None = None) -> Sequence[WorklistEntry]:
+    """A list's people, by facility and rank: those of a page, or all."""
     query = (
         select(WorklistEntry)
         .where(WorklistEntry.worklist_uuid == uuid)
         .order_by(col(WorklistEntry.facility_uuid), col(WorklistEntry.rank))
     )
+    if paging is not None:
+        query = query.offset(paging.offset).limit(paging.limit)
     return session.exec(query).all()

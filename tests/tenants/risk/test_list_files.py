@@ -102,6 +102,22 @@ def test_a_list_names_the_clinic_and_for_those_who_may_see_them_the_people(owner
         assert one["identity"] == person(place[one["patient_uuid"]])
 
 
+def test_the_people_of_a_list_are_sent_a_page_at_a_time_and_only_those_sent_are_in_the_audit(owner, application_client):
+    uuid = issued(owner.ref, due_within=365, capacity=100)
+    client = application_client()
+    everybody = [str(entry.patient_uuid) for entry in shown(owner.ref, uuid).people]
+    assert len(everybody) > 3
+    before, sent = len(sights(owner.ref)), []
+    for page in range(1, len(everybody) // 3 + 2):
+        answer = client.get(f"/v1/worklists/{uuid}", params={"page": page, "page_size": 3}).json()
+        assert (answer["page"], answer["page_size"], answer["entries"]) == (page, 3, len(everybody))
+        assert len(answer["people"]) <= 3
+        sent += [one["patient_uuid"] for one in answer["people"]]
+        assert len(sights(owner.ref)) - before == len(sent)
+    assert sent == everybody
+    assert client.get(f"/v1/worklists/{uuid}", params={"page_size": 501}).status_code == 422
+
+
 def test_names_are_not_shown_to_who_may_not_see_them_and_cannot_be_asked_for(owner, application_client):
     uuid = issued(owner.ref, due_within=365, capacity=100)
     client = application_client("worklists.read")
