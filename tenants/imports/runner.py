@@ -100,6 +100,7 @@ class Runner:
         self._report = report
         self._token = new_uuid()
         self._at: tuple[object, ...] | None = None
+        self._differ = False
 
     def run(self) -> None:
         """Go on from wherever the import stands to its end.
@@ -262,6 +263,8 @@ class Runner:
             )
         for portion in reader.portions(wanted):
             self._stage(portion, where, mapping)
+        # Of what an earlier reading staged, the keys are not known.
+        self._differ = after is None and where.keys.all_differ()
         with self._step() as (_, row):
             row.state, row.step, row.cursor_seq = "checking", "", 0
 
@@ -296,7 +299,8 @@ class Runner:
                 session.flush()
                 mapping = check_mapping(row.mapping)
                 refused = step == 0 and facility_checks.run(session, row.uuid, row.source, mapping)
-                checks.run_step(session, step, import_uuid=row.uuid, source=row.source, refused=refused)
+                whose, differ = row.uuid, self._differ
+                checks.run_step(session, step, import_uuid=whose, source=row.source, refused=refused, differ=differ)
                 session.refresh(row)
             self._report(total, None, note)
         with self._step() as (_, row):
@@ -381,9 +385,8 @@ class Runner:
         row.state, row.step, row.finished_at = "done", "", now()
         session.add(row)
         session.flush()
-        publish(
-            session, "imports.finished", {"import_uuid": row.uuid, "data_date": row.data_date, "facilities": touched}
-        )
+        told = {"import_uuid": row.uuid, "data_date": row.data_date, "facilities": touched}
+        publish(session, "imports.finished", told)
 
     def _fail(self, error: AppError) -> None:
         """The import ends here, and what it staged goes. Unless it was ``Lost``, nothing of it is in the records."""

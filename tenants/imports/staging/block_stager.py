@@ -44,6 +44,8 @@ def take_block(stager: Stager, block: Block) -> Tally:
         if events.rows
     ]
     tally.staged += sum(len(events.rows) for events in block.events)
+    for events in block.events:
+        stager.where.keys.add(events.blind)
     with stager.session.cursor() as cursor, cursor.copy(COPY_STAGED) as copy:
         copy.write(copy_format.HEADER)
         for rows in records_rows:

@@ -325,9 +325,9 @@ class _Checks:
         return tuple(found)
 
 
-def _repeated_rows(checks: _Checks, *, refused: bool) -> None:
+def _repeated_rows(checks: _Checks, *, refused: bool, differ: bool) -> None:
     checks.plan(sort=False)
-    repeated = checks.ask(_ARE_REPEATED)[0] and checks.do(_REPEATED)
+    repeated = not differ and checks.ask(_ARE_REPEATED)[0] and checks.do(_REPEATED)
     if repeated or refused:
         _take_along(checks)
 
@@ -374,7 +374,9 @@ def note(number: int) -> str:
     return f"checking {STEPS[number]}"
 
 
-def run_step(session: TenantSession, number: int, *, import_uuid: UUID, source: str, refused: bool = False) -> None:
+def run_step(
+    session: TenantSession, number: int, *, import_uuid: UUID, source: str, refused: bool = False, differ: bool = False
+) -> None:
     """Run one step of ``STEPS`` in the session's transaction.
 
     Args:
@@ -383,10 +385,11 @@ def run_step(session: TenantSession, number: int, *, import_uuid: UUID, source: 
         import_uuid: whose rows.
         source: the import's.
         refused: whether something may have been refused before the first step.
+        differ: whether it is known that all rows have different keys.
     """
     with session.cursor() as cursor:
         checks = _Checks(cursor, import_uuid, source)
         if number == 0:
-            _repeated_rows(checks, refused=refused)
+            _repeated_rows(checks, refused=refused, differ=differ)
         else:
             (_patients, _counting)[number - 1](checks)

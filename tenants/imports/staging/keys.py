@@ -16,6 +16,7 @@ from psycopg import sql
 from core.database import set_local
 from core.database.arrays import bytea_array
 from tenants.imports.slots import COLUMNS, MODELS, SLOT_TYPES, SLOTS
+from tenants.imports.staging.key_count import KeyCount
 from tenants.records.ids import entity_uuid
 from tenants.records.staging import content_values
 
@@ -52,11 +53,15 @@ class Whereabouts:
     """At which facility an import's patients are, as far as it is known while the files are read.
 
     It may be asked in any number of transactions, also after one was rolled back: what it says is settled later.
+
+    Attributes:
+        keys: of the rows that were staged, facilities and what events say of their person aside.
     """
 
     def __init__(self, import_uuid: UUID, source: str) -> None:
         self._import = import_uuid
         self.source = source
+        self.keys = KeyCount()
         self._homes: dict[bytes, str | None] = {}
         self._facilities: dict[str, UUID] = {}
         self._patients: dict[tuple[UUID, bytes], UUID] = {}

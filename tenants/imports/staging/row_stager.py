@@ -69,6 +69,7 @@ STAGED_TYPES: dict[str, str] = {
 
 COPY_STAGED = f"COPY import_staging ({', '.join(STAGED_TYPES)}) FROM STDIN (FORMAT BINARY)"
 _COPY_REJECTED = "COPY import_rejections (import_uuid, file, line, field, problem, remedy) FROM STDIN"
+_KIND, _SEEN_ON, _SOURCE_KEY = map(list(STAGED_TYPES).index, ("kind", "seen_on", "source_key"))
 _NOT_CONTENT = frozenset({"key", "facility", "known_at", "labels", "patient", "derived_on", "voided"})
 PERSONAL = tuple(name for name, spec in FIELDS["patients"].items() if spec.personal)
 _PLACE = ("import_staging", "personal")
@@ -146,12 +147,16 @@ class Stager:
         self._named.place(self.session, [(reading, fact) for _, reading, fact, _ in taken])
         self._find_out([fact for _, _, fact, _ in taken])
         staged: list[tuple[object, ...]] = []
+        keys: list[bytes] = []
         for start, reading, fact, state in taken:
             if start is not None:
                 self.seq = start
             row = self._row(fact, reading, state)
             if row is not None:
                 staged.append(row)
+                if row[_KIND] != "facilities" and row[_SEEN_ON] is None:
+                    keys.append(row[_SOURCE_KEY])  # type: ignore[arg-type]  # bytes, as STAGED_TYPES has it
+        self.where.keys.add(keys)
         tally.staged = len(staged)
         self._copy(staged, refused)
         return tally
