@@ -1,9 +1,13 @@
 """Models, scores, reasons and lists over the API."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import chain
+from tempfile import TemporaryFile
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query
 
 from core import audit
 from core.access import TenantDb, TenantScope, require
@@ -12,6 +16,7 @@ from core.identity import Principal
 from core.jobs import enqueue
 from core.web.days import IsoDay
 from core.web.paging import Page, Paging
+from core.web.streams import StreamedResponse, file_blocks
 from tenants.cohort.presenting import as_of_day
 from tenants.risk import explain, list_files, presenting, repository, worklist, worklist_repository
 from tenants.risk.jobs import SCORE, TRAIN
@@ -189,19 +194,30 @@ def get_worklist(
 
 @router.get(
     "/worklists/{uuid}/file", operation_id="get_worklist_file", summary="An issued list as a file", responses=FILES,
-    response_class=Response,
+    response_class=StreamedResponse,
 )  # fmt: skip
 def get_worklist_file(
     principal: ListsRead,
-    db: TenantDb,
+    scope: TenantScope,
     uuid: UUID,
     format: Annotated[  # noqa: A002 - the query's name
         Literal["csv", "xlsx", "html"], Query(description="`html` prints a page for each clinic.")
     ] = "csv",
     identities: Names = None,
-) -> Response:
-    """The same people as rows, or on pages to print. That each patient was read is recorded in the audit."""
-    found = presenting.shown(db, uuid, identities=_may_see(principal, identities))
-    name = f'attachment; filename="worklist-{uuid}.{format}"'
-    content = list_files.as_file(format, [found])
-    return Response(content, media_type=list_files.MEDIA[format], headers={"Content-Disposition": name})
+) -> StreamedResponse:
+    """The same people as rows, or on pages to print, sent clinic by clinic.
+
+    That each patient was read is recorded in the audit.
+    """
+    clinics = presenting.by_clinic(scope.session, uuid, identities=_may_see(principal, identities))
+    if format == "xlsx":
+        with ExitStack() as unsent:
+            file = unsent.enter_context(TemporaryFile())
+            list_files.as_workbook(clinics, file)
+            unsent.pop_all()  # closed when it has been sent
+        blocks: Iterator[bytes] = file_blocks(file)
+    else:
+        pieces = list_files.pieces(format, clinics)
+        blocks = chain((next(pieces),), pieces)  # what cannot be read is an error, not a broken file
+    headers = {"Content-Disposition": f'attachment; filename="worklist-{uuid}.{format}"'}
+    return StreamedResponse(scope.while_valid(blocks), media_type=list_files.MEDIA[format], headers=headers)

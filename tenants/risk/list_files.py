@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from html import escape
 from io import BytesIO
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from core.web.tables import MEDIA_TYPES, Workbook, csv_lines
 from tenants.risk import presenting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
 
     from tenants.risk.presenting import Shown
 
@@ -47,40 +48,55 @@ PERSONAL: Final = "This page names people and their phones: keep it locked away,
 
 def as_file(form: str, lists: Sequence[Shown]) -> bytes:
     """Lists as one file of this form: a key of :data:`MEDIA`."""
-    return {"csv": as_csv, "xlsx": as_workbook, "html": as_pages}[form](lists)
-
-
-def as_csv(lists: Sequence[Shown]) -> bytes:
-    """Rows of all lists under one head; a text that a spreadsheet would take for a formula is quoted."""
-    columns = _columns(lists)
-    cells = [[row.get(column) for column in columns] for found in lists for row in presenting.rows(found)]
-    return csv_lines([columns, *(_cells(row) for row in cells)])
-
-
-def as_workbook(lists: Sequence[Shown]) -> bytes:
-    """A sheet for each list, and one that says what they are."""
-    columns, book, file = _columns(lists), Workbook(), BytesIO()
-    for found in lists:
-        rows = (_cells([row.get(column) for column in columns]) for row in presenting.rows(found))
-        book.sheet(found.worklist.kind, columns, rows)
-    about = [(_title(found), line) for found in lists for line in _notes(found)]
-    book.sheet("about", ("list", "what to know"), about)
-    book.save(file)
+    if form != "xlsx":
+        return b"".join(pieces(form, lists))
+    file = BytesIO()
+    as_workbook(lists, file)
     return file.getvalue()
 
 
-def as_pages(lists: Sequence[Shown]) -> bytes:
+def pieces(form: str, lists: Iterable[Shown]) -> Iterator[bytes]:
+    """Lists, or one list clinic by clinic, as CSV or pages to print, piece by piece.
+
+    Nothing is given before the first list is read, so that one that is not there is an error and no broken file.
+    """
+    return {"csv": _lines, "html": _pages}[form](lists)
+
+
+def _lines(lists: Iterable[Shown]) -> Iterator[bytes]:
+    """Rows of all lists under one head; a text that a spreadsheet would take for a formula is quoted."""
+    for number, found in enumerate(lists):
+        columns = _columns(found)
+        cells = [_cells([row.get(column) for column in columns]) for row in presenting.rows(found)]
+        yield csv_lines(cells if number else [columns, *cells])
+
+
+def as_workbook(lists: Iterable[Shown], file: BinaryIO) -> None:
+    """Write a sheet for each kind of list, and one that says what they are."""
+    book, about = Workbook(), []
+    for kind, own in groupby(lists, key=lambda found: found.worklist.kind):
+        first = next(own)
+        columns = _columns(first)
+        rows = (row for found in chain((first,), own) for row in presenting.rows(found))
+        book.sheet(kind, columns, (_cells([row.get(column) for column in columns]) for row in rows))
+        about += [(_title(first), line) for line in _notes(first)]
+    book.sheet("about", ("list", "what to know"), about)
+    book.save(file)
+
+
+def _pages(lists: Iterable[Shown]) -> Iterator[bytes]:
     """A page to print for each clinic and list, with columns to write in what was done."""
-    sections = [
-        _page(found, clinic, list(own))
-        for found in lists
-        for clinic, own in groupby(presenting.rows(found), key=lambda row: (row["facility"], row["clinic"]))
-    ]
-    body = "\n".join(sections) or "<p>Nobody is on these lists.</p>"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Lists</title>'
-        f"<style>{_STYLE}</style></head><body>\n{body}\n</body></html>\n"
-    ).encode()
+    pages = 0
+    for number, found in enumerate(lists):
+        if not number:
+            yield (
+                '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Lists</title>'
+                f"<style>{_STYLE}</style></head><body>\n"
+            ).encode()
+        for clinic, own in groupby(presenting.rows(found), key=lambda row: (row["facility"], row["clinic"])):
+            yield f"{_page(found, clinic, list(own))}\n".encode()
+            pages += 1
+    yield b"</body></html>\n" if pages else b"<p>Nobody is on these lists.</p>\n</body></html>\n"
 
 
 def _page(found: Shown, clinic: tuple[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -127,8 +143,8 @@ def _title(found: Shown) -> str:
     return presenting.title(found.worklist.kind, found.worklist.as_of, found.worklist.due_within)
 
 
-def _columns(lists: Sequence[Shown]) -> tuple[str, ...]:
-    return presenting.columns(identities=any(found.identities is not None for found in lists))
+def _columns(found: Shown) -> tuple[str, ...]:
+    return presenting.columns(identities=found.identities is not None)
 
 
 def _cells(row: Sequence[Any]) -> list[Any]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tenants.records import places
-from tenants.risk import levels, repository, worklist
+from tenants.risk import levels, repository, worklist, worklist_repository
 from tenants.risk.identities import full_name, identities_of
 from tenants.risk.schemas import PersonIdentity, WorklistDetail, WorklistEntryOut, WorklistOut
 from tenants.risk.wording import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
     from uuid import UUID
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from core.web.paging import PageRequest
     from tenants.risk.identities import Identity
     from tenants.risk.models import Worklist, WorklistEntry
+    from tenants.risk.service import Open
 
 COLUMNS: Final = (
     *("list", "as_of", "facility", "clinic", "rank", "of", "patient_uuid", "expected_date", "days_late", "score"),
@@ -68,9 +69,19 @@ class Shown:
         return 0
 
 
-def shown(session: TenantSession, uuid: UUID, *, identities: bool, paging: PageRequest | None = None) -> Shown:
-    """Read an issued list, or a page of it, to show it: one audit row for each person says whether names were shown."""
-    kept, people = worklist.read(session, uuid, identities=identities, paging=paging)
+def shown(
+    session: TenantSession,
+    uuid: UUID,
+    *,
+    identities: bool,
+    paging: PageRequest | None = None,
+    facility: UUID | None = None,
+) -> Shown:
+    """Read an issued list, or a page or a facility of it, to show it.
+
+    One audit row for each person says whether names were shown.
+    """
+    kept, people = worklist.read(session, uuid, identities=identities, paging=paging, facility=facility)
     facts = repository.facility_facts(session)
     return Shown(
         worklist=kept,
@@ -78,6 +89,24 @@ def shown(session: TenantSession, uuid: UUID, *, identities: bool, paging: PageR
         clinics={fact["uuid"]: (fact["datim_id"], fact["name"]) for fact in facts},
         identities=identities_of(session, [entry.patient_uuid for entry in people]) if identities else None,
     )
+
+
+def by_clinic(open_session: Open, uuid: UUID, *, identities: bool) -> Iterator[Shown]:
+    """An issued list clinic by clinic, each read in a transaction of its own; once without people where it has none.
+
+    Raises:
+        NotFound: there is no such list.
+    """
+    with open_session() as session:
+        worklist_repository.get_worklist(session, uuid)
+        listed = set(worklist_repository.facilities_of(session, uuid))
+        facts = sorted(repository.facility_facts(session), key=lambda fact: (fact["datim_id"], fact["name"]))
+        clinics = [fact["uuid"] for fact in facts if fact["uuid"] in listed]
+        clinics += sorted(listed.difference(clinics))
+    for clinic in clinics or [uuid]:
+        with open_session() as session:
+            found = shown(session, uuid, identities=identities, facility=clinic)
+        yield found
 
 
 def detail(found: Shown, paging: PageRequest) -> WorklistDetail:

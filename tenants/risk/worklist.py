@@ -157,14 +157,19 @@ def ordered(
 
 
 def read(
-    session: TenantSession, uuid: UUID, *, identities: bool = False, paging: PageRequest | None = None
+    session: TenantSession,
+    uuid: UUID,
+    *,
+    identities: bool = False,
+    paging: PageRequest | None = None,
+    facility: UUID | None = None,
 ) -> tuple[Worklist, Sequence[WorklistEntry]]:
-    """An issued list with its people: those of a page, or all.
+    """An issued list with its people: those of a page, of a facility, or all.
 
     That each of them was read, and with names or without, is recorded in the audit.
     """
     worklist = worklist_repository.get_worklist(session, uuid)
-    people = worklist_repository.entries(session, uuid, paging)
+    people = worklist_repository.entries(session, uuid, paging, facility)
     audit.record_many(
         session,
         "risk:worklist:read",

@@ -83,13 +83,23 @@ def list_worklists(
     return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
 
 
-def entries(session: TenantSession, uuid: UUID, paging: PageRequest | None = None) -> Sequence[WorklistEntry]:
-    """A list's people, by facility and rank: those of a page, or all."""
+def entries(
+    session: TenantSession, uuid: UUID, paging: PageRequest | None = None, facility: UUID | None = None
+) -> Sequence[WorklistEntry]:
+    """A list's people, by facility and rank: those of a page, of a facility, or all."""
     query = (
         select(WorklistEntry)
         .where(WorklistEntry.worklist_uuid == uuid)
         .order_by(col(WorklistEntry.facility_uuid), col(WorklistEntry.rank))
     )
+    if facility is not None:
+        query = query.where(WorklistEntry.facility_uuid == facility)
     if paging is not None:
         query = query.offset(paging.offset).limit(paging.limit)
+    return session.exec(query).all()
+
+
+def facilities_of(session: TenantSession, uuid: UUID) -> Sequence[UUID]:
+    """The facilities that a list has people of."""
+    query = select(WorklistEntry.facility_uuid).where(WorklistEntry.worklist_uuid == uuid).distinct()
     return session.exec(query).all()

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from contextlib import contextmanager
+from uuid import UUID
 
 import openpyxl
 import psycopg
@@ -19,7 +20,7 @@ from core.tenancy import settings as tenant_settings
 from tenants.cohort.timelines import to_date
 from tenants.records.personal import seal_patient
 from tenants.risk import commands, identities, levels, presenting, scoring, worklist
-from tenants.risk.list_files import PERSONAL, as_pages
+from tenants.risk.list_files import PERSONAL, as_file
 from tenants.risk.settings import RiskSettings
 from tests.tenants.risk.clinics import END, clinics
 from tests.tenants.risk.conftest import opener, store
@@ -118,6 +119,33 @@ def test_the_people_of_a_list_are_sent_a_page_at_a_time_and_only_those_sent_are_
     assert client.get(f"/v1/worklists/{uuid}", params={"page_size": 501}).status_code == 422
 
 
+@pytest.mark.parametrize("form", ["csv", "xlsx", "html"])
+def test_a_file_is_read_clinic_by_clinic_and_holds_everybody(owner, application_client, monkeypatch, form):
+    uuid = issued(owner.ref, due_within=365, capacity=100)
+    everybody = {str(entry.patient_uuid) for entry in shown(owner.ref, uuid, names=False).people}
+    read, seen = presenting.shown, []
+
+    def watched(*args, **words):
+        found = read(*args, **words)
+        seen.append({entry.facility_uuid for entry in found.people})
+        return found
+
+    monkeypatch.setattr(presenting, "shown", watched)
+    client = application_client("worklists.read")
+    answer = client.get(f"/v1/worklists/{uuid}/file", params={"format": form})
+    assert answer.status_code == 200
+    assert len(seen) > 1
+    assert {len(clinics) for clinics in seen} == {1}
+    if form == "xlsx":
+        book = openpyxl.load_workbook(io.BytesIO(answer.content))
+        text = " ".join(str(cell) for row in book["at_risk"].iter_rows(values_only=True) for cell in row)
+    else:
+        text = answer.text
+    assert all(patient in text for patient in everybody)
+    assert text.count("worklist_uuid") <= 1, "one head"
+    assert client.get(f"/v1/worklists/{UUID(int=1)}/file", params={"format": form}).status_code == 404
+
+
 def test_names_are_not_shown_to_who_may_not_see_them_and_cannot_be_asked_for(owner, application_client):
     uuid = issued(owner.ref, due_within=365, capacity=100)
     client = application_client("worklists.read")
@@ -202,7 +230,7 @@ def test_spreadsheets_run_no_formula_of_a_name(owner, application_client):
 def test_each_clinic_has_a_page_of_its_own_that_can_be_written_on(owner):
     uuid = issued(owner.ref, due_within=365, capacity=100)
     found = shown(owner.ref, uuid)
-    text = as_pages([found]).decode()
+    text = as_file("html", [found]).decode()
     sections = re.findall(r"<section>.*?</section>", text, re.DOTALL)
     assert [re.search(r"<h1>(.*?)</h1>", section).group(1) for section in sections] == ["Clinic 0", "Clinic 1"]
     assert "break-before:page" in text
@@ -212,7 +240,7 @@ def test_each_clinic_has_a_page_of_its_own_that_can_be_written_on(owner):
         assert "Levels follow each facility" in section
     assert "<b>" not in text, "names are text, not markup"
     assert "&lt;b&gt;Family" in text
-    assert PERSONAL not in as_pages([shown(owner.ref, uuid, names=False)]).decode()
+    assert PERSONAL not in as_file("html", [shown(owner.ref, uuid, names=False)]).decode()
 
 
 def test_a_list_at_risk_holds_who_is_due_within_the_tenants_horizon_and_capacity_by_default(owner):
