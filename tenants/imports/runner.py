@@ -27,7 +27,7 @@ from tenants.imports.held import lasting, patiently
 from tenants.imports.mapping import Mapping, check_mapping
 from tenants.imports.models import UNFINISHED, Import
 from tenants.imports.reading.reader import PortionLimits, Position
-from tenants.imports.reading.reader_process import Apart, Here, Portions, ReaderEnded, reading
+from tenants.imports.reading.reader_process import Apart, Here, Portions, ReaderEnded, reading, seldom_collecting
 from tenants.imports.reading.survey import Survey
 from tenants.imports.staging import checks, facility_checks
 from tenants.imports.staging.block_stager import take_block
@@ -102,6 +102,7 @@ class Runner:
         self._at: tuple[object, ...] | None = None
         self._differ = False
 
+    @seldom_collecting()
     def run(self) -> None:
         """Go on from wherever the import stands to its end.
 
@@ -114,8 +115,7 @@ class Runner:
             try:
                 self._run()
             except RewoundError:
-                # What is lost is done again, by where the row says that the import stands.
-                continue
+                continue  # what is lost is done again, by where the row says that the import stands
             return
 
     def _run(self) -> None:
@@ -299,8 +299,7 @@ class Runner:
                 session.flush()
                 mapping = check_mapping(row.mapping)
                 refused = step == 0 and facility_checks.run(session, row.uuid, row.source, mapping)
-                whose, differ = row.uuid, self._differ
-                checks.run_step(session, step, import_uuid=whose, source=row.source, refused=refused, differ=differ)
+                checks.run_step(session, step, row.uuid, row.source, refused=refused, differ=self._differ)
                 session.refresh(row)
             self._report(total, None, note)
         with self._step() as (_, row):

@@ -106,7 +106,7 @@ class Here:
 
     def portions(self, wanted: Portions) -> Iterator[Block | list[Reading]]:
         """The rows, portion by portion."""
-        with _seldom_collecting():
+        with seldom_collecting():
             yield from wanted.read()
 
 
@@ -141,7 +141,7 @@ class Apart:
             Invalid: as the reader says it, or the process was too much for its limits.
             ReaderEnded: it could not get at the files, or was ended from outside.
         """
-        with _seldom_collecting():
+        with seldom_collecting():
             yield from self._ask(wanted, wanted.sources)
 
     def close(self) -> None:
@@ -314,12 +314,20 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+_collecting: list[tuple[int, int, int]] = []
+"""The thresholds that hold again when the last of those who want to collect seldom has ended, once for each."""
+
+
 @contextmanager
-def _seldom_collecting() -> Iterator[None]:
-    """Look for garbage in circles less often while the block lasts."""
-    before = gc.get_threshold()
-    gc.set_threshold(*YOUNG)
+def seldom_collecting() -> Iterator[None]:
+    """Look for garbage in circles less often while the block lasts: an import makes rows, and hardly any circles."""
+    with _lock:
+        _collecting.append(_collecting[0] if _collecting else gc.get_threshold())
+        gc.set_threshold(*YOUNG)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        with _lock:
+            before = _collecting.pop()
+            if not _collecting:
+                gc.set_threshold(*before)

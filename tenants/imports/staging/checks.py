@@ -375,7 +375,7 @@ def note(number: int) -> str:
 
 
 def run_step(
-    session: TenantSession, number: int, *, import_uuid: UUID, source: str, refused: bool = False, differ: bool = False
+    session: TenantSession, number: int, import_uuid: UUID, source: str, *, refused: bool = False, differ: bool = False
 ) -> None:
     """Run one step of ``STEPS`` in the session's transaction.
 

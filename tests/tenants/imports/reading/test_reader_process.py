@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -287,3 +288,14 @@ def test_what_is_not_the_files_fault_is_raised_as_what_it_is(tmp_path: Path) -> 
     with apart_from(asked) as reader, pytest.raises(NotFound, match="no such stored file") as error:
         list(reader.portions(asked))
     assert error.value.remedy == "upload it again"
+
+
+def test_when_the_last_of_several_imports_has_ended_garbage_is_collected_as_before() -> None:
+    before = gc.get_threshold()
+    first, second = reader_process.seldom_collecting(), reader_process.seldom_collecting()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert gc.get_threshold() == reader_process.YOUNG
+    second.__exit__(None, None, None)
+    assert gc.get_threshold() == before
