@@ -48,7 +48,7 @@ class Queue(BaseModel):
 class Disk(BaseModel):
     """The room on one disk."""
 
-    place: str = Field(description="state, database, files or temporary.")
+    place: str = Field(description="state, database, files, scratch or temporary.")
     free_bytes: int
     total_bytes: int
 
@@ -115,6 +115,7 @@ def readyz(exclude: Excluded = ()) -> Response:
     if report.ready:
         return JSONResponse({"status": "ready", **as_json(report)})
     failed = [FieldError(one.name, one.detail, one.remedy) for one in report.checks if one.state == "failed"]
-    error = Unavailable(f"not ready: {', '.join(one.field for one in failed)}", errors=failed, retry_after=5)
+    detail = f"not ready: {', '.join(one.field for one in failed)}"
+    error = Unavailable(detail, remedy="Do what 'errors' says of each failed check.", errors=failed, retry_after=5)
     body = {**problem(error, telemetry.request_id()), **as_json(report)}
     return JSONResponse(body, error.status, headers(error), MEDIA_TYPE)

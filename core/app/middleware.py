@@ -84,9 +84,12 @@ class RequestBoundary:
             try:
                 _refuse_nul(scope)
                 await self._in_turn(scope, receive, answer)
-            except Exception as error:
+            except Exception as caught:
+                error = _own_error(caught)
                 found = as_app_error(error)
-                if not isinstance(error, AppError) or answer.status:
+                if answer.status and found.status < AppError.status:
+                    log.info("an answer was cut short", problem=found.slug)
+                elif not isinstance(error, AppError) or answer.status:
                     log_failure("an answer broke off" if answer.status else "unexpected error", found, error)
                 if answer.ended:
                     return
@@ -206,6 +209,11 @@ def _refuse_nul(scope: Scope) -> None:
 def _parameter(name: str) -> str:
     """The name as errors have it; what is not formed as a name is not repeated."""
     return f"query.{name}" if re.fullmatch(r"[a-z_]{1,40}", name) else "query"
+
+
+def _own_error(error: Exception) -> Exception:
+    """The error of the family that Starlette wraps in a RuntimeError when the answer has begun; else the error."""
+    return error.__cause__ if isinstance(error, RuntimeError) and isinstance(error.__cause__, AppError) else error
 
 
 async def _nothing() -> Message:

@@ -16,6 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
+from core import scratch
 from core.database import DEFAULT_DATABASE, databases, platform_session, require_migrated
 from core.errors import AppError
 from core.services import ensure
@@ -75,7 +76,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The room on the disk of one place: ``state``, ``database``, ``files`` or ``temporary``."""
+    """The room on the disk of one place: ``state``, ``database``, ``files``, ``scratch`` or ``temporary``."""
 
     place: str
     free_bytes: int
@@ -279,6 +280,7 @@ def places() -> dict[str, Path]:
         "state": settings.state_dir,
         "database": known.data_home(settings.state_dir) if known else None,
         "files": local_folder(),
+        "scratch": scratch.base(),
         "temporary": Path(tempfile.gettempdir()),
     }
     return {place: path for place, path in wanted.items() if path is not None and path.exists()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,14 @@ UNREAD_BYTES = 131_072
 """Bytes of an unread answer that the kernel keeps. By itself it would keep megabytes, and hide a client that stalls."""
 
 
+CUT_SHORT = "ASGI callable returned without completing response."
+"""uvicorn's error for an answer that ``RequestBoundary`` cut, which has logged why at the right level."""
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return record.msg != CUT_SHORT
+
+
 def configuration(app: ASGIApp, *, limits: Limits | None = None, proxies: str = "", keep_alive: int = 5) -> Config:
     """The server's options.
 
@@ -33,6 +42,7 @@ def configuration(app: ASGIApp, *, limits: Limits | None = None, proxies: str = 
 
     from core.app.protocol import BoundedProtocol, allow_open_files
 
+    logging.getLogger("uvicorn.error").addFilter(_is_news)  # adding it again changes nothing
     bounds = limits or allow_open_files()
 
     class Protocol(BoundedProtocol):

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from core.settings import get_settings, make_private
 
@@ -61,6 +61,11 @@ def temporary(prefix: str) -> Iterator[Path]:
     parent.chmod(0o711 if os.geteuid() == 0 else 0o700)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as name:
         yield Path(name)
+
+
+def nameless() -> BinaryIO:
+    """A temporary file without a name: it goes when it is closed, or with the process."""
+    return tempfile.TemporaryFile(dir=base())
 
 
 def sweep() -> int:

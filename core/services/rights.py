@@ -1,7 +1,8 @@
 """Rights that PostgreSQL gives to everybody and a tenant's role must not have, and the SQL that takes them away.
 
 A text that is injected into a tenant's statement is an expression. With these rights an expression becomes another
-tenant (``set_config('role', ...)``), takes another tenant's locks by number, or reads another tenant's row counts.
+tenant (``set_config('role', ...)``), takes another tenant's locks by number, reads another tenant's
+row counts, or fills the queue of notifications and the write-ahead log without a table.
 Only a superuser can take them away: the embedded server's does when a database is made; on another server its operator
 runs what ``iit database rights --sql`` prints.
 """
@@ -26,6 +27,7 @@ _LARGE_OBJECTS: LiteralString = (
 CLOSED: LiteralString = (
     "pronamespace = 'pg_catalog'::regnamespace AND (proname = 'set_config'"
     " OR proname ~ '^pg_(try_)?advisory_'"
+    " OR proname IN ('pg_notify', 'pg_logical_emit_message')"
     " OR proname IN ('pg_relation_size', 'pg_table_size', 'pg_indexes_size', 'pg_total_relation_size')"
     " OR (proname LIKE 'pg\\_stat\\_get\\_%' AND proargtypes = '26'))"
 )

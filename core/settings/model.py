@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     )
     scratch_dir: Path | None = Field(
         default=None,
-        description="Folder for temporary files of jobs and plugins; unset: `scratch` in the state folder.",
+        description="Folder for temporary files of jobs, plugins and answers; unset: `scratch` in the state folder.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log line that is written."

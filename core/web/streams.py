@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO
 
 import anyio
 from anyio.to_thread import run_sync
 from fastapi.responses import StreamingResponse
+
+from core.scratch import nameless
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
@@ -31,7 +32,7 @@ def file_blocks(file: BinaryIO) -> Generator[bytes]:
 
 def written(pieces: Iterable[str]) -> BinaryIO:
     """A nameless file with these texts, for ``file_blocks``."""
-    file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
+    file = nameless()
     try:
         for piece in pieces:
             file.write(piece.encode())

@@ -209,6 +209,8 @@ def test_temporary_files_of_a_session_have_a_limit_that_it_cannot_lift(tenant):
         "SELECT pg_advisory_lock(1)",
         "SELECT pg_try_advisory_xact_lock_shared(1, 2)",
         "SELECT lo_create(0)",
+        "SELECT pg_notify('channel', 'text')",
+        "SELECT pg_logical_emit_message(false, 'prefix', repeat('a', 1000))",
     ],
 )
 def test_a_tenant_reads_no_counts_of_others_and_takes_no_lock_by_number(tenant, query):

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import threading
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
@@ -16,6 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from core import scratch
 from core.database.scope import OPAQUE_NAME
 from core.errors import Conflict, Unavailable
 from core.services.programs import client_program
@@ -80,7 +80,7 @@ class _Output(io.RawIOBase):
 @contextmanager
 def dumped(url: str, schema: str, snapshot: str | None = None) -> Iterator[BinaryIO]:
     """What pg_dump writes of a schema. Reading its end raises ``Unavailable`` where pg_dump did not end well."""
-    with tempfile.TemporaryFile() as said:
+    with scratch.nameless() as said:
         process = subprocess.Popen(  # noqa: S603 - our own fixed program
             dump_command(url, schema, snapshot), stdout=subprocess.PIPE, stderr=said, env=environment(url)
         )
@@ -106,7 +106,7 @@ def load(connection: psycopg.Connection[Any], dump: BinaryIO, schema: str, new_s
             message = f"{name!r} is no tenant's schema"
             raise ValueError(message)
     command = [str(client_program("pg_restore")), "--no-owner", "--file=-"]
-    with tempfile.TemporaryFile() as said:
+    with scratch.nameless() as said:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)  # noqa: S603
         faults: list[BaseException] = []
         feeding = threading.Thread(target=_feed, args=(dump, process.stdin, faults), daemon=True)

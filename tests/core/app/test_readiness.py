@@ -58,7 +58,12 @@ def test_an_installation_that_works_is_ready_and_warns_that_no_worker_is_alive(a
     assert checks["workers"]["state"] == "warning"
     assert "iit worker" in checks["workers"]["remedy"]
     assert (found["workers"], found["queue"]) == (0, {"waiting": 0, "running": 0, "oldest_seconds": 0.0})
-    assert {disk["place"] for disk in found["disk"]} == {"state", "database", "files", "temporary"}
+    assert {disk["place"] for disk in found["disk"]} == {"state", "database", "files", "scratch", "temporary"}
+
+
+def test_the_scratch_folder_is_a_place_of_its_own(tmp_path, settings_of):
+    settings_of(scratch_dir=tmp_path / "elsewhere")
+    assert readiness.places()["scratch"] == tmp_path / "elsewhere"
 
 
 def test_a_live_worker_is_counted(ask):

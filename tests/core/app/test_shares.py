@@ -1,5 +1,6 @@
 """Nobody takes the API from the others: not without a key, not with a slow body, not with many requests."""
 
+import logging
 import threading
 from contextlib import ExitStack
 
@@ -264,14 +265,17 @@ class TestRevocation:
         assert not sent.endswith(b"0\r\n\r\n")  # broken off: nobody takes it for the whole
         assert sent.count(b"text") <= 3
 
-    def test_revoking_the_key_ends_a_running_export(self, port, owner):
+    def test_revoking_the_key_ends_a_running_export_and_logs_no_error(self, port, owner, caplog):
         from core.identity.keys import revoke_key
 
+        caplog.set_level(logging.INFO)
         made = create_key(owner.ref, name="leaked")
         with connect(port) as client:
             self.begun(client, made.plaintext)
             revoke_key(owner.ref, str(made.id))
             self.ends_with(client, "unauthenticated")
+        wait_until(lambda: "an answer was cut short" in caplog.text)
+        assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
     def test_suspending_the_tenant_ends_a_running_export(self, port, owner):
         from core.tenancy import suspend_tenant
