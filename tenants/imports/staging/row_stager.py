@@ -140,7 +140,8 @@ class Stager:
                 tally.in_part += kept
                 tally.refused += not kept
                 refused += [(self.import_uuid, reading.file, reading.line, *_clean(bad)) for bad in problems]
-            rows = [(fact, "accepted") for fact in facts] + [(gap, "refused") for gap in _gap(reading) if rejected]
+            gap = _gap(reading) if rejected and not any(isinstance(fact, UnreadContactFact) for fact in facts) else []
+            rows = [*((fact, "accepted") for fact in facts), *((fact, "refused") for fact in gap)]
             taken += [(None if place else start, reading, *row) for place, row in enumerate(rows)]
         if self.seq == 0:
             reject_own_export(self.session, [fact for _, _, fact, _ in taken])

@@ -15,7 +15,7 @@ from tenants.imports.facts import DispensationFact, Reading, UnreadContactFact, 
 from tenants.imports.mapping import Mapping
 from tenants.imports.reading.reader import reader
 from tenants.imports.reading.sources import from_paths
-from tests.tenants.imports.conftest import RunImport, rows
+from tests.tenants.imports.conftest import PATIENTS, RunImport, rows, write
 
 from .documents_of import DOCUMENTS_DAY, container, dispense, encounter, location, message, ndjson, observation, patient
 from .fixtures_lists import PHARMACY, pharmacy_row, write_csv
@@ -167,6 +167,16 @@ def test_an_old_row_matters_only_where_nothing_bounds_it_before_a_later_contact(
         tenant, pharmacy(tmp_path, **{"Next Appointment": following}), "refill: {unit: days}", data_date=SEPTEMBER
     )
     assert statuses(tenant)[-1] == status
+
+
+def test_a_list_with_repeated_rows_keeps_its_unread_contacts(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    days = "id,day,days,regimen,next\nP1,2024-02-10,30,TLD,\nP1,2024-04-32,30,TLD,\n"
+    twice = "P2,2024-02-10,30,TLD,\nP2,2024-02-10,60,TLD,\n"
+    summary = run_import(tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=days + twice))
+    assert [found["count"] for found in summary.problems if "another row" in found["problem"]] == [1]
+    assert statuses(tenant).count("unknown") == 1
 
 
 def test_a_rejected_row_says_of_its_person_that_the_list_has_a_gap(
