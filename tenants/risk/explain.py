@@ -16,8 +16,8 @@ from tenants.cohort.load import load_timelines
 from tenants.cohort.presenting import day_asked
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.status import STATUSES, status_at, transitions
-from tenants.cohort.timelines import day_number, to_date
-from tenants.cohort.units import known_on, pending_units, to_trace
+from tenants.cohort.timelines import day_number, snapshot, to_date
+from tenants.cohort.units import pending_units, to_trace
 from tenants.records.repository import as_uuid
 from tenants.records.service import find_patient
 from tenants.risk import repository, serving
@@ -173,7 +173,7 @@ def _read_by_session(session: TenantSession, patient: UUID, as_of: date) -> Pati
 
 def _explained(facts: PatientFacts, model: Serving) -> Explained:
     timelines, rules, day = facts.timelines, facts.rules, day_number(facts.as_of)
-    seen = known_on(timelines, day)
+    seen = snapshot(timelines, [0], day)
     pending = pending_units(timelines, day, rules, seen)
     status = STATUSES[int(status_at(transitions(seen, rules), np.array([0]), day)[0])]
     shared: dict[str, Any] = {
@@ -187,7 +187,7 @@ def _explained(facts: PatientFacts, model: Serving) -> Explained:
     }
     if len(pending) == 0:
         return _not_scored(shared, to_trace(timelines, day, rules, seen))
-    columns = matrix(timelines, pending, rules, facts.rates)
+    columns = matrix(timelines, pending, rules, facts.rates, seen if len(pending) == 1 else None)
     raw, risk = model.raw_and_risk(columns)
     chosen = one_each(pending, risk)[0]
     row = columns[chosen]

@@ -20,9 +20,19 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 
-def matrix(timelines: Timelines, pending: Units, rules: CohortSettings, rates: FacilityRates) -> Floats:
-    """Features of these units, from what was known on their day."""
-    seen = pending.snapshot(timelines)
+def matrix(
+    timelines: Timelines, pending: Units, rules: CohortSettings, rates: FacilityRates, seen: Timelines | None = None
+) -> Floats:
+    """Features of these units, from what was known on their day.
+
+    Args:
+        timelines: all versions.
+        pending: the units.
+        rules: the tenant's cohort settings.
+        rates: facility rates of earlier days.
+        seen: what ``pending.snapshot(timelines)`` gives, where it is there.
+    """
+    seen = pending.snapshot(timelines) if seen is None else seen
     return compute(seen, episodes(seen, rules), pending_of(pending), rules, rates)
 
 
