@@ -1,7 +1,7 @@
 """What a reader makes of a partner's files: typed facts, each with the file and line it came from.
 
 A reader yields one ``Reading`` per row (or per person, where a file holds one). What a rejection takes along is a rule
-of ``tenants.imports.staging.row_stager``: an event goes with its whole row; a wrong date of death does not cost the
+of ``tenants.imports.staging.stager``: an event goes with its whole row; a wrong date of death does not cost the
 person. Identifiers (``patient``, ``key``) are the source's own texts: they live only in memory, between the file and
 the staging table, where they become keyed blind indices.
 """

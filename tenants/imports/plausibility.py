@@ -8,16 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tenants.imports.facts import FACT_TYPES, FacilityFact, Fact, ObservationFact, PatientBound, PatientFact, Rejection
+from tenants.imports.facts import (
+    FACT_TYPES,
+    FacilityFact,
+    Fact,
+    ObservationFact,
+    PatientBound,
+    PatientFact,
+    Rejection,
+    UnreadContactFact,
+)
 from tenants.imports.fields import FIELDS
 from tenants.imports.reading.values import MOST_DAYS
 from tenants.records.storable import field_problem, text_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 RANGES: dict[str, tuple[float, float, str]] = {
     "viral_load": (0, 1e9, "copies/mL"),
@@ -229,6 +239,50 @@ def judged(fact: Fact, data_date: date, today: date) -> Judgement:
     if whole:
         return Judgement(None, rejections + omissions, [], wrong)
     return Judgement(_without(fact, frozenset(parts)), [], omissions, wrong)
+
+
+def doubtful(kind: str, facts: Sequence[Fact], data_date: date, today: date) -> set[int]:
+    """The places of facts of one kind of which something may be wrong: ``judged`` says what.
+
+    Each distinct value is judged once.
+    """
+    found = {at for at, fact in enumerate(facts) if fact.voided} if any(fact.voided for fact in facts) else set()
+    if kind == UnreadContactFact.kind:
+        return set(range(len(facts)))  # a row may say it twice
+
+    def note(column: Sequence[Any], is_wrong: Callable[[Any], bool]) -> None:
+        if wrong := {value for value in set(column) if is_wrong(value)}:
+            found.update(at for at, value in enumerate(column) if value in wrong)
+
+    def unfit(name: str, of: str = kind) -> Callable[[Any], bool]:
+        return lambda text: text is not None and field_problem(of, name, text) is not None
+
+    note([fact.key if kind == "facilities" else fact.facility for fact in facts], unfit("datim_id", "facilities"))
+    if isinstance(facts[0], PatientBound):
+        note(
+            [fact.patient for fact in facts if isinstance(fact, PatientBound)],
+            lambda text: not text.strip() or text_problem(text) is not None,
+        )
+    for name, _ in _texts(kind):
+        note(list(map(attrgetter(name), facts)), unfit(name))
+    for rule in RULES.get(kind, ()):
+        columns = [_comparable(kind, name, facts) for name in (rule.field, *rule.beside)]
+        note(list(zip(*columns, strict=True)), partial(_breaks, rule, data_date))
+    latest = today + timedelta(days=1)
+    note([fact.known_at and fact.known_at.date() for fact in facts], lambda day: day is not None and day > latest)
+    return found
+
+
+def _breaks(rule: Rule, data_date: date, values: tuple[Any, ...]) -> bool:
+    return rule.problem(values, data_date) is not None
+
+
+def _comparable(kind: str, name: str, facts: Sequence[Fact]) -> list[Any]:
+    """A field of facts. Of times, the days: one instant has several, by its zone."""
+    found = list(map(attrgetter(name), facts))
+    if FIELDS[kind][name].type == "datetime":
+        return [value and _day(value) for value in found]
+    return found
 
 
 def _implausible(

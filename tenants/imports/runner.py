@@ -26,18 +26,17 @@ from tenants.imports.given_up import forget
 from tenants.imports.held import lasting, patiently
 from tenants.imports.mapping import Mapping, check_mapping
 from tenants.imports.models import UNFINISHED, Import
-from tenants.imports.reading.reader import PortionLimits, Position
+from tenants.imports.reading.blocks import PortionLimits
+from tenants.imports.reading.reader import Position
 from tenants.imports.reading.reader_process import Apart, Here, Portions, ReaderEnded, reading, seldom_collecting
 from tenants.imports.reading.survey import Survey
 from tenants.imports.staging import checks, facility_checks
-from tenants.imports.staging.block_stager import take_block
 from tenants.imports.staging.keys import Whereabouts, settle, survey
-from tenants.imports.staging.row_stager import Stager
+from tenants.imports.staging.stager import Stager
 from tenants.records.ids import new_uuid
 
 if TYPE_CHECKING:
-    from tenants.imports.facts import Reading
-    from tenants.imports.reading.column_reader import Block
+    from tenants.imports.reading.blocks import Block
     from tenants.imports.reading.sources import Source
 
 READ_ROWS = 5_000
@@ -261,30 +260,27 @@ class Runner:
                 limits=PortionLimits(READ_ROWS, READ_FACTS, READ_ROWS * BLOCK_ROWS),
                 blind=privacy.vault(session).maker,
             )
-        for portion in reader.portions(wanted):
-            self._stage(portion, where, mapping)
+        for block in reader.portions(wanted):
+            self._stage(block, where, mapping)
         # Of what an earlier reading staged, the keys are not known.
         self._differ = after is None and where.keys.all_differ()
         with self._step() as (_, row):
             row.state, row.step, row.cursor_seq = "checking", "", 0
 
-    def _stage(self, portion: Block | list[Reading], where: Whereabouts, mapping: Mapping) -> None:
+    def _stage(self, block: Block, where: Whereabouts, mapping: Mapping) -> None:
         with self._step() as (session, row):
             terms = self._terms(row, mapping)
             stager = Stager(session, row.uuid, terms.data_date, max(row.cursor_seq, row.staged), where)
-            if isinstance(portion, list):
-                tally, file, line = stager.take(portion), portion[-1].file, portion[-1].line
-            else:
-                tally, file, line = take_block(stager, portion), portion.file, portion.last
+            tally = stager.take(block)
             row.cursor_seq = stager.seq
             row.rows_read += tally.read
             row.rows_refused += tally.refused
             row.rows_in_part += tally.in_part
             row.rows_left_out += tally.left_out
             row.staged += tally.staged
-            row.cursor_file, row.cursor_line = file, line
+            row.cursor_file, row.cursor_line = block.file, block.last
             # A file's name may be personal, and this note goes on to the job's row: a number will do.
-            row.step = f"reading file {file + 1} of {len(self._sources)}"
+            row.step = f"reading file {block.file + 1} of {len(self._sources)}"
             done, step = row.rows_read + row.rows_left_out, row.step
         self._report(done, None, step)
 

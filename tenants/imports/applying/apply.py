@@ -18,7 +18,7 @@ from tenants.imports.applying import settling
 from tenants.imports.applying.lists import run_of
 from tenants.imports.facts import KINDS
 from tenants.imports.slots import EVENT_FIELD, MODELS, SLOTS
-from tenants.imports.staging import row_stager
+from tenants.imports.staging import stager
 from tenants.imports.staging.keys import facility_to_be
 from tenants.records import contacts, facilities
 from tenants.records.erasing import identifiers_of
@@ -196,7 +196,7 @@ def apply_facilities(session: TenantSession, terms: Terms) -> dict[str, int]:
     named: dict[str, dict[str, Any]] = {}
     for datim_id, encoded in rows:
         # One row may name the facility and another only its id: what is said last of each field stands.
-        named.setdefault(datim_id, {}).update(row_stager.content("facilities", encoded))
+        named.setdefault(datim_id, {}).update(stager.content("facilities", encoded))
     facts = [
         FacilityFacts(datim_id=datim_id, uuid=facility_to_be(terms.import_uuid, terms.source, datim_id), **said)
         for datim_id, said in named.items()
@@ -298,7 +298,7 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
     uuids = [entity_uuid("patients", places[row.facility], terms.source, row.patient_key) for row in rows]
     known = known_statements(session, uuids)
     fresh = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if (uuid, row.digest) not in known]
-    personal = {uuid: row_stager.personal(vault, terms.import_uuid, row.personal) for uuid, row in fresh}
+    personal = {uuid: stager.personal(vault, terms.import_uuid, row.personal) for uuid, row in fresh}
     keep_out(
         session,
         {
@@ -314,7 +314,7 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
     sealed = seal_patients(session, [(uuid, personal[uuid]) for uuid, _ in new])
     with staging(session, Patient, source=terms.source) as stage:
         for (uuid, row), columns in zip(new, sealed, strict=True):
-            content = row_stager.content("patients", row.content) | {"datim_id": row.facility}
+            content = stager.content("patients", row.content) | {"datim_id": row.facility}
             voided = content.pop("voided", False)
             said[uuid] = _said(row, content, personal[uuid])
             content.update(columns)

@@ -11,12 +11,13 @@ from core.clock import now
 from core.errors import FieldError, Invalid
 from tenants.imports.facts import Reading
 from tenants.imports.mapping import DataDate
+from tenants.imports.reading.blocks import chunks
 from tenants.imports.reading.column_reader import FileColumns
 from tenants.imports.reading.columns import Columns
-from tenants.imports.reading.csv_blocks import read_blocks
-from tenants.imports.reading.csv_files import find_delimiter, find_encoding
+from tenants.imports.reading.csv_blocks import BATCH_ROWS, batches, read_blocks
+from tenants.imports.reading.csv_files import Row, find_delimiter, find_encoding
 from tenants.imports.reading.plans import FilePlan, check_columns, needed_columns, open_file
-from tenants.imports.reading.reader import NO, PortionLimits, Position, Reader, chunks, without_rows
+from tenants.imports.reading.reader import NO, Position, Reader, without_rows
 from tenants.imports.reading.sources import refused
 from tenants.imports.reading.values import BadValueError, day
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from tenants.imports.mapping import Mapping
-    from tenants.imports.reading.column_reader import Block
+    from tenants.imports.reading.blocks import Block, PortionLimits
     from tenants.imports.reading.csv_files import Table
     from tenants.imports.reading.sources import Head, Source
 
@@ -109,8 +110,8 @@ class GenericCsv(Reader):
         after: Position | None,
         data_date: date,
         limits: PortionLimits,
-    ) -> Iterator[Block | list[Reading]]:
-        """The same rows in blocks: of a file whose records are all events, as columns.
+    ) -> Iterator[Block]:
+        """The same rows in blocks: of a table whose records are all events, as columns.
 
         Args:
             sources: the files.
@@ -125,7 +126,7 @@ class GenericCsv(Reader):
         assigned = self._assign(sources, mapping)
         for alias, number, skip in self._order(mapping, assigned, after):
             with self._open(sources, number, alias, mapping, assigned) as (table, plan):
-                if table.lines is not None and FileColumns.can_read(plan):
+                if FileColumns.can_read(plan):
                     columns = FileColumns(plan, data_date, now().date(), ZoneInfo(mapping.time_zone))
                     yield from read_blocks(table, plan, columns, number, skip=skip, size=limits.block)
                 else:
@@ -187,13 +188,12 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _readings(table: Table, plan: FilePlan, number: int, skip: int) -> Iterator[Reading]:
-    for row in table.rows:
-        if row.line <= skip:
-            continue
-        if row.rejection is not None:
-            yield Reading(number, row.line, rejections=[row.rejection])
-        else:
-            yield plan.read(number, row)
+    for batch in batches(table, skip=skip, size=BATCH_ROWS):
+        for at, (line, cells) in enumerate(zip(batch.lines, batch.rows, strict=True)):
+            if (rejection := batch.rejections.get(at)) is not None:
+                yield Reading(number, line, rejections=[rejection])
+            else:
+                yield plan.read(number, Row(line, cells))
 
 
 def _in_order(mapping: Mapping) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from datetime import date
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from core.errors import FieldError, Invalid
 from tenants.imports.facts import PatientBound, Reading, Rejection, SnapshotFact, UnreadContactFact, unread_contact
@@ -14,6 +14,7 @@ from tenants.imports.formats.refill import Refills
 from tenants.imports.formats.tables import Layout, ListRow, open_list, recognised
 from tenants.imports.mapping import cell_text
 from tenants.imports.reading import values
+from tenants.imports.reading.plans import MOST_REMEMBERED
 from tenants.imports.reading.reader import CERTAIN, NO, NOTHING_READ, Position, Reader
 from tenants.imports.reading.sources import refused
 from tenants.imports.reading.values import BadValueError, NotRecordedError, Unreadable
@@ -28,9 +29,85 @@ if TYPE_CHECKING:
     from tenants.imports.mapping import Mapping
     from tenants.imports.reading.sources import Head, Source
 
-T = TypeVar("T")
 IDENTIFIERS = frozenset({"patient_id", "hospital_number", "datim_id", "pepfar_id", "phone"})
 """Fields that hold codes: a spreadsheet may have made dates or numbers of them."""
+
+
+class Wrong(NamedTuple):
+    """What is wrong with a cell, and what to do."""
+
+    problem: str
+    remedy: str
+
+
+class _Converted(dict[Any, Any]):
+    """What the cells of a column are read as; each distinct one is converted once. A wrong one is ``Wrong``.
+
+    A text stands for itself; any other cell is a triple of its type, whether days count from 1904, and itself.
+    """
+
+    def __init__(self, convert: Callable[[object, bool], Any], missing: frozenset[str]) -> None:
+        super().__init__()
+        self._convert, self._missing = convert, missing
+
+    def __missing__(self, key: Any) -> Any:  # noqa: ANN401 - as varied as cells
+        from_1904, cell = (False, key) if isinstance(key, str) else key[1:]
+        found = self._read(cell, from_1904=from_1904)
+        if len(self) >= MOST_REMEMBERED:
+            self.clear()
+        self[key] = found
+        return found
+
+    def _read(self, cell: object, *, from_1904: bool) -> Any:  # noqa: ANN401 - as varied as the fields
+        if isinstance(cell, Unreadable):
+            return Wrong(*cell)
+        if isinstance(cell, str) and has_control(cell):
+            return Wrong("the cell holds a control character", "type the cell again")
+        if values.text(cell) in self._missing:
+            return None
+        try:
+            return self._convert(cell, from_1904)
+        except NotRecordedError:
+            return None
+        except BadValueError as bad:
+            return Wrong(bad.problem, bad.remedy)
+
+
+class ListColumns(dict[tuple[str, str], _Converted]):
+    """The columns of one file of a list, by the way in which they are read and their field.
+
+    Args:
+        layout: of the list.
+        dates: reads its days.
+        refills: reads its refills; None where the list has none.
+        missing: texts that stand for nothing.
+    """
+
+    def __init__(self, layout: Layout, dates: Dates, refills: Refills | None, missing: frozenset[str]) -> None:
+        super().__init__()
+        self.layout = layout
+        self._dates, self._refills, self._missing = dates, refills, missing
+
+    def __missing__(self, key: tuple[str, str]) -> _Converted:
+        found = self[key] = _Converted(self._converter(*key), self._missing)
+        return found
+
+    def _converter(self, how: str, name: str) -> Callable[[object, bool], Any]:
+        if how == "day":
+            return lambda cell, from_1904: self._dates.read(name, cell, from_1904=from_1904)
+        if how == "days_supplied":
+            return lambda cell, _: None if self._refills is None else self._refills.read(cell)
+        text = values.identifier if name in IDENTIFIERS else values.text
+        convert: dict[str, Callable[[object], Any]] = {
+            "text": text,
+            "word": lambda cell: " ".join(text(cell).casefold().replace("-", " ").replace("_", " ").split()),
+            "identifier": values.whole_number,
+            "number": values.number,
+            "result": values.measured,
+            "has": lambda _: True,
+        }
+        chosen = convert[how]
+        return lambda cell, _: chosen(cell)
 
 
 class Row:
@@ -41,23 +118,16 @@ class Row:
     whether any of the fields of a fact was wrong.
     """
 
-    def __init__(
-        self,
-        row: ListRow,
-        layout: Layout,
-        dates: Dates,
-        refills: Refills | None,
-        missing: frozenset[str],
-    ) -> None:
+    __slots__ = ("_cells", "_columns", "_from_1904", "_layout", "_wrong", "line", "omissions", "problems")
+
+    def __init__(self, row: ListRow, columns: ListColumns) -> None:
         self.line = row.line
         self.problems: list[Rejection] = []
         self.omissions: list[Rejection] = []
         self._cells = row.cells
         self._from_1904 = row.from_1904
-        self._layout = layout
-        self._dates = dates
-        self._refills = refills
-        self._missing = missing
+        self._columns = columns
+        self._layout = columns.layout
         self._wrong: set[str] = set()
 
     def broken(self, *names: str) -> bool:
@@ -77,19 +147,22 @@ class Row:
 
     def has(self, name: str) -> bool:
         """Whether the cell holds anything."""
-        return values.text(self._cells.get(name)) not in self._missing
+        return self._found("has", name) is not None
 
     def text(self, name: str) -> str | None:
         """A text, without spaces around; of a field that holds codes, as it is written."""
-        return self._read(name, values.identifier if name in IDENTIFIERS else values.text)
+        found: str | None = self._read("text", name)
+        return found
 
     def word(self, name: str) -> str:
         """A word of a fixed vocabulary: lower-case, single spaces; empty where there is none."""
-        return " ".join((self.text(name) or "").casefold().replace("-", " ").replace("_", " ").split())
+        found: str | None = self._read("word", name)
+        return found or ""
 
     def identifier(self, name: str) -> str | None:
         """An identifier, without the decimals that a spreadsheet added."""
-        return self._read(name, values.whole_number)
+        found: str | None = self._read("identifier", name)
+        return found
 
     def needed(self, name: str) -> str | None:
         """An identifier that may not be missing."""
@@ -100,19 +173,23 @@ class Row:
 
     def day(self, name: str) -> date | None:
         """A date."""
-        return self._read(name, lambda cell: self._dates.read(name, cell, from_1904=self._from_1904))
+        found: date | None = self._read("day", name)
+        return found
 
     def days_supplied(self, name: str) -> int | None:
         """A refill in days."""
-        return None if self._refills is None else self._read(name, self._refills.read)
+        found: int | None = self._read("days_supplied", name)
+        return found
 
     def number(self, name: str) -> float | None:
         """A number."""
-        return self._read(name, values.number)
+        found: float | None = self._read("number", name)
+        return found
 
     def result(self, name: str) -> tuple[float, str | None] | None:
         """A laboratory's result: its number, and ``<`` or ``>`` where it is only known to lie below or above."""
-        return self._read(name, values.measured)
+        found: tuple[float, str | None] | None = self._read("result", name)
+        return found
 
     def code(self, name: str, codes: Table[str, str]) -> str | None:
         """A code by the word that the list has for it; a word that is not known is refused."""
@@ -123,27 +200,20 @@ class Row:
             self.refuse(name, "a word that is not known", f"write one of: {known}")
         return found
 
-    def _raw(self, name: str) -> object:
-        found = self._cells.get(name)
-        if isinstance(found, Unreadable):
-            self.refuse(name, found.problem, found.remedy)
+    def _read(self, how: str, name: str) -> Any:  # noqa: ANN401 - as varied as the fields
+        found = self._found(how, name)
+        if type(found) is Wrong:
+            self.refuse(name, *found)
             return None
-        if isinstance(found, str) and has_control(found):
-            self.refuse(name, "the cell holds a control character", "type the cell again")
-            return None
-        return None if values.text(found) in self._missing else found
+        return found
 
-    def _read(self, name: str, convert: Callable[[object], T]) -> T | None:
-        found = self._raw(name)
-        if found is None:
+    def _found(self, how: str, name: str) -> Any:  # noqa: ANN401 - as varied as the fields
+        cell = self._cells.get(name)
+        if cell is None or cell == "":
             return None
-        try:
-            return convert(found)
-        except NotRecordedError:
-            return None
-        except BadValueError as bad:
-            self.refuse(name, bad.problem, bad.remedy)
-            return None
+        # 1, 1.0 and true are equal, but are not the same cell.
+        key = cell if isinstance(cell, str) else (type(cell), self._from_1904, cell)
+        return self._columns[how, name][key]
 
 
 def place(row: Row, mapping: Mapping) -> tuple[str | None, str | None]:
@@ -226,10 +296,11 @@ class ListReader(Reader):
                 continue
             skip = after.line if after is not None and number == after.file else 0
             seen = self.profile(source, mapping)
-            dates, refills = Dates(seen, mapping), None
+            refills = None
             if self.refill is not None:
                 name, unit = self.refill
                 refills = Refills(source, seen, mapping, self.layout.heading_of[name], unit)
+            columns = ListColumns(self.layout, Dates(seen, mapping), refills, missing)
             with open_list(source, self.layout) as rows:
                 for row in rows:
                     if row.line <= skip:
@@ -238,7 +309,7 @@ class ListReader(Reader):
                     if row.rejection is not None:
                         reading.rejections.append(row.rejection)
                     elif not row.left_out:
-                        self._take(Row(row, self.layout, dates, refills, missing), reading, mapping)
+                        self._take(Row(row, columns), reading, mapping)
                     yield reading
 
     def _take(self, row: Row, reading: Reading, mapping: Mapping) -> None:

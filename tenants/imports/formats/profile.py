@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.clock import now
 from tenants.imports.formats.tables import Layout, open_list
@@ -25,6 +25,8 @@ _DAYS_FROM_1900_TO_1904 = 1462
 _MIDDLE = 12
 """The last number that may be a day or a month."""
 _SWAPPED_AT_LEAST = 5
+_MOST_REMEMBERED = 10_000
+"""Distinct cells that are kept in memory; then memory begins anew."""
 
 
 @dataclass(slots=True)
@@ -83,9 +85,8 @@ class Profile:
             decided |= {name: next(iter(alone)) for name, orders in said.items() if not orders}
         return decided
 
-    def take(self, name: str, days: dict[str, date]) -> None:
-        """Note the day of a cell, by the order in which it is read."""
-        limit = now().date()
+    def take(self, name: str, days: dict[str, date], limit: date) -> None:
+        """Note the day of a cell, by the order in which it is read, unless it lies after ``limit``."""
         for order, day in days.items():
             if day <= limit and day > self.latest.get((name, order), date.min):
                 self.latest[name, order] = day
@@ -110,13 +111,14 @@ def profile(source: Source, layout: ProfiledLayout, given: tuple[str, ...] | Non
         Invalid: the file cannot be read to its end.
     """
     found = Profile(columns={name: ColumnProfile() for name in layout.layout.dates})
+    dates, limit = _Dates(given), now().date()
     with open_list(source, layout.layout) as rows:
         for row in rows:
             if row.left_out:
                 continue
             found.rows += 1
             if row.rejection is None:
-                _note(found, row, layout, given)
+                _note(found, row, layout, dates, limit)
     if source.head().container == "zip":
         found.sheets = sum(map(layout.layout.fits, peek(source, hidden=False)))
     return found
@@ -132,15 +134,73 @@ class ProfiledLayout:
     refill: str | None
 
 
-def _note(found: Profile, row: ListRow, layout: ProfiledLayout, given: tuple[str, ...] | None) -> None:
-    """Add a row to the profile."""
+class _Seen(NamedTuple):
+    """What one cell of a column of dates says.
+
+    Attributes:
+        early: whether it is a real date on a day up to 12; ``late``, on a later day.
+        day_first: whether it can only have the day first; ``month_first``, the month.
+        open_date: the date that may have either first.
+        days: by the order of day and month; no order where its form says which it is.
+    """
+
+    early: bool
+    late: bool
+    day_first: bool
+    month_first: bool
+    open_date: NumberedDate | None
+    days: dict[str, date]
+
+
+class _Dates:
+    """What the cells of dates of one file say; each distinct one is read once."""
+
+    def __init__(self, given: tuple[str, ...] | None) -> None:
+        self._given = given
+        self._seen: dict[tuple[type, bool, object], _Seen] = {}
+
+    def __call__(self, cell: object, *, from_1904: bool) -> _Seen:
+        """What a cell says."""
+        key = (type(cell), from_1904, cell)
+        found = self._seen.get(key)
+        if found is None:
+            if len(self._seen) >= _MOST_REMEMBERED:
+                self._seen.clear()
+            found = self._seen[key] = self._look(cell, from_1904=from_1904)
+        return found
+
+    def _look(self, cell: object, *, from_1904: bool) -> _Seen:
+        parts = numbered(cell) if self._given is None else None
+        read = (
+            {"": _read(cell, self._given, from_1904=from_1904)}
+            if parts is None
+            else {order: parts.read(order) for order in (DAY_FIRST, MONTH_FIRST)}
+        )
+        return _Seen(
+            isinstance(cell, datetime) and cell.day <= _MIDDLE,
+            isinstance(cell, datetime) and cell.day > _MIDDLE,
+            parts is not None and parts.first > _MIDDLE >= parts.second,
+            parts is not None and parts.second > _MIDDLE >= parts.first,
+            parts if parts is not None and parts.is_open else None,
+            {order: day for order, day in read.items() if day is not None},
+        )
+
+
+def _note(found: Profile, row: ListRow, layout: ProfiledLayout, dates: _Dates, limit: date) -> None:
+    """Add a row to the profile; ``limit`` is today."""
     for name, column in found.columns.items():
         cell = row.cells.get(name)
         if cell is None or cell == "" or isinstance(cell, Unreadable):
             continue
-        days = _days(column, row, cell, given)
+        seen = dates(cell, from_1904=row.from_1904)
+        column.early_days += seen.early
+        column.late_days += seen.late
+        column.day_first += seen.day_first
+        column.month_first += seen.month_first
+        if seen.open_date is not None and not column.open_line:
+            column.open_line, column.open_date = row.line, seen.open_date
         if name in layout.dated_by:
-            found.take(name, days)
+            found.take(name, seen.days, limit)
     if layout.refill is not None and len(found.refills) < SAMPLE_ROWS:
         try:
             value = values.number(row.cells.get(layout.refill))
@@ -148,27 +208,6 @@ def _note(found: Profile, row: ListRow, layout: ProfiledLayout, given: tuple[str
             return
         if value > 0:
             found.refills.append(value)
-
-
-def _days(column: ColumnProfile, row: ListRow, cell: object, given: tuple[str, ...] | None) -> dict[str, date]:
-    """The day in a cell, by the order of day and month; no order where its form says which it is."""
-    if isinstance(cell, datetime):
-        column.early_days += cell.day <= _MIDDLE
-        column.late_days += cell.day > _MIDDLE
-    parts = numbered(cell) if given is None else None
-    if parts is not None:
-        _judge(column, parts, row.line)
-        read = {order: parts.read(order) for order in (DAY_FIRST, MONTH_FIRST)}
-    else:
-        read = {"": _read(cell, given, from_1904=row.from_1904)}
-    return {order: day for order, day in read.items() if day is not None}
-
-
-def _judge(column: ColumnProfile, parts: NumberedDate, line: int) -> None:
-    column.day_first += parts.first > _MIDDLE >= parts.second
-    column.month_first += parts.second > _MIDDLE >= parts.first
-    if not column.open_line and parts.is_open:
-        column.open_line, column.open_date = line, parts
 
 
 def _read(cell: object, given: tuple[str, ...] | None, *, from_1904: bool) -> date | None:

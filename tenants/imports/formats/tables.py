@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tenants.imports.reading.csv_blocks import BATCH_ROWS, batches
 from tenants.imports.reading.csv_files import first_rows, open_table
+from tenants.imports.reading.no_records import NoRecord, fold
 from tenants.imports.reading.sources import refused
-from tenants.imports.reading.values import fold, is_no_record
 from tenants.imports.reading.workbook import open_sheet
 
 if TYPE_CHECKING:
@@ -122,27 +123,28 @@ def open_list(source: Source, layout: Layout) -> Iterator[Iterator[ListRow]]:
     """
     if source.head().container == "zip":
         with open_sheet(source, layout.fits, layout.expected) as sheet:
-            fields = layout.fields(sheet.headings, source)
+            fields, no_record = layout.fields(sheet.headings, source), NoRecord(sheet.headings)
             yield (
                 ListRow(
                     line,
                     _named(fields, cells),
                     from_1904=sheet.from_1904,
-                    left_out=is_no_record(sheet.headings, cells),
+                    left_out=no_record(cells),
                 )
                 for line, cells in sheet.rows
             )
         return
     with open_table(source, wanted=layout.fits) as table:
-        fields = layout.fields(table.headings, source)
+        fields, no_record = layout.fields(table.headings, source), NoRecord(table.headings)
         yield (
             ListRow(
-                row.line,
-                _named(fields, row.cells),
-                row.rejection,
-                left_out=row.rejection is None and is_no_record(table.headings, row.cells),
+                line,
+                _named(fields, cells),
+                rejection := batch.rejections.get(at),
+                left_out=rejection is None and no_record(cells),
             )
-            for row in table.rows
+            for batch in batches(table, skip=0, size=BATCH_ROWS)
+            for at, (line, cells) in enumerate(zip(batch.lines, batch.rows, strict=True))
         )
 
 

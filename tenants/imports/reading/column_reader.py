@@ -7,7 +7,7 @@ is left to the careful way (``plans.FilePlan.read`` and ``staged.Stager``), whic
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import compress, repeat
 from typing import TYPE_CHECKING, Any
@@ -20,15 +20,16 @@ from tenants.imports.facts import FacilityFact, Reading
 from tenants.imports.fields import FIELDS, NATURAL_KEYS
 from tenants.imports.plausibility import judged
 from tenants.imports.reading import joined_columns
+from tenants.imports.reading.blocks import Events, RecordNames
 from tenants.imports.reading.cells import ABSENT, ODD, Cell, odd_rows, odd_value
-from tenants.imports.reading.columns import Columns, Getter, key_part
+from tenants.imports.reading.columns import Cells, Columns, Getter, key_part
 from tenants.imports.reading.plans import ABOUT, DEFAULTS, SEPARATOR, STAMP, FacilityPlan, FilePlan, label_of
 from tenants.imports.reading.values import BadValueError
 from tenants.imports.slots import EVENT_FIELD, SLOT_TYPES, SLOTS
 
 if TYPE_CHECKING:
-    from core.privacy import BlindIndexes
     from tenants.imports.mapping import Record
+    from tenants.imports.reading.blocks import Block
 
 MOST_CACHED = 100_000
 """Distinct cells of a column that are kept; beyond, each is converted anew."""
@@ -67,71 +68,6 @@ class Converted(dict[Any, Any]):
         if len(self._at) == 1:
             return list(map(self.__getitem__, columns[self._at[0]]))
         return list(map(self.__getitem__, zip(*(columns[at] for at in self._at), strict=True)))
-
-
-@dataclass(frozen=True, slots=True)
-class RecordNames:
-    """A record of the mapping: its kind, and what the source calls the patient's identifier and the day."""
-
-    kind: str
-    patient_label: str
-    label: str
-
-
-@dataclass(slots=True)
-class Events:
-    """Rows of one record: what each says, column by column, and in which row of the block it stands.
-
-    Attributes:
-        patients: the source's identifiers; ``keys``, the facts' keys.
-        blind: the blind indexes of the keys, once ``make_blind`` has made them of ``keys``, which are then gone.
-        said: what the fingerprints are made of, without the patients.
-        days: on which they happened, ``stamps``, since when they are known, and ``content``, the fields that the kind
-            fills, each as COPY takes it.
-        facilities: DATIM ids, or None where each row's is its patient's.
-        named: the facilities as facts, with the row that names them first.
-    """
-
-    record: RecordNames
-    rows: Sequence[int]
-    patients: list[str]
-    keys: list[str]
-    said: list[bytes]
-    days: list[bytes]
-    stamps: list[bytes] | None
-    content: list[bytes]
-    facilities: list[str] | None
-    named: list[tuple[int, FacilityFact]]
-    blind: list[bytes] = field(default_factory=list)
-
-    def make_blind(self, maker: BlindIndexes) -> None:
-        """Make the blind indexes of the keys."""
-        self.blind, self.keys = maker.of(f"source:{self.record.kind}", self.keys), []
-
-
-@dataclass(slots=True)
-class Block:
-    """Consecutive rows of a file.
-
-    Attributes:
-        lines: of the rows, each of which is in one of the three parts that follow.
-        events: rows read the fast way, record by record.
-        odd: rows read the careful way, by their place among ``lines``.
-        left_out: how many the mapping leaves out.
-        last: the line of the last row.
-    """
-
-    file: int
-    lines: Sequence[int]
-    last: int
-    events: list[Events] = field(default_factory=list)
-    odd: list[tuple[int, Reading]] = field(default_factory=list)
-    left_out: int = 0
-
-    @property
-    def read_fast(self) -> int:
-        """Rows that say something and went the fast way."""
-        return len(self.lines) - len(self.odd) - self.left_out
 
 
 class RecordColumns:
@@ -235,6 +171,8 @@ class RecordColumns:
     def read(self, columns: Sequence[Sequence[str]], count: int, odd: set[int]) -> _Read:
         """Convert the columns; places of odd rows are added to ``odd``."""
         applies = None if self.when is None else self.when.column(columns, count)
+        if self.when is not None and self.when.odd and applies is not None:
+            odd.update(at for at, cell in enumerate(applies) if cell is ODD)
         found = _Read(
             applies,
             self._patient.column(columns, count),
@@ -246,6 +184,7 @@ class RecordColumns:
         for name, instead in self._else.items():
             found.fields[name] = [instead if cell is ABSENT else cell for cell in found.fields[name]]
         for converted, column in (
+            *zip(self._key or (), found.keys or (), strict=True),
             (self._patient, found.patients),
             *((self._fields[name], found.fields[name]) for name in self._fields),
             *([(self._stamp, found.stamps)] if self._stamp is not None and found.stamps is not None else ()),
@@ -264,7 +203,7 @@ class RecordColumns:
             )
         return found
 
-    def events(self, found: _Read, count: int, odd: set[int]) -> Events:
+    def events(self, found: _Read, file: int, count: int, odd: set[int]) -> Events:
         """What the rows say that are not odd and that the record applies to."""
         applies = found.applies
         rows: Sequence[int] = range(count)
@@ -285,12 +224,14 @@ class RecordColumns:
         else:
             parts = [patients, *(_keys_of(fields.get(name), len(rows)) for name in NATURAL_KEYS[self.kind])]
         facts = kept(found.facilities) if found.facilities is not None else None
-        named: dict[int, tuple[int, FacilityFact]] = {}
+        named: dict[int, tuple[int, int, FacilityFact]] = {}
         if facts is not None:
             for at, fact in zip(rows, facts, strict=True):
-                named.setdefault(id(fact), (at, fact))
+                named.setdefault(id(fact), (at, at, fact))
         return Events(
             self.names,
+            file,
+            rows,
             rows,
             patients,
             list(map(SEPARATOR.join, zip(*parts, strict=True))),
@@ -320,6 +261,7 @@ class FileColumns:
 
     def __init__(self, plan: FilePlan, data_date: date, today: date, zone: ZoneInfo) -> None:
         self._where = _tested(plan.columns, plan.conditions)
+        self._no_record = plan.no_record
         self._records = [RecordColumns(record, plan.columns, data_date, today, zone) for record in plan.given]
 
     @staticmethod
@@ -327,42 +269,51 @@ class FileColumns:
         """Whether all records of the file are events."""
         return all(record.into in SLOTS for record in plan.given)
 
-    def read(self, block: Block, rows: Sequence[Sequence[str]], careful: Callable[[int], Reading]) -> None:
+    def read(
+        self, block: Block, lines: Sequence[int], rows: Sequence[Cells], careful: Callable[[int], Reading]
+    ) -> None:
         """Add to the block what its rows say.
 
         Args:
-            block: with its lines; rows that are odd already are in it.
+            block: rows that are odd already are in it.
+            lines: of its rows.
             rows: cells, by their place in the block; those of rows that are odd already are not looked at.
             careful: reads the row at a place one by one.
         """
         places: Sequence[int] = range(len(rows))
-        if block.odd:
-            known = {at for at, _ in block.odd}
+        if block.readings:
+            known = {at for at, _ in block.readings}
             places = [at for at in places if at not in known]
         if not places:
             return
-        chosen: Sequence[Sequence[str]] = rows if len(places) == len(rows) else [rows[at] for at in places]
-        columns = list(zip(*chosen, strict=True))
+        chosen: Sequence[Cells] = rows if len(places) == len(rows) else [rows[at] for at in places]
         count = len(chosen)
-        odd: set[int] = set()
+        odd = {at for at, cells in enumerate(chosen) if self._no_record(cells)}
+        columns = list(zip(*chosen, strict=True))
         if self._where is not None:
             held = self._where.column(columns, count)
-            block.left_out += held.count(False)
-            if not all(held):
-                places, columns = list(compress(places, held)), [tuple(compress(column, held)) for column in columns]
-                count = len(places)
+            if self._where.odd or not all(held):
+                odd_places = [at for at, holds in enumerate(held) if holds is ODD or at in odd]
+                block.left_out += sum(holds is False and at not in odd for at, holds in enumerate(held))
+                block.readings += [(places[at], careful(places[at])) for at in odd_places]
+                taken = [holds is True and at not in odd for at, holds in enumerate(held)]
+                places, columns = list(compress(places, taken)), [tuple(compress(column, taken)) for column in columns]
+                count, odd = len(places), set()
         found = [record.read(columns, count, odd) for record in self._records]
         if all(one.applies is not None for one in found):
             silent = [
                 at for at in range(count) if at not in odd and not any(one.applies[at] for one in found if one.applies)
             ]
             block.left_out += len(silent)
+            block.by_column -= len(silent)
+        block.by_column += count - len(odd)
         for record, one in zip(self._records, found, strict=True):
-            events = record.events(one, count, odd)
+            events = record.events(one, block.file, count, odd)
             events.rows = [places[at] for at in events.rows]
-            events.named = [(places[at], fact) for at, fact in events.named]
+            events.lines = [lines[at] for at in events.rows]
+            events.named = [(places[at], lines[places[at]], fact) for at, _, fact in events.named]
             block.events.append(events)
-        block.odd += [(places[at], careful(places[at])) for at in sorted(odd)]
+        block.readings += [(places[at], careful(places[at])) for at in sorted(odd)]
 
 
 def _converted(columns: Columns, names: Sequence[str], get: Getter, finish: Callable[[Any], Any]) -> Converted:

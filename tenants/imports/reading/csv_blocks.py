@@ -1,56 +1,84 @@
-"""CSV files as blocks of rows: the lines of a block are told apart by the CSV library in one call.
+"""Tables as batches of rows: the lines of a batch of CSV are told apart by the CSV library in one call.
 
-Where a row of the block goes over several lines, or anything in it is not as it should be, the block's rows are read
-one by one by ``tabular``, which says what is wrong.
+Where a row of the batch goes over several lines, or anything in it is not as it should be, the batch's rows are read
+one by one by ``csv_files``, which says what is wrong.
 """
 
 from __future__ import annotations
 
 import csv
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from tenants.imports.facts import Reading
-from tenants.imports.reading.column_reader import Block
+from tenants.imports.reading.blocks import Block
 from tenants.imports.reading.csv_files import MAX_FIELD, REPLACED, Row, checked, fitted, read_rows
+from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tenants.imports.facts import Rejection
     from tenants.imports.reading.column_reader import FileColumns
+    from tenants.imports.reading.columns import Cells
     from tenants.imports.reading.csv_files import Table
     from tenants.imports.reading.plans import FilePlan
 
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
 _END = "x"
+BATCH_ROWS = 1000
+"""Rows of a batch that are then read one by one."""
 MOST_CHARACTERS = 16 << 20
 """Characters of the lines that are held at once."""
 
 
-def read_blocks(
-    table: Table, plan: FilePlan, columns: FileColumns, number: int, *, skip: int, size: int
-) -> Iterator[Block]:
-    """The rows of an open file, block by block.
+@dataclass(slots=True)
+class Batch:
+    """Consecutive rows of a table.
+
+    Attributes:
+        lines: on which they begin.
+        rows: their cells; nothing of a row that cannot be read.
+        rejections: why rows cannot be read, by their place.
+    """
+
+    lines: Sequence[int]
+    rows: Sequence[Cells]
+    rejections: dict[int, Rejection]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Batch:
+        """Rows as a batch."""
+        rejections = {at: row.rejection for at, row in enumerate(rows) if row.rejection is not None}
+        return cls([row.line for row in rows], [row.cells for row in rows], rejections)
+
+
+def batches(table: Table, *, skip: int, size: int) -> Iterator[Batch]:
+    """The rows of an open table, many at a time.
 
     Args:
-        table: the file, of which no row was read.
-        plan: reads a row by itself.
-        columns: reads many.
-        number: of the file among the sources.
-        skip: rows up to this line were taken before.
-        size: lines of a block.
+        table: of which no row was read.
+        skip: rows up to this line are left out.
+        size: lines of a batch.
     """
-    if table.lines is None:
-        message = "a workbook has no lines"
-        raise ValueError(message)
-    lines, line = table.lines, table.first
+    if table.lines is not None:
+        yield from _of_lines(table, table.lines, skip, size)
+        return
+    rows = (row for row in table.rows if row.line > skip)
+    while found := list(islice(rows, size)):
+        yield Batch.of(found)
+
+
+def _of_lines(table: Table, lines: Iterator[str], skip: int, size: int) -> Iterator[Batch]:
+    line = table.first
     before = csv.field_size_limit(MAX_FIELD)
     try:
         while chunk := _chunk(lines, size):
             taken = len(chunk)
             cells = _split(chunk, table)
             if cells is not None and line > skip and _whole(cells, len(table.headings)):
-                yield _block(range(line, line + taken), cells, plan, columns, number)
+                yield Batch(range(line, line + taken), cells, {})
                 line += taken
                 continue
             if cells is not None:
@@ -63,9 +91,53 @@ def read_blocks(
                 taken = counted.count
             line += taken
             if rest := [row for row in found if row.line > skip]:
-                yield _block_of_rows(rest, plan, columns, number)
+                yield Batch.of(rest)
     finally:
         csv.field_size_limit(before)
+
+
+def read_blocks(
+    table: Table, plan: FilePlan, columns: FileColumns, number: int, *, skip: int, size: int
+) -> Iterator[Block]:
+    """The rows of an open table, block by block.
+
+    Args:
+        table: the file, of which no row was read.
+        plan: reads a row by itself.
+        columns: reads many.
+        number: of the file among the sources.
+        skip: rows up to this line were taken before.
+        size: lines of a block.
+    """
+    for batch in batches(table, skip=skip, size=size):
+        yield _block(batch, plan, columns, number)
+
+
+def _block(batch: Batch, plan: FilePlan, columns: FileColumns, number: int) -> Block:
+    block = Block(number, batch.lines[-1])
+
+    def careful(at: int) -> Reading:
+        return plan.read(number, Row(batch.lines[at], batch.rows[at]))
+
+    rows = batch.rows
+    block.readings += [
+        (at, Reading(number, batch.lines[at], rejections=[rejection])) for at, rejection in batch.rejections.items()
+    ]
+    if plan.joins:
+        rows = [() if at in batch.rejections else _joined(plan, cells) for at, cells in enumerate(batch.rows)]
+        block.readings += [
+            (at, careful(at)) for at, cells in enumerate(rows) if cells == () and at not in batch.rejections
+        ]
+    columns.read(block, batch.lines, rows, careful)
+    return block
+
+
+def _joined(plan: FilePlan, cells: Cells) -> Cells:
+    """The cells with those joined to them; nothing where a row has none and must have, or cannot tell."""
+    try:
+        return plan.joined(cells) or ()
+    except BadValueError:
+        return ()
 
 
 def _chunk(lines: Iterator[str], size: int) -> list[str]:
@@ -129,25 +201,3 @@ def _checked(cells: list[list[str]], first: int, table: Table, *, ended: bool) -
         if any(row)
     )
     return fitted(found, width)
-
-
-def _block(lines: Sequence[int], rows: Sequence[list[str]], plan: FilePlan, columns: FileColumns, number: int) -> Block:
-    """A block of whole rows."""
-    if plan.joins:
-        return _block_of_rows(list(map(Row, lines, rows)), plan, columns, number)
-    block = Block(number, lines, lines[-1])
-    columns.read(block, rows, lambda at: plan.read(number, Row(lines[at], rows[at])))
-    return block
-
-
-def _block_of_rows(rows: Sequence[Row], plan: FilePlan, columns: FileColumns, number: int) -> Block:
-    block = Block(number, [row.line for row in rows], rows[-1].line)
-    cells: list[Any] = []
-    for at, row in enumerate(rows):
-        joined = None if row.rejection is not None else plan.joined(row.cells)
-        if joined is None:
-            refused = Reading(number, row.line, rejections=[row.rejection]) if row.rejection else plan.read(number, row)
-            block.odd.append((at, refused))
-        cells.append(joined or ())
-    columns.read(block, cells, lambda at: plan.read(number, rows[at]))
-    return block

@@ -10,8 +10,9 @@ from tenants.imports.fields import FIELDS, NATURAL_KEYS, FieldSpec
 from tenants.imports.mapping import cell_text
 from tenants.imports.reading.columns import Cells, Columns, Getter, Test, key_part
 from tenants.imports.reading.csv_files import open_table
+from tenants.imports.reading.no_records import NoRecord
 from tenants.imports.reading.sources import refused
-from tenants.imports.reading.values import BadValueError, Unreadable, is_no_record
+from tenants.imports.reading.values import BadValueError, Unreadable
 from tenants.imports.slots import EVENT_FIELD
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tenants.imports.reading.sources import Source
 
 SEPARATOR = "\x1f"
+MOST_REMEMBERED = 10_000
+"""Distinct cells of a column whose values are kept in memory; then memory begins anew."""
 CONTACTS = ("visits", "dispensations")
 """Kinds of record that show that a person was seen."""
 ABOUT = {"patient_states": "state", "observations": "variable_name"}
@@ -52,7 +55,8 @@ class FilePlan:
     ) -> None:
         file = mapping.files[alias]
         records = [record for record in mapping.records if record.file == alias]
-        self.mapping, self.given, self.conditions, self.headings = mapping, records, file.where, list(headings)
+        self.mapping, self.given, self.conditions = mapping, records, file.where
+        self.no_record = NoRecord(headings)
         names = [*file.where, *(name for record in records for name in record.all_columns())]
         prefix = f"{file.join.file}." if file.join else None
         joined = sorted(
@@ -80,7 +84,7 @@ class FilePlan:
     def read(self, number: int, row: Row) -> Reading:
         """The facts of a row, or why it is refused."""
         reading = Reading(number, row.line)
-        if is_no_record(self.headings, row.cells):
+        if self.no_record(row.cells):
             reading.left_out = True
             return reading
         try:
@@ -95,8 +99,11 @@ class FilePlan:
             if self._join is not None:
                 reading.rejections.append(self._join.missing)
             return reading
-        for record in self._records:
-            record.read(cells, reading)
+        try:
+            for record in self._records:
+                record.read(cells, reading)
+        except BadValueError as bad:  # of a condition's column, or of the key's
+            reading.rejections.append(Rejection("row", bad.problem, bad.remedy))
         reading.left_out = not reading.rejections and not reading.facts and not reading.omissions
         return reading
 
@@ -147,7 +154,9 @@ class _RecordPlan:
         self._kind = record.into
         self._type = FACT_TYPES[record.into]
         self._when: Test | None = columns.test(record.when)
-        self._patient = columns.identifier(record.patient) if record.patient else None
+        self._patient = (
+            _remembered(columns, record.patient, columns.identifier(record.patient)) if record.patient else None
+        )
         self._patient_label = label_of(record.patient, "patient") if record.patient else "patient"
         self._key = [columns.raw(name) for name in record.key] if record.key else None
         fields = FIELDS[record.into]
@@ -157,15 +166,19 @@ class _RecordPlan:
             "patient": self._patient_label,
         }
         self._fields: list[tuple[str, str, Getter]] = [
-            (name, self._labels[name], columns.value(spec, fields[name])) for name, spec in record.columns.items()
+            (name, self._labels[name], _remembered(columns, spec, columns.value(spec, fields[name])))
+            for name, spec in record.columns.items()
         ]
         self._essential = frozenset(name for name, spec in fields.items() if spec.required)
         self._defaults = dict(DEFAULTS.get(record.into, {}))
         self._estimated = (
             record.into == "patients" and "birthdate" in record.columns and record.columns["birthdate"].age is not None
         )
-        self._stamp = columns.value(record.stamp, STAMP) if record.stamp else None
-        self._seen = columns.value(record.seen_on, _SEEN) if record.seen_on else None
+        stamp = record.stamp
+        self._stamp = _remembered(columns, stamp, columns.value(stamp, STAMP)) if stamp else None
+        self._seen = (
+            _remembered(columns, record.seen_on, columns.value(record.seen_on, _SEEN)) if record.seen_on else None
+        )
         self._seen_label = label_of(record.seen_on, "seen_on") if record.seen_on else "seen_on"
         facility = record.facility or (mapping.facility if record.into == "patients" else None)
         self._facility = FacilityPlan(facility, columns) if facility else None
@@ -249,7 +262,8 @@ class FacilityPlan:
     def __init__(self, facility: FacilityColumns, columns: Columns) -> None:
         fields = FIELDS["facilities"]
         self._parts = [
-            (name, label_of(spec, name), columns.value(spec, fields[name])) for name, spec in facility.parts().items()
+            (name, label_of(spec, name), _remembered(columns, spec, columns.value(spec, fields[name])))
+            for name, spec in facility.parts().items()
         ]
         self._labels = {name: label for name, label, _ in self._parts}
 
@@ -262,6 +276,27 @@ class FacilityPlan:
         datim_id = str(values.pop("datim_id"))
         reading.facts.append(FacilityFact(key=datim_id, labels=self._labels, **values))
         return datim_id
+
+
+def _remembered(columns: Columns, spec: Column, get: Getter) -> Getter:
+    """A getter of one column's cells that converts each distinct one once; what is wrong is said each time."""
+    if spec.column is None or spec.age is not None:
+        return get
+    at = columns.index[spec.column]
+    known: dict[object, Any] = {}
+
+    def read(cells: Cells) -> Any:  # noqa: ANN401 - as varied as the fields
+        cell = cells[at]
+        try:
+            return known[cell]
+        except KeyError:
+            found = get(cells)
+        if len(known) >= MOST_REMEMBERED:
+            known.clear()
+        known[cell] = found
+        return found
+
+    return read
 
 
 def _attempt(get: Getter, cells: Cells, label: str, reading: Reading) -> Any:  # noqa: ANN401 - as varied as the fields

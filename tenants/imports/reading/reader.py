@@ -10,15 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from core.errors import FieldError, Invalid
+from tenants.imports.reading.blocks import chunks
 from tenants.imports.reading.workbook import is_document, is_workbook, peek
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     from tenants.imports.facts import Reading
     from tenants.imports.mapping import Mapping
-    from tenants.imports.reading.column_reader import Block
+    from tenants.imports.reading.blocks import Block, PortionLimits
     from tenants.imports.reading.sources import Head, Source
 
 CERTAIN = 1.0
@@ -36,35 +37,6 @@ class Position:
 
     file: int = 0
     line: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PortionLimits:
-    """How large a portion of rows may be.
-
-    Attributes:
-        rows: rows that are read one by one.
-        facts: facts at which a portion ends earlier: a row may be a person with a whole history.
-        block: rows that are read as columns.
-    """
-
-    rows: int
-    facts: int
-    block: int
-
-
-def chunks(readings: Iterable[Reading], limits: PortionLimits) -> Iterator[list[Reading]]:
-    """Rows in portions of so many at most, or fewer where they hold that many facts."""
-    chunk: list[Reading] = []
-    facts = 0
-    for reading in readings:
-        chunk.append(reading)
-        facts += len(reading.facts)
-        if len(chunk) >= limits.rows or facts >= limits.facts:
-            yield chunk
-            chunk, facts = [], 0
-    if chunk:
-        yield chunk
 
 
 class Reader(ABC):
@@ -119,8 +91,8 @@ class Reader(ABC):
         after: Position | None,
         data_date: date,  # noqa: ARG002 - for formats that read columns
         limits: PortionLimits,
-    ) -> Iterator[Block | list[Reading]]:
-        """The same rows as ``read`` gives, in portions; a format whose rows are events may give them as columns.
+    ) -> Iterator[Block]:
+        """The same rows as ``read`` gives, in blocks; tables of events by a mapping are given as columns.
 
         Args:
             sources: the files.

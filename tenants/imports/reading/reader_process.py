@@ -32,10 +32,9 @@ if TYPE_CHECKING:
 
     from core.errors import AppError
     from core.privacy import BlindIndexes
-    from tenants.imports.facts import Reading
     from tenants.imports.mapping import Mapping
-    from tenants.imports.reading.column_reader import Block
-    from tenants.imports.reading.reader import PortionLimits, Position
+    from tenants.imports.reading.blocks import Block, PortionLimits
+    from tenants.imports.reading.reader import Position
     from tenants.imports.reading.sources import Source
     from tenants.imports.reading.survey import Survey, Surveyed
 
@@ -80,7 +79,7 @@ class Portions:
     limits: PortionLimits
     blind: BlindIndexes
 
-    def read(self) -> Iterator[Block | list[Reading]]:
+    def read(self) -> Iterator[Block]:
         """Read them in this process."""
         from tenants.imports.reading.reader import reader
 
@@ -88,7 +87,7 @@ class Portions:
         for portion in chosen.read_blocks(
             self.sources, self.mapping, after=self.after, data_date=self.data_date, limits=self.limits
         ):
-            for events in () if isinstance(portion, list) else portion.events:
+            for events in portion.events:
                 events.make_blind(self.blind)
             yield portion
 
@@ -104,7 +103,7 @@ class Here:
         """What is to be known of the files."""
         return wanted.run()
 
-    def portions(self, wanted: Portions) -> Iterator[Block | list[Reading]]:
+    def portions(self, wanted: Portions) -> Iterator[Block]:
         """The rows, portion by portion."""
         with seldom_collecting():
             yield from wanted.read()
@@ -134,7 +133,7 @@ class Apart:
         surveyed: Surveyed = found
         return surveyed
 
-    def portions(self, wanted: Portions) -> Iterator[Block | list[Reading]]:
+    def portions(self, wanted: Portions) -> Iterator[Block]:
         """The rows, portion by portion.
 
         Raises:

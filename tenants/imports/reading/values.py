@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -314,7 +313,7 @@ def number(cell: object) -> float:
     if not math.isfinite(found):
         problem = "not a number"
         raise BadValueError(problem, "write digits with a decimal point, or map the text under 'values'")
-    return found
+    return found + 0.0  # -0 is 0, and has its fingerprint
 
 
 def measured(cell: object) -> tuple[float, str | None]:
@@ -371,27 +370,3 @@ def birth_from_age(age: object, at: date) -> date:
         problem = "an age outside 0-120 years"
         raise BadValueError(problem, "correct the age")
     return date(at.year - int(years), 1, 1)
-
-
-TOTALS = frozenset({"total", "totals", "grand total", "sub total", "subtotal", "sum", "total:", "sum:"})
-
-
-def fold(heading: object) -> str:
-    """A heading without what people vary: case, spaces, dots, underscores, dashes."""
-    return "".join(character for character in str(heading or "").casefold() if character.isalnum())
-
-
-def is_no_record(headings: Sequence[str], cells: Sequence[object]) -> bool:
-    """Whether a row is a total, or the headings once more, as lists have that were put together by hand."""
-    first = next((cell for cell in cells if cell is not None and cell != ""), None)
-    if not isinstance(first, str):
-        return False
-    if first[:1] in "tsgoTSGO" or not first[:1].isascii():
-        said = clean(first).casefold()
-        if said in TOTALS:
-            return True
-    at = next((at for at, heading in enumerate(headings) if heading), 0)
-    if at >= len(cells) or fold(cells[at]) != fold(headings[at]):
-        return False
-    told = [(fold(heading), fold(cell)) for heading, cell in zip(headings, cells, strict=False) if heading]
-    return len(told) > 1 and all(heading == cell for heading, cell in told)

@@ -15,7 +15,7 @@ from core.tenancy import settings
 from tenants.imports.settings import FacilitySettings
 from tenants.imports.staging import people_checks
 from tenants.imports.staging.likeness import Known
-from tenants.imports.staging.row_stager import content
+from tenants.imports.staging.stager import content
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -15,7 +15,7 @@ from core.errors import Invalid
 from tenants.imports import repository, uploads
 from tenants.imports.facts import Fact, Reading, VisitFact
 from tenants.imports.mapping import Mapping
-from tenants.imports.reading.reader import PortionLimits, chunks
+from tenants.imports.reading.blocks import PortionLimits, chunks
 from tenants.imports.report import Summary
 from tests.tenants.imports.conftest import RunImport, everything, rows
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from datetime import date
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openpyxl import Workbook
 
-from core.database import TenantRef, TenantSession, tenant_session
+from core.database import TenantRef, tenant_session
 from core.errors import Invalid
 from core.privacy import vault
 from tenants.imports import slots
@@ -21,14 +20,12 @@ from tenants.imports.facts import FACT_TYPES
 from tenants.imports.fields import FIELDS
 from tenants.imports.formats.generic import GenericCsv
 from tenants.imports.mapping import parse_mapping
-from tenants.imports.reading.reader import PortionLimits, Position
+from tenants.imports.reading.blocks import PortionLimits, chunks
+from tenants.imports.reading.reader import Position
 from tenants.imports.reading.reader_process import Portions
 from tenants.imports.reading.sources import from_paths
-from tenants.imports.staging.block_stager import take_block
-from tenants.imports.staging.keys import Whereabouts
-from tenants.imports.staging.row_stager import Stager, Tally
-from tenants.records.ids import new_uuid
-from tests.tenants.imports.conftest import rows, write
+from tests.tenants.imports.conftest import write
+from tests.tenants.imports.reading.staged_rows import facilities, have_facilities, staged, without_facilities
 
 DATA_DATE = date(2024, 6, 30)
 SIZE = 8
@@ -113,35 +110,6 @@ LINES = st.one_of(
 )
 
 
-def staged(session: TenantSession, portions: Iterator[Any], stage: Any) -> tuple[list[Any], list[Any], list[int]]:
-    """Staged rows in their order and refusals, without what differs between imports; and the tally."""
-    uuid = new_uuid()
-    where, seq, total = Whereabouts(uuid, "csv:test"), 0, [0, 0, 0, 0]
-    for portion in portions:
-        stager = Stager(session, uuid, DATA_DATE, seq, where)
-        tally: Tally = stage(stager, portion)
-        seq = stager.seq
-        counts = (tally.read, tally.refused, tally.left_out, tally.staged)
-        total = [one + more for one, more in zip(total, counts, strict=True)]
-    columns = (
-        "kind, state, file, line, facility, patient_key, source_key, digest, event_date, seen_on, birthdate, known_at,"
-        f" label, patient_label, content, voided, {', '.join(slots.COLUMNS)}"
-    )
-    keys = "facility_uuid IS NULL, entity_uuid, patient_uuid, row_hash"
-    found = rows(session, f"SELECT {columns}, {keys} FROM import_staging WHERE import_uuid = %s ORDER BY seq", uuid)  # noqa: S608 - ours
-    refused = rows(
-        session,
-        "SELECT file, line, field, problem, remedy FROM import_rejections WHERE import_uuid = %s ORDER BY id",
-        uuid,
-    )
-    return found, sorted(refused), total
-
-
-def in_parts(readings: Iterator[Any]) -> Iterator[Any]:
-    while part := list(islice(readings, SIZE)):
-        yield part
-
-
 def explained(refused: Invalid) -> None:
     """A refusal of a whole file says what to do."""
     assert refused.remedy
@@ -156,25 +124,15 @@ def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None
     for columns in (False, True):
         with tenant_session(tenant, actor="test:1") as session:
             # The same facilities both times: the keys then follow from the same UUIDs.
-            session.cursor().execute(
-                "INSERT INTO facilities (uuid, version_id, datim_id, name, source, created_at, updated_at)"
-                " SELECT md5(id)::uuid, md5(id)::uuid, id, id, 'csv:test', now(), now()"
-                " FROM unnest(ARRAY['C1', 'C2', 'C9']) AS c (id) ON CONFLICT DO NOTHING"
-            )
+            have_facilities(session, "C1", "C2", "C9")
             if columns:
                 wanted = Portions(
                     "csv", sources, MAPPING, after, DATA_DATE, PortionLimits(SIZE, SIZE, SIZE), vault(session).maker
                 )
-                found.append(
-                    staged(
-                        session,
-                        wanted.read(),
-                        lambda stager, one: stager.take(one) if isinstance(one, list) else take_block(stager, one),
-                    )
-                )
+                found.append(staged(session, wanted.read(), DATA_DATE))
             else:
-                parts = in_parts(reader.read(sources, MAPPING, after=after))
-                found.append(staged(session, parts, lambda stager, one: stager.take(one)))
+                readings = reader.read(sources, MAPPING, after=after)
+                found.append(staged(session, chunks(readings, PortionLimits(SIZE, 1000, SIZE)), DATA_DATE))
             session.rollback()
     return found[0], found[1]
 
@@ -191,17 +149,67 @@ def test_columns_and_rows_are_staged_and_refused_alike(module_tenant: TenantRef,
         except Invalid as refused:
             explained(refused)
             return
-    # A facility is staged once per step, and steps differ between the two ways.
-    assert unlike_facilities(singly[0]) == unlike_facilities(together[0])
-    assert {row[16:] + row[4:8] for row in singly[0] if row[0] == "facilities"} == {
-        row[16:] + row[4:8] for row in together[0] if row[0] == "facilities"
-    }
+    assert without_facilities(singly[0]) == without_facilities(together[0])
+    assert facilities(singly[0]) == facilities(together[0])
     assert singly[1] == together[1]
     assert singly[2][:3] == together[2][:3]
 
 
-def unlike_facilities(found: list[Any]) -> list[Any]:
-    return [row for row in found if row[0] != "facilities"]
+def test_the_events_of_a_workbook_are_read_as_columns_like_rows(module_tenant: TenantRef, tmp_path: Path) -> None:
+    mapping = parse_mapping("""
+    source: csv:test
+    time_zone: Africa/Lagos
+    files: {events: {name: events.xlsx, where: {skip: {none_of: [x]}}}}
+    records:
+      - into: dispensations
+        file: events
+        when: {what: [drug]}
+        patient: id
+        key: [key]
+        facility: {datim_id: clinic}
+        columns: {date_dispensed: day, days_supplied: number}
+      - into: patient_states
+        file: events
+        when: {what: [state]}
+        patient: id
+        columns: {state: {constant: died}}
+    """)
+    lost = 1234567890123456
+    path = tmp_path / "events.xlsx"
+    book = Workbook()
+    sheet: Any = book.active
+    for row in (
+        ["id", "what", "day", "number", "clinic", "key", "skip"],
+        ["P1", "drug", date(2024, 1, 5), 30, "C1", 1, None],
+        ["P1", "drug", date(2024, 2, 5), 1.0, "C1", 2, "y"],
+        ["P2", "drug", "2024-02-31", 30, "C1", 3, None],
+        ["P2", lost, date(2024, 1, 5), 30, "C1", 4, None],
+        ["P2", "drug", date(2024, 1, 5), 30, "C1", lost, None],
+        ["P2", "drug", date(2024, 1, 5), 30, "C1", 5, lost],
+        [lost, "drug", date(2024, 1, 5), 30, "C1", 5, None],
+        ["P3", "drug", date(2024, 1, 5), 30, "C1", 6, "x"],
+        ["id", "what", "day", "number", "clinic", "key", "skip"],
+        ["P3", "state", None, None, None, None, None],
+        ["Total", "state", None, None, None, None, None],
+        ["P4", "nothing", None, None, None, None, None],
+    ):
+        sheet.append(row)
+    book.save(path)
+    sources, results = from_paths([path]), []
+    for limits in (PortionLimits(100, 1000, 100), None):
+        with tenant_session(module_tenant, actor="test:1") as session:
+            have_facilities(session, "C1")
+            if limits is None:
+                blocks = chunks(GenericCsv().read(sources, mapping), PortionLimits(1, 1, 1))
+            else:
+                blocks = Portions("csv", sources, mapping, None, DATA_DATE, limits, vault(session).maker).read()
+            results.append(staged(session, blocks, DATA_DATE))
+            session.rollback()
+    together, singly = results
+    assert without_facilities(together[0]) == without_facilities(singly[0])
+    assert together[1] == singly[1]
+    assert together[2][:3] == singly[2][:3] == [8, 5, 4]
+    assert {row[1] for row in together[1]} == {4, 5, 6, 7, 8}
 
 
 def test_reading_as_columns_begins_after_any_line(module_tenant: TenantRef, tmp_path: Path) -> None:

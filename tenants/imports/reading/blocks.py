@@ -1,0 +1,114 @@
+"""What readers give and the stager takes: blocks of rows, as readings of single rows and as columns of events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from core.privacy import BlindIndexes
+    from tenants.imports.facts import FacilityFact, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class PortionLimits:
+    """How large a block of rows may be.
+
+    Attributes:
+        rows: rows that are read one by one.
+        facts: facts at which a block ends earlier: a row may be a person with a whole history.
+        block: rows that are read as columns.
+    """
+
+    rows: int
+    facts: int
+    block: int
+
+
+class RecordNames(NamedTuple):
+    """The kind of some events, and what the source calls the patient's identifier and the day."""
+
+    kind: str
+    patient_label: str
+    label: str
+
+
+@dataclass(slots=True)
+class Events:
+    """Events of one kind, column by column; each is of a row of a file.
+
+    Attributes:
+        file: whose rows they are; ``rows``, the places of these rows in the block, and ``lines``, their lines.
+        patients: the source's identifiers; ``keys``, the facts' keys.
+        blind: the blind indexes of the keys, once ``make_blind`` has made them of ``keys``, which are then gone.
+        said: what the fingerprints are made of, without the patients.
+        days: on which they happened, ``stamps``, since when they are known, and ``content``, the fields that the kind
+            fills, each as COPY takes it.
+        facilities: DATIM ids, or None where an event is at its patient's facility; None where all are.
+        named: the facilities as facts, with the place and the line of the row that names them first.
+        voided: whether the source has taken them back.
+    """
+
+    record: RecordNames
+    file: int
+    rows: Sequence[int]
+    lines: Sequence[int]
+    patients: list[str]
+    keys: list[str]
+    said: list[bytes]
+    days: list[bytes]
+    stamps: list[bytes] | None
+    content: list[bytes]
+    facilities: list[str | None] | None
+    named: list[tuple[int, int, FacilityFact]] = field(default_factory=list)
+    blind: list[bytes] = field(default_factory=list)
+    voided: bool = False
+
+    def make_blind(self, maker: BlindIndexes) -> None:
+        """Make the blind indexes of the keys."""
+        if self.keys:
+            self.blind, self.keys = maker.of(f"source:{self.record.kind}", self.keys), []
+
+
+@dataclass(slots=True)
+class Block:
+    """Consecutive rows.
+
+    Attributes:
+        file: of the last row; ``last``, its line.
+        readings: rows that are read one by one, by their place in the block.
+        events: what the other rows say, record by record.
+        by_column: how many rows the events are of.
+        left_out: how many of the other rows the mapping leaves out.
+    """
+
+    file: int
+    last: int
+    readings: list[tuple[int, Reading]] = field(default_factory=list)
+    events: list[Events] = field(default_factory=list)
+    by_column: int = 0
+    left_out: int = 0
+
+    def __len__(self) -> int:
+        """How many rows it has."""
+        return len(self.readings) + self.by_column + self.left_out
+
+
+def chunks(readings: Iterable[Reading], limits: PortionLimits) -> Iterator[Block]:
+    """Blocks of rows that were read one by one: so many at most, or fewer where they hold that many facts."""
+    chunk: list[Reading] = []
+    facts = 0
+    for reading in readings:
+        chunk.append(reading)
+        facts += len(reading.facts)
+        if len(chunk) >= limits.rows or facts >= limits.facts:
+            yield _block(chunk)
+            chunk, facts = [], 0
+    if chunk:
+        yield _block(chunk)
+
+
+def _block(readings: list[Reading]) -> Block:
+    return Block(readings[-1].file, readings[-1].line, list(enumerate(readings)))

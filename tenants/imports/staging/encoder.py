@@ -1,0 +1,261 @@
+"""Facts as rows of the staging table: identities column by column, rows put together as COPY takes them."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from itertools import repeat
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tenants.imports import copy_format
+from tenants.imports.facts import PatientFact
+from tenants.imports.slots import SLOT_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from tenants.imports.facts import Fact
+    from tenants.imports.reading.blocks import Events, RecordNames
+    from tenants.imports.staging.keys import Whereabouts
+
+STAGED_TYPES: dict[str, str] = {
+    "import_uuid": "uuid",
+    "kind": "text",
+    "state": "text",
+    "file": "int2",
+    "label": "text",
+    "patient_label": "text",
+    "voided": "bool",
+    "digest": "bytea",
+    "content": "bytea",
+    "personal": "bytea",
+    "seen_on": "date",
+    "birthdate": "date",
+    "seq": "int8",
+    "line": "int8",
+    "facility": "text",
+    "patient_key": "bytea",
+    "source_key": "bytea",
+    "event_date": "date",
+    "known_at": "timestamptz",
+    "facility_uuid": "uuid",
+    "entity_uuid": "uuid",
+    "patient_uuid": "uuid",
+    "row_hash": "bytea",
+} | SLOT_TYPES
+"""Columns of the staging table in the order in which they are copied: first those that many rows have in common."""
+
+COPY_STAGED = f"COPY import_staging ({', '.join(STAGED_TYPES)}) FROM STDIN (FORMAT BINARY)"
+_COMMON = tuple(STAGED_TYPES)[: tuple(STAGED_TYPES).index("digest")]
+_NO_DOCUMENT = copy_format.field("bytea", b"") * 2 + copy_format.NULL * 3
+"""Digest, content and what follows them up to the number, of events: they lie in columns of their own."""
+_NO_EVENT = copy_format.NULL * (4 + len(SLOT_TYPES))
+"""Identities and columns of what is staged as a document."""
+_ROWS_A_WRITE = 1000
+
+
+class Document(NamedTuple):
+    """A fact without columns of its own: a facility, a person, a status.
+
+    Attributes:
+        names: its kind, and what the source calls its patient's identifier and its day.
+        body: what it says, as ``body_of`` gives it.
+        seen_on: the day of the row that the person was read from.
+        facility: DATIM id.
+    """
+
+    names: RecordNames
+    state: str
+    file: int
+    line: int
+    seq: int
+    voided: bool
+    body: bytes
+    seen_on: date | None
+    birthdate: date | None
+    facility: str | None
+    patient_key: bytes | None
+    source_key: bytes
+    event_date: date | None
+    known_at: datetime | None
+
+
+def body_of(digest: bytes, content: bytes, personal: bytes | None) -> bytes:
+    """The fields of what a fact says, of the digest by which equal ones are told, and of what names a person."""
+    return copy_format.fields(("bytea",) * 3, (digest, content, personal))
+
+
+class Encoder:
+    """Rows of the staging table as COPY takes them.
+
+    Args:
+        session: the step's transaction.
+        import_uuid: whose rows they are.
+        where: at which facilities the import's patients are.
+        patient_key: the blind index of a patient's identifier.
+    """
+
+    def __init__(
+        self, session: TenantSession, import_uuid: UUID, where: Whereabouts, patient_key: Callable[[str], bytes]
+    ) -> None:
+        self._session, self._import_uuid, self._where, self._patient_key = session, import_uuid, where, patient_key
+        self._beginnings: dict[tuple[object, ...], bytes] = {}
+
+    def document(self, fact: Document) -> bytes:
+        """The row of a fact without columns of its own."""
+        field = copy_format.field
+        return b"".join(
+            (
+                self._beginning(fact.names, fact.state, fact.file, voided=fact.voided),
+                fact.body,
+                field("date", fact.seen_on),
+                field("date", fact.birthdate),
+                field("int8", fact.seq),
+                field("int8", fact.line),
+                field("text", fact.facility),
+                field("bytea", fact.patient_key),
+                field("bytea", fact.source_key),
+                field("date", fact.event_date),
+                field("timestamptz", fact.known_at),
+                _NO_EVENT,
+            )
+        )
+
+    def look_up(self, events: Sequence[Events], facts: Iterable[Fact]) -> None:
+        """Have the facilities of these events' and facts' patients at hand: in at most three statements for all."""
+        keys: set[bytes] = set()
+        places: set[str] = set()
+        for fact in facts:
+            if isinstance(fact, PatientFact) and fact.facility is not None:
+                self._where.learn(self._patient_key(fact.patient), fact.facility)
+        for one in events:
+            if one.facilities is None:
+                keys.update(map(self._patient_key, set(one.patients)))
+                continue
+            pairs = set(zip(one.patients, one.facilities, strict=True))
+            keys.update(self._patient_key(patient) for patient, place in pairs if place is None)
+            places.update(place for _, place in pairs if place is not None)
+        self._where.look_up(self._session, keys, places)
+
+    def events(self, events: Events, seqs: Sequence[int]) -> Iterator[bytes]:
+        """The rows of events, so many at a time: the server takes in some while we make others."""
+        beginning = self._beginning(events.record, "accepted", events.file, voided=events.voided) + _NO_DOCUMENT
+        people = self._people(events)
+        return (
+            b"".join(_joined(beginning, people, events, seqs, slice(first, first + _ROWS_A_WRITE)))
+            for first in range(0, len(people), _ROWS_A_WRITE)
+        )
+
+    def _beginning(self, names: RecordNames, state: str, file: int, *, voided: bool) -> bytes:
+        """The fields that all rows of a kind have in common."""
+        found = self._beginnings.get((names, state, file, voided))
+        if found is None:
+            values = (self._import_uuid, names.kind, state, file, names.label, names.patient_label, voided)
+            found = copy_format.row_of(len(STAGED_TYPES)) + copy_format.fields(
+                [STAGED_TYPES[name] for name in _COMMON], values
+            )
+            self._beginnings[names, state, file, voided] = found
+        return found
+
+    def _people(self, events: Events) -> list[_Person]:
+        where, kind = self._where, events.record.kind
+        places: Iterable[str | None] = repeat(None) if events.facilities is None else events.facilities
+        middle = b"\x1f" + where.source.encode() + b"\x1f"
+        known: dict[tuple[str, str | None], _Person] = {}
+
+        def person(who: tuple[str, str | None]) -> _Person:
+            made = known.get(who)
+            if made is None:
+                key = self._patient_key(who[0])
+                facility = where.facility(who[1], key)
+                if facility is None:
+                    made = _Person(copy_format.SIXTEEN + key, copy_format.NULL, copy_format.NULL, b"", b"")
+                else:
+                    patient: UUID = where.patient(facility, key)
+                    made = _Person(
+                        copy_format.SIXTEEN + key,
+                        copy_format.SIXTEEN + facility.bytes,
+                        copy_format.SIXTEEN + patient.bytes,
+                        b'["' + str(patient).encode() + b'"',
+                        kind.encode() + b"\x1f" + facility.bytes + middle,
+                    )
+                known[who] = made
+            return made
+
+        return list(map(person, zip(events.patients, places, strict=False)))
+
+
+class _Person(NamedTuple):
+    """What a patient at a facility adds to each event: fields, the beginning of fingerprints and of names of UUIDs."""
+
+    key: bytes
+    facility: bytes
+    patient: bytes
+    fingerprint: bytes
+    name: bytes
+
+
+def _joined(
+    beginning: bytes, people: list[_Person], events: Events, seqs: Sequence[int], part: slice
+) -> Iterator[bytes]:
+    people, blind = people[part], events.blind[part]
+    keys, facilities, patients, fingerprints, names = zip(*people, strict=True)
+    entities = [blake2b(name + key, digest_size=16).digest() for name, key in zip(names, blind, strict=True)]
+    hashes = [
+        blake2b(fingerprint + said, digest_size=16).digest()
+        for fingerprint, said in zip(fingerprints, events.said[part], strict=True)
+    ]
+    pieces: list[Iterable[bytes]] = [
+        repeat(beginning),
+        _places(seqs[part], events.lines[part]),
+        repeat(copy_format.NULL) if events.facilities is None else _texts(events.facilities[part]),
+        keys,
+        repeat(copy_format.SIXTEEN),
+        blind,
+        events.days[part],
+        repeat(copy_format.NULL) if events.stamps is None else events.stamps[part],
+        facilities,
+        *_sixteen(_uuids(entities), names),
+        patients,
+        *_sixteen(hashes, names),
+        events.content[part],
+    ]
+    return map(b"".join, zip(*pieces, strict=False))
+
+
+def _sixteen(values: list[bytes], names: tuple[bytes, ...]) -> list[Iterable[bytes]]:
+    """A field of 16 bytes in each row, empty where the patient's facility is not known yet (there is no name)."""
+    if all(names):
+        return [repeat(copy_format.SIXTEEN), values]
+    return [
+        [copy_format.SIXTEEN + value if name else copy_format.NULL for value, name in zip(values, names, strict=True)]
+    ]
+
+
+def _places(seqs: Sequence[int], lines: Sequence[int]) -> list[bytes]:
+    """The fields of the number and the line of each row."""
+    fields = np.zeros(len(seqs), dtype=[("a", ">i4"), ("seq", ">i8"), ("b", ">i4"), ("line", ">i8")])
+    fields["a"] = fields["b"] = 8
+    fields["seq"], fields["line"] = seqs, lines
+    return _cut(fields.tobytes(), fields.itemsize)
+
+
+def _uuids(digests: list[bytes]) -> list[bytes]:
+    """UUIDv8s of these bytes, as ``records.ids.entity_uuid`` makes them."""
+    made = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 16).copy()
+    made[:, 6] = made[:, 6] & 0x0F | 0x80
+    made[:, 8] = made[:, 8] & 0x3F | 0x80
+    return _cut(made.tobytes(), 16)
+
+
+def _cut(whole: bytes, size: int) -> list[bytes]:
+    return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+
+def _texts(values: Iterable[str | None]) -> list[bytes]:
+    known: dict[str | None, bytes] = {}
+    return [known.get(value) or known.setdefault(value, copy_format.field("text", value)) for value in values]

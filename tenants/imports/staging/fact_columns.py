@@ -1,0 +1,130 @@
+"""Facts of events as columns, as tables that are read by columns give them: each distinct value is encoded once."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from tenants.imports import copy_format
+from tenants.imports.reading import joined_columns
+from tenants.imports.reading.blocks import Events, RecordNames
+from tenants.imports.reading.cells import ABSENT, Cell
+from tenants.imports.slots import EVENT_FIELD, MODELS, SLOT_TYPES, SLOTS
+from tenants.records.staging import shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from zoneinfo import ZoneInfo
+
+    from tenants.imports.facts import Fact, PatientBound, Reading
+
+
+class Placed(NamedTuple):
+    """A fact and where it stands.
+
+    Attributes:
+        seq: its number among the import's facts.
+        state: in which it is staged.
+    """
+
+    seq: int
+    reading: Reading
+    fact: Fact
+    state: str = "accepted"
+
+
+class _Encoded(dict[Any, Any]):
+    """What values become; each distinct one is encoded once."""
+
+    def __init__(self, encode: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._encode = encode
+
+    def __missing__(self, value: Any) -> Any:  # noqa: ANN401 - as varied as the fields
+        found = self[value] = self._encode(value)
+        return found
+
+
+class FactColumns:
+    """Makes columns of facts.
+
+    Args:
+        zone: of times without one.
+    """
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._cells: dict[str, dict[str, _Encoded]] = {}
+        self._days = _Encoded(lambda value: copy_format.field("date", value))
+        self._stamps = _Encoded(lambda value: copy_format.field("timestamptz", value and self.zoned(value)))
+
+    def zoned(self, moment: datetime) -> datetime:
+        """A time in UTC."""
+        return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
+
+    def events(self, facts: Iterable[Placed]) -> list[tuple[Events, list[int]]]:
+        """Facts of kinds with columns of their own, kind by kind, and their numbers."""
+        groups: dict[tuple[object, ...], list[Placed]] = {}
+        names: dict[tuple[str, int], tuple[str, str]] = {}
+        for one in facts:
+            fact = one.fact
+            kind = fact.kind
+            if (labels := names.get((kind, id(fact.labels)))) is None:
+                labels = names[kind, id(fact.labels)] = fact.label("patient"), fact.label(EVENT_FIELD[kind])
+            groups.setdefault((one.reading.file, fact.voided, kind, *labels), []).append(one)
+        return [(self._columns(placed), [one.seq for one in placed]) for placed in groups.values()]
+
+    def _columns(self, placed: Sequence[Placed]) -> Events:
+        reading, facts = placed[0].reading, [one.fact for one in placed]
+        first, count = facts[0], len(facts)
+        kind, voided = first.kind, first.voided
+        cells = self._cells.get(kind) or self._cells.setdefault(kind, self._encoders(kind))
+        fields = {name: list(map(cells[name].__getitem__, map(attrgetter(name), facts))) for name in SLOTS[kind]}
+        # What did not happen has no day to be judged by.
+        days = [copy_format.NULL] * count if voided else [self._days[fact.event_date()] for fact in facts]
+        bound: list[PatientBound] = facts  # type: ignore[assignment]  # kinds with columns are of patients
+        facilities = [fact.facility for fact in facts]
+        return Events(
+            RecordNames(kind, first.label("patient"), first.label(EVENT_FIELD[kind])),
+            reading.file,
+            [],
+            [one.reading.line for one in placed],
+            [fact.patient for fact in bound],
+            [fact.key for fact in facts],
+            joined_columns.said(kind, fields, count),
+            days,
+            [self._stamps[fact.known_at] for fact in facts] if any(fact.known_at for fact in facts) else None,
+            joined_columns.content(kind, fields, count),
+            facilities if any(facilities) else None,
+            voided=voided,
+        )
+
+    def _encoders(self, kind: str) -> dict[str, _Encoded]:
+        form = shape(MODELS[kind])
+        convert = {form.columns[at]: bring for at, bring in form.convert}
+        defaults = {form.columns[at]: default for at, default in form.defaults}
+        return {
+            name: _Encoded(self._encoder(SLOT_TYPES[slot], convert.get(name), defaults.get(name)))
+            for name, slot in SLOTS[kind].items()
+        }
+
+    def _encoder(
+        self, type_name: str, convert: Callable[[Any], object] | None, default: object
+    ) -> Callable[[Any], Cell]:
+        def encode(value: Any) -> Cell:  # noqa: ANN401 - as varied as the fields
+            if value is None:
+                # A column that is never empty enters the fingerprint with its default.
+                return ABSENT if default is None else ABSENT._replace(json=orjson.dumps(default))
+            kept = self.zoned(value) if isinstance(value, datetime) else value
+            kept = convert(kept) if convert is not None else kept
+            return Cell(kept, copy_format.field(type_name, kept), orjson.dumps(kept), "", copy_format.NULL)
+
+        return encode
+
+
+def day_of(fact: Fact) -> date | None:
+    """The day by which a fact is judged: what did not happen has none."""
+    return None if fact.voided else fact.event_date()

@@ -1,0 +1,61 @@
+"""What blocks of rows become in the staging table, in a form in which two ways of reading can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from core.database import TenantSession
+from tenants.imports import slots
+from tenants.imports.reading.blocks import Block
+from tenants.imports.staging.keys import Whereabouts
+from tenants.imports.staging.stager import Stager
+from tenants.records.ids import new_uuid
+from tests.tenants.imports.conftest import rows
+
+
+def staged(
+    session: TenantSession, blocks: Iterable[Block], data_date: date, source: str = "csv:test"
+) -> tuple[list[Any], list[Any], list[int]]:
+    """Staged rows in their order and refusals, without what differs between imports; and the tally."""
+    uuid = new_uuid()
+    where, seq, total = Whereabouts(uuid, source), 0, [0, 0, 0, 0]
+    for block in blocks:
+        stager = Stager(session, uuid, data_date, seq, where)
+        tally = stager.take(block)
+        seq = stager.seq
+        counts = (tally.read, tally.refused, tally.left_out, tally.staged)
+        total = [one + more for one, more in zip(total, counts, strict=True)]
+    columns = (
+        "kind, state, file, line, facility, patient_key, source_key, digest, event_date, seen_on, birthdate, known_at,"
+        f" label, patient_label, content, voided, {', '.join(slots.COLUMNS)}"
+    )
+    keys = "facility_uuid IS NULL, entity_uuid, patient_uuid, row_hash"
+    found = rows(session, f"SELECT {columns}, {keys} FROM import_staging WHERE import_uuid = %s ORDER BY seq", uuid)  # noqa: S608 - ours
+    refused = rows(
+        session,
+        "SELECT file, line, field, problem, remedy FROM import_rejections WHERE import_uuid = %s ORDER BY id",
+        uuid,
+    )
+    return found, sorted(refused), total
+
+
+def without_facilities(found: list[Any]) -> list[Any]:
+    """All but the facilities: one is staged once per block, and blocks differ."""
+    return [row for row in found if row[0] != "facilities"]
+
+
+def facilities(found: list[Any]) -> set[Any]:
+    """What is said of facilities, and by which keys."""
+    return {row[16:] + row[4:8] for row in found if row[0] == "facilities"}
+
+
+def have_facilities(session: TenantSession, *codes: str) -> None:
+    """Put facilities on record whose UUIDs are those of every other import, so that the keys of events are, too."""
+    session.cursor().execute(
+        "INSERT INTO facilities (uuid, version_id, datim_id, name, source, created_at, updated_at)"
+        " SELECT md5(id)::uuid, md5(id)::uuid, id, id, 'csv:test', now(), now()"
+        " FROM unnest(%s::text[]) AS c (id) ON CONFLICT DO NOTHING",
+        (list(codes),),
+    )
