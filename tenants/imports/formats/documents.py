@@ -118,7 +118,7 @@ def members(source: Source) -> Iterator[Member]:
 
 def peek(head: Head) -> bytes:
     """The first bytes of the first document, decoded to UTF-8: of an archive, of the first that looks like one."""
-    if head.container != "zip":
+    if not head.is_archive:
         return plain(head.data, whole=False)
     begins = (plain(data, whole=False) for data in _beginnings(head.data))
     return next((data for data in begins if data.lstrip()[:1] in (b"{", b"<")), b"")

@@ -42,7 +42,7 @@ class GenericCsv(Reader):
 
     def detect(self, head: Head) -> float:
         """A text with headings may be CSV: any format that knows its headings is surer."""
-        if head.container not in ("text", "gzip"):
+        if head.is_archive:
             return NO
         first = head.data.split(b"\n", 1)[0].decode(find_encoding(head.data), errors="replace")
         if first.lstrip("\ufeff").lstrip()[:1] in ("{", "[", "<"):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tenants.imports.facts import AppointmentFact, FacilityFact, PatientFact, Reading, VisitFact
+from tenants.imports.facts import AppointmentFact, FacilityFact, Reading, VisitFact
 from tenants.imports.formats.listing import ListReader, Row, place
-from tenants.imports.formats.radet import SEXES
+from tenants.imports.formats.people import person_of
 from tenants.imports.formats.radet_nmrs import SOURCE
 from tenants.imports.formats.tables import Layout
 from tenants.imports.reading.plans import SEPARATOR
@@ -64,22 +64,15 @@ class MissedAppointments(ListReader):
         patient, due, visited = row.needed("patient_id"), row.day("due"), row.day("visited")
         if due is None:
             row.refuse("due", "the value is missing", "fill it in")
-        person: dict[str, Any] = {
-            "hospital_number": row.text("hospital_number"),
-            "given_name": row.text("given_name"),
-            "family_name": row.text("family_name"),
-            "phone": row.text("phone"),
-            "sex": row.code("sex", SEXES),
-            "birthdate": row.day("birthdate"),
-        }
         datim_id, name = place(row, mapping)
-        if row.problems or patient is None or due is None:
+        person = person_of(row, patient, datim_id, _LABELS, derived_on=due) if patient is not None else None
+        if row.problems or patient is None or person is None or due is None:
             return
         about: dict[str, Any] = {"patient": patient, "facility": datim_id, "labels": _LABELS}
         if datim_id is not None:
             reading.facts += [
                 FacilityFact(key=datim_id, name=name),
-                PatientFact(key=patient, pepfar_id=patient, derived_on=due, partial=True, **about, **person),
+                person,
             ]
         reading.facts.append(
             AppointmentFact(

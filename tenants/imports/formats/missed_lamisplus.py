@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tenants.imports.facts import AppointmentFact, FacilityFact, PatientFact, Reading, VisitFact
+from tenants.imports.facts import AppointmentFact, FacilityFact, Reading, VisitFact
 from tenants.imports.formats.lamisplus_pharmacy import SOURCE
 from tenants.imports.formats.listing import ListReader, Row, place
-from tenants.imports.formats.radet import SEXES
+from tenants.imports.formats.people import person_of
 from tenants.imports.formats.tables import Layout
 from tenants.imports.reading.plans import SEPARATOR
 
@@ -80,7 +80,7 @@ class LamisPlusMissed(ListReader):
         if datim_id is not None:
             reading.facts += [
                 FacilityFact(key=datim_id, name=name, labels=_LABELS),
-                _person(row, patient, datim_id),
+                person_of(row, patient, datim_id, _LABELS, is_programme_id=False),
             ]
         if visited is None:
             if not row.broken("last_visit"):
@@ -91,23 +91,3 @@ class LamisPlusMissed(ListReader):
         reading.facts.append(VisitFact(key=key, date_started=visited, next_appointment=due, **common))
         if due is not None:
             reading.facts.append(AppointmentFact(key=key, booked_on=visited, due_date=due, **common))
-
-
-def _person(row: Row, patient: str, datim_id: str) -> PatientFact:
-    unique = row.identifier("unique_id")
-    return PatientFact(
-        key=patient,
-        patient=patient,
-        facility=datim_id,
-        labels=_LABELS,
-        pepfar_id=unique or patient,
-        hospital_number=row.text("hospital_number"),
-        phone=row.text("phone"),
-        sex=row.code("sex", SEXES),
-        birthdate=row.day("birthdate"),
-        county_district=row.text("lga_of_residence"),
-        art_start_date=row.day("art_start_date"),
-        case_manager=row.text("case_manager"),
-        partial=True,
-        fallback=() if unique else ("pepfar_id",),
-    )

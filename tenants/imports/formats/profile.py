@@ -119,7 +119,7 @@ def profile(source: Source, layout: ProfiledLayout, given: tuple[str, ...] | Non
             found.rows += 1
             if row.rejection is None:
                 _note(found, row, layout, dates, limit)
-    if source.head().container == "zip":
+    if source.head().is_archive:
         found.sheets = sum(map(layout.layout.fits, peek(source, hidden=False)))
     return found
 

@@ -52,7 +52,6 @@ STATUSES = {
 }
 """The partner's words for a status, as LAMIS+ and NMRS write them, in lower case."""
 LASTING = ("died", "transferred_out", "stopped", "invalid")
-SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
 
 class Person:

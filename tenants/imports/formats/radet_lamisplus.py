@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tenants.imports.facts import PatientFact, Reading
+from tenants.imports.facts import Reading
 from tenants.imports.formats.lamisplus_pharmacy import SOURCE
 from tenants.imports.formats.listing import ListReader, Row
-from tenants.imports.formats.radet import SEXES, Person, facility_of, known_status, status_of
+from tenants.imports.formats.people import person_of
+from tenants.imports.formats.radet import Person, facility_of, known_status, status_of
 from tenants.imports.formats.tables import Layout
 
 if TYPE_CHECKING:
@@ -182,7 +183,11 @@ class LamisPlusRadet(ListReader):
         datim_id, patient = row.needed("datim_id"), row.needed("patient_id")
         if datim_id is None or patient is None:
             return
-        reading.facts += [facility_of(row, datim_id), _person(row, patient, datim_id)]
+        moved = "transfer" in row.word("care_entry_point") or None
+        reading.facts += [
+            facility_of(row, datim_id),
+            person_of(row, patient, datim_id, _LABELS, transferred_in=moved, is_programme_id=False),
+        ]
         person = Person(row, reading, patient, datim_id, _LABELS)
         pickup, days = row.day("last_pickup"), row.days_supplied("refill")
         person.pickup(
@@ -206,26 +211,6 @@ class LamisPlusRadet(ListReader):
             person.unread(status)
         if status is not None:
             person.snapshot(status, status_day, _previous(row), row.day("previous_date"), pickup, days)
-
-
-def _person(row: Row, patient: str, datim_id: str) -> PatientFact:
-    unique = row.identifier("unique_id")
-    return PatientFact(
-        key=patient,
-        patient=patient,
-        facility=datim_id,
-        labels=_LABELS,
-        pepfar_id=unique or patient,
-        hospital_number=row.text("hospital_number"),
-        sex=row.code("sex", SEXES),
-        birthdate=row.day("birthdate"),
-        county_district=row.text("lga_of_residence"),
-        art_start_date=row.day("art_start_date"),
-        transferred_in="transfer" in row.word("care_entry_point") or None,
-        case_manager=row.text("case_manager"),
-        partial=True,
-        fallback=() if unique else ("pepfar_id",),
-    )
 
 
 def _reason(row: Row, status: str | None) -> str | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tenants.imports.facts import PatientFact, Reading, VisitFact
+from tenants.imports.facts import Reading, VisitFact
 from tenants.imports.formats.listing import ListReader, Row
-from tenants.imports.formats.radet import SEXES, Person, facility_of, status_of
+from tenants.imports.formats.people import person_of
+from tenants.imports.formats.radet import Person, facility_of, status_of
 from tenants.imports.formats.tables import Layout
 from tenants.imports.reading.plans import SEPARATOR
 
@@ -119,7 +120,12 @@ class NmrsRadet(ListReader):
         datim_id, patient = row.needed("datim_id"), row.needed("patient_id")
         if datim_id is None or patient is None:
             return
-        reading.facts += [facility_of(row, datim_id), _person(row, patient, datim_id)]
+        moved = row.word("transfer_in")
+        came = moved.startswith("transfer") or moved in ("yes", "true") or None
+        reading.facts += [
+            facility_of(row, datim_id),
+            person_of(row, patient, datim_id, _LABELS, transferred_in=came),
+        ]
         visit = row.day("last_visit")
         if visit is not None:
             key = SEPARATOR.join((patient, "radet", "visit", visit.isoformat()))
@@ -177,21 +183,3 @@ def _status_day(row: Row, status: str | None) -> tuple[date | None, str | None]:
         if (day := row.day(name)) is not None:
             return day, name
     return None, None
-
-
-def _person(row: Row, patient: str, datim_id: str) -> PatientFact:
-    moved = row.word("transfer_in")
-    return PatientFact(
-        key=patient,
-        patient=patient,
-        facility=datim_id,
-        labels=_LABELS,
-        pepfar_id=patient,
-        hospital_number=row.text("hospital_number"),
-        phone=row.text("phone"),
-        sex=row.code("sex", SEXES),
-        birthdate=row.day("birthdate"),
-        art_start_date=row.day("art_start_date"),
-        transferred_in=moved.startswith("transfer") or moved in ("yes", "true") or None,
-        partial=True,
-    )

@@ -109,7 +109,7 @@ class ListRow:
 
 def recognised(layout: Layout, head: Head) -> bool:
     """Whether the beginning of a file has the headings of the list."""
-    if head.container == "zip":
+    if head.is_archive:
         return any(layout.fits(row) for row in head.headings)
     return any(layout.fits(cells) for cells in first_rows(head))
 
@@ -121,7 +121,7 @@ def open_list(source: Source, layout: Layout) -> Iterator[Iterator[ListRow]]:
     Raises:
         Invalid: the file is no such list, or cannot be read to its end.
     """
-    if source.head().container == "zip":
+    if source.head().is_archive:
         with open_sheet(source, layout.fits, layout.expected) as sheet:
             fields, no_record = layout.fields(sheet.headings, source), NoRecord(sheet.headings)
             yield (

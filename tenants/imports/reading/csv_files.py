@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tenants.imports.facts import Rejection
 from tenants.imports.reading.sources import refused
 from tenants.imports.reading.values import Unreadable, clean
-from tenants.imports.reading.workbook import HEADING_ROWS, is_workbook
+from tenants.imports.reading.workbook import HEADING_ROWS
 from tenants.records.storable import has_control
 
 if TYPE_CHECKING:
@@ -98,13 +98,13 @@ def open_table(
         Invalid: the file has no usable heading, is damaged or is no text.
     """
     head = source.head()
-    if head.container == "zip" and is_workbook(source):
+    if head.container == "workbook":
         from tenants.imports.reading.workbook_table import open_book_table
 
         with open_book_table(source, sheet, wanted) as table:
             yield table
         return
-    if head.container not in ("text", "gzip"):
+    if head.is_archive:
         raise refused(
             source.name, "the file is a workbook or archive, not CSV", "save the table as CSV, or name its format"
         )

@@ -3,7 +3,28 @@
 from __future__ import annotations
 
 import codecs
+import lzma
+import struct
+import zipfile
+import zlib
+from typing import BinaryIO, Literal
 
+ZipKind = Literal["workbook", "document", "zip"]
+DAMAGE: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+)
+"""What reading a damaged archive raises: offsets that point nowhere, lengths that lie, methods that do not exist."""
+_WORKBOOKS = (".xlsx", ".xlsm")
+_DOCUMENTS = (".docx", ".pptx")
 _TABLE = "export the table itself, as CSV or .xlsx"
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (
@@ -45,6 +66,24 @@ def wrong_kind(start: bytes) -> tuple[str, str] | None:
     if text.startswith(b"<?xml") and (b'progid="excel.sheet"' in text or b"schemas-microsoft-com:office:spr" in text):
         return "an XML spreadsheet of 2003", _SAVE_AS
     return None
+
+
+def zip_kind(stream: BinaryIO, name: str) -> ZipKind:
+    """What a zip archive is meant as, sound or not: a workbook, a text document or presentation, or files.
+
+    Args:
+        stream: the archive, from its beginning.
+        name: of the file, which decides where the archive is damaged.
+    """
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            names = archive.namelist()
+    except DAMAGE:
+        plain = name.casefold()
+        return "workbook" if plain.endswith(_WORKBOOKS) else "document" if plain.endswith(_DOCUMENTS) else "zip"
+    if any(member.startswith("xl/") for member in names):
+        return "workbook"
+    return "document" if any(member.startswith(("word/", "ppt/")) for member in names) else "zip"
 
 
 def plain_head(start: bytes) -> tuple[bytes, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from core.errors import FieldError, Invalid
 from tenants.imports.reading.blocks import chunks
-from tenants.imports.reading.workbook import is_document, is_workbook, peek
+from tenants.imports.reading.workbook import peek
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -196,16 +196,16 @@ def _best(source: Source) -> tuple[str, float]:
         Invalid: none does, or the file cannot be read.
     """
     head = source.head()
-    if head.container == "zip" and is_workbook(source):
+    if head.container == "workbook":
         head = replace(head, headings=peek(source))
     scores = {name: reader(name).detect(head) for name in READERS}
     best = max(scores, key=lambda name: scores[name])
     if scores[best] == NO:
         message = f"the format of {source.name} is not recognised"
         remedy = f"name it with --format (one of: {', '.join(READERS)}), or give a CSV or xlsx file"
-        if head.container == "zip" and not head.headings:
+        if head.is_archive and not head.headings:
             remedy = "unpack the archive, and give the tables in it"
-            if is_document(source):
+            if head.container == "document":
                 remedy = (
                     "leave it out: it is a text document or a presentation; export the table itself as CSV or .xlsx"
                 )

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from core.errors import FieldError, Invalid
 from core.settings import get_settings
-from tenants.imports.reading.file_kinds import plain_head, wrong_kind
+from tenants.imports.reading.file_kinds import ZipKind, plain_head, wrong_kind, zip_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-Container = Literal["text", "gzip", "zip", "other"]
+Container = Literal["text", "gzip"] | ZipKind
 HEAD_BYTES = 64 * 1024
 CHUNK = 1 << 20
 MIN_BOMB_BYTES = 64 << 20
@@ -53,6 +53,7 @@ class Head:
     """The beginning of a file, for detecting its format.
 
     Attributes:
+        container: what holds its data; a zip archive by what it is meant as.
         data: its first kilobytes, expanded when the file is gzip.
         encoding: as a mark at its beginning says it, ``data`` being UTF-8 in any case; empty where there is none.
         headings: the first rows of a workbook's sheets, as texts; filled by ``tenants.imports.reading.reader.detect``.
@@ -63,6 +64,11 @@ class Head:
     data: bytes
     encoding: str = ""
     headings: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is a zip archive of any kind."""
+        return self.container not in ("text", "gzip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,8 @@ class Source:
         if not start:
             raise refused(self.name, "the file is empty", "give a file with a heading line and rows")
         if start.startswith(b"PK\x03\x04"):
-            return Head(self.name, "zip", start)
+            with self.opener() as stream:
+                return Head(self.name, zip_kind(stream, self.name), start)
         container: Container = "text"
         if start.startswith(b"\x1f\x8b"):
             container = "gzip"

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tenants.imports.reading.file_kinds import DAMAGE
 from tenants.imports.reading.merged_cells import Merged, merged_ranges
 from tenants.imports.reading.sources import MAX_RATIO, MIN_BOMB_BYTES, refused
 from tenants.imports.reading.values import Unreadable, clean
-from tenants.imports.reading.workbook_parts import DAMAGE, Book, Cell, SheetPart, soundness
+from tenants.imports.reading.workbook_parts import Book, Cell, SheetPart, soundness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,24 +39,6 @@ class Sheet:
     headings: list[str]
     rows: Iterator[tuple[int, list[Cell | Unreadable]]]
     from_1904: bool
-
-
-def is_workbook(source: Source) -> bool:
-    """Whether a zip archive is meant as a workbook, sound or not."""
-    try:
-        with source.opener() as stream, zipfile.ZipFile(stream) as archive:
-            return any(name.startswith("xl/") for name in archive.namelist())
-    except DAMAGE:
-        return source.name.casefold().endswith((".xlsx", ".xlsm"))
-
-
-def is_document(source: Source) -> bool:
-    """Whether a zip archive is a text document or a presentation of an office program, which holds no list."""
-    try:
-        with source.opener() as stream, zipfile.ZipFile(stream) as archive:
-            return any(name.startswith(("word/", "ppt/")) for name in archive.namelist())
-    except DAMAGE:
-        return source.name.casefold().endswith((".docx", ".pptx"))
 
 
 def check_archive(source: Source) -> list[str]:

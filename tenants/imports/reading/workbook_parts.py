@@ -7,18 +7,16 @@ make expand to gigabytes.
 
 from __future__ import annotations
 
-import lzma
 import posixpath
 import re
-import struct
 import zipfile
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import IO, TYPE_CHECKING
 
 from tenants.imports.reading.bounded_xml import Element, elements, local
+from tenants.imports.reading.file_kinds import DAMAGE
 from tenants.imports.reading.sources import refused
 from tenants.imports.reading.values import Unreadable
 
@@ -35,19 +33,6 @@ MAX_STYLES = 16 << 20
 MAX_FORMATS = 200_000
 MAX_STRINGS = 5_000_000
 """Shared texts: a table with more is exported as CSV."""
-DAMAGE: tuple[type[Exception], ...] = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,
-    LookupError,
-    ArithmeticError,
-    RuntimeError,
-)
-"""What reading a damaged archive raises: offsets that point nowhere, lengths that lie, methods that do not exist."""
 _UNSOUND: tuple[type[Exception], ...] = (*DAMAGE, TypeError, AttributeError, SyntaxError)
 _NOT_RECORDED = "#N/A"
 _ESCAPED = re.compile(r"_x00(?:0D|0A|09)_")
