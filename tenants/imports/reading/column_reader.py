@@ -1,7 +1,7 @@
 """Rows of a file as columns: each distinct cell is converted once, by the functions that read single rows.
 
-This is the fast way for files whose records are all events. It takes rows with which nothing is wrong; every other row
-is left to the careful way (``plans.FilePlan.read`` and ``staged.Stager``), which says what is wrong with it.
+This is the fast way for tables by a mapping whose records are all events. It takes rows with which nothing is wrong;
+every other row is left to the careful way (``plans.FilePlan.read``), which says what is wrong with it.
 """
 
 from __future__ import annotations

@@ -311,7 +311,9 @@ def _gap(reading: Reading) -> list[UnreadContactFact]:
     bound = next((fact for fact in reading.facts if isinstance(fact, PatientBound)), None)
     patient = reading.patient if bound is None else bound.patient
     facility = reading.facility if bound is None else bound.facility
-    return [] if patient is None else [UnreadContactFact(key=patient, patient=patient, facility=facility)]
+    if patient is None or not patient.strip():
+        return []
+    return [UnreadContactFact(key=patient, patient=patient, facility=facility)]
 
 
 def _says(fact: Fact) -> bool:

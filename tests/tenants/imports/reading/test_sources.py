@@ -83,3 +83,23 @@ def test_a_text_document_among_lists_is_named_for_what_it_is(tmp_path: Path) -> 
     with pytest.raises(Invalid, match=r"notes\.docx") as caught:
         detect(from_paths([path]))
     assert caught.value.remedy.startswith("leave it out: it is a text document")
+
+
+@pytest.mark.parametrize(
+    ("member", "kind"),
+    [("xl/workbook.xml", "workbook"), ("word/document.xml", "document"), ("ppt/a.xml", "document"), ("a.csv", "zip")],
+)
+def test_an_archive_is_of_the_kind_that_its_members_say(tmp_path: Path, member: str, kind: str) -> None:
+    path = tmp_path / "file.bin"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, "")
+    (source,) = from_paths([path])
+    head = source.head()
+    assert (head.container, head.is_archive) == (kind, True)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.xlsx", "workbook"), ("a.DOCX", "document"), ("a.zip", "zip")])
+def test_a_damaged_archive_is_of_the_kind_that_its_name_says(tmp_path: Path, name: str, kind: str) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04 cut off")
+    (source,) = from_paths([tmp_path / name])
+    assert source.head().container == kind
