@@ -4,6 +4,8 @@ What a table grants is said in its ``info`` (the last item of ``__table_args__``
 
 - a tenant's table: ``{"info": {"append_only": True}}`` lets the tenant's role insert and read only (``"given"``: the
   columns that it may give a value), ``"read_only"`` read only, ``"emptied"`` TRUNCATE too; else all four;
+- a tenant's table whose rows are a person's by a blind index alone: ``{"info": {"erased_by": "column"}}`` has them
+  deleted when the person is erased (those of the person's ``facility`` or of none, that name no ``patient_uuid``);
 - a table of ``node`` or ``platform``: ``app`` and ``tenant`` list what the application's and tenants' roles may do,
   such as ``{"info": {"app": "SELECT, INSERT", "tenant": "SELECT"}}``. Default: the application may do all four, tenants
   nothing. A table of ``node`` that tenants reach has a column ``tenant_role``: row policies keep each to its own rows,

@@ -1,6 +1,6 @@
 -- A tenant's schema at head, rendered by `python -m migrations.render`. Run with search_path on the schema.
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
-INSERT INTO alembic_version VALUES ('0010');
+INSERT INTO alembic_version VALUES ('0011');
 CREATE TABLE alerts (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 
@@ -270,6 +270,19 @@ CREATE TABLE import_files (
     blob_key TEXT, 
     CONSTRAINT pk_import_files PRIMARY KEY (import_uuid, number)
 );
+CREATE TABLE import_placements (
+    import_uuid UUID NOT NULL, 
+    patient_key BYTEA NOT NULL, 
+    facility TEXT DEFAULT '' NOT NULL, 
+    facility_name TEXT DEFAULT '' NOT NULL, 
+    patient_uuid UUID, 
+    rows BIGINT DEFAULT 0 NOT NULL, 
+    gap BOOLEAN DEFAULT false NOT NULL, 
+    label TEXT DEFAULT '' NOT NULL, 
+    source_keys BYTEA[], 
+    CONSTRAINT pk_import_placements PRIMARY KEY (import_uuid, patient_key, facility, facility_name)
+);
+CREATE INDEX ix_import_placements_patient_key ON import_placements (patient_key);
 CREATE TABLE import_rejections (
     id BIGINT GENERATED ALWAYS AS IDENTITY, 
     import_uuid UUID NOT NULL, 
@@ -318,8 +331,9 @@ CREATE TABLE import_staging (
     text_3 TEXT, 
     text_4 TEXT, 
     flag_1 BOOLEAN, 
+    facility_name TEXT, 
     CONSTRAINT pk_import_staging PRIMARY KEY (import_uuid, seq), 
-    CONSTRAINT ck_import_staging_state CHECK (state IN ('accepted', 'refused', 'merged', 'known'))
+    CONSTRAINT ck_import_staging_state CHECK (state IN ('accepted', 'refused', 'merged', 'known', 'waiting'))
 );
 CREATE INDEX ix_import_staging_patient_key ON import_staging (import_uuid, patient_key) WHERE kind = 'patients';
 CREATE TABLE import_touched (
@@ -328,6 +342,31 @@ CREATE TABLE import_touched (
     kind TEXT NOT NULL, 
     CONSTRAINT pk_import_touched PRIMARY KEY (import_uuid, patient_uuid, kind)
 );
+CREATE TABLE import_waiting_facts (
+    import_uuid UUID NOT NULL, 
+    patient_key BYTEA NOT NULL, 
+    facility TEXT DEFAULT '' NOT NULL, 
+    facility_name TEXT DEFAULT '' NOT NULL, 
+    kind TEXT NOT NULL, 
+    source_key BYTEA NOT NULL, 
+    known_at TIMESTAMP WITH TIME ZONE, 
+    voided BOOLEAN DEFAULT false NOT NULL, 
+    content BYTEA NOT NULL, 
+    date_1 DATE, 
+    date_2 DATE, 
+    date_3 DATE, 
+    moment_1 TIMESTAMP WITH TIME ZONE, 
+    moment_2 TIMESTAMP WITH TIME ZONE, 
+    whole_1 INTEGER, 
+    number_1 FLOAT, 
+    text_1 TEXT, 
+    text_2 TEXT, 
+    text_3 TEXT, 
+    text_4 TEXT, 
+    flag_1 BOOLEAN, 
+    CONSTRAINT pk_import_waiting_facts PRIMARY KEY (import_uuid, patient_key, facility, facility_name, kind, source_key)
+);
+CREATE INDEX ix_import_waiting_facts_patient_key ON import_waiting_facts (patient_key);
 CREATE TABLE imports (
     uuid UUID NOT NULL, 
     state TEXT NOT NULL, 
@@ -906,7 +945,7 @@ CREATE TABLE worklist_entries (
     CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_rejections, import_touched, imports, interventions, linkage_candidates, models, observations, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

@@ -65,7 +65,7 @@ def import_command(  # noqa: PLR0913, PLR0917 - click passes options by name
     """Import a partner's records from files or folders into the tenant SLUG.
 
     The same files again change nothing. Killed in the middle, the same command goes on where it stopped. Ends with
-    exit code 3 when some rows were refused.
+    exit code 3 when some rows were refused, or wait for people whom no import has named.
     """
     from tenants.imports.mapping import Mapping
     from tenants.imports.reading.sources import bystanders, from_paths
@@ -95,12 +95,22 @@ def import_command(  # noqa: PLR0913, PLR0917 - click passes options by name
         output.print_json(summary)
     else:
         _show(summary)
+    if unfinished := _not_whole(summary, rejections):
+        output.done_in_part(unfinished)
+
+
+def _not_whole(summary: Summary, rejections: Path | None) -> str:
+    """What of the rows is not in the records; empty where all of them are."""
+    said = []
     if summary.rows_refused or summary.rows_in_part:
         where = f"; see {rejections}" if rejections else "; --rejections FILE writes them all"
-        output.done_in_part(
-            f"of {summary.rows_read:,} rows {summary.rows_refused:,} were refused and {summary.rows_in_part:,} taken"
-            f" without some of their cells{where}"
+        said.append(
+            f"{summary.rows_refused:,} were refused and {summary.rows_in_part:,} taken without some of their"
+            f" cells{where}"
         )
+    if summary.rows_waiting:
+        said.append(f"{summary.rows_waiting:,} wait for people whom no import has named")
+    return f"of {summary.rows_read:,} rows {'; '.join(said)}" if said else ""
 
 
 def _day(given: datetime | None) -> date | None:
@@ -168,18 +178,30 @@ def _show(summary: Summary) -> None:
     of_these = ", ".join(f"{count:,} {what}" for count, what in parts if count)
     click.echo(
         f"Rows read {summary.rows_read:,}: accepted {summary.rows_accepted:,}{f' ({of_these})' if of_these else ''},"
-        f" refused {summary.rows_refused:,}{left_out}"
+        f" refused {summary.rows_refused:,}{_also(summary.rows_waiting, ', waiting')}{left_out}"
     )
     click.echo(f"People in the accepted rows: {summary.people:,}")
     for sentence in summary.notes:
         click.echo(f"Note: {sentence}")
+    if summary.rows_released:
+        click.echo(
+            f"Rows of earlier imports that waited for these people, now in the records: {summary.rows_released:,}"
+        )
     rows = [{"records": kind, **counts} for kind, counts in summary.counts.items() if "inserted" in counts]
     if rows:
         click.echo("")
         output.print_table(rows, ("records", "inserted", "updated", "unchanged", "superseded", "held"))
+    if summary.waiting:
+        click.echo("")
+        click.echo("Waiting for people whom no import has named; these rows are kept")
+        output.print_table(summary.waiting, ("rows", "people", "field", "problem", "remedy"))
     if summary.problems:
         click.echo("")
         output.print_table(summary.problems[:PROBLEMS_SHOWN], ("count", "file", "field", "problem", "remedy"))
+
+
+def _also(rows: int, what: str) -> str:
+    return f"{what} {rows:,}" if rows else ""
 
 
 @click.command("undo-import")

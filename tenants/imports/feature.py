@@ -6,7 +6,7 @@ feature = Feature(
     name="imports",
     routers=("tenants.imports.api:router",),
     jobs=("tenants.imports.jobs",),
-    tables=("tenants.imports.models", "tenants.imports.models_snapshots"),
+    tables=("tenants.imports.models", "tenants.imports.models_snapshots", "tenants.imports.models_waiting"),
     permissions=(
         Permission("imports.read", "See imports, their progress and their refused rows"),
         Permission("imports.write", "Upload files, import, cancel and undo"),
@@ -41,6 +41,11 @@ feature = Feature(
     retention={
         "refused_rows": Kept(
             "tenants.imports.repository:let_go_of_refusals", 365, "Which rows of old imports were refused, and why."
-        )
+        ),
+        "waiting_rows": Kept(
+            "tenants.imports.waiting:let_go",
+            1095,
+            "Rows of imports that wait for people whom no import of their source has named: they are rejected then.",
+        ),
     },
 )

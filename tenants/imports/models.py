@@ -126,7 +126,9 @@ class ImportStaging(TenantBase, table=True):
 
     Attributes:
         state: accepted; refused; merged (another row of this import says the same, or says it later);
-            known (a patient already in the records, put here so that events find their facility).
+            known (a patient already in the records, put here so that events find their facility); waiting (an event
+            whose person nobody has named yet).
+        facility_name: what the row of an event without a facility calls it, folded.
         digest: of the content, to tell a repeated row from a conflicting one; empty where the typed columns tell it.
         event_date: the day it happened; of a patient, the start of ART.
         first_event: of a patient: the earliest day of the import's facts about the person.
@@ -140,7 +142,7 @@ class ImportStaging(TenantBase, table=True):
 
     __tablename__ = "import_staging"
     __table_args__ = (
-        CheckConstraint("state IN ('accepted', 'refused', 'merged', 'known')", name="state"),
+        CheckConstraint("state IN ('accepted', 'refused', 'merged', 'known', 'waiting')", name="state"),
         Index(
             "ix_import_staging_patient_key", "import_uuid", "patient_key", postgresql_where=text("kind = 'patients'")
         ),
@@ -159,6 +161,7 @@ class ImportStaging(TenantBase, table=True):
     file: int = Field(sa_type=SmallInteger)
     line: int = Field(sa_type=BigInteger)
     facility: str | None = Field(default=None, sa_type=Text)
+    facility_name: str | None = Field(default=None, sa_type=Text)
     patient_key: bytes | None = Field(default=None, sa_type=LargeBinary)
     source_key: bytes = Field(sa_type=LargeBinary)
     digest: bytes = Field(sa_type=LargeBinary)

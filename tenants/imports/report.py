@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.web.spreadsheets import guarded
-from tenants.imports import repository
+from tenants.imports import repository, waiting
 from tenants.imports.facts import KINDS
+from tenants.imports.waiting import RELEASED
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -24,9 +25,13 @@ HEADINGS = ("file", "line", "field", "problem", "remedy")
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An import in numbers: ``rows_read`` is accepted plus refused; what is left out is apart.
+    """An import in numbers: ``rows_read`` is accepted, refused and waiting; what is left out is apart.
 
     Attributes:
+        rows_waiting: rows about people whom no import of the source has named: they are in the records once one does,
+            and wait again when it is undone.
+        rows_released: rows of earlier imports that waited for people whom this import names.
+        waiting: why rows wait, and what releases them: field, problem, remedy, rows, people.
         rows_in_part: accepted rows of which something was left out: the cells that the report names.
         people: the people whom the accepted rows name.
         rows_repeated: accepted rows that say what another row of the import says, or that a later row replaces.
@@ -48,11 +53,14 @@ class Summary:
     rows_accepted: int
     rows_in_part: int
     rows_refused: int
+    rows_waiting: int
+    rows_released: int
     rows_left_out: int
     rows_repeated: int
     people: int
     counts: dict[str, dict[str, int]]
     problems: list[dict[str, Any]]
+    waiting: list[dict[str, Any]]
     notes: list[str]
     error: str | None
     failure: list[dict[str, str]]
@@ -65,7 +73,7 @@ class Summary:
 
 def summary(session: TenantSession, row: Import) -> Summary:
     """The import in numbers, as it stands."""
-    ended = row.finished_at
+    ended, wait = row.finished_at, waiting.count(session, row.uuid)
     seconds = (
         round((ended - row.started_at).total_seconds(), 3) if ended is not None and row.started_at is not None else None
     )
@@ -79,14 +87,17 @@ def summary(session: TenantSession, row: Import) -> Summary:
         strict=row.strict,
         files=[file.name for file in repository.files(session, row.uuid)],
         rows_read=row.rows_read,
-        rows_accepted=row.rows_read - row.rows_refused,
+        rows_accepted=row.rows_read - row.rows_refused - wait,
         rows_in_part=row.rows_in_part,
         rows_refused=row.rows_refused,
+        rows_waiting=wait,
+        rows_released=row.counts.get(RELEASED, {}).get("rows", 0),
         rows_left_out=row.rows_left_out,
         rows_repeated=row.rows_repeated,
         people=sum(row.counts.get("patients", {}).values()),
         counts={kind: row.counts[kind] for kind in KINDS if kind in row.counts},
         problems=repository.problems(session, row.uuid),
+        waiting=waiting.reasons(session, row.uuid, row.source) if wait else [],
         notes=row.notes,
         error=row.error,
         failure=row.failure or [],

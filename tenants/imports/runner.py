@@ -19,8 +19,8 @@ from core.database import TenantSession
 from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
 from core.events import publish
 from tenants.imports import repository
-from tenants.imports.applying import apply, cohort_block, lists, settling
-from tenants.imports.applying.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
+from tenants.imports.applying import apply, cohort_block, steps
+from tenants.imports.applying.apply import Terms
 from tenants.imports.clearing import OpenSession, clear
 from tenants.imports.given_up import forget
 from tenants.imports.held import lasting, patiently
@@ -298,14 +298,9 @@ class Runner:
                 checks.run_step(session, step, row.uuid, row.source, refused=refused, differ=self._differ)
                 session.refresh(row)
             self._report(total, None, note)
-        with self._step() as (_, row):
-            if row.strict and row.rows_refused + row.rows_in_part:
-                bad = row.rows_refused + row.rows_in_part
-                problem = f"{bad} of {row.rows_read} rows were refused or taken in part, and the import is strict"
-                raise Invalid(
-                    problem,
-                    remedy="correct the refused rows (iit import --rejections FILE lists them), or leave out --strict",
-                )
+        with self._step() as (session, row):
+            if row.strict:
+                steps.refuse_parts(session, row)
             row.state, row.step, row.cursor_seq = "applying", "facilities", 0
 
     def _apply(self) -> None:
@@ -313,8 +308,7 @@ class Runner:
             mapping = check_mapping(row.mapping)
             if row.step == "clearing":
                 return
-            kinds = ("facilities", "lists", *EVENT_KINDS, "settling", "contacts")
-            kinds = kinds[kinds.index(row.step) :]
+            kinds = steps.KINDS[steps.KINDS.index(row.step) :]
             done = sum(sum(counts.values()) for kind, counts in row.counts.items() if kind != "facilities")
         ends: dict[str, int] | None = None
         for position, kind in enumerate(kinds):
@@ -323,7 +317,7 @@ class Runner:
             more = True
             while more:
                 with self._step() as (session, row):
-                    taken = self._apply_step(session, row, self._terms(row, mapping), kind, (ends or {}).get(kind, 0))
+                    taken = steps.apply_step(session, row, self._terms(row, mapping), kind, (ends or {}).get(kind, 0))
                     total, more, done = row.staged, taken is not None, done + (taken or 0)
                     if not more:
                         row.step = kinds[position + 1] if position + 1 < len(kinds) else "clearing"
@@ -331,30 +325,6 @@ class Runner:
                 if more:
                     note = "bringing contacts and statuses in line" if kind == "contacts" else f"writing {kind}"
                     self._report(done, total, note.replace("_", " "))
-
-    @staticmethod
-    def _apply_step(session: TenantSession, row: Import, terms: Terms, kind: str, end: int) -> int | None:
-        """One step of applying: how many staged rows it took (``end``: the kind's last); None where none were left."""
-        if kind == "facilities":
-            # The rules come before the records, so that what listens to these works by them.
-            cohort_block.store(session, check_mapping(row.mapping).cohort)
-            row.counts = {**row.counts, kind: apply_facilities(session, terms)}
-            return None
-        if kind == "lists":
-            lists.register(session, row, check_mapping(row.mapping))
-            return None
-        if kind == "settling":
-            settling.queue(session, lists.run_of(session, row.uuid))
-            return None
-        if kind == "contacts":
-            return 0 if apply.tell(session, terms) else None
-        applied = apply_chunk(session, terms, kind, row.cursor_seq, end)
-        if applied.last is None:
-            return None
-        before = row.counts.get(kind, {})
-        row.counts = {**row.counts, kind: {name: before.get(name, 0) + n for name, n in applied.counts.items()}}
-        row.cursor_seq = applied.last
-        return applied.rows
 
     def _settled_ends(self, mapping: Mapping) -> dict[str, int]:
         """See that each staged event has the identities of the facility it belongs to; the last row of each kind."""

@@ -16,6 +16,19 @@ class ProblemCount(BaseModel):
     count: int
 
 
+class WaitingRows(BaseModel):
+    """Rows about people whom no import of the source has named."""
+
+    field: str = Field(description="Column of the identifier, as the file calls it.", examples=["Patient Id"])
+    problem: str = Field(examples=["no import has named a patient with this identifier yet"])
+    remedy: str = Field(
+        description="What releases them.",
+        examples=["import the list that names the patient (a RADET, a line list); or correct the identifier"],
+    )
+    rows: int
+    people: int
+
+
 class ImportFailure(BaseModel):
     """What was wrong with an import as a whole."""
 
@@ -39,10 +52,17 @@ class ImportSummary(BaseModel):
     data_date: date | None = Field(description="Date to which the data run; null until it is known.")
     strict: bool = Field(description="Whether one refused row means that nothing is imported.")
     files: list[str] = Field(description="Names of the files.")
-    rows_read: int = Field(description="Rows read so far: accepted and refused.")
+    rows_read: int = Field(description="Rows read so far: accepted, refused and waiting.")
     rows_accepted: int = Field(description="Rows that are in the records, or will be: all, or some of their cells.")
     rows_in_part: int = Field(description="Accepted rows of which a cell was left out; `problems` say which.")
     rows_refused: int = Field(description="Rows of which nothing is taken.")
+    rows_waiting: int = Field(
+        description="Rows about people whom no import of the source has named: kept, and in the records once one does;"
+        " `waiting` says why. Read = accepted + refused + waiting."
+    )
+    rows_released: int = Field(
+        description="Rows of earlier imports that waited for people whom this import names, and are in the records now."
+    )
     rows_left_out: int = Field(
         description="Rows that the mapping leaves out, totals and repeated headings; neither read nor refused."
     )
@@ -53,6 +73,7 @@ class ImportSummary(BaseModel):
         examples=[{"visits": {"inserted": 69946, "updated": 0, "unchanged": 0, "superseded": 0, "held": 0}}],
     )
     problems: list[ProblemCount] = Field(description="The problems met, the most frequent first, at most 50.")
+    waiting: list[WaitingRows] = Field(description="Why rows wait, and what releases them, the most rows first.")
     notes: list[str]
     error: str | None = Field(
         description="Why it failed, or why it stands still while it is not over, in one sentence."

@@ -39,6 +39,7 @@ SELECT uuid FROM canonical UNION
 SELECT i.patient_uuid FROM patient_identities AS i JOIN canonical AS c ON i.canonical_uuid = c.uuid
 WHERE i.known_to IS NULL
 """
+_KEYS = "SELECT DISTINCT source_key, datim_id FROM patients WHERE uuid = ANY(%s)"
 _NAMED = """
 SELECT DISTINCT uuid, facility_uuid, pepfar_id_enc, hospital_number_enc FROM patients
 WHERE uuid = ANY(%s) AND num_nonnulls(pepfar_id_enc, hospital_number_enc) > 0
@@ -93,6 +94,7 @@ def erase_person(session: TenantSession, patient: UUID, *, reason: str) -> Erase
         patients = sorted(row[0] for row in cursor.execute(_SAME, {"uuid": patient}).fetchall())
         named = cursor.execute(_NAMED, (patients,)).fetchall()
     erased.remember(session, _identifiers(session, named))
+    _forget(session, patients)
     new = [vault(session).erase_patient(uuid) for uuid in patients]
     emptied = dict(_empty(session, patients))
     rows = sum(emptied.values())
@@ -105,6 +107,23 @@ def erase_person(session: TenantSession, patient: UUID, *, reason: str) -> Erase
         versions=emptied.get(TABLE, 0),
         entries=emptied.get("patient_statements", 0),
     )
+
+
+def _forget(session: TenantSession, patients: list[UUID]) -> None:
+    """Delete what is kept under the identifiers of the person alone, in tables that say so (``erased_by``)."""
+    load_tables()
+    with session.cursor() as cursor:
+        known = cursor.execute(_KEYS, (patients,)).fetchall()
+        for table in TenantBase.metadata.sorted_tables:
+            column = table.info.get("erased_by")
+            if column is None:
+                continue
+            query = sql.SQL("DELETE FROM {} WHERE {} = %s AND facility IN ('', %s)").format(
+                sql.Identifier(table.name), sql.Identifier(column)
+            )
+            if "patient_uuid" in table.columns:
+                query += sql.SQL(" AND patient_uuid IS NULL")
+            cursor.executemany(query, known)
 
 
 def identifiers_of(facility_uuid: UUID, pepfar_id: str | None, hospital_number: str | None) -> list[tuple[str, str]]:

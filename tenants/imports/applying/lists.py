@@ -47,17 +47,23 @@ WHERE import_uuid = %(import)s AND state = 'accepted' AND (
         AND patient_uuid NOT IN (SELECT patient_uuid FROM patient_keys WHERE wrapped_key IS NULL)))
 GROUP BY 1, 2, 3
 """
-_LISTED = {"patients": "patients", "snapshots": "radet_snapshots"}
+_LISTED = {"facilities": "facilities", "patients": "patients", "snapshots": "radet_snapshots"}
 """Kinds whose rows name their facility, and their tables."""
 _REFUSED = """
 SELECT DISTINCT f.uuid, s.patient_key FROM import_staging AS s
 LEFT JOIN LATERAL (
     SELECT min(h.facility) AS facility FROM import_staging AS h
-    WHERE h.import_uuid = %(import)s AND h.kind = 'patients' AND h.patient_key = s.patient_key
+    WHERE h.import_uuid = %(import)s AND h.kind = 'patients' AND h.state <> 'known' AND h.patient_key = s.patient_key
 ) AS p ON s.facility IS NULL
 JOIN facilities AS f ON f.datim_id = coalesce(s.facility, p.facility)
 WHERE s.import_uuid = %(import)s AND s.patient_key IS NOT NULL
   AND (s.state = 'refused' OR (s.kind = 'unread_contacts' AND s.state = 'accepted'))
+  AND NOT EXISTS (
+    SELECT FROM import_placements AS g
+    WHERE g.import_uuid = %(import)s AND g.patient_key = s.patient_key
+      AND g.facility = CASE WHEN s.facility_name IS NULL THEN coalesce(s.facility, '') ELSE '' END
+      AND g.facility_name = coalesce(s.facility_name, '')
+  )
 """
 _RIVALS = """
 SELECT count(*) FROM record_runs AS r JOIN imports AS i ON i.uuid = r.import_uuid AND i.rows_read > 0
@@ -113,7 +119,7 @@ def _cover(session: TenantSession, run: Run, mapping: Mapping) -> None:
         codes = sorted({code for _, _, code, _ in found if code is not None})
         cursor.execute("SELECT datim_id, uuid FROM facilities WHERE datim_id = ANY(%s)", (codes,))
         places: dict[str, UUID] = dict(cursor.fetchall())
-    full = (mapping.coverage or ("full" if run.kind in FULL else "changes")) == "full"
+    full = is_full(run, mapping)
     first: dict[UUID, date] = {}
     by_table: dict[str, dict[UUID, date | None]] = {}
     for kind, facility, _, day in found:
@@ -124,10 +130,16 @@ def _cover(session: TenantSession, run: Run, mapping: Mapping) -> None:
         by_table.setdefault(kind, {})[facility] = (mapping.covers_from or day) if full else None
     for kind, _, code, _ in found:
         if kind in _LISTED and code in places:
-            day = (mapping.covers_from or first.get(places[code])) if full else None
+            # To name a facility says that its data run to the run's day, and nothing by absence.
+            day = (mapping.covers_from or first.get(places[code])) if full and kind != "facilities" else None
             by_table.setdefault(_LISTED[kind], {})[places[code]] = day
     for table, days in by_table.items():
         runs.cover(session, run, table, days)
+
+
+def is_full(run: Run, mapping: Mapping) -> bool:
+    """Whether a run's lists name all that there is."""
+    return (mapping.coverage or ("full" if run.kind in FULL else "changes")) == "full"
 
 
 def run_of(session: TenantSession, import_uuid: UUID) -> Run:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.clock import now
 from core.database.arrays import uuid_array
 from tenants.records import runs
 from tenants.records.chains import rebuild_of_patients
@@ -32,6 +33,22 @@ SELECT DISTINCT %(import)s::uuid, p.uuid, %(kind)s FROM patients AS p
 WHERE p.source = %(source)s AND p.facility_uuid IN (
     SELECT c.facility_uuid FROM record_coverage AS c WHERE c.number = %(number)s)
 ON CONFLICT DO NOTHING
+"""
+_AT = """
+INSERT INTO import_touched (import_uuid, patient_uuid, kind)
+SELECT DISTINCT %(import)s::uuid, p.uuid, %(kind)s FROM patients AS p
+WHERE p.source = %(source)s AND p.facility_uuid = ANY(%(facilities)s::uuid[])
+ON CONFLICT DO NOTHING
+"""
+# A facility's newest data are those of the runs that count.
+_REDATE = """
+UPDATE facilities AS f SET data_date = d.data_date, updated_at = %(now)s
+FROM (
+    SELECT c.facility_uuid, max(r.data_date) FILTER (WHERE NOT r.undone) AS data_date
+    FROM record_coverage AS c JOIN record_runs AS r ON r.number = c.number
+    WHERE c.facility_uuid = ANY(%(facilities)s::uuid[]) GROUP BY c.facility_uuid
+) AS d
+WHERE d.facility_uuid = f.uuid AND f.data_date IS DISTINCT FROM d.data_date
 """
 _TOUCHED = """
 INSERT INTO import_touched (import_uuid, patient_uuid, kind)
@@ -101,6 +118,20 @@ def queue_all(session: TenantSession, run: Run) -> None:
     values = {"import": run.import_uuid, "source": run.source, "number": run.number, "kind": SETTLE}
     with session.cursor() as cursor:
         cursor.execute(_AT_FACILITIES, values)
+
+
+def queue_at(session: TenantSession, import_uuid: UUID, source: str, facilities: Sequence[UUID]) -> None:
+    """Note that an import settles everybody of a source at facilities."""
+    values = {"import": import_uuid, "source": source, "facilities": uuid_array(facilities), "kind": SETTLE}
+    with session.cursor() as cursor:
+        cursor.execute(_AT, values)
+
+
+def redate(session: TenantSession, facilities: Sequence[UUID]) -> None:
+    """Work out to which day the data of facilities run, where an import no longer has any there."""
+    if facilities:
+        with session.cursor() as cursor:
+            cursor.execute(_REDATE, {"facilities": uuid_array(facilities), "now": now()})
 
 
 def settle(session: TenantSession, patients: Sequence[UUID]) -> None:

@@ -13,7 +13,7 @@ from core.clock import now
 from core.errors import Conflict, NotFound
 from core.events import publish
 from tenants.imports import repository
-from tenants.imports.applying import apply, settling, snapshots
+from tenants.imports.applying import apply, placing, settling, snapshots
 from tenants.imports.applying.apply import Terms
 from tenants.records import runs
 from tenants.records.locks import lock_for_import
@@ -29,17 +29,6 @@ if TYPE_CHECKING:
 
 _UNDONE = "UPDATE record_runs SET undone = true WHERE number = %s"
 _UNREAD = "DELETE FROM unread_contacts WHERE import_uuid = %s"
-# A facility's newest data are those of the runs that count.
-_REDATE = """
-UPDATE facilities AS f SET data_date = d.data_date, updated_at = %(now)s
-FROM (
-    SELECT c.facility_uuid, max(r.data_date) FILTER (WHERE NOT r.undone) AS data_date
-    FROM record_coverage AS c JOIN record_runs AS r ON r.number = c.number
-    WHERE c.facility_uuid IN (SELECT m.facility_uuid FROM record_coverage AS m WHERE m.number = %(number)s)
-    GROUP BY c.facility_uuid
-) AS d
-WHERE d.facility_uuid = f.uuid AND f.data_date IS DISTINCT FROM d.data_date
-"""
 _FACILITIES = "SELECT DISTINCT facility_uuid FROM record_coverage WHERE number = %s"
 
 
@@ -68,7 +57,9 @@ def begin(session: TenantSession, import_uuid: UUID) -> Import:
         cursor.execute(_UNDONE, (run.number,))
         cursor.execute(_UNREAD, (import_uuid,))
         snapshots.take_out(session, run)
-        cursor.execute(_REDATE, {"number": run.number, "now": now()})
+        places = [each[0] for each in cursor.execute(_FACILITIES, (run.number,)).fetchall()]
+    settling.redate(session, places)
+    placing.forget(session, import_uuid)
     settling.queue_all(session, run)
     row.state, row.step = "undoing", "bringing records in line"
     session.add(row)
@@ -86,6 +77,8 @@ def finish(open_session: OpenSession, import_uuid: UUID, progress: Callable[[int
             if row is None or row.state != "undoing" or row.data_date is None:
                 return
             taken = apply.tell(session, Terms(row.uuid, row.source, row.data_date, 0))
+            # Events of people whom this import alone had named wait again: their people are settled in turn.
+            taken = taken or placing.move(session, row.uuid, row.source).placements
             if not taken:
                 _end(session, row, _run(session, import_uuid))
                 return

@@ -314,9 +314,9 @@ class ListReader(Reader):
 
     def _take(self, row: Row, reading: Reading, mapping: Mapping) -> None:
         self.facts(row, reading, mapping)
-        if any(isinstance(fact, PatientBound) and fact.facility is None for fact in reading.facts):
-            reading.facility_name = row.text("facility_name")
         self._note_unread(row, reading, mapping)
+        if all(fact.facility is None for fact in reading.facts if isinstance(fact, PatientBound)):
+            reading.facility_name = row.text("facility_name")
         if row.problems and not any(isinstance(fact, PatientBound) for fact in reading.facts):
             reading.patient, reading.facility = row.identifier("patient_id"), place(row, mapping)[0]
         reading.rejections.extend(row.problems)

@@ -49,6 +49,7 @@ class Events:
         facilities: DATIM ids, or None where an event is at its patient's facility; None where all are.
         named: the facilities as facts, with the place and the line of the row that names them first.
         voided: whether the source has taken them back.
+        facility_name: what their rows call the facility where they give no DATIM id, folded.
     """
 
     record: RecordNames
@@ -65,6 +66,7 @@ class Events:
     named: list[tuple[int, int, FacilityFact]] = field(default_factory=list)
     blind: list[bytes] = field(default_factory=list)
     voided: bool = False
+    facility_name: str | None = None
 
     def make_blind(self, maker: BlindIndexes) -> None:
         """Make the blind indexes of the keys."""

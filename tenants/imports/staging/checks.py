@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from core.database import set_local
 from tenants.imports.slots import COLUMNS
-from tenants.imports.staging import meanings
+from tenants.imports.staging import meanings, unnamed
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -22,20 +22,15 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
 
-_PEOPLE = """
-people AS (
-    SELECT patient_key, facility, min(birthdate) AS birthdate, bool_or(state = 'accepted') AS staged
-    FROM import_staging
-    WHERE import_uuid = %(import)s AND kind = 'patients' AND state IN ('accepted', 'known')
-    GROUP BY patient_key, facility
-),
+_OWN = """
 homes AS (
-    SELECT patient_key, min(birthdate) AS birthdate,
-           coalesce(min(facility) FILTER (WHERE staged), min(facility)) AS facility,
-           coalesce(nullif(count(*) FILTER (WHERE staged), 0), count(*)) AS places
-    FROM people GROUP BY patient_key
+    SELECT patient_key, count(*) AS places, min(birthdate) AS birthdate FROM (
+        SELECT patient_key, facility, min(birthdate) AS birthdate FROM import_staging
+        WHERE import_uuid = %(import)s AND kind = 'patients' AND state = 'accepted' GROUP BY patient_key, facility
+    ) AS own GROUP BY patient_key
 )
 """
+"""The people whom the import names itself: at how many facilities, and when they were born."""
 
 _WHOLE_ROWS = """
 WITH broken AS MATERIALIZED (
@@ -132,31 +127,14 @@ FROM judged AS j LEFT JOIN import_files AS f ON f.import_uuid = %(import)s AND f
 WHERE j.state = 'refused'
 """  # noqa: S608 - constants of the rooms' own
 
+# Events that were rejected count for what the import lacks of their people, and for nothing else.
 _SEEN = """
 CREATE TEMPORARY TABLE seen_events ON COMMIT DROP AS
-SELECT patient_key, facility, min(event_date) AS first FROM import_staging
-WHERE import_uuid = %(import)s AND state = 'accepted' AND kind NOT IN ('facilities', 'patients')
-GROUP BY patient_key, facility
-"""
-
-# A list that names people may say nothing of their birth: then what is known of it counts.
-_KNOWN_PATIENTS = """
-INSERT INTO import_staging
-    (import_uuid, seq, kind, state, file, line, facility, patient_key, source_key, digest, birthdate, label, content)
-SELECT %(import)s, -row_number() OVER (), 'patients', 'known', 0, 0,
-       p.datim_id, p.source_key, p.source_key, '', p.birthdate, '', ''
-FROM patients AS p
-JOIN (SELECT DISTINCT patient_key FROM pg_temp.seen_events) AS k ON k.patient_key = p.source_key
-WHERE p.source = %(source)s AND p.known_to IS NULL AND NOT p.voided
-  AND NOT EXISTS (
-    SELECT FROM import_staging AS s
-    WHERE s.import_uuid = %(import)s AND s.kind = 'patients' AND s.state = 'accepted'
-      AND s.patient_key = p.source_key AND s.facility = p.datim_id AND s.birthdate IS NOT NULL
-  )
-"""
-
-_UNKNOWN = """
-h.patient_key IS NULL OR (s.facility IS NULL AND h.places > 1) OR (s.facility IS NOT NULL AND p.patient_key IS NULL)
+SELECT patient_key, facility, facility_name, min(event_date) FILTER (WHERE state = 'accepted') AS first,
+       bool_or(state = 'accepted') AS accepted, bool_or(state = 'accepted' AND kind = 'snapshots') AS listed
+FROM import_staging
+WHERE import_uuid = %(import)s AND state IN ('accepted', 'refused') AND kind NOT IN ('facilities', 'patients')
+GROUP BY patient_key, facility, facility_name
 """
 
 # What is wrong with an event is wrong with those that repeat it; an older version of it was corrected by its source.
@@ -165,35 +143,29 @@ s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged') AND s.kind = j.
 AND coalesce(s.facility, '') = coalesce(j.facility, '') AND s.known_at IS NOT DISTINCT FROM j.known_at
 """
 
-_ARE_UNKNOWN = f"""
-WITH {_PEOPLE}
+# What the import itself leaves open no other import decides; a status says nothing of whom its own list does not name.
+_ARE_OPEN = f"""
+WITH {_OWN}
 SELECT EXISTS (
-    SELECT FROM pg_temp.seen_events AS s
-    LEFT JOIN homes AS h ON h.patient_key = s.patient_key
-    LEFT JOIN people AS p ON p.patient_key = s.patient_key AND p.facility = s.facility
-    WHERE {_UNKNOWN}
+    SELECT FROM pg_temp.seen_events AS s LEFT JOIN homes AS h ON h.patient_key = s.patient_key
+    WHERE s.accepted AND ((s.facility IS NULL AND s.facility_name IS NULL AND h.places > 1)
+       OR (s.listed AND h.patient_key IS NULL))
 )
 """  # noqa: S608 - constants of this module
 
-_UNKNOWN_PATIENTS = f"""
-WITH {_PEOPLE},
+_OPEN = f"""
+WITH {_OWN},
 judged AS (
     SELECT s.kind, s.facility, s.source_key, s.known_at,
            CASE WHEN h.patient_key IS NULL THEN 'no patient has this identifier'
-                WHEN s.facility IS NULL THEN 'patients of several facilities have this identifier'
-                ELSE 'no patient of this facility has this identifier' END AS problem,
+                ELSE 'patients of several facilities have this identifier' END AS problem,
            CASE WHEN h.patient_key IS NULL THEN
                     'give the row of the patient too, and look in this report whether that row was refused'
-                WHEN s.facility IS NULL THEN
-                    'name the facility of these rows in the mapping'
-                ELSE
-                    'correct the facility, or leave it out: the row then takes the facility of its patient'
-                END AS remedy
-    FROM import_staging AS s
-    LEFT JOIN homes AS h ON h.patient_key = s.patient_key
-    LEFT JOIN people AS p ON p.patient_key = s.patient_key AND p.facility = s.facility
+                ELSE 'name the facility of these rows in the mapping' END AS remedy
+    FROM import_staging AS s LEFT JOIN homes AS h ON h.patient_key = s.patient_key
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind NOT IN ('facilities', 'patients')
-      AND ({_UNKNOWN})
+      AND ((s.facility IS NULL AND s.facility_name IS NULL AND h.places > 1)
+        OR (s.kind = 'snapshots' AND h.patient_key IS NULL))
 ),
 refused AS (
     UPDATE import_staging AS s SET state = 'refused' FROM judged AS j WHERE {_LIKE_JUDGED}
@@ -204,14 +176,14 @@ SELECT DISTINCT %(import)s::uuid, file, line, patient_label, problem, remedy FRO
 """  # noqa: S608 - constants of this module
 
 _ARE_BEFORE_BIRTH = f"""
-WITH {_PEOPLE}
+WITH {_OWN}
 SELECT EXISTS (
     SELECT FROM pg_temp.seen_events AS s JOIN homes AS h ON h.patient_key = s.patient_key WHERE s.first < h.birthdate
 )
 """  # noqa: S608 - constants of this module
 
 _BEFORE_BIRTH = f"""
-WITH {_PEOPLE},
+WITH {_OWN},
 judged AS (
     SELECT s.kind, s.facility, s.source_key, s.known_at
     FROM import_staging AS s JOIN homes AS h ON h.patient_key = s.patient_key AND s.event_date < h.birthdate
@@ -226,6 +198,13 @@ SELECT DISTINCT %(import)s::uuid, file, line, label,
        'the date lies before the date of birth of the patient', 'correct one of the two dates'
 FROM refused
 """  # noqa: S608 - constants of this module
+
+# Other imports may say when a person was born: a rule that rejects by that would depend on which of them are there.
+_BEFORE_BIRTH_ON_RECORD = """
+SELECT count(DISTINCT s.patient_key) FROM pg_temp.seen_events AS s
+JOIN patients AS p ON p.source_key = s.patient_key AND p.source = %(source)s AND p.known_to IS NULL AND NOT p.voided
+WHERE s.first < p.birthdate AND (s.facility IS NULL OR s.facility = p.datim_id)
+"""
 
 # A person read from events: a row that is a person stands above them, then the latest day.
 _ONE_OF_EACH_PATIENT = """
@@ -253,7 +232,8 @@ WHERE p.import_uuid = %(import)s AND p.seq = e.seq
 """
 
 _COUNTED = f"""
-SELECT count(*) FILTER (WHERE state = 'accepted'), count(*) FILTER (WHERE state = 'merged' AND seen_on IS NULL),
+SELECT count(*) FILTER (WHERE state IN ('accepted', 'waiting')),
+       count(*) FILTER (WHERE state = 'merged' AND seen_on IS NULL),
        coalesce(bool_or({meanings.HAS_MEANING}), false), coalesce(bool_or({meanings.IS_DEATH}), false)
 FROM import_staging WHERE import_uuid = %(import)s AND kind <> 'facilities'
 """  # noqa: S608 - constants of the rooms' own
@@ -264,7 +244,7 @@ WITH faulty AS (
 ),
 kept AS (
     SELECT DISTINCT f.file, f.line FROM faulty AS f JOIN import_staging AS s ON s.file = f.file AND s.line = f.line
-    WHERE s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged')
+    WHERE s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged', 'waiting')
       AND s.kind NOT IN ('facilities', 'unread_contacts')
 )
 SELECT (SELECT count(*) FROM faulty) - (SELECT count(*) FROM kept), (SELECT count(*) FROM kept)
@@ -291,6 +271,9 @@ UPDATE imports SET staged = %(staged)s, rows_refused = %(refused)s, rows_in_part
 WHERE uuid = %(import)s
 """
 
+_TELL = "UPDATE imports SET notes = notes || %(notes)s WHERE uuid = %(import)s"
+BEFORE_BIRTH = "{} listed with an event before the date of birth on record: kept; find out which of the two is wrong"
+
 MEMORY = "64MB"
 """What a sort or a hash of a check may take on the server before it goes to disk."""
 
@@ -315,6 +298,10 @@ class _Checks:
         """Run a statement; how many rows it concerned."""
         return self._cursor.execute(statement, self._values | more).rowcount
 
+    def place_unnamed(self) -> None:
+        """Find whose the events are whose people the import does not name."""
+        unnamed.place(self._cursor, self._values["import"], self._values["source"])
+
     def all(self, statement: str, **more: object) -> list[tuple[Any, ...]]:
         """All rows that a query gives."""
         return self._cursor.execute(statement, self._values | more).fetchall()
@@ -334,12 +321,17 @@ def _repeated_rows(checks: _Checks, *, refused: bool, differ: bool) -> None:
 
 def _patients(checks: _Checks) -> None:
     _see(checks)
-    checks.do(_KNOWN_PATIENTS)
-    for are_any, refuse in ((_ARE_BEFORE_BIRTH, _BEFORE_BIRTH), (_ARE_UNKNOWN, _UNKNOWN_PATIENTS)):
+    for are_any, refuse in ((_ARE_BEFORE_BIRTH, _BEFORE_BIRTH), (_ARE_OPEN, _OPEN)):
         if checks.ask(are_any)[0] and checks.do(refuse):
             _take_along(checks)
             checks.do("DROP TABLE pg_temp.seen_events")
             _see(checks)
+    if people := checks.ask(_BEFORE_BIRTH_ON_RECORD)[0]:
+        checks.do(
+            _TELL, notes=Jsonb([BEFORE_BIRTH.format(f"{people:,} {'person is' if people == 1 else 'people are'}")])
+        )
+    if checks.ask(unnamed.ARE_UNNAMED)[0]:
+        checks.place_unnamed()
     checks.do(_ONE_OF_EACH_PATIENT)
     checks.do(_FIRST_EVENTS)
 

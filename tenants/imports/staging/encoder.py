@@ -30,6 +30,7 @@ STAGED_TYPES: dict[str, str] = {
     "label": "text",
     "patient_label": "text",
     "voided": "bool",
+    "facility_name": "text",
     "digest": "bytea",
     "content": "bytea",
     "personal": "bytea",
@@ -65,7 +66,7 @@ class Document(NamedTuple):
         names: its kind, and what the source calls its patient's identifier and its day.
         body: what it says, as ``body_of`` gives it.
         seen_on: the day of the row that the person was read from.
-        facility: DATIM id.
+        facility: DATIM id; ``facility_name``, what the row calls the facility where it gives none, folded.
     """
 
     names: RecordNames
@@ -82,6 +83,7 @@ class Document(NamedTuple):
     source_key: bytes
     event_date: date | None
     known_at: datetime | None
+    facility_name: str | None = None
 
 
 def body_of(digest: bytes, content: bytes, personal: bytes | None) -> bytes:
@@ -110,7 +112,7 @@ class Encoder:
         field = copy_format.field
         return b"".join(
             (
-                self._beginning(fact.names, fact.state, fact.file, voided=fact.voided),
+                self._beginning(fact.names, fact.state, fact.file, fact.facility_name, voided=fact.voided),
                 fact.body,
                 field("date", fact.seen_on),
                 field("date", fact.birthdate),
@@ -143,22 +145,34 @@ class Encoder:
 
     def events(self, events: Events, seqs: Sequence[int]) -> Iterator[bytes]:
         """The rows of events, so many at a time: the server takes in some while we make others."""
-        beginning = self._beginning(events.record, "accepted", events.file, voided=events.voided) + _NO_DOCUMENT
+        names, file, place = events.record, events.file, events.facility_name
+        beginning = self._beginning(names, "accepted", file, place, voided=events.voided) + _NO_DOCUMENT
         people = self._people(events)
         return (
             b"".join(_joined(beginning, people, events, seqs, slice(first, first + _ROWS_A_WRITE)))
             for first in range(0, len(people), _ROWS_A_WRITE)
         )
 
-    def _beginning(self, names: RecordNames, state: str, file: int, *, voided: bool) -> bytes:
+    def _beginning(
+        self, names: RecordNames, state: str, file: int, facility_name: str | None, *, voided: bool
+    ) -> bytes:
         """The fields that all rows of a kind have in common."""
-        found = self._beginnings.get((names, state, file, voided))
+        found = self._beginnings.get((names, state, file, facility_name, voided))
         if found is None:
-            values = (self._import_uuid, names.kind, state, file, names.label, names.patient_label, voided)
+            values = (
+                self._import_uuid,
+                names.kind,
+                state,
+                file,
+                names.label,
+                names.patient_label,
+                voided,
+                facility_name,
+            )
             found = copy_format.row_of(len(STAGED_TYPES)) + copy_format.fields(
                 [STAGED_TYPES[name] for name in _COMMON], values
             )
-            self._beginnings[names, state, file, voided] = found
+            self._beginnings[names, state, file, facility_name, voided] = found
         return found
 
     def _people(self, events: Events) -> list[_Person]:

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from tenants.imports import copy_format
+from tenants.imports.facts import PatientBound
 from tenants.imports.reading import joined_columns
 from tenants.imports.reading.blocks import Events, RecordNames
 from tenants.imports.reading.cells import ABSENT, Cell
 from tenants.imports.slots import EVENT_FIELD, MODELS, SLOT_TYPES, SLOTS
+from tenants.imports.staging.likeness import folded
 from tenants.records.staging import shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from zoneinfo import ZoneInfo
 
-    from tenants.imports.facts import Fact, PatientBound, Reading
+    from tenants.imports.facts import Fact, Reading
 
 
 class Placed(NamedTuple):
@@ -74,7 +76,8 @@ class FactColumns:
             kind = fact.kind
             if (labels := names.get((kind, id(fact.labels)))) is None:
                 labels = names[kind, id(fact.labels)] = fact.label("patient"), fact.label(EVENT_FIELD[kind])
-            groups.setdefault((one.reading.file, fact.voided, kind, *labels), []).append(one)
+            place = named_place(fact, one.reading)
+            groups.setdefault((one.reading.file, fact.voided, kind, *labels, place), []).append(one)
         return [(self._columns(placed), [one.seq for one in placed]) for placed in groups.values()]
 
     def _columns(self, placed: Sequence[Placed]) -> Events:
@@ -100,6 +103,7 @@ class FactColumns:
             joined_columns.content(kind, fields, count),
             facilities if any(facilities) else None,
             voided=voided,
+            facility_name=named_place(first, reading),
         )
 
     def _encoders(self, kind: str) -> dict[str, _Encoded]:
@@ -123,6 +127,13 @@ class FactColumns:
             return Cell(kept, copy_format.field(type_name, kept), orjson.dumps(kept), "", copy_format.NULL)
 
         return encode
+
+
+def named_place(fact: Fact, reading: Reading) -> str | None:
+    """What the row of an event without a facility calls it, without case, spaces and punctuation."""
+    if fact.facility is not None or not reading.facility_name or not isinstance(fact, PatientBound):
+        return None
+    return folded(reading.facility_name) or None
 
 
 def day_of(fact: Fact) -> date | None:

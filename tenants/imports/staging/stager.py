@@ -34,8 +34,7 @@ from tenants.imports.plausibility import doubtful, judged
 from tenants.imports.reading.blocks import RecordNames
 from tenants.imports.slots import EVENT_FIELD, SLOTS
 from tenants.imports.staging.encoder import COPY_STAGED, Document, Encoder, body_of
-from tenants.imports.staging.fact_columns import FactColumns, Placed, day_of
-from tenants.imports.staging.named_facilities import NamedFacilities
+from tenants.imports.staging.fact_columns import FactColumns, Placed, day_of, named_place
 from tenants.imports.staging.own_exports import reject_own_export
 
 if TYPE_CHECKING:
@@ -100,7 +99,6 @@ class Stager:
         self.where = where
         self.vault: Vault = privacy.vault(session)
         self.vault.ensure_patient_keys((import_uuid,))
-        self._named = NamedFacilities(where.source, self.patient_key)
         self._facilities: set[tuple[object, ...]] = set()
         self._patients: dict[str, bytes] = {}
         self._known: dict[tuple[object, ...], bytes] = {}
@@ -114,7 +112,6 @@ class Stager:
         taken, rejected = self._taken(block, tally)
         if self.seq == 0:
             reject_own_export(self.session, (one.fact for one in taken))
-        self._named.place(self.session, [(one.reading, one.fact) for one in taken])
         events = self._columns.events(one for one in taken if one.fact.kind in SLOTS)
         events += [(columns, seqs) for columns, seqs in self._numbered(block) if columns.rows]
         for columns, _ in events:
@@ -261,6 +258,7 @@ class Stager:
                 source_key,
                 day_of(fact),
                 None if fact.known_at is None else self._columns.zoned(fact.known_at),
+                named_place(fact, one.reading),
             )
         )
 

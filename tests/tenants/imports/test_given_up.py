@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
@@ -14,21 +15,22 @@ from core.jobs import operations
 from core.jobs.worker import drain
 from core.tenancy import CreatedTenant
 from tenants.imports import jobs, repository, runner
+from tenants.imports.applying import steps
 
 from .test_api import get, send
 
 Found = dict[str, Any]
 
 
-def given_up(api: TestClient, owner: CreatedTenant, place: str) -> Found:
-    """An import whose job fails at a function of the runner until it is given up."""
+def given_up(api: TestClient, owner: CreatedTenant, module: ModuleType, place: str) -> Found:
+    """An import whose job fails at a function of a module until it is given up."""
     found: Found = send(api).json()
     with pytest.MonkeyPatch.context() as patch:
 
         def broken(*_: Any, **__: Any) -> None:
             raise ZeroDivisionError
 
-        patch.setattr(runner, place, broken)
+        patch.setattr(module, place, broken)
         for _ in range(5):
             drain(owner.ref)
             with node_session() as session:
@@ -39,13 +41,13 @@ def given_up(api: TestClient, owner: CreatedTenant, place: str) -> Found:
 @pytest.fixture
 def unread(api: TestClient, owner: CreatedTenant) -> Found:
     """An import whose job was given up before it had read anything."""
-    return given_up(api, owner, "reading")
+    return given_up(api, owner, runner, "reading")
 
 
 @pytest.fixture
 def half_applied(api: TestClient, owner: CreatedTenant) -> Found:
     """An import whose job was given up when it had begun to write records."""
-    return given_up(api, owner, "apply_chunk")
+    return given_up(api, owner, steps, "apply_chunk")
 
 
 def test_an_import_whose_job_was_given_up_says_so_and_what_to_do(api: TestClient, unread: Found) -> None:

@@ -54,7 +54,7 @@ def test_one_identifier_at_two_facilities_is_two_patients_of_their_own(
         assert rows(session, "SELECT count(DISTINCT (facility_uuid, uuid)) FROM patients") == [(2,)]
 
 
-def test_a_row_that_names_no_facility_is_refused_where_several_have_its_person(
+def test_a_row_that_names_no_facility_waits_where_several_have_its_person(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people = [lamisplus_row(1), lamisplus_row(1, DatimId="def456"), lamisplus_row(2)]
@@ -62,10 +62,10 @@ def test_a_row_that_names_no_facility_is_refused_where_several_have_its_person(
     tracked = [verification_row(1), verification_row(2), verification_row(9)]
     path = write_csv(tmp_path / "v.csv", VERIFICATION, tracked)
     summary = run_import(tenant, [path], "{}", data_date=JUNE)
-    assert (summary.rows_read, summary.rows_accepted) == (3, 1)
-    assert problems(summary) == {
-        ("Patient Id", "patients of several facilities have this identifier"),
-        ("Patient Id", "no patient has this identifier"),
+    assert (summary.rows_read, summary.rows_accepted, summary.rows_waiting, summary.problems) == (3, 1, 2, [])
+    assert {(found["field"], found["problem"], found["rows"], found["people"]) for found in summary.waiting} == {
+        ("Patient Id", "patients of several facilities have this identifier", 1, 1),
+        ("Patient Id", "no import has named a patient with this identifier yet", 1, 1),
     }
 
 
@@ -107,10 +107,10 @@ def test_missed_appointments_become_bookings_of_known_people_and_names_are_not_l
         ]
         assert rows(session, "SELECT contact_date FROM contacts") == [(date(2024, 6, 14),)]
         assert rows(session, "SELECT count(given_name_enc), count(phone_bidx), count(sex) FROM patients") == [(2, 2, 2)]
-    # Without the facility, people must be on record; nobody is made up.
+    # Without the facility, rows of people who are not on record wait; nobody is made up.
     alone = write_csv(tmp_path / "m2.csv", MISSED, [missed_row(1), missed_row(8)], encoding="utf-8")
     other = run_import(tenant, [alone], "{}", data_date=JUNE)
-    assert (other.rows_accepted, other.rows_refused) == (1, 1)
+    assert (other.rows_accepted, other.rows_refused, other.rows_waiting) == (1, 0, 1)
 
 
 def test_pick_ups_before_birth_and_after_the_data_date_are_refused_and_the_person_stays(

@@ -245,13 +245,12 @@ def test_problems_are_counted_over_places_and_over_many_files(
     ]
 
 
-def test_dispensations_of_unknown_patients_are_refused(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
+def test_dispensations_of_unknown_patients_wait(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
     fhir_resources(folder)
     (folder / "3.ndjson").write_text(ndjson([dispense(9)]), encoding="utf-8")
     summary = run_import(tenant, [folder], Mapping())
-    assert [(row[0], row[2], row[3]) for row in reported(tenant, summary)] == [
-        ("3.ndjson", "MedicationDispense.subject", "no patient has this identifier")
-    ]
+    assert reported(tenant, summary) == []
+    assert [(found["field"], found["rows"]) for found in summary.waiting] == [("MedicationDispense.subject", 1)]
 
 
 def test_a_bundle_cut_off_leaves_nothing(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:

@@ -1,0 +1,91 @@
+"""The steps in which an import is applied, each in a transaction of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.errors import Invalid
+from tenants.imports import waiting
+from tenants.imports.applying import apply, cohort_block, lists, placing, settling
+from tenants.imports.applying.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
+from tenants.imports.mapping import check_mapping
+from tenants.imports.waiting import RELEASED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.database import TenantSession
+    from tenants.imports.models import Import
+
+KINDS = ("facilities", "lists", *EVENT_KINDS, "waiting", "settling", "contacts")
+"""The steps in order: what each is about."""
+
+
+def refuse_parts(session: TenantSession, row: Import) -> None:
+    """Refuse a strict import of which not every row would be in the records, whole.
+
+    Raises:
+        Invalid: rows were refused, taken in part, or wait for their people.
+    """
+    bad, wait = row.rows_refused + row.rows_in_part, waiting.count(session, row.uuid)
+    remedy = "correct the refused rows (iit import --rejections FILE lists them), or leave out --strict"
+    if bad:
+        problem = f"{bad} of {row.rows_read} rows were refused or taken in part, and the import is strict"
+        raise Invalid(problem, remedy=remedy)
+    if wait:
+        problem = f"{wait} of {row.rows_read} rows are about people whom no import has named, and the import is strict"
+        raise Invalid(problem, remedy="import the list that names the people first, or leave out --strict")
+
+
+def apply_step(session: TenantSession, row: Import, terms: Terms, kind: str, end: int) -> int | None:
+    """One step of applying: how many staged rows it took (``end``: the kind's last); None where none were left."""
+    special = _SPECIAL.get(kind)
+    if special is not None:
+        return special(session, row, terms)
+    applied = apply_chunk(session, terms, kind, row.cursor_seq, end)
+    if applied.last is None:
+        return None
+    before = row.counts.get(kind, {})
+    row.counts = {**row.counts, kind: {name: before.get(name, 0) + n for name, n in applied.counts.items()}}
+    row.cursor_seq = applied.last
+    return applied.rows
+
+
+def _make_facilities(session: TenantSession, row: Import, terms: Terms) -> None:
+    # The rules come before the records, so that what listens to these works by them.
+    cohort_block.store(session, check_mapping(row.mapping).cohort)
+    row.counts = {**row.counts, "facilities": apply_facilities(session, terms)}
+
+
+def _register(session: TenantSession, row: Import, _: Terms) -> None:
+    run = lists.register(session, row, check_mapping(row.mapping))
+    placing.note_gaps(session, row.uuid, run.number)
+
+
+def _place_waiting(session: TenantSession, row: Import, _: Terms) -> int | None:
+    """Keep what of the import waits, and move the next events whose people are known otherwise now; None: no more."""
+    if row.cursor_seq == 0:
+        placing.keep(session, row.uuid, lists.run_of(session, row.uuid).number)
+        row.cursor_seq = 1
+    moved = placing.move(session, row.uuid, row.source)
+    if moved.released:
+        row.counts = {**row.counts, RELEASED: {"rows": row.counts.get(RELEASED, {}).get("rows", 0) + moved.released}}
+    return moved.placements or None
+
+
+def _settle(session: TenantSession, row: Import, _: Terms) -> None:
+    settling.queue(session, lists.run_of(session, row.uuid))
+
+
+def _tell(session: TenantSession, _: Import, terms: Terms) -> int | None:
+    return 0 if apply.tell(session, terms) else None
+
+
+_SPECIAL: dict[str, Callable[[TenantSession, Import, Terms], int | None]] = {
+    "facilities": _make_facilities,
+    "lists": _register,
+    "waiting": _place_waiting,
+    "settling": _settle,
+    "contacts": _tell,
+}
+"""Steps that bring no chunk of a kind into the records."""
