@@ -1,6 +1,6 @@
 """The NMRS missed-appointment list (csv, xlsx): one row per appointment that was missed.
 
-It names no facility: people must be in the records already, or the mapping gives the facility of all.
+It names no facility: rows wait until another list names their people, or the mapping gives the facility of all.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The LAMIS+ missed-appointment list (csv, xlsx): one row per refill or clinic visit that is due or was missed.
 
-It names facilities without their DATIM id: people must be in the records already, or the mapping gives the facility.
+It names facilities without their DATIM id: rows wait until another list names their people, or the mapping gives it.
 Headings follow the fields of LAMIS+'s report of missed refills; no live export has been seen.
 """
 
