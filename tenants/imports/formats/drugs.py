@@ -1,6 +1,7 @@
 """Which drugs are antiretrovirals: only they are supply, and only their pick-up is a contact of treatment.
 
-Pharmacy lists name all that a visit handed out. Isoniazid or co-trimoxazole for 180 days keeps nobody on treatment.
+Pharmacy lists name all that a visit handed out. Isoniazid or co-trimoxazole for 180 days keeps nobody on treatment, nor
+do antiretrovirals that prevent an infection (PrEP, PEP, infants' prophylaxis) or treat hepatitis B.
 Names and abbreviations are those of WHO's consolidated HIV guidelines (2021, annexes of dosing) and of the drug lists
 of LAMIS+ and NMRS.
 """
@@ -8,6 +9,7 @@ of LAMIS+ and NMRS.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 ANTIRETROVIRALS = frozenset(
@@ -32,6 +34,15 @@ OTHERS = frozenset(
 """Words that name a drug or a purpose other than antiretroviral treatment."""
 
 _LINE = re.compile(r"\b(first|second|third|1st|2nd|3rd)\b.*\bline\b|\bart\b|\barv\b")
+_PREVENTION = re.compile(
+    r"\b(?:o?prep|n?pep|ppre|ppe|hei)\b"
+    r"|\b(?:pre|post?)\W*expo"
+    r"|\b(?:infants?|neonat\w*|newborns?|nourrissons?|lactentes?)\b.*\bpro(?:ph|f)[iy]la"
+    r"|\bpro(?:ph|f)[iy]la.*\b(?:infants?|neonat\w*|newborns?|nourrissons?|lactentes?)\b"
+    r"|\barv[\s-]+pro(?:ph|f)[iy]la|\bpro(?:ph|f)[iy]la\w*\s+arv\b"
+)
+_HEPATITIS = re.compile(r"\bhepatit\w*|\bhep\W*b\b|\bhbv\b|\bvhb\b")
+_OF_HIV = re.compile(r"\b(?:hiv|vih)\b")
 _WORD = re.compile(r"[a-z0-9]+")
 _HYPHENS = re.compile(r"(?<=co)-(?=trimoxazole|amoxiclav)")
 
@@ -40,8 +51,9 @@ _HYPHENS = re.compile(r"(?<=co)-(?=trimoxazole|amoxiclav)")
 def is_antiretroviral(regimen: str | None, line: str | None = None, *, unknown: bool = True) -> bool:
     """Whether a dispensation hands out antiretrovirals.
 
-    The drugs decide; where they name none that is known, the line of treatment does. ``TDF+3TC+DTG``
-    is, ``Isoniazid 300mg`` is not, whatever line the list gives it.
+    A purpose other than treatment of HIV decides: ``TDF/3TC`` of the line ``PrEP`` is none. Else the drugs do; where
+    they name none that is known, the line of treatment does. ``TDF+3TC+DTG`` is, ``Isoniazid 300mg`` is not, whatever
+    line the list gives it.
 
     Args:
         regimen: the drugs, as the source writes them.
@@ -49,6 +61,8 @@ def is_antiretroviral(regimen: str | None, line: str | None = None, *, unknown: 
         unknown: the answer where neither tells: a list of pick-ups of treatment means antiretrovirals, a hospital's
             list of all drugs does not.
     """
+    if _has_other_purpose(line) or _has_other_purpose(regimen):
+        return False
     for text in (regimen, line):
         words = _words(text)
         if words & ANTIRETROVIRALS:
@@ -56,6 +70,16 @@ def is_antiretroviral(regimen: str | None, line: str | None = None, *, unknown: 
         if words & OTHERS:
             return False
     return unknown or bool(line and _LINE.search(line.casefold()))
+
+
+def _has_other_purpose(text: str | None) -> bool:
+    """Whether a text says that antiretrovirals prevent an infection, or treat hepatitis B alone."""
+    if not text:
+        return False
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    if _PREVENTION.search(plain):
+        return True
+    return bool(_HEPATITIS.search(plain) and not _OF_HIV.search(plain) and not _LINE.search(plain))
 
 
 def _words(text: str | None) -> set[str]:

@@ -21,6 +21,7 @@ _UNITS: dict[str, dict[str, float]] = {
 }
 """Factors to the platform's units (kg, cm, cells/mm3), by UCUM code or unit in small letters."""
 _DAYS = {"d": 1.0, "day": 1.0, "days": 1.0, "wk": 7.0, "week": 7.0, "weeks": 7.0, "mo": 30.0, "month": 30.0}
+_DAYS |= {"months": 30.0, "a": 365.0, "year": 365.0, "years": 365.0}
 _PERIODS = {"h": 1 / 24, "d": 1.0, "wk": 7.0, "mo": 30.0}
 _SUPPLIED = ("whenHandedOver", "whenPrepared")
 
@@ -92,9 +93,12 @@ def days_supplied(fields: Fields) -> int | None:
     name, value = supply.raw("value")
     if value is not None:
         unit = supply.raw("code", "unit")[1]
-        factor = _DAYS.get(unit.casefold(), 1.0) if isinstance(unit, str) else 1.0
+        factor = _DAYS.get(unit.casefold().replace("(s)", "").strip(" {}"), 0.0) if isinstance(unit, str) else 1.0
+        if not factor:
+            raise supply.bad("unit", "a unit of time that is not known", "write one of: d, wk, mo")
         try:
-            return values.days(values.number(value) * factor, "days")
+            supplied = values.number(value) * factor
+            return values.days(supplied if factor == 1 else round(supplied), "days")
         except BadValueError as wrong:
             raise supply.bad(name, wrong.problem, wrong.remedy) from wrong
     dose = _daily_dose(fields)

@@ -14,6 +14,7 @@ from tenants.imports.facts import (
     VisitFact,
 )
 from tenants.imports.fields import SEXES
+from tenants.imports.formats.drugs import is_antiretroviral
 from tenants.imports.formats.records import BadFieldError, Fields, Terms, birth, each_of, fold, is_true, text, whole_day
 from tenants.imports.reading import columns, values
 from tenants.imports.reading.plans import SEPARATOR
@@ -266,6 +267,7 @@ class Message:
         when = dispensed or self._contact_day(item, self._visits.get(item.text("VisitID") or ""))
         drugs = item.record("PrescribedRegimen")
         regimen = drugs.text("CodeDescTxt", "Code") or item.text("PrescribedRegimen")
+        line = item.text("PrescribedRegimenLineCode")
         key = item.text("VisitID") or when.isoformat()
         self._add(
             DispensationFact(
@@ -282,8 +284,9 @@ class Message:
                 date_dispensed=when,
                 days_supplied=each_of(self._bad, item.days, "PrescribedRegimenDuration"),
                 regimen=regimen,
-                regimen_line=item.text("PrescribedRegimenLineCode"),
+                regimen_line=line,
                 dsd_model=item.text("DifferentiatedServiceDelivery", "Dispensing"),
+                antiretroviral=is_antiretroviral(regimen, line),
             )
         )
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from tenants.imports.facts import DispensationFact, PatientStateFact, Rejection, VisitFact
+from tenants.imports.formats.drugs import is_antiretroviral
 from tenants.imports.formats.records import Labels, fold, is_true, moment, text
 from tenants.imports.reading import values
 from tenants.imports.reading.plans import SEPARATOR
@@ -84,7 +85,7 @@ class Care:
         supplies = [
             days for item in self._live(encounter, "days_supplied") if (days := self._read(item, _days)) is not None
         ]
-        regimens = self._live(encounter, "regimen")
+        regimens, drugs = self._live(encounter, "regimen"), self._texts(encounter, "regimen")
         lines = self._texts(encounter, "regimen_line")
         # The question that the regimen answers names its line where none is given.
         lines += [line for item in regimens if item.concept and (line := self._terms.lines.get(fold(item.concept)))]
@@ -98,10 +99,11 @@ class Care:
             date_dispensed=encounter.when.date(),
             # Of several durations on one form, one may be of drugs for TB: the longest would keep the person too long.
             days_supplied=min(supplies, default=None),
-            regimen=next(iter(self._texts(encounter, "regimen")), None),
+            regimen=next(iter(drugs), None),
             regimen_line=next(iter(lines), None),
             next_appointment=following,
             dsd_model=next(iter(self._texts(encounter, "dsd_model")), None),
+            antiretroviral=is_antiretroviral(" + ".join(drugs), next(iter(lines), None)),
         )
 
     def _transfer_in(self, encounter: Encounter) -> list[Fact]:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from core.clock import now
+from tenants.imports.reading.long_numbers import LOST_DIGITS, is_rounded, written_out
 
 EARLIEST = date(1900, 1, 1)
 LATEST = date(2200, 1, 1)
@@ -23,6 +24,8 @@ DAYS_A_MONTH = 30
 """A month of refill is 30 days: how programmes count multi-month dispensing (3 months are 90 days)."""
 MOST_DAYS = 366
 """Days of treatment that one pick-up can hand out: no programme gives more than a year's."""
+_NO_FRACTION = 1e-6
+"""A formula's result may miss a whole number of days by so much."""
 
 _MONTH_NAMES = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
@@ -50,22 +53,19 @@ _NOT_DETECTED = frozenset(
 _COPIES = re.compile(r"\s*(?:copies|copy|cps|cp|c)\s*/\s*ml\s*$", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20|21)\d{2}$")
 _SHORT_YEAR = re.compile(r"%y")
-_SCIENTIFIC = re.compile(r"[+-]?\d+(?:\.(\d*))?[eE]([+-]?)(\d{1,3})$")
 _DATE_FORMS = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$"
     r"|\d{1,2}[/.]\d{1,2}[/.](?:19|20)\d{2}(?: \d{1,2}:\d{2}(?::\d{2})?)?$"
     r"|\d{1,2}-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:-(?:\d{2}|\d{4}))?$"
 )
 """What a spreadsheet makes of a code such as MAR1 or 3/12, as it saves it."""
-LOST_DIGITS = 10**15
-"""From here on a spreadsheet's number has lost digits: two people could become one."""
 _MARKS = str.maketrans(
     dict.fromkeys([0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x180E, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], " ")
     | dict.fromkeys([0x00AD, 0x200C, 0x200D], None)
 )
 """Marks without width, as texts copied from web pages and PDFs carry them: spaces; those inside words are nothing."""
 _CENSORED = re.compile(r"([<>])=?\s*([\d.,eE+]+)$")
-_WHOLE = re.compile(r"([+-]?\d+)\.0*$")
+_WHOLE = re.compile(r"([+-]?\d+)(?:\.0*|,0{1,2})$")
 _TRUE = frozenset({"1", "true", "yes", "y", "t"})
 _FALSE = frozenset({"0", "false", "no", "n", "f"})
 
@@ -137,21 +137,14 @@ def identifier(cell: object) -> str:
     if isinstance(cell, date) or (isinstance(cell, str) and _DATE_FORMS.match(cell.strip())):
         problem = "the cell holds a date where an identifier is expected: a spreadsheet has changed it"
         raise BadValueError(problem, "format the column as text, and type the identifier again")
-    if isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) >= LOST_DIGITS:
+    found = text(cell)
+    is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
+    if (is_number and abs(cell) >= LOST_DIGITS) or is_rounded(found):
         problem = "a number of more than 15 digits, of which a spreadsheet keeps only 15"
         raise BadValueError(problem, "format the column as text, and enter the identifiers again")
-    found = text(cell)
-    match = _SCIENTIFIC.match(found)
-    if match is None:
-        return found
-    decimals, sign, exponent = match[1], match[2], int(match[3])
-    if decimals is None and not sign:
-        return found  # 219E01 is a clinic's own code
-    if sign == "-" or len((decimals or "").rstrip("0")) > exponent:
-        return found  # no whole number
-    number = int(float(found)) if exponent < len(str(LOST_DIGITS)) else LOST_DIGITS
-    if len(decimals or "") >= exponent and abs(number) < LOST_DIGITS:
-        return str(number)
+    written = written_out(found)
+    if written is not None:
+        return written
     problem = "the identifier was saved in scientific notation and has lost digits"
     raise BadValueError(problem, "format the column as text, and export it again from the system that it comes from")
 
@@ -341,7 +334,11 @@ def integer(cell: object) -> int:
 
 
 def days(cell: object, unit: str) -> int:
-    """A supply in days; months are 30 days, weeks 7."""
+    """A supply in days; months are 30 days, weeks 7.
+
+    Raises:
+        BadValueError: it is no number of them, is negative or over a year, or is in days and ends within one.
+    """
     found = number(cell) * {"days": 1, "weeks": 7, "months": DAYS_A_MONTH}[unit]
     if found < 0:
         problem = "a negative supply"
@@ -349,6 +346,9 @@ def days(cell: object, unit: str) -> int:
     if found > MOST_DAYS:
         problem = f"a supply of more than {MOST_DAYS} days"
         raise BadValueError(problem, "correct it, and check the unit: days or months")
+    if unit == "days" and abs(found - round(found)) > _NO_FRACTION:
+        problem = "a supply of days with a fraction"
+        raise BadValueError(problem, "write whole days, and check the unit: days or months")
     return round(found)
 
 

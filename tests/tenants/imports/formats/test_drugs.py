@@ -18,6 +18,10 @@ from tenants.imports.formats.drugs import is_antiretroviral
         (None, "Adult 2nd Line"),
         (None, None),
         ("1a", "Adult first line"),
+        ("TDF/3TC/DTG", "Adult 1st Line (HIV/HBV co-infection)"),
+        ("TDF/3TC/DTG", "PMTCT"),
+        ("TDF/3TC/DTG", "ARV, prophylaxis (CTX)"),
+        ("TDF+3TC+DTG", "1ère ligne adulte"),
     ],
 )
 def test_antiretrovirals_are_known_by_drug_or_line(regimen: str | None, line: str | None) -> None:
@@ -38,6 +42,29 @@ def test_antiretrovirals_are_known_by_drug_or_line(regimen: str | None, line: st
 )
 def test_other_drugs_are_none_whatever_their_line(regimen: str | None, line: str | None) -> None:
     assert not is_antiretroviral(regimen, line)
+
+
+@pytest.mark.parametrize(
+    ("regimen", "line"),
+    [
+        ("TDF/3TC", "PrEP"),
+        ("TDF(300mg)+FTC(200mg)", "Pre-exposure Prophylaxis (PrEP)"),
+        ("CAB-LA", "PrEP"),
+        ("TDF/3TC/DTG", "PEP"),
+        ("TDF/3TC/DTG", "ART Post Exposure Prophylaxis"),
+        ("TDF/3TC", "Prophylaxie pré-exposition"),
+        ("TDF/3TC/DTG", "Profilaxia pós-exposição"),
+        ("PrEP - TDF/FTC", None),
+        ("PrEP - TDF/FTC", "Adult 1st Line"),
+        ("NVP syrup", "Infant ARV Prophylaxis"),
+        ("Tenofovir", "Hepatitis B"),
+        ("TDF 300mg", "Hépatite B"),
+        ("Tenofovir (HBV)", None),
+    ],
+)
+def test_antiretrovirals_for_another_purpose_are_no_treatment(regimen: str, line: str | None) -> None:
+    assert not is_antiretroviral(regimen, line)
+    assert not is_antiretroviral(regimen, line, unknown=False)
 
 
 def test_what_nobody_knows_follows_the_kind_of_list() -> None:

@@ -106,13 +106,16 @@ def test_a_word_that_says_no_number_is_no_result(cell: str) -> None:
         ("1.23456789012E+11", "123456789012"),
         ("219E01", "219E01"),
         (12.0, "12"),
+        ("29872499824296,0", "29872499824296"),
+        ("1,23456789012E+11", "123456789012"),
+        ("12,000", "12,000"),
     ],
 )
 def test_an_identifier_saved_as_a_decimal_number_loses_its_empty_decimals(cell: object, found: str) -> None:
     assert values.whole_number(cell) == found
 
 
-@pytest.mark.parametrize("cell", ["2.98724998242961E+17", "1.23457E+11", "1E+11", "2.98e4"])
+@pytest.mark.parametrize("cell", ["2.98724998242961E+17", "1.23457E+11", "1E+11", "2.98e4", "1,23457E+11"])
 def test_an_identifier_that_has_lost_digits_is_refused(cell: str) -> None:
     with pytest.raises(BadValueError, match="lost digits"):
         values.whole_number(cell)
@@ -121,7 +124,23 @@ def test_an_identifier_that_has_lost_digits_is_refused(cell: str) -> None:
 def test_a_number_with_more_digits_than_a_spreadsheet_keeps_is_no_identifier() -> None:
     with pytest.raises(BadValueError, match="15 digits"):
         values.identifier(1234567890123456)
-    assert values.identifier("1234567890123456") == "1234567890123456"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["1234567890123450", "12345678901234500", "123456789012345000000", "12345678901234560000", "1234567890123456.0"],
+)
+def test_a_text_that_a_spreadsheet_has_rounded_is_no_identifier(cell: str) -> None:
+    with pytest.raises(BadValueError, match="15 digits"):
+        values.identifier(cell)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["1234567890123456", "12345678901234567890", "12345678901234567800", "100000000000000", "000123456789012000"],
+)
+def test_a_long_identifier_of_all_its_digits_is_kept(cell: str) -> None:
+    assert values.identifier(cell) == cell
 
 
 @pytest.mark.parametrize("cell", [date(2026, 3, 1), "2026-03-01 00:00:00", "01/03/2026", "1-Mar", "3-Dec-26"])
@@ -181,6 +200,7 @@ def test_a_day_that_is_not_in_the_calendar_is_said_to_be_so() -> None:
 
 def test_a_decimal_comma_is_never_lost() -> None:
     assert values.days("2,8", "months") == 84
+    assert values.days("90,0", "days") == 90
     assert values.number("1,250") == 1250
 
 
@@ -188,6 +208,13 @@ def test_a_decimal_comma_is_never_lost() -> None:
 def test_a_supply_of_more_than_a_year_is_refused(cell: str) -> None:
     with pytest.raises(BadValueError, match="366"):
         values.days(cell, "days")
+
+
+@pytest.mark.parametrize("cell", ["2,8", "1.5", 28.5])
+def test_a_supply_of_days_with_a_fraction_is_refused(cell: object) -> None:
+    with pytest.raises(BadValueError, match="fraction"):
+        values.days(cell, "days")
+    assert values.days(27.9999999999, "days") == 28
 
 
 @given(st.dates(date(1930, 1, 1), date(2100, 1, 1)), st.integers(0, 120))

@@ -1,0 +1,39 @@
+"""Long numbers in texts: which a spreadsheet has rounded, and what those in scientific notation stand for."""
+
+from __future__ import annotations
+
+import re
+
+LOST_DIGITS = 10**15
+"""From here on a spreadsheet's number has lost digits: two people could become one."""
+_DIGITS_KEPT = 15
+_FLOAT_DIGITS, _ZEROS_OF_FLOAT = 17, 3
+"""Programs that keep numbers as floats write up to 17 digits, then zeros. Chance seldom makes three of them."""
+_LONG_NUMBER = re.compile(r"([1-9]\d*?)(0*)([.,]0*)?$")
+_SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,](\d*))?[eE]([+-]?)(\d{1,3})$")
+
+
+def is_rounded(found: str) -> bool:
+    """Whether a text is a long number as a spreadsheet writes it: zeros in place of the digits that it lost."""
+    match = _LONG_NUMBER.match(found) if len(found) > _DIGITS_KEPT else None
+    if match is None or len(match[1]) + len(match[2]) <= _DIGITS_KEPT:
+        return False
+    kept, zeros = len(match[1]), len(match[2])
+    return match[3] is not None or kept <= _DIGITS_KEPT or (kept <= _FLOAT_DIGITS and zeros >= _ZEROS_OF_FLOAT)
+
+
+def written_out(found: str) -> str | None:
+    """The whole number that a text in scientific notation stands for; any other text as it is; None: digits are lost.
+
+    The decimal mark is a point or a comma, as the spreadsheet's language has it.
+    """
+    match = _SCIENTIFIC.match(found)
+    if match is None:
+        return found
+    decimals, sign, exponent = match[1], match[2], int(match[3])
+    if decimals is None and not sign:
+        return found  # 219E01 is a clinic's own code
+    if sign == "-" or len((decimals or "").rstrip("0")) > exponent:
+        return found  # no whole number
+    number = int(float(found.replace(",", "."))) if exponent < len(str(LOST_DIGITS)) else LOST_DIGITS
+    return str(number) if len(decimals or "") >= exponent and abs(number) < LOST_DIGITS else None
