@@ -123,7 +123,8 @@ def open_list(source: Source, layout: Layout) -> Iterator[Iterator[ListRow]]:
     """
     if source.head().is_archive:
         with open_sheet(source, layout.fits, layout.expected) as sheet:
-            fields, no_record = layout.fields(sheet.headings, source), NoRecord(sheet.headings)
+            fields = layout.fields(sheet.headings, source)
+            no_record = _no_record(sheet.headings, fields, layout)
             yield (
                 ListRow(
                     line,
@@ -135,7 +136,8 @@ def open_list(source: Source, layout: Layout) -> Iterator[Iterator[ListRow]]:
             )
         return
     with open_table(source, wanted=layout.fits) as table:
-        fields, no_record = layout.fields(table.headings, source), NoRecord(table.headings)
+        fields = layout.fields(table.headings, source)
+        no_record = _no_record(table.headings, fields, layout)
         yield (
             ListRow(
                 line,
@@ -146,6 +148,14 @@ def open_list(source: Source, layout: Layout) -> Iterator[Iterator[ListRow]]:
             for batch in batches(table, skip=0, size=BATCH_ROWS)
             for at, (line, cells) in enumerate(zip(batch.lines, batch.rows, strict=True))
         )
+
+
+def _no_record(headings: Sequence[str], fields: Sequence[str | None], layout: Layout) -> NoRecord:
+    return NoRecord(
+        headings,
+        [at for at, name in enumerate(fields) if name == "patient_id"],
+        [at for at, name in enumerate(fields) if name in layout.dates],
+    )
 
 
 def _named(fields: Sequence[str | None], cells: Sequence[Any]) -> Cells:

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
+from datetime import date
 
 from tenants.imports.reading.values import clean
 
-TOTALS = frozenset({"total", "totals", "grand total", "sub total", "subtotal", "sum", "total:", "sum:"})
+_WORDS = "total|totals|totale?s?|totaux|totais|sub ?totals?|sous ?tota(?:l|ux)|sum|somme|soma"
+_TOTAL = re.compile(rf"\b(?:{_WORDS})\b")
+_IS_TOTAL = re.compile(
+    rf"(?:(?:grand|grande|overall|final) )?(?:{_WORDS})"
+    r"(?: (?:general|generale|geral|final|number|nombre|numero|count|of|de|des|dos|du|da|do|all|tous|todos|patients?"
+    r"|pacientes?|clients?|clientes?|utentes|people|persons?|personnes?|pessoas?|malades?|doentes?|records?|rows?"
+    r"|lignes?|linhas?|n))*"
+    r"(?: ?[:=(]? ?\d[\d ,.]*\)?)?$"
+)
+"""A total in English, French or Portuguese, with or without the count."""
+_BEGINS = "tsgofTSGOF"
+"""The letters that totals begin with: most rows are told by their first letter."""
+_DAY = re.compile(r"\b(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ](?:\d{1,2}|[^\W\d]{3,9}\.?)[-/. ,]+\d{2,4})\b")
+_NUMBER = re.compile(r"[+-]?\d[\d ,.]*%?$")
+_FIRST_SERIAL, _LAST_SERIAL = 3654, 109_574
+"""Numbers of days between which a column of dates holds days: 1910 to 2199. A count of rows may stand there, too."""
+_MOST_SUSPECTS = 10_000
+"""First cells whose look is remembered."""
 
 
 def fold(heading: object) -> str:
@@ -17,40 +37,96 @@ def fold(heading: object) -> str:
 class NoRecord:
     """Tells rows that are a total, or the headings once more, as lists have that were put together by hand.
 
+    A total has no day: nobody who has the name of one is left out, once a day is known of them.
+
     Args:
         headings: of the table.
+        identifiers: the columns that say whose row it is.
+        days: the columns that hold dates.
     """
 
-    def __init__(self, headings: Sequence[str]) -> None:
+    def __init__(self, headings: Sequence[str], identifiers: Sequence[int] = (), days: Sequence[int] = ()) -> None:
         self._folded = [(at, fold(heading)) for at, heading in enumerate(headings) if heading]
         self._first = self._folded[0] if self._folded else (0, "")
+        self._identifiers, self._days = tuple(identifiers), frozenset(days)
         self._suspects: dict[str, bool] = {}
 
     def __call__(self, cells: Sequence[object]) -> bool:
         """Whether a row is none of a record."""
+        blank = bool(self._identifiers)
+        for at in self._identifiers:
+            cell = cells[at] if at < len(cells) else None
+            if isinstance(cell, str) and (cell[:1] in _BEGINS or not cell.isascii()) and _is_total(cell):
+                return not self._has_day(cells)
+            blank = blank and (cell is None or cell == "")
+        if blank:
+            return self._is_sum(cells) or self._repeats(cells)
         first = next((cell for cell in cells if cell is not None and cell != ""), None)
-        at, heading = self._first
-        if not isinstance(first, str) or at >= len(cells):
+        if not isinstance(first, str):
             return False
-        found = cells[at]
-        if first is not found:
-            return self._is_total(first) or (fold(found) == heading and self._repeats(cells))
         # Rows begin with codes and names that come again and again.
         suspect = self._suspects.get(first)
         if suspect is None:
-            suspect = self._is_total(first) or fold(first) == heading
+            suspect = _is_total(first) or fold(first) == self._first[1]
             if len(self._suspects) < _MOST_SUSPECTS:
                 self._suspects[first] = suspect
-        return suspect and (self._is_total(first) or self._repeats(cells))
+        return suspect and (self._repeats(cells) or (_is_total(first) and self._is_sum(cells)))
 
-    @staticmethod
-    def _is_total(first: str) -> bool:
-        return (first[:1] in "tsgoTSGO" or not first[:1].isascii()) and clean(first).casefold() in TOTALS
+    def _is_sum(self, cells: Sequence[object]) -> bool:
+        """Whether a row that names nobody counts others: it names a total, or it has numbers alone; and no day."""
+        there = [cell for cell in cells if cell is not None and cell != ""]
+        if any(isinstance(cells[at], str) and not _NUMBER.match(clean(str(cells[at]))) for at in self._named(cells)):
+            return False
+        return (
+            bool(there)
+            and (all(map(_is_number, there)) or any(isinstance(cell, str) and _names_total(cell) for cell in there))
+            and not self._has_day(cells)
+        )
+
+    def _named(self, cells: Sequence[object]) -> list[int]:
+        """The columns of identifiers that hold anything but a total."""
+        return [
+            at
+            for at in self._identifiers
+            if at < len(cells) and cells[at] not in (None, "") and not _is_total(str(cells[at]))
+        ]
+
+    def _has_day(self, cells: Sequence[object]) -> bool:
+        return any(
+            isinstance(cell, date)
+            or (isinstance(cell, str) and _DAY.search(cell) is not None)
+            or (at in self._days and _is_serial(cell))
+            for at, cell in enumerate(cells)
+        )
 
     def _repeats(self, cells: Sequence[object]) -> bool:
         told = [(heading, fold(cells[at])) for at, heading in self._folded if at < len(cells)]
         return len(told) > 1 and all(heading == cell for heading, cell in told)
 
 
-_MOST_SUSPECTS = 10_000
-"""First cells whose look is remembered."""
+def _plain(text: str) -> str:
+    """A text in small letters without accents, its marks of division as spaces."""
+    decomposed = unicodedata.normalize("NFKD", clean(text).casefold())
+    return clean("".join(c for c in decomposed if not unicodedata.combining(c)).replace("-", " ").rstrip(":"))
+
+
+def _is_total(cell: str) -> bool:
+    # Codes such as SUM-0012 are people's.
+    return not re.search(r"\S[-/]\d", cell) and _IS_TOTAL.match(_plain(cell)) is not None
+
+
+def _names_total(cell: str) -> bool:
+    return _TOTAL.search(_plain(cell)) is not None
+
+
+def _is_number(cell: object) -> bool:
+    if isinstance(cell, str):
+        return _NUMBER.match(clean(cell)) is not None
+    return isinstance(cell, int | float)
+
+
+def _is_serial(cell: object) -> bool:
+    try:
+        return not isinstance(cell, bool) and _FIRST_SERIAL <= float(cell) <= _LAST_SERIAL  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False

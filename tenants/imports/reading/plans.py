@@ -56,7 +56,7 @@ class FilePlan:
         file = mapping.files[alias]
         records = [record for record in mapping.records if record.file == alias]
         self.mapping, self.given, self.conditions = mapping, records, file.where
-        self.no_record = NoRecord(headings)
+        self.no_record = _no_record(headings, records)
         names = [*file.where, *(name for record in records for name in record.all_columns())]
         prefix = f"{file.join.file}." if file.join else None
         joined = sorted(
@@ -297,6 +297,21 @@ def _remembered(columns: Columns, spec: Column, get: Getter) -> Getter:
         return found
 
     return read
+
+
+def _no_record(headings: Sequence[str], records: Sequence[Record]) -> NoRecord:
+    """Tells rows of the file that are totals; of columns joined to it nothing is known here."""
+    at = {name: place for place, name in enumerate(headings)}
+    people = [name for record in records if record.patient is not None for name in record.patient.columns()]
+    days = [
+        name
+        for record in records
+        for field, spec in record.columns.items()
+        if FIELDS[record.into][field].type in ("date", "datetime")
+        for name in spec.columns()
+    ]
+    places = [sorted({at[name] for name in names if name in at}) for names in (people, days)]
+    return NoRecord(headings, *places)
 
 
 def _attempt(get: Getter, cells: Cells, label: str, reading: Reading) -> Any:  # noqa: ANN401 - as varied as the fields

@@ -138,8 +138,8 @@ def identifier(cell: object) -> str:
         problem = "the cell holds a date where an identifier is expected: a spreadsheet has changed it"
         raise BadValueError(problem, "format the column as text, and type the identifier again")
     found = text(cell)
-    is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
-    if (is_number and abs(cell) >= LOST_DIGITS) or is_rounded(found):
+    is_long = isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) >= LOST_DIGITS
+    if is_long or is_rounded(found):
         problem = "a number of more than 15 digits, of which a spreadsheet keeps only 15"
         raise BadValueError(problem, "format the column as text, and enter the identifiers again")
     written = written_out(found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tenants.imports.facts import Rejection
 from tenants.imports.reading import values
 from tenants.imports.reading.csv_files import MAX_FIELD, Row, Table, check_headings
+from tenants.imports.reading.long_numbers import LOST_DIGITS
 from tenants.imports.reading.sources import refused
 from tenants.imports.reading.values import BadValueError, Unreadable
 from tenants.imports.reading.workbook import Sheet, open_sheet
@@ -66,7 +67,7 @@ def _cell(cell: object) -> str | Unreadable:
     """A cell as text. What is wrong with it costs those who read its column."""
     if isinstance(cell, Unreadable):
         return cell
-    if isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) >= values.LOST_DIGITS:
+    if isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) >= LOST_DIGITS:
         try:
             values.identifier(cell)
         except BadValueError as bad:
