@@ -3,7 +3,7 @@
 A reader yields one ``Reading`` per row (or per person, where a file holds one). What a rejection takes along is a rule
 of ``tenants.imports.staging.stager``: an event goes with its whole row; a wrong date of death does not cost the
 person. Identifiers (``patient``, ``key``) are the source's own texts: they live only in memory, between the file and
-the staging table, where they become keyed blind indices.
+the staging table, where they become keyed blind indices; a number stands there encrypted, too, until the import ends.
 """
 
 from __future__ import annotations
@@ -178,7 +178,10 @@ class ObservationFact(PatientBound):
 
 @dataclass(slots=True, kw_only=True)
 class DispensationFact(PatientBound):
-    """Drugs handed out; ``days_supplied`` in days. Only antiretrovirals are a supply and a contact."""
+    """Drugs handed out; ``days_supplied`` in days. Only antiretrovirals are a supply and a contact.
+
+    ``supply_unread``: the source gives a supply that cannot be read, so nobody may take the usual one in its place.
+    """
 
     kind: ClassVar[str] = "dispensations"
     date_dispensed: date
@@ -188,6 +191,7 @@ class DispensationFact(PatientBound):
     next_appointment: date | None = None
     dsd_model: str | None = None
     antiretroviral: bool = True
+    supply_unread: bool = False
 
     def event_date(self) -> date | None:
         """The day of the pick-up."""

@@ -14,18 +14,22 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from tenants.imports.applying.apply import Terms
 
-# A contact that another cell of its row bounds is not missing where the same list has a readable one after it. The same
-# list given again says nothing new, and its row is kept all the same: undoing one of the two leaves the other.
+# A contact that another cell of its row bounds is not missing where the same list has a readable one after it. Of a
+# pick-up whose supply cannot be read the bound is the next day: another row of its own day may say when it ends. The
+# same list given again says nothing new, and its row is kept all the same: undoing one of the two leaves the other.
 _STORE = """
 WITH said AS (
     SELECT s.* FROM jsonb_to_recordset(%(rows)s)
         AS s (patient_uuid uuid, facility_uuid uuid, partner_status text, not_after date)
     WHERE s.not_after IS NULL OR NOT EXISTS (
-        SELECT FROM dispensations AS e WHERE e.patient_uuid = s.patient_uuid AND e.date_dispensed >= s.not_after
-          AND e.antiretroviral AND NOT e.voided AND %(number)s = ANY(e.runs)
+        SELECT FROM dispensations AS e WHERE e.patient_uuid = s.patient_uuid AND e.antiretroviral AND NOT e.voided
+          AND (e.date_dispensed >= s.not_after OR (e.date_dispensed = s.not_after - 1
+               AND (e.days_supplied > 0 OR e.next_appointment > s.not_after)))
+          AND %(number)s = ANY(e.runs)
         UNION ALL
-        SELECT FROM visits AS e WHERE e.patient_uuid = s.patient_uuid AND e.date_started >= s.not_after
-          AND NOT e.voided AND %(number)s = ANY(e.runs)
+        SELECT FROM visits AS e WHERE e.patient_uuid = s.patient_uuid AND NOT e.voided
+          AND (e.date_started >= s.not_after OR (e.date_started = s.not_after - 1 AND e.next_appointment > s.not_after))
+          AND %(number)s = ANY(e.runs)
     )
 ),
 stored AS (

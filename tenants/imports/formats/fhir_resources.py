@@ -381,12 +381,15 @@ class Resource:
         antiretroviral = bool(wanted) or name is None or is_antiretroviral(name, " ".join(codes), unknown=False)
         self._is_contact = antiretroviral
         field = supplied_by(self._fields)
+        before = len(self._reading.omissions)
+        supply = each_of(self._reading.omissions, days_supplied, self._fields)
         self._reading.facts.append(
             DispensationFact(
                 **self._common({"date_dispensed": field, "days_supplied": "daysSupply.value"}),
                 date_dispensed=whole_moment(self._fields, field, self._fields.needed_moment).date(),
-                days_supplied=each_of(self._reading.omissions, days_supplied, self._fields),
+                days_supplied=supply,
                 regimen=name,
                 antiretroviral=antiretroviral,
+                supply_unread=len(self._reading.omissions) > before,
             )
         )

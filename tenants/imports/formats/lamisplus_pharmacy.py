@@ -108,5 +108,6 @@ class PharmacyList(ListReader):
                 next_appointment=following,
                 dsd_model=dsd_model,
                 antiretroviral=is_antiretroviral(regimen, regimen_line),
+                supply_unread=row.broken("refill"),
             )
         )

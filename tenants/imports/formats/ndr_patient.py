@@ -268,6 +268,8 @@ class Message:
         drugs = item.record("PrescribedRegimen")
         regimen = drugs.text("CodeDescTxt", "Code") or item.text("PrescribedRegimen")
         line = item.text("PrescribedRegimenLineCode")
+        before = len(self._bad)
+        supply = each_of(self._bad, item.days, "PrescribedRegimenDuration")
         key = item.text("VisitID") or when.isoformat()
         self._add(
             DispensationFact(
@@ -282,11 +284,12 @@ class Message:
                 ),
                 voided=self._voided,
                 date_dispensed=when,
-                days_supplied=each_of(self._bad, item.days, "PrescribedRegimenDuration"),
+                days_supplied=supply,
                 regimen=regimen,
                 regimen_line=line,
                 dsd_model=item.text("DifferentiatedServiceDelivery", "Dispensing"),
                 antiretroviral=is_antiretroviral(regimen, line),
+                supply_unread=len(self._bad) > before,
             )
         )
 

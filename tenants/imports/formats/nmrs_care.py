@@ -82,9 +82,8 @@ class Care:
     def _pickup(self, encounter: Encounter, following: date | None) -> DispensationFact:
         said = [item for name in _PICKUP for item in encounter.said.get(name, [])]
         gone = bool(said) and all(item.voided for item in said)
-        supplies = [
-            days for item in self._live(encounter, "days_supplied") if (days := self._read(item, _days)) is not None
-        ]
+        durations = self._live(encounter, "days_supplied")
+        supplies = [days for item in durations if (days := self._read(item, _days)) is not None]
         regimens, drugs = self._live(encounter, "regimen"), self._texts(encounter, "regimen")
         lines = self._texts(encounter, "regimen_line")
         # The question that the regimen answers names its line where none is given.
@@ -104,6 +103,7 @@ class Care:
             next_appointment=following,
             dsd_model=next(iter(self._texts(encounter, "dsd_model")), None),
             antiretroviral=is_antiretroviral(" + ".join(drugs), next(iter(lines), None)),
+            supply_unread=bool(durations) and not supplies,
         )
 
     def _transfer_in(self, encounter: Encounter) -> list[Fact]:

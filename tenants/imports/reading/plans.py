@@ -235,6 +235,8 @@ class _RecordPlan:
                 noted = reading.rejections if name in self._essential else reading.omissions
                 noted.append(Rejection(label, bad.problem, bad.remedy))
                 unread = unread or name == EVENT_FIELD.get(self._kind)
+                if name == "days_supplied":
+                    values["supply_unread"] = True
                 continue
             if value is not None:
                 values[name] = value

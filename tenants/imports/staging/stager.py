@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from hashlib import blake2b
 from itertools import chain
@@ -47,10 +47,12 @@ if TYPE_CHECKING:
     from tenants.imports.staging.keys import Whereabouts
 
 _COPY_REJECTED = "COPY import_rejections (import_uuid, file, line, field, problem, remedy) FROM STDIN"
-_NOT_CONTENT = frozenset({"key", "facility", "known_at", "labels", "patient", "derived_on", "voided"})
+_NOT_CONTENT = frozenset({"key", "facility", "known_at", "labels", "patient", "derived_on", "voided", "supply_unread"})
 PERSONAL = tuple(name for name, spec in FIELDS["patients"].items() if spec.personal)
 _PERSONAL_OF = attrgetter(*PERSONAL)
 _PLACE = ("import_staging", "personal")
+_NUMBER = "number"
+"""Names the identifier among what is encrypted, where it is a number: its leading zeros may be lost."""
 
 
 @cache
@@ -216,6 +218,7 @@ class Stager:
             omissions += found.omissions
             if found.fact is not None:
                 good.append(found.fact)
+                good += _unread_supply(found.fact, reading)
             elif _is_contact(fact) and found.wrong == {EVENT_FIELD[fact.kind]}:
                 good.append(unread_contact(fact, reading))
         missed = [fact for fact in good if isinstance(fact, UnreadContactFact)]
@@ -266,7 +269,7 @@ class Stager:
         """What a fact says, encoded; rows repeat people, who are encoded once."""
         said = (fact.kind, fact.voided, *_content_of(fact.kind)(fact))
         if isinstance(fact, PatientFact):
-            said += _PERSONAL_OF(fact)
+            said += (*_PERSONAL_OF(fact), _bare(fact.patient))
         known = self._known.get(said)
         if known is None:
             known = self._known[said] = body_of(*self._encoded(fact))
@@ -287,6 +290,9 @@ class Stager:
         named = {name: value for name in PERSONAL if (value := getattr(fact, name)) is not None}
         plain = orjson.dumps(named)
         digest = self.vault.blind_index("import:digest", (encoded + plain).hex())
+        if (number := _bare(fact.patient)) is not None:
+            named[_NUMBER] = number
+            plain = orjson.dumps(named)
         sealed = self.vault.encrypt(self.import_uuid, *_PLACE, self.import_uuid, plain.decode()) if named else None
         return digest, encoded, sealed
 
@@ -326,6 +332,20 @@ def _is_contact(fact: Fact) -> bool:
     )
 
 
+def _unread_supply(fact: Fact, reading: Reading) -> list[UnreadContactFact]:
+    """That nobody knows when a pick-up ends whose supply cannot be read: until a contact on a later day."""
+    if not isinstance(fact, DispensationFact) or not (fact.supply_unread and _is_contact(fact)):
+        return []
+    if fact.days_supplied is not None or fact.next_appointment is not None:
+        return []
+    return [unread_contact(fact, reading, fact.date_dispensed + timedelta(days=1))]
+
+
+def _bare(identifier: str) -> str | None:
+    """An identifier that may have lost leading zeros."""
+    return identifier if identifier.isdecimal() and identifier[:1] != "0" else None
+
+
 def _clean(bad: Rejection) -> tuple[str, str, str]:
     """The rejection as PostgreSQL's text takes it: headings come from files and may hold anything."""
     return tuple(
@@ -357,3 +377,9 @@ def personal(vault: Vault, import_uuid: UUID, data: bytes | None) -> dict[str, s
     """What names a staged patient, decrypted."""
     named = orjson.loads(vault.decrypt(import_uuid, *_PLACE, import_uuid, data)) if data is not None else {}
     return {name: named.get(name) for name in PERSONAL}
+
+
+def bare_number(vault: Vault, import_uuid: UUID, data: bytes) -> str | None:
+    """The identifier of a staged patient, decrypted, where it is a number without leading zeros."""
+    number: str | None = orjson.loads(vault.decrypt(import_uuid, *_PLACE, import_uuid, data)).get(_NUMBER)
+    return number

@@ -90,7 +90,7 @@ def test_a_fraction_of_a_day_is_no_supply_in_documents_and_mapped_files(tmp_path
     assert {fact.days_supplied for fact in pick_ups(read("ndr-xml", ndr))} == {None}
     content = container(1)
     for item in content["messageData"]["obs"]:
-        if item.get("conceptId") == 159368:
+        if item.get("conceptId") == 159368 or item.get("variableName") == "Medication duration":
             item["valueNumeric"] = 28.5
     nmrs.write_text(json.dumps(content), encoding="utf-8")
     assert {fact.days_supplied for fact in pick_ups(read("nmrs-json", nmrs))} == {None}

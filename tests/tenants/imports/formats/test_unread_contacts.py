@@ -197,3 +197,65 @@ def test_a_rejected_row_says_of_its_person_that_the_list_has_a_gap(
             " WHERE p.known_to IS NULL",
         )
     assert gaps == [(1,)]
+
+
+SUPPLIES = """
+source: partner
+files: {people: {name: people.csv}, drugs: {name: drugs.csv}, visits: {name: visits.csv, optional: true}}
+facility: {datim_id: {constant: C1}}
+records:
+  - {into: patients, file: people, patient: id, columns: {sex: sex}}
+  - {into: dispensations, file: drugs, patient: id, columns: {date_dispensed: day, days_supplied: days, regimen: drug}}
+  - {into: visits, file: visits, patient: id, columns: {date_started: day, next_appointment: next}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows_of", "status"),
+    [
+        ([("2024-04-09", "900")], "unknown"),
+        ([("2024-04-09", "3 months")], "unknown"),
+        ([("2024-04-09", "28,5")], "unknown"),
+        ([("2024-04-09", None)], "iit"),
+        ([("2024-04-09", "900"), ("2024-05-10", 30)], "iit"),
+        ([("2024-04-09", "900", {"Next Appointment": "2024-05-09"})], "iit"),
+        ([("2024-04-09", "900", {"Regimens": "ABC/3TC"}), ("2024-04-09", 30)], "iit"),
+        ([("2024-03-09", 30), ("2024-04-09", "900", {"Regimens": "Isoniazid 300mg"})], "iit"),
+    ],
+)
+def test_a_refill_that_cannot_be_read_is_not_guessed_in_a_pharmacy_list(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path, rows_of: list[Any], status: str
+) -> None:
+    said = [pharmacy_row(1, *row[:2], **(row[2] if len(row) > 2 else {})) for row in rows_of]
+    path = write_csv(tmp_path / "pharmacy.csv", PHARMACY, said)
+    run_import(tenant, [path], "refill: {unit: days}", data_date=SEPTEMBER)
+    assert statuses(tenant)[-1] == status
+
+
+@pytest.mark.parametrize(("days", "following", "status"), [("3 months", "", "unknown"), ("900", "2024-05-09", "iit")])
+def test_a_refill_that_cannot_be_read_is_not_guessed_in_mapped_files(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path, days: str, following: str, status: str
+) -> None:
+    texts = {
+        "people": "id,sex\np1,F\n",
+        "drugs": f"id,day,days,drug\np1,2024-04-09,{days},TLD\n",
+        "visits": f"id,day,next\np1,2024-04-09,{following}\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    run_import(tenant, [tmp_path / f"{name}.csv" for name in texts], SUPPLIES, data_date=SEPTEMBER)
+    assert statuses(tenant)[-1] == status
+
+
+def test_a_refill_that_cannot_be_read_is_noted_by_every_document(tmp_path: Path) -> None:
+    ndr, nmrs = tmp_path / "one.xml", tmp_path / "one.json"
+    ndr.write_text(message(1).replace("Duration>90<", "Duration>3 months<"), encoding="utf-8")
+    content = container(1)
+    for item in content["messageData"]["obs"]:
+        if item.get("variableName") == "Medication duration" or str(item.get("conceptId")) == "159368":
+            item["valueNumeric"] = "900"
+    nmrs.write_text(json.dumps(content), encoding="utf-8")
+    wrong = dispense(1, "2024-05-02") | {"daysSupply": {"value": "three months"}}
+    for readings in (read("ndr-xml", ndr), read("nmrs-json", nmrs), fhir(tmp_path, wrong)):
+        found = [fact for each in readings for fact in each.facts if isinstance(fact, DispensationFact)]
+        assert {(fact.days_supplied, fact.supply_unread) for fact in found} == {(None, True)}
