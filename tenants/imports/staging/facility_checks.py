@@ -105,7 +105,7 @@ def run(session: TenantSession, import_uuid: UUID, source: str, mapping: Mapping
         if known is not None:
             cursor.execute(_REFUSE, values)
         held, notes = _hold_back(cursor, values, {*listed, *confirmed.confirmed})
-        notes += people_checks.run(cursor, import_uuid, source, expected=mapping.new_people)
+        notes += people_checks.run(session, cursor, import_uuid, source, expected=mapping.new_people)
         if notes:
             cursor.execute(_TELL, values | {"notes": Jsonb(notes)})
     return known is not None or held

@@ -7,19 +7,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from core import privacy
 from core.database import set_local
 from core.errors import FieldError, Invalid
+from tenants.imports.staging.stager import bare_number
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from psycopg import Cursor
 
+    from core.database import TenantSession
+
 MANY_THERE = 20
 """People of the source at a facility from which on some must be known."""
 
 MANY_NAMED = 5
 """People whom the import names there from which on some must be known."""
+
+MOST_ZEROS = 8
+"""Leading zeros that are tried before a number."""
+
+MOST_TRIED = 2000
+"""People of a facility who are not known and whose numbers are tried."""
 
 REMEDY = (
     "check the identifiers; if they are new people, run it again with --new-people (API: form field new_people: true)"
@@ -44,12 +54,44 @@ there AS (
 SELECT s.facility, s.people, t.people FROM strange AS s JOIN there AS t ON t.datim_id = s.facility ORDER BY s.facility
 """
 
+_BARE = """
+WITH there AS (
+    SELECT datim_id FROM patients WHERE source = %(source)s AND known_to IS NULL AND NOT voided
+    GROUP BY datim_id HAVING count(DISTINCT source_key) >= %(many)s
+),
+named AS (
+    SELECT DISTINCT ON (s.facility, s.patient_key) s.facility, s.patient_key, s.personal
+    FROM import_staging AS s JOIN there AS t ON t.datim_id = s.facility
+    WHERE s.import_uuid = %(import)s AND s.kind = 'patients' AND s.state = 'accepted' AND NOT s.voided
+    ORDER BY s.facility, s.patient_key
+),
+strange AS (
+    SELECT n.facility, n.personal, row_number() OVER (PARTITION BY n.facility ORDER BY n.patient_key) AS place
+    FROM named AS n WHERE n.personal IS NOT NULL AND n.patient_key NOT IN (
+        SELECT source_key FROM patients WHERE source = %(source)s AND known_to IS NULL
+    )
+)
+SELECT facility, personal FROM strange WHERE place <= %(most)s
+"""
 
-def run(cursor: Cursor[Any], import_uuid: UUID, source: str, *, expected: bool) -> list[str]:
-    """See that of the people at each facility some are known.
+_PADDED = """
+SELECT t.facility, count(DISTINCT t.person)
+FROM unnest(%(facilities)s::text[], %(people)s::int[], %(keys)s::bytea[]) AS t (facility, person, key)
+JOIN patients AS p ON p.source = %(source)s AND p.source_key = t.key AND p.datim_id = t.facility
+WHERE p.known_to IS NULL AND NOT p.voided AND p.source_key NOT IN (
+    SELECT patient_key FROM import_staging
+    WHERE import_uuid = %(import)s AND kind = 'patients' AND state = 'accepted' AND patient_key IS NOT NULL
+)
+GROUP BY t.facility HAVING count(DISTINCT t.person) >= %(named)s ORDER BY t.facility
+"""
+
+
+def run(session: TenantSession, cursor: Cursor[Any], import_uuid: UUID, source: str, *, expected: bool) -> list[str]:
+    """See that of the people at each facility some are known, and that no others lack the zeros of known ones.
 
     Args:
-        cursor: of the step's transaction.
+        session: the step's transaction.
+        cursor: of the transaction.
         import_uuid: whose staged facts.
         source: the import's.
         expected: whoever imports says that they are new people.
@@ -58,7 +100,8 @@ def run(cursor: Cursor[Any], import_uuid: UUID, source: str, *, expected: bool) 
         Notes on facilities with too few people to judge by.
 
     Raises:
-        Invalid: at a facility with many people of the source, none of many whom the import names is known.
+        Invalid: at a facility with many people of the source, none of many whom the import names is known, or many
+            whom it names would be known with leading zeros.
     """
     if expected:
         return []
@@ -72,6 +115,33 @@ def run(cursor: Cursor[Any], import_uuid: UUID, source: str, *, expected: bool) 
             problems.append(FieldError("patient", f"{people} this source are there: {why}", REMEDY))
         else:
             notes.append(f"{people} this source are there: see that the identifiers are right")
+    problems += _without_zeros(session, cursor, import_uuid, source)
     if problems:
         raise Invalid(problems[0].problem, remedy=REMEDY, errors=problems)
     return notes
+
+
+def _without_zeros(session: TenantSession, cursor: Cursor[Any], import_uuid: UUID, source: str) -> list[FieldError]:
+    """The facilities of which many recorded people are named without their leading zeros."""
+    values = {"import": import_uuid, "source": source, "many": MANY_THERE, "most": MOST_TRIED, "named": MANY_NAMED}
+    strangers = cursor.execute(_BARE, values).fetchall()
+    vault = privacy.vault(session)
+    facilities, people, keys = [], [], []
+    for person, (code, personal) in enumerate(strangers):
+        number = bare_number(vault, import_uuid, personal)
+        for zeros in range(1, MOST_ZEROS + 1) if number is not None else ():
+            facilities.append(code)
+            people.append(person)
+            keys.append(vault.blind_index("source:patients", f"{'0' * zeros}{number}"))
+    if not keys:
+        return []
+    tried = values | {"facilities": facilities, "people": people, "keys": keys}
+    return [
+        FieldError(
+            "patient",
+            f"{count:,} people of facility {code} in this list would be known if their identifiers had leading zeros:"
+            " a spreadsheet has taken them",
+            REMEDY,
+        )
+        for code, count in cursor.execute(_PADDED, tried).fetchall()
+    ]

@@ -10,8 +10,9 @@ import pytest
 from core.cli.main import run as iit
 from core.database import TenantRef, tenant_session
 from core.errors import Invalid
+from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tests.tenants.imports.conftest import RunImport, everything, rows
-from tests.tenants.imports.formats.fixtures_lists import PHARMACY, pharmacy_row, write_csv
+from tests.tenants.imports.formats.fixtures_lists import PHARMACY, lamisplus_row, pharmacy_row, write_csv
 
 JUNE = date(2024, 6, 30)
 
@@ -60,6 +61,32 @@ def test_where_few_are_there_or_named_a_note_says_it(
         f"none of the {named} people of facility abc123 in this list is known, though {there} people of this source"
         " are there: see that the identifiers are right"
     ) in summary.notes
+
+
+@pytest.mark.parametrize("radet", [False, True])
+def test_a_list_without_the_zeros_of_many_is_held_though_others_match(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path, *, radet: bool
+) -> None:
+    def given(*identifiers: str) -> list[Path]:
+        if not radet:
+            return listed(tmp_path, *identifiers)
+        said = [lamisplus_row(number, **{"Patient ID": one}) for number, one in enumerate(identifiers)]
+        return [write_csv(tmp_path / "radet.csv", HEADINGS, said)]
+
+    run_import(tenant, given(*padded(25), "A900"), "{}", data_date=JUNE)
+    before = everything(tenant)
+    with pytest.raises(Invalid, match="25 people of facility abc123 in this list would be known if their identifiers"):
+        run_import(tenant, given(*(one.lstrip("0") for one in padded(25)), "A900"), "{}", data_date=JUNE)
+    assert everything(tenant) == before
+
+
+def test_numbers_beside_the_same_ones_with_zeros_are_other_people(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    run_import(tenant, listed(tmp_path, *padded(25)), "{}", data_date=JUNE)
+    both = [*padded(25), *(one.lstrip("0") for one in padded(10)), *map(str, range(700, 720))]
+    summary = run_import(tenant, listed(tmp_path, *both, day="2024-06-01"), "{}", data_date=JUNE)
+    assert summary.counts["patients"]["inserted"] == 30
 
 
 def test_one_person_who_is_known_is_enough(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
