@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from core.clock import now
+from core.web.spreadsheets import unguarded
 from tenants.imports.reading.long_numbers import LOST_DIGITS, is_rounded, written_out
 
 EARLIEST = date(1900, 1, 1)
@@ -97,11 +98,13 @@ def clean(found: str) -> str:
     """A text without white space around and with single spaces inside.
 
     White space is what every reader takes for it: spaces of any width, no-break spaces, marks without width, and line
-    breaks inside a cell.
+    breaks inside a cell. The apostrophe that our exports set before a formula goes.
     """
     if found.isascii() and found.isprintable():
-        return found.strip() if "  " not in found else " ".join(found.split())
-    return " ".join(found.translate(_MARKS).split())
+        cleaned = found.strip() if "  " not in found else " ".join(found.split())
+    else:
+        cleaned = " ".join(found.translate(_MARKS).split())
+    return unguarded(cleaned) if cleaned[:1] == "'" else cleaned
 
 
 def text(cell: object) -> str:

@@ -115,7 +115,7 @@ def test_packs_of_four_weeks_and_numbers_like_formulas_come_back_as_they_are(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people = [
-        lamisplus_row(1, **{REFILL: "0.9", "Hospital Number": "-21/43"}),
+        lamisplus_row(1, **{REFILL: "0.9", "Hospital Number": "'-21/43"}),
         lamisplus_row(2, **{REFILL: "2.8", "Hospital Number": "-56/78"}),
     ]
     run_import(tenant, [write_csv(tmp_path / "radet.csv", HEADINGS, people)], "{}", data_date=JUNE)
