@@ -17,6 +17,7 @@ from tenants.cohort.timelines import (
     ADHERENCE,
     BOOKING_STATUSES,
     NO_DAY,
+    NO_WORD,
     PREGNANCY,
     STATE_CODES,
     VARIABLES,
@@ -68,8 +69,14 @@ _STATES: Final = sql.SQL(
 )
 _GAPS: Final = sql.SQL(
     "SELECT t.patient_uuid, t.list_date, (CASE t.partner_status {words} {codes} ELSE 0 END)::int2,"
-    " t.known_from, coalesce(t.known_to, 'infinity') FROM unread_contacts AS t WHERE {range}"
+    " coalesce(CASE WHEN t.partner_status = ANY({states}) THEN ("
+    " SELECT min(s.data_date)::timestamp AT TIME ZONE {zone} FROM radet_snapshots AS s"
+    " WHERE s.patient_uuid = t.patient_uuid AND s.source = t.source AND s.data_date > t.list_date"
+    " AND s.status NOT IN ('unknown', t.partner_status)"
+    " AND (t.partner_status IN ('died', 'invalid') OR s.status IN ('active', 'active_restart'))"
+    ") END, 'infinity'), t.known_from, coalesce(t.known_to, 'infinity') FROM unread_contacts AS t WHERE {range}"
 )
+"""A newer list of the source that contradicts a death or a leave ends it, as ``tenants.records.chains`` does."""
 _STATE_WORDS: Final = 100
 """From this code on a partner's word is a state's code: their own lists say that the person died or left."""
 _OBSERVATIONS: Final = sql.SQL(
@@ -228,9 +235,11 @@ class Loader:
                 _GAPS.format(
                     words=_cases(WORD_CODES),
                     codes=_cases({word: _STATE_WORDS + code for word, code in STATE_CODES.items()}),
+                    states=list(STATE_CODES),
+                    zone=self._zone,
                     range=bounds,
                 ),
-                {"date": "date", "word": "int2"},
+                {"date": "date", "word": "int2", "until": "stamp"},
             ),
         }
         if self._since is None:
@@ -312,10 +321,12 @@ class Loader:
 
     def _gaps(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> tuple[Columns, Columns]:
         """Contacts that cannot be read, and those of them whose list says that the person died or left, as states."""
+        columns["until"] = local_days(columns["until"], self._zone)
         found = self._tidied(uuids, "gaps", columns)
-        left = found["word"] >= _STATE_WORDS
-        gaps = {name: column[~left] for name, column in found.items()}
-        states = {name: column[left] for name, column in found.items()}
+        until = np.minimum(found.pop("until"), found["known_to"])
+        left = (found["word"] >= _STATE_WORDS) & (until > found["known_from"])
+        states = {name: column[left] for name, column in {**found, "known_to": until}.items()}
+        gaps = {**found, "word": np.where(found["word"] >= _STATE_WORDS, NO_WORD, found["word"])}
         return gaps, {**states, "code": states.pop("word") - _STATE_WORDS}
 
     def _observations(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> Columns:

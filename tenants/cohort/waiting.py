@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tenants.cohort.entering import entry
+from tenants.cohort.entering import entered_by_list, entry
 from tenants.cohort.expected import contact_days, default_days, expectations, last_before, running_maximum
 from tenants.cohort.timelines import (
     CANCELLED,
@@ -103,6 +103,10 @@ def care_of(timelines: Timelines, rules: CohortSettings, began: DayArray) -> Car
     word, listed = np.zeros(owner.size, dtype=np.int8), np.full(owner.size, NO_DAY, dtype=np.int64)
     gaps = timelines.gaps
     if len(gaps):
+        # Who is known by a list alone is late from its day on: the list's word, or none, decides at once.
+        listed_only = np.flatnonzero(entered_by_list(timelines, rules, began))
+        place = np.searchsorted(row_key(owner, day), row_key(listed_only, began[listed_only]))
+        expected[place], waits[place] = day[place] - 1, True
         row = last_before(gaps, owner, day)
         here = row >= 0  # in order of the lists' days: the latest list has the last word
         unread[row[here]], word[row[here]], listed[row[here]] = True, gaps.word[here], gaps.date[here]

@@ -61,8 +61,9 @@ FROM pg_temp.chain_entities AS e CROSS JOIN LATERAL (
 ) AS v
 """)
 
-# States that a status list said, and a later one of the same source contradicts: a death by any other status, a
-# transfer or a stop by treatment without a pick-up after it.
+# States that a status list said, and a later one of the same source contradicts: a death or an invalid record by any
+# other status, a transfer or a stop by treatment without a pick-up after it. Nothing else ends the first two, so a
+# pick-up after them is no reason to leave them; a transfer or a stop ends by that pick-up.
 _CONTRADICTED = sql.SQL("""
 INSERT INTO pg_temp.chain_rows ({columns}, stored)
 SELECT {new_uuid}, v.uuid, v.facility_uuid, v.source, v.source_key, v.known_from, NULL, false, s.data_date, NULL,
@@ -73,7 +74,7 @@ JOIN radet_snapshots AS s ON s.patient_uuid = v.patient_uuid AND s.source = v.so
 JOIN record_runs AS r ON r.import_uuid = s.import_uuid AND NOT r.undone
 WHERE v.runs IS NOT NULL AND NOT v.voided AND v.state <> 'transferred_in' AND s.status <> 'unknown'
   AND v.state <> s.status
-  AND (v.state = 'died'
+  AND (v.state IN ('died', 'invalid')
        OR (s.status IN ('active', 'active_restart') AND coalesce(s.last_pickup <= v.start_date, true)))
   AND EXISTS (SELECT FROM record_runs AS l WHERE l.number = ANY(v.runs) AND l.kind LIKE 'radet-%' AND NOT l.undone)
   AND NOT r.number = ANY(v.runs)

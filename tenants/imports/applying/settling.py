@@ -56,7 +56,8 @@ SELECT DISTINCT import_uuid, patient_uuid, %(kind)s FROM import_touched
 WHERE import_uuid = %(import)s AND kind <> 'patients'
 ON CONFLICT DO NOTHING
 """
-# A clean list of the same kind closes what was not readable before; of one day, at once.
+# A clean list of the same kind closes what was not readable before; of one day, at once. A status list that names a
+# later pick-up does not: what came before it is as unreadable as before.
 _UNREAD = """
 UPDATE unread_contacts AS u SET known_to = c.known_to
 FROM (
@@ -68,6 +69,9 @@ FROM (
           AND r.data_date >= o.list_date AND NOT EXISTS (
             SELECT FROM unread_contacts AS also
             WHERE also.patient_uuid = o.patient_uuid AND also.import_uuid = r.import_uuid)
+          AND NOT EXISTS (
+            SELECT FROM radet_list_rows AS l
+            WHERE l.patient_uuid = o.patient_uuid AND l.number = r.number AND l.last_pickup > o.list_date)
     ) AS known_to
     FROM unread_contacts AS o WHERE o.patient_uuid = ANY(%(patients)s::uuid[])
 ) AS c

@@ -234,6 +234,25 @@ def facility_of(row: Row, datim_id: str) -> FacilityFact:
     )
 
 
+def is_unread(
+    row: Row, pickup: date | None, days: int | None, status: str | None, following: date | None = None
+) -> bool:
+    """Whether nobody can say when the last pick-up was, or until when its drugs last.
+
+    A refill that is blank or 0 says nothing either: where the partner has the person active, theirs is the better word.
+
+    Args:
+        row: the cells.
+        pickup: the day of the last pick-up.
+        days: what it handed out.
+        status: the partner's own status of the person in this row.
+        following: the next appointment that the row gives.
+    """
+    if pickup is None or row.broken("refill"):
+        return True
+    return not days and following is None and status in ("active", "active_restart")
+
+
 def known_status(word: str) -> str | None:
     """The status that a word means; None for a word that means none.
 

@@ -8,7 +8,7 @@ from tenants.imports.facts import Reading
 from tenants.imports.formats.lamisplus_pharmacy import SOURCE
 from tenants.imports.formats.listing import ListReader, Row
 from tenants.imports.formats.people import person_of
-from tenants.imports.formats.radet import Person, facility_of, known_status, status_of
+from tenants.imports.formats.radet import Person, facility_of, is_unread, known_status, status_of
 from tenants.imports.formats.tables import Layout
 
 if TYPE_CHECKING:
@@ -206,8 +206,7 @@ class LamisPlusRadet(ListReader):
             person.result("viral_load", "eac_viral_load", "eac_sample_date", reported="eac_vl_date", unit="copies/mL")
         status, status_day = status_of(row, "status"), row.day("status_date")
         person.state(status, status_day, "status_date", _reason(row, status))
-        if pickup is None or row.broken("refill"):
-            # Without the supply nobody can say until when the drugs last.
+        if is_unread(row, pickup, days, status):
             person.unread(status)
         if status is not None:
             person.snapshot(status, status_day, _previous(row), row.day("previous_date"), pickup, days)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tenants.imports.facts import Reading, VisitFact
 from tenants.imports.formats.listing import ListReader, Row
 from tenants.imports.formats.people import person_of
-from tenants.imports.formats.radet import Person, facility_of, status_of
+from tenants.imports.formats.radet import Person, facility_of, is_unread, status_of
 from tenants.imports.formats.tables import Layout
 from tenants.imports.reading.plans import SEPARATOR
 
@@ -150,8 +150,7 @@ class NmrsRadet(ListReader):
         status = "died" if row.word("deceased") in _DECEASED else status_of(row, "status")
         day, on = _status_day(row, status)
         person.state(status, day, "status", on=on)
-        if pickup is None or row.broken("refill"):
-            # Without the supply nobody can say until when the drugs last.
+        if is_unread(row, pickup, days, status, row.day("next_pickup")):
             person.unread(status)
         if status is not None:
             person.snapshot(status, day, None, None, pickup, days)

@@ -17,8 +17,8 @@ MEANINGS = {
     "transferred_out": "{} transferred out on a day that the list does not give: gone from the data date",
     "stopped": "{} stopped treatment on a day that the list does not give: stopped from the data date",
     "invalid": "{} invalid in the partner's own list (such as a duplicate): not on treatment, not on any list",
-    "unread": "{} listed with a contact whose day or supply cannot be read: theirs is the status, else unknown,"
-    " until a later contact or a corrected cell",
+    "unread": "{} listed with a contact whose day or supply is missing or cannot be read: theirs is the status, else"
+    " unknown, until a later contact or a corrected cell",
     "seen_dead": "{} listed with a contact after the day of their death: the death holds until the source takes it"
     " back; find out which of the two is right",
     "sex_changed": "{} listed with another sex than before: the newer list holds; check for a mix-up",

@@ -203,6 +203,8 @@ class Walk:
         contacts = {c.day: c for c in known}
         states = [s for s in self.history.states if s.known_to == OPEN_DAY]
         entry, reason = self.entry(contacts, states)
+        others = [*contacts, *(s.day for s in states if s.code == TRANSFERRED_IN)]
+        by_list = entry in self.lists() and entry != self.history.art_start and all(day > entry for day in others)
         supposed: int | None = None
         came = [s.day for s in states if s.code == TRANSFERRED_IN]
         care = sorted({*contacts, *came, *([] if entry is None else [entry])})
@@ -211,6 +213,8 @@ class Walk:
             today = {s.code for s in states if s.day == day}
             if day == entry:
                 self.move(day, "active", reason)
+                if by_list:
+                    self.doubt(day, day - 1, self.gap_after(day, care))
             waits = max((w for w in (self.expected, supposed) if w is not None), default=None)
             overdue = waits is not None and day == waits + self.rules.grace_days + 1
             if self.status in ("active", "unknown") and entry is not None and day > entry and waits is not None:
@@ -227,7 +231,7 @@ class Walk:
                 self.expect(contacts[day])
                 supposed = None
             elif entered and (day == entry or TRANSFERRED_IN in today):
-                supposed = day + default_days(self.rules)
+                supposed = day - 1 if by_list and day == entry else day + default_days(self.rules)
                 self.doubted = False
             if entered and day > entry and TRANSFERRED_IN in today:
                 self.move(day, "active", "transferred_in")
@@ -240,7 +244,8 @@ class Walk:
 
     def entry(self, contacts: dict[int, Contact], states: list[State]) -> tuple[int | None, str]:
         art = None if self.history.art_start == NO_DAY else self.history.art_start
-        first = min(contacts, default=None)
+        listed = self.lists()
+        first = min((*contacts, *listed), default=None)
         moved = min((s.day for s in states if s.code == TRANSFERRED_IN), default=None)
         came = [d for d in ((first, moved) if self.history.transferred_in else (moved,)) if d is not None]
         elsewhere = self.history.transferred_in or (moved is not None and (first is None or first >= moved))
@@ -249,14 +254,21 @@ class Walk:
         if art is not None:
             after = min((d for d in contacts if d >= art), default=None)
             before = first is not None and first < art
-            if before or after is None or after <= art + default_days(self.rules) + self.rules.grace_days:
+            near = art + default_days(self.rules) + self.rules.grace_days
+            if before or after is None or after <= near or any(day < after for day in listed):
                 return art, "new"
             return after, "first_seen"
         if self.rules.start_when_missing == "first_contact":
             return first, "first_seen"
         if self.rules.start_when_missing == "first_pickup":
-            return min((d for d, c in contacts.items() if c.supply), default=None), "first_seen"
+            picked = (d for d, c in contacts.items() if c.supply)
+            theirs = (g.day for g in self.history.gaps if g.known_to == OPEN_DAY and g.word != NO_WORD)
+            return min((*picked, *theirs), default=None), "first_seen"
         return None, "first_seen"
+
+    def lists(self) -> list[int]:
+        """The days of lists with a contact that cannot be read."""
+        return [g.day for g in self.history.gaps if g.known_to == OPEN_DAY]
 
     def gap_after(self, last: int, care: list[int]) -> Gap | None:
         """The newest list that ran between the last row of care and the next one and has a contact not to be read."""

@@ -14,6 +14,7 @@ from tenants.cohort.timelines import (
     DIED,
     INVALIDATED,
     NO_DAY,
+    NO_WORD,
     STOPPED,
     THEIRS_ACTIVE,
     THEIRS_IIT,
@@ -228,3 +229,42 @@ def test_who_is_transferred_in_on_the_day_of_the_first_contact_is_no_new_start()
     for art, reason in ((NO_DAY, "transferred_in"), (-50, "transferred_in"), (110, "new")):
         moves = transitions(timelines_of([History(contacts=(Contact(100, 130),), states=states, art_start=art)]), RULES)
         assert REASONS[moves.reason[0]] == reason
+
+
+@pytest.mark.parametrize("word", [THEIRS_ACTIVE, THEIRS_IIT])
+@pytest.mark.parametrize("transferred_in", [False, True])
+@pytest.mark.parametrize("art_start", [0, NO_DAY])
+def test_a_later_contact_changes_no_status_that_a_list_gave_before(
+    word: int, art_start: int, *, transferred_in: bool
+) -> None:
+    before = History(gaps=(Gap(400, word),), art_start=art_start, transferred_in=transferred_in)
+    after = replace(before, contacts=(Contact(411, appointment=441),))
+    said = "active" if word == THEIRS_ACTIVE else "iit"
+    assert statuses(before, 400, 410) == statuses(after, 400, 410) == [said, said]
+    assert statuses(after, 399) == statuses(before, 399)
+    assert statuses(after, 411) == ["active"]
+    moves = transitions(timelines_of([after]), RULES)
+    if word == THEIRS_IIT:
+        assert (int(moves.date[-2]), REASONS[moves.reason[-2]]) == (411, "returned")
+
+
+@pytest.mark.parametrize("mode", ["contacts", "bookings"])
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        (THEIRS_ACTIVE, ["none", "active", "active", "unknown"]),
+        (THEIRS_IIT, ["none", "iit", "iit", "iit"]),
+        (NO_WORD, ["none", "unknown", "unknown", "unknown"]),
+    ],
+)
+def test_who_is_known_by_a_list_alone_is_what_the_list_says_from_its_day(word: int, found: list[str], mode) -> None:
+    history = History(gaps=(Gap(100, word),))
+    rules = CohortSettings(rule=FixedRule(days=30), expected_from=mode)
+    assert statuses(history, 99, 100, 128, 129, rules=rules) == found
+    assert statuses(history, 400, rules=replace_start(rules, "never")) == ["none"]
+    picked = statuses(history, 100, rules=replace_start(rules, "first_pickup"))
+    assert picked == (["none"] if word == NO_WORD else [found[1]])
+
+
+def replace_start(rules: CohortSettings, start: str) -> CohortSettings:
+    return rules.model_copy(update={"start_when_missing": start})

@@ -134,7 +134,8 @@ def test_a_pick_up_on_a_day_that_cannot_be_read_is_no_absence(
     ]
     summary = run_import(tenant, [write_csv(tmp_path / "radet.csv", HEADINGS, people)], "{}", data_date=JUNE)
     assert any(
-        "3 people are listed with a contact whose day or supply cannot be read" in note for note in summary.notes
+        "3 people are listed with a contact whose day or supply is missing or cannot be read" in note
+        for note in summary.notes
     )
     assert summary.counts["dispensations"]["inserted"] == 2
     with tenant_session(tenant, actor="test:1") as session:
