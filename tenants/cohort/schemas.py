@@ -122,7 +122,10 @@ class PatientStatus(BaseModel):
         " counts from the day on which it was learned."
     )
     expected: date | None = Field(description="The expected contact that is pending or overdue.")
-    days_late: int = Field(description="Days past the expected contact; 0 when it is not past.")
+    days_late: int | None = Field(
+        description="Days past the expected contact; 0 when it is not past, null where it is not known (IIT by the"
+        " partner's own list alone)."
+    )
     transitions: list[TransitionOut] = Field(
         description="As known now; a last one ahead of today is when the person will be in IIT if no contact comes."
     )

@@ -21,7 +21,7 @@ from tenants.cohort.settings import CohortSettings
 from tenants.cohort.status import STATUSES, by_partner, day_known, last_transition, status_at, transitions
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import NO_DAY, Timelines, day_number, snapshot, to_date
-from tenants.cohort.units import pending_units, to_trace
+from tenants.cohort.units import Trace, pending_units, to_trace
 from tenants.records.days import start_of_day
 from tenants.records.identities import counted_at, merged_at
 from tenants.records.locks import lock_for_import
@@ -226,9 +226,16 @@ def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[s
         "status_source": "partner" if by_partner(seen, moves, day, rules)[0] else "records",
         "day_known": bool(day_known(seen, moves, last_transition(moves, [0], day))[0]),
         "expected": to_date(expected),
-        "days_late": int(trace.days_late[0]) if len(trace.patient) else 0,
+        "days_late": _days_late(trace),
         "transitions": repository.patient_transitions(session, patient),
     }
+
+
+def _days_late(trace: Trace) -> int | None:
+    """Of one person; None where nobody knows when they were expected."""
+    if not len(trace.patient):
+        return 0
+    return None if trace.by_partner[0] else int(trace.days_late[0])
 
 
 def facility_list(session: TenantSession) -> list[dict[str, Any]]:

@@ -109,7 +109,8 @@ class Units:
 class Trace:
     """People past their expected contact: ``iit`` beyond grace, else late. Days late count from the expected day.
 
-    ``by_partner``: a contact cannot be read, and it is the partner's own list that says that they are in IIT.
+    ``by_partner``: a contact cannot be read, and it is the partner's own list that says that they are in IIT. Nobody
+    knows when they were expected: ``expected`` is NO_DAY and ``days_late`` 0.
     """
 
     patient: IntArray
@@ -226,8 +227,8 @@ def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings, known: Tim
     return Trace(
         patient=chosen,
         origin=origin[chosen],
-        expected=expected[chosen],
-        days_late=(as_of - expected[chosen]).astype(np.int32),
+        expected=np.where(theirs[chosen], np.int32(NO_DAY), expected[chosen]),
+        days_late=np.where(theirs[chosen], np.int32(0), as_of - expected[chosen]).astype(np.int32),
         iit=status[chosen] == IIT,
         by_partner=theirs[chosen],
     )

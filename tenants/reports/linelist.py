@@ -59,8 +59,7 @@ def row(person: Person, wanted: Wanted) -> tuple[Cell, ...]:
     state = person.state
     here = state.status in ("active", "iit")
     expected = state.expected_date if here else None
-    theirs_active = state.status == "active" and state.status_source == "partner"
-    late = None if expected is None or theirs_active else max(0, (wanted.as_of - expected).days)
+    late = None if expected is None else max(0, (wanted.as_of - expected).days)
     cells: tuple[Cell, ...] = (
         wanted.as_of,
         person.place.datim_id,

@@ -125,7 +125,8 @@ def states(timelines: Timelines, day: int, period_start: int, rules: CohortSetti
     since = np.where(dated, moves.date[place] if len(moves) else NO_DAY, NO_DAY)
     theirs = by_partner(seen, moves, day, rules)
     restarted = (now == ACTIVE) & ((before == IIT) | (before == STOP))
-    expected = np.where(now == NONE, NO_DAY, waiting(seen, rules)[1])
+    # Of whom the partner's word decides nobody knows when they were expected.
+    expected = np.where((now == NONE) | theirs, NO_DAY, waiting(seen, rules)[1])
     art_start = latest_art_start(seen)
     sex = latest_profile(seen, seen.profiles.sex, SEX_NOT_RECORDED)
     birth = latest_profile(seen, seen.profiles.birth, NO_DAY)

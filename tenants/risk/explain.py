@@ -68,7 +68,7 @@ class Explained:
     status: str
     kind: str
     expected_date: date | None
-    days_late: int
+    days_late: int | None
     risk: float | None
     risk_low: float | None
     risk_high: float | None
@@ -227,17 +227,20 @@ NOT_SCORED: Final = {
 def _not_scored(shared: dict[str, Any], trace: Any) -> Explained:  # noqa: ANN401 - a Trace
     """Someone past the expected contact is traced, not scored; someone not on treatment is neither."""
     late = len(trace.patient) > 0
+    theirs = late and bool(trace.by_partner[0])
     days = int(trace.days_late[0]) if late else 0
     line, note = NOT_SCORED.get(shared["status"], ("no contact is expected", "Not on treatment on this day."))
     if late:
         what = "in IIT" if bool(trace.iit[0]) else "late"
         line = f"{what}, {days} days past the expected contact: to be traced"
+        if theirs:
+            line = f"{what} by the partner's own list, since a contact cannot be read: to be traced"
         note = "Who is past the expected contact is traced, not scored."
     return Explained(
         **shared,
         kind="to_trace" if late else "none",
         expected_date=to_date(int(trace.expected[0])) if late else None,
-        days_late=days,
+        days_late=None if theirs else days,
         risk=None,
         risk_low=None,
         risk_high=None,

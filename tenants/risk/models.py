@@ -96,7 +96,8 @@ class Prediction(TenantBase, table=True):
     """What was said of one patient as of a date.
 
     ``at_risk``: on treatment, the expected contact still ahead; ``risk`` is the calibrated probability of interruption.
-    ``to_trace``: past the expected date; nothing is predicted (``risk`` is null), ``days_late`` orders the list.
+    ``to_trace``: past the expected date; nothing is predicted (``risk`` is null), ``days_late`` orders the list. Of
+    people in IIT by the partner's own list alone the expected date is not known: it is null, and ``days_late`` 0.
     """
 
     __tablename__: ClassVar[str] = "predictions"
@@ -117,7 +118,7 @@ class Prediction(TenantBase, table=True):
     facility_uuid: UUID
     as_of: date
     kind: str
-    expected_date: date
+    expected_date: date | None = None
     days_late: int = 0
     prediction_timestamp: datetime = Field(sa_type=STAMP)
     model_uuid: UUID | None = None
@@ -183,7 +184,7 @@ class WorklistEntry(TenantBase, table=True):
     patient_uuid: UUID
     facility_uuid: UUID
     rank: int
-    expected_date: date
+    expected_date: date | None = None
     days_late: int = 0
     score: float
     risk_level: str

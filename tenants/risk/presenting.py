@@ -119,7 +119,7 @@ def detail(found: Shown, paging: PageRequest) -> WorklistDetail:
             facility=found.clinics.get(entry.facility_uuid, ("", ""))[0],
             clinic=found.clinics.get(entry.facility_uuid, ("", ""))[1],
             expected_date=entry.expected_date,
-            days_late=entry.days_late,
+            days_late=None if entry.expected_date is None else entry.days_late,
             score=entry.score,
             risk_level=entry.risk_level,  # type: ignore[arg-type]  # the table's constraint
             reasons=entry.reasons or [],  # type: ignore[arg-type]  # validated here
@@ -175,7 +175,7 @@ def _row(found: Shown, entry: WorklistEntry) -> dict[str, Any]:
         "of": found.of(entry.facility_uuid),
         "patient_uuid": entry.patient_uuid,
         "expected_date": entry.expected_date,
-        "days_late": entry.days_late,
+        "days_late": None if entry.expected_date is None else entry.days_late,
         "score": round(entry.score, 4),
         "risk_level": entry.risk_level,
         "reasons": found.why(entry),

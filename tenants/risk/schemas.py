@@ -1,10 +1,10 @@
 """What the API says of models, scores and lists."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.web.days import IsoDay
 from tenants.risk.models import RiskModel
@@ -92,6 +92,9 @@ class JobAccepted(BaseModel):
     job_id: UUID
 
 
+NOT_KNOWN = "Null, as `days_late` is, for people in IIT by the partner's own list alone: a contact cannot be read."
+
+
 class PredictionOut(BaseModel):
     """What was said of a patient as of a date."""
 
@@ -102,8 +105,8 @@ class PredictionOut(BaseModel):
     facility_uuid: UUID
     as_of: date
     kind: Kind
-    expected_date: date
-    days_late: int = Field(description="Days past the expected date; 0 for those at risk.")
+    expected_date: date | None = Field(description=NOT_KNOWN)
+    days_late: int | None = Field(description="Days past the expected date; 0 for those at risk.")
     prediction_timestamp: datetime
     model_version: str
     risk: float | None = Field(
@@ -123,6 +126,12 @@ class PredictionOut(BaseModel):
     data_date: date | None = Field(description="To which the facility's records run.")
     stale: bool = Field(description="The facility's records end too early for this date.")
 
+    @model_validator(mode="after")
+    def _leave_out_days_late(self) -> Self:
+        if self.expected_date is None:
+            self.days_late = None
+        return self
+
 
 class RiskOut(BaseModel):
     """One patient's risk as of a day, with every reason in both directions."""
@@ -134,7 +143,7 @@ class RiskOut(BaseModel):
     status: str
     kind: Literal["at_risk", "to_trace", "none"]
     expected_date: date | None
-    days_late: int
+    days_late: int | None
     risk: float | None
     risk_low: float | None
     risk_high: float | None
@@ -222,8 +231,8 @@ class WorklistEntryOut(BaseModel):
     facility_uuid: UUID
     facility: str = Field(description="DATIM id.")
     clinic: str = Field(description="The facility's name.")
-    expected_date: date
-    days_late: int
+    expected_date: date | None = Field(description=NOT_KNOWN)
+    days_late: int | None
     score: float = Field(description="Risk, or days past the expected contact on the list to be traced.")
     risk_level: Level = Field(description="What it means is in `meaning`.")
     reasons: list[Reason]

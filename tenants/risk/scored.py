@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import orjson
 
-from tenants.cohort.timelines import day_number
+from tenants.cohort.timelines import NO_DAY, day_number
 from tenants.risk import binary_rows as binary
 from tenants.risk.wording import raising
 
@@ -174,7 +174,9 @@ def rows_late(people: Late, said: Said) -> Iterator[bytes]:
     if not people.iit.size:
         return
     days = people.days_late
-    place, _ = ranked(people.facility, people.iit, np.where(people.iit, days, -days), people.expected)
+    # Of whom nobody knows how late they are: last.
+    late = np.where(people.by_partner, np.iinfo(np.int64).max, np.where(people.iit, days, -days))
+    place, _ = ranked(people.facility, people.iit, late, people.expected)
     figures = dict.fromkeys(("risk", "risk_low", "risk_high", "raw_score"))
     for name, iit in (("late", False), ("iit", True)):
         for theirs in (False, True):
@@ -211,7 +213,7 @@ def _columns(
         "facility_uuid": uuids[facility],
         "as_of": binary.days(np.array([day_number(said.as_of)])).tobytes(),
         "kind": binary.text(kind),
-        "expected_date": binary.days(people.expected[chosen]),
+        "expected_date": None if people.expected[chosen[0]] == NO_DAY else binary.days(people.expected[chosen]),
         "days_late": binary.whole(days_late),
         "prediction_timestamp": binary.moment(int(said.stamp.timestamp() * 1_000_000)),
         "model_uuid": None if model.uuid is None else model.uuid.bytes,

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 8 steps."""
+    """Take 10 steps."""
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -72,4 +72,6 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_import_waiting_facts_patient_key", "import_waiting_facts", ["patient_key"], unique=False)
+    op.alter_column("predictions", "expected_date", existing_type=sa.Date(), nullable=True)
+    op.alter_column("worklist_entries", "expected_date", existing_type=sa.Date(), nullable=True)
     grant_tenant("SELECT, INSERT, UPDATE, DELETE", "import_placements", "import_waiting_facts")

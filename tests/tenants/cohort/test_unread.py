@@ -104,8 +104,11 @@ def test_a_corrected_list_closes_the_gap(store, clinic, person):
 )
 def test_the_partners_own_status_decides_and_is_marked_as_theirs(store, clinic, person, word, status, traced):
     unread(store, clinic, person, word)
-    found, source, _, _ = on(store, person, LISTED)
+    found, source, _, late = on(store, person, LISTED)
     assert (found, source) == (status, "records" if word == "unknown" else "partner")
+    with store.session() as session:
+        expected = service.patient_status(session, person, LISTED)["expected"]
+    assert (expected, late) == (None, None if traced else 0)  # nobody knows when they were expected
     assert called(store, LISTED) == ([], traced)
 
 

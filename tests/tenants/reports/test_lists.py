@@ -142,6 +142,7 @@ def test_whose_day_is_not_known_and_whose_word_a_status_is_are_on_the_lists(api,
     assert (dead["status"], dead["status_date"], dead["status_day_known"]) == ("died", "", "false")
     lost = found["iit"]
     assert (lost["status"], lost["status_date"], lost["status_source"]) == ("iit", "2025-04-01", "partner")
+    assert (lost["expected_date"], lost["days_late"]) == ("", "")
     radet = by_uuid(lines(api, "radet"), people, "Patient ID")
     assert (radet["restart"]["Current ART Status"], radet["restart"]["Date of Current ART Status"]) == ("Died", "")
     assert radet["active"]["Current ART Status"] == "Invalid"

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 
 from core.errors import Conflict
+from core.web.paging import PageRequest
 from tenants.cohort.timelines import to_date
 from tenants.records.ids import new_uuid
 from tenants.records.models import UnreadContact
-from tenants.risk import explain, presenting, scoring, worklist
+from tenants.risk import explain, presenting, repository, schemas, scoring, worklist
 from tests.tenants.risk.clinics import END, clinics
 from tests.tenants.risk.conftest import opener, predictions, stamp, store
 
@@ -105,6 +106,29 @@ def test_who_is_traced_by_the_partners_own_list_is_listed_as_such(tenant):
     own = {entry.patient_uuid: shown.why(entry) for entry in shown.people}
     assert "by the partner's own list" in own[theirs]
     assert sum("by the partner's own list" in line for line in own.values()) == 1
+
+
+def test_of_whom_the_partners_own_list_has_in_iit_no_date_and_no_days_are_made_up(tenant):
+    theirs = traced_in_iit(tenant)[0]
+    unread(tenant, theirs, "iit")
+    scoring.score(tenant, opener(tenant), DAY)
+    with opener(tenant)() as session:
+        everybody = {"risk_level": None, "facility": None, "patient": None, "due_within": None}
+        found, _ = repository.list_predictions(session, PageRequest(1, 500), as_of=DAY, kind="to_trace", **everybody)
+        order = worklist.ordered(session, "to_trace", DAY, capacity=1000)
+    said = {row.patient_uuid: schemas.PredictionOut.model_validate(row) for row in found}
+    assert (said[theirs].expected_date, said[theirs].days_late) == (None, None)
+    assert all(row.expected_date and row.days_late for uuid, row in said.items() if uuid != theirs)
+    uuid = worklist.issue(tenant, opener(tenant), order)
+    with opener(tenant)() as session:
+        shown = presenting.shown(session, uuid, identities=False)
+    flat = {row["patient_uuid"]: (row["expected_date"], row["days_late"]) for row in presenting.rows(shown)}
+    assert flat[theirs] == (None, None)
+    page = presenting.detail(shown, PageRequest(1, 500))
+    assert [(e.expected_date, e.days_late) for e in page.people if e.patient_uuid == theirs] == [(None, None)]
+    told = explain.explain(tenant, opener(tenant), str(theirs), DAY)
+    assert (told.kind, told.expected_date, told.days_late) == ("to_trace", None, None)
+    assert "by the partner's own list" in told.summary
 
 
 def test_an_invalid_record_is_neither_scored_nor_traced(tenant):
