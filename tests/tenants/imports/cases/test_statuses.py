@@ -57,7 +57,7 @@ def pharmacy(
     return List(REAL_PHARMACY, rows, people, traced, **more)  # type: ignore[arg-type]
 
 
-UNREAD = "3 people are listed with a contact whose day or supply cannot be read"
+UNREAD = "3 people are listed with a contact whose day or supply is missing or cannot be read"
 LISTS = {
     "records that the partner calls invalid": radet(
         [
