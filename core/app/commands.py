@@ -63,7 +63,7 @@ def _check_start() -> None:
         Unavailable: the key or the store is another one.
     """
     from core.database import DatabaseNotMigrated, DatabaseUnavailable
-    from core.installation import check_start
+    from core.startup import check_start
 
     try:
         check_start()

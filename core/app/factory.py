@@ -13,10 +13,10 @@ from core import database, telemetry
 from core.access.require import refuse_open_routes
 from core.app import docs, health, openapi
 from core.app.callers import VERIFIERS
+from core.app.errors import install
 from core.app.middleware import RequestBoundary
 from core.app.permissions import RoutePermissions
 from core.app.routing import lay_flat
-from core.errors.handlers import install
 from core.features import Feature, features, resolve
 from core.services import ensure
 from core.settings import get_settings

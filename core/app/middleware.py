@@ -14,10 +14,10 @@ from uuid_utils.compat import uuid7
 from core import telemetry
 from core.app.bodies import Body
 from core.app.callers import Callers, address_of
+from core.app.errors import log_failure, problem_response
 from core.app.turns import Turn, Turns
 from core.errors import AppError, FieldError, Invalid, TooLarge, Unauthenticated
 from core.errors.database import as_app_error
-from core.errors.handlers import log_failure, problem_response
 from core.errors.problem import MEDIA_TYPE
 
 if TYPE_CHECKING:

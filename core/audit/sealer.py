@@ -24,6 +24,7 @@ from core.database.locks import try_lock_own
 from core.errors import AppError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from threading import Event
     from uuid import UUID
 
@@ -184,9 +185,23 @@ class Sealer:
 
     Which tenants wrote anything is asked of PostgreSQL's counters: one query for all, that touches no tenant's table.
     A connection tells the counters what it did within a second while it works, and ten seconds after it came to rest.
+
+    Args:
+        tenants: lists all tenants, of every data database.
+        database: the data database whose audits it seals.
+        every: seconds between two looks.
+        anchor_every: seconds after which a tenant's head is anchored again.
     """
 
-    def __init__(self, database: str = DEFAULT_DATABASE, *, every: float, anchor_every: float) -> None:
+    def __init__(
+        self,
+        tenants: Callable[[], Iterable[TenantRef]],
+        database: str = DEFAULT_DATABASE,
+        *,
+        every: float,
+        anchor_every: float,
+    ) -> None:
+        self._tenants = tenants
         self._database, self._every, self._anchor_every = database, every, anchor_every
         self._inserted: dict[UUID, int] = {}
         self._anchored: dict[UUID, float] = {}
@@ -213,8 +228,6 @@ class Sealer:
             return self._look(dict(connection.execute(_COUNTERS).fetchall()))
 
     def _look(self, counters: dict[UUID, int]) -> int:
-        from core.tenancy import list_tenants
-
         moment = time.monotonic()
         if moment - self._all_at > LOOK_AT_ALL_EVERY:
             self._all_at = moment
@@ -223,7 +236,7 @@ class Sealer:
         if not written and not self._unanchored:
             return 0
         sealed = 0
-        for tenant in list_tenants():
+        for tenant in self._tenants():
             if tenant.id in counters and (tenant.id in written or tenant.id in self._unanchored):
                 sealed += self._tenant(tenant, counters[tenant.id])
         return sealed

@@ -8,6 +8,7 @@ from core.database.bases import NodeBase, PlatformBase, TenantBase
 from core.database.engines import DEFAULT_DATABASE, DatabaseUnknown, databases, dispose, owner_engine
 from core.database.locks import lock_own, try_lock_own
 from core.database.once import NotAtOnce, at_once
+from core.database.opening import SessionOpener
 from core.database.scope import TenantRef, TenantRequired
 from core.database.sessions import (
     DatabaseNotMigrated,
@@ -35,6 +36,7 @@ __all__ = [
     "NodeBase",
     "NotAtOnce",
     "PlatformBase",
+    "SessionOpener",
     "TenantBase",
     "TenantMoving",
     "TenantRef",

@@ -2,6 +2,5 @@
 
 from core.installation.blob_store import BlobStoreForeign, adopt_blob_store
 from core.installation.master_key import check_master_key
-from core.installation.start import check_start
 
-__all__ = ["BlobStoreForeign", "adopt_blob_store", "check_master_key", "check_start"]
+__all__ = ["BlobStoreForeign", "adopt_blob_store", "check_master_key"]

@@ -60,14 +60,12 @@ def compare(read: Callable[[], str | None], write: Callable[[str], None] | None)
         raise foreign()
 
 
-def adopt_blob_store() -> UUID:
-    """Make the store of this process the installation's, after files were moved there."""
-    from core.blobs import store
-
+def adopt_blob_store(write: Callable[[str], None]) -> UUID:
+    """Make a store the installation's, after files were moved there; ``write`` marks it."""
     new = uuid4()
     with platform_session() as session:
         session.execute(_ADOPT, {"mark": new})
-        store.write_mark(new.hex)
+        write(new.hex)
     return new
 
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from sqlalchemy import text
 
-from core.database import owner_session, platform_session, tenant_session
-from core.errors import NotFound, Unavailable
+from core.database import TenantRef, owner_session, platform_session, tenant_session
+from core.errors import Unavailable
 from core.privacy import master
 from core.privacy.errors import CannotDecrypt, MasterKeyMissing
 
@@ -15,7 +15,10 @@ BOUND_TO: Final = "installation|master-key-check"
 _TEXT: Final = b"iit"
 _ADD = text("INSERT INTO platform.master_key_checks (kid, sealed) VALUES (:kid, :sealed) ON CONFLICT (kid) DO NOTHING")
 _FORGET = text("DELETE FROM platform.master_key_checks WHERE kid <> :kid")
-_NEWEST = text("SELECT slug FROM platform.tenants WHERE phase IS NULL ORDER BY created_at DESC LIMIT 1")
+_NEWEST = text(
+    "SELECT id, slug, name, schema_name, role_name, database, state, time_zone FROM platform.tenants"
+    " WHERE phase IS NULL ORDER BY created_at DESC LIMIT 1"
+)
 
 
 class MasterKeyWrong(Unavailable):
@@ -77,17 +80,11 @@ def _open_previous(sealed: dict[str, bytes]) -> None:
 
 def _compare_with_a_tenant() -> None:
     """Refuse a key that did not wrap the keys of the newest tenant, where there is one."""
-    from core.tenancy import describe_tenant
-
     with platform_session() as session:
-        slug = session.scalar(_NEWEST)
-    if slug is None:
+        row = session.execute(_NEWEST).mappings().first()
+    if row is None:
         return
-    try:
-        tenant = describe_tenant(slug).ref()
-    except NotFound:
-        return  # purged since
-    with tenant_session(tenant, actor="system:keys", readonly=True) as session:
+    with tenant_session(TenantRef(**row), actor="system:keys", readonly=True) as session:
         kids = [row[0] for row in session.execute(text("SELECT DISTINCT master_kid FROM tenant_keys"))]
     try:
         for kid in kids:

@@ -14,6 +14,7 @@ from core.errors import AppError
 from core.jobs.heartbeat import Heartbeat
 from core.jobs.relay import Relay
 from core.settings import get_settings
+from core.tenancy import list_tenants
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,9 @@ class Attendance:
 
     def _attend(self, database: str) -> None:
         settings = get_settings()
-        sealer = Sealer(database, every=settings.audit_seal_seconds, anchor_every=settings.audit_anchor_seconds)
+        sealer = Sealer(
+            list_tenants, database, every=settings.audit_seal_seconds, anchor_every=settings.audit_anchor_seconds
+        )
         heartbeat = Heartbeat(self._worker_id, self._worker_threads, database)
         relay = Relay(self._messages, database=database, threads=self._worker_threads)
         for name, work in (("relay", relay.run), ("sealer", sealer.run), ("heartbeat", heartbeat.run)):

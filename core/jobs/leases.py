@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from core.database import DEFAULT_DATABASE, node_session, psycopg_connection
-from core.jobs.registry import JobKind, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import psycopg
+
+    from core.jobs.bounds import JobBounds
 
 SHARE_DELAY = timedelta(seconds=1)
 """How long a job waits whose tenant holds its share of this worker: another worker may be free."""
@@ -40,7 +41,7 @@ class Lease(Hold):
     """A job in the hands of this process."""
 
     tenant_role: str
-    kind: JobKind
+    kind: JobBounds
     payload: dict[str, Any]
     attempts: int
     request_id: str | None
@@ -65,6 +66,7 @@ class UnknownKindError(LookupError):
 
 def take(
     job_id: UUID,
+    bounds_of: Callable[[str], JobBounds],
     database: str = DEFAULT_DATABASE,
     *,
     token: UUID | None = None,
@@ -75,6 +77,7 @@ def take(
 
     Args:
         job_id: which.
+        bounds_of: gives the bounds of a kind by its name; raises LookupError for one that no feature registers.
         database: where its row is.
         token: that of the lease; a new one when None.
         up_to: a job under more suspicion than this is left, and given as a ``Suspect``.
@@ -103,7 +106,7 @@ def take(
         if suspicion > up_to:
             return Suspect(job_id, database, suspicion)
         try:
-            kind = kind_of(name)
+            kind = bounds_of(name)
         except LookupError as error:
             raise UnknownKindError(str(error)) from error
         connection.execute(

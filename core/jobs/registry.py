@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.features import load_jobs
+from core.jobs.bounds import JobBounds
 
 if TYPE_CHECKING:
     from core.jobs.context import JobContext
@@ -20,22 +21,10 @@ SHORTEST_LEASE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class JobKind:
-    """What is run for jobs of one kind, and its bounds.
+class JobKind(JobBounds):
+    """A kind of job: its bounds, and the function that runs one."""
 
-    Attributes:
-        max_attempts: tries that may end in an error; after the last the job is a dead letter.
-        lease: how long after its worker's last sign of life the job is given to another.
-        backoff: delay before the second try; it doubles with each, up to ten minutes.
-        time_limit: how long one try may take; afterwards it is no longer listened to, and counts as interrupted.
-    """
-
-    name: str
     run: Run
-    max_attempts: int
-    lease: timedelta
-    backoff: timedelta
-    time_limit: timedelta
 
 
 _kinds: dict[str, JobKind] = {}
@@ -68,7 +57,7 @@ def job(
         if known is not None and (known.run.__module__, known.run.__qualname__) != (run.__module__, run.__qualname__):
             message = f"the kind of job {kind!r} is registered twice: {known.run.__module__} and {run.__module__}"
             raise ValueError(message)
-        _kinds[kind] = JobKind(kind, run, max_attempts, lease, backoff, time_limit)
+        _kinds[kind] = JobKind(kind, max_attempts, lease, backoff, time_limit, run)
         return run
 
     return register

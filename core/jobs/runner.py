@@ -22,6 +22,7 @@ from core.jobs import endings, leases
 from core.jobs.context import JobContext, LeaseLost, TenantSuspended, WorkerStopping
 from core.jobs.isolation import Gate, Isolation
 from core.jobs.leases import ALONE, BESIDE_OTHERS, OWN_PROCESS, Lease, Suspect, UnknownKindError
+from core.jobs.registry import kind_of
 from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Runner:
             up_to = ALONE if self._isolation is None else BESIDE_OTHERS
             try:
                 taken = leases.take(
-                    job_id, database, token=token, up_to=up_to, admits=lambda role: self._seat(role, seats)
+                    job_id, kind_of, database, token=token, up_to=up_to, admits=lambda role: self._seat(role, seats)
                 )
             except UnknownKindError as error:
                 return endings.fail_unknown(job_id, database, str(error))
@@ -182,7 +183,7 @@ class Runner:
         context = JobContext(lease, tenant, self.stopping)
         try:
             with self._kept(lease, context):
-                lease.kind.run(context, dict(lease.payload))
+                kind_of(lease.kind.name).run(context, dict(lease.payload))
             if not context.finished:
                 with context.session() as session:
                     context.finish(session)

@@ -14,7 +14,6 @@ from core.database import DatabaseUnavailable
 from core.database.rights import warn_of_open_rights
 from core.errors import AppError
 from core.features import load_jobs
-from core.installation import check_start
 from core.jobs.attendance import Attendance
 from core.jobs.broker import DramatiqMessages, LocalMessages
 from core.jobs.relay import Relay
@@ -22,6 +21,7 @@ from core.jobs.runner import Runner, describe
 from core.plugins import models
 from core.retention import run_due
 from core.settings import get_settings
+from core.startup import check_start
 from core.tenancy import list_tenants
 
 if TYPE_CHECKING:

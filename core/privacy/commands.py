@@ -20,7 +20,7 @@ def rewrap(*, as_json: bool) -> None:
     Set the old key as IIT_MASTER_KEY_PREVIOUS meanwhile. A run that is cut off is resumed by the next. Ends with 3
     when a tenant is left behind.
     """
-    from core.privacy.rewrapping import rewrap_all
+    from core.tenancy.rewrapping import rewrap_all
 
     with Progress("Wrapping keys") as progress:
         done = rewrap_all(actor=ACTOR, progress=lambda _slug: progress.advance())

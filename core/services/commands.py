@@ -130,10 +130,11 @@ def list_backups(*, as_json: bool) -> None:
 def blobs(*, adopt: bool, as_json: bool) -> None:
     """Show whether this process keeps files where the rest of the installation does."""
     from core.blobs import require_shared_store
+    from core.blobs.store import write_mark
     from core.installation import adopt_blob_store
 
     if adopt:
-        adopt_blob_store()
+        adopt_blob_store(write_mark)
     require_shared_store(fresh=True)
     if as_json:
         print_json({"shared": True, "adopted": adopt})

@@ -7,13 +7,13 @@ the whole.
 """
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from pydantic import BaseModel
 
 from core import telemetry
-from core.access.scope import Scope
 from core.database import TenantSession
 from core.errors.database import as_app_error
 from core.errors.problem import problem
@@ -24,6 +24,17 @@ Cursor = TypeVar("Cursor")
 Step = Callable[[TenantSession, Cursor | None], tuple[Sequence[BaseModel | dict[str, Any]], Cursor | None]]
 """Reads the rows after a cursor (None: from the beginning); returns them with the next cursor (None: that was all)."""
 
+
+class StreamScope(Protocol):
+    """Opens a transaction of the caller's tenant for each step, such as ``core.access.Scope``."""
+
+    def session(self) -> AbstractContextManager[TenantSession]:
+        """A transaction of the tenant."""
+
+    def confirm(self) -> None:
+        """Check again that the caller's credential is valid and the tenant is active."""
+
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One JSON object a line.",
@@ -33,7 +44,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 """OpenAPI ``responses=`` of a route that answers with a stream."""
 
 
-def ndjson(scope: Scope, step: Step[Cursor]) -> StreamedResponse:
+def ndjson(scope: StreamScope, step: Step[Cursor]) -> StreamedResponse:
     """Stream what ``step`` reads. The first step runs at once, so that what it raises is answered as any error."""
     with scope.session() as session:
         rows, cursor = step(session, None)
@@ -41,7 +52,7 @@ def ndjson(scope: Scope, step: Step[Cursor]) -> StreamedResponse:
 
 
 def _lines(
-    scope: Scope, step: Step[Cursor], rows: Sequence[BaseModel | dict[str, Any]], cursor: Cursor | None
+    scope: StreamScope, step: Step[Cursor], rows: Sequence[BaseModel | dict[str, Any]], cursor: Cursor | None
 ) -> Generator[bytes]:
     yield _encoded(rows)
     while cursor is not None:

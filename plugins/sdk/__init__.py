@@ -7,13 +7,13 @@ from plugins.sdk.contract import (
     FeatureSpec,
     FittedModel,
     FloatArray,
-    Json,
     ModelPlugin,
     TrainingData,
     check_matrix,
     feature_names,
 )
 from plugins.sdk.hooks import ENTRY_POINT_GROUP, PROJECT, SPEC_VERSION, PluginContext, hookimpl, hookspec
+from plugins.sdk.json_types import Json
 from plugins.sdk.maths import log_loss, logit, sigmoid
 
 __all__ = [

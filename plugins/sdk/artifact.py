@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from plugins.sdk.contract import Json
+from plugins.sdk.json_types import Json
 
 MANIFEST = "manifest.json"
 MAX_FILES = 64

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from plugins.sdk.json_types import Json
 
 if TYPE_CHECKING:
     from plugins.sdk.artifact import Artifact
@@ -17,7 +19,6 @@ KINDS: tuple[str, ...] = get_args(Kind)
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 LabelArray = NDArray[np.int8]
-Json = Any  # what json.loads may return; a recursive alias costs readers more than it tells them
 TWO_DIMENSIONS = 2
 
 

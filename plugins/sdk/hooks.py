@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import pluggy
 
-from plugins.sdk.contract import Json, ModelPlugin
+from plugins.sdk.contract import ModelPlugin
+from plugins.sdk.json_types import Json
 
 PROJECT = "iit"
 ENTRY_POINT_GROUP = "iit.plugins"

@@ -43,19 +43,19 @@ def demo(
         chosen = partners.simulated_partners(get_settings().state_dir / "demo", people=people)
     else:
         chosen = [partners.own_partner(data, mapping, data_date.date() if data_date else None)]
-    told = [run_partner(partner) for partner in chosen]
+    runs = [run_partner(partner) for partner in chosen]
     seconds = round(time.perf_counter() - begun, 1)
     if as_json:
-        print_json({"simulated": data is None, "tenants": [one.to_json() for one in told], "seconds": seconds})
+        print_json({"simulated": data is None, "tenants": [run.to_json() for run in runs], "seconds": seconds})
     else:
         from rich.console import Console
 
         from tenants.demo.summary import show
 
-        show(told, Console(width=None if sys.stdout.isatty() else 120))
+        show(runs, Console(width=None if sys.stdout.isatty() else 120))
         note(f"From files to lists in {seconds:.0f} s.")
     if serve:
-        _serve([one.partner.slug for one in told], quiet=as_json)
+        _serve([run.partner.slug for run in runs], quiet=as_json)
 
 
 def _serve(slugs: list[str], *, quiet: bool) -> None:

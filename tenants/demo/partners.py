@@ -20,7 +20,7 @@ class Partner:
 
     Attributes:
         slug, name: of the tenant.
-        told: one line on what it brings.
+        summary: one line on what it brings.
         paths: the files to import.
         options: of ``iit import``.
         simulated: whether nobody in it exists.
@@ -28,7 +28,7 @@ class Partner:
 
     slug: str
     name: str
-    told: str
+    summary: str
     paths: tuple[Path, ...]
     options: tuple[str, ...]
     simulated: bool

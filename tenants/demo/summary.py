@@ -10,8 +10,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from tenants.demo.partner_run import SHOWN
+
 if TYPE_CHECKING:
-    from tenants.demo.demo import Told
+    from tenants.demo.partner_run import PartnerRun
 
 FLOWS_IN = ("TX_NEW", "TX_RTT", "transferred_in", "first_seen", "returned_after_transfer_out", "other_in")
 FIGURES = (
@@ -23,17 +25,15 @@ FIGURES = (
     ("sensitivity_top_30", "caught in the top 30 %"),
     ("ppv_top_10", "right in the top 10 %"),
 )
-SHOWN = 5
-"""People of each list that the summary shows."""
 LISTS = (("at_risk", "At risk: expected, not yet late"), ("to_trace", "To be traced: late, or in IIT"))
 
 
-def show(partners: list[Told], console: Console) -> None:
+def show(partners: list[PartnerRun], console: Console) -> None:
     """Print the whole summary."""
-    for told in partners:
-        answers = told.answers
+    for run in partners:
+        answers = run.answers
         console.print()
-        console.rule(f"[bold]{told.partner.name}[/bold]" + ("  (simulated)" if told.partner.simulated else ""))
+        console.rule(f"[bold]{run.partner.name}[/bold]" + ("  (simulated)" if run.partner.simulated else ""))
         _records(answers["import"], answers["import_again"], console)
         _flows(answers["indicators"], console)
         _model(answers["train"], console)

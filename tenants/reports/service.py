@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,17 +15,16 @@ from tenants.reports import dhis2, linelist, mer, radet
 from tenants.reports.reading import Wanted, check_facility, quarter_of, step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
     from typing import BinaryIO
     from uuid import UUID
 
-    from core.database import TenantSession
+    from core.database import SessionOpener, TenantSession
     from core.web.tables import Cell
     from tenants.cohort.calendar import Period
     from tenants.reports.reading import Person
 
-    Open = Callable[[], AbstractContextManager[TenantSession]]
 
 LINE_LIST: Final = "line-list"
 RADET: Final = "radet"
@@ -63,7 +61,7 @@ def asked(session: TenantSession, report: str, *, as_of: date | None, facility: 
     return List(wanted, columns, "-".join(part for part in (report, named, day.isoformat()) if part))
 
 
-def list_rows(open_session: Open, chosen: List) -> Iterator[list[tuple[Cell, ...]]]:
+def list_rows(open_session: SessionOpener, chosen: List) -> Iterator[list[tuple[Cell, ...]]]:
     """Rows in steps; each step has committed, its audit with it, before its rows are given."""
     cursor: UUID | None = None
     count, more = 0, True
@@ -76,7 +74,7 @@ def list_rows(open_session: Open, chosen: List) -> Iterator[list[tuple[Cell, ...
         yield rows
 
 
-def list_lines(open_session: Open, chosen: List, form: str) -> Iterator[bytes]:
+def list_lines(open_session: SessionOpener, chosen: List, form: str) -> Iterator[bytes]:
     """The list as CSV or NDJSON, step by step."""
     if form == "csv":
         yield csv_lines([chosen.columns])
@@ -84,7 +82,7 @@ def list_lines(open_session: Open, chosen: List, form: str) -> Iterator[bytes]:
         yield csv_lines(rows) if form == "csv" else json_lines(chosen.columns, rows)
 
 
-def list_workbook(open_session: Open, chosen: List, file: BinaryIO) -> int:
+def list_workbook(open_session: SessionOpener, chosen: List, file: BinaryIO) -> int:
     """The list as an xlsx; how many rows it has."""
     book = Workbook()
     title = "RADET" if chosen.wanted.report == RADET else "Line list"

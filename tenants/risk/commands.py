@@ -14,29 +14,28 @@ from core.cli.output import ACTOR, Progress, json_option, note, print_json, prin
 if TYPE_CHECKING:
     from datetime import date
 
-    from core.database import TenantRef
+    from core.database import SessionOpener, TenantRef
     from tenants.risk import presenting
-    from tenants.risk.service import Open
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _AS_OF = click.option("--as-of", type=_DAY, help="The day, as known then. Default: today where the tenant is.")
 _SHOWN = ("base_rate", "roc_auc", "average_precision", "brier", "calibration_slope", "sensitivity_top_30", "ppv_top_10")
 
 
-def _opener(found: TenantRef) -> Open:
+def _opener(found: TenantRef) -> SessionOpener:
     from core.database import tenant_session
 
     return lambda: tenant_session(found, actor=ACTOR)
 
 
-def _day(open_session: Open, given: datetime | None) -> date:
+def _day(open_session: SessionOpener, given: datetime | None) -> date:
     from tenants.cohort.presenting import as_of_day
 
     with open_session() as session:
         return as_of_day(session, given.date() if given else None)
 
 
-def _day_to_score(open_session: Open, given: datetime | None) -> date:
+def _day_to_score(open_session: SessionOpener, given: datetime | None) -> date:
     from tenants.risk.staleness import day_to_score
 
     with open_session() as session:

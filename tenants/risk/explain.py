@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from core.database import TenantRef, TenantSession
+    from core.database import SessionOpener, TenantRef, TenantSession
     from tenants.risk.models import RiskModel
-    from tenants.risk.service import Open
     from tenants.risk.serving import Serving
 
 
@@ -87,7 +86,7 @@ class Explained:
     note: str
 
 
-def model_of(tenant: TenantRef, open_session: Open) -> Serving:
+def model_of(tenant: TenantRef, open_session: SessionOpener) -> Serving:
     """The model that explains: the preferred one. Reads the blob store, so it is called before the transaction."""
     with open_session() as session:
         model = serving.kept(session)
@@ -102,7 +101,7 @@ def model_of(tenant: TenantRef, open_session: Open) -> Serving:
         return _in_place(tenant, open_session, row, error)
 
 
-def _in_place(tenant: TenantRef, open_session: Open, row: RiskModel, error: ModelFailed) -> Serving:
+def _in_place(tenant: TenantRef, open_session: SessionOpener, row: RiskModel, error: ModelFailed) -> Serving:
     model = stand_in(tenant, open_session, row, error)
     serving.keep_in_place(tenant, row, model)
     return model
@@ -110,7 +109,7 @@ def _in_place(tenant: TenantRef, open_session: Open, row: RiskModel, error: Mode
 
 def explain(
     tenant: TenantRef,
-    open_session: Open,
+    open_session: SessionOpener,
     patient: str,
     as_of: date | None,
     *,
@@ -142,7 +141,9 @@ def explain(
         return _explained(facts, _in_place(tenant, open_session, row, error))
 
 
-def _read(tenant: TenantRef, open_session: Open, patient: str, as_of: date, by: tuple[str, str] | None) -> PatientFacts:
+def _read(
+    tenant: TenantRef, open_session: SessionOpener, patient: str, as_of: date, by: tuple[str, str] | None
+) -> PatientFacts:
     uuid = as_uuid(patient)
     if uuid is not None and by is not None:
         with suppress(NotAtOnce):

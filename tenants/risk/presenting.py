@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from core.database import TenantSession
+    from core.database import SessionOpener, TenantSession
     from core.web.paging import PageRequest
     from tenants.risk.identities import Identity
     from tenants.risk.models import Worklist, WorklistEntry
-    from tenants.risk.service import Open
 
 COLUMNS: Final = (
     *("list", "as_of", "facility", "clinic", "rank", "of", "patient_uuid", "expected_date", "days_late", "score"),
@@ -91,7 +90,7 @@ def shown(
     )
 
 
-def by_clinic(open_session: Open, uuid: UUID, *, identities: bool) -> Iterator[Shown]:
+def by_clinic(open_session: SessionOpener, uuid: UUID, *, identities: bool) -> Iterator[Shown]:
     """An issued list clinic by clinic, each read in a transaction of its own; once without people where it has none.
 
     Raises:

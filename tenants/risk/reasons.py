@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from core.database import TenantSession
+    from core.database import SessionOpener, TenantSession
     from tenants.cohort.settings import CohortSettings
     from tenants.cohort.timelines import Timelines
-    from tenants.risk.service import Open
     from tenants.risk.serving import Serving
 
 AT_ONCE: Final = 5000
@@ -38,7 +37,7 @@ class _Read:
 
 
 def reasons_of(
-    open_session: Open, patients: Sequence[UUID], as_of: date, model: Serving, rates: Mapping[str, Any]
+    open_session: SessionOpener, patients: Sequence[UUID], as_of: date, model: Serving, rates: Mapping[str, Any]
 ) -> dict[UUID, list[dict[str, Any]]]:
     """What raises these patients' risk, in words. The model is called while no transaction is open."""
     taken = FacilityRates.from_json(rates)

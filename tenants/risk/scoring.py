@@ -35,10 +35,9 @@ from tenants.risk.staleness import is_stale, stale_days
 from tenants.risk.standing_in import scoring_model, stand_in
 
 if TYPE_CHECKING:
-    from core.database import TenantRef, TenantSession
+    from core.database import SessionOpener, TenantRef, TenantSession
     from tenants.cohort.settings import CohortSettings
     from tenants.risk.dataset import Told
-    from tenants.risk.service import Open
     from tenants.risk.serving import Serving
 
 CHUNK_PATIENTS: Final = 5000
@@ -80,7 +79,7 @@ class Scored:
 
 def score(
     tenant: TenantRef,
-    open_session: Open,
+    open_session: SessionOpener,
     as_of: date,
     *,
     told: Told | None = None,
@@ -113,7 +112,7 @@ def score(
 
 
 def _score_all(
-    tenant: TenantRef, open_session: Open, as_of: date, model: Serving, told: Told | None, chunk_patients: int
+    tenant: TenantRef, open_session: SessionOpener, as_of: date, model: Serving, told: Told | None, chunk_patients: int
 ) -> None:
     basis, step = _begin(open_session, as_of, model), None
     after = basis.after
@@ -169,7 +168,7 @@ class _Basis:
     after: UUID | None
 
 
-def _begin(open_session: Open, as_of: date, model: Serving) -> _Basis:
+def _begin(open_session: SessionOpener, as_of: date, model: Serving) -> _Basis:
     """Begin the scoring of a date, unless one by the same model from the same inputs stands unfinished."""
     with open_session() as session:
         inputs = _inputs(session)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +9,7 @@ import numpy as np
 
 from core import audit
 from core.clock import now
-from core.database import TenantSession
+from core.database import SessionOpener, TenantSession
 from core.errors import NotFound
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.load import load_timelines
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from tenants.cohort.settings import CohortSettings
     from tenants.risk.training import Candidate, Failure, Training
 
-Open = Callable[[], AbstractContextManager[TenantSession]]
 """Opens a transaction of the tenant."""
 SEED = 20
 FIT_SECONDS = 1800.0
@@ -75,7 +72,7 @@ class _Loaded:
     through: int | None
 
 
-def train(tenant: TenantRef, open_session: Open, told: Told | None = None) -> Trained:
+def train(tenant: TenantRef, open_session: SessionOpener, told: Told | None = None) -> Trained:
     """Fit every kind of model on the tenant's history, store all, and promote the one that earns it.
 
     The records are read in one transaction, the fitting runs with none open, and the models are stored in another.
@@ -113,7 +110,7 @@ def train(tenant: TenantRef, open_session: Open, told: Told | None = None) -> Tr
         raise
 
 
-def evaluate(tenant: TenantRef, open_session: Open, told: Told | None = None) -> dict[str, Any]:
+def evaluate(tenant: TenantRef, open_session: SessionOpener, told: Told | None = None) -> dict[str, Any]:
     """Measure the model that scores on all resolved decisions made after the time it was trained and calibrated on.
 
     Raises:
@@ -152,7 +149,7 @@ def evaluate(tenant: TenantRef, open_session: Open, told: Told | None = None) ->
     return found
 
 
-def _load(open_session: Open, told: Told | None) -> _Loaded:
+def _load(open_session: SessionOpener, told: Told | None) -> _Loaded:
     with open_session() as session:
         rules = cohort_settings(session)
         wanted = tenant_settings.get(session, RiskSettings)

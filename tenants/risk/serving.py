@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from core.database import TenantRef, TenantSession
+    from core.database import SessionOpener, TenantRef, TenantSession
     from plugins.sdk import Explanation, FeatureSpec, FittedModel
     from tenants.risk.models import RiskModel
-    from tenants.risk.service import Open
 
     Floats = npt.NDArray[np.float64]
 
@@ -179,7 +178,7 @@ def load_kept(tenant: TenantRef, row: RiskModel) -> Serving:
     return model
 
 
-def by_uuid(tenant: TenantRef, open_session: Open, uuid: UUID | None) -> Serving:
+def by_uuid(tenant: TenantRef, open_session: SessionOpener, uuid: UUID | None) -> Serving:
     """The model of a row, from this process's memory where it is there; None: the rule before any training.
 
     Raises:

@@ -11,13 +11,12 @@ from tenants.risk.failures import ModelFailed
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from core.database import TenantRef
+    from core.database import SessionOpener, TenantRef
     from tenants.risk.models import RiskModel
-    from tenants.risk.service import Open
     from tenants.risk.serving import Serving
 
 
-def scoring_model(tenant: TenantRef, open_session: Open) -> Serving:
+def scoring_model(tenant: TenantRef, open_session: SessionOpener) -> Serving:
     """The preferred model, or the one that stands in where the preferred one cannot be read."""
     with open_session() as session:
         row = serving.preferred(session)
@@ -30,7 +29,7 @@ def scoring_model(tenant: TenantRef, open_session: Open) -> Serving:
 
 
 def stand_in(
-    tenant: TenantRef, open_session: Open, failed: RiskModel, error: ModelFailed, tried: Container[str] = ()
+    tenant: TenantRef, open_session: SessionOpener, failed: RiskModel, error: ModelFailed, tried: Container[str] = ()
 ) -> Serving:
     """The newest model of another plugin that passed its gates and can be read, else the naive rule.
 

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from core.database import TenantRef, TenantSession
+    from core.database import SessionOpener, TenantRef, TenantSession
     from core.web.paging import PageRequest
-    from tenants.risk.service import Open
 
 KINDS: Final = ("at_risk", "to_trace")
 ISSUED_ANEW: Final = 2
@@ -59,7 +58,7 @@ class Order:
     due_within: int | None = None
 
 
-def issue(tenant: TenantRef, open_session: Open, order: Order) -> UUID:
+def issue(tenant: TenantRef, open_session: SessionOpener, order: Order) -> UUID:
     """Cut the list and keep it; the same list of the same scoring is issued once.
 
     People who were scored without reasons are explained first, while no transaction is open.
@@ -240,7 +239,7 @@ def _score(row: Prediction) -> float:
 
 
 def _reasons(
-    tenant: TenantRef, open_session: Open, order: Order, cut: _Cut
+    tenant: TenantRef, open_session: SessionOpener, order: Order, cut: _Cut
 ) -> tuple[dict[UUID, list[dict[str, Any]]], str | None]:
     """Reasons of everybody on the list, and why some have none; those not within the share are explained now."""
     if order.kind == "to_trace":

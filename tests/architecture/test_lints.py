@@ -8,10 +8,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
 
 from core.cli.main import commands
-from tests.architecture import lints
+from tests.architecture import cycles, lints
 
 PROJECT = tomllib.loads((lints.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 TARGETS = lints.make_targets((lints.ROOT / "Makefile").read_text(encoding="utf-8"))
@@ -27,6 +28,11 @@ class TestTheTree:
 
     def test_no_file_is_longer_than_can_be_read_at_once(self) -> None:
         assert broken(lints.length, ".py") == []
+
+    def test_no_modules_import_each_other(self) -> None:
+        graph = grimp.build_graph("core", "tenants", "plugins")
+        imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+        assert cycles.cycles(imported) == []
 
     def test_nothing_is_left_unfinished_in_a_comment(self) -> None:
         assert broken(lints.unfinished) == []
@@ -172,6 +178,7 @@ def test_a_room_or_plugin_without_its_place_is_caught(tmp_path: Path) -> None:
     [
         ("core/cli/breach.py", "tenants.records"),
         ("tenants/records/breach.py", "tenants.risk"),
+        ("core/database/breach.py", "core.tenancy"),
         ("plugins/additive/breach.py", "core.errors"),
         ("plugins/sdk/breach.py", "core.errors"),
         ("plugins/additive/breach.py", "plugins.boosting"),
@@ -191,3 +198,8 @@ def test_import_linter_catches_an_import_in_the_wrong_direction(module: str, imp
     assert "1 broken" in done.stdout
     (tmp_path / module).write_text("")
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+
+
+def test_a_cycle_of_modules_is_found_however_long() -> None:
+    imported = {"a": ["b"], "b": ["c"], "c": ["a", "d"], "d": ["outside"], "e": ["f"], "f": ["e"]}
+    assert cycles.cycles(imported) == [["a", "b", "c"], ["e", "f"]]

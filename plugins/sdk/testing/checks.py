@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 
 from plugins.sdk.artifact import Artifact, BadArtifactError, seal, verify
-from plugins.sdk.contract import Explanation, FittedModel, FloatArray, Json, ModelPlugin, TrainingData, check_matrix
+from plugins.sdk.contract import Explanation, FittedModel, FloatArray, ModelPlugin, TrainingData, check_matrix
+from plugins.sdk.json_types import Json
 from plugins.sdk.maths import MAX_LOG_ODDS, log_loss, logit
 from plugins.sdk.testing.data import small_data, small_matrix
 

@@ -15,10 +15,11 @@ from tenants.imports.reading.blocks import chunks
 from tenants.imports.reading.column_reader import FileColumns
 from tenants.imports.reading.columns import Columns
 from tenants.imports.reading.csv_blocks import BATCH_ROWS, batches, read_blocks
-from tenants.imports.reading.csv_files import Row, find_delimiter, find_encoding
+from tenants.imports.reading.csv_files import find_delimiter, find_encoding
 from tenants.imports.reading.plans import FilePlan, check_columns, needed_columns, open_file
 from tenants.imports.reading.reader import NO, Position, Reader, without_rows
 from tenants.imports.reading.sources import refused
+from tenants.imports.reading.table import Row
 from tenants.imports.reading.values import BadValueError, day
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from tenants.imports.mapping import Mapping
     from tenants.imports.reading.blocks import Block, PortionLimits
-    from tenants.imports.reading.csv_files import Table
     from tenants.imports.reading.sources import Head, Source
+    from tenants.imports.reading.table import Table
 
 POSSIBLE = 0.5
 

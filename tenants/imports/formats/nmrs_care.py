@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -18,25 +17,13 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from tenants.imports.facts import Fact
-    from tenants.imports.formats.nmrs_patient import Encounter
+    from tenants.imports.formats.nmrs_encounter import Answer, Encounter
     from tenants.imports.formats.nmrs_terms import NmrsTerms
-    from tenants.imports.formats.records import Fields
 
     _T = TypeVar("_T")
 
 _PICKUP = ("days_supplied", "regimen", "regimen_line")
 _OUTCOME = ("termination_reason", "discontinued_reason")
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One answer: its value, where it stands, whether it was taken back, and the concept that asked."""
-
-    value: Any
-    place: Fields
-    name: str
-    voided: bool
-    concept: str | None
 
 
 class Care:
@@ -56,10 +43,10 @@ class Care:
         """The facts of one encounter besides itself and its measurements."""
         found: list[Fact] = []
         following = self._latest_day(encounter, "next_appointment")
-        pickup = bool(encounter.kinds & self._terms.pharmacy) or any(name in encounter.said for name in _PICKUP)
+        pickup = bool(encounter.kinds & self._terms.pharmacy) or any(name in encounter.answers for name in _PICKUP)
         if pickup:
             found.append(self._pickup(encounter, following))
-        elif "next_appointment" in encounter.said and not encounter.kinds & self._terms.laboratory:
+        elif "next_appointment" in encounter.answers and not encounter.kinds & self._terms.laboratory:
             found.append(
                 VisitFact(
                     key=SEPARATOR.join((encounter.key, "visit")),
@@ -80,7 +67,7 @@ class Care:
         return found
 
     def _pickup(self, encounter: Encounter, following: date | None) -> DispensationFact:
-        said = [item for name in _PICKUP for item in encounter.said.get(name, [])]
+        said = [item for name in _PICKUP for item in encounter.answers.get(name, [])]
         gone = bool(said) and all(item.voided for item in said)
         durations = self._live(encounter, "days_supplied")
         supplies = [days for item in durations if (days := self._read(item, _days)) is not None]
@@ -107,7 +94,7 @@ class Care:
         )
 
     def _transfer_in(self, encounter: Encounter) -> list[Fact]:
-        said = encounter.said.get("transferred_in_date", [])
+        said = encounter.answers.get("transferred_in_date", [])
         found: list[Fact] = []
         for item in said[:1] if all(item.voided for item in said) else self._live(encounter, "transferred_in_date")[:1]:
             day = self._day(item)
@@ -125,7 +112,7 @@ class Care:
         when = self._latest_day(encounter, "termination_date") or encounter.when.date()
         found: dict[str, Fact] = {}
         for question in _OUTCOME:
-            for item in encounter.said.get(question, []):
+            for item in encounter.answers.get(question, []):
                 said = self._read(item, text)
                 answer = fold(said) if said is not None else ""
                 state = self._terms.outcomes.get(answer, "stopped" if question == "discontinued_reason" else None)
@@ -134,7 +121,7 @@ class Care:
                     found[state] = self._state(encounter, state, when, item, voided=gone)
         return list(found.values())
 
-    def _state(self, encounter: Encounter, state: str, when: date, item: Said, *, voided: bool) -> PatientStateFact:
+    def _state(self, encounter: Encounter, state: str, when: date, item: Answer, *, voided: bool) -> PatientStateFact:
         return PatientStateFact(
             key=SEPARATOR.join((encounter.key, state)),
             patient=self._patient,
@@ -157,8 +144,8 @@ class Care:
         return encounter.place.labels(names)
 
     @staticmethod
-    def _live(encounter: Encounter, question: str) -> list[Said]:
-        said = encounter.said.get(question, [])
+    def _live(encounter: Encounter, question: str) -> list[Answer]:
+        said = encounter.answers.get(question, [])
         return said if encounter.voided else [item for item in said if not item.voided]
 
     def _texts(self, encounter: Encounter, question: str) -> list[str]:
@@ -172,14 +159,14 @@ class Care:
         days = [day for item in self._live(encounter, question) if (day := self._day(item)) is not None]
         return max(days, default=None)
 
-    def _day(self, item: Said) -> date | None:
+    def _day(self, item: Answer) -> date | None:
         return self._read(item, lambda value: moment(value, self._terms.values).date())
 
-    def _says_yes(self, item: Said) -> bool:
+    def _says_yes(self, item: Answer) -> bool:
         # 1066 is "no" in the dictionary that NMRS took over.
         return is_true(item.value) and str(item.value).strip() != "1066"
 
-    def _read(self, item: Said, convert: Callable[[Any], _T]) -> _T | None:
+    def _read(self, item: Answer, convert: Callable[[Any], _T]) -> _T | None:
         try:
             return convert(item.value)
         except BadValueError as bad:

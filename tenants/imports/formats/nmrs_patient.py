@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tenants.imports.facts import (
@@ -15,7 +15,8 @@ from tenants.imports.facts import (
     VisitFact,
 )
 from tenants.imports.fields import SEXES
-from tenants.imports.formats.nmrs_care import Care, Said
+from tenants.imports.formats.nmrs_care import Care
+from tenants.imports.formats.nmrs_encounter import Answer, Encounter
 from tenants.imports.formats.nmrs_terms import MEASURED
 from tenants.imports.formats.options import UNDETECTED_ANSWERS
 from tenants.imports.formats.records import BadFieldError, Fields, birth, each_of, fold, text
@@ -43,24 +44,6 @@ _OBSERVATION = {"obs_datetime": "obsDatetime", "stamp": "dateChanged"}
 _STAMPS = ("dateChanged", "dateVoided", "dateCreated")
 _DEAD = ("dead", "deceased", "isDead", "markAsDeceased", "markAsDeseased", "markedAsDeceased")
 _VALUES = ("valueNumeric", "valueCoded", "valueText", "valueDatetime", "value")
-
-
-@dataclass(slots=True)
-class Encounter:
-    """One encounter of the container.
-
-    Attributes:
-        kinds: its type and form, folded.
-        said: what its observations say, by question.
-    """
-
-    key: str
-    when: datetime
-    voided: bool
-    stamp: datetime | None
-    place: Fields
-    kinds: frozenset[str] = frozenset()
-    said: dict[str, list[Said]] = field(default_factory=dict)
 
 
 class Container:
@@ -303,13 +286,13 @@ class Container:
             self._measured(item, variable, concept, encounter, when, voided=voided)
             return
         if encounter is None:
-            # Said outside any encounter that is known: each such day is taken for one.
+            # An answer outside any known encounter: each such day is taken for one.
             key = SEPARATOR.join((self._patient, when.date().isoformat()))
             made = Encounter(key, when, self._voided, item.moment(*_STAMPS), item)
             encounter = self._encounters.setdefault(key, made)
         value_name, value = item.raw("valueDatetime", *_VALUES)
         if value is not None:
-            encounter.said.setdefault(question, []).append(Said(value, item, value_name, voided, concept))
+            encounter.answers.setdefault(question, []).append(Answer(value, item, value_name, voided, concept))
 
     def _measured(
         self,

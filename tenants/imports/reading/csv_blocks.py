@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from tenants.imports.facts import Reading
 from tenants.imports.reading.blocks import Block
-from tenants.imports.reading.csv_files import MAX_FIELD, REPLACED, Row, checked, fitted, read_rows
+from tenants.imports.reading.csv_files import REPLACED, checked, fitted, read_rows
+from tenants.imports.reading.table import MAX_FIELD, Row
 from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from tenants.imports.facts import Rejection
     from tenants.imports.reading.column_reader import FileColumns
     from tenants.imports.reading.columns import Cells
-    from tenants.imports.reading.csv_files import Table
     from tenants.imports.reading.plans import FilePlan
+    from tenants.imports.reading.table import Table
 
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
 _END = "x"

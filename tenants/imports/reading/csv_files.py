@@ -5,15 +5,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from tenants.imports.facts import Rejection
 from tenants.imports.reading.sources import refused
-from tenants.imports.reading.values import Unreadable, clean
+from tenants.imports.reading.table import MAX_FIELD, Row, Table, check_headings, undecoded
+from tenants.imports.reading.values import clean
 from tenants.imports.reading.workbook import HEADING_ROWS
 from tenants.records.storable import has_control
 
@@ -23,38 +22,11 @@ if TYPE_CHECKING:
     from tenants.imports.reading.sources import Head, Source
 
 DELIMITERS = ",;\t|"
-MAX_FIELD = 65536
-MAX_COLUMNS = 2000
 MAX_LINES = 200
 """Lines that one row may go over, by line breaks inside quotation marks."""
 REPLACED = ("cp1252", "utf-16")
 """Encodings whose undecodable bytes cannot be kept apart: a replacement character stands for them."""
 MAX_LINE = MAX_FIELD * 16
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: the line it begins on, its cells, or why it cannot be read."""
-
-    line: int
-    cells: Sequence[str | Unreadable]
-    rejection: Rejection | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """An open CSV file: its rows, or its ``lines`` (not both: they are read once). A workbook has no lines.
-
-    Attributes:
-        first: the number of the first line below the headings.
-    """
-
-    headings: list[str]
-    encoding: str
-    delimiter: str
-    rows: Iterator[Row]
-    lines: Iterator[str] | None = None
-    first: int = 2
 
 
 def find_encoding(head: bytes) -> str:
@@ -181,28 +153,6 @@ def _found(
         if wanted(candidate[0]):
             return candidate
     return first or ([], delimiter or ",", min(1, len(lines)))
-
-
-def check_headings(headings: list[str], source: Source) -> None:
-    """Refuse headings that cannot name the columns.
-
-    Raises:
-        Invalid: there are none, too many, two alike, or some that cannot be read.
-    """
-    if not headings:
-        raise refused(source.name, "the first line holds no headings", "begin the file with a line of column names")
-    if len(headings) > MAX_COLUMNS:
-        raise refused(source.name, f"more than {MAX_COLUMNS} columns", "check that it is the right file")
-    if any(_undecoded(heading) for heading in headings):
-        raise refused(
-            source.name, "the headings are not valid UTF-8", "save it as 'CSV UTF-8', or give 'encoding' in the mapping"
-        )
-    counts = Counter(heading for heading in headings if heading)
-    # A file without headings has its first row's cells here: they are never shown.
-    repeated = next((heading for heading, count in counts.items() if count > 1), None)
-    if repeated is not None:
-        places = " and ".join(str(at) for at, heading in enumerate(headings, start=1) if heading == repeated)
-        raise refused(source.name, f"columns {places} have the same heading", "give every column a name of its own")
 
 
 def read_rows(
@@ -340,7 +290,7 @@ def checked(line: int, cells: list[str], width: int, encoding: str, *, ended: bo
         problem = f"the row has {len(cells)} cells under {width} headings"
         return Row(line, [], Rejection("row", problem, "quote cells that hold the delimiter, and close every quote"))
     whole = "".join(cells)
-    if not whole.isascii() and (_undecoded(whole) or (encoding in REPLACED and "\ufffd" in whole)):
+    if not whole.isascii() and (undecoded(whole) or (encoding in REPLACED and "\ufffd" in whole)):
         problem = f"a character is not valid {encoding}"
         return Row(
             line, [], Rejection("row", problem, "save the file as 'CSV UTF-8', or give 'encoding' in the mapping")
@@ -357,7 +307,3 @@ def checked(line: int, cells: list[str], width: int, encoding: str, *, ended: bo
 def fitted(rows: Iterable[Row], width: int) -> list[Row]:
     """``_joined_up`` of rows that are at hand."""
     return list(_joined_up(iter(rows), width))
-
-
-def _undecoded(found: str) -> bool:
-    return any("\udc80" <= character <= "\udcff" for character in found)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tenants.imports.mapping import Column, FacilityColumns, File, Mapping, Record
-    from tenants.imports.reading.csv_files import Row, Table
     from tenants.imports.reading.sources import Source
+    from tenants.imports.reading.table import Row, Table
 
 SEPARATOR = "\x1f"
 MOST_REMEMBERED = 10_000

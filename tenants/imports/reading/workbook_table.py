@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from tenants.imports.facts import Rejection
 from tenants.imports.reading import values
-from tenants.imports.reading.csv_files import MAX_FIELD, Row, Table, check_headings
 from tenants.imports.reading.long_numbers import LOST_DIGITS
 from tenants.imports.reading.sources import refused
+from tenants.imports.reading.table import MAX_FIELD, Row, Table, check_headings
 from tenants.imports.reading.values import BadValueError, Unreadable
 from tenants.imports.reading.workbook import Sheet, open_sheet
 from tenants.records.storable import has_control

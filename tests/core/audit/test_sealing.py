@@ -13,6 +13,7 @@ from core.audit.verify import verify
 from core.database import TenantSession, owner_session, platform_session
 from core.errors import Conflict
 from core.jobs.worker import working
+from core.tenancy import list_tenants
 
 
 def act(open_session, tenant, times=1):
@@ -276,7 +277,7 @@ def test_the_application_can_neither_change_nor_remove_anchors(sealed):
 class TestSealer:
     @pytest.fixture
     def going(self, database):
-        found = sealer.Sealer(every=0.0, anchor_every=0.0)
+        found = sealer.Sealer(list_tenants, every=0.0, anchor_every=0.0)
         found.look()
         return found
 
@@ -317,5 +318,5 @@ class TestSealer:
             return real(tenant, *arguments, **options)
 
         monkeypatch.setattr(sealer, "seal", broken)
-        sealer.Sealer(every=0.0, anchor_every=0.0).look()
+        sealer.Sealer(list_tenants, every=0.0, anchor_every=0.0).look()
         assert (verify(first).seals, verify(second).seals) == (0, 1)

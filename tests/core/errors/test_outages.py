@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import exc
 
-from core.errors import handlers
+from core.app import errors as handlers
 from core.errors.database import as_app_error
 from core.telemetry.logs import configure
 from core.telemetry.repeated import Repeated

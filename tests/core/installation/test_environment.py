@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 
 from core.cli.main import run as iit
 from core.errors import Invalid
-from core.installation import check_start
 from core.installation.environment import check_environment
 from core.settings import master_key
+from core.startup import check_start
 
 GOOD = {"environment": "production", "services_fsync": "true", "log_level": "info"}
 

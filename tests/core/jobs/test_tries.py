@@ -10,6 +10,7 @@ from core import blobs, scratch
 from core.database import node_session
 from core.errors import Invalid, Unavailable
 from core.jobs import JobContext, LeaseLost, WorkerStopping, endings, leases, worker
+from core.jobs.registry import kind_of
 from core.jobs.runner import Runner, describe
 from core.jobs.worker import drain
 from core.tenancy import resume_tenant, suspend_tenant
@@ -21,7 +22,7 @@ def taken(change):
 
     def take(job_id):
         change(job_id, "state = 'sent', sent_at = now()")
-        lease = leases.take(job_id)
+        lease = leases.take(job_id, kind_of)
         assert lease is not None
         return lease
 
@@ -166,7 +167,7 @@ def test_an_error_after_the_finish_does_not_undo_it(tenant, ask, row, effect, ef
 def test_a_second_message_for_a_job_finds_nothing_to_do(tenant, ask, taken):
     job_id = ask(tenant)
     taken(job_id)
-    assert leases.take(job_id) is None
+    assert leases.take(job_id, kind_of) is None
     runner = Runner()
     assert runner.run(job_id) is None
     runner.close()

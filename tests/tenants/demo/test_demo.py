@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from tenants.demo.commands import demo
-from tenants.demo.demo import Told, quarter_before, run_partner
+from tenants.demo.demo import quarter_before, run_partner
+from tenants.demo.partner_run import PartnerRun
 from tenants.demo.partners import own_partner, simulated_partners
 from tenants.demo.summary import show
 
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def told(database: object, tmp_path_factory: pytest.TempPathFactory) -> list[Told]:
+def runs(database: object, tmp_path_factory: pytest.TempPathFactory) -> list[PartnerRun]:
     """The main job for both simulated partners, too small for a model to be fitted."""
     assert database is not object
     folder = tmp_path_factory.mktemp("demo")
     return [run_partner(partner) for partner in simulated_partners(folder, people=180)]
 
 
-def test_both_partners_come_from_files_to_two_lists(told: list[Told]) -> None:
-    for one in told:
+def test_both_partners_come_from_files_to_two_lists(runs: list[PartnerRun]) -> None:
+    for one in runs:
         answer = one.to_json()
         assert answer["import"]["rows_read"] == answer["import"]["rows_accepted"] + answer["import"]["rows_refused"]
         assert answer["scored"]["at_risk"] > 0
@@ -42,26 +43,26 @@ def test_both_partners_come_from_files_to_two_lists(told: list[Told]) -> None:
         assert not at_risk & to_trace
 
 
-def test_the_rows_broken_on_purpose_are_refused_or_taken_in_part_and_no_others(told: list[Told]) -> None:
-    imports = [one.answers["import"] for one in told]
+def test_the_rows_broken_on_purpose_are_refused_or_taken_in_part_and_no_others(runs: list[PartnerRun]) -> None:
+    imports = [one.answers["import"] for one in runs]
     assert [(one["rows_refused"], one["rows_in_part"]) for one in imports] == [(2, 1), (1, 1)]
 
 
-def test_the_same_files_again_change_nothing(told: list[Told]) -> None:
-    for one in told:
+def test_the_same_files_again_change_nothing(runs: list[PartnerRun]) -> None:
+    for one in runs:
         for counts in one.to_json()["import_again"].values():
             if "inserted" in counts:
                 assert counts["inserted"] == counts["updated"] == 0
 
 
-def test_too_few_people_are_served_by_the_naive_rule_and_told_so(told: list[Told]) -> None:
-    for one in told:
+def test_too_few_people_are_served_by_the_naive_rule_and_told_so(runs: list[PartnerRun]) -> None:
+    for one in runs:
         assert one.answers["train"]["too_young"]
         assert one.answers["score"]["model_version"].startswith("naive")
 
 
-def test_the_flows_of_the_quarter_reconcile(told: list[Told]) -> None:
-    for one in told:
+def test_the_flows_of_the_quarter_reconcile(runs: list[PartnerRun]) -> None:
+    for one in runs:
         counts = one.answers["indicators"]["rows"][0]["counts"]
         came = sum(
             counts[name]
@@ -70,9 +71,9 @@ def test_the_flows_of_the_quarter_reconcile(told: list[Told]) -> None:
         assert counts["TX_CURR"] == counts["TX_CURR_start"] + came - counts["TX_ML"] - counts["joined_and_lost"]
 
 
-def test_the_summary_says_that_it_is_simulated_and_shows_lists_and_reasons(told: list[Told]) -> None:
+def test_the_summary_says_that_it_is_simulated_and_shows_lists_and_reasons(runs: list[PartnerRun]) -> None:
     out = io.StringIO()
-    show(told, Console(file=out, width=120))
+    show(runs, Console(file=out, width=120))
     shown = out.getvalue()
     for part in ("(simulated)", "At risk", "To be traced", "Refused rows", "TX_CURR", "Why "):
         assert part in shown
@@ -93,8 +94,8 @@ def test_a_mapping_without_data_is_a_wrong_call(tmp_path: Path) -> None:
     assert "--data" in answer.stderr
 
 
-def test_the_summary_is_json_all_through(told: list[Told]) -> None:
-    assert json.loads(json.dumps([one.to_json() for one in told]))[0]["simulated"] is True
+def test_the_summary_is_json_all_through(runs: list[PartnerRun]) -> None:
+    assert json.loads(json.dumps([one.to_json() for one in runs]))[0]["simulated"] is True
 
 
 @pytest.mark.parametrize(

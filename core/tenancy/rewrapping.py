@@ -9,7 +9,9 @@ from core import audit
 from core.audit.platform import record_act
 from core.database import owner_session, platform_session, tenant_session
 from core.errors import AppError
+from core.installation.master_key import check_master_key, forget_older_keys
 from core.privacy import master, tenant_keys
+from core.tenancy.service import list_tenants
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +54,6 @@ def rewrap_all(*, actor: str, progress: Callable[[str], None] = lambda _slug: No
         MasterKeyWrong: the keys configured are not the installation's.
         Unavailable: the control database cannot be reached, or the owner's login to it is not configured.
     """
-    from core.installation.master_key import check_master_key, forget_older_keys
-    from core.tenancy import list_tenants
-
     with owner_session():
         check_master_key()  # both need to be right before anything is changed
     done = Rewrapped(master.current()[0])

@@ -15,10 +15,10 @@ from core.database import tenant_session
 from core.database.upgrade import migrate
 from core.installation import check_master_key
 from core.installation.master_key import MasterKeyWrong
-from core.privacy import master, rewrapping, tenant_keys, vault
+from core.privacy import master, tenant_keys, vault
 from core.services.manager import add_database
 from core.settings import environment_name, get_settings, master_key
-from core.tenancy import create_tenant
+from core.tenancy import create_tenant, rewrapping
 
 NAME = "Amina"
 

@@ -1,0 +1,40 @@
+"""An encounter of an NMRS container, and the answers that its observations hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tenants.imports.formats.records import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer to a question: its value, where it stands, whether its source voided it, and the concept asked."""
+
+    value: Any
+    place: Fields
+    name: str
+    voided: bool
+    concept: str | None
+
+
+@dataclass(slots=True)
+class Encounter:
+    """One encounter of the container.
+
+    Attributes:
+        kinds: its type and form, folded.
+        answers: the answers of its observations, by question.
+    """
+
+    key: str
+    when: datetime
+    voided: bool
+    stamp: datetime | None
+    place: Fields
+    kinds: frozenset[str] = frozenset()
+    answers: dict[str, list[Answer]] = field(default_factory=dict)

@@ -1,0 +1,73 @@
+"""A table below its headings, whatever file it comes from: its rows, and the checks of its headings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tenants.imports.reading.sources import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tenants.imports.facts import Rejection
+    from tenants.imports.reading.sources import Source
+    from tenants.imports.reading.values import Unreadable
+
+MAX_FIELD = 65536
+"""Characters of the longest cell."""
+
+MAX_COLUMNS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: the line it begins on, its cells, or why it cannot be read."""
+
+    line: int
+    cells: Sequence[str | Unreadable]
+    rejection: Rejection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An open CSV file: its rows, or its ``lines`` (not both: they are read once). A workbook has no lines.
+
+    Attributes:
+        first: the number of the first line below the headings.
+    """
+
+    headings: list[str]
+    encoding: str
+    delimiter: str
+    rows: Iterator[Row]
+    lines: Iterator[str] | None = None
+    first: int = 2
+
+
+def check_headings(headings: list[str], source: Source) -> None:
+    """Refuse headings that cannot name the columns.
+
+    Raises:
+        Invalid: there are none, too many, two alike, or some that cannot be read.
+    """
+    if not headings:
+        raise refused(source.name, "the first line holds no headings", "begin the file with a line of column names")
+    if len(headings) > MAX_COLUMNS:
+        raise refused(source.name, f"more than {MAX_COLUMNS} columns", "check that it is the right file")
+    if any(undecoded(heading) for heading in headings):
+        raise refused(
+            source.name, "the headings are not valid UTF-8", "save it as 'CSV UTF-8', or give 'encoding' in the mapping"
+        )
+    counts = Counter(heading for heading in headings if heading)
+    # A file without headings has its first row's cells here: they are never shown.
+    repeated = next((heading for heading, count in counts.items() if count > 1), None)
+    if repeated is not None:
+        places = " and ".join(str(at) for at, heading in enumerate(headings, start=1) if heading == repeated)
+        raise refused(source.name, f"columns {places} have the same heading", "give every column a name of its own")
+
+
+def undecoded(text: str) -> bool:
+    """Whether a text holds bytes that its encoding could not decode, as ``surrogateescape`` keeps them."""
+    return any("\udc80" <= character <= "\udcff" for character in text)
