@@ -9,6 +9,8 @@ LOST_DIGITS = 10**15
 _DIGITS_KEPT = 15
 _FLOAT_DIGITS, _ZEROS_OF_FLOAT = 17, 3
 """Programs that keep numbers as floats write up to 17 digits, then zeros. Chance seldom makes three of them."""
+_ZEROS_OF_SPREADSHEET = 2
+"""Zeros in place of lost digits that tell a rounded number: one zero alone ends every tenth real number of 16 digits."""
 _LONG_NUMBER = re.compile(r"([1-9]\d*?)(0*)([.,]0*)?$")
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,](\d*))?[eE]([+-]?)(\d{1,3})$")
 
@@ -19,7 +21,11 @@ def is_rounded(found: str) -> bool:
     if match is None or len(match[1]) + len(match[2]) <= _DIGITS_KEPT:
         return False
     kept, zeros = len(match[1]), len(match[2])
-    return match[3] is not None or kept <= _DIGITS_KEPT or (kept <= _FLOAT_DIGITS and zeros >= _ZEROS_OF_FLOAT)
+    if match[3] is not None:
+        return True
+    if kept <= _DIGITS_KEPT:
+        return kept + zeros - _DIGITS_KEPT >= _ZEROS_OF_SPREADSHEET
+    return kept <= _FLOAT_DIGITS and zeros >= _ZEROS_OF_FLOAT
 
 
 def written_out(found: str) -> str | None:

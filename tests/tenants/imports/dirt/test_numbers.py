@@ -34,7 +34,7 @@ def pick_ups(readings: list[Reading]) -> list[DispensationFact]:
     return [fact for item in readings for fact in item.facts if isinstance(fact, DispensationFact)]
 
 
-@pytest.mark.parametrize("cell", ["1,23457E+11", "1.23457E+11", "12345678901234560000", "1234567890123450"])
+@pytest.mark.parametrize("cell", ["1,23457E+11", "1.23457E+11", "12345678901234560000", "12345678901234500"])
 def test_an_identifier_that_has_lost_digits_is_nobodys_in_any_list(tmp_path: Path, cell: str) -> None:
     lists = {
         "lamisplus-pharmacy": (PHARMACY, pharmacy_row(1, "2024-04-09", **{"Patient Id": cell})),

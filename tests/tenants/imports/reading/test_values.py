@@ -128,7 +128,7 @@ def test_a_number_with_more_digits_than_a_spreadsheet_keeps_is_no_identifier() -
 
 @pytest.mark.parametrize(
     "cell",
-    ["1234567890123450", "12345678901234500", "123456789012345000000", "12345678901234560000", "1234567890123456.0"],
+    ["12345678901234500", "123456789012345000000", "12345678901234560000", "1234567890123456.0"],
 )
 def test_a_text_that_a_spreadsheet_has_rounded_is_no_identifier(cell: str) -> None:
     with pytest.raises(BadValueError, match="15 digits"):
@@ -137,7 +137,14 @@ def test_a_text_that_a_spreadsheet_has_rounded_is_no_identifier(cell: str) -> No
 
 @pytest.mark.parametrize(
     "cell",
-    ["1234567890123456", "12345678901234567890", "12345678901234567800", "100000000000000", "000123456789012000"],
+    [
+        "1234567890123456",
+        "1234567890123450",
+        "12345678901234567890",
+        "12345678901234567800",
+        "100000000000000",
+        "000123456789012000",
+    ],
 )
 def test_a_long_identifier_of_all_its_digits_is_kept(cell: str) -> None:
     assert values.identifier(cell) == cell
