@@ -10,7 +10,7 @@ _DIGITS_KEPT = 15
 _FLOAT_DIGITS, _ZEROS_OF_FLOAT = 17, 3
 """Programs that keep numbers as floats write up to 17 digits, then zeros. Chance seldom makes three of them."""
 _ZEROS_OF_SPREADSHEET = 2
-"""Zeros in place of lost digits that tell a rounded number: one zero alone ends every tenth real number of 16 digits."""
+"""Zeros in place of lost digits that tell a rounded number: one zero alone ends every tenth real number."""
 _LONG_NUMBER = re.compile(r"([1-9]\d*?)(0*)([.,]0*)?$")
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,](\d*))?[eE]([+-]?)(\d{1,3})$")
 
