@@ -134,7 +134,8 @@ LISTS = {
                  (90, "2024-02-10"), (90, "2027-03-01"), (90, "2024-03-15")], start=1)
         ],
         {**{f"H{n}": ("iit", "2024-04-29") for n in (1, 2)},
-         **{f"H{n}": ("unknown", "2024-04-01") for n in (3, 4, 5)}, "H6": ("active", "2024-03-01"), "H7": ("active", "2024-03-01"), **{f"H{n}": ("iit", "2024-06-28") for n in (8, 9, 10)}},
+         **{f"H{n}": ("unknown", "2024-04-01") for n in (3, 4, 5)}, "H6": ("active", "2024-03-01"),
+         "H7": ("active", "2024-03-01"), **{f"H{n}": ("iit", "2024-06-28") for n in (8, 9, 10)}},
         {"H1", "H2", "H8", "H9", "H10"},
         problems={"a supply of 0 days": 1, "a negative supply": 1, "the next appointment lies before the visit": 1},
     ),
