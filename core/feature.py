@@ -5,6 +5,7 @@ from core.features import Command, Feature, Permission, SettingsGroup
 feature = Feature(
     name="core",
     routers=("core.audit.api:router", "core.jobs.api:router", "core.preferences.api:router"),
+    credentials=("core.identity.keys:KIND",),
     tables=(
         "core.tenancy.models",
         "core.tenancy.models_places",

@@ -74,7 +74,8 @@ class Feature:
 
     Attributes:
         name: the room's name, unique.
-        routers: FastAPI routers, mounted under ``/v1``.
+        routers: FastAPI routers, mounted under ``/v1``. Every route declares the permission that it needs.
+        credentials: kinds of credentials that requests may carry; see ``core.identity.credentials``.
         jobs: modules whose import registers jobs.
         tables: modules whose import registers tables (SQLModel classes).
         permissions: the rights that its routes ask for.
@@ -87,6 +88,7 @@ class Feature:
 
     name: str
     routers: Sequence[str] = ()
+    credentials: Sequence[str] = ()
     jobs: Sequence[str] = ()
     tables: Sequence[str] = ()
     permissions: Sequence[Permission] = ()

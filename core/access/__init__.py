@@ -1,6 +1,18 @@
-"""May it: permissions in the signatures of routes, and the tenant's transaction that a request gets."""
+"""Authorization: permissions in the signatures of routes, and the tenant's transaction that a request gets."""
 
-from core.access.require import Caller, caller, require
-from core.access.scope import Scope, TenantDb, TenantScope
+from core.access.require import Caller, caller, require, require_operator, signed_in
+from core.access.scope import AnyScope, OperatorScope, PrincipalScope, Scope, TenantDb, TenantScope
 
-__all__ = ["Caller", "Scope", "TenantDb", "TenantScope", "caller", "require"]
+__all__ = [
+    "AnyScope",
+    "Caller",
+    "OperatorScope",
+    "PrincipalScope",
+    "Scope",
+    "TenantDb",
+    "TenantScope",
+    "caller",
+    "require",
+    "require_operator",
+    "signed_in",
+]

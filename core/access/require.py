@@ -8,12 +8,16 @@ from fastapi import FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
-from core.access.scope import BearerKey, HeaderKey, Scope, TenantScope, authenticate
+from core.access.scope import AnyScope, BearerKey, HeaderKey, OperatorScope, Scope, TenantScope, tenant_scope_of
 from core.errors import Forbidden
 from core.identity import Principal, declared_permissions
 
 
-class Requirement:
+class AccessRule:
+    """What a route's signature says about who may call it. Every route under /v1 has at least one."""
+
+
+class Requirement(AccessRule):
     """The permission that a route's signature asks for.
 
     Raises:
@@ -41,7 +45,7 @@ class Requirement:
 
 
 class PrincipalRequirement(Requirement):
-    """The dependency that ``require`` makes: gives the principal, or refuses."""
+    """The dependency that ``require`` makes: gives the principal, or rejects the request."""
 
     async def __call__(self, scope: TenantScope) -> Principal:
         """The principal, who holds the permission.
@@ -61,33 +65,64 @@ def require(permission: str) -> PrincipalRequirement:
     return PrincipalRequirement(permission)
 
 
+class OperatorRequirement(Requirement):
+    """The dependency that ``require_operator`` makes: gives the operator, or rejects the request."""
+
+    async def __call__(self, scope: OperatorScope) -> Principal:
+        """The operator, who holds the permission.
+
+        Raises:
+            Forbidden: it does not, or is no operator (403).
+        """
+        return self.check(scope.principal)
+
+
+def require_operator(permission: str) -> OperatorRequirement:
+    """As ``require``, for routes of the installation: operators have no tenant, and reach no tenant's rows.
+
+    Raises:
+        LookupError: no installed feature declares the permission; raised when the module is imported, not when called.
+    """
+    return OperatorRequirement(permission)
+
+
+class SignedInRule(AccessRule):
+    """The dependency ``signed_in``: any valid credential will do, whatever it permits."""
+
+    async def __call__(self, scope: AnyScope) -> Principal:
+        """The principal."""
+        return scope.principal
+
+
+signed_in = SignedInRule()
+"""For routes about the caller alone: ``Annotated[Principal, Depends(signed_in)]``. They name nothing of the tenant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever sends the request: who it is, and whether they may, is asked by ``scope``."""
+    """The sender of a request, whom ``scope`` identifies and checks."""
 
     requirement: Requirement
     request: Request = field(repr=False)
-    bearer: BearerKey = field(repr=False)
-    header: HeaderKey = field(repr=False)
 
     def scope(self) -> Scope:
         """Who it is, and for which tenant. Asks the database: call it where the route may wait.
 
         Raises:
-            Unauthenticated: no API key, or one that is not valid (401).
-            Forbidden: the tenant is suspended, or the key does not hold the permission (403).
+            Unauthenticated: no credential, or one that is not valid (401).
+            Forbidden: the tenant is suspended, or the principal does not hold the permission (403).
         """
-        found = authenticate(self.request, self.bearer, self.header)
-        self.requirement.check(found.principal)
-        return found
+        scope = tenant_scope_of(self.request)
+        self.requirement.check(scope.principal)
+        return scope
 
 
 class CallerRequirement(Requirement):
-    """The dependency that ``caller`` makes: gives the caller, and asks nobody."""
+    """The dependency that ``caller`` makes: gives the caller, without asking the database."""
 
-    async def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:
+    async def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:  # noqa: ARG002 - OpenAPI
         """The caller, who is not checked yet."""
-        return Caller(self, request, bearer, header)
+        return Caller(self, request)
 
 
 def caller(permission: str) -> CallerRequirement:
@@ -111,26 +146,29 @@ def api_routes(app: FastAPI) -> Iterator[RouteContext]:
 
 def permissions_of(route: RouteContext) -> frozenset[str]:
     """The permissions that the route's signature asks for."""
-    return frozenset(_walk(route.dependant))
+    return frozenset(rule.permission for rule in access_rules(route) if isinstance(rule, Requirement))
 
 
-def _walk(dependant: Dependant) -> Iterator[str]:
+def access_rules(route: RouteContext) -> list[AccessRule]:
+    """What the route's signature says about who may call it."""
+    return list(_walk(route.dependant))
+
+
+def _walk(dependant: Dependant) -> Iterator[AccessRule]:
     call: Any = dependant.call
-    if isinstance(call, Requirement):
-        yield call.permission
+    if isinstance(call, AccessRule):
+        yield call
     for child in dependant.dependencies:
         yield from _walk(child)
 
 
 def refuse_open_routes(app: FastAPI) -> None:
-    """Refuse an application with a route under /v1 that declares no permission.
+    """Refuse an application with a route under /v1 that does not say who may call it.
 
     Raises:
         LookupError: names the routes.
     """
-    bare = sorted(
-        f"{sorted(route.methods or ())} {route.path}" for route in api_routes(app) if not permissions_of(route)
-    )
+    bare = sorted(f"{sorted(route.methods or ())} {route.path}" for route in api_routes(app) if not access_rules(route))
     if bare:
-        message = f"routes without a permission in their signature: {', '.join(bare)}"
+        message = f"routes that do not declare who may call them: {', '.join(bare)}"
         raise LookupError(message)

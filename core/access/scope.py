@@ -1,4 +1,4 @@
-"""From the credential to the tenant: who sends the request, for which tenant, and the request's one transaction."""
+"""From the credential to the principal: who sends the request, for which tenant, and the request's one transaction."""
 
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -12,8 +12,8 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from core import telemetry
 from core.access.verification import FRESH_SECONDS, verified
 from core.database import TenantRef, TenantSession, tenant_session
-from core.errors import Unauthenticated
-from core.identity.keys import confirm_key
+from core.errors import Forbidden
+from core.identity import credentials
 from core.identity.principal import Principal
 
 _bearer = HTTPBearer(
@@ -32,53 +32,42 @@ Piece = TypeVar("Piece")
 
 @dataclass(slots=True)
 class Confirmation:
-    """When it was last asked whether the credential is valid, on the clock of ``time.monotonic``."""
+    """When the credential was last checked, on the clock of ``time.monotonic``."""
 
     moment: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """Who sends this request, and for which tenant: both from the credential, there is no default."""
+class PrincipalScope:
+    """Who sends this request, for a tenant or, an operator, for none: both from the credential, there is no default."""
 
     principal: Principal
-    tenant: TenantRef
+    tenant: TenantRef | None
     request_id: str
     confirmation: Confirmation = field(default_factory=Confirmation, compare=False, repr=False)
 
     @property
     def by(self) -> tuple[str, str]:
-        """Actor and request id, as the audit keeps them."""
+        """Actor and request id, as the audit stores them."""
         return self.principal.actor, self.request_id
 
-    def session(self, *, readonly: bool = False) -> AbstractContextManager[TenantSession]:
-        """A transaction of the tenant, for routes that cannot hold the request's one (streams, uploads).
-
-        Raises:
-            Unauthenticated: the credential has been revoked or has expired since it was asked for (401).
-            Forbidden: the tenant has been suspended since, or the key lost a permission (403).
-        """
-        if time.monotonic() - self.confirmation.moment >= FRESH_SECONDS:
-            self.confirm()
-        return tenant_session(self.tenant, actor=self.principal.actor, request_id=self.request_id, readonly=readonly)
-
     def confirm(self) -> None:
-        """Ask again whether the credential is valid: between two steps of what goes on for longer than a moment.
+        """Check again that the credential is valid: between two steps of a long answer.
 
         Raises:
-            Unauthenticated: it has been revoked, or has expired (401).
-            Forbidden: the tenant has been suspended, or the key lost a permission (403).
+            Unauthenticated: it was revoked, or has expired (401).
+            Forbidden: the tenant was suspended, or the principal lost a permission (403).
         """
         moment = time.monotonic()
-        confirm_key(self.principal)
+        credentials.confirm(self.principal)
         self.confirmation.moment = moment
 
     def while_valid(self, pieces: Iterable[Piece]) -> Generator[Piece]:
-        """The pieces of an answer that is read or was made in one go, for as long as the credential is valid.
+        """The pieces of a long answer, for as long as the credential is valid.
 
         Raises:
-            Unauthenticated: it has been revoked, or has expired (401).
-            Forbidden: the tenant has been suspended, or the key lost a permission (403).
+            Unauthenticated: it was revoked, or has expired (401).
+            Forbidden: the tenant was suspended, or the principal lost a permission (403).
         """
         for piece in pieces:
             if time.monotonic() - self.confirmation.moment >= FRESH_SECONDS:
@@ -86,26 +75,88 @@ class Scope:
             yield piece
 
 
+@dataclass(frozen=True, slots=True)
+class Scope(PrincipalScope):
+    """Who sends this request, for which tenant."""
+
+    tenant: TenantRef
+
+    def session(self, *, readonly: bool = False) -> AbstractContextManager[TenantSession]:
+        """A transaction of the tenant, for routes that cannot hold the request's one (streams, uploads).
+
+        Raises:
+            Unauthenticated: the credential was revoked or has expired since it was verified (401).
+            Forbidden: the tenant was suspended since, or the principal lost a permission (403).
+        """
+        if time.monotonic() - self.confirmation.moment >= FRESH_SECONDS:
+            self.confirm()
+        return tenant_session(self.tenant, actor=self.principal.actor, request_id=self.request_id, readonly=readonly)
+
+
 BearerKey = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 HeaderKey = Annotated[str | None, Depends(_header)]
 
 
-def authenticate(request: Request, bearer: BearerKey, header: HeaderKey) -> Scope:
-    """Who sends the request.
+def scope_of(request: Request) -> PrincipalScope:
+    """Who sends the request. Asks the database.
 
     Raises:
-        Unauthenticated: no API key, or one that is not valid (401).
+        Unauthenticated: no credential, or one that is not valid (401).
         Forbidden: the tenant is suspended (403).
     """
-    key = bearer.credentials if bearer is not None else header
-    if not key:
-        detail = "the request has no credential"
-        raise Unauthenticated(detail)
-    verification = verified(request.scope, key)
-    found = verification.identified
-    telemetry.bind(tenant=found.tenant.slug, actor=found.principal.actor)
-    return Scope(found.principal, found.tenant, telemetry.request_id(), Confirmation(verification.moment))
+    verification = verified(request.scope, credentials.credential_of(request.scope["headers"]))
+    identified, request_id = verification.identified, telemetry.request_id()
+    confirmation = Confirmation(verification.moment)
+    if identified.tenant is None:
+        telemetry.bind(actor=identified.principal.actor)
+        return PrincipalScope(identified.principal, None, request_id, confirmation)
+    telemetry.bind(tenant=identified.tenant.slug, actor=identified.principal.actor)
+    return Scope(identified.principal, identified.tenant, request_id, confirmation)
 
+
+def tenant_scope_of(request: Request) -> Scope:
+    """Who sends the request, for which tenant. Asks the database.
+
+    Raises:
+        Unauthenticated: no credential, or one that is not valid (401).
+        Forbidden: the tenant is suspended, or the principal acts for no tenant (403).
+    """
+    scope = scope_of(request)
+    if not isinstance(scope, Scope):
+        detail = "this operation belongs to an organisation, and the credential to none"
+        raise Forbidden(detail, remedy="Use a credential of the organisation.")
+    return scope
+
+
+def authenticate_any(request: Request, bearer: BearerKey, header: HeaderKey) -> PrincipalScope:  # noqa: ARG001 - OpenAPI
+    """As ``scope_of``. The parameters tell OpenAPI which credentials there are."""
+    return scope_of(request)
+
+
+def authenticate(request: Request, bearer: BearerKey, header: HeaderKey) -> Scope:  # noqa: ARG001 - OpenAPI
+    """As ``tenant_scope_of``. The parameters tell OpenAPI which credentials there are."""
+    return tenant_scope_of(request)
+
+
+def authenticate_operator(request: Request, bearer: BearerKey, header: HeaderKey) -> PrincipalScope:  # noqa: ARG001
+    """As ``scope_of``, for operators alone.
+
+    Raises:
+        Unauthenticated: no credential, or one that is not valid (401).
+        Forbidden: the principal is no operator (403).
+    """
+    scope = scope_of(request)
+    if scope.principal.kind != "operator":
+        detail = "this operation is for operators of the installation"
+        raise Forbidden(detail, remedy="Sign in as an operator.")
+    return scope
+
+
+AnyScope = Annotated[PrincipalScope, Depends(authenticate_any)]
+"""In a route's signature: who, with or without a tenant."""
+
+OperatorScope = Annotated[PrincipalScope, Depends(authenticate_operator)]
+"""In a route's signature: an operator, who acts for no tenant."""
 
 TenantScope = Annotated[Scope, Depends(authenticate)]
 """In a route's signature: who and which tenant, without a transaction. Most routes want ``TenantDb``."""

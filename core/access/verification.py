@@ -1,58 +1,61 @@
-"""A key that was verified before its request was read, handed on to the route that would ask the same."""
+"""A credential that was verified before its request was read, kept for the route that would verify it again."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from core.identity import keys
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import Any
 
-    from core.identity.keys import Identified
+    from core.identity.credentials import Credential
+    from core.identity.principal import Identified
 
 FRESH_SECONDS = 1.0
-"""For as long an answer counts: a body that takes longer to arrive is that of a key which is asked for again."""
+"""How long a verification counts. When the body takes longer to arrive, the credential is verified again."""
 
 _PLACE = "iit.verification"
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whose a key is, and when that was asked."""
+    """Who a credential belongs to, and when that was asked (``time.monotonic``)."""
 
-    key: str = field(repr=False)
+    credential: Credential
     identified: Identified
     moment: float
 
 
-def verify(key: str) -> Verification:
-    """Ask whose a key is.
+def verify(credential: Credential) -> Verification:
+    """Ask who the credential belongs to.
 
     Raises:
-        Unauthenticated: nobody's, or it is revoked or expired (401).
+        Unauthenticated: nobody, or it was revoked or has expired (401).
         Forbidden: the tenant is suspended (403).
     """
     moment = time.monotonic()
-    return Verification(key, keys.verify_key(key), moment)
+    return Verification(credential, credential.verify(), moment)
 
 
 def leave_for_the_route(scope: MutableMapping[str, Any], verification: Verification) -> None:
-    """Keep an answer with the request, for ``verified``."""
+    """Store a verification with the request, for ``verified``."""
     scope[_PLACE] = verification
 
 
-def verified(scope: MutableMapping[str, Any], key: str) -> Verification:
-    """Whose the key is: as was answered a moment ago for the same request, else asked now.
+def verified(scope: MutableMapping[str, Any], credential: Credential) -> Verification:
+    """Who the credential belongs to: the stored verification of this request while it is fresh, else a new one.
 
     Raises:
-        Unauthenticated: nobody's, or it is revoked or expired (401).
+        Unauthenticated: nobody, or it was revoked or has expired (401).
         Forbidden: the tenant is suspended (403).
     """
-    found = scope.get(_PLACE)
-    if isinstance(found, Verification) and found.key == key and time.monotonic() - found.moment < FRESH_SECONDS:
-        return found
-    return verify(key)
+    stored = scope.get(_PLACE)
+    if (
+        isinstance(stored, Verification)
+        and stored.credential == credential
+        and time.monotonic() - stored.moment < FRESH_SECONDS
+    ):
+        return stored
+    return verify(credential)

@@ -1,8 +1,8 @@
 """Who sends a request, asked before any of its body is read.
 
-A key that was accepted before says whose share a request counts to, and no more: whether the key is valid is asked anew
-for each request, here where it has a body, else by its route. What is not known is asked here, a few at a time, and an
-address whose keys are refused gets fewer and fewer answers.
+A credential that was accepted before says whose share a request counts to, and no more: each request's credential is
+verified anew, here when the request has a body, else by its route. Unknown credentials are verified here, a few at a
+time, and an address whose credentials are refused gets fewer and fewer answers.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.to_thread import run_sync
 
-from core.access.credential import key_of
 from core.access.verification import Verification, leave_for_the_route, verify
 from core.errors import Forbidden, TooManyRequests, Unauthenticated, Unavailable
+from core.identity.credentials import credential_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -27,21 +27,22 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from core.app.permissions import RoutePermissions
+    from core.identity.credentials import Credential
 
 KNOWN = 20_000
-"""Keys of which it is remembered whose they are."""
+"""Credentials whose share is remembered."""
 
 ADDRESSES = 20_000
-"""Addresses whose refused keys are counted; the one that was counted first is forgotten for a further one."""
+"""Addresses whose refused credentials are counted; one more drops the address that was counted first."""
 
 GUESSES = 240
-"""Refused keys that an address may send at once."""
+"""Refused credentials that an address may send at once."""
 
 GUESSES_A_SECOND = 2.0
-"""And as time goes by."""
+"""Refused credentials that an address may send per second after that."""
 
 VERIFIERS = 2
-"""Look-ups of keys at once, each with a database connection beside those of the turns."""
+"""Credentials verified at once, each with a database connection beside those of the turns."""
 
 VERIFYING_OF_ADDRESS = 64
 VERIFYING_IN_ALL = 512
@@ -49,7 +50,7 @@ VERIFYING_IN_ALL = 512
 
 @dataclass(slots=True)
 class Guesses:
-    """Refused keys of one address that are not forgiven yet."""
+    """Refused credentials of one address that still count."""
 
     count: float
     moment: float
@@ -62,31 +63,32 @@ class Callers:
         self._permissions = permissions
         self._patience = patience
         self._verifiers = anyio.CapacityLimiter(VERIFIERS)
-        self._tenants: OrderedDict[bytes, UUID] = OrderedDict()
+        self._shares: OrderedDict[bytes, UUID | str] = OrderedDict()
         self._guesses: OrderedDict[str, Guesses] = OrderedDict()
         self._verifying: dict[str, int] = {}
 
-    async def tenant_of(self, scope: Scope, address: str, *, with_body: bool) -> UUID:
-        """The tenant that a request is for.
+    async def share_of(self, scope: Scope, address: str, *, with_body: bool) -> UUID | str:
+        """Whose share a request counts to: its tenant's, or the actor's where there is no tenant.
 
         Raises:
-            Unauthenticated: there is no key, or it is not valid (401).
-            Forbidden: the tenant is suspended, or the key may not do what is asked (403).
-            TooManyRequests: too many keys of the address were refused, or are being looked up (429).
-            Unavailable: too many keys are being looked up (503).
+            Unauthenticated: there is no credential, or it is not valid (401).
+            Forbidden: the tenant is suspended, or the principal lacks the permission (403).
+            TooManyRequests: too many credentials of the address were refused, or are being verified (429).
+            Unavailable: too many credentials are being verified (503).
         """
-        key = key_of(scope["headers"])
-        digest = hashlib.sha256(key.encode()).digest()
-        known = self._tenants.get(digest)
+        credential = credential_of(scope["headers"])
+        digest = _digest(credential)
+        known = self._shares.get(digest)
         if known is not None and not with_body:
             return known
         if known is None:
             self._refuse_guesser(address)
         try:
-            verification = await self._verify(key, address)
-        except Unauthenticated:
-            self._tenants.pop(digest, None)
-            self._count_guess(address)
+            verification = await self._verify(credential, address)
+        except Unauthenticated as error:
+            self._shares.pop(digest, None)
+            if credential.kind.counts_as_guess(error):
+                self._count_guess(address)
             raise
         identified = verification.identified
         needed = frozenset() if self._permissions is None else self._permissions.of(scope["method"], scope["path"])
@@ -95,30 +97,31 @@ class Callers:
             detail = f"the permission {lacking[0]} is needed"
             raise Forbidden(detail)
         leave_for_the_route(scope, verification)
-        self._tenants[digest] = identified.tenant.id
-        self._tenants.move_to_end(digest)
-        if len(self._tenants) > KNOWN:
-            self._tenants.popitem(last=False)
-        return identified.tenant.id
+        share = identified.principal.actor if identified.tenant is None else identified.tenant.id
+        self._shares[digest] = share
+        self._shares.move_to_end(digest)
+        if len(self._shares) > KNOWN:
+            self._shares.popitem(last=False)
+        return share
 
     def forget(self, scope: Scope) -> None:
-        """The route has refused the key of this request: it is looked up here the next time."""
-        self._tenants.pop(hashlib.sha256(key_of(scope["headers"]).encode()).digest(), None)
+        """Verify the request's credential here the next time, because its route rejected it."""
+        self._shares.pop(_digest(credential_of(scope["headers"])), None)
 
-    async def _verify(self, key: str, address: str) -> Verification:
+    async def _verify(self, credential: Credential, address: str) -> Verification:
         waiting = self._verifying.get(address, 0)
         if waiting >= VERIFYING_OF_ADDRESS:
-            detail = "too many keys of this address are being looked up"
+            detail = "too many credentials of this address are being verified"
             raise TooManyRequests(detail, retry_after=1)
         if sum(self._verifying.values()) >= VERIFYING_IN_ALL:
-            detail = "too many keys are being looked up"
+            detail = "too many credentials are being verified"
             raise Unavailable(detail, retry_after=1)
         self._verifying[address] = waiting + 1
         try:
             with anyio.fail_after(self._patience):
-                return await run_sync(verify, key, limiter=self._verifiers)
+                return await run_sync(verify, credential, limiter=self._verifiers)
         except TimeoutError:
-            detail = "the key could not be looked up in time"
+            detail = "the credential could not be verified in time"
             raise Unavailable(detail, retry_after=1) from None
         finally:
             left = self._verifying[address] - 1
@@ -135,8 +138,8 @@ class Callers:
         if left <= 0:
             del self._guesses[address]
         elif left > GUESSES - 1:
-            detail = "too many keys of this address were refused"
-            remedy = "Send a valid API key, and wait for as many seconds as the header Retry-After says."
+            detail = "too many credentials of this address were refused"
+            remedy = "Send a valid credential, and wait for as many seconds as the header Retry-After says."
             raise TooManyRequests(detail, remedy=remedy, retry_after=int((left - GUESSES + 1) / GUESSES_A_SECOND) + 1)
 
     def _count_guess(self, address: str) -> None:
@@ -146,6 +149,10 @@ class Callers:
         found.moment = moment
         if len(self._guesses) > ADDRESSES:
             self._guesses.popitem(last=False)
+
+
+def _digest(credential: Credential) -> bytes:
+    return hashlib.sha256(f"{credential.kind.name}:{credential.secret}".encode()).digest()
 
 
 def address_of(scope: Scope) -> str:

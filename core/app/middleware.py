@@ -107,8 +107,8 @@ class RequestBoundary:
             return
         body = Body(scope, receive)
         address = address_of(scope)
-        tenant = await self._callers.tenant_of(scope, address, with_body=not body.whole)
-        with self._turns.enter(tenant, address) as place:
+        share = await self._callers.share_of(scope, address, with_body=not body.whole)
+        with self._turns.enter(share, address) as place:
             await body.take_in()
             answer.body, answer.turn = body, place.turn(long=not body.whole)
             await answer.turn.take()

@@ -125,11 +125,11 @@ class Turns:
         self._all = anyio.CapacityLimiter(concurrency)
         self._long = anyio.CapacityLimiter(max(1, concurrency // 2))
         self.waiting = 0
-        self.tenants: Shares[UUID] = Shares(max(1, concurrency // 3), "the organisation")
+        self.tenants: Shares[UUID | str] = Shares(max(1, concurrency // 3), "the organisation")
         # Behind a proxy that is not declared everybody has one address.
         self.addresses: Shares[str] = Shares(max(1, concurrency * 3 // 4), "the client's address")
 
-    def enter(self, tenant: UUID, address: str) -> Place:
+    def enter(self, tenant: UUID | str, address: str) -> Place:
         """A place among those who wait and who are served.
 
         Raises:
@@ -157,7 +157,7 @@ class Turns:
 class Place:
     """The place of one request, for as long as it is under way. Used as a context manager."""
 
-    def __init__(self, turns: Turns, tenant: UUID, address: str, shares: tuple[Share, ...]) -> None:
+    def __init__(self, turns: Turns, tenant: UUID | str, address: str, shares: tuple[Share, ...]) -> None:
         self._turns = turns
         self._tenant = tenant
         self._address = address

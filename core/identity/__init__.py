@@ -1,6 +1,6 @@
-"""Who sends a request: principals, and the API keys that make them."""
+"""Who sends a request: principals, and the credentials that identify them."""
 
 from core.identity.permissions import all_permissions, declared_permissions
-from core.identity.principal import Principal
+from core.identity.principal import Identified, Principal
 
-__all__ = ["Principal", "all_permissions", "declared_permissions"]
+__all__ = ["Identified", "Principal", "all_permissions", "declared_permissions"]

@@ -17,9 +17,10 @@ from core.clock import now
 from core.database import TenantRef, look_up, platform_session, psycopg_connection, tenant_session
 from core.errors import FieldError, Forbidden, Invalid, NotFound, StorageFull, Unauthenticated
 from core.errors.database import as_app_error
+from core.identity.credentials import API_KEY_HEADER, BEARER
 from core.identity.operator import ACTOR
 from core.identity.permissions import all_permissions
-from core.identity.principal import Principal
+from core.identity.principal import Identified, Principal
 from core.identity.secrets import new_secret, same, split
 
 if TYPE_CHECKING:
@@ -57,14 +58,6 @@ class CreatedKey:
     id: UUID
     name: str
     plaintext: str
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """Who a valid credential belongs to."""
-
-    principal: Principal
-    tenant: TenantRef
 
 
 def issue(
@@ -180,9 +173,9 @@ def revoke_key(tenant: TenantRef, key: str, *, actor: str = ACTOR) -> UUID:
 
 
 _VERIFY = (
-    "SELECT k.id AS key_id, k.secret_hash, k.permissions, k.expires_at, k.revoked_at, k.last_used_at,"
-    " t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, coalesce(t.phase, t.state) AS state,"
-    " t.time_zone"
+    "SELECT k.id AS key_id, k.name AS key_name, k.secret_hash, k.permissions, k.expires_at, k.revoked_at,"
+    " k.last_used_at, t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.time_zone,"
+    " coalesce(t.phase, t.state) AS state"
     " FROM platform.api_keys k JOIN platform.tenants t ON t.id = k.tenant_id WHERE k.prefix = %s"
 )
 _CONFIRM = (
@@ -219,7 +212,15 @@ def verify_key(key: str) -> Identified:
         _note_use(row["key_id"], moment)
     tenant = _tenant(row)
     _refuse_inactive(tenant.state)
-    return Identified(Principal("api_key", str(row["key_id"]), tenant.id, _granted(row["permissions"])), tenant)
+    principal = Principal(
+        "api_key",
+        str(row["key_id"]),
+        tenant.id,
+        _granted(row["permissions"]),
+        name=row["key_name"],
+        expires_at=row["expires_at"],
+    )
+    return Identified(principal, tenant)
 
 
 def _note_use(key: UUID, moment: datetime) -> None:
@@ -249,6 +250,33 @@ def confirm_key(principal: Principal) -> None:
     if not principal.permissions <= _granted(row["permissions"]):
         detail = "a permission was taken from the API key"
         raise Forbidden(detail)
+
+
+class ApiKeys:
+    """API keys as a kind of credential: ``Authorization: Bearer iit_…`` or ``X-API-Key: iit_…``."""
+
+    name = "api_key"
+    places = frozenset({BEARER, API_KEY_HEADER})
+
+    def recognizes(self, credential: str) -> bool:
+        """Whether it has the form of a key."""
+        return split(credential) is not None
+
+    def verify(self, credential: str) -> Identified:
+        """Who the key belongs to; see ``verify_key``."""
+        return verify_key(credential)
+
+    def confirm(self, principal: Principal) -> None:
+        """Check the key again; see ``confirm_key``."""
+        confirm_key(principal)
+
+    def counts_as_guess(self, error: Unauthenticated) -> bool:  # noqa: ARG002 - the same for every refusal
+        """Every refused key counts: a client with a revoked key that goes on asking is slowed down too."""
+        return True
+
+
+KIND = ApiKeys()
+"""The kind as ``core.feature`` registers it."""
 
 
 def _granted(permissions: Collection[str] | None) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Who acts."""
+"""Who acts: principals, and what a verified credential says about them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
+
+    from core.database import TenantRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,18 +17,44 @@ class Principal:
     """Who sends a request, runs a command or a job, and what they may do.
 
     Attributes:
-        kind: ``api_key``, ``cli`` or ``job``.
-        id: which one, stable and impersonal: the id of the key, ``operator``, the id of the job.
-        tenant_id: the tenant that the credential belongs to; None only for operators.
-        permissions: names of the permissions it holds.
+        kind: ``api_key``, ``person``, ``operator``, ``cli`` or ``job``.
+        id: a stable, impersonal identifier: the id of the key, of the person's account, of the job.
+        tenant_id: the tenant that the principal acts for; None only for operators.
+        permissions: names of the permissions that the principal holds.
+        name: how pages and ``/v1/me`` call the principal. Never in the audit or in a log.
+        roles: names of the roles that the permissions come from; empty for API keys.
+        facility_ids: the facilities that the principal may reach; None for all of the tenant.
+        states: the states whose facilities the principal may reach; None for all of the tenant.
+        on_behalf_of: the actor whom the principal acts for, such as an operator with a support grant; else None.
+        credential: the name of the credential's kind; see ``core.identity.credentials``.
+        credential_id: the session or token, where it is not the principal itself.
+        signed_in_by: how a person signed in, such as ``password`` or ``oidc``; None for API keys.
+        expires_at: when the credential ends; None for never.
     """
 
     kind: str
     id: str
     tenant_id: UUID | None
     permissions: frozenset[str] = field(default_factory=frozenset)
+    name: str = field(default="", repr=False)
+    roles: frozenset[str] = field(default_factory=frozenset)
+    facility_ids: frozenset[UUID] | None = None
+    states: frozenset[str] | None = None
+    on_behalf_of: str | None = None
+    credential: str = "api_key"
+    credential_id: str | None = None
+    signed_in_by: str | None = None
+    expires_at: datetime | None = None
 
     @property
     def actor(self) -> str:
         """How sessions, audit and logs name it: ``kind:id``."""
         return f"{self.kind}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What a valid credential says: the principal, and its tenant. Operators have no tenant."""
+
+    principal: Principal
+    tenant: TenantRef | None

@@ -61,6 +61,6 @@ def test_what_was_read_in_one_go_is_not_sent_to_its_end(owner, key, scope, chang
 
 def test_within_a_moment_it_is_not_asked_again(scope, monkeypatch):
     asked = []
-    monkeypatch.setattr(scopes, "confirm_key", asked.append)
+    monkeypatch.setattr(scopes.credentials, "confirm", asked.append)
     assert list(scope.while_valid(iter(range(1000)))) == list(range(1000))
     assert 1 <= len(asked) < 1000

@@ -6,8 +6,7 @@ import pytest
 
 from core.access.verification import Verification
 from core.errors import Unauthenticated
-from core.identity.keys import Identified
-from core.identity.principal import Principal
+from core.identity.principal import Identified, Principal
 
 FORM = "iit_{0:012x}_" + "0" * 64
 
@@ -24,12 +23,13 @@ class Keys:
         self.known[FORM.format(number)] = Principal("api_key", str(uuid4()), tenant_id, frozenset(permissions))
         return FORM.format(number)
 
-    def verify(self, key):
+    def verify(self, credential):
+        key = credential.secret
         self.asked.append(key)
         if key not in self.known:
             raise Unauthenticated("the API key is not known")
         principal = self.known[key]
-        return Verification(key, Identified(principal, _Ref(principal.tenant_id)), 0.0)
+        return Verification(credential, Identified(principal, _Ref(principal.tenant_id)), 0.0)
 
 
 class _Ref:
