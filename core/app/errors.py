@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from core import telemetry
+from core.app.conventions import body_names, field_of, remedy_for
 from core.errors.database import as_app_error
 from core.errors.family import (
     BY_STATUS,
@@ -42,7 +43,6 @@ _OUTSIDE = frozenset({Unavailable.status, StorageFull.status})
 
 _REMEDIES = {
     "missing": "Send it.",
-    "extra_forbidden": "Leave it out.",
     "uuid_parsing": "Send a UUID, such as 0197c1f0-0000-7000-8000-000000000000.",
     "uuid_type": "Send a UUID, such as 0197c1f0-0000-7000-8000-000000000000.",
     "date_parsing": "Send a date as YYYY-MM-DD.",
@@ -98,17 +98,28 @@ def problem_response(error: AppError, *, more: dict[str, str] | None = None) -> 
     )
 
 
-def from_validation(found: Sequence[Any]) -> AppError:
-    """Pydantic's findings in the family's words. What the caller sent is not repeated."""
-    if any(item["type"] == "json_invalid" for item in found):
+def from_validation(findings: Sequence[Any], route: object = None) -> AppError:
+    """Pydantic's findings in the family's words. What the caller sent is not repeated.
+
+    Args:
+        findings: as Pydantic lists them.
+        route: the operation, whose fields are offered in place of an unknown one.
+    """
+    if any(item["type"] == "json_invalid" for item in findings):
         detail = "the body is not valid JSON"
         return BadRequest(detail, errors=[FieldError("body", "is not valid JSON", "Send one JSON document in UTF-8.")])
-    errors = [
-        FieldError(".".join(str(part) for part in item["loc"]), _said(str(item["msg"])), _remedy(item))
-        for item in found
-    ]
+    errors = [_field_error(item, route) for item in findings]
     fields = ", ".join(error.field for error in errors)
     return Invalid(f"not valid: {fields}", errors=errors)
+
+
+def _field_error(item: dict[str, Any], route: object) -> FieldError:
+    location = item["loc"]
+    if item["type"] == "extra_forbidden" and location:
+        names, name = body_names(route, location), str(location[-1])
+        place = ".".join(str(part) for part in location[:-1])
+        return FieldError(field_of(place, name), "this operation has no such field", remedy_for(name, names))
+    return FieldError(".".join(str(part) for part in location), _said(str(item["msg"])), _remedy(item))
 
 
 def _said(message: str) -> str:
@@ -147,9 +158,10 @@ async def on_app_error(_: Request, error: Exception) -> Response:
     return problem_response(found)
 
 
-async def on_validation(_: Request, error: Exception) -> Response:
+async def on_validation(request: Request, error: Exception) -> Response:
     """Answer what FastAPI refused."""
-    return problem_response(from_validation(error.errors() if isinstance(error, RequestValidationError) else []))
+    findings = error.errors() if isinstance(error, RequestValidationError) else []
+    return problem_response(from_validation(findings, request.scope.get("route")))
 
 
 async def on_http(_: Request, error: Exception) -> Response:

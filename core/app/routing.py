@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from core.app.conventions import refuse_unknown
+
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
 
@@ -30,3 +32,6 @@ def lay_flat(app: FastAPI, router: APIRouter, prefix: str) -> None:
         }
         said["route_class_override"] = type(route.original_route)
         app.router.add_api_route(prefix + route.path, route.endpoint, **said)
+        added = app.router.routes[-1]
+        if isinstance(added, APIRoute):
+            refuse_unknown(added)

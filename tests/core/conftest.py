@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Response, UploadFile
 from fastapi.testclient import TestClient
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from core import audit
 from core.access import TenantDb, TenantScope, require
@@ -23,9 +23,18 @@ VERSION = UUID("0197c1f0-0000-7000-8000-000000000001")
 toy = APIRouter(prefix="/v1/toy")
 
 
+class Nested(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = ""
+
+
 class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     name: str = Field(min_length=2)
     birthdate: str = ""
+    notes: list[Nested] | None = None
 
 
 class Out(BaseModel):
@@ -117,10 +126,11 @@ def upload(_: Reader, file: UploadFile) -> dict[str, int]:
 def make_toy_app(*routers: APIRouter) -> FastAPI:
     """An application with the kernel's routes, the toys, and further routers."""
     from core.app.factory import create_app
+    from core.app.routing import lay_flat
 
     app = create_app([feature])
     for router in (toy, *routers):
-        app.include_router(router)
+        lay_flat(app, router, "")
     return app
 
 
