@@ -4,7 +4,12 @@ from core.features import Command, Feature, Permission, SettingsGroup
 
 feature = Feature(
     name="core",
-    routers=("core.audit.api:router", "core.jobs.api:router", "core.preferences.api:router"),
+    routers=(
+        "core.audit.api:router",
+        "core.identity.api:router",
+        "core.jobs.api:router",
+        "core.preferences.api:router",
+    ),
     credentials=("core.identity.keys:KIND",),
     tables=(
         "core.tenancy.models",
@@ -21,12 +26,16 @@ feature = Feature(
     permissions=(
         Permission("audit.read", "Read who did what to which record."),
         Permission("jobs.read", "See the state and progress of jobs."),
+        Permission("keys.read", "See the tenant's API keys, without their secrets."),
+        Permission("keys.write", "Create and revoke API keys, with at most one's own permissions."),
         Permission("retention.write", "Change for how long what is not the record is kept."),
         Permission("settings.read", "See the tenant's settings."),
         Permission("settings.write", "Change the tenant's settings; each group asks for its own permission too."),
     ),
     audit_actions=(
         "api:audit:read",
+        "api:api_key:create",
+        "api:api_key:revoke",
         "cli:api_key:create",
         "settings:group:change",
         "system:retention:run",

@@ -62,8 +62,9 @@ def _complete(
 ) -> None:
     """Say which permission the operation needs and which problems any operation may answer with."""
     operation["x-permissions"] = permissions
-    needed = "Needs the permission " + ", ".join(f"`{name}`" for name in permissions) + "."
-    operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{needed}".lstrip()
+    if permissions:
+        needed = "Needs the permission " + ", ".join(f"`{name}`" for name in permissions) + "."
+        operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{needed}".lstrip()
     kinds: list[type[AppError]] = [Unauthenticated, Forbidden, TooManyRequests, AppError, Unavailable, StorageFull]
     if _names_something(operation, path, schemas):
         kinds.append(NotFound)

@@ -38,7 +38,7 @@ log = telemetry.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """What may be told about a key."""
+    """A key without its secret."""
 
     id: UUID
     prefix: str
@@ -121,55 +121,91 @@ def create_key(
     permissions: Collection[str] | None = None,
     expires_at: datetime | None = None,
     actor: str = ACTOR,
+    source: str = "cli",
+    request_id: str | None = None,
 ) -> CreatedKey:
-    """Make a key for the tenant, and say so in its audit.
+    """Create a key for the tenant, and record it in the tenant's audit as ``<source>:api_key:create``.
 
     Raises:
         Invalid: see ``issue``.
     """
     with platform_session() as session:
         created = issue(session, tenant.id, name=name, permissions=permissions, expires_at=expires_at, created_by=actor)
-        with tenant_session(tenant, actor=actor) as scope:
-            audit.record(scope, "cli:api_key:create", "api_key", created.id)
+        with tenant_session(tenant, actor=actor, request_id=request_id) as scope:
+            audit.record(scope, f"{source}:api_key:create", "api_key", created.id)
     return created
 
 
-def list_keys(tenant: TenantRef) -> list[KeyInfo]:
+_COLUMNS = "id, prefix, name, permissions, created_at, created_by, expires_at, revoked_at, last_used_at"
+
+
+def list_keys(tenant: TenantRef, *, limit: int | None = None, offset: int = 0) -> list[KeyInfo]:
     """The tenant's keys, newest first, revoked ones included."""
     with platform_session() as session:
         rows = session.execute(
             text(
-                "SELECT id, prefix, name, permissions, created_at, created_by, expires_at, revoked_at, last_used_at"
-                " FROM platform.api_keys WHERE tenant_id = :tenant_id ORDER BY created_at DESC, id DESC"
+                f"SELECT {_COLUMNS} FROM platform.api_keys WHERE tenant_id = :tenant_id"  # noqa: S608 - a constant
+                " ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"
             ),
-            {"tenant_id": tenant.id},
+            {"tenant_id": tenant.id, "limit": limit, "offset": offset},
         ).mappings()
-        return [
-            KeyInfo(**{**row, "permissions": None if row["permissions"] is None else tuple(row["permissions"])})
-            for row in rows
-        ]
+        return [_info(row) for row in rows]
 
 
-def revoke_key(tenant: TenantRef, key: str, *, actor: str = ACTOR) -> UUID:
-    """Stop a key at once, named by its prefix or id; returns its id. A revoked key stays revoked.
+def count_keys(tenant: TenantRef) -> int:
+    """How many keys the tenant has, revoked ones included."""
+    with platform_session() as session:
+        counted = text("SELECT count(*) FROM platform.api_keys WHERE tenant_id = :tenant_id")
+        return int(session.execute(counted, {"tenant_id": tenant.id}).scalar_one())
+
+
+def get_key(tenant: TenantRef, key_id: UUID) -> KeyInfo:
+    """One key of the tenant.
 
     Raises:
         NotFound: the tenant has no such key.
     """
     with platform_session() as session:
-        found = session.execute(
+        row = (
+            session.execute(
+                text(f"SELECT {_COLUMNS} FROM platform.api_keys WHERE tenant_id = :tenant_id AND id = :id"),  # noqa: S608
+                {"tenant_id": tenant.id, "id": key_id},
+            )
+            .mappings()
+            .one_or_none()
+        )
+    if row is None:
+        detail = "the organisation has no API key with this id"
+        raise NotFound(detail)
+    return _info(row)
+
+
+def _info(row: Mapping[Any, Any]) -> KeyInfo:
+    return KeyInfo(**{**row, "permissions": None if row["permissions"] is None else tuple(row["permissions"])})
+
+
+def revoke_key(
+    tenant: TenantRef, key: str, *, actor: str = ACTOR, source: str = "cli", request_id: str | None = None
+) -> UUID:
+    """Revoke a key at once, named by its prefix or id; returns its id. A revoked key stays revoked.
+
+    Raises:
+        NotFound: the tenant has no such key.
+    """
+    with platform_session() as session:
+        revoked = session.execute(
             text(
                 "UPDATE platform.api_keys SET revoked_at = coalesce(revoked_at, :now)"
                 " WHERE tenant_id = :tenant_id AND (prefix = :key OR id::text = :key) RETURNING id"
             ),
             {"tenant_id": tenant.id, "key": key, "now": now()},
         ).scalar_one_or_none()
-        if found is None:
+        if revoked is None:
             detail = "the tenant has no key with this prefix or id"
             raise NotFound(detail, remedy=f"see `iit key list {tenant.slug}`")
-        with tenant_session(tenant, actor=actor) as scope:
-            audit.record(scope, "cli:api_key:revoke", "api_key", found)
-    return UUID(str(found))
+        with tenant_session(tenant, actor=actor, request_id=request_id) as scope:
+            audit.record(scope, f"{source}:api_key:revoke", "api_key", revoked)
+    return UUID(str(revoked))
 
 
 _VERIFY = (

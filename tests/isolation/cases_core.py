@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from core import audit
+from core.identity.keys import CreatedKey, create_key, list_keys
 from core.jobs import JobContext, enqueue, job
 from tests.isolation.routes import Call, World, case
 
@@ -71,3 +72,32 @@ def _change(world: World) -> Call:
     return Call(
         path={"group": "risk"}, json={"reasons": 2}, headers=ANY, state=lambda: world.json("GET", "/v1/settings/risk")
     )
+
+
+def _key(world: World) -> CreatedKey:
+    return create_key(world.tenant, name="office")
+
+
+@case("GET", "/v1/me", kind="collection")
+def get_me(world: World) -> Call:
+    return Call(marks=[world.tenant.id, world.tenant.slug])
+
+
+@case("GET", "/v1/keys", kind="collection")
+def list_api_keys(world: World) -> Call:
+    return Call(marks=[_key(world).id])
+
+
+@case("POST", "/v1/keys", kind="own")
+def create_api_key(world: World) -> Call:
+    return Call(json={"name": "office"}, state=lambda: {key.id for key in list_keys(world.tenant)})
+
+
+@case("GET", "/v1/keys/{key_id}", kind="item")
+def get_api_key(world: World) -> Call:
+    return Call(path={"key_id": _key(world).id})
+
+
+@case("DELETE", "/v1/keys/{key_id}", kind="item")
+def revoke_api_key(world: World) -> Call:
+    return Call(path={"key_id": _key(world).id})

@@ -1,0 +1,136 @@
+"""The caller, and the API keys of the caller's organisation."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from core.access import AnyScope, TenantScope, require, signed_in
+from core.errors import FieldError, Forbidden, Invalid, NotFound
+from core.errors.problem import responses
+from core.identity import Principal, all_permissions
+from core.identity.keys import count_keys, create_key, get_key, list_keys, revoke_key
+from core.identity.schemas import ApiKeyCreated, ApiKeyIn, ApiKeyOut, Me, MyScope, MyTenant
+from core.web.paging import Page, Paging
+
+router = APIRouter()
+
+SignedIn = Annotated[Principal, Depends(signed_in)]
+KeysRead = Annotated[Principal, Depends(require("keys.read"))]
+KeysWrite = Annotated[Principal, Depends(require("keys.write"))]
+
+_CREATED: dict[int | str, dict[str, Any]] = {
+    201: {"headers": {"Location": {"description": "The key.", "schema": {"type": "string"}}}}
+}
+
+
+@router.get("/me", tags=["identity"], operation_id="get_me", summary="The caller: who it is, what it may do")
+def get_me(principal: SignedIn, scope: AnyScope) -> Me:
+    """Needs a valid credential and no permission."""
+    facility_ids, states = principal.facility_ids, principal.states
+    return Me(
+        kind=principal.kind,
+        id=principal.id,
+        name=principal.name,
+        tenant=None if scope.tenant is None else MyTenant.model_validate(scope.tenant),
+        permissions=sorted(principal.permissions),
+        roles=sorted(principal.roles),
+        scope=MyScope(
+            facility_ids=None if facility_ids is None else sorted(facility_ids),
+            states=None if states is None else sorted(states),
+        ),
+        on_behalf_of=principal.on_behalf_of,
+        signed_in_by=principal.signed_in_by,
+        expires_at=principal.expires_at,
+    )
+
+
+@router.get("/keys", tags=["identity"], operation_id="list_keys", summary="API keys, newest first")
+def get_keys(_: KeysRead, scope: TenantScope, paging: Paging) -> Page[ApiKeyOut]:
+    """Revoked and expired keys stay in the list."""
+    keys = list_keys(scope.tenant, limit=paging.limit, offset=paging.offset)
+    return Page.of([ApiKeyOut.model_validate(key) for key in keys], paging, count_keys(scope.tenant))
+
+
+@router.post(
+    "/keys",
+    tags=["identity"],
+    operation_id="create_key",
+    status_code=201,
+    summary="Create an API key",
+    responses=_CREATED,
+)
+def post_key(principal: KeysWrite, scope: TenantScope, body: ApiKeyIn, response: Response) -> ApiKeyCreated:
+    """The answer shows the key's text this one time. A key can do no more, and lasts no longer, than its creator."""
+    created = create_key(
+        scope.tenant,
+        name=body.name,
+        permissions=_permissions(principal, body.permissions),
+        expires_at=_expiry(principal, body.expires_at),
+        actor=principal.actor,
+        source="api",
+        request_id=scope.request_id,
+    )
+    response.headers["Location"] = f"/v1/keys/{created.id}"
+    shown = ApiKeyOut.model_validate(get_key(scope.tenant, created.id))
+    return ApiKeyCreated(**shown.model_dump(), api_key=created.plaintext)
+
+
+@router.get("/keys/{key_id}", tags=["identity"], operation_id="get_key", summary="One API key")
+def get_one_key(_: KeysRead, scope: TenantScope, key_id: UUID) -> ApiKeyOut:
+    """The key without its secret, which is not stored."""
+    return ApiKeyOut.model_validate(get_key(scope.tenant, key_id))
+
+
+@router.delete(
+    "/keys/{key_id}",
+    tags=["identity"],
+    operation_id="revoke_key",
+    status_code=204,
+    summary="Revoke an API key",
+    responses=responses(NotFound),
+)
+def delete_key(principal: KeysWrite, scope: TenantScope, key_id: UUID) -> None:
+    """The key stops working at once, and stays in the list. Revoking it again changes nothing."""
+    key = get_key(scope.tenant, key_id)
+    revoke_key(scope.tenant, str(key.id), actor=principal.actor, source="api", request_id=scope.request_id)
+
+
+def _permissions(principal: Principal, asked: list[str] | None) -> frozenset[str]:
+    """The permissions of a new key.
+
+    Raises:
+        Invalid: a permission does not exist (422).
+        Forbidden: the principal does not hold one of them, or reaches a part of the facilities only (403).
+    """
+    if principal.facility_ids is not None or principal.states is not None:
+        detail = "an API key reaches all facilities, and you reach some"
+        raise Forbidden(detail, remedy="Ask somebody who reaches all facilities to create it.")
+    if asked is None:
+        return principal.permissions
+    unknown = [place for place, name in enumerate(asked) if name not in all_permissions()]
+    if unknown:
+        remedy = "See permissions in GET /v1/me."
+        errors = [FieldError(f"permissions.{place}", "is no permission", remedy) for place in unknown]
+        detail = "a permission of the key does not exist"
+        raise Invalid(detail, errors=errors)
+    more = sorted(set(asked) - principal.permissions)
+    if more:
+        detail = f"a key cannot have a permission that you do not hold: {', '.join(more)}"
+        raise Forbidden(detail, remedy="Leave it out, or ask somebody who holds it.")
+    return frozenset(asked)
+
+
+def _expiry(principal: Principal, asked: datetime | None) -> datetime | None:
+    """When a new key expires: no later than the principal's own credential.
+
+    Raises:
+        Invalid: it would outlive the credential that creates it (422).
+    """
+    own = principal.expires_at
+    if own is not None and asked is not None and asked > own:
+        remedy = "Give an earlier time, or leave it out."
+        detail = "a key cannot outlive the credential that creates it"
+        raise Invalid(detail, errors=[FieldError("expires_at", "is after your own credential expires", remedy)])
+    return own if asked is None else asked

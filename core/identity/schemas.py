@@ -1,0 +1,93 @@
+"""What the API says of the caller and of API keys."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from core.web.days import IsoInstant
+
+_KEY = f"iit_{'0123456789ab'}_{'0' * 64}"
+
+
+class MyTenant(BaseModel):
+    """The organisation that the caller acts for."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID = Field(description="The organisation.")
+    slug: str = Field(description="Its short name.", examples=["lakeside-care"])
+    name: str = Field(description="Its full name.", examples=["Lakeside Care Initiative"])
+    time_zone: str = Field(description="The zone in which its days begin.", examples=["Africa/Lagos"])
+
+
+class MyScope(BaseModel):
+    """The part of the organisation's records that the caller reaches."""
+
+    facility_ids: list[UUID] | None = Field(description="Only these facilities; null for all.", examples=[None])
+    states: list[str] | None = Field(description="Only facilities in these states; null for all.", examples=[None])
+
+
+class Me(BaseModel):
+    """The caller: who it is, and what it may do."""
+
+    kind: str = Field(description="`api_key`, `person` or `operator`.", examples=["api_key"])
+    id: str = Field(description="The key, or the account.", examples=["0197c1f0-0000-7000-8000-000000000000"])
+    name: str = Field(description="The name of the key or the person.", examples=["reporting server"])
+    tenant: MyTenant | None = Field(description="The organisation that it acts for; null for operators.")
+    permissions: list[str] = Field(description="What it may do.", examples=[["cohort.read", "patients.read"]])
+    roles: list[str] = Field(description="The roles that give the permissions.", examples=[[]])
+    scope: MyScope
+    on_behalf_of: str | None = Field(description="Whom it acts for; null for itself.", examples=[None])
+    signed_in_by: str | None = Field(description="How a person signed in; null for keys.", examples=[None])
+    expires_at: datetime | None = Field(
+        description="When the credential ends; null for never.", examples=["2027-01-31T00:00:00Z"]
+    )
+
+
+class ApiKeyOut(BaseModel):
+    """An API key without its secret."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID = Field(description="The key.")
+    prefix: str = Field(description="The second part of the key's text, to recognise it by.", examples=["0123456789ab"])
+    name: str = Field(description="What the key is for.", examples=["reporting server"])
+    permissions: list[str] | None = Field(
+        description="What it may do; null for everything, future permissions included.", examples=[["cohort.read"]]
+    )
+    created_at: datetime = Field(description="When it was created.")
+    created_by: str = Field(description="Who created it.", examples=["api_key:0197c1f0-0000-7000-8000-000000000000"])
+    expires_at: datetime | None = Field(
+        description="When it expires; null for never.", examples=["2027-01-31T00:00:00Z"]
+    )
+    revoked_at: datetime | None = Field(description="When it was revoked; null while it is valid.", examples=[None])
+    last_used_at: datetime | None = Field(description="Its last use, to the minute; null for none.")
+
+
+class ApiKeyIn(BaseModel):
+    """An API key to create."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] = Field(
+        description="What the key is for.", examples=["reporting server"]
+    )
+    permissions: list[str] | None = Field(
+        default=None,
+        max_length=200,
+        description="What it may do: at most what you may. Without it, all that you may do now.",
+        examples=[["cohort.read"]],
+    )
+    expires_at: IsoInstant | None = Field(
+        default=None,
+        description="When it expires. Without it, when your own credential expires; null there means never.",
+        examples=["2027-01-31T00:00:00Z"],
+    )
+
+
+class ApiKeyCreated(ApiKeyOut):
+    """A new API key. Its text is in this answer only."""
+
+    api_key: str = Field(description="The key. Store it now: it cannot be shown again.", examples=[_KEY])
