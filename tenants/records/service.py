@@ -99,7 +99,7 @@ def read_patients(scope: Scope, wanted: PatientFilter, paging: PageRequest) -> b
 
 
 def _page(rows: list[dict[str, Any]], total: int, paging: PageRequest) -> bytes:
-    return hot.encoded({"items": rows, "page": paging.page, "page_size": paging.page_size, "total": total})
+    return hot.encoded({"items": rows, **paging.head(total)})
 
 
 def export_step(

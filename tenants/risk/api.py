@@ -136,7 +136,8 @@ def issue_worklist(_: ListsWrite, scope: TenantScope, body: WorklistPost, paging
     uuid = worklist.issue(scope.tenant, scope.session, order)
     with scope.session() as session:
         may_see = _may_see(scope.principal, None)
-        return presenting.detail(presenting.shown(session, uuid, identities=may_see, paging=paging), paging)
+        people = presenting.shown(session, uuid, identities=may_see, paging=paging)
+        return presenting.detail(people, paging.at(f"/v1/worklists/{uuid}"))
 
 
 @router.get("/worklists", operation_id="list_worklists", summary="Issued lists, newest first")

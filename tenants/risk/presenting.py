@@ -130,9 +130,8 @@ def detail(found: Shown, paging: PageRequest) -> WorklistDetail:
         for entry in found.people
     ]
     kept = WorklistOut.model_validate(found.worklist)
-    return WorklistDetail(
-        **kept.model_dump(), meaning=found.meaning, people=listed, page=paging.page, page_size=paging.page_size
-    )
+    head = {name: value for name, value in paging.head(kept.entries).items() if name != "total"}
+    return WorklistDetail(**kept.model_dump(), **head, meaning=found.meaning, people=listed)
 
 
 def _identity(found: Shown, patient: UUID) -> PersonIdentity | None:

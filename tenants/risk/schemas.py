@@ -249,3 +249,5 @@ class WorklistDetail(WorklistOut):
     people: list[WorklistEntryOut] = Field(description="Those of this page; `entries` says how many there are in all.")
     page: int = Field(description="This page of the people, counted from 1.")
     page_size: int = Field(description="People per page.")
+    next: str | None = Field(description="Path and query of the next page of people; null on the last one.")
+    previous: str | None = Field(description="Path and query of the page before; null on the first one.")

@@ -98,3 +98,18 @@ def test_a_route_declares_its_parameters(toy_app):
     assert {
         route.path: query_names(route) for route in toy_app.routes if getattr(route, "path", "") == "/v1/toy/pages"
     } == {"/v1/toy/pages": {"page", "page_size"}}
+
+
+def test_every_answer_with_a_page_has_links(application):
+    document = application.openapi()
+    paged = {
+        name: schema["properties"]
+        for name, schema in document["components"]["schemas"].items()
+        if {"page", "page_size"} <= schema.get("properties", {}).keys()
+    }
+    assert len(paged) > 10
+    assert [name for name, fields in paged.items() if not {"next", "previous"} <= fields.keys()] == []
+
+
+def test_a_page_that_sql_makes_has_links_too(api):
+    assert {"next", "previous"} <= api.get("/v1/patients", params={"page_size": 1}).json().keys()

@@ -30,6 +30,40 @@ class TestPages:
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == [field]
 
+    def test_the_links_lead_through_all_pages_and_back(self, toy_api):
+        page, seen = toy_api.get("/v1/toy/pages", params={"page_size": 30}).json(), []
+        assert page["previous"] is None
+        while True:
+            seen += page["items"]
+            if page["next"] is None:
+                break
+            page = toy_api.get(page["next"]).json()
+        assert seen == list(range(100))
+        while page["previous"] is not None:
+            page = toy_api.get(page["previous"]).json()
+        assert (page["page"], page["items"][0]) == (1, 0)
+
+    def test_links_repeat_the_other_parameters(self):
+        others = (("kind", "visit"), ("kind", "state"), ("facility", "a b/c"))
+        assert PageRequest(2, 10, "/v1/x", others).head(30) == {
+            "page": 2,
+            "page_size": 10,
+            "total": 30,
+            "next": "/v1/x?kind=visit&kind=state&facility=a+b%2Fc&page=3&page_size=10",
+            "previous": "/v1/x?kind=visit&kind=state&facility=a+b%2Fc&page=1&page_size=10",
+        }
+
+    @pytest.mark.parametrize(
+        ("page", "total", "following", "before"),
+        [(1, 0, None, None), (1, 10, None, None), (1, 11, 2, None), (2, 11, None, 1), (9, 11, None, 2), (2, 0, None, 1)],
+    )
+    def test_there_is_no_link_to_a_page_without_rows(self, page, total, following, before):
+        def link(number):
+            return None if number is None else f"/v1/x?page={number}&page_size=10"
+
+        head = PageRequest(page, 10, "/v1/x").head(total)
+        assert (head["next"], head["previous"]) == (link(following), link(before))
+
     def test_the_first_page_begins_at_the_first_row(self):
         assert (PageRequest(1, 20).offset, PageRequest(3, 20).offset) == (0, 40)
 
