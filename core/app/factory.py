@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from core import database, telemetry
 from core.access.require import refuse_open_routes
-from core.app import docs, health, openapi
+from core.app import docs, health, home, openapi
 from core.app.callers import VERIFIERS
 from core.app.errors import install
 from core.app.middleware import RequestBoundary
@@ -97,6 +97,7 @@ def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
     for feature in features() if rooms is None else rooms:
         for reference in feature.routers:
             lay_flat(app, resolve(reference), "/v1")
+    app.include_router(home.router)
     app.include_router(health.router)
     app.include_router(docs.router)
     refuse_open_routes(app)

@@ -105,6 +105,22 @@ class TestHealth:
         assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
 
 
+class TestHome:
+    def test_a_program_gets_links_that_lead_somewhere(self, anonymous):
+        answer = anonymous.get("/")
+        assert answer.status_code == 200
+        assert answer.json()["links"].keys() >= {"docs", "openapi", "healthz"}
+        for path in answer.json()["links"].values():
+            assert anonymous.get(path).status_code in {200, 503}  # not ready is an answer too
+
+    def test_a_browser_gets_a_page_with_the_same_links(self, anonymous):
+        links = set(anonymous.get("/").json()["links"].values())
+        page = anonymous.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert set(re.findall(r'href="([^"]+)"', page.text)) == links
+        assert page.headers["vary"] == "Accept"
+
+
 class TestDocumentation:
     def test_the_page_uses_only_its_own_files_and_no_inline_script(self, anonymous):
         page = anonymous.get("/docs")

@@ -55,7 +55,14 @@ class TestPages:
 
     @pytest.mark.parametrize(
         ("page", "total", "following", "before"),
-        [(1, 0, None, None), (1, 10, None, None), (1, 11, 2, None), (2, 11, None, 1), (9, 11, None, 2), (2, 0, None, 1)],
+        [
+            (1, 0, None, None),
+            (1, 10, None, None),
+            (1, 11, 2, None),
+            (2, 11, None, 1),
+            (9, 11, None, 2),
+            (2, 0, None, 1),
+        ],
     )
     def test_there_is_no_link_to_a_page_without_rows(self, page, total, following, before):
         def link(number):

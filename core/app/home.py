@@ -1,0 +1,36 @@
+"""The address of the installation itself: what this is, and where to go."""
+
+from html import escape
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+router = APIRouter(include_in_schema=False)
+
+WHAT = "Keeps people on HIV treatment in care: who is about to interrupt it, why, and what became of it."
+LINKS = {
+    "docs": ("/docs", "The API, to read and try"),
+    "openapi": ("/openapi.json", "The API as an OpenAPI document"),
+    "healthz": ("/healthz", "Is the process alive"),
+    "readyz": ("/readyz", "Can it do its work"),
+}
+
+
+@router.get("/")
+def home(request: Request) -> Response:
+    """JSON for programs, HTML for browsers. The version is not told to who has no credential."""
+    name = request.app.title
+    if "text/html" in request.headers.get("accept", ""):
+        return Response(_page(name), media_type="text/html; charset=utf-8", headers={"Vary": "Accept"})
+    links = {key: address for key, (address, _) in LINKS.items()}
+    return JSONResponse({"name": name, "description": WHAT, "links": links}, headers={"Vary": "Accept"})
+
+
+def _page(name: str) -> str:
+    rows = "".join(f'<li><a href="{address}">{escape(words)}</a></li>' for address, words in LINKS.values())
+    title = escape(name)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title></head><body><h1>{title}</h1><p>{escape(WHAT)}</p><ul>{rows}</ul></body></html>\n"
+    )
