@@ -5,12 +5,19 @@ from __future__ import annotations
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from fastapi import Depends
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from core.app.conventions import refuse_unknown
+from core.web import location
+from core.web.idempotency import idempotency_key
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
+
+
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+"""Methods of operations that take an Idempotency-Key."""
 
 
 def lay_flat(app: FastAPI, router: APIRouter, prefix: str) -> None:
@@ -31,6 +38,10 @@ def lay_flat(app: FastAPI, router: APIRouter, prefix: str) -> None:
             name: getattr(route, name) for name in taken if name not in ("path", "endpoint") and hasattr(route, name)
         }
         said["route_class_override"] = type(route.original_route)
+        if said["status_code"] in location.STATUSES:
+            said["responses"] = {said["status_code"]: {"headers": location.HEADER}, **(said["responses"] or {})}
+        if WRITES & set(said["methods"] or ()):
+            said["dependencies"] = [*(said["dependencies"] or ()), Depends(idempotency_key)]
         app.router.add_api_route(prefix + route.path, route.endpoint, **said)
         added = app.router.routes[-1]
         if isinstance(added, APIRoute):

@@ -1,0 +1,68 @@
+"""``Idempotency-Key``: the caller's name for one write, sent again with each retry of it.
+
+The form is that of draft-ietf-httpapi-idempotency-key-header-07, a quoted string; a bare key is the same key. This
+module reads and checks the header; every write under /v1 declares it (``core.app.routing``).
+"""
+
+import re
+from typing import Annotated
+
+from fastapi import Header, Request
+
+from core.errors import FieldError, Invalid
+
+NAME = "Idempotency-Key"
+KEY_MAX = 255
+FIELD = "header.idempotency-key"
+
+_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
+_BARE = re.compile(r"[\x21\x23-\x7e](?:[\x20\x21\x23-\x7e]*[\x21\x23-\x7e])?")
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def parse(value: str) -> str:
+    r"""The key, without quotes and escapes.
+
+    Raises:
+        Invalid: it is not a key (422). The value is not repeated.
+
+    >>> parse('"8e03978e-40d5"'), parse("8e03978e-40d5"), parse(r'"a\"b"')
+    ('8e03978e-40d5', '8e03978e-40d5', 'a"b')
+    """
+    quoted = _QUOTED.fullmatch(value)
+    if quoted:
+        key = _ESCAPED.sub(r"\1", quoted[1])
+    elif _BARE.fullmatch(value):
+        key = value
+    else:
+        raise _invalid("is not a quoted string or a bare key of printable ASCII characters")
+    if not 0 < len(key) <= KEY_MAX:
+        raise _invalid(f"has no characters, or more than {KEY_MAX}")
+    return key
+
+
+async def idempotency_key(
+    request: Request,
+    idempotency_key: Annotated[  # noqa: ARG001 - for the description; all values are read below
+        str | None,
+        Header(
+            description=f"Your name for this write, the same with each retry of it: a quoted or bare text of at most"
+            f" {KEY_MAX} printable ASCII characters, such as a UUID.",
+            examples=['"8e03978e-40d5-43dd-bc93-6894a57f9324"'],
+        ),
+    ] = None,
+) -> str | None:
+    """The key of the request, or None where it has none.
+
+    Raises:
+        Invalid: it is not a key, or there are several (422).
+    """
+    values = request.headers.getlist(NAME)
+    if len(values) > 1:
+        raise _invalid("is sent more than once")
+    return parse(values[0].strip()) if values else None
+
+
+def _invalid(problem: str) -> Invalid:
+    remedy = f'Send one, such as "8e03978e-40d5-43dd-bc93-6894a57f9324", of at most {KEY_MAX} characters.'
+    return Invalid(f"not valid: {FIELD}", errors=[FieldError(FIELD, problem, remedy)])
