@@ -9,6 +9,7 @@ from core import audit
 from core.access import TenantDb, TenantScope, require
 from core.identity import Principal
 from core.web.days import IsoDay
+from core.web.location import set_location
 from core.web.paging import Page, Paging
 from core.web.streams import StreamedResponse, file_blocks, written
 from core.web.uploads import UploadRoute, upload_limit
@@ -31,7 +32,6 @@ ImportsWrite = Annotated[Principal, Depends(require("imports.write"))]
     summary="Import files",
     status_code=202,
     max_body_size=upload_limit(),
-    responses={202: {"headers": {"Location": {"description": "The import.", "schema": {"type": "string"}}}}},
 )
 def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by name
     _: ImportsWrite,
@@ -67,7 +67,7 @@ def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by nam
         uploads.discard(scope.tenant, given)  # what was not taken is not kept
         raise
     uploads.discard(scope.tenant, surplus)
-    response.headers["Location"] = f"/v1/imports/{found.import_uuid}"
+    set_location(response, f"/v1/imports/{found.import_uuid}")
     return found
 
 
@@ -119,11 +119,12 @@ def cancel_import(_: ImportsWrite, scope: TenantScope, import_uuid: UUID) -> Imp
 @router.post(
     "/imports/{import_uuid}/undo", operation_id="undo_import", summary="Undo an import that is done", status_code=202
 )
-def undo_import(_: ImportsWrite, db: TenantDb, import_uuid: UUID) -> ImportSummary:
+def undo_import(_: ImportsWrite, db: TenantDb, import_uuid: UUID, response: Response) -> ImportSummary:
     """The records become what they would be without it, by a job (state `undoing`, then `undone`).
 
     An import that is not done, or that an earlier release made, cannot be undone (409).
     """
+    set_location(response, f"/v1/imports/{import_uuid}")
     return ImportSummary.model_validate(report.summary(db, service.undo(db, import_uuid)))
 
 

@@ -3,10 +3,11 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from core.access import TenantDb, require
 from core.identity import Principal
+from core.web.location import set_job_location
 from core.web.paging import Page, Paging
 from tenants.quality import catalog, service
 from tenants.quality.schemas import JobAsked, MeasureDefinition, ReportHead, ReportOut, ReportPost, TrendPoint
@@ -52,9 +53,11 @@ def list_quality_reports(
 
 
 @router.post("/reports", operation_id="make_quality_report", summary="Have a report made", status_code=202)
-def make_quality_report(_: QualityWrite, db: TenantDb, body: ReportPost) -> JobAsked:
+def make_quality_report(_: QualityWrite, db: TenantDb, body: ReportPost, response: Response) -> JobAsked:
     """By a job, of the records as known then; after every import one is made anyway."""
-    return JobAsked(job_id=service.ask_report(db, body.import_uuid))
+    job_id = service.ask_report(db, body.import_uuid)
+    set_job_location(response, job_id)
+    return JobAsked(job_id=job_id)
 
 
 @router.get("/reports/{report_uuid}", operation_id="get_quality_report", summary="A report with its measures")

@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from core.access import TenantDb, require
 from core.errors.family import Conflict
 from core.errors.problem import responses
 from core.identity import Principal
+from core.web.location import set_job_location
 from core.web.paging import Page, Paging
 from tenants.quality import candidates, service
 from tenants.quality.schemas import (
@@ -34,9 +35,11 @@ DECIDED = responses(Conflict)
 @router.post(
     "/quality/links", operation_id="find_candidates", summary="Look for people recorded twice", status_code=202
 )
-def find_candidates(_: QualityWrite, db: TenantDb) -> JobAsked:
+def find_candidates(_: QualityWrite, db: TenantDb, response: Response) -> JobAsked:
     """By a job, among all patients of the tenant."""
-    return JobAsked(job_id=service.request_link(db))
+    job_id = service.request_link(db)
+    set_job_location(response, job_id)
+    return JobAsked(job_id=job_id)
 
 
 @router.get("/quality/candidates", operation_id="list_candidates", summary="Pairs who may be one person")

@@ -11,6 +11,7 @@ from core.errors.family import NotFound, PreconditionFailed, PreconditionRequire
 from core.errors.problem import responses
 from core.web.etag import IfMatch, set_etag
 from core.web.here import here
+from core.web.location import set_location
 from core.web.ndjson import RESPONSES, ndjson
 from core.web.paging import Page, Paging
 from tenants.records import service_care as service
@@ -40,7 +41,9 @@ def export_encounters(_: EncountersRead, scope: TenantScope, wanted: Wanted) -> 
 @router.post("", status_code=201, summary="Add an encounter to a patient", responses=responses(NotFound))
 def create_encounter(_: EncountersWrite, db: TenantDb, body: EncounterPost, response: Response) -> EncounterOut:
     """An encounter alone is not a contact: the visit that it belongs to is."""
-    return _tagged(response, service.create(db, ENCOUNTERS, EncounterOut, body))
+    encounter = service.create(db, ENCOUNTERS, EncounterOut, body)
+    set_location(response, f"/v1/encounters/{encounter.uuid}")
+    return _tagged(response, encounter)
 
 
 @router.get("/{encounter_uuid}", summary="One encounter")

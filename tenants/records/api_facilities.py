@@ -9,6 +9,7 @@ from core.errors.family import Conflict, PreconditionFailed, PreconditionRequire
 from core.errors.problem import responses
 from core.web.etag import IfMatch, set_etag
 from core.web.here import here
+from core.web.location import set_location
 from core.web.paging import Page, Paging
 from tenants.records import service_facilities as service
 from tenants.records.filters import AsOf, FacilityFilter
@@ -34,7 +35,9 @@ def list_facilities(
 )
 def create_facility(_: FacilitiesWrite, db: TenantDb, body: FacilityPost, response: Response) -> FacilityOut:
     """Imports add the facilities that they meet; this is for those that come first by hand."""
-    return _tagged(response, service.create_facility(db, body))
+    facility = service.create_facility(db, body)
+    set_location(response, f"/v1/facilities/{facility.uuid}")
+    return _tagged(response, facility)
 
 
 @router.get("/facilities/{facility}", tags=["facilities"], summary="One facility")

@@ -11,6 +11,7 @@ from core.errors.family import NotFound, PreconditionFailed, PreconditionRequire
 from core.errors.problem import responses
 from core.web.etag import IfMatch, set_etag
 from core.web.here import here
+from core.web.location import set_location
 from core.web.ndjson import RESPONSES, ndjson
 from core.web.paging import Page, Paging
 from tenants.records import service_care as service
@@ -42,7 +43,9 @@ def export_observations(_: ObservationsRead, scope: TenantScope, wanted: Wanted)
 @router.post("", status_code=201, summary="Add an observation to a patient", responses=responses(NotFound))
 def create_observation(_: ObservationsWrite, db: TenantDb, body: ObservationPost, response: Response) -> ObservationOut:
     """Known variables are checked against what they can be; a sample without a result has no value."""
-    return _tagged(response, service.create(db, OBSERVATIONS, ObservationOut, body))
+    observation = service.create(db, OBSERVATIONS, ObservationOut, body)
+    set_location(response, f"/v1/observations/{observation.uuid}")
+    return _tagged(response, observation)
 
 
 @router.get("/{observation_uuid}", summary="One observation")

@@ -11,6 +11,7 @@ from core.errors.family import Conflict, PreconditionFailed, PreconditionRequire
 from core.errors.problem import responses
 from core.web.etag import IfMatch, etag, set_etag
 from core.web.here import here
+from core.web.location import set_location
 from core.web.ndjson import RESPONSES, ndjson
 from core.web.paging import Page, Paging
 from tenants.records import service
@@ -46,7 +47,9 @@ def export_patients(_: PatientsRead, scope: TenantScope, wanted: Wanted) -> Stre
 @router.post("", status_code=201, summary="Add a patient", responses=AMBIGUOUS)
 def create_patient(_: PatientsWrite, db: TenantDb, body: PatientPost, response: Response) -> PatientOut:
     """The patient's identity at the facility is new: identifiers must not belong to another patient there."""
-    return _tagged(response, service.create_patient(db, body))
+    patient = service.create_patient(db, body)
+    set_location(response, f"/v1/patients/{patient.uuid}")
+    return _tagged(response, patient)
 
 
 @router.get("/{patient}", summary="One patient", responses=AMBIGUOUS, response_model=PatientOut)

@@ -11,6 +11,7 @@ from core.errors.family import NotFound, PreconditionFailed, PreconditionRequire
 from core.errors.problem import responses
 from core.web.etag import IfMatch, set_etag
 from core.web.here import here
+from core.web.location import set_location
 from core.web.ndjson import RESPONSES, ndjson
 from core.web.paging import Page, Paging
 from tenants.records import service_care as service
@@ -40,7 +41,9 @@ def export_visits(_: VisitsRead, scope: TenantScope, wanted: Wanted) -> Streamin
 @router.post("", status_code=201, summary="Add a visit to a patient", responses=responses(NotFound))
 def create_visit(_: VisitsWrite, db: TenantDb, body: VisitPost, response: Response) -> VisitOut:
     """The patient's contact of that day follows from it, unless its type is laboratory."""
-    return _tagged(response, service.create(db, VISITS, VisitOut, body))
+    visit = service.create(db, VISITS, VisitOut, body)
+    set_location(response, f"/v1/visits/{visit.uuid}")
+    return _tagged(response, visit)
 
 
 @router.get("/{visit_uuid}", summary="One visit")

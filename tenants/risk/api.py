@@ -7,7 +7,7 @@ from tempfile import TemporaryFile
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from core import audit
 from core.access import TenantDb, TenantScope, require
@@ -15,6 +15,7 @@ from core.errors import Forbidden
 from core.identity import Principal
 from core.jobs import enqueue
 from core.web.days import IsoDay
+from core.web.location import set_job_location, set_location
 from core.web.paging import Page, Paging
 from core.web.streams import StreamedResponse, file_blocks
 from tenants.cohort.presenting import as_of_day
@@ -49,9 +50,11 @@ AsOf = Annotated[IsoDay | None, Query(description="The day, as known then.", exa
 
 
 @router.post("/risk/models", status_code=202, operation_id="train_models", summary="Train models on the records")
-def train_models(_: RiskTrain, db: TenantDb) -> JobAccepted:
+def train_models(_: RiskTrain, db: TenantDb, response: Response) -> JobAccepted:
     """Fits every kind of model, measures each on held-out later time, and promotes the one that earns it."""
-    return JobAccepted(job_id=enqueue(db, TRAIN, {}, dedupe_key=TRAIN))
+    job_id = enqueue(db, TRAIN, {}, dedupe_key=TRAIN)
+    set_job_location(response, job_id)
+    return JobAccepted(job_id=job_id)
 
 
 @router.get("/risk/models", operation_id="list_models", summary="Models, newest first")
@@ -76,10 +79,12 @@ def get_model_evaluation(_: RiskRead, db: TenantDb, uuid: UUID) -> ModelEvaluati
 
 
 @router.post("/risk/scores", status_code=202, operation_id="score_patients", summary="Score everybody as of a date")
-def score_patients(_: RiskScore, db: TenantDb, body: ScorePost) -> JobAccepted:
+def score_patients(_: RiskScore, db: TenantDb, body: ScorePost, response: Response) -> JobAccepted:
     """The same date scored again gives the same rows."""
     day = day_to_score(db, body.as_of).isoformat()
-    return JobAccepted(job_id=enqueue(db, SCORE, {"as_of": day}, dedupe_key=f"{SCORE}:{day}"))
+    job_id = enqueue(db, SCORE, {"as_of": day}, dedupe_key=f"{SCORE}:{day}")
+    set_job_location(response, job_id)
+    return JobAccepted(job_id=job_id)
 
 
 @router.get("/risk/predictions", operation_id="list_predictions", summary="Scores, by filters")
@@ -119,7 +124,9 @@ def get_patient_risk(_: RiskRead, __: PatientsRead, scope: TenantScope, uuid: UU
 
 
 @router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a list")
-def issue_worklist(_: ListsWrite, scope: TenantScope, body: WorklistPost, paging: Paging) -> WorklistDetail:
+def issue_worklist(
+    _: ListsWrite, scope: TenantScope, body: WorklistPost, paging: Paging, response: Response
+) -> WorklistDetail:
     """Cut to capacity per facility, and kept as issued. The same list of the same scoring is issued once.
 
     The answer has a page of its people.
@@ -137,7 +144,9 @@ def issue_worklist(_: ListsWrite, scope: TenantScope, body: WorklistPost, paging
     with scope.session() as session:
         may_see = _may_see(scope.principal, None)
         people = presenting.shown(session, uuid, identities=may_see, paging=paging)
-        return presenting.detail(people, paging.at(f"/v1/worklists/{uuid}"))
+    path = f"/v1/worklists/{uuid}"
+    set_location(response, path)
+    return presenting.detail(people, paging.at(path))
 
 
 @router.get("/worklists", operation_id="list_worklists", summary="Issued lists, newest first")

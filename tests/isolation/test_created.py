@@ -1,0 +1,38 @@
+"""Who makes something, or asks for it, is told where it is."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.web.location import STATUSES
+from tests.isolation.routes import World, all_cases
+
+
+@pytest.fixture(scope="module")
+def world(application, make_tenant):
+    owner, stranger = make_tenant(), make_tenant()
+    with (
+        TestClient(application, headers={"X-API-Key": owner.api_key}) as ours,
+        TestClient(application, headers={"X-API-Key": stranger.api_key}) as theirs,
+    ):
+        yield World(owner.ref, ours, theirs)
+
+
+@pytest.fixture(scope="module")
+def declared(application):
+    return {
+        (method.upper(), path): operation["responses"]
+        for path, methods in application.openapi()["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+@pytest.mark.parametrize("case", [one for one in all_cases() if one.method != "GET"], ids=str)
+def test_what_was_made_is_where_location_says(case, world, declared):
+    made = [answer for status, answer in declared[case.method, case.path].items() if int(status) in STATUSES]
+    if not made:
+        return
+    assert "Location" in made[0]["headers"]
+    answer = case.ask(world.owner, case.prepare(world))
+    assert answer.status_code in STATUSES
+    assert answer.headers["location"].startswith("/v1/")
+    assert world.owner.get(answer.headers["location"]).status_code == 200
