@@ -1,16 +1,13 @@
-"""The API's description for people, at /docs: Swagger UI from its package.
+"""The page at /docs: Swagger UI 5 from the package ``fastapi-swagger``, which reads OpenAPI 3.1.
 
-Nothing is fetched from elsewhere, and no script is inline.
+The browser fetches everything from this server, and no script is inline.
 """
 
 from functools import cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 
-import orjson
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Response
 
-from core.app.openapi import as_openapi_30
 from core.errors import NotFound
 
 router = APIRouter(prefix="/docs", include_in_schema=False)
@@ -39,7 +36,7 @@ PAGE = """<!DOCTYPE html>
 """
 
 START = """SwaggerUIBundle({
-  url: "/docs/openapi.json",
+  url: "/openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
   tryItOutEnabled: true,
@@ -67,13 +64,6 @@ def start() -> Response:
     return Response(START, media_type="text/javascript; charset=utf-8")
 
 
-@router.get("/openapi.json")
-def description(request: Request) -> Response:
-    """The description in the version that the packaged Swagger UI reads."""
-    app: FastAPI = request.app
-    return Response(orjson.dumps(as_openapi_30(app.openapi())), media_type="application/json")
-
-
 @router.get("/{name}")
 def asset(name: str) -> Response:
     """A file of Swagger UI, as its package has it.
@@ -89,11 +79,4 @@ def asset(name: str) -> Response:
 
 @cache
 def _read(name: str) -> bytes:
-    return _folder().joinpath(name).read_bytes()
-
-
-@cache
-def _folder() -> Traversable:
-    """The folder of the packaged Swagger UI, whose name holds its version."""
-    vendor = files("swagger_ui_bundle").joinpath("vendor")
-    return max((folder for folder in vendor.iterdir() if folder.is_dir()), key=lambda folder: folder.name)
+    return files("fastapi_swagger").joinpath("resources", name).read_bytes()

@@ -1,4 +1,4 @@
-"""The OpenAPI document: problems, permissions and examples are in it, and the page's own view of it."""
+"""The OpenAPI document (3.1), with the problems, the permission and an example of each operation."""
 
 from typing import Any
 
@@ -30,9 +30,9 @@ _FASTAPI_OWN = ("HTTPValidationError", "ValidationError")
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """The document (OpenAPI 3.1), made once per application."""
+    """The document of ``app``; the first call makes it, later calls return the same."""
     if app.openapi_schema is None:
-        found = get_openapi(
+        described = get_openapi(
             title=app.title,
             version=app.version,
             summary=app.summary,
@@ -40,20 +40,22 @@ def document(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             tags=app.openapi_tags,
         )
-        schemas = found.setdefault("components", {}).setdefault("schemas", {})
+        schemas = described.setdefault("components", {}).setdefault("schemas", {})
         schemas[SCHEMA_NAME] = SCHEMA
         for name in _FASTAPI_OWN:
             schemas.pop(name, None)
         for route in api_routes(app):
             for method in route.methods or ():
-                operation = found["paths"][route.path_format].get(method.lower())
+                operation = described["paths"][route.path_format].get(method.lower())
                 if operation is not None:
                     _complete(operation, str(route.path_format), method, sorted(permissions_of(route)), schemas)
-        for methods in found["paths"].values():
+        for methods in described["paths"].values():
             for operation in methods.values():
+                _replace_fastapi_errors(operation)
                 examples.complete(operation, schemas)
-        _refuse_twins(found)
-        app.openapi_schema = found
+        _mark_files(described)
+        _refuse_twins(described)
+        app.openapi_schema = described
     return app.openapi_schema
 
 
@@ -81,6 +83,12 @@ def _complete(
         operation["responses"].setdefault(str(status), answer)
 
 
+def _replace_fastapi_errors(operation: dict[str, Any]) -> None:
+    """Describe 422 as a problem document where FastAPI names its own schema, which no answer has."""
+    if any("application/json" in answer.get("content", {}) for answer in [operation["responses"].get("422", {})]):
+        operation["responses"] |= {str(status): answer for status, answer in responses(Invalid).items()}
+
+
 def _names_something(operation: dict[str, Any], path: str, schemas: dict[str, Any]) -> bool:
     """Whether the request names what may not be there: in the path, the query or the body."""
     names = [parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"]
@@ -90,9 +98,9 @@ def _names_something(operation: dict[str, Any], path: str, schemas: dict[str, An
     return "{" in path or any(name in _NAMING or name.endswith("_uuid") for name in names)
 
 
-def _refuse_twins(found: dict[str, Any]) -> None:
+def _refuse_twins(described: dict[str, Any]) -> None:
     seen: set[str] = set()
-    for path, methods in found["paths"].items():
+    for path, methods in described["paths"].items():
         for operation in methods.values():
             if operation["operationId"] in seen:
                 message = f"two operations are named {operation['operationId']!r}, one at {path}: rename its function"
@@ -100,68 +108,16 @@ def _refuse_twins(found: dict[str, Any]) -> None:
             seen.add(operation["operationId"])
 
 
-def as_openapi_30(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
-    """The same document in OpenAPI 3.0, which is what the packaged Swagger UI reads.
+def _mark_files(value: Any) -> None:  # noqa: ANN401 - any part of a JSON document
+    """Write every uploaded file as ``format: binary``.
 
-    JSON Schema 2020-12 has no ``nullable``, writes examples as a list and exclusive bounds as numbers; 3.0 the reverse.
+    FastAPI writes ``contentMediaType``, as JSON Schema 2020-12 has it. Generators of clients read that as a text.
     """
     if isinstance(value, list):
-        return [as_openapi_30(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    found = {key: as_openapi_30(item) for key, item in value.items()}
-    if isinstance(found.get("openapi"), str):
-        found["openapi"] = "3.0.3"
-        found.get("info", {}).pop("summary", None)
-    if "$ref" not in found and "responses" not in found and _SCHEMA_WORDS & found.keys():
-        for rewrite in (_options, _types, _examples, _bounds, _rest):
-            rewrite(found)
-    return found
-
-
-_SCHEMA_WORDS = frozenset({"type", "anyOf", "oneOf", "allOf", "const", "enum", "examples", "properties", "items"})
-_NULL = {"type": "null"}
-
-
-def _options(found: dict[str, Any]) -> None:
-    for word in ("anyOf", "oneOf"):
-        given = found.get(word)
-        if not isinstance(given, list) or _NULL not in given:
-            continue
-        options = [option for option in given if option != _NULL]
-        del found[word]
-        found["nullable"] = True
-        if len(options) > 1:
-            found[word] = options
-        elif options and "$ref" in options[0]:
-            found["allOf"] = options
-        elif options:
-            found.update({key: item for key, item in options[0].items() if key not in found})
-
-
-def _types(found: dict[str, Any]) -> None:
-    if isinstance(found.get("type"), list):
-        kinds = [kind for kind in found["type"] if kind != "null"]
-        found |= {"type": kinds[0] if kinds else "object", "nullable": True}
-
-
-def _examples(found: dict[str, Any]) -> None:
-    if isinstance(found.get("examples"), list):
-        examples = found.pop("examples")
-        if examples:
-            found.setdefault("example", examples[0])
-
-
-def _bounds(found: dict[str, Any]) -> None:
-    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
-        if exclusive in found and not isinstance(found[exclusive], bool):
-            found[bound], found[exclusive] = found[exclusive], True
-
-
-def _rest(found: dict[str, Any]) -> None:
-    if "const" in found:
-        found["enum"] = [found.pop("const")]
-    if found.pop("contentMediaType", None):
-        found["format"] = "binary"
-    if "prefixItems" in found:
-        found["items"] = {"anyOf": found.pop("prefixItems")}
+        for item in value:
+            _mark_files(item)
+    elif isinstance(value, dict):
+        if value.get("type") == "string" and value.pop("contentMediaType", None):
+            value["format"] = "binary"
+        for item in value.values():
+            _mark_files(item)

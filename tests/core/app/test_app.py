@@ -137,28 +137,14 @@ class TestDocumentation:
         for name in ("index.html", "..%2f__init__.py", "swagger-ui.js.map"):
             assert anonymous.get(f"/docs/{name}").status_code == 404
 
-    def test_the_pages_description_is_openapi_30_without_words_of_31(self, anonymous):
-        found = anonymous.get("/docs/openapi.json").json()
-        assert found["openapi"].startswith("3.0.")
-        assert '{"type":"null"}' not in anonymous.get("/docs/openapi.json").text
+    def test_the_page_reads_the_document_that_everybody_reads(self, anonymous):
+        (address,) = re.findall(r'url: "([^"]+)"', anonymous.get("/docs/start.js").text)
+        assert anonymous.get(address).json()["openapi"].startswith("3.1.")
 
-    def test_words_of_31_are_written_as_30_has_them(self):
-        from core.app.openapi import as_openapi_30
-
-        assert as_openapi_30({"anyOf": [{"type": "string"}, {"type": "null"}]}) == {"type": "string", "nullable": True}
-        assert as_openapi_30({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]}) == {
-            "allOf": [{"$ref": "#/x"}],
-            "nullable": True,
-        }
-        assert as_openapi_30({"type": ["integer", "null"]}) == {"type": "integer", "nullable": True}
-        assert as_openapi_30({"type": "integer", "exclusiveMinimum": 0}) == {
-            "type": "integer",
-            "minimum": 0,
-            "exclusiveMinimum": True,
-        }
-        assert as_openapi_30({"const": "a"}) == {"enum": ["a"]}
-        assert as_openapi_30({"type": "string", "examples": ["a", "b"]}) == {"type": "string", "example": "a"}
-        assert as_openapi_30({"type": "string", "contentMediaType": "x"}) == {"type": "string", "format": "binary"}
+    def test_the_script_is_a_swagger_ui_that_reads_31(self, anonymous):
+        answer = anonymous.get("/docs/swagger-ui-bundle.js")
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert "OpenAPI31" in answer.text
 
 
 @pytest.fixture(scope="module")
