@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from core import telemetry
 from core.app.bodies import Body
 from core.app.callers import Callers, address_of
+from core.app.conditional import Conditional
 from core.app.errors import log_failure, problem_response
 from core.app.turns import Turn, Turns
 from core.errors import AppError, FieldError, Invalid, TooLarge, Unauthenticated
@@ -139,6 +140,8 @@ class _Answer:
         self.body: Body | None = None
         self.turn: Turn | None = None
         self._long = False
+        self._conditional = Conditional(scope, API)
+        self._head: Message | None = None
         self.status = 0
         self.ended = False
 
@@ -156,15 +159,27 @@ class _Answer:
                 await self.refuse(None, TooLarge(detail))
                 self._replaced = True
                 return
-            self.status = message["status"]
-            message["headers"] = self._with_headers(message.get("headers", []))
-        elif message["type"] == "http.response.body":
+            if self._conditional.delays(message):
+                self._head = message
+                return
+            await self._begin(message)
+            return
+        if message["type"] == "http.response.body":
+            if self._head is not None:
+                head, message = self._conditional.complete(self._head, message)
+                self._head = None
+                await self._begin(head)
             self.ended = not message.get("more_body", False)
             self._long = self._long or not self.ended
             if self._long and self.turn is not None:
                 await self._send_part(message, self.turn)
                 return
         await self._send(message)
+
+    async def _begin(self, head: Message) -> None:
+        self.status = head["status"]
+        head["headers"] = self._with_headers(head.get("headers", []))
+        await self._send(head)
 
     async def _send_part(self, message: Message, turn: Turn) -> None:
         """Send a part of a long answer. While the client does not read it, others have the turn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
 
 
+UNCHANGED: dict[str, Any] = {"description": "You have this answer already: its ETag is in If-None-Match."}
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """Methods of operations that take an Idempotency-Key."""
 
@@ -40,6 +42,8 @@ def lay_flat(app: FastAPI, router: APIRouter, prefix: str) -> None:
         said["route_class_override"] = type(route.original_route)
         if said["status_code"] in location.STATUSES:
             said["responses"] = {said["status_code"]: {"headers": location.HEADER}, **(said["responses"] or {})}
+        if "GET" in (said["methods"] or ()) and HTTPStatus.OK not in (said["responses"] or {}):
+            said["responses"] = {HTTPStatus.NOT_MODIFIED.value: UNCHANGED, **(said["responses"] or {})}
         if WRITES & set(said["methods"] or ()):
             said["dependencies"] = [*(said["dependencies"] or ()), Depends(idempotency_key)]
         app.router.add_api_route(prefix + route.path, route.endpoint, **said)

@@ -58,5 +58,5 @@ def _changeable(principal: Principal, name: str) -> registry.Group:
 
 
 def _answer(response: Response, state: service.GroupState) -> SettingsGroupDetail:
-    set_etag(response, state.version)
+    set_etag(response, state.version, personal=False)
     return group_detail(state)

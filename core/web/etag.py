@@ -3,6 +3,7 @@
 A change with no If-Match answers 428, with a stale one 412, so that nobody overwrites what they have not seen.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
@@ -11,15 +12,26 @@ from fastapi import Depends, Header, Response
 
 from core.errors import PreconditionFailed, PreconditionRequired
 
+_SUFFIX = re.compile(r'\.[0-9a-f]{32}"$')
+"""What reads put after the version: a digest of the answer (``core.app.conditional``). A change needs the version."""
+
+REVALIDATED = "private, no-cache"
+
 
 def etag(version_id: UUID) -> str:
     """The strong ETag of a row's version."""
     return f'"{version_id}"'
 
 
-def set_etag(response: Response, version_id: UUID) -> None:
-    """Send the ETag of the row that is answered."""
+def set_etag(response: Response, version_id: UUID, *, personal: bool = True) -> None:
+    """Send the ETag of the row that is answered.
+
+    Nothing keeps a copy of an answer (``Cache-Control: no-store``) unless it says of no person anything: then a
+    browser may keep it, and asks with If-None-Match whether it still holds.
+    """
     response.headers["ETag"] = etag(version_id)
+    if not personal:
+        response.headers["Cache-Control"] = REVALIDATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,7 @@ class Expected:
         Raises:
             PreconditionFailed: the row has another version now (412).
         """
-        if "*" not in self.tags and etag(version_id) not in self.tags:
+        if "*" not in self.tags and etag(version_id) not in {_SUFFIX.sub('"', tag) for tag in self.tags}:
             detail = "the row has another version than If-Match names"
             raise PreconditionFailed(detail)
 

@@ -66,5 +66,5 @@ def read_record_statistics(_: StatisticsRead, db: TenantDb, as_of: AsOf = None) 
 
 
 def _tagged(response: Response, facility: FacilityOut) -> FacilityOut:
-    set_etag(response, facility.version_id)
+    set_etag(response, facility.version_id, personal=False)
     return facility

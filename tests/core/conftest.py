@@ -101,6 +101,12 @@ def versioned(_: Reader, if_match: IfMatch, response: Response) -> None:
     set_etag(response, VERSION)
 
 
+@toy.get("/versioned")
+def read_versioned(_: Reader, response: Response, personal: int = 1, text: str = "") -> dict[str, str]:
+    set_etag(response, VERSION, personal=bool(personal))
+    return {"text": text}
+
+
 @toy.get("/pages")
 def pages(_: Reader, paging: Paging) -> Page[int]:
     return Page.of(list(range(100))[paging.offset :][: paging.limit], paging, 100)

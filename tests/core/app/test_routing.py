@@ -10,8 +10,9 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from core.app.factory import create_app
-from core.app.routing import lay_flat
+from core.app.routing import UNCHANGED, lay_flat
 from core.web.here import here
+from core.web.location import HEADER
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Wanted:
 
 def rooms():
     """A router within a router, with something said at each level."""
-    inner = APIRouter(prefix="/inner", tags=["b"], responses={409: {"description": "No"}})
+    laid: dict[int | str, dict[str, object]] = {202: {"headers": HEADER}, 304: UNCHANGED}  # what is said of every route
+    inner = APIRouter(prefix="/inner", tags=["b"], responses={409: {"description": "No"}, **laid})
 
     @inner.get("/{number}", status_code=202, summary="Inner", response_model_exclude_none=True)
     def read(number: int, wanted: Annotated[Wanted, Depends(here(Wanted))]) -> dict[str, object]:

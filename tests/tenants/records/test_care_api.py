@@ -68,7 +68,8 @@ def test_written_read_changed_listed_exported_and_voided(api, patient, path):
     row = api.add(f"/{path}", patient_uuid=patient["uuid"], **BODIES[path])
     item = f"/{path}/{row['uuid']}"
     found = api.call("GET", item)
-    assert (found.json(), found.headers["etag"]) == (row, f'"{row["version_id"]}"')
+    assert found.json() == row
+    assert found.headers["etag"].startswith(f'"{row["version_id"]}.')
     assert row["facility_uuid"] == patient["facility_uuid"]
     changed = api.patch(item, row["version_id"], **CHANGES[path])
     assert changed.status_code == 200
@@ -305,13 +306,13 @@ def test_facilities_of_imports_are_made_once_and_completed(session):
 )
 def test_a_day_beyond_reckoning_is_refused_by_name(shared_api, path, name, value):
     answer = shared_api.call("GET", path, params={name: value})
+    assert answer.status_code == 422, answer.text
+    assert [error["field"] for error in answer.json()["errors"]] == [f"query.{name}"]
     if (path, name) in {("/patients", "date_to"), ("/patients", "date_from")} or (
         name == "updated_since" and path in {"/dispensations", "/contacts"}
     ):
-        assert answer.status_code == 200  # not one of its filters
+        assert answer.json()["errors"][0]["problem"] == "this operation has no such parameter"
         return
-    assert answer.status_code == 422, answer.text
-    assert [error["field"] for error in answer.json()["errors"]] == [f"query.{name}"]
     said = "out of range" if name == "updated_since" else "1900 to 2200"
     assert said in answer.json()["errors"][0]["problem"]
     assert answer.json()["errors"][0]["remedy"] == "Send a day from 1900-01-01 to 2200-12-31."
