@@ -75,6 +75,8 @@ class Feature:
     Attributes:
         name: the room's name, unique.
         routers: FastAPI routers, mounted under ``/v1``. Every route declares the permission that it needs.
+        public_routers: FastAPI routers, mounted under ``/v1``, whose routes need no credential (sign-in, webhooks of
+            others). They share a part of the server, and take small bodies; see ``core.app.middleware``.
         credentials: kinds of credentials that requests may carry; see ``core.identity.credentials``.
         jobs: modules whose import registers jobs.
         tables: modules whose import registers tables (SQLModel classes).
@@ -88,6 +90,7 @@ class Feature:
 
     name: str
     routers: Sequence[str] = ()
+    public_routers: Sequence[str] = ()
     credentials: Sequence[str] = ()
     jobs: Sequence[str] = ()
     tables: Sequence[str] = ()

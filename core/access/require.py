@@ -1,5 +1,6 @@
 """Permissions in the signatures of routes."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,6 +99,17 @@ signed_in = SignedInRule()
 """For routes about the caller alone: ``Annotated[Principal, Depends(signed_in)]``. They name nothing of the tenant."""
 
 
+class OpenRule(AccessRule):
+    """The dependency ``open_to_all``: no credential is needed."""
+
+    async def __call__(self) -> None:
+        """Let the request pass."""
+
+
+open_to_all = OpenRule()
+"""The rule of every route of ``Feature.public_routers``; the application adds it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The sender of a request, whom ``scope`` identifies and checks."""
@@ -154,6 +166,11 @@ def access_rules(route: RouteContext) -> list[AccessRule]:
     return list(_walk(route.dependant))
 
 
+def is_public(route: RouteContext) -> bool:
+    """Whether the route needs no credential."""
+    return any(isinstance(rule, OpenRule) for rule in access_rules(route))
+
+
 def _walk(dependant: Dependant) -> Iterator[AccessRule]:
     call: Any = dependant.call
     if isinstance(call, AccessRule):
@@ -163,7 +180,7 @@ def _walk(dependant: Dependant) -> Iterator[AccessRule]:
 
 
 def refuse_open_routes(app: FastAPI) -> None:
-    """Refuse an application with a route under /v1 that does not say who may call it.
+    """Refuse an application with a route under /v1 that does not say who may call it, or says two things.
 
     Raises:
         LookupError: names the routes.
@@ -172,3 +189,20 @@ def refuse_open_routes(app: FastAPI) -> None:
     if bare:
         message = f"routes that do not declare who may call them: {', '.join(bare)}"
         raise LookupError(message)
+    guarded = [route for route in api_routes(app) if not is_public(route)]
+    for route in api_routes(app):
+        if is_public(route):
+            if len(access_rules(route)) > 1:
+                message = f"the public route {route.path} declares a permission: move it to the feature's routers"
+                raise LookupError(message)
+            _refuse_cover(route, guarded)
+
+
+def _refuse_cover(public: RouteContext, guarded: list[RouteContext]) -> None:
+    """Refuse a public route whose pattern takes requests of a guarded one: their credentials would go unchecked."""
+    for route in guarded:
+        sample = re.sub(r"\{[^}]*\}", "x", str(route.path))
+        shared = (public.methods or set()) & (route.methods or set())
+        if shared and public.path_regex.match(sample):
+            message = f"the public route {public.path} takes requests of {route.path}: give it another path"
+            raise LookupError(message)

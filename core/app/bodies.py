@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from core.errors import RequestTimeout
+from core.errors import RequestTimeout, TooLarge
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope
@@ -53,6 +53,27 @@ class Body:
         """
         while not self.whole and self._length <= BUFFER and self._got <= BUFFER:
             self._kept.append(await self._next())
+
+    async def take_whole(self, most: int, seconds: float) -> None:
+        """Take in the whole body, which has at most ``most`` bytes.
+
+        Raises:
+            TooLarge: it is longer (413).
+            RequestTimeout: it did not come in ``seconds`` (408).
+        """
+        try:
+            with anyio.fail_after(seconds):
+                self._refuse_more_than(most)
+                while not self.whole:
+                    self._kept.append(await self._next())
+                    self._refuse_more_than(most)
+        except TimeoutError:
+            raise RequestTimeout(_LATE) from None
+
+    def _refuse_more_than(self, most: int) -> None:
+        if max(self._length, self._got) > most:
+            detail = f"the body of the request is larger than {most} bytes"
+            raise TooLarge(detail)
 
     async def receive(self) -> Message:
         """The next message, for the application. A body that is late ends as a connection that broke."""

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from anyio.to_thread import run_sync
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from core import database, telemetry
-from core.access.require import refuse_open_routes
+from core.access.require import open_to_all, refuse_open_routes
 from core.app import docs, health, home, openapi
 from core.app.callers import VERIFIERS
 from core.app.errors import install
@@ -97,6 +97,8 @@ def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
     for feature in features() if rooms is None else rooms:
         for reference in feature.routers:
             lay_flat(app, resolve(reference), "/v1")
+        for reference in feature.public_routers:
+            lay_flat(app, resolve(reference), "/v1", [Depends(open_to_all)])
     app.include_router(home.router)
     app.include_router(health.router)
     app.include_router(docs.router)

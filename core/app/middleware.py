@@ -35,6 +35,12 @@ ALIVE = "/healthz"
 OPEN = 4
 """Requests that need no key and run at once: /readyz asks the database. /healthz waits for nobody."""
 
+PUBLIC_BODY = 65_536
+"""Bytes of a body that a request without a credential may send."""
+
+PUBLIC_SECONDS = 10.0
+"""Seconds in which the whole of that body must come."""
+
 STALLED_SECONDS = 0.25
 """What a client may take to read a part of an answer before the request's turn is given to another."""
 
@@ -70,6 +76,7 @@ class RequestBoundary:
         self._app = app
         self._patience = patience
         self._turns = Turns(concurrency, patience)
+        self._permissions = permissions
         self._callers = Callers(permissions, patience)
         self._open = anyio.CapacityLimiter(OPEN)
 
@@ -108,6 +115,13 @@ class RequestBoundary:
             return
         body = Body(scope, receive)
         address = address_of(scope)
+        if self._permissions is not None and self._permissions.public(scope["method"], scope["path"]):
+            with self._turns.enter_public(address) as place:
+                await body.take_whole(PUBLIC_BODY, PUBLIC_SECONDS)
+                answer.body, answer.turn = body, place.turn(long=False)
+                await answer.turn.take()
+                await self._app(scope, body.receive, answer.send)
+            return
         share = await self._callers.share_of(scope, address, with_body=not body.whole)
         with self._turns.enter(share, address) as place:
             await body.take_in()

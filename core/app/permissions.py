@@ -1,10 +1,10 @@
-"""The permissions of each operation, found before the request is read."""
+"""Which operations are public and which permissions the others need, known before the request is read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.access.require import api_routes, permissions_of
+from core.access.require import api_routes, is_public, permissions_of
 
 if TYPE_CHECKING:
     import re
@@ -19,6 +19,7 @@ class RoutePermissions:
         self._app = app
         self._fixed: dict[tuple[str, str], frozenset[str]] = {}
         self._patterns: list[tuple[str, re.Pattern[str], frozenset[str]]] | None = None
+        self._public: list[tuple[str, re.Pattern[str]]] | None = None
 
     def of(self, method: str, path: str) -> frozenset[str]:
         """The permissions of one operation; none where there is no such operation, as the router will say."""
@@ -31,6 +32,17 @@ class RoutePermissions:
             if taken == method and pattern.match(path):
                 return permissions
         return frozenset()
+
+    def public(self, method: str, path: str) -> bool:
+        """Whether the operation needs no credential."""
+        if self._public is None:
+            self._public = [
+                (method, route.path_regex)
+                for route in api_routes(self._app)
+                if is_public(route)
+                for method in route.methods or ()
+            ]
+        return any(method == taken and pattern.match(path) for taken, pattern in self._public)
 
     def _read(self) -> list[tuple[str, re.Pattern[str], frozenset[str]]]:
         patterns = []

@@ -14,7 +14,9 @@ from core.web import location
 from core.web.idempotency import idempotency_key
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter, FastAPI
+    from collections.abc import Sequence
+
+    from fastapi import APIRouter, FastAPI, params
 
 
 UNCHANGED: dict[str, Any] = {"description": "You have this answer already: its ETag is in If-None-Match."}
@@ -22,8 +24,8 @@ WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """Methods of operations that take an Idempotency-Key."""
 
 
-def lay_flat(app: FastAPI, router: APIRouter, prefix: str) -> None:
-    """Add each route of a router to the application itself, with all that was said of it.
+def lay_flat(app: FastAPI, router: APIRouter, prefix: str, dependencies: Sequence[params.Depends] = ()) -> None:
+    """Add each route of a router to the application itself, as it was declared, with further dependencies.
 
     A router that is included stays a router: each request is then matched once more at every level, against all routes
     of all routers on the way, which took a fifth of a read's time.
@@ -39,6 +41,7 @@ def lay_flat(app: FastAPI, router: APIRouter, prefix: str) -> None:
         said: dict[str, Any] = {
             name: getattr(route, name) for name in taken if name not in ("path", "endpoint") and hasattr(route, name)
         }
+        said["dependencies"] = [*(said.get("dependencies") or ()), *dependencies]
         said["route_class_override"] = type(route.original_route)
         if said["status_code"] in location.STATUSES:
             said["responses"] = {said["status_code"]: {"headers": location.HEADER}, **(said["responses"] or {})}

@@ -14,12 +14,19 @@ import anyio
 from core.errors import TooManyRequests, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
 WAITING = 64
 """Requests of one tenant, or from one address, that may be under way or waiting; each may hold a body of 64 KiB."""
 
 WAITING_IN_ALL = 1024
+
+PUBLIC_WAITING = 256
+"""Requests without a credential that may be under way or waiting."""
+
+PUBLIC_OF_ADDRESS = 16
+"""And how many of them from one address."""
 
 Key = TypeVar("Key")
 
@@ -40,10 +47,12 @@ class Shares(Generic[Key]):
     Attributes:
         turns: that one may have at once.
         who: what the refusal calls it.
+        waiting: requests of one that may be under way or waiting; ``WAITING`` when None.
     """
 
     turns: int
     who: str
+    waiting: int | None = None
     _shares: dict[Key, Share] = field(default_factory=dict)
 
     def enter(self, key: Key) -> Share:
@@ -57,8 +66,9 @@ class Shares(Generic[Key]):
             # Long requests have half a share: whoever uploads slowly goes on being answered.
             share = Share(anyio.CapacityLimiter(self.turns), anyio.CapacityLimiter(max(1, self.turns // 2)))
             self._shares[key] = share
-        if share.requests >= WAITING:
-            detail = f"{self.who} has {WAITING} requests under way"
+        most = WAITING if self.waiting is None else self.waiting
+        if share.requests >= most:
+            detail = f"{self.who} has {most} requests under way"
             raise TooManyRequests(detail, retry_after=1)
         share.requests += 1
         return share
@@ -128,6 +138,8 @@ class Turns:
         self.tenants: Shares[UUID | str] = Shares(max(1, concurrency // 3), "the organisation")
         # Behind a proxy that is not declared everybody has one address.
         self.addresses: Shares[str] = Shares(max(1, concurrency * 3 // 4), "the client's address")
+        self.public: Shares[str] = Shares(max(1, concurrency // 3), "the public part of the server", PUBLIC_WAITING)
+        self.public_addresses: Shares[str] = Shares(max(1, concurrency // 6), "the client's address", PUBLIC_OF_ADDRESS)
 
     def enter(self, tenant: UUID | str, address: str) -> Place:
         """A place among those who wait and who are served.
@@ -136,17 +148,35 @@ class Turns:
             TooManyRequests: the tenant or the address has too many requests under way (429).
             Unavailable: all have (503).
         """
+        return self._enter(self.tenants, tenant, self.addresses, address)
+
+    def enter_public(self, address: str) -> Place:
+        """A place of a request without a credential. All of them together have the share of one tenant.
+
+        Raises:
+            TooManyRequests: they or the address have too many requests under way (429).
+            Unavailable: all have (503).
+        """
+        return self._enter(self.public, "", self.public_addresses, address)
+
+    def _enter(self, shares: Shares[Key], key: Key, addresses: Shares[str], address: str) -> Place:
         if self.waiting >= WAITING_IN_ALL:
             detail = "too many requests are waiting"
             raise Unavailable(detail, retry_after=max(1, round(self._patience)))
-        of_tenant = self.tenants.enter(tenant)
+        of_address = addresses.enter(address)  # first, so that one address does not use up what all share
         try:
-            of_address = self.addresses.enter(address)
+            share = shares.enter(key)
         except TooManyRequests:
-            self.tenants.leave(tenant)
+            addresses.leave(address)
             raise
         self.waiting += 1
-        return Place(self, tenant, address, (of_tenant, of_address))
+
+        def leave() -> None:
+            self.waiting -= 1
+            shares.leave(key)
+            addresses.leave(address)
+
+        return Place(self, leave, (share, of_address))
 
     def turn(self, shares: tuple[Share, ...], *, long: bool) -> Turn:
         """The turn of a request that counts to these shares; a long one may hold it only beside a few others."""
@@ -157,10 +187,9 @@ class Turns:
 class Place:
     """The place of one request, for as long as it is under way. Used as a context manager."""
 
-    def __init__(self, turns: Turns, tenant: UUID | str, address: str, shares: tuple[Share, ...]) -> None:
+    def __init__(self, turns: Turns, leave: Callable[[], None], shares: tuple[Share, ...]) -> None:
         self._turns = turns
-        self._tenant = tenant
-        self._address = address
+        self._leave = leave
         self._shares = shares
         self._turn: Turn | None = None
 
@@ -175,6 +204,4 @@ class Place:
     def __exit__(self, *_: object) -> None:
         if self._turn is not None:
             self._turn.leave()
-        self._turns.waiting -= 1
-        self._turns.tenants.leave(self._tenant)
-        self._turns.addresses.leave(self._address)
+        self._leave()

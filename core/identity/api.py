@@ -1,7 +1,7 @@
 """The caller, and the API keys of the caller's organisation."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
@@ -12,6 +12,7 @@ from core.errors.problem import responses
 from core.identity import Principal, all_permissions
 from core.identity.keys import count_keys, create_key, get_key, list_keys, revoke_key
 from core.identity.schemas import ApiKeyCreated, ApiKeyIn, ApiKeyOut, Me, MyScope, MyTenant
+from core.web.location import set_location
 from core.web.paging import Page, Paging
 
 router = APIRouter()
@@ -19,10 +20,6 @@ router = APIRouter()
 SignedIn = Annotated[Principal, Depends(signed_in)]
 KeysRead = Annotated[Principal, Depends(require("keys.read"))]
 KeysWrite = Annotated[Principal, Depends(require("keys.write"))]
-
-_CREATED: dict[int | str, dict[str, Any]] = {
-    201: {"headers": {"Location": {"description": "The key.", "schema": {"type": "string"}}}}
-}
 
 
 @router.get("/me", tags=["identity"], operation_id="get_me", summary="The caller: who it is, what it may do")
@@ -59,7 +56,6 @@ def get_keys(_: KeysRead, scope: TenantScope, paging: Paging) -> Page[ApiKeyOut]
     operation_id="create_key",
     status_code=201,
     summary="Create an API key",
-    responses=_CREATED,
 )
 def post_key(principal: KeysWrite, scope: TenantScope, body: ApiKeyIn, response: Response) -> ApiKeyCreated:
     """The answer shows the key's text this one time. A key can do no more, and lasts no longer, than its creator."""
@@ -72,7 +68,7 @@ def post_key(principal: KeysWrite, scope: TenantScope, body: ApiKeyIn, response:
         source="api",
         request_id=scope.request_id,
     )
-    response.headers["Location"] = f"/v1/keys/{created.id}"
+    set_location(response, f"/v1/keys/{created.id}")
     shown = ApiKeyOut.model_validate(get_key(scope.tenant, created.id))
     return ApiKeyCreated(**shown.model_dump(), api_key=created.plaintext)
 
