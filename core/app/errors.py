@@ -43,8 +43,8 @@ _OUTSIDE = frozenset({Unavailable.status, StorageFull.status})
 
 _REMEDIES = {
     "missing": "Send it.",
-    "uuid_parsing": "Send a UUID, such as 0197c1f0-0000-7000-8000-000000000000.",
-    "uuid_type": "Send a UUID, such as 0197c1f0-0000-7000-8000-000000000000.",
+    "uuid_parsing": "Send a UUID, such as 019c2291-b3a0-7768-a5f9-23774462ebfc.",
+    "uuid_type": "Send a UUID, such as 019c2291-b3a0-7768-a5f9-23774462ebfc.",
     "date_parsing": "Send a date as YYYY-MM-DD.",
     "date_from_datetime_parsing": "Send a date as YYYY-MM-DD.",
     "date_from_datetime_inexact": "Send a date as YYYY-MM-DD, without a time.",

@@ -3,13 +3,13 @@
 from typing import Any
 
 _BY_FORMAT = {
-    "uuid": "0197c1f0-0000-7000-8000-000000000000",
+    "uuid": "019c2291-b3a0-7768-a5f9-23774462ebfc",
     "date": "2026-02-03",
     "date-time": "2026-02-03T08:15:00Z",
     "binary": "(a file)",
 }
 _BY_TYPE: dict[str, Any] = {"string": "text", "integer": 1, "number": 0.5, "boolean": True, "null": None}
-_DEPTH = 8
+_DEPTH = 16
 
 
 def example_of(schema: dict[str, Any], schemas: dict[str, Any], depth: int = 0) -> Any:  # noqa: ANN401 - any JSON

@@ -24,14 +24,16 @@ class Alive(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": {"status": "alive"}})
 
-    status: Literal["alive"] = "alive"
+    status: Literal["alive"] = Field(default="alive", description="Always `alive`.")
 
 
 class Check(BaseModel):
     """One thing that is needed."""
 
-    name: str
-    state: Literal["ok", "warning", "failed", "skipped"]
+    name: str = Field(description="Name of the check.")
+    state: Literal["ok", "warning", "failed", "skipped"] = Field(
+        description="`warning` does not make the answer 503; `failed` does."
+    )
     detail: str = Field(description="What is wrong; empty where nothing is.")
     remedy: str = Field(description="What to do about it.")
     duration_ms: float = Field(description="How long the check took, in milliseconds.")
@@ -49,8 +51,8 @@ class Disk(BaseModel):
     """The room on one disk."""
 
     place: str = Field(description="state, database, files, scratch or temporary.")
-    free_bytes: int
-    total_bytes: int
+    free_bytes: int = Field(description="Bytes that are free.")
+    total_bytes: int = Field(description="Size of the disk in bytes.")
 
 
 class Ready(BaseModel):
@@ -69,12 +71,12 @@ class Ready(BaseModel):
         }
     )
 
-    status: Literal["ready"] = "ready"
-    ready: bool
-    checks: list[Check]
+    status: Literal["ready"] = Field(default="ready", description="Always `ready`.")
+    ready: bool = Field(description="Whether every check that counts is passed.")
+    checks: list[Check] = Field(description="The checks, in the order in which they ran.")
     workers: int | None = Field(description="Live workers.")
-    queue: Queue
-    disk: list[Disk]
+    queue: Queue = Field(description="The jobs that wait and run.")
+    disk: list[Disk] = Field(description="The room on each disk.")
 
 
 def as_json(report: readiness.Report) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from core.errors.problem import SCHEMA, SCHEMA_NAME, responses
 
 _WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NAMING = frozenset({"facility", "facilities", "patient", "patients"})
+_IDENTIFIERS = frozenset({"id", "uuid"})
 _FASTAPI_OWN = ("HTTPValidationError", "ValidationError")
 
 
@@ -49,9 +50,10 @@ def document(app: FastAPI) -> dict[str, Any]:
                 operation = described["paths"][route.path_format].get(method.lower())
                 if operation is not None:
                     _complete(operation, str(route.path_format), method, sorted(permissions_of(route)), schemas)
-        for methods in described["paths"].values():
+        for path, methods in described["paths"].items():
             for operation in methods.values():
                 _replace_fastapi_errors(operation)
+                _describe_identifiers(operation, path)
                 examples.complete(operation, schemas)
         _mark_files(described)
         _refuse_twins(described)
@@ -87,6 +89,17 @@ def _replace_fastapi_errors(operation: dict[str, Any]) -> None:
     """Describe 422 as a problem document where FastAPI names its own schema, which no answer has."""
     if any("application/json" in answer.get("content", {}) for answer in [operation["responses"].get("422", {})]):
         operation["responses"] |= {str(status): answer for status, answer in responses(Invalid).items()}
+
+
+def _describe_identifiers(operation: dict[str, Any], path: str) -> None:
+    """Describe the identifiers in the path, which need no words of their own: ``{report_id}`` identifies the report."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path" and not parameter.get("description"):
+            thing, _, word = parameter["name"].rpartition("_")
+            if not thing and word in _IDENTIFIERS:
+                thing = path.partition("{")[0].rstrip("/").rpartition("/")[2].removesuffix("s")
+            if word in _IDENTIFIERS:
+                parameter["description"] = f"Identifier of the {thing.replace('_', ' ')}."
 
 
 def _names_something(operation: dict[str, Any], path: str, schemas: dict[str, Any]) -> bool:

@@ -27,9 +27,9 @@ SCHEMA: dict[str, Any] = {
                 "type": "object",
                 "required": ["field", "problem", "remedy"],
                 "properties": {
-                    "field": {"type": "string"},
-                    "problem": {"type": "string"},
-                    "remedy": {"type": "string"},
+                    "field": {"type": "string", "description": "Where the mistake is, such as `query.page`."},
+                    "problem": {"type": "string", "description": "What is wrong with it."},
+                    "remedy": {"type": "string", "description": "What the caller can do about it."},
                 },
             },
         },
@@ -64,7 +64,7 @@ def responses(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
     """OpenAPI ``responses=`` of a route that may answer with these errors, each with its example."""
     found: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
-        example = problem(kind(kind.title + "."), "0197c1f0-0000-7000-8000-000000000000")
+        example = problem(kind(kind.title + "."), "019c2291-b3a0-7768-a5f9-23774462ebfc")
         found[kind.status] = {
             "description": kind.title,
             "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{SCHEMA_NAME}"}, "example": example}},

@@ -33,12 +33,12 @@ class Me(BaseModel):
     """The caller: who it is, and what it may do."""
 
     kind: str = Field(description="`api_key`, `person` or `operator`.", examples=["api_key"])
-    id: str = Field(description="The key, or the account.", examples=["0197c1f0-0000-7000-8000-000000000000"])
+    id: str = Field(description="The key, or the account.", examples=["019c2291-b3a0-7768-a5f9-23774462ebfc"])
     name: str = Field(description="The name of the key or the person.", examples=["reporting server"])
     tenant: MyTenant | None = Field(description="The organisation that it acts for; null for operators.")
     permissions: list[str] = Field(description="What it may do.", examples=[["cohort.read", "patients.read"]])
     roles: list[str] = Field(description="The roles that give the permissions.", examples=[[]])
-    scope: MyScope
+    scope: MyScope = Field(description="Which tenant and facilities the caller sees.")
     on_behalf_of: str | None = Field(description="Whom it acts for; null for itself.", examples=[None])
     signed_in_by: str | None = Field(description="How a person signed in; null for keys.", examples=[None])
     expires_at: datetime | None = Field(
@@ -58,7 +58,7 @@ class ApiKeyOut(BaseModel):
         description="What it may do; null for everything, future permissions included.", examples=[["cohort.read"]]
     )
     created_at: datetime = Field(description="When it was created.")
-    created_by: str = Field(description="Who created it.", examples=["api_key:0197c1f0-0000-7000-8000-000000000000"])
+    created_by: str = Field(description="Who created it.", examples=["api_key:019c2291-b3a0-7768-a5f9-23774462ebfc"])
     expires_at: datetime | None = Field(
         description="When it expires; null for never.", examples=["2027-01-31T00:00:00Z"]
     )

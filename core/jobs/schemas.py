@@ -22,13 +22,13 @@ class JobOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: UUID
+    id: UUID = Field(description="Identifier of the job.")
     kind: str = Field(description="What it does.", examples=["imports.run"])
     state: JobState = Field(description="`failed` jobs wait for an operator.")
-    progress: ProgressOut
+    progress: ProgressOut = Field(description="How far the job is.")
     attempts: int = Field(description="Tries that ended in an error.")
-    error: str | None = Field(description="Kind and place of the last error.")
+    error: str | None = Field(description="Kind and place of the last error.", examples=[None])
     run_after: datetime = Field(description="Not before.")
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    created_at: datetime = Field(description="When the job was created.")
+    started_at: datetime | None = Field(description="When the work began; null: it has not begun.")
+    finished_at: datetime | None = Field(description="When the work ended; null: it has not ended.")

@@ -26,7 +26,7 @@ class SettingsGroupOut(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
-    name: str
+    name: str = Field(description="Name of the group, as in the path.")
     title: str = Field(description="What the group is about.")
     value: dict[str, Any] = Field(description="What holds now.")
     default: dict[str, Any] = Field(description="What holds where the tenant sets nothing.")

@@ -54,7 +54,7 @@ class Expected:
 async def expected_version(
     if_match: Annotated[
         str | None,
-        Header(description="ETag of the version that you read.", examples=['"0197c1f0-0000-7000-8000-000000000000"']),
+        Header(description="ETag of the version that you read.", examples=['"019c2291-b3a0-7768-a5f9-23774462ebfc"']),
     ] = None,
 ) -> Expected:
     """What If-Match says.

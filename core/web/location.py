@@ -14,7 +14,7 @@ HEADER: dict[str, Any] = {
 
 
 def set_location(response: Response, path: str) -> None:
-    """Send the path of what was made: ``/v1/visits/0197c1f0-0000-7000-8000-000000000000``."""
+    """Send the path of what was made: ``/v1/visits/019c2291-b3a0-7768-a5f9-23774462ebfc``."""
     response.headers["Location"] = path
 
 

@@ -79,11 +79,13 @@ class Page(BaseModel, Generic[Item]):
     """One page of a list, and how many rows there are in all."""
 
     items: list[Item] = Field(description="The rows of this page.")
-    page: int = Field(description="This page, counted from 1.")
-    page_size: int = Field(description="Rows per page.")
+    page: int = Field(description="This page, counted from 1.", examples=[1])
+    page_size: int = Field(description="Rows per page.", examples=[PAGE_SIZE])
     total: int = Field(description="Rows in all.")
-    next: str | None = Field(description="Path and query of the next page; null on the last one.")
-    previous: str | None = Field(description="Path and query of the page before; null on the first one.")
+    next: str | None = Field(description="Path and query of the next page; null on the last one.", examples=[None])
+    previous: str | None = Field(
+        description="Path and query of the page before; null on the first one.", examples=[None]
+    )
 
     @classmethod
     def of(cls, items: Sequence[Item], paging: PageRequest, total: int) -> "Page[Item]":

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from core import audit
 from core.access import TenantDb, require
@@ -26,6 +26,7 @@ PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
 Facility = Annotated[
     list[str] | None, Query(description="DATIM ids of facilities; all of the list when left out.", max_length=200)
 ]
+DataDate = Annotated[IsoDay, Path(description="The day to which the RADET runs.", examples=["2026-06-30"])]
 
 
 @router.get("/cohort/radets", operation_id="list_radets", summary="List the RADETs that were imported")
@@ -39,7 +40,7 @@ def list_radets(_: CohortRead, db: TenantDb) -> list[RadetDay]:
     operation_id="compare_radet",
     summary="Compare a RADET's statuses with the records",
 )
-def compare_radet(_: CohortRead, db: TenantDb, data_date: IsoDay, facility: Facility = None) -> RadetComparison:
+def compare_radet(_: CohortRead, db: TenantDb, data_date: DataDate, facility: Facility = None) -> RadetComparison:
     """Per facility: people by the partner's status and ours on the list's day, and likely reasons of differences."""
     day = radet.chosen_day(db, data_date)
     return comparison_out(radet.compare(db, day, facility))
@@ -51,7 +52,7 @@ def compare_radet(_: CohortRead, db: TenantDb, data_date: IsoDay, facility: Faci
     summary="List the patients of whom a RADET and the records say different things",
 )
 def list_radet_disagreements(
-    _: CohortRead, __: PatientsRead, db: TenantDb, data_date: IsoDay, paging: Paging, facility: Facility = None
+    _: CohortRead, __: PatientsRead, db: TenantDb, data_date: DataDate, paging: Paging, facility: Facility = None
 ) -> Page[RadetDisagreement]:
     """By UUID, with what each side says. The read is recorded in the audit."""
     day = radet.chosen_day(db, data_date)
@@ -70,7 +71,7 @@ def list_radet_disagreements(
 def list_radet_flows(
     _: CohortRead,
     db: TenantDb,
-    data_date: IsoDay,
+    data_date: DataDate,
     since: Annotated[IsoDay, Query(description="Data date of the earlier RADET.", examples=["2026-03-31"])],
     facility: Facility = None,
 ) -> RadetFlows:

@@ -14,10 +14,10 @@ class RadetDay(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    data_date: date
+    data_date: date = Field(description="The day to which the RADETs run.")
     source: str = Field(description="Name of the source.", examples=["lamisplus"])
-    facilities: int
-    patients: int
+    facilities: int = Field(description="Facilities on the lists.")
+    patients: int = Field(description="Patients on the lists.")
     statuses: dict[str, int] = Field(
         description="People by the partner's status.", examples=[{"active": 812, "iit": 96, "died": 11}]
     )
@@ -26,19 +26,21 @@ class RadetDay(BaseModel):
 class ConfusionRow(BaseModel):
     """People of one facility by the partner's status and ours."""
 
-    facility: str = Field(description="DATIM id.")
+    facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
     theirs: str = Field(description="The partner's status, or not_on_list.", examples=["active_restart"])
     ours: str = Field(description="Of what was known on the day.", examples=["active"])
-    people: int
-    agree: bool
+    people: int = Field(description="Number of people.")
+    agree: bool = Field(description="Whether both statuses mean the same.")
 
 
 class ReasonCount(BaseModel):
     """Why list and records differ, as far as it can be told."""
 
-    reason: str = Field(examples=["months_read_as_days"])
-    meaning: str
-    people: int
+    reason: str = Field(examples=["months_read_as_days"], description="Name of the reason.")
+    meaning: str = Field(
+        description="What it means, in one sentence.", examples=["the list's last pick-up is not in the records"]
+    )
+    people: int = Field(description="Number of people.")
 
 
 class RadetComparison(BaseModel):
@@ -58,13 +60,16 @@ class RadetComparison(BaseModel):
         }
     )
 
-    data_date: date
+    data_date: date = Field(description="The day to which the RADET runs.")
     compared: int = Field(description="People on the list.")
     agreed: int = Field(description="People on the list of whom both say the same; Active Restart is active.")
     grace_days: int = Field(description="Days past the expected contact after which we say IIT.")
-    counts: list[ConfusionRow]
-    reasons: list[ReasonCount]
-    definition: str = "partner's status against ours at the end of the list's day, of what was known then"
+    counts: list[ConfusionRow] = Field(description="People by facility and pair of statuses.")
+    reasons: list[ReasonCount] = Field(description="Why list and records differ, as far as the platform can tell.")
+    definition: str = Field(
+        default="partner's status against ours at the end of the list's day, of what was known then",
+        description="The definition behind the counts.",
+    )
 
 
 class RadetDisagreement(BaseModel):
@@ -72,32 +77,34 @@ class RadetDisagreement(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    patient_uuid: UUID
-    facility: str = Field(description="DATIM id.")
-    theirs: str
-    ours: str
-    reason: str
-    last_pickup: date | None = Field(description="On the list.")
-    days_supplied: int | None = Field(description="On the list, in days.")
-    last_contact: date | None = Field(description="In the records.")
-    expected: date | None = Field(description="In the records.")
+    patient_uuid: UUID = Field(description="The patient.")
+    facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
+    theirs: str = Field(description="The partner's status.", examples=["active"])
+    ours: str = Field(description="The platform's status.", examples=["iit"])
+    reason: str = Field(
+        description="Why they differ, as far as the platform can tell.", examples=["pickup_not_in_records"]
+    )
+    last_pickup: date | None = Field(description="On the list.", examples=["2025-11-12"])
+    days_supplied: int | None = Field(description="On the list, in days.", examples=[90])
+    last_contact: date | None = Field(description="In the records.", examples=["2025-11-12"])
+    expected: date | None = Field(description="In the records.", examples=["2026-02-10"])
 
 
 class FlowRow(BaseModel):
     """People of a facility who passed from one status of the partner to another."""
 
-    facility: str = Field(description="DATIM id.")
-    before: str = Field(description="On the earlier list; not_on_list for newcomers.")
-    after: str = Field(description="On the later list; not_on_list for those it does not name.")
-    people: int
+    facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
+    before: str = Field(description="On the earlier list; not_on_list for newcomers.", examples=["active"])
+    after: str = Field(description="On the later list; not_on_list for those it does not name.", examples=["iit"])
+    people: int = Field(description="Number of people.")
 
 
 class RadetFlows(BaseModel):
     """Status changes between two RADETs, in the facilities that are on both."""
 
-    start: date
-    end: date
-    flows: list[FlowRow]
+    start: date = Field(description="Day of the earlier RADET.", examples=["2025-12-31"])
+    end: date = Field(description="Day of the later RADET.", examples=["2026-03-31"])
+    flows: list[FlowRow] = Field(description="The changes, by facility.")
 
 
 def comparison_out(found: Comparison) -> RadetComparison:

@@ -1,7 +1,7 @@
 """What the API says about the cohort."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,15 +41,15 @@ class Indicators(BaseModel):
         }
     )
 
-    start: date
-    end: date
-    by: list[Dimension]
-    rows: list[IndicatorRow]
+    start: date = Field(description="First day of the period.")
+    end: date = Field(description="Last day of the period.")
+    by: list[Dimension] = Field(description="Dimensions of the groups.")
+    rows: list[IndicatorRow] = Field(description="One row a group.")
     complete_through: date | None = Field(description="Earliest complete-through date of the facilities not stale.")
     provisional: bool = Field(description="Some records do not reach the end of the period: counts may still change.")
     provisional_facilities: list[str] = Field(description="DATIM ids of the facilities this is because of.")
     stale_facilities: list[str] = Field(description="DATIM ids of facilities that stopped reporting.")
-    definition: str
+    definition: str = Field(description="The definition behind the counts.")
 
 
 class DayStatusOut(BaseModel):
@@ -77,9 +77,9 @@ class DayStatusOut(BaseModel):
         }
     )
 
-    as_of: date
-    patients: int
-    statuses: dict[str, int]
+    as_of: date = Field(description="The day that this describes.", examples=["2026-02-03"])
+    patients: int = Field(description="Patients on record on that day.")
+    statuses: dict[str, int] = Field(description="Patients by status.")
     pending: int = Field(description="Expected contacts on that day or later, not yet answered.")
     late: int = Field(description="People past the expected contact, within grace.")
     iit_to_trace: int = Field(description="People in IIT whose expected contact is known.")
@@ -88,9 +88,9 @@ class DayStatusOut(BaseModel):
 class FacilityCompleteness(BaseModel):
     """How far a facility's records can be believed."""
 
-    facility_uuid: UUID
-    datim_id: str
-    name: str
+    facility_uuid: UUID = Field(description="The facility.")
+    datim_id: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
+    name: str = Field(description="Name of the facility.", examples=["Central clinic"])
     data_date: date | None = Field(description="To which date the data that were imported run.")
     complete_through: date | None = Field(description="To which date the reporting volume supports them.")
     stale: bool = Field(description="It stopped reporting.")
@@ -99,20 +99,21 @@ class FacilityCompleteness(BaseModel):
 class TransitionOut(BaseModel):
     """A change of status."""
 
-    from_status: str
-    to_status: str
-    date: date
-    reason: str
+    from_status: str = Field(description="Status before.", examples=["active"])
+    to_status: str = Field(description="Status after.", examples=["iit"])
+    date: Annotated[date, Field(description="Day of the change.")]
+    reason: str = Field(description="Why the status changed.", examples=["28 days past the expected contact"])
 
 
 class PatientStatus(BaseModel):
     """One patient's status on a day."""
 
-    patient_uuid: UUID
-    as_of: date
+    patient_uuid: UUID = Field(description="The patient.")
+    as_of: date = Field(description="The day that this describes.", examples=["2026-02-03"])
     status: str = Field(
         description="As known on that day: none, active, iit, died, transferred_out, stopped, unknown (a contact cannot"
-        " be read) or invalid (the source invalidated the record)."
+        " be read) or invalid (the source invalidated the record).",
+        examples=["active"],
     )
     status_source: Literal["records", "partner"] = Field(
         description="`partner`: a contact cannot be read, and the partner's own list gives the status."
@@ -121,10 +122,13 @@ class PatientStatus(BaseModel):
         description="False where the source gives no day for a death, transfer, stop or invalid record: the status"
         " counts from the day on which it was learned."
     )
-    expected: date | None = Field(description="The expected contact that is pending or overdue.")
+    expected: date | None = Field(
+        description="The expected contact that is pending or overdue.", examples=["2026-02-10"]
+    )
     days_late: int | None = Field(
         description="Days past the expected contact; 0 when it is not past, null where it is not known (IIT by the"
-        " partner's own list alone)."
+        " partner's own list alone).",
+        examples=[0],
     )
     transitions: list[TransitionOut] = Field(
         description="As known now; a last one ahead of today is when the person will be in IIT if no contact comes."

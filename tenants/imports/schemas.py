@@ -11,30 +11,36 @@ class ProblemCount(BaseModel):
 
     file: str = Field(description="Name of the file.", examples=["visits.csv.gz"])
     field: str = Field(description="Column, as the file calls it.", examples=["visit_date"])
-    problem: str = Field(examples=["the date lies after the data date"])
-    remedy: str = Field(examples=["correct the date, or the data date of the import (2015-06-08)"])
-    count: int
+    problem: str = Field(examples=["the date lies after the data date"], description="What is wrong.")
+    remedy: str = Field(
+        examples=["correct the date, or the data date of the import (2015-06-08)"], description="What to do about it."
+    )
+    count: int = Field(description="Rows or cells with this problem.")
 
 
 class WaitingRows(BaseModel):
     """Rows about people whom no import of the source has named."""
 
     field: str = Field(description="Column of the identifier, as the file calls it.", examples=["Patient Id"])
-    problem: str = Field(examples=["no import has named a patient with this identifier yet"])
+    problem: str = Field(
+        examples=["no import has named a patient with this identifier yet"], description="What is wrong."
+    )
     remedy: str = Field(
         description="What releases them.",
         examples=["import the list that names the patient (a RADET, a line list); or correct the identifier"],
     )
-    rows: int
-    people: int
+    rows: int = Field(description="Rows that wait.")
+    people: int = Field(description="Identifiers that they name.")
 
 
 class ImportFailure(BaseModel):
     """What was wrong with an import as a whole."""
 
-    field: str = Field(description="File, or key of the mapping or of the order; empty for the whole.")
-    problem: str = Field(examples=["the gzip file is cut off before its end"])
-    remedy: str = Field(examples=["copy or download the file again"])
+    field: str = Field(
+        description="File, or key of the mapping or of the order; empty for the whole.", examples=["visits.csv.gz"]
+    )
+    problem: str = Field(examples=["the gzip file is cut off before its end"], description="What is wrong.")
+    remedy: str = Field(examples=["copy or download the file again"], description="What to do about it.")
 
 
 class ImportSummary(BaseModel):
@@ -50,8 +56,8 @@ class ImportSummary(BaseModel):
     format: str = Field(description="Format of the files; empty until it is detected.", examples=["csv"])
     source: str = Field(description="Name of the source, part of every record's key.", examples=["csv:art-cohort"])
     data_date: date | None = Field(description="Date to which the data run; null until it is known.")
-    strict: bool = Field(description="Whether one refused row means that nothing is imported.")
-    files: list[str] = Field(description="Names of the files.")
+    strict: bool = Field(description="Whether one refused row means that nothing is imported.", examples=[False])
+    files: list[str] = Field(description="Names of the files.", examples=[["visits.csv.gz"]])
     rows_read: int = Field(description="Rows read so far: accepted, refused and waiting.")
     rows_accepted: int = Field(description="Rows that are in the records, or will be: all, or some of their cells.")
     rows_in_part: int = Field(description="Accepted rows of which a cell was left out; `problems` say which.")
@@ -74,14 +80,16 @@ class ImportSummary(BaseModel):
     )
     problems: list[ProblemCount] = Field(description="The problems met, the most frequent first, at most 50.")
     waiting: list[WaitingRows] = Field(description="Why rows wait, and what releases them, the most rows first.")
-    notes: list[str]
+    notes: list[str] = Field(
+        description="What else the import has to say, one sentence each.", examples=[["2 facilities were added"]]
+    )
     error: str | None = Field(
-        description="Why it failed, or why it stands still while it is not over, in one sentence."
+        description="Why it failed, or why it stands still while it is not over, in one sentence.", examples=[None]
     )
     failure: list[ImportFailure] = Field(description="What was wrong, and what to do.")
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    created_at: datetime = Field(description="When the files were accepted.")
+    started_at: datetime | None = Field(description="When the work began; null: it has not begun.")
+    finished_at: datetime | None = Field(description="When the work ended; null: it has not ended.")
     job_uuid: UUID | None = Field(description="The job that runs it, for GET /v1/jobs/{id}.")
     seconds: float | None = Field(description="From its first step to its end.")
 
@@ -89,6 +97,6 @@ class ImportSummary(BaseModel):
 class FormatOut(BaseModel):
     """A format that can be imported."""
 
-    name: str = Field(examples=["lamisplus-pharmacy"])
-    description: str
-    mapping_needed: bool
+    name: str = Field(examples=["lamisplus-pharmacy"], description="Name of the format, for `format` of an import.")
+    description: str = Field(description="What files it reads.", examples=["LAMIS+ pharmacy list, CSV or workbook"])
+    mapping_needed: bool = Field(description="Whether an import of it needs a mapping.")

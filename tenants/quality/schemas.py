@@ -15,10 +15,10 @@ class MeasureOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    measure: str = Field(examples=["birthdate_filled"])
-    dimension: str = Field(examples=["completeness"])
+    measure: str = Field(examples=["birthdate_filled"], description="Name of the measure.")
+    dimension: str = Field(examples=["completeness"], description="Dimension of quality.")
     weight: int = Field(description="Within its dimension.", examples=[2])
-    about: str = Field(examples=["date of birth"])
+    about: str = Field(examples=["date of birth"], description="What it looks at.")
     numerator: int = Field(description="How many are as they should be.", examples=[1180])
     denominator: int = Field(description="How many were looked at.", examples=[1200])
     percent: int | None = Field(description="Whole percent; null where nothing could be looked at.", examples=[98])
@@ -28,19 +28,21 @@ class FacilityScore(BaseModel):
     """A facility's score in a report of several."""
 
     facility: str = Field(description="DATIM id.", examples=["SIM001"])
-    name: str
-    report_uuid: UUID
-    score: int | None = Field(examples=[87])
+    name: str = Field(description="Name of the facility.", examples=["Central clinic"])
+    report_uuid: UUID = Field(description="The facility's own report.")
+    score: int | None = Field(examples=[87], description="Whole percent; null where nothing could be measured.")
 
 
 class RefusedRows(BaseModel):
     """How often an import met one problem."""
 
-    file: str
-    field: str
-    problem: str
-    remedy: str
-    count: int
+    file: str = Field(description="Name of the file.", examples=["visits.csv.gz"])
+    field: str = Field(description="Column, as the file calls it.", examples=["visit_date"])
+    problem: str = Field(description="What is wrong.", examples=["the date lies after the data date"])
+    remedy: str = Field(
+        description="What to do about it.", examples=["correct the date, or the data date of the import (2026-02-03)"]
+    )
+    count: int = Field(description="Rows with this problem.")
 
 
 class ReportHead(BaseModel):
@@ -48,12 +50,16 @@ class ReportHead(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    uuid: UUID
+    uuid: UUID = Field(description="Identifier of the report.")
     import_uuid: UUID | None = Field(description="The import after which it was made.")
-    facility: str | None = Field(description="DATIM id; null in a report of several facilities together.")
+    facility: str | None = Field(
+        description="DATIM id; null in a report of several facilities together.", examples=["hZ7mJp5xUQq"]
+    )
     data_date: date | None = Field(description="The day to which the data run.")
-    made_at: datetime
-    definitions: str = Field(description="Version of the definitions: compare only scores of one version.")
+    made_at: datetime = Field(description="When the report was made.")
+    definitions: str = Field(
+        description="Version of the definitions: compare only scores of one version.", examples=["4"]
+    )
     score: int | None = Field(description="Whole percent.", examples=[87])
     dimensions: dict[str, int] = Field(
         description="Whole percent of each dimension that could be measured.",
@@ -64,7 +70,7 @@ class ReportHead(BaseModel):
 class ReportOut(ReportHead):
     """A report."""
 
-    measures: list[MeasureOut]
+    measures: list[MeasureOut] = Field(description="The measures.")
     refused: list[RefusedRows] = Field(description="Of an import's report: its refused rows by problem.")
     facilities: list[FacilityScore] = Field(description="Of a report of several: each facility's, the lowest first.")
 
@@ -83,30 +89,32 @@ class TrendPoint(BaseModel):
     """The last report of an import or quarter."""
 
     period: str = Field(description="The quarter of the data date, or the import.", examples=["2026Q3"])
-    import_uuid: UUID | None
-    data_date: date | None
-    made_at: datetime
-    definitions: str
-    score: int | None
-    dimensions: dict[str, int]
+    import_uuid: UUID | None = Field(description="The import; null where the point is a quarter.")
+    data_date: date | None = Field(description="The day to which the data run.")
+    made_at: datetime = Field(description="When the report was made.")
+    definitions: str = Field(
+        description="Version of the definitions: compare only scores of one version.", examples=["4"]
+    )
+    score: int | None = Field(description="Whole percent; null where nothing could be measured.")
+    dimensions: dict[str, int] = Field(description="Whole percent of each dimension that could be measured.")
 
 
 class MeasureDefinition(BaseModel):
     """What a measure counts."""
 
-    name: str
-    dimension: str
-    dimension_weight: int
-    weight: int
-    about: str
-    numerator: str
-    denominator: str
+    name: str = Field(description="Name of the measure.", examples=["birthdate_filled"])
+    dimension: str = Field(description="Dimension of quality.", examples=["completeness"])
+    dimension_weight: int = Field(description="Weight of its dimension in the score.")
+    weight: int = Field(description="Weight within its dimension.", examples=[2])
+    about: str = Field(description="What it looks at.", examples=["date of birth"])
+    numerator: str = Field(description="What counts as right.", examples=["patients with a date of birth"])
+    denominator: str = Field(description="What is looked at.", examples=["patients"])
 
 
 class JobAsked(BaseModel):
     """The job that does it: follow it at GET /v1/jobs/{id}."""
 
-    job_id: UUID
+    job_id: UUID = Field(description="The job; follow it at `GET /v1/jobs/{job_id}`.")
 
 
 class SideOut(BaseModel):
@@ -114,10 +122,10 @@ class SideOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    patient_uuid: UUID
-    facility: str | None = Field(description="DATIM id.")
-    first_contact: date | None
-    last_contact: date | None
+    patient_uuid: UUID = Field(description="The patient.")
+    facility: str | None = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
+    first_contact: date | None = Field(description="Day of the first contact on record.", examples=["2021-09-03"])
+    last_contact: date | None = Field(description="Day of the last contact on record.", examples=["2025-11-12"])
 
 
 class CandidateOut(BaseModel):
@@ -127,7 +135,7 @@ class CandidateOut(BaseModel):
         from_attributes=True,
         json_schema_extra={
             "example": {
-                "uuid": "0197c1f0-0000-7000-8000-000000000000",
+                "uuid": "019c2291-b3a0-7768-a5f9-23774462ebfc",
                 "state": "refused",
                 "probability": 0.9987,
                 "agree": ["names are alike", "same birth date", "same phone"],
@@ -137,13 +145,13 @@ class CandidateOut(BaseModel):
                 "turns": 1,
                 "patients": [
                     {
-                        "patient_uuid": "0197c1f0-0000-7000-8000-000000000001",
+                        "patient_uuid": "019c2282-2340-72fa-bad3-569c01a5ba50",
                         "facility": "SIM001",
                         "first_contact": "2024-02-01",
                         "last_contact": "2025-11-20",
                     },
                     {
-                        "patient_uuid": "0197c1f0-0000-7000-8000-000000000002",
+                        "patient_uuid": "019c2272-92e0-780b-9e5f-14b09acd8acd",
                         "facility": "SIM004",
                         "first_contact": "2025-12-24",
                         "last_contact": "2026-08-02",
@@ -151,28 +159,33 @@ class CandidateOut(BaseModel):
                 ],
                 "found_at": "2026-10-01T02:00:00Z",
                 "decided_at": "2026-10-02T09:14:00Z",
-                "decided_by": "api_key:0197c1f0-0000-7000-8000-000000000003",
+                "decided_by": "api_key:019c2263-0280-7558-aefb-b3399ddcc6f8",
                 "reason": "sisters who share a phone",
             }
         },
     )
 
-    uuid: UUID
-    state: State
+    uuid: UUID = Field(description="Identifier of the pair.")
+    state: State = Field(
+        description="`pending` until somebody decides; `gone` where one of the two is no longer on record."
+    )
     probability: float = Field(description="That they are one person, by what is recorded of who they are.")
-    agree: list[str]
-    differ: list[str]
+    agree: list[str] = Field(description="What is the same in both.")
+    differ: list[str] = Field(description="What is not the same in both.")
     care: str = Field(
         description="consecutive: one's contacts all lie before the other's; overlapping: by turns at two facilities;"
         " together: by turns at one facility; unknown: one has none."
     )
     gap_days: int | None = Field(description="Days between the two, where their care is consecutive.")
     turns: int = Field(description="How often care passed from one to the other.")
-    patients: tuple[SideOut, SideOut]
-    found_at: datetime
-    decided_at: datetime | None
-    decided_by: str | None
-    reason: str | None
+    patients: tuple[SideOut, SideOut] = Field(description="The two patients.")
+    found_at: datetime = Field(description="When the pair was noticed.")
+    decided_at: datetime | None = Field(description="When the decision was made; null: it is open.", examples=[None])
+    decided_by: str | None = Field(
+        description="Who decided: the kind and id of the principal.",
+        examples=["api_key:019c2253-7220-70a7-a610-b4172b5ebaa0"],
+    )
+    reason: str | None = Field(description="Why it was decided so; null: it is open.")
 
 
 class MergePost(BaseModel):
@@ -217,17 +230,20 @@ class IdentityRow(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    patient_uuid: UUID
-    canonical_uuid: UUID
-    known_from: datetime
-    known_to: datetime | None
-    decided_by: str
-    reason: str
-    closed_by: str | None
-    close_reason: str | None
+    patient_uuid: UUID = Field(description="The patient that was merged.")
+    canonical_uuid: UUID = Field(description="The patient under whom the person goes on.")
+    known_from: datetime = Field(description="When the merge began.")
+    known_to: datetime | None = Field(description="When the merge ended; null: it is in force.", examples=[None])
+    decided_by: str = Field(
+        description="Who merged them: the kind and id of the principal.",
+        examples=["api_key:019c2253-7220-70a7-a610-b4172b5ebaa0"],
+    )
+    reason: str = Field(description="Why the two were merged.", examples=["registered twice"])
+    closed_by: str | None = Field(description="Who ended the merge; null: it is in force.", examples=[None])
+    close_reason: str | None = Field(description="Why the merge was ended; null: it is in force.", examples=[None])
 
 
 class IdentityOut(MergedOut):
     """For whom a patient's facts count, and since when."""
 
-    history: list[IdentityRow]
+    history: list[IdentityRow] = Field(description="Every merge of the patient, the oldest first.")

@@ -67,7 +67,7 @@ class VisitFilter(_Named):
     facility: Facility = None
     date_from: Annotated[Day | None, Query(description="Started on this day or later.")] = None
     date_to: Annotated[Day | None, Query(description="Started on this day or earlier.")] = None
-    visit_type: Annotated[str | None, Query(examples=["clinical"])] = None
+    visit_type: Annotated[str | None, Query(description="Only visits of this type.", examples=["clinical"])] = None
     updated_since: UpdatedSince = None
     as_of: AsOf = None
 
@@ -80,7 +80,9 @@ class EncounterFilter(_Named):
     facility: Facility = None
     date_from: Annotated[Day | None, Query(description="On this day or later, in the tenant's time zone.")] = None
     date_to: Annotated[Day | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
-    encounter_type: Annotated[str | None, Query(examples=["pharmacy"])] = None
+    encounter_type: Annotated[str | None, Query(description="Only encounters of this type.", examples=["pharmacy"])] = (
+        None
+    )
     updated_since: UpdatedSince = None
     as_of: AsOf = None
 
@@ -93,7 +95,9 @@ class ObservationFilter(_Named):
     facility: Facility = None
     date_from: Annotated[Day | None, Query(description="On this day or later, in the tenant's time zone.")] = None
     date_to: Annotated[Day | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
-    variable_name: Annotated[str | None, Query(examples=["viral_load"])] = None
+    variable_name: Annotated[
+        str | None, Query(description="Only observations of this variable.", examples=["viral_load"])
+    ] = None
     concept_id: Annotated[int | None, Query(description="The source's concept.", examples=[856])] = None
     updated_since: UpdatedSince = None
     as_of: AsOf = None

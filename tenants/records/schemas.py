@@ -44,17 +44,19 @@ class Versions(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    uuid: UUID
+    uuid: UUID = Field(description="Identifier of the record; the same in every version.")
     version_id: UUID = Field(description="This version; the ETag.")
-    facility_uuid: UUID
-    source: str = Field(description="Where it came from: an import's source, or `api`.")
+    facility_uuid: UUID = Field(description="The facility.")
+    source: str = Field(description="Where it came from: an import's source, or `api`.", examples=["csv:art-cohort"])
     known_from: datetime = Field(description="From when the source knew this.")
-    known_to: datetime | None = Field(description="Until when; empty in the present version.")
+    known_to: datetime | None = Field(description="Until when; empty in the present version.", examples=[None])
     known_assumed: bool = Field(
         description="`known_from` was taken from the date of the event, since the source gave none."
     )
     data_date: date = Field(description="The date to which the data ran that last showed this.")
-    changed_by: str = Field(description="Who wrote this version.")
+    changed_by: str = Field(
+        description="Who wrote this version.", examples=["api_key:019c2253-7220-70a7-a610-b4172b5ebaa0"]
+    )
 
 
 class FacilityOut(BaseModel):
@@ -62,25 +64,27 @@ class FacilityOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    uuid: UUID
+    uuid: UUID = Field(description="Identifier of the facility.")
     version_id: UUID = Field(description="Changes with every write; the ETag.")
-    datim_id: str = Field(examples=["hZ7mJp5xUQq"])
-    name: str
-    state_province: str | None
-    county_district: str | None = Field(description="Local government area.")
-    source: str
+    datim_id: str = Field(examples=["hZ7mJp5xUQq"], description="DATIM id of the facility.")
+    name: str = Field(description="Name of the facility.", examples=["Central clinic"])
+    state_province: str | None = Field(description="State.", examples=["Kano"])
+    county_district: str | None = Field(description="Local government area.", examples=["Nassarawa"])
+    source: str = Field(
+        description="The source that wrote this row: an import's source, or `api`.", examples=["csv:art-cohort"]
+    )
     complete_through: date | None = Field(description="The last date that the reporting volume supports.")
     data_date: date | None = Field(description="The newest date to which any import runs.")
-    created_at: datetime
-    updated_at: datetime
+    created_at: datetime = Field(description="When the row was created.")
+    updated_at: datetime = Field(description="When the row last changed.")
 
 
 class FacilityPut(Body):
     """What can be said of a facility that is there."""
 
-    name: Line = Field(examples=["Central clinic"])
-    state_province: Line | None = Field(default=None, examples=["Kano"])
-    county_district: Line | None = Field(default=None, examples=["Nassarawa"])
+    name: Line = Field(examples=["Central clinic"], description="Name of the facility.")
+    state_province: Line | None = Field(default=None, examples=["Kano"], description="State.")
+    county_district: Line | None = Field(default=None, examples=["Nassarawa"], description="Local government area.")
 
 
 class FacilityPost(FacilityPut):
@@ -94,18 +98,20 @@ class _PatientFacts(Body):
         default=None, description="Programme identifier; stored encrypted.", examples=["PID-0042"]
     )
     hospital_number: Identifier | None = Field(default=None, description="Stored encrypted.", examples=["H-17"])
-    given_name: Line | None = Field(default=None, description="Stored encrypted.")
-    family_name: Line | None = Field(default=None, description="Stored encrypted.")
+    given_name: Line | None = Field(default=None, description="Stored encrypted.", examples=["Givenname"])
+    family_name: Line | None = Field(default=None, description="Stored encrypted.", examples=["Familyname"])
     phone: PhoneNumber | None = Field(default=None, description="Stored encrypted.", examples=["0800 000 0042"])
-    sex: Literal["F", "M"] | None = None
-    birthdate: Past | None = Field(default=None, examples=["1988-04-12"])
-    state_province: Line | None = Field(default=None, examples=["Kano"])
-    county_district: Line | None = None
-    city_village: Line | None = None
+    sex: Literal["F", "M"] | None = Field(default=None, description="Sex on record: `F` or `M`.")
+    birthdate: Past | None = Field(default=None, examples=["1988-04-12"], description="Date of birth.")
+    state_province: Line | None = Field(default=None, examples=["Kano"], description="State.")
+    county_district: Line | None = Field(default=None, description="Local government area.", examples=["Nassarawa"])
+    city_village: Line | None = Field(default=None, description="City or village.", examples=["Kano"])
     art_start_date: Past | None = Field(
         default=None, description="Start of antiretroviral treatment.", examples=["2021-09-03"]
     )
-    case_manager: Line | None = Field(default=None, description="A code or staff number rather than a name.")
+    case_manager: Line | None = Field(
+        default=None, description="A code or staff number rather than a name.", examples=["CM-07"]
+    )
 
     @field_validator("phone")
     @classmethod
@@ -127,15 +133,19 @@ class PatientPost(_PatientFacts):
     """A new patient."""
 
     facility: Identifier = Field(description="DATIM id of the facility, which must be there.", examples=["hZ7mJp5xUQq"])
-    birthdate_estimated: bool = False
-    transferred_in: bool = False
+    birthdate_estimated: bool = Field(default=False, description="Whether the date of birth is an estimate.")
+    transferred_in: bool = Field(
+        default=False, description="Whether the patient came from another facility, already on treatment."
+    )
 
 
 class PatientPatch(_PatientFacts):
     """What changes of a patient: fields that are not sent stay, fields sent as null are emptied."""
 
-    birthdate_estimated: bool | None = None
-    transferred_in: bool | None = None
+    birthdate_estimated: bool | None = Field(default=None, description="Whether the date of birth is an estimate.")
+    transferred_in: bool | None = Field(
+        default=None, description="Whether the patient came from another facility, already on treatment."
+    )
 
     @model_validator(mode="after")
     def _no_empty_flags(self) -> Self:
@@ -149,24 +159,26 @@ class PatientPatch(_PatientFacts):
 class PatientOut(Versions):
     """A patient, with names, phone and identifiers in the clear for who may read them."""
 
-    datim_id: str = Field(description="The facility's DATIM id.")
-    pepfar_id: str | None
-    hospital_number: str | None
-    given_name: str | None
-    family_name: str | None
-    phone: str | None
-    sex: Literal["F", "M"] | None
-    birthdate: date | None
-    birthdate_estimated: bool
-    age: int | None = Field(description="Completed years, at `as_of` or today.")
-    state_province: str | None
-    county_district: str | None
-    city_village: str | None
-    art_start_date: date | None
-    transferred_in: bool
-    case_manager: str | None
+    datim_id: str = Field(description="The facility's DATIM id.", examples=["hZ7mJp5xUQq"])
+    pepfar_id: str | None = Field(description="Programme identifier.", examples=["PID-0042"])
+    hospital_number: str | None = Field(description="Hospital number.", examples=["H-17"])
+    given_name: str | None = Field(description="Given name.", examples=["Givenname"])
+    family_name: str | None = Field(description="Family name.", examples=["Familyname"])
+    phone: str | None = Field(description="Phone number.", examples=["0800 000 0042"])
+    sex: Literal["F", "M"] | None = Field(description="Sex on record: `F` or `M`.")
+    birthdate: date | None = Field(description="Date of birth.", examples=["1988-04-12"])
+    birthdate_estimated: bool = Field(description="Whether the date of birth is an estimate.")
+    age: int | None = Field(description="Completed years, at `as_of` or today.", examples=[37])
+    state_province: str | None = Field(description="State.", examples=["Kano"])
+    county_district: str | None = Field(description="Local government area.", examples=["Nassarawa"])
+    city_village: str | None = Field(description="City or village.", examples=["Kano"])
+    art_start_date: date | None = Field(description="Start of antiretroviral treatment.", examples=["2021-09-03"])
+    transferred_in: bool = Field(description="Whether the patient came from another facility, already on treatment.")
+    case_manager: str | None = Field(description="Code or staff number of the case manager.", examples=["CM-07"])
     merged_into: UUID | None = Field(
-        default=None, description="The patient for whom this one's facts count: found to be the same person."
+        default=None,
+        description="The patient for whom this one's facts count: found to be the same person.",
+        examples=[None],
     )
     unreadable: tuple[str, ...] = Field(
         default=(), description="Fields whose stored value is damaged and cannot be decrypted; they are null here."
@@ -176,10 +188,12 @@ class PatientOut(Versions):
 class PatientVersionOut(PatientOut):
     """One version of a patient; the newest may be a tombstone."""
 
-    voided: bool
-    voided_by: str | None
-    date_voided: datetime | None
-    void_reason: str | None
+    voided: bool = Field(description="Whether this version says that the record is void.", examples=[False])
+    voided_by: str | None = Field(description="Who voided the record; null: it is not void.", examples=[None])
+    date_voided: datetime | None = Field(
+        description="When the record was voided; null: it is not void.", examples=[None]
+    )
+    void_reason: str | None = Field(description="Why the record was voided; null: it is not void.", examples=[None])
 
 
 class TimelineEntry(BaseModel):
@@ -190,8 +204,8 @@ class TimelineEntry(BaseModel):
             "example": {
                 "date": "2026-02-03",
                 "kind": "dispensation",
-                "uuid": "0197c1f0-0000-7000-8000-000000000001",
-                "facility_uuid": "0197c1f0-0000-7000-8000-000000000002",
+                "uuid": "019c2282-2340-72fa-bad3-569c01a5ba50",
+                "facility_uuid": "019c2272-92e0-780b-9e5f-14b09acd8acd",
                 "known_from": "2026-02-03T00:00:00+01:00",
                 "known_assumed": False,
                 "facts": {"days_supplied": 90, "regimen": "TDF/3TC/DTG", "next_appointment": "2026-05-04"},
@@ -199,12 +213,16 @@ class TimelineEntry(BaseModel):
         },
     )
 
-    date: date
-    kind: Literal["visit", "encounter", "observation", "dispensation", "appointment", "state", "contact"]
-    uuid: UUID
-    facility_uuid: UUID
-    known_from: datetime
-    known_assumed: bool
+    date: Annotated[date, Field(description="Day on which it happened, or for which it was booked.")]
+    kind: Literal["visit", "encounter", "observation", "dispensation", "appointment", "state", "contact"] = Field(
+        description="Kind of entry."
+    )
+    uuid: UUID = Field(description="Identifier of the entry's row.")
+    facility_uuid: UUID = Field(description="The facility.")
+    known_from: datetime = Field(description="From when the source knew this.")
+    known_assumed: bool = Field(
+        description="Whether `known_from` is the date of the event, because the source gave none."
+    )
     facts: dict[str, Any] = Field(
         description="The kind's own fields; empty ones are left out."
         " `day_known: false`: the source gives no day for the state, `date` is when it was learned."
@@ -214,34 +232,34 @@ class TimelineEntry(BaseModel):
 class Count(BaseModel):
     """How many rows of one kind."""
 
-    name: str
-    count: int
+    name: str = Field(description="What is counted.", examples=["visits"])
+    count: int = Field(description="How many there are.")
 
 
 class FacilityCount(BaseModel):
     """How many patients at one facility, and up to when its data run."""
 
-    datim_id: str
-    name: str
-    patients: int
-    data_date: date | None
+    datim_id: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
+    name: str = Field(description="Name of the facility.", examples=["Central clinic"])
+    patients: int = Field(description="Number of patients.")
+    data_date: date | None = Field(description="The newest day to which an import of the facility runs.")
 
 
 class MonthCount(BaseModel):
     """How much happened in one month."""
 
     month: date = Field(description="Its first day.")
-    visits: int
-    dispensations: int
-    contacts: int
+    visits: int = Field(description="Visits in the month.")
+    dispensations: int = Field(description="Dispensations in the month.")
+    contacts: int = Field(description="Contacts in the month.")
 
 
 class StatisticsOut(BaseModel):
     """Counts of what is recorded. Voided rows do not count."""
 
-    as_of: date | None
-    tables: list[Count]
-    facilities: list[FacilityCount]
+    as_of: date | None = Field(description="The day that the counts describe; null: today.", examples=["2026-02-03"])
+    tables: list[Count] = Field(description="Rows of each kind of record.")
+    facilities: list[FacilityCount] = Field(description="Patients of each facility.")
     sexes: list[Count] = Field(description="`not recorded` where it is not.")
     age_bands: list[Count] = Field(description="MER age bands, in completed years at `as_of` or today.")
     months: list[MonthCount] = Field(description="The last 24 months with anything in them, newest first.")

@@ -17,89 +17,109 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
 class _VisitFacts(Body):
-    date_stopped: Past | None = None
+    date_stopped: Past | None = Field(default=None, description="Day on which the visit ended.", examples=[None])
     visit_type: Line | None = Field(
         default=None, description="`clinical`, `pharmacy`, `laboratory`, or the facility's word.", examples=["clinical"]
     )
-    next_appointment: Past | None = Field(default=None, examples=["2026-05-04"])
+    next_appointment: Past | None = Field(
+        default=None, examples=["2026-05-04"], description="Day of the next appointment, as written at the contact."
+    )
 
 
 class VisitPost(_VisitFacts):
     """A new visit."""
 
-    patient_uuid: UUID
-    facility: Identifier | None = Field(default=None, description="DATIM id; the patient's own facility when empty.")
-    date_started: Past = Field(examples=["2026-02-03"])
+    patient_uuid: UUID = Field(description="The patient.")
+    facility: Identifier | None = Field(
+        default=None, description="DATIM id; the patient's own facility when empty.", examples=["hZ7mJp5xUQq"]
+    )
+    date_started: Past = Field(examples=["2026-02-03"], description="Day on which the visit began.")
 
 
 class VisitPatch(_VisitFacts):
     """What changes of a visit: fields that are not sent stay, fields sent as null are emptied."""
 
-    date_started: Past | None = None
+    date_started: Past | None = Field(default=None, description="Day on which the visit began.")
 
 
 class VisitOut(Versions):
     """A visit."""
 
-    patient_uuid: UUID
-    date_started: date
-    date_stopped: date | None
-    visit_type: str | None
-    next_appointment: date | None
+    patient_uuid: UUID = Field(description="The patient.")
+    date_started: date = Field(description="Day on which the visit began.")
+    date_stopped: date | None = Field(description="Day on which the visit ended.", examples=[None])
+    visit_type: str | None = Field(
+        description="`clinical`, `pharmacy`, `laboratory`, or the facility's word.", examples=["clinical"]
+    )
+    next_appointment: date | None = Field(
+        description="Day of the next appointment, as written at the contact.", examples=["2026-05-04"]
+    )
 
 
 class _EncounterFacts(Body):
     visit_uuid: UUID | None = Field(default=None, description="A visit of the same patient.")
-    encounter_type: Line | None = Field(default=None, examples=["pharmacy"])
-    form: Line | None = Field(default=None, examples=["Pharmacy Order Form"])
+    encounter_type: Line | None = Field(
+        default=None, examples=["pharmacy"], description="Kind of encounter, in the facility's word."
+    )
+    form: Line | None = Field(
+        default=None, examples=["Pharmacy Order Form"], description="Name of the form that was filled in."
+    )
 
 
 class EncounterPost(_EncounterFacts):
     """A new encounter."""
 
-    patient_uuid: UUID
-    facility: Identifier | None = Field(default=None, description="DATIM id; the patient's own facility when empty.")
-    encounter_datetime: Moment = Field(examples=["2026-02-03T09:30:00+01:00"])
+    patient_uuid: UUID = Field(description="The patient.")
+    facility: Identifier | None = Field(
+        default=None, description="DATIM id; the patient's own facility when empty.", examples=["hZ7mJp5xUQq"]
+    )
+    encounter_datetime: Moment = Field(
+        examples=["2026-02-03T09:30:00+01:00"], description="When the encounter took place."
+    )
 
 
 class EncounterPatch(_EncounterFacts):
     """What changes of an encounter: fields that are not sent stay, fields sent as null are emptied."""
 
-    encounter_datetime: Moment | None = None
+    encounter_datetime: Moment | None = Field(default=None, description="When the encounter took place.")
 
 
 class EncounterOut(Versions):
     """An encounter."""
 
-    patient_uuid: UUID
-    visit_uuid: UUID | None
-    encounter_datetime: datetime
-    encounter_type: str | None
-    form: str | None
+    patient_uuid: UUID = Field(description="The patient.")
+    visit_uuid: UUID | None = Field(description="The visit.")
+    encounter_datetime: datetime = Field(description="When the encounter took place.")
+    encounter_type: str | None = Field(description="Kind of encounter, in the facility's word.", examples=["pharmacy"])
+    form: str | None = Field(description="Name of the form that was filled in.", examples=["Pharmacy Order Form"])
 
 
 class _ObservationFacts(Body):
     encounter_uuid: UUID | None = Field(default=None, description="An encounter of the same patient.")
     visit_uuid: UUID | None = Field(default=None, description="A visit of the same patient.")
-    concept_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(default=None, examples=[856])
+    concept_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
+        default=None, examples=[856], description="Number of the concept in the source's dictionary."
+    )
     value_numeric: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
         default=None, description="In `unit`.", examples=[40]
     )
     value_text: Line | None = Field(
-        default=None, description="`<` when the result is below the limit in `value_numeric`."
+        default=None, description="`<` when the result is below the limit in `value_numeric`.", examples=[None]
     )
-    value_coded: Line | None = None
-    value_datetime: Moment | None = None
-    unit: Line | None = Field(default=None, examples=["copies/mL"])
+    value_coded: Line | None = Field(default=None, description="The result as a code.", examples=[None])
+    value_datetime: Moment | None = Field(default=None, description="The result as a date and time.", examples=[None])
+    unit: Line | None = Field(default=None, examples=["copies/mL"], description="Unit of `value_numeric`.")
 
 
 class ObservationPost(_ObservationFacts):
     """A new observation."""
 
-    patient_uuid: UUID
-    facility: Identifier | None = Field(default=None, description="DATIM id; the patient's own facility when empty.")
-    obs_datetime: Moment = Field(examples=["2026-02-03T09:30:00+01:00"])
-    variable_name: Word = Field(examples=["viral_load"])
+    patient_uuid: UUID = Field(description="The patient.")
+    facility: Identifier | None = Field(
+        default=None, description="DATIM id; the patient's own facility when empty.", examples=["hZ7mJp5xUQq"]
+    )
+    obs_datetime: Moment = Field(examples=["2026-02-03T09:30:00+01:00"], description="When the observation was made.")
+    variable_name: Word = Field(examples=["viral_load"], description="What was observed.")
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -110,46 +130,50 @@ class ObservationPost(_ObservationFacts):
 class ObservationPatch(_ObservationFacts):
     """What changes of an observation: fields that are not sent stay, fields sent as null are emptied."""
 
-    obs_datetime: Moment | None = None
+    obs_datetime: Moment | None = Field(default=None, description="When the observation was made.")
 
 
 class ObservationOut(Versions):
     """An observation. All values empty: a sample was taken and no result is recorded."""
 
-    patient_uuid: UUID
-    encounter_uuid: UUID | None
-    visit_uuid: UUID | None
-    obs_datetime: datetime
-    variable_name: str
-    concept_id: int | None
-    value_numeric: float | None
-    value_text: str | None
-    value_coded: str | None
-    value_datetime: datetime | None
-    unit: str | None
+    patient_uuid: UUID = Field(description="The patient.")
+    encounter_uuid: UUID | None = Field(description="The encounter.")
+    visit_uuid: UUID | None = Field(description="The visit.")
+    obs_datetime: datetime = Field(description="When the observation was made.")
+    variable_name: str = Field(description="What was observed.", examples=["viral_load"])
+    concept_id: int | None = Field(description="Number of the concept in the source's dictionary.", examples=[856])
+    value_numeric: float | None = Field(description="The result as a number, in `unit`.", examples=[40])
+    value_text: str | None = Field(
+        description="The result as text; `<` when it is below the limit in `value_numeric`.", examples=[None]
+    )
+    value_coded: str | None = Field(description="The result as a code.", examples=[None])
+    value_datetime: datetime | None = Field(description="The result as a date and time.", examples=[None])
+    unit: str | None = Field(description="Unit of `value_numeric`.", examples=["copies/mL"])
 
 
 class DispensationOut(Versions):
     """Drugs handed out."""
 
-    patient_uuid: UUID
-    encounter_uuid: UUID | None
-    date_dispensed: date
-    days_supplied: int | None = Field(description="In days.")
-    regimen: str | None
-    regimen_line: str | None
-    next_appointment: date | None
-    dsd_model: str | None = Field(description="Model of differentiated service delivery.")
+    patient_uuid: UUID = Field(description="The patient.")
+    encounter_uuid: UUID | None = Field(description="The encounter.")
+    date_dispensed: date = Field(description="Day on which the drugs were dispensed.")
+    days_supplied: int | None = Field(description="In days.", examples=[90])
+    regimen: str | None = Field(description="Regimen, such as TDF/3TC/DTG.", examples=["TDF/3TC/DTG"])
+    regimen_line: str | None = Field(description="Line of treatment.", examples=["first"])
+    next_appointment: date | None = Field(
+        description="Day of the next appointment, as written at the contact.", examples=["2026-05-04"]
+    )
+    dsd_model: str | None = Field(description="Model of differentiated service delivery.", examples=["MMD"])
     antiretroviral: bool = Field(description="False for other drugs, such as isoniazid: they are no ARV supply.")
 
 
 class AppointmentOut(Versions):
     """A booking, and what became of it."""
 
-    patient_uuid: UUID
-    booked_on: date | None
-    due_date: date
-    status: str
+    patient_uuid: UUID = Field(description="The patient.")
+    booked_on: date | None = Field(description="Day on which the booking was written.")
+    due_date: date = Field(description="Day of the booking.", examples=["2026-05-04"])
+    status: str = Field(description="What became of the booking.", examples=["kept"])
 
 
 class ContactOut(BaseModel):
@@ -157,20 +181,26 @@ class ContactOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    contact_id: UUID
-    patient_uuid: UUID
-    contact_date: date
-    facility_uuid: UUID
-    clinical: bool
-    pickup: bool
-    days_supplied: int | None
-    next_appointment: date | None
-    regimen: str | None
-    regimen_line: str | None
-    dsd_model: str | None
-    known_from: datetime
-    known_to: datetime | None
-    known_assumed: bool
+    contact_id: UUID = Field(description="Identifier of this contact.")
+    patient_uuid: UUID = Field(description="The patient.")
+    contact_date: date = Field(description="Day of the contact.")
+    facility_uuid: UUID = Field(description="The facility.")
+    clinical: bool = Field(description="Whether a clinician saw the patient.")
+    pickup: bool = Field(description="Whether drugs were picked up.")
+    days_supplied: int | None = Field(description="Days of supply.", examples=[90])
+    next_appointment: date | None = Field(
+        description="Day of the next appointment, as written at the contact.", examples=["2026-05-04"]
+    )
+    regimen: str | None = Field(description="Regimen, such as TDF/3TC/DTG.", examples=["TDF/3TC/DTG"])
+    regimen_line: str | None = Field(description="Line of treatment.", examples=["first"])
+    dsd_model: str | None = Field(description="Model of differentiated service delivery.", examples=["MMD"])
+    known_from: datetime = Field(description="From when the source knew this.")
+    known_to: datetime | None = Field(
+        description="Until when the source said this; null: it still does.", examples=[None]
+    )
+    known_assumed: bool = Field(
+        description="Whether `known_from` is the date of the event, because the source gave none."
+    )
 
 
 def check_value(variable_name: str, value_numeric: float | None, value_coded: str | None) -> None:

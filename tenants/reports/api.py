@@ -123,8 +123,10 @@ class DataValueSetPost(BaseModel):
     period: str = Field(
         description="A month, quarter or year: 2026-08, 2026Q3, FY26Q4, 2026, FY26.", examples=["2026Q3"]
     )
-    facility: str | None = Field(default=None, description="DATIM id or UUID of one facility; all when left out.")
-    mapping: Dhis2Mapping
+    facility: str | None = Field(
+        default=None, description="DATIM id or UUID of one facility; all when left out.", examples=["hZ7mJp5xUQq"]
+    )
+    mapping: Dhis2Mapping = Field(description="Where each count goes: its data element and organisation unit.")
 
 
 class DataValueSet(BaseModel):
@@ -142,11 +144,11 @@ class DataValueSet(BaseModel):
         }
     )
 
-    dataSet: str | None = None  # noqa: N815 - DHIS2's name
-    completeDate: date | None = None  # noqa: N815
+    dataSet: str | None = Field(default=None, description="The data set.")  # noqa: N815 - DHIS2's name
+    completeDate: date | None = Field(default=None, description="Day on which the set was complete.")  # noqa: N815
     orgUnit: str | None = Field(default=None, description="Where the set is of one and may be complete.")  # noqa: N815
-    period: str
-    dataValues: list[dict[str, str]]  # noqa: N815
+    period: str = Field(description="The period, as DHIS2 writes it.")
+    dataValues: list[dict[str, str]] = Field(description="One value per data element and organisation unit.")  # noqa: N815
 
 
 @router.post(

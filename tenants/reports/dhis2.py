@@ -101,7 +101,9 @@ class Dhis2Mapping(BaseModel):
         max_length=20_000,
         description="Organisation unit by the facility's DATIM id; a facility not named here is sent by its DATIM id.",
     )
-    elements: tuple[Element, ...] = Field(min_length=1, max_length=500)
+    elements: tuple[Element, ...] = Field(
+        min_length=1, max_length=500, description="Which count goes to which data element."
+    )
     zeros: bool = Field(
         default=False,
         description="Send 0 for every facility and every combination of the mapping that has no count: a count that was"

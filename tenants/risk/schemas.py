@@ -29,15 +29,17 @@ class ModelOut(BaseModel):
 
     model_config = _FROM_ROWS
 
-    uuid: UUID
+    uuid: UUID = Field(description="Identifier of the model.")
     name: str = Field(description="Kind of model.", examples=["additive"])
-    version: str = Field(examples=["additive-3"])
-    plugin_version: str
+    version: str = Field(examples=["additive-3"], description="Version of the model.")
+    plugin_version: str = Field(description="Version of the plugin that trained it.", examples=["0.1.0"])
     state: Literal["candidate", "preferred", "retired", "failed"] = Field(
         description="`preferred` is the one that scores; `failed` could not be trained."
     )
-    failure: str | None = Field(description="Why it could not be trained, or last failed to score; null: it works.")
-    trained_at: datetime
+    failure: str | None = Field(
+        description="Why it could not be trained, or last failed to score; null: it works.", examples=[None]
+    )
+    trained_at: datetime = Field(description="When it was trained.")
     trained_through: date | None = Field(description="Last day of what it was fitted and calibrated on.")
     gates: dict[str, Any] = Field(description="Whether it may be promoted, and why.")
 
@@ -46,19 +48,19 @@ class ModelCard(ModelOut):
     """A model with its card."""
 
     card: dict[str, Any] = Field(description="Data, period, features, metrics with intervals, limits, intended use.")
-    features: list[dict[str, Any]]
+    features: list[dict[str, Any]] = Field(description="The features that the model reads.")
 
 
 class ModelEvaluation(BaseModel):
     """What was measured of a model on time later than its training."""
 
-    model_uuid: UUID
-    model_version: str
-    trained_at: datetime
-    trained_through: date | None
+    model_uuid: UUID = Field(description="The model.")
+    model_version: str = Field(description="Version of the model.", examples=["additive-3"])
+    trained_at: datetime = Field(description="When it was trained.")
+    trained_through: date | None = Field(description="Last day of the data that it was fitted and calibrated on.")
     when_trained: dict[str, Any] = Field(description="On the test fold: figures with intervals, groups, against naive.")
     since_training: dict[str, Any] | None = Field(description="By the last evaluation; empty where there was none.")
-    gates: dict[str, Any]
+    gates: dict[str, Any] = Field(description="Whether the model may be promoted, and why.")
 
     @classmethod
     def of(cls, row: RiskModel) -> "ModelEvaluation":
@@ -89,7 +91,7 @@ class ScorePost(BaseModel):
 class JobAccepted(BaseModel):
     """The work was accepted; follow it at ``/v1/jobs/{job_id}``."""
 
-    job_id: UUID
+    job_id: UUID = Field(description="The job; follow it at `GET /v1/jobs/{job_id}`.")
 
 
 NOT_KNOWN = "Null, as `days_late` is, for people in IIT by the partner's own list alone: a contact cannot be read."
@@ -100,29 +102,35 @@ class PredictionOut(BaseModel):
 
     model_config = _FROM_ROWS
 
-    uuid: UUID
-    patient_uuid: UUID
-    facility_uuid: UUID
-    as_of: date
-    kind: Kind
-    expected_date: date | None = Field(description=NOT_KNOWN)
-    days_late: int | None = Field(description="Days past the expected date; 0 for those at risk.")
-    prediction_timestamp: datetime
-    model_version: str
+    uuid: UUID = Field(description="Identifier of the score.")
+    patient_uuid: UUID = Field(description="The patient.")
+    facility_uuid: UUID = Field(description="The facility.")
+    as_of: date = Field(description="The day that was scored.", examples=["2026-02-03"])
+    kind: Kind = Field(description="`at_risk`: expected and not late; `to_trace`: past the expected contact.")
+    expected_date: date | None = Field(description=NOT_KNOWN, examples=["2026-02-10"])
+    days_late: int | None = Field(description="Days past the expected date; 0 for those at risk.", examples=[0])
+    prediction_timestamp: datetime = Field(description="When the score was computed.")
+    model_version: str = Field(description="Version of the model.", examples=["additive-3"])
     risk: float | None = Field(
         description="Calibrated probability of interruption; none for those to be traced.", examples=[0.42]
     )
-    risk_low: float | None = Field(description="95 % interval of what came of people scored alike on held-out time.")
-    risk_high: float | None = None
-    raw_score: float | None = Field(description="The model's own probability, before calibration.")
+    risk_low: float | None = Field(
+        description="95 % interval of what came of people scored alike on held-out time.", examples=[0.37]
+    )
+    risk_high: float | None = Field(
+        default=None, description="Upper end of the 95 % interval of `risk`.", examples=[0.48]
+    )
+    raw_score: float | None = Field(description="The model's own probability, before calibration.", examples=[0.44])
     risk_level: Level = Field(
         description="By the facility's capacity, not the risk alone: `high` for those whom its trackers can call, "
         "`medium` for as many again, `low` for the rest; `late` or `iit` for those to be traced."
     )
     rank: int | None = Field(description="Within the facility's list.")
-    within_capacity: bool
+    within_capacity: bool = Field(description="Whether the facility's trackers can reach this person on the day.")
     reasons: list[Reason] | None = Field(description="For those within capacity; on demand for the rest.")
-    calibration_note: str | None
+    calibration_note: str | None = Field(
+        description="What to know about the calibration; null: nothing.", examples=[None]
+    )
     data_date: date | None = Field(description="To which the facility's records run.")
     stale: bool = Field(description="The facility's records end too early for this date.")
 
@@ -138,38 +146,45 @@ class RiskOut(BaseModel):
 
     model_config = _FROM_ROWS
 
-    patient_uuid: UUID
-    as_of: date
-    status: str
-    kind: Literal["at_risk", "to_trace", "none"]
-    expected_date: date | None
-    days_late: int | None
-    risk: float | None
-    risk_low: float | None
-    risk_high: float | None
-    raw_score: float | None
+    patient_uuid: UUID = Field(description="The patient.")
+    as_of: date = Field(description="The day that was scored.", examples=["2026-02-03"])
+    status: str = Field(description="Status on that day.", examples=["active"])
+    kind: Literal["at_risk", "to_trace", "none"] = Field(
+        description="`at_risk`: expected; `to_trace`: past the expected contact; `none`: no score, and `note` says why."
+    )
+    expected_date: date | None = Field(description="Day of the expected contact.", examples=["2026-02-10"])
+    days_late: int | None = Field(description="Days past the expected contact.", examples=[0])
+    risk: float | None = Field(
+        description="Calibrated probability of interruption; null for people to trace.", examples=[0.42]
+    )
+    risk_low: float | None = Field(description="Lower end of the 95 % interval of `risk`.", examples=[0.37])
+    risk_high: float | None = Field(description="Upper end of the 95 % interval of `risk`.", examples=[0.48])
+    raw_score: float | None = Field(description="The model's own probability, before calibration.", examples=[0.44])
     raw_log_odds: float | None = Field(description="base + contributions + other_contribution.")
     base: float | None = Field(description="Log-odds of a person of whom nothing stands out.")
     usual_risk: float | None = Field(description="The risk of such a person: what `risk` is compared with.")
     reasons: list[Reason] = Field(description="What changes the odds by a tenth or more, strongest first.")
     other_contribution: float | None = Field(description="What everything else adds to the raw log-odds.")
-    summary: str = Field(description="Where the risk stands against the usual one, and why.")
-    features: dict[str, float | None]
-    model_version: str
-    data_date: date | None
-    complete_through: date | None
-    stale: bool
-    note: str
+    summary: str = Field(
+        description="Where the risk stands against the usual one, and why.",
+        examples=["0.42, against the usual 0.12: 12 days late at the last refill"],
+    )
+    features: dict[str, float | None] = Field(description="Value of each feature; null where it is not known.")
+    model_version: str = Field(description="Version of the model.", examples=["additive-3"])
+    data_date: date | None = Field(description="The day to which the data run.")
+    complete_through: date | None = Field(description="The last day that the reporting volume supports.")
+    stale: bool = Field(description="Whether the facility's records end too early for this day.")
+    note: str = Field(description="What to know when reading this; empty: nothing.", examples=[""])
 
 
 class PersonIdentity(BaseModel):
     """What names a person, for those who may see it."""
 
-    given_name: str | None = None
-    family_name: str | None = None
-    phone: str | None = None
-    hospital_number: str | None = None
-    pepfar_id: str | None = None
+    given_name: str | None = Field(default=None, description="Given name.", examples=["Givenname"])
+    family_name: str | None = Field(default=None, description="Family name.", examples=["Familyname"])
+    phone: str | None = Field(default=None, description="Phone number.", examples=["0800 000 0042"])
+    hospital_number: str | None = Field(default=None, description="Hospital number.", examples=["H-17"])
+    pepfar_id: str | None = Field(default=None, description="Programme identifier.", examples=["PID-0042"])
 
 
 class WorklistPost(BaseModel):
@@ -188,7 +203,9 @@ class WorklistPost(BaseModel):
         description="People per facility; the setting `risk.capacity` when left out.",
         examples=[20],
     )
-    facility: str | None = Field(default=None, description="DATIM id or UUID; all when left out.", max_length=100)
+    facility: str | None = Field(
+        default=None, description="DATIM id or UUID; all when left out.", max_length=100, examples=["hZ7mJp5xUQq"]
+    )
     due_within: int | None = Field(
         default=None,
         ge=0,
@@ -204,21 +221,25 @@ class WorklistOut(BaseModel):
 
     model_config = _FROM_ROWS
 
-    uuid: UUID
-    kind: Kind
-    as_of: date
-    facility_uuid: UUID | None
-    capacity: int
+    uuid: UUID = Field(description="Identifier of the list.")
+    kind: Kind = Field(description="`at_risk`: expected and not late; `to_trace`: past the expected contact.")
+    as_of: date = Field(description="The day for which the list is.", examples=["2026-02-03"])
+    facility_uuid: UUID | None = Field(description="The facility; null: all facilities.")
+    capacity: int = Field(description="People per facility at most.")
     due_within: int | None = Field(description="Only people expected within so many days of the date; null: all.")
     candidates: int = Field(description="People who could have been listed.")
-    entries: int
-    model_version: str
-    data_date: date | None
+    entries: int = Field(description="People on the list.")
+    model_version: str = Field(description="Version of the model.", examples=["additive-3"])
+    data_date: date | None = Field(description="The day to which the data run.")
     usual_risk: float | None = Field(description="Risk of a person of whom nothing stands out; null: not at risk.")
-    note: str | None = Field(description="Whether the preferred model failed and another scored; null: it did not.")
+    note: str | None = Field(
+        description="Whether the preferred model failed and another scored; null: it did not.", examples=[None]
+    )
     facilities: list[dict[str, Any]] = Field(description="Per facility: candidates, listed, cut-off, staleness.")
-    issued_by: str
-    issued_at: datetime
+    issued_by: str = Field(
+        description="Who issued the list.", examples=["api_key:019c2253-7220-70a7-a610-b4172b5ebaa0"]
+    )
+    issued_at: datetime = Field(description="When the list was issued.")
 
 
 class WorklistEntryOut(BaseModel):
@@ -226,28 +247,39 @@ class WorklistEntryOut(BaseModel):
 
     model_config = _FROM_ROWS
 
-    rank: int
-    patient_uuid: UUID
-    facility_uuid: UUID
-    facility: str = Field(description="DATIM id.")
-    clinic: str = Field(description="The facility's name.")
-    expected_date: date | None = Field(description=NOT_KNOWN)
-    days_late: int | None
+    rank: int = Field(description="Place within the facility's list, from 1.")
+    patient_uuid: UUID = Field(description="The patient.")
+    facility_uuid: UUID = Field(description="The facility.")
+    facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
+    clinic: str = Field(description="The facility's name.", examples=["Central clinic"])
+    expected_date: date | None = Field(description=NOT_KNOWN, examples=["2026-02-10"])
+    days_late: int | None = Field(description="Days past the expected contact; 0 for people at risk.", examples=[0])
     score: float = Field(description="Risk, or days past the expected contact on the list to be traced.")
     risk_level: Level = Field(description="What it means is in `meaning`.")
-    reasons: list[Reason]
-    summary: str = Field(description="Why this person is on the list, in one line.")
+    reasons: list[Reason] = Field(description="The reasons, strongest first.")
+    summary: str = Field(
+        description="Why this person is on the list, in one line.", examples=["12 days late at the last refill"]
+    )
     identity: PersonIdentity | None = Field(description="Null where names were not asked for, or may not be seen.")
-    contacted_at: datetime | None
-    outcome: str | None
+    contacted_at: datetime | None = Field(
+        description="When somebody contacted the person; null: nobody has.", examples=[None]
+    )
+    outcome: str | None = Field(description="What came of the contact; null: nothing is recorded.", examples=[None])
 
 
 class WorklistDetail(WorklistOut):
     """An issued list with a page of its people, by facility and rank."""
 
-    meaning: str = Field(description="What the levels of this list mean.")
+    meaning: str = Field(
+        description="What the levels of this list mean.",
+        examples=["`high`: call first; the trackers of the facility can reach these people on the day."],
+    )
     people: list[WorklistEntryOut] = Field(description="Those of this page; `entries` says how many there are in all.")
     page: int = Field(description="This page of the people, counted from 1.")
     page_size: int = Field(description="People per page.")
-    next: str | None = Field(description="Path and query of the next page of people; null on the last one.")
-    previous: str | None = Field(description="Path and query of the page before; null on the first one.")
+    next: str | None = Field(
+        description="Path and query of the next page of people; null on the last one.", examples=[None]
+    )
+    previous: str | None = Field(
+        description="Path and query of the page before; null on the first one.", examples=[None]
+    )
