@@ -35,12 +35,16 @@ def configuration(app: ASGIApp, *, limits: Limits | None = None, proxies: str = 
     Args:
         app: the application.
         limits: bounds on connections; when None, those that the files which this process may open allow.
-        proxies: addresses, with commas between, of reverse proxies that say in X-Forwarded-For who the client is.
+        proxies: addresses and networks, with commas between, of reverse proxies; see ``core.app.proxies``.
         keep_alive: seconds that a connection may be without a request.
+
+    Raises:
+        Invalid: ``proxies`` has an entry that is neither an address nor a network.
     """
     from uvicorn import Config
 
     from core.app.protocol import BoundedProtocol, allow_open_files
+    from core.app.proxies import TrustedProxies, networks_of
 
     logging.getLogger("uvicorn.error").addFilter(_is_news)  # adding it again changes nothing
     bounds = limits or allow_open_files()
@@ -51,14 +55,13 @@ def configuration(app: ASGIApp, *, limits: Limits | None = None, proxies: str = 
         limits = bounds
 
     return Config(
-        app,
+        TrustedProxies(app, networks_of(proxies)),
         http=Protocol,
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=proxies or None,
+        proxy_headers=False,  # uvicorn's own would leave X-Forwarded-Host of anybody in the request
         timeout_keep_alive=keep_alive,
         timeout_graceful_shutdown=GRACE,
     )

@@ -100,7 +100,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port that `iit serve` listens on.")
     proxies: str = Field(
         default="",
-        description="Addresses of reverse proxies, with commas between: their X-Forwarded-For says who the client is.",
+        description="Addresses and networks of reverse proxies, with commas between. Their X-Forwarded-For, -Proto and"
+        " -Host count, nobody else's.",
     )
     body_max_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest body of a request, in bytes; uploads have their own limit."
