@@ -78,4 +78,10 @@ feature = Feature(
         "worker": Command("core.jobs.commands:worker", "Run jobs: the relay and a worker's threads"),
         "services": Command("core.services.commands:services", "Start, stop, look at the embedded database and Valkey"),
     },
+    tags={
+        "identity": "The caller, and the API keys of the tenant.",
+        "audit": "Who did what, to which subject, and when.",
+        "jobs": "Work in the background: its state and progress.",
+        "settings": "The tenant's settings, by group.",
+    },
 )

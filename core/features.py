@@ -86,6 +86,7 @@ class Feature:
         settings: groups of tenant settings by name.
         listeners: event -> ``"module:function"``; see ``core.events``.
         retention: what it keeps for a time, by kind; see ``core.retention``. Never the record, never the audit.
+        tags: tag of its operations -> what the group is about, for the OpenAPI document.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Feature:
     settings: Mapping[str, SettingsGroup] = field(default_factory=dict)
     listeners: Mapping[str, str] = field(default_factory=dict)
     retention: Mapping[str, Kept] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def resolve(reference: str) -> Any:  # noqa: ANN401 - what is found is as varied as what features register

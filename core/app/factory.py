@@ -94,7 +94,13 @@ def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
         max_body_size=get_settings().body_max_bytes,
     )
     install(app)
-    for feature in features() if rooms is None else rooms:
+    served = features() if rooms is None else rooms
+    app.openapi_tags = [
+        {"name": name, "description": about}
+        for tags in (health.TAGS, *(feature.tags for feature in served))
+        for name, about in tags.items()
+    ]
+    for feature in served:
         for reference in feature.routers:
             lay_flat(app, resolve(reference), "/v1")
         for reference in feature.public_routers:

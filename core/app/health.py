@@ -12,6 +12,7 @@ from core.errors import FieldError, Unavailable
 from core.errors.problem import MEDIA_TYPE, headers, problem, responses
 
 router = APIRouter(tags=["health"])
+TAGS = {"health": "Whether the process is alive, and whether it can work; without a credential."}
 
 Excluded = Annotated[
     tuple[readiness.CheckName, ...],
@@ -95,7 +96,7 @@ def as_json(report: readiness.Report) -> dict[str, Any]:
     }
 
 
-@router.get("/healthz", operation_id="healthz", summary="Is the process alive")
+@router.get("/healthz", operation_id="healthz", summary="Check that the process is alive")
 def healthz() -> Alive:
     """Answers as long as the process does. Restart it when this fails."""
     return Alive()
@@ -104,7 +105,7 @@ def healthz() -> Alive:
 @router.get(
     "/readyz",
     operation_id="readyz",
-    summary="Can it do its work",
+    summary="Check that the process can work",
     response_model=Ready,
     responses=responses(Unavailable),
 )

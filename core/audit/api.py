@@ -18,7 +18,7 @@ router = APIRouter(prefix="/audit", tags=["audit"])
 AuditRead = Annotated[Principal, Depends(require("audit.read"))]
 
 
-@router.get("", operation_id="list_audit_events", summary="Who did what, newest first")
+@router.get("", operation_id="list_audit_events", summary="List who did what, newest first")
 def list_audit_events(
     _: AuditRead,
     db: TenantDb,

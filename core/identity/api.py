@@ -22,7 +22,7 @@ KeysRead = Annotated[Principal, Depends(require("keys.read"))]
 KeysWrite = Annotated[Principal, Depends(require("keys.write"))]
 
 
-@router.get("/me", tags=["identity"], operation_id="get_me", summary="The caller: who it is, what it may do")
+@router.get("/me", tags=["identity"], operation_id="get_me", summary="Get the caller: who it is, what it may do")
 def get_me(principal: SignedIn, scope: AnyScope) -> Me:
     """Needs a valid credential and no permission."""
     facility_ids, states = principal.facility_ids, principal.states
@@ -43,7 +43,7 @@ def get_me(principal: SignedIn, scope: AnyScope) -> Me:
     )
 
 
-@router.get("/keys", tags=["identity"], operation_id="list_keys", summary="API keys, newest first")
+@router.get("/keys", tags=["identity"], operation_id="list_keys", summary="List API keys, newest first")
 def get_keys(_: KeysRead, scope: TenantScope, paging: Paging) -> Page[ApiKeyOut]:
     """Revoked and expired keys stay in the list."""
     keys = list_keys(scope.tenant, limit=paging.limit, offset=paging.offset)
@@ -73,7 +73,7 @@ def post_key(principal: KeysWrite, scope: TenantScope, body: ApiKeyIn, response:
     return ApiKeyCreated(**shown.model_dump(), api_key=created.plaintext)
 
 
-@router.get("/keys/{key_id}", tags=["identity"], operation_id="get_key", summary="One API key")
+@router.get("/keys/{key_id}", tags=["identity"], operation_id="get_key", summary="Get an API key")
 def get_one_key(_: KeysRead, scope: TenantScope, key_id: UUID) -> ApiKeyOut:
     """The key without its secret, which is not stored."""
     return ApiKeyOut.model_validate(get_key(scope.tenant, key_id))

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 JobsRead = Annotated[Principal, Depends(require("jobs.read"))]
 
 
-@router.get("", operation_id="list_jobs", summary="Jobs of the tenant, newest first")
+@router.get("", operation_id="list_jobs", summary="List jobs, newest first")
 def list_jobs(
     _: JobsRead,
     db: TenantDb,
@@ -29,7 +29,7 @@ def list_jobs(
     return Page.of(found, paging, total)
 
 
-@router.get("/{job_id}", operation_id="get_job", summary="One job: state and progress")
+@router.get("/{job_id}", operation_id="get_job", summary="Get a job: state and progress")
 def get_job(_: JobsRead, db: TenantDb, job_id: UUID) -> JobOut:
     """Ask again until `state` is `done` or `failed`."""
     return repository.get_job(db, job_id)

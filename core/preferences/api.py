@@ -21,19 +21,21 @@ Given = Annotated[dict[str, Any], Body(examples=[{"capacity_share": 0.2}])]
 CHANGE = responses(NotFound, PreconditionFailed, PreconditionRequired)
 
 
-@router.get("", operation_id="list_settings", summary="Every group of settings, as it stands")
+@router.get("", operation_id="list_settings", summary="List the groups of settings")
 def list_settings(_: SettingsRead, db: TenantDb) -> list[SettingsGroupOut]:
     """Values, defaults, and who changed the group last. By name."""
     return [group_out(state) for state in service.read_all(db)]
 
 
-@router.get("/{group}", operation_id="get_settings_group", summary="A group of settings", responses=responses(NotFound))
+@router.get(
+    "/{group}", operation_id="get_settings_group", summary="Get a group of settings", responses=responses(NotFound)
+)
 def get_settings_group(_: SettingsRead, db: TenantDb, group: GroupName, response: Response) -> SettingsGroupDetail:
     """With the JSON schema of its value, and its ETag."""
     return _answer(response, service.read(db, registry.group(group)))
 
 
-@router.put("/{group}", operation_id="put_settings_group", summary="Set a whole group", responses=CHANGE)
+@router.put("/{group}", operation_id="put_settings_group", summary="Replace a group of settings", responses=CHANGE)
 def put_settings_group(
     principal: SettingsWrite, db: TenantDb, group: GroupName, given: Given, if_match: IfMatch, response: Response
 ) -> SettingsGroupDetail:
@@ -41,7 +43,9 @@ def put_settings_group(
     return _answer(response, service.replace(db, _changeable(principal, group), given, if_match))
 
 
-@router.patch("/{group}", operation_id="patch_settings_group", summary="Set some of a group", responses=CHANGE)
+@router.patch(
+    "/{group}", operation_id="patch_settings_group", summary="Change some settings of a group", responses=CHANGE
+)
 def patch_settings_group(
     principal: SettingsWrite, db: TenantDb, group: GroupName, given: Given, if_match: IfMatch, response: Response
 ) -> SettingsGroupDetail:

@@ -23,7 +23,9 @@ AsOf = Annotated[
 ]
 
 
-@router.get("/cohort/indicators", operation_id="get_indicators", summary="MER indicators of a period, with their flows")
+@router.get(
+    "/cohort/indicators", operation_id="get_indicators", summary="Get MER indicators of a period, with their flows"
+)
 def get_indicators(
     _: CohortRead,
     db: TenantDb,
@@ -40,7 +42,7 @@ def get_indicators(
     return indicators_out(service.indicator_report(db, period_of(period, start, end), dimensions(by)))
 
 
-@router.get("/cohort/status", operation_id="get_cohort_status", summary="How many people are in each status on a day")
+@router.get("/cohort/status", operation_id="get_cohort_status", summary="Count people by status on a day")
 def get_cohort_status(_: CohortRead, db: TenantDb, as_of: AsOf = None) -> DayStatusOut:
     """Of what was known on that day."""
     found = service.day_status(db, as_of_day(db, as_of))
@@ -48,14 +50,18 @@ def get_cohort_status(_: CohortRead, db: TenantDb, as_of: AsOf = None) -> DaySta
 
 
 @router.get(
-    "/cohort/facilities", operation_id="list_facility_completeness", summary="How far each facility's records reach"
+    "/cohort/facilities",
+    operation_id="list_facility_completeness",
+    summary="List how far each facility's records reach",
 )
 def list_facility_completeness(_: CohortRead, db: TenantDb) -> list[FacilityCompleteness]:
     """Complete-through dates, from reporting volume, and who is stale. All facilities of the tenant, by DATIM id."""
     return [FacilityCompleteness.model_validate(row) for row in service.facility_list(db)]
 
 
-@router.get("/patients/{uuid}/status", operation_id="get_patient_status", summary="A patient's status and its history")
+@router.get(
+    "/patients/{uuid}/status", operation_id="get_patient_status", summary="Get a patient's status and its history"
+)
 def get_patient_status(_: CohortRead, __: PatientsRead, db: TenantDb, uuid: UUID, as_of: AsOf = None) -> PatientStatus:
     """The read is recorded in the audit."""
     found = service.patient_status(db, uuid, as_of_day(db, as_of))

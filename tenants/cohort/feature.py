@@ -35,4 +35,7 @@ feature = Feature(
         "settings.changed": "tenants.cohort.listeners:settings_changed",
         "imports.finished": "tenants.cohort.listeners:import_finished",
     },
+    tags={
+        "cohort": "Statuses of patients, MER indicators, and comparisons with a RADET.",
+    },
 )

@@ -49,7 +49,7 @@ def compare_radet(_: CohortRead, db: TenantDb, data_date: DataDate, facility: Fa
 @router.get(
     "/cohort/radets/{data_date}/disagreements",
     operation_id="list_radet_disagreements",
-    summary="List the patients of whom a RADET and the records say different things",
+    summary="List the patients whose status differs between a RADET and the records",
 )
 def list_radet_disagreements(
     _: CohortRead, __: PatientsRead, db: TenantDb, data_date: DataDate, paging: Paging, facility: Facility = None

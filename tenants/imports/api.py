@@ -77,7 +77,7 @@ def _name(file: UploadFile) -> str:
     return "".join(character for character in plain if character.isprintable())[:200] or "file"
 
 
-@router.get("/imports", operation_id="list_imports", summary="List imports, the newest first")
+@router.get("/imports", operation_id="list_imports", summary="List imports, newest first")
 def list_imports(_: ImportsRead, db: TenantDb, paging: Paging) -> Page[ImportSummary]:
     """All imports of the tenant."""
     rows, total = repository.page(db, offset=paging.offset, limit=paging.limit)

@@ -48,4 +48,7 @@ feature = Feature(
             "Rows of imports that wait for people whom no import of their source has named: they are rejected then.",
         ),
     },
+    tags={
+        "imports": "Files imported into the records: upload, progress, rejections, undo.",
+    },
 )

@@ -21,7 +21,7 @@ FacilityQuery = Annotated[
 ]
 
 
-@router.get("/measures", operation_id="list_quality_measures", summary="What is measured, and what it weighs")
+@router.get("/measures", operation_id="list_quality_measures", summary="List what is measured, and what it weighs")
 def list_quality_measures(_: QualityRead) -> list[MeasureDefinition]:
     """Definitions of numerators and denominators, dimension by dimension."""
     weights = {dimension.name: dimension.weight for dimension in catalog.DIMENSIONS}
@@ -39,7 +39,7 @@ def list_quality_measures(_: QualityRead) -> list[MeasureDefinition]:
     ]
 
 
-@router.get("/reports", operation_id="list_quality_reports", summary="Reports, the newest first")
+@router.get("/reports", operation_id="list_quality_reports", summary="List reports, newest first")
 def list_quality_reports(
     _: QualityRead,
     db: TenantDb,
@@ -52,7 +52,7 @@ def list_quality_reports(
     return Page.of([ReportHead.model_validate(row) for row in found.items], paging, found.total)
 
 
-@router.post("/reports", operation_id="make_quality_report", summary="Have a report made", status_code=202)
+@router.post("/reports", operation_id="make_quality_report", summary="Make a report", status_code=202)
 def make_quality_report(_: QualityWrite, db: TenantDb, body: ReportPost, response: Response) -> JobAsked:
     """By a job, of the records as known then; after every import one is made anyway."""
     job_id = service.ask_report(db, body.import_uuid)
@@ -60,19 +60,21 @@ def make_quality_report(_: QualityWrite, db: TenantDb, body: ReportPost, respons
     return JobAsked(job_id=job_id)
 
 
-@router.get("/reports/{report_uuid}", operation_id="get_quality_report", summary="A report with its measures")
+@router.get("/reports/{report_uuid}", operation_id="get_quality_report", summary="Get a report with its measures")
 def get_quality_report(_: QualityRead, db: TenantDb, report_uuid: UUID) -> ReportOut:
     """Every share with its numerator and denominator."""
     return ReportOut.model_validate(service.read_report(db, report_uuid), from_attributes=True)
 
 
-@router.get("/imports/{import_uuid}", operation_id="get_import_quality", summary="The newest report after an import")
+@router.get(
+    "/imports/{import_uuid}", operation_id="get_import_quality", summary="Get the newest report after an import"
+)
 def get_import_quality(_: QualityRead, db: TenantDb, import_uuid: UUID) -> ReportOut:
     """With the import's refused rows by problem, and the scores of its facilities."""
     return ReportOut.model_validate(service.report_of_import(db, import_uuid), from_attributes=True)
 
 
-@router.get("/trend", operation_id="get_quality_trend", summary="Scores over time, oldest first")
+@router.get("/trend", operation_id="get_quality_trend", summary="List scores over time, oldest first")
 def get_quality_trend(
     _: QualityRead,
     db: TenantDb,

@@ -32,9 +32,7 @@ QualityWrite = Annotated[Principal, Depends(require("quality.write"))]
 DECIDED = responses(Conflict)
 
 
-@router.post(
-    "/quality/links", operation_id="find_candidates", summary="Look for people recorded twice", status_code=202
-)
+@router.post("/quality/links", operation_id="find_candidates", summary="Find people recorded twice", status_code=202)
 def find_candidates(_: QualityWrite, db: TenantDb, response: Response) -> JobAsked:
     """By a job, among all patients of the tenant."""
     job_id = service.request_link(db)
@@ -42,7 +40,7 @@ def find_candidates(_: QualityWrite, db: TenantDb, response: Response) -> JobAsk
     return JobAsked(job_id=job_id)
 
 
-@router.get("/quality/candidates", operation_id="list_candidates", summary="Pairs who may be one person")
+@router.get("/quality/candidates", operation_id="list_candidates", summary="List pairs who may be one person")
 def list_candidates(
     _: IdentitiesRead,
     db: TenantDb,
@@ -54,7 +52,9 @@ def list_candidates(
     return Page.of([CandidateOut.model_validate(each) for each in found.items], paging, found.total)
 
 
-@router.get("/quality/candidates/{candidate_uuid}", operation_id="get_candidate", summary="A pair with its evidence")
+@router.get(
+    "/quality/candidates/{candidate_uuid}", operation_id="get_candidate", summary="Get a pair with its evidence"
+)
 def get_candidate(_: IdentitiesRead, db: TenantDb, candidate_uuid: UUID) -> CandidateOut:
     """Which parts agree and differ, and what their care says; names stand in the patients' own records."""
     return CandidateOut.model_validate(candidates.read_candidate(db, candidate_uuid))
@@ -83,7 +83,9 @@ def refuse_candidate(_: IdentitiesWrite, db: TenantDb, candidate_uuid: UUID, bod
 
 
 @router.get(
-    "/patients/{patient_uuid}/identity", operation_id="get_identity", summary="For whom a patient's facts count"
+    "/patients/{patient_uuid}/identity",
+    operation_id="get_identity",
+    summary="Get the person for whom a patient's facts count",
 )
 def get_identity(_: IdentitiesRead, db: TenantDb, patient_uuid: UUID) -> IdentityOut:
     """Now, and every merge that the patient was part of."""

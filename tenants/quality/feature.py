@@ -35,4 +35,8 @@ feature = Feature(
             "How good the records were, beyond what a trend needs.",
         )
     },
+    tags={
+        "quality": "Scores of the quality of records, and what they consist of.",
+        "people recorded twice": "Pairs of patients who may be one person: find, merge, refuse, end a merge.",
+    },
 )

@@ -18,19 +18,19 @@ router = APIRouter()
 Wanted = Annotated[CareFilter, Depends(here(CareFilter))]
 
 
-@router.get("/dispensations", tags=["visits"], summary="Drugs handed out, newest first")
+@router.get("/dispensations", tags=["visits"], summary="List dispensations, newest first")
 def list_dispensations(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[DispensationOut]:
     """Each patient on the page is recorded as read."""
     return service.read_list(db, DISPENSATIONS, DispensationOut, wanted, paging)
 
 
-@router.get("/appointments", tags=["visits"], summary="Bookings and what became of them, newest first")
+@router.get("/appointments", tags=["visits"], summary="List appointments and what became of them, newest first")
 def list_appointments(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[AppointmentOut]:
     """Each patient on the page is recorded as read."""
     return service.read_list(db, APPOINTMENTS, AppointmentOut, wanted, paging)
 
 
-@router.get("/contacts", tags=["visits"], summary="Contacts, one per patient and day, newest first")
+@router.get("/contacts", tags=["visits"], summary="List contacts, one per patient and day, newest first")
 def list_contacts(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[ContactOut]:
     """Derived from visits, dispensations and kept appointments. Each patient on the page is recorded as read."""
     return service.read_list(db, CONTACTS, ContactOut, wanted, paging)

@@ -26,13 +26,15 @@ Wanted = Annotated[EncounterFilter, Depends(here(EncounterFilter))]
 CHANGES = responses(PreconditionFailed, PreconditionRequired)
 
 
-@router.get("", summary="Encounters, newest first")
+@router.get("", summary="List encounters, newest first")
 def list_encounters(_: EncountersRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[EncounterOut]:
     """Each patient on the page is recorded as read."""
     return service.read_list(db, ENCOUNTERS, EncounterOut, wanted, paging)
 
 
-@router.get("/export", summary="All encounters that match, oldest first, one JSON object a line", responses=RESPONSES)
+@router.get(
+    "/export", summary="Export all encounters that match, oldest first, one JSON object a line", responses=RESPONSES
+)
 def export_encounters(_: EncountersRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
     """Read in steps; the patients of what is sent are recorded as read before it is sent."""
     return ndjson(scope, lambda session, cursor: service.export_step(session, ENCOUNTERS, EncounterOut, wanted, cursor))
@@ -46,7 +48,7 @@ def create_encounter(_: EncountersWrite, db: TenantDb, body: EncounterPost, resp
     return _tagged(response, encounter)
 
 
-@router.get("/{encounter_uuid}", summary="One encounter")
+@router.get("/{encounter_uuid}", summary="Get an encounter")
 def read_encounter(
     _: EncountersRead, db: TenantDb, encounter_uuid: UUID, response: Response, as_of: AsOf = None
 ) -> EncounterOut:

@@ -22,7 +22,7 @@ router = APIRouter()
 FacilityPath = Annotated[str, Path(description="DATIM id or UUID of the facility.", max_length=64)]
 
 
-@router.get("/facilities", tags=["facilities"], summary="Facilities, by name")
+@router.get("/facilities", tags=["facilities"], summary="List facilities, by name")
 def list_facilities(
     _: FacilitiesRead, db: TenantDb, paging: Paging, wanted: Annotated[FacilityFilter, Depends(here(FacilityFilter))]
 ) -> Page[FacilityOut]:
@@ -40,7 +40,7 @@ def create_facility(_: FacilitiesWrite, db: TenantDb, body: FacilityPost, respon
     return _tagged(response, facility)
 
 
-@router.get("/facilities/{facility}", tags=["facilities"], summary="One facility")
+@router.get("/facilities/{facility}", tags=["facilities"], summary="Get a facility")
 def read_facility(_: FacilitiesRead, db: TenantDb, facility: FacilityPath, response: Response) -> FacilityOut:
     """By its DATIM id or its UUID."""
     return _tagged(response, service.read_facility(db, facility))
@@ -59,7 +59,7 @@ def change_facility(
     return _tagged(response, service.change_facility(db, facility, body, if_match))
 
 
-@router.get("/records/statistics", tags=["records"], summary="Counts of what is recorded")
+@router.get("/records/statistics", tags=["records"], summary="Count what is recorded")
 def read_record_statistics(_: StatisticsRead, db: TenantDb, as_of: AsOf = None) -> StatisticsOut:
     """By table, facility, sex, age band and month, as things are or as they were known at the end of a day."""
     return read_statistics(db, as_of)

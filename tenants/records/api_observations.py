@@ -26,13 +26,15 @@ Wanted = Annotated[ObservationFilter, Depends(here(ObservationFilter))]
 CHANGES = responses(PreconditionFailed, PreconditionRequired)
 
 
-@router.get("", summary="Observations, newest first")
+@router.get("", summary="List observations, newest first")
 def list_observations(_: ObservationsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[ObservationOut]:
     """Each patient on the page is recorded as read."""
     return service.read_list(db, OBSERVATIONS, ObservationOut, wanted, paging)
 
 
-@router.get("/export", summary="All that match, oldest first, one JSON object a line", responses=RESPONSES)
+@router.get(
+    "/export", summary="Export all observations that match, oldest first, one JSON object a line", responses=RESPONSES
+)
 def export_observations(_: ObservationsRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
     """Read in steps; the patients of what is sent are recorded as read before it is sent."""
     return ndjson(
@@ -48,7 +50,7 @@ def create_observation(_: ObservationsWrite, db: TenantDb, body: ObservationPost
     return _tagged(response, observation)
 
 
-@router.get("/{observation_uuid}", summary="One observation")
+@router.get("/{observation_uuid}", summary="Get an observation")
 def read_observation(
     _: ObservationsRead, db: TenantDb, observation_uuid: UUID, response: Response, as_of: AsOf = None
 ) -> ObservationOut:

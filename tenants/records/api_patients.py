@@ -32,13 +32,13 @@ AMBIGUOUS = responses(Conflict)
 CHANGES = responses(Conflict, PreconditionFailed, PreconditionRequired)
 
 
-@router.get("", summary="Patients, narrowed by what is recorded of them", response_model=Page[PatientOut])
+@router.get("", summary="List patients", response_model=Page[PatientOut])
 def list_patients(caller: PatientsReader, paging: Paging, wanted: Wanted) -> Response:
     """Names, phones and identifiers are shown in the clear; each patient on the page is recorded as read."""
     return Response(service.read_patients(caller.scope(), wanted, paging), media_type="application/json")
 
 
-@router.get("/export", summary="All patients that match, one JSON object a line", responses=RESPONSES)
+@router.get("/export", summary="Export all patients that match, one JSON object a line", responses=RESPONSES)
 def export_patients(_: PatientsRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
     """Read in steps; what is sent is recorded as read before it is sent."""
     return ndjson(scope, lambda session, cursor: service.export_step(session, wanted, cursor))
@@ -52,7 +52,7 @@ def create_patient(_: PatientsWrite, db: TenantDb, body: PatientPost, response: 
     return _tagged(response, patient)
 
 
-@router.get("/{patient}", summary="One patient", responses=AMBIGUOUS, response_model=PatientOut)
+@router.get("/{patient}", summary="Get a patient", responses=AMBIGUOUS, response_model=PatientOut)
 def read_patient(caller: PatientsReader, patient: PatientPath, as_of: AsOf = None) -> Response:
     """As things are, or as they were known at the end of a day."""
     version, answer = service.read_patient(caller.scope(), patient, as_of)
@@ -73,7 +73,7 @@ def void_patient(_: PatientsWrite, db: TenantDb, patient: PatientPath, if_match:
     service.void_patient(db, patient, reason, if_match)
 
 
-@router.get("/{patient}/timeline", summary="What is recorded of a patient, newest first", responses=AMBIGUOUS)
+@router.get("/{patient}/timeline", summary="List what is recorded of a patient, newest first", responses=AMBIGUOUS)
 def read_patient_timeline(
     _: PatientsRead, db: TenantDb, paging: Paging, patient: PatientPath, kind: Kinds = None, as_of: AsOf = None
 ) -> Page[TimelineEntry]:
@@ -81,7 +81,7 @@ def read_patient_timeline(
     return read_timeline(db, patient, as_of, frozenset(kind or ()), paging)
 
 
-@router.get("/{patient_uuid}/versions", summary="Every version of a patient, oldest first")
+@router.get("/{patient_uuid}/versions", summary="List every version of a patient, oldest first")
 def read_patient_versions(_: PatientsRead, db: TenantDb, patient_uuid: UUID) -> list[PatientVersionOut]:
     """The tombstone of a voided patient too, with who voided it, when and why."""
     return service.read_versions(db, patient_uuid)

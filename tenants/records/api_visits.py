@@ -26,13 +26,15 @@ Wanted = Annotated[VisitFilter, Depends(here(VisitFilter))]
 CHANGES = responses(PreconditionFailed, PreconditionRequired)
 
 
-@router.get("", summary="Visits, newest first")
+@router.get("", summary="List visits, newest first")
 def list_visits(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[VisitOut]:
     """Each patient on the page is recorded as read."""
     return service.read_list(db, VISITS, VisitOut, wanted, paging)
 
 
-@router.get("/export", summary="All visits that match, oldest first, one JSON object a line", responses=RESPONSES)
+@router.get(
+    "/export", summary="Export all visits that match, oldest first, one JSON object a line", responses=RESPONSES
+)
 def export_visits(_: VisitsRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
     """Read in steps; the patients of what is sent are recorded as read before it is sent."""
     return ndjson(scope, lambda session, cursor: service.export_step(session, VISITS, VisitOut, wanted, cursor))
@@ -46,7 +48,7 @@ def create_visit(_: VisitsWrite, db: TenantDb, body: VisitPost, response: Respon
     return _tagged(response, visit)
 
 
-@router.get("/{visit_uuid}", summary="One visit")
+@router.get("/{visit_uuid}", summary="Get a visit")
 def read_visit(_: VisitsRead, db: TenantDb, visit_uuid: UUID, response: Response, as_of: AsOf = None) -> VisitOut:
     """As things are, or as they were known at the end of a day."""
     return _tagged(response, service.read_one(db, VISITS, VisitOut, visit_uuid, as_of))

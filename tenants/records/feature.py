@@ -46,4 +46,12 @@ feature = Feature(
         "person": Command("tenants.records.person_commands:person", "Erase a person for good."),
         "observations": Command("tenants.records.commands:observations", "Archive old observations by year; restore."),
     },
+    tags={
+        "patients": "Patients, their versions and their timeline.",
+        "visits": "Visits, dispensations, appointments, and the contacts made of them.",
+        "encounters": "Encounters: forms filled in at a visit.",
+        "observations": "Observations, such as viral loads.",
+        "facilities": "The tenant's facilities.",
+        "records": "Counts of everything on record.",
+    },
 )

@@ -52,7 +52,7 @@ def _files(*forms: str) -> dict[int | str, dict[str, Any]]:
 
 
 @router.get(
-    "/line-list", operation_id="get_line_list", summary="Every patient on a day, one row each",
+    "/line-list", operation_id="get_line_list", summary="Get every patient on a day, one row each",
     responses=_files("csv", "xlsx", "ndjson"), response_class=StreamedResponse,
 )  # fmt: skip
 def get_line_list(
@@ -74,7 +74,7 @@ def get_line_list(
 
 
 @router.get(
-    "/radet", operation_id="get_radet", summary="Every patient on a day, in the shape of the LAMIS+ RADET",
+    "/radet", operation_id="get_radet", summary="Get every patient on a day, in the shape of the LAMIS+ RADET",
     responses=_files("csv", "xlsx"), response_class=StreamedResponse,
 )  # fmt: skip
 def get_radet(
@@ -90,7 +90,7 @@ def get_radet(
 
 
 @router.get(
-    "/indicators", operation_id="get_indicator_tables", summary="MER indicators of a period as tables",
+    "/indicators", operation_id="get_indicator_tables", summary="Get MER indicators of a period as tables",
     responses=_files("csv", "xlsx"), response_class=Response,
 )  # fmt: skip
 def get_indicator_tables(
@@ -152,7 +152,7 @@ class DataValueSet(BaseModel):
 
 
 @router.post(
-    "/data-value-sets", operation_id="make_data_value_set", summary="MER indicators as a DHIS2 data value set",
+    "/data-value-sets", operation_id="make_data_value_set", summary="Make a DHIS2 data value set of MER indicators",
     response_model_exclude_none=True,
 )  # fmt: skip
 def make_data_value_set(_: ReportsRead, __: CohortRead, db: TenantDb, body: DataValueSetPost) -> DataValueSet:

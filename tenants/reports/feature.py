@@ -13,4 +13,7 @@ feature = Feature(
     commands={
         "report": Command("tenants.reports.commands:report", "Export line lists, the RADET, MER tables, DHIS2 values."),
     },
+    tags={
+        "reports": "Line lists, indicator tables and DHIS2 data value sets.",
+    },
 )

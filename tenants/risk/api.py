@@ -57,21 +57,23 @@ def train_models(_: RiskTrain, db: TenantDb, response: Response) -> JobAccepted:
     return JobAccepted(job_id=job_id)
 
 
-@router.get("/risk/models", operation_id="list_models", summary="Models, newest first")
+@router.get("/risk/models", operation_id="list_models", summary="List models, newest first")
 def list_models(_: RiskRead, db: TenantDb, paging: Paging) -> Page[ModelOut]:
     """With their gates; the card of each has the figures."""
     rows, total = repository.list_models(db, paging)
     return Page.of([ModelOut.model_validate(row) for row in rows], paging, total)
 
 
-@router.get("/risk/models/{uuid}", operation_id="get_model", summary="A model with its card")
+@router.get("/risk/models/{uuid}", operation_id="get_model", summary="Get a model with its card")
 def get_model(_: RiskRead, db: TenantDb, uuid: UUID) -> ModelCard:
     """Data, period, features, figures with intervals, limits, intended use."""
     return ModelCard.model_validate(repository.get_model(db, uuid))
 
 
 @router.get(
-    "/risk/models/{uuid}/evaluation", operation_id="get_model_evaluation", summary="How well a model did on later time"
+    "/risk/models/{uuid}/evaluation",
+    operation_id="get_model_evaluation",
+    summary="Get how well a model did on later time",
 )
 def get_model_evaluation(_: RiskRead, db: TenantDb, uuid: UUID) -> ModelEvaluation:
     """As measured when it was trained; and since then, where ``iit evaluate`` has measured it again."""
@@ -87,7 +89,7 @@ def score_patients(_: RiskScore, db: TenantDb, body: ScorePost, response: Respon
     return JobAccepted(job_id=job_id)
 
 
-@router.get("/risk/predictions", operation_id="list_predictions", summary="Scores, by filters")
+@router.get("/risk/predictions", operation_id="list_predictions", summary="List scores")
 def list_predictions(
     _: RiskRead,
     db: TenantDb,
@@ -117,13 +119,13 @@ def list_predictions(
     return Page.of([PredictionOut.model_validate(row) for row in rows], paging, total)
 
 
-@router.get("/patients/{uuid}/risk", operation_id="get_patient_risk", summary="A patient's risk, and why")
+@router.get("/patients/{uuid}/risk", operation_id="get_patient_risk", summary="Get a patient's risk, and why")
 def get_patient_risk(_: RiskRead, __: PatientsRead, scope: TenantScope, uuid: UUID, as_of: AsOf = None) -> RiskOut:
     """Explained on demand, of what was known on the day. The read is recorded in the audit."""
     return RiskOut.model_validate(explain.explain(scope.tenant, scope.session, str(uuid), as_of, by=scope.by))
 
 
-@router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a list")
+@router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a worklist")
 def issue_worklist(
     _: ListsWrite, scope: TenantScope, body: WorklistPost, paging: Paging, response: Response
 ) -> WorklistDetail:
@@ -149,7 +151,7 @@ def issue_worklist(
     return presenting.detail(people, paging.at(path))
 
 
-@router.get("/worklists", operation_id="list_worklists", summary="Issued lists, newest first")
+@router.get("/worklists", operation_id="list_worklists", summary="List issued worklists, newest first")
 def list_worklists(
     _: ListsRead,
     db: TenantDb,
@@ -190,7 +192,7 @@ def _may_see(principal: Principal, asked: bool | None) -> bool:  # noqa: FBT001 
     return permitted if asked is None else asked
 
 
-@router.get("/worklists/{uuid}", operation_id="get_worklist", summary="An issued list with its people")
+@router.get("/worklists/{uuid}", operation_id="get_worklist", summary="Get an issued worklist with its people")
 def get_worklist(
     principal: ListsRead, db: TenantDb, uuid: UUID, paging: Paging, identities: Names = None
 ) -> WorklistDetail:
@@ -203,7 +205,7 @@ def get_worklist(
 
 
 @router.get(
-    "/worklists/{uuid}/file", operation_id="get_worklist_file", summary="An issued list as a file", responses=FILES,
+    "/worklists/{uuid}/file", operation_id="get_worklist_file", summary="Download an issued worklist", responses=FILES,
     response_class=StreamedResponse,
 )  # fmt: skip
 def get_worklist_file(

@@ -44,4 +44,7 @@ feature = Feature(
             "Scores of old dates. Issued lists keep their own ranks, scores and reasons.",
         )
     },
+    tags={
+        "risk": "Models, scores with reasons, and worklists.",
+    },
 )

@@ -90,6 +90,22 @@ def test_no_example_is_a_placeholder(operations):
     assert odd == []
 
 
+VERBS = {"Add", "Cancel", "Change", "Check", "Compare", "Count", "Create", "Download", "End", "Export", "Find", "Get"}
+VERBS |= {"Import", "Issue", "List", "Make", "Merge", "Refuse", "Replace", "Revoke", "Score", "Search", "Train", "Undo"}
+VERBS |= {"Void"}
+
+
+def test_every_summary_begins_with_a_verb(operations):
+    assert [op["summary"] for op in operations.values() if op["summary"].split()[0] not in VERBS] == []
+
+
+def test_every_tag_is_used_and_has_a_description(document, operations):
+    described = {tag["name"]: tag["description"] for tag in document["tags"]}
+    assert set(described) == {tag for operation in operations.values() for tag in operation["tags"]}
+    assert all(described.values())
+    assert len(described) == len(document["tags"])
+
+
 def test_every_reference_leads_to_a_schema(document):
     names = set(document["components"]["schemas"])
     assert {reference.removeprefix("#/components/schemas/") for reference in references(document)} <= names
