@@ -120,5 +120,5 @@ def readyz(exclude: Excluded = ()) -> Response:
     failed = [FieldError(one.name, one.detail, one.remedy) for one in report.checks if one.state == "failed"]
     detail = f"not ready: {', '.join(one.field for one in failed)}"
     error = Unavailable(detail, remedy="Do what 'errors' says of each failed check.", errors=failed, retry_after=5)
-    body = {**problem(error, telemetry.request_id()), **as_json(report)}
+    body = {**problem(error, telemetry.request_id(), for_operator=True), **as_json(report)}
     return JSONResponse(body, error.status, headers(error), MEDIA_TYPE)

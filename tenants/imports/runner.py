@@ -199,7 +199,7 @@ class Runner:
         found = reader.survey(Survey(self._sources, mapping, wanted, given))
         data_date = found.data_date
         if data_date is None:
-            remedy = "give --data-date YYYY-MM-DD, or 'data_date' in the mapping"
+            remedy = "give the import a data date (YYYY-MM-DD), or 'data_date' in the mapping"
             message = "the date to which the data run is not known"
             raise Invalid(message, remedy=remedy, errors=[FieldError("data_date", "not given", remedy)])
         if data_date > today:

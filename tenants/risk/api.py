@@ -76,7 +76,7 @@ def get_model(_: RiskRead, db: TenantDb, uuid: UUID) -> ModelCard:
     summary="Get how well a model did on later time",
 )
 def get_model_evaluation(_: RiskRead, db: TenantDb, uuid: UUID) -> ModelEvaluation:
-    """As measured when it was trained; and since then, where ``iit evaluate`` has measured it again."""
+    """As measured when it was trained; and since then, where an evaluation has measured it again."""
     return ModelEvaluation.of(repository.get_model(db, uuid))
 
 

@@ -99,7 +99,7 @@ def model_of_version(session: TenantSession, version: str | None) -> RiskModel:
     found = session.exec(select(RiskModel).where(wanted)).first()
     if found is None:
         detail = "nothing was trained yet" if version is None else f"there is no model {version!r}"
-        raise NotFound(detail, remedy="iit model list SLUG shows the models; iit train SLUG makes them")
+        raise NotFound(detail, remedy="choose one of the list of models; training makes them")
     return found
 
 

@@ -120,7 +120,7 @@ def evaluate(tenant: TenantRef, open_session: SessionOpener, told: Told | None =
         row = serving.preferred(session)
     if row is None:
         detail = "no model has been trained for this tenant"
-        raise NotFound(detail, remedy="train first: iit train SLUG")
+        raise NotFound(detail, remedy="train models first")
     model = serving.load(tenant, row)
     loaded = _load(open_session, told)
     data = loaded.data

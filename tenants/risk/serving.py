@@ -254,4 +254,4 @@ def _same_features(row: RiskModel) -> None:
     stored = [(spec["name"], spec["kind"], spec["categories"]) for spec in row.features]
     if present != stored:
         detail = f"model {row.version} was trained on other features than this version computes"
-        raise ModelFailed(detail, remedy="train again: iit train SLUG")
+        raise ModelFailed(detail, remedy="train models again")

@@ -101,7 +101,7 @@ def _cut(session: TenantSession, order: Order) -> _Cut:
     run = repository.run_of(session, order.as_of)
     if run is None or run.state != "done" or run.finished_at is None:
         detail = f"{order.as_of} has not been scored"
-        raise Conflict(detail, remedy=f"score it first: iit score SLUG --as-of {order.as_of}, or POST /v1/risk/scores")
+        raise Conflict(detail, remedy=f"score {order.as_of} first")
     rows, everyone = worklist_repository.candidates(
         session, order.as_of, order.kind, order.facility, order.capacity, order.due_within
     )

@@ -28,13 +28,13 @@ def refuse_parts(session: TenantSession, row: Import) -> None:
         Invalid: rows were refused, taken in part, or wait for their people.
     """
     bad, wait = row.rows_refused + row.rows_in_part, waiting.count(session, row.uuid)
-    remedy = "correct the refused rows (iit import --rejections FILE lists them), or leave out --strict"
+    remedy = "correct the refused rows, which the import lists, or leave out strict"
     if bad:
         problem = f"{bad} of {row.rows_read} rows were refused or taken in part, and the import is strict"
         raise Invalid(problem, remedy=remedy)
     if wait:
         problem = f"{wait} of {row.rows_read} rows are about people whom no import has named, and the import is strict"
-        raise Invalid(problem, remedy="import the list that names the people first, or leave out --strict")
+        raise Invalid(problem, remedy="import the list that names the people first, or leave out strict")
 
 
 def apply_step(session: TenantSession, row: Import, terms: Terms, kind: str, end: int) -> int | None:

@@ -87,7 +87,7 @@ class GenericCsv(Reader):
                         found.add(value)
         if len(found) != 1:
             problem = "no row gives a date" if not found else "several rows give different dates"
-            remedy = "correct data_date in the mapping (file, column, where), or give --data-date"
+            remedy = "correct data_date in the mapping (file, column, where), or give the import a data date"
             message = f"the data date cannot be read from {file.name}, column {spec.column}: {problem}"
             raise Invalid(message, remedy=remedy, errors=[FieldError("data_date", problem, remedy)])
         return found.pop()

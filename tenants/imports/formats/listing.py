@@ -255,7 +255,7 @@ class ListReader(Reader):
             raise refused(
                 "mapping",
                 "data_date of this format is a date, not a column",
-                "write data_date: 2026-06-30, or give --data-date",
+                "write data_date: 2026-06-30, or give the import a data date",
             )
         profiles = [self.profile(source, mapping) for source in sources]
         days = [day for one in profiles if (day := one.latest_day(mapping.dates)) is not None]

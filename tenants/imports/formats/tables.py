@@ -83,7 +83,7 @@ class Layout:
         found = [self.field_of.get(folded(heading)) for heading in headings]
         for name in self.needed:
             if name not in found:
-                remedy = f"give a {self.title}, or another --format"
+                remedy = f"give a {self.title}, or name another format"
                 raise refused(source.name, f"it has no column {self.heading_of[name]!r}", remedy)
         for name in {name for name in found if name is not None and found.count(name) > 1}:
             problem = f"the column {self.heading_of[name]!r} stands twice"

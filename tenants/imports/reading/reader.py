@@ -167,7 +167,7 @@ def detect(sources: Sequence[Source]) -> Reader:
     if len(found) > 1:
         listed = "; ".join(f"{name}: {', '.join(files[:5])}" for name, files in found.items())
         message = f"the files are of several formats ({listed})"
-        raise Invalid(message, remedy="import each format by itself, or name one with --format")
+        raise Invalid(message, remedy="import each format by itself, or name one format")
     return reader(next(iter(found)))
 
 
@@ -202,7 +202,7 @@ def _best(source: Source) -> tuple[str, float]:
     best = max(scores, key=lambda name: scores[name])
     if scores[best] == NO:
         message = f"the format of {source.name} is not recognised"
-        remedy = f"name it with --format (one of: {', '.join(READERS)}), or give a CSV or xlsx file"
+        remedy = f"name the format (one of: {', '.join(READERS)}), or give a CSV or xlsx file"
         if head.is_archive and not head.headings:
             remedy = "unpack the archive, and give the tables in it"
             if head.container == "document":

@@ -63,7 +63,7 @@ class Survey:
                 source.head()
         if found.mapping_needed and not self.mapping.records:
             message = f"the format {found.name} needs a mapping that says how its columns become records"
-            raise Invalid(message, remedy="give --mapping FILE; docs/how-to/import-your-records.md shows one")
+            raise Invalid(message, remedy="send a mapping; docs/how-to/import-your-records.md shows one")
         notes: list[str] = []
         data_date = self.data_date
         if data_date is None:

@@ -72,9 +72,8 @@ _TELL = "UPDATE imports SET notes = notes || %(notes)s WHERE uuid = %(import)s"
 
 PROBLEM = "the facility is not known, and its {what} is like that of a known one"
 REMEDY = (
-    "correct the code; or run iit facility confirm SLUG CODE where it is a new clinic, or iit facility confirm SLUG"
-    " CODE --as {known} where it is another spelling of that one (API: PATCH /v1/settings/facilities, confirmed or"
-    " aliases); then import again"
+    "correct the code; or, in the settings of facilities, add it to confirmed where it is a new clinic, or to aliases,"
+    " as {known}, where it is another spelling of that one; then import again"
 )
 
 

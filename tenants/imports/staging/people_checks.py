@@ -31,9 +31,7 @@ MOST_ZEROS = 8
 MOST_TRIED = 2000
 """People of a facility who are not known and whose numbers are tried."""
 
-REMEDY = (
-    "check the identifiers; if they are new people, run it again with --new-people (API: form field new_people: true)"
-)
+REMEDY = "check the identifiers; if they are new people, import again and say that the people are new (new_people)"
 
 _STRANGERS = """
 WITH named AS MATERIALIZED (

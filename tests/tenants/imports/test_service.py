@@ -330,7 +330,7 @@ def test_without_any_data_date_the_remedy_is_named(
 ) -> None:
     with pytest.raises(Invalid, match="date to which the data run is not known") as caught:
         run_import(tenant, partner_files, MAPPING.replace("data_date: 2024-06-30\n", ""))
-    assert "--data-date" in caught.value.remedy
+    assert "give the import a data date" in caught.value.remedy
 
 
 def _order(paths: list[Path]) -> Order:

@@ -89,7 +89,7 @@ def test_a_list_without_its_columns_says_which_are_missing(tmp_path: Path, name:
     path.write_text("id,name\n1,Aaa\n", encoding="utf-8")
     with pytest.raises(Invalid, match="it has no column") as caught:
         list(reader(name).read(from_paths([path]), parse_mapping("{}")))
-    assert "another --format" in caught.value.remedy
+    assert "name another format" in caught.value.remedy
 
 
 @pytest.mark.parametrize("name", ["csv", *(name for name in LISTS if name != "lamisplus-verification")])

@@ -63,7 +63,7 @@ def test_an_unknown_facility_is_held_back_where_its_code_or_name_is_like_a_known
     told = "1 facility was not known before and was held back: the rejected rows say what to do"
     assert (told if problem else "1 facility was not known before and was added") in summary.notes
     for found in summary.problems:
-        assert "iit facility confirm SLUG CODE --as abc123" in found["remedy"]
+        assert "or to aliases, as abc123, where" in found["remedy"]
         assert "PATCH /v1/settings/facilities" in found["remedy"]
 
 

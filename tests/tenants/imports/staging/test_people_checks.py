@@ -39,7 +39,7 @@ def test_a_list_that_lost_its_leading_zeros_changes_nothing_and_says_so(
         "none of the 5 people of facility abc123 in this list is known, though 20 people of this source are there:"
         " leading zeros may be lost, or the identifiers are of another kind"
     )
-    assert "--new-people" in str(failed.value.remedy)
+    assert "(new_people)" in str(failed.value.remedy)
     assert everything(tenant) == before
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT state FROM imports ORDER BY created_at") == [("done",), ("failed",)]
