@@ -64,7 +64,7 @@ def test_an_unknown_facility_is_held_back_where_its_code_or_name_is_like_a_known
     assert (told if problem else "1 facility was not known before and was added") in summary.notes
     for found in summary.problems:
         assert "or to aliases, as abc123, where" in found["remedy"]
-        assert "PATCH /v1/settings/facilities" in found["remedy"]
+        assert "in the settings of facilities" in found["remedy"]
 
 
 def test_short_codes_are_like_each_other_by_chance(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
