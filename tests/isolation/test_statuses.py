@@ -40,6 +40,8 @@ def attempts(case, world, operation):
     yield world.owner, path, options | {"json": {"surplus": 1}, "files": None, "data": None}
     yield world.owner, path, options | {"content": b"{", "json": None, "files": None, "data": None}
     for parameter in operation.get("parameters", ()):
+        if parameter["name"].lower() == "idempotency-key":
+            yield world.owner, path, options | {"headers": {parameter["name"]: "x" * 1000}}
         if parameter["in"] == "query":
             values = ["", "\u00e9", str(uuid4()), "20261101", "-1", "9" * 30]
             for value in values:
