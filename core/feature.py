@@ -1,6 +1,6 @@
 """What the kernel's own rooms register: their tables, routes, jobs and commands."""
 
-from core.features import Command, Feature, Permission, SettingsGroup
+from core.features import Command, Feature, Meter, Permission, SettingsGroup
 
 feature = Feature(
     name="core",
@@ -61,6 +61,11 @@ feature = Feature(
             "retention.write",
         )
     },
+    meters=(
+        Meter(
+            "storage_bytes", "byte", "Tables, indexes and stored files of a tenant, measured once a day.", gauge=True
+        ),
+    ),
     commands={
         "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all: as iit tenant backup"),
         "archive": Command("core.tenancy.archive.commands:archive", "Make the keys that archives are sealed to"),

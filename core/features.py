@@ -50,6 +50,25 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """What a room counts of a tenant's use; see ``core.metering``.
+
+    Attributes:
+        name: unique among all rooms, such as ``import_rows``.
+        unit: what one is, such as ``row``.
+        description: what is counted and when, in one line.
+        dimensions: names of what a use can be divided by, such as ``model``; a use may name some of them, no others.
+        gauge: its values are measurements: the latest counts, not the sum.
+    """
+
+    name: str
+    unit: str
+    description: str
+    dimensions: Sequence[str] = ()
+    gauge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsGroup:
     """One group of a tenant's settings; see ``core.preferences``.
 
@@ -87,6 +106,7 @@ class Feature:
         listeners: event -> ``"module:function"``; see ``core.events``.
         retention: what it keeps for a time, by kind; see ``core.retention``. Never the record, never the audit.
         tags: tag of its operations -> what the group is about, for the OpenAPI document.
+        meters: what it counts of a tenant's use; see ``core.metering``.
     """
 
     name: str
@@ -102,6 +122,7 @@ class Feature:
     listeners: Mapping[str, str] = field(default_factory=dict)
     retention: Mapping[str, Kept] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    meters: Sequence[Meter] = ()
 
 
 def resolve(reference: str) -> Any:  # noqa: ANN401 - what is found is as varied as what features register

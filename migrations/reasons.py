@@ -6,6 +6,8 @@ What is changed is a constraint's or an index's name, ``table.column``, ``table.
 
 _WIDENED = "it allows more words than the check before it, so every row passes; one look at one tenant's rows"
 
+_FEW_USES = "a few rows for each tenant and day: the table is rewritten and indexed in seconds at most"
+
 REASONS: dict[tuple[str, str], str] = {
     ("tenant", "ck_models_state"): _WIDENED,
     ("tenant", "ck_imports_state"): _WIDENED,
@@ -18,5 +20,7 @@ REASONS: dict[tuple[str, str], str] = {
     ("tenant", "audit_events.grants"): "no code has ever given an event its number or its time",
     ("tenant", "audit_seals.grants"): "an older worker's sealer fails, says so, and the next worker seals what it left",
     ("node", "jobs.grants"): "one column more than before, in one transaction: code that still runs loses nothing",
+    ("node", "usage_events.transaction_id"): _FEW_USES,
+    ("node", "ix_usage_events_transaction_id"): _FEW_USES,
     ("platform", "tenants.*"): "one row for each tenant: thousands at most, read in milliseconds",
 }

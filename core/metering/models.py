@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, Index, Numeric, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, DateTime, Index, Numeric, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
 
@@ -16,11 +17,19 @@ STAMP: Any = DateTime(timezone=True)
 
 
 class UsageEvent(NodeBase, table=True):
-    """So much of one meter was used; ``key`` says by what, so that the same use is counted once."""
+    """A quantity of one meter that a tenant used; ``key`` names the use, so that it is counted once.
+
+    Attributes:
+        value: the quantity, in the unit of the meter.
+        occurred_at: when the tenant used it; NULL in rows of earlier versions: then ``recorded_at``.
+        dimensions: what the use is divided by, each a dimension that the meter declares.
+        transaction_id: the transaction that wrote the row in this database; ``read_usage`` orders by it.
+    """
 
     __tablename__: ClassVar[str] = "usage_events"
     __table_args__ = (
         UniqueConstraint("tenant_role", "meter", "key"),
+        Index("ix_usage_events_transaction_id", "transaction_id", "id"),
         Index("ix_usage_events_latest", "tenant_id", "meter", "recorded_at"),
         {"info": {"app": "SELECT", "tenant": "SELECT, INSERT", "outlives_tenant": True}},
     )
@@ -33,4 +42,13 @@ class UsageEvent(NodeBase, table=True):
     key: str = Field(sa_type=Text)
     recorded_at: datetime = Field(
         default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")}
+    )
+    occurred_at: datetime | None = Field(default=None, sa_type=STAMP)
+    dimensions: dict[str, str] = Field(
+        default_factory=dict, sa_type=JSONB, sa_column_kwargs={"server_default": text("'{}'")}
+    )
+    transaction_id: int | None = Field(
+        default=None,
+        sa_type=BigInteger,
+        sa_column_kwargs={"server_default": text("(pg_current_xact_id()::text)::bigint")},
     )

@@ -3,53 +3,105 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING
 
+from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from core.clock import now
+from core.features import features
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from core.database import TenantSession
+    from core.features import Meter
 
-METERS = {
-    "patients_scored": "patients given a score",
-    "imports": "imports completed",
-    "import_rows": "rows read by imports",
-    "storage_bytes": "bytes of tables, indexes and stored files, measured once a day",
-}
-GAUGES = frozenset({"storage_bytes"})
-"""Meters whose values are measurements: the latest counts, not their sum."""
+LONGEST_VALUE = 200
+"""Characters of a dimension's value: the id or the name of a thing."""
 
 
-def record(session: TenantSession, meter: str, value: int | Decimal, *, key: str) -> bool:
-    """Count ``value`` of a meter for the session's tenant, once per ``key``.
+@cache
+def meters() -> dict[str, Meter]:
+    """The meters of all installed features by name.
+
+    Raises:
+        RuntimeError: two features declare one meter.
+    """
+    declared: dict[str, Meter] = {}
+    for feature in features():
+        for meter in feature.meters:
+            if meter.name in declared:
+                message = f"the meter {meter.name!r} is declared twice: rename the one of the feature {feature.name!r}"
+                raise RuntimeError(message)
+            declared[meter.name] = meter
+    return declared
+
+
+def record(
+    session: TenantSession,
+    meter: str,
+    value: int | Decimal,
+    *,
+    key: str,
+    occurred_at: datetime | None = None,
+    dimensions: Mapping[str, str] | None = None,
+) -> bool:
+    """Count ``value`` of a meter for the session's tenant, one time for each ``key``.
 
     Args:
         session: the transaction of the effect.
-        meter: one of ``METERS``.
-        value: how much, not negative.
-        key: what was done, such as the id of the import; the same key again counts nothing.
+        meter: the name of a meter that a feature declares.
+        value: the quantity in the meter's unit, not negative.
+        key: names the use, such as the id of the import; a second record with the same key counts nothing.
+        occurred_at: when the tenant used it; now when None.
+        dimensions: what the use is divided by, never a person's data; the meter declares the names.
 
     Returns:
-        Whether it was counted (False: this key already was).
+        Whether it was counted (False: this key was counted before).
 
     Raises:
-        LookupError: there is no such meter.
-        ValueError: the value is negative or no number, or the key is empty.
+        LookupError: no feature declares the meter, or the meter does not declare a dimension.
+        ValueError: the value is negative or no number, the key is empty, a dimension's value is too long, or
+            ``occurred_at`` has no time zone.
     """
-    if meter not in METERS:
-        message = f"there is no meter {meter!r}: known are {', '.join(sorted(METERS))}"
+    declared = meters().get(meter)
+    if declared is None:
+        message = f"no feature declares the meter {meter!r}: declared are {', '.join(sorted(meters()))}"
         raise LookupError(message)
+    divided = dict(dimensions or {})
+    if undeclared := sorted(set(divided) - set(declared.dimensions)):
+        message = f"the meter {meter!r} declares no dimension {', '.join(undeclared)}"
+        raise LookupError(message)
+    if any(len(part) > LONGEST_VALUE for part in divided.values()):
+        message = f"the dimensions of {meter!r} take texts of up to {LONGEST_VALUE} characters"
+        raise ValueError(message)
     amount = Decimal(value)
     if not amount.is_finite() or amount < 0 or not key:
-        message = "a use needs a value of 0 or more and a key that says what it was"
+        message = "a use needs a value of 0 or more and a key that names the use"
         raise ValueError(message)
+    if occurred_at is not None and occurred_at.tzinfo is None:
+        message = "occurred_at needs a time zone"
+        raise ValueError(message)
+    present = now()
     with session.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO node.usage_events (id, tenant_id, tenant_role, meter, value, key, recorded_at)"
-            " VALUES (%s, %s, current_user, %s, %s, %s, %s) ON CONFLICT (tenant_role, meter, key) DO NOTHING",
-            (uuid7(), session.tenant.id, meter, amount, key, now()),
+            "INSERT INTO node.usage_events"
+            " (id, tenant_id, tenant_role, meter, value, key, recorded_at, occurred_at, dimensions)"
+            " VALUES (%s, %s, current_user, %s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (tenant_role, meter, key) DO NOTHING",
+            (
+                uuid7(),
+                session.tenant.id,
+                meter,
+                amount,
+                key,
+                present,
+                present if occurred_at is None else occurred_at,
+                Jsonb(divided),
+            ),
         )
         return cursor.rowcount == 1
 
@@ -65,17 +117,17 @@ def recorded(session: TenantSession, meter: str, key: str) -> bool:
 
 def totals(session: TenantSession) -> dict[str, Decimal]:
     """Meter -> total of the session's tenant, of a gauge the latest value; a meter that was never used is 0."""
-    found = dict.fromkeys(METERS, Decimal(0))
-    gauges = sorted(GAUGES)
+    used = dict.fromkeys(meters(), Decimal(0))
+    gauges = sorted(name for name, meter in meters().items() if meter.gauge)
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT meter, sum(value) FROM node.usage_events WHERE meter <> ALL(%s) GROUP BY meter", (gauges,)
         )
-        found.update(cursor.fetchall())
+        used.update(cursor.fetchall())
         cursor.execute(
             "SELECT DISTINCT ON (meter) meter, value FROM node.usage_events WHERE tenant_id = %s AND meter = ANY(%s)"
             " ORDER BY meter, recorded_at DESC",
             (session.tenant.id, gauges),
         )
-        found.update(cursor.fetchall())
-    return found
+        used.update(cursor.fetchall())
+    return used

@@ -37,6 +37,9 @@ GRACE = timedelta(days=7)
 UNFINISHED = timedelta(days=1)
 """How long a schema is kept that a restore was cut off in: longer than any restore takes."""
 
+_OF_ONE_DATABASE = ("transaction_id",)
+"""Columns that a moved row is given anew: a number of a transaction means nothing in another database."""
+
 _IN_FLIGHT = ("sent", "running")
 
 
@@ -216,8 +219,8 @@ def _carry_rows(ref: TenantRef, database: str, schema: str, role: str, between: 
                 row[0]
                 for row in old.execute(
                     "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
-                    " AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
-                    (table.as_string(old),),
+                    " AND NOT attisdropped AND attgenerated = '' AND attname <> ALL(%s) ORDER BY attnum",
+                    (table.as_string(old), list(_OF_ONE_DATABASE)),
                 )
             ]
             listed = sql.SQL(", ").join(map(sql.Identifier, columns))

@@ -1,6 +1,6 @@
 """What the room ``imports`` registers with the kernel."""
 
-from core.features import Command, Feature, Kept, Permission, SettingsGroup
+from core.features import Command, Feature, Kept, Meter, Permission, SettingsGroup
 
 feature = Feature(
     name="imports",
@@ -23,6 +23,10 @@ feature = Feature(
             "imports.write",
         )
     },
+    meters=(
+        Meter("imports", "import", "Imports that were completed."),
+        Meter("import_rows", "row", "Rows that completed imports read."),
+    ),
     listeners={
         "tenant.restored": "tenants.imports.restored:end_unfinished",
         "jobs.given_up": "tenants.imports.given_up:say_given_up",

@@ -1,6 +1,6 @@
 """What the room ``risk`` registers with the kernel."""
 
-from core.features import Command, Feature, Kept, Permission, SettingsGroup
+from core.features import Command, Feature, Kept, Meter, Permission, SettingsGroup
 
 feature = Feature(
     name="risk",
@@ -15,6 +15,7 @@ feature = Feature(
         Permission("worklists.read", "See issued lists and the people on them"),
         Permission("worklists.write", "Issue lists"),
     ),
+    meters=(Meter("patients_scored", "patient", "Patients that a scoring run gave a score.", ("model",)),),
     audit_actions=(
         "risk:model:evaluate",
         "risk:model:train",

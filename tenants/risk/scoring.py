@@ -345,7 +345,8 @@ def _finish(session: TenantSession, run: ScoreRun) -> None:
     session.add(run)
     if run.model_uuid is not None:
         repository.note_failure(session, run.model_uuid, None)
-    metering.record(session, "patients_scored", run.at_risk, key=f"{run.as_of}:{run.model_version}")
+    key = f"{run.as_of}:{run.model_version}"
+    metering.record(session, "patients_scored", run.at_risk, key=key, dimensions={"model": run.model_version})
     detail = {"as_of": run.as_of.isoformat(), "model": run.model_version, "patients": run.patients_seen}
     audit.record(session, "risk:patients:score", "score_run", run.uuid, detail)
 

@@ -1,11 +1,14 @@
 """Use is counted once per key, in the transaction of its effect, for the tenant whose transaction it is."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
 from core import metering
 from core.database import tenant_session
+from core.features import Feature, Meter, features
+from core.metering import service
 
 
 def totals(tenant):
@@ -14,7 +17,7 @@ def totals(tenant):
 
 
 def test_a_meter_that_was_never_used_is_zero(tenant):
-    assert totals(tenant) == dict.fromkeys(metering.METERS, Decimal(0))
+    assert totals(tenant) == dict.fromkeys(metering.meters(), Decimal(0))
 
 
 def test_the_same_key_counts_once_and_another_key_adds(session):
@@ -50,3 +53,23 @@ def test_an_unknown_meter_is_refused(session):
 def test_a_use_of_no_amount_or_no_name_is_refused(session, value, key):
     with pytest.raises(ValueError, match="a use needs"):
         metering.record(session, "imports", value, key=key)
+
+
+def test_a_dimension_that_the_meter_does_not_declare_is_rejected(session):
+    with pytest.raises(LookupError, match="declares no dimension patient"):
+        metering.record(session, "patients_scored", 1, key="a", dimensions={"patient": "x"})
+
+
+def test_a_time_without_a_zone_is_rejected(session):
+    with pytest.raises(ValueError, match="time zone"):
+        metering.record(session, "imports", 1, key="a", occurred_at=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+def test_two_features_cannot_declare_one_meter(monkeypatch):
+    twin = Feature(name="twin", meters=(Meter("imports", "import", "The same again."),))
+    monkeypatch.setattr(service, "features", lambda: (*features(), twin))
+    service.meters.cache_clear()
+    with pytest.raises(RuntimeError, match="'imports' is declared twice"):
+        service.meters()
+    monkeypatch.undo()
+    assert "imports" in service.meters()

@@ -1,0 +1,74 @@
+"""Reading the ledger of one data database onward from a cursor, so that no use is skipped.
+
+Ids and times are given before a commit, so a transaction that commits late leaves rows behind a cursor that has passed
+them. The ledger is therefore read in the order of transactions, and only up to the oldest one that still runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from core.database import node_session, psycopg_connection
+
+_READ: Final = """
+SELECT id, tenant_id, meter, value, key, coalesce(occurred_at, recorded_at) AS occurred_at, dimensions, transaction_id
+FROM node.usage_events
+WHERE (transaction_id, id) > (%s, %s) AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+ORDER BY transaction_id, id LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCursor:
+    """A place in the ledger of one data database. It means nothing in another one."""
+
+    transaction_id: int
+    id: UUID
+
+
+BEGINNING: Final = UsageCursor(0, UUID(int=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One use. A tenant that was moved or restored brings its uses along under the same ``id``: count each id once."""
+
+    id: UUID
+    tenant_id: UUID
+    meter: str
+    value: Decimal
+    key: str
+    occurred_at: datetime
+    dimensions: dict[str, str]
+    transaction_id: int
+
+    @property
+    def cursor(self) -> UsageCursor:
+        """Where to read on after this use."""
+        return UsageCursor(self.transaction_id, self.id)
+
+
+def read_usage(after: UsageCursor = BEGINNING, *, database: str, limit: int = 10_000) -> list[Usage]:
+    """The next uses of all tenants of a data database.
+
+    Uses of a transaction that began after the oldest running one wait until that one ends.
+
+    Args:
+        after: the cursor of the last use that was read.
+        database: whose ledger.
+        limit: uses at most.
+
+    Raises:
+        Unavailable: the database cannot be reached.
+    """
+    with (
+        node_session(database) as session,
+        psycopg_connection(session).cursor(row_factory=class_row(Usage)) as cursor,
+    ):
+        return cursor.execute(_READ, (after.transaction_id, after.id, limit)).fetchall()
