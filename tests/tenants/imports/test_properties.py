@@ -83,4 +83,6 @@ def test_accepted_and_refused_are_all_that_was_read(
     assert summary.rows_accepted + summary.rows_refused + summary.rows_waiting == summary.rows_read
     counts = summary.counts.get("dispensations", {})
     assert sum(counts.values()) == summary.rows_accepted - summary.rows_repeated - 3
-    assert after - before == counts.get("inserted", 0) + counts.get("updated", 0)
+    # Of two imports of one day the digest decides: what loses is kept as an earlier version, a row more or none.
+    earlier = after - before - counts.get("inserted", 0) - counts.get("updated", 0)
+    assert 0 <= earlier <= counts.get("superseded", 0)
