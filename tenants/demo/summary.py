@@ -10,12 +10,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from tenants.cohort.indicators import IN_TERMS, OUT_TERMS
 from tenants.demo.partner_run import SHOWN
 
 if TYPE_CHECKING:
     from tenants.demo.partner_run import PartnerRun
 
-FLOWS_IN = ("TX_NEW", "TX_RTT", "transferred_in", "first_seen", "returned_after_transfer_out", "other_in")
 FIGURES = (
     ("roc_auc", "ROC-AUC"),
     ("average_precision", "average precision"),
@@ -62,11 +62,11 @@ def _records(first: dict[str, Any], again: dict[str, Any], console: Console) -> 
 
 def _flows(report: dict[str, Any], console: Console) -> None:
     counts = report["rows"][0]["counts"]
-    came = ", ".join(f"{counts[name]:,} {_words(name)}" for name in FLOWS_IN if counts[name])
-    passed = f" - {counts['joined_and_lost']:,} joined and lost" if counts["joined_and_lost"] else ""
+    came = ", ".join(f"{counts[name]:,} {_words(name)}" for name in IN_TERMS if counts[name])
+    left = "".join(f" - {counts[name]:,} {_words(name)}" for name in OUT_TERMS if name != "TX_ML" and counts[name])
     console.print(
         f"{report['start']} to {report['end']}: TX_CURR {counts['TX_CURR_start']:,} + {came or 'nobody'} "
-        f"- TX_ML {counts['TX_ML']:,}{passed} = [bold]TX_CURR {counts['TX_CURR']:,}[/bold]"
+        f"- TX_ML {counts['TX_ML']:,}{left} = [bold]TX_CURR {counts['TX_CURR']:,}[/bold]"
     )
 
 

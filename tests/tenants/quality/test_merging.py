@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.clock import now
+from core.clock import today
 from core.errors import Conflict, NotFound
 from core.privacy import vault
 from tenants.cohort.calendar import period_of
@@ -24,7 +24,8 @@ from tenants.records.identities import Identity, laid
 from tests.tenants.quality.conftest import People
 
 REASON = "registered twice"
-TODAY = now().date()
+TODAY = today("Africa/Lagos")
+"""In the tenants' time zone: near midnight it is another day than UTC's."""
 A_YEAR_AGO = TODAY - timedelta(days=365)
 
 

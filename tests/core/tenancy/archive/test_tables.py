@@ -13,7 +13,7 @@ CARRIED = [
     for table in TenantBase.metadata.sorted_tables
     if "archive" not in table.info and table.name not in {*_MADE_ANEW, PATIENT_KEYS}
 ]
-SAME_EVERYWHERE = ("_bidx", "_key", "_hash", "digest", "previous", "keys")
+SAME_EVERYWHERE = ("_bidx", "_key", "_hash", "digest", "previous", "keys", "content")
 """Bytes that mean the same under other keys and another id: keyed with the index key, which travels, or with none."""
 
 
