@@ -42,6 +42,8 @@ class DatabaseUnavailable(Unavailable):
 class DatabaseNotMigrated(Unavailable):
     """A database lacks tables that this version of the code needs."""
 
+    hint = "Ask the operator of this installation to migrate its databases to this version."
+
 
 class TenantMoving(Unavailable):
     """The tenant is being moved or restored: nothing of it can be written for a moment; try again soon."""
@@ -360,9 +362,7 @@ def require_migrated(database: str) -> None:
 
 def _not_migrated(database: str) -> DatabaseNotMigrated:
     which = "the database" if database == DEFAULT_DATABASE else f"the data database {database}"
-    return DatabaseNotMigrated(
-        f"{which} has not been set up for this version", remedy="run `iit migrate`", retry_after=30
-    )
+    return DatabaseNotMigrated(f"{which} is not set up for this version", remedy="run `iit migrate`", retry_after=30)
 
 
 def _needs_migration(database: str) -> bool:

@@ -40,7 +40,7 @@ def lost():
 def test_a_move_to_it_is_refused_before_anything_is_begun(new, made, capsys):
     assert iit(["tenant", "move", "here", "--to", new]) == 1
     told = capsys.readouterr().err
-    assert "the data database north has not been set up" in told
+    assert "the data database north is not set up" in told
     assert "iit migrate" in told
     with owner_connection() as connection:
         assert connection.execute("SELECT count(*) FROM platform.tenant_moves").fetchone() == (0,)
@@ -66,7 +66,7 @@ def test_the_api_answers_503_where_nothing_was_migrated(made, lost):
     with TestClient(create_app(), headers={"X-API-Key": made.api_key}) as client:
         answer = client.get("/v1/audit")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
-    assert "iit migrate" in answer.json()["remedy"]
+    assert "Ask the operator of this installation to migrate" in answer.json()["remedy"]
 
 
 @pytest.fixture(scope="module")

@@ -144,7 +144,8 @@ ADDED = st.lists(
 
 
 def good_news(text):
-    return any(words in text for words in GOOD_NEWS) and not bad_news(text)
+    advanced = "WHO stage 3" in text or "WHO stage 4" in text
+    return any(words in text for words in GOOD_NEWS) and not bad_news(text) and not advanced
 
 
 def bad_news(text):
