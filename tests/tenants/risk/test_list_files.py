@@ -84,6 +84,7 @@ def sights(tenant):
     with opener(tenant)() as session, session.cursor() as cursor:
         cursor.execute(
             "SELECT subject_uuid, detail ->> 'identities' FROM audit_events WHERE action = 'risk:worklist:read'"
+            " ORDER BY event_id"
         )
         return cursor.fetchall()
 
