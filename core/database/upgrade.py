@@ -41,6 +41,9 @@ __all__ = [
 _LOCK = 0x11_7E_4A_7E
 """Advisory lock of whoever migrates a database: two at once would run the same steps."""
 
+_LOCK_SECONDS = 0.1
+"""Between two tries to take it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
@@ -173,7 +176,10 @@ def _canaries(connection: Connection, slugs: Sequence[str]) -> set[str]:
 def _locked(database: str) -> Iterator[Connection]:
     """The owner's connection to a database that nobody else migrates meanwhile."""
     with reachable(owner_engine(database)) as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        # Who waits in a statement is a transaction that CREATE INDEX CONCURRENTLY of the holder waits for: a deadlock.
+        while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
+            connection.rollback()
+            time.sleep(_LOCK_SECONDS)
         connection.commit()
         yield connection
 
