@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from uuid import UUID
 
 from core import privacy
-from core.database import TenantSession
+from core.database import SessionOpener
 from tenants.imports import repository
 
-OpenSession = Callable[[], AbstractContextManager[TenantSession]]
 
-
-def clear(open_session: OpenSession, import_uuid: UUID) -> None:
+def clear(open_session: SessionOpener, import_uuid: UUID) -> None:
     """Delete what an import staged, in steps or at once, and destroy the key of its personal fields."""
     with open_session() as session:
         large = repository.is_large(session, import_uuid)

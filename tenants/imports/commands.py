@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from uuid import UUID
 
-    from core.database import TenantRef, TenantSession
-    from tenants.imports.clearing import OpenSession
+    from core.database import SessionOpener, TenantRef, TenantSession
     from tenants.imports.mapping import Mapping
     from tenants.imports.reading.sources import Source
     from tenants.imports.report import Summary
@@ -155,7 +154,7 @@ def _run(tenant: TenantRef, order: Order, sources: list[Source], rejections: Pat
         return report.summary(session, service.get(session, uuid))
 
 
-def _write_rejections(open_session: OpenSession, uuid: UUID, path: Path | None) -> None:
+def _write_rejections(open_session: SessionOpener, uuid: UUID, path: Path | None) -> None:
     if path is None:
         return
     from tenants.imports import report

@@ -11,11 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from core.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
     from uuid import UUID
 
-    from core.database import TenantSession
+    from core.database import SessionOpener, TenantSession
 
 PATIENCE_SECONDS = 120
 """Longer than any step of a healthy import: whoever holds a lock for longer does not go on."""
@@ -34,9 +33,7 @@ class Held(Conflict):
 
 
 @contextmanager
-def patiently(
-    open_session: Callable[[], AbstractContextManager[TenantSession]], import_uuid: UUID
-) -> Iterator[TenantSession]:
+def patiently(open_session: SessionOpener, import_uuid: UUID) -> Iterator[TenantSession]:
     """One transaction that waits for locks, but not for ever, and for the disk only if it is made ``lasting``.
 
     Raises:
@@ -58,7 +55,7 @@ def lasting(session: TenantSession) -> None:
     session.set_local(synchronous_commit="on")
 
 
-def _held(open_session: Callable[[], AbstractContextManager[TenantSession]], import_uuid: UUID) -> Held:
+def _held(open_session: SessionOpener, import_uuid: UUID) -> Held:
     with open_session() as session, session.cursor() as cursor:
         holders = [row[0] for row in cursor.execute(_HOLDERS).fetchall()]
     if import_uuid in holders:

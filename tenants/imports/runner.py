@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 from core import audit, metering, privacy
 from core.clock import now
-from core.database import TenantSession
+from core.database import SessionOpener, TenantSession
 from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
 from core.events import publish
 from tenants.imports import repository
 from tenants.imports.applying import apply, cohort_block, steps
 from tenants.imports.applying.apply import Terms
-from tenants.imports.clearing import OpenSession, clear
+from tenants.imports.clearing import clear
 from tenants.imports.given_up import forget
 from tenants.imports.held import lasting, patiently
 from tenants.imports.mapping import Mapping, check_mapping
@@ -85,7 +85,7 @@ class Runner:
 
     def __init__(
         self,
-        open_session: OpenSession,
+        open_session: SessionOpener,
         import_uuid: UUID,
         sources: Sequence[Source],
         report: Report,

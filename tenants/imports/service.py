@@ -15,7 +15,7 @@ from core.errors import Conflict, NotFound
 from core.jobs import enqueue
 from tenants.imports import repository
 from tenants.imports.applying import undoing
-from tenants.imports.clearing import OpenSession, clear
+from tenants.imports.clearing import clear
 from tenants.imports.given_up import RESUME, forget, stands_still
 from tenants.imports.mapping import Mapping
 from tenants.imports.models import UNFINISHED, Import, ImportFile
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from core.database import TenantSession
+    from core.database import SessionOpener, TenantSession
 
 CANCELLABLE = ("pending", "reading", "checking")
 
@@ -140,7 +140,7 @@ def undo(session: TenantSession, uuid: UUID) -> Import:
     return row
 
 
-def sweep(open_session: OpenSession) -> list[UUID]:
+def sweep(open_session: SessionOpener) -> list[UUID]:
     """Delete what killed imports that are over have left in the staging table; which they were."""
     with open_session() as session:
         left = repository.leftovers(session)

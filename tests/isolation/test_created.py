@@ -1,20 +1,9 @@
 """Who makes something, or asks for it, is told where it is."""
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.web.location import STATUSES
-from tests.isolation.routes import World, all_cases
-
-
-@pytest.fixture(scope="module")
-def world(application, make_tenant):
-    owner, stranger = make_tenant(), make_tenant()
-    with (
-        TestClient(application, headers={"X-API-Key": owner.api_key}) as ours,
-        TestClient(application, headers={"X-API-Key": stranger.api_key}) as theirs,
-    ):
-        yield World(owner.ref, ours, theirs)
+from tests.isolation.routes import all_cases
 
 
 @pytest.fixture(scope="module")

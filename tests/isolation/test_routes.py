@@ -20,31 +20,6 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 
 @pytest.fixture(scope="module")
-def two(make_tenant):
-    return make_tenant(), make_tenant()
-
-
-@pytest.fixture(scope="module")
-def world(application, two):
-    owner, stranger = two
-    with (
-        TestClient(application, headers={"X-API-Key": owner.api_key}) as ours,
-        TestClient(application, headers={"X-API-Key": stranger.api_key}) as theirs,
-    ):
-        yield World(owner.ref, ours, theirs)
-    _drop_jobs(owner.ref, stranger.ref)
-
-
-def _drop_jobs(*tenants):
-    """Jobs that the cases asked for are nobody's: a worker of another test must not meet them."""
-    from core.database import owner_connection
-
-    with owner_connection() as connection:
-        roles = [tenant.role_name for tenant in tenants]
-        connection.execute("DELETE FROM node.jobs WHERE tenant_role = ANY(%s)", (roles,))
-
-
-@pytest.fixture(scope="module")
 def operations(application):
     return {
         (method.upper(), path)

@@ -3,24 +3,13 @@
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
-from tests.isolation.routes import FOUND, World, all_cases
+from tests.isolation.routes import FOUND, all_cases
 
 CASES = all_cases()
 NAMED = ("patient", "facility", "import_uuid")
 PROTOCOL = {405}
 """A method that the path does not know is no operation, and has no description."""
-
-
-@pytest.fixture(scope="module")
-def world(application, make_tenant):
-    owner, stranger = make_tenant(), make_tenant()
-    with (
-        TestClient(application, headers={"X-API-Key": owner.api_key}) as ours,
-        TestClient(application, headers={"X-API-Key": stranger.api_key}) as theirs,
-    ):
-        yield World(owner.ref, ours, theirs)
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from core.database import TenantSession
-    from tenants.imports.clearing import OpenSession
+    from core.database import SessionOpener, TenantSession
     from tenants.imports.models import Import
     from tenants.records.runs import Run
 
@@ -68,7 +67,7 @@ def begin(session: TenantSession, import_uuid: UUID) -> Import:
     return row
 
 
-def finish(open_session: OpenSession, import_uuid: UUID, progress: Callable[[int, int | None, str], None]) -> None:
+def finish(open_session: SessionOpener, import_uuid: UUID, progress: Callable[[int, int | None, str], None]) -> None:
     """Settle everybody who is queued, and end the undoing."""
     done = 0
     while True:

@@ -11,12 +11,12 @@ from uuid import UUID
 
 import pytest
 
-from core.database import TenantRef, TenantSession, tenant_session
+from core.database import SessionOpener, TenantRef, TenantSession, tenant_session
 from tenants.imports import report, service
 from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.reading.sources import from_paths
 from tenants.imports.report import Summary
-from tenants.imports.runner import OpenSession, Runner
+from tenants.imports.runner import Runner
 from tenants.imports.service import GivenFile, Order
 
 MAPPING = """
@@ -68,7 +68,7 @@ def write(folder: Path, **texts: str) -> list[Path]:
 
 def interrupted(
     tenant: TenantRef, paths: Sequence[Path], moment: str, mapping: str = MAPPING
-) -> tuple[OpenSession, UUID]:
+) -> tuple[SessionOpener, UUID]:
     """Run an import until it says that it does something, and no further."""
     sources = from_paths(paths)
 
