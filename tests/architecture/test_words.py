@@ -1,14 +1,26 @@
-"""No folder gains a retired phrase; and the rule catches one."""
+"""No folder gains a retired phrase or name; and each rule catches one."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
+
 from tests.architecture import words
+from tests.architecture.ratchet import Ratchet, by_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PHRASE = "told" + " apart"
 
 
 def test_no_folder_has_more_retired_phrases_than_it_may() -> None:
-    assert words.excess(words.breaches(), words.allowed()) == []
+    assert words.PHRASES_LEFT.excess(words.phrase_breaches()) == []
+
+
+def test_no_folder_has_more_retired_names_than_it_may() -> None:
+    assert words.NAMES_LEFT.excess(words.name_breaches()) == []
 
 
 def test_a_retired_phrase_is_caught_over_a_line_break_and_in_any_case() -> None:
@@ -17,7 +29,53 @@ def test_a_retired_phrase_is_caught_over_a_line_break_and_in_any_case() -> None:
     assert list(words.retired("core/a.py", "They have " + PHRASE + "ments.")) == []
 
 
-def test_a_folder_beyond_its_limit_is_named_and_one_within_is_not() -> None:
-    breaches = {"core/jobs": ["a", "b"], "docs": ["c"]}
-    assert words.excess(breaches, {"core/jobs": 1, "docs": 1}) == ["a", "b"]
-    assert words.excess(breaches, {"core/jobs": 2}) == ["c"]
+@pytest.mark.parametrize(
+    "binding",
+    [
+        "found = 1",
+        "for found in (): ...",
+        "with open('a') as found: ...",
+        "if found := 1: ...",
+        "rows = [found for found in ()]",
+        "import json as found",
+        "def found(): ...",
+        "async def _found(): ...",
+        "class Found: ...",
+        "rows = lambda found: 1",
+        "def rows(*, found): ...",
+        "def rows(*found): ...",
+        "class Rows:\n    found: int",
+        "self._found = 1",
+        "try: ...\nexcept ValueError as found: ...",
+        "match 1:\n    case found: ...",
+    ],
+)
+def test_a_retired_name_is_caught_wherever_it_is_bound(binding: str) -> None:
+    assert len(list(words.retired_names("core/a.py", binding))) == 1
+
+
+def test_a_module_of_a_retired_name_is_caught() -> None:
+    assert list(words.retired_names("core/found.py", "")) != []
+
+
+def test_uses_of_a_retired_name_and_longer_names_are_free() -> None:
+    assert list(words.retired_names("core/a.py", "print(found, a.found, b(found=1))\nfound_rows = founder = 1")) == []
+
+
+def test_a_folder_beyond_its_limit_is_named_and_one_within_is_not(tmp_path: Path) -> None:
+    breaches = by_folder([("core/jobs/a.py", "a"), ("core/jobs/b/c.py", "b"), ("docs/x.md", "c")])
+    assert breaches == {"core/jobs": ["a", "b"], "docs": ["c"]}
+    assert ratchet(tmp_path, '{"core/jobs": 1, "docs": 1}').excess(breaches) == ["a", "b"]
+    assert ratchet(tmp_path, '{"core/jobs": 2}').excess(breaches) == ["c"]
+
+
+def test_limits_fall_and_never_rise(tmp_path: Path) -> None:
+    limits = ratchet(tmp_path, '{"core/jobs": 3, "docs": 1, "plugins": 1}')
+    limits.lower({"core/jobs": ["a", "b"], "docs": ["c", "d"], "migrations": ["e"]})
+    assert limits.limits() == {"core/jobs": 2, "docs": 1}
+
+
+def ratchet(folder: Path, text: str) -> Ratchet:
+    file = folder / "left.json"
+    file.write_text(text, encoding="utf-8")
+    return Ratchet(file)

@@ -1,21 +1,26 @@
-"""Retired phrases: wording that readers stumbled over, and a count per folder that may only fall.
+"""Words that readers stumbled over: retired phrases and retired names, with a count per folder that may only fall.
 
-``retired_phrases.txt`` lists the phrases, ``words_left.json`` the folders that still have some. After you mend some,
-run ``python -m tests.architecture.words``: it lowers the counts and never raises one.
+``retired_phrases.txt`` lists the phrases and ``NAMES`` the names. ``words_left.json`` and ``names_left.json`` list the
+folders that still have some. After you mend some, run ``python -m tests.architecture.words``: it lowers the counts and
+never raises one.
 """
 
 from __future__ import annotations
 
-import json
+import ast
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from tests.architecture import lints
+from tests.architecture.ratchet import Ratchet, by_folder
 
 PHRASES = Path(__file__).with_name("retired_phrases.txt")
-LEFT = Path(__file__).with_name("words_left.json")
+PHRASES_LEFT = Ratchet(Path(__file__).with_name("words_left.json"))
+NAMES_LEFT = Ratchet(Path(__file__).with_name("names_left.json"))
+
+NAMES = frozenset({"found", "given", "held", "here", "kept", "made", "once", "said", "told", "turns"})
+"""Names that do not say what the thing is: participles, adverbs, and a word with two senses."""
 
 
 def phrases() -> dict[str, str]:
@@ -34,31 +39,40 @@ def retired(path: str, text: str) -> Iterator[str]:
             yield f"{path}:{number}: '{phrase}' is retired: write '{instead}'"
 
 
-def folder(path: str) -> str:
-    """The folder that a file counts for: its first two levels, or the file itself at the top."""
-    return "/".join(path.split("/")[:-1][:2]) or path
+def retired_names(path: str, text: str) -> Iterator[str]:
+    """The retired names that a Python file binds: as module, class, function, parameter, variable or attribute."""
+    bound = [(1, PurePosixPath(path).stem), *(pair for node in ast.walk(ast.parse(text)) for pair in _bound(node))]
+    for number, name in sorted(bound):
+        if name.strip("_").lower() in NAMES:
+            yield f"{path}:{number}: the name '{name}' is retired: write a noun that says what the thing is"
 
 
-def breaches() -> dict[str, list[str]]:
+def _bound(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """The names that one node binds, each with its line."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
+            yield node.lineno, name
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            yield node.lineno, name
+        case ast.alias(asname=str(name)) | ast.ExceptHandler(name=str(name)):
+            yield node.lineno, name
+        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+            yield node.lineno, name
+        case _:
+            pass
+
+
+def phrase_breaches() -> dict[str, list[str]]:
     """The retired phrases of the project, by folder."""
-    by_folder: dict[str, list[str]] = {}
-    for path, text in lints.texts(".py", ".md", ".html", ".toml"):
-        for breach in retired(path, text):
-            by_folder.setdefault(folder(path), []).append(breach)
-    return by_folder
+    texts = lints.texts(".py", ".md", ".html", ".toml")
+    return by_folder((path, line) for path, text in texts for line in retired(path, text))
 
 
-def allowed() -> dict[str, int]:
-    """How many retired phrases a folder may still have."""
-    return {str(name): int(count) for name, count in json.loads(LEFT.read_text(encoding="utf-8")).items()}
-
-
-def excess(by_folder: Mapping[str, list[str]], limits: Mapping[str, int]) -> list[str]:
-    """The phrases of each folder that has more than its limit."""
-    return [line for name, lines in by_folder.items() if len(lines) > limits.get(name, 0) for line in lines]
+def name_breaches() -> dict[str, list[str]]:
+    """The retired names of the project, by folder."""
+    return by_folder((path, line) for path, text in lints.texts(".py") for line in retired_names(path, text))
 
 
 if __name__ == "__main__":
-    counts = Counter({name: len(lines) for name, lines in breaches().items()})
-    lowered = {name: min(limit, counts[name]) for name, limit in sorted(allowed().items()) if counts[name]}
-    LEFT.write_text(json.dumps(lowered, indent=2) + "\n", encoding="utf-8")
+    PHRASES_LEFT.lower(phrase_breaches())
+    NAMES_LEFT.lower(name_breaches())
