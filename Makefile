@@ -45,6 +45,7 @@ serve: setup
 
 test: setup
 	@$(BIN)/python .ci/pgbouncer.py $(VENV)
+	@$(BIN)/python .ci/node_packages.py $(VENV) tests/browser
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 check: setup

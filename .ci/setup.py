@@ -20,6 +20,7 @@ from pathlib import Path
 OLDEST = (3, 11)
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCK, BOOTSTRAP = CHECKOUT / "requirements.lock", CHECKOUT / "requirements-bootstrap.lock"
+WEB_LOCK = CHECKOUT / "core" / "web" / "packages" / "package-lock.json"
 
 
 class SetupError(Exception):
@@ -50,7 +51,8 @@ def set_up(venv: Path) -> None:
     packages_stamp, app_stamp = venv / ".iit-packages", venv / ".iit-app"
     base = f"{sys.version} {sys.base_prefix} {CHECKOUT}"
     packages = _digest(base, LOCK.read_text(encoding="utf-8"), BOOTSTRAP.read_text(encoding="utf-8"))
-    app = _digest(packages, (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    described = (CHECKOUT / "pyproject.toml", WEB_LOCK)
+    app = _digest(packages, *(path.read_text(encoding="utf-8") for path in described))
     if _read(app_stamp) == app and python.exists():
         return
     began = time.monotonic()
@@ -61,6 +63,7 @@ def set_up(venv: Path) -> None:
         _install_packages(venv, python)
         _compile(venv, python)
         packages_stamp.write_text(packages, encoding="utf-8")
+    _install_web(venv, python)
     _install_app(venv, python)
     app_stamp.write_text(app, encoding="utf-8")
     _say(f"ready in {time.monotonic() - began:.0f} s")
@@ -119,6 +122,14 @@ def _install_app(venv: Path, python: Path) -> None:
     flags = ["--no-deps", "--no-build-isolation", "--no-index", "--config-settings", "editable_mode=compat"]
     if not _run([*pip, *flags, "--editable", str(CHECKOUT)], _environment(venv)):
         message = "the checkout could not be installed into its virtual environment: see above"
+        raise SetupError(message)
+
+
+def _install_web(venv: Path, python: Path) -> None:
+    """Install what pages load: npm packages, a few hundred kilobytes."""
+    command = [str(python), str(CHECKOUT / ".ci" / "node_packages.py"), str(venv), str(WEB_LOCK.parent)]
+    if not _run(command, _environment(venv)):
+        message = "the packages of the pages could not be installed: see above"
         raise SetupError(message)
 
 

@@ -25,11 +25,12 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for name in ("requirements.lock", "requirements-bootstrap.lock", "pyproject.toml"):
+    for name in ("requirements.lock", "requirements-bootstrap.lock", "pyproject.toml", "package-lock.json"):
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(module, "CHECKOUT", tmp_path)
     monkeypatch.setattr(module, "LOCK", tmp_path / "requirements.lock")
     monkeypatch.setattr(module, "BOOTSTRAP", tmp_path / "requirements-bootstrap.lock")
+    monkeypatch.setattr(module, "WEB_LOCK", tmp_path / "package-lock.json")
     module.steps = []
 
     def make_venv(venv: Path, python: Path, base: str) -> None:
@@ -40,6 +41,7 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "_make_venv", make_venv)
     monkeypatch.setattr(module, "_install_packages", lambda *_: module.steps.append("packages"))
     monkeypatch.setattr(module, "_compile", lambda *_: module.steps.append("compile"))
+    monkeypatch.setattr(module, "_install_web", lambda *_: module.steps.append("web"))
     monkeypatch.setattr(module, "_install_app", lambda *_: module.steps.append("app"))
     return module
 
@@ -50,7 +52,7 @@ def steps(setup: ModuleType) -> list[str]:
     return list(setup.steps)
 
 
-ALL = ["venv", "packages", "compile", "app"]
+ALL = ["venv", "packages", "compile", "web", "app"]
 
 
 def test_the_second_run_does_nothing(setup: ModuleType) -> None:
@@ -69,7 +71,13 @@ def test_a_changed_lock_installs_the_packages_anew(setup: ModuleType) -> None:
 def test_a_changed_description_of_the_project_installs_only_the_project_anew(setup: ModuleType) -> None:
     steps(setup)
     (setup.CHECKOUT / "pyproject.toml").write_text("other")
-    assert steps(setup) == ["app"]
+    assert steps(setup) == ["web", "app"]
+
+
+def test_changed_packages_of_the_pages_are_installed_without_the_rest(setup: ModuleType) -> None:
+    steps(setup)
+    setup.WEB_LOCK.write_text("other")
+    assert steps(setup) == ["web", "app"]
 
 
 def test_a_moved_checkout_is_set_up_anew(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +87,7 @@ def test_a_moved_checkout_is_set_up_anew(setup: ModuleType, monkeypatch: pytest.
     monkeypatch.setattr(setup, "CHECKOUT", moved)
     monkeypatch.setattr(setup, "LOCK", moved / "requirements.lock")
     monkeypatch.setattr(setup, "BOOTSTRAP", moved / "requirements-bootstrap.lock")
+    monkeypatch.setattr(setup, "WEB_LOCK", moved / "package-lock.json")
     assert steps(setup) == ALL
 
 
