@@ -6,20 +6,20 @@ same, no words for reasons, no audit. What is read is packed by PostgreSQL (COPY
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import orjson
 
+from core.database import binary_copy
+from core.database.binary_copy import NULL, column, field
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import STATE_CODES, VARIABLES, Timelines, day_number
-from tenants.risk import binary_rows as binary
 from tenants.risk.repository import PREDICTION_COLUMNS
 from tenants.risk.wording import by_theme
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from lightgbm import Booster
 
     from core.database import TenantSession
@@ -120,19 +120,19 @@ def _columns(cursor: Any, name: str, people: np.ndarray[Any, Any]) -> dict[str, 
     given = {"states": list(STATE_CODES), "variables": list(VARIABLES)}
     cursor.execute(f"SELECT {packed} FROM {source}", given, binary=True)  # noqa: S608 - constants
     found: dict[str, Any] = {}
-    for (column, expression), data in zip(wanted.items(), cursor.fetchone(), strict=True):
+    for (of, expression), data in zip(wanted.items(), cursor.fetchone(), strict=True):
         kind = expression.split("send")[0].rstrip("_")
         values = np.frombuffer(data or b"", dtype=_FORMS[kind])
         if kind == "uuid":
-            found[column] = np.searchsorted(people, values)
+            found[of] = np.searchsorted(people, values)
         elif kind == "date":
             days = values.astype(np.int64)
-            found[column] = np.where(days == -(2**31), days, days + _EPOCH)
+            found[of] = np.where(days == -(2**31), days, days + _EPOCH)
         elif kind == "timestamptz":
             days = (values.astype(np.int64) + _HOUR) // _MICROSECONDS + _EPOCH  # Lagos: an hour ahead all year
-            found[column] = np.where(values == 2**63 - 1, _OPEN, days)
+            found[of] = np.where(values == 2**63 - 1, _OPEN, days)
         else:
-            found[column] = values.astype(values.dtype.newbyteorder("="))
+            found[of] = values.astype(values.dtype.newbyteorder("="))
     return found
 
 
@@ -176,8 +176,7 @@ def night(session: TenantSession, as_of: date, model: Serving, library: Booster,
     ]  # fmt: skip
     names = ", ".join(PREDICTION_COLUMNS)
     with session.cursor() as cursor, cursor.copy(f"COPY predictions ({names}) FROM STDIN (FORMAT BINARY)") as copy:
-        for part in (binary.HEAD, *parts, binary.TAIL):
-            copy.write(part)
+        binary_copy.write(copy, parts)
     return len(pending) + len(trace.patient)
 
 
@@ -191,24 +190,24 @@ def _rows(
     jsons: list[bytes] | None,
 ) -> bytes:
     uuids = np.frombuffer(b"".join(uuid.bytes for uuid in base["facilities"]), dtype="V16")
-    as_of = binary.days(np.array([base["as_of"]])).tobytes()
+    as_of = field("date", date.fromordinal(base["as_of"] + date(1970, 1, 1).toordinal()))
     columns = {
-        "uuid": binary.new_uuids(patient.size),
+        "uuid": binary_copy.new_uuids(patient.size),
         "patient_uuid": base["people"].view("V16")[patient],
         "facility_uuid": uuids[facility],
         "as_of": as_of,
-        "kind": b"at_risk" if figures else b"to_trace",
-        "expected_date": binary.days(expected),
-        "days_late": bytes(4),
-        "prediction_timestamp": bytes(8),
-        "model_uuid": base["model"].uuid.bytes,
-        "model_version": base["model"].version.encode(),
-        **{name: binary.floats(figures[name]) if figures else None for name in PREDICTION_COLUMNS[10:14]},
-        "risk_level": (b"high" if jsons is not None else b"low") if figures else b"late",
-        "rank": binary.whole(place),
-        "within_capacity": b"\x01" if jsons is not None else b"\x00",
-        "calibration_note": base["model"].note.encode(),
+        "kind": field("text", "at_risk" if figures else "to_trace"),
+        "expected_date": column("date", expected),
+        "days_late": field("int4", 0),
+        "prediction_timestamp": field("int8", 0),
+        "model_uuid": field("uuid", base["model"].uuid),
+        "model_version": field("text", base["model"].version),
+        **{name: column("float8", figures[name]) if figures else NULL for name in PREDICTION_COLUMNS[10:14]},
+        "risk_level": field("text", ("high" if jsons is not None else "low") if figures else "late"),
+        "rank": column("int4", place),
+        "within_capacity": field("bool", jsons is not None),
+        "calibration_note": field("text", base["model"].note),
         "data_date": as_of,
-        "stale": b"\x00",
+        "stale": field("bool", value=False),
     }
-    return binary.rows(patient.size, columns, jsons)
+    return binary_copy.rows(patient.size, columns, jsons)

@@ -10,10 +10,9 @@ from psycopg import sql
 from sqlmodel import col, func, select
 
 from core.clock import now
-from core.database import lock_own
+from core.database import binary_copy, lock_own
 from core.database.arrays import uuid_array
 from core.errors import NotFound
-from tenants.risk.binary_rows import HEAD, TAIL
 from tenants.risk.models import Prediction, RiskModel, ScoreRun
 
 if TYPE_CHECKING:
@@ -257,10 +256,7 @@ def replace_predictions(session: TenantSession, as_of: date, patients: Sequence[
     with session.cursor() as cursor:
         cursor.execute(_FORGET, (as_of, uuid_array(patients)))
         with cursor.copy(statement) as copy:
-            copy.write(HEAD)
-            for part in rows:
-                copy.write(part)
-            copy.write(TAIL)
+            binary_copy.write(copy, rows)
 
 
 def forget_others(session: TenantSession, as_of: date, model_version: str) -> None:

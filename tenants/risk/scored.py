@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import orjson
 
+from core.database import binary_copy
+from core.database.binary_copy import NULL, column, field
 from tenants.cohort.timelines import NO_DAY, day_number
-from tenants.risk import binary_rows as binary
 from tenants.risk.wording import raising
 
 if TYPE_CHECKING:
@@ -159,14 +160,14 @@ def rows_at_risk(people: AtRisk, said: Said) -> Iterator[bytes]:
     for code, name in enumerate(LEVELS):
         for chosen in _parts(np.flatnonzero(level == code), said, people.facility):
             figures = {
-                "risk": binary.floats(people.risk[chosen]),
-                "risk_low": binary.floats(low[chosen]) if measured else None,
-                "risk_high": binary.floats(high[chosen]) if measured else None,
-                "raw_score": binary.floats(people.raw[chosen]),
+                "risk": column("float8", people.risk[chosen]),
+                "risk_low": column("float8", low[chosen]) if measured else NULL,
+                "risk_high": column("float8", high[chosen]) if measured else NULL,
+                "raw_score": column("float8", people.raw[chosen]),
             }
             columns = _columns(people, chosen, said, "at_risk", np.zeros(chosen.size), figures, name, place)
             jsons = _reasons(people.features[chosen], said) if code == 0 else None
-            yield binary.rows(chosen.size, columns, jsons)
+            yield binary_copy.rows(chosen.size, columns, jsons)
 
 
 def rows_late(people: Late, said: Said) -> Iterator[bytes]:
@@ -177,13 +178,13 @@ def rows_late(people: Late, said: Said) -> Iterator[bytes]:
     # Of whom nobody knows how late they are: last.
     late = np.where(people.by_partner, np.iinfo(np.int64).max, np.where(people.iit, days, -days))
     place, _ = ranked(people.facility, people.iit, late, people.expected)
-    figures = dict.fromkeys(("risk", "risk_low", "risk_high", "raw_score"))
+    figures = dict.fromkeys(("risk", "risk_low", "risk_high", "raw_score"), NULL)
     for name, iit in (("late", False), ("iit", True)):
         for theirs in (False, True):
             own = np.flatnonzero((people.iit == iit) & (people.by_partner == theirs))
             for chosen in _parts(own, said, people.facility):
                 columns = _columns(people, chosen, said, "to_trace", days[chosen], figures, name, place)
-                yield binary.rows(chosen.size, columns, [_BY_PARTNER] * chosen.size if theirs else None)
+                yield binary_copy.rows(chosen.size, columns, [_BY_PARTNER] * chosen.size if theirs else None)
 
 
 def _parts(chosen: Ints, said: Said, facility: Ints) -> Iterator[Ints]:
@@ -208,23 +209,23 @@ def _columns(
     dated = said.data_dates[int(facility[0])] is not None
     model = said.model
     return {
-        "uuid": binary.new_uuids(chosen.size),
+        "uuid": binary_copy.new_uuids(chosen.size),
         "patient_uuid": people.patient[chosen],
         "facility_uuid": uuids[facility],
-        "as_of": binary.days(np.array([day_number(said.as_of)])).tobytes(),
-        "kind": binary.text(kind),
-        "expected_date": None if people.expected[chosen[0]] == NO_DAY else binary.days(people.expected[chosen]),
-        "days_late": binary.whole(days_late),
-        "prediction_timestamp": binary.moment(int(said.stamp.timestamp() * 1_000_000)),
-        "model_uuid": None if model.uuid is None else model.uuid.bytes,
-        "model_version": binary.text(model.version),
+        "as_of": field("date", said.as_of),
+        "kind": field("text", kind),
+        "expected_date": NULL if people.expected[chosen[0]] == NO_DAY else column("date", people.expected[chosen]),
+        "days_late": column("int4", days_late),
+        "prediction_timestamp": field("timestamptz", said.stamp),
+        "model_uuid": field("uuid", model.uuid),
+        "model_version": field("text", model.version),
         **figures,
-        "risk_level": binary.text(level),
-        "rank": binary.whole(place[chosen]),
-        "within_capacity": b"\x01" if level == LEVELS[0] else b"\x00",
-        "calibration_note": binary.text(model.note if kind == "at_risk" else None),
-        "data_date": binary.days(data) if dated else None,
-        "stale": binary.flags(np.array(said.stale, dtype=np.bool_)[facility]),
+        "risk_level": field("text", level),
+        "rank": column("int4", place[chosen]),
+        "within_capacity": field("bool", level == LEVELS[0]),
+        "calibration_note": field("text", model.note if kind == "at_risk" else None),
+        "data_date": column("date", data) if dated else NULL,
+        "stale": column("bool", np.array(said.stale, dtype=np.bool_)[facility]),
     }
 
 

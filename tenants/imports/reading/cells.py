@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from tenants.imports import copy_format
+from core.database import binary_copy
 from tenants.imports.plausibility import RULES
 from tenants.imports.reading.values import BadValueError
 from tenants.records.storable import field_problem
@@ -33,8 +33,8 @@ class Cell(NamedTuple):
     day: bytes
 
 
-ABSENT = Cell(None, copy_format.NULL, b"null", "", copy_format.NULL)
-ODD = Cell(BadValueError("", ""), copy_format.NULL, b"null", "", copy_format.NULL)
+ABSENT = Cell(None, binary_copy.NULL, b"null", "", binary_copy.NULL)
+ODD = Cell(BadValueError("", ""), binary_copy.NULL, b"null", "", binary_copy.NULL)
 """Stands where a cell cannot be converted: its row goes the careful way."""
 
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from tenants.imports import copy_format
+from core.database import binary_copy
 from tenants.imports.facts import FacilityFact, Reading
 from tenants.imports.fields import FIELDS, NATURAL_KEYS
 from tenants.imports.plausibility import judged
@@ -143,17 +143,17 @@ class RecordColumns:
                 value, sign = value
                 return Cell(
                     (value, sign),
-                    copy_format.field(kind, value),
+                    binary_copy.field(kind, value),
                     orjson.dumps(value),
                     key_part(value),
-                    copy_format.NULL,
+                    binary_copy.NULL,
                 )
             day = value.date() if isinstance(value, datetime) else value
             if odd_value(self.kind, name, value, self._data_date):
                 return ODD
             kept = self._zoned(value) if isinstance(value, datetime) else value
-            happened = copy_format.field("date", day) if past else copy_format.NULL
-            return Cell(kept, copy_format.field(kind, kept), orjson.dumps(kept), key_part(value), happened)
+            happened = binary_copy.field("date", day) if past else binary_copy.NULL
+            return Cell(kept, binary_copy.field(kind, kept), orjson.dumps(kept), key_part(value), happened)
 
         return finish
 
@@ -163,7 +163,7 @@ class RecordColumns:
         if value.date() > self._latest_stamp:
             return ODD
         kept = self._zoned(value)
-        return Cell(kept, copy_format.field("timestamptz", kept), b"", "", copy_format.NULL)
+        return Cell(kept, binary_copy.field("timestamptz", kept), b"", "", binary_copy.NULL)
 
     def _zoned(self, moment: datetime) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
@@ -337,7 +337,7 @@ def _settle_signs(fields: dict[str, list[Cell]], count: int) -> None:
     """A censored result keeps its sign as its text."""
     texts = fields.get("value_text") or [ABSENT] * count
     fields["value_text"] = [
-        Cell(sign, copy_format.field("text", sign), orjson.dumps(sign), sign, copy_format.NULL)
+        Cell(sign, binary_copy.field("text", sign), orjson.dumps(sign), sign, binary_copy.NULL)
         if cell.value is not None and (sign := cell.value[1]) is not None
         else said
         for cell, said in zip(fields["value_numeric"], texts, strict=True)

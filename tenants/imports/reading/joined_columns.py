@@ -7,7 +7,7 @@ from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from tenants.imports import copy_format
+from core.database import binary_copy
 from tenants.imports.slots import MODELS, fields_in_order
 from tenants.records.staging import shape
 
@@ -45,13 +45,13 @@ def content(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]
     for held in fields_in_order(kind):
         if held is not None and held in fields:
             if empty:
-                parts.append(repeat(copy_format.NULL * empty))
+                parts.append(repeat(binary_copy.NULL * empty))
                 empty = 0
             parts.append(map(_WIRE, fields[held]))
         else:
             empty += 1
     if empty:
-        parts.append(repeat(copy_format.NULL * empty))
+        parts.append(repeat(binary_copy.NULL * empty))
     return list(map(b"".join, zip(*parts, strict=False)))
 
 

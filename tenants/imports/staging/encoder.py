@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tenants.imports import copy_format
+from core.database import binary_copy
 from tenants.imports.facts import PatientFact
 from tenants.imports.slots import SLOT_TYPES
 
@@ -52,9 +52,9 @@ STAGED_TYPES: dict[str, str] = {
 
 COPY_STAGED = f"COPY import_staging ({', '.join(STAGED_TYPES)}) FROM STDIN (FORMAT BINARY)"
 _COMMON = tuple(STAGED_TYPES)[: tuple(STAGED_TYPES).index("digest")]
-_NO_DOCUMENT = copy_format.field("bytea", b"") * 2 + copy_format.NULL * 3
+_NO_DOCUMENT = binary_copy.field("bytea", b"") * 2 + binary_copy.NULL * 3
 """Digest, content and what follows them up to the number, of events: they lie in columns of their own."""
-_NO_EVENT = copy_format.NULL * (4 + len(SLOT_TYPES))
+_NO_EVENT = binary_copy.NULL * (4 + len(SLOT_TYPES))
 """Identities and columns of what is staged as a document."""
 _ROWS_A_WRITE = 1000
 
@@ -88,7 +88,7 @@ class Document(NamedTuple):
 
 def body_of(digest: bytes, content: bytes, personal: bytes | None) -> bytes:
     """The fields of what a fact says, of the digest by which equal ones are told, and of what names a person."""
-    return copy_format.fields(("bytea",) * 3, (digest, content, personal))
+    return binary_copy.fields(("bytea",) * 3, (digest, content, personal))
 
 
 class Encoder:
@@ -109,7 +109,7 @@ class Encoder:
 
     def document(self, fact: Document) -> bytes:
         """The row of a fact without columns of its own."""
-        field = copy_format.field
+        field = binary_copy.field
         return b"".join(
             (
                 self._beginning(fact.names, fact.state, fact.file, fact.facility_name, voided=fact.voided),
@@ -169,7 +169,7 @@ class Encoder:
                 voided,
                 facility_name,
             )
-            found = copy_format.row_of(len(STAGED_TYPES)) + copy_format.fields(
+            found = binary_copy.row_of(len(STAGED_TYPES)) + binary_copy.fields(
                 [STAGED_TYPES[name] for name in _COMMON], values
             )
             self._beginnings[names, state, file, facility_name, voided] = found
@@ -187,13 +187,13 @@ class Encoder:
                 key = self._patient_key(who[0])
                 facility = where.facility(who[1], key)
                 if facility is None:
-                    made = _Person(copy_format.SIXTEEN + key, copy_format.NULL, copy_format.NULL, b"", b"")
+                    made = _Person(binary_copy.SIXTEEN + key, binary_copy.NULL, binary_copy.NULL, b"", b"")
                 else:
                     patient: UUID = where.patient(facility, key)
                     made = _Person(
-                        copy_format.SIXTEEN + key,
-                        copy_format.SIXTEEN + facility.bytes,
-                        copy_format.SIXTEEN + patient.bytes,
+                        binary_copy.SIXTEEN + key,
+                        binary_copy.SIXTEEN + facility.bytes,
+                        binary_copy.SIXTEEN + patient.bytes,
                         b'["' + str(patient).encode() + b'"',
                         kind.encode() + b"\x1f" + facility.bytes + middle,
                     )
@@ -226,12 +226,12 @@ def _joined(
     pieces: list[Iterable[bytes]] = [
         repeat(beginning),
         _places(seqs[part], events.lines[part]),
-        repeat(copy_format.NULL) if events.facilities is None else _texts(events.facilities[part]),
+        repeat(binary_copy.NULL) if events.facilities is None else _texts(events.facilities[part]),
         keys,
-        repeat(copy_format.SIXTEEN),
+        repeat(binary_copy.SIXTEEN),
         blind,
         events.days[part],
-        repeat(copy_format.NULL) if events.stamps is None else events.stamps[part],
+        repeat(binary_copy.NULL) if events.stamps is None else events.stamps[part],
         facilities,
         *_sixteen(_uuids(entities), names),
         patients,
@@ -244,9 +244,9 @@ def _joined(
 def _sixteen(values: list[bytes], names: tuple[bytes, ...]) -> list[Iterable[bytes]]:
     """A field of 16 bytes in each row, empty where the patient's facility is not known yet (there is no name)."""
     if all(names):
-        return [repeat(copy_format.SIXTEEN), values]
+        return [repeat(binary_copy.SIXTEEN), values]
     return [
-        [copy_format.SIXTEEN + value if name else copy_format.NULL for value, name in zip(values, names, strict=True)]
+        [binary_copy.SIXTEEN + value if name else binary_copy.NULL for value, name in zip(values, names, strict=True)]
     ]
 
 
@@ -272,4 +272,4 @@ def _cut(whole: bytes, size: int) -> list[bytes]:
 
 def _texts(values: Iterable[str | None]) -> list[bytes]:
     known: dict[str | None, bytes] = {}
-    return [known.get(value) or known.setdefault(value, copy_format.field("text", value)) for value in values]
+    return [known.get(value) or known.setdefault(value, binary_copy.field("text", value)) for value in values]

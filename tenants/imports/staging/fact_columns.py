@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from tenants.imports import copy_format
+from core.database import binary_copy
 from tenants.imports.facts import PatientBound
 from tenants.imports.reading import joined_columns
 from tenants.imports.reading.blocks import Events, RecordNames
@@ -60,8 +60,8 @@ class FactColumns:
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
         self._cells: dict[str, dict[str, _Encoded]] = {}
-        self._days = _Encoded(lambda value: copy_format.field("date", value))
-        self._stamps = _Encoded(lambda value: copy_format.field("timestamptz", value and self.zoned(value)))
+        self._days = _Encoded(lambda value: binary_copy.field("date", value))
+        self._stamps = _Encoded(lambda value: binary_copy.field("timestamptz", value and self.zoned(value)))
 
     def zoned(self, moment: datetime) -> datetime:
         """A time in UTC."""
@@ -87,7 +87,7 @@ class FactColumns:
         cells = self._cells.get(kind) or self._cells.setdefault(kind, self._encoders(kind))
         fields = {name: list(map(cells[name].__getitem__, map(attrgetter(name), facts))) for name in SLOTS[kind]}
         # What did not happen has no day to be judged by.
-        days = [copy_format.NULL] * count if voided else [self._days[fact.event_date()] for fact in facts]
+        days = [binary_copy.NULL] * count if voided else [self._days[fact.event_date()] for fact in facts]
         bound: list[PatientBound] = facts  # type: ignore[assignment]  # kinds with columns are of patients
         facilities = [fact.facility for fact in facts]
         return Events(
@@ -124,7 +124,7 @@ class FactColumns:
                 return ABSENT if default is None else ABSENT._replace(json=orjson.dumps(default))
             kept = self.zoned(value) if isinstance(value, datetime) else value
             kept = convert(kept) if convert is not None else kept
-            return Cell(kept, copy_format.field(type_name, kept), orjson.dumps(kept), "", copy_format.NULL)
+            return Cell(kept, binary_copy.field(type_name, kept), orjson.dumps(kept), "", binary_copy.NULL)
 
         return encode
 

@@ -15,7 +15,7 @@ import orjson
 
 from core import privacy
 from core.clock import now
-from tenants.imports import copy_format
+from core.database import binary_copy
 from tenants.imports.facts import (
     FACT_TYPES,
     DispensationFact,
@@ -129,10 +129,7 @@ class Stager:
         with self.session.cursor() as cursor:
             if tally.staged:
                 with cursor.copy(COPY_STAGED) as copy:
-                    copy.write(copy_format.HEADER)
-                    for piece in chain([b"".join(documents)], *pieces):
-                        copy.write(piece)
-                    copy.write(copy_format.TRAILER)
+                    binary_copy.write(copy, chain([b"".join(documents)], *pieces))
             if rejected:
                 with cursor.copy(_COPY_REJECTED) as copy:
                     for bad in rejected:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 from hypothesis import given
@@ -12,7 +10,7 @@ from hypothesis import strategies as st
 
 from tenants.cohort.settings import CohortSettings, ScheduleRule
 from tenants.cohort.timelines import NO_DAY
-from tenants.risk import binary_rows, scored
+from tenants.risk import scored
 from tenants.risk.facility_rates import FacilityCounts
 from tests.tenants.risk.clinics import END, clinics, timelines_of
 
@@ -30,41 +28,6 @@ def test_places_follow_the_keys_in_turn_then_the_order_given(people):
         own.sort(key=lambda index: (-risk[index], expected[index], index))
         assert [int(place[index]) for index in own] == list(range(1, len(own) + 1))
         assert all(everyone[index] == len(own) for index in own)
-
-
-def test_packed_rows_are_read_by_postgresql_as_they_were_meant(session):
-    uuids = binary_rows.new_uuids(3)
-    columns = {
-        "a": uuids,
-        "b": binary_rows.text("word"),
-        "c": binary_rows.days(np.array([-1, 0, 20_000])),
-        "d": binary_rows.floats(np.array([0.1, math.inf, -2.5])),
-        "e": None,
-        "f": binary_rows.flags(np.array([True, False, True])),
-        "g": binary_rows.moment(1_700_000_000_000_000),
-        "h": binary_rows.whole(np.array([1, -1, 7])),
-    }
-    with session.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMPORARY TABLE packed (a uuid, b text, c date, d float8, e date, f bool, g timestamptz, h int4,"
-            " j jsonb) ON COMMIT DROP"
-        )
-        with cursor.copy("COPY packed FROM STDIN (FORMAT BINARY)") as copy:
-            copy.write(binary_rows.HEAD)
-            copy.write(binary_rows.rows(3, columns, [b'{"a": 1}', b"[]", b"null"]))
-            copy.write(binary_rows.rows(3, columns, None))
-            copy.write(binary_rows.TAIL)
-        found = cursor.execute("SELECT a, b, c - DATE '1970-01-01', d, e, f, g, h, j FROM packed").fetchall()
-    assert [row[0].bytes for row in found[:3]] == [bytes(value) for value in uuids]
-    assert {row[0].version for row in found} == {7}
-    assert {row[1] for row in found} == {"word"}
-    assert [row[2] for row in found[:3]] == [-1, 0, 20_000]
-    assert [row[3] for row in found[:3]] == [0.1, math.inf, -2.5]
-    assert {row[4] for row in found} == {None}
-    assert [row[5] for row in found[:3]] == [True, False, True]
-    assert found[0][6] == datetime.fromtimestamp(1_700_000_000, UTC)
-    assert [row[7] for row in found[:3]] == [1, -1, 7]
-    assert [row[8] for row in found] == [{"a": 1}, [], None, None, None, None]
 
 
 def test_rates_need_no_contact_before_their_first_day():
