@@ -7,14 +7,16 @@ by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 GROUP = "iit.features"
+
+_Declared = TypeVar("_Declared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,26 @@ def features() -> tuple[Feature, ...]:
             raise RuntimeError(message)
         found[loaded.name] = loaded
     return tuple(found[name] for name in sorted(found))
+
+
+def declared(what: str, declarations: Callable[[Feature], Iterable[tuple[str, _Declared]]]) -> dict[str, _Declared]:
+    """Name -> what the installed features declare under it, in the order of the features' names.
+
+    Args:
+        what: what is declared, for the error, such as ``meter``.
+        declarations: gives what one feature declares, with its names.
+
+    Raises:
+        RuntimeError: a name is declared twice.
+    """
+    all_declared: dict[str, _Declared] = {}
+    for feature in features():
+        for name, declaration in declarations(feature):
+            if name in all_declared:
+                message = f"the {what} {name!r} is declared twice: rename the one of the feature {feature.name!r}"
+                raise RuntimeError(message)
+            all_declared[name] = declaration
+    return all_declared
 
 
 def load_tables() -> None:

@@ -14,7 +14,7 @@ import click
 
 from core.errors import AppError
 from core.errors.database import as_app_error
-from core.features import Command, features, resolve
+from core.features import Command, declared, resolve
 
 FAILED = 1
 
@@ -26,14 +26,7 @@ def commands() -> dict[str, Command]:
     Raises:
         RuntimeError: two features register one name.
     """
-    found: dict[str, Command] = {}
-    for feature in features():
-        for name, command in feature.commands.items():
-            if name in found:
-                message = f"two features register the command {name!r}: rename one of them"
-                raise RuntimeError(message)
-            found[name] = command
-    return found
+    return declared("command", lambda feature: feature.commands.items())
 
 
 class FeatureGroup(click.Group):

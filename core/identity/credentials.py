@@ -11,11 +11,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import Unauthenticated
-from core.features import features, resolve
+from core.features import declared, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from core.features import Feature
     from core.identity.principal import Identified, Principal
 
 BEARER = "bearer"
@@ -86,15 +87,13 @@ def credential_kinds() -> tuple[CredentialKind, ...]:
     Raises:
         RuntimeError: two kinds have one name.
     """
-    kinds: dict[str, CredentialKind] = {}
-    for feature in features():
+
+    def kinds(feature: Feature) -> Iterator[tuple[str, CredentialKind]]:
         for reference in feature.credentials:
             kind: CredentialKind = resolve(reference)
-            if kind.name in kinds:
-                message = f"two kinds of credentials are named {kind.name!r}: rename the one of {feature.name!r}"
-                raise RuntimeError(message)
-            kinds[kind.name] = kind
-    return tuple(kinds.values())
+            yield kind.name, kind
+
+    return tuple(declared("kind of credentials", kinds).values())
 
 
 def confirm(principal: Principal) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from core.features import Permission, features
+from core.features import Permission, declared
 
 
 @cache
@@ -14,14 +14,7 @@ def declared_permissions() -> dict[str, Permission]:
     Raises:
         RuntimeError: two features declare one name.
     """
-    found: dict[str, Permission] = {}
-    for feature in features():
-        for permission in feature.permissions:
-            if permission.name in found:
-                message = f"the permission {permission.name!r} is declared twice, the second time by {feature.name!r}"
-                raise RuntimeError(message)
-            found[permission.name] = permission
-    return found
+    return declared("permission", lambda feature: ((each.name, each) for each in feature.permissions))
 
 
 @cache

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from core.clock import now
-from core.features import features
+from core.features import declared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,14 +30,7 @@ def meters() -> dict[str, Meter]:
     Raises:
         RuntimeError: two features declare one meter.
     """
-    declared: dict[str, Meter] = {}
-    for feature in features():
-        for meter in feature.meters:
-            if meter.name in declared:
-                message = f"the meter {meter.name!r} is declared twice: rename the one of the feature {feature.name!r}"
-                raise RuntimeError(message)
-            declared[meter.name] = meter
-    return declared
+    return declared("meter", lambda feature: ((meter.name, meter) for meter in feature.meters))
 
 
 def record(
@@ -67,12 +60,12 @@ def record(
         ValueError: the value is negative or no number, the key is empty, a dimension's value is too long, or
             ``occurred_at`` has no time zone.
     """
-    declared = meters().get(meter)
-    if declared is None:
+    known = meters().get(meter)
+    if known is None:
         message = f"no feature declares the meter {meter!r}: declared are {', '.join(sorted(meters()))}"
         raise LookupError(message)
     divided = dict(dimensions or {})
-    if undeclared := sorted(set(divided) - set(declared.dimensions)):
+    if undeclared := sorted(set(divided) - set(known.dimensions)):
         message = f"the meter {meter!r} declares no dimension {', '.join(undeclared)}"
         raise LookupError(message)
     if any(len(part) > LONGEST_VALUE for part in divided.values()):

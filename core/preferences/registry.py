@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from core.errors import NotFound
-from core.features import features, resolve
+from core.features import declared, resolve
 from core.tenancy.settings import key_of, nested
 
 if TYPE_CHECKING:
@@ -59,18 +59,14 @@ def groups() -> dict[str, Group]:
         RuntimeError: two features register one name, or a model's ``settings_key`` is not the name.
     """
     registered: dict[str, Group] = {}
-    for feature in features():
-        for name, entry in feature.settings.items():
-            if name in registered:
-                message = f"two features register the settings {name!r}: rename one of them"
-                raise RuntimeError(message)
-            loaded = resolve(entry.model)
-            model: type[BaseModel] = loaded if isinstance(loaded, type) else loaded()
-            if key_of(model) != name:
-                message = f"the settings {name!r} have a model whose settings_key is {key_of(model)!r}"
-                raise RuntimeError(message)
-            lock = resolve(entry.lock) if entry.lock else None
-            registered[name] = Group(name, entry.title, entry.change, model, lock)
+    for name, entry in declared("group of settings", lambda feature: feature.settings.items()).items():
+        loaded = resolve(entry.model)
+        model: type[BaseModel] = loaded if isinstance(loaded, type) else loaded()
+        if key_of(model) != name:
+            message = f"the settings {name!r} have a model whose settings_key is {key_of(model)!r}"
+            raise RuntimeError(message)
+        lock = resolve(entry.lock) if entry.lock else None
+        registered[name] = Group(name, entry.title, entry.change, model, lock)
     return dict(sorted(registered.items()))
 
 

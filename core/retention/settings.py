@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from core.features import features
+from core.features import declared
 
 if TYPE_CHECKING:
     from core.features import Kept
@@ -40,14 +40,7 @@ def kinds() -> dict[str, Kept]:
     Raises:
         RuntimeError: two rooms register one kind.
     """
-    found: dict[str, Kept] = {}
-    for feature in features():
-        for name, kept in feature.retention.items():
-            if name in found:
-                message = f"two rooms register the retention of {name!r}"
-                raise RuntimeError(message)
-            found[name] = kept
-    return found
+    return declared("kind of retention", lambda feature: feature.retention.items())
 
 
 @cache

@@ -169,10 +169,10 @@ def test_what_a_command_returns_is_not_taken_for_an_exit_code(register: Register
 
 def test_two_features_cannot_take_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
     twice = [Feature(name=name, commands={"import": Command("a:b", "Help")}) for name in ("one", "two")]
-    monkeypatch.setattr(tool, "features", lambda: twice)
+    monkeypatch.setattr("core.features.features", lambda: twice)
     commands.cache_clear()
     try:
-        with pytest.raises(RuntimeError, match="register the command 'import'"):
+        with pytest.raises(RuntimeError, match="command 'import' is declared twice"):
             commands()
     finally:
         commands.cache_clear()

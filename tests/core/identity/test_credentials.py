@@ -85,6 +85,6 @@ def test_the_kind_that_identified_the_principal_confirms_it():
 
 def test_two_kinds_of_one_name_are_refused(monkeypatch):
     twin = Feature("twin", credentials=("core.identity.keys:KIND", "core.identity.keys:KIND"))
-    monkeypatch.setattr(credentials, "features", lambda: (twin,))
-    with pytest.raises(RuntimeError, match="two kinds of credentials are named 'api_key'"):
+    monkeypatch.setattr("core.features.features", lambda: (twin,))
+    with pytest.raises(RuntimeError, match="kind of credentials 'api_key' is declared twice"):
         credential_kinds.__wrapped__()

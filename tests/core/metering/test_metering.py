@@ -67,7 +67,8 @@ def test_a_time_without_a_zone_is_rejected(session):
 
 def test_two_features_cannot_declare_one_meter(monkeypatch):
     twin = Feature(name="twin", meters=(Meter("imports", "import", "The same again."),))
-    monkeypatch.setattr(service, "features", lambda: (*features(), twin))
+    installed = features()
+    monkeypatch.setattr("core.features.features", lambda: (*installed, twin))
     service.meters.cache_clear()
     with pytest.raises(RuntimeError, match="'imports' is declared twice"):
         service.meters()
