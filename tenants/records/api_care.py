@@ -1,12 +1,13 @@
 """Lists that are read and not written over the API: dispensations, appointments, contacts."""
 
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
 from core.access import TenantDb
 from core.web.here import here
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages
 from tenants.records import service_care as service
 from tenants.records.filters import CareFilter
 from tenants.records.permissions import VisitsRead
@@ -16,21 +17,34 @@ from tenants.records.schemas_care import AppointmentOut, ContactOut, Dispensatio
 router = APIRouter()
 
 Wanted = Annotated[CareFilter, Depends(here(CareFilter))]
+OrderedDispensations = Annotated[
+    PageRequest, Depends(long_pages({"date_dispensed": date, "known_from": datetime}, "-date_dispensed"))
+]
+OrderedAppointments = Annotated[
+    PageRequest, Depends(long_pages({"due_date": date, "known_from": datetime}, "-due_date"))
+]
+OrderedContacts = Annotated[
+    PageRequest, Depends(long_pages({"contact_date": date, "known_from": datetime}, "-contact_date"))
+]
 
 
-@router.get("/dispensations", tags=["visits"], summary="List dispensations, newest first")
-def list_dispensations(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[DispensationOut]:
+@router.get("/dispensations", tags=["visits"], summary="List dispensations, newest first unless sorted")
+def list_dispensations(
+    _: VisitsRead, db: TenantDb, paging: OrderedDispensations, wanted: Wanted
+) -> Page[DispensationOut]:
     """Each patient on the page is recorded as read."""
     return service.read_list(db, DISPENSATIONS, DispensationOut, wanted, paging)
 
 
-@router.get("/appointments", tags=["visits"], summary="List appointments and what became of them, newest first")
-def list_appointments(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[AppointmentOut]:
+@router.get(
+    "/appointments", tags=["visits"], summary="List appointments and what became of them, newest first unless sorted"
+)
+def list_appointments(_: VisitsRead, db: TenantDb, paging: OrderedAppointments, wanted: Wanted) -> Page[AppointmentOut]:
     """Each patient on the page is recorded as read."""
     return service.read_list(db, APPOINTMENTS, AppointmentOut, wanted, paging)
 
 
-@router.get("/contacts", tags=["visits"], summary="List contacts, one per patient and day, newest first")
-def list_contacts(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[ContactOut]:
+@router.get("/contacts", tags=["visits"], summary="List contacts, one per patient and day, newest first unless sorted")
+def list_contacts(_: VisitsRead, db: TenantDb, paging: OrderedContacts, wanted: Wanted) -> Page[ContactOut]:
     """Derived from visits, dispensations and kept appointments. Each patient on the page is recorded as read."""
     return service.read_list(db, CONTACTS, ContactOut, wanted, paging)

@@ -1,5 +1,6 @@
 """Encounters over the API: list, export, read, add, change, void."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from core.web.etag import IfMatch, set_etag
 from core.web.here import here
 from core.web.location import set_location
 from core.web.ndjson import RESPONSES, ndjson
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages
 from tenants.records import service_care as service
 from tenants.records.filters import AsOf, EncounterFilter
 from tenants.records.permissions import EncountersRead, EncountersWrite, VoidReason
@@ -23,11 +24,14 @@ from tenants.records.schemas_care import EncounterOut, EncounterPatch, Encounter
 router = APIRouter(prefix="/encounters", tags=["encounters"])
 
 Wanted = Annotated[EncounterFilter, Depends(here(EncounterFilter))]
+Ordered = Annotated[
+    PageRequest, Depends(long_pages({"encounter_datetime": datetime, "known_from": datetime}, "-encounter_datetime"))
+]
 CHANGES = responses(PreconditionFailed, PreconditionRequired)
 
 
-@router.get("", summary="List encounters, newest first")
-def list_encounters(_: EncountersRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[EncounterOut]:
+@router.get("", summary="List encounters, newest first unless sorted")
+def list_encounters(_: EncountersRead, db: TenantDb, paging: Ordered, wanted: Wanted) -> Page[EncounterOut]:
     """Each patient on the page is recorded as read."""
     return service.read_list(db, ENCOUNTERS, EncounterOut, wanted, paging)
 

@@ -1,5 +1,6 @@
 """Observations over the API: list, export, read, add, change, void."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from core.web.etag import IfMatch, set_etag
 from core.web.here import here
 from core.web.location import set_location
 from core.web.ndjson import RESPONSES, ndjson
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages
 from tenants.records import service_care as service
 from tenants.records.filters import AsOf, ObservationFilter
 from tenants.records.permissions import ObservationsRead, ObservationsWrite, VoidReason
@@ -23,11 +24,14 @@ from tenants.records.schemas_care import ObservationOut, ObservationPatch, Obser
 router = APIRouter(prefix="/observations", tags=["observations"])
 
 Wanted = Annotated[ObservationFilter, Depends(here(ObservationFilter))]
+Ordered = Annotated[
+    PageRequest, Depends(long_pages({"obs_datetime": datetime, "known_from": datetime}, "-obs_datetime"))
+]
 CHANGES = responses(PreconditionFailed, PreconditionRequired)
 
 
-@router.get("", summary="List observations, newest first")
-def list_observations(_: ObservationsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[ObservationOut]:
+@router.get("", summary="List observations, newest first unless sorted")
+def list_observations(_: ObservationsRead, db: TenantDb, paging: Ordered, wanted: Wanted) -> Page[ObservationOut]:
     """Each patient on the page is recorded as read."""
     return service.read_list(db, OBSERVATIONS, ObservationOut, wanted, paging)
 

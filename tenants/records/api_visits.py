@@ -1,5 +1,6 @@
 """Visits over the API: list, export, read, add, change, void."""
 
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from core.web.etag import IfMatch, set_etag
 from core.web.here import here
 from core.web.location import set_location
 from core.web.ndjson import RESPONSES, ndjson
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages
 from tenants.records import service_care as service
 from tenants.records.filters import AsOf, VisitFilter
 from tenants.records.permissions import VisitsRead, VisitsWrite, VoidReason
@@ -23,11 +24,12 @@ from tenants.records.schemas_care import VisitOut, VisitPatch, VisitPost
 router = APIRouter(prefix="/visits", tags=["visits"])
 
 Wanted = Annotated[VisitFilter, Depends(here(VisitFilter))]
+Ordered = Annotated[PageRequest, Depends(long_pages({"date_started": date, "known_from": datetime}, "-date_started"))]
 CHANGES = responses(PreconditionFailed, PreconditionRequired)
 
 
-@router.get("", summary="List visits, newest first")
-def list_visits(_: VisitsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[VisitOut]:
+@router.get("", summary="List visits, newest first unless sorted")
+def list_visits(_: VisitsRead, db: TenantDb, paging: Ordered, wanted: Wanted) -> Page[VisitOut]:
     """Each patient on the page is recorded as read."""
     return service.read_list(db, VISITS, VisitOut, wanted, paging)
 

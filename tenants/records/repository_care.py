@@ -7,9 +7,10 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, DateTime, literal, tuple_
-from sqlmodel import SQLModel, and_, col, func, or_, select
+from sqlmodel import SQLModel, and_, col, or_, select
 
 from core.database import TenantSession
+from core.web.keyset import Slice, read_slice
 from core.web.paging import PageRequest
 from tenants.records.days import end_of_day, start_of_day, visible
 from tenants.records.filters import CareFilter, EncounterFilter, ObservationFilter, VisitFilter
@@ -61,18 +62,11 @@ KINDS: tuple[Kind[Any], ...] = (VISITS, ENCOUNTERS, OBSERVATIONS, DISPENSATIONS,
 
 def list_rows(
     session: TenantSession, kind: Kind[Row], wanted: AnyFilter, patient_uuid: UUID | None, paging: PageRequest
-) -> tuple[Sequence[Row], int]:
-    """One page of rows, newest first, and how many match in all."""
-    conditions = _conditions(session, kind, wanted, patient_uuid)
-    total = session.exec(select(func.count()).select_from(kind.model).where(*conditions)).one()
-    rows = session.exec(
-        select(kind.model)
-        .where(*conditions)
-        .order_by(kind.happened.desc(), kind.identity)
-        .limit(paging.limit)
-        .offset(paging.offset),
-    ).all()
-    return rows, total
+) -> Slice[Row]:
+    """One page of rows."""
+    statement = select(kind.model).where(*_conditions(session, kind, wanted, patient_uuid))
+    columns = {kind.happened.key: kind.happened, "known_from": _column(kind.model, "known_from")}
+    return read_slice(session, statement, paging, columns, kind.identity)
 
 
 def rows_after(

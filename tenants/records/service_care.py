@@ -37,9 +37,9 @@ def read_list(
     Raises:
         NotFound: the filter names a patient who is not there.
     """
-    rows, total = list_rows(session, kind, wanted, _patient_of(session, wanted), paging)
-    _record_patients(session, f"api:{kind.name}:list", rows, wanted)
-    return Page.of([out.model_validate(row) for row in rows], paging, total)
+    part = list_rows(session, kind, wanted, _patient_of(session, wanted), paging)
+    _record_patients(session, f"api:{kind.name}:list", part.rows, wanted)
+    return Page.of([out.model_validate(row) for row in part.rows], paging, part.total, part.last)
 
 
 def export_step(

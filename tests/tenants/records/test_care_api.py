@@ -335,3 +335,46 @@ def test_a_day_that_nobody_checked_is_refused_where_it_is_reckoned_with(session)
 def test_a_nul_in_a_body_is_refused(api):
     body = {"datim_id": "FAC2", "name": "Clinic\0two", "state_province": "Kano"}
     assert api.call("POST", "/facilities", json=body).status_code == 422
+
+
+def pages_of(api, link):
+    """The items of each page, from the first to the one without ``next``."""
+    pages = []
+    while link:
+        page = api.call("GET", link.removeprefix("/v1")).json()
+        pages.append(page["items"])
+        link = page["next"]
+    return pages
+
+
+@pytest.mark.parametrize(
+    ("sort", "field"), [("date_started", "date_started"), ("-date_started", "date_started"), ("known_from", "id")]
+)
+def test_a_cursor_leads_through_every_row_in_order_also_where_days_are_the_same(api, patient, sort, field):
+    days = ["2024-01-10", "2024-01-10", "2024-01-12", "2024-01-10", "2024-01-11", "2024-01-10", "2024-01-09"]
+    visits = [api.add("/visits", patient_uuid=patient["uuid"], date_started=day)["uuid"] for day in days]
+    pages = pages_of(api, f"/visits?page_size=2&sort={sort}")
+    rows = [row for page in pages for row in page]
+    assert [len(page) for page in pages] == [2, 2, 2, 1]
+    assert sorted(row["uuid"] for row in rows) == sorted(visits)
+    if field != "id":
+        shown = [row[field] for row in rows]
+        assert shown == sorted(shown, reverse=sort.startswith("-"))
+
+
+def test_rows_that_come_between_shift_no_page(api, patient):
+    for day in range(10, 16):
+        api.add("/visits", patient_uuid=patient["uuid"], date_started=f"2024-01-{day}")
+    first = api.get("/visits", page_size=2)
+    api.add("/visits", patient_uuid=patient["uuid"], date_started="2024-01-20")
+    second = api.call("GET", first["next"].removeprefix("/v1")).json()
+    assert [row["date_started"] for row in second["items"]] == ["2024-01-13", "2024-01-12"]
+    assert (second["page"], second["total"]) == (2, 7)
+
+
+@pytest.mark.parametrize("path", ["dispensations", "appointments", "contacts", "encounters", "observations"])
+def test_every_list_of_care_takes_sort_and_after(shared_api, path):
+    assert shared_api.get(f"/{path}", sort="known_from", page_size=1)["page"] == 1
+    answer = shared_api.call("GET", f"/{path}", params={"after": "x"})
+    assert [error["field"] for error in answer.json()["errors"]] == ["query.after"]
+    assert shared_api.call("GET", f"/{path}", params={"sort": "unit"}).status_code == 422

@@ -1,0 +1,113 @@
+"""Sort orders and cursors of lists: ``sort=-date_started``, and ``after``, the opaque place where the next page begins.
+
+A cursor holds the sort order, the number of its page, and the sort value and identifier of the last row before it. A
+list that continues after such a row (a keyset) reads its ten thousandth page as fast as its first.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import orjson
+
+from core.errors import FieldError, Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Value = str | int | date | datetime | UUID
+Key = tuple[Value, Value]
+"""The sort value and the identifier of a row: where a page ends."""
+
+LARGEST_INTEGER: Final = 2**63 - 1
+CURSOR_MAX: Final = 4_000
+"""Characters of the longest cursor that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """The order of a list: a field, and whether its largest value comes first."""
+
+    field: str
+    descending: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Sort:
+        """The order that ``sort`` names: a field, ``-`` before it for descending."""
+        return cls(text.removeprefix("-"), descending=text.startswith("-"))
+
+    def __str__(self) -> str:
+        return f"-{self.field}" if self.descending else self.field
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page begins: after the row with this key."""
+
+    sort: Sort
+    page: int
+    key: Key
+
+    def encode(self) -> str:
+        """The text that the API gives to its callers."""
+        parts = [str(self.sort), self.page, *(_text(value) for value in self.key)]
+        return urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
+
+
+def decode(text: str, sort: Sort, types: Mapping[str, type], identity: type, page_max: int) -> Cursor:
+    """The cursor that ``after`` holds.
+
+    Args:
+        text: as ``Cursor.encode`` wrote it.
+        sort: the order that the request asks for.
+        types: type of each field by which the list can be sorted.
+        identity: type of the rows' identifiers.
+        page_max: the largest number of a page.
+
+    Raises:
+        Invalid: it is no cursor of this list in this order.
+    """
+    try:
+        order, page, value, identifier = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        key = (_value(value, types[sort.field]), _value(identifier, identity))
+        intact = type(page) is int and 1 < page <= page_max and isinstance(order, str)
+    except (ValueError, TypeError, KeyError, OverflowError, binascii.Error):
+        intact = False
+    if not intact or len(text) > CURSOR_MAX:
+        raise _refused("is no cursor of this list")
+    if order != str(sort):
+        raise _refused("belongs to another sort order")
+    return Cursor(sort, page, key)
+
+
+def _refused(problem: str) -> Invalid:
+    remedy = "Send `after` and `sort` as the `next` link has them, or leave `after` out to begin at the first page."
+    detail = "not valid: query.after"
+    return Invalid(detail, errors=[FieldError("query.after", problem, remedy)])
+
+
+def _text(value: Value) -> str | int:
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _value(text: Any, kind: type) -> Value:  # noqa: ANN401 - whatever the caller's JSON holds
+    """The value that a part of a cursor stands for.
+
+    Raises:
+        ValueError: it is none of this type, or PostgreSQL cannot hold it.
+    """
+    if kind is int:
+        if type(text) is int and abs(text) <= LARGEST_INTEGER:
+            return text
+    elif isinstance(text, str) and "\x00" not in text:
+        value: Value = text if kind is str else UUID(text) if kind is UUID else kind.fromisoformat(text)  # type: ignore[attr-defined]
+        if not isinstance(value, datetime) or value.tzinfo is not None:
+            return value
+    raise ValueError(kind)

@@ -1,0 +1,112 @@
+"""The SQL of long lists: sorted, and read after a cursor's row instead of past an offset.
+
+Every column here is NOT NULL: a comparison with null would lose rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sqlalchemy import literal, tuple_
+from sqlmodel import func, select
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlmodel.sql.expression import SelectOfScalar
+
+    from core.database import TenantSession
+    from core.web.cursors import Key
+    from core.web.paging import PageRequest
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[Row]):
+    """The rows of one page, how many there are in all, and the key of the last one where more follow."""
+
+    rows: Sequence[Row]
+    total: int
+    last: Key | None = None
+
+
+def cut(rows: Sequence[Row], paging: PageRequest, total: int, key: Callable[[Row], Key]) -> Slice[Row]:
+    """The page out of one row more than it takes: the surplus row says that a page follows."""
+    shown = rows[: paging.page_size]
+    return Slice(shown, total, key(shown[-1]) if len(rows) > len(shown) else None)
+
+
+def read_slice(
+    session: TenantSession,
+    statement: SelectOfScalar[Row],
+    paging: PageRequest,
+    columns: Mapping[str, Any],
+    identity: Any,  # noqa: ANN401 - a column of any type
+) -> Slice[Row]:
+    """One page of the rows that ``statement`` selects.
+
+    Args:
+        session: the tenant's transaction.
+        statement: selects one model, with its conditions and without an order.
+        paging: of a route that takes ``long_pages``.
+        columns: column of each field by which the list can be sorted.
+        identity: column that decides between rows of the same value.
+    """
+    sort = paging.sort
+    if sort is None:
+        message = "this list gives cursors: its route takes long_pages(...)"
+        raise LookupError(message)
+    column = columns[sort.field]
+    if getattr(column, "nullable", False):
+        message = f"{sort.field} may be null: a list that gives cursors cannot be sorted by it"
+        raise LookupError(message)
+    total = session.exec(select(func.count()).select_from(statement.order_by(None).subquery())).one()
+    if paging.key is not None:
+        row_key, start = tuple_(column, identity), tuple_(*map(_bound, (column, identity), paging.key))
+        statement = statement.where(row_key < start if sort.descending else row_key > start)
+    order = (column.desc(), identity.desc()) if sort.descending else (column, identity)
+    rows = session.exec(statement.order_by(*order).limit(paging.page_size + 1).offset(paging.offset)).all()
+    return cut(rows, paging, total, lambda row: (getattr(row, column.key), getattr(row, identity.key)))
+
+
+def _bound(column: Any, value: object) -> Any:  # noqa: ANN401 - a column of any type
+    return literal(value, column.type)
+
+
+@dataclass(frozen=True, slots=True)
+class KeysetSql:
+    """Parts of a statement in plain SQL.
+
+    Attributes:
+        where: the condition that skips what stands before the page; ``true`` where nothing does.
+        order: for ORDER BY, with LIMIT and OFFSET.
+        values: of the parameters that both name.
+    """
+
+    where: str
+    order: str
+    values: dict[str, object]
+
+
+def keyset_sql(paging: PageRequest, columns: Mapping[str, str], identity: str) -> KeysetSql:
+    """The parts of a statement that reads one page and one row more, for ``cut``.
+
+    >>> from core.web.cursors import Sort
+    >>> from core.web.paging import PageRequest
+    >>> keyset_sql(PageRequest(sort=Sort("name"), keyed=True), {"name": "f.name"}, "f.uuid").order
+    'f.name ASC, f.uuid ASC LIMIT %(page_limit)s OFFSET %(page_offset)s'
+    """
+    sort = paging.sort
+    if sort is None:
+        message = "this list gives cursors: its route takes long_pages(...)"
+        raise LookupError(message)
+    column, way, sign = columns[sort.field], *(("DESC", "<") if sort.descending else ("ASC", ">"))
+    values: dict[str, object] = {"page_limit": paging.page_size + 1, "page_offset": paging.offset}
+    where = "true"
+    if paging.key is not None:
+        where = f"({column}, {identity}) {sign} (%(after_value)s, %(after_identity)s)"
+        values["after_value"], values["after_identity"] = paging.key
+    order = f"{column} {way}, {identity} {way} LIMIT %(page_limit)s OFFSET %(page_offset)s"
+    return KeysetSql(where, order, values)
