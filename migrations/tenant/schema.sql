@@ -432,13 +432,15 @@ CREATE TABLE interventions (
     voided_by TEXT, 
     date_voided TIMESTAMP WITH TIME ZONE, 
     void_reason TEXT, 
+    promised_for DATE, 
     CONSTRAINT pk_interventions PRIMARY KEY (uuid), 
-    CONSTRAINT ck_interventions_intervention_type CHECK (intervention_type IN ('phone_call', 'home_visit', 'sms', 'counselling', 'transport_support', 'rescheduling', 'peer_support', 'community_delivery', 'other')), 
+    CONSTRAINT ck_interventions_intervention_type CHECK (intervention_type IN ('phone_call', 'home_visit', 'sms', 'in_person', 'counselling', 'transport_support', 'rescheduling', 'peer_support', 'community_delivery', 'other')), 
     CONSTRAINT ck_interventions_status CHECK (status IN ('planned', 'assigned', 'in_progress', 'completed', 'cancelled', 'failed')), 
-    CONSTRAINT ck_interventions_outcome CHECK (outcome IN ('reached', 'not_reached', 'promised_return', 'returned', 'declined', 'wrong_number', 'moved', 'transferred_out', 'died', 'other')), 
+    CONSTRAINT ck_interventions_outcome CHECK (outcome IN ('returned', 'promised', 'reached', 'not_reached', 'wrong_number', 'moved', 'transferred_out', 'died', 'refused')), 
     CONSTRAINT ck_interventions_attempts CHECK (attempts >= 0), 
     CONSTRAINT ck_interventions_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
 );
+CREATE INDEX ix_interventions_completed_at ON interventions (completed_at, uuid);
 CREATE INDEX ix_interventions_intervention_type ON interventions (intervention_type);
 CREATE INDEX ix_interventions_patient_uuid ON interventions (patient_uuid);
 CREATE INDEX ix_interventions_status ON interventions (status, due_date);

@@ -1,5 +1,20 @@
 """What the room ``followup`` registers with the kernel."""
 
-from core.features import Feature
+from core.features import Feature, Permission
 
-feature = Feature(name="followup", tables=("tenants.followup.models",))
+feature = Feature(
+    name="followup",
+    routers=("tenants.followup.api:router",),
+    tables=("tenants.followup.models",),
+    permissions=(
+        Permission("attempts.read", "See attempts to reach patients, and their notes"),
+        Permission("attempts.write", "Record attempts to reach patients, and undo one's own of today"),
+    ),
+    audit_actions=(
+        "followup:attempt:record",
+        "followup:attempt:undo",
+        "followup:attempt:read",
+        "followup:attempt:list",
+    ),
+    tags={"attempts": "Attempts to reach patients, and what became of them."},
+)

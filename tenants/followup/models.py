@@ -18,7 +18,8 @@ class Intervention(TenantBase, table=True):
     Attributes:
         version_id: changes with every write; the row's ETag.
         assigned_cadre: case manager, tracking officer, clinician, so that one can learn who succeeds.
-        outcome: what came of it; ``returned_on`` the date of the contact that it led to.
+        outcome: what came of it, of ``outcomes.OUTCOMES``; ``returned_on`` is the day of the contact that it led to,
+            ``promised_for`` the day on which the patient said they would come.
         interruption_reason: code of the reason that the patient gave.
         notes_enc: free text, encrypted with the patient's key, since people write names into notes.
     """
@@ -26,7 +27,7 @@ class Intervention(TenantBase, table=True):
     __tablename__ = "interventions"
     __table_args__ = (
         CheckConstraint(
-            "intervention_type IN ('phone_call', 'home_visit', 'sms', 'counselling', 'transport_support', "
+            "intervention_type IN ('phone_call', 'home_visit', 'sms', 'in_person', 'counselling', 'transport_support', "
             "'rescheduling', 'peer_support', 'community_delivery', 'other')",
             name="intervention_type",
         ),
@@ -35,13 +36,14 @@ class Intervention(TenantBase, table=True):
             name="status",
         ),
         CheckConstraint(
-            "outcome IN ('reached', 'not_reached', 'promised_return', 'returned', 'declined', 'wrong_number', 'moved', "
-            "'transferred_out', 'died', 'other')",
+            "outcome IN ('returned', 'promised', 'reached', 'not_reached', 'wrong_number', 'moved', 'transferred_out', "
+            "'died', 'refused')",
             name="outcome",
         ),
         CheckConstraint("attempts >= 0", name="attempts"),
         CheckConstraint("NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)", name="voided"),
         Index("ix_interventions_patient_uuid", "patient_uuid"),
+        Index("ix_interventions_completed_at", "completed_at", "uuid"),
         Index("ix_interventions_status", "status", "due_date"),
         Index("ix_interventions_intervention_type", "intervention_type"),
     )
@@ -66,6 +68,7 @@ class Intervention(TenantBase, table=True):
     outcome: str | None = Field(default=None, sa_type=Text)
     outcome_date: date | None = Field(default=None, sa_type=Date)
     returned_on: date | None = Field(default=None, sa_type=Date)
+    promised_for: date | None = Field(default=None, sa_type=Date)
     interruption_reason: str | None = Field(default=None, sa_type=Text)
     notes_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
     created_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))

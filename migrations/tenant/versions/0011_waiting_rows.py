@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 10 steps."""
+    """Take 16 steps."""
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -72,6 +72,22 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_import_waiting_facts_patient_key", "import_waiting_facts", ["patient_key"], unique=False)
+    op.add_column("interventions", sa.Column("promised_for", sa.Date(), nullable=True))
+    op.drop_constraint("ck_interventions_intervention_type", "interventions", type_="check")
+    # allow: no released code has ever written to the table, so there is no row to look at
+    op.create_check_constraint(
+        op.f("ck_interventions_intervention_type"),
+        "interventions",
+        "intervention_type IN ('phone_call', 'home_visit', 'sms', 'in_person', 'counselling', 'transport_support', 'rescheduling', 'peer_support', 'community_delivery', 'other')",
+    )
+    op.drop_constraint("ck_interventions_outcome", "interventions", type_="check")
+    # allow: no released code has ever written to the table, so there is no row to look at
+    op.create_check_constraint(
+        op.f("ck_interventions_outcome"),
+        "interventions",
+        "outcome IN ('returned', 'promised', 'reached', 'not_reached', 'wrong_number', 'moved', 'transferred_out', 'died', 'refused')",
+    )
+    op.create_index("ix_interventions_completed_at", "interventions", ["completed_at", "uuid"], unique=False)
     op.alter_column("predictions", "expected_date", existing_type=sa.Date(), nullable=True)
     op.alter_column("worklist_entries", "expected_date", existing_type=sa.Date(), nullable=True)
     grant_tenant("SELECT, INSERT, UPDATE, DELETE", "import_placements", "import_waiting_facts")

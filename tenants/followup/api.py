@@ -1,0 +1,70 @@
+"""Attempts to reach patients over the API."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from core.access import TenantDb, require
+from core.errors import Conflict, Forbidden, NotFound
+from core.errors.problem import responses
+from core.identity import Principal
+from core.web.here import here
+from core.web.location import set_location
+from core.web.paging import Page, Paging
+from tenants.followup import service
+from tenants.followup.outcomes import OUTCOMES
+from tenants.followup.schemas import AttemptFilter, AttemptOut, AttemptPost, OutcomeOut
+
+router = APIRouter(prefix="/attempts", tags=["attempts"])
+
+AttemptsRead = Annotated[Principal, Depends(require("attempts.read"))]
+AttemptsWrite = Annotated[Principal, Depends(require("attempts.write"))]
+Wanted = Annotated[AttemptFilter, Depends(here(AttemptFilter))]
+
+
+@router.get("", operation_id="list_attempts", summary="List attempts to reach patients, newest first")
+def list_attempts(_: AttemptsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[AttemptOut]:
+    """Attempts that were undone are left out. Each patient on the page is recorded as read."""
+    return service.read_list(db, wanted, paging)
+
+
+@router.get("/outcomes", operation_id="list_outcomes", summary="List the outcomes that an attempt can have")
+def list_outcomes(_: AttemptsRead) -> list[OutcomeOut]:
+    """The one vocabulary of outcomes."""
+    return [
+        OutcomeOut(name=outcome.name, meaning=outcome.meaning, reached=outcome.reached, settles=outcome.settles)
+        for outcome in OUTCOMES.values()
+    ]
+
+
+@router.post(
+    "",
+    operation_id="record_attempt",
+    status_code=201,
+    summary="Record an attempt to reach a patient",
+    responses=responses(NotFound, Conflict),
+)
+def record_attempt(_: AttemptsWrite, db: TenantDb, body: AttemptPost, response: Response) -> AttemptOut:
+    """The same `id` is the same attempt: sending it again answers what is on record."""
+    attempt = service.record(db, body).attempt
+    set_location(response, f"/v1/attempts/{attempt.id}")
+    return attempt
+
+
+@router.get("/{attempt_id}", operation_id="get_attempt", summary="Get an attempt")
+def get_attempt(_: AttemptsRead, db: TenantDb, attempt_id: UUID) -> AttemptOut:
+    """Recorded as a read of its patient."""
+    return service.read(db, attempt_id)
+
+
+@router.delete(
+    "/{attempt_id}",
+    operation_id="undo_attempt",
+    status_code=204,
+    summary="Undo an attempt that you recorded today",
+    responses=responses(NotFound, Forbidden),
+)
+def undo_attempt(_: AttemptsWrite, db: TenantDb, attempt_id: UUID) -> None:
+    """It leaves the lists and counts, and stays in the audit."""
+    service.undo(db, attempt_id)

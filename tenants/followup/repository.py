@@ -1,0 +1,94 @@
+"""All SQL of attempts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from sqlmodel import col, func, select
+
+from core.database.arrays import uuid_array
+from tenants.followup.models import Intervention
+from tenants.records.models import Facility
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from core.web.paging import PageRequest
+
+_LATEST = sql.SQL(
+    "SELECT DISTINCT ON (patient_uuid) patient_uuid, outcome, outcome_date, promised_for, completed_at, created_by,"
+    " count(*) OVER (PARTITION BY patient_uuid) AS attempts"
+    " FROM interventions WHERE patient_uuid = ANY(%s::uuid[]) AND NOT voided AND outcome IS NOT NULL"
+    " ORDER BY patient_uuid, outcome_date DESC, completed_at DESC, uuid DESC"
+)
+_NOTE_ON_LISTS = sql.SQL(
+    "UPDATE worklist_entries e SET contacted_at = last.completed_at, contacted_by = last.created_by,"
+    " outcome = last.outcome, outcome_date = last.outcome_date"
+    " FROM worklists w LEFT JOIN LATERAL ("
+    "  SELECT completed_at, created_by, outcome, outcome_date FROM interventions i"
+    "  WHERE i.patient_uuid = %(patient)s AND NOT i.voided AND i.outcome IS NOT NULL AND i.outcome_date >= w.as_of"
+    "  ORDER BY outcome_date DESC, completed_at DESC, uuid DESC LIMIT 1) last ON true"
+    " WHERE e.worklist_uuid = w.uuid AND e.patient_uuid = %(patient)s"
+    " AND w.as_of = (SELECT max(n.as_of) FROM worklists n JOIN worklist_entries m ON m.worklist_uuid = n.uuid"
+    "  WHERE m.patient_uuid = %(patient)s)"
+)
+
+
+def get(session: TenantSession, attempt: UUID, *, lock: bool = False) -> Intervention | None:
+    """One attempt, undone or not; locked until the transaction ends where it is to be changed."""
+    query = select(Intervention).where(Intervention.uuid == attempt, col(Intervention.outcome).is_not(None))
+    if lock:
+        query = query.with_for_update()
+    return session.exec(query).first()
+
+
+def attempts(
+    session: TenantSession,
+    paging: PageRequest,
+    *,
+    patient: UUID | None = None,
+    outcome: str | None = None,
+    since: date | None = None,
+    recorded_by: str | None = None,
+) -> tuple[Sequence[tuple[Intervention, str]], int]:
+    """A page of attempts that were not undone, newest first, each with its facility's DATIM id; and how many in all."""
+    wanted: list[Any] = [col(Intervention.voided).is_(False), col(Intervention.outcome).is_not(None)]
+    if patient is not None:
+        wanted.append(Intervention.patient_uuid == patient)
+    if outcome is not None:
+        wanted.append(Intervention.outcome == outcome)
+    if since is not None:
+        wanted.append(col(Intervention.outcome_date) >= since)
+    if recorded_by is not None:
+        wanted.append(Intervention.created_by == recorded_by)
+    total = session.exec(select(func.count()).select_from(Intervention).where(*wanted)).one()
+    query = (
+        select(Intervention, Facility.datim_id)
+        .join(Facility, col(Facility.uuid) == col(Intervention.facility_uuid))
+        .where(*wanted)
+        .order_by(col(Intervention.completed_at).desc(), col(Intervention.uuid).desc())
+    )
+    return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
+
+
+def datim_id_of(session: TenantSession, facility: UUID) -> str:
+    """The DATIM id of a facility."""
+    return session.exec(select(Facility.datim_id).where(Facility.uuid == facility)).one()
+
+
+def latest_of(session: TenantSession, patients: Iterable[UUID]) -> Mapping[UUID, dict[str, Any]]:
+    """The latest attempt of each patient who has one, and how many there were (``attempts``)."""
+    with session.cursor() as cursor:
+        rows = cursor.execute(_LATEST, (uuid_array(patients),)).fetchall()
+        columns = [column.name for column in cursor.description or ()]
+    return {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
+
+
+def note_on_lists(session: TenantSession, patient: UUID) -> None:
+    """Write the patient's latest attempt to the entries of the newest lists that the patient is on."""
+    with session.cursor() as cursor:
+        cursor.execute(_NOTE_ON_LISTS, {"patient": patient})

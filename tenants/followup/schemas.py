@@ -1,0 +1,77 @@
+"""What the API says of attempts to reach patients."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.web.days import IsoDay
+from tenants.followup.outcomes import Medium, OutcomeName
+
+NOTE_MAX = 2000
+
+
+class AttemptPost(BaseModel):
+    """An attempt that somebody made. The same ``id`` is the same attempt, however often it is sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID = Field(
+        description="Your identifier of the attempt, a new UUID: sending it twice records one attempt.",
+        examples=["019c2253-7220-70a7-a610-b4172b5ebaa0"],
+    )
+    patient_id: UUID = Field(description="The patient.", examples=["019c2253-7220-70a7-a610-b4172b5ebaa1"])
+    medium: Medium = Field(default="phone_call", description="How somebody tried.", examples=["phone_call"])
+    outcome: OutcomeName = Field(description="What became of it.", examples=["promised"])
+    day: IsoDay | None = Field(default=None, description="Day of the attempt; today when left out.", examples=[None])
+    promised_for: IsoDay | None = Field(
+        default=None, description="`promised` only: the day on which the patient will come.", examples=[None]
+    )
+    returned_on: IsoDay | None = Field(
+        default=None, description="`returned` only: the day of the contact; the day of the attempt when left out."
+    )
+    reason: str | None = Field(
+        default=None, max_length=200, description="Why the patient stayed away, as a code.", examples=["transport"]
+    )
+    note: str | None = Field(
+        default=None, max_length=NOTE_MAX, description="Free text, stored encrypted.", examples=[None]
+    )
+
+
+class AttemptOut(BaseModel):
+    """An attempt on record."""
+
+    id: UUID = Field(description="Identifier of the attempt.")
+    patient_id: UUID = Field(description="The patient.")
+    facility: str = Field(description="DATIM id of the patient's facility.", examples=["hZ7mJp5xUQq"])
+    medium: Medium = Field(description="How somebody tried.")
+    outcome: OutcomeName = Field(description="What became of it.")
+    day: date = Field(description="Day of the attempt.", examples=["2026-02-03"])
+    promised_for: date | None = Field(description="The day on which the patient will come.", examples=[None])
+    returned_on: date | None = Field(description="The day of the contact that it led to.", examples=[None])
+    reason: str | None = Field(description="Why the patient stayed away, as a code.", examples=[None])
+    note: str | None = Field(description="Free text; null: none, or it cannot be read.", examples=[None])
+    recorded_at: datetime = Field(description="When it was recorded.")
+    recorded_by: str = Field(description="Who recorded it.", examples=["person:019c2253-7220-70a7-a610-b4172b5ebaa2"])
+
+
+class OutcomeOut(BaseModel):
+    """One word of the vocabulary of outcomes."""
+
+    name: OutcomeName = Field(description="The word.")
+    meaning: str = Field(description="What it means.", examples=["The patient came back to the clinic."])
+    reached: bool = Field(description="Whether somebody spoke with the patient or with who knows.")
+    settles: bool = Field(description="Whether the patient leaves the lists until a later expected contact is due.")
+
+
+@dataclass(frozen=True)
+class AttemptFilter:
+    """Which attempts a list has."""
+
+    patient_id: Annotated[UUID | None, Query(description="Of this patient.")] = None
+    outcome: Annotated[OutcomeName | None, Query(description="With this outcome.")] = None
+    since: Annotated[IsoDay | None, Query(description="Made on this day or later.", examples=["2026-02-01"])] = None
+    recorded_by: Annotated[Literal["me"] | None, Query(description="`me`: those that you recorded.")] = None

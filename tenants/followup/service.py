@@ -1,0 +1,218 @@
+"""The rules of attempts: recording one, undoing it, listing them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core import audit
+from core.clock import now, today
+from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from core.events import publish
+from core.privacy import vault
+from core.privacy.errors import CannotDecrypt, PatientErased
+from core.web.paging import Page
+from tenants.followup import repository
+from tenants.followup.models import Intervention
+from tenants.followup.schemas import AttemptFilter, AttemptOut, AttemptPost
+from tenants.records.days import start_of_day
+from tenants.records.ids import new_uuid
+from tenants.records.locks import lock_patient
+from tenants.records.service import find_patient
+
+if TYPE_CHECKING:
+    from datetime import date
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from core.web.paging import PageRequest
+
+TABLE, NOTE = "interventions", "notes_enc"
+SUBJECT = "attempt"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An attempt, and whether this request recorded it (else it was on record already)."""
+
+    attempt: AttemptOut
+    new: bool
+
+
+def record(session: TenantSession, body: AttemptPost) -> Recorded:
+    """Record an attempt. An attempt that is on record under the same id is answered as it is.
+
+    Raises:
+        NotFound: there is no such patient.
+        Invalid: a day lies in the future, or does not fit the outcome.
+        Conflict: the id is that of another attempt, or of one that was undone.
+    """
+    day = body.day or today(session.tenant.time_zone)
+    _check_days(session, body, day)
+    patient = find_patient(session, str(body.patient_id))
+    lock_patient(session, patient.uuid)
+    same = repository.get(session, body.id, lock=True)
+    if same is not None:
+        return Recorded(_repeated(session, same, body, day), new=False)
+    row = Intervention(
+        uuid=body.id,
+        patient_uuid=patient.uuid,
+        facility_uuid=patient.facility_uuid,
+        intervention_type=body.medium,
+        status="completed",
+        attempts=1,
+        completed_at=now(),
+        completed_by=session.actor,
+        outcome=body.outcome,
+        outcome_date=day,
+        promised_for=body.promised_for,
+        returned_on=_returned_on(body, day),
+        interruption_reason=body.reason,
+        notes_enc=_sealed(session, patient.uuid, body.id, body.note),
+        created_by=session.actor,
+    )
+    session.add(row)
+    session.flush()
+    repository.note_on_lists(session, patient.uuid)
+    audit.record(session, "followup:attempt:record", SUBJECT, row.uuid, _facts(row))
+    publish(session, "attempts.changed", {"patient": patient.uuid, "attempt": row.uuid, "outcome": row.outcome})
+    return Recorded(_shown(session, row, repository.datim_id_of(session, row.facility_uuid)), new=True)
+
+
+def undo(session: TenantSession, attempt: UUID) -> None:
+    """Take an attempt off the record: by who recorded it, on the same day. Undoing it again changes nothing.
+
+    Raises:
+        NotFound: there is no such attempt.
+        Forbidden: somebody else recorded it, or on another day.
+    """
+    row = repository.get(session, attempt, lock=True)
+    if row is None:
+        raise NotFound(_NO_SUCH)
+    if row.created_by != session.actor:
+        detail = "somebody else recorded this attempt"
+        raise Forbidden(detail, remedy="Ask who recorded it to undo it, or record what is true as a new attempt.")
+    if row.voided:
+        return
+    if row.created_at < start_of_day(session.tenant, today(session.tenant.time_zone)):
+        detail = "the attempt was recorded on another day"
+        raise Forbidden(detail, remedy="Record what is true as a new attempt.")
+    row.voided, row.voided_by, row.date_voided, row.void_reason = True, session.actor, now(), "undone"
+    row.version_id, row.updated_at = new_uuid(), now()
+    session.add(row)
+    session.flush()
+    repository.note_on_lists(session, row.patient_uuid)
+    audit.record(session, "followup:attempt:undo", SUBJECT, row.uuid, {"patient": str(row.patient_uuid)})
+    publish(session, "attempts.changed", {"patient": row.patient_uuid, "attempt": row.uuid, "outcome": None})
+
+
+def read(session: TenantSession, attempt: UUID) -> AttemptOut:
+    """One attempt. The read of its patient is in the audit.
+
+    Raises:
+        NotFound: there is none, or it was undone.
+    """
+    row = repository.get(session, attempt)
+    if row is None or row.voided:
+        raise NotFound(_NO_SUCH)
+    audit.record(session, "followup:attempt:read", "patient", row.patient_uuid)
+    return _shown(session, row, repository.datim_id_of(session, row.facility_uuid))
+
+
+def read_list(session: TenantSession, wanted: AttemptFilter, paging: PageRequest) -> Page[AttemptOut]:
+    """A page of attempts, newest first. The reads of their patients are in the audit."""
+    rows, total = repository.attempts(
+        session,
+        paging,
+        patient=wanted.patient_id,
+        outcome=wanted.outcome,
+        since=wanted.since,
+        recorded_by=session.actor if wanted.recorded_by == "me" else None,
+    )
+    patients = list(dict.fromkeys(row.patient_uuid for row, _ in rows))
+    vault(session).load_patient_keys(patients)
+    audit.record_many(session, "followup:attempt:list", "patient", patients, {})
+    return Page.of([_shown(session, row, datim_id) for row, datim_id in rows], paging, total)
+
+
+_NO_SUCH = "there is no such attempt"
+
+
+def _check_days(session: TenantSession, body: AttemptPost, day: date) -> None:
+    present = today(session.tenant.time_zone)
+    wrong = []
+    if day > present:
+        wrong.append(FieldError("body.day", "lies in the future", "give a date up to today"))
+    if body.promised_for is not None and body.outcome != "promised":
+        wrong.append(FieldError("body.promised_for", f"does not go with {body.outcome}", "leave it out"))
+    elif body.promised_for is not None and body.promised_for < day:
+        wrong.append(FieldError("body.promised_for", "is before the attempt", "give a later date"))
+    if body.returned_on is not None and body.outcome != "returned":
+        wrong.append(FieldError("body.returned_on", f"does not go with {body.outcome}", "leave it out"))
+    elif body.returned_on is not None and body.returned_on > present:
+        wrong.append(FieldError("body.returned_on", "lies in the future", "give a date up to today"))
+    if wrong:
+        detail = "the attempt cannot be recorded"
+        raise Invalid(detail, errors=wrong)
+
+
+def _returned_on(body: AttemptPost, day: date) -> date | None:
+    return (body.returned_on or day) if body.outcome == "returned" else None
+
+
+def _repeated(session: TenantSession, row: Intervention, body: AttemptPost, day: date) -> AttemptOut:
+    """The attempt on record, where the body says the same.
+
+    Raises:
+        Conflict: it says something else, or the attempt was undone.
+    """
+    if row.voided:
+        detail = "the attempt with this id was undone"
+        raise Conflict(detail, remedy="Record it with a new id.")
+    shown = _shown(session, row, repository.datim_id_of(session, row.facility_uuid))
+    on_record = (row.patient_uuid, row.intervention_type, row.outcome, row.promised_for, row.returned_on)
+    sent = (body.patient_id, body.medium, body.outcome, body.promised_for, _returned_on(body, row.outcome_date or day))
+    if on_record != sent or row.created_by != session.actor or (shown.note or None) != (body.note or None):
+        detail = "another attempt has this id"
+        raise Conflict(detail, remedy="Give each attempt an id of its own.")
+    return shown
+
+
+def _sealed(session: TenantSession, patient: UUID, attempt: UUID, note: str | None) -> bytes | None:
+    if not (note or "").strip():
+        return None
+    safe = vault(session)
+    safe.ensure_patient_keys([patient])
+    return safe.encrypt(patient, TABLE, NOTE, attempt, str(note).strip())
+
+
+def _shown(session: TenantSession, row: Intervention, datim_id: str) -> AttemptOut:
+    return AttemptOut.model_validate(
+        {
+            "id": row.uuid,
+            "patient_id": row.patient_uuid,
+            "facility": datim_id,
+            "medium": row.intervention_type,
+            "outcome": row.outcome,
+            "day": row.outcome_date,
+            "promised_for": row.promised_for,
+            "returned_on": row.returned_on,
+            "reason": row.interruption_reason,
+            "note": _note(session, row),
+            "recorded_at": row.created_at,
+            "recorded_by": row.created_by,
+        }
+    )
+
+
+def _note(session: TenantSession, row: Intervention) -> str | None:
+    if row.notes_enc is None:
+        return None
+    try:
+        return vault(session).decrypt(row.patient_uuid, TABLE, NOTE, row.uuid, row.notes_enc)
+    except (CannotDecrypt, PatientErased):
+        return None
+
+
+def _facts(row: Intervention) -> dict[str, str]:
+    return {"patient": str(row.patient_uuid), "outcome": str(row.outcome), "medium": row.intervention_type}
