@@ -90,6 +90,23 @@ class SettingsGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class NavigationEntry:
+    """A page that the navigation shows to those who may open it.
+
+    Attributes:
+        label: its name, as the catalogue of texts has it.
+        path: of the page.
+        permission: that the page needs.
+        order: entries with smaller numbers come first.
+    """
+
+    label: str
+    path: str
+    permission: str
+    order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
     """What one room gives to the kernel. Every reference is a ``"module:attribute"`` or a ``"module"`` string.
 
@@ -98,6 +115,13 @@ class Feature:
         routers: FastAPI routers, mounted under ``/v1``. Every route declares the permission that it needs.
         public_routers: FastAPI routers, mounted under ``/v1``, whose routes need no credential (sign-in, webhooks of
             others). They share a part of the server, and take small bodies; see ``core.app.middleware``.
+        pages: FastAPI routers of pages, mounted as they are, outside /v1 and the OpenAPI document. Every route declares
+            the permission that it needs; every write is a form that a page of this server sent; see ``core.app.pages``.
+        public_pages: the same, for pages that need no credential (sign-in).
+        sign_in: path of the page at which people sign in; at most one feature has it.
+        navigation: pages that the navigation shows.
+        templates: prefix -> ``"module:folder"``, the templates of its pages; see ``core.web.templates``.
+        assets: prefix -> ``"module:folder"``, its static files; see ``core.web.assets``.
         credentials: kinds of credentials that requests may carry; see ``core.identity.credentials``.
         jobs: modules whose import registers jobs.
         tables: modules whose import registers tables (SQLModel classes).
@@ -114,6 +138,12 @@ class Feature:
     name: str
     routers: Sequence[str] = ()
     public_routers: Sequence[str] = ()
+    pages: Sequence[str] = ()
+    public_pages: Sequence[str] = ()
+    sign_in: str | None = None
+    navigation: Sequence[NavigationEntry] = ()
+    templates: Mapping[str, str] = field(default_factory=dict)
+    assets: Mapping[str, str] = field(default_factory=dict)
     credentials: Sequence[str] = ()
     jobs: Sequence[str] = ()
     tables: Sequence[str] = ()

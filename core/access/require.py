@@ -12,10 +12,11 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from core.access.scope import AnyScope, BearerKey, HeaderKey, OperatorScope, Scope, TenantScope, tenant_scope_of
 from core.errors import Forbidden
 from core.identity import Principal, declared_permissions
+from core.web.pages import PageRoute
 
 
 class AccessRule:
-    """What a route's signature says about who may call it. Every route under /v1 has at least one."""
+    """What a route's signature says about who may call it. Every page and every route under /v1 has at least one."""
 
 
 class Requirement(AccessRule):
@@ -107,7 +108,7 @@ class OpenRule(AccessRule):
 
 
 open_to_all = OpenRule()
-"""The rule of every route of ``Feature.public_routers``; the application adds it."""
+"""The rule of every route of ``Feature.public_routers`` and ``Feature.public_pages``; the application adds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,13 @@ def api_routes(app: FastAPI) -> Iterator[RouteContext]:
             yield route
 
 
+def page_routes(app: FastAPI) -> Iterator[RouteContext]:
+    """Every route of a page, as it is mounted."""
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, PageRoute):
+            yield route
+
+
 def permissions_of(route: RouteContext) -> frozenset[str]:
     """The permissions that the route's signature asks for."""
     return frozenset(rule.permission for rule in access_rules(route) if isinstance(rule, Requirement))
@@ -180,17 +188,18 @@ def _walk(dependant: Dependant) -> Iterator[AccessRule]:
 
 
 def refuse_open_routes(app: FastAPI) -> None:
-    """Refuse an application with a route under /v1 that does not say who may call it, or says two things.
+    """Refuse an application with a page or a route under /v1 that does not say who may call it, or says two things.
 
     Raises:
         LookupError: names the routes.
     """
-    bare = sorted(f"{sorted(route.methods or ())} {route.path}" for route in api_routes(app) if not access_rules(route))
+    routes = [*api_routes(app), *page_routes(app)]
+    bare = sorted(f"{sorted(route.methods or ())} {route.path}" for route in routes if not access_rules(route))
     if bare:
         message = f"routes that do not declare who may call them: {', '.join(bare)}"
         raise LookupError(message)
-    guarded = [route for route in api_routes(app) if not is_public(route)]
-    for route in api_routes(app):
+    guarded = [route for route in routes if not is_public(route)]
+    for route in routes:
         if is_public(route):
             if len(access_rules(route)) > 1:
                 message = f"the public route {route.path} declares a permission: move it to the feature's routers"

@@ -104,7 +104,7 @@ def scope_of(request: Request) -> PrincipalScope:
         Unauthenticated: no credential, or one that is not valid (401).
         Forbidden: the tenant is suspended (403).
     """
-    verification = verified(request.scope, credentials.credential_of(request.scope["headers"]))
+    verification = verified(request.scope, credentials.credential_for(request.scope))
     identified, request_id = verification.identified, telemetry.request_id()
     confirmation = Confirmation(verification.moment)
     if identified.tenant is None:

@@ -19,7 +19,7 @@ from anyio.to_thread import run_sync
 
 from core.access.verification import Verification, leave_for_the_route, verify
 from core.errors import Forbidden, TooManyRequests, Unauthenticated, Unavailable
-from core.identity.credentials import credential_of
+from core.identity.credentials import credential_for
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -76,7 +76,7 @@ class Callers:
             TooManyRequests: too many credentials of the address were refused, or are being verified (429).
             Unavailable: too many credentials are being verified (503).
         """
-        credential = credential_of(scope["headers"])
+        credential = credential_for(scope)
         digest = _digest(credential)
         known = self._shares.get(digest)
         if known is not None and not with_body:
@@ -106,7 +106,7 @@ class Callers:
 
     def forget(self, scope: Scope) -> None:
         """Verify the request's credential here the next time, because its route rejected it."""
-        self._shares.pop(_digest(credential_of(scope["headers"])), None)
+        self._shares.pop(_digest(credential_for(scope)), None)
 
     async def _verify(self, credential: Credential, address: str) -> Verification:
         waiting = self._verifying.get(address, 0)

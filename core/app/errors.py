@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from core import telemetry
 from core.app.conventions import body_names, field_of, remedy_for
+from core.app.pages import error_page
 from core.errors.database import as_app_error
 from core.errors.family import (
     BY_STATUS,
@@ -28,9 +29,10 @@ from core.errors.family import (
 )
 from core.errors.problem import MEDIA_TYPE, headers, problem
 from core.telemetry.repeated import Repeated
+from core.web.page_marks import is_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import MutableMapping, Sequence
 
     from fastapi import FastAPI
     from starlette.requests import Request
@@ -86,6 +88,13 @@ def log_failure(event: str, found: AppError, error: BaseException) -> None:
     left_out = _logged.due((event, found.slug, found.detail))
     if left_out is not None:
         log.error(event, problem=found.slug, reason=found.detail, left_out=left_out)
+
+
+def answer(scope: MutableMapping[str, Any], error: AppError, *, more: dict[str, str] | None = None) -> Response:
+    """``error`` as the answer of the present request: a page where a page was asked for, else a problem document."""
+    if is_page(scope):
+        return error_page(scope, error, {**headers(error), **(more or {})})
+    return problem_response(error, more=more)
 
 
 def problem_response(error: AppError, *, more: dict[str, str] | None = None) -> Response:
@@ -151,35 +160,35 @@ def from_http(error: HTTPException) -> AppError:
     return kind(str(error.detail) if error.status_code < SERVER_ERROR else kind.title)
 
 
-async def on_app_error(_: Request, error: Exception) -> Response:
+async def on_app_error(request: Request, error: Exception) -> Response:
     """Answer an error of the family."""
     found = as_app_error(error)
     log_failure("request failed", found, error)
-    return problem_response(found)
+    return answer(request.scope, found)
 
 
 async def on_validation(request: Request, error: Exception) -> Response:
     """Answer what FastAPI refused."""
     findings = error.errors() if isinstance(error, RequestValidationError) else []
-    return problem_response(from_validation(findings, request.scope.get("route")))
+    return answer(request.scope, from_validation(findings, request.scope.get("route")))
 
 
-async def on_http(_: Request, error: Exception) -> Response:
+async def on_http(request: Request, error: Exception) -> Response:
     """Answer what the router refused."""
     if not isinstance(error, HTTPException):
-        return problem_response(as_app_error(error))
+        return answer(request.scope, as_app_error(error))
     found = from_http(error)
     log_failure("request failed", found, error)
-    return problem_response(found, more=dict(error.headers or {}))
+    return answer(request.scope, found, more=dict(error.headers or {}))
 
 
-async def on_unexpected(_: Request, error: Exception) -> Response:
+async def on_unexpected(request: Request, error: Exception) -> Response:
     """Answer what nobody foresaw, without its text; the outermost middleware logs it."""
-    return problem_response(as_app_error(error))
+    return answer(request.scope, as_app_error(error))
 
 
 def install(app: FastAPI) -> None:
-    """Let the application answer every error as problem+json."""
+    """Let the application answer every error as problem+json, or as a page."""
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
     for kind in (AppError, exc.SQLAlchemyError, psycopg.Error):

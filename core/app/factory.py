@@ -1,4 +1,4 @@
-"""The application: the features' routers under /v1, health, documentation, and what holds for every request."""
+"""The application: features' routers under /v1, their pages, health, documentation, what holds for every request."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,11 +15,13 @@ from core.app import docs, health, home, openapi
 from core.app.callers import VERIFIERS
 from core.app.errors import install
 from core.app.middleware import RequestBoundary
+from core.app.pages import lay_pages
 from core.app.permissions import RoutePermissions
 from core.app.routing import lay_flat
 from core.features import Feature, features, resolve
 from core.services import ensure
 from core.settings import get_settings
+from core.web import assets
 
 DESCRIPTION = """
 Keeps people on HIV treatment from falling out of care: a partner's records in, today's list of whom to see out, with
@@ -78,7 +80,8 @@ def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
         rooms: the features to serve; every installed one when None.
 
     Raises:
-        LookupError: a route under /v1 declares no permission, or one that no feature declares.
+        LookupError: a page or a route under /v1 declares no permission, or one that no feature declares; or a page
+            cannot be mounted (``core.app.pages``).
     """
     app = Application(
         title="IIT platform",
@@ -105,6 +108,8 @@ def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
             lay_flat(app, resolve(reference), "/v1")
         for reference in feature.public_routers:
             lay_flat(app, resolve(reference), "/v1", [Depends(open_to_all)])
+    lay_pages(app, served)
+    app.include_router(assets.router)
     app.include_router(home.router)
     app.include_router(health.router)
     app.include_router(docs.router)

@@ -15,11 +15,16 @@ from core import telemetry
 from core.app.bodies import Body
 from core.app.callers import Callers, address_of
 from core.app.conditional import Conditional
-from core.app.errors import log_failure, problem_response
+from core.app.errors import answer as error_answer
+from core.app.errors import log_failure
+from core.app.pages import asset_origin
 from core.app.turns import Turn, Turns
 from core.errors import AppError, FieldError, Invalid, TooLarge, Unauthenticated
 from core.errors.database import as_app_error
 from core.errors.problem import MEDIA_TYPE
+from core.web.assets import PATH as ASSETS
+from core.web.page_marks import is_page, mark_as_page
+from core.web.pages import page_headers
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -110,7 +115,9 @@ class RequestBoundary:
                 _tell(scope, answer.status, time.perf_counter() - began)
 
     async def _in_turn(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
-        if not scope["path"].startswith(API):
+        if self._permissions is not None and self._permissions.page(scope["path"]):
+            mark_as_page(scope)
+        elif not scope["path"].startswith(API):
             await self._open_to_all(scope, receive, answer)
             return
         body = Body(scope, receive)
@@ -132,7 +139,7 @@ class RequestBoundary:
             self._callers.forget(scope)
 
     async def _open_to_all(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
-        if scope["path"] == ALIVE:
+        if scope["path"] == ALIVE or scope["path"].startswith(ASSETS):
             await self._app(scope, receive, answer.send)
             return
         answer.turn = Turn((self._open,), self._patience)
@@ -209,11 +216,12 @@ class _Answer:
             sending.cancel()
 
     async def refuse(self, receive: Receive | None, error: AppError) -> None:
-        await problem_response(error)(self._scope, receive or _nothing, self.send)
+        await error_answer(self._scope, error)(self._scope, receive or _nothing, self.send)
 
     def _with_headers(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in given}
-        added = [pair for pair in _HEADERS if pair[0] not in present]
+        wanted = (*page_headers(asset_origin()), *_HEADERS) if is_page(self._scope) else _HEADERS
+        added = [(name, value) for name, value in dict(reversed(wanted)).items() if name not in present]
         if self._scope.get("scheme") == "https":
             added.append(_HSTS)
         return [*given, *added, (b"x-request-id", self._request_id.encode())]

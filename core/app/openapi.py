@@ -23,6 +23,9 @@ from core.errors import (
 )
 from core.errors.family import AppError, Invalid
 from core.errors.problem import SCHEMA, SCHEMA_NAME, responses
+from core.identity import csrf
+from core.identity.cookies import HOST_PREFIX
+from core.identity.credentials import cookie_names
 
 _WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NAMING = frozenset({"facility", "facilities", "patient", "patients"})
@@ -55,6 +58,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 _replace_fastapi_errors(operation)
                 _describe_identifiers(operation, path)
                 examples.complete(operation, schemas)
+        _name_cookies(described)
         _mark_files(described)
         _refuse_twins(described)
         app.openapi_schema = described
@@ -100,6 +104,20 @@ def _describe_identifiers(operation: dict[str, Any], path: str) -> None:
                 thing = path.partition("{")[0].rstrip("/").rpartition("/")[2].removesuffix("s")
             if word in _IDENTIFIERS:
                 parameter["description"] = f"Identifier of the {thing.replace('_', ' ')}."
+
+
+def _name_cookies(described: dict[str, Any]) -> None:
+    """Describe credentials in cookies beside the others: each goes with the session's token in a header."""
+    schemes = described["components"].get("securitySchemes", {})
+    for kind, name in cookie_names().items():
+        words = f"The cookie of a browser that signed in; over HTTPS its name is `{HOST_PREFIX}{name}`."
+        schemes[f"{kind}_cookie"] = {"type": "apiKey", "in": "cookie", "name": name, "description": words}
+        words = "The token of the session, which every page carries. A cookie counts only with it."
+        schemes["csrf_token"] = {"type": "apiKey", "in": "header", "name": csrf.HEADER, "description": words}
+        for methods in described["paths"].values():
+            for operation in methods.values():
+                if operation.get("security"):
+                    operation["security"].append({f"{kind}_cookie": [], "csrf_token": []})
 
 
 def _names_something(operation: dict[str, Any], path: str, schemas: dict[str, Any]) -> bool:

@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
-from core.errors import Unauthenticated
+from core.errors import Forbidden, Unauthenticated
 from core.features import declared, resolve
+from core.identity import csrf
+from core.identity.cookies import HOST_PREFIX, is_secure
+from core.web.page_marks import is_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, MutableMapping
+    from typing import Any
 
     from core.features import Feature
     from core.identity.principal import Identified, Principal
@@ -25,7 +29,7 @@ _COOKIE = "cookie:"
 
 
 def cookie(name: str) -> str:
-    """The place of a credential that the browser sends in the cookie ``name``."""
+    """The place of a credential that the browser sends in the cookie ``name``: ``__Host-name`` over HTTPS."""
     return f"{_COOKIE}{name}"
 
 
@@ -74,6 +78,12 @@ class Credential:
 
     kind: CredentialKind
     secret: str = field(repr=False)
+    place: str = BEARER
+
+    @property
+    def from_cookie(self) -> bool:
+        """Whether the browser added it by itself."""
+        return self.place.startswith(_COOKIE)
 
     def verify(self) -> Identified:
         """Who it belongs to; see ``CredentialKind.verify``."""
@@ -101,20 +111,60 @@ def confirm(principal: Principal) -> None:
     next(kind for kind in credential_kinds() if kind.name == principal.credential).confirm(principal)
 
 
-def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> Credential:
-    """The credential that a request carries; ``verify`` says later whether it is valid.
+def cookie_names() -> dict[str, str]:
+    """Name of each kind that browsers carry in a cookie -> name of the cookie, without its prefix."""
+    return {
+        kind.name: place.removeprefix(_COOKIE)
+        for kind in credential_kinds()
+        for place in sorted(kind.places)
+        if place.startswith(_COOKIE)
+    }
+
+
+def credential_for(scope: MutableMapping[str, Any]) -> Credential:
+    """The credential of one request; ``verify`` says later whether it is valid.
+
+    A page takes credentials from cookies alone. An operation under /v1 takes all kinds, and one from a cookie only with
+    the session's token in the header X-CSRF-Token: another site can make a browser send the cookie, not the header.
+
+    Raises:
+        Unauthenticated: there is none, or no kind recognises it (401).
+        Forbidden: it comes from a cookie, and the token is missing or of another session (403).
+    """
+    page = is_page(scope)
+    credential = credential_of(scope["headers"], secure=is_secure(scope), cookies_only=page)
+    if credential.from_cookie and not page:
+        name = csrf.HEADER.lower().encode()
+        token = next((value for header, value in scope["headers"] if header == name), b"")
+        if not csrf.is_token_of(token.decode("latin-1"), credential.secret):
+            detail = f"a request with a session's cookie needs the session's token in the header {csrf.HEADER}"
+            raise Forbidden(detail, remedy="Send the token that the page carries, or use an API key.")
+    return credential
+
+
+def credential_of(
+    headers: Iterable[tuple[bytes, bytes]], *, secure: bool = False, cookies_only: bool = False
+) -> Credential:
+    """The credential that headers carry.
 
     The header Authorization wins over X-API-Key, and both over cookies: a browser adds its cookies to requests that
     another site started, so a cookie never replaces a credential that the client chose.
 
+    Args:
+        headers: of the request.
+        secure: the connection is encrypted: only cookies that are bound to this host count.
+        cookies_only: the request is for a page.
+
     Raises:
         Unauthenticated: there is none, or no kind recognises it (401).
     """
-    for place, secret in _carried(headers):
+    for place, secret in _carried(headers, secure=secure):
+        if cookies_only and not place.startswith(_COOKIE):
+            continue
         kinds = [kind for kind in credential_kinds() if place in kind.places]
         for kind in kinds:
             if kind.recognizes(secret):
-                return Credential(kind, secret)
+                return Credential(kind, secret, place)
         if kinds or not place.startswith(_COOKIE):
             detail = "the credential is not valid"
             raise Unauthenticated(detail)
@@ -122,7 +172,7 @@ def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> Credential:
     raise Unauthenticated(detail)
 
 
-def _carried(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[str, str]]:
+def _carried(headers: Iterable[tuple[bytes, bytes]], *, secure: bool) -> Iterator[tuple[str, str]]:
     """Place and text of each possible credential, the strongest first."""
     values = {name: value.decode("latin-1") for name, value in reversed(list(headers))}  # the first counts
     scheme, _, bearer = values.get(b"authorization", "").partition(" ")
@@ -132,5 +182,7 @@ def _carried(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[str, str]
         yield API_KEY_HEADER, key
     for pair in values.get(b"cookie", "").split(";"):
         name, _, value = pair.partition("=")
-        if value.strip():
-            yield cookie(name.strip()), value.strip()
+        name = name.strip()
+        # Over HTTPS a cookie without the prefix may be of a neighbour's making: a host of the same domain can set it.
+        if value.strip() and name.startswith(HOST_PREFIX) == secure:
+            yield cookie(name.removeprefix(HOST_PREFIX)), value.strip()

@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         description="Addresses and networks of reverse proxies, with commas between. Their X-Forwarded-For, -Proto and"
         " -Host count, nobody else's.",
     )
+    asset_url: str = Field(
+        default="",
+        pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?)?$",
+        description="Address of a CDN before the paths of scripts, style sheets and pictures; unset: this server.",
+    )
     body_max_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest body of a request, in bytes; uploads have their own limit."
     )

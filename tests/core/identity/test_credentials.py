@@ -1,10 +1,12 @@
 """Which credential of a request counts, and which kind it is of."""
 
 import pytest
+from starlette.responses import Response
 
 from core.errors import Unauthenticated
 from core.features import Feature
 from core.identity import Principal, credentials
+from core.identity.cookies import clear_credential, set_credential
 from core.identity.credentials import confirm, cookie, credential_kinds, credential_of
 
 KEY = f"iit_{'0' * 12}_{'0' * 64}"
@@ -88,3 +90,28 @@ def test_two_kinds_of_one_name_are_refused(monkeypatch):
     monkeypatch.setattr("core.features.features", lambda: (twin,))
     with pytest.raises(RuntimeError, match="kind of credentials 'api_key' is declared twice"):
         credential_kinds.__wrapped__()
+
+
+def test_over_https_a_cookie_that_is_not_bound_to_the_host_does_not_count():
+    bound, free = [(b"cookie", b"__Host-iit_session=session-1")], [(b"cookie", b"iit_session=session-1")]
+    assert credential_of(bound, secure=True).secret == "session-1"
+    assert credential_of(free, secure=False).secret == "session-1"
+    for headers, secure in ((free, True), (bound, False)):
+        with pytest.raises(Unauthenticated, match="no credential"):
+            credential_of(headers, secure=secure)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "beginning"), [("https", "__Host-iit_session=s; HttpOnly"), ("http", "iit_session=s; HttpOnly")]
+)
+def test_the_browser_gets_a_cookie_that_no_script_reads(scheme, beginning):
+    response = Response()
+    set_credential(response, {"scheme": scheme}, "iit_session", "s", seconds=60)
+    sent = response.headers["set-cookie"]
+    assert sent.startswith(beginning)
+    assert ("Secure" in sent) == (scheme == "https")
+    assert "SameSite=lax" in sent
+    assert "Path=/" in sent
+    assert "Domain" not in sent
+    clear_credential(response, {"scheme": scheme}, "iit_session")
+    assert "Max-Age=0" in response.headers.getlist("set-cookie")[1]

@@ -1,0 +1,100 @@
+"""What a page's route gets: the means to render, and the check of every form that is posted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+
+from core import telemetry
+from core.errors import Forbidden, Unauthenticated
+from core.identity import Principal, csrf
+from core.identity.credentials import credential_for
+from core.web.pages import Site
+
+_SEND_AGAIN = "Open the page again, and send the form from there."
+
+
+@dataclass(frozen=True, slots=True)
+class PageContext:
+    """Renders the page of one request."""
+
+    request: Request
+
+    def render(
+        self, template: str, principal: Principal | None = None, *, status: int = 200, **values: object
+    ) -> HTMLResponse:
+        """The page. Templates know ``navigation``, ``csrf_token``, ``principal`` and ``request_id`` besides ``values``.
+
+        Args:
+            template: name with its prefix, such as ``portal/today.html``.
+            principal: whose navigation the page shows; None on public pages.
+            status: of the answer.
+            values: what the template shows.
+        """
+        site: Site = self.request.app.state.site
+        secret = _session_secret(self.request)
+        shared = {
+            "navigation": site.navigation(frozenset() if principal is None else principal.permissions),
+            "csrf_token": "" if secret is None else csrf.token_of(secret),
+            "principal": principal,
+            "request_id": telemetry.request_id(),
+        }
+        return HTMLResponse(site.templates.render(template, {**shared, **values}), status)
+
+
+async def page_of(request: Request) -> PageContext:
+    """The context of the request's page."""
+    return PageContext(request)
+
+
+Page = Annotated[PageContext, Depends(page_of)]
+"""In the signature of a page's route: ``page.render("portal/today.html", principal, people=people)``."""
+
+
+async def checked_form(request: Request) -> None:
+    """Let a form pass only when a page of this server sent it. The application adds this to every write of a page.
+
+    Raises:
+        Forbidden: another site sent it, or its token is not one of this session (403).
+    """
+    if not _from_here(request):
+        detail = "the form does not come from a page of this server"
+        remedy = f"{_SEND_AGAIN} If it is refused again, ask the operator whether the reverse proxy is declared."
+        raise Forbidden(detail, remedy=remedy)
+    secret = _session_secret(request)
+    if secret is None:
+        return  # nobody is signed in: the route says whether that is allowed
+    token = request.headers.get(csrf.HEADER)
+    if token is None:
+        field = (await request.form()).get(csrf.FIELD)
+        token = field if isinstance(field, str) else ""
+    if not csrf.is_token_of(token, secret):
+        detail = "the form has no valid token of your session"
+        raise Forbidden(detail, remedy=_SEND_AGAIN)
+
+
+def _from_here(request: Request) -> bool:
+    """Whether the browser names this origin as the sender. A request without any of the three headers is rejected.
+
+    Behind a reverse proxy that is not declared, this server sees http where the browser names https.
+    """
+    own = f"{request.scope.get('scheme', 'http')}://{request.headers.get('host', '')}".lower()
+    origin = request.headers.get("origin")
+    if origin is not None:
+        return origin.lower() == own
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    referrer = urlsplit(request.headers.get("referer", ""))
+    return f"{referrer.scheme}://{referrer.netloc}".lower() == own
+
+
+def _session_secret(request: Request) -> str | None:
+    try:
+        return credential_for(request.scope).secret
+    except Unauthenticated:
+        return None

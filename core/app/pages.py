@@ -1,0 +1,126 @@
+"""The pages of the features: mounted outside /v1, kept out of the OpenAPI document, with errors that are pages too."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from core import telemetry
+from core.access.pages import checked_form
+from core.access.require import is_public, open_to_all, page_routes, permissions_of
+from core.errors import NotFound, Unauthenticated
+from core.errors.problem import problem
+from core.features import resolve
+from core.settings import get_settings
+from core.web.assets import PATH, Assets
+from core.web.folders import folders_of
+from core.web.pages import SEE_OTHER, PageRoute, Site, sign_in_address
+from core.web.templates import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping, Sequence
+    from typing import Any
+
+    from fastapi import APIRouter, params
+
+    from core.errors import AppError
+    from core.features import Feature
+
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+OWN = {"core": "core.web.pages:page_templates"}
+"""The kernel's own templates: the page of a problem."""
+
+RESERVED = ("/v1", PATH.rstrip("/"), "/docs", "/openapi.json", "/healthz", "/readyz")
+PROBLEM = "core/problem.html"
+_REMEDIES = {
+    Unauthenticated: "Sign in, and open the page again.",
+    NotFound: "Check the address. The page may have moved, or belong to another organisation.",
+}
+
+
+def lay_pages(app: FastAPI, rooms: Sequence[Feature]) -> None:
+    """Mount the pages of the features, with what they share: templates, assets, navigation.
+
+    Raises:
+        LookupError: a page is where something else is, two features have a sign-in page, an entry of the navigation
+            leads to no page, or a folder is missing.
+        TypeError: a router holds something else than routes.
+    """
+    base = get_settings().asset_url
+    assets = Assets(folders_of(room.assets for room in rooms), base)
+    templates = Templates(folders_of([OWN, *(room.templates for room in rooms)]), assets.address)
+    sign_in = [room.sign_in for room in rooms if room.sign_in is not None]
+    if len(sign_in) > 1:
+        message = f"several features have a page to sign in: {', '.join(sign_in)}"
+        raise LookupError(message)
+    navigation = [entry for room in rooms for entry in room.navigation]
+    app.state.site = Site(templates, assets, navigation, sign_in[0] if sign_in else None)
+    for room in rooms:
+        for reference in room.pages:
+            _lay(app, resolve(reference), [])
+        for reference in room.public_pages:
+            _lay(app, resolve(reference), [Depends(open_to_all)])
+    _refuse_dead_entries(app, rooms)
+
+
+def asset_origin() -> str:
+    """Scheme and host of the CDN of the assets; empty where there is none."""
+    parts = urlsplit(get_settings().asset_url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def error_page(
+    scope: MutableMapping[str, Any], error: AppError, headers: MutableMapping[str, str] | None = None
+) -> Response:
+    """``error`` as a page; who is not signed in is sent to the sign-in instead."""
+    site: Site = scope["app"].state.site
+    if isinstance(error, Unauthenticated) and site.sign_in is not None:
+        return RedirectResponse(sign_in_address(site.sign_in, scope), SEE_OTHER)
+    request_id = telemetry.request_id()
+    shown = problem(error, request_id)
+    remedy = _REMEDIES.get(type(error)) if error.remedy == error.hint else None
+    values = {**shown, "remedy": remedy or shown["remedy"], "request_id": request_id}
+    more = {name: value for name, value in (headers or {}).items() if name.lower() != "www-authenticate"}
+    return HTMLResponse(site.templates.render(PROBLEM, values), error.status, more)
+
+
+def _lay(app: FastAPI, router: APIRouter, rules: Sequence[params.Depends]) -> None:
+    for route in iter_route_contexts(router.routes):
+        if not isinstance(route.original_route, APIRoute) or route.path is None or route.endpoint is None:
+            message = f"a router of pages holds routes only, not {type(route.original_route).__name__}"
+            raise TypeError(message)
+        if any(route.path == path or route.path.startswith(f"{path}/") for path in RESERVED):
+            message = f"the page {route.path} is where the kernel answers: give it another path"
+            raise LookupError(message)
+        methods = route.methods or set()
+        # First of all dependencies: before the route's own, and before what it says about who may call it.
+        first = [Depends(checked_form)] if WRITES & methods else []
+        app.router.add_api_route(
+            route.path,
+            route.endpoint,
+            methods=sorted(methods),
+            name=route.name,
+            status_code=route.status_code or HTTPStatus.OK,
+            dependencies=[*first, *(route.dependencies or ()), *rules],
+            response_model=None,
+            include_in_schema=False,
+            route_class_override=PageRoute,
+        )
+
+
+def _refuse_dead_entries(app: FastAPI, rooms: Sequence[Feature]) -> None:
+    needed = {
+        route.path: permissions_of(route)
+        for route in page_routes(app)
+        if "GET" in (route.methods or ()) and not is_public(route)
+    }
+    for room in rooms:
+        for entry in room.navigation:
+            if entry.permission not in needed.get(entry.path, frozenset()):
+                message = f"the navigation entry {entry.path} of {room.name!r} is no page that needs {entry.permission}"
+                raise LookupError(message)

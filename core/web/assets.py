@@ -1,0 +1,126 @@
+"""Static files of features, at addresses that change with their content, so that a browser never asks twice.
+
+The digest in an address is that of the whole folder: style sheets and modules name their neighbours by relative paths,
+and these stay right. Files are read and compressed when the application is made.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request, Response
+
+from core.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PATH = "/assets/"
+FOREVER = "public, max-age=31536000, immutable"
+_DIGEST_BYTES = 10
+_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2", ".svg": "image/svg+xml"}
+"""What some machines map to other types, or to none."""
+
+_TEXT = ("text/", "image/svg+xml", "application/json", "application/manifest+json")
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file: its type, its bytes, and the same compressed where that is shorter."""
+
+    media_type: str
+    content: bytes
+    compressed: bytes | None
+
+
+class Assets:
+    """The static files of all features.
+
+    Args:
+        folders: prefix -> folder.
+        base: address before every path, such as that of a CDN; empty where this server serves them.
+    """
+
+    def __init__(self, folders: Mapping[str, Path], base: str = "") -> None:
+        self._base = base.rstrip("/")
+        self._digests: dict[str, str] = {}
+        self._assets: dict[str, Asset] = {}
+        for prefix, folder in folders.items():
+            files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+            contents = {name: file.read_bytes() for name, file in files.items()}
+            digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+            for name, content in contents.items():
+                digest.update(f"{name}\0{len(content)}\0".encode() + content)
+            self._digests[prefix] = digest.hexdigest()
+            for name, content in contents.items():
+                self._assets[f"{prefix}/{self._digests[prefix]}/{name}"] = _asset(name, content)
+
+    def address(self, name: str) -> str:
+        """The address of ``prefix/path/of/file``.
+
+        Raises:
+            LookupError: no feature has such a file.
+        """
+        prefix, _, rest = name.partition("/")
+        key = f"{prefix}/{self._digests.get(prefix, '')}/{rest}"
+        if key not in self._assets:
+            message = f"no feature has the asset {name!r}: add the file to the folder of {prefix!r}"
+            raise LookupError(message)
+        return f"{self._base}{PATH}{key}"
+
+    def read(self, key: str) -> Asset:
+        """The file at ``prefix/digest/path``.
+
+        Raises:
+            NotFound: there is none (404).
+        """
+        stored = self._assets.get(key)
+        if stored is None:
+            detail = "there is no such file"
+            raise NotFound(detail, remedy="Reload the page: its files have changed.")
+        return stored
+
+
+def _asset(name: str, content: bytes) -> Asset:
+    suffix = name[name.rfind(".") :] if "." in name else ""
+    media_type = _TYPES.get(suffix) or mimetypes.types_map.get(suffix) or "application/octet-stream"
+    if not media_type.startswith(_TEXT):
+        return Asset(media_type, content, None)
+    compressed = gzip.compress(content, 9, mtime=0)
+    media_type = media_type if media_type.startswith("image/") else f"{media_type}; charset=utf-8"
+    return Asset(media_type, content, compressed if len(compressed) < len(content) else None)
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.api_route(PATH + "{key:path}", methods=["GET", "HEAD"])
+async def asset(request: Request, key: str) -> Response:
+    """A static file of a feature; it waits for nothing, so it needs no thread and no turn."""
+    stored: Asset = request.app.state.site.assets.read(key)
+    headers = {
+        "Cache-Control": FOREVER,
+        "Vary": "Accept-Encoding",
+        # A CDN has another origin: modules and fonts come from it only with these.
+        "Access-Control-Allow-Origin": "*",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    content = stored.content
+    if stored.compressed is not None and _takes_gzip(request.headers.get("accept-encoding", "")):
+        content = stored.compressed
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, media_type=stored.media_type, headers=headers)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether Accept-Encoding names gzip, without forbidding it (``gzip;q=0``)."""
+    for part in accepted.split(","):
+        name, _, quality = part.strip().partition(";")
+        if name.strip().lower() == "gzip":
+            return quality.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

@@ -1,0 +1,44 @@
+"""Templates of pages: Jinja2, where every value is escaped and an unknown name is an error.
+
+A feature registers folders of templates by prefix (``Feature.templates``); ``today.html`` in the folder of the prefix
+``portal`` is ``portal/today.html`` everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+class Templates:
+    """The templates of all features.
+
+    Args:
+        folders: prefix -> folder.
+        asset: gives the address of an asset; templates call it as ``asset("portal/style.css")``.
+    """
+
+    def __init__(self, folders: Mapping[str, Path], asset: Callable[[str], str]) -> None:
+        self.environment = Environment(
+            loader=PrefixLoader({prefix: FileSystemLoader(folder) for prefix, folder in folders.items()}),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.environment.globals["asset"] = asset
+
+    def render(self, name: str, values: Mapping[str, object]) -> str:
+        """The text of a template.
+
+        Raises:
+            TemplateNotFound: there is none of this name.
+            UndefinedError: it uses a name that ``values`` lacks.
+        """
+        return self.environment.get_template(name).render(values)
