@@ -16,8 +16,9 @@ from core.database import binary_copy
 from core.database.binary_copy import NULL, column, field
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import STATE_CODES, VARIABLES, Timelines, day_number
+from tenants.risk.feature_list import FEATURES
+from tenants.risk.feature_sets import select
 from tenants.risk.repository import PREDICTION_COLUMNS
-from tenants.risk.wording import by_theme
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -158,7 +159,7 @@ def night(session: TenantSession, as_of: date, model: Serving, library: Booster,
     facility = timelines.facility[pending.patient].astype(np.int64)
     place, everyone = ranked(facility, -risk, pending.expected)
     within = np.flatnonzero(place <= np.ceil(0.3 * everyone))
-    themes = by_theme(np.asarray(library.predict(matrix[within], pred_contrib=True))[:, :-1])
+    themes = select(FEATURES).by_theme(np.asarray(library.predict(matrix[within], pred_contrib=True))[:, :-1])
     top = np.argsort(-themes, axis=1)[:, :3]
     reasons = [orjson.dumps(list(zip(t, c, strict=True))) for t, c in zip(
         top.tolist(), np.take_along_axis(themes, top, axis=1).tolist(), strict=True)]  # fmt: skip

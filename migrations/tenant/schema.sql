@@ -483,6 +483,8 @@ CREATE TABLE models (
     trained_by TEXT NOT NULL, 
     state_changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     failure TEXT, 
+    feature_set TEXT, 
+    feature_set_version INTEGER, 
     CONSTRAINT pk_models PRIMARY KEY (uuid), 
     CONSTRAINT ck_models_state CHECK (state IN ('candidate', 'preferred', 'retired', 'failed')), 
     CONSTRAINT ck_models_blob CHECK ((blob_key IS NULL) = (blob_sha256 IS NULL)), 

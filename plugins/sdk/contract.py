@@ -37,6 +37,7 @@ class FeatureSpec:
         description: one sentence for people.
         source: where the definition comes from.
         categories: the names of the codes of a ``categorical`` column.
+        version: of the definition, from 1. Two features of one name and version have the same values.
     """
 
     name: str
@@ -45,6 +46,7 @@ class FeatureSpec:
     description: str = ""
     source: str = ""
     categories: tuple[str, ...] = ()
+    version: int = 1
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -56,6 +58,9 @@ class FeatureSpec:
         if (self.kind == "categorical") != bool(self.categories):
             message = f"feature {self.name!r}: categories are given for a categorical feature, and only for one"
             raise BadDataError(message)
+        if type(self.version) is not int or self.version < 1:
+            message = f"feature {self.name!r}: its version must be a whole number from 1"
+            raise BadDataError(message)
 
     def to_json(self) -> dict[str, Json]:
         """The feature as a JSON object."""
@@ -66,11 +71,12 @@ class FeatureSpec:
             "description": self.description,
             "source": self.source,
             "categories": list(self.categories),
+            "version": self.version,
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> FeatureSpec:
-        """The feature that :meth:`to_json` wrote.
+        """The feature that :meth:`to_json` wrote; one without a version is of version 1.
 
         Raises:
             BadDataError: a field is absent or of the wrong type.
@@ -78,7 +84,7 @@ class FeatureSpec:
         try:
             categories = tuple(str(category) for category in value["categories"])
             texts = {key: str(value[key]) for key in ("name", "unit", "description", "source")}
-            return cls(kind=value["kind"], categories=categories, **texts)
+            return cls(kind=value["kind"], categories=categories, version=value.get("version", 1), **texts)
         except (KeyError, TypeError) as error:
             message = f"not the description of a feature: {error}"
             raise BadDataError(message) from error

@@ -14,7 +14,8 @@ from tenants.cohort.expected import episodes, latest_profile
 from tenants.cohort.timelines import NO_DAY, Timelines
 from tenants.cohort.units import OUTCOMES, Units, units
 from tenants.risk.facility_rates import FacilityCounts, FacilityRates
-from tenants.risk.feature_list import FEATURES, SEXES
+from tenants.risk.feature_list import SEXES
+from tenants.risk.feature_sets import columns
 from tenants.risk.features import compute, pending_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Dataset:
     """Resolved prediction units, one row each.
 
     Attributes:
-        X: float32 (n, p), columns as in ``FEATURES``.
+        X: float32 (n, p), columns as in ``feature_sets.columns()``.
         y: int8 (n,), 1 no contact by expected + grace, 0 a contact, -1 a competing outcome.
         outcome: code in ``OUTCOMES``.
         patient: number of the patient, the same for all of a patient's rows.
@@ -72,8 +73,8 @@ class Dataset:
 
     def where(self, mask: npt.NDArray[np.bool_]) -> Dataset:
         """The rows where ``mask`` holds."""
-        columns = {f.name: getattr(self, f.name)[mask] for f in fields(self) if f.name != "facilities"}
-        return Dataset(**columns, facilities=self.facilities)
+        arrays = {f.name: getattr(self, f.name)[mask] for f in fields(self) if f.name != "facilities"}
+        return Dataset(**arrays, facilities=self.facilities)
 
     @property
     def labelled(self) -> npt.NDArray[np.bool_]:
@@ -189,12 +190,12 @@ def _joined(parts: list[Dataset]) -> Dataset:
     if not parts:
         empty = np.zeros(0, dtype=np.int64)
         small = np.zeros(0, dtype=np.int8)
-        matrix = np.zeros((0, len(FEATURES)), dtype=np.float32)
+        matrix = np.zeros((0, len(columns())), dtype=np.float32)
         none = np.zeros(0, dtype=np.bool_)
         return Dataset(matrix, small, small, empty, empty, empty, empty, small, small, none)
-    columns = {
+    arrays = {
         f.name: np.concatenate([getattr(part, f.name) for part in parts])
         for f in fields(Dataset)
         if f.name != "facilities"
     }
-    return Dataset(**columns, facilities=parts[-1].facilities)
+    return Dataset(**arrays, facilities=parts[-1].facilities)

@@ -210,7 +210,10 @@ def _explained(facts: PatientFacts, model: Serving) -> Explained:
         reasons=reasons,
         other_contribution=float(themes[0].sum()) - sum(reason["contribution"] for reason in reasons),
         summary=summary(float(risk[chosen]), usual, strongest(reasons)),
-        features={name: None if np.isnan(value) else float(value) for name, value in zip(NAMES, row, strict=True)},
+        features={
+            name: None if np.isnan(value) else float(value)
+            for name, value in zip(NAMES, row[: len(NAMES)], strict=True)
+        },
         note=model.note,
     )
 

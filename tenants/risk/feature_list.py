@@ -45,9 +45,15 @@ class Theme:
 
 
 def _f(
-    name: str, kind: Kind, unit: str, description: str, source: str = OWN, categories: tuple[str, ...] = ()
+    name: str,
+    kind: Kind,
+    unit: str,
+    description: str,
+    source: str = OWN,
+    categories: tuple[str, ...] = (),
+    version: int = 1,
 ) -> FeatureSpec:
-    return FeatureSpec(name, kind, unit, description, source, categories)
+    return FeatureSpec(name, kind, unit, description, source, categories, version)
 
 
 def _lateness() -> tuple[FeatureSpec, ...]:
@@ -293,12 +299,14 @@ def reference_page() -> str:
         "",
         "Generated from `tenants/risk/feature_list.py`; a test keeps both equal. One row of the matrix is one person",
         "with an expected contact still ahead, as known on the day of decision. What is not known is missing (NaN).",
+        "A definition has version 1 unless its line names another.",
         "",
     ]
     for theme in THEMES:
         lines += [f"## {theme.title}", "", "| name | kind | unit | meaning | source |", "|---|---|---|---|---|"]
         lines += [
-            f"| `{s.name}` | {s.kind} | {s.unit} | {s.description}{_categories(s)} | {s.source} |" for s in theme.specs
+            f"| `{s.name}` | {s.kind} | {s.unit} | {s.description}{_categories(s)}{_version(s)} | {s.source} |"
+            for s in theme.specs
         ]
         lines.append("")
     return "\n".join(lines)
@@ -306,3 +314,7 @@ def reference_page() -> str:
 
 def _categories(spec: FeatureSpec) -> str:
     return f" One of: {', '.join(spec.categories)}." if spec.categories else ""
+
+
+def _version(spec: FeatureSpec) -> str:
+    return f" Version {spec.version}." if spec.version > 1 else ""

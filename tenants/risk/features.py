@@ -13,6 +13,7 @@ import numpy as np
 
 from tenants.cohort.expected import latest_art_start, latest_profile
 from tenants.cohort.timelines import NO_DAY, PICKUP, VARIABLE_CODES, Timelines
+from tenants.risk import earlier_features
 from tenants.risk.feature_list import FEATURES, LATE_DAYS, LATENESS_CLIP, NAMES, THEME_OF, THEMES, WINDOWS
 from tenants.risk.history import (
     Attendance,
@@ -53,7 +54,9 @@ def pending_of(units: Units) -> Pending:
 
 
 def compute(seen: Timelines, known: Episodes, pending: Pending, rules: CohortSettings, rates: FacilityRates) -> Floats:
-    """The matrix of features, float64 (m, p), columns as in ``FEATURES``, NaN where a value is not known.
+    """The matrix of features, float64 (m, p), NaN where a value is not known.
+
+    Its columns are those of ``feature_sets.columns()``: ``FEATURES``, then the earlier definitions.
 
     Args:
         seen: one pseudo-patient per row, from ``snapshot(timelines, patient, pending.day)``.
@@ -63,7 +66,7 @@ def compute(seen: Timelines, known: Episodes, pending: Pending, rules: CohortSet
         rates: facility rates of earlier days.
     """
     if len(seen) == 0:
-        return np.zeros((0, len(FEATURES)))
+        return np.zeros((0, len(FEATURES) + len(earlier_features.EARLIER)))
     before = past(seen, known, pending, rules)
     visits = attendance(seen, rules)
     columns: Columns = {}
@@ -81,7 +84,9 @@ def compute(seen: Timelines, known: Episodes, pending: Pending, rules: CohortSet
     columns["facility_rate"] = rates.at(pending.day, seen.facility, seen.facilities)
     columns |= _calendar(pending)
     columns["not_recorded"] = _not_recorded(columns)
-    return np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in NAMES])
+    earlier = [feature.compute(seen, known, pending, rules, rates) for feature in earlier_features.EARLIER]
+    ordered = [*(columns[name] for name in NAMES), *earlier]
+    return np.column_stack([np.asarray(column, dtype=np.float64) for column in ordered])
 
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:

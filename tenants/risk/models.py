@@ -26,6 +26,8 @@ class RiskModel(TenantBase, table=True):
     """A fitted model, its calibrator, how well it did on later time, and whether it is the one that scores.
 
     ``failed``: training could not fit or measure it. ``failure`` says why, and why it last failed to score.
+    ``features`` are those of the set ``feature_set``, in order, each with the version of its definition. Models from
+    before there were sets name no set.
     """
 
     __tablename__: ClassVar[str] = "models"
@@ -45,6 +47,8 @@ class RiskModel(TenantBase, table=True):
     state: str
     trained_at: datetime = Field(sa_type=STAMP)
     trained_through: date | None = None
+    feature_set: str | None = None
+    feature_set_version: int | None = None
     features: list[dict[str, Any]] = _json()
     blob_key: str | None = None
     blob_sha256: str | None = None

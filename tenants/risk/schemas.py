@@ -48,7 +48,14 @@ class ModelCard(ModelOut):
     """A model with its card."""
 
     card: dict[str, Any] = Field(description="Data, period, features, metrics with intervals, limits, intended use.")
-    features: list[dict[str, Any]] = Field(description="The features that the model reads.")
+    feature_set: str | None = Field(
+        description="Name of the feature set that it was fitted on; null for a model from before there were sets.",
+        examples=["iit"],
+    )
+    feature_set_version: int | None = Field(description="Version of that set; null as `feature_set`.", examples=[1])
+    features: list[dict[str, Any]] = Field(
+        description="The features that the model reads, in order, each with the `version` of its definition."
+    )
 
 
 class ModelEvaluation(BaseModel):

@@ -15,13 +15,13 @@ import numpy as np
 from core.blobs.errors import BlobDamaged
 from core.database import require_none
 from core.errors import NotFound
-from plugins.sdk import sigmoid
+from plugins.sdk import FeatureSpec, sigmoid
 from tenants.risk import naive, repository
 from tenants.risk.calibration import Calibrator
 from tenants.risk.failures import ModelFailed, contained
 from tenants.risk.feature_list import FEATURES
+from tenants.risk.feature_sets import FeaturesMissingError, Selection, select
 from tenants.risk.reliability import EMPTY, Reliability
-from tenants.risk.wording import by_theme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from core.database import SessionOpener, TenantRef, TenantSession
-    from plugins.sdk import Explanation, FeatureSpec, FittedModel
+    from plugins.sdk import Explanation, FittedModel
     from tenants.risk.models import RiskModel
 
     Floats = npt.NDArray[np.float64]
@@ -57,6 +57,7 @@ class Serving:
         model: gives raw probabilities and contributions.
         calibrator: None for the naive rule.
         reliability: what came of people scored alike on held-out time.
+        columns: those that the model takes of the platform's matrix.
         notice: why it scores in the preferred model's place; empty for the preferred one.
     """
 
@@ -65,10 +66,11 @@ class Serving:
     model: FittedModel
     calibrator: Calibrator | None
     reliability: Reliability
+    columns: Selection
     notice: str = ""
 
     def raw_and_risk(self, X: Floats) -> tuple[Floats, Floats]:
-        """Raw and calibrated probabilities of the rows.
+        """Raw and calibrated probabilities of the rows of the platform's matrix.
 
         Raises:
             ModelFailed: the model raised, or gave something that is no probability.
@@ -77,7 +79,7 @@ class Serving:
             return np.zeros(0), np.zeros(0)
         require_none("a model was called")
         with contained(self.version, "score"):
-            raw = self.model.predict(X)
+            raw = self.model.predict(self.columns.of(X))
             return raw, raw if self.calibrator is None else self.calibrator.apply(raw)
 
     def themes(self, X: Floats) -> tuple[float, Floats]:
@@ -88,8 +90,8 @@ class Serving:
         """
         require_none("a model was called")
         with contained(self.version, "explain"):
-            explanation = self.model.explain(X)
-            return explanation.base, by_theme(explanation.contributions)
+            explanation = self.model.explain(self.columns.of(X))
+            return explanation.base, self.columns.by_theme(explanation.contributions)
 
     def usual_risk(self, base: float) -> float:
         """What the model gives to a person of whom nothing stands out: the risk at its base.
@@ -201,27 +203,29 @@ def keep_in_place(tenant: TenantRef, row: RiskModel, model: Serving) -> None:
 def untrained() -> Serving:
     """The naive rule before any history was counted."""
     empty = naive.fit(np.zeros(0), np.zeros(0))
-    return Serving(None, UNTRAINED, empty, None, EMPTY)
+    return Serving(None, UNTRAINED, empty, None, EMPTY, select(FEATURES))
 
 
 def load(tenant: TenantRef, row: RiskModel) -> Serving:
     """Read a stored model. Makes calls to the blob store: not inside a transaction.
 
     Raises:
-        ModelFailed: the stored bytes are gone, not what training wrote, or no model; the model was fitted on other
-            features than this version computes; or its plugin is gone.
+        ModelFailed: the stored bytes are gone, not what training wrote, or no model; the platform does not compute a
+            feature that the model takes, in the version that it takes; or its plugin is gone.
         Unavailable: the blob store cannot be reached.
     """
     table = Reliability.from_json(row.calibrator["reliability"])
     if row.plugin == naive.NAME:
-        return Serving(row.uuid, row.version, naive.NaiveModel.from_json(row.calibrator["rule"]), None, table)
-    _same_features(row)
+        rule = naive.NaiveModel.from_json(row.calibrator["rule"])
+        return Serving(row.uuid, row.version, rule, None, table, select(FEATURES))
+    columns = _columns(row)
     return Serving(
         uuid=row.uuid,
         version=row.version,
         model=_fitted(tenant, row),
         calibrator=Calibrator.from_json(row.calibrator["calibrator"]),
         reliability=table,
+        columns=columns,
     )
 
 
@@ -249,9 +253,10 @@ def _fitted(tenant: TenantRef, row: RiskModel) -> FittedModel:
         return kind.load(plugins.unpack(content))
 
 
-def _same_features(row: RiskModel) -> None:
-    present = [(spec.name, spec.kind, list(spec.categories)) for spec in FEATURES]
-    stored = [(spec["name"], spec["kind"], spec["categories"]) for spec in row.features]
-    if present != stored:
-        detail = f"model {row.version} was trained on other features than this version computes"
-        raise ModelFailed(detail, remedy="train models again")
+def _columns(row: RiskModel) -> Selection:
+    """The columns that a stored model takes; a feature that was stored without a version is of version 1."""
+    try:
+        return select([FeatureSpec.from_json(feature) for feature in row.features])
+    except FeaturesMissingError as error:
+        detail = f"model {row.version} takes features that this version of the platform does not compute: {error}"
+        raise ModelFailed(detail, remedy="train models again") from error

@@ -13,7 +13,8 @@ from tenants.risk import naive, reliability
 from tenants.risk.calibration import Calibrator, fit_calibrator
 from tenants.risk.evaluation import PRIMARY, Measured, gates, measure, naive_evaluation
 from tenants.risk.failures import ModelFailed, contained
-from tenants.risk.feature_list import FEATURES, NAMES
+from tenants.risk.feature_list import NAMES
+from tenants.risk.feature_sets import FEATURE_SET, FeatureSet, select
 from tenants.risk.metrics import Comparison, Evaluation, compare, evaluate
 from tenants.risk.splits import Folds, split, unseen_facilities, unseen_patients
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from plugins.sdk import Artifact, FeatureSpec, FittedModel
+    from plugins.sdk import Artifact, FittedModel
     from tenants.risk.dataset import Dataset
 
     Floats = npt.NDArray[np.float64]
@@ -52,7 +53,7 @@ class Candidate:
         reliability: what came of people scored alike on held-out time.
         measured: figures on held-out time; None where there was too little to measure.
         gates: whether it may be promoted.
-        features: the columns that the model takes.
+        feature_set: the columns that the model takes, in order.
         summary: what the model says of itself for its card.
         against_simpler: difference to the simpler model that was best so far.
     """
@@ -65,7 +66,7 @@ class Candidate:
     reliability: reliability.Reliability
     measured: Measured | None
     gates: Mapping[str, Any]
-    features: Sequence[FeatureSpec]
+    feature_set: FeatureSet
     summary: Mapping[str, Any]
     against_simpler: Comparison | None = None
 
@@ -175,7 +176,14 @@ def too_young(data: Dataset, folds: Folds) -> str:
 
 def training_data(data: Dataset, mask: Mask) -> TrainingData:
     """The rows as a plugin takes them."""
-    return TrainingData(X=data.X[mask].astype(np.float64), y=data.y[mask], group=data.patient[mask], features=FEATURES)
+    return TrainingData(
+        X=_columns(data.where(mask)), y=data.y[mask], group=data.patient[mask], features=FEATURE_SET.features
+    )
+
+
+def _columns(data: Dataset) -> Floats:
+    """The columns that a new model takes."""
+    return select(FEATURE_SET.features).of(data.X)
 
 
 def _simplicity(name: str) -> tuple[int, str]:
@@ -198,7 +206,7 @@ def _naive(data: Dataset, history: Mask, test: Mask | None, facility_names: Mapp
     why = "the naive rule is what others are measured against; it serves where none passes"
     verdict = {"passed": False, "why": why}
     return Candidate(
-        naive.NAME, naive.VERSION, None, model, None, table, measured, verdict, model.features, model.summary()
+        naive.NAME, naive.VERSION, None, model, None, table, measured, verdict, FEATURE_SET, model.summary()
     )
 
 
@@ -206,11 +214,14 @@ def _candidate(
     name: str, data: Dataset, folds: Folds, fit: Fit, facility_names: Mapping[int, str], best: Candidate | None
 ) -> Candidate:
     later, held = data.where(folds.calibrate), data.where(folds.test)
-    matrix = held.X.astype(np.float64)
+    matrix = _columns(held)
     with contained(name, "be fitted and to score held-out decisions"):
         artifact, model, version = fit(name, training_data(data, folds.train), SEED)
-        raw_later, raw = _probabilities(model, later.X.astype(np.float64)), _probabilities(model, matrix)
-        features, summary = tuple(model.features), dict(model.summary())
+        raw_later, raw = _probabilities(model, _columns(later)), _probabilities(model, matrix)
+        summary = dict(model.summary())
+        if tuple(model.features) != FEATURE_SET.features:
+            message = "the model's features are not those that it was fitted on, in their order"
+            raise ValueError(message)
     calibrator = fit_calibrator(raw_later, later.y, later.patient, seed=SEED)
     risk = calibrator.apply(raw)
     measured = measure(risk, held, facility_names, SEED)
@@ -219,7 +230,7 @@ def _candidate(
         against = compare(risk, best.risk(matrix), held.y, held.patient, seed=SEED)
     table = reliability.measure(risk, held.y, held.patient)
     return Candidate(
-        name, version, artifact, model, calibrator, table, measured, gates(measured), features, summary, against
+        name, version, artifact, model, calibrator, table, measured, gates(measured), FEATURE_SET, summary, against
     )
 
 
@@ -271,8 +282,8 @@ def _unseen(chosen: Candidate, data: Dataset, folds: Folds, fit: Fit) -> dict[st
         try:
             with contained(chosen.name, f"be fitted without some {what}"):
                 model = fit(chosen.name, training_data(data, inside), SEED)[1]
-                raw_later = _probabilities(model, rows.X.astype(np.float64))
-                raw = _probabilities(model, unseen.X.astype(np.float64))
+                raw_later = _probabilities(model, _columns(rows))
+                raw = _probabilities(model, _columns(unseen))
         except ModelFailed as error:
             found[what] = {"not_measured": error.detail}
             continue

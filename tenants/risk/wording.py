@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from tenants.risk.feature_list import (
     EXPECTED_SOURCES,
     LATENESS_CLIP,
@@ -17,18 +15,17 @@ from tenants.risk.feature_list import (
     PREGNANCIES,
     REGIMENS,
     SEXES,
-    THEME_OF,
     THEMES,
     WEEKDAYS,
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
 
 Row = Mapping[str, float]
-_MEMBER: Final = np.array([[THEME_OF[name] == theme.name for theme in THEMES] for name in NAMES], dtype=np.float64)
 _BOOKING: Final = EXPECTED_SOURCES.index("booking")
 MONTH_DAYS: Final = 30.4375
 LEAST: Final = 0.1
@@ -44,11 +41,6 @@ EARLIER_LATE: Final = 7
 ADHERENCES: Final = ("poor", "fair", "good")
 
 
-def by_theme(contributions: Floats) -> Floats:
-    """Contributions (n, p) of columns added up by theme (n, themes): the row sums stay the same."""
-    return np.asarray(contributions @ _MEMBER, dtype=np.float64)
-
-
 def raising(row: Floats, themes: Floats, most: int) -> list[dict[str, Any]]:
     """The themes that raise one person's risk most, strongest first.
 
@@ -57,14 +49,14 @@ def raising(row: Floats, themes: Floats, most: int) -> list[dict[str, Any]]:
     """
     added = themes.tolist()
     order = sorted((index for index, value in enumerate(added) if value >= LEAST), key=lambda index: -added[index])
-    values = dict(zip(NAMES, row.tolist(), strict=True)) if order else {}
+    values = _values(row) if order else {}
     kept = [index for index in order if _reads(values, index) >= 0]
     return [_told(values, index, added[index]) for index in kept[:most]]
 
 
 def shown(row: Floats, themes: Floats) -> list[dict[str, Any]]:
     """The themes that change one person's risk in either direction, strongest first; left out as by :func:`raising`."""
-    values = dict(zip(NAMES, row.tolist(), strict=True))
+    values = _values(row)
     added = themes.tolist()
     order = sorted((i for i, value in enumerate(added) if abs(value) >= LEAST), key=lambda index: -abs(added[index]))
     return [_told(values, index, added[index]) for index in order if _reads(values, index) * added[index] >= 0]
@@ -103,6 +95,11 @@ def strongest(reasons: Sequence[Mapping[str, Any]], most: int = 3) -> list[Mappi
 def _told(values: Row, index: int, contribution: float) -> dict[str, Any]:
     theme = THEMES[index]
     return {"theme": theme.name, "text": _WORDS[theme.name](values), "contribution": round(contribution, 6)}
+
+
+def _values(row: Floats) -> Row:
+    """The values of the features of today, which are the first columns of the matrix, by name."""
+    return dict(zip(NAMES, row[: len(NAMES)].tolist(), strict=True))
 
 
 def _reads(values: Row, index: int) -> int:

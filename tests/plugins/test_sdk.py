@@ -77,11 +77,24 @@ def test_features_that_make_no_sense_are_refused(wrong):
 
 
 def test_a_feature_survives_json():
-    feature = FeatureSpec("care", "categorical", "", "How.", "here", ("a", "b"))
+    feature = FeatureSpec("care", "categorical", "", "How.", "here", ("a", "b"), version=3)
 
     assert FeatureSpec.from_json(feature.to_json()) == feature
     with pytest.raises(BadDataError):
         FeatureSpec.from_json({"name": "care"})
+
+
+def test_a_feature_that_was_stored_without_a_version_is_of_version_1():
+    stored = FeatureSpec("late", "continuous").to_json()
+    del stored["version"]
+
+    assert FeatureSpec.from_json(stored) == FeatureSpec("late", "continuous", version=1)
+
+
+@pytest.mark.parametrize("version", [0, True, "1", 1.0])
+def test_the_version_of_a_feature_is_a_whole_number_from_1(version):
+    with pytest.raises(BadDataError, match="whole number"):
+        FeatureSpec("late", "continuous", version=version)
 
 
 class Evil:

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 16 steps."""
+    """Take 18 steps."""
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -88,6 +88,8 @@ def upgrade() -> None:
         "outcome IN ('returned', 'promised', 'reached', 'not_reached', 'wrong_number', 'moved', 'transferred_out', 'died', 'refused')",
     )
     op.create_index("ix_interventions_completed_at", "interventions", ["completed_at", "uuid"], unique=False)
+    op.add_column("models", sa.Column("feature_set", sa.Text(), nullable=True))
+    op.add_column("models", sa.Column("feature_set_version", sa.Integer(), nullable=True))
     op.alter_column("predictions", "expected_date", existing_type=sa.Date(), nullable=True)
     op.alter_column("worklist_entries", "expected_date", existing_type=sa.Date(), nullable=True)
     grant_tenant("SELECT, INSERT, UPDATE, DELETE", "import_placements", "import_waiting_facts")

@@ -10,7 +10,7 @@ from plugins.sdk import sigmoid
 from tenants.cohort.settings import CohortSettings
 from tenants.risk import cards, dataset, evaluation, naive, reliability, report, training
 from tenants.risk import metrics as metrics_module
-from tenants.risk.feature_list import NAMES
+from tenants.risk.feature_list import FEATURES, NAMES
 from tenants.risk.naive import NaiveModel
 from tests.tenants.risk.clinics import BEGIN, END, clinics, timelines_of
 
@@ -103,7 +103,7 @@ def test_a_more_complex_model_that_is_no_better_is_not_preferred(data):
 
 def test_a_model_that_only_guesses_fails_its_gates(data):
     class Guess:
-        features = ()
+        features = FEATURES
 
         def predict(self, X):
             return np.random.default_rng(len(X)).uniform(0.01, 0.99, len(X))

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from plugins.sdk import Explanation, sigmoid
 from tenants.risk.calibration import Calibrator
 from tenants.risk.feature_list import FEATURES, NAMES, THEMES
+from tenants.risk.feature_sets import select
 from tenants.risk.reliability import EMPTY
 from tenants.risk.serving import Serving
-from tenants.risk.wording import _WORDS, LEAST, by_theme, raising, sentence, shown, strongest, summary
+from tenants.risk.wording import _WORDS, LEAST, raising, sentence, shown, strongest, summary
 
 INDEX = {theme.name: index for index, theme in enumerate(THEMES)}
 NOTHING = {
@@ -99,7 +100,7 @@ def test_every_theme_has_words_for_someone_of_whom_little_is_recorded(theme):
 def test_contributions_of_columns_add_up_to_those_of_themes():
     rng = np.random.default_rng(2)
     contributions = rng.normal(size=(20, len(NAMES)))
-    themes = by_theme(contributions)
+    themes = select(FEATURES).by_theme(contributions)
     assert themes.shape == (20, len(THEMES))
     np.testing.assert_allclose(themes.sum(axis=1), contributions.sum(axis=1))
 
@@ -206,7 +207,7 @@ CALIBRATORS = st.sampled_from(
 @given(ROWS, ADDED, st.floats(-3, 1), CALIBRATORS)
 @example(row(days_late_last=0), np.zeros(len(THEMES)), -0.6, None)
 def test_the_summary_never_contradicts_the_score(features, added, base, calibrator):
-    model = Serving(None, "fixed-1", Fixed(base, added), calibrator, EMPTY)
+    model = Serving(None, "fixed-1", Fixed(base, added), calibrator, EMPTY, select(FEATURES))
     risk = float(model.raw_and_risk(features[None, :])[1][0])
     found_base, themes = model.themes(features[None, :])
     usual = model.usual_risk(found_base)
