@@ -19,7 +19,7 @@ router = APIRouter(tags=["cohort"])
 CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
 AsOf = Annotated[
-    IsoDay | None, Query(description="The day, as known then; today when left out.", examples=["2026-09-30"])
+    IsoDay | None, Query(description="The day, with what was known then. Default: today.", examples=["2026-09-30"])
 ]
 
 
@@ -38,15 +38,15 @@ def get_indicators(
         str, Query(description="Dimensions, comma-separated: facility, sex, age, time_on_art.", max_length=100)
     ] = "",
 ) -> Indicators:
-    """TX_NEW, TX_CURR, TX_ML, TX_RTT and TX_PVLS, and every other term of TX_CURR's change. As known now."""
+    """Return TX_NEW, TX_CURR, TX_ML, TX_RTT and TX_PVLS, with every other term of TX_CURR's change, as known now."""
     return indicators_out(service.indicator_report(db, period_of(period, start, end), dimensions(by)))
 
 
 @router.get("/cohort/status", operation_id="get_cohort_status", summary="Count people by status on a day")
 def get_cohort_status(_: CohortRead, db: TenantDb, as_of: AsOf = None) -> DayStatusOut:
-    """Of what was known on that day."""
-    found = service.day_status(db, as_of_day(db, as_of))
-    return DayStatusOut.model_validate(found, from_attributes=True)
+    """Count people by status, from what was known on that day."""
+    status = service.day_status(db, as_of_day(db, as_of))
+    return DayStatusOut.model_validate(status, from_attributes=True)
 
 
 @router.get(
@@ -55,7 +55,7 @@ def get_cohort_status(_: CohortRead, db: TenantDb, as_of: AsOf = None) -> DaySta
     summary="List how far each facility's records reach",
 )
 def list_facility_completeness(_: CohortRead, db: TenantDb) -> list[FacilityCompleteness]:
-    """Complete-through dates, from reporting volume, and who is stale. All facilities of the tenant, by DATIM id."""
+    """Return each facility's complete-through date, from its reporting volume, and whether it is stale, by DATIM id."""
     return [FacilityCompleteness.model_validate(row) for row in service.facility_list(db)]
 
 
@@ -63,7 +63,7 @@ def list_facility_completeness(_: CohortRead, db: TenantDb) -> list[FacilityComp
     "/patients/{uuid}/status", operation_id="get_patient_status", summary="Get a patient's status and its history"
 )
 def get_patient_status(_: CohortRead, __: PatientsRead, db: TenantDb, uuid: UUID, as_of: AsOf = None) -> PatientStatus:
-    """The read is recorded in the audit."""
-    found = service.patient_status(db, uuid, as_of_day(db, as_of))
+    """Return the status on a day and every change of status. The audit records the read."""
+    status = service.patient_status(db, uuid, as_of_day(db, as_of))
     audit.record(db, "api:status:read", "patient", uuid)
-    return PatientStatus.model_validate(found)
+    return PatientStatus.model_validate(status)

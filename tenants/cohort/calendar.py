@@ -26,7 +26,7 @@ _INTERRUPTION_STARTS: Final = np.array([0, 3, 6])
 
 FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2199
-"""Days before and after these years are no days of care: a slip, or a source's word for "never"."""
+"""The first and last year of care. A day outside is a typing error, or a source's word for "never"."""
 
 _FORMS: Final = (
     re.compile(r"(?P<year>\d{4})Q(?P<quarter>[1-4])"),
@@ -39,7 +39,7 @@ _FORMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A reporting period, first and last day included."""
+    """A reporting period. It includes its first and its last day."""
 
     start: date
     end: date
@@ -55,16 +55,16 @@ class Period:
 
 
 def period_of(text: str | None, start: date | None = None, end: date | None = None) -> Period:
-    """The period that was asked for.
+    """Return the period that a text, or a first and a last day, names.
 
     Args:
         text: a calendar quarter (2026Q3), a PEPFAR fiscal quarter (FY26Q4; the year begins in October), a month
             (2026-08), a year (2026) or a PEPFAR fiscal year (FY26).
-        start: first day, together with ``end``, where no text is given.
+        start: first day. Give it together with ``end`` instead of a text.
         end: last day.
 
     Raises:
-        Invalid: the text has none of these forms, or not one of text and (start, end) is given.
+        Invalid: the text has none of these forms, or neither or both of text and (start, end) are given.
     """
     if text is None:
         if start is None or end is None:
@@ -75,13 +75,13 @@ def period_of(text: str | None, start: date | None = None, end: date | None = No
     if start is not None or end is not None:
         raise _wrong("period", "period and start or end are given", "give one or the other")
     for form in _FORMS:
-        found = form.fullmatch(text.strip().upper())
-        if found:
-            return _named({name: int(value) for name, value in found.groupdict().items()})
+        match = form.fullmatch(text.strip().upper())
+        if match:
+            return _period_of_parts({name: int(value) for name, value in match.groupdict().items()})
     raise _wrong("period", f"{text!r} is no period", "write 2026Q3, FY26Q4, 2026-08, 2026 or FY26")
 
 
-def _named(part: dict[str, int]) -> Period:
+def _period_of_parts(part: dict[str, int]) -> Period:
     if "fiscal" in part:
         year = part["fiscal"] if part["fiscal"] > 99 else 2000 + part["fiscal"]  # noqa: PLR2004 - two digits
         if "quarter" not in part:
@@ -111,13 +111,13 @@ def _wrong(field: str, problem: str, remedy: str) -> Invalid:
 def months_between(first: npt.ArrayLike, second: npt.ArrayLike) -> IntArray:
     """Completed calendar months from one day to another; -1 where either is not recorded or the second is earlier."""
     start, stop = np.broadcast_arrays(np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64))
-    known = (start != NO_DAY) & (stop != NO_DAY) & (stop >= start)
-    begin = np.where(known, start, 0).astype("datetime64[D]")
-    finish = np.where(known, stop, 0).astype("datetime64[D]")
+    has_both = (start != NO_DAY) & (stop != NO_DAY) & (stop >= start)
+    begin = np.where(has_both, start, 0).astype("datetime64[D]")
+    finish = np.where(has_both, stop, 0).astype("datetime64[D]")
     begin_month, finish_month = begin.astype("datetime64[M]"), finish.astype("datetime64[M]")
     months = (finish_month - begin_month).astype(np.int64)
     months -= (finish - finish_month) < (begin - begin_month)
-    return np.where(known, months, -1)
+    return np.where(has_both, months, -1)
 
 
 def age_band(birth: npt.ArrayLike, day: npt.ArrayLike) -> IntArray:

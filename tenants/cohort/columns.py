@@ -1,7 +1,7 @@
-"""Read a query's rows as numpy columns: PostgreSQL packs each into one value, so that no row passes through Python.
+"""Read a query's rows as numpy columns. PostgreSQL packs each column into one value, so no row passes through Python.
 
-Packing costs PostgreSQL about 0.1 microseconds a value, so days and moments come as it keeps them, and are made days of
-the tenant's zone here, whole columns at a time.
+Packing costs PostgreSQL about 0.1 microseconds a value. Days and moments therefore arrive in PostgreSQL's own form, and
+Python converts whole columns to days of the tenant's time zone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FORMS: Final[Mapping[str, tuple[str, str, type[np.generic]]]] = {
     "date": ("date_send", ">i4", np.int32),
     "stamp": ("timestamptz_send", ">i8", np.int64),
 }
-"""Type -> PostgreSQL's function that packs it, how numpy reads that, and what it becomes."""
+"""Type -> the PostgreSQL function that packs it, the numpy type that reads the bytes, and the type of the column."""
 
 _DAYS_TO_2000: Final = 10_957
 _SECONDS_TO_2000: Final = 946_684_800
@@ -42,15 +42,15 @@ Columns = dict[str, npt.NDArray[Any]]
 
 
 def fetch(session: TenantSession, query: sql.Composed, columns: Mapping[str, str]) -> Columns:
-    """The rows of a query as columns. A chunk's worth: a packed column is a value of 1 GB at most.
+    """Return the rows of a query as columns. A packed column may hold 1 GB at most, so fetch one chunk at a time.
 
     Args:
         session: the tenant's transaction.
-        query: a SELECT of these columns, never NULL.
+        query: a SELECT of these columns, none of which is ever NULL.
         columns: name -> type (``uuid``, ``int8``, ``int4``, ``int2``, ``float8``, ``bool``, ``date``, ``stamp``), in
-            the query's order. UUIDs come as ``S16``, which sorts and compares as PostgreSQL does; a ``date`` as day
-            number (``-infinity``: NO_DAY, ``infinity``: OPEN_DAY); a ``stamp`` (timestamptz) as microseconds since
-            2000-01-01, of which :func:`local_days` makes days.
+            the query's order. A UUID becomes ``S16``, which sorts as PostgreSQL sorts UUIDs; a ``date`` a day number
+            (``-infinity``: NO_DAY, ``infinity``: OPEN_DAY); a ``stamp`` (timestamptz) microseconds since 2000-01-01,
+            which :func:`local_days` turns into days.
 
     Raises:
         ValueError: a value is NULL.
@@ -62,63 +62,63 @@ def fetch(session: TenantSession, query: sql.Composed, columns: Mapping[str, str
 
 
 def fetch_together(
-    session: TenantSession, asked: Mapping[str, tuple[sql.Composed, Mapping[str, str]]]
+    session: TenantSession, queries: Mapping[str, tuple[sql.Composed, Mapping[str, str]]]
 ) -> dict[str, Columns]:
-    """The columns of several queries, each with its columns as in :func:`fetch`, by one statement.
+    """Return the columns of several queries from one statement. Each query lists its columns as in :func:`fetch`.
 
     Raises:
         ValueError: a value is NULL.
     """
     with session.cursor() as cursor:
-        cursor.execute(together(asked), binary=True)
+        cursor.execute(together(queries), binary=True)
         row = cursor.fetchone() or ()
-    return unpack_together(row, {name: columns for name, (_, columns) in asked.items()})
+    return unpack_together(row, {name: columns for name, (_, columns) in queries.items()})
 
 
-def together(asked: Mapping[str, tuple[sql.Composed, Mapping[str, str]]]) -> sql.Composed:
-    """Several queries as one statement of one row, which :func:`unpack_together` reads."""
+def together(queries: Mapping[str, tuple[sql.Composed, Mapping[str, str]]]) -> sql.Composed:
+    """Combine several queries into one statement of one row, which :func:`unpack_together` reads."""
     from psycopg import sql
 
     parts = [
         sql.SQL("({}) AS {}").format(_packed(query, columns), sql.Identifier(name))
-        for name, (query, columns) in asked.items()
+        for name, (query, columns) in queries.items()
     ]
     return sql.SQL("SELECT * FROM {}").format(sql.SQL(" CROSS JOIN ").join(parts))
 
 
-def unpack_together(row: Sequence[Any], asked: Mapping[str, Mapping[str, str]]) -> dict[str, Columns]:
-    """The columns of each query of a row.
+def unpack_together(row: Sequence[Any], queries: Mapping[str, Mapping[str, str]]) -> dict[str, Columns]:
+    """Return the columns of each query from the row of :func:`together`.
 
     Raises:
         ValueError: a value is NULL.
     """
-    found, start = {}, 0
-    for name, columns in asked.items():
+    columns_of_query, start = {}, 0
+    for name, columns in queries.items():
         end = start + 1 + len(columns)
-        found[name] = unpack(row[start:end], columns)
+        columns_of_query[name] = unpack(row[start:end], columns)
         start = end
-    return found
+    return columns_of_query
 
 
 def unpack(row: Sequence[Any], columns: Mapping[str, str]) -> Columns:
-    """The columns of a packed row: the count, then one value per column.
+    """Return the columns of a packed row: the count, then one value per column.
 
     Raises:
         ValueError: a value is NULL.
     """
     count, packed = (row[0], row[1:]) if row else (0, (None,) * len(columns))
-    found: Columns = {}
+    result: Columns = {}
     for (name, kind), data in zip(columns.items(), packed, strict=True):
         _, form, native = _FORMS[kind]
         values = np.frombuffer(data or b"", dtype=form)
         if values.size != count:
             message = f"the query gives NULL in the column {name}"
             raise ValueError(message)
-        found[name] = values.copy() if kind == "uuid" else values.astype(native)
+        result[name] = values.copy() if kind == "uuid" else values.astype(native)
         if kind == "date":
-            ended = (values == -(2**31)) | (values == 2**31 - 1)
-            found[name] += np.where(ended, 0, _DAYS_TO_2000).astype(np.int32)
-    return found
+            is_infinite = (values == -(2**31)) | (values == 2**31 - 1)
+            result[name] += np.where(is_infinite, 0, _DAYS_TO_2000).astype(np.int32)
+    return result
 
 
 def _packed(query: sql.Composed, columns: Mapping[str, str]) -> sql.Composed:
@@ -135,7 +135,7 @@ def _packed(query: sql.Composed, columns: Mapping[str, str]) -> sql.Composed:
 
 
 def local_days(stamps: npt.NDArray[np.int64], zone: str) -> npt.NDArray[np.int32]:
-    """The day, in a zone, of each moment (microseconds since 2000-01-01), as ``date`` in :func:`fetch` at both ends."""
+    """The day, in a time zone, of each moment (microseconds since 2000-01-01); infinities as in :func:`fetch`."""
     if stamps.size == 0:
         return np.zeros(0, dtype=np.int32)
     ends = {-(2**63): -(2**31), 2**63 - 1: 2**31 - 1}
@@ -154,11 +154,13 @@ def local_days(stamps: npt.NDArray[np.int64], zone: str) -> npt.NDArray[np.int32
 
 
 def _shifts(zone: str, first: int, last: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """From which second (of 1970) on which offset from UTC holds, in seconds, over the years between two moments."""
+    """Offsets from UTC over the years between two moments: the second (since 1970) each starts at, and its seconds."""
     years = range(_year(first), _year(last) + 1)
-    found = [shift for year in years for shift in _shifts_of(zone, year)]
-    kept = [shift for place, shift in enumerate(found) if place == 0 or shift[1] != found[place - 1][1]]
-    return np.array([at for at, _ in kept], dtype=np.int64), np.array([offset for _, offset in kept], dtype=np.int64)
+    shifts = [shift for year in years for shift in _shifts_of(zone, year)]
+    changes = [shift for place, shift in enumerate(shifts) if place == 0 or shift[1] != shifts[place - 1][1]]
+    return np.array([at for at, _ in changes], dtype=np.int64), np.array(
+        [offset for _, offset in changes], dtype=np.int64
+    )
 
 
 def _year(second: int) -> int:
@@ -167,7 +169,7 @@ def _year(second: int) -> int:
 
 @lru_cache(maxsize=4096)
 def _shifts_of(zone: str, year: int) -> tuple[tuple[int, int], ...]:
-    """The offset with which a year begins, and each change of it within the year, found day by day, then exactly."""
+    """The offset at the start of a year and each change within it, searched day by day, then to the second."""
     place = ZoneInfo(zone)
     first = int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
     last = int(datetime(min(year, _LAST_YEAR) + 1, 1, 1, tzinfo=UTC).timestamp())
@@ -177,29 +179,29 @@ def _shifts_of(zone: str, year: int) -> tuple[tuple[int, int], ...]:
         shift = moment.astimezone(place).utcoffset()
         return 0 if shift is None else int(shift.total_seconds())
 
-    found = [(first, offset(first))]
+    shifts = [(first, offset(first))]
     for day in range(first, last, _SECONDS_PER_DAY):
         following = min(day + _SECONDS_PER_DAY, last)
-        if (then := offset(following)) == found[-1][1]:
+        if (new_offset := offset(following)) == shifts[-1][1]:
             continue
         low, high = day, following
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if offset(middle) == then else (middle, high)
-        found.append((high, then))
-    return tuple(found)
+            low, high = (low, middle) if offset(middle) == new_offset else (middle, high)
+        shifts.append((high, new_offset))
+    return tuple(shifts)
 
 
-def places(known: npt.NDArray[np.bytes_], wanted: npt.NDArray[np.bytes_]) -> npt.NDArray[np.int64]:
-    """The place of each wanted UUID among the known ones, which are sorted; -1 where it is not there.
+def places(sorted_uuids: npt.NDArray[np.bytes_], uuids: npt.NDArray[np.bytes_]) -> npt.NDArray[np.int64]:
+    """The index of each UUID among the sorted ones; -1 where it is missing.
 
-    Rows of one patient mostly lie together, so each run of equal UUIDs is looked up once.
+    Rows of one patient mostly lie together, so the search looks up each run of equal UUIDs once.
     """
-    if known.size == 0 or wanted.size == 0:
-        return np.full(wanted.size, -1, dtype=np.int64)
-    halves = wanted.view(np.uint64).reshape(-1, 2)
+    if sorted_uuids.size == 0 or uuids.size == 0:
+        return np.full(uuids.size, -1, dtype=np.int64)
+    halves = uuids.view(np.uint64).reshape(-1, 2)
     starts = np.flatnonzero(np.append(True, (halves[1:] != halves[:-1]).any(axis=1)))
-    heads = wanted[starts]
-    place = np.minimum(np.searchsorted(known, heads), known.size - 1)
-    found = np.where(known[place] == heads, place, -1).astype(np.int64)
-    return np.repeat(found, np.diff(np.append(starts, wanted.size)))
+    heads = uuids[starts]
+    place = np.minimum(np.searchsorted(sorted_uuids, heads), sorted_uuids.size - 1)
+    indices = np.where(sorted_uuids[place] == heads, place, -1).astype(np.int64)
+    return np.repeat(indices, np.diff(np.append(starts, uuids.size)))

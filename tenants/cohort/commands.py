@@ -24,25 +24,25 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 def indicators(
     slug: str, period: str | None, start: datetime | None, end: datetime | None, by: str, form: str, *, as_json: bool
 ) -> None:
-    """MER indicators of the tenant SLUG in a period, with every term by which TX_CURR changed."""
+    """Show MER indicators of the tenant SLUG in a period, with every term of TX_CURR's change."""
     from core.database import tenant_session
     from tenants.cohort.calendar import period_of
     from tenants.cohort.presenting import dimensions, indicators_out
     from tenants.cohort.service import indicator_report
 
-    asked = period_of(period, start.date() if start else None, end.date() if end else None)
+    reporting_period = period_of(period, start.date() if start else None, end.date() if end else None)
     with tenant_session(tenant(slug), actor=ACTOR, readonly=True) as session:
-        found = indicators_out(indicator_report(session, asked, dimensions(by)))
-    if found.provisional:
-        few = ", ".join(found.provisional_facilities[:5])
-        note(f"provisional: records of {len(found.provisional_facilities)} facilities end before {found.end} ({few})")
+        report = indicators_out(indicator_report(session, reporting_period, dimensions(by)))
+    if report.provisional:
+        few = ", ".join(report.provisional_facilities[:5])
+        note(f"provisional: records of {len(report.provisional_facilities)} facilities end before {report.end} ({few})")
     if as_json:
-        print_json(found)
+        print_json(report)
         return
     rows = [
-        {**row.group, "indicator": name, "count": count} for row in found.rows for name, count in row.counts.items()
+        {**row.group, "indicator": name, "count": count} for row in report.rows for name, count in row.counts.items()
     ]
-    heads = (*found.by, "indicator", "count")
+    heads = (*report.by, "indicator", "count")
     if form == "csv":
         writer = csv.DictWriter(sys.stdout, fieldnames=heads, lineterminator="\n")
         writer.writeheader()
@@ -53,10 +53,10 @@ def indicators(
 
 @click.command()
 @click.argument("slug")
-@click.option("--as-of", type=_DAY, help="The day, as known then. Default: today where the tenant is.")
+@click.option("--as-of", type=_DAY, help="The day, with what was known then. Default: today in the tenant's zone.")
 @json_option
 def cohort(slug: str, as_of: datetime | None, *, as_json: bool) -> None:
-    """How many people of the tenant SLUG are on treatment, late, in IIT or gone, on a day."""
+    """Count the people of the tenant SLUG on a day: on treatment, late, in IIT or gone."""
     from core.database import tenant_session
     from tenants.cohort.presenting import as_of_day
     from tenants.cohort.schemas import DayStatusOut
@@ -64,11 +64,11 @@ def cohort(slug: str, as_of: datetime | None, *, as_json: bool) -> None:
 
     with tenant_session(tenant(slug), actor=ACTOR, readonly=True) as session:
         day = as_of_day(session, as_of.date() if as_of else None)
-        found = DayStatusOut.model_validate(day_status(session, day), from_attributes=True)
+        status = DayStatusOut.model_validate(day_status(session, day), from_attributes=True)
     if as_json:
-        print_json(found)
+        print_json(status)
         return
-    counts = {**found.statuses, "pending": found.pending, "late": found.late, "iit_to_trace": found.iit_to_trace}
+    counts = {**status.statuses, "pending": status.pending, "late": status.late, "iit_to_trace": status.iit_to_trace}
     print_table(
-        [{"on": found.as_of, "status": name, "people": count} for name, count in counts.items()], ("status", "people")
+        [{"on": status.as_of, "status": name, "people": count} for name, count in counts.items()], ("status", "people")
     )

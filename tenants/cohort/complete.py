@@ -1,4 +1,4 @@
-"""Complete-through dates: the day to which a facility's records can be believed, from its reporting volume."""
+"""Complete-through dates: the day up to which a facility's records are complete, judged by its reporting volume."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _LONGEST_WINDOW: Final = 182
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Complete:
-    """Completeness of each facility.
+    """How complete each facility's records are.
 
     Attributes:
-        through: the complete-through day, NO_DAY where nothing was reported.
-        data_day: the day to which the source's data run, never passed by ``through``.
-        low_volume: judged by the pool of small facilities, for lack of contacts of its own.
+        through: the complete-through day; NO_DAY where nothing was reported.
+        data_day: the day to which the source's data run. ``through`` is never later.
+        low_volume: whether the facility has too few contacts of its own and was judged by the pool of small facilities.
         rate: usual contacts per day.
     """
 
@@ -36,7 +36,7 @@ class Complete:
     rate: npt.NDArray[np.float64]
 
     def stale(self, today: int, rules: Completeness) -> BoolArray:
-        """Facilities whose records end too long before ``today``, or that never reported."""
+        """Which facilities never reported, or have records that end too long before ``today``."""
         behind = today - self.through.astype(np.int64)
         return np.asarray((self.through == NO_DAY) | (behind > rules.stale_after_days))
 
@@ -44,12 +44,12 @@ class Complete:
 def complete_through(
     facility: npt.ArrayLike, day: npt.ArrayLike, count: npt.ArrayLike, data_day: npt.ArrayLike, rules: Completeness
 ) -> Complete:
-    """The complete-through day of each facility, from how many contacts it reported on which day.
+    """The complete-through day of each facility, from its number of contacts per day.
 
     A contact is supported when the window of days that ends with it holds at least ``share`` of the facility's usual
-    number. The last supported contact is where reporting ends, or the data date itself when the contacts missing since
-    are too few to mean anything. A facility whose usual window holds too few contacts is judged with the pool of all
-    such: it takes the pool's day, unless its own silence before that is improbable.
+    number. Reporting ends at the last supported contact. It ends at the data date when chance explains the contacts
+    missing since then. All facilities whose usual window holds too few contacts form a pool: each takes the pool's day,
+    unless it fell silent improbably long before.
 
     Args:
         facility: (k,) index of the facility.
@@ -70,7 +70,7 @@ def complete_through(
         rate[index] = _usual_rate(days[own], counts[own], int(ends[index]), rules)
         small[index] = rate[index] * rules.window_days < rules.minimum_contacts
         last = _last_supported(days[own], counts[own], rate[index], rules)
-        through[index] = _reached(last, int(ends[index]), rate[index], rules)
+        through[index] = _end_of_reporting(last, int(ends[index]), rate[index], rules)
     if small.any():
         _pool(where, days, counts, ends, rules, small, rate, through)
     return Complete(through=through.astype(np.int32), data_day=ends.astype(np.int32), low_volume=small, rate=rate)
@@ -94,28 +94,28 @@ def _usual_rate(days: IntArray, counts: IntArray, end: int, rules: Completeness)
     Bins that hold next to nothing beside the fullest (strays) are left out, so that a lone late record moves nothing.
     """
     bins = np.bincount((end - days) // _BIN, weights=counts)
-    told = np.flatnonzero(bins >= max(1.0, 0.1 * np.percentile(bins[bins > 0], 90)))
-    recent = told[: max(2, rules.reference_days // _BIN)]
+    bins_with_data = np.flatnonzero(bins >= max(1.0, 0.1 * np.percentile(bins[bins > 0], 90)))
+    recent = bins_with_data[: max(2, rules.reference_days // _BIN)]
     span = bins[recent[0] : recent[-1] + 1]
-    spread = span.size / recent.size
+    bins_per_reporting_bin = span.size / recent.size
     # Where many bins in between are empty the volume is small by nature: the mean over all of them is its rate.
-    usual = float(np.median(bins[recent])) if spread < _SPARSE else float(span.mean())
+    usual = float(np.median(bins[recent])) if bins_per_reporting_bin < _SPARSE else float(span.mean())
     return usual / _BIN
 
 
 def _last_supported(days: IntArray, counts: IntArray, rate: float, rules: Completeness) -> int:
     """The last day whose trailing window holds its share of the usual number."""
-    wanted = max(float(rules.window_days), rules.minimum_contacts / rate if rate > 0 else float(_LONGEST_WINDOW))
-    window = int(min(np.ceil(wanted), max(_LONGEST_WINDOW, rules.window_days)))
+    window_days = max(float(rules.window_days), rules.minimum_contacts / rate if rate > 0 else float(_LONGEST_WINDOW))
+    window = int(min(np.ceil(window_days), max(_LONGEST_WINDOW, rules.window_days)))
     total = np.concatenate(([0], np.cumsum(counts)))
     begin = np.searchsorted(days, days - window, side="right")
-    held = total[1:] - total[begin]
+    in_window = total[1:] - total[begin]
     need = max(rules.share * rate * window, min(2.0, float(total[-1])))
-    supported = np.flatnonzero(held >= need)
+    supported = np.flatnonzero(in_window >= need)
     return int(days[supported[-1]]) if supported.size else int(days[0])
 
 
-def _reached(last: int, end: int, rate: float, rules: Completeness) -> int:
+def _end_of_reporting(last: int, end: int, rate: float, rules: Completeness) -> int:
     """The end of the data, unless more contacts are missing since the last one than chance explains."""
     return end if rate * (end - last) <= rules.silence else last
 
@@ -138,9 +138,9 @@ def _pool(
     volume = np.bincount(place, weights=counts[pooled]).astype(np.int64)
     end = int(ends[np.unique(where[pooled])].max())
     joint = _usual_rate(moments, volume, end, rules)
-    reached = _reached(_last_supported(moments, volume, joint, rules), end, joint, rules)
+    pool_day = _end_of_reporting(_last_supported(moments, volume, joint, rules), end, joint, rules)
     for index in np.flatnonzero(small & (through != NO_DAY)):
-        limit = min(reached, int(ends[index]))
+        limit = min(pool_day, int(ends[index]))
         own = days[where == index]
         own = own[own <= limit]
         silent = own.size == 0 or rate[index] * (limit - int(own[-1])) > rules.silence

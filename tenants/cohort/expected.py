@@ -1,4 +1,4 @@
-"""Expected contacts: when each contact (or booking) asked the person to come next, and when they did."""
+"""Expected contacts: the day on which each contact (or booking) expects the person next, and the day they came."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ class Episodes:
 
     Attributes:
         offsets: (n + 1,) episodes of each patient.
-        origin: the day that set the expected contact: of the contact, or when it was booked.
-        expected: the day on which it is expected.
+        origin: the day that set the expected contact: the day of the contact, or the day of booking.
+        expected: the day on which the contact is expected.
         fulfilled: the first contact that answers it, or NO_DAY.
         source: FROM_APPOINTMENT, FROM_SUPPLY, FROM_RULE, FROM_BOOKING or FROM_UNREAD.
         row: the contact's or booking's row in the timelines' ``contacts`` or ``bookings``.
-        unread: whether what came of it cannot be known: a contact after the origin, or the supply, cannot be read.
+        unread: whether the outcome is unknowable, because a contact after the origin, or the supply, is not readable.
     """
 
     offsets: IntArray
@@ -92,21 +92,21 @@ class Episodes:
 
 
 def episodes(timelines: Timelines, rules: CohortSettings) -> Episodes:
-    """The expected contacts of these (pseudo-)patients, from the open versions of what is known.
+    """Return the expected contacts of these (pseudo-)patients, from the open versions of the facts.
 
-    Contacts: each contact expects the next (``expectations``), which fulfils it. Bookings: each one that was not
-    cancelled is its own expected contact, and they may overlap. Kept, it is fulfilled on its day; else by the next
-    contact after.
+    Contacts mode: each contact sets the next expected one (``expectations``), and the next contact fulfils it. Bookings
+    mode: each booking that was not cancelled is an expected contact of its own; they may overlap. A kept booking is
+    fulfilled on its day, any other by the next contact.
 
     Args:
-        timelines: a snapshot, or all versions, of which the open ones are taken.
-        rules: the tenant's settings.
+        timelines: a snapshot, or all versions (the open ones count).
+        rules: the tenant's rules.
 
     Raises:
         ValueError: a snapshot holds two versions of one day's contact.
     """
     if rules.expected_from == "bookings":
-        return _booked(_latest(timelines), rules)
+        return _from_bookings(_latest(timelines), rules)
     return _from_contacts(_latest(timelines), rules)
 
 
@@ -115,7 +115,7 @@ def _latest(timelines: Timelines) -> Timelines:
 
 
 def running_maximum(values: npt.NDArray[np.integer], owner: IntArray) -> DayArray:
-    """The largest value so far within each owner; owners rise."""
+    """The largest value so far within each owner. Owners must be sorted."""
     lifted = np.maximum.accumulate(values.astype(np.int64) + owner * _BIG)
     return (lifted - owner * _BIG).astype(np.int32)
 
@@ -126,41 +126,41 @@ def _from_contacts(timelines: Timelines, rules: CohortSettings) -> Episodes:
     if np.any((np.diff(contacts.date) == 0) & (np.diff(owner) == 0)):
         message = "two versions of one contact: take a snapshot, or the current versions, first"
         raise ValueError(message)
-    told = expectations(timelines, rules)
+    expectation = expectations(timelines, rules)
     after = np.full(len(contacts), NO_DAY, dtype=np.int32)
     same = owner[1:] == owner[:-1]
     after[:-1][same] = contacts.date[1:][same]
-    unread = told.unread.copy()
+    unread = expectation.unread.copy()
     before = last_before(timelines.gaps, owner, contacts.date)
     unread[before[before >= 0]] = True
     return Episodes(
         offsets=contacts.offsets,
         origin=contacts.date,
-        expected=told.day,
+        expected=expectation.day,
         fulfilled=after,
-        source=told.source,
+        source=expectation.source,
         row=np.arange(len(contacts)),
         unread=unread,
     )
 
 
 def last_before(gaps: Gaps, owner: IntArray, day: npt.NDArray[np.integer]) -> IntArray:
-    """For each gap the last row of its patient up to the list's day, by the rows' (sorted) owners and days; or -1."""
-    whose = gaps.owner
-    place = np.searchsorted(row_key(owner, day), row_key(whose, gaps.date), side="right") - 1
+    """For each gap, the last row of its patient up to the list's day, by the rows' sorted owners and days; or -1."""
+    patient = gaps.owner
+    place = np.searchsorted(row_key(owner, day), row_key(patient, gaps.date), side="right") - 1
     if owner.size == 0:
         return place
-    return np.where((place >= 0) & (owner[place] == whose), place, -1)
+    return np.where((place >= 0) & (owner[place] == patient), place, -1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expectations:
-    """When each contact expects the next one, and how that is known.
+    """The day on which each contact expects the next one, and where that day comes from.
 
     Attributes:
         day: the expected day, always after the contact.
         source: FROM_APPOINTMENT, FROM_SUPPLY, FROM_RULE or FROM_UNREAD.
-        unread: whether the contact's supply cannot be believed and nothing else of it says when to come.
+        unread: whether the contact's supply is implausible and nothing else gives the next day.
     """
 
     day: DayArray
@@ -169,11 +169,11 @@ class Expectations:
 
 
 def expectations(timelines: Timelines, rules: CohortSettings) -> Expectations:
-    """When each contact expects the next one, by the tenant's ``expected_by``.
+    """The day on which each contact expects the next one, by the tenant's ``expected_by``.
 
-    Of a contact two days are known: that of the last appointment given up to it, and that on which ARVs given up to it
-    end. One that is not after the contact says nothing. A contact that gives neither expects the next by the rule; of a
-    pick-up, the rule's days count as its supply.
+    Two days count for a contact: the last appointment given up to it, and the end of the ARVs dispensed up to it. A day
+    that is not after the contact does not count. Without either, the tenant's rule gives the next day; for a pick-up,
+    the rule's days count as its supply.
     """
     contacts = timelines.contacts
     day, owner = contacts.date, contacts.owner
@@ -191,34 +191,36 @@ def expectations(timelines: Timelines, rules: CohortSettings) -> Expectations:
         imputed[neither] = day[neither] + _rule_days(timelines, rules)[neither]
         blank = neither[(picked & ~unread)[neither]]
         supply[blank] = imputed[blank] - day[blank]
-    given = _latest_of(contacts, contacts.next_appointment, appointed)
+    appointment = _latest_of(contacts, contacts.next_appointment, appointed)
     until = _stocked(contacts, supply) if rules.expected_by == "stock" else _supplied_until(day, supply, owner)
-    chosen = _chosen(rules, day, given, until, imputed, unread)
+    expected = _expected_day(rules, day, appointment, until, imputed, unread)
     source = np.where(unread, np.int8(FROM_UNREAD), np.int8(FROM_RULE))
-    known = chosen != imputed
-    known[neither[unread[neither]]] = True  # of these the rule says nothing
-    source[known & (chosen == until)] = FROM_SUPPLY
-    source[known & (chosen == given)] = FROM_APPOINTMENT
-    return Expectations(chosen, source, unread)
+    is_known = expected != imputed
+    is_known[neither[unread[neither]]] = True  # for these the rule gives no day
+    source[is_known & (expected == until)] = FROM_SUPPLY
+    source[is_known & (expected == appointment)] = FROM_APPOINTMENT
+    return Expectations(expected, source, unread)
 
 
-def _chosen(
-    rules: CohortSettings, day: DayArray, given: DayArray, until: DayArray, imputed: DayArray, unread: BoolArray
+def _expected_day(
+    rules: CohortSettings, day: DayArray, appointment: DayArray, until: DayArray, imputed: DayArray, unread: BoolArray
 ) -> DayArray:
-    """The expected day of each contact. Of the days known of it, those that are not after it say nothing."""
+    """The expected day of each contact. An appointment or supply that ends by the contact's day does not count."""
     if rules.expected_by == "later":
-        found = np.maximum(given, until)
-        np.maximum(found, imputed, out=found, where=~unread)
+        expected = np.maximum(appointment, until)
+        np.maximum(expected, imputed, out=expected, where=~unread)
     elif rules.expected_by == "earlier":
-        found = np.minimum(np.where(given > day, given, until), np.where(until > day, until, given))
+        expected = np.minimum(
+            np.where(appointment > day, appointment, until), np.where(until > day, until, appointment)
+        )
     else:
-        first, second = (given, until) if rules.expected_by == "appointment" else (until, given)
-        found = np.where(first > day, first, second)
-    return np.where(found > day, found, imputed)
+        first, second = (appointment, until) if rules.expected_by == "appointment" else (until, appointment)
+        expected = np.where(first > day, first, second)
+    return np.where(expected > day, expected, imputed)
 
 
 def _latest_of(contacts: Contacts, values: DayArray, mask: BoolArray) -> DayArray:
-    """The value at the last row up to each one where ``mask`` holds, within the patient; NO_DAY where there is none."""
+    """The value at the last row up to each where ``mask`` is true, within the patient; NO_DAY where there is none."""
     if values.size == 0:
         return values
     place = np.maximum.accumulate(np.where(mask, np.arange(values.size), -1))
@@ -227,21 +229,21 @@ def _latest_of(contacts: Contacts, values: DayArray, mask: BoolArray) -> DayArra
 
 
 def _supplied_until(day: DayArray, supply: DayArray, owner: IntArray) -> DayArray:
-    """The latest end of the ARVs picked up so far, each supply counted from its own day."""
+    """The latest end of the ARVs so far. Each supply counts from the day of its pick-up."""
     return running_maximum(np.where(supply > 0, day + supply, np.int32(NO_DAY)), owner)
 
 
 def _stocked(contacts: Contacts, supply: DayArray) -> DayArray:
-    """The end of the ARVs at home: what is left at a pick-up adds to what is handed out then."""
+    """The end of the ARVs at home, where each pick-up adds to what is left of the earlier ones."""
     owner = contacts.owner
     total = np.cumsum(supply, dtype=np.int64)
     handed = total - (total - supply)[contacts.offsets[:-1][owner]] if total.size else total
-    # The stock begins anew on the day on which the most had been used up.
+    # The stock restarts on the day on which the most had been used up.
     return (handed + running_maximum(contacts.date - (handed - supply), owner)).astype(np.int32)
 
 
 def default_days(rules: CohortSettings, months_on_art: int = 0) -> int:
-    """What the tenant's rule says where nothing of the person's own is known, days."""
+    """The days to the next contact by the tenant's rule, for a person without intervals of their own."""
     rule = rules.rule
     if isinstance(rule, FixedRule):
         return rule.days
@@ -281,7 +283,7 @@ def _scheduled_days(timelines: Timelines, rule: ScheduleRule) -> IntArray:
 
 
 def _usual_days(contacts: Contacts, rule: UsualIntervalRule) -> IntArray:
-    """The usual of the last intervals that ended at or before each contact: nothing later is looked at."""
+    """The usual of the last intervals that ended at or before each contact. Later intervals do not count."""
     n = len(contacts)
     if n == 0:
         return np.zeros(0, dtype=np.int64)
@@ -292,52 +294,52 @@ def _usual_days(contacts: Contacts, rule: UsualIntervalRule) -> IntArray:
         lagged[lag:, lag] = gaps[: n - lag]
     lagged[nth[:, None] <= np.arange(rule.window)] = np.nan
     lagged.sort(axis=1)
-    known = np.minimum(nth, rule.window)
-    usual = _middle(lagged, known) if rule.statistic == "median" else _trimmed_mean(lagged, known)
+    intervals = np.minimum(nth, rule.window)
+    usual = _middle(lagged, intervals) if rule.statistic == "median" else _trimmed_mean(lagged, intervals)
     bounded = np.clip(np.rint(np.nan_to_num(usual)), rule.shortest, rule.longest).astype(np.int64)
-    return np.where(known >= rule.minimum, bounded, rule.default_days)
+    return np.where(intervals >= rule.minimum, bounded, rule.default_days)
 
 
-def _middle(ordered: npt.NDArray[np.float32], known: IntArray) -> npt.NDArray[np.float32]:
-    row = np.arange(known.size)
-    low = ordered[row, np.maximum(known - 1, 0) // 2]
-    high = ordered[row, np.minimum(known // 2, ordered.shape[1] - 1)]
+def _middle(sorted_intervals: npt.NDArray[np.float32], intervals: IntArray) -> npt.NDArray[np.float32]:
+    row = np.arange(intervals.size)
+    low = sorted_intervals[row, np.maximum(intervals - 1, 0) // 2]
+    high = sorted_intervals[row, np.minimum(intervals // 2, sorted_intervals.shape[1] - 1)]
     middle: npt.NDArray[np.float32] = (low + high) / np.float32(2)
     return middle
 
 
-def _trimmed_mean(ordered: npt.NDArray[np.float32], known: IntArray) -> npt.NDArray[np.float32]:
+def _trimmed_mean(sorted_intervals: npt.NDArray[np.float32], intervals: IntArray) -> npt.NDArray[np.float32]:
     """The mean without the shortest and the longest interval, where at least four are known."""
-    place = np.arange(ordered.shape[1])
-    trim = np.where(known >= _TRIMMED_FROM, 1, 0)[:, None]
-    inside = (place >= trim) & (place < known[:, None] - trim)
-    total = np.where(inside, ordered, np.float32(0)).sum(axis=1)
+    place = np.arange(sorted_intervals.shape[1])
+    trim = np.where(intervals >= _TRIMMED_FROM, 1, 0)[:, None]
+    inside = (place >= trim) & (place < intervals[:, None] - trim)
+    total = np.where(inside, sorted_intervals, np.float32(0)).sum(axis=1)
     mean: npt.NDArray[np.float32] = (total / np.maximum(inside.sum(axis=1), 1)).astype(np.float32)
     return mean
 
 
 def latest_art_start(timelines: Timelines) -> DayArray:
-    """The recorded start of ART by each patient's latest profile; NO_DAY where none is."""
+    """The recorded start of ART in each patient's latest profile; NO_DAY where there is none."""
     return latest_profile(timelines, timelines.profiles.art_start, NO_DAY)
 
 
 def latest_profile(timelines: Timelines, column: npt.NDArray[S], missing: int) -> npt.NDArray[S]:
     """A column of each patient's latest known profile; ``missing`` where there is none."""
     offsets = timelines.profiles.offsets
-    found = np.diff(offsets) > 0
+    has_profile = np.diff(offsets) > 0
     out = np.full(len(timelines), missing, dtype=column.dtype)
-    out[found] = column[offsets[1:][found] - 1]
+    out[has_profile] = column[offsets[1:][has_profile] - 1]
     return out
 
 
 def contact_days(timelines: Timelines, rules: CohortSettings) -> tuple[IntArray, DayArray]:
-    """Owners and days of all contacts (in bookings mode kept bookings too), in order, each day once."""
+    """Owners and days of all contacts (in bookings mode also of kept bookings), in order, without repeated days."""
     contacts, bookings = timelines.contacts, timelines.bookings
     if rules.expected_from == "contacts":
         return contacts.owner, contacts.date
-    kept = bookings.status == KEPT
-    owner = np.concatenate((contacts.owner, bookings.owner[kept]))
-    day = np.concatenate((contacts.date, bookings.due[kept]))
+    kept_bookings = bookings.status == KEPT
+    owner = np.concatenate((contacts.owner, bookings.owner[kept_bookings]))
+    day = np.concatenate((contacts.date, bookings.due[kept_bookings]))
     key = np.unique(row_key(owner, day))
     owner = (key - NO_DAY) // _BIG
     return owner, (key - owner * _BIG).astype(np.int32)
@@ -353,26 +355,26 @@ def first_from(
 ) -> DayArray:
     """The first contact of each owner on (or strictly after) a day; NO_DAY where there is none."""
     holder, days = contact_days(timelines, rules)
-    wanted = day.astype(np.int64) + np.asarray(strictly_after, dtype=np.int64)
-    place = np.searchsorted(row_key(holder, days), row_key(owner, wanted))
-    found = np.full(owner.size, NO_DAY, dtype=np.int32)
+    earliest = day.astype(np.int64) + np.asarray(strictly_after, dtype=np.int64)
+    place = np.searchsorted(row_key(holder, days), row_key(owner, earliest))
+    result = np.full(owner.size, NO_DAY, dtype=np.int32)
     inside = place < holder.size
     inside[inside] = holder[place[inside]] == owner[inside]
-    found[inside] = days[place[inside]]
-    return found
+    result[inside] = days[place[inside]]
+    return result
 
 
-def _booked(timelines: Timelines, rules: CohortSettings) -> Episodes:
+def _from_bookings(timelines: Timelines, rules: CohortSettings) -> Episodes:
     bookings = timelines.bookings
     row = np.flatnonzero((bookings.status != CANCELLED) & (bookings.due >= bookings.booked))
     owner = bookings.owner[row]
-    due, status = bookings.due[row], bookings.status[row]
-    later = first_from(timelines, rules, owner, due, strictly_after=status != SCHEDULED)
+    due_day, status = bookings.due[row], bookings.status[row]
+    later = first_from(timelines, rules, owner, due_day, strictly_after=status != SCHEDULED)
     return Episodes(
         offsets=offsets_of(owner, len(timelines)),
         origin=bookings.booked[row],
-        expected=due,
-        fulfilled=np.where(status == KEPT, due, later),
+        expected=due_day,
+        fulfilled=np.where(status == KEPT, due_day, later),
         source=np.full(row.size, FROM_BOOKING, dtype=np.int8),
         row=row,
         unread=np.zeros(row.size, dtype=np.bool_),

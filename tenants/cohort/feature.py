@@ -1,4 +1,4 @@
-"""What the room ``cohort`` registers with the kernel."""
+"""What the feature ``cohort`` registers with the platform."""
 
 from core.features import Command, Feature, Permission, SettingsGroup
 
@@ -18,7 +18,9 @@ feature = Feature(
     ),
     commands={
         "indicators": Command("tenants.cohort.commands:indicators", "MER indicators of a period, with their flows."),
-        "cohort": Command("tenants.cohort.commands:cohort", "Who is on treatment, late, in IIT or gone, on a day."),
+        "cohort": Command(
+            "tenants.cohort.commands:cohort", "Count people on treatment, late, in IIT or gone, on a day."
+        ),
         "radet": Command("tenants.cohort.radet_commands:radet", "Compare partners' own statuses with the records."),
     },
     settings={
@@ -26,7 +28,7 @@ feature = Feature(
             "tenants.cohort.settings:CohortSettings",
             "Rules of expected contacts, status, labels and completeness. A change recomputes all statuses.",
             "cohort.write",
-            # A change restarts the rebuild, whose steps hold this lock while they move its cursor.
+            # A change restarts the rebuild, whose steps take this lock while they move its cursor.
             lock="tenants.records.locks:lock_for_import",
         )
     },

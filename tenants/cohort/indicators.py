@@ -1,4 +1,4 @@
-"""MER indicators of a period from status transitions: masks over patients, so flows reconcile person by person."""
+"""MER indicators of a period from status transitions, as masks over patients: flows reconcile person by person."""
 
 from __future__ import annotations
 
@@ -42,8 +42,11 @@ VIRAL_LOAD_MONTHS: Final = 12
 _SEXES: Final = {FEMALE: "F", MALE: "M"}
 
 AGED: Final = "aged_since_start"
-"""TX_NEW is by age at the start of ART, all else by age at the end: in each group, who is of TX_NEW at the end less who
-was at the start. Below 0 in the band that people leave; 0 over all bands."""
+"""The correction of the age bands.
+
+TX_NEW is by age at the start of ART, everything else by age at the end of the period. In each group: TX_NEW by age at
+the end less TX_NEW by age at the start. It is below 0 in the band that people leave, and 0 over all bands.
+"""
 IN_TERMS: Final = (
     "TX_NEW",
     "TX_RTT",
@@ -73,7 +76,7 @@ MEASURES: Final = (
     "TX_PVLS_D",
     "TX_PVLS_N",
 )
-"""What is counted, in the order shown: TX_CURR = TX_CURR_start + IN_TERMS - OUT_TERMS; others are parts of these."""
+"""The counts, in the order of the report: TX_CURR = TX_CURR_start + IN_TERMS - OUT_TERMS; others are parts of these."""
 
 
 _PLACE: Final = {name: place for place, name in enumerate(MEASURES)}
@@ -81,7 +84,7 @@ _PLACE: Final = {name: place for place, name in enumerate(MEASURES)}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """What indicators need of each patient, besides the transitions: index-aligned arrays.
+    """What the indicators need of each patient besides the transitions, as arrays of one order.
 
     Attributes:
         facility: index of the facility.
@@ -102,7 +105,7 @@ Group = tuple[str | int, ...]
 
 
 class Counts:
-    """Counts by group, summed over chunks of patients. A group has one code or label per dimension asked for."""
+    """Counts by group, summed over chunks of patients. A group has one code or label per requested dimension."""
 
     def __init__(self, by: Sequence[str]) -> None:
         self.by = tuple(by)
@@ -116,39 +119,39 @@ class Counts:
         self._add([_labels(people, name, end) for name in self.by], table)
         if "age" not in self.by:
             return
-        # Who is new goes from the group of the age at the end to that of the age at the start of treatment.
+        # A new person moves from the group of their age at the end to that of their age at the start of treatment.
         new = np.flatnonzero(masks["TX_NEW"])
         began = _at(moves.date, moves.offsets[:-1][new])
         for day, sign in ((np.full(new.size, end), 1), (began, -1)):
-            moved = np.zeros((new.size, len(MEASURES)), dtype=np.int64)
-            moved[:, _PLACE[AGED]], moved[:, _PLACE["TX_NEW"]] = sign, -sign
-            self._add([_labels(people, name, end, age_on=day, among=new) for name in self.by], moved)
+            change = np.zeros((new.size, len(MEASURES)), dtype=np.int64)
+            change[:, _PLACE[AGED]], change[:, _PLACE["TX_NEW"]] = sign, -sign
+            self._add([_labels(people, name, end, age_on=day, among=new) for name in self.by], change)
 
     def _add(self, labels: list[IntArray], table: npt.NDArray[Any]) -> None:
-        """Add people's counts to the groups that their labels name; who counts in nothing makes no group."""
-        counted = table.any(axis=1)
+        """Add people's counts to the groups of their labels. A person without any count creates no group."""
+        counts_somewhere = table.any(axis=1)
         if not labels:
             self._sums[()] += table.sum(axis=0).astype(np.int64)
             return
-        groups, place = np.unique(np.stack(labels, axis=1)[counted], axis=0, return_inverse=True)
+        groups, place = np.unique(np.stack(labels, axis=1)[counts_somewhere], axis=0, return_inverse=True)
         totals = np.zeros((len(groups), len(MEASURES)), dtype=np.int64)
-        np.add.at(totals, place.reshape(-1), table[counted].astype(np.int64))
+        np.add.at(totals, place.reshape(-1), table[counts_somewhere].astype(np.int64))
         for group, total in zip(groups.tolist(), totals, strict=True):
             self._sums[tuple(group)] += total
 
     def rows(self, facilities: Sequence[str]) -> list[tuple[dict[str, str], dict[str, int]]]:
-        """Each group's labels (facilities by the names given) and counts, in order; with no dimension, one row."""
+        """Each group's labels (``facilities`` names facilities) and counts, in order; one row without dimensions."""
         if not self.by and not self._sums:
             self._sums[()] += 0
-        shown = []
+        rows = []
         for group in sorted(group for group, total in self._sums.items() if total.any() or not self.by):
             names = {name: _name(name, int(code), facilities) for name, code in zip(self.by, group, strict=True)}
-            shown.append((names, dict(zip(MEASURES, self._sums[group].tolist(), strict=True))))
-        return shown
+            rows.append((names, dict(zip(MEASURES, self._sums[group].tolist(), strict=True))))
+        return rows
 
 
 def measure(moves: Transitions, people: People, start: int, end: int, minimum_months: int) -> dict[str, BoolArray]:
-    """Who counts in each of MEASURES, (n,) masks; not AGED, which is of groups.
+    """Who counts in each of MEASURES, as (n,) masks. AGED is not among them: it belongs to groups.
 
     Args:
         moves: status transitions.
@@ -158,44 +161,44 @@ def measure(moves: Transitions, people: People, start: int, end: int, minimum_mo
         minimum_months: months on ART before a viral load counts.
     """
     everyone = np.arange(moves.offsets.size - 1)
-    before, now = status_at(moves, everyone, start - 1), status_at(moves, everyone, end)
-    was, is_on = before == ACTIVE, now == ACTIVE
-    joined = {reason: _joined(moves, start, end, reason) for reason in (NEW, ARRIVED, FIRST_SEEN)}
-    other = joined[ARRIVED] | joined[FIRST_SEEN]
-    came = was | joined[NEW] | other
-    back = is_on & ((before == IIT) | (before == STOP))
+    before, after = status_at(moves, everyone, start - 1), status_at(moves, everyone, end)
+    was, is_on = before == ACTIVE, after == ACTIVE
+    arrivals = {reason: _came_on_treatment(moves, start, end, reason) for reason in (NEW, ARRIVED, FIRST_SEEN)}
+    came_from_elsewhere = arrivals[ARRIVED] | arrivals[FIRST_SEEN]
+    came = was | arrivals[NEW] | came_from_elsewhere
+    is_back = is_on & ((before == IIT) | (before == STOP))
     after_transfer = is_on & (before == OUT)
     from_unknown = is_on & (before == UNKNOWN)
-    gone = np.isin(now, (DEAD, IIT, OUT, STOP))
-    lost = (was | joined[NEW]) & gone
+    is_gone = np.isin(after, (DEAD, IIT, OUT, STOP))
+    is_lost = (was | arrivals[NEW]) & is_gone
     masks: dict[str, BoolArray] = {
         "TX_CURR_start": was,
         "TX_CURR": is_on,
-        "TX_NEW": joined[NEW],
-        "TX_RTT": back,
-        "transferred_in": joined[ARRIVED],
-        "first_seen": joined[FIRST_SEEN],
+        "TX_NEW": arrivals[NEW],
+        "TX_RTT": is_back,
+        "transferred_in": arrivals[ARRIVED],
+        "first_seen": arrivals[FIRST_SEEN],
         "returned_after_transfer_out": after_transfer,
         "from_unknown": from_unknown,
-        "other_in": is_on & ~(came | back | after_transfer | from_unknown),
-        "TX_ML": lost,
-        "joined_and_lost": other & gone,
-        "to_unknown": came & (now == UNKNOWN),
-        "invalidated": came & (now == INVALID),
+        "other_in": is_on & ~(came | is_back | after_transfer | from_unknown),
+        "TX_ML": is_lost,
+        "joined_and_lost": came_from_elsewhere & is_gone,
+        "to_unknown": came & (after == UNKNOWN),
+        "invalidated": came & (after == INVALID),
     }
-    ended = last_transition(moves, everyone, end)
-    lost_day = np.where(ended >= 0, _at(moves.date, ended), NO_DAY)
+    last = last_transition(moves, everyone, end)
+    lost_day = np.where(last >= 0, _at(moves.date, last), NO_DAY)
     on_art = interruption_band(months_between(people.art_start, lost_day))
     for outcome, status in (("died", DEAD), ("iit", IIT), ("transferred_out", OUT), ("stopped", STOP)):
-        masks[f"TX_ML_{outcome}"] = lost & (now == status)
-        masks[f"joined_and_lost_{outcome}"] = other & (now == status)
+        masks[f"TX_ML_{outcome}"] = is_lost & (after == status)
+        masks[f"joined_and_lost_{outcome}"] = came_from_elsewhere & (after == status)
     interrupted = masks.pop("TX_ML_iit")
     for place, band in enumerate(INTERRUPTION_BANDS):
         masks[f"TX_ML_iit_{band}"] = interrupted & (on_art == place)
     masks["TX_ML_iit_not_recorded"] = interrupted & (on_art < 0)
     length = interruption_band(_interruption_months(moves, everyone, start))
     for place, band in enumerate(INTERRUPTION_BANDS):
-        masks[f"TX_RTT_{band}"] = back & (length == place)
+        masks[f"TX_RTT_{band}"] = is_back & (length == place)
     months = months_between(people.art_start, end)
     eligible = is_on & ((months < 0) | (months >= minimum_months)) & ~np.isnan(people.viral_load)
     masks["TX_PVLS_D"] = eligible
@@ -204,32 +207,32 @@ def measure(moves: Transitions, people: People, start: int, end: int, minimum_mo
 
 
 def _at(values: npt.NDArray[np.generic], place: IntArray) -> IntArray:
-    """Values at places, of which those below 0 give anything."""
+    """Values at these places; a place below 0 gives an arbitrary value."""
     if values.size == 0:
         return np.full(place.size, NO_DAY, dtype=np.int64)
     return np.asarray(values[np.maximum(place, 0)], dtype=np.int64)
 
 
-def _joined(moves: Transitions, start: int, end: int, reason: int) -> BoolArray:
-    """Who came on treatment here for the first time within the period, for this reason."""
+def _came_on_treatment(moves: Transitions, start: int, end: int, reason: int) -> BoolArray:
+    """Who came on treatment at the facility for the first time within the period, for this reason."""
     some = np.diff(moves.offsets) > 0
     first = moves.offsets[:-1][some]
-    found = np.zeros(some.size, dtype=np.bool_)
+    came = np.zeros(some.size, dtype=np.bool_)
     day = moves.date[first]
-    found[some] = (moves.after[first] == ACTIVE) & (moves.reason[first] == reason) & (day >= start) & (day <= end)
-    return found
+    came[some] = (moves.after[first] == ACTIVE) & (moves.reason[first] == reason) & (day >= start) & (day <= end)
+    return came
 
 
 def _interruption_months(moves: Transitions, everyone: IntArray, start: int) -> IntArray:
-    """Completed months from the interruption (or stop) in which each began the period, to the first return after."""
+    """Completed months from the interruption (or stop) that was open at the start of the period to the first return."""
     place = last_transition(moves, everyone, start - 1)
-    back = np.full(moves.offsets.size - 1, -1, dtype=np.int64)
+    interruption = np.full(moves.offsets.size - 1, -1, dtype=np.int64)
     owner = moves.owner
-    returned = np.flatnonzero((moves.after == ACTIVE) & (moves.date >= start))
-    back[owner[returned][::-1]] = returned[::-1]
-    both = (place >= 0) & (back >= 0)
-    began = np.where(both, _at(moves.date, place), NO_DAY)
-    return months_between(began, np.where(both, _at(moves.date, back), NO_DAY))
+    return_row = np.flatnonzero((moves.after == ACTIVE) & (moves.date >= start))
+    interruption[owner[return_row][::-1]] = return_row[::-1]
+    has_both = (place >= 0) & (interruption >= 0)
+    began = np.where(has_both, _at(moves.date, place), NO_DAY)
+    return months_between(began, np.where(has_both, _at(moves.date, interruption), NO_DAY))
 
 
 def _labels(
@@ -242,7 +245,7 @@ def _labels(
 ) -> IntArray:
     """The code of each person's group in a dimension at ``end``; -1 where it is not recorded.
 
-    ``age_on`` are the days of which the age is taken instead; ``among`` are those who are asked about.
+    ``age_on`` gives other days for the age; ``among`` is the mask of the people who count.
     """
     if dimension == "facility":
         return people.facility[among].astype(np.int64)

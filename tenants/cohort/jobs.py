@@ -1,4 +1,4 @@
-"""Long work of the cohort."""
+"""The cohort's jobs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 @job(service.REBUILD_JOB, max_attempts=5)
-def rebuild(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - where it stands is in the tenant's settings
-    """Recompute the status table in steps, each its own transaction."""
+def rebuild(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - the cursor is in the tenant's settings
+    """Recompute the status table in steps, each in its own transaction."""
     steps = 0
     while not ctx.finished:
         with ctx.session() as session:

@@ -1,4 +1,4 @@
-"""What the cohort does when an earlier room says that records changed, in that room's transaction."""
+"""The cohort's listeners: they update statuses in the transaction of the earlier room that changed the records."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _NO_STATUS: Final = ("observations", "encounters")
 
 
 def records_changed(session: TenantSession, payload: Mapping[str, Any]) -> None:
-    """Bring the status transitions of the touched patients in line; what was measured or noted changes no status."""
+    """Update the status transitions of the changed patients. Measurements and notes change no status."""
     if payload.get("kind") in _NO_STATUS:
         return
     from tenants.cohort.service import refresh
     from tenants.records.identities import connected
 
-    # Facts of a merged patient count for another, whose status they change.
+    # Facts of a merged patient count for the canonical one and change that one's status.
     patients, _ = connected(session, payload["patients"])
     if patients:
         refresh(session, patients)
 
 
 def settings_changed(session: TenantSession, payload: Mapping[str, Any]) -> None:
-    """Have the statuses recomputed when it was the cohort's rules that changed."""
+    """Request a rebuild of the statuses when the cohort's rules changed."""
     if payload["key"] == "cohort":
         from tenants.cohort.service import request_rebuild
 
@@ -35,7 +35,7 @@ def settings_changed(session: TenantSession, payload: Mapping[str, Any]) -> None
 
 
 def import_finished(session: TenantSession, payload: Mapping[str, Any]) -> None:
-    """Work out the complete-through dates anew. All facilities: the small ones are judged together."""
+    """Recompute the complete-through dates of all facilities: the small ones are judged together."""
     from tenants.cohort.service import refresh_completeness
 
     if payload["facilities"]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CHUNK_PATIENTS: Final = 5000
 _FIRST: Final = UUID(int=0)
 _FEW: Final = 50
-"""Patients whose facts are read by one statement: for few, the ways to the server cost more than the rows."""
+"""The most patients whose facts one statement reads: for few patients, round trips cost more than the rows."""
 
 _CENSORED: Final = 0.999999
 """A result below a limit (value_text '<') counts as just below it."""
@@ -76,9 +76,9 @@ _GAPS: Final = sql.SQL(
     " AND (t.partner_status IN ('died', 'invalid') OR s.status IN ('active', 'active_restart'))"
     ") END, 'infinity'), t.known_from, coalesce(t.known_to, 'infinity') FROM unread_contacts AS t WHERE {range}"
 )
-"""A newer list of the source that contradicts a death or a leave ends it, as ``tenants.records.chains`` does."""
+"""A newer list of the source that contradicts a death or leave ends it, as in ``tenants.records.chains``."""
 _STATE_WORDS: Final = 100
-"""From this code on a partner's word is a state's code: their own lists say that the person died or left."""
+"""From this code on, a partner's word is the code of a state: the partner's list says the person died or left."""
 _OBSERVATIONS: Final = sql.SQL(
     "SELECT t.patient_uuid, t.obs_datetime, (array_position({variables}::text[], t.variable_name) - 1)::int2,"
     " coalesce(CASE t.variable_name"
@@ -99,17 +99,17 @@ def load_timelines(
     chunk_patients: int = CHUNK_PATIENTS,
     texts: Texts | None = None,
 ) -> Iterator[Timelines]:
-    """The timelines, all versions, of the patients who are on record now, in order of their UUID.
+    """The timelines, with all versions, of the patients on record now, in order of their UUID.
 
-    What the tenant's history assumes of who a person is (a first import without stamps) counts as known from the start:
-    sex and birth are no events, and an ART start shows from its own day on.
+    What the tenant's history assumes of a person's sex, birth or ART start (a first import without stamps) counts as
+    known from the start: sex and birth are no events, and an ART start shows from its own day on.
 
     Args:
         session: the tenant's transaction.
         patient_uuids: only these; None for all.
         facility_uuids: only patients of these; None for all.
         chunk_patients: patients per chunk.
-        texts: of earlier calls, where there are any.
+        texts: the texts of earlier calls, to be used again.
     """
     yield from _chunks(Loader(session, patient_uuids, facility_uuids, texts), chunk_patients)
 
@@ -121,9 +121,9 @@ def load_expectations(
     patient_uuids: Sequence[UUID] | None = None,
     chunk_patients: int = CHUNK_PATIENTS,
 ) -> Iterator[Timelines]:
-    """Timelines with what says who was expected when, and nothing else: half the cost of all.
+    """Timelines with only what determines expected contacts, at half the cost of all facts.
 
-    Observations, regimens, and contacts before the day ``since`` (NO_DAY: none) are left out.
+    They lack observations, regimens, and contacts before the day ``since`` (NO_DAY: all contacts).
     """
     yield from _chunks(Loader(session, patient_uuids, None, since=since), chunk_patients)
 
@@ -143,7 +143,10 @@ def _chunks(loader: Loader, chunk_patients: int) -> Iterator[Timelines]:
 def load_expectations_after(
     session: TenantSession, after: UUID | None, chunk_patients: int = CHUNK_PATIENTS
 ) -> Timelines:
-    """One chunk of ``load_expectations``, patients after a UUID, for work whose steps are transactions of their own."""
+    """One chunk of ``load_expectations``: the patients after a UUID.
+
+    For work whose steps are transactions of their own.
+    """
     return Loader(session, None, None, since=NO_DAY).chunk(after or _FIRST, chunk_patients)
 
 
@@ -154,7 +157,7 @@ def facilities_of(session: TenantSession) -> tuple[UUID, ...]:
 
 
 class Loader:
-    """What is the same for all chunks: facilities, the texts met so far, the zone whose days count."""
+    """What all chunks share: facilities, the texts read so far, the time zone whose days count."""
 
     def __init__(
         self,
@@ -165,50 +168,52 @@ class Loader:
         since: int | None = None,
     ) -> None:
         self._session = session
-        self._chosen = patients
+        self._patient_uuids = patients
         self._within = facilities
         self._facilities = facilities_of(session)
         self._texts = texts or Texts()
         self._zone = session.tenant.time_zone
         self._since = since
-        self._merged: Merged | None = None
+        self._merges_of_chunk: Merged | None = None
 
     def chunk(self, after: UUID, size: int) -> Timelines:
         """The next patients after a UUID."""
         uuids, facility = self._patients(after, size)
         if uuids.size == 0:
             return make_timelines([])
-        self._merged = self._merges(uuids)
-        asked = self._questions(uuids)
+        self._merges_of_chunk = self._merges(uuids)
+        queries = self._questions(uuids)
         if uuids.size <= _FEW:
-            found = fetch_together(self._session, asked)
+            columns = fetch_together(self._session, queries)
         else:
-            found = {name: fetch(self._session, *question) for name, question in asked.items()}
-        return self._made(uuids, facility, found)
+            columns = {name: fetch(self._session, *question) for name, question in queries.items()}
+        return self._timelines_of(uuids, facility, columns)
 
-    def _made(
-        self, uuids: npt.NDArray[np.bytes_], facility: npt.NDArray[np.int64], found: dict[str, Columns]
+    def _timelines_of(
+        self, uuids: npt.NDArray[np.bytes_], facility: npt.NDArray[np.int64], columns: dict[str, Columns]
     ) -> Timelines:
-        """The timelines of what was read of these patients."""
-        states = self._states(uuids, found.pop("states"))
-        gaps, left = self._gaps(uuids, found.pop("gaps"))
+        """The timelines of these patients from the columns of their facts."""
+        states = self._states(uuids, columns.pop("states"))
+        gaps, states_from_lists = self._gaps(uuids, columns.pop("gaps"))
         return make_timelines(
             [_uuid(value) for value in uuids.tolist()],
             facility=facility,
             facilities=self._facilities,
-            profiles=self._tidied(uuids, "profiles", found.pop("profiles")),
-            contacts=self._contacts(uuids, found.pop("contacts")),
-            bookings=self._bookings(uuids, found.pop("bookings")),
-            states=_together(states, {**left, "dated": np.ones(len(left["date"]), dtype=np.bool_)}),
+            profiles=self._with_patients(uuids, "profiles", columns.pop("profiles")),
+            contacts=self._contacts(uuids, columns.pop("contacts")),
+            bookings=self._bookings(uuids, columns.pop("bookings")),
+            states=_together(
+                states, {**states_from_lists, "dated": np.ones(len(states_from_lists["date"]), dtype=np.bool_)}
+            ),
             gaps=gaps,
-            observations=self._observations(uuids, found.pop("observations")) if "observations" in found else {},
+            observations=self._observations(uuids, columns.pop("observations")) if "observations" in columns else {},
             regimens=tuple(self._texts.regimens),
             lines=tuple(self._texts.lines),
         )
 
     def _questions(self, uuids: npt.NDArray[np.bytes_]) -> dict[str, tuple[sql.Composed, dict[str, str]]]:
         """The query of each kind of fact, and its columns."""
-        bounds, own = self._range(uuids), self._own_range(uuids, "patient_uuid")  # contacts have the merges in them
+        bounds, own = self._range(uuids), self._own_range(uuids, "patient_uuid")  # the table of contacts follows merges
         contacts = {"date": "date", "packed": "int8", "next_appointment": "date"}
         if self._since is None:
             contact_query = _CONTACTS.format(texts=sql.SQL(", {}").format(TEXTS), range=own)
@@ -217,7 +222,7 @@ class Loader:
             if self._since != NO_DAY:
                 own = sql.SQL("{} AND t.contact_date >= {}").format(own, to_date(self._since))
             contact_query = _CONTACTS.format(texts=sql.SQL(""), range=own)
-        asked = {
+        queries = {
             "profiles": (
                 _PROFILES.format(range=self._range(uuids, "uuid")),
                 {"sex": "int2", "birth": "date", "art_start": "date", "transferred_in": "bool"},
@@ -250,113 +255,115 @@ class Loader:
                 censored=_CENSORED,
                 range=bounds,
             )
-            asked["observations"] = (query, {"date": "stamp", "variable": "int2", "value": "float8"})
-        return {name: (query, {"patient": "uuid", **kinds, **_KNOWN}) for name, (query, kinds) in asked.items()}
+            queries["observations"] = (query, {"date": "stamp", "variable": "int2", "value": "float8"})
+        return {name: (query, {"patient": "uuid", **kinds, **_KNOWN}) for name, (query, kinds) in queries.items()}
 
     def _patients(self, after: UUID, size: int) -> tuple[npt.NDArray[np.bytes_], npt.NDArray[np.int64]]:
         some, none = sql.SQL("AND {} = ANY({})"), sql.SQL("")
-        chosen = none if self._chosen is None else some.format(sql.Identifier("p", "uuid"), list(self._chosen))
+        condition = (
+            none if self._patient_uuids is None else some.format(sql.Identifier("p", "uuid"), list(self._patient_uuids))
+        )
         within = none if self._within is None else some.format(sql.Identifier("p", "facility_uuid"), list(self._within))
-        query = _PATIENTS.format(after=after, chosen=chosen, facilities=within, limit=size)
-        found = fetch(self._session, query, {"uuid": "uuid", "facility": "uuid"})
-        known = np.array([value.bytes for value in self._facilities], dtype="S16")
-        return found["uuid"], places(known, found["facility"])
+        query = _PATIENTS.format(after=after, chosen=condition, facilities=within, limit=size)
+        rows = fetch(self._session, query, {"uuid": "uuid", "facility": "uuid"})
+        facilities = np.array([value.bytes for value in self._facilities], dtype="S16")
+        return rows["uuid"], places(facilities, rows["facility"])
 
     def _merges(self, uuids: npt.NDArray[np.bytes_]) -> Merged | None:
         """The merges that concern the chunk, where there are any."""
         first, last = _uuid(uuids[0]), _uuid(uuids[-1])
-        found = identities.between(self._session, first, last)
-        return Merged(found, uuids, self._zone) if found else None
+        identities_of_chunk = identities.between(self._session, first, last)
+        return Merged(identities_of_chunk, uuids, self._zone) if identities_of_chunk else None
 
     def _range(self, uuids: npt.NDArray[np.bytes_], column: str = "patient_uuid") -> sql.Composable:
-        """The condition that finds the chunk's rows, and those of who was merged into one of its patients."""
-        if self._merged is None or not self._merged.outside:
+        """The condition for the chunk's rows, and for those of patients merged into one of the chunk."""
+        if self._merges_of_chunk is None or not self._merges_of_chunk.outside:
             return self._own_range(uuids, column)
-        others = sql.SQL("{} = ANY({})").format(sql.Identifier("t", column), self._merged.outside)
-        return sql.SQL("({} OR {})").format(self._own_range(uuids, column), others)
+        of_others = sql.SQL("{} = ANY({})").format(sql.Identifier("t", column), self._merges_of_chunk.outside)
+        return sql.SQL("({} OR {})").format(self._own_range(uuids, column), of_others)
 
     def _own_range(self, uuids: npt.NDArray[np.bytes_], column: str) -> sql.Composable:
-        """A list where few were asked for, else a range along the index."""
+        """A list of UUIDs for few patients, otherwise a range along the index."""
         name = sql.Identifier("t", column)
-        if self._chosen is not None or self._within is not None:
-            listed = ",".join([value.ljust(16, b"\0").hex() for value in uuids.tolist()])
-            return sql.SQL("{} = ANY({}::uuid[])").format(name, f"{{{listed}}}")
+        if self._patient_uuids is not None or self._within is not None:
+            literals = ",".join([value.ljust(16, b"\0").hex() for value in uuids.tolist()])
+            return sql.SQL("{} = ANY({}::uuid[])").format(name, f"{{{literals}}}")
         return sql.SQL("{} BETWEEN {} AND {}").format(name, _uuid(uuids[0]), _uuid(uuids[-1]))
 
-    def _tidied(self, uuids: npt.NDArray[np.bytes_], name: str, found: Columns) -> Columns:
-        """Columns with the patient's index and days; rows of nobody in the chunk are dropped."""
-        found["known_from"] = local_days(found["known_from"], self._zone)
-        found["known_to"] = local_days(found["known_to"], self._zone)
-        if self._merged is not None and name != "contacts":
-            found = self._merged.profiles(found) if name == "profiles" else self._merged.lay(found)
-        patient = places(uuids, found.pop("patient"))
-        kept = (patient >= 0) & (found["known_to"] > found["known_from"])
-        if kept.all():
-            return {"patient": patient, **found}
-        return {"patient": patient[kept], **{name: column[kept] for name, column in found.items()}}
+    def _with_patients(self, uuids: npt.NDArray[np.bytes_], name: str, rows: Columns) -> Columns:
+        """Columns with the patient's index and days, without the rows of patients outside the chunk."""
+        rows["known_from"] = local_days(rows["known_from"], self._zone)
+        rows["known_to"] = local_days(rows["known_to"], self._zone)
+        if self._merges_of_chunk is not None and name != "contacts":
+            rows = self._merges_of_chunk.profiles(rows) if name == "profiles" else self._merges_of_chunk.lay(rows)
+        patient = places(uuids, rows.pop("patient"))
+        mask = (patient >= 0) & (rows["known_to"] > rows["known_from"])
+        if mask.all():
+            return {"patient": patient, **rows}
+        return {"patient": patient[mask], **{name: column[mask] for name, column in rows.items()}}
 
     def _contacts(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> Columns:
-        found = self._tidied(uuids, "contacts", columns)
-        if "texts" in found:
-            found["regimen"], found["line"] = self._codes(uuids, found.pop("texts"))
-        packed = found.pop("packed")
-        return found | {"kind": packed & 3, "assumed": (packed & 4) > 0, "days_supplied": packed >> 3}
+        rows = self._with_patients(uuids, "contacts", columns)
+        if "texts" in rows:
+            rows["regimen"], rows["line"] = self._codes(uuids, rows.pop("texts"))
+        packed = rows.pop("packed")
+        return rows | {"kind": packed & 3, "assumed": (packed & 4) > 0, "days_supplied": packed >> 3}
 
     def _codes(
         self, uuids: npt.NDArray[np.bytes_], numbers: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Codes of regimen and line of each number."""
+        """Codes of regimen and line for each number of texts."""
         return self._texts.codes(self._session, numbers, self._own_range(uuids, "patient_uuid"))
 
     def _bookings(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> Columns:
-        found = self._tidied(uuids, "bookings", columns)
-        found["entity"] = np.unique(found["entity"], return_inverse=True)[1]
-        return found
+        rows = self._with_patients(uuids, "bookings", columns)
+        rows["entity"] = np.unique(rows["entity"], return_inverse=True)[1]
+        return rows
 
     def _states(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> Columns:
-        found = self._tidied(uuids, "states", columns)
-        # A state whose day is not known holds from the day on which it was learned.
-        found["date"] = np.where(found["date"] == NO_DAY, found["known_from"], found["date"])
-        return found
+        rows = self._with_patients(uuids, "states", columns)
+        # A state without a day counts from the day on which it was learned.
+        rows["date"] = np.where(rows["date"] == NO_DAY, rows["known_from"], rows["date"])
+        return rows
 
     def _gaps(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> tuple[Columns, Columns]:
-        """Contacts that cannot be read, and those of them whose list says that the person died or left, as states."""
+        """Unreadable contacts, and those of them whose list says that the person died or left, as states."""
         columns["until"] = local_days(columns["until"], self._zone)
-        found = self._tidied(uuids, "gaps", columns)
-        until = np.minimum(found.pop("until"), found["known_to"])
-        left = (found["word"] >= _STATE_WORDS) & (until > found["known_from"])
-        states = {name: column[left] for name, column in {**found, "known_to": until}.items()}
-        gaps = {**found, "word": np.where(found["word"] >= _STATE_WORDS, NO_WORD, found["word"])}
+        rows = self._with_patients(uuids, "gaps", columns)
+        until = np.minimum(rows.pop("until"), rows["known_to"])
+        has_left = (rows["word"] >= _STATE_WORDS) & (until > rows["known_from"])
+        states = {name: column[has_left] for name, column in {**rows, "known_to": until}.items()}
+        gaps = {**rows, "word": np.where(rows["word"] >= _STATE_WORDS, NO_WORD, rows["word"])}
         return gaps, {**states, "code": states.pop("word") - _STATE_WORDS}
 
     def _observations(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> Columns:
-        found = self._tidied(uuids, "observations", columns)
-        found["date"] = local_days(found["date"], self._zone)
-        return found
+        rows = self._with_patients(uuids, "observations", columns)
+        rows["date"] = local_days(rows["date"], self._zone)
+        return rows
 
 
 def _together(first: Columns, second: Columns) -> Columns:
-    """The rows of both, of the columns of the first."""
+    """The rows of both tables, with the columns of the first."""
     if not second["date"].size:
         return first
     return {name: np.concatenate((column, second[name])) for name, column in first.items()}
 
 
 def limit_of(value: float) -> float | None:
-    """The limit that a loaded result lies just below; None where the result is a number of its own.
+    """The limit that a loaded result lies just below; None where the result is an exact number.
 
-    Laboratories write no number of six nines, and limits of three decimals at most.
+    Laboratories report no number of six nines, and limits of three decimals at most.
     """
     limit = round(value / _CENSORED, _LIMIT_DIGITS)
     return limit if limit and limit * _CENSORED == value else None
 
 
 def _uuid(value: bytes) -> UUID:
-    """The UUID of packed bytes, made past its checks: a night makes hundreds of thousands, as the driver does."""
-    made = UUID.__new__(UUID)
-    object.__setattr__(made, "int", int.from_bytes(value.ljust(16, b"\0")))
-    object.__setattr__(made, "is_safe", SafeUUID.unknown)
-    return made
+    """The UUID of packed bytes, built as the driver does, without checks: a night builds hundreds of thousands."""
+    value_object = UUID.__new__(UUID)
+    object.__setattr__(value_object, "int", int.from_bytes(value.ljust(16, b"\0")))
+    object.__setattr__(value_object, "is_safe", SafeUUID.unknown)
+    return value_object
 
 
 def _cases(codes: Mapping[str, float]) -> sql.Composed:

@@ -1,7 +1,7 @@
-"""Timelines of one patient by two statements that need no session: for what is asked for all the time.
+"""Timelines of one patient from two statements that need no session, for reads that are very frequent.
 
-The statements are those of :mod:`tenants.cohort.load`, composed once per process. They do not follow merges: whoever
-sends them asks first whether the patient was ever part of one.
+The statements are those of :mod:`tenants.cohort.load`, composed once per process. They do not follow merges: check
+first that the patient was never part of one.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from tenants.cohort.timelines import Timelines
 
 _MARK: Final = UUID(int=0xFEED_0000_0000_4000_8000_0000_0000_0001)
-"""Stands for the patient while the statements are composed."""
+"""A placeholder for the patient while the statements are composed."""
 
 
 def statements(patient: UUID) -> list[tuple[str, Mapping[str, object]]]:
-    """The two statements and their values; :func:`timelines` makes timelines of the rows that they give."""
+    """The two statements and their parameters; :func:`timelines` builds timelines from their rows."""
     values = {"patients": f"{{{patient.hex}}}"}
     return [(text, values) for text in _composed()]
 
@@ -37,22 +37,22 @@ def statements(patient: UUID) -> list[tuple[str, Mapping[str, object]]]:
 def timelines(
     patient: UUID, facility: UUID, zone: str, facts: Sequence[Any], texts: Sequence[tuple[int, str | None, str | None]]
 ) -> Timelines:
-    """All versions of what is known of one patient; the patient's facility is the only one of the timelines.
+    """All versions of the facts of one patient, whose facility is the only one of the timelines.
 
     Args:
-        patient: who.
-        facility: whose patient.
-        zone: the tenant's, whose days count.
+        patient: UUID of the patient.
+        facility: UUID of the patient's facility.
+        zone: the tenant's time zone, whose days count.
         facts: the row of the first statement.
-        texts: the rows of the second.
+        texts: the rows of the second statement.
     """
-    known = Texts()
-    known.learn(texts)
-    return _OneLoader(zone, facility, known).of(patient, facts)
+    texts_of_patient = Texts()
+    texts_of_patient.learn(texts)
+    return _OneLoader(zone, facility, texts_of_patient).of(patient, facts)
 
 
 class _OneLoader(Loader):
-    """A loader without a session, of one patient whose facts were read already."""
+    """A loader without a session, for one patient whose facts are in memory."""
 
     def __init__(self, zone: str, facility: UUID | None, texts: Texts) -> None:
         self._chosen = [_MARK]
@@ -64,28 +64,28 @@ class _OneLoader(Loader):
         self._merged = None
 
     def of(self, patient: UUID, facts: Sequence[Any]) -> Timelines:
-        """The timelines of the patient."""
+        """Return the timelines of the patient."""
         uuids = np.array([patient.bytes], dtype="S16")
         columns = {name: kinds for name, (_, kinds) in _questions().items()}
-        return self._made(uuids, np.zeros(1, dtype=np.int64), unpack_together(facts, columns))
+        return self._timelines_of(uuids, np.zeros(1, dtype=np.int64), unpack_together(facts, columns))
 
     def _codes(
         self, _uuids: npt.NDArray[np.bytes_], numbers: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         return self._texts.learned(numbers)
 
-    def asked(self) -> Any:  # noqa: ANN401 - as Loader's own
-        """The questions, of the mark."""
+    def question(self) -> Any:  # noqa: ANN401 - as Loader's own
+        """The queries for the placeholder."""
         return self._questions(np.array([_MARK.bytes], dtype="S16"))
 
     def bounds(self) -> Any:  # noqa: ANN401 - a condition
-        """The condition that finds the contacts of the mark."""
+        """The condition for the contacts of the placeholder."""
         return self._own_range(np.array([_MARK.bytes], dtype="S16"), "patient_uuid")
 
 
 @cache
 def _questions() -> Any:  # noqa: ANN401 - as Loader's own
-    return _OneLoader("UTC", None, Texts()).asked()
+    return _OneLoader("UTC", None, Texts()).question()
 
 
 @cache

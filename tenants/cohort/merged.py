@@ -1,6 +1,6 @@
-"""Merged patients in timelines: facts count, day by day, for whom the merges say (``tenants.records.identities``).
+"""Merged patients in timelines: each fact counts, day by day, for whom ``tenants.records.identities`` names.
 
-Contacts are derived with the merges in them already; profiles, bookings, states and observations are laid here.
+The table of contacts follows merges already; this module moves profiles, bookings, states and observations.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ class Merged:
     """The merges that concern a chunk of patients.
 
     Attributes:
-        outside: patients outside of the chunk whose facts count, some day, for one within.
+        outside: patients outside the chunk whose facts count, on some day, for a patient within it.
     """
 
     def __init__(self, identities: Sequence[Identity], within: npt.NDArray[np.bytes_], zone: str) -> None:
-        """``within``: the chunk's patients (``S16``, sorted); ``zone``: the tenant's, whose days count."""
+        """``within``: the chunk's patients (``S16``, sorted); ``zone``: the tenant's time zone, whose days count."""
         spans = sorted(laid(identities), key=lambda span: span.patient.bytes)
         sources = np.array([span.patient.bytes for span in spans], dtype="S16")
         self._sources, self._starts, self._counts = np.unique(sources, return_index=True, return_counts=True)
-        self._counted = np.array([span.counted.bytes for span in spans], dtype="S16")
+        self._canonical = np.array([span.counted.bytes for span in spans], dtype="S16")
         self._since = np.array([_day(span.since, zone, NO_DAY) for span in spans], dtype=np.int32)
         self._until = np.array([_day(span.until, zone, OPEN_DAY) for span in spans], dtype=np.int32)
         inside = {bytes(uuid).ljust(16, b"\0") for uuid in within.tolist()}
@@ -47,76 +47,76 @@ class Merged:
         )
 
     def __bool__(self) -> bool:
-        """Whether anybody of the chunk is concerned."""
-        return self._counted.size > 0
+        """Whether a merge concerns any patient of the chunk."""
+        return self._canonical.size > 0
 
-    def lay(self, found: Columns) -> Columns:
-        """Rows of facts under whom they count for, cut to when they do (``patient``: ``S16``, days in int32)."""
-        place = places(self._sources, found["patient"])
-        touched = np.flatnonzero(place >= 0)
-        if touched.size == 0:
-            return found
-        times = self._counts[place[touched]]
-        row = np.repeat(touched, times)
+    def lay(self, facts: Columns) -> Columns:
+        """Facts under the patient for whom they count, cut to those days (``patient``: ``S16``, days: int32)."""
+        place = places(self._sources, facts["patient"])
+        of_merged = np.flatnonzero(place >= 0)
+        if of_merged.size == 0:
+            return facts
+        times = self._counts[place[of_merged]]
+        row = np.repeat(of_merged, times)
         first = np.repeat(np.cumsum(times) - times, times)
-        span = np.repeat(self._starts[place[touched]], times) + np.arange(row.size) - first
-        rest = np.flatnonzero(place < 0)
-        kept = np.concatenate((rest, row))
-        columns = {name: column[kept] for name, column in found.items()}
-        moved = slice(rest.size, None)
-        columns["patient"][moved] = self._counted[span]
-        columns["known_from"][moved] = np.maximum(columns["known_from"][moved], self._since[span])
-        columns["known_to"][moved] = np.minimum(columns["known_to"][moved], self._until[span])
+        span = np.repeat(self._starts[place[of_merged]], times) + np.arange(row.size) - first
+        of_others = np.flatnonzero(place < 0)
+        rows = np.concatenate((of_others, row))
+        columns = {name: column[rows] for name, column in facts.items()}
+        merged_part = slice(of_others.size, None)
+        columns["patient"][merged_part] = self._canonical[span]
+        columns["known_from"][merged_part] = np.maximum(columns["known_from"][merged_part], self._since[span])
+        columns["known_to"][merged_part] = np.minimum(columns["known_to"][merged_part], self._until[span])
         return columns
 
-    def profiles(self, found: Columns) -> Columns:
-        """Who a merged person is: the canonical patient's own word, what it leaves open filled from the others.
+    def profiles(self, facts: Columns) -> Columns:
+        """Profiles of merged people: the canonical patient's own values, with gaps filled from the others.
 
-        Start of ART is the earliest that any of them tells; transferred in is who came from elsewhere by all of them,
-        since a move between two of them is none.
+        The start of ART is the earliest that any record has. A merged person is transferred in only if all records say
+        so, since a move between two of them is no transfer.
         """
-        own = found["patient"].copy()
-        rows = self.lay({**found, "origin": own})
+        own = facts["patient"].copy()
+        rows = self.lay({**facts, "origin": own})
         origin = rows.pop("origin")
         mixed = np.unique(rows["patient"][origin != rows["patient"]])
         if mixed.size == 0:
             return rows
         at = places(mixed, rows["patient"])
-        made: dict[str, list[Any]] = {name: [] for name in rows}
+        result: dict[str, list[Any]] = {name: [] for name in rows}
         for number, patient in enumerate(mixed.tolist()):
             mine = np.flatnonzero((at == number) & (rows["known_to"] > rows["known_from"]))
-            # The canonical one's own rows first, then the others in the order of their UUIDs.
+            # The canonical patient's own rows come first, then the others in the order of their UUIDs.
             mine = mine[np.lexsort((origin[mine], origin[mine] != patient))]
-            for since, until, one in _pieces(rows, mine):
-                for name, value in {"patient": patient, "known_from": since, "known_to": until, **one}.items():
-                    made[name].append(value)
+            for since, until, profile in _pieces(rows, mine):
+                for name, value in {"patient": patient, "known_from": since, "known_to": until, **profile}.items():
+                    result[name].append(value)
         alone = at < 0
         return {
-            name: np.concatenate((column[alone], np.array(made[name], dtype=column.dtype)))
+            name: np.concatenate((column[alone], np.array(result[name], dtype=column.dtype)))
             for name, column in rows.items()
         }
 
 
 def _pieces(rows: Columns, mine: npt.NDArray[np.int64]) -> list[tuple[int, int, dict[str, Any]]]:
-    """The spans of days over which the same of these rows hold, and what they make together."""
+    """Spans of days over which the same rows are valid, with the values that these rows give together."""
     starts, ends = rows["known_from"][mine], rows["known_to"][mine]
     cuts = np.unique(np.concatenate((starts, ends))).tolist()
     pieces: list[tuple[int, int, dict[str, Any]]] = []
     for since, until in pairwise(cuts):
-        there = mine[(starts <= since) & (ends >= until)]
-        if there.size == 0:
+        rows_of_span = mine[(starts <= since) & (ends >= until)]
+        if rows_of_span.size == 0:
             continue
-        told = {name: rows[name][there] for name in _PROFILE}
-        begun = told["art_start"][told["art_start"] != NO_DAY]
+        values = {name: rows[name][rows_of_span] for name in _PROFILE}
+        starts_of_art = values["art_start"][values["art_start"] != NO_DAY]
         pieces.append(
             (
                 since,
                 until,
                 {
-                    "sex": _first(told["sex"], 0),
-                    "birth": _first(told["birth"], NO_DAY),
-                    "art_start": int(begun.min()) if begun.size else NO_DAY,
-                    "transferred_in": bool(told["transferred_in"].all()),
+                    "sex": _first(values["sex"], 0),
+                    "birth": _first(values["birth"], NO_DAY),
+                    "art_start": int(starts_of_art.min()) if starts_of_art.size else NO_DAY,
+                    "transferred_in": bool(values["transferred_in"].all()),
                 },
             )
         )
@@ -124,8 +124,8 @@ def _pieces(rows: Columns, mine: npt.NDArray[np.int64]) -> list[tuple[int, int, 
 
 
 def _first(values: npt.NDArray[Any], missing: int) -> int:
-    told = values[values != missing]
-    return int(told[0]) if told.size else missing
+    recorded = values[values != missing]
+    return int(recorded[0]) if recorded.size else missing
 
 
 def _day(moment: datetime | None, zone: str, missing: int) -> int:

@@ -11,16 +11,16 @@ from core.database import TenantBase
 
 
 class StatusTransition(TenantBase, table=True):
-    """A patient's passing from one status to another, derived from the records and never written by hand.
+    """A patient's change from one status to another, derived from the records and never written by hand.
 
-    The last one of a patient may lie ahead: the date on which the person will be in IIT unless a contact comes first.
+    A patient's last transition may lie ahead: the day on which the person will be in IIT unless a contact comes first.
 
     Attributes:
         seq: order within the patient, from 0 (two may fall on one date).
         date: the first day of the new status.
         reason: new, first_seen, transferred_in, returned, interrupted, died, transferred_out, stopped, unread (a
-            contact could not be read), invalid (the source invalidated the record) or partner_list (the partner's own
-            status stands in for a contact that could not be read).
+        contact is not readable), invalid (the source invalidated the record) or partner_list (the partner's own
+        status replaces an unreadable contact).
     """
 
     __tablename__: ClassVar[Any] = "status_transitions"

@@ -1,4 +1,4 @@
-"""What the API and the command line both say of an answer, and how they read a question."""
+"""What the API and the command line share: how they show an answer, and how they read a question."""
 
 from __future__ import annotations
 
@@ -18,33 +18,35 @@ _KNOWN: tuple[Dimension, ...] = get_args(Dimension)
 
 
 def dimensions(text: str) -> list[Dimension]:
-    """The dimensions of a comma-separated list, each once, in the order given.
+    """The dimensions of a comma-separated list, without repeats, in their order.
 
     Raises:
-        Invalid: one of them is not known.
+        Invalid: a dimension is unknown.
     """
-    found: list[Dimension] = []
+    result: list[Dimension] = []
     for word in (part.strip() for part in text.split(",") if part.strip()):
-        known = next((name for name in _KNOWN if name == word), None)
-        if known is None:
+        dimension = next((name for name in _KNOWN if name == word), None)
+        if dimension is None:
             remedy = f"choose among {', '.join(_KNOWN)}"
-            raise Invalid("unknown dimension", remedy=remedy, errors=[FieldError("by", f"{word!r} is none", remedy)])
-        if known not in found:
-            found.append(known)
-    return found
+            raise Invalid(
+                "unknown dimension", remedy=remedy, errors=[FieldError("by", f"{word!r} is no dimension", remedy)]
+            )
+        if dimension not in result:
+            result.append(dimension)
+    return result
 
 
 def as_of_day(session: TenantSession, as_of: date | None) -> date:
-    """The day asked for, or today where the tenant is.
+    """The given day, or today in the tenant's time zone.
 
     Raises:
-        Invalid: it is no day of care, before 1900 or after 2199.
+        Invalid: the day is before 1900 or after 2199.
     """
     return day_asked(session.tenant, as_of)
 
 
 def day_asked(tenant: TenantRef, as_of: date | None) -> date:
-    """As :func:`as_of_day`, where there is no session."""
+    """Do the same as :func:`as_of_day` without a session."""
     if as_of is not None and not FIRST_YEAR <= as_of.year <= LAST_YEAR:
         problem = f"{as_of} is no day of care"
         remedy = f"give a day from {FIRST_YEAR}-01-01 to {LAST_YEAR}-12-31"
@@ -53,7 +55,7 @@ def day_asked(tenant: TenantRef, as_of: date | None) -> date:
 
 
 def indicators_out(report: IndicatorReport) -> Indicators:
-    """A report in the words of the API."""
+    """Return a report as the API shows it."""
     return Indicators(
         start=report.period.start,
         end=report.period.end,

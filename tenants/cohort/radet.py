@@ -1,4 +1,4 @@
-"""The partner's own status beside ours: who differs on the day of a RADET, and the most likely reason."""
+"""Compare a RADET's statuses with the records: who differs on the list's day, and the most likely reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DAYS_A_MONTH: Final = 30
 NOT_ON_LIST: Final = "not_on_list"
 _OURS: Final = {"active_restart": "active"}
-"""Statuses of the partner that are one of ours under another name; the others are called alike."""
+"""The partner's statuses that have another name with us; the others have the same name."""
 _MONTHS_AT_MOST: Final = 12
 _LEFT: Final = frozenset({"died", "transferred_out", "stopped", "invalid"})
 
@@ -41,27 +41,27 @@ REASONS: Final[dict[str, str]] = {
     "appointment_later": "the records expect the person later than the list's supply lasts",
     "appointment_earlier": "the records expect the person earlier than the list's supply lasts",
     "day_boundary": "the day of IIT and the day of the list are one day apart",
-    "contact_not_readable": "a contact of the person cannot be read in a list, so that the records do not say",
+    "contact_not_readable": "the list has an unreadable contact of the person, so the records cannot know the status",
     "left_only_on_list": "the list has a death, transfer, stop or invalid record that the records do not have then",
     "left_only_in_records": "the records have a death, transfer, stop or invalid record that the list does not have",
-    "not_started_in_records": "the records know of no treatment by that day",
-    "not_on_list": "the records have the person on treatment, the list does not name them",
-    "not_in_records": "the person is on the list, and no longer on record",
-    "status_not_understood": "the list's word for the status is not known",
+    "not_started_in_records": "the records have no treatment by that day",
+    "not_on_list": "the records have the person on treatment, but the list does not name the person",
+    "not_in_records": "the person is on the list, but no longer on record",
+    "status_not_understood": "the platform does not know the list's word for the status",
     "status_does_not_follow": "list and records expect the person on the same day: another status follows from it",
     "expected_day_differs": "list and records expect the person on different days",
 }
-"""Why the two differ, by code. Each is what fits best, not what was proved."""
+"""Why the two differ, by code. Each is the reason that fits best, not a proof."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A patient of whom list and records say different things.
+    """A patient whose status differs between the list and the records.
 
     Attributes:
         theirs: the partner's status, or ``not_on_list``.
-        ours: of what was known on the day.
-        last_pickup: of the list; ``last_contact`` and ``expected`` are of the records.
+        ours: the status in the records, from what was known on the day.
+        last_pickup: from the list; ``last_contact`` and ``expected`` are from the records.
     """
 
     patient_uuid: UUID
@@ -77,11 +77,11 @@ class Disagreement:
 
 @dataclass(slots=True)
 class Comparison:
-    """A RADET against the records on its day.
+    """The comparison of a RADET with the records on its day.
 
     Attributes:
         counts: people by facility, partner's status and ours.
-        grace_days: what ours follows.
+        grace_days: the grace that our status follows.
     """
 
     data_date: date
@@ -92,44 +92,44 @@ class Comparison:
 
     @property
     def compared(self) -> int:
-        """People on the list."""
+        """The number of people on the list."""
         return sum(count for (_, theirs, _), count in self.counts.items() if theirs != NOT_ON_LIST)
 
     @property
-    def agreed(self) -> int:
-        """People on the list of whom both say the same."""
+    def agreements(self) -> int:
+        """The number of people on the list with the same status in the records."""
         return sum(count for (_, theirs, ours), count in self.counts.items() if same(theirs, ours))
 
     @property
     def reasons(self) -> dict[str, int]:
-        """How often each reason was met, the most frequent first."""
-        return dict(Counter(found.reason for found in self.disagreements).most_common())
+        """The number of disagreements by reason, the most frequent first."""
+        return dict(Counter(disagreement.reason for disagreement in self.disagreements).most_common())
 
 
 def same(theirs: str, ours: str) -> bool:
-    """Whether the partner's status is ours."""
+    """Whether the partner's status means the same as ours."""
     return _OURS.get(theirs, theirs) == ours
 
 
 def chosen_day(session: TenantSession, data_date: date | None, name: str = "data_date") -> date:
-    """The day of a RADET that was asked for, or of the newest.
+    """The day of the requested RADET, or of the newest.
 
     Raises:
         NotFound: no RADET of that day was imported.
     """
     days = sorted({item.data_date for item in repository.listed_days(session)}, reverse=True)
     if not days or (data_date is not None and data_date not in days):
-        known = f"; there are: {', '.join(map(str, days[:6]))}" if days else ""
+        choices = f"; there are: {', '.join(map(str, days[:6]))}" if days else ""
         detail = f"no RADET of {data_date} was imported" if data_date else "no RADET was imported"
-        raise NotFound(f"{detail}{known}", remedy=f"give {name} the data date of one, or import it first")
+        raise NotFound(f"{detail}{choices}", remedy=f"give {name} the data date of one, or import it first")
     return data_date or days[0]
 
 
 def compare(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None = None) -> Comparison:
-    """Compare the partner's statuses with ours at the end of the list's day, of what was known then.
+    """Compare the partner's statuses with ours at the end of the list's day, from what was known then.
 
-    People of the list's facilities whom it does not name count where the records have them on treatment. Everybody who
-    differs is in the answer; memory grows with the list, not with the history.
+    People of the list's facilities who are missing on the list count where the records have them on treatment. The
+    answer has everybody who differs; memory grows with the list, not with the history.
 
     Args:
         session: the tenant's transaction.
@@ -137,7 +137,7 @@ def compare(session: TenantSession, data_date: date, datim_ids: Sequence[str] | 
         datim_ids: only these facilities.
 
     Raises:
-        Invalid: a facility is on no list of that day.
+        Invalid: a facility has no list of that day.
     """
     rules = cohort_settings(session)
     facilities = repository.listed_facilities(session, data_date, datim_ids)
@@ -146,38 +146,38 @@ def compare(session: TenantSession, data_date: date, datim_ids: Sequence[str] | 
             remedy = "give the DATIM id of a facility on the list"
             problem = "no RADET of that day has this facility"
             raise Invalid(problem, remedy=remedy, errors=[FieldError("facility", problem, remedy)])
-    found = Comparison(data_date, list(facilities.values()), rules.grace_days)
-    theirs = _people_listed(session, repository.listed(session, data_date, datim_ids))
-    left = set(theirs)
+    comparison = Comparison(data_date, list(facilities.values()), rules.grace_days)
+    theirs = _people_listed(session, repository.list_rows(session, data_date, datim_ids))
+    uuids_left = set(theirs)
     for chunk in load_timelines(session, facility_uuids=list(facilities)):
         for person in _people(chunk, rules, day_number(data_date)):
-            left.discard(person.uuid)
-            _add(found, person, theirs.get(person.uuid), facilities, rules)
-    for uuid in sorted(left):
+            uuids_left.discard(person.uuid)
+            _add(comparison, person, theirs.get(person.uuid), facilities, rules)
+    for uuid in sorted(uuids_left):
         row = theirs[uuid]
         place = facilities[row.facility]
-        found.counts[place, row.status, "none"] += 1
-        found.disagreements.append(
+        comparison.counts[place, row.status, "none"] += 1
+        comparison.disagreements.append(
             Disagreement(
                 uuid, place, row.status, "none", "not_in_records", row.last_pickup, row.days_supplied, None, None
             )
         )
-    return found
+    return comparison
 
 
 def _people_listed(session: TenantSession, rows: dict[UUID, Listed]) -> dict[UUID, Listed]:
-    """The list's rows by person: records merged into another count under it, a person recorded twice once."""
-    merged = merged_into(session, rows)
-    found = {uuid: row for uuid, row in rows.items() if uuid not in merged}
-    for uuid, canonical in sorted(merged.items()):
+    """The list's rows by person: a merged record counts under the other, and a person recorded twice once."""
+    canonical_of = merged_into(session, rows)
+    rows_by_person = {uuid: row for uuid, row in rows.items() if uuid not in canonical_of}
+    for uuid, canonical in sorted(canonical_of.items()):
         if uuid in rows:
-            found.setdefault(canonical, rows[uuid])
-    return found
+            rows_by_person.setdefault(canonical, rows[uuid])
+    return rows_by_person
 
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """What the records know of a patient on the day; days are numbers, NO_DAY where there is none."""
+    """What the records know of a patient on the day; days are day numbers, NO_DAY where there is none."""
 
     uuid: UUID
     facility: UUID
@@ -186,19 +186,19 @@ class _Person:
     contact: int
     expected: int
     supply: int
-    """Days handed out at the last pick-up, 0 where not known."""
+    """Days of supply of the last pick-up, 0 where unknown."""
 
 
 def _people(chunk: Timelines, rules: CohortSettings, day: int) -> Iterator[_Person]:
     everyone = np.arange(len(chunk))
-    seen = snapshot(chunk, everyone, day)
-    status = status_at(transitions(seen, rules), everyone, day)
-    _, expected = waiting(seen, rules)
-    contacts = seen.contacts
+    day_snapshot = snapshot(chunk, everyone, day)
+    status = status_at(transitions(day_snapshot, rules), everyone, day)
+    _, expected = waiting(day_snapshot, rules)
+    contacts = day_snapshot.contacts
     last = np.full(len(chunk), NO_DAY, dtype=np.int64)
     supply = np.zeros(len(chunk), dtype=np.int64)
     owner = contacts.owner
-    # Rows of a patient are in order of their days: the last one written stands.
+    # Rows of a patient are in order of their days, so the last write of the loop wins.
     last[owner] = contacts.date
     picked = (contacts.kind & PICKUP) != 0
     supply[owner[picked]] = contacts.days_supplied[picked]
@@ -215,16 +215,16 @@ def _people(chunk: Timelines, rules: CohortSettings, day: int) -> Iterator[_Pers
 
 
 def _add(
-    found: Comparison, person: _Person, row: Listed | None, facilities: dict[UUID, str], rules: CohortSettings
+    comparison: Comparison, person: _Person, row: Listed | None, facilities: dict[UUID, str], rules: CohortSettings
 ) -> None:
     theirs = NOT_ON_LIST if row is None else row.status
     if row is None and person.status not in ("active", "iit"):
         return
     place = facilities[person.facility if row is None else row.facility]
-    found.counts[place, theirs, person.status] += 1
+    comparison.counts[place, theirs, person.status] += 1
     if same(theirs, person.status):
         return
-    found.disagreements.append(
+    comparison.disagreements.append(
         Disagreement(
             patient_uuid=person.uuid,
             facility=place,
@@ -248,27 +248,27 @@ def _reason(person: _Person, row: Listed, grace: int) -> str:
         return "left_only_in_records" if person.status in _LEFT else "left_only_on_list"
     if person.status == "unknown":
         return "contact_not_readable"
-    listed = NO_DAY if row.last_pickup is None else day_number(row.last_pickup)
-    judge = _lost_here if person.status == "iit" else _lost_there
-    return judge(person, row, listed, grace)
+    list_pickup = NO_DAY if row.last_pickup is None else day_number(row.last_pickup)
+    judge = _iit_in_records_only if person.status == "iit" else _iit_on_list_only
+    return judge(person, row, list_pickup, grace)
 
 
-def _lost_here(person: _Person, row: Listed, listed: int, grace: int) -> str:
-    """They say on treatment, we say IIT."""
-    if listed > person.contact:
+def _iit_in_records_only(person: _Person, row: Listed, list_pickup: int, grace: int) -> str:
+    """The reason where the list says on treatment and we say IIT."""
+    if list_pickup > person.contact:
         return "pickup_not_in_records"
     if person.expected + grace + 1 == person.day:
         return "day_boundary"
     if 0 < person.supply <= _MONTHS_AT_MOST and person.contact + person.supply * DAYS_A_MONTH + grace >= person.day:
         return "months_read_as_days"
-    if row.days_supplied is not None and listed + row.days_supplied > person.expected:
+    if row.days_supplied is not None and list_pickup + row.days_supplied > person.expected:
         return "appointment_earlier"
-    return _same_or_another_day(person, row, listed)
+    return _same_or_another_day(person, row, list_pickup)
 
 
-def _lost_there(person: _Person, row: Listed, listed: int, grace: int) -> str:
-    """They say IIT, we say on treatment."""
-    if person.contact > listed:
+def _iit_on_list_only(person: _Person, row: Listed, list_pickup: int, grace: int) -> str:
+    """The reason where the list says IIT and we say on treatment."""
+    if person.contact > list_pickup:
         return "contact_not_on_list"
     if person.expected + grace == person.day:
         return "day_boundary"
@@ -276,12 +276,12 @@ def _lost_there(person: _Person, row: Listed, listed: int, grace: int) -> str:
         person.contact + person.supply + grace
     ):
         return "days_read_as_months"
-    if row.days_supplied is not None and listed + row.days_supplied < person.expected:
+    if row.days_supplied is not None and list_pickup + row.days_supplied < person.expected:
         return "appointment_later"
-    return _same_or_another_day(person, row, listed)
+    return _same_or_another_day(person, row, list_pickup)
 
 
-def _same_or_another_day(person: _Person, row: Listed, listed: int) -> str:
-    if row.days_supplied is not None and listed + row.days_supplied == person.expected:
+def _same_or_another_day(person: _Person, row: Listed, list_pickup: int) -> str:
+    if row.days_supplied is not None and list_pickup + row.days_supplied == person.expected:
         return "status_does_not_follow"
     return "expected_day_differs"

@@ -1,4 +1,4 @@
-"""Partners' own statuses over the API: which RADETs there are, how they compare with the records, what changed."""
+"""Routes of RADET comparisons: which RADETs exist, how they compare with the records, what changed between two."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ DataDate = Annotated[IsoDay, Path(description="The day to which the RADET runs."
 
 @router.get("/cohort/radets", operation_id="list_radets", summary="List the RADETs that were imported")
 def list_radets(_: CohortRead, db: TenantDb) -> list[RadetDay]:
-    """The days to which they ran, the newest first, with the partner's statuses in numbers."""
+    """List the data dates of the RADETs, the newest first, with the number of people in each status of the partner."""
     return [RadetDay.model_validate(item) for item in radet_repository.listed_days(db)]
 
 
@@ -41,7 +41,7 @@ def list_radets(_: CohortRead, db: TenantDb) -> list[RadetDay]:
     summary="Compare a RADET's statuses with the records",
 )
 def compare_radet(_: CohortRead, db: TenantDb, data_date: DataDate, facility: Facility = None) -> RadetComparison:
-    """Per facility: people by the partner's status and ours on the list's day, and likely reasons of differences."""
+    """Return people by facility, the partner's status and ours on the list's day, and likely reasons of differences."""
     day = radet.chosen_day(db, data_date)
     return comparison_out(radet.compare(db, day, facility))
 
@@ -54,13 +54,13 @@ def compare_radet(_: CohortRead, db: TenantDb, data_date: DataDate, facility: Fa
 def list_radet_disagreements(
     _: CohortRead, __: PatientsRead, db: TenantDb, data_date: DataDate, paging: Paging, facility: Facility = None
 ) -> Page[RadetDisagreement]:
-    """By UUID, with what each side says. The read is recorded in the audit."""
+    """List them by UUID, with both statuses and the likely reason. The audit records the read."""
     day = radet.chosen_day(db, data_date)
-    found = radet.compare(db, day, facility).disagreements
-    shown = found[paging.offset : paging.offset + paging.limit]
-    uuids = [item.patient_uuid for item in shown]
+    disagreements = radet.compare(db, day, facility).disagreements
+    on_page = disagreements[paging.offset : paging.offset + paging.limit]
+    uuids = [item.patient_uuid for item in on_page]
     audit.record_many(db, "api:radet_disagreements:read", "patient", uuids, {"data_date": day.isoformat()})
-    return Page.of([RadetDisagreement.model_validate(item) for item in shown], paging, len(found))
+    return Page.of([RadetDisagreement.model_validate(item) for item in on_page], paging, len(disagreements))
 
 
 @router.get(
@@ -75,6 +75,6 @@ def list_radet_flows(
     since: Annotated[IsoDay, Query(description="Data date of the earlier RADET.", examples=["2026-03-31"])],
     facility: Facility = None,
 ) -> RadetFlows:
-    """By the partner's own statuses, in the facilities that are on both lists."""
+    """Count the changes of the partner's own statuses, in the facilities that are on both lists."""
     start, end = radet.chosen_day(db, since, "since"), radet.chosen_day(db, data_date)
     return flows_out(start, end, radet_repository.flows(db, start, end, facility))

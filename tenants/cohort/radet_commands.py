@@ -1,4 +1,4 @@
-"""``iit radet``: partners' own statuses against ours."""
+"""``iit radet``: compare the partner's own statuses with ours."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def radet() -> None:
 @click.argument("slug")
 @json_option
 def list_radets(slug: str, *, as_json: bool) -> None:
-    """The RADETs of the tenant SLUG, the newest first."""
+    """List the RADETs of the tenant SLUG, the newest first."""
     from core.database import tenant_session
     from tenants.cohort.radet_repository import listed_days
     from tenants.cohort.radet_schemas import RadetDay
 
     with tenant_session(tenant(slug), actor=ACTOR, readonly=True) as session:
-        found = [RadetDay.model_validate(item) for item in listed_days(session)]
+        radets = [RadetDay.model_validate(item) for item in listed_days(session)]
     if as_json:
-        print_json({"radets": found})
+        print_json({"radets": radets})
         return
-    rows = [item.model_dump(exclude={"statuses"}) | item.statuses for item in found]
-    print_table(rows, ("data_date", "source", "facilities", "patients", *(found[0].statuses if found else ())))
+    rows = [item.model_dump(exclude={"statuses"}) | item.statuses for item in radets]
+    print_table(rows, ("data_date", "source", "facilities", "patients", *(radets[0].statuses if radets else ())))
 
 
 @radet.command()
@@ -42,20 +42,20 @@ def list_radets(slug: str, *, as_json: bool) -> None:
 @click.option("--facility", "facilities", multiple=True, help="Only this facility (DATIM id); may be repeated.")
 @json_option
 def compare(slug: str, data_date: datetime | None, facilities: tuple[str, ...], *, as_json: bool) -> None:
-    """Compare a RADET's statuses with those of the tenant SLUG on its day; list who differs, and why."""
+    """Compare a RADET's statuses with the records of the tenant SLUG on its day; list who differs, and why."""
     from core import audit
     from core.database import tenant_session
     from tenants.cohort.radet import chosen_day
-    from tenants.cohort.radet import compare as compared
+    from tenants.cohort.radet import compare as compare_with_records
     from tenants.cohort.radet_schemas import RadetDisagreement, comparison_out
 
     with tenant_session(tenant(slug), actor=ACTOR) as session:
         day = chosen_day(session, data_date.date() if data_date else None, "--data-date")
-        found = compared(session, day, list(facilities) or None)
-        uuids = [item.patient_uuid for item in found.disagreements]
+        comparison = compare_with_records(session, day, list(facilities) or None)
+        uuids = [item.patient_uuid for item in comparison.disagreements]
         audit.record_many(session, "api:radet_disagreements:read", "patient", uuids, {"data_date": day.isoformat()})
-    answer = comparison_out(found)
-    differing = [RadetDisagreement.model_validate(item) for item in found.disagreements]
+    answer = comparison_out(comparison)
+    differing = [RadetDisagreement.model_validate(item) for item in comparison.disagreements]
     if as_json:
         print_json(answer.model_dump(mode="json") | {"disagreements": differing})
         return
@@ -78,17 +78,17 @@ def compare(slug: str, data_date: datetime | None, facilities: tuple[str, ...], 
 @click.option("--facility", "facilities", multiple=True, help="Only this facility (DATIM id); may be repeated.")
 @json_option
 def flows(slug: str, start: datetime, end: datetime | None, facilities: tuple[str, ...], *, as_json: bool) -> None:
-    """Status changes between two RADETs of the tenant SLUG, by the partner's own statuses."""
+    """Count status changes between two RADETs of the tenant SLUG, by the partner's own statuses."""
     from core.database import tenant_session
     from tenants.cohort.radet import chosen_day
-    from tenants.cohort.radet_repository import flows as passed
+    from tenants.cohort.radet_repository import flows as read_flows
     from tenants.cohort.radet_schemas import flows_out
 
     with tenant_session(tenant(slug), actor=ACTOR, readonly=True) as session:
         first = chosen_day(session, start.date(), "--from")
         last = chosen_day(session, end.date() if end else None, "--to")
-        found = flows_out(first, last, passed(session, first, last, list(facilities) or None))
+        changes = flows_out(first, last, read_flows(session, first, last, list(facilities) or None))
     if as_json:
-        print_json(found)
+        print_json(changes)
         return
-    print_table([row.model_dump() for row in found.flows], ("facility", "before", "after", "people"))
+    print_table([row.model_dump() for row in changes.flows], ("facility", "before", "after", "people"))

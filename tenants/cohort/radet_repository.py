@@ -1,4 +1,4 @@
-"""SQL of partners' own statuses (``radet_snapshots``): which lists there are, what they say, what changed."""
+"""SQL of partners' own statuses (``radet_snapshots``): which lists there are, their rows, and changes between two."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WHERE EXISTS (SELECT FROM radet_snapshots AS r WHERE r.data_date = %s AND r.faci
 ORDER BY f.datim_id
 """
 
-# Only facilities that are on both lists: of another, its whole list would seem to have come or gone.
+# Only facilities that are on both lists: in any other, the whole list would seem to arrive or leave.
 _FLOWS = """
 WITH both_days AS (
     SELECT r.facility_uuid FROM radet_snapshots AS r
@@ -64,7 +64,7 @@ COUNTED = ("active", "active_restart", "iit", "stopped", "died", "transferred_ou
 
 @dataclass(frozen=True, slots=True)
 class ListedDay:
-    """One day to which lists ran, and what they say in numbers."""
+    """One data date of lists, with its numbers of facilities and patients."""
 
     data_date: date
     source: str
@@ -75,7 +75,7 @@ class ListedDay:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What the list of a day says of one patient."""
+    """The row of one patient in a list."""
 
     facility: UUID
     status: str
@@ -84,7 +84,7 @@ class Listed:
 
 
 def listed_days(session: TenantSession) -> list[ListedDay]:
-    """The days to which lists ran, the newest first."""
+    """The data dates of the lists, the newest first."""
     with session.cursor() as cursor:
         rows = cursor.execute(_DATES).fetchall()
     return [
@@ -99,25 +99,25 @@ def listed_days(session: TenantSession) -> list[ListedDay]:
     ]
 
 
-def listed(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, Listed]:
-    """What the lists of a day say, by patient; of some facilities only, where given."""
-    chosen = None if datim_ids is None else list(datim_ids)
+def list_rows(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, Listed]:
+    """The rows of the lists of a day by patient; with ``datim_ids``, only of these facilities."""
+    ids = None if datim_ids is None else list(datim_ids)
     with session.cursor() as cursor:
-        rows = cursor.execute(_ROWS, (data_date, chosen, chosen)).fetchall()
+        rows = cursor.execute(_ROWS, (data_date, ids, ids)).fetchall()
     return {row[0]: Listed(*row[1:]) for row in rows}
 
 
 def listed_facilities(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, str]:
-    """The facilities on the lists of a day, with their DATIM ids, in the order of these."""
-    chosen = None if datim_ids is None else list(datim_ids)
+    """The facilities on the lists of a day -> DATIM id, in the order of the DATIM ids."""
+    ids = None if datim_ids is None else list(datim_ids)
     with session.cursor() as cursor:
-        return dict(cursor.execute(_FACILITIES, (data_date, chosen, chosen)).fetchall())
+        return dict(cursor.execute(_FACILITIES, (data_date, ids, ids)).fetchall())
 
 
 def flows(
     session: TenantSession, start: date, end: date, datim_ids: Sequence[str] | None
 ) -> list[tuple[str, str, str, int]]:
-    """How many people passed from which status to which between two lists: facility, from, to, people."""
+    """How many people changed from one status to another between two lists: facility, from, to, people."""
     values = {"start": start, "end": end, "facilities": None if datim_ids is None else list(datim_ids)}
     with session.cursor() as cursor:
         return [tuple(row) for row in cursor.execute(_FLOWS, values).fetchall()]

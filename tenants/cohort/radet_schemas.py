@@ -1,4 +1,4 @@
-"""What the API and the command line say of partners' own statuses."""
+"""What the API and the command line show of partners' own statuses."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -10,7 +10,7 @@ from tenants.cohort.radet import REASONS, Comparison, same
 
 
 class RadetDay(BaseModel):
-    """A day to which RADETs ran, and what they say in numbers."""
+    """A data date of RADETs, with people by status."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -28,13 +28,13 @@ class ConfusionRow(BaseModel):
 
     facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
     theirs: str = Field(description="The partner's status, or not_on_list.", examples=["active_restart"])
-    ours: str = Field(description="Of what was known on the day.", examples=["active"])
+    ours: str = Field(description="Our status, from what was known on the day.", examples=["active"])
     people: int = Field(description="Number of people.")
     agree: bool = Field(description="Whether both statuses mean the same.")
 
 
 class ReasonCount(BaseModel):
-    """Why list and records differ, as far as it can be told."""
+    """A likely reason why list and records differ, with its number of people."""
 
     reason: str = Field(examples=["months_read_as_days"], description="Name of the reason.")
     meaning: str = Field(
@@ -44,7 +44,7 @@ class ReasonCount(BaseModel):
 
 
 class RadetComparison(BaseModel):
-    """A RADET against the records on its day."""
+    """The comparison of a RADET with the records on its day."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -62,8 +62,8 @@ class RadetComparison(BaseModel):
 
     data_date: date = Field(description="The day to which the RADET runs.")
     compared: int = Field(description="People on the list.")
-    agreed: int = Field(description="People on the list of whom both say the same; Active Restart is active.")
-    grace_days: int = Field(description="Days past the expected contact after which we say IIT.")
+    agreed: int = Field(description="People on the list with the same status in the records; Active Restart is active.")
+    grace_days: int = Field(description="Days past the expected contact after which our status is IIT.")
     counts: list[ConfusionRow] = Field(description="People by facility and pair of statuses.")
     reasons: list[ReasonCount] = Field(description="Why list and records differ, as far as the platform can tell.")
     definition: str = Field(
@@ -73,7 +73,7 @@ class RadetComparison(BaseModel):
 
 
 class RadetDisagreement(BaseModel):
-    """A patient of whom list and records say different things."""
+    """A patient whose status differs between the list and the records."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -91,11 +91,11 @@ class RadetDisagreement(BaseModel):
 
 
 class FlowRow(BaseModel):
-    """People of a facility who passed from one status of the partner to another."""
+    """People of a facility who changed from one status of the partner to another."""
 
     facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
     before: str = Field(description="On the earlier list; not_on_list for newcomers.", examples=["active"])
-    after: str = Field(description="On the later list; not_on_list for those it does not name.", examples=["iit"])
+    after: str = Field(description="On the later list; not_on_list where it lacks the person.", examples=["iit"])
     people: int = Field(description="Number of people.")
 
 
@@ -107,24 +107,26 @@ class RadetFlows(BaseModel):
     flows: list[FlowRow] = Field(description="The changes, by facility.")
 
 
-def comparison_out(found: Comparison) -> RadetComparison:
-    """A comparison in the words of the API."""
+def comparison_out(comparison: Comparison) -> RadetComparison:
+    """Return a comparison as the API shows it."""
     counts = [
         ConfusionRow(facility=place, theirs=theirs, ours=ours, people=people, agree=same(theirs, ours))
-        for (place, theirs, ours), people in sorted(found.counts.items())
+        for (place, theirs, ours), people in sorted(comparison.counts.items())
     ]
-    reasons = [ReasonCount(reason=name, meaning=REASONS[name], people=people) for name, people in found.reasons.items()]
+    reasons = [
+        ReasonCount(reason=name, meaning=REASONS[name], people=people) for name, people in comparison.reasons.items()
+    ]
     return RadetComparison(
-        data_date=found.data_date,
-        compared=found.compared,
-        agreed=found.agreed,
-        grace_days=found.grace_days,
+        data_date=comparison.data_date,
+        compared=comparison.compared,
+        agreed=comparison.agreements,
+        grace_days=comparison.grace_days,
         counts=counts,
         reasons=reasons,
     )
 
 
 def flows_out(start: date, end: date, rows: Sequence[tuple[str, str, str, int]]) -> RadetFlows:
-    """Flows in the words of the API."""
-    made = [FlowRow(facility=place, before=before, after=after, people=n) for place, before, after, n in rows]
-    return RadetFlows(start=start, end=end, flows=made)
+    """Return flows as the API shows them."""
+    flows = [FlowRow(facility=place, before=before, after=after, people=n) for place, before, after, n in rows]
+    return RadetFlows(start=start, end=end, flows=flows)

@@ -1,4 +1,4 @@
-"""All SQL of the cohort, save that of loading timelines (``load``)."""
+"""All SQL of the cohort, except that which loads timelines (``load``)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _MEMBERS = sql.SQL(
 
 @dataclass(frozen=True, slots=True)
 class FacilityVolume:
-    """Contacts (or decided bookings) per facility and day, and to which day each facility's data run."""
+    """Contacts (or decided bookings) per facility and day, and the day to which each facility's data run."""
 
     facilities: tuple[UUID, ...]
     data_day: IntArray
@@ -69,7 +69,7 @@ class FacilityVolume:
 
 @dataclass(frozen=True, slots=True)
 class FacilityRow:
-    """A facility as completeness knows it."""
+    """What completeness needs of a facility."""
 
     uuid: UUID
     datim_id: str
@@ -81,7 +81,7 @@ class FacilityRow:
 def replace_transitions(
     session: TenantSession, patients: Sequence[UUID], uuids: npt.NDArray[np.object_], moves: Transitions
 ) -> None:
-    """Put the transitions of these patients in place of what was there; who has no row in ``uuids`` is left without."""
+    """Replace the transitions of these patients. A patient without a row in ``uuids`` ends up without transitions."""
     owner = moves.owner
     seq = np.arange(len(moves)) - moves.offsets[owner]
     with session.cursor() as cursor:
@@ -102,7 +102,7 @@ def replace_transitions(
 
 
 def forget_strangers(session: TenantSession) -> None:
-    """Drop the transitions of patients who are no longer on record."""
+    """Delete the transitions of patients who are no longer on record."""
     with session.cursor() as cursor:
         cursor.execute(
             "DELETE FROM status_transitions AS s WHERE NOT EXISTS"
@@ -111,8 +111,8 @@ def forget_strangers(session: TenantSession) -> None:
 
 
 def indicator_chunks(session: TenantSession, period: Period) -> Iterator[tuple[Transitions, People]]:
-    """Transitions and people, chunk after chunk of patients."""
-    known = np.array([value.bytes for value in facilities_of(session)], dtype="S16")
+    """Yield transitions and people, one chunk of patients after another."""
+    facilities_known = np.array([value.bytes for value in facilities_of(session)], dtype="S16")
     after = UUID(int=0)
     while True:
         query = _PEOPLE.format(no_day=_NO_DAY, after=after, limit=CHUNK_PATIENTS)
@@ -123,7 +123,7 @@ def indicator_chunks(session: TenantSession, period: Period) -> Iterator[tuple[T
         first, after = (_uuid(rows["uuid"][place]) for place in (0, -1))
         members = _fill_from_members(session, rows, first, after)
         people = People(
-            facility=places(known, rows["facility"]),
+            facility=places(facilities_known, rows["facility"]),
             sex=rows["sex"].astype(np.int64),
             birth=rows["birth"],
             art_start=rows["art_start"],
@@ -143,14 +143,14 @@ def _transitions(session: TenantSession, uuids: npt.NDArray[np.bytes_], first: U
     form = {"patient": "uuid", "date": "int4", "before": "int2", "after": "int2", "reason": "int2"}
     rows = fetch(session, query, form)
     owner = places(uuids, rows["patient"])
-    kept = owner >= 0
+    of_chunk = owner >= 0
 
     def codes(name: str) -> CodeArray:
-        return rows[name][kept].astype(np.int8)
+        return rows[name][of_chunk].astype(np.int8)
 
     return Transitions(
-        offsets=offsets_of(owner[kept], uuids.size),
-        date=rows["date"][kept],
+        offsets=offsets_of(owner[of_chunk], uuids.size),
+        date=rows["date"][of_chunk],
         before=codes("before"),
         after=codes("after"),
         reason=codes("reason"),
@@ -158,19 +158,19 @@ def _transitions(session: TenantSession, uuids: npt.NDArray[np.bytes_], first: U
 
 
 def _fill_from_members(session: TenantSession, rows: Columns, first: UUID, last: UUID) -> list[UUID]:
-    """Fill what is open of merged people from those merged into them, as ``merged`` does; who these are."""
+    """Fill gaps of merged people from the records merged into them, as ``merged`` does; return the members."""
     form = {"uuid": "uuid", "canonical": "uuid", "sex": "int2", "birth": "int4", "art_start": "int4"}
-    found = fetch(session, _MEMBERS.format(no_day=_NO_DAY, first=first, last=last), form)
-    place = places(rows["uuid"], found["canonical"])
+    members = fetch(session, _MEMBERS.format(no_day=_NO_DAY, first=first, last=last), form)
+    place = places(rows["uuid"], members["canonical"])
     for member in np.flatnonzero(place >= 0).tolist():
         at = place[member]
         if rows["sex"][at] == 0:
-            rows["sex"][at] = found["sex"][member]
+            rows["sex"][at] = members["sex"][member]
         if rows["birth"][at] == NO_DAY:
-            rows["birth"][at] = found["birth"][member]
-        begun = [day for day in (rows["art_start"][at], found["art_start"][member]) if day != NO_DAY]
-        rows["art_start"][at] = min(begun, default=NO_DAY)
-    return [_uuid(value) for value in found["uuid"].tolist()]
+            rows["birth"][at] = members["birth"][member]
+        starts_of_art = [day for day in (rows["art_start"][at], members["art_start"][member]) if day != NO_DAY]
+        rows["art_start"][at] = min(starts_of_art, default=NO_DAY)
+    return [_uuid(value) for value in members["uuid"].tolist()]
 
 
 def _viral_loads(
@@ -180,9 +180,9 @@ def _viral_loads(
     members: list[UUID],
     end: date,
 ) -> npt.NDArray[np.float64]:
-    """The latest result of the twelve months to the end of the period; of several on one day the lowest.
+    """The latest result of the twelve months to the end of the period; the lowest where a day has several.
 
-    Those of ``members`` count for whom they were merged into.
+    Results of ``members`` count for the canonical patient.
     """
     query = _VIRAL_LOADS.format(
         who=sql.SQL("coalesce(i.canonical_uuid, o.patient_uuid)" if members else "o.patient_uuid"),
@@ -194,20 +194,20 @@ def _viral_loads(
         zone=session.tenant.time_zone,
     )
     rows = fetch(session, query, {"patient": "uuid", "value": "float8"})
-    found = np.full(uuids.size, np.nan)
+    latest = np.full(uuids.size, np.nan)
     owner = places(uuids, rows["patient"])
-    found[owner[owner >= 0]] = rows["value"][owner >= 0]
-    return found
+    latest[owner[owner >= 0]] = rows["value"][owner >= 0]
+    return latest
 
 
 def has_transitions(session: TenantSession) -> bool:
-    """Whether the status table holds anything."""
+    """Whether the status table has rows."""
     with session.cursor() as cursor:
         return cursor.execute("SELECT 1 FROM status_transitions LIMIT 1").fetchone() is not None
 
 
 def patient_transitions(session: TenantSession, patient: UUID) -> list[dict[str, Any]]:
-    """The rows of one patient, in order."""
+    """The transitions of one patient, in order."""
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT from_status, to_status, date, reason FROM status_transitions WHERE patient_uuid = %s ORDER BY seq",
@@ -225,14 +225,14 @@ def on_record(session: TenantSession, patient: UUID) -> bool:
 
 
 def facilities(session: TenantSession) -> list[FacilityRow]:
-    """All facilities by DATIM id."""
+    """All facilities, by DATIM id."""
     with session.cursor() as cursor:
         cursor.execute("SELECT uuid, datim_id, name, complete_through, data_date FROM facilities ORDER BY datim_id")
         return [FacilityRow(*row) for row in cursor.fetchall()]
 
 
 def volume(session: TenantSession, *, bookings: bool, today: date) -> FacilityVolume:
-    """How much each facility reported for each day; without a data date its data are taken to run to today."""
+    """The volume of each facility by day. A facility without a data date counts as having data up to today."""
     source = (
         "SELECT facility_uuid, due_date AS day FROM appointments"
         " WHERE known_to IS NULL AND NOT voided AND status IN ('kept', 'missed')"
@@ -244,23 +244,23 @@ def volume(session: TenantSession, *, bookings: bool, today: date) -> FacilityVo
     ).format(sql.SQL(source))
     rows = fetch(session, query, {"facility": "uuid", "day": "int4", "count": "int4"})
     with session.cursor() as cursor:
-        found = cursor.execute(
+        facility_rows = cursor.execute(
             "SELECT uuid, coalesce(data_date, %s) FROM facilities ORDER BY uuid", (today,)
         ).fetchall()
-    known = np.array([row[0].bytes for row in found], dtype="S16")
-    place = places(known, rows["facility"])
-    kept = place >= 0
+    facility_uuids = np.array([row[0].bytes for row in facility_rows], dtype="S16")
+    place = places(facility_uuids, rows["facility"])
+    has_facility = place >= 0
     return FacilityVolume(
-        facilities=tuple(row[0] for row in found),
-        data_day=np.array([day_number(row[1]) for row in found], dtype=np.int64),
-        facility=place[kept],
-        day=rows["day"][kept],
-        count=rows["count"][kept],
+        facilities=tuple(row[0] for row in facility_rows),
+        data_day=np.array([day_number(row[1]) for row in facility_rows], dtype=np.int64),
+        facility=place[has_facility],
+        day=rows["day"][has_facility],
+        count=rows["count"][has_facility],
     )
 
 
 def store_complete_through(session: TenantSession, uuids: Sequence[UUID], through: DayArray) -> int:
-    """Write the dates where they changed; how many did."""
+    """Write the dates that changed; return how many."""
     days = [to_date(day) for day in through.tolist()]
     with session.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""What the API says about the cohort."""
+"""What the API shows of the cohort."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -10,9 +10,9 @@ Dimension = Literal["facility", "sex", "age", "time_on_art"]
 
 
 class IndicatorRow(BaseModel):
-    """The counts of one group."""
+    """The counts of one group of people."""
 
-    group: dict[str, str] = Field(description="The group's label in each dimension asked for; facilities by DATIM id.")
+    group: dict[str, str] = Field(description="The group's label in each requested dimension; facilities by DATIM id.")
     counts: dict[str, int] = Field(
         description="TX_CURR = TX_CURR_start + TX_NEW + TX_RTT + transferred_in + first_seen"
         " + returned_after_transfer_out + from_unknown + other_in + aged_since_start - TX_ML - joined_and_lost"
@@ -44,16 +44,16 @@ class Indicators(BaseModel):
     start: date = Field(description="First day of the period.")
     end: date = Field(description="Last day of the period.")
     by: list[Dimension] = Field(description="Dimensions of the groups.")
-    rows: list[IndicatorRow] = Field(description="One row a group.")
+    rows: list[IndicatorRow] = Field(description="One row per group.")
     complete_through: date | None = Field(description="Earliest complete-through date of the facilities not stale.")
-    provisional: bool = Field(description="Some records do not reach the end of the period: counts may still change.")
-    provisional_facilities: list[str] = Field(description="DATIM ids of the facilities this is because of.")
+    provisional: bool = Field(description="Some records end before the period does: counts may still change.")
+    provisional_facilities: list[str] = Field(description="DATIM ids of the facilities whose records end before.")
     stale_facilities: list[str] = Field(description="DATIM ids of facilities that stopped reporting.")
     definition: str = Field(description="The definition behind the counts.")
 
 
 class DayStatusOut(BaseModel):
-    """Who is where on a day, as known then."""
+    """People by status on a day, from what was known then."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -80,20 +80,20 @@ class DayStatusOut(BaseModel):
     as_of: date = Field(description="The day that this describes.", examples=["2026-02-03"])
     patients: int = Field(description="Patients on record on that day.")
     statuses: dict[str, int] = Field(description="Patients by status.")
-    pending: int = Field(description="Expected contacts on that day or later, not yet answered.")
+    pending: int = Field(description="Expected contacts on that day or later that are still open.")
     late: int = Field(description="People past the expected contact, within grace.")
     iit_to_trace: int = Field(description="People in IIT whose expected contact is known.")
 
 
 class FacilityCompleteness(BaseModel):
-    """How far a facility's records can be believed."""
+    """How far a facility's records are complete."""
 
     facility_uuid: UUID = Field(description="The facility.")
     datim_id: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
     name: str = Field(description="Name of the facility.", examples=["Central clinic"])
-    data_date: date | None = Field(description="To which date the data that were imported run.")
-    complete_through: date | None = Field(description="To which date the reporting volume supports them.")
-    stale: bool = Field(description="It stopped reporting.")
+    data_date: date | None = Field(description="The date to which the imported data run.")
+    complete_through: date | None = Field(description="The date to which the reporting volume is complete.")
+    stale: bool = Field(description="Whether the facility stopped reporting.")
 
 
 class TransitionOut(BaseModel):
@@ -111,12 +111,12 @@ class PatientStatus(BaseModel):
     patient_uuid: UUID = Field(description="The patient.")
     as_of: date = Field(description="The day that this describes.", examples=["2026-02-03"])
     status: str = Field(
-        description="As known on that day: none, active, iit, died, transferred_out, stopped, unknown (a contact cannot"
-        " be read) or invalid (the source invalidated the record).",
+        description="As known on that day: none, active, iit, died, transferred_out, stopped, unknown (a contact is not"
+        " readable) or invalid (the source invalidated the record).",
         examples=["active"],
     )
     status_source: Literal["records", "partner"] = Field(
-        description="`partner`: a contact cannot be read, and the partner's own list gives the status."
+        description="`partner`: a contact is not readable, and the partner's own list gives the status."
     )
     day_known: bool = Field(
         description="False where the source gives no day for a death, transfer, stop or invalid record: the status"
@@ -126,10 +126,10 @@ class PatientStatus(BaseModel):
         description="The expected contact that is pending or overdue.", examples=["2026-02-10"]
     )
     days_late: int | None = Field(
-        description="Days past the expected contact; 0 when it is not past, null where it is not known (IIT by the"
+        description="Days past the expected contact; 0 when it is not past, null where it is unknown (IIT by the"
         " partner's own list alone).",
         examples=[0],
     )
     transitions: list[TransitionOut] = Field(
-        description="As known now; a last one ahead of today is when the person will be in IIT if no contact comes."
+        description="As known now. The last one may lie ahead: the person will be in IIT that day if no contact comes."
     )

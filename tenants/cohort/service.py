@@ -1,4 +1,4 @@
-"""What the cohort does: keeps the status table and completeness, and answers for periods, days and patients."""
+"""The cohort's service: it maintains statuses and completeness, and answers for periods, days and patients."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REBUILD_JOB: Final = "cohort.rebuild"
 
 
 class Rebuild(BaseModel):
-    """Where the recomputing of the whole status table stands."""
+    """The progress of a rebuild of the whole status table."""
 
     settings_key: ClassVar[str] = "cohort_rebuild"
 
@@ -48,15 +48,15 @@ class Rebuild(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class IndicatorReport:
-    """Indicators of a period, and how far they can be believed.
+    """Indicators of a period, and how complete they are.
 
     Attributes:
-        rows: labels of the group, and its counts.
+        rows: labels of the group, with its counts.
         complete_through: the earliest complete-through date among facilities that are not stale, None where none is.
         provisional: facilities whose records do not reach the end of the period.
         stale: facilities that stopped reporting.
-        definition: what the counts follow.
-        rebuilding: the status table is being recomputed after a change of rules: counts are mixed until it is done.
+        definition: the definition behind the counts.
+        rebuilding: whether a rebuild after a change of rules is running: until it ends, counts are mixed.
     """
 
     period: Period
@@ -71,7 +71,7 @@ class IndicatorReport:
 
 @dataclass(frozen=True, slots=True)
 class DayStatus:
-    """Who is where on a day, as known then."""
+    """People by status on a day, from what was known then."""
 
     as_of: date
     patients: int
@@ -82,12 +82,12 @@ class DayStatus:
 
 
 def cohort_settings(session: TenantSession) -> CohortSettings:
-    """The tenant's rules."""
+    """Return the tenant's rules."""
     return tenant_settings.get(session, CohortSettings)
 
 
 def request_rebuild(session: TenantSession) -> None:
-    """Have the whole status table recomputed by a job, where there is anything to recompute."""
+    """Enqueue a rebuild of the whole status table, unless there is nothing to recompute."""
     from core.jobs import enqueue
 
     if repository.has_transitions(session):
@@ -96,16 +96,16 @@ def request_rebuild(session: TenantSession) -> None:
 
 
 def refresh(session: TenantSession, patients: Sequence[UUID]) -> None:
-    """Bring the transitions of these patients in line with their records, under the lock of records' changes."""
+    """Recompute the transitions of these patients from their records. The caller has the lock of records' changes."""
     rules = cohort_settings(session)
     for start in range(0, len(patients), CHUNK_PATIENTS):
         part = list(patients[start : start + CHUNK_PATIENTS])
-        known = next(load_expectations(session, patient_uuids=part, chunk_patients=len(part)), make_timelines([]))
-        repository.replace_transitions(session, part, known.patient_uuid, transitions(known, rules))
+        timelines = next(load_expectations(session, patient_uuids=part, chunk_patients=len(part)), make_timelines([]))
+        repository.replace_transitions(session, part, timelines.patient_uuid, transitions(timelines, rules))
 
 
 def rebuild_step(session: TenantSession, chunk_patients: int = CHUNK_PATIENTS) -> bool:
-    """Recompute the next patients' transitions and move the cursor, in this transaction; whether more are left."""
+    """Recompute the next patients' transitions and move the cursor, in this transaction; say whether any are left."""
     lock_for_import(session)
     state = tenant_settings.get(session, Rebuild)
     if not state.pending:
@@ -135,13 +135,15 @@ def refresh_completeness(session: TenantSession) -> Complete:
     """Work out the complete-through date of every facility and store what changed."""
     rules = cohort_settings(session)
     reported = repository.volume(session, bookings=rules.expected_from == "bookings", today=_today(session))
-    found = complete_through(reported.facility, reported.day, reported.count, reported.data_day, rules.completeness)
-    repository.store_complete_through(session, reported.facilities, found.through)
-    return found
+    completeness = complete_through(
+        reported.facility, reported.day, reported.count, reported.data_day, rules.completeness
+    )
+    repository.store_complete_through(session, reported.facilities, completeness.through)
+    return completeness
 
 
 def indicator_report(session: TenantSession, period: Period, by: Sequence[str]) -> IndicatorReport:
-    """MER indicators of a period by the dimensions asked for, facilities shown by their DATIM id."""
+    """Return MER indicators of a period by the given dimensions, facilities by DATIM id."""
     rules = cohort_settings(session)
     counts = Counts(by)
     start, end = period.days
@@ -151,17 +153,19 @@ def indicator_report(session: TenantSession, period: Period, by: Sequence[str]) 
     names = {row.uuid: row.datim_id for row in facilities}
     rows = counts.rows([names[uuid] for uuid in sorted(names, key=lambda uuid: uuid.bytes)])
     stale_days = rules.completeness.stale_after_days
-    now = _today(session)
+    today = _today(session)
     stale = [
-        row for row in facilities if row.complete_through is None or (now - row.complete_through).days > stale_days
+        row for row in facilities if row.complete_through is None or (today - row.complete_through).days > stale_days
     ]
     short = [row for row in facilities if row.complete_through is None or row.complete_through < period.end]
-    reached = [row.complete_through for row in facilities if row.complete_through is not None and row not in stale]
+    complete_days_of_facilities = [
+        row.complete_through for row in facilities if row.complete_through is not None and row not in stale
+    ]
     return IndicatorReport(
         period=period,
         by=tuple(by),
         rows=rows,
-        complete_through=min(reached, default=None),
+        complete_through=min(complete_days_of_facilities, default=None),
         provisional=[row.datim_id for row in short],
         stale=[row.datim_id for row in stale],
         rebuilding=tenant_settings.get(session, Rebuild).pending,
@@ -170,18 +174,18 @@ def indicator_report(session: TenantSession, period: Period, by: Sequence[str]) 
 
 
 def day_status(session: TenantSession, as_of: date) -> DayStatus:
-    """How many people are in each status at the end of a day, of what was known on it; who is pending, who is late."""
+    """Count the people in each status at the end of a day, and who is pending or late, from what was known that day."""
     rules = cohort_settings(session)
     day = day_number(as_of)
     totals = np.zeros(len(STATUSES), dtype=np.int64)
     patients = pending = late = beyond = 0
-    away = merged_at(session, start_of_day(session.tenant, as_of + timedelta(days=1)))
+    merged_uuids = merged_at(session, start_of_day(session.tenant, as_of + timedelta(days=1)))
     for chunk in load_timelines(session):
         everyone = np.arange(len(chunk))
-        if away:  # who counts for another on that day is no person of their own
-            everyone = np.flatnonzero([uuid not in away for uuid in chunk.patient_uuid])
-        seen = snapshot(chunk, everyone, day)
-        statuses = status_at(transitions(seen, rules), np.arange(everyone.size), day)
+        if merged_uuids:  # a merged patient counts under the canonical one on that day
+            everyone = np.flatnonzero([uuid not in merged_uuids for uuid in chunk.patient_uuid])
+        day_snapshot = snapshot(chunk, everyone, day)
+        statuses = status_at(transitions(day_snapshot, rules), np.arange(everyone.size), day)
         totals += np.bincount(statuses, minlength=len(STATUSES))
         patients += everyone.size
         pending += len(pending_units(chunk, day, rules))
@@ -199,9 +203,9 @@ def day_status(session: TenantSession, as_of: date) -> DayStatus:
 
 
 def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[str, Any]:
-    """One patient's status on a day as known then, the pending expected contact, and the transitions as known now.
+    """Return a patient's status on a day as known then, the pending expected contact, and the transitions known now.
 
-    Of who was merged into another by then, it is the other's, under whom the person goes on.
+    A patient who was merged into another by that day has the status of the other.
 
     Raises:
         NotFound: there is no such patient on record.
@@ -213,8 +217,8 @@ def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[s
     rules = cohort_settings(session)
     timelines: Timelines = next(load_timelines(session, patient_uuids=[patient]))
     day = day_number(as_of)
-    seen = snapshot(timelines, [0], day)
-    moves = transitions(seen, rules)
+    day_snapshot = snapshot(timelines, [0], day)
+    moves = transitions(day_snapshot, rules)
     status = STATUSES[int(status_at(moves, [0], day)[0])]
     units = pending_units(timelines, day, rules)
     trace = to_trace(timelines, day, rules)
@@ -223,8 +227,8 @@ def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[s
         "patient_uuid": patient,
         "as_of": as_of,
         "status": status,
-        "status_source": "partner" if by_partner(seen, moves, day, rules)[0] else "records",
-        "day_known": bool(day_known(seen, moves, last_transition(moves, [0], day))[0]),
+        "status_source": "partner" if by_partner(day_snapshot, moves, day, rules)[0] else "records",
+        "day_known": bool(day_known(day_snapshot, moves, last_transition(moves, [0], day))[0]),
         "expected": to_date(expected),
         "days_late": _days_late(trace),
         "transitions": repository.patient_transitions(session, patient),
@@ -232,16 +236,16 @@ def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[s
 
 
 def _days_late(trace: Trace) -> int | None:
-    """Of one person; None where nobody knows when they were expected."""
+    """The days late of one person; None where the expected day is unknown."""
     if not len(trace.patient):
         return 0
     return None if trace.by_partner[0] else int(trace.days_late[0])
 
 
 def facility_list(session: TenantSession) -> list[dict[str, Any]]:
-    """Every facility's data date, complete-through date and whether it is stale."""
+    """Return every facility's data date, complete-through date and whether it is stale."""
     rules = cohort_settings(session).completeness
-    now = _today(session)
+    today = _today(session)
     return [
         {
             "facility_uuid": row.uuid,
@@ -249,7 +253,7 @@ def facility_list(session: TenantSession) -> list[dict[str, Any]]:
             "name": row.name,
             "data_date": row.data_date,
             "complete_through": row.complete_through,
-            "stale": row.complete_through is None or (now - row.complete_through).days > rules.stale_after_days,
+            "stale": row.complete_through is None or (today - row.complete_through).days > rules.stale_after_days,
         }
         for row in repository.facilities(session)
     ]

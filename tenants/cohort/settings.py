@@ -10,7 +10,7 @@ Days = Annotated[int, Field(ge=1, le=400)]
 
 
 class FixedRule(BaseModel):
-    """Every contact is expected to be followed by the next one after the same number of days."""
+    """The same number of days between any two contacts."""
 
     model_config = _STRICT
 
@@ -19,7 +19,7 @@ class FixedRule(BaseModel):
 
 
 class ScheduleBand(BaseModel):
-    """From this many months on ART (or from this contact number, the first is 1) on, contacts are ``days`` apart."""
+    """A stage of a schedule: from this month on ART (or this contact, from 1) on, contacts are ``days`` apart."""
 
     model_config = _STRICT
 
@@ -30,7 +30,7 @@ class ScheduleBand(BaseModel):
 class ScheduleRule(BaseModel):
     """A programme's schedule: days between contacts by stage of treatment.
 
-    Before ART, or where its start is not recorded, the first band holds.
+    Before ART, or where its start is not recorded, the first band applies.
     """
 
     model_config = _STRICT
@@ -40,7 +40,7 @@ class ScheduleRule(BaseModel):
     bands: Annotated[tuple[ScheduleBand, ...], Field(min_length=1, max_length=24)]
 
     @model_validator(mode="after")
-    def _ordered(self) -> "ScheduleRule":
+    def _check_order(self) -> "ScheduleRule":
         starts = [band.start for band in self.bands]
         if starts != sorted(set(starts)):
             message = "bands: starts must rise from one band to the next; sort them and remove repeats"
@@ -51,7 +51,7 @@ class ScheduleRule(BaseModel):
 class UsualIntervalRule(BaseModel):
     """The person's own usual interval: the median (or trimmed mean) of the last ``window`` intervals known so far.
 
-    Until ``minimum`` intervals are known, ``default_days`` holds. The result is kept within ``[shortest, longest]``.
+    Until ``minimum`` intervals are known, ``default_days`` applies. The result stays within ``[shortest, longest]``.
     """
 
     model_config = _STRICT
@@ -79,18 +79,18 @@ Rule = Annotated[FixedRule | ScheduleRule | UsualIntervalRule, Field(discriminat
 
 
 class Completeness(BaseModel):
-    """How a facility's complete-through date is taken from its reporting volume (README, "Complete-through")."""
+    """How reporting volume gives a facility's complete-through date (README, "Complete-through")."""
 
     model_config = _STRICT
 
     window_days: Annotated[int, Field(ge=1, le=90)] = 14
-    """Length of the trailing window in which contacts are counted, days."""
+    """Length in days of the trailing window that counts contacts."""
     minimum_contacts: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Contacts that a usual window must hold for a facility to be judged on its own; fewer is low volume."""
+    """Contacts that a usual window needs for a facility to be judged on its own; with fewer it is low volume."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Part of the usual volume that a window must reach to count as reported."""
+    """Share of the usual volume that a window needs to count as reported."""
     reference_days: Annotated[int, Field(ge=28, le=1100)] = 364
-    """How far back the usual volume is taken from, in days of reported time."""
+    """Days of reported time that give the usual volume."""
     silence: Annotated[float, Field(ge=0, le=50)] = 4.0
     """Contacts that may be missing at the end, at the usual rate, before silence means that reporting stopped."""
     stale_after_days: Annotated[int, Field(ge=1, le=1000)] = 30
@@ -104,23 +104,24 @@ class CohortSettings(BaseModel):
     settings_key: ClassVar[str] = "cohort"
 
     grace_days: Annotated[int, Field(ge=0, le=365)] = 28
-    """Days past the expected contact that are still on treatment; the next day is IIT (28: PEPFAR MER)."""
+    """Days past the expected contact that still count as on treatment; the next day is IIT (28: PEPFAR MER)."""
     reporting_lag_days: Annotated[int, Field(ge=0, le=365)] = 7
-    """Days that a facility may need to record what happened, before a label is believed."""
+    """Days that a facility may need to record an outcome, before a label counts as final."""
     expected_from: Literal["contacts", "bookings"] = "contacts"
-    """`contacts`: each contact sets the next expected one; `bookings`: each booking is its own."""
+    """`contacts`: each contact sets the next expected one; `bookings`: each booking is its own expected contact."""
     expected_by: Literal["later", "earlier", "appointment", "supply", "stock"] = "later"
-    """Of the latest appointment given and the end of ARV supply: the `later`; the `earlier`; the `appointment` or the
-    `supply` (the other one only where it is missing); `stock`: as `supply`, and days left at an early refill add up."""
+    """What sets the expected day, of the latest appointment and the end of ARV supply: the `later`; the `earlier`; the
+    `appointment` or the `supply` (the other only where it is missing); `stock`: as `supply`, plus the days left at an
+    early refill."""
     rule: Rule = FixedRule()
-    """The days to the next contact, where neither an appointment nor a supply is recorded."""
+    """Gives the days to the next contact where neither an appointment nor a supply is recorded."""
     longest_ahead_days: Annotated[int, Field(ge=2, le=1000)] = 400
-    """A recorded appointment this far ahead or farther is implausible and ignored (KenyaEMR: 400)."""
+    """A recorded appointment this many days ahead or more is implausible and ignored (KenyaEMR: 400)."""
     longest_supply_days: Annotated[int, Field(ge=1, le=400)] = 366
-    """A supply longer than this cannot be believed: how long it lasts is not known, and it is not guessed."""
+    """A supply of more days is implausible: its end is unknown, and nothing guesses it."""
     start_when_missing: Literal["first_contact", "first_pickup", "never"] = "first_contact"
-    """Where the start of ART is not recorded, treatment is taken to begin at this event."""
+    """The event at which treatment begins where the start of ART is not recorded."""
     pvls_minimum_months: Annotated[int, Field(ge=0, le=24)] = 3
     """Months on ART before a viral load counts for TX_PVLS."""
     completeness: Completeness = Completeness()
-    """How a facility's complete-through date is taken from its reporting volume."""
+    """How reporting volume gives a facility's complete-through date."""

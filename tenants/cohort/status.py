@@ -1,4 +1,4 @@
-"""On treatment, interrupted (IIT), gone or not known: when each patient passed from one status to the other."""
+"""Status: when each patient changed between on treatment, interrupted (IIT), gone and unknown."""
 
 from __future__ import annotations
 
@@ -81,18 +81,18 @@ _EXITS: Final = (
     (DIED, DEAD, BY_DEATH, _DEATH_RANK),
 )
 _FOR_GOOD: Final = (DIED, INVALIDATED)
-"""States that nothing ends but their being voided."""
+"""States that only voiding ends."""
 
 
 _Part = tuple["IntArray", "IntArray", int, int, "CodeArray | int"]
-"""Candidates for a change of status: owner, day, rank within the day, status, reason."""
+"""Candidates for changes of status: owner, day, rank within the day, status, reason."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Transitions:
     """Changes of status, CSR over patients, in order. Codes index STATUSES and REASONS.
 
-    The last one may lie ahead: the day on which the person will be in IIT unless a contact comes first.
+    A patient's last change may lie ahead: the day on which the person will be in IIT unless a contact comes first.
     """
 
     offsets: IntArray
@@ -111,16 +111,16 @@ class Transitions:
 
 
 def transitions(timelines: Timelines, rules: CohortSettings) -> Transitions:
-    """Every change of status of these (pseudo-)patients, by the open versions of what is known.
+    """Return every change of status of these (pseudo-)patients, from the open versions of the facts.
 
-    Day ``expected + grace`` is on treatment, the next one is IIT. Who has a contact that cannot be read is not known to
-    be late: ``unknown`` from the day after the expected one, or what the partner's own list says. Death and an
-    invalidated record are final until voided. A contact after a transfer out or a stop is a return; one on the same day
-    is not.
+    A person is on treatment on day ``expected + grace`` and in IIT on the next. A person with an unreadable contact is
+    never called late: the status is ``unknown`` from the day after the expected one, or what the partner's own list
+    says. Death and an invalidated record are final until voided. A contact after a transfer out or a stop is a return;
+    a contact on the same day is not.
     """
-    known = current(timelines) if timelines.day is None else timelines
-    began, why = entry(known, rules)
-    owner, day, rank, status, reason = _candidates(known, rules, began, why)
+    timelines_now = current(timelines) if timelines.day is None else timelines
+    began, entry_reason = entry(timelines_now, rules)
+    owner, day, rank, status, reason = _candidates(timelines_now, rules, began, entry_reason)
     order = np.argsort(row_key(owner, day) * _RANKS + rank, kind="stable")
     owner, day, status, reason = owner[order], day[order], status[order], reason[order]
     real = _effective(owner, status)
@@ -128,18 +128,18 @@ def transitions(timelines: Timelines, rules: CohortSettings) -> Transitions:
     before = np.full(status.size, NONE, dtype=np.int8)
     same = owner[1:] == owner[:-1]
     before[1:][same] = status[:-1][same]
-    changed = before != status
+    is_change = before != status
     return Transitions(
-        offsets=offsets_of(owner[changed], len(known)),
-        date=day[changed].astype(np.int32),
-        before=before[changed],
-        after=status[changed],
-        reason=reason[changed],
+        offsets=offsets_of(owner[is_change], len(timelines_now)),
+        date=day[is_change].astype(np.int32),
+        before=before[is_change],
+        after=status[is_change],
+        reason=reason[is_change],
     )
 
 
 def last_transition(moves: Transitions, patient: npt.ArrayLike, day: npt.ArrayLike) -> IntArray:
-    """The transition that holds for each patient on a day; -1 where there is none yet."""
+    """The transition in force for each patient on a day; -1 where there is none yet."""
     index = np.asarray(patient, dtype=np.int64)
     days = np.broadcast_to(np.asarray(day, dtype=np.int64), index.shape)
     place = np.searchsorted(row_key(moves.owner, moves.date), row_key(index, days), side="right") - 1
@@ -149,24 +149,24 @@ def last_transition(moves: Transitions, patient: npt.ArrayLike, day: npt.ArrayLi
 def status_at(moves: Transitions, patient: npt.ArrayLike, day: npt.ArrayLike) -> CodeArray:
     """The status code of each patient at the end of a day."""
     place = last_transition(moves, patient, day)
-    found = np.full(place.shape, NONE, dtype=np.int8)
-    found[place >= 0] = moves.after[place[place >= 0]]
-    return found
+    status = np.full(place.shape, NONE, dtype=np.int8)
+    status[place >= 0] = moves.after[place[place >= 0]]
+    return status
 
 
 def day_known(timelines: Timelines, moves: Transitions, place: IntArray) -> BoolArray:
-    """Whether the source gives the day of each person's transition at ``place`` (-1: none), in their order.
+    """Whether the source gives the day of each person's transition at ``place`` (-1: none), in the order of ``place``.
 
     Args:
-        timelines: the snapshot that the transitions are of.
+        timelines: the snapshot of the transitions.
         moves: its transitions.
-        place: index of a transition for each person, as ``last_transition`` gives it.
+        place: index of a transition for each person, from ``last_transition``.
     """
     states = timelines.states
-    undated = ~states.dated
-    known = np.ones(place.size, dtype=np.bool_)
-    if not undated.any():
-        return known
+    without_day = ~states.dated
+    is_known = np.ones(place.size, dtype=np.bool_)
+    if not without_day.any():
+        return is_known
     code = np.zeros(max(state for state, *_ in _EXITS) + 1, dtype=np.int64)
     for state, status, *_ in _EXITS:
         code[state] = status
@@ -174,75 +174,78 @@ def day_known(timelines: Timelines, moves: Transitions, place: IntArray) -> Bool
     some = np.flatnonzero(place >= 0)
     row = place[some]
     own = row_key(some, moves.date[row]) * len(STATUSES) + moves.after[row]
-    known[some] = ~np.isin(own, key[undated]) | np.isin(own, key[states.dated])
-    return known
+    is_known[some] = ~np.isin(own, key[without_day]) | np.isin(own, key[states.dated])
+    return is_known
 
 
 def by_partner(timelines: Timelines, moves: Transitions, day: int, rules: CohortSettings) -> BoolArray:
-    """Whose status on a day is the partner's own word, since a contact cannot be read, (n,).
+    """Whose status on a day comes from the partner's list, because a contact is not readable, (n,).
 
     Args:
         timelines: a snapshot of the day.
         moves: its transitions.
         day: day number.
-        rules: the tenant's.
+        rules: the tenant's rules.
     """
     if not len(timelines.gaps):
         return np.zeros(len(timelines), dtype=np.bool_)
-    found = pending(timelines, rules)
+    waiting_state = pending(timelines, rules)
     status = status_at(moves, np.arange(len(timelines)), day)
-    late = (found.expected != NO_DAY) & (found.expected < day)
-    active, iit = (status == ACTIVE) & (found.word == THEIRS_ACTIVE), (status == IIT) & (found.word == THEIRS_IIT)
+    late = (waiting_state.expected != NO_DAY) & (waiting_state.expected < day)
+    active, iit = (
+        (status == ACTIVE) & (waiting_state.word == THEIRS_ACTIVE),
+        (status == IIT) & (waiting_state.word == THEIRS_IIT),
+    )
     return np.asarray(late & (active | iit))
 
 
-def still_here(timelines: Timelines, rules: CohortSettings) -> BoolArray:
-    """Who came on treatment and did not die or leave since, (n,): active, in IIT or unknown. The rules in short."""
-    known = current(timelines) if timelines.day is None else timelines
-    began, _ = entry(known, rules)
-    owner, day = contact_days(known, rules)
+def still_in_care(timelines: Timelines, rules: CohortSettings) -> BoolArray:
+    """Who came on treatment and has not died or left, (n,): active, in IIT or unknown. A short form of the rules."""
+    timelines_now = current(timelines) if timelines.day is None else timelines
+    began, _ = entry(timelines_now, rules)
+    owner, day = contact_days(timelines_now, rules)
     last_seen = began.astype(np.int64)
     if owner.size:
         ends = np.flatnonzero(np.append(owner[1:] != owner[:-1], True))
         last_seen[owner[ends]] = np.maximum(last_seen[owner[ends]], day[ends])
-    states = known.states
+    states = timelines_now.states
     holder = states.owner
     arrived = states.code == TRANSFERRED_IN
     np.maximum.at(last_seen, holder[arrived], states.date[arrived].astype(np.int64))
-    here = began != NO_DAY
-    left = (states.code == STOPPED) | (states.code == TRANSFERRED_OUT)
-    gone = np.isin(states.code, _FOR_GOOD) | (left & (states.date >= last_seen[holder]))
-    here[holder[gone]] = False
-    return np.asarray(here)
+    in_care = began != NO_DAY
+    leave = (states.code == STOPPED) | (states.code == TRANSFERRED_OUT)
+    is_gone = np.isin(states.code, _FOR_GOOD) | (leave & (states.date >= last_seen[holder]))
+    in_care[holder[is_gone]] = False
+    return np.asarray(in_care)
 
 
 def _candidates(
-    timelines: Timelines, rules: CohortSettings, began: DayArray, why: CodeArray
+    timelines: Timelines, rules: CohortSettings, began: DayArray, entry_reason: CodeArray
 ) -> tuple[IntArray, IntArray, CodeArray, CodeArray, CodeArray]:
-    """Everything that may change a status: owner, day, rank within the day, status, reason."""
+    """All candidates for changes of status: owner, day, rank within the day, status, reason."""
     parts: list[_Part] = []
-    joined = np.flatnonzero(began != NO_DAY)
-    parts.append((joined, began[joined].astype(np.int64), _ENTRY_RANK, ACTIVE, why[joined]))
+    entrant = np.flatnonzero(began != NO_DAY)
+    parts.append((entrant, began[entrant].astype(np.int64), _ENTRY_RANK, ACTIVE, entry_reason[entrant]))
 
-    holder, seen = contact_days(timelines, rules)
-    again = (began[holder] != NO_DAY) & (seen > began[holder])
-    parts.append((holder[again], seen[again].astype(np.int64), _CONTACT_RANK, ACTIVE, RETURNED))
+    holder, contact_day = contact_days(timelines, rules)
+    is_later = (began[holder] != NO_DAY) & (contact_day > began[holder])
+    parts.append((holder[is_later], contact_day[is_later].astype(np.int64), _CONTACT_RANK, ACTIVE, RETURNED))
 
     states = timelines.states
     owner = states.owner
-    back = (states.code == TRANSFERRED_IN) & (began[owner] != NO_DAY) & (states.date > began[owner])
+    is_return = (states.code == TRANSFERRED_IN) & (began[owner] != NO_DAY) & (states.date > began[owner])
     parts.append(
         (
-            owner[back],
-            states.date[back].astype(np.int64),
+            owner[is_return],
+            states.date[is_return].astype(np.int64),
             _ARRIVAL_RANK,
             ACTIVE,
             ARRIVED,
         )
     )
     for code, status, reason, rank in _EXITS:
-        left = (states.code == code) & ((code in _FOR_GOOD) | (states.date >= began[owner]))
-        parts.append((owner[left], states.date[left].astype(np.int64), rank, status, reason))
+        counts = (states.code == code) & ((code in _FOR_GOOD) | (states.date >= began[owner]))
+        parts.append((owner[counts], states.date[counts].astype(np.int64), rank, status, reason))
 
     care = care_of(timelines, rules, began)
     following = np.full(care.owner.size, _NEVER, dtype=np.int64)
@@ -263,27 +266,27 @@ def _candidates(
 
 
 def _overdue(care: Care, rules: CohortSettings, following: IntArray, open_rows: BoolArray) -> list[_Part]:
-    """What becomes of those who do not come: IIT after grace, and where a contact cannot be read, what may be said."""
+    """The changes of people who do not come: IIT after grace, or the partner's word where a contact is not readable."""
     lost_on = care.expected + rules.grace_days + 1
-    lost = open_rows & ~care.unread & (following >= lost_on)
-    found: list[_Part] = [(care.owner[lost], lost_on[lost], _IIT_RANK, IIT, INTERRUPTED)]
+    is_lost = open_rows & ~care.unread & (following >= lost_on)
+    parts: list[_Part] = [(care.owner[is_lost], lost_on[is_lost], _IIT_RANK, IIT, INTERRUPTED)]
     unread = open_rows & care.unread
     if not unread.any():
-        return found
+        return parts
     late_on = care.expected + 1
-    # The partner's word holds for the list's day and, of those on treatment, for as long as grace would.
+    # The partner's word is valid for the list's day; "on treatment" for as long as grace would be.
     doubted_on = np.where(care.word == THEIRS_ACTIVE, np.maximum(late_on, care.listed + rules.grace_days + 1), late_on)
     theirs_on = np.maximum(late_on, care.listed)
     by_them = unread & (care.word == THEIRS_IIT)
     doubted = unread & (following > doubted_on) & ~(by_them & (theirs_on == late_on))
     theirs = by_them & (following > theirs_on)
-    found.append((care.owner[doubted], doubted_on[doubted], _IIT_RANK, UNKNOWN, UNREAD))
-    found.append((care.owner[theirs], theirs_on[theirs], _IIT_RANK, IIT, PARTNER_LIST))
-    return found
+    parts.append((care.owner[doubted], doubted_on[doubted], _IIT_RANK, UNKNOWN, UNREAD))
+    parts.append((care.owner[theirs], theirs_on[theirs], _IIT_RANK, IIT, PARTNER_LIST))
+    return parts
 
 
 def _effective(owner: IntArray, status: CodeArray) -> BoolArray:
-    """Which of the ordered candidates count: nothing after a final one; being late only of those on treatment."""
+    """Which of the ordered candidates count: none after a final one; lateness only of people on treatment."""
     place = np.arange(owner.size)
     first = np.concatenate(([True], owner[1:] != owner[:-1]))[: owner.size]
     start = np.maximum.accumulate(np.where(first, place, 0)) if owner.size else place
@@ -291,7 +294,7 @@ def _effective(owner: IntArray, status: CodeArray) -> BoolArray:
     earlier = np.cumsum(final) - final
     alive = earlier == (earlier[start] if owner.size else earlier)
     late = (status == IIT) | (status == UNKNOWN)
-    known = np.maximum.accumulate(np.where(late, -1, place)) if owner.size else place
-    on_treatment = (known >= start) & (status[np.maximum(known, 0)] == ACTIVE) if owner.size else alive
+    last_certain = np.maximum.accumulate(np.where(late, -1, place)) if owner.size else place
+    on_treatment = (last_certain >= start) & (status[np.maximum(last_certain, 0)] == ACTIVE) if owner.size else alive
     result: BoolArray = alive & (~late | on_treatment)
     return result

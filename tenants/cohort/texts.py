@@ -1,4 +1,4 @@
-"""Regimens and lines of contacts as codes: the two texts of a contact travel as one number."""
+"""Regimens and lines of contacts as codes. The two texts of a contact travel as one number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 TEXTS: Final = sql.SQL("coalesce(hashtextextended(t.regimen, 0), 0) # coalesce(hashtextextended(t.regimen_line, 1), 0)")
-"""One number for the two texts of a contact: comparing texts row by row costs more than all else of it."""
+"""One number for the two texts of a contact: comparing texts row by row costs more than all its other columns."""
 CONTACT_TEXTS: Final = sql.SQL(
     "SELECT DISTINCT {texts}, t.regimen, t.regimen_line FROM contacts AS t WHERE {range}"
     " AND (t.regimen IS NOT NULL OR t.regimen_line IS NOT NULL)"
@@ -22,7 +22,7 @@ CONTACT_TEXTS: Final = sql.SQL(
 
 
 class Texts:
-    """Regimens met so far and their codes, kept from chunk to chunk; the two texts of a contact are one number."""
+    """Codes of the regimens and lines read so far, kept from chunk to chunk."""
 
     def __init__(self) -> None:
         self.regimens: dict[str, int] = {}
@@ -30,25 +30,25 @@ class Texts:
         self._codes: dict[int, tuple[int, int]] = {0: (-1, -1)}
 
     def learn(self, rows: Iterable[tuple[int, str | None, str | None]]) -> None:
-        """Take numbers with their two texts."""
+        """Store numbers with their two texts."""
         for number, regimen, line in rows:
             self._codes[number] = (_code(self.regimens, regimen), _code(self.lines, line))
 
     def codes(
         self, session: TenantSession, numbers: npt.NDArray[np.int64], bounds: sql.Composable
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Codes of regimen and line of each number; unknown ones are read from the rows within the bounds."""
+        """Codes of regimen and line of each number. Unknown numbers are read from the rows within the bounds."""
         runs = _runs(numbers)
         if any(number not in self._codes for number in runs[1].tolist()):
             with session.cursor() as cursor:
                 self.learn(cursor.execute(CONTACT_TEXTS.format(texts=TEXTS, range=bounds)).fetchall())
-        return self._spread(numbers, runs)
+        return self._distinct(numbers, runs)
 
     def learned(self, numbers: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Codes of regimen and line of each number, all of them known."""
-        return self._spread(numbers, _runs(numbers))
+        """Codes of regimen and line of each number; all numbers must be known."""
+        return self._distinct(numbers, _runs(numbers))
 
-    def _spread(
+    def _distinct(
         self, numbers: npt.NDArray[np.int64], runs: Runs
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         starts, different, place = runs
@@ -58,7 +58,7 @@ class Texts:
 
 
 Runs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
-"""Where runs of equal numbers begin, the numbers that differ, and which of them each run is."""
+"""Starts of runs of equal numbers, the distinct numbers, and the index of each run's number."""
 
 
 def _runs(numbers: npt.NDArray[np.int64]) -> Runs:

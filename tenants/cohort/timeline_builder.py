@@ -1,4 +1,4 @@
-"""Timelines from unordered columns of facts, with the defaults of what is left out."""
+"""Build timelines from unordered columns of facts; missing columns get defaults."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ _EVENT_DAY: Final[Mapping[type[Rows], str]] = {
 
 
 def make_rows(kind: type[R], patients: int, columns: Mapping[str, Any]) -> R:
-    """Rows of ``kind`` from unordered columns, ``patient`` (index) among them; columns left out take their default.
+    """Return rows of ``kind`` from unordered columns with a ``patient`` index; missing columns get their default.
 
     Raises:
-        ValueError: a column that has no default is missing, or an unknown one is given.
+        ValueError: a column without a default is missing, or a column is unknown.
     """
     patient = np.asarray(columns.get("patient", ()), dtype=np.int64)
     names = [f.name for f in fields(kind) if f.name != "offsets"]
@@ -80,24 +80,24 @@ def make_rows(kind: type[R], patients: int, columns: Mapping[str, Any]) -> R:
     if unknown:
         message = f"{kind.__name__} has no column {', '.join(sorted(unknown))}"
         raise ValueError(message)
-    made: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name in names:
         dtype, default = (np.int64, None) if name == "entity" else _DEFAULTS[name]
         if name in columns:
-            made[name] = np.broadcast_to(np.asarray(columns[name], dtype=dtype), patient.shape)
+            values[name] = np.broadcast_to(np.asarray(columns[name], dtype=dtype), patient.shape)
         elif name == "entity":
-            made[name] = np.arange(patient.size, dtype=np.int64)
+            values[name] = np.arange(patient.size, dtype=np.int64)
         elif default is None and patient.size:
             message = f"{kind.__name__} needs the column {name}"
             raise ValueError(message)
         else:
-            made[name] = np.full(patient.size, 0 if default is None else default, dtype=dtype)
+            values[name] = np.full(patient.size, 0 if default is None else default, dtype=dtype)
     offsets = offsets_of(patient, patients)
-    key, known = row_key(patient, made[_EVENT_DAY[kind]]), made["known_from"]
-    if np.all((key[1:] > key[:-1]) | ((key[1:] == key[:-1]) & (known[1:] >= known[:-1]))):
-        return kind(offsets=offsets, **made)  # in order already, as an index gives them
-    order = np.lexsort((known, key))
-    return kind(offsets=offsets, **{name: column[order] for name, column in made.items()})
+    key, known_from = row_key(patient, values[_EVENT_DAY[kind]]), values["known_from"]
+    if np.all((key[1:] > key[:-1]) | ((key[1:] == key[:-1]) & (known_from[1:] >= known_from[:-1]))):
+        return kind(offsets=offsets, **values)  # already in order, as an index returns them
+    order = np.lexsort((known_from, key))
+    return kind(offsets=offsets, **{name: column[order] for name, column in values.items()})
 
 
 def make_timelines(  # noqa: PLR0913 - one argument per kind of fact
@@ -114,7 +114,7 @@ def make_timelines(  # noqa: PLR0913 - one argument per kind of fact
     regimens: Sequence[str] = (),
     lines: Sequence[str] = (),
 ) -> Timelines:
-    """Timelines from unordered columns, each mapping with its ``patient`` index column (see :func:`make_rows`)."""
+    """Return timelines from unordered columns; each mapping has a ``patient`` index column (see :func:`make_rows`)."""
     n = len(patient_uuid)
     uuids = np.empty(n, dtype=np.object_)
     uuids[:] = list(patient_uuid)

@@ -1,7 +1,7 @@
-"""Patients' timelines as columns (numpy, CSR over patients), and what of them was known on a day.
+"""Patients' timelines as columns (numpy, CSR over patients), and snapshots of what was known on a day.
 
-Days are ``int32`` since 1970-01-01. Every fact has an event day and the days between which it was known,
-``known_from <= day < known_to``. Rows of one patient lie together, in order of their event day. No database is needed.
+Days are ``int32`` since 1970-01-01. Every fact has an event day and the days between which it was known, ``known_from
+<= day < known_to``. Rows of one patient lie together, in order of their event day. No database is needed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ NO_WORD: Final = 0
 THEIRS_ACTIVE: Final = 1
 THEIRS_IIT: Final = 2
 WORD_CODES: Final[Mapping[str, int]] = {"active": THEIRS_ACTIVE, "active_restart": THEIRS_ACTIVE, "iit": THEIRS_IIT}
-"""What the partner's list says of a person whose contact in it cannot be read; other words, or none, are NO_WORD."""
+"""Codes of the partner's status for a person with an unreadable contact; any other word, or none, is NO_WORD."""
 
 VARIABLES: Final = (
     "viral_load",
@@ -102,7 +102,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profiles(Rows):
-    """Versions of who the patient is: sex code, day of birth, day of ART start, whether transferred in."""
+    """Versions of a patient's profile: sex code, day of birth, day of ART start, whether transferred in."""
 
     sex: CodeArray
     birth: DayArray
@@ -114,8 +114,8 @@ class Profiles(Rows):
 class Contacts(Rows):
     """One row per patient, day and version: kind bits (CLINICAL, PICKUP), days supplied (0: not recorded).
 
-    ``regimen`` and ``line`` index ``Timelines.regimens`` and ``Timelines.lines`` (-1: not recorded). ``assumed`` says
-    that the source gave no stamp of when the fact was known.
+    ``regimen`` and ``line`` index ``Timelines.regimens`` and ``Timelines.lines`` (-1: not recorded). ``assumed`` is
+    true where the source gave no stamp of when the fact was known.
     """
 
     date: DayArray
@@ -151,7 +151,7 @@ class States(Rows):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gaps(Rows):
-    """Contacts that a partner's list has and that cannot be read: the list's day, and its word for the person."""
+    """Unreadable contacts of a partner's list: the list's day, and its status for the person."""
 
     date: DayArray
     word: CodeArray
@@ -210,81 +210,81 @@ def to_date(day: int) -> date | None:
 
 
 def offsets_of(owner: npt.NDArray[Any], patients: int) -> IntArray:
-    """CSR offsets of rows whose (sorted) owners are given."""
+    """CSR offsets for rows by their sorted owners."""
     return np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=patients)))).astype(np.int64)
 
 
 def take(rows: R, index: npt.NDArray[Any], offsets: IntArray) -> R:
-    """The rows at ``index`` under new offsets."""
+    """The rows at ``index``, with new offsets."""
     columns = {f.name: getattr(rows, f.name)[index] for f in fields(rows) if f.name != "offsets"}
     return type(rows)(offsets=offsets, **columns)
 
 
 def keep(rows: R, mask: BoolArray) -> R:
-    """The rows where ``mask`` holds, same patients."""
-    kept = np.concatenate(([0], np.cumsum(mask)))[rows.offsets].astype(np.int64)
-    return take(rows, np.flatnonzero(mask), kept)
+    """The rows where ``mask`` is true, of the same patients."""
+    offsets = np.concatenate(([0], np.cumsum(mask)))[rows.offsets].astype(np.int64)
+    return take(rows, np.flatnonzero(mask), offsets)
 
 
 def current(timelines: Timelines) -> Timelines:
-    """What is known now: the open versions, whatever their event day."""
+    """The open versions of all facts, whatever their event day."""
 
-    def opened(rows: R) -> R:
+    def open_rows(rows: R) -> R:
         return keep(rows, rows.known_to == OPEN_DAY)
 
     return replace(
         timelines,
-        profiles=opened(timelines.profiles),
-        contacts=opened(timelines.contacts),
-        bookings=opened(timelines.bookings),
-        states=opened(timelines.states),
-        gaps=opened(timelines.gaps),
-        observations=opened(timelines.observations),
+        profiles=open_rows(timelines.profiles),
+        contacts=open_rows(timelines.contacts),
+        bookings=open_rows(timelines.bookings),
+        states=open_rows(timelines.states),
+        gaps=open_rows(timelines.gaps),
+        observations=open_rows(timelines.observations),
     )
 
 
 def select(timelines: Timelines, patient_index: npt.ArrayLike) -> Timelines:
-    """The timelines of some of the patients, all versions."""
+    """The timelines of some of the patients, with all versions."""
     index = np.asarray(patient_index, dtype=np.int64)
 
-    def chosen(rows: R) -> R:
-        row, owner = _spread(rows.offsets[index], rows.offsets[index + 1])
+    def rows_of(rows: R) -> R:
+        row, owner = _ranges(rows.offsets[index], rows.offsets[index + 1])
         return take(rows, row, offsets_of(owner, index.size))
 
     return replace(
         timelines,
         patient_uuid=timelines.patient_uuid[index],
         facility=timelines.facility[index],
-        profiles=chosen(timelines.profiles),
-        contacts=chosen(timelines.contacts),
-        bookings=chosen(timelines.bookings),
-        states=chosen(timelines.states),
-        gaps=chosen(timelines.gaps),
-        observations=chosen(timelines.observations),
+        profiles=rows_of(timelines.profiles),
+        contacts=rows_of(timelines.contacts),
+        bookings=rows_of(timelines.bookings),
+        states=rows_of(timelines.states),
+        gaps=rows_of(timelines.gaps),
+        observations=rows_of(timelines.observations),
         day=None if timelines.day is None else timelines.day[index],
     )
 
 
 def snapshot(timelines: Timelines, patient_index: npt.ArrayLike, day: npt.ArrayLike) -> Timelines:
-    """One pseudo-patient per (patient, day) that holds only the facts known at the end of that day.
+    """One pseudo-patient per (patient, day), with only the facts known at the end of that day.
 
-    A row is there when ``known_from <= day < known_to`` and its event day is not after the day. An ART start or birth
-    after the day is not recorded yet. A booking that is not due yet is ``scheduled``, unless a version made after the
-    booking day already says otherwise (cancelled by telephone, say): what a later file says came of it is not known.
+    A row counts when ``known_from <= day < known_to`` and its event day is not after the day. An ART start or birth
+    after the day is not recorded yet. A booking before its due day is ``scheduled``, unless a version made after the
+    booking day already cancelled it: the outcome that a later file gives is not known yet.
 
     Args:
         timelines: all versions.
-        patient_index: (m,) indices of patients, in any order, repeated at will.
+        patient_index: (m,) indices of patients, in any order; repeats are allowed.
         day: (m,) or scalar, day numbers.
     """
     index = np.asarray(patient_index, dtype=np.int64)
     days = np.broadcast_to(np.asarray(day, dtype=np.int32), index.shape)
-    profiles, profile_day = _known(timelines.profiles, index, days, "known_from")
-    contacts, _ = _known(timelines.contacts, index, days, "date")
-    bookings, booking_day = _known(timelines.bookings, index, days, "booked")
-    states, _ = _known(timelines.states, index, days, "date")
-    gaps, _ = _known(timelines.gaps, index, days, "date")
-    observations, _ = _known(timelines.observations, index, days, "date")
+    profiles, profile_day = _known_rows(timelines.profiles, index, days, "known_from")
+    contacts, _ = _known_rows(timelines.contacts, index, days, "date")
+    bookings, booking_day = _known_rows(timelines.bookings, index, days, "booked")
+    states, _ = _known_rows(timelines.states, index, days, "date")
+    gaps, _ = _known_rows(timelines.gaps, index, days, "date")
+    observations, _ = _known_rows(timelines.observations, index, days, "date")
     undecided = (bookings.due > booking_day) & (bookings.known_from <= bookings.booked)
     return replace(
         timelines,
@@ -304,8 +304,8 @@ def snapshot(timelines: Timelines, patient_index: npt.ArrayLike, day: npt.ArrayL
     )
 
 
-def _spread(starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
-    """All integers of the ranges ``starts:ends``, one after the other, and the range each is from."""
+def _ranges(starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
+    """All integers of the ranges ``starts:ends``, one range after another, and the index of the range of each."""
     counts = np.maximum(ends - starts, 0)
     owner = np.repeat(np.arange(counts.size), counts)
     first = np.cumsum(counts) - counts
@@ -313,19 +313,19 @@ def _spread(starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def row_key(owner: IntArray, day: npt.NDArray[Any]) -> IntArray:
-    """A number that orders rows by patient, then by day: for one ``searchsorted`` over all patients."""
+    """A number that orders rows by patient, then by day, so that one ``searchsorted`` serves all patients."""
     return owner.astype(np.int64) * _SHIFT + day.astype(np.int64)
 
 
-def _known(rows: R, index: IntArray, days: DayArray, event: str) -> tuple[R, DayArray]:
-    """Rows of each (patient, day) known then, and the day of each row's pseudo-patient."""
-    if len(rows) == 0:  # as bookings and gaps mostly are
+def _known_rows(rows: R, index: IntArray, days: DayArray, event: str) -> tuple[R, DayArray]:
+    """The rows of each (patient, day) known on that day, with the day of each row's pseudo-patient."""
+    if len(rows) == 0:  # most timelines have no bookings or gaps
         none = np.zeros(0, dtype=np.int64)
         return take(rows, none, np.zeros(index.size + 1, dtype=np.int64)), days[:0]
-    ordered = row_key(rows.owner, getattr(rows, event))
-    ends = np.searchsorted(ordered, row_key(index, days), side="right")
-    row, owner = _spread(rows.offsets[index], ends)
+    keys = row_key(rows.owner, getattr(rows, event))
+    ends = np.searchsorted(keys, row_key(index, days), side="right")
+    row, owner = _ranges(rows.offsets[index], ends)
     at = days[owner]
-    seen = (rows.known_from[row] <= at) & (at < rows.known_to[row])
-    owner = owner[seen]
-    return take(rows, row[seen], offsets_of(owner, index.size)), at[seen]
+    is_known = (rows.known_from[row] <= at) & (at < rows.known_to[row])
+    owner = owner[is_known]
+    return take(rows, row[is_known], offsets_of(owner, index.size)), at[is_known]

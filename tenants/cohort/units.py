@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tenants.cohort.expected import FROM_UNREAD, Episodes, episodes, first_from
-from tenants.cohort.status import ACTIVE, IIT, NONE, status_at, still_here, transitions
+from tenants.cohort.status import ACTIVE, IIT, NONE, status_at, still_in_care, transitions
 from tenants.cohort.timelines import (
     CANCELLED,
     DIED,
@@ -72,12 +72,12 @@ class Units:
 
     Attributes:
         patient: (m,) index into the timelines.
-        episode: (m,) index into ``episodes(current(timelines))`` of which the unit was drawn; -1 when serving.
+        episode: (m,) index into ``episodes(current(timelines))``, the unit's origin in the draw; -1 when serving.
         origin: the day that set the expected contact, as known then.
         expected: the expected day, as known then.
         day: the decision day, from origin to expected.
-        known_day: what was known on this day may be used: take ``snapshot(timelines, patient, known_day)``. The
-            decision is made on the morning of ``day``: the day before, but never before the contact that set the date.
+        known_day: the last day whose knowledge the unit may use: take ``snapshot(timelines, patient, known_day)``.
+            Decisions are made in the morning of ``day``, so this is the day before, but never before the origin.
         deadline: ``expected + grace + reporting lag``; folds are cut by it.
         label: 1 no contact by expected + grace, 0 a contact, -1 not labelled (competing outcome or unresolved).
         outcome: code in OUTCOMES.
@@ -97,20 +97,20 @@ class Units:
         return int(self.patient.size)
 
     def where(self, mask: npt.NDArray[np.bool_] | IntArray) -> Units:
-        """The units chosen by a mask or by indices."""
+        """The units at a mask or at indices."""
         return Units(**{f.name: getattr(self, f.name)[mask] for f in fields(self)})
 
     def snapshot(self, timelines: Timelines) -> Timelines:
-        """One pseudo-patient per unit, with only what was known when it was decided."""
+        """One pseudo-patient per unit, with only what was known at the decision."""
         return snapshot(timelines, self.patient, self.known_day)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """People past their expected contact: ``iit`` beyond grace, else late. Days late count from the expected day.
+    """People past their expected contact: ``iit`` beyond grace, otherwise late. Days late count from the expected day.
 
-    ``by_partner``: a contact cannot be read, and it is the partner's own list that says that they are in IIT. Nobody
-    knows when they were expected: ``expected`` is NO_DAY and ``days_late`` 0.
+    ``by_partner``: a contact is not readable, and the partner's own list says that they are in IIT. Their expected day
+    is unknown: ``expected`` is NO_DAY and ``days_late`` 0.
     """
 
     patient: IntArray
@@ -130,75 +130,78 @@ def units(
     seed: int = 0,
     resolved_only: bool = True,
 ) -> Units:
-    """Prediction units with labels, their decision days drawn over the whole of each interval.
+    """Prediction units with labels. Their decision days are drawn over the whole of each interval.
 
-    A day is drawn per episode and sample from origin to expected; where the person had come back by then (or was not on
-    treatment) as far as was known, there is no unit. A unit is resolved when its deadline is at or before the
-    facility's complete-through date, returned or not; never where a contact or supply after the origin cannot be read.
-    The draw depends on the seed, the patient and the episode alone, so it is the same in whatever chunks they come.
+    The draw takes one day per episode and sample, from origin to expected. It gives no unit where the person had
+    returned by then, or was not on treatment, as far as was known. A unit is resolved when its deadline is at or before
+    the facility's complete-through date, whether or not the person returned; never where a contact or supply after the
+    origin is not readable. The draw depends on the seed, the patient and the episode alone, so chunks do not change it.
 
     Args:
         timelines: all versions.
-        rules: the tenant's settings.
+        rules: the tenant's rules.
         complete: complete-through day per facility (index as ``timelines.facilities``), NO_DAY where unknown.
         per_episode: decision days drawn for each episode.
-        seed: of the draw.
-        resolved_only: leave out the unresolved, which else have label -1.
+        seed: seed of the draw.
+        resolved_only: leave out unresolved units, which otherwise have label -1.
     """
     hindsight = current(timelines)
-    known = episodes(hindsight, rules)
-    episode = np.repeat(np.flatnonzero(known.expected > known.origin), per_episode)
+    episodes_now = episodes(hindsight, rules)
+    episode = np.repeat(np.flatnonzero(episodes_now.expected > episodes_now.origin), per_episode)
     sample = np.tile(np.arange(per_episode), episode.size // max(per_episode, 1))
-    patient = known.owner[episode]
+    patient = episodes_now.owner[episode]
     ends = np.asarray(complete, dtype=np.int64)[timelines.facility[patient]] if episode.size else np.zeros(0, np.int64)
     if resolved_only:
-        due = known.expected[episode].astype(np.int64) + rules.grace_days + rules.reporting_lag_days <= ends
+        is_due = episodes_now.expected[episode].astype(np.int64) + rules.grace_days + rules.reporting_lag_days <= ends
         episode, sample, patient, ends = (
-            episode[due],
-            sample[due],
-            patient[due],
-            ends[due],
+            episode[is_due],
+            sample[is_due],
+            patient[is_due],
+            ends[is_due],
         )
     origin, expected = (
-        known.origin[episode].astype(np.int64),
-        known.expected[episode].astype(np.int64),
+        episodes_now.origin[episode].astype(np.int64),
+        episodes_now.expected[episode].astype(np.int64),
     )
-    drawn = _uniform(timelines.patient_uuid, patient, origin, expected, sample, seed)
-    day = origin + np.floor(drawn * (expected - origin + 1)).astype(np.int64)
+    draw = _uniform(timelines.patient_uuid, patient, origin, expected, sample, seed)
+    day = origin + np.floor(draw * (expected - origin + 1)).astype(np.int64)
     known_day = np.maximum(origin, day - 1)
-    unit, seen = _pending(timelines, rules, known, patient, episode, day, known_day)
-    return _labelled(hindsight, rules, unit, ends[seen], resolved_only=resolved_only)
+    unit, unit_snapshot = _pending(timelines, rules, episodes_now, patient, episode, day, known_day)
+    return _labelled(hindsight, rules, unit, ends[unit_snapshot], resolved_only=resolved_only)
 
 
 def known_on(timelines: Timelines, as_of: int) -> Timelines:
-    """Everybody as known on a day, without measurements: what :func:`pending_units` and :func:`to_trace` look at."""
+    """Everybody as known on a day, without measurements: the input of :func:`pending_units` and :func:`to_trace`."""
     everyone = np.arange(len(timelines))
     return snapshot(_without_measurements(timelines), everyone, np.full(everyone.size, as_of, dtype=np.int32))
 
 
-def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings, known: Timelines | None = None) -> Units:
-    """Who is at risk on a day: on treatment, expected on it or later, not yet returned, as far as was known.
+def pending_units(
+    timelines: Timelines, as_of: int, rules: CohortSettings, day_timelines: Timelines | None = None
+) -> Units:
+    """Who is at risk on a day: on treatment, expected that day or later and not yet returned, as far as was known.
 
-    Unlabelled units with ``day`` and ``known_day`` the day itself. In bookings mode one for each pending booking; one
-    made after an interruption is pending like any other. ``known`` is what :func:`known_on` gives, where it is there.
+    The units have no label; their ``day`` and ``known_day`` are the day itself. Bookings mode has one unit per pending
+    booking, also for a booking made after an interruption. ``day_timelines`` is a result of :func:`known_on` to use
+    again.
     """
-    seen = known_on(timelines, as_of) if known is None else known
+    day_snapshot = known_on(timelines, as_of) if day_timelines is None else day_timelines
     day = np.full(len(timelines), as_of, dtype=np.int32)
-    then = episodes(seen, rules)
-    chosen = _open_episodes(seen, then, rules)
-    patient = then.owner[chosen]
+    episodes_then = episodes(day_snapshot, rules)
+    episode = _open_episodes(day_snapshot, episodes_then, rules)
+    patient = episodes_then.owner[episode]
     open_now = (
-        still_here(seen, rules)[patient]
-        & (then.expected[chosen] >= as_of)
-        & (then.expected[chosen] > then.origin[chosen])
-        & (then.source[chosen] != FROM_UNREAD)
+        still_in_care(day_snapshot, rules)[patient]
+        & (episodes_then.expected[episode] >= as_of)
+        & (episodes_then.expected[episode] > episodes_then.origin[episode])
+        & (episodes_then.source[episode] != FROM_UNREAD)
     )
-    chosen, patient = chosen[open_now], patient[open_now]
-    expected = then.expected[chosen]
+    episode, patient = episode[open_now], patient[open_now]
+    expected = episodes_then.expected[episode]
     return Units(
         patient=patient,
         episode=np.full(patient.size, -1, dtype=np.int64),
-        origin=then.origin[chosen],
+        origin=episodes_then.origin[episode],
         expected=expected,
         day=day[patient],
         known_day=day[patient],
@@ -208,43 +211,43 @@ def pending_units(timelines: Timelines, as_of: int, rules: CohortSettings, known
     )
 
 
-def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings, known: Timelines | None = None) -> Trace:
-    """Who is to be traced on a day: past the expected contact, within grace (late) or beyond it (IIT).
+def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings, day_timelines: Timelines | None = None) -> Trace:
+    """Who needs tracing on a day: past the expected contact, within grace (late) or beyond it (IIT).
 
-    Of whom a contact cannot be read, only those in IIT by the partner's own list are traced.
+    Of the people with an unreadable contact, only those in IIT by the partner's own list are included.
 
-    ``known`` is what :func:`known_on` gives, where it is there.
+    ``day_timelines`` is a result of :func:`known_on` to use again.
     """
-    seen = known_on(timelines, as_of) if known is None else known
-    found = pending(seen, rules)
-    origin, expected = found.origin, found.expected
+    day_snapshot = known_on(timelines, as_of) if day_timelines is None else day_timelines
+    waiting_state = pending(day_snapshot, rules)
+    origin, expected = waiting_state.origin, waiting_state.expected
     late = np.flatnonzero((expected != NO_DAY) & (expected < as_of))
-    moves = transitions(select(seen, late), rules)
+    moves = transitions(select(day_snapshot, late), rules)
     status = np.full(len(timelines), NONE, dtype=np.int8)
     status[late] = status_at(moves, np.arange(late.size), as_of)
-    theirs = found.word != NO_WORD
-    chosen = np.flatnonzero(((status == ACTIVE) & ~theirs) | (status == IIT))
+    theirs = waiting_state.word != NO_WORD
+    row = np.flatnonzero(((status == ACTIVE) & ~theirs) | (status == IIT))
     return Trace(
-        patient=chosen,
-        origin=origin[chosen],
-        expected=np.where(theirs[chosen], np.int32(NO_DAY), expected[chosen]),
-        days_late=np.where(theirs[chosen], np.int32(0), as_of - expected[chosen]).astype(np.int32),
-        iit=status[chosen] == IIT,
-        by_partner=theirs[chosen],
+        patient=row,
+        origin=origin[row],
+        expected=np.where(theirs[row], np.int32(NO_DAY), expected[row]),
+        days_late=np.where(theirs[row], np.int32(0), as_of - expected[row]).astype(np.int32),
+        iit=status[row] == IIT,
+        by_partner=theirs[row],
     )
 
 
 def _without_measurements(timelines: Timelines) -> Timelines:
-    """The same without observations, which say nothing of who is expected when."""
+    """The same timelines without observations, which do not bear on expected contacts."""
     rows = timelines.observations
     return replace(timelines, observations=keep(rows, np.zeros(len(rows), dtype=np.bool_)))
 
 
-def _open_episodes(seen: Timelines, known: Episodes, rules: CohortSettings) -> IntArray:
+def _open_episodes(day_snapshot: Timelines, episodes_then: Episodes, rules: CohortSettings) -> IntArray:
     """The episodes that were still pending: each patient's last contact, or every undecided booking."""
     if rules.expected_from == "bookings":
-        return np.flatnonzero(seen.bookings.status[known.row] == SCHEDULED)
-    last = known.last
+        return np.flatnonzero(day_snapshot.bookings.status[episodes_then.row] == SCHEDULED)
+    last = episodes_then.last
     return last[last >= 0]
 
 
@@ -257,27 +260,31 @@ def _pending(
     day: IntArray,
     known_day: IntArray,
 ) -> tuple[Units, IntArray]:
-    """The drawn decisions that were open as known then, with the expected day of then, and their places in the draw."""
-    seen = snapshot(_without_measurements(timelines), patient, known_day)
-    then = episodes(seen, rules)
+    """The draws that were pending as known then, with the expected day of then, and their indices in the draw."""
+    unit_snapshot = snapshot(_without_measurements(timelines), patient, known_day)
+    episodes_then = episodes(unit_snapshot, rules)
     if rules.expected_from == "bookings":
         entity = current(timelines).bookings.entity[hindsight.row[episode]]
-        match = np.flatnonzero(seen.bookings.entity[then.row] == entity[then.owner])
-        match = match[seen.bookings.status[then.row[match]] == SCHEDULED]
-        draw = then.owner[match]
+        match = np.flatnonzero(unit_snapshot.bookings.entity[episodes_then.row] == entity[episodes_then.owner])
+        match = match[unit_snapshot.bookings.status[episodes_then.row[match]] == SCHEDULED]
+        draw = episodes_then.owner[match]
     else:
-        match = then.last
+        match = episodes_then.last
         draw = np.flatnonzero(match >= 0)
         match = match[draw]
-    open_then = still_here(seen, rules)[draw] & (then.expected[match] >= day[draw]) & (then.origin[match] <= day[draw])
-    open_then &= then.source[match] != FROM_UNREAD
+    open_then = (
+        still_in_care(unit_snapshot, rules)[draw]
+        & (episodes_then.expected[match] >= day[draw])
+        & (episodes_then.origin[match] <= day[draw])
+    )
+    open_then &= episodes_then.source[match] != FROM_UNREAD
     draw, match = draw[open_then], match[open_then]
-    expected = then.expected[match]
+    expected = episodes_then.expected[match]
     blank = np.full(draw.size, -1, dtype=np.int8)
-    found = Units(
+    pending_units_found = Units(
         patient=patient[draw],
         episode=episode[draw],
-        origin=then.origin[match],
+        origin=episodes_then.origin[match],
         expected=expected,
         day=day[draw].astype(np.int32),
         known_day=known_day[draw].astype(np.int32),
@@ -285,7 +292,7 @@ def _pending(
         label=blank,
         outcome=blank,
     )
-    return found, draw
+    return pending_units_found, draw
 
 
 def _labelled(
@@ -296,29 +303,29 @@ def _labelled(
     *,
     resolved_only: bool,
 ) -> Units:
-    """What came of the units, by all that is known now."""
+    """The units with their outcomes, from everything known now."""
     last_day = unit.expected.astype(np.int64) + rules.grace_days
-    came = _came(hindsight, rules, unit).astype(np.int64)
+    came = _answer_day(hindsight, rules, unit).astype(np.int64)
     came = np.where(came == NO_DAY, np.int64(2**40), came)
     outcome = np.where(came <= last_day, CAME, NOT_COME)
-    gone = np.where(came <= last_day, came - 1, last_day)
+    last_known_day = np.where(came <= last_day, came - 1, last_day)
     for code, competing in _STATE_OUTCOMES:
-        outcome = np.where(_left(hindsight, unit, code, gone), competing, outcome)
+        outcome = np.where(_has_left(hindsight, unit, code, last_known_day), competing, outcome)
     if rules.expected_from == "bookings":
         status = _booking_now(hindsight, rules, unit)[0]
         outcome = np.where((status == CANCELLED) & (outcome == NOT_COME), COMPETING_CANCEL, outcome)
-    resolved = (unit.deadline <= ends) & ~_unread(hindsight, rules, unit, came)
-    resolved &= ~_left(hindsight, unit, INVALIDATED, gone)
-    outcome = np.where(resolved, outcome, UNRESOLVED)
+    is_resolved = (unit.deadline <= ends) & ~_unread(hindsight, rules, unit, came)
+    is_resolved &= ~_has_left(hindsight, unit, INVALIDATED, last_known_day)
+    outcome = np.where(is_resolved, outcome, UNRESOLVED)
     label = np.where(outcome == CAME, 0, np.where(outcome == NOT_COME, 1, -1))
     columns = {f.name: getattr(unit, f.name) for f in fields(unit)}
     columns |= {"label": label.astype(np.int8), "outcome": outcome.astype(np.int8)}
     labelled = Units(**columns)
-    return labelled.where(resolved) if resolved_only else labelled
+    return labelled.where(is_resolved) if resolved_only else labelled
 
 
 def _unread(hindsight: Timelines, rules: CohortSettings, unit: Units, came: IntArray) -> BoolArray:
-    """Whether a contact that answers a unit, or the supply that set it, cannot be read, by all that is known now."""
+    """Whether a contact that answers a unit, or its supply, is unreadable, from everything known now."""
     unread = episodes(hindsight, rules).unread
     if not unread.any() and not len(hindsight.gaps):
         return np.zeros(len(unit), dtype=np.bool_)
@@ -336,23 +343,23 @@ def _booking_now(hindsight: Timelines, rules: CohortSettings, unit: Units) -> tu
     return hindsight.bookings.status[row], hindsight.bookings.due[row]
 
 
-def _came(hindsight: Timelines, rules: CohortSettings, unit: Units) -> DayArray:
+def _answer_day(hindsight: Timelines, rules: CohortSettings, unit: Units) -> DayArray:
     """The first contact that answers each unit."""
     if rules.expected_from == "contacts":
         return first_from(hindsight, rules, unit.patient, unit.origin, strictly_after=True)
-    status, due = _booking_now(hindsight, rules, unit)
-    moved = due != unit.expected
-    missed = (status == MISSED) & ~moved
-    start = np.where(moved, unit.known_day, unit.expected)
-    later = first_from(hindsight, rules, unit.patient, start, strictly_after=missed | moved)
-    return np.where((status == KEPT) & ~moved, due, later)
+    status, due_day = _booking_now(hindsight, rules, unit)
+    was_moved = due_day != unit.expected
+    was_missed = (status == MISSED) & ~was_moved
+    start = np.where(was_moved, unit.known_day, unit.expected)
+    later = first_from(hindsight, rules, unit.patient, start, strictly_after=was_missed | was_moved)
+    return np.where((status == KEPT) & ~was_moved, due_day, later)
 
 
-def _left(hindsight: Timelines, unit: Units, code: int, until: IntArray) -> BoolArray:
-    """Whether a state of this code began for the unit's patient from the origin of the unit until a day."""
+def _has_left(hindsight: Timelines, unit: Units, code: int, until: IntArray) -> BoolArray:
+    """Whether a state with this code began for the unit's patient between the unit's origin and a day."""
     states = hindsight.states
-    chosen = states.code == code
-    key = row_key(states.owner[chosen], states.date[chosen])
+    has_code = states.code == code
+    key = row_key(states.owner[has_code], states.date[has_code])
     first = np.searchsorted(key, row_key(unit.patient, unit.origin))
     behind = np.searchsorted(key, row_key(unit.patient, until), side="right")
     result: BoolArray = behind > first

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tenants.cohort.expected import FROM_UNREAD, episodes
 from tenants.cohort.settings import CohortSettings, FixedRule
-from tenants.cohort.status import ACTIVE, IIT, STATUSES, UNKNOWN, status_at, still_here, transitions
+from tenants.cohort.status import ACTIVE, IIT, STATUSES, UNKNOWN, status_at, still_in_care, transitions
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import (
     CANCELLED,
@@ -251,7 +251,7 @@ def test_everybody_on_treatment_and_expected_is_at_risk(people: list[History], r
     everyone = np.arange(len(people))
     seen = snapshot(timelines, everyone, day)
     status = status_at(transitions(seen, rules), everyone, day)
-    assert (still_here(seen, rules) == np.isin(status, (ACTIVE, IIT, UNKNOWN))).all()
+    assert (still_in_care(seen, rules) == np.isin(status, (ACTIVE, IIT, UNKNOWN))).all()
     then = episodes(seen, rules)
     known = (then.last >= 0) & (then.source[then.last] != FROM_UNREAD) if len(then) else then.last >= 0
     expected = np.where(known, then.expected[then.last] if len(then) else NO_DAY, NO_DAY).tolist()

@@ -126,7 +126,7 @@ def test_the_partners_status_is_compared_with_ours_on_the_lists_day(
         days = [(item.data_date, item.patients) for item in radet_repository.listed_days(session)]
     assert days == [(JUNE, 5), (MARCH, 5)]
     assert found.compared == 5
-    assert found.agreed == 5
+    assert found.agreements == 5
     assert found.counts["abc123", "active_restart", "active"] == 1
     (missing,) = found.disagreements
     # Person 5 was last seen in February with 90 days: the list of June does not name them, and we trace them.
@@ -283,7 +283,7 @@ def test_in_which_order_lists_are_imported_makes_no_difference(
     assert [(person[uuid], state) for uuid, state in states] == [(3, "transferred_out")]
     # It was believed until the list of June said otherwise, whenever that was imported.
     assert [(person[uuid], *rest) for uuid, *rest in taken_back] == [(2, "died", JUNE, JUNE)]
-    assert (found.compared, found.agreed) == (5, 5)
+    assert (found.compared, found.agreements) == (5, 5)
 
 
 def test_a_list_given_again_for_its_day_replaces_it_at_its_facilities(
