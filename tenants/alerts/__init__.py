@@ -1,1 +1,1 @@
-"""What must be told to whom."""
+"""Alerts about patients."""

@@ -1,4 +1,4 @@
-"""What the room ``alerts`` registers with the kernel."""
+"""What the feature ``alerts`` registers with the platform."""
 
 from core.features import Feature
 

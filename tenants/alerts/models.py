@@ -1,4 +1,4 @@
-"""Alerts: what somebody should look at now, about one patient."""
+"""The table of alerts. An alert asks somebody to look at one patient now."""
 
 from datetime import date, datetime
 from typing import Any
@@ -14,14 +14,14 @@ from tenants.records.ids import new_uuid
 
 
 class Alert(TenantBase, table=True):
-    """An alert of one patient, from its opening to its end.
+    """An alert about one patient, from its opening to its end.
 
     Attributes:
         version_id: changes with every write; the row's ETag.
-        alert_type: the rule that raised it, such as ``high_risk`` or ``missed_appointment``.
-        reasons: why, in codes and numbers; no names, no phones.
-        data_date: the date to which the data ran that raised it.
-        dedupe_key: one open alert per key, so that the same evening's rule run twice raises it once.
+        alert_type: name of the rule that raised it, such as ``high_risk`` or ``missed_appointment``.
+        reasons: codes and numbers of the reasons, without names and phones.
+        data_date: the date to which the data of the rule ran.
+        dedupe_key: one open alert per key, so that a rule run twice on one evening raises the alert once.
     """
 
     __tablename__ = "alerts"

@@ -1,1 +1,1 @@
-"""A simulated cohort, and the main job run on it or on the visitor's own files."""
+"""The demo: a simulated cohort, or the visitor's own files, taken from records to lists."""

@@ -1,4 +1,4 @@
-"""``iit demo``: the main job for two simulated partners, or on the visitor's own files."""
+"""``iit demo``: from files to lists, for two simulated partners or with the visitor's own files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import click
 from core.cli.output import json_option, note, print_json
 
 PEOPLE = 3000
-"""People of the larger simulated partner: enough for a model to be judged, few enough for a visitor's patience."""
+"""People of the larger simulated partner: enough to judge a model, few enough for a visitor's patience."""
 
 
 @click.command("demo")
 @click.option("--serve/--no-serve", default=True, show_default=True, help="Serve the API at the end.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Your own files instead of the simulation.")
 @click.option(
-    "--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="How your columns become records."
+    "--mapping",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Mapping of your columns to records.",
 )
 @click.option("--data-date", type=click.DateTime(["%Y-%m-%d"]), help="Date to which your own files run.")
 @click.option("--people", type=click.IntRange(100, 100_000), default=PEOPLE, show_default=True, help="To simulate.")
@@ -27,7 +29,7 @@ PEOPLE = 3000
 def demo(
     data: Path | None, mapping: Path | None, data_date: datetime | None, people: int, *, serve: bool, as_json: bool
 ) -> None:
-    """From a partner's records to today's lists, step by step, each step a command that you could type."""
+    """Go from a partner's records to today's lists, step by step. Each step is a command that you could type."""
     from core.database.upgrade import migrate
     from core.settings import get_settings
     from tenants.demo import partners
@@ -36,15 +38,15 @@ def demo(
     if data is None and (mapping or data_date):
         message = "--mapping and --data-date describe your own files: give --data too"
         raise click.UsageError(message)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     migrate()
     if data is None:
         note("Simulated data, from published rates: nobody in it exists.")
-        chosen = partners.simulated_partners(get_settings().state_dir / "demo", people=people)
+        partner_list = partners.simulated_partners(get_settings().state_dir / "demo", people=people)
     else:
-        chosen = [partners.own_partner(data, mapping, data_date.date() if data_date else None)]
-    runs = [run_partner(partner) for partner in chosen]
-    seconds = round(time.perf_counter() - begun, 1)
+        partner_list = [partners.own_partner(data, mapping, data_date.date() if data_date else None)]
+    runs = [run_partner(partner) for partner in partner_list]
+    seconds = round(time.perf_counter() - start, 1)
     if as_json:
         print_json({"simulated": data is None, "tenants": [run.to_json() for run in runs], "seconds": seconds})
     else:
@@ -59,15 +61,17 @@ def demo(
 
 
 def _serve(slugs: list[str], *, quiet: bool) -> None:
-    """Make a key for each tenant, say how to use it, and serve the API with a worker until stopped."""
+    """Create a key for each tenant, show how to use it, and serve the API with a worker until stopped."""
     from core.app.commands import serve as serve_command
     from core.settings import get_settings
     from tenants.demo.steps import step
 
     at = get_settings()
     for slug in slugs:
-        made = step("key", "create", slug, "--name", "demo", shown=False).answer
-        note(f"\nas {slug}:  curl -H 'Authorization: Bearer {made['api_key']}' http://{at.host}:{at.port}/v1/worklists")
+        answer = step("key", "create", slug, "--name", "demo", show=False).answer
+        note(
+            f"\nas {slug}:  curl -H 'Authorization: Bearer {answer['api_key']}' http://{at.host}:{at.port}/v1/worklists"
+        )
     note("")
     if quiet:
         note("the summary is on standard output")

@@ -1,4 +1,4 @@
-"""The main job, from files to today's lists, for one partner: every step a documented command."""
+"""The demo of one partner, from files to today's lists: every step is a documented command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tenants.demo.partner_run import PartnerRun
 from tenants.demo.partners import Partner
 
 CAPACITY = 20
-"""People per facility and list: what a tracker can call on a day."""
+"""People per facility and list: as many as a tracker can call on a day."""
 MONTHS_A_QUARTER = 3
 
 
@@ -21,25 +21,27 @@ def run_partner(partner: Partner) -> PartnerRun:
         AppError: a command failed.
     """
     note(f"\n{partner.name}: {partner.summary}" + (" (simulated: nobody in it exists)" if partner.simulated else ""))
-    done = PartnerRun(partner)
+    partner_run = PartnerRun(partner)
     if partner.slug not in {tenant.slug for tenant in list_tenants()}:
-        done.run("tenant", "tenant", "create", partner.slug, "--name", partner.name)
+        partner_run.run("tenant", "tenant", "create", partner.slug, "--name", partner.name)
     paths = [str(path) for path in partner.paths]
-    found = done.run("import", "import", partner.slug, *paths, *partner.options)
-    done.run("import_again", "import", partner.slug, *paths, *partner.options)
-    as_of = date.fromisoformat(found["data_date"])
-    done.run("indicators", "indicators", partner.slug, "--period", quarter_before(as_of))
-    done.run("train", "train", partner.slug)
-    done.run("score", "score", partner.slug, "--as-of", as_of.isoformat())
-    lists = done.run("worklist", "worklist", partner.slug, "--as-of", as_of.isoformat(), "--capacity", str(CAPACITY))
+    import_answer = partner_run.run("import", "import", partner.slug, *paths, *partner.options)
+    partner_run.run("import_again", "import", partner.slug, *paths, *partner.options)
+    as_of = date.fromisoformat(import_answer["data_date"])
+    partner_run.run("indicators", "indicators", partner.slug, "--period", quarter_before(as_of))
+    partner_run.run("train", "train", partner.slug)
+    partner_run.run("score", "score", partner.slug, "--as-of", as_of.isoformat())
+    lists = partner_run.run(
+        "worklist", "worklist", partner.slug, "--as-of", as_of.isoformat(), "--capacity", str(CAPACITY)
+    )
     if people := lists["at_risk"]["people"]:
         riskiest = max(people, key=lambda person: float(person["score"]))["patient_uuid"]
-        done.run("explain", "explain", partner.slug, riskiest, "--as-of", as_of.isoformat())
-    return done
+        partner_run.run("explain", "explain", partner.slug, riskiest, "--as-of", as_of.isoformat())
+    return partner_run
 
 
 def quarter_before(day: date) -> str:
-    """The last calendar quarter that is over by the evening of ``day``, as ``2026Q3``."""
+    """The last calendar quarter that has ended by the evening of ``day``, as ``2026Q3``."""
     quarter, year = (day.month - 1) // MONTHS_A_QUARTER + 1, day.year
     next_day = date.fromordinal(day.toordinal() + 1)
     if (next_day.month - 1) // MONTHS_A_QUARTER + 1 == quarter and next_day.year == year:

@@ -1,11 +1,11 @@
-"""What the room ``demo`` registers with the kernel."""
+"""What the feature ``demo`` registers with the platform."""
 
 from core.features import Command, Feature
 
 feature = Feature(
     name="demo",
     commands={
-        "demo": Command("tenants.demo.commands:demo", "The main job, from files to lists, on simulated or own records"),
+        "demo": Command("tenants.demo.commands:demo", "Go from files to lists, with simulated or your own records"),
         "results": Command(
             "tenants.demo.results:results", "Measure the models on known data sets; write docs/results.md"
         ),

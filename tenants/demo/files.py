@@ -1,6 +1,6 @@
-"""The simulated cohort written as a partner would hand it over: generic CSV files, or a LAMIS+ pharmacy list.
+"""Write the simulated cohort as a partner would send it: generic CSV files, or a LAMIS+ pharmacy list.
 
-Each set carries a few rows broken on purpose, so that the report of refused rows has something to show.
+Each set has a few rows broken on purpose, so that the report of refused rows has something to show.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ MMD_SIX_MONTHS = 168
 
 
 def write_generic(cohort: Cohort, folder: Path, *, prefix: str, broken: bool = True) -> list[Path]:
-    """Write ``patients.csv``, ``pickups.csv.gz`` and ``samples.csv`` and return their paths.
+    """Write ``patients.csv``, ``pickups.csv.gz`` and ``samples.csv``, and return their paths.
 
     Args:
-        cohort: what to write.
-        folder: where; made if absent.
-        prefix: begins every facility code and programme identifier, such as ``SIMN``.
+        cohort: the cohort to write.
+        folder: the target folder; created if missing.
+        prefix: beginning of every facility code and programme identifier, such as ``SIMN``.
         broken: whether to add the three rows broken on purpose.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,9 +102,9 @@ def write_generic(cohort: Cohort, folder: Path, *, prefix: str, broken: bool = T
 
 
 def write_lamisplus(cohort: Cohort, folder: Path, *, prefix: str, broken: bool = True) -> list[Path]:
-    """Write the cohort's pick-ups as a LAMIS+ pharmacy list (xlsx) and return its path.
+    """Write the cohort's pick-ups as a LAMIS+ pharmacy list (xlsx), and return its path.
 
-    The list has neither sex nor age nor deaths: what cannot be known from it stays unknown.
+    The list has neither sex nor age nor deaths, so these stay unknown.
     """
     from openpyxl import Workbook
 
@@ -141,7 +141,7 @@ def write_lamisplus(cohort: Cohort, folder: Path, *, prefix: str, broken: bool =
 
 
 def _broken_pickups(cohort: Cohort, prefix: str) -> list[tuple[str, ...]]:
-    """A day that does not exist, a supply that is no number, and a person whom nobody knows."""
+    """Three rows: a day that does not exist, a supply that is no number, and an unknown person."""
     day = _day(cohort.data_day - 40)
     return [
         (_person(prefix, 0), "31/02/2026", "30", "", "TDF/3TC/DTG"),

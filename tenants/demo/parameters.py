@@ -1,7 +1,7 @@
-"""Parameters of the simulated cohort, each with its value, its unit and where it comes from.
+"""Parameters of the simulated cohort, each with its value, unit and source.
 
-The cohort is simulated: nobody in it exists. Published figures set the level of what matters most (how often treatment
-is interrupted, how many come back, when the risk is highest); what no source gives is called an assumption.
+The cohort is simulated: nobody in it exists. Published figures set what matters most (how often treatment is
+interrupted, how many return, when the risk is highest). Parameters without a source are called assumptions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Parameter:
     """One number of the simulation.
 
     Attributes:
-        value: the number itself.
+        value: the number.
         unit: its unit, in words.
         source: the publication, or a statement that it is an assumption.
     """
@@ -76,8 +76,11 @@ def value(name: str) -> float:
 
 
 def page() -> str:
-    """The reference page of the simulation, as Markdown; ``python -m tenants.demo.parameters`` prints it."""
-    rows = [f"| `{name}` | {given.value:g} | {given.unit} | {given.source} |" for name, given in PARAMETERS.items()]
+    """The reference page of the simulation, as Markdown. ``python -m tenants.demo.parameters`` prints it."""
+    rows = [
+        f"| `{name}` | {parameter.value:g} | {parameter.unit} | {parameter.source} |"
+        for name, parameter in PARAMETERS.items()
+    ]
     return "\n".join(
         [
             "# The simulated cohort",

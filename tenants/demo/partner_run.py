@@ -1,4 +1,4 @@
-"""A run of the main job for one partner, as the summary shows it."""
+"""The demo of one partner, as the summary shows it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from tenants.demo.partners import Partner
 from tenants.demo.steps import Step, step
 
 SHOWN = 5
-"""People of each list that the summary shows."""
+"""People of each list in the summary."""
 
 
 @dataclass(slots=True)
 class PartnerRun:
-    """The main job for one partner: its steps, and the answer of each command.
+    """The demo of one partner: its steps, and the answer of each command.
 
     Attributes:
-        partner: whose.
-        steps: the commands run, in order, with their times.
-        answers: the JSON answer of each command, by its name.
+        partner: the partner.
+        steps: the commands, in order, with their times.
+        answers: name of the step -> the command's JSON answer.
     """
 
     partner: Partner
@@ -27,14 +27,14 @@ class PartnerRun:
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def run(self, name: str, *words: str) -> dict[str, Any]:
-        """Run ``iit WORDS`` as the step ``name`` and keep its answer."""
-        done = step(*words)
-        self.steps.append(done)
-        self.answers[name] = done.answer
-        return done.answer
+        """Run ``iit WORDS`` as the step ``name``, store its answer and return it."""
+        finished_step = step(*words)
+        self.steps.append(finished_step)
+        self.answers[name] = finished_step.answer
+        return finished_step.answer
 
     def to_json(self) -> dict[str, Any]:
-        """As the summary's JSON shows it."""
+        """Return the run as the summary's JSON shows it."""
         lists = self.answers["worklist"]
         return {
             "slug": self.partner.slug,
@@ -49,14 +49,14 @@ class PartnerRun:
             "scored": self.answers["score"],
             "lists": {
                 kind: {
-                    "candidates": found["candidates"],
-                    "listed": len(found["people"]),
-                    "first": found["people"][:SHOWN],
+                    "candidates": worklist["candidates"],
+                    "listed": len(worklist["people"]),
+                    "first": worklist["people"][:SHOWN],
                 }
-                for kind, found in lists.items()
+                for kind, worklist in lists.items()
             },
             "explained": _without(self.answers.get("explain", {}), "features"),
-            "seconds": {done.command: done.seconds for done in self.steps},
+            "seconds": {finished_step.command: finished_step.seconds for finished_step in self.steps},
         }
 
 

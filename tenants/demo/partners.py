@@ -1,4 +1,4 @@
-"""The two simulated partners of the demo, or the visitor's own files in their place."""
+"""The demo's partners: two simulated ones, or one with the visitor's own files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Partner:
     """One tenant of the demo.
 
     Attributes:
-        slug, name: of the tenant.
-        summary: one line on what it brings.
+        slug, name: slug and name of the tenant.
+        summary: one line on its data.
         paths: the files to import.
-        options: of ``iit import``.
-        simulated: whether nobody in it exists.
+        options: options of ``iit import``.
+        simulated: whether the people are simulated.
     """
 
     slug: str
@@ -35,10 +35,10 @@ class Partner:
 
 
 def simulated_partners(folder: Path, *, people: int) -> list[Partner]:
-    """Write two partners' files under ``folder`` and describe them.
+    """Write the files of two partners under ``folder``, and return the partners.
 
-    North hands over generic CSV files with a mapping; south a LAMIS+ pharmacy list, which knows neither sex nor age nor
-    deaths. The same call writes the same files.
+    North sends generic CSV files with a mapping. South sends a LAMIS+ pharmacy list, without sex, age and deaths. The
+    same call writes the same files.
     """
     north = simulate(people=people, facilities=8, data_date=DATA_DATE, years=3.0, seed=20260930)
     south = simulate(people=people // 3, facilities=4, data_date=DATA_DATE, years=2.5, seed=20260931)
@@ -65,18 +65,18 @@ def simulated_partners(folder: Path, *, people: int) -> list[Partner]:
 
 
 def own_partner(data: Path, mapping: Path | None, data_date: date | None) -> Partner:
-    """The visitor's own files as one tenant."""
+    """One partner with the visitor's own files."""
     options = (
         *(("--mapping", str(mapping)) if mapping else ()),
         *(("--data-date", data_date.isoformat()) if data_date else ()),
     )
-    whose = sha256(f"{data.resolve()}\n{mapping.resolve() if mapping else ''}".encode()).hexdigest()[:8]
-    slug = f"demo-own-{whose}"  # another folder, or another mapping, is another partner
+    digest = sha256(f"{data.resolve()}\n{mapping.resolve() if mapping else ''}".encode()).hexdigest()[:8]
+    slug = f"demo-own-{digest}"  # another folder, or another mapping, is another partner
     return Partner(slug, "Your own files", f"the files in {data}", (data,), options, simulated=False)
 
 
 def simulated_for_results(folder: Path, *, people: int) -> Partner:
-    """A larger simulated cohort, for figures with narrower intervals."""
+    """A partner with a larger simulated cohort, for figures with narrower intervals."""
     cohort = simulate(people=people, facilities=15, data_date=DATA_DATE, years=4.0, seed=20260932)
     write_generic(cohort, folder, prefix="SIMR", broken=False)
     return Partner(

@@ -1,4 +1,4 @@
-"""``iit results``: train and measure on known data sets, and write what was reached to ``docs/results.md``."""
+"""``iit results``: train and measure on known data sets, and write the results to ``docs/results.md``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PAGE = EXAMPLES.parent / "results.md"
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """A data set whose results are told.
+    """A data set for the page of results.
 
     Attributes:
-        slug: of the tenant that holds it.
-        title, about: what a reader is told.
-        folder: under the data folder, where its files are.
+        slug: slug of the tenant that has it.
+        title, about: title and description on the page.
+        folder: name of its folder in the data folder.
         mapping: file name in ``docs/examples``.
     """
 
@@ -63,14 +63,14 @@ KNOWN = (
 @click.option("--people", type=click.IntRange(100, 100_000), default=6000, show_default=True, help="To simulate.")
 @json_option
 def results(data: Path | None, page: Path, people: int, *, as_json: bool) -> None:
-    """Measure the models on held-out time: on the simulated cohort, and on the known data sets in the data folder."""
+    """Measure the models on held-out time: on the simulated cohort, and on known data sets in the data folder."""
     from core.database import tenant_session
     from core.database.upgrade import migrate
     from core.settings import get_settings
     from core.tenancy import get_tenant, list_tenants
     from tenants.risk import report
 
-    if data is not None and not any((data / known.folder).is_dir() for known in KNOWN):
+    if data is not None and not any((data / data_set.folder).is_dir() for data_set in KNOWN):
         message = (
             f"none of the known data sets is there: it holds no folder {' or '.join(sorted({k.folder for k in KNOWN}))}"
         )
@@ -78,23 +78,25 @@ def results(data: Path | None, page: Path, people: int, *, as_json: bool) -> Non
     migrate()
     simulated = simulated_for_results(get_settings().state_dir / "results", people=people)
     jobs = [(simulated.slug, "Simulated cohort", simulated.summary, simulated.paths, simulated.options)]
-    for known in KNOWN:
-        folder = data / known.folder if data else None
+    for data_set in KNOWN:
+        folder = data / data_set.folder if data else None
         if folder is None or not folder.is_dir():
-            note(f"{known.title}: left out, there is no folder {known.folder} in the data folder")
+            note(f"{data_set.title}: left out, there is no folder {data_set.folder} in the data folder")
             continue
-        jobs.append((known.slug, known.title, known.about, (folder,), ("--mapping", str(EXAMPLES / known.mapping))))
-    there = {tenant.slug for tenant in list_tenants()}
+        jobs.append(
+            (data_set.slug, data_set.title, data_set.about, (folder,), ("--mapping", str(EXAMPLES / data_set.mapping)))
+        )
+    slugs = {tenant.slug for tenant in list_tenants()}
     collected: list[dict[str, Any]] = []
     for slug, title, about, paths, options in jobs:
-        if slug not in there:
+        if slug not in slugs:
             step("tenant", "create", slug, "--name", title)
         imported = step("import", slug, *(str(path) for path in paths), *options).answer
         trained = step("train", slug)
         with tenant_session(get_tenant(slug), actor=ACTOR) as session:
-            found = report.collect(session, title, about)
-        collected.append({**found, "import": _counts(imported), "training_seconds": trained.seconds})
-    page.write_text(f"{report.page(collected)}\n{_made(data)}", encoding="utf-8")
+            result = report.collect(session, title, about)
+        collected.append({**result, "import": _counts(imported), "training_seconds": trained.seconds})
+    page.write_text(f"{report.page(collected)}\n{_how_made(data)}", encoding="utf-8")
     note(f"written to {page}")
     if as_json:
         print_json({"page": page, "results": collected})
@@ -107,8 +109,8 @@ def _counts(imported: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _made(data: Path | None) -> str:
-    """How the page was made, so that anybody can make it again."""
+def _how_made(data: Path | None) -> str:
+    """How the page was made, so that anybody can repeat it."""
     command = "make results" + (" DATA=folder" if data else "")
     return (
         "## How this page was made\n\n"

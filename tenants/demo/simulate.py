@@ -1,8 +1,8 @@
 """A simulated cohort: people on ART, their pick-ups, samples, deaths and transfers.
 
-Contacts are drawn one after another for all people at once; whether somebody interrupts after a contact depends on what
-a tracker would also see (lateness, earlier interruptions, time on ART, age, supply) and on a frailty that nobody sees,
-so that no model can be perfect on it. Parameters and their sources: ``parameters.py``.
+Contacts are drawn one after another for all people at once. Whether somebody interrupts after a contact depends on what
+a tracker would also see (lateness, earlier interruptions, time on ART, age, supply), and on a frailty that nobody sees,
+so no model can be perfect on it. ``parameters.py`` has the parameters and their sources.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def from_day_number(number: int) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Pickup:
-    """One pick-up of ARVs: the day, the days supplied and, where written down, the next appointment (a day)."""
+    """One pick-up of ARVs: the day, the days supplied and, if it was recorded, the day of the next appointment."""
 
     person: int
     day: int
@@ -48,16 +48,16 @@ class Pickup:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """A simulated cohort; days are day numbers since 1970-01-01, arrays have one entry a person.
+    """A simulated cohort. Days are day numbers since 1970-01-01; arrays have one entry per person.
 
     Attributes:
         data_day: the day to which the records run.
         facility: index of each person's facility, from 0.
         sex: ``F`` or ``M``.
         birth, art_start: days.
-        transferred_in: came on treatment from elsewhere.
+        transferred_in: whether the person came on treatment from elsewhere.
         died, transferred_out: the day, -1 where it did not happen.
-        pickups: in order of day.
+        pickups: pick-ups in order of day.
         viral_loads, cd4_counts: (person, day, copies/mL or cells/mm3), in order of day.
         ever_interrupted: share of people with an interruption.
     """
@@ -78,7 +78,7 @@ class Cohort:
 
     @property
     def people(self) -> int:
-        """How many people there are."""
+        """The number of people."""
         return len(self.facility)
 
 
@@ -86,14 +86,14 @@ def simulate(*, people: int, facilities: int, data_date: date, years: float, see
     """Simulate a cohort.
 
     Args:
-        people: how many people ever started or came in.
-        facilities: how many facilities treat them; sizes differ as clinics' sizes do.
+        people: number of people who ever started or transferred in.
+        facilities: number of facilities; their sizes differ as clinics' sizes do.
         data_date: the day to which the records run.
-        years: how far back the first of them started ART.
+        years: years since the first of them started ART.
         seed: the same seed gives the same cohort.
 
     Raises:
-        ValueError: a count below 1, or less than half a year.
+        ValueError: a count is below 1, or ``years`` below 0.5.
     """
     if people < 1 or facilities < 1 or years < 0.5:  # noqa: PLR2004 - half a year, the least
         message = "people and facilities must be at least 1 and years at least 0.5"
@@ -133,7 +133,7 @@ def simulate(*, people: int, facilities: int, data_date: date, years: float, see
 def _event_days(
     rng: np.random.Generator, start: NDArray[np.int64], end: int, rate: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """The day of an event with a constant rate a person-year, -1 where it comes after the end of the data."""
+    """The day of an event with a constant yearly rate per person; -1 where it comes after the end of the data."""
     day = start + (rng.exponential(1.0, len(start)) / rate * 365.25).astype(np.int64) + 1
     return np.where(day <= end, day, -1)
 
@@ -165,11 +165,11 @@ class _Contacts:
         self.interruptions = np.zeros(len(sex), dtype=np.int64)
 
     def run(self) -> list[Pickup]:
-        """Every pick-up, in order of day."""
+        """Draw every pick-up, and return them in order of day."""
         rng = self.rng
         today = self.art_start.copy()
         late = np.zeros(len(today))
-        found: list[Pickup] = []
+        pickups: list[Pickup] = []
         inside = np.flatnonzero((today <= self.end) & (today < self.leaves))
         for _ in range(MAX_CONTACTS):
             if not len(inside):
@@ -177,22 +177,22 @@ class _Contacts:
             supply = self._supply(inside, today, late)
             expected = today[inside] + supply - rng.integers(0, 3, len(inside))
             expected -= np.where(_weekday(expected) == 6, 1, 0)  # noqa: PLR2004 - clinics close on Sunday, day 6
-            written = rng.random(len(inside)) < value("appointment_recorded_share")
+            has_appointment = rng.random(len(inside)) < value("appointment_recorded_share")
             regimen = np.where(today[inside] < day_number(date(2021, 1, 1)), "TDF/3TC/EFV", "TDF/3TC/DTG")
-            found.extend(
+            pickups.extend(
                 Pickup(int(p), int(today[p]), int(s), int(e) if w else None, str(r))
-                for p, s, e, w, r in zip(inside, supply, expected, written, regimen, strict=True)
+                for p, s, e, w, r in zip(inside, supply, expected, has_appointment, regimen, strict=True)
             )
-            gone, delay = self._next_delay(inside, today, late, supply, expected)
+            is_gone, delay = self._next_delay(inside, today, late, supply, expected)
             today[inside] = expected + delay
             late[inside] = np.maximum(delay, 0)
-            inside = inside[~gone]
+            inside = inside[~is_gone]
             inside = inside[(today[inside] <= self.end) & (today[inside] < self.leaves[inside])]
-        found.sort(key=lambda pickup: (pickup.day, pickup.person))
-        return found
+        pickups.sort(key=lambda pickup: (pickup.day, pickup.person))
+        return pickups
 
     def _supply(self, who: NDArray[np.int64], today: NDArray[np.int64], late: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Days supplied: a month at first and after lateness, longer once stable."""
+        """Days supplied: a month at first and after lateness, more when stable."""
         stable = (today[who] - self.art_start[who] >= SIX_MONTHS) & (late[who] <= value("grace_days"))
         return np.where(stable, self.rng.choice(SUPPLIES, len(who), p=SUPPLY_SHARES_STABLE), 30)
 
@@ -204,7 +204,7 @@ class _Contacts:
         supply: NDArray[np.int64],
         expected: NDArray[np.int64],
     ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Who never comes back, and for the others the days from the expected contact to the next."""
+        """Who never returns, and for the others the days from the expected contact to the next one."""
         rng, count = self.rng, len(who)
         age = (today[who] - self.birth[who]) / 365.25
         month = _month(expected)
@@ -220,39 +220,39 @@ class _Contacts:
             + value("iit_long_supply") * (supply >= 90)  # noqa: PLR2004 - days, as the parameter's name says
         )
         interrupts = rng.random(count) < 1 / (1 + np.exp(-score))
-        seen = expected + value("grace_days") < self.end
-        self.interruptions[who] += interrupts & seen
-        gone = interrupts & (rng.random(count) >= value("return_probability"))
+        ends_in_data = expected + value("grace_days") < self.end
+        self.interruptions[who] += interrupts & ends_in_data
+        is_gone = interrupts & (rng.random(count) >= value("return_probability"))
         on_time = rng.random(count) < 1 / (1 + np.exp(-(_logit(value("on_time_share")) - 0.5 * self.frailty[who])))
         within = np.minimum(rng.geometric(1 / value("late_mean_days"), count), int(value("grace_days")))
         early = -rng.integers(0, 4, count)
         after = int(value("grace_days")) + 1 + rng.exponential(value("return_mean_days"), count).astype(np.int64)
-        return gone, np.where(interrupts, after, np.where(on_time, early, within))
+        return is_gone, np.where(interrupts, after, np.where(on_time, early, within))
 
 
 def _viral_loads(
     rng: np.random.Generator, pickups: list[Pickup], art_start: NDArray[np.int64], frailty: NDArray[np.float64]
 ) -> list[tuple[int, int, float]]:
-    """A sample at the first pick-up after six months and then about once a year."""
-    due = art_start + SIX_MONTHS
-    found: list[tuple[int, int, float]] = []
+    """A sample at the first pick-up after six months, and then about once a year."""
+    due_day = art_start + SIX_MONTHS
+    samples: list[tuple[int, int, float]] = []
     for pickup in pickups:
         person = pickup.person
-        if pickup.day < due[person]:
+        if pickup.day < due_day[person]:
             continue
-        due[person] = pickup.day + 365
+        due_day[person] = pickup.day + 365
         suppressed = rng.random() < 1 / (1 + np.exp(-(_logit(value("suppressed_share")) - 0.6 * frailty[person])))
         copies = rng.uniform(20, 900) if suppressed else 10 ** rng.normal(4.2, 0.6)
-        found.append((person, pickup.day, float(round(copies))))
-    return found
+        samples.append((person, pickup.day, float(round(copies))))
+    return samples
 
 
 def _cd4_counts(rng: np.random.Generator, art_start: NDArray[np.int64], end: int) -> list[tuple[int, int, float]]:
     """A CD4 count (cells/mm3) at the start of treatment for two people in three."""
-    measured = np.flatnonzero((rng.random(len(art_start)) < 2 / 3) & (art_start <= end))
-    counts = np.clip(rng.gamma(2.2, 150.0, len(measured)), 5, 1500)
+    people = np.flatnonzero((rng.random(len(art_start)) < 2 / 3) & (art_start <= end))
+    counts = np.clip(rng.gamma(2.2, 150.0, len(people)), 5, 1500)
     return sorted(
-        ((int(p), int(art_start[p]), float(round(c))) for p, c in zip(measured, counts, strict=True)),
+        ((int(p), int(art_start[p]), float(round(c))) for p, c in zip(people, counts, strict=True)),
         key=lambda x: x[1],
     )
 

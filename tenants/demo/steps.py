@@ -1,6 +1,6 @@
-"""Runs ``iit`` commands as a visitor would type them, in this process, and takes their JSON answers.
+"""Run ``iit`` commands as a visitor would type them, in this process, and return their JSON answers.
 
-The demo is made of the documented commands and nothing else, so that what it shows is what the visitor gets.
+The demo uses only documented commands, so that it shows what the visitor gets.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from core.errors import AppError
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A command that was run.
+    """A finished command.
 
     Attributes:
-        command: as a visitor would type it.
+        command: the command as a visitor would type it.
         answer: the JSON object that it printed.
         exit_code: 0 done, 3 done in part.
-        seconds: how long it took.
+        seconds: its duration.
     """
 
     command: str
@@ -37,25 +37,25 @@ class Step:
     seconds: float
 
 
-def step(*words: str, shown: bool = True) -> Step:
+def step(*words: str, show: bool = True) -> Step:
     """Run ``iit WORDS --json``.
 
     Args:
         words: the arguments of ``iit``, without ``--json``.
-        shown: whether to tell the command on standard error.
+        show: whether to print the command on standard error.
 
     Raises:
-        AppError: the command failed; what it said is on standard error already.
+        AppError: the command failed; its error is on standard error already.
     """
     command = "iit " + shlex.join(words)
-    if shown:
+    if show:
         click.secho(f"$ {command}", err=True, bold=True)
     out = io.StringIO()
-    begun = time.perf_counter()
+    start = time.perf_counter()
     with contextlib.redirect_stdout(out):
         code = run([*words, "--json"])
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     if code not in (0, DONE_IN_PART):
         message = f"`{command}` ended with exit code {code}"
-        raise AppError(message, remedy="what it said stands above; mend that and run the demo again")
+        raise AppError(message, remedy="its error is printed above; correct that and run the demo again")
     return Step(command, json.loads(out.getvalue()), code, round(seconds, 1))

@@ -1,4 +1,4 @@
-"""The demo's summary, for a person: what came in, what was refused, how good the model is, and who is on the lists."""
+"""Print the demo's summary: the import and its refused rows, the quality of the model, and the lists."""
 
 from __future__ import annotations
 
@@ -43,13 +43,15 @@ def show(partners: list[PartnerRun], console: Console) -> None:
     console.print()
 
 
-def _records(first: dict[str, Any], again: dict[str, Any], console: Console) -> None:
+def _records(first: dict[str, Any], repeat: dict[str, Any], console: Console) -> None:
     console.print(
         f"Read {first['rows_read']:,} rows: {first['rows_accepted']:,} accepted, {first['rows_refused']:,} refused; "
         f"the records run to {first['data_date']}."
     )
-    changed = sum(counts["inserted"] + counts["updated"] for counts in again["counts"].values() if "inserted" in counts)
-    console.print(f"The same files a second time changed {changed} rows.")
+    changed_rows = sum(
+        counts["inserted"] + counts["updated"] for counts in repeat["counts"].values() if "inserted" in counts
+    )
+    console.print(f"The same files a second time changed {changed_rows} rows.")
     if not first["problems"]:
         return
     table = Table(box=box.SIMPLE_HEAD, title="Refused rows, and what to do", title_justify="left", pad_edge=False)
@@ -63,10 +65,10 @@ def _records(first: dict[str, Any], again: dict[str, Any], console: Console) -> 
 def _flows(report: dict[str, Any], console: Console) -> None:
     counts = report["rows"][0]["counts"]
     came = ", ".join(f"{counts[name]:,} {_words(name)}" for name in IN_TERMS if counts[name])
-    left = "".join(f" - {counts[name]:,} {_words(name)}" for name in OUT_TERMS if name != "TX_ML" and counts[name])
+    terms_out = "".join(f" - {counts[name]:,} {_words(name)}" for name in OUT_TERMS if name != "TX_ML" and counts[name])
     console.print(
         f"{report['start']} to {report['end']}: TX_CURR {counts['TX_CURR_start']:,} + {came or 'nobody'} "
-        f"- TX_ML {counts['TX_ML']:,}{left} = [bold]TX_CURR {counts['TX_CURR']:,}[/bold]"
+        f"- TX_ML {counts['TX_ML']:,}{terms_out} = [bold]TX_CURR {counts['TX_CURR']:,}[/bold]"
     )
 
 
@@ -84,14 +86,14 @@ def _model(training: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
-def _lists(lists: dict[str, Any], scored: dict[str, Any], console: Console) -> None:
-    console.print(f"Scored {scored['at_risk']:,} people expected to come, as of {scored['as_of']}.")
+def _lists(lists: dict[str, Any], score_answer: dict[str, Any], console: Console) -> None:
+    console.print(f"Scored {score_answer['at_risk']:,} people expected to come, as of {score_answer['as_of']}.")
     for kind, title in LISTS:
-        found = lists[kind]
-        people = sorted(found["people"], key=_by_risk if kind == "at_risk" else _by_rank)[:SHOWN]
+        worklist = lists[kind]
+        people = sorted(worklist["people"], key=_by_risk if kind == "at_risk" else _by_rank)[:SHOWN]
         table = Table(
             box=box.SIMPLE_HEAD,
-            title=f"{title}: {len(found['people'])} listed of {found['candidates']:,}",
+            title=f"{title}: {len(worklist['people'])} listed of {worklist['candidates']:,}",
             title_justify="left",
             pad_edge=False,
         )
@@ -99,15 +101,15 @@ def _lists(lists: dict[str, Any], scored: dict[str, Any], console: Console) -> N
             table.add_column(heading, overflow="fold")
         for person in people:
             value = f"{float(person['score']):.0%}" if kind == "at_risk" else str(person["days_late"])
-            shown = (person["facility"], person["patient_uuid"][:8], person["expected_date"], value, person["reasons"])
-            table.add_row(*(Text(str(cell)) for cell in shown))
+            cells = (person["facility"], person["patient_uuid"][:8], person["expected_date"], value, person["reasons"])
+            table.add_row(*(Text(str(cell)) for cell in cells))
         console.print(table)
 
 
-def _explained(explained: dict[str, Any], console: Console) -> None:
-    lines = [f"{reason['contribution']:+.2f}  {reason['text']}" for reason in explained["reasons"]]
-    usual = f"log-odds against the usual risk, {explained['usual_risk']:.0%}"
-    title = f"Why {explained['patient_uuid'][:8]} is at {explained['risk']:.0%} ({usual})"
+def _explained(explanation: dict[str, Any], console: Console) -> None:
+    lines = [f"{reason['contribution']:+.2f}  {reason['text']}" for reason in explanation["reasons"]]
+    usual = f"log-odds against the usual risk, {explanation['usual_risk']:.0%}"
+    title = f"Why {explanation['patient_uuid'][:8]} is at {explanation['risk']:.0%} ({usual})"
     console.print(Panel(Text("\n".join(lines) or "nothing stands out"), title=title, title_align="left", expand=False))
 
 
@@ -119,12 +121,12 @@ def _by_rank(person: dict[str, Any]) -> tuple[int, str]:
     return int(person["rank"]), str(person["facility"])
 
 
-def _estimate(found: dict[str, Any] | None) -> str:
-    if found is None or found.get("value") is None:
+def _estimate(estimate: dict[str, Any] | None) -> str:
+    if estimate is None or estimate.get("value") is None:
         return "-"
-    if found.get("low") is None:
-        return f"{found['value']:.3f}"
-    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+    if estimate.get("low") is None:
+        return f"{estimate['value']:.3f}"
+    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
 
 
 def _words(name: str) -> str:

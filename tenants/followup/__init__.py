@@ -1,1 +1,1 @@
-"""What was done for a person, and what was said to them."""
+"""Follow-up: interventions for patients, and communications with them."""

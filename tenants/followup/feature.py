@@ -1,4 +1,4 @@
-"""What the room ``followup`` registers with the kernel."""
+"""What the feature ``followup`` registers with the platform."""
 
 from core.features import Feature, Permission
 

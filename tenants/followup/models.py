@@ -1,4 +1,4 @@
-"""Follow-up: what was done for a patient (interventions) and what was said to them (communications)."""
+"""Tables of follow-up: interventions for patients, and communications with them."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,14 +13,14 @@ from tenants.records.ids import new_uuid
 
 
 class Intervention(TenantBase, table=True):
-    """One thing done, or to be done, to keep or bring back a patient.
+    """One action, done or planned, to keep a patient in care or bring them back.
 
     Attributes:
         version_id: changes with every write; the row's ETag.
-        assigned_cadre: case manager, tracking officer, clinician, so that one can learn who succeeds.
-        outcome: what came of it, of ``outcomes.OUTCOMES``; ``returned_on`` is the day of the contact that it led to,
-            ``promised_for`` the day on which the patient said they would come.
-        interruption_reason: code of the reason that the patient gave.
+        assigned_cadre: case manager, tracking officer or clinician; shows which cadre succeeds.
+        outcome: one of ``outcomes.OUTCOMES``; ``returned_on`` is the day of the contact that followed,
+            ``promised_for`` the day on which the patient promised to come.
+        interruption_reason: code of the patient's own reason.
         notes_enc: free text, encrypted with the patient's key, since people write names into notes.
     """
 
@@ -81,15 +81,15 @@ class Intervention(TenantBase, table=True):
 
 
 class Communication(TenantBase, table=True):
-    """One message or call, either way, and what the provider said of it.
+    """One message or call in either direction, with the provider's answer.
 
     Attributes:
         version_id: changes with every write; the row's ETag.
-        channel: name of the channel's plugin; ``communication_type`` is the kind of medium.
-        template: name of the approved text; ``body_enc`` is what was really sent, encrypted with the patient's key.
-        consent_basis: what allows this message, such as ``opt_in:2026-01-05``; outbound rows must have one.
-        provider_message_id: the provider's id, by which delivery reports find the row.
-        cost: what the provider charged, in ``currency`` (ISO 4217).
+        channel: name of the channel's plugin; ``communication_type`` is the medium.
+        template: name of the approved text; ``body_enc`` is the text that was sent, encrypted with the patient's key.
+        consent_basis: the consent for this message, such as ``opt_in:2026-01-05``; outbound rows must have one.
+        provider_message_id: the provider's identifier; delivery reports find the row by it.
+        cost: the provider's charge, in ``currency`` (ISO 4217).
     """
 
     __tablename__ = "communications"

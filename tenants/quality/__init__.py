@@ -1,1 +1,1 @@
-"""The room ``quality``: how good the records are, who is in them twice, and merging of those who are."""
+"""Data quality: reports on the records, pairs of patients who may be one person, and merges of them."""

@@ -1,4 +1,4 @@
-"""Reports on the quality of the records over the API."""
+"""Routes of reports on the quality of the records."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -17,13 +17,13 @@ router = APIRouter(prefix="/quality", tags=["quality"])
 QualityRead = Annotated[Principal, Depends(require("quality.read"))]
 QualityWrite = Annotated[Principal, Depends(require("quality.write"))]
 FacilityQuery = Annotated[
-    str | None, Query(description="DATIM id; left out, of all facilities together.", max_length=64, examples=["SIM001"])
+    str | None, Query(description="DATIM id. Default: all facilities together.", max_length=64, examples=["SIM001"])
 ]
 
 
-@router.get("/measures", operation_id="list_quality_measures", summary="List what is measured, and what it weighs")
+@router.get("/measures", operation_id="list_quality_measures", summary="List the measures and their weights")
 def list_quality_measures(_: QualityRead) -> list[MeasureDefinition]:
-    """Definitions of numerators and denominators, dimension by dimension."""
+    """Return the numerator, denominator and weight of every measure, dimension by dimension."""
     weights = {dimension.name: dimension.weight for dimension in catalog.DIMENSIONS}
     return [
         MeasureDefinition(
@@ -47,14 +47,14 @@ def list_quality_reports(
     facility: FacilityQuery = None,
     import_uuid: Annotated[UUID | None, Query(description="Only those made after this import.")] = None,
 ) -> Page[ReportHead]:
-    """Of one facility, or of all that a run looked at together; with scores, without measures."""
-    found = service.list_reports(db, paging, facility=facility, import_uuid=import_uuid)
-    return Page.of([ReportHead.model_validate(row) for row in found.items], paging, found.total)
+    """List reports of one facility, or of all facilities of a run together. Each has its scores, without measures."""
+    reports = service.list_reports(db, paging, facility=facility, import_uuid=import_uuid)
+    return Page.of([ReportHead.model_validate(row) for row in reports.items], paging, reports.total)
 
 
 @router.post("/reports", operation_id="make_quality_report", summary="Make a report", status_code=202)
 def make_quality_report(_: QualityWrite, db: TenantDb, body: ReportPost, response: Response) -> JobAsked:
-    """By a job, of the records as known then; after every import one is made anyway."""
+    """Enqueue a job that measures the records as known then. Every import enqueues one by itself."""
     job_id = service.ask_report(db, body.import_uuid)
     set_job_location(response, job_id)
     return JobAsked(job_id=job_id)
@@ -62,7 +62,7 @@ def make_quality_report(_: QualityWrite, db: TenantDb, body: ReportPost, respons
 
 @router.get("/reports/{report_uuid}", operation_id="get_quality_report", summary="Get a report with its measures")
 def get_quality_report(_: QualityRead, db: TenantDb, report_uuid: UUID) -> ReportOut:
-    """Every share with its numerator and denominator."""
+    """Return every share with its numerator and denominator."""
     return ReportOut.model_validate(service.read_report(db, report_uuid), from_attributes=True)
 
 
@@ -70,7 +70,7 @@ def get_quality_report(_: QualityRead, db: TenantDb, report_uuid: UUID) -> Repor
     "/imports/{import_uuid}", operation_id="get_import_quality", summary="Get the newest report after an import"
 )
 def get_import_quality(_: QualityRead, db: TenantDb, import_uuid: UUID) -> ReportOut:
-    """With the import's refused rows by problem, and the scores of its facilities."""
+    """Return the report with the import's refused rows by problem, and the scores of its facilities."""
     return ReportOut.model_validate(service.report_of_import(db, import_uuid), from_attributes=True)
 
 
@@ -81,5 +81,5 @@ def get_quality_trend(
     facility: FacilityQuery = None,
     by: Annotated[Literal["import", "quarter"], Query(description="One point per import or quarter.")] = "quarter",
 ) -> list[TrendPoint]:
-    """The last report of every quarter of data dates, or of every import."""
+    """Return the last report of every quarter of data dates, or of every import."""
     return [TrendPoint.model_validate(row) for row in service.trend(db, facility=facility, by=by)]

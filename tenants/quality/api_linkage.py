@@ -1,4 +1,4 @@
-"""People recorded twice over the API: candidates, decisions, merges."""
+"""Routes of people recorded twice: candidates, decisions, merges."""
 
 from typing import Annotated
 from uuid import UUID
@@ -34,7 +34,7 @@ DECIDED = responses(Conflict)
 
 @router.post("/quality/links", operation_id="find_candidates", summary="Find people recorded twice", status_code=202)
 def find_candidates(_: QualityWrite, db: TenantDb, response: Response) -> JobAsked:
-    """By a job, among all patients of the tenant."""
+    """Enqueue a job that compares all patients of the tenant."""
     job_id = service.request_link(db)
     set_job_location(response, job_id)
     return JobAsked(job_id=job_id)
@@ -45,18 +45,18 @@ def list_candidates(
     _: IdentitiesRead,
     db: TenantDb,
     paging: Paging,
-    state: Annotated[State, Query(description="In this state.")] = "pending",
+    state: Annotated[State, Query(description="Only pairs in this state.")] = "pending",
 ) -> Page[CandidateOut]:
-    """The most probable first. What is shown is recorded as read."""
-    found = candidates.list_candidates(db, paging, state)
-    return Page.of([CandidateOut.model_validate(each) for each in found.items], paging, found.total)
+    """List pairs, the most probable first. The audit records the read of both patients."""
+    page = candidates.list_candidates(db, paging, state)
+    return Page.of([CandidateOut.model_validate(each) for each in page.items], paging, page.total)
 
 
 @router.get(
     "/quality/candidates/{candidate_uuid}", operation_id="get_candidate", summary="Get a pair with its evidence"
 )
 def get_candidate(_: IdentitiesRead, db: TenantDb, candidate_uuid: UUID) -> CandidateOut:
-    """Which parts agree and differ, and what their care says; names stand in the patients' own records."""
+    """Return which parts agree and differ, and what their care shows. Names are only in the patients' own records."""
     return CandidateOut.model_validate(candidates.read_candidate(db, candidate_uuid))
 
 
@@ -67,7 +67,7 @@ def get_candidate(_: IdentitiesRead, db: TenantDb, candidate_uuid: UUID) -> Cand
     responses=DECIDED,
 )
 def merge_candidate(_: IdentitiesWrite, db: TenantDb, candidate_uuid: UUID, body: MergePost) -> MergedOut:
-    """From now on the facts of one count for the other; what is said of earlier days stays as it was."""
+    """From now on the facts of one count for the other. Answers about earlier days stay as they were."""
     return MergedOut.model_validate(candidates.merge_candidate(db, candidate_uuid, keep=body.keep, reason=body.reason))
 
 
@@ -78,7 +78,7 @@ def merge_candidate(_: IdentitiesWrite, db: TenantDb, candidate_uuid: UUID, body
     responses=DECIDED,
 )
 def refuse_candidate(_: IdentitiesWrite, db: TenantDb, candidate_uuid: UUID, body: DecisionPost) -> CandidateOut:
-    """It does not come back until what agrees has changed."""
+    """The pair stays refused until its evidence changes."""
     return CandidateOut.model_validate(candidates.refuse_candidate(db, candidate_uuid, body.reason))
 
 
@@ -88,11 +88,11 @@ def refuse_candidate(_: IdentitiesWrite, db: TenantDb, candidate_uuid: UUID, bod
     summary="Get the person for whom a patient's facts count",
 )
 def get_identity(_: IdentitiesRead, db: TenantDb, patient_uuid: UUID) -> IdentityOut:
-    """Now, and every merge that the patient was part of."""
-    merged, history = candidates.read_identity(db, patient_uuid)
+    """Return the present canonical patient, and every merge of the patient."""
+    identity, history = candidates.read_identity(db, patient_uuid)
     return IdentityOut(
-        canonical_uuid=merged.canonical_uuid,
-        members=merged.members,
+        canonical_uuid=identity.canonical_uuid,
+        members=identity.members,
         history=[IdentityRow.model_validate(row) for row in history],
     )
 
@@ -104,11 +104,11 @@ def get_identity(_: IdentitiesRead, db: TenantDb, patient_uuid: UUID) -> Identit
     responses=DECIDED,
 )
 def merge_patient(_: IdentitiesWrite, db: TenantDb, patient_uuid: UUID, body: PatientMergePost) -> MergedOut:
-    """For who knows without a candidate. From now on the facts of the patient count for the canonical one."""
+    """Merge without a candidate, by your own knowledge. From now on the patient's facts count for the canonical one."""
     return MergedOut.model_validate(candidates.merge_patients(db, patient_uuid, body.canonical_uuid, body.reason))
 
 
 @router.post("/patients/{patient_uuid}/unmerge", operation_id="unmerge_patient", summary="End a merge of the patient")
 def unmerge_patient(_: IdentitiesWrite, db: TenantDb, patient_uuid: UUID, body: DecisionPost) -> MergedOut:
-    """From now on the patient's facts count for the patient again; nothing was lost by the merge."""
+    """From now on the patient's facts count for the patient again. The merge lost nothing."""
     return MergedOut.model_validate(candidates.unmerge_patient(db, patient_uuid, body.reason))

@@ -1,4 +1,4 @@
-"""What a person decides of pairs that may be one person: merge, refuse, unmerge; and what is shown for it."""
+"""Decisions on pairs that may be one person: show them, merge, refuse, unmerge."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SUBJECT = "linkage_candidate"
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two patients: where, and between which contacts."""
+    """One of the two patients of a pair, with the facility and the span of contacts."""
 
     patient_uuid: UUID
     facility: str | None
@@ -41,7 +41,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pair as it is told. Names stand only in the patients' own records."""
+    """A pair as the API and the command line show it. Names are only in the patients' own records."""
 
     uuid: UUID
     state: str
@@ -59,48 +59,48 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """What a merge or unmerge came to: the canonical patient, and those whose facts count for it now."""
+class MergeResult:
+    """The result of a merge or unmerge: the canonical patient, and the patients whose facts count for it now."""
 
     canonical_uuid: UUID
     members: list[UUID]
 
 
 def list_candidates(session: TenantSession, paging: PageRequest, state: str) -> Page[Candidate]:
-    """Candidates in a state, the most probable first; who looks is in the audit."""
+    """Candidates in a state, the most probable first. The audit records who reads them."""
     from core.web.paging import Page
 
     rows, total = repository.page(session, state=state, offset=paging.offset, limit=paging.limit)
-    told = _told(session, rows)
+    candidates = _candidates_of(session, rows)
     audit.record_many(session, "api:candidate:list", SUBJECT, [row.uuid for row in rows])
-    _read(session, "api:candidate:list", rows)
-    return Page.of(told, paging, total)
+    _audit_reads(session, "api:candidate:list", rows)
+    return Page.of(candidates, paging, total)
 
 
 def read_candidate(session: TenantSession, uuid: UUID) -> Candidate:
-    """A candidate.
+    """Return a candidate.
 
     Raises:
-        NotFound: there is none of this UUID.
+        NotFound: there is no such candidate.
     """
     row = _candidate(session, uuid, lock=False)
     audit.record(session, "api:candidate:read", SUBJECT, uuid)
-    _read(session, "api:candidate:read", [row])
-    return _told(session, [row])[0]
+    _audit_reads(session, "api:candidate:read", [row])
+    return _candidates_of(session, [row])[0]
 
 
-def merge_candidate(session: TenantSession, uuid: UUID, *, keep: UUID | None, reason: str) -> Merged:
-    """Merge the two of a candidate.
+def merge_candidate(session: TenantSession, uuid: UUID, *, keep: UUID | None, reason: str) -> MergeResult:
+    """Merge the two patients of a candidate.
 
     Args:
         session: the tenant's transaction.
         uuid: the candidate.
-        keep: the patient under whom the person goes on; None for the one with the later last contact.
-        reason: why; names nobody.
+        keep: the canonical patient; None for the one with the later last contact.
+        reason: why; must name nobody.
 
     Raises:
         NotFound: there is no such candidate.
-        Conflict: it was decided already, or one of the two was merged or voided meanwhile.
+        Conflict: the pair was decided before, or one of the two was merged or voided meanwhile.
         Invalid: ``keep`` is neither of the two.
     """
     lock_for_import(session)
@@ -114,14 +114,14 @@ def merge_candidate(session: TenantSession, uuid: UUID, *, keep: UUID | None, re
     elif keep not in pair:
         detail = "the patient to keep is neither of the two"
         raise Invalid(detail, remedy=f"give {pair[0]} or {pair[1]}")
-    away = pair[0] if keep == pair[1] else pair[1]
+    merged_patient = pair[0] if keep == pair[1] else pair[1]
     _decide(session, row, "merged", reason)
     audit.record(session, "api:candidate:merge", SUBJECT, uuid)
-    return merge_patients(session, away, keep, reason)
+    return merge_patients(session, merged_patient, keep, reason)
 
 
-def merge_patients(session: TenantSession, patient: UUID, canonical: UUID, reason: str) -> Merged:
-    """Have the facts of one patient count for another from now on, as somebody who knows them decides.
+def merge_patients(session: TenantSession, patient: UUID, canonical: UUID, reason: str) -> MergeResult:
+    """Make the facts of one patient count for another from now on, by the decision of somebody who knows them.
 
     Raises:
         NotFound: one of them is not on record.
@@ -134,22 +134,22 @@ def merge_patients(session: TenantSession, patient: UUID, canonical: UUID, reaso
             detail = "there is no such patient on record"
             raise NotFound(detail, remedy="check both UUIDs")
         if uuid in erased:
-            detail = "the patient was erased: nobody can say who that was"
+            detail = "the patient was erased: nobody can know who that was"
             raise Conflict(detail)
-    touched = identities.merge(session, patient, canonical, reason)
-    _bring_in_line(session, touched)
-    repository.settle(session, [patient])
+    changed_patients = identities.merge(session, patient, canonical, reason)
+    _bring_in_line(session, changed_patients)
+    repository.close_candidates_of(session, [patient])
     audit.record(session, "api:patient:merge", "patient", patient, {"canonical": str(canonical)})
     audit.record(session, "api:patient:merge", "patient", canonical, {"merged": str(patient)})
-    return Merged(canonical, identities.members_of(session, canonical))
+    return MergeResult(canonical, identities.members_of(session, canonical))
 
 
 def refuse_candidate(session: TenantSession, uuid: UUID, reason: str) -> Candidate:
-    """Say that the two are not one person; the pair does not come back until what agrees has changed.
+    """Decide that the two are not one person. The pair stays refused until its evidence changes.
 
     Raises:
         NotFound: there is no such candidate.
-        Conflict: the pair is merged: unmerge it.
+        Conflict: the pair is merged.
     """
     row = _candidate(session, uuid, lock=True)
     if row.state == "merged":
@@ -157,29 +157,29 @@ def refuse_candidate(session: TenantSession, uuid: UUID, reason: str) -> Candida
         raise Conflict(detail, remedy="unmerge the patient instead")
     _decide(session, row, "refused", reason)
     audit.record(session, "api:candidate:refuse", SUBJECT, uuid)
-    _read(session, "api:candidate:refuse", [row])
-    return _told(session, [row])[0]
+    _audit_reads(session, "api:candidate:refuse", [row])
+    return _candidates_of(session, [row])[0]
 
 
-def unmerge_patient(session: TenantSession, patient: UUID, reason: str) -> Merged:
-    """End a merge: from now on the facts of the patient count for itself again.
+def unmerge_patient(session: TenantSession, patient: UUID, reason: str) -> MergeResult:
+    """End a merge: from now on the patient's facts count for the patient again.
 
     Raises:
         NotFound: the patient is not merged.
     """
     lock_for_import(session)
     before = identities.canonical_of(session, patient)
-    touched = identities.unmerge(session, patient, reason)
-    _bring_in_line(session, touched)
+    changed_patients = identities.unmerge(session, patient, reason)
+    _bring_in_line(session, changed_patients)
     row = repository.of_pair(session, patient, before)
     if row is not None:
         _decide(session, row, "refused", reason)
     audit.record(session, "api:patient:unmerge", "patient", patient, {"canonical": str(before)})
-    return Merged(patient, identities.members_of(session, patient))
+    return MergeResult(patient, identities.members_of(session, patient))
 
 
-def read_identity(session: TenantSession, patient: UUID) -> tuple[Merged, Sequence[PatientIdentity]]:
-    """For whom a patient's facts count now, and every merge that it was part of.
+def read_identity(session: TenantSession, patient: UUID) -> tuple[MergeResult, Sequence[PatientIdentity]]:
+    """The canonical patient of a patient, and every merge of the patient.
 
     Raises:
         NotFound: there is no such patient.
@@ -189,7 +189,7 @@ def read_identity(session: TenantSession, patient: UUID) -> tuple[Merged, Sequen
         raise NotFound(detail)
     audit.record(session, "api:patient:identity", "patient", patient)
     canonical = identities.canonical_of(session, patient)
-    return Merged(canonical, identities.members_of(session, canonical)), identities.history_of(session, patient)
+    return MergeResult(canonical, identities.members_of(session, canonical)), identities.history_of(session, patient)
 
 
 def _bring_in_line(session: TenantSession, patients: list[UUID]) -> None:
@@ -198,7 +198,7 @@ def _bring_in_line(session: TenantSession, patients: list[UUID]) -> None:
 
 
 def _candidate(session: TenantSession, uuid: UUID, *, lock: bool) -> LinkageCandidate:
-    row = repository.find(session, uuid, lock=lock)
+    row = repository.find_candidate(session, uuid, lock=lock)
     if row is None:
         detail = "there is no such candidate"
         raise NotFound(detail)
@@ -206,9 +206,9 @@ def _candidate(session: TenantSession, uuid: UUID, *, lock: bool) -> LinkageCand
 
 
 def _later(session: TenantSession, pair: tuple[UUID, UUID]) -> UUID:
-    """The one of the two who was seen last: where the person is in care."""
-    told = repository.where_of(session, pair)
-    last = {uuid: told.get(uuid, {}).get("last_contact") or date.min for uuid in pair}
+    """The one of the two with the later last contact, where the person is in care."""
+    places = repository.where_of(session, pair)
+    last = {uuid: places.get(uuid, {}).get("last_contact") or date.min for uuid in pair}
     return max(pair, key=lambda uuid: (last[uuid], uuid))
 
 
@@ -219,16 +219,16 @@ def _decide(session: TenantSession, row: LinkageCandidate, state: str, reason: s
     session.flush()
 
 
-def _read(session: TenantSession, action: str, rows: Sequence[LinkageCandidate]) -> None:
-    """Tell the audit of each patient who a pair shows: what agrees and where they are seen is read of both."""
+def _audit_reads(session: TenantSession, action: str, rows: Sequence[LinkageCandidate]) -> None:
+    """Record in the audit that both patients of each pair were read: a pair shows what they share and where they go."""
     patients = {uuid for row in rows for uuid in (row.first_uuid, row.second_uuid)}
     audit.record_many(session, action, "patient", sorted(patients))
 
 
-def _told(session: TenantSession, rows: Sequence[LinkageCandidate]) -> list[Candidate]:
+def _candidates_of(session: TenantSession, rows: Sequence[LinkageCandidate]) -> list[Candidate]:
     uuids = [uuid for row in rows for uuid in (row.first_uuid, row.second_uuid)]
     places = repository.where_of(session, uuids)
-    told: list[Candidate] = []
+    candidates: list[Candidate] = []
     for row in rows:
         evidence: dict[str, Any] = row.evidence
         sides = [
@@ -240,7 +240,7 @@ def _told(session: TenantSession, rows: Sequence[LinkageCandidate]) -> list[Cand
             )
             for uuid in (row.first_uuid, row.second_uuid)
         ]
-        told.append(
+        candidates.append(
             Candidate(
                 uuid=row.uuid,
                 state=row.state,
@@ -257,4 +257,4 @@ def _told(session: TenantSession, rows: Sequence[LinkageCandidate]) -> list[Cand
                 reason=row.reason,
             )
         )
-    return told
+    return candidates

@@ -1,8 +1,8 @@
-"""What is measured, how it is defined and what it weighs: the one table that reports, API and documentation show.
+"""The measures, with their definitions and weights: the one table behind reports, API and documentation.
 
-Dimensions follow WHO's data-quality framework (completeness and timeliness, internal consistency, with what it says of
-outliers as plausibility), and uniqueness beside them. A measure is a share: of ``denominator`` things, ``numerator``
-are as they should be. Weights are judgements, stated here; nothing else enters a score.
+Dimensions follow WHO's data-quality framework: completeness and timeliness, internal consistency, plausibility (WHO's
+outliers); uniqueness is our addition. A measure is a share: of ``denominator`` things, ``numerator`` are right. The
+weights are judgements, all of them in this file; nothing else enters a score.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 VERSION: Final = "1"
-"""Changes with any definition below, so that scores are compared only with their like."""
+"""The version of these definitions. Compare only scores with the same version."""
 
 WINDOW_DAYS: Final = 365
-"""Events are judged over the year to the facility's data date; who a person is, over all patients."""
+"""Days before the facility's data date that count for events. Measures of patients count all patients."""
 
 COVERED_DAYS: Final = 90
 WEEKS: Final = 52
@@ -30,7 +30,7 @@ ADULT_WEIGHT: Final = 25.0
 OLDEST: Final = 100
 STEADY: Final = (0.5, 2.0)
 HEAPS: Final = 2.0
-"""Standard deviations of chance that a heap may exceed what is expected before it counts."""
+"""Standard deviations by which a heap must exceed chance before it counts."""
 AFTER_TRANSFER_DAYS: Final = 28
 
 
@@ -48,10 +48,10 @@ class Measure:
     """One measure.
 
     Attributes:
-        weight: within its dimension.
-        about: what it says, in a few words.
-        numerator, denominator: what is counted.
-        of_import: only an import's own report has it.
+        weight: weight within its dimension.
+        about: the subject, in a few words.
+        numerator, denominator: what each counts.
+        of_import: whether only the report of an import has it.
     """
 
     name: str
@@ -198,15 +198,15 @@ BY_NAME: Final = {measure.name: measure for measure in MEASURES}
 
 
 def score(shares: dict[str, tuple[int, int]]) -> tuple[int | None, dict[str, int]]:
-    """The score and that of each dimension, in whole percent, of what could be measured.
+    """The score and that of each dimension, in whole percent, from the measures that have data.
 
-    A dimension's score is the weighted mean of its measures' shares, the score that of the dimensions' (unrounded).
-    What has nothing to be measured on (denominator 0) does not count.
+    A dimension's score is the weighted mean of its measures' shares; the score is that of the unrounded dimensions. A
+    measure with denominator 0 does not count.
 
     Args:
         shares: measure -> (numerator, denominator).
     """
-    found: dict[str, float] = {}
+    shares_of_dimension: dict[str, float] = {}
     for dimension in DIMENSIONS:
         parts = [
             (measure.weight, shares[measure.name][0] / shares[measure.name][1])
@@ -214,15 +214,17 @@ def score(shares: dict[str, tuple[int, int]]) -> tuple[int | None, dict[str, int
             if measure.dimension == dimension.name and shares.get(measure.name, (0, 0))[1] > 0
         ]
         if parts:
-            found[dimension.name] = sum(w * share for w, share in parts) / sum(w for w, _ in parts)
-    if not found:
+            shares_of_dimension[dimension.name] = sum(w * share for w, share in parts) / sum(w for w, _ in parts)
+    if not shares_of_dimension:
         return None, {}
     weights = {dimension.name: dimension.weight for dimension in DIMENSIONS}
-    total = sum(weights[name] * value for name, value in found.items()) / sum(weights[name] for name in found)
-    return percent(total), {name: percent(value) for name, value in found.items()}
+    total = sum(weights[name] * value for name, value in shares_of_dimension.items()) / sum(
+        weights[name] for name in shares_of_dimension
+    )
+    return percent(total), {name: percent(value) for name, value in shares_of_dimension.items()}
 
 
 def percent(share: float) -> int:
-    """Whole percent, never 100 while anything is amiss."""
-    # 99.9 is shown as 99: a hundred means that nothing was found. Sums of floats may fall short of 1 by a hair.
+    """Whole percent, never 100 while anything is wrong."""
+    # 99.9 shows as 99: 100 means that nothing is wrong. Sums of floats may fall short of 1 by a hair.
     return 100 if share >= 1 - 1e-12 else min(99, round(share * 100))

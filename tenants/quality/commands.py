@@ -19,40 +19,40 @@ _REASON = click.option("--reason", required=True, help="Why. Name no person.")
 
 @click.group()
 def quality() -> None:
-    """How good the records are, and who is in them twice."""
+    """Measure the quality of the records, and find people recorded twice."""
 
 
 @quality.command()
 @click.argument("slug")
-@click.option("--import", "import_uuid", type=click.UUID, help="Of an import and its facilities.")
-@click.option("--facility", help="Of one facility, by its DATIM id.")
+@click.option("--import", "import_uuid", type=click.UUID, help="Measure only the facilities of this import.")
+@click.option("--facility", help="Measure only this facility (DATIM id).")
 @json_option
 def report(slug: str, import_uuid: UUID | None, facility: str | None, *, as_json: bool) -> None:
-    """Measure the records of the tenant SLUG as they are now, and keep the report."""
+    """Measure the records of the tenant SLUG as they are now, and store the report."""
     from core import audit
     from core.database import tenant_session
     from tenants.quality import service
 
     with tenant_session(tenant(slug), actor=ACTOR) as session:
         if facility is None:
-            made = service.make_reports(session, import_uuid=import_uuid)
+            row = service.make_reports(session, import_uuid=import_uuid)
         else:
-            made = service.make_facility_report(session, service.facility_uuid(session, facility), import_uuid)
-        audit.record(session, "job:quality:report", "quality_report", made.uuid)
-        told = service.told_of(session, made)
+            row = service.make_facility_report(session, service.facility_uuid(session, facility), import_uuid)
+        audit.record(session, "job:quality:report", "quality_report", row.uuid)
+        report_out = service.report_of(session, row)
     if as_json:
-        print_json(told)
+        print_json(report_out)
     else:
-        _print_report(told)
+        _print_report(report_out)
 
 
 @quality.command()
 @click.argument("slug")
-@click.option("--facility", help="Of one facility, by its DATIM id.")
+@click.option("--facility", help="Only this facility (DATIM id).")
 @click.option("--by", type=click.Choice(["quarter", "import"]), default="quarter", show_default=True)
 @json_option
 def trend(slug: str, facility: str | None, by: str, *, as_json: bool) -> None:
-    """Scores of the tenant SLUG over time, oldest first."""
+    """Show scores of the tenant SLUG over time, oldest first."""
     from core.database import tenant_session
     from tenants.quality import service
 
@@ -69,7 +69,7 @@ def trend(slug: str, facility: str | None, by: str, *, as_json: bool) -> None:
 @click.argument("slug")
 @json_option
 def link(slug: str, *, as_json: bool) -> None:
-    """Look for people who are in the records of the tenant SLUG twice."""
+    """Find people who are in the records of the tenant SLUG twice."""
     from core import audit
     from core.database import tenant_session
     from tenants.quality.linkage import search
@@ -77,43 +77,43 @@ def link(slug: str, *, as_json: bool) -> None:
     ref = tenant(slug)
     with tenant_session(ref, actor=ACTOR) as session:
         people = search.read(session)
-    note(f"comparing {len(people):,} patients by keys of who they are")
-    found = search.compare(people)
+    note(f"comparing {len(people):,} patients by keys of their names and data")
+    comparison = search.compare(people)
     with tenant_session(ref, actor=ACTOR) as session:
-        outcome = search.keep(session, people, found)
-        audit.record(session, "job:quality:link", "linkage", None, outcome.told())
+        outcome = search.keep(session, people, comparison)
+        audit.record(session, "job:quality:link", "linkage", None, outcome.to_json())
     for failure in outcome.failed_estimates:
-        note(f"an estimate from the records failed, and stated shares stand in for it: {failure}")
+        note(f"an estimate from the records failed; the default shares replace it: {failure}")
     if as_json:
         print_json(outcome)
         return
-    print_table([outcome.told()], ("patients", "pairs", "new", "reopened", "gone"))
+    print_table([outcome.to_json()], ("patients", "pairs", "new", "reopened", "gone"))
 
 
 @quality.command()
 @click.argument("slug")
 @click.option("--state", type=click.Choice(["pending", "merged", "refused", "gone"]), default="pending")
-@click.option("--limit", type=click.IntRange(1, 500), default=SHOWN, show_default=True, help="How many at most.")
+@click.option("--limit", type=click.IntRange(1, 500), default=SHOWN, show_default=True, help="Show at most this many.")
 @json_option
 def candidates(slug: str, state: str, limit: int, *, as_json: bool) -> None:
-    """Pairs of patients of the tenant SLUG who may be one person, the most probable first."""
+    """List pairs of patients of the tenant SLUG who may be one person, the most probable first."""
     from core.database import tenant_session
     from core.web.paging import PageRequest
     from tenants.quality.candidates import list_candidates
 
     with tenant_session(tenant(slug), actor=ACTOR) as session:
-        found = list_candidates(session, PageRequest(1, limit), state)
+        page = list_candidates(session, PageRequest(1, limit), state)
     if as_json:
-        print_json({"total": found.total, "candidates": found.items})
+        print_json({"total": page.total, "candidates": page.items})
         return
-    note(f"{found.total:,} {state}")
-    print_table([_line(each) for each in found.items], ("candidate", "probability", "agree", "differ", "care", "at"))
+    note(f"{page.total:,} {state}")
+    print_table([_line(each) for each in page.items], ("candidate", "probability", "agree", "differ", "care", "at"))
 
 
 @quality.command()
 @click.argument("slug")
 @click.argument("candidate", type=click.UUID)
-@click.option("--keep", type=click.UUID, help="The patient under whom the person goes on; else the one seen last.")
+@click.option("--keep", type=click.UUID, help="The canonical patient. Default: the one with the later last contact.")
 @_REASON
 @json_option
 def merge(slug: str, candidate: UUID, keep: UUID | None, reason: str, *, as_json: bool) -> None:
@@ -122,7 +122,7 @@ def merge(slug: str, candidate: UUID, keep: UUID | None, reason: str, *, as_json
     from tenants.quality.candidates import merge_candidate
 
     with tenant_session(tenant(slug), actor=ACTOR) as session:
-        _told(merge_candidate(session, candidate, keep=keep, reason=reason), as_json=as_json)
+        _print_merge(merge_candidate(session, candidate, keep=keep, reason=reason), as_json=as_json)
 
 
 @quality.command()
@@ -131,16 +131,16 @@ def merge(slug: str, candidate: UUID, keep: UUID | None, reason: str, *, as_json
 @_REASON
 @json_option
 def refuse(slug: str, candidate: UUID, reason: str, *, as_json: bool) -> None:
-    """Say that the two patients of a CANDIDATE are two people."""
+    """Decide that the two patients of a CANDIDATE are two people."""
     from core.database import tenant_session
     from tenants.quality.candidates import refuse_candidate
 
     with tenant_session(tenant(slug), actor=ACTOR) as session:
-        refused = refuse_candidate(session, candidate, reason)
+        candidate_out = refuse_candidate(session, candidate, reason)
     if as_json:
-        print_json(refused)
+        print_json(candidate_out)
     else:
-        note("refused; it comes back only when what agrees has changed")
+        note("refused; the pair stays refused until its evidence changes")
 
 
 @quality.command()
@@ -149,15 +149,15 @@ def refuse(slug: str, candidate: UUID, reason: str, *, as_json: bool) -> None:
 @_REASON
 @json_option
 def unmerge(slug: str, patient: UUID, reason: str, *, as_json: bool) -> None:
-    """End the merge of a PATIENT, who counts for another: from now on its facts count for itself again."""
+    """End the merge of a PATIENT into another: from now on the patient's facts count for the patient again."""
     from core.database import tenant_session
     from tenants.quality.candidates import unmerge_patient
 
     with tenant_session(tenant(slug), actor=ACTOR) as session:
-        _told(unmerge_patient(session, patient, reason), as_json=as_json)
+        _print_merge(unmerge_patient(session, patient, reason), as_json=as_json)
 
 
-def _told(merged: Any, *, as_json: bool) -> None:  # noqa: ANN401 - what a merge came to; typed where it is made
+def _print_merge(merged: Any, *, as_json: bool) -> None:  # noqa: ANN401 - what a merge came to; typed where it is made
     if as_json:
         print_json(merged)
         return
@@ -180,11 +180,11 @@ def _line(each: Candidate) -> dict[str, object]:
     }
 
 
-def _print_report(told: Report) -> None:
-    of = f"facility {told.facility}" if told.facility else f"{len(told.facilities)} facilities"
-    score = "cannot be measured" if told.score is None else f"{told.score}%"
-    click.echo(f"Quality of the records of {of}, data to {told.data_date}: {score}")
-    click.echo("  ".join(f"{name} {value}%" for name, value in told.dimensions.items()))
+def _print_report(report_out: Report) -> None:
+    of = f"facility {report_out.facility}" if report_out.facility else f"{len(report_out.facilities)} facilities"
+    score = "cannot be measured" if report_out.score is None else f"{report_out.score}%"
+    click.echo(f"Quality of the records of {of}, data to {report_out.data_date}: {score}")
+    click.echo("  ".join(f"{name} {value}%" for name, value in report_out.dimensions.items()))
     click.echo()
     rows = [
         {
@@ -195,12 +195,12 @@ def _print_report(told: Report) -> None:
             "percent": "" if each.percent is None else f"{each.percent}%",
             "weight": each.weight,
         }
-        for each in told.measures
+        for each in report_out.measures
     ]
     print_table(rows, ("dimension", "measure", "good", "of", "percent", "weight"))
-    if told.refused:
+    if report_out.refused:
         click.echo("\nRefused rows")
-        print_table(told.refused, ("count", "file", "field", "problem"))
-    if len(told.facilities) > 1:
+        print_table(report_out.refused, ("count", "file", "field", "problem"))
+    if len(report_out.facilities) > 1:
         click.echo("\nFacilities, the lowest score first")
-        print_table(told.facilities[:SHOWN], ("facility", "name", "score"))
+        print_table(report_out.facilities[:SHOWN], ("facility", "name", "score"))

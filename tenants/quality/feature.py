@@ -1,4 +1,4 @@
-"""What the room ``quality`` registers with the kernel."""
+"""What the feature ``quality`` registers with the platform."""
 
 from core.features import Command, Feature, Kept, Permission
 
@@ -10,7 +10,7 @@ feature = Feature(
     permissions=(
         Permission("quality.read", "See reports on the quality of the records"),
         Permission("quality.write", "Ask for reports and for a search for people recorded twice"),
-        Permission("identities.read", "See which patients may be, or were found to be, one person"),
+        Permission("identities.read", "See which patients may be, or are merged as, one person"),
         Permission("identities.write", "Merge patients who are one person, refuse pairs, unmerge"),
     ),
     audit_actions=(
@@ -25,18 +25,18 @@ feature = Feature(
         "api:patient:identity",
     ),
     commands={
-        "quality": Command("tenants.quality.commands:quality", "How good the records are, and who is in them twice."),
+        "quality": Command("tenants.quality.commands:quality", "Measure the records, and find people recorded twice."),
     },
     listeners={"imports.finished": "tenants.quality.listeners:import_finished"},
     retention={
         "quality_reports": Kept(
-            "tenants.quality.repository:let_go_of_reports",
+            "tenants.quality.repository:delete_old_reports",
             1095,
-            "How good the records were, beyond what a trend needs.",
+            "Old reports on the quality of the records, beyond what a trend needs.",
         )
     },
     tags={
-        "quality": "Scores of the quality of records, and what they consist of.",
+        "quality": "Scores of the quality of records, and the measures behind them.",
         "people recorded twice": "Pairs of patients who may be one person: find, merge, refuse, end a merge.",
     },
 )

@@ -1,4 +1,4 @@
-"""Long work of this room."""
+"""The jobs of the feature ``quality``."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
 
 @job(service.REPORT_JOB, max_attempts=3)
 def report(ctx: JobContext, payload: dict[str, Any]) -> None:
-    """Measure the facilities of an import, or all, and store the reports: one transaction."""
-    asked = payload.get("import_uuid")
+    """Measure the facilities of an import, or all facilities, and store the reports in one transaction."""
+    import_uuid = payload.get("import_uuid")
     facilities = payload.get("facilities")
     with ctx.session() as session:
         ctx.progress(0, None, "measuring the records")
-        made = service.make_reports(
+        row = service.make_reports(
             session,
-            import_uuid=UUID(asked) if asked else None,
+            import_uuid=UUID(import_uuid) if import_uuid else None,
             facilities=None if facilities is None else [UUID(each) for each in facilities],
         )
-        audit.record(session, "job:quality:report", "quality_report", made.uuid)
+        audit.record(session, "job:quality:report", "quality_report", row.uuid)
         ctx.finish(session)
 
 
 @job(service.LINK_JOB, max_attempts=3, lease=timedelta(minutes=15))
-def link(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - it is of the whole tenant
-    """Look for people recorded twice. Between reading and writing no transaction is open."""
+def link(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - the job concerns the whole tenant
+    """Search for people recorded twice. No transaction is open between reading and writing."""
     with ctx.session() as session:
         ctx.progress(0, 3, "making keys of who the patients are")
         people = search.read(session)
     ctx.progress(1, 3, "comparing")
-    found = search.compare(people)
+    comparison = search.compare(people)
     with ctx.session() as session:
         ctx.progress(2, 3, "keeping candidates")
-        outcome = search.keep(session, people, found)
-        audit.record(session, "job:quality:link", "linkage", None, outcome.told())
+        outcome = search.keep(session, people, comparison)
+        audit.record(session, "job:quality:link", "linkage", None, outcome.to_json())
         ctx.finish(session)

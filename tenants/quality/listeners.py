@@ -1,4 +1,4 @@
-"""What this room does when an import is finished, in that import's transaction: it asks for jobs."""
+"""Listeners of the feature ``quality``: in the transaction that finishes an import they enqueue jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def import_finished(session: TenantSession, payload: Mapping[str, Any]) -> None:
-    """Have the import and its facilities reported on, and people recorded twice looked for."""
+    """Enqueue a report on the import's facilities, and a search for people recorded twice."""
     from tenants.quality import service
 
     service.request_report(session, import_uuid=payload["import_uuid"], facilities=list(payload["facilities"]))

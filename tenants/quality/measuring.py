@@ -1,7 +1,7 @@
 """The measures of all facilities at once: a few set-based statements, each over one table.
 
-Every statement gives rows ``(facility_uuid, measure, numerator, denominator)`` from the records as known now. Shares
-that a facility has nothing to be measured on come with denominator 0 or not at all.
+Every statement returns rows ``(facility_uuid, measure, numerator, denominator)`` from the records as known now. A
+measure without data in a facility has denominator 0, or no row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Shares = dict[str, tuple[int, int]]
 
-# The facilities looked at, their day and the window, once for all statements.
+# A temporary table of the facilities, their data date and the window, for all statements.
 _PLACES = """
 CREATE TEMPORARY TABLE measured_facilities ON COMMIT DROP AS
 SELECT f.uuid, coalesce(f.data_date, %(today)s::date) AS data_date,
@@ -241,36 +241,36 @@ _STATEMENTS: Final = (_PATIENTS, _UNIQUE, _CONTACTS, _VOLUME, _DISPENSATIONS, _O
 def measure(
     session: TenantSession, today: date, facilities: Sequence[UUID] | None = None
 ) -> dict[UUID, tuple[date, Shares]]:
-    """Every facility's data date and measures, as known now.
+    """Return every facility's data date and measures, as known now.
 
     Args:
-        session: the tenant's transaction; makes a temporary table in it.
-        today: the day of the report where the tenant is.
+        session: the tenant's transaction; the function makes a temporary table in it.
+        today: the day of the report in the tenant's time zone.
         facilities: only these; None for all.
     """
     parts = _parts(session, today)
     with session.cursor() as cursor:
-        given = {
+        parameters = {
             "today": today,
             "window": catalog.WINDOW_DAYS,
             "facilities": None if facilities is None else list(facilities),
         }
         cursor.execute("DROP TABLE IF EXISTS pg_temp.measured_facilities")
-        cursor.execute(_PLACES, given)
+        cursor.execute(_PLACES, parameters)
         cursor.execute("ANALYZE pg_temp.measured_facilities")
         cursor.execute("SELECT uuid, data_date FROM pg_temp.measured_facilities ORDER BY uuid")
-        found: dict[UUID, tuple[date, Shares]] = {uuid: (day, {}) for uuid, day in cursor.fetchall()}
+        measures: dict[UUID, tuple[date, Shares]] = {uuid: (day, {}) for uuid, day in cursor.fetchall()}
         parts["linked"] = sql.Literal(_linked(session))
         for statement in _STATEMENTS:
-            # Braces are the statements' own place-holders; values are bound as literals by the driver.
+            # Braces are the statements' own placeholders; the driver binds values as literals.
             for facility, name, numerator, denominator in cursor.execute(sql.SQL(statement).format(**parts)).fetchall():
-                found[facility][1][name] = (int(numerator), int(denominator))
+                measures[facility][1][name] = (int(numerator), int(denominator))
         cursor.execute("DROP TABLE pg_temp.measured_facilities")
-    return found
+    return measures
 
 
 def add(shares: Sequence[Shares]) -> Shares:
-    """The measures of several facilities taken together."""
+    """The measures of several facilities together."""
     total: Shares = {}
     for each in shares:
         for name, (numerator, denominator) in each.items():
@@ -280,7 +280,7 @@ def add(shares: Sequence[Shares]) -> Shares:
 
 
 def _linked(session: TenantSession) -> bool:
-    """Whether candidates for the same person have ever been looked for."""
+    """Whether a search for people recorded twice has ever run."""
     from tenants.quality.settings import Linkage, linkage_state
 
     state: Linkage = linkage_state(session)
@@ -319,7 +319,7 @@ def _parts(session: TenantSession, today: date) -> dict[str, Any]:
 
 
 def _less_heap(total: str, heaped: str, expected: float) -> sql.Composed:
-    """How many are left when those heaped beyond chance are taken off (chance: a binomial's standard deviations)."""
+    """The count without the values heaped beyond chance (chance: the standard deviations of a binomial)."""
     return sql.SQL(
         "{n} - least({n}, floor(greatest(0, {heaped} - {n} * {share} - {sds} * sqrt({n} * {share} * (1 - {share}))))"
         "::bigint)"

@@ -1,4 +1,4 @@
-"""Tables of the room ``quality``: reports, their measures, and pairs of patients who may be one person."""
+"""Tables of the feature ``quality``: reports, their measures, and pairs of patients who may be one person."""
 
 from datetime import date, datetime
 from typing import Any
@@ -16,15 +16,15 @@ _STAMP = DateTime(timezone=True)
 
 
 class QualityReport(TenantBase, table=True):
-    """How good the records were: of one facility, or of all that an import touched (``facility_uuid`` empty).
+    """A report of one facility, or (``facility_uuid`` empty) of all facilities of a run.
 
     Attributes:
-        run_uuid: reports made together, from one state of the records.
-        import_uuid: the import after which it was made; empty where it was asked for.
+        run_uuid: shared by reports of the same run, from one state of the records.
+        import_uuid: the import after which it was made; empty where somebody requested it.
         data_date: the date to which the data run (of several facilities the newest).
-        score: whole percent; empty where nothing could be measured.
-        dimensions: dimension -> whole percent, those that could be measured.
-        refused: of an import's own report: refused rows by problem, as ``{file, field, problem, remedy, count}``.
+        score: whole percent; empty where no measure has data.
+        dimensions: dimension -> whole percent, for dimensions with data.
+        refused: in the report of an import, refused rows by problem, as ``{file, field, problem, remedy, count}``.
     """
 
     __tablename__ = "quality_reports"
@@ -52,7 +52,7 @@ class QualityReport(TenantBase, table=True):
 
 
 class QualityMeasure(TenantBase, table=True):
-    """One measure of a report: of ``denominator`` things looked at, ``numerator`` are as they should be."""
+    """One measure of a report: of ``denominator`` things, ``numerator`` are right."""
 
     __tablename__ = "quality_measures"
     __table_args__ = (CheckConstraint("numerator BETWEEN 0 AND denominator", name="share"),)
@@ -64,13 +64,13 @@ class QualityMeasure(TenantBase, table=True):
 
 
 class LinkageCandidate(TenantBase, table=True):
-    """Two patients who may be one person. Holds no name and no key of one, only which parts agree.
+    """Two patients who may be one person. The row has no name and no key of one, only which parts agree.
 
     Attributes:
         first_uuid: the lower UUID of the two.
-        probability: that they are one person, by the model of who they are (0 to 1).
-        evidence: what agrees, what differs, and what their care says.
-        evidence_hash: of what agrees; a refused pair comes back when it changes.
+        probability: the model's probability that they are one person (0 to 1).
+        evidence: what agrees, what differs, and their care.
+        evidence_hash: hash of the evidence; a refused pair comes back when it changes.
         state: pending; merged or refused by a person; gone when the records no longer suggest it.
     """
 

@@ -1,4 +1,4 @@
-"""The SQL of reports."""
+"""SQL of the reports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SELECT period, import_uuid, data_date, made_at, definitions, score, dimensions F
 
 
 def store(session: TenantSession, rows: Sequence[tuple[QualityReport, Shares]]) -> None:
-    """Keep reports and their measures."""
+    """Insert reports with their measures."""
     session.add_all([report for report, _ in rows])
     session.flush()
     with (
@@ -52,16 +52,16 @@ def store(session: TenantSession, rows: Sequence[tuple[QualityReport, Shares]]) 
 
 
 def find(session: TenantSession, uuid: UUID) -> QualityReport | None:
-    """A report by its UUID."""
+    """Return a report by its UUID."""
     return session.exec(select(QualityReport).where(col(QualityReport.uuid) == uuid)).one_or_none()
 
 
 def newest(session: TenantSession, *, import_uuid: UUID) -> QualityReport | None:
-    """The newest report of all that an import touched."""
-    wanted = select(QualityReport).where(
+    """The newest report over all facilities of an import."""
+    query = select(QualityReport).where(
         col(QualityReport.import_uuid) == import_uuid, col(QualityReport.facility_uuid).is_(None)
     )
-    return session.exec(wanted.order_by(col(QualityReport.made_at).desc()).limit(1)).one_or_none()
+    return session.exec(query.order_by(col(QualityReport.made_at).desc()).limit(1)).one_or_none()
 
 
 def shares(session: TenantSession, report: UUID) -> Shares:
@@ -81,7 +81,7 @@ def datim_id(session: TenantSession, facility: UUID | None) -> str | None:
 
 
 def scores_of_run(session: TenantSession, run: UUID) -> list[dict[str, Any]]:
-    """The facilities' scores of one run, the lowest first."""
+    """The scores of the facilities in one run, the lowest first."""
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT f.datim_id, f.name, r.uuid, r.score FROM quality_reports AS r"
@@ -96,7 +96,7 @@ def scores_of_run(session: TenantSession, run: UUID) -> list[dict[str, Any]]:
 def page(
     session: TenantSession, *, facility: UUID | None, import_uuid: UUID | None, offset: int, limit: int
 ) -> tuple[list[dict[str, Any]], int]:
-    """Reports, the newest first, and how many there are: of a facility, else those of several together."""
+    """Reports, the newest first, with their total number: of a facility, or those over several together."""
     conditions: list[sql.Composable] = [
         sql.SQL("r.facility_uuid IS NULL")
         if facility is None
@@ -106,10 +106,12 @@ def page(
         conditions.append(sql.SQL("r.import_uuid = {}").format(sql.Literal(import_uuid)))
     where = sql.SQL(" AND ").join(conditions)
     with session.cursor() as cursor:
-        counted = cursor.execute(sql.SQL("SELECT count(*) FROM quality_reports AS r WHERE {}").format(where)).fetchone()
+        total_row = cursor.execute(
+            sql.SQL("SELECT count(*) FROM quality_reports AS r WHERE {}").format(where)
+        ).fetchone()
         query = sql.SQL(_PAGE).format(conditions=where, limit=sql.Literal(limit), offset=sql.Literal(offset))
         rows = [dict(zip(_COLUMNS, row, strict=True)) for row in cursor.execute(query).fetchall()]
-    return rows, 0 if counted is None else int(counted[0])
+    return rows, 0 if total_row is None else int(total_row[0])
 
 
 def trend(session: TenantSession, *, facility: UUID | None, by: str) -> list[dict[str, Any]]:
@@ -121,7 +123,7 @@ def trend(session: TenantSession, *, facility: UUID | None, by: str) -> list[dic
 
 
 def facilities_of_import(session: TenantSession, import_uuid: UUID) -> list[UUID]:
-    """The facilities of which an import wrote records: none where it changed nothing."""
+    """The facilities of which an import wrote records; none where it changed nothing."""
     tables = ("patients", "visits", "dispensations", "appointments", "observations", "encounters", "patient_states")
     union = sql.SQL(" UNION ").join(
         sql.SQL("SELECT facility_uuid FROM {} WHERE import_uuid = {}").format(
@@ -136,8 +138,8 @@ def facilities_of_import(session: TenantSession, import_uuid: UUID) -> list[UUID
 LET_GO_AT_ONCE = 500
 
 
-def let_go_of_reports(session: TenantSession, before: datetime) -> int:
-    """Remove a batch of reports made before an instant, with their measures; how many reports went."""
+def delete_old_reports(session: TenantSession, before: datetime) -> int:
+    """Delete a batch of reports made before an instant, with their measures; return how many."""
     with session.cursor() as cursor:
         cursor.execute("SELECT uuid FROM quality_reports WHERE made_at < %s LIMIT %s", (before, LET_GO_AT_ONCE))
         old = [row[0] for row in cursor.fetchall()]

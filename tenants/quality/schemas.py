@@ -1,4 +1,4 @@
-"""What the API says of the quality of records and of people recorded twice."""
+"""What the API shows of the quality of records, and of people recorded twice."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -17,24 +17,24 @@ class MeasureOut(BaseModel):
 
     measure: str = Field(examples=["birthdate_filled"], description="Name of the measure.")
     dimension: str = Field(examples=["completeness"], description="Dimension of quality.")
-    weight: int = Field(description="Within its dimension.", examples=[2])
-    about: str = Field(examples=["date of birth"], description="What it looks at.")
-    numerator: int = Field(description="How many are as they should be.", examples=[1180])
-    denominator: int = Field(description="How many were looked at.", examples=[1200])
-    percent: int | None = Field(description="Whole percent; null where nothing could be looked at.", examples=[98])
+    weight: int = Field(description="Weight within its dimension.", examples=[2])
+    about: str = Field(examples=["date of birth"], description="The subject of the measure.")
+    numerator: int = Field(description="How many are right.", examples=[1180])
+    denominator: int = Field(description="How many there are.", examples=[1200])
+    percent: int | None = Field(description="Whole percent; null where there is nothing to measure.", examples=[98])
 
 
 class FacilityScore(BaseModel):
-    """A facility's score in a report of several."""
+    """A facility's score in a report over several."""
 
     facility: str = Field(description="DATIM id.", examples=["SIM001"])
     name: str = Field(description="Name of the facility.", examples=["Central clinic"])
     report_uuid: UUID = Field(description="The facility's own report.")
-    score: int | None = Field(examples=[87], description="Whole percent; null where nothing could be measured.")
+    score: int | None = Field(examples=[87], description="Whole percent; null where there is nothing to measure.")
 
 
 class RefusedRows(BaseModel):
-    """How often an import met one problem."""
+    """The number of rows that an import refused for one problem."""
 
     file: str = Field(description="Name of the file.", examples=["visits.csv.gz"])
     field: str = Field(description="Column, as the file calls it.", examples=["visit_date"])
@@ -53,35 +53,37 @@ class ReportHead(BaseModel):
     uuid: UUID = Field(description="Identifier of the report.")
     import_uuid: UUID | None = Field(description="The import after which it was made.")
     facility: str | None = Field(
-        description="DATIM id; null in a report of several facilities together.", examples=["hZ7mJp5xUQq"]
+        description="DATIM id; null in a report over several facilities.", examples=["hZ7mJp5xUQq"]
     )
     data_date: date | None = Field(description="The day to which the data run.")
     made_at: datetime = Field(description="When the report was made.")
     definitions: str = Field(
-        description="Version of the definitions: compare only scores of one version.", examples=["4"]
+        description="Version of the definitions: compare only scores with the same version.", examples=["4"]
     )
     score: int | None = Field(description="Whole percent.", examples=[87])
     dimensions: dict[str, int] = Field(
-        description="Whole percent of each dimension that could be measured.",
+        description="Whole percent of each dimension with data.",
         examples=[{"completeness": 96, "timeliness": 71, "plausibility": 99, "consistency": 93, "uniqueness": 100}],
     )
 
 
 class ReportOut(ReportHead):
-    """A report."""
+    """A report with its measures."""
 
     measures: list[MeasureOut] = Field(description="The measures.")
-    refused: list[RefusedRows] = Field(description="Of an import's report: its refused rows by problem.")
-    facilities: list[FacilityScore] = Field(description="Of a report of several: each facility's, the lowest first.")
+    refused: list[RefusedRows] = Field(description="In the report of an import: its refused rows by problem.")
+    facilities: list[FacilityScore] = Field(
+        description="In a report over several: each facility's score, lowest first."
+    )
 
 
 class ReportPost(BaseModel):
-    """What to report on."""
+    """The subject of a report."""
 
     model_config = ConfigDict(extra="forbid")
 
     import_uuid: UUID | None = Field(
-        default=None, description="An import and its facilities; all facilities when empty."
+        default=None, description="An import, for a report on its facilities. Default: all facilities."
     )
 
 
@@ -93,26 +95,26 @@ class TrendPoint(BaseModel):
     data_date: date | None = Field(description="The day to which the data run.")
     made_at: datetime = Field(description="When the report was made.")
     definitions: str = Field(
-        description="Version of the definitions: compare only scores of one version.", examples=["4"]
+        description="Version of the definitions: compare only scores with the same version.", examples=["4"]
     )
-    score: int | None = Field(description="Whole percent; null where nothing could be measured.")
-    dimensions: dict[str, int] = Field(description="Whole percent of each dimension that could be measured.")
+    score: int | None = Field(description="Whole percent; null where there is nothing to measure.")
+    dimensions: dict[str, int] = Field(description="Whole percent of each dimension with data.")
 
 
 class MeasureDefinition(BaseModel):
-    """What a measure counts."""
+    """The definition of a measure."""
 
     name: str = Field(description="Name of the measure.", examples=["birthdate_filled"])
     dimension: str = Field(description="Dimension of quality.", examples=["completeness"])
     dimension_weight: int = Field(description="Weight of its dimension in the score.")
     weight: int = Field(description="Weight within its dimension.", examples=[2])
-    about: str = Field(description="What it looks at.", examples=["date of birth"])
+    about: str = Field(description="The subject of the measure.", examples=["date of birth"])
     numerator: str = Field(description="What counts as right.", examples=["patients with a date of birth"])
-    denominator: str = Field(description="What is looked at.", examples=["patients"])
+    denominator: str = Field(description="What is counted in all.", examples=["patients"])
 
 
 class JobAsked(BaseModel):
-    """The job that does it: follow it at GET /v1/jobs/{id}."""
+    """The job that does the work: follow it at GET /v1/jobs/{job_id}."""
 
     job_id: UUID = Field(description="The job; follow it at `GET /v1/jobs/{job_id}`.")
 
@@ -129,7 +131,7 @@ class SideOut(BaseModel):
 
 
 class CandidateOut(BaseModel):
-    """Two patients who may be one person. Their names stand in their own records only."""
+    """Two patients who may be one person. Their names are only in their own records."""
 
     model_config = ConfigDict(
         from_attributes=True,
@@ -169,23 +171,23 @@ class CandidateOut(BaseModel):
     state: State = Field(
         description="`pending` until somebody decides; `gone` where one of the two is no longer on record."
     )
-    probability: float = Field(description="That they are one person, by what is recorded of who they are.")
-    agree: list[str] = Field(description="What is the same in both.")
-    differ: list[str] = Field(description="What is not the same in both.")
+    probability: float = Field(description="Probability that they are one person, from their records.")
+    agree: list[str] = Field(description="What agrees in both.")
+    differ: list[str] = Field(description="What differs between the two.")
     care: str = Field(
-        description="consecutive: one's contacts all lie before the other's; overlapping: by turns at two facilities;"
-        " together: by turns at one facility; unknown: one has none."
+        description="consecutive: all contacts of one before the other's; overlapping: in turns at two facilities;"
+        " together: in turns at one facility; unknown: one has no contacts."
     )
     gap_days: int | None = Field(description="Days between the two, where their care is consecutive.")
     turns: int = Field(description="How often care passed from one to the other.")
     patients: tuple[SideOut, SideOut] = Field(description="The two patients.")
-    found_at: datetime = Field(description="When the pair was noticed.")
+    found_at: datetime = Field(description="When the search first found the pair.")
     decided_at: datetime | None = Field(description="When the decision was made; null: it is open.", examples=[None])
     decided_by: str | None = Field(
         description="Who decided: the kind and id of the principal.",
         examples=["api_key:019c2253-7220-70a7-a610-b4172b5ebaa0"],
     )
-    reason: str | None = Field(description="Why it was decided so; null: it is open.")
+    reason: str | None = Field(description="Reason of the decision; null: it is open.")
 
 
 class MergePost(BaseModel):
@@ -195,7 +197,7 @@ class MergePost(BaseModel):
 
     reason: DecisionReason = Field(description="Why. Name no person.", examples=["transfer letter seen"])
     keep: UUID | None = Field(
-        default=None, description="The patient under whom the person goes on; the one seen last when empty."
+        default=None, description="The canonical patient. Default: the one with the later last contact."
     )
 
 
@@ -204,12 +206,12 @@ class PatientMergePost(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    canonical_uuid: UUID = Field(description="The patient under whom the person goes on.")
+    canonical_uuid: UUID = Field(description="The canonical patient, for whom the facts will count.")
     reason: DecisionReason = Field(description="Why. Name no person.", examples=["registered twice"])
 
 
 class DecisionPost(BaseModel):
-    """Why something was decided."""
+    """The reason of a decision."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -217,21 +219,21 @@ class DecisionPost(BaseModel):
 
 
 class MergedOut(BaseModel):
-    """For whom facts count now."""
+    """The patient for whom facts count now."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    canonical_uuid: UUID = Field(description="The patient under whom the person goes on.")
-    members: list[UUID] = Field(description="The other patients whose facts count for it.")
+    canonical_uuid: UUID = Field(description="The canonical patient, for whom the facts count.")
+    members: list[UUID] = Field(description="The other patients whose facts count for the canonical one.")
 
 
 class IdentityRow(BaseModel):
-    """One merge, and until when it held."""
+    """One merge, with its beginning and its end."""
 
     model_config = ConfigDict(from_attributes=True)
 
     patient_uuid: UUID = Field(description="The patient that was merged.")
-    canonical_uuid: UUID = Field(description="The patient under whom the person goes on.")
+    canonical_uuid: UUID = Field(description="The canonical patient, for whom the facts count.")
     known_from: datetime = Field(description="When the merge began.")
     known_to: datetime | None = Field(description="When the merge ended; null: it is in force.", examples=[None])
     decided_by: str = Field(
@@ -244,6 +246,6 @@ class IdentityRow(BaseModel):
 
 
 class IdentityOut(MergedOut):
-    """For whom a patient's facts count, and since when."""
+    """The patient for whom a patient's facts count, with all merges of the patient."""
 
     history: list[IdentityRow] = Field(description="Every merge of the patient, the oldest first.")

@@ -1,4 +1,4 @@
-"""The rules of reports: what is reported on, when, and what a report says."""
+"""The service of quality reports: what each report covers, and when jobs make them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ REPORT_JOB: Final = "quality.report"
 LINK_JOB: Final = "quality.link"
 
 NAMED_FACILITIES: Final = 1000
-"""A job names no more facilities than this; beyond, it measures all."""
+"""The most facilities that a job names; with more, it measures all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A measure as it is told: the share is empty where there was nothing to measure."""
+class MeasureResult:
+    """A measure of a report; ``percent`` is empty where there was nothing to measure."""
 
     measure: str
     dimension: str
@@ -47,11 +47,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report as it is told, with the names a person knows.
+    """A report as the API and the command line show it.
 
     Attributes:
         facility: DATIM id; empty in the report of an import or of all facilities.
-        facilities: in a report of several, each facility's score: DATIM id, name, score, the lowest first.
+        facilities: in a report over several, each facility's DATIM id, name and score, the lowest first.
     """
 
     uuid: UUID
@@ -62,7 +62,7 @@ class Report:
     definitions: str
     score: int | None
     dimensions: dict[str, int]
-    measures: list[Measured]
+    measures: list[MeasureResult]
     refused: list[dict[str, Any]]
     facilities: list[dict[str, Any]]
 
@@ -70,7 +70,7 @@ class Report:
 def request_report(
     session: TenantSession, *, import_uuid: UUID | None = None, facilities: Sequence[UUID] | None = None
 ) -> UUID:
-    """Have a report made by a job; one that is asked for and not begun is enough."""
+    """Enqueue a job that makes a report, unless an equal job waits already."""
     payload: dict[str, Any] = {}
     if import_uuid is not None:
         payload["import_uuid"] = str(import_uuid)
@@ -80,7 +80,7 @@ def request_report(
 
 
 def ask_report(session: TenantSession, import_uuid: UUID | None) -> UUID:
-    """Have a report made of an import, or of all facilities, as a caller asks.
+    """Enqueue a report of an import, or of all facilities, for a caller.
 
     Raises:
         NotFound: there is no such import.
@@ -91,11 +91,11 @@ def ask_report(session: TenantSession, import_uuid: UUID | None) -> UUID:
 
 
 def request_link(session: TenantSession, after: timedelta = timedelta()) -> UUID:
-    """Have people recorded twice looked for by a job: one search is enough for several imports.
+    """Enqueue a search for people recorded twice. One search serves several imports.
 
     Args:
         session: the tenant's transaction.
-        after: how long to wait for other imports; a search that waits already is brought forward when this is shorter.
+        after: how long to wait for other imports; a shorter wait brings forward a search that waits already.
     """
     return enqueue(session, LINK_JOB, {}, run_after=now() + after if after else None, dedupe_key=LINK_JOB)
 
@@ -106,35 +106,37 @@ def make_reports(
     import_uuid: UUID | None = None,
     facilities: Sequence[UUID] | None = None,
 ) -> QualityReport:
-    """Measure, and store a report of each facility and one of all of them; the latter.
+    """Measure, and store a report of each facility and one over all of them; return the latter.
 
     Args:
         session: the tenant's transaction.
-        import_uuid: the import that they are made after; its refused rows are part of the report of all.
-        facilities: of an import, those that it touched; None for those that it wrote records of, where it is not said.
-            Without an import all are measured.
+        import_uuid: the import before the report; its refused rows are part of the report over all.
+        facilities: the facilities that the import changed; None to look them up. Without an import all are measured.
 
     Raises:
         NotFound: there is no such import.
     """
-    told = None if import_uuid is None else _import(session, import_uuid)
-    if told is None:
-        # A report of some is none of all of them: the tenant's scores over time would follow one clinic.
+    source_import = None if import_uuid is None else _import(session, import_uuid)
+    if source_import is None:
+        # Without an import, measure all: a report over some would make the tenant's trend follow one clinic.
         facilities = None
     elif facilities is None:
-        facilities = repository.facilities_of_import(session, told.uuid)
-    measured = measure(session, today(session.tenant.time_zone), facilities)
+        facilities = repository.facilities_of_import(session, source_import.uuid)
+    measures_of_facility = measure(session, today(session.tenant.time_zone), facilities)
     run, made_at = new_uuid(), now()
     rows: list[tuple[QualityReport, Shares]] = []
-    for facility, (data_date, shares) in measured.items():
+    for facility, (data_date, shares) in measures_of_facility.items():
         rows.append((_report(run, made_at, import_uuid, facility, data_date, shares), shares))
-    whole = add([shares for _, shares in measured.values()])
+    whole = add([shares for _, shares in measures_of_facility.values()])
     refused: list[dict[str, Any]] = []
-    newest = max((day for day, _ in measured.values()), default=None)
-    if told is not None:
-        whole["rows_accepted"] = (told.rows_read - told.rows_refused - told.rows_in_part, told.rows_read)
-        refused = problems(session, told.uuid)
-        newest = told.data_date or newest
+    newest = max((day for day, _ in measures_of_facility.values()), default=None)
+    if source_import is not None:
+        whole["rows_accepted"] = (
+            source_import.rows_read - source_import.rows_refused - source_import.rows_in_part,
+            source_import.rows_read,
+        )
+        refused = problems(session, source_import.uuid)
+        newest = source_import.data_date or newest
     overall = _report(run, made_at, import_uuid, None, newest, whole)
     overall.refused = refused
     rows.append((overall, whole))
@@ -143,7 +145,7 @@ def make_reports(
 
 
 def make_facility_report(session: TenantSession, facility: UUID, import_uuid: UUID | None = None) -> QualityReport:
-    """Measure one facility, and store its report: only of it, so that no report of all is made of it.
+    """Measure one facility, and store its report. It makes no report over all facilities.
 
     Raises:
         NotFound: there is no such import.
@@ -151,26 +153,26 @@ def make_facility_report(session: TenantSession, facility: UUID, import_uuid: UU
     if import_uuid is not None:
         _import(session, import_uuid)
     data_date, shares = measure(session, today(session.tenant.time_zone), [facility])[facility]
-    made = _report(new_uuid(), now(), import_uuid, facility, data_date, shares)
-    repository.store(session, [(made, shares)])
-    return made
+    row = _report(new_uuid(), now(), import_uuid, facility, data_date, shares)
+    repository.store(session, [(row, shares)])
+    return row
 
 
 def read_report(session: TenantSession, uuid: UUID) -> Report:
-    """A report.
+    """Return a report.
 
     Raises:
-        NotFound: there is none of this UUID.
+        NotFound: there is no such report.
     """
     row = repository.find(session, uuid)
     if row is None:
         detail = "there is no such report"
         raise NotFound(detail)
-    return told_of(session, row)
+    return report_of(session, row)
 
 
 def report_of_import(session: TenantSession, import_uuid: UUID) -> Report:
-    """The newest report made after an import, its refused rows among it.
+    """The newest report made after an import, with its refused rows.
 
     Raises:
         NotFound: there is no such import, or no report of it yet.
@@ -180,13 +182,13 @@ def report_of_import(session: TenantSession, import_uuid: UUID) -> Report:
     if row is None:
         detail = "there is no report of this import yet"
         raise NotFound(detail, remedy="ask for one: POST /v1/quality/reports with its import_uuid")
-    return told_of(session, row)
+    return report_of(session, row)
 
 
 def list_reports(
     session: TenantSession, paging: PageRequest, *, facility: str | None = None, import_uuid: UUID | None = None
 ) -> Page[dict[str, Any]]:
-    """Reports without their measures, the newest first: of one facility, or those of all.
+    """Reports without their measures, the newest first: of one facility, or those over all.
 
     Raises:
         NotFound: there is no such facility.
@@ -201,35 +203,35 @@ def list_reports(
 
 
 def trend(session: TenantSession, *, facility: str | None, by: str) -> list[dict[str, Any]]:
-    """Scores over time, oldest first: of every import, or the last of every quarter of data dates.
+    """Scores over time, oldest first: of every import, or of the last report of every quarter of data dates.
 
     Raises:
         NotFound: there is no such facility.
         Invalid: ``by`` is neither ``import`` nor ``quarter``.
     """
     if by not in ("import", "quarter"):
-        problem = FieldError("by", "is no way to follow scores", "give import or quarter")
+        problem = FieldError("by", "is no interval of a trend", "give import or quarter")
         raise Invalid(problem.problem, errors=[problem])
     where = None if facility is None else facility_uuid(session, facility)
     return repository.trend(session, facility=where, by=by)
 
 
 def facility_uuid(session: TenantSession, datim_id: str) -> UUID:
-    """The facility of a DATIM id.
+    """The UUID of the facility with a DATIM id.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such facility.
     """
-    found = find_facility(session, datim_id)
-    if found is None:
+    facility = find_facility(session, datim_id)
+    if facility is None:
         detail = "there is no such facility"
         raise NotFound(detail, remedy="give the DATIM id of one of GET /v1/facilities")
-    return found.uuid
+    return facility.uuid
 
 
-def told_of(session: TenantSession, row: QualityReport) -> Report:
-    """A report's row as it is told."""
-    counted = repository.shares(session, row.uuid)
+def report_of(session: TenantSession, row: QualityReport) -> Report:
+    """Return a stored report as the API shows it."""
+    shares = repository.shares(session, row.uuid)
     return Report(
         uuid=row.uuid,
         import_uuid=row.import_uuid,
@@ -239,26 +241,26 @@ def told_of(session: TenantSession, row: QualityReport) -> Report:
         definitions=row.definitions,
         score=row.score,
         dimensions=row.dimensions,
-        measures=measures_of(counted),
+        measures=measures_of(shares),
         refused=row.refused,
         facilities=[] if row.facility_uuid is not None else repository.scores_of_run(session, row.run_uuid),
     )
 
 
-def measures_of(counted: Mapping[str, tuple[int, int]]) -> list[Measured]:
-    """Counts in the order of the catalogue, those that no version of it knows left out."""
+def measures_of(shares: Mapping[str, tuple[int, int]]) -> list[MeasureResult]:
+    """Measures from their counts, in the order of the catalogue; counts that the catalogue lacks are left out."""
     return [
-        Measured(
+        MeasureResult(
             measure=each.name,
             dimension=each.dimension,
             weight=each.weight,
             about=each.about,
-            numerator=counted[each.name][0],
-            denominator=counted[each.name][1],
-            percent=catalog.percent(counted[each.name][0] / counted[each.name][1]) if counted[each.name][1] else None,
+            numerator=shares[each.name][0],
+            denominator=shares[each.name][1],
+            percent=catalog.percent(shares[each.name][0] / shares[each.name][1]) if shares[each.name][1] else None,
         )
         for each in catalog.MEASURES
-        if each.name in counted
+        if each.name in shares
     ]
 
 
@@ -286,8 +288,8 @@ def _report(
 
 
 def _import(session: TenantSession, uuid: UUID) -> Import:
-    found = find_import(session, uuid)
-    if found is None:
+    row = find_import(session, uuid)
+    if row is None:
         detail = "there is no such import"
         raise NotFound(detail, remedy="give the UUID of one of GET /v1/imports")
-    return found
+    return row

@@ -1,4 +1,4 @@
-"""What the room remembers of its last search for candidates, per tenant."""
+"""The feature's memory of its last search for people recorded twice, per tenant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Linkage(BaseModel):
-    """The last search for the same person twice."""
+    """The last search for people recorded twice."""
 
     settings_key: ClassVar[str] = "quality_linkage"
 
@@ -25,5 +25,5 @@ class Linkage(BaseModel):
 
 
 def linkage_state(session: TenantSession) -> Linkage:
-    """What the last search was of; empty when there was none."""
+    """The state of the last search; empty when there was none."""
     return tenant_settings.get(session, Linkage)

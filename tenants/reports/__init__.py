@@ -1,1 +1,1 @@
-"""What a partner sends on: line lists, the RADET, MER tables, and data value sets for DHIS2."""
+"""Exports of a partner: line lists, the RADET, MER tables, and data value sets for DHIS2."""

@@ -1,4 +1,4 @@
-"""Reports over the API."""
+"""Routes of the exports."""
 
 from collections.abc import Generator
 from datetime import date
@@ -27,9 +27,9 @@ ReportsIdentify = Annotated[Principal, Depends(require("reports.identify"))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
 CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
 AsOf = Annotated[
-    IsoDay | None, Query(description="The day, as known then; today when left out.", examples=["2026-09-30"])
+    IsoDay | None, Query(description="The day, with what was known then. Default: today.", examples=["2026-09-30"])
 ]
-Facility = Annotated[str | None, Query(description="DATIM id or UUID; all when left out.", max_length=100)]
+Facility = Annotated[str | None, Query(description="DATIM id or UUID. Default: all facilities.", max_length=100)]
 PeriodText = Annotated[
     str | None, Query(description="2026Q3, FY26Q4, 2026-08, 2026 or FY26.", examples=["2026Q3"], max_length=20)
 ]
@@ -61,20 +61,20 @@ def get_line_list(
     scope: TenantScope,
     as_of: AsOf = None,
     facility: Facility = None,
-    format: Annotated[Literal["csv", "xlsx", "ndjson"], Query(description="Form of the file.")] = "csv",  # noqa: A002 - the query's name
+    format: Annotated[Literal["csv", "xlsx", "ndjson"], Query(description="File format.")] = "csv",  # noqa: A002 - the query's name
     identifiers: Annotated[  # noqa: FBT002 - a query parameter
-        bool, Query(description="Programme identifier and hospital number in the clear; needs reports.identify.")
+        bool, Query(description="Include programme identifier and hospital number; needs reports.identify.")
     ] = False,
 ) -> StreamedResponse:
-    """Of what was known on that day. That each patient was read is recorded before the row is sent."""
+    """Return every patient with what was known on that day. The audit records each read before the row is sent."""
     if identifiers and "reports.identify" not in principal.permissions:
-        detail = "the permission reports.identify is needed for identifiers=true"
+        detail = "identifiers=true needs the permission reports.identify"
         raise Forbidden(detail)
     return _list(scope, service.LINE_LIST, as_of, facility, format, identifiers=identifiers)
 
 
 @router.get(
-    "/radet", operation_id="get_radet", summary="Get every patient on a day, in the shape of the LAMIS+ RADET",
+    "/radet", operation_id="get_radet", summary="Get every patient on a day, in the format of the LAMIS+ RADET",
     responses=_files("csv", "xlsx"), response_class=StreamedResponse,
 )  # fmt: skip
 def get_radet(
@@ -83,9 +83,9 @@ def get_radet(
     scope: TenantScope,
     as_of: AsOf = None,
     facility: Facility = None,
-    format: Annotated[Literal["csv", "xlsx"], Query(description="Form of the file.")] = "xlsx",  # noqa: A002 - the query's name
+    format: Annotated[Literal["csv", "xlsx"], Query(description="File format.")] = "xlsx",  # noqa: A002 - the query's name
 ) -> StreamedResponse:
-    """With programme identifiers, as a RADET has them. That each patient was read is recorded in the audit."""
+    """Return the list with programme identifiers, as a RADET has them. The audit records each read of a patient."""
     return _list(scope, service.RADET, as_of, facility, format, identifiers=True)
 
 
@@ -103,20 +103,22 @@ def get_indicator_tables(
     by: Annotated[
         str, Query(description="Dimensions, comma-separated: facility, sex, age, time_on_art.", max_length=100)
     ] = service.DEFAULT_BY,
-    format: Annotated[Literal["csv", "xlsx"], Query(description="Form of the file.")] = "csv",  # noqa: A002 - the query's name
+    format: Annotated[Literal["csv", "xlsx"], Query(description="File format.")] = "csv",  # noqa: A002 - the query's name
 ) -> Response:
-    """One count a row (CSV), or a sheet per indicator (xlsx). As known now."""
-    asked = period_of(period, start, end)
-    name = f"mer-{asked.start}-{asked.end}"
+    """Return one count per row (CSV), or one sheet per indicator (xlsx), as known now."""
+    reporting_period = period_of(period, start, end)
+    name = f"mer-{reporting_period.start}-{reporting_period.end}"
     if format == "csv":
-        return Response(service.mer_csv(db, asked, by), media_type=MEDIA_TYPES["csv"], headers=_named(name, "csv"))
+        return Response(
+            service.mer_csv(db, reporting_period, by), media_type=MEDIA_TYPES["csv"], headers=_disposition(name, "csv")
+        )
     file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
-    service.mer_workbook(db, asked, by, file)
-    return _sent(file_blocks(file), name)
+    service.mer_workbook(db, reporting_period, by, file)
+    return _stream(file_blocks(file), name)
 
 
 class DataValueSetPost(BaseModel):
-    """Which period, and where its counts go."""
+    """A period, with a mapping of its counts."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -124,13 +126,13 @@ class DataValueSetPost(BaseModel):
         description="A month, quarter or year: 2026-08, 2026Q3, FY26Q4, 2026, FY26.", examples=["2026Q3"]
     )
     facility: str | None = Field(
-        default=None, description="DATIM id or UUID of one facility; all when left out.", examples=["hZ7mJp5xUQq"]
+        default=None, description="DATIM id or UUID of one facility. Default: all facilities.", examples=["hZ7mJp5xUQq"]
     )
     mapping: Dhis2Mapping = Field(description="Where each count goes: its data element and organisation unit.")
 
 
 class DataValueSet(BaseModel):
-    """What DHIS2's ``POST /api/dataValueSets`` takes."""
+    """The body of DHIS2's ``POST /api/dataValueSets``."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -146,7 +148,7 @@ class DataValueSet(BaseModel):
 
     dataSet: str | None = Field(default=None, description="The data set.")  # noqa: N815 - DHIS2's name
     completeDate: date | None = Field(default=None, description="Day on which the set was complete.")  # noqa: N815
-    orgUnit: str | None = Field(default=None, description="Where the set is of one and may be complete.")  # noqa: N815
+    orgUnit: str | None = Field(default=None, description="The organisation unit, in a set of one unit.")  # noqa: N815
     period: str = Field(description="The period, as DHIS2 writes it.")
     dataValues: list[dict[str, str]] = Field(description="One value per data element and organisation unit.")  # noqa: N815
 
@@ -156,7 +158,7 @@ class DataValueSet(BaseModel):
     response_model_exclude_none=True,
 )  # fmt: skip
 def make_data_value_set(_: ReportsRead, __: CohortRead, db: TenantDb, body: DataValueSetPost) -> DataValueSet:
-    """Nothing is sent to DHIS2. A count that the mapping has no place for is an error that names it."""
+    """Build the set; nothing is sent to DHIS2. A count without a place in the mapping is an error that names it."""
     return DataValueSet.model_validate(service.data_value_set(db, period_of(body.period), body.mapping, body.facility))
 
 
@@ -164,22 +166,22 @@ def _list(
     scope: Scope, report: str, as_of: date | None, facility: str | None, form: str, *, identifiers: bool
 ) -> StreamedResponse:
     with scope.session() as session:
-        chosen = service.asked(session, report, as_of=as_of, facility=facility, identifiers=identifiers)
+        export = service.export_of(session, report, as_of=as_of, facility=facility, identifiers=identifiers)
     if form == "xlsx":
         file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
-        service.list_workbook(scope.session, chosen, file)
-        return _sent(scope.while_valid(file_blocks(file)), chosen.name)
-    lines = service.list_lines(scope.session, chosen, form)
-    first = next(lines)  # what cannot be read is answered as an error, not as a broken stream
+        service.list_workbook(scope.session, export, file)
+        return _stream(scope.while_valid(file_blocks(file)), export.name)
+    lines = service.list_lines(scope.session, export, form)
+    first = next(lines)  # an unreadable record becomes an error answer, not a broken stream
     return StreamedResponse(
-        scope.while_valid(chain((first,), lines)), media_type=MEDIA_TYPES[form], headers=_named(chosen.name, form)
+        scope.while_valid(chain((first,), lines)), media_type=MEDIA_TYPES[form], headers=_disposition(export.name, form)
     )
 
 
-def _sent(blocks: Generator[bytes], name: str) -> StreamedResponse:
-    return StreamedResponse(blocks, media_type=MEDIA_TYPES["xlsx"], headers=_named(name, "xlsx"))
+def _stream(blocks: Generator[bytes], name: str) -> StreamedResponse:
+    return StreamedResponse(blocks, media_type=MEDIA_TYPES["xlsx"], headers=_disposition(name, "xlsx"))
 
 
-def _named(name: str, form: str) -> dict[str, str]:
+def _disposition(name: str, form: str) -> dict[str, str]:
     plain = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
     return {"Content-Disposition": f'attachment; filename="{plain}.{form}"'}

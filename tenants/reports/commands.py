@@ -1,4 +1,4 @@
-"""``iit report``: files that a partner sends on."""
+"""``iit report``: exports as files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _TO = click.option("--to", type=click.Path(path_type=Path, dir_okay=False), help="The file. Default: standard output.")
-_AS_OF = click.option("--as-of", type=_DAY, help="The day, as known then. Default: today where the tenant is.")
-_FACILITY = click.option("--facility", help="DATIM id; all facilities when left out.")
+_AS_OF = click.option(
+    "--as-of", type=_DAY, help="The day, with what was known then. Default: today in the tenant's zone."
+)
+_FACILITY = click.option("--facility", help="DATIM id. Default: all facilities.")
 
 
 @click.group()
@@ -29,12 +31,12 @@ def report() -> None:
 @_AS_OF
 @_FACILITY
 @click.option("--format", "form", type=click.Choice(["csv", "xlsx", "ndjson"]), default="csv", show_default=True)
-@click.option("--identifiers", is_flag=True, help="Programme identifier and hospital number in the clear.")
+@click.option("--identifiers", is_flag=True, help="Include programme identifier and hospital number.")
 @_TO
 def line_list(
     slug: str, as_of: datetime | None, facility: str | None, form: str, to: Path | None, *, identifiers: bool
 ) -> None:
-    """Every patient of the tenant SLUG on a day, one row each: status, last contact, expected contact, risk."""
+    """Export every patient of the tenant SLUG on a day: status, last contact, expected contact, risk."""
     _write_list(slug, "line-list", as_of.date() if as_of else None, facility, form, to, identifiers=identifiers)
 
 
@@ -45,7 +47,7 @@ def line_list(
 @click.option("--format", "form", type=click.Choice(["csv", "xlsx"]), default="xlsx", show_default=True)
 @_TO
 def radet(slug: str, as_of: datetime | None, facility: str | None, form: str, to: Path | None) -> None:
-    """Every patient of the tenant SLUG on a day, under the headings of the LAMIS+ RADET; with identifiers."""
+    """Export every patient of the tenant SLUG on a day, with the headings of the LAMIS+ RADET and identifiers."""
     _write_list(slug, "radet", as_of.date() if as_of else None, facility, form, to, identifiers=True)
 
 
@@ -60,17 +62,17 @@ def radet(slug: str, as_of: datetime | None, facility: str | None, form: str, to
 def mer(
     slug: str, period: str | None, start: datetime | None, end: datetime | None, by: str, form: str, to: Path | None
 ) -> None:
-    """MER indicators of the tenant SLUG: one count a row (csv), or a sheet per indicator (xlsx)."""
+    """Export MER indicators of the tenant SLUG: one count per row (csv), or one sheet per indicator (xlsx)."""
     from core.database import tenant_session
     from tenants.cohort.calendar import period_of
     from tenants.reports import service
 
-    asked = period_of(period, start.date() if start else None, end.date() if end else None)
+    reporting_period = period_of(period, start.date() if start else None, end.date() if end else None)
     with tenant_session(tenant(slug), actor=ACTOR) as session, output_file(to, form) as file:
         if form == "csv":
-            file.write(service.mer_csv(session, asked, by))
+            file.write(service.mer_csv(session, reporting_period, by))
         else:
-            service.mer_workbook(session, asked, by, file)
+            service.mer_workbook(session, reporting_period, by, file)
 
 
 @report.command()
@@ -82,7 +84,7 @@ def mer(
 )
 @_TO
 def dhis2(slug: str, period: str, facility: str | None, mapping: Path, to: Path | None) -> None:
-    """A DHIS2 data value set of the tenant SLUG, for POST /api/dataValueSets. Nothing is sent."""
+    """Export a DHIS2 data value set of the tenant SLUG, for POST /api/dataValueSets. Nothing is sent."""
     import orjson
 
     from core.database import tenant_session
@@ -90,14 +92,14 @@ def dhis2(slug: str, period: str, facility: str | None, mapping: Path, to: Path 
     from tenants.reports import service
     from tenants.reports.mapping import read_mapping
 
-    asked, places = period_of(period), read_mapping(mapping.read_bytes())
+    reporting_period, places = period_of(period), read_mapping(mapping.read_bytes())
     with tenant_session(tenant(slug), actor=ACTOR) as session:
-        found = service.data_value_set(session, asked, places, facility)
+        value_set = service.data_value_set(session, reporting_period, places, facility)
     if to is None:
-        print_json(found)
+        print_json(value_set)
         return
     with output_file(to, "json") as file:
-        file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+        file.write(orjson.dumps(value_set, option=orjson.OPT_INDENT_2) + b"\n")
 
 
 def _write_list(
@@ -108,15 +110,15 @@ def _write_list(
 
     owner = tenant(slug)
 
-    def opened() -> Any:  # noqa: ANN401 - a transaction
+    def open_session() -> Any:  # noqa: ANN401 - a transaction
         return tenant_session(owner, actor=ACTOR)
 
-    with opened() as session:
-        chosen = service.asked(session, name, as_of=as_of, facility=facility, identifiers=identifiers)
+    with open_session() as session:
+        export = service.export_of(session, name, as_of=as_of, facility=facility, identifiers=identifiers)
     with output_file(to, form) as file, Progress("Exporting") as progress:
         if form == "xlsx":
-            service.list_workbook(opened, chosen, file)
+            service.list_workbook(open_session, export, file)
             return
-        for lines in service.list_lines(opened, chosen, form):
+        for lines in service.list_lines(open_session, export, form):
             file.write(lines)
             progress.advance(lines.count(b"\n"))

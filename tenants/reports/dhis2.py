@@ -1,8 +1,7 @@
-"""Indicator counts as a DHIS2 data value set (the JSON that ``POST /api/dataValueSets`` takes), by a mapping.
+"""Indicator counts as a DHIS2 data value set (the body of ``POST /api/dataValueSets``), by a mapping.
 
-Identifiers of data elements, category option combinations and organisation units differ in every DHIS2: the mapping
-names them. A count that is not zero and that the mapping has no place for is an error, so that nothing is dropped
-unseen.
+Identifiers of data elements, category option combinations and organisation units differ in every DHIS2, so the mapping
+names them. A count above zero without a place in the mapping is an error: nothing is dropped silently.
 """
 
 from __future__ import annotations
@@ -27,58 +26,58 @@ if TYPE_CHECKING:
 
 MOST_PROBLEMS: Final = 50
 _FINANCIAL: Final = {4: "April", 7: "July", 10: "Oct"}
-"""First month of a financial year, and how DHIS2 calls years that begin with it."""
+"""First month of a financial year -> DHIS2's name for such years."""
 _IDENTIFIER: Final = r"^[A-Za-z0-9_.:-]{1,230}$"
 
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 
 
 class Element(BaseModel):
-    """Where one measure goes.
+    """The place of one measure in DHIS2.
 
     Attributes:
         indicator: one of ``tenants.cohort.indicators.MEASURES``.
-        by: the dimensions that its category option combinations stand for; facilities are organisation units.
+        by: the dimensions of its category option combinations; facilities are organisation units.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     indicator: str = Field(description="A measure, such as TX_CURR or TX_ML_died.", examples=["TX_CURR"])
     dataElement: Identifier = Field(description="Its data element in DHIS2.")  # noqa: N815 - DHIS2's name
-    by: tuple[Dimension, ...] = Field(default=(), description="Dimensions that it is split by: sex, age, time_on_art.")
+    by: tuple[Dimension, ...] = Field(default=(), description="Dimensions that split it: sex, age, time_on_art.")
     categoryOptionCombo: Identifier | None = Field(  # noqa: N815
-        default=None, description="Of a measure that is not split; DHIS2's default when left out."
+        default=None, description="The combination of a measure without a split. Default: DHIS2's default."
     )
     categoryOptionCombos: dict[str, Identifier] = Field(  # noqa: N815
         default_factory=dict,
         max_length=2000,
-        description="Of each group, by its labels in the order of `by`, joined by '|'.",
+        description="The combination of each group, by its labels in the order of `by`, joined by '|'.",
         examples=[{"F|15-19": "aBcDeFgHiJk"}],
     )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.indicator not in MEASURES:
-            message = f"indicator: {self.indicator!r} is none; choose among {', '.join(MEASURES)}"
+            message = f"indicator: {self.indicator!r} is no measure; choose among {', '.join(MEASURES)}"
             raise ValueError(message)
         if "facility" in self.by:
             message = "by: facilities are organisation units (orgUnits), not categories"
             raise ValueError(message)
         if len(set(self.by)) != len(self.by):
-            message = "by: a dimension is named twice"
+            message = "by: a dimension appears twice"
             raise ValueError(message)
         if bool(self.by) != bool(self.categoryOptionCombos):
             message = "give categoryOptionCombos together with by, or neither"
             raise ValueError(message)
         for label in self.categoryOptionCombos:
-            if (meant := nearest(label, self.by)) is not None:
-                message = f"categoryOptionCombos: no group is ever called {label!r}; the nearest is {meant!r}"
+            if (nearest_label := nearest(label, self.by)) is not None:
+                message = f"categoryOptionCombos: no group has the label {label!r}; the nearest is {nearest_label!r}"
                 raise ValueError(message)
         return self
 
 
 class Dhis2Mapping(BaseModel):
-    """How counts become data values."""
+    """The mapping of counts to data values."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -99,26 +98,26 @@ class Dhis2Mapping(BaseModel):
     orgUnits: dict[str, Identifier] = Field(  # noqa: N815
         default_factory=dict,
         max_length=20_000,
-        description="Organisation unit by the facility's DATIM id; a facility not named here is sent by its DATIM id.",
+        description="DATIM id of a facility -> organisation unit. A facility not named here is sent by its DATIM id.",
     )
     elements: tuple[Element, ...] = Field(
-        min_length=1, max_length=500, description="Which count goes to which data element."
+        min_length=1, max_length=500, description="The measures to send, each with its data element."
     )
     zeros: bool = Field(
         default=False,
-        description="Send 0 for every facility and every combination of the mapping that has no count: a count that was"
-        " corrected to 0 stays in DHIS2 otherwise.",
+        description="Send 0 for every facility and every combination of the mapping without a count. Otherwise a count"
+        " that was corrected to 0 stays in DHIS2.",
     )
     complete: bool = Field(
         default=False,
-        description="Mark the data set as complete, unless counts are provisional. DHIS2 takes this for one"
-        " organisation unit at a time: ask for one `facility`.",
+        description="Mark the data set as complete, unless counts are provisional. DHIS2 completes one organisation"
+        " unit at a time: ask for one `facility`.",
     )
 
     @model_validator(mode="after")
     def _completes_a_set(self) -> Self:
         if self.complete and self.dataSet is None:
-            message = "complete: needs dataSet, which is what is complete"
+            message = "complete: needs dataSet, the data set to complete"
             raise ValueError(message)
         return self
 
@@ -131,14 +130,14 @@ def dhis2_period(period: Period) -> str:
     """
     start, after = period.start, period.end + timedelta(days=1)
     months = (after.year - start.year) * 12 + after.month - start.month
-    whole = start.day == 1 and after.day == 1
-    if whole and months == 1:
+    is_whole_months = start.day == 1 and after.day == 1
+    if is_whole_months and months == 1:
         return f"{start:%Y%m}"
-    if whole and months == 3 and start.month % 3 == 1:  # noqa: PLR2004 - a quarter
+    if is_whole_months and months == 3 and start.month % 3 == 1:  # noqa: PLR2004 - a quarter
         return f"{start.year}Q{(start.month + 2) // 3}"
-    if whole and months == 12 and start.month == 1:  # noqa: PLR2004 - a year
+    if is_whole_months and months == 12 and start.month == 1:  # noqa: PLR2004 - a year
         return f"{start.year}"
-    if whole and months == 12 and start.month in _FINANCIAL:  # noqa: PLR2004 - a year
+    if is_whole_months and months == 12 and start.month in _FINANCIAL:  # noqa: PLR2004 - a year
         return f"{start.year}{_FINANCIAL[start.month]}"
     remedy = "give a month (2026-08), a quarter (2026Q3, FY26Q4), a year (2026) or a fiscal year (FY26)"
     problem = [FieldError("period", "is no month, calendar quarter, year or fiscal year", remedy)]
@@ -146,7 +145,7 @@ def dhis2_period(period: Period) -> str:
 
 
 def groupings(mapping: Dhis2Mapping) -> list[tuple[Dimension, ...]]:
-    """The splits that the mapping needs, each with the facility first."""
+    """The splits that the mapping needs, each with the facility as the first dimension."""
     return list(dict.fromkeys(("facility", *element.by) for element in mapping.elements))
 
 
@@ -156,19 +155,19 @@ def data_value_set(
     period: Period,
     facilities: Sequence[str],
 ) -> dict[str, Any]:
-    """The data value set of a period.
+    """Return the data value set of a period.
 
     Args:
-        mapping: where counts go.
+        mapping: the mapping of counts.
         reports: the indicators, by each of ``groupings(mapping)``.
-        period: that they are of.
-        facilities: DATIM ids of those whose counts are sent.
+        period: the period of the reports.
+        facilities: DATIM ids of the facilities to send.
 
     Raises:
-        Invalid: a count that is not zero has no category option combination, the period has no name, or a set of
-            several organisation units is to be complete.
+        Invalid: a count above zero has no category option combination, the period has no name, or a set of several
+            organisation units cannot be complete.
     """
-    named = dhis2_period(period)
+    period_name = dhis2_period(period)
     units = {facility: mapping.orgUnits.get(facility, facility) for facility in facilities}
     completed = _completed(mapping, reports, period, units)
     problems: list[FieldError] = []
@@ -180,7 +179,7 @@ def data_value_set(
                 continue
             value = {
                 "dataElement": element.dataElement,
-                "period": named,
+                "period": period_name,
                 "orgUnit": units[facility],
                 "value": str(count),
             }
@@ -193,10 +192,10 @@ def data_value_set(
         remedy = "name each group under categoryOptionCombos of its element"
         detail = "counts have no place in the mapping"
         raise Invalid(detail, remedy=remedy, errors=problems[:MOST_PROBLEMS])
-    found: dict[str, Any] = {"period": named, "dataValues": values, **completed}
+    value_set: dict[str, Any] = {"period": period_name, "dataValues": values, **completed}
     if mapping.dataSet is not None:
-        found["dataSet"] = mapping.dataSet
-    return found
+        value_set["dataSet"] = mapping.dataSet
+    return value_set
 
 
 def _completed(
@@ -205,28 +204,28 @@ def _completed(
     period: Period,
     units: Mapping[str, str],
 ) -> dict[str, str]:
-    """The organisation unit of a set that is to be complete, and its completion date once its counts are final."""
+    """The organisation unit of a set to complete, and its completion date if its counts are final."""
     if not mapping.complete or not units:
         return {}
     if len(set(units.values())) > 1:
         remedy = "ask for one facility at a time, or leave 'complete' out"
-        problem = f"DHIS2 completes one organisation unit at a time, and these are {len(units)}"
+        problem = f"DHIS2 completes one organisation unit at a time, and this set has {len(units)}"
         raise Invalid(problem, remedy=remedy, errors=[FieldError("facility", problem, remedy)])
-    found = {"orgUnit": next(iter(units.values()))}
+    fields = {"orgUnit": next(iter(units.values()))}
     if not any(report.rebuilding or set(report.provisional) & set(units) for report in reports.values()):
-        found["completeDate"] = period.end.isoformat()
-    return found
+        fields["completeDate"] = period.end.isoformat()
+    return fields
 
 
 def _counts(
     element: Element, place: int, report: IndicatorReport, facilities: Sequence[str], problems: list[FieldError]
 ) -> Iterator[tuple[str, str | None, int]]:
-    """DATIM id, category option combination and count, zeros too; groups without a place go to ``problems``."""
+    """DATIM id, category option combination and count, also of zero; groups without a place go to ``problems``."""
     combos = dict.fromkeys(element.categoryOptionCombos.values()) if element.by else [element.categoryOptionCombo]
     sums: dict[tuple[str, str | None], int] = {(facility, combo): 0 for facility in facilities for combo in combos}
-    chosen = set(facilities)
+    facility_ids = set(facilities)
     for group, counts in by_facility(report):
-        if group["facility"] not in chosen:
+        if group["facility"] not in facility_ids:
             continue
         count = counts[element.indicator]
         label = "|".join(_labels(group, element.by))
@@ -238,7 +237,7 @@ def _counts(
                 problems.append(FieldError(field, problem, f"add {label!r}"))
             continue
         key = (group["facility"], combo)
-        sums[key] += count  # groups may share a combination, as "all of 50 and older"
+        sums[key] += count  # several groups may share a combination, such as "all of 50 and older"
     for (facility, combo), total in sums.items():
         yield facility, combo, total
 

@@ -1,4 +1,4 @@
-"""What the room ``reports`` registers with the kernel."""
+"""What the feature ``reports`` registers with the platform."""
 
 from core.features import Command, Feature, Permission
 
@@ -6,7 +6,7 @@ feature = Feature(
     name="reports",
     routers=("tenants.reports.api:router",),
     permissions=(
-        Permission("reports.read", "Export line lists and indicator tables, without what names a person"),
+        Permission("reports.read", "Export line lists and indicator tables, without personal identifiers"),
         Permission("reports.identify", "Export lists with programme identifiers and hospital numbers"),
     ),
     audit_actions=("report:patient:read", "report:data_value_set:make"),

@@ -1,4 +1,4 @@
-"""The labels that groups of indicators can have, and the nearest one to a label that can never occur."""
+"""The labels that groups of indicators can have, and the nearest one to a label that cannot occur."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "age": (*AGE_BANDS, NOT_RECORDED),
     "time_on_art": (*TIME_BANDS, NOT_RECORDED),
 }
-"""By dimension; facilities are not among them."""
+"""Labels by dimension, without those of facilities."""
 _NUMBER: Final = re.compile(r"\d+")
 
 
 def nearest(label: str, by: Sequence[Dimension]) -> str | None:
-    """None where a group can have this label; else the label, or the form of one, that comes nearest to it.
+    """None if a group can have this label; otherwise the nearest label, or its form.
 
     Args:
         label: labels of a group in the order of ``by``, joined by ``|``.
@@ -35,17 +35,17 @@ def nearest(label: str, by: Sequence[Dimension]) -> str | None:
     parts = label.split("|")
     if len(parts) != len(by):
         return "|".join(LABELS[name][0] for name in by)
-    meant = "|".join(_nearest_part(part, name) for part, name in zip(parts, by, strict=True))
-    return None if meant == label else meant
+    nearest_label = "|".join(_nearest_part(part, name) for part, name in zip(parts, by, strict=True))
+    return None if nearest_label == label else nearest_label
 
 
 def _nearest_part(part: str, dimension: str) -> str:
-    known = LABELS[dimension]
-    if part in known:
+    labels = LABELS[dimension]
+    if part in labels:
         return part
     number = _NUMBER.search(part)
     if dimension == "age" and number:
         return AGE_BANDS[bisect_right(_AGE_STARTS, int(number.group())) - 1]
-    folded = {label.casefold(): label for label in known}
-    begun = [label for fold, label in folded.items() if part.casefold().startswith(fold)]
-    return begun[0] if begun else folded[get_close_matches(part.casefold(), folded, 1, 0.0)[0]]
+    folded = {label.casefold(): label for label in labels}
+    same_start = [label for fold, label in folded.items() if part.casefold().startswith(fold)]
+    return same_start[0] if same_start else folded[get_close_matches(part.casefold(), folded, 1, 0.0)[0]]

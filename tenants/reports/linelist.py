@@ -8,7 +8,7 @@ from tenants.records.repository import completed_years
 
 if TYPE_CHECKING:
     from core.web.tables import Cell
-    from tenants.reports.reading import Person, Wanted
+    from tenants.reports.reading import ListRequest, Person
 
 COLUMNS: Final = (
     "as_of",
@@ -50,24 +50,24 @@ IDENTIFIERS: Final = ("pepfar_id", "hospital_number")
 
 
 def columns(*, identifiers: bool) -> tuple[str, ...]:
-    """The headings, programme identifiers last where they were asked for."""
+    """The headings, with programme identifiers last if ``identifiers`` is set."""
     return (*COLUMNS, *IDENTIFIERS) if identifiers else COLUMNS
 
 
-def row(person: Person, wanted: Wanted) -> tuple[Cell, ...]:
-    """One person as cells, in the order of ``columns``. Who left or died has no days late."""
+def row(person: Person, request: ListRequest) -> tuple[Cell, ...]:
+    """One person as cells, in the order of ``columns``. A person who left or died has no days late."""
     state = person.state
-    here = state.status in ("active", "iit")
-    expected = state.expected_date if here else None
-    late = None if expected is None else max(0, (wanted.as_of - expected).days)
+    in_care = state.status in ("active", "iit")
+    expected = state.expected_date if in_care else None
+    late = None if expected is None else max(0, (request.as_of - expected).days)
     cells: tuple[Cell, ...] = (
-        wanted.as_of,
+        request.as_of,
         person.place.datim_id,
         person.place.name,
         str(state.patient_uuid),
         state.sex,
         state.birthdate,
-        None if state.birthdate is None else completed_years(state.birthdate, wanted.as_of),
+        None if state.birthdate is None else completed_years(state.birthdate, request.as_of),
         person.state_province,
         person.county_district,
         state.art_start_date,
@@ -85,15 +85,15 @@ def row(person: Person, wanted: Wanted) -> tuple[Cell, ...]:
         state.regimen,
         state.line,
         person.dsd_model,
-        state.viral_load.shown,
+        state.viral_load.text_or_number,
         state.viral_load.day,
-        state.cd4.shown,
+        state.cd4.text_or_number,
         state.cd4.day,
         person.case_manager,
-        None if person.scored is None or person.scored.risk is None else round(person.scored.risk, 4),
-        None if person.scored is None else person.scored.level,
-        None if person.scored is None else person.scored.model_version,
+        None if person.score is None or person.score.risk is None else round(person.score.risk, 4),
+        None if person.score is None else person.score.level,
+        None if person.score is None else person.score.model_version,
         person.place.data_date,
         person.place.complete_through,
     )
-    return (*cells, *(person.names.get(name) for name in IDENTIFIERS)) if wanted.identifiers else cells
+    return (*cells, *(person.names.get(name) for name in IDENTIFIERS)) if request.identifiers else cells

@@ -1,4 +1,4 @@
-"""MER indicators as tables: long for CSV (one count a row), one sheet per indicator for xlsx."""
+"""MER indicators as tables: long for CSV (one count per row), one sheet per indicator for xlsx."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
     "TX_PVLS": _family("TX_PVLS"),
     "Flows": ("TX_CURR_start", *IN_TERMS, *OUT_TERMS, "TX_CURR"),
 }
-"""Sheets and the measures on each. Flows: TX_CURR = TX_CURR_start + those that come in - those that go."""
+"""Sheets with their measures. Flows: TX_CURR = TX_CURR_start + terms in - terms out."""
 
 
 def by_facility(report: IndicatorReport) -> list[tuple[dict[str, str], dict[str, int]]]:
-    """The report's groups, facilities in the order of their DATIM ids, the other dimensions as they are."""
+    """The report's groups, sorted by the DATIM id of the facility."""
     return sorted(report.rows, key=lambda row: row[0].get("facility", ""))
 
 
 def long_columns(by: Sequence[str]) -> tuple[str, ...]:
-    """Headings of the long table: the period, the dimensions, the count and how far it can be believed."""
+    """Headings of the long table: the period, the dimensions, the count, and how complete the data are."""
     return ("start", "end", *by, *LONG_COLUMNS)
 
 
 def long_rows(report: IndicatorReport) -> Iterator[tuple[Cell, ...]]:
-    """One row per group and measure, zeros too."""
+    """One row per group and measure, zeros included."""
     provisional = bool(report.provisional) or report.rebuilding
     for group, counts in by_facility(report):
         for name, count in counts.items():
@@ -68,8 +68,8 @@ def long_rows(report: IndicatorReport) -> Iterator[tuple[Cell, ...]]:
 
 
 def tables(report: IndicatorReport) -> list[Table]:
-    """A sheet per indicator, one more for the flows, and one that says what was counted."""
-    found = [
+    """One sheet per indicator, one of the flows, and one with the definitions."""
+    sheets = [
         Table(
             title,
             (*report.by, *measures),
@@ -80,7 +80,7 @@ def tables(report: IndicatorReport) -> list[Table]:
         )
         for title, measures in FAMILIES.items()
     ]
-    return [*found, Table("About", ("what", "value"), list(_about(report)))]
+    return [*sheets, Table("About", ("what", "value"), list(_about(report)))]
 
 
 def _about(report: IndicatorReport) -> Iterator[tuple[Cell, ...]]:

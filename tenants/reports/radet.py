@@ -1,9 +1,9 @@
-"""A list in the shape of the LAMIS+ RADET: its 91 headings in their order; what is not recorded here is empty.
+"""A list in the format of the LAMIS+ RADET: its 91 headings in their order. Data that we do not record are empty.
 
-The status words are the RADET's. "Active Restart" is who is on treatment on the day and was in IIT or stopped when the
-reporting quarter began (MER's TX_RTT); a RADET that LAMIS+ makes may count restarts otherwise. Of whom a contact cannot
-be read, the status is "Unknown"; of a record that the source has invalidated, "Invalid". Months of refill are days
-supplied / 30, to four decimals, so that they give the days again.
+The status words are the RADET's. "Active Restart" means on treatment on the day, but in IIT or stopped when the
+reporting quarter began (MER's TX_RTT); LAMIS+ may count restarts differently. A person with an unreadable contact is
+"Unknown", a record that the source invalidated "Invalid". Months of refill are days supplied / 30, to four decimals, so
+that the days can be recovered.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.web.tables import Cell
-    from tenants.reports.reading import Person, Wanted
+    from tenants.reports.reading import ListRequest, Person
 
 STATUS_WORDS: Final[Mapping[str, str]] = {
     "active": "Active",
@@ -34,18 +34,18 @@ _PREGNANCY: Final = {0: "Not Pregnant", 1: "Pregnant", 2: "Breastfeeding"}
 _DAYS_A_MONTH: Final = 30
 
 
-def row(number: int, person: Person, wanted: Wanted) -> tuple[Cell, ...]:
-    """One person under ``HEADINGS``; ``number`` is the serial number."""
-    said = _said(number, person, wanted)
-    return tuple(said.get(heading) for heading in HEADINGS)
+def row(number: int, person: Person, request: ListRequest) -> tuple[Cell, ...]:
+    """One person as cells under ``HEADINGS``; ``number`` is the serial number."""
+    cells = _cells(number, person, request)
+    return tuple(cells.get(heading) for heading in HEADINGS)
 
 
 def on_list(person: Person) -> bool:
-    """Whether the person ever came on treatment: the RADET lists nobody else."""
+    """Whether the person ever came on treatment. The RADET has nobody else."""
     return person.state.status in STATUS_WORDS
 
 
-def _said(number: int, person: Person, wanted: Wanted) -> dict[str, Cell]:
+def _cells(number: int, person: Person, request: ListRequest) -> dict[str, Cell]:
     state, place = person.state, person.place
     born = state.birthdate
     return {
@@ -62,7 +62,7 @@ def _said(number: int, person: Person, wanted: Wanted) -> dict[str, Cell]:
         "Current Weight (kg)": state.weight.value,
         "Pregnancy Status": None if state.pregnancy.value is None else _PREGNANCY.get(int(state.pregnancy.value)),
         "Date of Birth (yyyy-mm-dd)": born,
-        "Age": None if born is None else completed_years(born, wanted.as_of),
+        "Age": None if born is None else completed_years(born, request.as_of),
         "ART Start Date (yyyy-mm-dd)": state.art_start_date,
         "Last Pickup Date (yyyy-mm-dd)": state.last_pickup,
         "Months of ARV Refill": None if state.days_supplied is None else round(state.days_supplied / _DAYS_A_MONTH, 4),
@@ -73,9 +73,9 @@ def _said(number: int, person: Person, wanted: Wanted) -> dict[str, Cell]:
         "Current ART Regimen": state.regimen,
         "Clinical Staging at Last Visit": None if state.who_stage.value is None else f"Stage {state.who_stage.value:g}",
         "Date of Last CD4 Count": state.cd4.day,
-        "Last CD4 Count": state.cd4.shown,
+        "Last CD4 Count": state.cd4.text_or_number,
         "Date of Current ViralLoad Result Sample (yyyy-mm-dd)": state.viral_load.day,
-        "Current Viral Load (c/ml)": state.viral_load.shown,
+        "Current Viral Load (c/ml)": state.viral_load.text_or_number,
         "Current ART Status": RESTART if state.restarted else STATUS_WORDS[state.status],
         "Date of Current ART Status": state.status_date,
         "Current DSD model": person.dsd_model,

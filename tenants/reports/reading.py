@@ -1,4 +1,4 @@
-"""Who is on a list, in steps along the patients' UUIDs: who they are, where, and their state on the day."""
+"""Read the people of a list in steps along their UUIDs: profile, facility, and state on the day."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ _RISK = sql.SQL(
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """What the scoring of the day said of a person."""
+class PersonScore:
+    """A person's risk in the day's scoring."""
 
     risk: float | None
     level: str
@@ -57,10 +57,10 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One line of a list.
+    """One row of a list.
 
     Attributes:
-        names: the fields of ``tenants.records.personal.FIELDS`` in the clear; empty where they were not asked for.
+        names: the fields of ``tenants.records.personal.FIELDS``, decrypted; empty unless identifiers were requested.
     """
 
     state: PersonState
@@ -72,18 +72,18 @@ class Person:
     birthdate_estimated: bool
     dsd_model: str | None
     names: Mapping[str, str | None]
-    scored: Scored | None
+    score: PersonScore | None
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Whom and what a list shows.
+class ListRequest:
+    """The people and columns of a list.
 
     Attributes:
-        as_of: the day, as known then.
-        period: the reporting period that the day lies in.
+        as_of: the day, with what was known then.
+        period: the reporting period of the day.
         facility: DATIM id; None for all.
-        identifiers: programme identifiers in the clear.
+        identifiers: whether to include programme identifiers, decrypted.
         report: name of the list, for the audit.
     """
 
@@ -95,51 +95,51 @@ class Wanted:
 
 
 def quarter_of(day: date) -> Period:
-    """The calendar quarter of a day: PEPFAR's quarters are these."""
+    """The calendar quarter of a day, which is a quarter of PEPFAR too."""
     return period_of(f"{day.year:04}Q{(day.month + 2) // 3}")
 
 
 def check_facility(session: TenantSession, reference: str | None) -> str | None:
-    """The DATIM id of the facility named by DATIM id or UUID.
+    """The DATIM id of a facility given by DATIM id or UUID.
 
     Raises:
         Invalid: there is no such facility.
     """
-    found = facility_named(session, reference, "facility")
-    return None if found is None else found.datim_id
+    facility = facility_named(session, reference, "facility")
+    return None if facility is None else facility.datim_id
 
 
-def step(session: TenantSession, wanted: Wanted, after: UUID | None) -> tuple[list[Person], UUID | None]:
-    """The next people, and where to go on (None: that was all). That each was read is recorded in the audit.
+def step(session: TenantSession, request: ListRequest, after: UUID | None) -> tuple[list[Person], UUID | None]:
+    """The next people, and the cursor of the following step (None at the end). The audit records each read.
 
-    Who is merged into another today is listed there, with the records of both.
+    A patient who is merged into another today appears under the other, with the records of both.
     """
-    condition = PatientFilter(facility=wanted.facility, as_of=wanted.as_of)
+    condition = PatientFilter(facility=request.facility, as_of=request.as_of)
     rows = patients_after(session, condition, after, STEP_PATIENTS)
     elsewhere = merged_into(session, [row.uuid for row in rows])
-    people = _people(session, wanted, [row for row in rows if row.uuid not in elsewhere])
-    facts = {"report": wanted.report, "identifiers": wanted.identifiers}
+    people = _people(session, request, [row for row in rows if row.uuid not in elsewhere])
+    facts = {"report": request.report, "identifiers": request.identifiers}
     audit.record_many(
         session, "report:patient:read", "patient", [person.state.patient_uuid for person in people], facts
     )
     return people, rows[-1].uuid if len(rows) == STEP_PATIENTS else None
 
 
-def _people(session: TenantSession, wanted: Wanted, rows: Sequence[Patient]) -> list[Person]:
+def _people(session: TenantSession, request: ListRequest, rows: Sequence[Patient]) -> list[Person]:
     if not rows:
         return []
     rules: CohortSettings = cohort_settings(session)
     places, uuids = _places(session), [row.uuid for row in rows]
-    models, scored = _dsd_models(session, uuids, wanted.as_of), _scores(session, uuids, wanted.as_of)
-    day, start = day_number(wanted.as_of), day_number(wanted.period.start)
-    found = {
+    models, scores = _dsd_models(session, uuids, request.as_of), _scores(session, uuids, request.as_of)
+    day, start = day_number(request.as_of), day_number(request.period.start)
+    state_of = {
         state.patient_uuid: state
         for chunk in load_timelines(session, patient_uuids=uuids)
         for state in states(chunk, day, start, rules)
     }
     return [
         Person(
-            state=found[row.uuid],
+            state=state_of[row.uuid],
             place=places[row.facility_uuid],
             state_province=row.state_province,
             county_district=row.county_district,
@@ -147,11 +147,11 @@ def _people(session: TenantSession, wanted: Wanted, rows: Sequence[Patient]) -> 
             case_manager=row.case_manager,
             birthdate_estimated=row.birthdate_estimated,
             dsd_model=models.get(row.uuid),
-            names=legible_patient(session, row).marked(UNREADABLE) if wanted.identifiers else {},
-            scored=scored.get(row.uuid),
+            names=legible_patient(session, row).marked(UNREADABLE) if request.identifiers else {},
+            score=scores.get(row.uuid),
         )
         for row in rows
-        if row.uuid in found  # not one who was voided since
+        if row.uuid in state_of  # a patient may be voided since
     ]
 
 
@@ -165,7 +165,7 @@ def _dsd_models(session: TenantSession, patients: list[UUID], day: date) -> dict
         return dict(cursor.execute(query).fetchall())
 
 
-def _scores(session: TenantSession, patients: list[UUID], day: date) -> dict[UUID, Scored]:
+def _scores(session: TenantSession, patients: list[UUID], day: date) -> dict[UUID, PersonScore]:
     with session.cursor() as cursor:
         rows = cursor.execute(_RISK.format(patients=patients, day=day)).fetchall()
-    return {row[0]: Scored(*row[1:]) for row in rows}
+    return {row[0]: PersonScore(*row[1:]) for row in rows}

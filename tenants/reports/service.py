@@ -1,4 +1,4 @@
-"""Making reports: lists in steps that are each a transaction, tables and data value sets in one."""
+"""Build exports: lists in steps, each in its own transaction; tables and data value sets in one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tenants.cohort.repository import facilities
 from tenants.cohort.service import indicator_report
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.reports import dhis2, linelist, mer, radet
-from tenants.reports.reading import Wanted, check_facility, quarter_of, step
+from tenants.reports.reading import ListRequest, check_facility, quarter_of, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,79 +33,81 @@ DEFAULT_BY: Final = "facility,sex,age"
 
 
 @dataclass(frozen=True, slots=True)
-class List:
-    """A list that was asked for: who, the headings, and how a person becomes a row."""
+class Export:
+    """A list to export: its people, its headings, and how a person becomes a row."""
 
-    wanted: Wanted
+    request: ListRequest
     columns: tuple[str, ...]
     name: str
 
     def rows(self, people: Sequence[Person], before: int) -> list[tuple[Cell, ...]]:
         """Rows of these people; ``before`` rows came earlier."""
-        if self.wanted.report == RADET:
-            listed = [person for person in people if radet.on_list(person)]
-            return [radet.row(before + place, person, self.wanted) for place, person in enumerate(listed, 1)]
-        return [linelist.row(person, self.wanted) for person in people]
+        if self.request.report == RADET:
+            on_list = [person for person in people if radet.on_list(person)]
+            return [radet.row(before + place, person, self.request) for place, person in enumerate(on_list, 1)]
+        return [linelist.row(person, self.request) for person in people]
 
 
-def asked(session: TenantSession, report: str, *, as_of: date | None, facility: str | None, identifiers: bool) -> List:
-    """What is to be listed.
+def export_of(
+    session: TenantSession, report: str, *, as_of: date | None, facility: str | None, identifiers: bool
+) -> Export:
+    """The export of a list.
 
     Raises:
-        Invalid: there is no such facility, or the day cannot be used.
+        Invalid: the facility is unknown, or the day is out of range.
     """
     day = as_of_day(session, as_of)
-    named = check_facility(session, facility)
-    wanted = Wanted(day, quarter_of(day), named, identifiers, report)
+    datim_id = check_facility(session, facility)
+    request = ListRequest(day, quarter_of(day), datim_id, identifiers, report)
     columns = HEADINGS if report == RADET else linelist.columns(identifiers=identifiers)
-    return List(wanted, columns, "-".join(part for part in (report, named, day.isoformat()) if part))
+    return Export(request, columns, "-".join(part for part in (report, datim_id, day.isoformat()) if part))
 
 
-def list_rows(open_session: SessionOpener, chosen: List) -> Iterator[list[tuple[Cell, ...]]]:
-    """Rows in steps; each step has committed, its audit with it, before its rows are given."""
+def list_rows(open_session: SessionOpener, export: Export) -> Iterator[list[tuple[Cell, ...]]]:
+    """Yield rows in steps. Each step commits, with its audit, before it yields its rows."""
     cursor: UUID | None = None
     count, more = 0, True
     while more:
         with open_session() as session:
-            people, cursor = step(session, chosen.wanted, cursor)
-            rows = chosen.rows(people, count)
+            people, cursor = step(session, export.request, cursor)
+            rows = export.rows(people, count)
         count += len(rows)
         more = cursor is not None
         yield rows
 
 
-def list_lines(open_session: SessionOpener, chosen: List, form: str) -> Iterator[bytes]:
+def list_lines(open_session: SessionOpener, export: Export, form: str) -> Iterator[bytes]:
     """The list as CSV or NDJSON, step by step."""
     if form == "csv":
-        yield csv_lines([chosen.columns])
-    for rows in list_rows(open_session, chosen):
-        yield csv_lines(rows) if form == "csv" else json_lines(chosen.columns, rows)
+        yield csv_lines([export.columns])
+    for rows in list_rows(open_session, export):
+        yield csv_lines(rows) if form == "csv" else json_lines(export.columns, rows)
 
 
-def list_workbook(open_session: SessionOpener, chosen: List, file: BinaryIO) -> int:
-    """The list as an xlsx; how many rows it has."""
+def list_workbook(open_session: SessionOpener, export: Export, file: BinaryIO) -> int:
+    """Write the list as xlsx; return the number of rows."""
     book = Workbook()
-    title = "RADET" if chosen.wanted.report == RADET else "Line list"
-    written = book.sheet(title, chosen.columns, (row for rows in list_rows(open_session, chosen) for row in rows))
+    title = "RADET" if export.request.report == RADET else "Line list"
+    row_count = book.sheet(title, export.columns, (row for rows in list_rows(open_session, export) for row in rows))
     book.save(file)
-    return written
+    return row_count
 
 
 def mer_csv(session: TenantSession, period: Period, by: str) -> bytes:
-    """Indicators of a period, one count a row.
+    """Indicators of a period as CSV, one count per row.
 
     Raises:
-        Invalid: a dimension is not known.
+        Invalid: a dimension is unknown.
     """
     report = indicator_report(session, period, dimensions(by))
     return csv_lines([mer.long_columns(report.by), *mer.long_rows(report)])
 
 
 def mer_workbook(session: TenantSession, period: Period, by: str, file: BinaryIO) -> None:
-    """Indicators of a period, a sheet each.
+    """Write indicators of a period as xlsx, one sheet each.
 
     Raises:
-        Invalid: a dimension is not known.
+        Invalid: a dimension is unknown.
     """
     book = Workbook()
     for table in mer.tables(indicator_report(session, period, dimensions(by))):
@@ -116,16 +118,16 @@ def mer_workbook(session: TenantSession, period: Period, by: str, file: BinaryIO
 def data_value_set(
     session: TenantSession, period: Period, mapping: dhis2.Dhis2Mapping, facility: str | None = None
 ) -> dict[str, Any]:
-    """What DHIS2 takes, of all facilities or of one; that it was made is recorded in the audit.
+    """The DHIS2 data value set of all facilities or of one. The audit records that it was made.
 
     Raises:
         Invalid: the mapping has no place for a count, DHIS2 no name for the period, or there is no such facility.
     """
     dhis2.dhis2_period(period)
-    named = check_facility(session, facility)
-    places = [row.datim_id for row in facilities(session)] if named is None else [named]
+    datim_id = check_facility(session, facility)
+    places = [row.datim_id for row in facilities(session)] if datim_id is None else [datim_id]
     reports = {by: indicator_report(session, period, by) for by in dhis2.groupings(mapping)}
-    found = dhis2.data_value_set(mapping, reports, period, places)
-    facts = {"period": found["period"], "values": len(found["dataValues"])}
+    value_set = dhis2.data_value_set(mapping, reports, period, places)
+    facts = {"period": value_set["period"], "values": len(value_set["dataValues"])}
     audit.record(session, "report:data_value_set:make", "data_value_set", None, facts)
-    return found
+    return value_set

@@ -1,1 +1,1 @@
-"""The same person twice: keyed keys of who a person is, a model of agreement, and candidates for a person to judge."""
+"""People recorded twice: keys of names and data, a model of agreement, and candidates for a person to judge."""

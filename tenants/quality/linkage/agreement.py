@@ -1,9 +1,9 @@
-"""What is compared of two patients, in levels from full agreement to none, and what each is expected to show.
+"""The parts of two patients that the search compares: levels from full agreement to none, with their usual shares.
 
-``m`` is the share of true pairs that would show a level, as stated here from how records of one person come to differ;
-the search estimates it anew from the tenant's own pairs and falls back on these where there are too few. ``u`` is the
-share of two strangers who show it: it comes from the tenant's own records, and what is stated here weighs as much as
-``model.STATED_PAIRS`` of them, so that a small clinic's one true pair is not taken for how strangers are.
+``m`` is the share of true pairs that show a level. The default values follow from how records of one person come to
+differ. The search estimates ``m`` from the tenant's own pairs, and falls back on the defaults where there are too few.
+``u`` is the share of pairs of strangers that show it, from the tenant's own records. There the defaults weigh as much
+as ``model.STATED_PAIRS`` pairs, so that a small clinic's one true pair does not pass for a pair of strangers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 ALIKE: Final = 0.75
-"""Dice coefficient of two names' Bloom filters from which they are alike: one letter in eight differs."""
+"""The Dice coefficient of two names' Bloom filters from which they are alike: one letter in eight differs."""
 
 NEAR_DAYS: Final = 31
 YEAR_DAYS: Final = 400
@@ -20,10 +20,10 @@ YEAR_DAYS: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level of agreement: the condition (of DuckDB), what it is called, and how many true pairs show it."""
+    """One level of agreement: its condition in DuckDB, its label, and its shares of true pairs and of strangers."""
 
     condition: str
-    says: str
+    label: str
     m: float
     u: float
     agrees: bool = False
@@ -32,7 +32,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of who a person is. ``missing`` is the condition under which it says nothing."""
+    """One part of a person's data. ``missing`` is the condition under which it gives no evidence."""
 
     name: str
     missing: str
@@ -40,7 +40,7 @@ class Part:
 
     @property
     def column(self) -> str:
-        """The column that is empty where the part is."""
+        """The column that is empty where the part is missing."""
         return {"art_start": "start"}.get(self.name, self.name)
 
 
@@ -145,16 +145,16 @@ PARTS: Final = (
 )
 
 BLOCKS: Final = ("block_names", "block_phone", "block_pepfar_id", "block_birth", "block_sound")
-"""Two patients are compared only where one of these is the same: keys of few people each (``people.BLOCK_LARGEST``)."""
+"""The search compares two patients only where one of these keys is the same. Few people share each of them."""
 
 
-def says(part: str, place: int) -> str | None:
-    """What a level of a part says, by the search's number for it: -1 missing, 0 none, upwards to full agreement."""
+def label(part: str, place: int) -> str | None:
+    """The label of a part's level, by the search's number for it: -1 missing, 0 no agreement, up to full agreement."""
     levels = next(each.levels for each in PARTS if each.name == part)
-    return None if place < 0 else levels[len(levels) - 1 - place].says
+    return None if place < 0 else levels[len(levels) - 1 - place].label
 
 
 def agrees(part: str, place: int) -> bool:
-    """Whether that level speaks for one person."""
+    """Whether that level is evidence for one person."""
     levels = next(each.levels for each in PARTS if each.name == part)
     return place >= 0 and levels[len(levels) - 1 - place].agrees

@@ -1,8 +1,8 @@
-"""Keys by which who a person is can be compared without names: made in memory for one search, never stored.
+"""Keys that compare people without their names. One search builds them in memory; nothing stores them.
 
-A name becomes a keyed digest of itself, one of how it sounds, and a Bloom filter of its pairs of letters (a
-cryptographic long-term key, after Schnell, Bachteler and Reiher 2009). All are made with the tenant's own index key, so
-that no two tenants' keys compare. docs/explanation/people-recorded-twice.md says what each would still tell a thief.
+A name becomes a keyed digest of itself, a keyed digest of its sound, and a Bloom filter of its pairs of letters (a
+cryptographic long-term key, after Schnell, Bachteler and Reiher 2009). The tenant's own index key makes all three, so
+keys of two tenants never compare. docs/explanation/people-recorded-twice.md says what each would still tell a thief.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from jellyfish import metaphone
 WORDS: Final = 2
 BITS: Final = 64 * WORDS
 HASHES: Final = 4
-"""Bits set per pair of letters. A name of eight letters sets about 30 of 128."""
+"""Number of bits that a pair of letters sets. A name of eight letters sets about 30 of 128."""
 
 _VOWELS: Final = frozenset("AEIOU")
 
 
 @dataclass(frozen=True, slots=True)
 class NameKeys:
-    """What may be compared of a name.
+    """The keys of a name that the search compares.
 
     Attributes:
-        code: keyed digest of the name as normalised (63 bits).
-        sound: keyed digest of how it sounds (63 bits).
+        code: keyed digest of the normalised name (63 bits).
+        sound: keyed digest of its sound (63 bits).
         words: the Bloom filter, as signed 64-bit words.
-        size: bits set in it.
+        size: number of bits set in it.
     """
 
     code: int
@@ -44,33 +44,33 @@ _BASES: Final = str.maketrans(
     "ƁƊƘƳƙɓɗƴƲŊŋƐƆØŁĐŦıƏɛɔəʋ",
     "BDKYKBDYVNNEOOLDTIEEOEV",
 )
-"""Letters of Hausa, Fulfulde, Ewe, Akan and others, by the letter that people type who have no key for them."""
+"""Letters of Hausa, Fulfulde, Ewe, Akan and others -> the letter that people type when they lack the key."""
 
 
 def normalise(name: str) -> str:
-    """A name in capital letters without accents, hooks or marks, and nothing else; empty where no letter is left."""
+    """A name in capital letters without accents, hooks or marks, and nothing else; empty if no letter remains."""
     plain = unicodedata.normalize("NFKD", name).translate(_BASES).upper().translate(_BASES)
     return "".join(letter for letter in plain if unicodedata.category(letter) in ("Lu", "Lo"))
 
 
 def sounds_like(normalised: str) -> str:
-    """How a name sounds, roughly: Metaphone's consonants without a leading vowel, so that Ebrahim is near Ibrahim."""
+    """How a name sounds, roughly: Metaphone's consonants without a leading vowel. Ebrahim is near Ibrahim."""
     code = metaphone(normalised)
     bare = code.lstrip("AEIOU")
     return bare or code or normalised
 
 
 class KeyMaker:
-    """Makes keys of one tenant. Names that many people bear are worked out once."""
+    """Builds the keys of one tenant. It caches the keys of frequent names."""
 
     def __init__(self, key: bytes) -> None:
-        """``key``: the tenant's, of which a key for linkage alone is derived."""
+        """``key``: the tenant's index key, from which a key for linkage alone is derived."""
         self._key = blake2b(b"linkage:1", key=key).digest()
         self.name = lru_cache(maxsize=200_000)(self._name)
         self._places = lru_cache(maxsize=10_000)(self._pair)
 
     def code(self, purpose: str, text: str) -> int:
-        """63 bits, equal for equal texts of one purpose."""
+        """63 bits, equal for equal texts with the same purpose."""
         return int.from_bytes(blake2b(f"{purpose}\0{text}".encode(), key=self._key, digest_size=8).digest()) >> 1
 
     def _name(self, name: str) -> NameKeys | None:

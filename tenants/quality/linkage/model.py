@@ -1,7 +1,7 @@
-"""The comparison itself: Splink's model of agreement (Fellegi and Sunter 1969) over keys, in a DuckDB in memory.
+"""The comparison: Splink's model of agreement (Fellegi and Sunter 1969) over keys, in DuckDB in memory.
 
-Deterministic: one thread, a seed for the sample of strangers, pairs in a fixed order. Memory is bounded by the
-database's own limit; it may not spill to disk.
+It is deterministic: one thread, a seed for the sample of strangers, pairs in a fixed order. DuckDB's own limit bounds
+memory, and DuckDB may not spill to disk.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MEMORY: Final = "1GB"
 SAMPLE_PAIRS: Final = 500_000
 TRAIN_PAIRS: Final = 100_000
 TRAIN_LEAST: Final = 50
-"""Pairs below which there is nothing to estimate shares from, and those stated in ``agreement`` hold."""
+"""With fewer pairs the shares cannot be estimated, and the defaults in ``agreement`` apply."""
 
 STATED_PAIRS: Final = 5_000
-"""How many pairs of strangers the stated shares weigh as much as."""
+"""The number of pairs of strangers whose weight the default shares have."""
 
 DUPLICATES: Final = 0.01
-"""Share of patients expected to be in the records twice, the prior of a pair; raised where identifiers show more."""
+"""Prior share of patients who are in the records twice. It is raised where identifiers show more."""
 
 _TABLE: Final = "people"
 
@@ -38,7 +38,7 @@ log = telemetry.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two patients (places in ``People``), how probably one person, and the level of each part (-1: missing)."""
+    """Two patients (indices in ``People``), their probability of being one person, each part's level (-1: missing)."""
 
     left: int
     right: int
@@ -48,11 +48,11 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What comparing all patients came to.
+    """The result of comparing all patients.
 
     Attributes:
-        pairs: the most probable first.
-        failed_estimates: the estimates of agreement that failed, with the kind of error: the stated shares stand in.
+        pairs: the pairs, the most probable first.
+        failed_estimates: estimates of agreement that failed, with the kind of error; the default shares replace them.
     """
 
     pairs: list[Pair]
@@ -60,11 +60,11 @@ class Comparison:
 
 
 def compare(people: People, *, threshold: float) -> Comparison:
-    """The pairs that are one person with at least this probability, the most probable first.
+    """Return the pairs with at least this probability of being one person, the most probable first.
 
     Args:
         people: the patients' keys.
-        threshold: least probability of a pair.
+        threshold: the lowest probability of a pair.
     """
     if len(people) < 2:  # noqa: PLR2004 - nobody to compare with
         return Comparison([])
@@ -92,15 +92,15 @@ def _compare(connection: duckdb.DuckDBPyConnection, people: People, threshold: f
 
     logging.getLogger("splink").setLevel(logging.ERROR)
     prior = _prior(connection, len(people))
-    filled = {part.name: len(people) - people.columns[part.column].count(None) for part in PARTS}
+    values_present = {part.name: len(people) - people.columns[part.column].count(None) for part in PARTS}
     api = DuckDBAPI(connection=connection)
     failed: list[str] = []
-    estimated = _estimate(api, connection, prior, filled, failed)
+    estimated = _estimate(api, connection, prior, values_present, failed)
     linker = _linker(api, _settings(prior, estimated))
-    found = linker.inference.predict(threshold_match_probability=threshold)
+    predictions = linker.inference.predict(threshold_match_probability=threshold)
     columns = ", ".join(f"gamma_{part.name}" for part in PARTS)
     rows = connection.execute(
-        f"SELECT unique_id_l, unique_id_r, match_probability, {columns} FROM {found.physical_name}"  # noqa: S608 - our names
+        f"SELECT unique_id_l, unique_id_r, match_probability, {columns} FROM {predictions.physical_name}"  # noqa: S608 - our names
         " ORDER BY match_probability DESC, unique_id_l, unique_id_r"
     ).fetchall()
     pairs = [
@@ -123,12 +123,12 @@ def _estimate(
     api: Any,  # noqa: ANN401 - Splink's
     connection: duckdb.DuckDBPyConnection,
     prior: float,
-    filled: dict[str, int],
+    values_present: dict[str, int],
     failed: list[str],
 ) -> dict[str, Shares]:
     """The shares ``m`` and ``u`` of every level: ``u`` from strangers, ``m`` by expectation maximisation.
 
-    An estimate that fails is named in ``failed``; the stated shares stand in for it.
+    An estimate that fails goes into ``failed``, and the default shares replace it.
     """
     from splink import block_on
 
@@ -136,9 +136,9 @@ def _estimate(
     linker.training.estimate_u_using_random_sampling(
         max_pairs=SAMPLE_PAIRS, seed=SEED, min_count_per_level=None, num_chunks=1
     )
-    strangers = _tempered(_shares(linker, "u"), filled)
-    told: Shares = {}
-    # Each rule leaves out what it blocks on; what both estimate is taken from the first.
+    strangers = _blend_with_defaults(_shares(linker, "u"), values_present)
+    estimates: Shares = {}
+    # Each rule leaves out the columns it blocks on. Where two rules estimate a level, the first wins.
     for rule, columns in (("names", ["names", "sex"]), ("birth", ["birth", "sex"])):
         if _pairs(connection, columns) < TRAIN_LEAST:
             continue
@@ -153,36 +153,38 @@ def _estimate(
             failed.append(f"{rule}: {kind}")
             continue
         for place, share in _credible(_shares(trainer, "m"), strangers, left_out={rule, "sex"}).items():
-            told.setdefault(place, share)
-    return {"m": told, "u": strangers}
+            estimates.setdefault(place, share)
+    return {"m": estimates, "u": strangers}
 
 
-def _tempered(shares: Shares, filled: dict[str, int]) -> Shares:
-    """What the sample of strangers shows, with what is stated weighing as much as ``STATED_PAIRS`` of them."""
+def _blend_with_defaults(shares: Shares, values_present: dict[str, int]) -> Shares:
+    """The shares in the sample of strangers, blended with the defaults, which weigh as much as ``STATED_PAIRS``."""
     tempered: Shares = {}
     for part in PARTS:
-        seen = min(filled[part.name] * (filled[part.name] - 1) / 2, SAMPLE_PAIRS)
+        sample_pairs = min(values_present[part.name] * (values_present[part.name] - 1) / 2, SAMPLE_PAIRS)
         for place, level in enumerate(part.levels):
-            # A level that the sample held none of comes without a share.
-            shown = shares.get((part.name, place), 0.0)
-            tempered[part.name, place] = (seen * shown + STATED_PAIRS * level.u) / (seen + STATED_PAIRS)
+            # Splink gives no share for a level that never occurs in the sample.
+            sample_share = shares.get((part.name, place), 0.0)
+            tempered[part.name, place] = (sample_pairs * sample_share + STATED_PAIRS * level.u) / (
+                sample_pairs + STATED_PAIRS
+            )
     return tempered
 
 
 def _credible(shares: Shares, strangers: Shares, left_out: set[str]) -> Shares:
-    """The parts whose estimate is of people who are one: agreement is at home among them, not among strangers."""
-    kept: Shares = {}
+    """Only the parts whose agreement is more frequent in the estimate than among strangers: the rest is no evidence."""
+    credible: Shares = {}
     for part in PARTS:
         mine = {place: share for (name, place), share in shares.items() if name == part.name}
         if part.name in left_out or len(mine) != len(part.levels):
             continue
-        stated = sum(level.m for level in part.levels if level.agrees)
+        default_share = sum(level.m for level in part.levels if level.agrees)
         agreeing = sum(mine[place] for place, level in enumerate(part.levels) if level.agrees)
         chance = sum(strangers.get((part.name, place), 0.0) for place, level in enumerate(part.levels) if level.agrees)
-        if part.name == "sex" or agreeing < stated / 2 or agreeing <= chance:
+        if part.name == "sex" or agreeing < default_share / 2 or agreeing <= chance:
             continue
-        kept |= {(part.name, place): share for place, share in mine.items()}
-    return kept
+        credible |= {(part.name, place): share for place, share in mine.items()}
+    return credible
 
 
 def _linker(api: Any, settings: Any) -> Any:  # noqa: ANN401 - Splink's
@@ -214,17 +216,17 @@ def _settings(prior: float, shares: dict[str, Shares] | None) -> Any:  # noqa: A
 def _levels(part: Part, shares: dict[str, Shares] | None) -> list[Any]:
     import splink.comparison_level_library as levels
 
-    made: list[Any] = [levels.CustomLevel(part.missing, "missing").configure(is_null_level=True)]
+    levels_out: list[Any] = [levels.CustomLevel(part.missing, "missing").configure(is_null_level=True)]
     for place, level in enumerate(part.levels):
-        creator = levels.CustomLevel(level.condition, level.says) if level.condition else levels.ElseLevel()
+        creator = levels.CustomLevel(level.condition, level.label) if level.condition else levels.ElseLevel()
         options: dict[str, Any] = {"m_probability": level.m}
         if shares is not None:
             options["m_probability"] = _bounded(shares["m"].get((part.name, place), level.m))
             options["u_probability"] = _bounded(shares["u"][part.name, place])
         if level.frequency is not None:
             options |= {"tf_adjustment_column": level.frequency, "disable_tf_exact_match_detection": True}
-        made.append(creator.configure(**options))
-    return made
+        levels_out.append(creator.configure(**options))
+    return levels_out
 
 
 def _bounded(share: float) -> float:
@@ -232,32 +234,32 @@ def _bounded(share: float) -> float:
 
 
 def _shares(linker: Any, kind: str) -> Shares:  # noqa: ANN401 - Splink's
-    """What a linker has estimated, by part and level, the missing ones left out."""
-    found: Shares = {}
+    """A linker's estimates by part and level, without the levels of missing values."""
+    shares: Shares = {}
     for comparison in linker.misc.save_model_to_json()["comparisons"]:
-        told = [each for each in comparison["comparison_levels"] if not each.get("is_null_level")]
-        for place, level in enumerate(told):
+        real_levels = [each for each in comparison["comparison_levels"] if not each.get("is_null_level")]
+        for place, level in enumerate(real_levels):
             share = level.get(f"{kind}_probability")
             if share is not None:
-                found[comparison["output_column_name"], place] = float(share)
-    return found
+                shares[comparison["output_column_name"], place] = float(share)
+    return shares
 
 
 def _pairs(connection: duckdb.DuckDBPyConnection, columns: list[str]) -> int:
     names = ", ".join(columns)
-    filled = " AND ".join(f"{name} IS NOT NULL" for name in columns)
+    condition = " AND ".join(f"{name} IS NOT NULL" for name in columns)
     query = (
         f"SELECT coalesce(sum(n * (n - 1) / 2), 0) FROM (SELECT count(*) AS n FROM {_TABLE}"  # noqa: S608 - our names
-        f" WHERE {filled} GROUP BY {names})"
+        f" WHERE {condition} GROUP BY {names})"
     )
-    # All rows are fetched: a connection with some left takes no further statement.
+    # DuckDB takes no further statement on a connection with rows left to fetch, so fetch all.
     return int(connection.execute(query).fetchall()[0][0])
 
 
 def _prior(connection: duckdb.DuckDBPyConnection, patients: int) -> float:
-    """How probably two patients taken at random are one person.
+    """The probability that two random patients are one person.
 
-    From those whose full names, birth date and sex are the same, at least what ``DUPLICATES`` amounts to.
+    It counts pairs with the same full name, birth date and sex, and is at least what ``DUPLICATES`` gives.
     """
     certain = _pairs(connection, ["names", "birth", "sex"])
     pairs = patients * (patients - 1) / 2

@@ -1,4 +1,4 @@
-"""The patients of a search as columns of keys: what the comparison sees, and all that it sees."""
+"""The patients of a search as columns of keys: the only input of the comparison."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from tenants.quality.linkage.keys import KeyMaker, NameKeys
 
 BLOCK_LARGEST: Final = 200
-"""A key that more people share says nothing of who they are, and would pair them all."""
+"""A key that more people share is too common to be evidence, and would pair them all."""
 
 PLACEHOLDER: Final = 20
-"""A phone or programme identifier of more people than this is a filler (0000000000), and taken for none."""
+"""A phone or programme identifier of more people is a filler (0000000000) and counts as missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A patient as read, for the moment in which keys are made of the names."""
+    """A patient as read, until the keys of the names are built."""
 
     uuid: UUID
     facility: UUID
@@ -40,7 +40,7 @@ class Person:
 
 @dataclass(slots=True)
 class People:
-    """Columns of keys, one row a patient, in the order of their UUIDs; empty values are None."""
+    """Columns of keys, one row per patient, in the order of the UUIDs; empty values are None."""
 
     uuids: list[UUID] = field(default_factory=list)
     columns: dict[str, list[Any]] = field(default_factory=dict)
@@ -72,11 +72,11 @@ TYPES: Final = {
     "block_birth": "int64",
     "block_sound": "int64",
 }
-"""Columns of the comparison and their types (of Arrow)."""
+"""Columns of the comparison with their Arrow types."""
 
 
 def gather(persons: Iterable[Person], keys: KeyMaker) -> People:
-    """The columns of these persons, whose names are dropped as their keys are made."""
+    """Build the columns of these persons. Each name is dropped as soon as its keys exist."""
     people = People(columns={name: [] for name in TYPES})
     for person in persons:
         _add(people, person, keys)
@@ -90,15 +90,15 @@ def gather(persons: Iterable[Person], keys: KeyMaker) -> People:
 
 
 def _add(people: People, person: Person, keys: KeyMaker) -> None:
-    given, family = keys.name(person.given_name or ""), keys.name(person.family_name or "")
-    both = sorted(each.code for each in (given, family) if each is not None)
-    sounds = sorted(each.sound for each in (given, family) if each is not None)
+    given_keys, family_keys = keys.name(person.given_name or ""), keys.name(person.family_name or "")
+    codes = sorted(each.code for each in (given_keys, family_keys) if each is not None)
+    sounds = sorted(each.sound for each in (given_keys, family_keys) if each is not None)
     born = person.birthdate
     row: dict[str, Any] = {
         "unique_id": len(people.uuids),
         "facility": keys.code("facility", str(person.facility)),
-        "names": keys.code("names", str(both)) if both else None,
-        "full": len(both) == 2,  # noqa: PLR2004 - given and family name
+        "names": keys.code("names", str(codes)) if codes else None,
+        "full": len(codes) == 2,  # noqa: PLR2004 - given and family name
         "sex": person.sex,
         "birth": None if born is None else born.toordinal(),
         "birth_year": None if born is None else born.year,
@@ -110,13 +110,13 @@ def _add(people: People, person: Person, keys: KeyMaker) -> None:
         "hospital_number": _short(person.hospital_number),
         "start": None if person.art_start is None else person.art_start.toordinal(),
         "lga": keys.code("lga", person.lga.strip().upper()) if person.lga and person.lga.strip() else None,
-        "block_names": keys.code("block", str(both)) if both else None,
+        "block_names": keys.code("block", str(codes)) if codes else None,
         "block_birth": keys.code("block", f"{born}{person.sex}{sounds[0]}") if born and sounds else None,
         "block_sound": keys.code("block", f"{sounds}{person.sex}") if len(sounds) == 2 else None,  # noqa: PLR2004
         "block_phone": None,
         "block_pepfar_id": None,
-        **_name_columns("given", given),
-        **_name_columns("family", family),
+        **_name_columns("given", given_keys),
+        **_name_columns("family", family_keys),
     }
     people.uuids.append(person.uuid)
     for name, value in row.items():
@@ -136,13 +136,13 @@ def _short(index: bytes | None) -> int | None:
 
 
 def _rare(values: list[int | None], most: int) -> list[int | None]:
-    """The values that at most so many share, the others emptied."""
+    """The values that at most this many people share; the others become None."""
     often = Counter(value for value in values if value is not None)
     return [None if value is None or often[value] > most else value for value in values]
 
 
 def _split(values: list[int | None], years: list[int | None], keys: KeyMaker) -> list[int | None]:
-    """Keys that too many share, split by the year of birth, and dropped where that is not enough."""
+    """The keys, with those that too many share split by year of birth, and dropped where that is not enough."""
     often = Counter(value for value in values if value is not None)
     finer = [
         value

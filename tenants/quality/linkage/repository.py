@@ -1,4 +1,4 @@
-"""The SQL of searches for people recorded twice, and of their candidates."""
+"""SQL of searches for people recorded twice, and of their candidates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHERE p.known_to IS NULL AND NOT p.voided AND p.uuid > %s AND k.erased_at IS NUL
 ORDER BY p.uuid LIMIT %s
 """
 
-# By turns: each has contacts on days between contacts of the other. Both on one day is no turn.
+# "turns" counts how often care passed between the two. Contacts of both on one day are no turn.
 _CARE = """
 WITH pairs AS (
     SELECT p.first, p.second, a.facility_uuid = b.facility_uuid AS together
@@ -65,45 +65,47 @@ WHERE linkage_candidates.state <> 'merged'
 
 
 def patients(session: TenantSession, after: UUID, limit: int) -> list[tuple[Any, ...]]:
-    """The next patients on record who were neither erased nor merged, with their names as encrypted."""
+    """The next patients on record who are neither erased nor merged, with their encrypted names."""
     with session.cursor() as cursor:
         return cursor.execute(_PATIENTS, (after, limit)).fetchall()
 
 
 def care(session: TenantSession, pairs: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], dict[str, Any]]:
-    """What the contacts of each pair say, for pairs that are both on record and not merged.
+    """The care of each pair, for pairs whose patients are both on record and not merged.
 
-    ``care`` is ``consecutive`` (the contacts of one all lie before those of the other), ``overlapping`` (by turns, at
-    two facilities), ``together`` (by turns, at one facility: registered twice) or ``unknown`` (one has none).
+    ``care`` is ``consecutive`` (all contacts of one lie before those of the other), ``overlapping`` (in turns, at two
+    facilities), ``together`` (in turns, at one facility: registered twice) or ``unknown`` (one has no contacts).
     """
     if not pairs:
         return {}
-    found: dict[tuple[UUID, UUID], dict[str, Any]] = {}
+    care_of_pair: dict[tuple[UUID, UUID], dict[str, Any]] = {}
     with session.cursor() as cursor:
         cursor.execute(_CARE, ([first for first, _ in pairs], [second for _, second in pairs]))
         for first, second, together, ours, theirs, turns, last_ours, first_ours, last_theirs, first_theirs in cursor:
-            told: dict[str, Any] = {"same_facility": together, "contacts": [ours, theirs], "turns": turns}
+            row: dict[str, Any] = {"same_facility": together, "contacts": [ours, theirs], "turns": turns}
             if not ours or not theirs:
-                told["care"] = "unknown"
+                row["care"] = "unknown"
             elif last_ours < first_theirs or last_theirs < first_ours:
-                told["care"] = "consecutive"
+                row["care"] = "consecutive"
                 gap = (first_theirs - last_ours) if last_ours < first_theirs else (first_ours - last_theirs)
-                told["gap_days"] = gap.days
+                row["gap_days"] = gap.days
             else:
-                told["care"] = "together" if together else "overlapping"
-            found[first, second] = told
-    return found
+                row["care"] = "together" if together else "overlapping"
+            care_of_pair[first, second] = row
+    return care_of_pair
 
 
-def standing(session: TenantSession) -> dict[tuple[UUID, UUID], tuple[str, str]]:
-    """State and evidence of every candidate there is."""
+def existing(session: TenantSession) -> dict[tuple[UUID, UUID], tuple[str, str]]:
+    """State and evidence hash of every stored candidate."""
     with session.cursor() as cursor:
         cursor.execute("SELECT first_uuid, second_uuid, state, evidence_hash FROM linkage_candidates")
         return {(first, second): (state, digest) for first, second, state, digest in cursor.fetchall()}
 
 
-def put(session: TenantSession, rows: Sequence[tuple[UUID, UUID, float, dict[str, Any], str, datetime]]) -> None:
-    """Add candidates, or bring those of the same pair up to date; they are pending."""
+def upsert_candidates(
+    session: TenantSession, rows: Sequence[tuple[UUID, UUID, float, dict[str, Any], str, datetime]]
+) -> None:
+    """Add candidates, or update those of the same pair. They become pending."""
     if not rows:
         return
     with session.cursor() as cursor:
@@ -121,31 +123,31 @@ def put(session: TenantSession, rows: Sequence[tuple[UUID, UUID, float, dict[str
 
 
 def mark_gone(
-    session: TenantSession, pending: Collection[tuple[UUID, UUID]], kept: Collection[tuple[UUID, UUID]]
+    session: TenantSession, pending: Collection[tuple[UUID, UUID]], kept_pairs: Collection[tuple[UUID, UUID]]
 ) -> int:
-    """Mark pending candidates that were not found again; how many."""
-    lost = sorted(set(pending) - set(kept))
-    if not lost:
+    """Mark the pending candidates that the search did not find again; return how many."""
+    gone_pairs = sorted(set(pending) - set(kept_pairs))
+    if not gone_pairs:
         return 0
     with session.cursor() as cursor:
         cursor.execute(
             "UPDATE linkage_candidates AS l SET state = 'gone' FROM unnest(%s::uuid[], %s::uuid[]) AS g (first, second)"
             " WHERE l.first_uuid = g.first AND l.second_uuid = g.second AND l.state = 'pending'",
-            ([first for first, _ in lost], [second for _, second in lost]),
+            ([first for first, _ in gone_pairs], [second for _, second in gone_pairs]),
         )
         return cursor.rowcount
 
 
-def find(session: TenantSession, uuid: UUID, *, lock: bool = False) -> LinkageCandidate | None:
-    """A candidate, for a decision with ``lock``."""
-    wanted = select(LinkageCandidate).where(col(LinkageCandidate.uuid) == uuid)
+def find_candidate(session: TenantSession, uuid: UUID, *, lock: bool = False) -> LinkageCandidate | None:
+    """Return a candidate; with ``lock``, locked for a decision."""
+    query = select(LinkageCandidate).where(col(LinkageCandidate.uuid) == uuid)
     if lock:
-        wanted = wanted.with_for_update().execution_options(populate_existing=True)
-    return session.exec(wanted).one_or_none()
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return session.exec(query).one_or_none()
 
 
 def page(session: TenantSession, *, state: str, offset: int, limit: int) -> tuple[Sequence[LinkageCandidate], int]:
-    """Candidates in a state: the most probable first, and how many there are."""
+    """Candidates in a state, the most probable first, and their total number."""
     total = session.exec(
         select(func.count()).select_from(LinkageCandidate).where(col(LinkageCandidate.state) == state)
     ).one()
@@ -162,14 +164,14 @@ def page(session: TenantSession, *, state: str, offset: int, limit: int) -> tupl
 def of_pair(session: TenantSession, first: UUID, second: UUID) -> LinkageCandidate | None:
     """The candidate of two patients, locked."""
     low, high = sorted((first, second))
-    wanted = select(LinkageCandidate).where(
+    query = select(LinkageCandidate).where(
         col(LinkageCandidate.first_uuid) == low, col(LinkageCandidate.second_uuid) == high
     )
-    return session.exec(wanted.with_for_update()).one_or_none()
+    return session.exec(query.with_for_update()).one_or_none()
 
 
-def settle(session: TenantSession, patients: Sequence[UUID]) -> int:
-    """Mark the pending candidates of patients who were merged away: the next search looks at who is left."""
+def close_candidates_of(session: TenantSession, patients: Sequence[UUID]) -> int:
+    """Mark the pending candidates of merged patients as gone. The next search compares who is left."""
     with session.cursor() as cursor:
         cursor.execute(
             "UPDATE linkage_candidates SET state = 'gone' WHERE state = 'pending'"
@@ -180,7 +182,7 @@ def settle(session: TenantSession, patients: Sequence[UUID]) -> int:
 
 
 def where_of(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
-    """DATIM id and last contact of each patient, for who judges a pair."""
+    """Facility and contacts of each patient, for the person who judges a pair."""
     query = sql.SQL(
         "SELECT p.uuid, p.datim_id, (SELECT max(c.contact_date) FROM contacts AS c"
         " WHERE c.patient_uuid = p.uuid AND c.known_to IS NULL), (SELECT min(c.contact_date) FROM contacts AS c"

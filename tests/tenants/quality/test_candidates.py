@@ -231,6 +231,6 @@ def test_an_estimate_that_fails_is_recorded_and_the_search_goes_on(
     outcome = searched(people)
     assert outcome.failed_estimates == ("names: ValueError", "birth: ValueError")
     assert outcome.pairs == 1
-    assert "failed_estimates" in outcome.told()
+    assert "failed_estimates" in outcome.to_json()
     with people.session() as session:
         assert linkage_state(session).failed_estimates == list(outcome.failed_estimates)

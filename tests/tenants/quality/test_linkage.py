@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from benchmarks.linkage_people import judge, simulate
-from tenants.quality.linkage.agreement import PARTS, agrees, says
+from tenants.quality.linkage.agreement import PARTS, agrees, label
 from tenants.quality.linkage.keys import KeyMaker, normalise, sounds_like
 from tenants.quality.linkage.model import compare
 from tenants.quality.linkage.people import BLOCK_LARGEST, PLACEHOLDER, Person, gather
@@ -101,9 +101,9 @@ def test_people_without_anything_recorded_are_no_pair() -> None:
 
 def test_levels_are_told_from_full_agreement_down() -> None:
     names = PARTS[0]
-    assert says("names", len(names.levels) - 1) == "same names"
-    assert says("names", 0) == "names differ"
-    assert says("names", -1) is None
+    assert label("names", len(names.levels) - 1) == "same names"
+    assert label("names", 0) == "names differ"
+    assert label("names", -1) is None
     assert agrees("names", len(names.levels) - 1)
     assert not agrees("names", 0)
 
