@@ -1,24 +1,29 @@
-"""Work done later, for one tenant, at least once and with an effect that is there once.
+"""Work done later, for one tenant or for the platform, at least once and with an effect that is there once.
 
 A room registers a function with ``@job("room.kind")``; ``enqueue(session, "room.kind", payload)`` asks for it in the
 caller's transaction. ``README.md`` tells the journey of a job and what the function must keep to.
 """
 
-from core.jobs.context import JobContext, JobInterrupted, LeaseLost, WorkerStopping
+from core.jobs.context import JobContext, JobInterrupted, LeaseLost, PlatformJobContext, WorkerStopping
 from core.jobs.heartbeat import LiveWorker, QueueAge, live_workers, queue_age
-from core.jobs.queue import enqueue
-from core.jobs.registry import JobKind, job
+from core.jobs.job_end import JobEnd
+from core.jobs.queue import enqueue, enqueue_platform
+from core.jobs.registry import JobKind, job, platform_job
 
 __all__ = [
     "JobContext",
+    "JobEnd",
     "JobInterrupted",
     "JobKind",
     "LeaseLost",
     "LiveWorker",
+    "PlatformJobContext",
     "QueueAge",
     "WorkerStopping",
     "enqueue",
+    "enqueue_platform",
     "job",
     "live_workers",
+    "platform_job",
     "queue_age",
 ]

@@ -32,16 +32,20 @@ def jobs() -> None:
 @jobs.command("list")
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @click.option("--tenant", "slug", help="Only jobs of this tenant.")
+@click.option("--platform", is_flag=True, help="Only jobs of the platform itself, which have no tenant.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Newest so many.")
 @json_option
-def list_(state: str | None, slug: str | None, limit: int, *, as_json: bool) -> None:
+def list_(state: str | None, slug: str | None, limit: int, *, platform: bool, as_json: bool) -> None:
     """List jobs, newest first."""
     from core.jobs import operations
     from core.tenancy import describe_tenant, list_tenants
 
+    if slug and platform:
+        message = "choose one: --tenant or --platform"
+        raise click.UsageError(message)
     chosen = describe_tenant(slug).ref() if slug else None
     names = {tenant.id: tenant.slug for tenant in list_tenants()}
-    rows = [_named(row, names) for row in operations.find(state=state, tenant=chosen, limit=limit)]
+    rows = [_named(row, names) for row in operations.find(state=state, tenant=chosen, platform=platform, limit=limit)]
     if as_json:
         print_json({"jobs": rows})
     else:
@@ -104,8 +108,8 @@ def _resolve(job_id: UUID | None, *, all_dead: bool, as_json: bool, verb: str) -
 
 
 def _named(row: dict[str, Any], names: dict[UUID, str]) -> dict[str, Any]:
-    """The row with its tenant's slug in place of its id."""
+    """The row with its tenant's slug in place of its id; None for a job of the platform."""
     return {
         **{name: value for name, value in row.items() if name != "tenant_id"},
-        "tenant": names.get(row["tenant_id"], "?"),
+        "tenant": None if row["tenant_id"] is None else names.get(row["tenant_id"], "?"),
     }

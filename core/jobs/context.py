@@ -1,20 +1,28 @@
-"""What a job's function gets: its tenant, its transactions, and ways to say how far it is."""
+"""What a job's function gets: its owner, its transactions, and ways to say how far it is."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sqlmodel import Session
 
 from core.database import TenantRef, TenantSession, node_session, psycopg_connection, tenant_session
+from core.database.transactions import noted
 from core.jobs import leases
 from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from threading import Event
     from uuid import UUID
 
+    import psycopg
+
     from core.jobs.leases import Lease
+
+_S = TypeVar("_S", bound=Session)
 
 
 class JobInterrupted(BaseException):
@@ -33,22 +41,22 @@ class TenantSuspended(JobInterrupted):
     """The tenant was suspended: the job waits, and goes on from its last committed step when the tenant is resumed."""
 
 
-class JobContext:
-    """One try of one job.
+class StepContext(Generic[_S]):
+    """One try of one job, in steps.
 
     Attributes:
-        tenant: whose job it is.
         job_id: its id, the same in every try: what makes effects elsewhere recognisable.
         attempt: which try this is, from 1.
+        actor: who acts, for the audit.
     """
 
-    def __init__(self, lease: Lease, tenant: TenantRef, stopping: Event) -> None:
-        self.tenant = tenant
+    def __init__(self, lease: Lease, stopping: Event) -> None:
         self.job_id: UUID = lease.job_id
         self.attempt = lease.attempts + 1
+        self.actor = f"job:{lease.job_id}"
         self._lease = lease
         self._stopping = stopping
-        self._session: TenantSession | None = None
+        self._session: _S | None = None
         self._finishing = False
         self._finished = False
         self._lost = False
@@ -59,8 +67,8 @@ class JobContext:
         return self._finished
 
     @contextmanager
-    def session(self) -> Iterator[TenantSession]:
-        """One transaction of the tenant: a step of the job. Beginning it prolongs the lease.
+    def session(self) -> Iterator[_S]:
+        """One transaction of the job's owner: a step of the job. Beginning it prolongs the lease.
 
         While it is open nobody else can take the job, so that a step is committed by one worker only.
 
@@ -77,12 +85,10 @@ class JobContext:
             raise WorkerStopping
         if self._lost:
             raise LeaseLost
-        if tenant_of_role(self.tenant.role_name).state != "active":
-            raise TenantSuspended
-        actor, request = f"job:{self.job_id}", self._lease.request_id
+        self._check_owner()
         try:
-            with tenant_session(self.tenant, actor=actor, request_id=request) as session:
-                with session.cursor() as cursor:
+            with self._begin() as session:
+                with _cursor(session) as cursor:
                     if not leases.hold(cursor, self._lease):
                         self._lost = True
                         raise LeaseLost
@@ -102,13 +108,13 @@ class JobContext:
             note: what is going on, in words without personal data.
         """
         if self._session is not None:
-            with self._session.cursor() as cursor:
+            with _cursor(self._session) as cursor:
                 leases.progress(cursor, self._lease, done, total, note)
             return
-        with node_session(self.tenant.database) as session, psycopg_connection(session).cursor() as cursor:
+        with node_session(self._lease.database) as session, _cursor(session) as cursor:
             leases.progress(cursor, self._lease, done, total, note)
 
-    def finish(self, session: TenantSession) -> None:
+    def finish(self, session: _S) -> None:
         """Mark the job done in this step, so that effect and mark stand or fall together. Last thing of the job.
 
         Raises:
@@ -118,11 +124,61 @@ class JobContext:
         if session is not self._session:
             message = "finish takes the session of the job's open step"
             raise ValueError(message)
-        with session.cursor() as cursor:
+        with _cursor(session) as cursor:
             if not leases.finish(cursor, self._lease):
                 raise LeaseLost
         self._finishing = True
 
+    def finish_alone(self) -> None:
+        """Mark the job done in a step of its own, where its function did not."""
+        with self.session() as session:
+            self.finish(session)
+
     def lose(self) -> None:
         """Let no further step begin (the lease is known to be lost, or the time is over)."""
         self._lost = True
+
+    def _begin(self) -> AbstractContextManager[_S]:
+        """Open a transaction of the job's owner."""
+        raise NotImplementedError
+
+    def _check_owner(self) -> None:
+        """Raise where the job's owner lets no step begin now."""
+
+
+class JobContext(StepContext[TenantSession]):
+    """One try of one job of a tenant.
+
+    Attributes:
+        tenant: whose job it is.
+    """
+
+    def __init__(self, lease: Lease, tenant: TenantRef, stopping: Event) -> None:
+        super().__init__(lease, stopping)
+        self.tenant = tenant
+
+    def _begin(self) -> AbstractContextManager[TenantSession]:
+        return tenant_session(self.tenant, actor=self.actor, request_id=self._lease.request_id)
+
+    def _check_owner(self) -> None:
+        if tenant_of_role(self.tenant.role_name).state != "active":
+            raise TenantSuspended
+
+
+class PlatformJobContext(StepContext[Session]):
+    """One try of one job of the platform. Its steps are transactions of the application in the control database.
+
+    They reach ``node`` and ``platform``, and no tenant's table: what is to be done for a tenant, a job of the tenant
+    does.
+    """
+
+    @contextmanager
+    def _begin(self) -> Iterator[Session]:
+        with node_session(self._lease.database) as session, noted(session):
+            yield session
+
+
+def _cursor(session: Session) -> psycopg.Cursor[Any]:
+    """A cursor on the session's transaction; what the session holds is flushed first."""
+    session.flush()
+    return psycopg_connection(session).cursor()

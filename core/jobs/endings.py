@@ -1,8 +1,8 @@
-"""How a job ends badly: a try fails, a worker vanishes, a job takes too long; and what the features are told of it.
+"""How a job ends badly: a try fails, a worker vanishes, a job takes too long; and what the rooms do about it.
 
-A job that is given up becomes a dead letter. In the same transaction its feature hears of it by an event, in a session
-of the job's tenant, so that what the job was for can say that it waits for an operator. The events are
-``jobs.given_up``, ``jobs.retried`` and ``jobs.discarded``; see ``core.events``.
+A job that is given up becomes a dead letter. In the same transaction the room that registers its kind changes what the
+job was for (``on_end`` of the kind), so that no row says for ever that a job works on it. After that, rooms may listen
+to the events ``jobs.given_up``, ``jobs.retried`` and ``jobs.discarded`` of tenants' jobs; see ``core.events``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from core import telemetry
 from core.database import TenantSession, node_session, psycopg_connection
 from core.errors import NotFound, Unavailable
 from core.events import publish
+from core.jobs.bounds import PLATFORM_ROLE
+from core.jobs.job_end import JobEnd
+from core.jobs.registry import kind_of
 from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from core.database import TenantRef
+    from core.jobs.job_end import Decision
     from core.jobs.leases import Hold, Lease
 
 MAX_INTERRUPTIONS = 3
@@ -152,42 +156,61 @@ def overrun(lease: Lease) -> str | None:
     return _end(lease.database, _OVERRUN, values, "interruptions")
 
 
-def announce(session: TenantSession, event: str, ended: Ended, **more: str) -> None:
-    """Tell the features what became of a job, in this transaction.
+def announce(session: Session, decision: Decision, ended: Ended, reason: str = "") -> None:
+    """Have the job's room change what the job was for, and publish the event of a tenant's job, in this transaction.
 
     Args:
-        session: of the job's tenant.
-        event: ``jobs.given_up``, ``jobs.retried`` or ``jobs.discarded``.
+        session: of the job's tenant, or of the application for a job of the platform.
+        decision: what was decided.
         ended: the job.
-        more: what else the event carries.
+        reason: why it was given up.
     """
-    told = {"job_uuid": ended.job_id, "kind": ended.kind, "payload": ended.payload, "error": ended.error, **more}
-    publish(session, event, told)
+    try:
+        on_end = kind_of(ended.kind).on_end
+    except LookupError:
+        on_end = None  # a worker of another release knows the kind
+    if on_end is not None:
+        on_end(session, JobEnd(decision, ended.job_id, ended.kind, ended.payload, reason, ended.error))
+    if isinstance(session, TenantSession):
+        event = {"job_uuid": ended.job_id, "kind": ended.kind, "payload": ended.payload, "error": ended.error}
+        publish(session, f"jobs.{decision}", {**event, "reason": reason} if reason else event)
 
 
 @contextmanager
-def as_tenant(session: Session, tenant: TenantRef, *, actor: str, request_id: str | None) -> Iterator[TenantSession]:
-    """Go on in a transaction of the application as the job's tenant. What is the node's has to be done before.
+def as_owner(
+    session: Session, ended: Ended, tenant: TenantRef | None, *, actor: str, request_id: str | None
+) -> Iterator[Session | None]:
+    """Go on in a transaction of the application as the job's owner. What is the node's has to be done before.
 
     Args:
         session: a transaction of the application in ``node``.
+        ended: the job.
         tenant: whose job it is.
         actor: who acts.
         request_id: the request that it serves.
+
+    Yields:
+        A session of the tenant; the application's for a job of the platform; None where the tenant is gone.
     """
-    with TenantSession(session.connection(), tenant, actor=actor, request_id=request_id) as within:
-        yield within
-        within.flush()
+    if ended.tenant_role == PLATFORM_ROLE:
+        yield session
+        session.flush()
+    elif tenant is None:
+        yield None
+    else:
+        with TenantSession(session.connection(), tenant, actor=actor, request_id=request_id) as within:
+            yield within
+            within.flush()
 
 
 def tenant_of_job(session: Session, job_id: UUID) -> TenantRef | None:
-    """The tenant of a job; None where there is no such job, or no such tenant any more.
+    """The tenant of a job; None where there is no such job, or no such tenant any more, or the job is the platform's.
 
     Raises:
         TenantMoving: it is being moved: nothing can be written for a moment.
     """
     row = psycopg_connection(session).execute("SELECT tenant_role FROM node.jobs WHERE id = %s", (job_id,)).fetchone()
-    if row is None:
+    if row is None or row[0] == PLATFORM_ROLE:
         return None
     try:
         return tenant_of_role(str(row[0]))
@@ -196,21 +219,27 @@ def tenant_of_job(session: Session, job_id: UUID) -> TenantRef | None:
 
 
 def _end(database: str, statement: str, values: dict[str, object], reason: str) -> str | None:
-    """Change the job's row by a statement; where it is dead then, bury it and tell the features, all or nothing."""
+    """Change the job's row by a statement; where it is dead then, add a dead letter and announce it, all or nothing."""
     with node_session(database) as session:
         tenant = tenant_of_job(session, UUID(str(values["id"])))
     try:
-        return _end_at_once(database, statement, values, reason, tenant)
+        return _end_at_once(database, statement, values, reason, tenant, announcing=True)
     except Unavailable:
         raise
     except Exception as error:
         # A feature that fails here must not keep the job from being given up, again and again.
-        log.exception("a feature failed when it was told of a job's end", error=type(error).__name__)
-    return _end_at_once(database, statement, values, reason, None)
+        log.exception("a feature failed at the end of a job", error=type(error).__name__)
+    return _end_at_once(database, statement, values, reason, tenant, announcing=False)
 
 
 def _end_at_once(
-    database: str, statement: str, values: dict[str, object], reason: str, tenant: TenantRef | None
+    database: str,
+    statement: str,
+    values: dict[str, object],
+    reason: str,
+    tenant: TenantRef | None,
+    *,
+    announcing: bool,
 ) -> str | None:
     with node_session(database) as session:
         connection = psycopg_connection(session)
@@ -220,10 +249,11 @@ def _end_at_once(
             return None
         if ended.state == "dead":
             connection.execute(_BURY, (uuid7(), reason, ended.job_id))
-            if tenant is not None:
+            if announcing:
                 actor = f"job:{ended.job_id}"
-                with as_tenant(session, tenant, actor=actor, request_id=ended.request_id) as within:
-                    announce(within, "jobs.given_up", ended, reason=reason)
+                with as_owner(session, ended, tenant, actor=actor, request_id=ended.request_id) as within:
+                    if within is not None:
+                        announce(within, "given_up", ended, reason)
     if ended.state == "dead":
         log.error("job given up", job_id=str(ended.job_id), job=ended.kind, reason=reason)
     return ended.state

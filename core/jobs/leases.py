@@ -81,7 +81,7 @@ def take(
         database: where its row is.
         token: that of the lease; a new one when None.
         up_to: a job under more suspicion than this is left, and given as a ``Suspect``.
-        admits: told the role of the job's tenant; where it says no, the job is queued again for a moment.
+        admits: gets ``tenant_role``; where it returns False, the job is queued again for a moment.
 
     Raises:
         UnknownKindError: no feature registers its kind; the job has not been taken.

@@ -17,7 +17,7 @@ ALIVE = "state IN ('queued', 'sent', 'running')"
 
 
 class Job(NodeBase, table=True):
-    """Work to be done for one tenant.
+    """Work to be done for one tenant, or for the platform (``bounds.PLATFORM_ROLE`` and ``PLATFORM_ID``).
 
     ``queued`` waits for ``run_after`` and its tenant's turn; ``sent`` has a message under way; ``running`` is leased by
     a worker; ``done``, ``dead`` (see ``DeadLetter``) and ``discarded`` are the ends.

@@ -7,31 +7,48 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import class_row, dict_row
 
 from core import audit
-from core.database import databases, node_session, psycopg_connection
+from core.audit.platform import record_act
+from core.database import TenantSession, databases, node_session, psycopg_connection
 from core.errors import Conflict, NotFound
 from core.jobs import endings
+from core.jobs.bounds import PLATFORM_ROLE
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from sqlmodel import Session
+
     from core.database import TenantRef
+    from core.jobs.job_end import Decision
 
 STATES = ("queued", "sent", "running", "done", "dead", "discarded")
-_VERBS = {"retried": "retry", "discarded": "discard"}
+_VERBS: dict[Decision, str] = {"retried": "retry", "discarded": "discard"}
 _LISTED = (
-    "id, kind, state, tenant_id, attempts, deliveries, interruptions, progress_done, progress_total, error, run_after,"
-    " created_at, finished_at"
+    f"id, kind, state, CASE WHEN tenant_role <> '{PLATFORM_ROLE}' THEN tenant_id END AS tenant_id, attempts,"
+    " deliveries, interruptions, progress_done, progress_total, error, run_after, created_at, finished_at"
 )
 
 
-def find(*, state: str | None = None, tenant: TenantRef | None = None, limit: int = 100) -> list[dict[str, Any]]:
+def find(
+    *, state: str | None = None, tenant: TenantRef | None = None, platform: bool = False, limit: int = 100
+) -> list[dict[str, Any]]:
     """The newest jobs of all data databases, or of the one that the tenant is in, with their tenant's id.
+
+    Args:
+        state: only jobs in this state.
+        tenant: only jobs of this tenant.
+        platform: only jobs of the platform itself.
+        limit: so many at most.
+
+    Returns:
+        Rows; those of the platform's jobs have None as ``tenant_id``.
 
     Raises:
         Unavailable: a database cannot be reached, or this process does not know the tenant's.
     """
-    chosen = {"state": state, "role": tenant.role_name if tenant else None, "limit": limit}
-    found: list[dict[str, Any]] = []
+    role = PLATFORM_ROLE if platform else tenant.role_name if tenant else None
+    chosen = {"state": state, "role": role, "limit": limit}
+    rows: list[dict[str, Any]] = []
     for database in (tenant.database,) if tenant else databases():
         with node_session(database) as session, psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
             cursor.execute(
@@ -41,8 +58,8 @@ def find(*, state: str | None = None, tenant: TenantRef | None = None, limit: in
                 " ORDER BY id DESC LIMIT %(limit)s",
                 chosen,
             )
-            found.extend(cursor.fetchall())
-    return sorted(found, key=lambda row: row["id"], reverse=True)[:limit]
+            rows.extend(cursor.fetchall())
+    return sorted(rows, key=lambda row: row["id"], reverse=True)[:limit]
 
 
 def show(job_id: UUID) -> dict[str, Any]:
@@ -60,8 +77,9 @@ def show(job_id: UUID) -> dict[str, Any]:
                     " FROM node.dead_letters WHERE job_id = %s ORDER BY id",
                     (job_id,),
                 )
-                kept = {name: value for name, value in row.items() if name not in {"lease_token", "tenant_role"}}
-                return {**kept, "dead_letters": cursor.fetchall()}
+                shown = {name: value for name, value in row.items() if name not in {"lease_token", "tenant_role"}}
+                shown["tenant_id"] = None if row["tenant_role"] == PLATFORM_ROLE else row["tenant_id"]
+                return {**shown, "dead_letters": cursor.fetchall()}
     raise _unknown(job_id)
 
 
@@ -96,8 +114,8 @@ def dead_jobs(tenant: TenantRef | None = None) -> list[UUID]:
     return [row["id"] for row in find(state="dead", tenant=tenant, limit=100_000)]
 
 
-def _resolve(job_id: UUID, change: str, resolution: str, actor: str) -> None:
-    """Change a dead job, say so on its dead letter, and tell the features, in one transaction."""
+def _resolve(job_id: UUID, change: str, resolution: Decision, actor: str) -> None:
+    """Change a dead job, say so on its dead letter, and announce it, in one transaction."""
     for database in databases():
         with node_session(database) as session:
             tenant = endings.tenant_of_job(session, job_id)
@@ -130,12 +148,22 @@ def _resolve(job_id: UUID, change: str, resolution: str, actor: str) -> None:
                 " WHERE job_id = %s AND resolution IS NULL",
                 (resolution, actor, job_id),
             )
-            if tenant is not None and ended is not None:
-                with endings.as_tenant(session, tenant, actor=actor, request_id=None) as within:
-                    audit.record(within, f"cli:job:{_VERBS[resolution]}", "job", job_id, {"kind": ended.kind})
-                    endings.announce(within, f"jobs.{resolution}", ended)
+            if ended is not None:
+                with endings.as_owner(session, ended, tenant, actor=actor, request_id=None) as within:
+                    if within is not None:
+                        _record(within, f"cli:job:{_VERBS[resolution]}", ended, actor)
+                        endings.announce(within, resolution, ended)
             return
     raise _unknown(job_id)
+
+
+def _record(session: Session, action: str, ended: endings.Ended, actor: str) -> None:
+    """Add the act to the audit of the job's tenant; to the platform's where the job has no tenant."""
+    if isinstance(session, TenantSession):
+        audit.record(session, action, "job", ended.job_id, {"kind": ended.kind})
+    else:
+        detail = {"kind": ended.kind, "job_id": str(ended.job_id)}
+        record_act(session, action, actor=actor, tenant_id=None, detail=detail)
 
 
 def _unknown(job_id: UUID) -> NotFound:

@@ -1,4 +1,4 @@
-"""Asking for a job, in the transaction that makes it necessary."""
+"""Enqueue a job, in the transaction that makes it necessary."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
-from core.database import TenantRequired, TenantSession
+from core.database import TenantRequired, TenantSession, psycopg_connection
+from core.database.engines import application_engine
+from core.jobs.bounds import PLATFORM_ID, PLATFORM_ROLE
 from core.jobs.registry import kind_of
 
 if TYPE_CHECKING:
     import psycopg
+    from sqlmodel import Session
+
+    from core.jobs.registry import JobKind
 
 LARGEST_PAYLOAD = 100_000
 """Characters of JSON: a payload names what to work on, it does not carry it."""
@@ -21,14 +26,15 @@ LARGEST_PAYLOAD = 100_000
 _INSERT = """
 INSERT INTO node.jobs
     (id, tenant_id, tenant_role, kind, payload, dedupe_key, run_after, max_attempts, requested_by, request_id)
-VALUES (%s, %s, current_user, %s, %s, %s, coalesce(%s, now()), %s, %s, %s)
+VALUES (%s, %s, coalesce(%s::text, current_user), %s, %s, %s, coalesce(%s, now()), %s, %s, %s)
 ON CONFLICT (tenant_role, kind, dedupe_key)
     WHERE dedupe_key IS NOT NULL AND state IN ('queued', 'sent', 'running') DO NOTHING
 RETURNING id
 """
 _SAME = """
 SELECT id FROM node.jobs
-WHERE tenant_role = current_user AND kind = %s AND dedupe_key = %s AND state IN ('queued', 'sent', 'running')
+WHERE tenant_role = coalesce(%s::text, current_user) AND kind = %s AND dedupe_key = %s
+    AND state IN ('queued', 'sent', 'running')
 """
 _SOONER = """
 UPDATE node.jobs SET run_after = coalesce(%s, now()), updated_at = now()
@@ -60,32 +66,96 @@ def enqueue(
     Raises:
         TenantRequired: ``session`` is no tenant's.
         LookupError: no feature registers the kind.
-        ValueError: the payload is too large, or ``run_after`` has no time zone.
+        ValueError: the kind is the platform's, the payload is too large, or ``run_after`` has no time zone.
     """
     within: object = session
     if not isinstance(within, TenantSession):
         message = f"a job needs a tenant: {kind!r} was asked for outside of a tenant's session"
         raise TenantRequired(message)
-    found = kind_of(kind)
+    known = kind_of(kind)
+    if known.platform:
+        message = f"{kind!r} is a kind of the platform's jobs: no tenant asks for one"
+        raise ValueError(message)
+    requested_by = (session.actor, session.request_id)
+    owner = (session.tenant.id, None)
+    with session.cursor() as cursor:
+        return _enqueue(cursor, known, payload, owner, requested_by, run_after, dedupe_key)
+
+
+def enqueue_platform(
+    session: Session,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    actor: str,
+    run_after: datetime | None = None,
+    dedupe_key: str | None = None,
+) -> UUID:
+    """As ``enqueue``, for a job of the platform, which has no tenant.
+
+    Args:
+        session: a transaction of the application in the control database (``platform_session``).
+        kind: a kind that ``platform_job`` registers.
+        payload: what to work on, by ids and settings.
+        actor: who asks for it.
+        run_after: not before this instant; at once when None.
+        dedupe_key: as for ``enqueue``.
+
+    Raises:
+        LookupError: no feature registers the kind.
+        ValueError: the kind is not the platform's, ``session`` is a tenant's or of another database, the payload is too
+            large, or ``run_after`` has no time zone.
+    """
+    known = kind_of(kind)
+    if not known.platform:
+        message = f"{kind!r} is a kind of tenants' jobs: enqueue it in a session of a tenant"
+        raise ValueError(message)
+    if isinstance(session, TenantSession) or session.get_bind().engine is not application_engine():
+        message = f"jobs of the platform are enqueued in the control database: open {kind!r}'s in platform_session()"
+        raise ValueError(message)
+    session.flush()
+    with psycopg_connection(session).cursor() as cursor:
+        owner = (PLATFORM_ID, PLATFORM_ROLE)
+        return _enqueue(cursor, known, payload, owner, (actor, None), run_after, dedupe_key)
+
+
+def _enqueue(
+    cursor: psycopg.Cursor[Any],
+    kind: JobKind,
+    payload: dict[str, Any],
+    owner: tuple[UUID, str | None],
+    requested_by: tuple[str, str | None],
+    run_after: datetime | None,
+    dedupe_key: str | None,
+) -> UUID:
+    """Add the row.
+
+    Args:
+        cursor: in the caller's transaction.
+        kind: what is to be run.
+        payload: what to work on.
+        owner: ``tenant_id`` and ``tenant_role``; the current role where that is None.
+        requested_by: who asks, and the request that it serves.
+        run_after: not before this instant.
+        dedupe_key: see ``enqueue``.
+    """
     if run_after is not None and run_after.tzinfo is None:
         message = "run_after needs a time zone"
         raise ValueError(message)
     body = Jsonb(payload)
     if len(str(payload)) > LARGEST_PAYLOAD:
-        message = f"the payload of {kind!r} is over {LARGEST_PAYLOAD} characters: store the data and name it"
+        message = f"the payload of {kind.name!r} is over {LARGEST_PAYLOAD} characters: store the data and name it"
         raise ValueError(message)
-    asked_by = (session.actor, session.request_id)
-    values = (uuid7(), session.tenant.id, kind, body, dedupe_key, run_after, found.max_attempts, *asked_by)
-    with session.cursor() as cursor:
-        while True:
-            added = _first(cursor.execute(_INSERT, values))
-            if added is not None:
-                return added
-            there = _first(cursor.execute(_SAME, (kind, dedupe_key)))
-            if there is not None:
-                cursor.execute(_SOONER, (run_after, there, run_after))
-                return there
-            # It ended between the two statements: ask again.
+    values = (uuid7(), *owner, kind.name, body, dedupe_key, run_after, kind.max_attempts, *requested_by)
+    while True:
+        added = _first(cursor.execute(_INSERT, values))
+        if added is not None:
+            return added
+        there = _first(cursor.execute(_SAME, (owner[1], kind.name, dedupe_key)))
+        if there is not None:
+            cursor.execute(_SOONER, (run_after, there, run_after))
+            return there
+        # It ended between the two statements: ask again.
 
 
 def _first(cursor: psycopg.Cursor[Any]) -> UUID | None:

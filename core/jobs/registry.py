@@ -6,15 +6,23 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.features import load_jobs
 from core.jobs.bounds import JobBounds
 
 if TYPE_CHECKING:
-    from core.jobs.context import JobContext
+    from sqlmodel import Session
+
+    from core.database import TenantSession
+    from core.jobs.context import JobContext, PlatformJobContext
+    from core.jobs.job_end import JobEnd
 
 Run = Callable[["JobContext", dict[str, Any]], None]
+PlatformRun = Callable[["PlatformJobContext", dict[str, Any]], None]
+OnEnd = Callable[["TenantSession", "JobEnd"], None]
+PlatformOnEnd = Callable[["Session", "JobEnd"], None]
+_Function = TypeVar("_Function", bound=Callable[..., None])
 
 KIND = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
 SHORTEST_LEASE = timedelta(seconds=1)
@@ -22,9 +30,17 @@ SHORTEST_LEASE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class JobKind(JobBounds):
-    """A kind of job: its bounds, and the function that runs one."""
+    """A kind of job: its bounds, and what its room does.
 
-    run: Run
+    Attributes:
+        run: runs one job.
+        on_end: changes what the job was for, when the job is given up, discarded or retried; in the transaction that
+            changes the job's row, in a session of its tenant or, without a tenant, of the application. None where a
+            job leaves nothing unfinished.
+    """
+
+    run: Callable[..., None]
+    on_end: Callable[..., None] | None
 
 
 _kinds: dict[str, JobKind] = {}
@@ -37,27 +53,59 @@ def job(
     lease: timedelta = timedelta(minutes=2),
     backoff: timedelta = timedelta(seconds=10),
     time_limit: timedelta = timedelta(hours=6),
+    on_end: OnEnd | None = None,
 ) -> Callable[[Run], Run]:
-    """Register the decorated function to run jobs of ``kind``, such as ``imports.run``.
+    """Register the decorated function to run jobs of ``kind``, such as ``imports.run``, each for one tenant.
+
+    A room whose rows say that a job works on them names ``on_end``, so that no row says so for ever.
 
     Raises:
         ValueError: the name is not ``room.kind``, is taken by another function, or a bound makes no sense.
     """
+    bounds = JobBounds(kind, max_attempts, lease, backoff, time_limit, platform=False)
+    return _registering(bounds, on_end)
+
+
+def platform_job(
+    kind: str,
+    *,
+    max_attempts: int = 3,
+    lease: timedelta = timedelta(minutes=2),
+    backoff: timedelta = timedelta(seconds=10),
+    time_limit: timedelta = timedelta(hours=6),
+    on_end: PlatformOnEnd | None = None,
+) -> Callable[[PlatformRun], PlatformRun]:
+    """As ``job``, for the work of the platform itself: roll-ups, alerts of operators. No tenant can ask for it.
+
+    Raises:
+        ValueError: as ``job``.
+    """
+    bounds = JobBounds(kind, max_attempts, lease, backoff, time_limit, platform=True)
+    return _registering(bounds, on_end)
+
+
+def _registering(bounds: JobBounds, on_end: Callable[..., None] | None) -> Callable[[_Function], _Function]:
+    kind = bounds.name
     if not KIND.fullmatch(kind):
         message = f"{kind!r} is no kind of job: write room.kind"
         raise ValueError(message)
-    if max_attempts < 1 or lease < SHORTEST_LEASE or time_limit < lease or backoff < timedelta(0):
+    if (
+        bounds.max_attempts < 1
+        or bounds.lease < SHORTEST_LEASE
+        or bounds.time_limit < bounds.lease
+        or bounds.backoff < timedelta(0)
+    ):
         message = (
             f"the bounds of {kind!r} make no sense: at least one attempt, a lease of a second, a limit not below it"
         )
         raise ValueError(message)
 
-    def register(run: Run) -> Run:
+    def register(run: _Function) -> _Function:
         known = _kinds.get(kind)
         if known is not None and (known.run.__module__, known.run.__qualname__) != (run.__module__, run.__qualname__):
             message = f"the kind of job {kind!r} is registered twice: {known.run.__module__} and {run.__module__}"
             raise ValueError(message)
-        _kinds[kind] = JobKind(kind, max_attempts, lease, backoff, time_limit, run)
+        _kinds[kind] = JobKind(**{name: getattr(bounds, name) for name in JobBounds.__slots__}, run=run, on_end=on_end)
         return run
 
     return register
@@ -71,8 +119,14 @@ def kind_of(name: str) -> JobKind:
     """
     if name not in _kinds:
         load_jobs()
-    found = _kinds.get(name)
-    if found is None:
+    kind = _kinds.get(name)
+    if kind is None:
         message = f"no feature registers the kind of job {name!r}"
         raise LookupError(message)
-    return found
+    return kind
+
+
+def kinds() -> dict[str, JobKind]:
+    """The kinds of the installed features, by name."""
+    load_jobs()
+    return dict(sorted(_kinds.items()))

@@ -1,4 +1,4 @@
-"""One try of one job: lease, tenant's scope, the registered function, and what its end means for the row."""
+"""One try of one job: lease, owner's scope, the registered function, and what its end means for the row."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from core import scratch, telemetry
-from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantMoving, TenantRef, TenantUpgrading
+from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantMoving, TenantUpgrading
 from core.errors import AppError, NotFound
 from core.installation import BlobStoreForeign
 from core.jobs import endings, leases
-from core.jobs.context import JobContext, LeaseLost, TenantSuspended, WorkerStopping
+from core.jobs.bounds import PLATFORM_ROLE
+from core.jobs.context import JobContext, LeaseLost, PlatformJobContext, TenantSuspended, WorkerStopping
 from core.jobs.isolation import Gate, Isolation
 from core.jobs.leases import ALONE, BESIDE_OTHERS, OWN_PROCESS, Lease, Suspect, UnknownKindError
 from core.jobs.registry import kind_of
@@ -69,7 +70,7 @@ class _Try:
     """A job that runs now: since when, and when its lease is next to be prolonged (seconds of the monotonic clock)."""
 
     lease: Lease
-    context: JobContext
+    context: JobContext | PlatformJobContext
     since: float
     due: float
 
@@ -168,6 +169,13 @@ class Runner:
         return outcome or "lost"
 
     def _run(self, lease: Lease) -> str | None:
+        of_platform = lease.tenant_role == PLATFORM_ROLE
+        if of_platform != lease.kind.platform:
+            # A row that a tenant's role wrote itself must never run with the rights of the platform.
+            owner = "the platform" if of_platform else "a tenant"
+            return self._fail(lease, f"the kind {lease.kind.name} is not for jobs of {owner}", final=True)
+        if of_platform:
+            return self._call(lease, PlatformJobContext(lease, self.stopping))
         try:
             tenant = tenant_of_role(lease.tenant_role)
         except TenantMoving:
@@ -177,21 +185,19 @@ class Runner:
         telemetry.bind(tenant=tenant.slug)
         if tenant.state != "active":
             return "queued" if leases.give_back(lease, delay=HELD) else None
-        return self._call(lease, tenant)
+        return self._call(lease, JobContext(lease, tenant, self.stopping))
 
-    def _call(self, lease: Lease, tenant: TenantRef) -> str | None:
-        context = JobContext(lease, tenant, self.stopping)
+    def _call(self, lease: Lease, context: JobContext | PlatformJobContext) -> str | None:
         try:
             with self._kept(lease, context):
                 kind_of(lease.kind.name).run(context, dict(lease.payload))
             if not context.finished:
-                with context.session() as session:
-                    context.finish(session)
+                context.finish_alone()
         except LeaseLost:
             return None
-        except tuple(_WAITS) as held:
-            delay = next(wait for kind, wait in _WAITS.items() if isinstance(held, kind))
-            why = describe(held) if isinstance(held, BlobStoreForeign) else None
+        except tuple(_WAITS) as interruption:
+            delay = next(wait for kind, wait in _WAITS.items() if isinstance(interruption, kind))
+            why = describe(interruption) if isinstance(interruption, BlobStoreForeign) else None
             if why:
                 log.warning("job waits", error=why)
             return "queued" if leases.give_back(lease, delay=delay, why=why) else None
@@ -228,7 +234,7 @@ class Runner:
                 self._interrupted.append(hold)
 
     @contextmanager
-    def _kept(self, lease: Lease, context: JobContext) -> Iterator[None]:
+    def _kept(self, lease: Lease, context: JobContext | PlatformJobContext) -> Iterator[None]:
         started = time.monotonic()
         with self._lock:
             self._running[lease.token] = _Try(lease, context, started, started + _beat_every(lease))

@@ -252,7 +252,7 @@ def test_a_worker_that_stops_ends_the_step_and_gives_the_job_back_uncharged(tena
                 runner.stopping.set()
 
     job_id = ask(tenant, act)
-    assert runner._call(taken(job_id), tenant) == "queued"
+    assert runner._run(taken(job_id)) == "queued"
     assert effects(tenant) == ["one"]
     assert (row(job_id)["state"], row(job_id)["deliveries"], row(job_id)["attempts"]) == ("queued", 0, 0)
     assert runner.run(job_id) is None, "a stopping worker takes nothing"

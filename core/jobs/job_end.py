@@ -1,0 +1,51 @@
+"""What a room gets to know about the end of one of its jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+Decision = Literal["given_up", "discarded", "retried"]
+
+_WHY = {
+    "attempts": "it failed too often",
+    "interruptions": "it ended the process that ran it",
+    "refused": "what it needs is missing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """A job that became a dead letter, or about which an operator decided.
+
+    Attributes:
+        decision: ``given_up``: no worker tries it again; ``discarded``: an operator leaves it so; ``retried``: an
+            operator queued it again.
+        reason: of ``given_up``: ``attempts``, ``interruptions`` or ``refused``; empty otherwise.
+        error: kind and place of the last error, without its values.
+    """
+
+    decision: Decision
+    job_id: UUID
+    kind: str
+    payload: dict[str, Any]
+    reason: str
+    error: str | None
+
+    @property
+    def stalled(self) -> bool:
+        """Whether no worker does the job's work any more, until somebody asks for it again."""
+        return self.decision != "retried"
+
+    @property
+    def problem(self) -> str:
+        """What stops the work, in words for whoever asked for it; empty after a retry."""
+        if self.decision == "retried":
+            return ""
+        if self.decision == "discarded":
+            return "its job was discarded by an operator"
+        error = f" ({self.error})" if self.error and self.reason != "interruptions" else ""
+        return f"its job was given up: {_WHY[self.reason]}{error}"
