@@ -23,12 +23,12 @@ def list_audit_events(
     _: AuditRead,
     db: TenantDb,
     paging: Paging,
-    subject_uuid: Annotated[UUID | None, Query(description="Only acts on this subject.")] = None,
+    subject_id: Annotated[UUID | None, Query(description="Only acts on this subject.")] = None,
     action: Annotated[str | None, Query(description="Only this action.", examples=["api:patient:read"])] = None,
     since: Annotated[IsoInstant | None, Query(description="From this instant on.")] = None,
     until: Annotated[IsoInstant | None, Query(description="Before this instant.")] = None,
 ) -> Page[AuditEventOut]:
     """The tenant's own audit. Reading it is itself recorded."""
-    events, total = find_events(db, paging, subject_uuid=subject_uuid, action=action, since=since, until=until)
-    record(db, "api:audit:read", "audit", subject_uuid)
+    events, total = find_events(db, paging, subject_id=subject_id, action=action, since=since, until=until)
+    record(db, "api:audit:read", "audit", subject_id)
     return Page.of([AuditEventOut.model_validate(event) for event in events], paging, total)

@@ -16,15 +16,15 @@ def find_events(
     session: TenantSession,
     paging: PageRequest,
     *,
-    subject_uuid: UUID | None,
+    subject_id: UUID | None,
     action: str | None,
     since: datetime | None,
     until: datetime | None,
 ) -> tuple[Sequence[AuditEvent], int]:
     """The events of a page, newest first, and how many match in all. ``until`` is exclusive."""
     conditions: list[ColumnElement[bool]] = []
-    if subject_uuid is not None:
-        conditions.append(col(AuditEvent.subject_uuid) == subject_uuid)
+    if subject_id is not None:
+        conditions.append(col(AuditEvent.subject_uuid) == subject_id)
     if action is not None:
         conditions.append(col(AuditEvent.action) == action)
     if since is not None:

@@ -60,10 +60,12 @@ def list_facility_completeness(_: CohortRead, db: TenantDb) -> list[FacilityComp
 
 
 @router.get(
-    "/patients/{uuid}/status", operation_id="get_patient_status", summary="Get a patient's status and its history"
+    "/patients/{patient_id}/status", operation_id="get_patient_status", summary="Get a patient's status and its history"
 )
-def get_patient_status(_: CohortRead, __: PatientsRead, db: TenantDb, uuid: UUID, as_of: AsOf = None) -> PatientStatus:
+def get_patient_status(
+    _: CohortRead, __: PatientsRead, db: TenantDb, patient_id: UUID, as_of: AsOf = None
+) -> PatientStatus:
     """Return the status on a day and every change of status. The audit records the read."""
-    status = service.patient_status(db, uuid, as_of_day(db, as_of))
-    audit.record(db, "api:status:read", "patient", uuid)
+    status = service.patient_status(db, patient_id, as_of_day(db, as_of))
+    audit.record(db, "api:status:read", "patient", patient_id)
     return PatientStatus.model_validate(status)

@@ -64,7 +64,7 @@ class Disagreement:
         last_pickup: from the list; ``last_contact`` and ``expected`` are from the records.
     """
 
-    patient_uuid: UUID
+    patient_id: UUID
     facility: str
     theirs: str
     ours: str
@@ -226,7 +226,7 @@ def _add(
         return
     comparison.disagreements.append(
         Disagreement(
-            patient_uuid=person.uuid,
+            patient_id=person.uuid,
             facility=place,
             theirs=theirs,
             ours=person.status,

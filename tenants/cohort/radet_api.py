@@ -58,7 +58,7 @@ def list_radet_disagreements(
     day = radet.chosen_day(db, data_date)
     disagreements = radet.compare(db, day, facility).disagreements
     on_page = disagreements[paging.offset : paging.offset + paging.limit]
-    uuids = [item.patient_uuid for item in on_page]
+    uuids = [item.patient_id for item in on_page]
     audit.record_many(db, "api:radet_disagreements:read", "patient", uuids, {"data_date": day.isoformat()})
     return Page.of([RadetDisagreement.model_validate(item) for item in on_page], paging, len(disagreements))
 

@@ -10,7 +10,7 @@ from core.cli.output import ACTOR, json_option, print_json, print_table, tenant
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _SHOWN = 20
-_COMPARED = ("patient_uuid", "facility", "theirs", "ours", "reason", "last_pickup", "last_contact", "expected")
+_COMPARED = ("patient_id", "facility", "theirs", "ours", "reason", "last_pickup", "last_contact", "expected")
 
 
 @click.group()
@@ -52,7 +52,7 @@ def compare(slug: str, data_date: datetime | None, facilities: tuple[str, ...], 
     with tenant_session(tenant(slug), actor=ACTOR) as session:
         day = chosen_day(session, data_date.date() if data_date else None, "--data-date")
         comparison = compare_with_records(session, day, list(facilities) or None)
-        uuids = [item.patient_uuid for item in comparison.disagreements]
+        uuids = [item.patient_id for item in comparison.disagreements]
         audit.record_many(session, "api:radet_disagreements:read", "patient", uuids, {"data_date": day.isoformat()})
     answer = comparison_out(comparison)
     differing = [RadetDisagreement.model_validate(item) for item in comparison.disagreements]

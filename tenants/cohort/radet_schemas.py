@@ -77,7 +77,7 @@ class RadetDisagreement(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    patient_uuid: UUID = Field(description="The patient.")
+    patient_id: UUID = Field(description="The patient.")
     facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
     theirs: str = Field(description="The partner's status.", examples=["active"])
     ours: str = Field(description="The platform's status.", examples=["iit"])

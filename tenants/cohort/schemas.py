@@ -88,8 +88,7 @@ class DayStatusOut(BaseModel):
 class FacilityCompleteness(BaseModel):
     """How far a facility's records are complete."""
 
-    facility_uuid: UUID = Field(description="The facility.")
-    datim_id: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
+    facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
     name: str = Field(description="Name of the facility.", examples=["Central clinic"])
     data_date: date | None = Field(description="The date to which the imported data run.")
     complete_through: date | None = Field(description="The date to which the reporting volume is complete.")
@@ -108,7 +107,7 @@ class TransitionOut(BaseModel):
 class PatientStatus(BaseModel):
     """One patient's status on a day."""
 
-    patient_uuid: UUID = Field(description="The patient.")
+    patient_id: UUID = Field(description="The patient.")
     as_of: date = Field(description="The day that this describes.", examples=["2026-02-03"])
     status: str = Field(
         description="As known on that day: none, active, iit, died, transferred_out, stopped, unknown (a contact is not"

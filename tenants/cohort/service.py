@@ -224,7 +224,7 @@ def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[s
     trace = to_trace(timelines, day, rules)
     expected = next(iter([*units.expected.tolist(), *trace.expected.tolist()]), NO_DAY)
     return {
-        "patient_uuid": patient,
+        "patient_id": patient,
         "as_of": as_of,
         "status": status,
         "status_source": "partner" if by_partner(day_snapshot, moves, day, rules)[0] else "records",
@@ -248,8 +248,7 @@ def facility_list(session: TenantSession) -> list[dict[str, Any]]:
     today = _today(session)
     return [
         {
-            "facility_uuid": row.uuid,
-            "datim_id": row.datim_id,
+            "facility": row.datim_id,
             "name": row.name,
             "data_date": row.data_date,
             "complete_through": row.complete_through,

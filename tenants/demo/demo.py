@@ -35,7 +35,7 @@ def run_partner(partner: Partner) -> PartnerRun:
         "worklist", "worklist", partner.slug, "--as-of", as_of.isoformat(), "--capacity", str(CAPACITY)
     )
     if people := lists["at_risk"]["people"]:
-        riskiest = max(people, key=lambda person: float(person["score"]))["patient_uuid"]
+        riskiest = max(people, key=lambda person: float(person["score"]))["patient_id"]
         partner_run.run("explain", "explain", partner.slug, riskiest, "--as-of", as_of.isoformat())
     return partner_run
 

@@ -101,7 +101,7 @@ def _lists(lists: dict[str, Any], score_answer: dict[str, Any], console: Console
             table.add_column(heading, overflow="fold")
         for person in people:
             value = f"{float(person['score']):.0%}" if kind == "at_risk" else str(person["days_late"])
-            cells = (person["facility"], person["patient_uuid"][:8], person["expected_date"], value, person["reasons"])
+            cells = (person["facility"], person["patient_id"][:8], person["expected_date"], value, person["reasons"])
             table.add_row(*(Text(str(cell)) for cell in cells))
         console.print(table)
 
@@ -109,7 +109,7 @@ def _lists(lists: dict[str, Any], score_answer: dict[str, Any], console: Console
 def _explained(explanation: dict[str, Any], console: Console) -> None:
     lines = [f"{reason['contribution']:+.2f}  {reason['text']}" for reason in explanation["reasons"]]
     usual = f"log-odds against the usual risk, {explanation['usual_risk']:.0%}"
-    title = f"Why {explanation['patient_uuid'][:8]} is at {explanation['risk']:.0%} ({usual})"
+    title = f"Why {explanation['patient_id'][:8]} is at {explanation['risk']:.0%} ({usual})"
     console.print(Panel(Text("\n".join(lines) or "nothing stands out"), title=title, title_align="left", expand=False))
 
 

@@ -45,33 +45,31 @@ def list_quality_reports(
     db: TenantDb,
     paging: Paging,
     facility: FacilityQuery = None,
-    import_uuid: Annotated[UUID | None, Query(description="Only those made after this import.")] = None,
+    import_id: Annotated[UUID | None, Query(description="Only those made after this import.")] = None,
 ) -> Page[ReportHead]:
     """List reports of one facility, or of all facilities of a run together. Each has its scores, without measures."""
-    reports = service.list_reports(db, paging, facility=facility, import_uuid=import_uuid)
+    reports = service.list_reports(db, paging, facility=facility, import_id=import_id)
     return Page.of([ReportHead.model_validate(row) for row in reports.items], paging, reports.total)
 
 
 @router.post("/reports", operation_id="make_quality_report", summary="Make a report", status_code=202)
 def make_quality_report(_: QualityWrite, db: TenantDb, body: ReportPost, response: Response) -> JobAsked:
     """Enqueue a job that measures the records as known then. Every import enqueues one by itself."""
-    job_id = service.ask_report(db, body.import_uuid)
+    job_id = service.ask_report(db, body.import_id)
     set_job_location(response, job_id)
     return JobAsked(job_id=job_id)
 
 
-@router.get("/reports/{report_uuid}", operation_id="get_quality_report", summary="Get a report with its measures")
-def get_quality_report(_: QualityRead, db: TenantDb, report_uuid: UUID) -> ReportOut:
+@router.get("/reports/{report_id}", operation_id="get_quality_report", summary="Get a report with its measures")
+def get_quality_report(_: QualityRead, db: TenantDb, report_id: UUID) -> ReportOut:
     """Return every share with its numerator and denominator."""
-    return ReportOut.model_validate(service.read_report(db, report_uuid), from_attributes=True)
+    return ReportOut.model_validate(service.read_report(db, report_id), from_attributes=True)
 
 
-@router.get(
-    "/imports/{import_uuid}", operation_id="get_import_quality", summary="Get the newest report after an import"
-)
-def get_import_quality(_: QualityRead, db: TenantDb, import_uuid: UUID) -> ReportOut:
+@router.get("/imports/{import_id}", operation_id="get_import_quality", summary="Get the newest report after an import")
+def get_import_quality(_: QualityRead, db: TenantDb, import_id: UUID) -> ReportOut:
     """Return the report with the import's refused rows by problem, and the scores of its facilities."""
-    return ReportOut.model_validate(service.report_of_import(db, import_uuid), from_attributes=True)
+    return ReportOut.model_validate(service.report_of_import(db, import_id), from_attributes=True)
 
 
 @router.get("/trend", operation_id="get_quality_trend", summary="List scores over time, oldest first")

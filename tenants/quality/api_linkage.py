@@ -52,63 +52,63 @@ def list_candidates(
     return Page.of([CandidateOut.model_validate(each) for each in page.items], paging, page.total)
 
 
-@router.get(
-    "/quality/candidates/{candidate_uuid}", operation_id="get_candidate", summary="Get a pair with its evidence"
-)
-def get_candidate(_: IdentitiesRead, db: TenantDb, candidate_uuid: UUID) -> CandidateOut:
+@router.get("/quality/candidates/{candidate_id}", operation_id="get_candidate", summary="Get a pair with its evidence")
+def get_candidate(_: IdentitiesRead, db: TenantDb, candidate_id: UUID) -> CandidateOut:
     """Return which parts agree and differ, and what their care shows. Names are only in the patients' own records."""
-    return CandidateOut.model_validate(candidates.read_candidate(db, candidate_uuid))
+    return CandidateOut.model_validate(candidates.read_candidate(db, candidate_id))
 
 
 @router.post(
-    "/quality/candidates/{candidate_uuid}/merge",
+    "/quality/candidates/{candidate_id}/merge",
     operation_id="merge_candidate",
     summary="Merge the two: they are one person",
     responses=DECIDED,
 )
-def merge_candidate(_: IdentitiesWrite, db: TenantDb, candidate_uuid: UUID, body: MergePost) -> MergedOut:
+def merge_candidate(_: IdentitiesWrite, db: TenantDb, candidate_id: UUID, body: MergePost) -> MergedOut:
     """From now on the facts of one count for the other. Answers about earlier days stay as they were."""
-    return MergedOut.model_validate(candidates.merge_candidate(db, candidate_uuid, keep=body.keep, reason=body.reason))
+    return MergedOut.model_validate(
+        candidates.merge_candidate(db, candidate_id, keep=body.canonical_id, reason=body.reason)
+    )
 
 
 @router.post(
-    "/quality/candidates/{candidate_uuid}/refuse",
+    "/quality/candidates/{candidate_id}/refuse",
     operation_id="refuse_candidate",
     summary="Refuse the pair: they are two people",
     responses=DECIDED,
 )
-def refuse_candidate(_: IdentitiesWrite, db: TenantDb, candidate_uuid: UUID, body: DecisionPost) -> CandidateOut:
+def refuse_candidate(_: IdentitiesWrite, db: TenantDb, candidate_id: UUID, body: DecisionPost) -> CandidateOut:
     """The pair stays refused until its evidence changes."""
-    return CandidateOut.model_validate(candidates.refuse_candidate(db, candidate_uuid, body.reason))
+    return CandidateOut.model_validate(candidates.refuse_candidate(db, candidate_id, body.reason))
 
 
 @router.get(
-    "/patients/{patient_uuid}/identity",
+    "/patients/{patient_id}/identity",
     operation_id="get_identity",
     summary="Get the person for whom a patient's facts count",
 )
-def get_identity(_: IdentitiesRead, db: TenantDb, patient_uuid: UUID) -> IdentityOut:
+def get_identity(_: IdentitiesRead, db: TenantDb, patient_id: UUID) -> IdentityOut:
     """Return the present canonical patient, and every merge of the patient."""
-    identity, history = candidates.read_identity(db, patient_uuid)
+    identity, history = candidates.read_identity(db, patient_id)
     return IdentityOut(
-        canonical_uuid=identity.canonical_uuid,
+        canonical_id=identity.canonical_id,
         members=identity.members,
         history=[IdentityRow.model_validate(row) for row in history],
     )
 
 
 @router.post(
-    "/patients/{patient_uuid}/merge",
+    "/patients/{patient_id}/merge",
     operation_id="merge_patient",
     summary="Merge a patient into another: they are one person",
     responses=DECIDED,
 )
-def merge_patient(_: IdentitiesWrite, db: TenantDb, patient_uuid: UUID, body: PatientMergePost) -> MergedOut:
+def merge_patient(_: IdentitiesWrite, db: TenantDb, patient_id: UUID, body: PatientMergePost) -> MergedOut:
     """Merge without a candidate, by your own knowledge. From now on the patient's facts count for the canonical one."""
-    return MergedOut.model_validate(candidates.merge_patients(db, patient_uuid, body.canonical_uuid, body.reason))
+    return MergedOut.model_validate(candidates.merge_patients(db, patient_id, body.canonical_id, body.reason))
 
 
-@router.post("/patients/{patient_uuid}/unmerge", operation_id="unmerge_patient", summary="End a merge of the patient")
-def unmerge_patient(_: IdentitiesWrite, db: TenantDb, patient_uuid: UUID, body: DecisionPost) -> MergedOut:
+@router.post("/patients/{patient_id}/unmerge", operation_id="unmerge_patient", summary="End a merge of the patient")
+def unmerge_patient(_: IdentitiesWrite, db: TenantDb, patient_id: UUID, body: DecisionPost) -> MergedOut:
     """From now on the patient's facts count for the patient again. The merge lost nothing."""
-    return MergedOut.model_validate(candidates.unmerge_patient(db, patient_uuid, body.reason))
+    return MergedOut.model_validate(candidates.unmerge_patient(db, patient_id, body.reason))

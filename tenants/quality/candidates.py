@@ -33,7 +33,7 @@ SUBJECT = "linkage_candidate"
 class Side:
     """One of the two patients of a pair, with the facility and the span of contacts."""
 
-    patient_uuid: UUID
+    patient_id: UUID
     facility: str | None
     first_contact: date | None
     last_contact: date | None
@@ -43,7 +43,7 @@ class Side:
 class Candidate:
     """A pair as the API and the command line show it. Names are only in the patients' own records."""
 
-    uuid: UUID
+    id: UUID
     state: str
     probability: float
     agree: list[str]
@@ -62,7 +62,7 @@ class Candidate:
 class MergeResult:
     """The result of a merge or unmerge: the canonical patient, and the patients whose facts count for it now."""
 
-    canonical_uuid: UUID
+    canonical_id: UUID
     members: list[UUID]
 
 
@@ -233,7 +233,7 @@ def _candidates_of(session: TenantSession, rows: Sequence[LinkageCandidate]) -> 
         evidence: dict[str, Any] = row.evidence
         sides = [
             Side(
-                patient_uuid=uuid,
+                patient_id=uuid,
                 facility=places.get(uuid, {}).get("facility"),
                 first_contact=places.get(uuid, {}).get("first_contact"),
                 last_contact=places.get(uuid, {}).get("last_contact"),
@@ -242,7 +242,7 @@ def _candidates_of(session: TenantSession, rows: Sequence[LinkageCandidate]) -> 
         ]
         candidates.append(
             Candidate(
-                uuid=row.uuid,
+                id=row.uuid,
                 state=row.state,
                 probability=row.probability,
                 agree=evidence["agree"],

@@ -24,10 +24,10 @@ def quality() -> None:
 
 @quality.command()
 @click.argument("slug")
-@click.option("--import", "import_uuid", type=click.UUID, help="Measure only the facilities of this import.")
+@click.option("--import", "import_id", type=click.UUID, help="Measure only the facilities of this import.")
 @click.option("--facility", help="Measure only this facility (DATIM id).")
 @json_option
-def report(slug: str, import_uuid: UUID | None, facility: str | None, *, as_json: bool) -> None:
+def report(slug: str, import_id: UUID | None, facility: str | None, *, as_json: bool) -> None:
     """Measure the records of the tenant SLUG as they are now, and store the report."""
     from core import audit
     from core.database import tenant_session
@@ -35,9 +35,9 @@ def report(slug: str, import_uuid: UUID | None, facility: str | None, *, as_json
 
     with tenant_session(tenant(slug), actor=ACTOR) as session:
         if facility is None:
-            row = service.make_reports(session, import_uuid=import_uuid)
+            row = service.make_reports(session, import_id=import_id)
         else:
-            row = service.make_facility_report(session, service.facility_uuid(session, facility), import_uuid)
+            row = service.make_facility_report(session, service.facility_uuid(session, facility), import_id)
         audit.record(session, "job:quality:report", "quality_report", row.uuid)
         report_out = service.report_of(session, row)
     if as_json:
@@ -163,15 +163,15 @@ def _print_merge(merged: Any, *, as_json: bool) -> None:  # noqa: ANN401 - what 
         return
     members = [str(uuid) for uuid in merged.members]
     if members:
-        click.echo(f"{', '.join(members)} {'counts' if len(members) == 1 else 'count'} for {merged.canonical_uuid}")
+        click.echo(f"{', '.join(members)} {'counts' if len(members) == 1 else 'count'} for {merged.canonical_id}")
     else:
-        click.echo(f"{merged.canonical_uuid} counts for itself alone")
+        click.echo(f"{merged.canonical_id} counts for itself alone")
 
 
 def _line(each: Candidate) -> dict[str, object]:
     gap = "" if each.gap_days is None else f", {each.gap_days} days between"
     return {
-        "candidate": each.uuid,
+        "candidate": each.id,
         "probability": f"{each.probability:.4f}",
         "agree": ", ".join(each.agree),
         "differ": ", ".join(each.differ),

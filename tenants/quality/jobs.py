@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @job(service.REPORT_JOB, max_attempts=3)
 def report(ctx: JobContext, payload: dict[str, Any]) -> None:
     """Measure the facilities of an import, or all facilities, and store the reports in one transaction."""
-    import_uuid = payload.get("import_uuid")
+    import_id = payload.get("import_id")
     facilities = payload.get("facilities")
     with ctx.session() as session:
         ctx.progress(0, None, "measuring the records")
         row = service.make_reports(
             session,
-            import_uuid=UUID(import_uuid) if import_uuid else None,
+            import_id=UUID(import_id) if import_id else None,
             facilities=None if facilities is None else [UUID(each) for each in facilities],
         )
         audit.record(session, "job:quality:report", "quality_report", row.uuid)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
 
-_COLUMNS = ("uuid", "import_uuid", "facility", "data_date", "made_at", "definitions", "score", "dimensions")
+_COLUMNS = ("id", "import_id", "facility", "data_date", "made_at", "definitions", "score", "dimensions")
 
 _PAGE = """
 SELECT r.uuid, r.import_uuid, f.datim_id, r.data_date, r.made_at, r.definitions, r.score, r.dimensions
@@ -56,10 +56,10 @@ def find(session: TenantSession, uuid: UUID) -> QualityReport | None:
     return session.exec(select(QualityReport).where(col(QualityReport.uuid) == uuid)).one_or_none()
 
 
-def newest(session: TenantSession, *, import_uuid: UUID) -> QualityReport | None:
+def newest(session: TenantSession, *, import_id: UUID) -> QualityReport | None:
     """The newest report over all facilities of an import."""
     query = select(QualityReport).where(
-        col(QualityReport.import_uuid) == import_uuid, col(QualityReport.facility_uuid).is_(None)
+        col(QualityReport.import_uuid) == import_id, col(QualityReport.facility_uuid).is_(None)
     )
     return session.exec(query.order_by(col(QualityReport.made_at).desc()).limit(1)).one_or_none()
 
@@ -89,12 +89,12 @@ def scores_of_run(session: TenantSession, run: UUID) -> list[dict[str, Any]]:
             " WHERE r.run_uuid = %s ORDER BY r.score NULLS LAST, f.datim_id",
             (run,),
         )
-        keys = ("facility", "name", "report_uuid", "score")
+        keys = ("facility", "name", "report_id", "score")
         return [dict(zip(keys, row, strict=True)) for row in cursor.fetchall()]
 
 
 def page(
-    session: TenantSession, *, facility: UUID | None, import_uuid: UUID | None, offset: int, limit: int
+    session: TenantSession, *, facility: UUID | None, import_id: UUID | None, offset: int, limit: int
 ) -> tuple[list[dict[str, Any]], int]:
     """Reports, the newest first, with their total number: of a facility, or those over several together."""
     conditions: list[sql.Composable] = [
@@ -102,8 +102,8 @@ def page(
         if facility is None
         else sql.SQL("r.facility_uuid = {}").format(sql.Literal(facility))
     ]
-    if import_uuid is not None:
-        conditions.append(sql.SQL("r.import_uuid = {}").format(sql.Literal(import_uuid)))
+    if import_id is not None:
+        conditions.append(sql.SQL("r.import_uuid = {}").format(sql.Literal(import_id)))
     where = sql.SQL(" AND ").join(conditions)
     with session.cursor() as cursor:
         total_row = cursor.execute(
@@ -117,17 +117,17 @@ def page(
 def trend(session: TenantSession, *, facility: UUID | None, by: str) -> list[dict[str, Any]]:
     """The last report of every import or quarter, oldest first."""
     query = sql.SQL(_TREND).format(quarterly=sql.Literal(by == "quarter"), facility=sql.Literal(facility))
-    keys = ("period", "import_uuid", "data_date", "made_at", "definitions", "score", "dimensions")
+    keys = ("period", "import_id", "data_date", "made_at", "definitions", "score", "dimensions")
     with session.cursor() as cursor:
         return [dict(zip(keys, row, strict=True)) for row in cursor.execute(query).fetchall()]
 
 
-def facilities_of_import(session: TenantSession, import_uuid: UUID) -> list[UUID]:
+def facilities_of_import(session: TenantSession, import_id: UUID) -> list[UUID]:
     """The facilities of which an import wrote records; none where it changed nothing."""
     tables = ("patients", "visits", "dispensations", "appointments", "observations", "encounters", "patient_states")
     union = sql.SQL(" UNION ").join(
         sql.SQL("SELECT facility_uuid FROM {} WHERE import_uuid = {}").format(
-            sql.Identifier(table), sql.Literal(import_uuid)
+            sql.Identifier(table), sql.Literal(import_id)
         )
         for table in tables
     )

@@ -29,7 +29,7 @@ class FacilityScore(BaseModel):
 
     facility: str = Field(description="DATIM id.", examples=["SIM001"])
     name: str = Field(description="Name of the facility.", examples=["Central clinic"])
-    report_uuid: UUID = Field(description="The facility's own report.")
+    report_id: UUID = Field(description="The facility's own report.")
     score: int | None = Field(examples=[87], description="Whole percent; null where there is nothing to measure.")
 
 
@@ -50,8 +50,8 @@ class ReportHead(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    uuid: UUID = Field(description="Identifier of the report.")
-    import_uuid: UUID | None = Field(description="The import after which it was made.")
+    id: UUID = Field(description="Identifier of the report.")
+    import_id: UUID | None = Field(description="The import after which it was made.")
     facility: str | None = Field(
         description="DATIM id; null in a report over several facilities.", examples=["hZ7mJp5xUQq"]
     )
@@ -82,7 +82,7 @@ class ReportPost(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    import_uuid: UUID | None = Field(
+    import_id: UUID | None = Field(
         default=None, description="An import, for a report on its facilities. Default: all facilities."
     )
 
@@ -91,7 +91,7 @@ class TrendPoint(BaseModel):
     """The last report of an import or quarter."""
 
     period: str = Field(description="The quarter of the data date, or the import.", examples=["2026Q3"])
-    import_uuid: UUID | None = Field(description="The import; null where the point is a quarter.")
+    import_id: UUID | None = Field(description="The import; null where the point is a quarter.")
     data_date: date | None = Field(description="The day to which the data run.")
     made_at: datetime = Field(description="When the report was made.")
     definitions: str = Field(
@@ -124,7 +124,7 @@ class SideOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    patient_uuid: UUID = Field(description="The patient.")
+    patient_id: UUID = Field(description="The patient.")
     facility: str | None = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
     first_contact: date | None = Field(description="Day of the first contact on record.", examples=["2021-09-03"])
     last_contact: date | None = Field(description="Day of the last contact on record.", examples=["2025-11-12"])
@@ -137,7 +137,7 @@ class CandidateOut(BaseModel):
         from_attributes=True,
         json_schema_extra={
             "example": {
-                "uuid": "019c2291-b3a0-7768-a5f9-23774462ebfc",
+                "id": "019c2291-b3a0-7768-a5f9-23774462ebfc",
                 "state": "refused",
                 "probability": 0.9987,
                 "agree": ["names are alike", "same birth date", "same phone"],
@@ -147,13 +147,13 @@ class CandidateOut(BaseModel):
                 "turns": 1,
                 "patients": [
                     {
-                        "patient_uuid": "019c2282-2340-72fa-bad3-569c01a5ba50",
+                        "patient_id": "019c2282-2340-72fa-bad3-569c01a5ba50",
                         "facility": "SIM001",
                         "first_contact": "2024-02-01",
                         "last_contact": "2025-11-20",
                     },
                     {
-                        "patient_uuid": "019c2272-92e0-780b-9e5f-14b09acd8acd",
+                        "patient_id": "019c2272-92e0-780b-9e5f-14b09acd8acd",
                         "facility": "SIM004",
                         "first_contact": "2025-12-24",
                         "last_contact": "2026-08-02",
@@ -167,7 +167,7 @@ class CandidateOut(BaseModel):
         },
     )
 
-    uuid: UUID = Field(description="Identifier of the pair.")
+    id: UUID = Field(description="Identifier of the pair.")
     state: State = Field(
         description="`pending` until somebody decides; `gone` where one of the two is no longer on record."
     )
@@ -196,7 +196,7 @@ class MergePost(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: DecisionReason = Field(description="Why. Name no person.", examples=["transfer letter seen"])
-    keep: UUID | None = Field(
+    canonical_id: UUID | None = Field(
         default=None, description="The canonical patient. Default: the one with the later last contact."
     )
 
@@ -206,7 +206,7 @@ class PatientMergePost(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    canonical_uuid: UUID = Field(description="The canonical patient, for whom the facts will count.")
+    canonical_id: UUID = Field(description="The canonical patient, for whom the facts will count.")
     reason: DecisionReason = Field(description="Why. Name no person.", examples=["registered twice"])
 
 
@@ -223,7 +223,7 @@ class MergedOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    canonical_uuid: UUID = Field(description="The canonical patient, for whom the facts count.")
+    canonical_id: UUID = Field(description="The canonical patient, for whom the facts count.")
     members: list[UUID] = Field(description="The other patients whose facts count for the canonical one.")
 
 
@@ -232,8 +232,10 @@ class IdentityRow(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    patient_uuid: UUID = Field(description="The patient that was merged.")
-    canonical_uuid: UUID = Field(description="The canonical patient, for whom the facts count.")
+    patient_id: UUID = Field(validation_alias="patient_uuid", description="The patient that was merged.")
+    canonical_id: UUID = Field(
+        validation_alias="canonical_uuid", description="The canonical patient, for whom the facts count."
+    )
     known_from: datetime = Field(description="When the merge began.")
     known_to: datetime | None = Field(description="When the merge ended; null: it is in force.", examples=[None])
     decided_by: str = Field(

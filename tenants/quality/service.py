@@ -54,8 +54,8 @@ class Report:
         facilities: in a report over several, each facility's DATIM id, name and score, the lowest first.
     """
 
-    uuid: UUID
-    import_uuid: UUID | None
+    id: UUID
+    import_id: UUID | None
     facility: str | None
     data_date: date | None
     made_at: datetime
@@ -68,26 +68,26 @@ class Report:
 
 
 def request_report(
-    session: TenantSession, *, import_uuid: UUID | None = None, facilities: Sequence[UUID] | None = None
+    session: TenantSession, *, import_id: UUID | None = None, facilities: Sequence[UUID] | None = None
 ) -> UUID:
     """Enqueue a job that makes a report, unless an equal job waits already."""
     payload: dict[str, Any] = {}
-    if import_uuid is not None:
-        payload["import_uuid"] = str(import_uuid)
+    if import_id is not None:
+        payload["import_id"] = str(import_id)
     if facilities is not None and len(facilities) <= NAMED_FACILITIES:
         payload["facilities"] = sorted(str(uuid) for uuid in facilities)
-    return enqueue(session, REPORT_JOB, payload, dedupe_key=f"{REPORT_JOB}:{import_uuid or 'all'}")
+    return enqueue(session, REPORT_JOB, payload, dedupe_key=f"{REPORT_JOB}:{import_id or 'all'}")
 
 
-def ask_report(session: TenantSession, import_uuid: UUID | None) -> UUID:
+def ask_report(session: TenantSession, import_id: UUID | None) -> UUID:
     """Enqueue a report of an import, or of all facilities, for a caller.
 
     Raises:
         NotFound: there is no such import.
     """
-    if import_uuid is not None:
-        _import(session, import_uuid)
-    return request_report(session, import_uuid=import_uuid)
+    if import_id is not None:
+        _import(session, import_id)
+    return request_report(session, import_id=import_id)
 
 
 def request_link(session: TenantSession, after: timedelta = timedelta()) -> UUID:
@@ -103,20 +103,20 @@ def request_link(session: TenantSession, after: timedelta = timedelta()) -> UUID
 def make_reports(
     session: TenantSession,
     *,
-    import_uuid: UUID | None = None,
+    import_id: UUID | None = None,
     facilities: Sequence[UUID] | None = None,
 ) -> QualityReport:
     """Measure, and store a report of each facility and one over all of them; return the latter.
 
     Args:
         session: the tenant's transaction.
-        import_uuid: the import before the report; its refused rows are part of the report over all.
+        import_id: the import before the report; its refused rows are part of the report over all.
         facilities: the facilities that the import changed; None to look them up. Without an import all are measured.
 
     Raises:
         NotFound: there is no such import.
     """
-    source_import = None if import_uuid is None else _import(session, import_uuid)
+    source_import = None if import_id is None else _import(session, import_id)
     if source_import is None:
         # Without an import, measure all: a report over some would make the tenant's trend follow one clinic.
         facilities = None
@@ -126,7 +126,7 @@ def make_reports(
     run, made_at = new_uuid(), now()
     rows: list[tuple[QualityReport, Shares]] = []
     for facility, (data_date, shares) in measures_of_facility.items():
-        rows.append((_report(run, made_at, import_uuid, facility, data_date, shares), shares))
+        rows.append((_report(run, made_at, import_id, facility, data_date, shares), shares))
     whole = add([shares for _, shares in measures_of_facility.values()])
     refused: list[dict[str, Any]] = []
     newest = max((day for day, _ in measures_of_facility.values()), default=None)
@@ -137,23 +137,23 @@ def make_reports(
         )
         refused = problems(session, source_import.uuid)
         newest = source_import.data_date or newest
-    overall = _report(run, made_at, import_uuid, None, newest, whole)
+    overall = _report(run, made_at, import_id, None, newest, whole)
     overall.refused = refused
     rows.append((overall, whole))
     repository.store(session, rows)
     return overall
 
 
-def make_facility_report(session: TenantSession, facility: UUID, import_uuid: UUID | None = None) -> QualityReport:
+def make_facility_report(session: TenantSession, facility: UUID, import_id: UUID | None = None) -> QualityReport:
     """Measure one facility, and store its report. It makes no report over all facilities.
 
     Raises:
         NotFound: there is no such import.
     """
-    if import_uuid is not None:
-        _import(session, import_uuid)
+    if import_id is not None:
+        _import(session, import_id)
     data_date, shares = measure(session, today(session.tenant.time_zone), [facility])[facility]
-    row = _report(new_uuid(), now(), import_uuid, facility, data_date, shares)
+    row = _report(new_uuid(), now(), import_id, facility, data_date, shares)
     repository.store(session, [(row, shares)])
     return row
 
@@ -171,22 +171,22 @@ def read_report(session: TenantSession, uuid: UUID) -> Report:
     return report_of(session, row)
 
 
-def report_of_import(session: TenantSession, import_uuid: UUID) -> Report:
+def report_of_import(session: TenantSession, import_id: UUID) -> Report:
     """The newest report made after an import, with its refused rows.
 
     Raises:
         NotFound: there is no such import, or no report of it yet.
     """
-    _import(session, import_uuid)
-    row = repository.newest(session, import_uuid=import_uuid)
+    _import(session, import_id)
+    row = repository.newest(session, import_id=import_id)
     if row is None:
         detail = "there is no report of this import yet"
-        raise NotFound(detail, remedy="ask for one: POST /v1/quality/reports with its import_uuid")
+        raise NotFound(detail, remedy="ask for one: POST /v1/quality/reports with its import_id")
     return report_of(session, row)
 
 
 def list_reports(
-    session: TenantSession, paging: PageRequest, *, facility: str | None = None, import_uuid: UUID | None = None
+    session: TenantSession, paging: PageRequest, *, facility: str | None = None, import_id: UUID | None = None
 ) -> Page[dict[str, Any]]:
     """Reports without their measures, the newest first: of one facility, or those over all.
 
@@ -197,7 +197,7 @@ def list_reports(
 
     where = None if facility is None else facility_uuid(session, facility)
     rows, total = repository.page(
-        session, facility=where, import_uuid=import_uuid, offset=paging.offset, limit=paging.limit
+        session, facility=where, import_id=import_id, offset=paging.offset, limit=paging.limit
     )
     return Page.of(rows, paging, total)
 
@@ -233,8 +233,8 @@ def report_of(session: TenantSession, row: QualityReport) -> Report:
     """Return a stored report as the API shows it."""
     shares = repository.shares(session, row.uuid)
     return Report(
-        uuid=row.uuid,
-        import_uuid=row.import_uuid,
+        id=row.uuid,
+        import_id=row.import_uuid,
         facility=repository.datim_id(session, row.facility_uuid),
         data_date=row.data_date,
         made_at=row.made_at,
@@ -267,7 +267,7 @@ def measures_of(shares: Mapping[str, tuple[int, int]]) -> list[MeasureResult]:
 def _report(
     run: UUID,
     made_at: datetime,
-    import_uuid: UUID | None,
+    import_id: UUID | None,
     facility: UUID | None,
     data_date: date | None,
     shares: Shares,
@@ -276,7 +276,7 @@ def _report(
     return QualityReport(
         uuid=new_uuid(),
         run_uuid=run,
-        import_uuid=import_uuid,
+        import_uuid=import_id,
         facility_uuid=facility,
         data_date=data_date,
         made_at=made_at,

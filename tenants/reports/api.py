@@ -35,7 +35,7 @@ PeriodText = Annotated[
 ]
 
 _EXAMPLES = {
-    "csv": "as_of,facility,facility_name,patient_uuid\n2026-09-30,FAC1,Clinic 1,0199b1c2-0000-7000-8000-000000000001\n",
+    "csv": "as_of,facility,facility_name,patient_id\n2026-09-30,FAC1,Clinic 1,0199b1c2-0000-7000-8000-000000000001\n",
     "ndjson": '{"as_of":"2026-09-30","facility":"FAC1","status":"active"}\n',
 }
 

@@ -14,7 +14,7 @@ COLUMNS: Final = (
     "as_of",
     "facility",
     "facility_name",
-    "patient_uuid",
+    "patient_id",
     "sex",
     "birthdate",
     "age_years",

@@ -64,20 +64,20 @@ def list_models(_: RiskRead, db: TenantDb, paging: Paging) -> Page[ModelOut]:
     return Page.of([ModelOut.model_validate(row) for row in rows], paging, total)
 
 
-@router.get("/risk/models/{uuid}", operation_id="get_model", summary="Get a model with its card")
-def get_model(_: RiskRead, db: TenantDb, uuid: UUID) -> ModelCard:
+@router.get("/risk/models/{model_id}", operation_id="get_model", summary="Get a model with its card")
+def get_model(_: RiskRead, db: TenantDb, model_id: UUID) -> ModelCard:
     """Data, period, features, figures with intervals, limits, intended use."""
-    return ModelCard.model_validate(repository.get_model(db, uuid))
+    return ModelCard.model_validate(repository.get_model(db, model_id))
 
 
 @router.get(
-    "/risk/models/{uuid}/evaluation",
+    "/risk/models/{model_id}/evaluation",
     operation_id="get_model_evaluation",
     summary="Get how well a model did on later time",
 )
-def get_model_evaluation(_: RiskRead, db: TenantDb, uuid: UUID) -> ModelEvaluation:
+def get_model_evaluation(_: RiskRead, db: TenantDb, model_id: UUID) -> ModelEvaluation:
     """As measured when it was trained; and since then, where an evaluation has measured it again."""
-    return ModelEvaluation.of(repository.get_model(db, uuid))
+    return ModelEvaluation.of(repository.get_model(db, model_id))
 
 
 @router.post("/risk/scores", status_code=202, operation_id="score_patients", summary="Score everybody as of a date")
@@ -97,8 +97,8 @@ def list_predictions(
     as_of: AsOf = None,
     kind: Annotated[Kind | None, Query(description="One of the two lists.")] = None,
     risk_level: Annotated[Level | None, Query(description="Level by capacity, or state of those to be traced.")] = None,
-    facility: Annotated[str | None, Query(description="DATIM id or UUID.", max_length=100)] = None,
-    patient: Annotated[UUID | None, Query(description="One patient.")] = None,
+    facility: Annotated[str | None, Query(description="DATIM id of a facility.", max_length=100)] = None,
+    patient_id: Annotated[UUID | None, Query(description="One patient.")] = None,
     due_within: Annotated[
         int | None, Query(description="Only who is expected within so many days of the date.", ge=0, le=MOST_DAYS)
     ] = None,
@@ -112,17 +112,19 @@ def list_predictions(
         kind=kind,
         risk_level=risk_level,
         facility=where,
-        patient=patient,
+        patient=patient_id,
         due_within=due_within,
     )
     audit.record_many(db, "risk:prediction:read", "patient", {row.patient_uuid for row in rows})
-    return Page.of([PredictionOut.model_validate(row) for row in rows], paging, total)
+    return Page.of(presenting.predictions(db, rows), paging, total)
 
 
-@router.get("/patients/{uuid}/risk", operation_id="get_patient_risk", summary="Get a patient's risk, and why")
-def get_patient_risk(_: RiskRead, __: PatientsRead, scope: TenantScope, uuid: UUID, as_of: AsOf = None) -> RiskOut:
+@router.get("/patients/{patient_id}/risk", operation_id="get_patient_risk", summary="Get a patient's risk, and why")
+def get_patient_risk(
+    _: RiskRead, __: PatientsRead, scope: TenantScope, patient_id: UUID, as_of: AsOf = None
+) -> RiskOut:
     """Explained on demand, of what was known on the day. The read is recorded in the audit."""
-    return RiskOut.model_validate(explain.explain(scope.tenant, scope.session, str(uuid), as_of, by=scope.by))
+    return RiskOut.model_validate(explain.explain(scope.tenant, scope.session, str(patient_id), as_of, by=scope.by))
 
 
 @router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a worklist")
@@ -142,11 +144,11 @@ def issue_worklist(
             facility=presenting.facility_named(session, body.facility, "body.facility"),
             due_within=body.due_within,
         )
-    uuid = worklist.issue(scope.tenant, scope.session, order)
+    worklist_id = worklist.issue(scope.tenant, scope.session, order)
     with scope.session() as session:
         may_see = _may_see(scope.principal, None)
-        people = presenting.shown(session, uuid, identities=may_see, paging=paging)
-    path = f"/v1/worklists/{uuid}"
+        people = presenting.shown(session, worklist_id, identities=may_see, paging=paging)
+    path = f"/v1/worklists/{worklist_id}"
     set_location(response, path)
     return presenting.detail(people, paging.at(path))
 
@@ -161,7 +163,7 @@ def list_worklists(
 ) -> Page[WorklistOut]:
     """Without their people."""
     rows, total = worklist_repository.list_worklists(db, paging, as_of=as_of, kind=kind)
-    return Page.of([WorklistOut.model_validate(row) for row in rows], paging, total)
+    return Page.of(presenting.worklists(db, rows), paging, total)
 
 
 Names = Annotated[
@@ -192,26 +194,29 @@ def _may_see(principal: Principal, asked: bool | None) -> bool:  # noqa: FBT001 
     return permitted if asked is None else asked
 
 
-@router.get("/worklists/{uuid}", operation_id="get_worklist", summary="Get an issued worklist with its people")
+@router.get("/worklists/{worklist_id}", operation_id="get_worklist", summary="Get an issued worklist with its people")
 def get_worklist(
-    principal: ListsRead, db: TenantDb, uuid: UUID, paging: Paging, identities: Names = None
+    principal: ListsRead, db: TenantDb, worklist_id: UUID, paging: Paging, identities: Names = None
 ) -> WorklistDetail:
     """By facility and rank, a page at a time; the file has all.
 
     That each patient was read, with names or without, is recorded in the audit.
     """
     may_see = _may_see(principal, identities)
-    return presenting.detail(presenting.shown(db, uuid, identities=may_see, paging=paging), paging)
+    return presenting.detail(presenting.shown(db, worklist_id, identities=may_see, paging=paging), paging)
 
 
 @router.get(
-    "/worklists/{uuid}/file", operation_id="get_worklist_file", summary="Download an issued worklist", responses=FILES,
+    "/worklists/{worklist_id}/file",
+    operation_id="get_worklist_file",
+    summary="Download an issued worklist",
+    responses=FILES,
     response_class=StreamedResponse,
-)  # fmt: skip
+)
 def get_worklist_file(
     principal: ListsRead,
     scope: TenantScope,
-    uuid: UUID,
+    worklist_id: UUID,
     format: Annotated[  # noqa: A002 - the query's name
         Literal["csv", "xlsx", "html"], Query(description="`html` prints a page for each clinic.")
     ] = "csv",
@@ -221,7 +226,7 @@ def get_worklist_file(
 
     That each patient was read is recorded in the audit.
     """
-    clinics = presenting.by_clinic(scope.session, uuid, identities=_may_see(principal, identities))
+    clinics = presenting.by_clinic(scope.session, worklist_id, identities=_may_see(principal, identities))
     if format == "xlsx":
         with ExitStack() as unsent:
             file = unsent.enter_context(TemporaryFile())
@@ -231,5 +236,5 @@ def get_worklist_file(
     else:
         pieces = list_files.pieces(format, clinics)
         blocks = chain((next(pieces),), pieces)  # what cannot be read is an error, not a broken file
-    headers = {"Content-Disposition": f'attachment; filename="worklist-{uuid}.{format}"'}
+    headers = {"Content-Disposition": f'attachment; filename="worklist-{worklist_id}.{format}"'}
     return StreamedResponse(scope.while_valid(blocks), media_type=list_files.MEDIA[format], headers=headers)

@@ -138,7 +138,7 @@ def explain(slug: str, patient: str, as_of: datetime | None, *, as_json: bool) -
     if as_json:
         print_json(explained)
         return
-    click.echo(f"Patient {explained.patient_uuid} as of {explained.as_of}: {explained.status}. {explained.summary}")
+    click.echo(f"Patient {explained.patient_id} as of {explained.as_of}: {explained.status}. {explained.summary}")
     if explained.risk is None:
         return
     interval = (
@@ -241,10 +241,11 @@ def worklist(  # noqa: PLR0913 - one argument per option
 
 def _list_json(found: presenting.Shown) -> dict[str, Any]:
     from tenants.risk import presenting
+    from tenants.risk.schemas import WorklistFacility
 
     kept = found.worklist
     return {
-        "uuid": kept.uuid,
+        "id": kept.uuid,
         "as_of": kept.as_of,
         "capacity": kept.capacity,
         "due_within": kept.due_within,
@@ -253,7 +254,7 @@ def _list_json(found: presenting.Shown) -> dict[str, Any]:
         "usual_risk": kept.usual_risk,
         "meaning": found.meaning,
         "note": kept.note,
-        "facilities": kept.facilities,
+        "facilities": [WorklistFacility.model_validate(facility) for facility in kept.facilities],
         "people": presenting.rows(found),
     }
 
@@ -317,7 +318,7 @@ def _print_list(found: presenting.Shown, *, identities: bool) -> None:
     kept, people = found.worklist, presenting.rows(found)
     head = presenting.title(kept.kind, kept.as_of, kept.due_within)
     click.echo(f"{head}, by {kept.model_version}: {len(people)} of {kept.candidates}")
-    who = ("name", "phone", "hospital_number") if identities else ("patient_uuid",)
+    who = ("name", "phone", "hospital_number") if identities else ("patient_id",)
     scored = ("days_late",) if kept.kind == "to_trace" else ("risk", "risk_level")
     rows = [row | {"risk": f"{row['score']:.0%}"} for row in people]
     print_table(rows, ("clinic", "rank", *who, "expected_date", *scored, "reasons"))

@@ -44,7 +44,7 @@ class Explained:
     """One patient's risk as of a day, or why there is none.
 
     Attributes:
-        patient_uuid: who.
+        patient_id: who.
         as_of: the day; only what was known on it is used.
         status: on that day.
         kind: ``at_risk``, ``to_trace`` or ``none``.
@@ -62,7 +62,7 @@ class Explained:
         model_version, data_date, complete_through, stale, note: where it comes from and how far to trust it.
     """
 
-    patient_uuid: UUID
+    patient_id: UUID
     as_of: date
     status: str
     kind: str
@@ -178,7 +178,7 @@ def _explained(facts: PatientFacts, model: Serving) -> Explained:
     pending = pending_units(timelines, day, rules, seen)
     status = STATUSES[int(status_at(transitions(seen, rules), np.array([0]), day)[0])]
     shared: dict[str, Any] = {
-        "patient_uuid": facts.patient,
+        "patient_id": facts.patient,
         "as_of": facts.as_of,
         "status": status,
         "data_date": facts.data_date,

@@ -34,7 +34,7 @@ _HEADINGS: Final[Mapping[str, str]] = {
     "phone": "Phone",
     "hospital_number": "Hospital number",
     "pepfar_id": "Programme identifier",
-    "patient_uuid": "Patient",
+    "patient_id": "Patient",
     "expected_date": "Expected",
     "days_late": "Days late",
     "risk": "Risk",
@@ -115,7 +115,7 @@ def _page(found: Shown, clinic: tuple[str, str], rows: Sequence[Mapping[str, Any
 
 
 def _page_columns(found: Shown) -> tuple[str, ...]:
-    who = ("patient_uuid",) if found.identities is None else presenting.IDENTITIES
+    who = ("patient_id",) if found.identities is None else presenting.IDENTITIES
     how = ("days_late",) if found.worklist.kind == "to_trace" else ("risk", "risk_level")
     return ("rank", *who, "expected_date", *how, "reasons", "called", "outcome")
 

@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Any, Final
 from tenants.records import places
 from tenants.risk import levels, repository, worklist, worklist_repository
 from tenants.risk.identities import full_name, identities_of
-from tenants.risk.schemas import PersonIdentity, WorklistDetail, WorklistEntryOut, WorklistOut
+from tenants.risk.schemas import PersonIdentity, PredictionOut, WorklistDetail, WorklistEntryOut, WorklistOut
 from tenants.risk.wording import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
     from uuid import UUID
 
     from core.database import SessionOpener, TenantSession
     from core.web.paging import PageRequest
     from tenants.risk.identities import Identity
-    from tenants.risk.models import Worklist, WorklistEntry
+    from tenants.risk.models import Prediction, Worklist, WorklistEntry
 
 COLUMNS: Final = (
-    *("list", "as_of", "facility", "clinic", "rank", "of", "patient_uuid", "expected_date", "days_late", "score"),
-    *("risk_level", "reasons", "model_version", "data_date", "worklist_uuid"),
+    *("list", "as_of", "facility", "clinic", "rank", "of", "patient_id", "expected_date", "days_late", "score"),
+    *("risk_level", "reasons", "model_version", "data_date", "worklist_id"),
 )
 IDENTITIES: Final = ("name", "phone", "hospital_number", "pepfar_id")
-_AFTER: Final = COLUMNS.index("patient_uuid") + 1
+_AFTER: Final = COLUMNS.index("patient_id") + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,7 @@ def detail(found: Shown, paging: PageRequest) -> WorklistDetail:
     listed = [
         WorklistEntryOut(
             rank=entry.rank,
-            patient_uuid=entry.patient_uuid,
-            facility_uuid=entry.facility_uuid,
+            patient_id=entry.patient_uuid,
             facility=found.clinics.get(entry.facility_uuid, ("", ""))[0],
             clinic=found.clinics.get(entry.facility_uuid, ("", ""))[1],
             expected_date=entry.expected_date,
@@ -129,9 +128,36 @@ def detail(found: Shown, paging: PageRequest) -> WorklistDetail:
         )
         for entry in found.people
     ]
-    kept = WorklistOut.model_validate(found.worklist)
-    head = {name: value for name, value in paging.head(kept.entries).items() if name != "total"}
-    return WorklistDetail(**kept.model_dump(), **head, meaning=found.meaning, people=listed)
+    issued = worklist_out(found.worklist, {uuid: datim_id for uuid, (datim_id, _) in found.clinics.items()})
+    head = {name: value for name, value in paging.head(issued.entries).items() if name != "total"}
+    return WorklistDetail(**issued.model_dump(), **head, meaning=found.meaning, people=listed)
+
+
+def worklist_out(worklist: Worklist, datim_ids: Mapping[UUID, str]) -> WorklistOut:
+    """A list without its people."""
+    only = worklist.facility_uuid
+    return WorklistOut.model_validate(
+        worklist.model_dump() | {"facility": None if only is None else datim_ids.get(only, "")}
+    )
+
+
+def worklists(session: TenantSession, rows: Iterable[Worklist]) -> list[WorklistOut]:
+    """Lists without their people."""
+    datim_ids = _datim_ids(session)
+    return [worklist_out(row, datim_ids) for row in rows]
+
+
+def predictions(session: TenantSession, rows: Iterable[Prediction]) -> list[PredictionOut]:
+    """Scores, each with the DATIM id of its facility."""
+    datim_ids = _datim_ids(session)
+    return [
+        PredictionOut.model_validate(row.model_dump() | {"facility": datim_ids.get(row.facility_uuid, "")})
+        for row in rows
+    ]
+
+
+def _datim_ids(session: TenantSession) -> dict[UUID, str]:
+    return {fact["uuid"]: fact["datim_id"] for fact in repository.facility_facts(session)}
 
 
 def _identity(found: Shown, patient: UUID) -> PersonIdentity | None:
@@ -141,7 +167,7 @@ def _identity(found: Shown, patient: UUID) -> PersonIdentity | None:
 
 
 def facility_named(session: TenantSession, text: str | None, field: str) -> UUID | None:
-    """The facility of a DATIM id or UUID; None where none is named.
+    """The facility of a DATIM id; None where none is named.
 
     Raises:
         Invalid: there is no such facility.
@@ -151,7 +177,7 @@ def facility_named(session: TenantSession, text: str | None, field: str) -> UUID
 
 
 def columns(*, identities: bool) -> tuple[str, ...]:
-    """Headings of the flat rows; what names a person stands behind the UUID."""
+    """Headings of the flat rows; what names a person follows the identifier."""
     return (*COLUMNS[:_AFTER], *IDENTITIES, *COLUMNS[_AFTER:]) if identities else COLUMNS
 
 
@@ -171,7 +197,7 @@ def _row(found: Shown, entry: WorklistEntry) -> dict[str, Any]:
         "clinic": clinic,
         "rank": entry.rank,
         "of": found.of(entry.facility_uuid),
-        "patient_uuid": entry.patient_uuid,
+        "patient_id": entry.patient_uuid,
         "expected_date": entry.expected_date,
         "days_late": None if entry.expected_date is None else entry.days_late,
         "score": round(entry.score, 4),
@@ -179,7 +205,7 @@ def _row(found: Shown, entry: WorklistEntry) -> dict[str, Any]:
         "reasons": found.why(entry),
         "model_version": kept.model_version,
         "data_date": kept.data_date,
-        "worklist_uuid": kept.uuid,
+        "worklist_id": kept.uuid,
     }
     if found.identities is not None:
         identity = found.identities.get(entry.patient_uuid, {})

@@ -13,7 +13,8 @@ Kind = Literal["at_risk", "to_trace"]
 Level = Literal["high", "medium", "low", "late", "iit"]
 MOST_DAYS = 365
 """Farthest horizon of a list, in days: nobody is expected later."""
-_FROM_ROWS = ConfigDict(from_attributes=True)
+_FROM_ROWS = ConfigDict(from_attributes=True, populate_by_name=True)
+"""A row's column `uuid` is the field `id` (`validation_alias`)."""
 
 
 class Reason(BaseModel):
@@ -29,7 +30,7 @@ class ModelOut(BaseModel):
 
     model_config = _FROM_ROWS
 
-    uuid: UUID = Field(description="Identifier of the model.")
+    id: UUID = Field(validation_alias="uuid", description="Identifier of the model.")
     name: str = Field(description="Kind of model.", examples=["additive"])
     version: str = Field(examples=["additive-3"], description="Version of the model.")
     plugin_version: str = Field(description="Version of the plugin that trained it.", examples=["0.1.0"])
@@ -61,7 +62,7 @@ class ModelCard(ModelOut):
 class ModelEvaluation(BaseModel):
     """What was measured of a model on time later than its training."""
 
-    model_uuid: UUID = Field(description="The model.")
+    model_id: UUID = Field(description="The model.")
     model_version: str = Field(description="Version of the model.", examples=["additive-3"])
     trained_at: datetime = Field(description="When it was trained.")
     trained_through: date | None = Field(description="Last day of the data that it was fitted and calibrated on.")
@@ -75,7 +76,7 @@ class ModelEvaluation(BaseModel):
         measured = dict(row.metrics)
         since = measured.pop("since_training", None)
         return cls(
-            model_uuid=row.uuid,
+            model_id=row.uuid,
             model_version=row.version,
             trained_at=row.trained_at,
             trained_through=row.trained_through,
@@ -109,9 +110,9 @@ class PredictionOut(BaseModel):
 
     model_config = _FROM_ROWS
 
-    uuid: UUID = Field(description="Identifier of the score.")
-    patient_uuid: UUID = Field(description="The patient.")
-    facility_uuid: UUID = Field(description="The facility.")
+    id: UUID = Field(validation_alias="uuid", description="Identifier of the score.")
+    patient_id: UUID = Field(validation_alias="patient_uuid", description="The patient.")
+    facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
     as_of: date = Field(description="The day that was scored.", examples=["2026-02-03"])
     kind: Kind = Field(description="`at_risk`: expected and not late; `to_trace`: past the expected contact.")
     expected_date: date | None = Field(description=NOT_KNOWN, examples=["2026-02-10"])
@@ -153,7 +154,7 @@ class RiskOut(BaseModel):
 
     model_config = _FROM_ROWS
 
-    patient_uuid: UUID = Field(description="The patient.")
+    patient_id: UUID = Field(description="The patient.")
     as_of: date = Field(description="The day that was scored.", examples=["2026-02-03"])
     status: str = Field(description="Status on that day.", examples=["active"])
     kind: Literal["at_risk", "to_trace", "none"] = Field(
@@ -211,7 +212,7 @@ class WorklistPost(BaseModel):
         examples=[20],
     )
     facility: str | None = Field(
-        default=None, description="DATIM id or UUID; all when left out.", max_length=100, examples=["hZ7mJp5xUQq"]
+        default=None, description="DATIM id; all when left out.", max_length=100, examples=["hZ7mJp5xUQq"]
     )
     due_within: int | None = Field(
         default=None,
@@ -223,15 +224,31 @@ class WorklistPost(BaseModel):
     )
 
 
+class WorklistFacility(BaseModel):
+    """What an issued list has of one facility."""
+
+    model_config = _FROM_ROWS
+
+    facility: str = Field(validation_alias="datim_id", description="DATIM id.", examples=["hZ7mJp5xUQq"])
+    name: str = Field(description="The facility's name.", examples=["Central clinic"])
+    candidates: int = Field(description="People who could have been listed.", examples=[64])
+    listed: int = Field(description="People on the list.", examples=[20])
+    cut_off: float | None = Field(description="Score of the last one listed; null: nobody is.", examples=[0.31])
+    complete_through: date | None = Field(description="The last day that the reporting volume supports.")
+    stale: bool = Field(description="The facility's records end too early for this day: nobody is listed.")
+
+
 class WorklistOut(BaseModel):
     """An issued list, without its people."""
 
     model_config = _FROM_ROWS
 
-    uuid: UUID = Field(description="Identifier of the list.")
+    id: UUID = Field(validation_alias="uuid", description="Identifier of the list.")
     kind: Kind = Field(description="`at_risk`: expected and not late; `to_trace`: past the expected contact.")
     as_of: date = Field(description="The day for which the list is.", examples=["2026-02-03"])
-    facility_uuid: UUID | None = Field(description="The facility; null: all facilities.")
+    facility: str | None = Field(
+        description="DATIM id of the only facility; null: all facilities.", examples=["hZ7mJp5xUQq"]
+    )
     capacity: int = Field(description="People per facility at most.")
     due_within: int | None = Field(description="Only people expected within so many days of the date; null: all.")
     candidates: int = Field(description="People who could have been listed.")
@@ -242,7 +259,7 @@ class WorklistOut(BaseModel):
     note: str | None = Field(
         description="Whether the preferred model failed and another scored; null: it did not.", examples=[None]
     )
-    facilities: list[dict[str, Any]] = Field(description="Per facility: candidates, listed, cut-off, staleness.")
+    facilities: list[WorklistFacility] = Field(description="Each facility that is listed, or stale.")
     issued_by: str = Field(
         description="Who issued the list.", examples=["api_key:019c2253-7220-70a7-a610-b4172b5ebaa0"]
     )
@@ -255,8 +272,7 @@ class WorklistEntryOut(BaseModel):
     model_config = _FROM_ROWS
 
     rank: int = Field(description="Place within the facility's list, from 1.")
-    patient_uuid: UUID = Field(description="The patient.")
-    facility_uuid: UUID = Field(description="The facility.")
+    patient_id: UUID = Field(description="The patient.")
     facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
     clinic: str = Field(description="The facility's name.", examples=["Central clinic"])
     expected_date: date | None = Field(description=NOT_KNOWN, examples=["2026-02-10"])

@@ -269,7 +269,7 @@ def _row(
 def _summary(row: RiskModel, candidate: Candidate) -> dict[str, Any]:
     figures = {} if candidate.measured is None else candidate.measured.evaluation.to_json()
     return {
-        "uuid": row.uuid,
+        "id": row.uuid,
         "version": row.version,
         "kind": row.name,
         "state": row.state,

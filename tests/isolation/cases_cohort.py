@@ -33,9 +33,9 @@ def facilities(world: World) -> Call:
     return Call(marks=[_patient(world)["datim_id"]])
 
 
-@case("GET", "/v1/patients/{uuid}/status", kind="item")
+@case("GET", "/v1/patients/{patient_id}/status", kind="item")
 def patient_status(world: World) -> Call:
-    return Call(path={"uuid": _patient(world)["uuid"]})
+    return Call(path={"patient_id": _patient(world)["uuid"]})
 
 
 RADET_DAY = "2025-06-30"

@@ -51,7 +51,7 @@ def _jobs(world: World) -> Any:
 
 def _merged(world: World) -> UUID:
     patient, canonical = _patient(world), _patient(world)
-    world.json("POST", f"/v1/patients/{patient}/merge", json={**WHY, "canonical_uuid": str(canonical)})
+    world.json("POST", f"/v1/patients/{patient}/merge", json={**WHY, "canonical_id": str(canonical)})
     return patient
 
 
@@ -67,19 +67,19 @@ def reports(world: World) -> Call:
 
 @case("POST", "/v1/quality/reports", kind="item")
 def make_report(world: World) -> Call:
-    return Call(json={"import_uuid": _import(world)})
+    return Call(json={"import_id": _import(world)})
 
 
-@case("GET", "/v1/quality/reports/{report_uuid}", kind="item")
+@case("GET", "/v1/quality/reports/{report_id}", kind="item")
 def report(world: World) -> Call:
-    return Call(path={"report_uuid": _report(world)})
+    return Call(path={"report_id": _report(world)})
 
 
-@case("GET", "/v1/quality/imports/{import_uuid}", kind="item")
+@case("GET", "/v1/quality/imports/{import_id}", kind="item")
 def report_of_import(world: World) -> Call:
     made = _import(world)
     _report(world, import_uuid=UUID(made))
-    return Call(path={"import_uuid": made})
+    return Call(path={"import_id": made})
 
 
 @case("GET", "/v1/quality/trend", kind="collection")
@@ -99,31 +99,31 @@ def candidates(world: World) -> Call:
     return Call(params={"page_size": 500}, marks=[_pair(world).uuid])
 
 
-@case("GET", "/v1/quality/candidates/{candidate_uuid}", kind="item")
+@case("GET", "/v1/quality/candidates/{candidate_id}", kind="item")
 def candidate(world: World) -> Call:
-    return Call(path={"candidate_uuid": _pair(world).uuid})
+    return Call(path={"candidate_id": _pair(world).uuid})
 
 
-@case("POST", "/v1/quality/candidates/{candidate_uuid}/merge", kind="item")
+@case("POST", "/v1/quality/candidates/{candidate_id}/merge", kind="item")
 def merge_candidate(world: World) -> Call:
-    return Call(path={"candidate_uuid": _pair(world).uuid}, json=WHY)
+    return Call(path={"candidate_id": _pair(world).uuid}, json=WHY)
 
 
-@case("POST", "/v1/quality/candidates/{candidate_uuid}/refuse", kind="item")
+@case("POST", "/v1/quality/candidates/{candidate_id}/refuse", kind="item")
 def refuse_candidate(world: World) -> Call:
-    return Call(path={"candidate_uuid": _pair(world).uuid}, json=WHY)
+    return Call(path={"candidate_id": _pair(world).uuid}, json=WHY)
 
 
-@case("GET", "/v1/patients/{patient_uuid}/identity", kind="item")
+@case("GET", "/v1/patients/{patient_id}/identity", kind="item")
 def identity(world: World) -> Call:
-    return Call(path={"patient_uuid": _patient(world)})
+    return Call(path={"patient_id": _patient(world)})
 
 
-@case("POST", "/v1/patients/{patient_uuid}/merge", kind="item")
+@case("POST", "/v1/patients/{patient_id}/merge", kind="item")
 def merge_patient(world: World) -> Call:
-    return Call(path={"patient_uuid": _patient(world)}, json={**WHY, "canonical_uuid": str(_patient(world))})
+    return Call(path={"patient_id": _patient(world)}, json={**WHY, "canonical_id": str(_patient(world))})
 
 
-@case("POST", "/v1/patients/{patient_uuid}/unmerge", kind="item")
+@case("POST", "/v1/patients/{patient_id}/unmerge", kind="item")
 def unmerge_patient(world: World) -> Call:
-    return Call(path={"patient_uuid": _merged(world)}, json=WHY)
+    return Call(path={"patient_id": _merged(world)}, json=WHY)

@@ -83,14 +83,14 @@ def list_models(world: World) -> Call:
     return Call(marks=[_model(world)])
 
 
-@case("GET", "/v1/risk/models/{uuid}", kind="item")
+@case("GET", "/v1/risk/models/{model_id}", kind="item")
 def get_model(world: World) -> Call:
-    return Call(path={"uuid": _model(world)})
+    return Call(path={"model_id": _model(world)})
 
 
-@case("GET", "/v1/risk/models/{uuid}/evaluation", kind="item")
+@case("GET", "/v1/risk/models/{model_id}/evaluation", kind="item")
 def get_model_evaluation(world: World) -> Call:
-    return Call(path={"uuid": _model(world)})
+    return Call(path={"model_id": _model(world)})
 
 
 @case("POST", "/v1/risk/scores", kind="own")
@@ -103,9 +103,9 @@ def list_predictions(world: World) -> Call:
     return Call(params={"as_of": str(DAY)}, marks=[_prediction(world)])
 
 
-@case("GET", "/v1/patients/{uuid}/risk", kind="item")
+@case("GET", "/v1/patients/{patient_id}/risk", kind="item")
 def get_patient_risk(world: World) -> Call:
-    return Call(path={"uuid": _patient(world)["uuid"]}, params={"as_of": str(DAY)})
+    return Call(path={"patient_id": _patient(world)["uuid"]}, params={"as_of": str(DAY)})
 
 
 @case("POST", "/v1/worklists", kind="item")
@@ -121,11 +121,11 @@ def list_worklists(world: World) -> Call:
     return Call(marks=[_worklist(world)])
 
 
-@case("GET", "/v1/worklists/{uuid}", kind="item")
+@case("GET", "/v1/worklists/{worklist_id}", kind="item")
 def get_worklist(world: World) -> Call:
-    return Call(path={"uuid": _worklist(world)})
+    return Call(path={"worklist_id": _worklist(world)})
 
 
-@case("GET", "/v1/worklists/{uuid}/file", kind="item")
+@case("GET", "/v1/worklists/{worklist_id}/file", kind="item")
 def get_worklist_file(world: World) -> Call:
-    return Call(path={"uuid": _worklist(world)})
+    return Call(path={"worklist_id": _worklist(world)})

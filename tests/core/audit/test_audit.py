@@ -107,14 +107,14 @@ class TestRoute:
         with open_session(owner.ref) as session:
             audit.record_many(session, "api:audit:read", "patient", subjects)
         first = toy_api.get("/v1/audit", params={"page_size": 3}).json()
-        assert [item["subject_uuid"] for item in first["items"]] == [str(s) for s in reversed(subjects[2:])]
+        assert [item["subject_id"] for item in first["items"]] == [str(s) for s in reversed(subjects[2:])]
         assert (first["page"], first["page_size"], first["total"]) == (1, 3, 5)
 
     def test_filters_are_by_subject_action_and_time(self, toy_api, owner, open_session):
         subject = uuid4()
         with open_session(owner.ref) as session:
             audit.record(session, "cli:api_key:create", "api_key", subject)
-        assert toy_api.get("/v1/audit", params={"subject_uuid": str(subject)}).json()["total"] == 1
+        assert toy_api.get("/v1/audit", params={"subject_id": str(subject)}).json()["total"] == 1
         assert toy_api.get("/v1/audit", params={"action": "cli:api_key:revoke"}).json()["total"] == 0
         assert toy_api.get("/v1/audit", params={"until": "2001-01-01T00:00:00Z"}).json()["total"] == 0
         assert toy_api.get("/v1/audit", params={"since": "2001-01-01T00:00:00Z"}).json()["total"] > 0

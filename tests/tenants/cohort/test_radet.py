@@ -71,7 +71,7 @@ def test_who_differs_is_listed_page_by_page_and_the_read_is_in_the_audit(api, pe
     told = ok(api.get("/v1/cohort/radets/2025-06-30/disagreements", params={"page_size": 1}))
     assert told["total"] == 1
     (item,) = told["items"]
-    assert (item["patient_uuid"], item["theirs"], item["ours"]) == (str(people[0]), "died", "iit")
+    assert (item["patient_id"], item["theirs"], item["ours"]) == (str(people[0]), "died", "iit")
     assert (item["last_contact"], item["expected"]) == ("2025-01-01", "2025-04-01")
     with store.session() as session, session.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM audit_events WHERE action = 'api:radet_disagreements:read'")

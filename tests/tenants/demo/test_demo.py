@@ -38,7 +38,7 @@ def test_both_partners_come_from_files_to_two_lists(runs: list[PartnerRun]) -> N
         assert answer["lists"]["at_risk"]["listed"] > 0
         assert answer["lists"]["to_trace"]["listed"] > 0
         at_risk, to_trace = (
-            {person["patient_uuid"] for person in one.answers["worklist"][kind]["people"]}
+            {person["patient_id"] for person in one.answers["worklist"][kind]["people"]}
             for kind in ("at_risk", "to_trace")
         )
         assert not at_risk & to_trace

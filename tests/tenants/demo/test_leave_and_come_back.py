@@ -22,7 +22,7 @@ def lists(slug, as_of):
 
 def people(found):
     """Who is on a list, whenever it was issued."""
-    return [{name: value for name, value in one.items() if name != "worklist_uuid"} for one in found["people"]]
+    return [{name: value for name, value in one.items() if name != "worklist_id"} for one in found["people"]]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_the_list_of_the_same_day_is_the_same(left, back):
         assert now[kind]["people"] == left["lists"][kind]["people"]
         assert now[kind]["people"], "a list of nobody would prove nothing"
     shown = now["at_risk"]["people"][0]
-    assert {"patient_uuid", "rank", "score", "reasons"} <= set(shown)
+    assert {"patient_id", "rank", "score", "reasons"} <= set(shown)
 
 
 def test_the_same_files_imported_again_change_nothing(left, back):

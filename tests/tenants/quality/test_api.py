@@ -51,11 +51,11 @@ def test_an_import_is_reported_on_with_its_refused_rows(api: TestClient, importe
 
 
 def test_reports_are_listed_of_all_and_of_one_facility(api: TestClient, imported: str) -> None:
-    whole = api.get("/v1/quality/reports", params={"import_uuid": imported}).json()
+    whole = api.get("/v1/quality/reports", params={"import_id": imported}).json()
     one = api.get("/v1/quality/reports", params={"facility": "Q1"}).json()
     assert (whole["total"], whole["items"][0]["facility"]) == (1, None)
     assert (one["total"], one["items"][0]["facility"]) == (1, "Q1")
-    full = api.get(f"/v1/quality/reports/{one['items'][0]['uuid']}").json()
+    full = api.get(f"/v1/quality/reports/{one['items'][0]['id']}").json()
     assert full["score"] == one["items"][0]["score"]
     assert full["refused"] == []
 
@@ -64,7 +64,7 @@ def test_what_is_not_there_is_not_found_and_what_makes_no_sense_is_refused(api: 
     nobody = "0197c1f0-0000-7000-8000-000000000000"
     for path in (f"reports/{nobody}", f"imports/{nobody}", "reports?facility=none", "trend?facility=none"):
         assert api.get(f"/v1/quality/{path}").status_code == 404, path
-    assert api.post("/v1/quality/reports", json={"import_uuid": nobody}).status_code == 404
+    assert api.post("/v1/quality/reports", json={"import_id": nobody}).status_code == 404
     assert api.get("/v1/quality/trend", params={"by": "week"}).status_code == 422
     assert api.post(f"/v1/quality/candidates/{nobody}/refuse", json={"reason": "x"}).status_code == 422
     assert api.get(f"/v1/patients/{nobody}/identity").status_code == 404
@@ -79,17 +79,17 @@ def test_people_recorded_twice_are_found_merged_and_unmerged(api: TestClient, pe
     assert api.post("/v1/quality/links").status_code == 202
     drain(people.tenant)
     (found,) = api.get("/v1/quality/candidates").json()["items"]
-    assert {each["patient_uuid"] for each in found["patients"]} == {str(first), str(second)}
-    url = f"/v1/quality/candidates/{found['uuid']}"
+    assert {each["patient_id"] for each in found["patients"]} == {str(first), str(second)}
+    url = f"/v1/quality/candidates/{found['id']}"
     assert api.get(url).json() == found
-    body = {"reason": "same person, seen", "keep": str(first)}
-    assert api.post(f"{url}/merge", json=body).json() == {"canonical_uuid": str(first), "members": [str(second)]}
+    body = {"reason": "same person, seen", "canonical_id": str(first)}
+    assert api.post(f"{url}/merge", json=body).json() == {"canonical_id": str(first), "members": [str(second)]}
     assert api.post(f"{url}/merge", json=body).status_code == 409
     identity = api.get(f"/v1/patients/{second}/identity").json()
-    assert identity["canonical_uuid"] == str(first)
+    assert identity["canonical_id"] == str(first)
     assert identity["history"][0]["reason"] == "same person, seen"
     answer = api.post(f"/v1/patients/{second}/unmerge", json={"reason": "twins"}).json()
-    assert answer == {"canonical_uuid": str(second), "members": []}
+    assert answer == {"canonical_id": str(second), "members": []}
     assert api.get("/v1/quality/candidates", params={"state": "refused"}).json()["items"][0]["reason"] == "twins"
 
 
@@ -112,13 +112,13 @@ def test_the_command_line_says_the_same(people: People, capsys: pytest.CaptureFi
     assert told(capsys, "quality", "trend", slug)["points"][0]["score"] == report["score"]
     assert told(capsys, "quality", "link", slug)["new"] == 1
     (found,) = told(capsys, "quality", "candidates", slug)["candidates"]
-    merged = told(capsys, "quality", "merge", slug, found["uuid"], "--keep", str(first), "--reason", "seen both")
+    merged = told(capsys, "quality", "merge", slug, found["id"], "--keep", str(first), "--reason", "seen both")
     assert merged["members"] == [str(second)]
     assert told(capsys, "quality", "unmerge", slug, str(second), "--reason", "twins")["members"] == []
     for words in (["report", slug], ["trend", slug], ["candidates", slug, "--state", "refused"]):
         assert run(["quality", *words]) == 0
     assert run(["quality", "report", slug, "--facility", "NONE"]) == 1
-    refused = told(capsys, "quality", "refuse", slug, found["uuid"], "--reason", "twins indeed")
+    refused = told(capsys, "quality", "refuse", slug, found["id"], "--reason", "twins indeed")
     assert refused["state"] == "refused"
 
 
@@ -131,7 +131,7 @@ def test_a_report_of_one_facility_is_none_of_all(
     for words in ([], ["--import", imported]):
         report = told(capsys, "quality", "report", slug, "--facility", "Q1", *words)
         assert (report["facility"], report["facilities"]) == ("Q1", [])
-        assert api.get("/v1/quality/reports", params={"facility": "Q1"}).json()["items"][0]["uuid"] == report["uuid"]
+        assert api.get("/v1/quality/reports", params={"facility": "Q1"}).json()["items"][0]["id"] == report["id"]
     assert told(capsys, "quality", "trend", slug) == before
     assert api.get("/v1/quality/reports").json() == listed
     assert api.get(f"/v1/quality/imports/{imported}").json()["facility"] is None, "the import's own is still its newest"
@@ -146,7 +146,7 @@ def test_a_merge_says_who_counts_for_whom(people: People, capsys: pytest.Capture
     away, kept = (people.person(facility, number, **ALIKE) for number in (1, 2))
     told(capsys, "quality", "link", slug)
     (found,) = told(capsys, "quality", "candidates", slug)["candidates"]
-    assert run(["quality", "merge", slug, found["uuid"], "--keep", str(kept), "--reason", "seen both"]) == 0
+    assert run(["quality", "merge", slug, found["id"], "--keep", str(kept), "--reason", "seen both"]) == 0
     assert capsys.readouterr().out == f"{away} counts for {kept}\n"
     assert run(["quality", "unmerge", slug, str(kept), "--reason", "twins"]) == 1
     assert f"unmerge who counts for it: {away}" in capsys.readouterr().err
@@ -158,7 +158,7 @@ def test_a_merged_patient_tells_the_one_under_whom_the_person_goes_on(api: TestC
     facility = people.facility()
     first, second = (people.person(facility, number, hospital_number=f"H{number}") for number in (1, 2))
     assert api.get(f"/v1/patients/{first}").json()["merged_into"] is None
-    body = {"canonical_uuid": str(second), "reason": "registered twice"}
+    body = {"canonical_id": str(second), "reason": "registered twice"}
     assert api.post(f"/v1/patients/{first}/merge", json=body).status_code == 200
     assert api.get(f"/v1/patients/{first}").json()["merged_into"] == str(second)
     assert api.get(f"/v1/patients/{first}", params={"as_of": "2025-01-01"}).json()["merged_into"] is None

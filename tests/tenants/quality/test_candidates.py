@@ -66,7 +66,7 @@ def test_one_person_at_two_clinics_is_a_candidate_with_its_evidence(twins: tuple
     outcome = searched(people)
     assert (outcome.patients, outcome.pairs, outcome.new) == (8, 1, 1)
     (found,) = pending(people)
-    assert {side.patient_uuid for side in found.patients} == {first, second}
+    assert {side.patient_id for side in found.patients} == {first, second}
     assert {side.facility for side in found.patients} == {"FAC1"}, "as the patients' own rows say"
     assert found.probability > 0.9
     assert {"names are alike", "same birth date", "same phone"} <= set(found.agree)
@@ -89,10 +89,10 @@ def test_a_refused_pair_comes_back_only_when_what_agrees_has_changed(twins: tupl
     searched(people)
     (found,) = pending(people)
     with people.session() as session:
-        refuse_candidate(session, found.uuid, REASON)
+        refuse_candidate(session, found.id, REASON)
     assert searched(people).new == 0
     assert pending(people) == []
-    assert [each.uuid for each in pending(people, "refused")] == [found.uuid]
+    assert [each.id for each in pending(people, "refused")] == [found.id]
     there = people.facility("FAC2")
     people.person(there, 2, **{**ALIKE, "given_name": "Givenname"})
     assert searched(people).reopened == 1
@@ -105,8 +105,8 @@ def test_a_merged_pair_is_no_candidate_and_an_unmerged_one_stays_refused(twins: 
     searched(people)
     (found,) = pending(people)
     with people.session() as session:
-        merged = merge_candidate(session, found.uuid, keep=None, reason="transfer letter")
-    assert (merged.canonical_uuid, merged.members) == (second, [first]), "where the person was seen last"
+        merged = merge_candidate(session, found.id, keep=None, reason="transfer letter")
+    assert (merged.canonical_id, merged.members) == (second, [first]), "where the person was seen last"
     outcome = searched(people)
     assert (outcome.patients, outcome.pairs) == (7, 0)
     with people.session() as session:
@@ -136,7 +136,7 @@ def test_care_by_turns_at_two_clinics_argues_against_one_person(twins: tuple[Peo
     here = people.facility("FAC1")
     people.pickups(here, first, date(2025, 3, 30), date(2025, 5, 30), start=300)
     outcome = searched(people)
-    found = [each for each in pending(people) if {side.patient_uuid for side in each.patients} == {first, second}]
+    found = [each for each in pending(people) if {side.patient_id for side in each.patients} == {first, second}]
     assert outcome.pairs == len(found)
     assert all(each.care == "overlapping" and each.probability >= search.OVERLAPPING_THRESHOLD for each in found)
 
@@ -147,14 +147,14 @@ def test_a_decision_that_cannot_be_is_refused(twins: tuple[People, UUID, UUID]) 
     (found,) = pending(people)
     with people.session() as session:
         with pytest.raises(Invalid):
-            merge_candidate(session, found.uuid, keep=UUID(int=1), reason=REASON)
+            merge_candidate(session, found.id, keep=UUID(int=1), reason=REASON)
         with pytest.raises(NotFound):
             merge_candidate(session, UUID(int=1), keep=None, reason=REASON)
-        merge_candidate(session, found.uuid, keep=first, reason=REASON)
+        merge_candidate(session, found.id, keep=first, reason=REASON)
         with pytest.raises(Conflict):
-            merge_candidate(session, found.uuid, keep=first, reason=REASON)
+            merge_candidate(session, found.id, keep=first, reason=REASON)
         with pytest.raises(Conflict):
-            refuse_candidate(session, found.uuid, REASON)
+            refuse_candidate(session, found.id, REASON)
 
 
 def test_the_same_search_again_changes_nothing(twins: tuple[People, UUID, UUID]) -> None:
@@ -209,8 +209,8 @@ def test_reading_a_candidate_is_in_the_audit_of_both_patients(twins: tuple[Peopl
     searched(people)
     (found,) = pending(people)
     with people.session() as session:
-        read_candidate(session, found.uuid)
-        refuse_candidate(session, found.uuid, REASON)
+        read_candidate(session, found.id)
+        refuse_candidate(session, found.id, REASON)
     for patient in (first, second):
         assert read_of(people, patient)[-3:] == ["api:candidate:list", "api:candidate:read", "api:candidate:refuse"]
 

@@ -130,8 +130,8 @@ def test_the_status_of_a_merged_patient_is_that_of_the_canonical_one(moved: tupl
     with people.session() as session:
         merge_patients(session, first, second, REASON)
         shown = patient_status(session, first, TODAY)
-        assert (shown["patient_uuid"], shown["status"]) == (second, "active")
-        assert patient_status(session, first, TODAY - timedelta(days=1))["patient_uuid"] == first
+        assert (shown["patient_id"], shown["status"]) == (second, "active")
+        assert patient_status(session, first, TODAY - timedelta(days=1))["patient_id"] == first
 
 
 def test_a_later_import_of_either_record_goes_on_working(moved: tuple[People, UUID, UUID]) -> None:

@@ -27,7 +27,7 @@ def lines(api, path="line-list", **params):
     return list(csv.DictReader(io.StringIO(answer.text)))
 
 
-def by_uuid(rows, people, key="patient_uuid"):
+def by_uuid(rows, people, key="patient_id"):
     names = {str(uuid): name for name, uuid in people.items()}
     return {names[row[key]]: row for row in rows}
 
@@ -163,7 +163,7 @@ def test_a_workbook_holds_the_same_rows_with_real_dates(api, people):
 def test_ndjson_has_one_object_a_line(api, people):
     answer = api.get("/v1/reports/line-list", params={"as_of": DAY.isoformat(), "format": "ndjson"})
     rows = [json.loads(line) for line in answer.text.splitlines()]
-    assert {row["patient_uuid"] for row in rows} == {str(uuid) for uuid in people.values()}
+    assert {row["patient_id"] for row in rows} == {str(uuid) for uuid in people.values()}
     assert all(isinstance(row["transferred_in"], bool) for row in rows)
 
 
@@ -197,7 +197,7 @@ def test_the_command_writes_a_whole_file_or_none(people, store, tmp_path, capsys
 
 
 def test_who_is_merged_into_another_is_listed_once_with_the_records_of_both(api, people, store):
-    body = {"canonical_uuid": str(people["active"]), "reason": "seen both"}
+    body = {"canonical_id": str(people["active"]), "reason": "seen both"}
     merged = api.post(f"/v1/patients/{people['restart']}/merge", json=body)
     assert merged.status_code == 200, merged.text
     today = {"as_of": clock.today(store.tenant.time_zone).isoformat()}

@@ -100,8 +100,8 @@ def test_a_list_names_the_clinic_and_for_those_who_may_see_them_the_people(owner
     assert answer["people"]
     place = {str(uuid): index for index, uuid in enumerate(MADE.uuids())}
     for one in answer["people"]:
-        assert one["clinic"] == f"Clinic {MADE.facility[place[one['patient_uuid']]]}"
-        assert one["identity"] == person(place[one["patient_uuid"]])
+        assert one["clinic"] == f"Clinic {MADE.facility[place[one['patient_id']]]}"
+        assert one["identity"] == person(place[one["patient_id"]])
 
 
 def test_the_people_of_a_list_are_sent_a_page_at_a_time_and_only_those_sent_are_in_the_audit(owner, application_client):
@@ -114,7 +114,7 @@ def test_the_people_of_a_list_are_sent_a_page_at_a_time_and_only_those_sent_are_
         answer = client.get(f"/v1/worklists/{uuid}", params={"page": page, "page_size": 3}).json()
         assert (answer["page"], answer["page_size"], answer["entries"]) == (page, 3, len(everybody))
         assert len(answer["people"]) <= 3
-        sent += [one["patient_uuid"] for one in answer["people"]]
+        sent += [one["patient_id"] for one in answer["people"]]
         assert len(sights(owner.ref)) - before == len(sent)
     assert sent == everybody
     assert client.get(f"/v1/worklists/{uuid}", params={"page_size": 501}).status_code == 422
@@ -224,7 +224,7 @@ def test_spreadsheets_run_no_formula_of_a_name(owner, application_client):
     assert any("usual risk" in str(cell.value) for row in book["about"].iter_rows() for cell in row)
     names = {row["name"] for row in rows} | {row[sheet[0].index("name")] for row in sheet[1:]}
     assert not any(name.startswith("=") for name in names)
-    if str(MADE.uuids()[0]) in {row["patient_uuid"] for row in rows}:
+    if str(MADE.uuids()[0]) in {row["patient_id"] for row in rows}:
         assert f"'{FORMULA} <b>Family0</b>" in names
 
 

@@ -11,7 +11,7 @@ from core.web.paging import PageRequest
 from tenants.cohort.timelines import to_date
 from tenants.records.ids import new_uuid
 from tenants.records.models import UnreadContact
-from tenants.risk import explain, presenting, repository, schemas, scoring, worklist
+from tenants.risk import explain, presenting, repository, scoring, worklist
 from tests.tenants.risk.clinics import END, clinics
 from tests.tenants.risk.conftest import opener, predictions, stamp, store
 
@@ -115,17 +115,17 @@ def test_of_whom_the_partners_own_list_has_in_iit_no_date_and_no_days_are_made_u
     with opener(tenant)() as session:
         everybody = {"risk_level": None, "facility": None, "patient": None, "due_within": None}
         found, _ = repository.list_predictions(session, PageRequest(1, 500), as_of=DAY, kind="to_trace", **everybody)
+        said = {row.patient_id: row for row in presenting.predictions(session, found)}
         order = worklist.ordered(session, "to_trace", DAY, capacity=1000)
-    said = {row.patient_uuid: schemas.PredictionOut.model_validate(row) for row in found}
     assert (said[theirs].expected_date, said[theirs].days_late) == (None, None)
     assert all(row.expected_date and row.days_late for uuid, row in said.items() if uuid != theirs)
     uuid = worklist.issue(tenant, opener(tenant), order)
     with opener(tenant)() as session:
         shown = presenting.shown(session, uuid, identities=False)
-    flat = {row["patient_uuid"]: (row["expected_date"], row["days_late"]) for row in presenting.rows(shown)}
+    flat = {row["patient_id"]: (row["expected_date"], row["days_late"]) for row in presenting.rows(shown)}
     assert flat[theirs] == (None, None)
     page = presenting.detail(shown, PageRequest(1, 500))
-    assert [(e.expected_date, e.days_late) for e in page.people if e.patient_uuid == theirs] == [(None, None)]
+    assert [(e.expected_date, e.days_late) for e in page.people if e.patient_id == theirs] == [(None, None)]
     told = explain.explain(tenant, opener(tenant), str(theirs), DAY)
     assert (told.kind, told.expected_date, told.days_late) == ("to_trace", None, None)
     assert "by the partner's own list" in told.summary

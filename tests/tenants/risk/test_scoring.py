@@ -312,15 +312,20 @@ def client(application, trained, scored):
 def test_models_are_listed_with_their_cards(client):
     listed = client.get("/v1/risk/models").json()
     assert {row["state"] for row in listed["items"]} >= {"preferred"}
-    uuid = next(row["uuid"] for row in listed["items"] if row["state"] == "preferred")
+    uuid = next(row["id"] for row in listed["items"] if row["state"] == "preferred")
     assert client.get(f"/v1/risk/models/{uuid}").json()["card"]["intended_use"]
+
+
+def facilities(client):
+    return client.get("/v1/cohort/facilities").json()
 
 
 def test_predictions_are_filtered_and_each_read_is_recorded(client, trained):
     answer = client.get("/v1/risk/predictions", params={"as_of": str(DAY), "risk_level": "high", "page_size": 5}).json()
     assert answer["total"] > 5
     assert {row["risk_level"] for row in answer["items"]} == {"high"}
-    assert {row["patient_uuid"] for row in answer["items"]} <= {
+    assert {row["facility"] for row in answer["items"]} <= {facility["facility"] for facility in facilities(client)}
+    assert {row["patient_id"] for row in answer["items"]} <= {
         str(uuid) for uuid in actions(trained[0].ref, "risk:prediction:read")
     }
     assert client.get("/v1/risk/predictions", params={"facility": "nowhere"}).status_code == 422
@@ -337,12 +342,13 @@ def test_a_list_is_issued_read_and_given_as_csv(client):
     answer = client.post("/v1/worklists", json={"kind": "at_risk", "as_of": str(DAY), "capacity": 2, "facility": "F1"})
     assert answer.status_code == 201
     listed = answer.json()
+    assert (listed["facility"], [row["facility"] for row in listed["facilities"]]) == ("F1", ["F1"])
     assert len(listed["people"]) == 2
     assert {person["clinic"] for person in listed["people"]} == {"Clinic 1"}
-    assert client.get(f"/v1/worklists/{listed['uuid']}").json() == listed
+    assert client.get(f"/v1/worklists/{listed['id']}").json() == listed
     assert client.get("/v1/worklists", params={"kind": "at_risk"}).json()["total"] >= 1
-    rows = list(csv.DictReader(io.StringIO(client.get(f"/v1/worklists/{listed['uuid']}/file").text)))
-    assert [row["patient_uuid"] for row in rows] == [p["patient_uuid"] for p in listed["people"]]
+    rows = list(csv.DictReader(io.StringIO(client.get(f"/v1/worklists/{listed['id']}/file").text)))
+    assert [row["patient_id"] for row in rows] == [p["patient_id"] for p in listed["people"]]
     assert {row["facility"] for row in rows} == {"F1"}
 
 
@@ -366,8 +372,8 @@ def test_the_commands_print_one_object_each(trained, scored):
     assert json.loads(run(commands.score, slug, "--as-of", day, "--json"))["at_risk"] == scored.at_risk
     lists = json.loads(run(commands.worklist, slug, "--as-of", day, "--capacity", "1", "--json"))
     assert set(lists) == {"at_risk", "to_trace"}
-    patient = lists["at_risk"]["people"][0]["patient_uuid"]
-    assert json.loads(run(commands.explain, slug, patient, "--as-of", day, "--json"))["patient_uuid"] == patient
+    patient = lists["at_risk"]["people"][0]["patient_id"]
+    assert json.loads(run(commands.explain, slug, patient, "--as-of", day, "--json"))["patient_id"] == patient
     assert json.loads(run(commands.evaluate, slug, "--json"))["model_version"] == "additive-1"
     assert json.loads(run(commands.model, "card", slug, "--json"))["version"] == "additive-1"
 
@@ -379,7 +385,7 @@ def test_the_commands_tell_a_person(trained, scored):
     text = run(commands.worklist, slug, "--as-of", day, "--capacity", "2", "--kind", "at-risk", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert {row["list"] for row in rows} == {"at_risk"}
-    assert "log-odds" in run(commands.explain, slug, rows[0]["patient_uuid"], "--as-of", day)
+    assert "log-odds" in run(commands.explain, slug, rows[0]["patient_id"], "--as-of", day)
     assert "late last time" in run(commands.evaluate, slug)
     assert "# Model additive-1" in run(commands.model, "card", slug)
     assert "preferred" in run(commands.model, "list", slug)
