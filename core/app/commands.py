@@ -68,7 +68,7 @@ def _check_start() -> None:
     try:
         check_start()
     except (DatabaseNotMigrated, DatabaseUnavailable) as error:
-        note(f"not ready yet: {error.detail}; {error.remedy}")
+        note(f"not ready yet: {error.detail}; {error.at_terminal}")
 
 
 def _shown(listening: socket.socket) -> str:

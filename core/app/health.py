@@ -117,8 +117,8 @@ def readyz(exclude: Excluded = ()) -> Response:
     report = readiness.report(exclude)
     if report.ready:
         return JSONResponse({"status": "ready", **as_json(report)})
-    failed = [FieldError(one.name, one.detail, one.remedy) for one in report.checks if one.state == "failed"]
+    failed = [FieldError(one.name, one.detail, command=one.remedy) for one in report.checks if one.state == "failed"]
     detail = f"not ready: {', '.join(one.field for one in failed)}"
     error = Unavailable(detail, remedy="Do what 'errors' says of each failed check.", errors=failed, retry_after=5)
-    body = {**problem(error, telemetry.request_id(), for_operator=True), **as_json(report)}
+    body = {**problem(error, telemetry.request_id(), at_terminal=True), **as_json(report)}
     return JSONResponse(body, error.status, headers(error), MEDIA_TYPE)

@@ -133,7 +133,7 @@ def report(exclude: Collection[str] = (), stopped: Mapping[str, Outcome] | None 
         except Finding as finding:
             state, detail, remedy = finding.state, finding.detail, finding.remedy
         except AppError as error:
-            state, detail, remedy = "failed", error.detail, error.remedy
+            state, detail, remedy = "failed", error.detail, error.at_terminal
         if state == "failed" and name in exclude:
             state = "warning"
         away = away or (name == "postgresql" and state != "ok")
@@ -210,7 +210,7 @@ def check_data_databases(found: Report) -> None:
         raise Finding(message, "Name them in IIT_DATA_DATABASES of every process, and restart this one.")
     if faults:
         message = "; ".join(f"{name}: {error.detail}" for name, error in sorted(faults.items()))
-        raise Finding(message, faults[min(faults)].remedy, "failed" if used & set(faults) else "warning")
+        raise Finding(message, faults[min(faults)].at_terminal, "failed" if used & set(faults) else "warning")
 
 
 def check_workers(found: Report) -> None:

@@ -80,7 +80,9 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         detail = f"cannot listen on port {port} of {host}: {error.strerror}"
         raise Unavailable(
-            detail, remedy="stop what uses it, or choose another with --port (0 takes a free one)"
+            detail,
+            remedy="Stop what uses it, or set another port.",
+            command="stop what uses it, or choose another with --port (0 takes a free one)",
         ) from error
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD_BYTES)  # connections inherit it
     return listening

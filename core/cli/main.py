@@ -98,12 +98,14 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def explain(error: AppError) -> None:
-    """Say on standard error what was wrong and what to do, as the API's answer would."""
+    """Write on standard error what is wrong and what to do."""
     click.echo(f"error: {error.detail}", err=True)
     for field in error.errors:
-        click.echo(f"  {field.field}: {field.problem}" + (f" ({field.remedy})" if field.remedy else ""), err=True)
-    if error.remedy:
-        click.echo(f"what to do: {error.remedy}", err=True)
+        click.echo(
+            f"  {field.field}: {field.problem}" + (f" ({field.at_terminal})" if field.at_terminal else ""), err=True
+        )
+    if error.at_terminal:
+        click.echo(f"what to do: {error.at_terminal}", err=True)
 
 
 def main() -> None:

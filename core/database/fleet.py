@@ -269,7 +269,7 @@ def _failure(result: PGresult, one: Behind) -> Exception:
         return error
     return MisplacedSchema(
         f"{_MISPLACED}: its {scripts.VERSION_TABLE} holds {rest.partition(';')[0]}, node.tenant_schemas holds"
-        f" {one.revision}; correct the one that is wrong, and run `iit migrate` again"
+        f" {one.revision}; correct the one that is wrong, and migrate again"
     )
 
 

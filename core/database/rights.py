@@ -15,7 +15,7 @@ from core.services import rights
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-REMEDY = "run as a superuser, in that database, what `iit database rights --sql` prints"
+COMMAND = "run as a superuser, in that database, what `iit database rights --sql` prints"
 _OPEN = (
     "an injected expression can become another tenant (set_config)",
     "one tenant can take another's locks, and read its row counts",
@@ -46,7 +46,7 @@ def warn_of_open_rights() -> None:
             log.warning("rights of a database not checked", database=database, reason=error.detail)
             continue
         if found:
-            log.warning("a database gives everybody too many rights", database=database, open=found, what_to_do=REMEDY)
+            log.warning("a database gives everybody too many rights", database=database, open=found, what_to_do=COMMAND)
 
 
 def closing_sql(database: str, others: Sequence[str] = ()) -> str:

@@ -287,12 +287,12 @@ def explained() -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         detail = "every connection to the database is in use"
-        remedy = "try again; raise IIT_DATABASE_POOL_SIZE if it stays"
-        raise DatabaseUnavailable(detail, remedy=remedy, retry_after=5) from error
+        command = "try again; raise IIT_DATABASE_POOL_SIZE if it stays"
+        raise DatabaseUnavailable(detail, command=command, retry_after=5) from error
     except (OperationalError, psycopg.OperationalError) as error:
         detail = "the database cannot be reached"
-        remedy = "see that it runs (iit services status) and try again"
-        raise DatabaseUnavailable(detail, remedy=remedy, retry_after=5) from error
+        command = "see that it runs (iit services status) and try again"
+        raise DatabaseUnavailable(detail, command=command, retry_after=5) from error
 
 
 @contextmanager
@@ -362,7 +362,7 @@ def require_migrated(database: str) -> None:
 
 def _not_migrated(database: str) -> DatabaseNotMigrated:
     which = "the database" if database == DEFAULT_DATABASE else f"the data database {database}"
-    return DatabaseNotMigrated(f"{which} is not set up for this version", remedy="run `iit migrate`", retry_after=30)
+    return DatabaseNotMigrated(f"{which} is not set up for this version", command="run `iit migrate`", retry_after=30)
 
 
 def _needs_migration(database: str) -> bool:

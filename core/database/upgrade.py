@@ -168,7 +168,7 @@ def _canaries(connection: Connection, slugs: Sequence[str]) -> set[str]:
         ).all()
     if unknown := sorted(set(slugs) - {row.slug for row in rows}):
         detail = f"there is no tenant {', '.join(repr(slug) for slug in unknown)} to go first"
-        raise Invalid(detail, remedy="see `iit tenant list`, and IIT_MIGRATE_CANARIES")
+        raise Invalid(detail, command="see `iit tenant list`, and IIT_MIGRATE_CANARIES")
     return {row.schema_name for row in rows}
 
 
@@ -214,7 +214,7 @@ def _upgrade_shared(connection: Connection, name: str, options: Options, progres
                 raise
             if attempt + 1 == options.attempts:
                 detail = f"tables of the schema {name} stayed in use"
-                raise Unavailable(detail, remedy="run `iit migrate` again when less is going on") from error
+                raise Unavailable(detail, command="run `iit migrate` again when less is going on") from error
             time.sleep(options.backoff * 2**attempt)
     _set_lock_timeout(connection, 0)
     with connection.begin():

@@ -60,7 +60,7 @@ def rights(name: str | None, others: tuple[str, ...], *, as_sql: bool, as_json: 
       iit database rights --sql | psql --dbname=iit --username=postgres
     """
     from core.database import databases
-    from core.database.rights import REMEDY, closing_sql, open_rights
+    from core.database.rights import COMMAND, closing_sql, open_rights
 
     if name is not None and name not in databases():
         message = f"there is no data database {name!r}: known are {', '.join(databases())}"
@@ -77,4 +77,4 @@ def rights(name: str | None, others: tuple[str, ...], *, as_sql: bool, as_json: 
         for line in opened:
             note(f"{one}: {line}")
     if any(found.values()):
-        done_in_part(REMEDY)
+        done_in_part(COMMAND)

@@ -1,7 +1,9 @@
 """The one family of errors that the API, the command line and the jobs answer with.
 
-Each carries what was wrong (``detail``), what to do (``remedy``) and, where fields are to blame, which (``errors``).
-Texts are shown to callers and logged: they name fields, never a person's data.
+Each carries what is wrong (``detail``), what to do (``remedy``) and, where fields are to blame, which (``errors``).
+``remedy`` is for every reader, callers of the API among them, and names no command. Where somebody at the command line
+can do more, ``command`` says what to type. Texts are shown to callers and logged: they name fields, never a person's
+data.
 """
 
 # ruff: noqa: N818 - named by what happened, as HTTP names them
@@ -18,21 +20,29 @@ class FieldError:
 
     Attributes:
         field: where it is, dotted: ``body.birthdate``, ``query.page_size``.
-        problem: what was wrong with it.
+        problem: what is wrong with it.
         remedy: what to send instead.
+        command: the remedy at the command line, where it is another one.
     """
 
     field: str
     problem: str
     remedy: str = ""
+    command: str = ""
+
+    @property
+    def at_terminal(self) -> str:
+        """The remedy for a reader at the command line."""
+        return self.command or self.remedy
 
 
 class AppError(Exception):
     """Base of the family.
 
     Args:
-        detail: what was wrong, for the caller to read.
+        detail: what is wrong, for the caller to read.
         remedy: what the caller can do; the class's own ``hint`` when empty.
+        command: the remedy at the command line, where it is another one.
         errors: the fields to blame.
         retry_after: seconds after which trying again makes sense (``Retry-After``).
     """
@@ -47,14 +57,21 @@ class AppError(Exception):
         detail: str,
         *,
         remedy: str = "",
+        command: str = "",
         errors: Sequence[FieldError] = (),
         retry_after: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.remedy = remedy or self.hint
+        self.command = command
         self.errors = tuple(errors)
         self.retry_after = retry_after
+
+    @property
+    def at_terminal(self) -> str:
+        """The remedy for a reader at the command line."""
+        return self.command or self.remedy
 
     @property
     def type(self) -> str:

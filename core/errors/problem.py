@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from core.errors.family import AppError
@@ -38,35 +37,25 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-_COMMAND = re.compile(r"\biit [a-z]|(?<![\w-])--[a-z]")
-
-
-def quotes_command(text: str) -> bool:
-    """Whether a text tells its reader to type a command: a caller of the API has no command line.
-
-    >>> quotes_command("run `iit migrate`"), quotes_command("leave out --strict"), quotes_command("2024--2025")
-    (True, True, False)
-    """
-    return _COMMAND.search(text) is not None
-
-
-def problem(error: AppError, request_id: str | None = None, *, for_operator: bool = False) -> dict[str, Any]:
+def problem(error: AppError, request_id: str | None = None, *, at_terminal: bool = False) -> dict[str, Any]:
     """The members of the problem document for ``error``.
 
-    Words for the command line give way to those of the error's kind, unless the reader runs the installation.
+    Args:
+        error: what is wrong.
+        request_id: of the request that is answered.
+        at_terminal: the reader runs the installation, so remedies name commands.
     """
-
-    def words(text: str, otherwise: str = "") -> str:
-        return otherwise if not for_operator and quotes_command(text) else text
-
     return {
         "type": error.type,
         "title": error.title,
         "status": error.status,
-        "detail": words(error.detail, error.title),
+        "detail": error.detail,
         "instance": f"urn:iit:request:{request_id}" if request_id else "urn:iit:request:none",
-        "remedy": words(error.remedy, error.hint),
-        "errors": [{"field": e.field, "problem": words(e.problem), "remedy": words(e.remedy)} for e in error.errors],
+        "remedy": error.at_terminal if at_terminal else error.remedy,
+        "errors": [
+            {"field": e.field, "problem": e.problem, "remedy": e.at_terminal if at_terminal else e.remedy}
+            for e in error.errors
+        ],
     }
 
 

@@ -84,9 +84,8 @@ def issue(
     """
     unknown = sorted(set(permissions or ()) - all_permissions())
     if unknown:
-        errors = [
-            FieldError("permissions", f"{name!r} is no permission", "see `iit key permissions`") for name in unknown
-        ]
+        remedy, command = "Choose among the permissions of GET /v1/me.", "see `iit key permissions`"
+        errors = [FieldError("permissions", f"{name!r} is no permission", remedy, command) for name in unknown]
         detail = f"unknown permissions: {', '.join(unknown)}"
         raise Invalid(detail, errors=errors)
     if expires_at is not None and expires_at <= now():
@@ -202,7 +201,7 @@ def revoke_key(
         ).scalar_one_or_none()
         if revoked is None:
             detail = "the tenant has no key with this prefix or id"
-            raise NotFound(detail, remedy=f"see `iit key list {tenant.slug}`")
+            raise NotFound(detail, remedy="See GET /v1/keys.", command=f"see `iit key list {tenant.slug}`")
         with tenant_session(tenant, actor=actor, request_id=request_id) as scope:
             audit.record(scope, f"{source}:api_key:revoke", "api_key", revoked)
     return UUID(str(revoked))

@@ -70,10 +70,11 @@ def adopt_blob_store(write: Callable[[str], None]) -> UUID:
 
 
 def foreign() -> BlobStoreForeign:
-    """The refusal, for callers, operators and logs alike."""
+    """The error for a process whose files are elsewhere."""
     detail = "this process keeps files in another place than the rest of the installation, or that place is not mounted"
-    remedy = (
-        "the operator sets IIT_BLOB_URL to one place for all processes, or mounts it;"
+    remedy = "Ask the operator to set IIT_BLOB_URL to one place for all processes, or to mount it."
+    command = (
+        "set IIT_BLOB_URL to one place for all processes, or mount it;"
         " after moving all files there: iit services blobs --adopt"
     )
-    return BlobStoreForeign(detail, remedy=remedy, retry_after=30)
+    return BlobStoreForeign(detail, remedy=remedy, command=command, retry_after=30)

@@ -133,11 +133,13 @@ def _resolve(job_id: UUID, change: str, resolution: Decision, actor: str) -> Non
             if row[0] != "dead":
                 detail = f"the job {job_id} is {row[0]}, not dead"
                 raise Conflict(
-                    detail, remedy="only dead jobs are retried or discarded: see `iit jobs list --state dead`"
+                    detail,
+                    remedy="Only dead jobs are retried or discarded.",
+                    command="only dead jobs are retried or discarded: see `iit jobs list --state dead`",
                 )
             if row[1] and resolution == "retried":
                 detail = f"the work of job {job_id} has been asked for again meanwhile"
-                raise Conflict(detail, remedy="discard this one: `iit jobs discard`")
+                raise Conflict(detail, remedy="Discard this one.", command="discard this one: `iit jobs discard`")
             cursor = connection.cursor(row_factory=class_row(endings.Ended))
             ended = cursor.execute(
                 f"UPDATE node.jobs SET {change} WHERE id = %s RETURNING {endings.ENDED}",  # noqa: S608 - constants
@@ -168,4 +170,4 @@ def _record(session: Session, action: str, ended: endings.Ended, actor: str) -> 
 
 def _unknown(job_id: UUID) -> NotFound:
     detail = f"there is no job {job_id}"
-    return NotFound(detail, remedy="see `iit jobs list`")
+    return NotFound(detail, remedy="See GET /v1/jobs.", command="see `iit jobs list`")

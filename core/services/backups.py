@@ -150,7 +150,7 @@ def _archive(here: Ground) -> None:
     url = manager.superuser_url(here.known)
     if ask(url, "SHOW archive_mode") != ("on",):
         detail = "the embedded PostgreSQL was started by an older version, which did not prepare for archiving"
-        raise Unavailable(detail, remedy="restart it: iit services stop, then iit services start")
+        raise Unavailable(detail, command="restart it: iit services stop, then iit services start")
     if here.known.archive == str(here.wal):
         return
     here.known.archive = str(here.wal)

@@ -20,8 +20,11 @@ _REMEDIES = (
     ("could not map anonymous shared memory", "free some memory: the embedded servers need about 300 MB"),
     ("user does not exist", "run as a user that this system knows by name, or set DATABASE_URL and REDIS_URL"),
     ("Input/output error", "the disk is failing: copy the state folder elsewhere before anything else"),
-    ("invalid checkpoint", "restore the data folder from a copy; or, giving it up, run: iit services reset --yes"),
+    ("invalid checkpoint", "restore the data folder from a copy"),
 )
+_COMMANDS = {
+    "invalid checkpoint": "restore the data folder from a copy; or, giving it up, run: iit services reset --yes"
+}
 
 
 def refused(what: str, said: str, log: Path) -> Unavailable:
@@ -32,8 +35,9 @@ def refused(what: str, said: str, log: Path) -> Unavailable:
         said: all that it said.
         log: where it says it.
     """
-    remedy = next((remedy for sign, remedy in _REMEDIES if sign in said), f"read {log}")
-    return Unavailable(f"{what}: {_gist(said) or 'it said nothing'}", remedy=remedy)
+    sign, remedy = next(((sign, remedy) for sign, remedy in _REMEDIES if sign in said), ("", f"read {log}"))
+    detail = f"{what}: {_gist(said) or 'it said nothing'}"
+    return Unavailable(detail, remedy=remedy, command=_COMMANDS.get(sign, ""))
 
 
 def _gist(said: str) -> str:

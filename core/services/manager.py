@@ -240,7 +240,9 @@ def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> 
     folder = settings.state_dir
     if known.bootstrapped and not (known.data_home(folder) / "postgres" / "PG_VERSION").exists():
         detail = f"the data of the embedded PostgreSQL is gone from {known.data_home(folder)}"
-        raise Unavailable(detail, remedy="restore that folder from a copy; or, to begin anew: iit services reset --yes")
+        raise Unavailable(
+            detail, command="restore that folder from a copy; or, to begin anew: iit services reset --yes"
+        )
     account = server_account(known.data_home(folder))
     _settle(known, folder, account, say)
     home = known.data_home(folder)
@@ -325,7 +327,7 @@ def _bootstrap(known: state.State, database: str = bootstrap.DATABASE) -> None:
         )
     except psycopg.Error as error:
         detail = f"the embedded database could not be set up: {str(error).splitlines()[0]}"
-        raise Unavailable(detail, remedy="try again; if it stays, run: iit services reset --yes") from error
+        raise Unavailable(detail, command="try again; if it stays, run: iit services reset --yes") from error
 
 
 def _stop(known: state.State, folder: Path, say: Say) -> list[str]:

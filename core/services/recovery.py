@@ -72,8 +72,9 @@ def _base_for(here: Ground, moment: datetime) -> BaseBackup:
     reaching = [base for base in there if datetime.fromisoformat(base.ended) <= moment]
     if not reaching:
         detail = f"no base backup reaches {moment.isoformat()}"
-        earliest = f"the earliest moment is {there[0].ended}" if there else "make one: iit services backup"
-        raise Invalid(detail, remedy=earliest)
+        if there:
+            raise Invalid(detail, remedy=f"the earliest moment is {there[0].ended}")
+        raise Invalid(detail, command="make one: iit services backup")
     return reaching[-1]
 
 

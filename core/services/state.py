@@ -69,8 +69,8 @@ def read(folder: Path) -> State | None:
         raise Unavailable(detail, remedy=remedy) from error
     except (ValueError, TypeError) as error:
         detail = f"{file} is damaged: it holds the ports and passwords of the embedded servers"
-        remedy = "restore it from a copy; or, giving up the data there, run: iit services reset --yes"
-        raise Unavailable(detail, remedy=remedy) from error
+        command = "restore it from a copy; or, giving up the data there, run: iit services reset --yes"
+        raise Unavailable(detail, command=command) from error
 
 
 def write(folder: Path, state: State) -> None:

@@ -22,5 +22,5 @@ def ask(url: str, statement: str) -> tuple[Any, ...]:
         detail = (
             f"the embedded PostgreSQL does not do it: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
         )
-        raise Unavailable(detail, remedy="see `iit services status`") from error
+        raise Unavailable(detail, command="see `iit services status`") from error
     return row or ()

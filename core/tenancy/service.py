@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -35,16 +36,33 @@ from core.tenancy.provisioning import new_schema_name, provision
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_SLUG = 40
 LONGEST_NAME = 200
-_WHY_NOT = {
-    "suspended": ("is suspended", "ask the platform's operator; `iit tenant resume` ends it"),
-    "restoring": (
-        "is being restored from an archive",
-        "wait until it is; if cut off, run it again, or `iit tenant delete`",
+
+
+class _Inactive(NamedTuple):
+    """Why a tenant that is not active cannot be used, and what to do."""
+
+    problem: str
+    remedy: str
+    command: str = ""
+
+
+_INACTIVE = {
+    "suspended": _Inactive(
+        "is suspended", "Ask the operator of this installation to resume it.", command="`iit tenant resume` ends it"
     ),
-    "deleting": ("is to be deleted", "ask the platform's operator; `iit tenant undelete` takes it back"),
-    "purging": ("is being deleted", "nothing takes it back; its archive can be restored"),
+    "restoring": _Inactive(
+        "is being restored from an archive",
+        "Wait until it is.",
+        command="wait until it is; if cut off, run it again, or `iit tenant delete`",
+    ),
+    "deleting": _Inactive(
+        "is to be deleted",
+        "Ask the operator of this installation to keep it.",
+        command="`iit tenant undelete` keeps it",
+    ),
+    "purging": _Inactive("is being deleted", "It cannot be kept; its archive can be restored."),
 }
-"""Why a tenant that is not active cannot be used, and what to do, by its state."""
+"""By the tenant's state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +110,8 @@ def create_tenant(
             session.flush()
         except IntegrityError:
             detail = f"a tenant {slug!r} exists already"
-            remedy = "choose another slug, or see `iit tenant list`"
-            raise Conflict(detail, remedy=remedy) from None
+            command = "choose another slug, or see `iit tenant list`"
+            raise Conflict(detail, remedy="Choose another slug.", command=command) from None
         key = issue(session, ref.id, created_by=actor)
         place = {"slug": slug, "database": database}
         record_act(session, "cli:tenant:create", actor=actor, tenant_id=ref.id, detail=place)
@@ -121,9 +139,9 @@ def get_tenant(slug: str) -> TenantRef:
     """
     ref = describe_tenant(slug).ref()
     if ref.state != "active":
-        said, remedy = _WHY_NOT.get(ref.state, _WHY_NOT["suspended"])
-        detail = f"the tenant {slug!r} {said}"
-        raise Forbidden(detail, remedy=remedy)
+        why = _INACTIVE.get(ref.state, _INACTIVE["suspended"])
+        detail = f"the tenant {slug!r} {why.problem}"
+        raise Forbidden(detail, remedy=why.remedy, command=why.command)
     return ref
 
 
@@ -137,7 +155,7 @@ def describe_tenant(slug: str) -> Tenant:
         row = session.scalar(select(Tenant).where(Tenant.slug == slug))  # type: ignore[arg-type]  # SQLModel types columns as values
     if row is None:
         detail = f"there is no tenant {slug!r}"
-        raise NotFound(detail, remedy="see `iit tenant list`")
+        raise NotFound(detail, command="see `iit tenant list`")
     return row
 
 
@@ -189,11 +207,11 @@ def _set_state(slug: str, state: str, action: str, actor: str) -> TenantRef:
         row = session.scalar(select(Tenant).where(Tenant.slug == slug).with_for_update())  # type: ignore[arg-type]  # as above
         if row is None:
             detail = f"there is no tenant {slug!r}"
-            raise NotFound(detail, remedy="see `iit tenant list`")
+            raise NotFound(detail, command="see `iit tenant list`")
         if row.phase is not None:
-            said, remedy = _WHY_NOT[row.phase]
-            detail = f"the tenant {slug!r} {said}"
-            raise Conflict(detail, remedy=remedy)
+            why = _INACTIVE[row.phase]
+            detail = f"the tenant {slug!r} {why.problem}"
+            raise Conflict(detail, remedy=why.remedy, command=why.command)
         if row.state != state:
             row.state = state
             row.updated_at = now()

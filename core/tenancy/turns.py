@@ -37,5 +37,5 @@ def turn(slug: str) -> Iterator[None]:
             connection.execute(_LOCK, (slug,))
         except psycopg.errors.LockNotAvailable:
             detail = f"the tenant {slug!r} is being moved, restored or deleted by somebody else right now"
-            raise Conflict(detail, remedy="wait until that is done, then look at `iit tenant show`") from None
+            raise Conflict(detail, command="wait until that is done, then look at `iit tenant show`") from None
         yield

@@ -37,7 +37,7 @@ def confirm(session: TenantSession, code: str, known: str | None = None) -> Grou
     if known is not None and find_facility(session, known) is None:
         message = "the facility that is meant is not on record"
         remedy = "give the DATIM id of a facility on record (GET /v1/facilities lists them)"
-        raise NotFound(message, remedy=remedy, errors=[FieldError("--as", "is not on record", remedy)])
+        raise NotFound(message, remedy=remedy, errors=[FieldError("as", "is not on record", remedy)])
     present = settings.get(session, FacilitySettings)
     aliases = {one: meant for one, meant in present.aliases.items() if one != code}
     confirmed = [one for one in present.confirmed if one != code]

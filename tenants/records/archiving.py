@@ -172,7 +172,7 @@ def restore(tenant: TenantRef, year: int, *, actor: str) -> Moved:
         parts = [part for part in archived(session) if part.year == year]
     if not parts:
         detail = f"nothing of {year} is archived"
-        raise NotFound(detail, remedy=f"see iit observations list {tenant.slug}")
+        raise NotFound(detail, command=f"see iit observations list {tenant.slug}")
     back = 0
     for part in parts:
         lines = _lines(tenant, part)

@@ -29,7 +29,7 @@ CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
 AsOf = Annotated[
     IsoDay | None, Query(description="The day, with what was known then. Default: today.", examples=["2026-09-30"])
 ]
-Facility = Annotated[str | None, Query(description="DATIM id or UUID. Default: all facilities.", max_length=100)]
+Facility = Annotated[str | None, Query(description="DATIM id. Default: all facilities.", max_length=100)]
 PeriodText = Annotated[
     str | None, Query(description="2026Q3, FY26Q4, 2026-08, 2026 or FY26.", examples=["2026Q3"], max_length=20)
 ]
@@ -126,7 +126,7 @@ class DataValueSetPost(BaseModel):
         description="A month, quarter or year: 2026-08, 2026Q3, FY26Q4, 2026, FY26.", examples=["2026Q3"]
     )
     facility: str | None = Field(
-        default=None, description="DATIM id or UUID of one facility. Default: all facilities.", examples=["hZ7mJp5xUQq"]
+        default=None, description="DATIM id of one facility. Default: all facilities.", examples=["hZ7mJp5xUQq"]
     )
     mapping: Dhis2Mapping = Field(description="Where each count goes: its data element and organisation unit.")
 

@@ -138,7 +138,7 @@ def test_a_database_that_was_never_migrated_says_what_to_do(own_services, act):
     try:
         with pytest.raises(Unavailable, match="set up") as error:
             act()
-        assert "iit migrate" in error.value.remedy
+        assert "iit migrate" in error.value.command
     finally:
         with owner_session() as session:
             session.execute(text("ALTER SCHEMA hidden RENAME TO platform"))

@@ -50,10 +50,10 @@ def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None
         row = _locked(session, slug)
         if row.phase == "deleting":
             detail = f"the tenant {slug!r} is to be deleted already, from {row.delete_after:%Y-%m-%d %H:%M} UTC on"
-            raise Conflict(detail, remedy="`iit tenant undelete` takes it back")
+            raise Conflict(detail, command="`iit tenant undelete` takes it back")
         if row.phase is not None:
             detail = f"the tenant {slug!r} is {row.phase}"
-            raise Conflict(detail, remedy="see `iit tenant show`")
+            raise Conflict(detail, command="see `iit tenant show`")
         refuse_moving(session, row)
         moment = now()
         row.state_before, row.state, row.phase = row.state, "suspended", "deleting"
@@ -97,7 +97,7 @@ def _locked(session: Session, slug: str) -> Tenant:
     )
     if row is None:
         detail = f"there is no tenant {slug!r}"
-        raise NotFound(detail, remedy="see `iit tenant list`")
+        raise NotFound(detail, command="see `iit tenant list`")
     return row
 
 
@@ -110,4 +110,4 @@ def refuse_moving(session: Session, row: Tenant) -> None:
     moving = session.scalar(text("SELECT count(*) FROM platform.tenant_moves WHERE tenant_id = :id"), {"id": row.id})
     if moving:
         detail = f"the tenant {row.slug!r} is being moved"
-        raise Conflict(detail, remedy="end the move first (`iit tenant move`), or give it up with --abort")
+        raise Conflict(detail, command="end the move first (`iit tenant move`), or give it up with --abort")

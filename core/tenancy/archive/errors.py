@@ -16,7 +16,7 @@ class WrongIdentity(Invalid):
 
     slug = "archive-other-key"
     title = "The archive is sealed to another key"
-    hint = "Give the private key whose public key the export was given as --recipient."
+    hint = "Give the private key that belongs to the public key of the export."
 
 
 class ArchiveTooNew(Conflict):

@@ -111,7 +111,7 @@ def purge(
         stone = tombstone_of(slug)
         if stone is None or (ref is None and stone.purged_at is not None):
             detail = f"there is no tenant {slug!r} to purge"
-            raise NotFound(detail, remedy="see `iit tenant list`")
+            raise NotFound(detail, command="see `iit tenant list`")
         gone = ref or _as_it_was(stone)
         blobs.delete_tenant(gone)
         previous.remove(gone.id)
@@ -144,8 +144,8 @@ def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Ca
     found = _sealed(ref)
     if not found.intact and not despite_audit:
         detail = f"the audit of {ref.slug!r} is not intact: {found.found} problems, first: {found.problems[0]}"
-        remedy = f"look into it with `iit audit verify {ref.slug}`; --despite-audit goes on and says so for good"
-        raise Conflict(detail, remedy=remedy)
+        command = f"look into it with `iit audit verify {ref.slug}`; --despite-audit goes on and says so for good"
+        raise Conflict(detail, command=command)
     after("audit sealed")
     with owner_session() as session:
         session.execute(
@@ -195,7 +195,7 @@ def _tenant(slug: str) -> TenantRef | None:
             return None
         if row.phase not in ("deleting", "purging"):
             detail = f"nobody asked for the tenant {slug!r} to be deleted"
-            raise Conflict(detail, remedy="`iit tenant delete` asks, and begins its days of grace")
+            raise Conflict(detail, command="`iit tenant delete` asks, and begins its days of grace")
         if row.phase == "deleting" and (row.delete_after is None or row.delete_after > now()):
             detail = f"the tenant {slug!r} has days of grace until {row.delete_after:%Y-%m-%d %H:%M} UTC"
             raise Conflict(detail, remedy="run it again after that")

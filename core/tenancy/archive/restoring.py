@@ -116,7 +116,7 @@ def give_up(slug: str) -> None:
         row = describe_tenant(slug)
         if row.phase != "restoring":
             detail = f"the tenant {slug!r} is whole"
-            raise Conflict(detail, remedy="`iit tenant delete` asks for its deletion")
+            raise Conflict(detail, command="`iit tenant delete` asks for its deletion")
         _clear(row.ref())
 
 
@@ -156,7 +156,7 @@ def _reserve(header: Header, slug: str, database: str, actor: str) -> TenantRef:
         refuse_gone(session, slug, origin=header.tenant.id)
         if _row(session, slug) is not None:
             detail = f"a tenant {slug!r} exists already"
-            raise Conflict(detail, remedy="give another slug with --slug")
+            raise Conflict(detail, command="give another slug with --slug")
         session.add(row)
     return ref
 

@@ -79,7 +79,7 @@ def _only_line(path: Path, field: str) -> str:
             text = source.read(_KEY_FILE_BYTES).decode("ascii", "replace")
     except (FileNotFoundError, IsADirectoryError):
         detail = f"there is no file {path.name}"
-        raise NotFound(detail, remedy="make a pair of keys with `iit archive keygen`") from None
+        raise NotFound(detail, command="make a pair of keys with `iit archive keygen`") from None
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if len(lines) != 1:
         raise _no_key(path, field)
@@ -88,10 +88,9 @@ def _only_line(path: Path, field: str) -> str:
 
 def _no_key(path: Path, field: str) -> Invalid:
     kind = "public key (age1...)" if field == "recipient" else f"private key ({PRIVATE}1...)"
-    remedy = "make a pair of keys with `iit archive keygen`"
-    return Invalid(
-        f"{path.name} holds no {kind}", remedy=remedy, errors=[FieldError(field, f"holds no {kind}", remedy)]
-    )
+    remedy, command = "Make a pair of keys.", "make a pair of keys with `iit archive keygen`"
+    problem = FieldError(field, f"holds no {kind}", remedy, command)
+    return Invalid(f"{path.name} holds no {kind}", remedy=remedy, command=command, errors=[problem])
 
 
 class Stream(io.RawIOBase):

@@ -42,5 +42,5 @@ def revision_of(session: TenantSession) -> str:
     found: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
     if found is None:
         detail = "the tenant's schema does not say which migration it stands at"
-        raise Conflict(detail, remedy="run `iit migrate`")
+        raise Conflict(detail, command="run `iit migrate`")
     return found

@@ -125,7 +125,7 @@ def _source(file: Path) -> BinaryIO:
         return file.open("rb")
     except OSError as error:
         detail = f"the backup {file} cannot be read: {error.strerror or error}"
-        raise Invalid(detail, remedy="name a file that `iit tenant backup` wrote") from error
+        raise Invalid(detail, command="name a file that `iit tenant backup` wrote") from error
 
 
 def _header(file: Path, source: BinaryIO) -> tuple[bytes, Header, UUID]:
@@ -173,4 +173,4 @@ def _bound_to(header: bytes) -> str:
 
 def _no_backup(file: Path) -> Invalid:
     detail = f"{file} is not a backup of a tenant"
-    return Invalid(detail, remedy="name a file that `iit tenant backup` wrote")
+    return Invalid(detail, command="name a file that `iit tenant backup` wrote")

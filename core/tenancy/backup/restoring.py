@@ -152,8 +152,8 @@ def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | Non
     if there is not None:
         if new_slug is not None:
             detail = f"the tenant of the backup is here, as {there.slug!r}: its keys and rows are bound to its identity"
-            remedy = "restore it in place; for a copy under another name use an archive (iit tenant export)"
-            raise Conflict(detail, remedy=remedy)
+            command = "restore it in place; for a copy under another name use an archive (iit tenant export)"
+            raise Conflict(detail, command=command)
         if there.slug != slug:
             detail = f"the backup is of {there.slug!r}, not of {slug!r}"
             raise Conflict(detail, remedy=f"name {there.slug!r}, or another file")
@@ -172,7 +172,7 @@ def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | Non
         taken = session.scalar(select(Tenant).where(Tenant.slug == wanted))  # type: ignore[arg-type]  # SQLModel's column
     if taken is not None:
         detail = f"a tenant {wanted!r} exists already"
-        raise Conflict(detail, remedy="give it another name with --as")
+        raise Conflict(detail, command="give it another name with --as")
     return None
 
 

@@ -71,7 +71,7 @@ def backup(slug: str, file: Path) -> Saved:
     row = describe_tenant(slug)
     if row.phase in WITHOUT_BACKUP:
         detail = f"the tenant {slug!r} is {row.phase}: it has nothing whole to back up"
-        raise Conflict(detail, remedy="see `iit tenant show`")
+        raise Conflict(detail, command="see `iit tenant show`")
     return save_schema(row, row.database, row.schema_name, row.role_name, file)
 
 
@@ -174,7 +174,7 @@ def at_moment(control_url: str, url_of: dict[str, str], tenant_id: UUID) -> Iter
         row = cursor.fetchone()
     if row is None or row["database"] not in url_of:
         detail = "at that moment the tenant was not in a database that base backups hold"
-        raise NotFound(detail, remedy="choose a later moment, or restore a file that `iit tenant backup` wrote")
+        raise NotFound(detail, command="choose a later moment, or restore a file that `iit tenant backup` wrote")
     tenant = {name: str(row[name]) for name in _TENANT}
     url = url_of[row["database"]]
     with captured(url_snapshot(url), url, tenant, row["schema_name"], row["role_name"]) as found:

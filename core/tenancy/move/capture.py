@@ -84,7 +84,7 @@ def _patiently(database: str, schema: str, table: Table, *, off: bool = False) -
         else:
             return
     detail = f"a transaction of the tenant has held its table {table.name} for over a minute"
-    raise Unavailable(detail, remedy="try again when its import or job has ended (iit jobs list)")
+    raise Unavailable(detail, command="try again when its import or job has ended (iit jobs list)")
 
 
 def _create(connection: psycopg.Connection[Any], schema: str, table: Table, event: str) -> None:

@@ -128,7 +128,7 @@ def _same_tables(
     } == {name: (set(table.columns), table.key) for name, table in there.items()}
     if not same:
         detail = "the tenant's schema is not at the version that new ones are made with"
-        raise Conflict(detail, remedy="run `iit migrate`, then begin the move anew: --abort, and move again")
+        raise Conflict(detail, command="run `iit migrate`, then begin the move anew: --abort, and move again")
     return here
 
 
@@ -199,7 +199,7 @@ def _compare(
     if before != after:
         differing = ", ".join(sorted(name for name in before if before[name] != after.get(name)))
         detail = f"the copy is not what was copied: {differing}"
-        raise Conflict(detail, remedy="nothing was switched; run the move again with --abort, then anew")
+        raise Conflict(detail, command="nothing was switched; run the move again with --abort, then anew")
     return rows
 
 

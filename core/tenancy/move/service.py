@@ -108,7 +108,7 @@ def _move(slug: str, to: str, how: _How) -> Moved:
     if ref.database == to:
         placing.bring_rows(ref)
         detail = f"the tenant {slug!r} is in the data database {to} already"
-        raise Conflict(detail, remedy="see `iit tenant show`")
+        raise Conflict(detail, command="see `iit tenant show`")
     target, step = _begun(ref, to)
     source = Place(ref.database, ref.schema_name)
     if step == "copying":
@@ -168,7 +168,7 @@ def _checked(slug: str, to: str) -> TenantRef:
     if to not in databases():
         detail = f"there is no data database {to!r}"
         problem = FieldError("to", f"{to!r} is not known", f"one of {', '.join(databases())}")
-        raise Invalid(detail, remedy="see `iit services database list`", errors=[problem])
+        raise Invalid(detail, command="see `iit services database list`", errors=[problem])
     require_migrated(to)
     ref = describe_tenant(slug).ref()
     if ref.state not in MOVABLE:
@@ -207,7 +207,7 @@ def _begun(ref: TenantRef, to: str) -> tuple[Place, str]:
     place, step = known
     if place.database != to:
         detail = f"the tenant is on its way to the data database {place.database}"
-        raise Conflict(detail, remedy="end that move, or give it up with --abort")
+        raise Conflict(detail, command="end that move, or give it up with --abort")
     if step == "copying":
         with owner_connection(to) as connection:
             made = connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (place.schema,)).rowcount

@@ -103,7 +103,7 @@ def test_connections_are_bounded_and_waiting_for_one_ends_with_what_to_do(tenant
         with pytest.raises(Unavailable, match="in use") as error, platform_session():
             pytest.fail("a second connection was opened")
         assert error.value.status == 503
-        assert "IIT_DATABASE_POOL_SIZE" in error.value.remedy
+        assert "IIT_DATABASE_POOL_SIZE" in error.value.command
 
 
 def test_a_connection_is_replaced_at_the_end_of_its_life(tenant, settings_of):

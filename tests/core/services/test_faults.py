@@ -152,7 +152,7 @@ def test_a_damaged_memory_of_ports_and_passwords_is_said_and_reset_begins_anew(p
     (place.folder / "services.json").write_text("{")
     with pytest.raises(Unavailable, match="damaged") as refused:
         place.ensure()
-    assert "iit services reset" in refused.value.remedy
+    assert "iit services reset" in refused.value.command
     place.reset()
     assert ask(place.ensure().database_url, "SELECT 1") == 1
 

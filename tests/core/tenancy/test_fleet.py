@@ -234,7 +234,7 @@ def test_a_schema_that_does_not_stand_where_node_says_is_left_alone_and_it_is_sa
     with owner_session() as session:
         session.execute(text(f'INSERT INTO "{none}".alembic_version VALUES (:head)'), {"head": HEAD})  # noqa: S608 - as above
     start = "MisplacedSchema: the schema does not stand where node says: its alembic_version holds"
-    rest = f"node.tenant_schemas holds {HEAD}; correct the one that is wrong, and run `iit migrate` again"
+    rest = f"node.tenant_schemas holds {HEAD}; correct the one that is wrong, and migrate again"
     assert failed == {other: f"{start} other, {rest}", none: f"{start} no revision, {rest}"}
     assert set(standing(tenants[:2])) == {HEAD}
 

@@ -108,7 +108,7 @@ def test_a_tenant_whose_move_was_cut_off_is_not_restored_over_it(backed, east):
         service.move(tenant.slug, east, passed=passed)
     with pytest.raises(Conflict, match="being moved") as refusal:
         backups.from_file(tenant.slug, file)
-    assert "--abort" in refusal.value.remedy
+    assert "--abort" in refusal.value.command
     assert service.abort(tenant.slug)
     backups.from_file(tenant.slug, file)
     assert service.move(tenant.slug, east).ref.database == east
