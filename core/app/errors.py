@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from core import telemetry
-from core.app.conventions import body_names, field_of, remedy_for
+from core.app.conventions import body_names
 from core.app.pages import error_page
 from core.errors.database import as_app_error
 from core.errors.family import (
@@ -27,6 +27,7 @@ from core.errors.family import (
     StorageFull,
     Unavailable,
 )
+from core.errors.nearest import field_of, remedy_for
 from core.errors.problem import MEDIA_TYPE, headers, problem
 from core.telemetry.repeated import Repeated
 from core.web.page_marks import is_page

@@ -40,7 +40,7 @@ def put_settings_group(
     principal: SettingsWrite, db: TenantDb, group: GroupName, given: Given, if_match: IfMatch, response: Response
 ) -> SettingsGroupDetail:
     """What is left out goes back to its default. Needs the group's own permission too."""
-    return _answer(response, service.replace(db, _changeable(principal, group), given, if_match))
+    return _answer(response, service.replace(db, _changeable(principal, group), given, if_match, place="body"))
 
 
 @router.patch(
@@ -50,7 +50,7 @@ def patch_settings_group(
     principal: SettingsWrite, db: TenantDb, group: GroupName, given: Given, if_match: IfMatch, response: Response
 ) -> SettingsGroupDetail:
     """What is left out stays; null resets a setting to its default. Needs the group's own permission too."""
-    return _answer(response, service.amend(db, _changeable(principal, group), given, if_match))
+    return _answer(response, service.amend(db, _changeable(principal, group), given, if_match, place="body"))
 
 
 def _changeable(principal: Principal, name: str) -> registry.Group:

@@ -93,29 +93,39 @@ def _read(session: TenantSession, wanted: Sequence[Group]) -> list[GroupState]:
 
 
 def replace(
-    session: TenantSession, group: Group, given: Mapping[str, Any], expected: Expected | None = None
+    session: TenantSession,
+    group: Group,
+    given: Mapping[str, Any],
+    expected: Expected | None = None,
+    *,
+    place: str = "",
 ) -> GroupState:
     """Set exactly what is given; the rest of the group goes back to its defaults.
 
     Raises:
-        Invalid: something given does not fit; names each setting that is wrong.
+        Invalid: a value or name is not valid; ``errors`` names each setting, after ``place``.
         PreconditionFailed: the group was changed meanwhile.
     """
     present = _begin(session, group, expected)
-    return _store(session, present, _checked(group, given))
+    return _store(session, present, _checked(group, given, place))
 
 
 def amend(
-    session: TenantSession, group: Group, given: Mapping[str, Any], expected: Expected | None = None
+    session: TenantSession,
+    group: Group,
+    given: Mapping[str, Any],
+    expected: Expected | None = None,
+    *,
+    place: str = "",
 ) -> GroupState:
     """Set what is given, and leave the rest as it is; null resets a setting to its default.
 
     Raises:
-        Invalid: something given does not fit; names each setting that is wrong.
+        Invalid: a value or name is not valid; ``errors`` names each setting, after ``place``.
         PreconditionFailed: the group was changed meanwhile.
     """
     present = _begin(session, group, expected)
-    return _store(session, present, _checked(group, _laid_over(group.model, present.stored, given)))
+    return _store(session, present, _checked(group, _laid_over(group.model, present.stored, given), place))
 
 
 def amended(session: TenantSession, group: Group, given: Mapping[str, Any]) -> BaseModel:
@@ -195,13 +205,13 @@ def _laid_over(model: type[BaseModel], stored: Mapping[str, Any], given: Mapping
     return merged
 
 
-def _checked(group: Group, document: Mapping[str, Any]) -> BaseModel:
+def _checked(group: Group, document: Mapping[str, Any], place: str = "") -> BaseModel:
     try:
         return group.model.model_validate(document)
     except ValidationError as error:
-        problems = field_errors(error)
-        detail = f"the settings {group.name} cannot be so: {problems[0].field}: {problems[0].problem}"
-        raise Invalid(detail, remedy="correct the value", errors=problems) from None
+        problems = field_errors(error, group.model, place)
+        detail = f"the settings {group.name} are not valid: {problems[0].field}: {problems[0].problem}"
+        raise Invalid(detail, remedy=problems[0].remedy or "correct the value", errors=problems) from None
 
 
 def _store(session: TenantSession, present: GroupState, value: BaseModel) -> GroupState:

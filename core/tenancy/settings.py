@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.clock import now
 from core.errors import FieldError, Invalid
+from core.errors.nearest import field_of, names_beside, remedy_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,15 +62,27 @@ def fitted(model: type[_M], stored: Mapping[str, Any]) -> _M:
         return model.model_validate(stored)
     except ValidationError as error:
         detail = f"the tenant's settings {key_of(model)!r} do not fit what this version expects"
-        raise Invalid(detail, remedy="put them again, or reset them", errors=field_errors(error)) from None
+        raise Invalid(detail, remedy="put them again, or reset them", errors=field_errors(error, model)) from None
 
 
-def field_errors(error: ValidationError) -> list[FieldError]:
-    """The fields that pydantic refused, dotted, without the values."""
-    return [
-        FieldError(".".join(str(part) for part in item["loc"]), item["msg"].removeprefix("Value error, "))
-        for item in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
+def field_errors(error: ValidationError, model: type[BaseModel], place: str = "") -> list[FieldError]:
+    """The fields that pydantic rejects, dotted, without the values; beside an unknown name, the nearest known one.
+
+    Args:
+        error: what pydantic says.
+        model: of the settings.
+        place: where the settings are in the caller's request: ``body``; empty at the command line.
+    """
+    errors = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        location = item["loc"]
+        *parents, name = (str(part) for part in ((place, *location) if place else location))
+        if item["type"] == "extra_forbidden":
+            remedy = remedy_for(name, names_beside(model, location))
+            errors.append(FieldError(field_of(".".join(parents), name), "there is no such setting", remedy))
+        else:
+            errors.append(FieldError(".".join((*parents, name)), item["msg"].removeprefix("Value error, ")))
+    return errors
 
 
 def get(session: TenantSession, model: type[_M]) -> _M:

@@ -105,11 +105,12 @@ class TestApi:
     @pytest.mark.parametrize(
         ("given", "field"),
         [
-            ({"capacity_share": 0.9}, "capacity_share"),
-            ({"capacity_share": "much"}, "capacity_share"),
-            ({"training_years": 0}, "training_years"),
-            ({"unheard_of": 1}, "unheard_of"),
-            ({"unheard_of": None}, "unheard_of"),
+            ({"capacity_share": 0.9}, "body.capacity_share"),
+            ({"capacity_share": "much"}, "body.capacity_share"),
+            ({"training_years": 0}, "body.training_years"),
+            ({"unheard_of": 1}, "body.unheard_of"),
+            ({"unheard_of": None}, "body.unheard_of"),
+            ({"Musa Bello": 1}, "body"),
         ],
     )
     @pytest.mark.parametrize("method", ["PUT", "PATCH"])
@@ -118,6 +119,25 @@ class TestApi:
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == [field]
         assert audited(owner.ref) == []
+
+    @pytest.mark.parametrize("method", ["PUT", "PATCH"])
+    @pytest.mark.parametrize(
+        ("group", "body", "field", "remedy"),
+        [
+            ("risk", {"capacity_shares": 0.2}, "body.capacity_shares", "Send capacity_share, or leave it out."),
+            (
+                "cohort",
+                {"completeness": {"shares": 0.6}},
+                "body.completeness.shares",
+                "Send share, or leave it out.",
+            ),
+            ("cohort", {"rule": {"kind": "fixed", "dais": 45}}, "body.rule.fixed.dais", "Send days, or leave it out."),
+        ],
+    )
+    def test_of_an_unknown_setting_the_nearest_known_one_is_named(self, api, method, group, body, field, remedy):
+        answer = api.request(method, f"/v1/settings/{group}", json=body, headers=ANY)
+        assert answer.status_code == 422
+        assert [(error["field"], error["remedy"]) for error in answer.json()["errors"]] == [(field, remedy)]
 
     def test_an_unknown_group_is_not_found_and_the_known_ones_are_named(self, api):
         for answer in (api.get("/v1/settings/nope"), api.put("/v1/settings/nope", json={}, headers=ANY)):

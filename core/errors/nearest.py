@@ -1,0 +1,66 @@
+"""Unknown names: where one is, and the nearest known name, for the errors of the API and of settings."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+SIMILAR = 0.6
+"""How much of a name must agree before it is offered instead of another (``difflib``)."""
+
+
+def field_of(place: str, name: str) -> str:
+    """Where an unknown name is, as errors say it. A text that is not formed as a name may be personal: it is left out.
+
+    >>> field_of("query", "page_sise"), field_of("query", "Musa Bello")
+    ('query.page_sise', 'query')
+    """
+    if not _NAME.fullmatch(name):
+        return place
+    return f"{place}.{name}" if place else name
+
+
+def remedy_for(name: str, known: Iterable[str]) -> str:
+    """What to send instead of an unknown name.
+
+    >>> remedy_for("page_sise", ["page", "page_size"])
+    'Send page_size, or leave it out.'
+    """
+    names = sorted(known)
+    near = get_close_matches(name.lower(), names, n=1, cutoff=SIMILAR)
+    if near:
+        return f"Send {near[0]}, or leave it out."
+    return f"Leave it out. Known: {', '.join(names)}." if names else "Leave it out: there are none."
+
+
+def names_beside(kind: Any, location: Sequence[int | str]) -> frozenset[str]:  # noqa: ANN401 - any annotation
+    """The fields that a value of this type has beside the one at ``location``, as Pydantic gives it."""
+    kinds: list[Any] = [kind]
+    for part in location[:-1]:
+        kinds = [inner for each in kinds for inner in _inside(each, part)] or kinds  # a union's tag names no field
+    return frozenset(
+        info.alias or name for each in kinds for model in _models(each) for name, info in model.model_fields.items()
+    )
+
+
+def _inside(kind: Any, part: int | str) -> Iterator[Any]:  # noqa: ANN401 - any annotation
+    for model in _models(kind):
+        if part in model.model_fields:
+            yield model.model_fields[str(part)].annotation
+    if not isinstance(kind, type):
+        yield from (argument for argument in get_args(kind) if isinstance(part, int) or not list(_models(kind)))
+
+
+def _models(kind: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any annotation
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+        return
+    for argument in get_args(kind):
+        yield from _models(argument)
