@@ -1,14 +1,14 @@
-"""The only place that opens a connection to PostgreSQL.
+"""The only package that opens connections to PostgreSQL.
 
-A tenant's rows are reached through ``tenant_session``, and through ``at_once`` where a whole transaction goes in one
-round trip: each is one transaction in that tenant's own role and schema.
+``tenant_session`` gives access to a tenant's rows, and ``at_once`` where a whole transaction fits in one round trip.
+Each is one transaction in that tenant's own role and schema.
 """
 
 from core.database.bases import NodeBase, PlatformBase, TenantBase
 from core.database.engines import DEFAULT_DATABASE, DatabaseUnknown, databases, dispose, owner_engine
 from core.database.locks import lock_own, try_lock_own
-from core.database.once import NotAtOnce, at_once
 from core.database.opening import SessionOpener
+from core.database.round_trip import NotAtOnce, at_once
 from core.database.scope import TenantRef, TenantRequired
 from core.database.sessions import (
     DatabaseNotMigrated,

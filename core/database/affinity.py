@@ -1,8 +1,9 @@
-"""Connections that go back to the tenants they have served, and are replaced before they have met too many.
+"""Pools whose connections return to the tenants that they have served, and are replaced after a number of tenants.
 
-A backend of PostgreSQL remembers each table that it has touched (docs/benchmarks/connections.md has the measure), and
-never forgets one. So a pool hands a tenant a connection that knows its tables, where one is free, else the one that
-knows the fewest tenants; and a connection that has served its share is closed.
+A backend of PostgreSQL remembers each table that it has touched, and never forgets one (docs/benchmarks/connections.md
+has the figures). So a pool gives a tenant a free connection that knows its tables, or else the one that knows the
+fewest
+tenants. A connection that has served its share of tenants is closed.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ if TYPE_CHECKING:
 
     from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-logging.getLogger(__name__).setLevel(logging.WARNING)  # the pool tells each opening and closing under our name
+logging.getLogger(__name__).setLevel(logging.WARNING)  # the pool logs each opening and closing under our name
 _SERVED = "iit.served"
 _wanted: ContextVar[UUID | None] = ContextVar("iit_wanted_tenant", default=None)
 
 
 class _AffineQueue(Queue["ConnectionPoolEntry"]):
-    """Free connections; the one that suits the tenant that asks comes first."""
+    """Free connections; the best one for the asking tenant comes first."""
 
     def _get(self) -> ConnectionPoolEntry:
-        """Take one out. The queue holds its lock."""
+        """Take one connection out. The queue holds its lock."""
         tenant = _wanted.get()
         best, fewest = len(self.queue) - 1, None
-        for place in range(len(self.queue) - 1, -1, -1):  # the newest first: it is the likeliest to be alive and warm
+        for place in range(len(self.queue) - 1, -1, -1):  # the newest first: it is most likely alive and warm
             served = self.queue[place].info.get(_SERVED, ())
             if tenant is not None and tenant in served:
                 best = place
@@ -54,7 +55,7 @@ class AffinePool(QueuePool):
 
 @contextmanager
 def wanting(tenant: UUID) -> Iterator[None]:
-    """While a connection is taken from the pool: for whom."""
+    """Take connections for this tenant while the block runs."""
     before = _wanted.set(tenant)
     try:
         yield
@@ -68,7 +69,7 @@ def remember(connection: PoolProxiedConnection, tenant: UUID) -> None:
 
 
 def bound(limit: int) -> Any:  # noqa: ANN401 - SQLAlchemy's listener of "checkout"
-    """A listener that replaces a connection which has served ``limit`` tenants and is now asked for by another."""
+    """A listener that replaces a connection which has served ``limit`` tenants and is wanted by another one."""
 
     def check(_driver: object, record: ConnectionPoolEntry, _proxy: object) -> None:
         served = record.info.get(_SERVED, ())

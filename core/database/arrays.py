@@ -1,4 +1,4 @@
-"""Arrays as parameters: the driver puts lists together element by element, which takes long where they are long."""
+"""Arrays as text parameters, because the driver builds long lists slowly, element by element."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def uuid_array(uuids: Iterable[UUID]) -> str:
-    """UUIDs as PostgreSQL reads an array of them: bind it to ``%s::uuid[]``."""
+    """UUIDs in PostgreSQL's notation of an array: bind it to ``%s::uuid[]``."""
     return "{" + ",".join([uuid.hex for uuid in uuids]) + "}"
 
 
 def bytea_array(values: Iterable[bytes]) -> str:
-    """Bytes as PostgreSQL reads an array of them: bind it to ``%s::bytea[]``."""
+    """Bytes in PostgreSQL's notation of an array: bind it to ``%s::bytea[]``."""
     return "{" + ",".join(['"\\\\x' + value.hex() + '"' for value in values]) + "}"

@@ -1,15 +1,18 @@
-"""Bases of the tables, one registry for each place where tables are kept.
+"""Base classes of the tables, one registry for each place of tables.
 
-What a table grants is said in its ``info`` (the last item of ``__table_args__``):
+A table's ``info`` (the last item of ``__table_args__``) states its grants:
 
-- a tenant's table: ``{"info": {"append_only": True}}`` lets the tenant's role insert and read only (``"given"``: the
-  columns that it may give a value), ``"read_only"`` read only, ``"emptied"`` TRUNCATE too; else all four;
-- a tenant's table whose rows are a person's by a blind index alone: ``{"info": {"erased_by": "column"}}`` has them
-  deleted when the person is erased (those of the person's ``facility`` or of none, that name no ``patient_uuid``);
-- a table of ``node`` or ``platform``: ``app`` and ``tenant`` list what the application's and tenants' roles may do,
-  such as ``{"info": {"app": "SELECT, INSERT", "tenant": "SELECT"}}``. Default: the application may do all four, tenants
-  nothing. A table of ``node`` that tenants reach has a column ``tenant_role``: row policies keep each to its own rows,
-  and to its own ``tenant_id`` in what it writes.
+- a tenant's table: ``{"info": {"append_only": True}}`` lets the tenant's role only insert and read (``"given"`` lists
+the
+  columns that it may fill), ``"read_only"`` only read, ``"emptied"`` TRUNCATE too; the default is all four;
+- a tenant's table whose rows belong to a person by a blind index alone: ``{"info": {"erased_by": "column"}}`` deletes
+  them when the person is erased (rows of the person's ``facility`` or of none, without a ``patient_uuid``);
+- a table of ``node`` or ``platform``: ``app`` and ``tenant`` list the rights of the application's and the tenants'
+roles,
+  such as ``{"info": {"app": "SELECT, INSERT", "tenant": "SELECT"}}``. By default the application has all four and
+  tenants
+  none. A table of ``node`` that tenants reach has a column ``tenant_role``: row policies limit each tenant to its own
+  rows, and to its own ``tenant_id`` in what it writes.
 """
 
 from sqlalchemy import MetaData
@@ -26,12 +29,12 @@ NAMING = {
 
 
 class TenantBase(SQLModel, registry=registry(metadata=MetaData(naming_convention=NAMING))):
-    """Tables of every tenant's schema. They name no schema: the transaction's search_path does."""
+    """Base of the tables in every tenant's schema. They name no schema, because the transaction's search_path does."""
 
 
 class NodeBase(SQLModel, registry=registry(metadata=MetaData(schema="node", naming_convention=NAMING))):
-    """Tables of the schema ``node``, one per data database: jobs, usage, what commits with tenants' effects."""
+    """Base of the tables of the schema ``node``, one per data database: jobs, usage, and what commits with them."""
 
 
 class PlatformBase(SQLModel, registry=registry(metadata=MetaData(schema="platform", naming_convention=NAMING))):
-    """Tables of the schema ``platform`` of the control database: what must be known before a tenant is."""
+    """Base of the tables of the control database's schema ``platform``: what must be known before a tenant is."""

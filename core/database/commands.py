@@ -1,4 +1,4 @@
-"""``iit migrate`` and ``iit migrate status``."""
+"""The commands ``iit migrate`` and ``iit migrate status``."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from core.cli.output import Progress, done_in_part, json_option, note, print_jso
     "canaries",
     multiple=True,
     metavar="SLUG",
-    help="Migrate this tenant first, and no other if it fails. May be given more than once.",
+    help="Migrate this tenant first, and no other if it fails. Repeatable.",
 )
-@click.option("--connections", type=click.IntRange(1, 64), help="Tenants of one data database upgraded at a time.")
+@click.option(
+    "--connections", type=click.IntRange(1, 64), help="How many tenants of one data database to upgrade at a time."
+)
 @json_option
 @click.pass_context
 def migrate(context: click.Context, canaries: tuple[str, ...], connections: int | None, *, as_json: bool) -> None:
-    """Bring the schemas platform and node, and those of all tenants, to their newest migration.
+    """Migrate the schemas platform and node, and those of all tenants, to their newest migration.
 
-    Killed, it is gone on with by the next run. A tenant that fails stays as it was, and the others go on.
+    The next run resumes a killed one. A tenant that fails stays at its old version, and the others go on.
     """
     if context.invoked_subcommand is not None:
         return
@@ -37,18 +39,20 @@ def migrate(context: click.Context, canaries: tuple[str, ...], connections: int 
             progress=lambda _schema: progress.advance(), canaries=list(canaries) or None, options=options
         )
     if as_json:
-        print_json({"upgraded": done.upgraded, "skipped": done.skipped, "failed": done.failed, "held": done.held})
+        print_json({"upgraded": done.upgraded, "skipped": done.skipped, "failed": done.failed, "held": done.postponed})
     else:
-        held = f", held back {done.held}" if done.held else ""
-        click.echo(f"upgraded {len(done.upgraded)}, at head already {done.skipped}, failed {len(done.failed)}{held}")
+        postponed = f", not begun {done.postponed}" if done.postponed else ""
+        click.echo(
+            f"upgraded {len(done.upgraded)}, at head already {done.skipped}, failed {len(done.failed)}{postponed}"
+        )
     for schema, why in done.failed.items():
         note(f"{schema}: {why}")
-    if done.held:
-        note("a canary failed, so no other tenant was begun: correct the cause and run iit migrate again")
+    if done.postponed:
+        note("a canary failed, so no other tenant was migrated: correct the cause and run iit migrate again")
         raise click.exceptions.Exit(1)
     if done.failed:
         done_in_part(
-            "the schemas named above stay at the version they had (iit migrate status shows them):"
+            "the schemas named above stay at their old version (iit migrate status shows them):"
             " correct the cause and run iit migrate again"
         )
 
@@ -56,12 +60,12 @@ def migrate(context: click.Context, canaries: tuple[str, ...], connections: int 
 @migrate.command("status")
 @json_option
 def status_(*, as_json: bool) -> None:
-    """Show, for each data database, how many tenants are at head, behind or failed, and at which revisions."""
+    """Show how many tenants of each data database are at head, behind or failed, and at which revisions."""
     from core.tenancy.fleet import status
 
-    found = status()
+    fleet = status()
     if as_json:
-        print_json({"at_head": found.at_head, "heads": found.heads, "databases": found.databases})
+        print_json({"at_head": fleet.at_head, "heads": fleet.heads, "databases": fleet.databases})
         return
     rows = [
         {
@@ -74,13 +78,13 @@ def status_(*, as_json: bool) -> None:
             "failed": len(one.failed),
             "revisions": " ".join(f"{revision}:{count}" for revision, count in one.revisions.items()),
         }
-        for one in found.databases
+        for one in fleet.databases
     ]
     columns = ("database", "platform", "node", "tenants", "at_head", "behind", "ahead", "failed", "revisions")
     print_table(rows, columns)
     failed = [
         {"tenant": each.tenant, "stands_at": each.revision, "tries": each.attempts, "error": each.error}
-        for one in found.databases
+        for one in fleet.databases
         for each in one.failed
     ]
     if failed:

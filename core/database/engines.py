@@ -1,4 +1,4 @@
-"""Connection pools: one per database and login, bounded in size and in the life of a connection."""
+"""Connection pools: one per database and login, with limits on their size and on the life of a connection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_DATABASE = "default"
 
 
 class DatabaseUnknown(Unavailable):
-    """This process was started before the data database was added, or without its address."""
+    """This process does not know the data database: it was added after the start, or its address is missing."""
 
 
 _engines: dict[tuple[str, str], Engine] = {}
@@ -30,39 +30,39 @@ _kept_by = local()
 
 
 def databases() -> tuple[str, ...]:
-    """Names of the data databases of this installation, the one that also holds the schema ``platform`` first."""
+    """Names of this installation's data databases; the first one also holds the schema ``platform``."""
     from core.services import database_names
 
     return (DEFAULT_DATABASE, *database_names())
 
 
 def login_url(login: str, database: str = DEFAULT_DATABASE) -> str:
-    """The address of a data database for the ``application`` or the ``owner``, with its password.
+    """The address of a data database, with the password of the ``application`` or the ``owner``.
 
     Raises:
         DatabaseUnknown: this process does not know the database.
-        Unavailable: this process was not given the owner's login.
+        Unavailable: this process has no login of the owner.
     """
     from core.services import ensure
 
     endpoints = ensure()
     if database == DEFAULT_DATABASE:
         return endpoints.database_url if login == "application" else endpoints.database_owner_url
-    found = endpoints.databases.get(database)
-    if found is None:
+    address = endpoints.databases.get(database)
+    if address is None:
         detail = f"this process does not know the data database {database!r}"
         remedy = "the operator names it in IIT_DATA_DATABASES of every process, and restarts them"
         raise DatabaseUnknown(detail, remedy=remedy, retry_after=30)
     if login == "application":
-        return found.url
-    if found.owner_url is None:
-        detail = f"this process was not given the owner's login to the data database {database}"
+        return address.url
+    if address.owner_url is None:
+        detail = f"this process has no owner's login to the data database {database}"
         raise Unavailable(detail, remedy="set its owner_url in IIT_DATA_DATABASES")
-    return found.owner_url
+    return address.owner_url
 
 
 def application_engine(database: str = DEFAULT_DATABASE) -> Engine:
-    """The pool that logs in as the application, whose role has no rights on tenants' tables.
+    """The pool of the application's login, whose role has no rights on tenants' tables.
 
     Raises:
         DatabaseUnknown: this process does not know the database.
@@ -71,38 +71,38 @@ def application_engine(database: str = DEFAULT_DATABASE) -> Engine:
 
 
 def owner_engine(database: str = DEFAULT_DATABASE) -> Engine:
-    """Connections of the owner, for migrations and provisioning only; none is kept but by ``kept_owner_connections``.
+    """Connections of the owner, for migrations and provisioning only; pooled only within ``kept_owner_connections``.
 
     Raises:
         DatabaseUnknown: this process does not know the database.
-        Unavailable: this process was not given the owner's login.
+        Unavailable: this process has no login of the owner.
     """
-    kept: dict[str, Engine] | None = getattr(_kept_by, "engines", None)
-    if kept is None:
+    engines: dict[str, Engine] | None = getattr(_kept_by, "engines", None)
+    if engines is None:
         return _engine("owner", database)
-    if database not in kept:
-        kept[database] = _create("owner", database, keeping=True)
-    return kept[database]
+    if database not in engines:
+        engines[database] = _create("owner", database, keeping=True)
+    return engines[database]
 
 
 @contextmanager
 def kept_owner_connections() -> Iterator[None]:
-    """While the block lasts, what this thread opens as the owner is kept and used again, then closed.
+    """Pool this thread's connections as the owner while the block runs, then close them.
 
-    For work of many short transactions, such as a move: a new backend has to learn every table anew.
+    For work of many short transactions, such as a move: a new backend has to load every table again.
     """
-    kept: dict[str, Engine] = {}
-    before, _kept_by.engines = getattr(_kept_by, "engines", None), kept
+    engines: dict[str, Engine] = {}
+    before, _kept_by.engines = getattr(_kept_by, "engines", None), engines
     try:
         yield
     finally:
         _kept_by.engines = before
-        for engine in kept.values():
+        for engine in engines.values():
             engine.dispose()
 
 
 def application_role() -> str:
-    """The role that the application logs in as: what tenants' roles are granted to.
+    """The application's role, to which tenants' roles are granted.
 
     Raises:
         Invalid: the address names no user.
@@ -117,7 +117,7 @@ def application_role() -> str:
 
 
 def dispose() -> None:
-    """Close all pools of this process; the next session opens new ones, at addresses read anew."""
+    """Close all pools of this process. The next session reads the addresses again and opens new ones."""
     with _lock:
         while _engines:
             _engines.popitem()[1].dispose()
@@ -137,10 +137,11 @@ def _create(login: str, database: str, *, keeping: bool = False) -> Engine:
     settings = get_settings()
     url = _for_sqlalchemy(login_url(login, database))
     common: dict[str, Any] = {
-        # A backend would else keep plans of one tenant's tables, and fail where tenants stand at different versions.
+        # Without this, a backend would keep plans for one tenant's tables, and fail where tenants are at different
+        # migrations.
         "connect_args": {"prepare_threshold": None, "connect_timeout": 10, "application_name": f"iit {login}"},
         "use_native_hstore": False,
-        # Texts of statements stay in errors, their values (which may be personal) do not.
+        # Errors keep the text of statements, but not their values, which may be personal.
         "hide_parameters": True,
     }
     if keeping:
@@ -163,20 +164,20 @@ def _create(login: str, database: str, *, keeping: bool = False) -> Engine:
 
 
 def _for_sqlalchemy(url: str) -> URL:
-    """The address with its driver named: the default of ``postgresql://`` differs between versions."""
+    """The address with its driver: versions differ in the default of ``postgresql://``."""
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
 def _begun_by_scope(connection: Any, record: object) -> None:  # noqa: ANN401 - as below
-    """The scope begins each transaction by itself, with the statement that says whose it is: one round trip, not two.
+    """Leave the beginning of transactions to the scope, which names the tenant in the same round trip.
 
-    A statement outside of any scope is a transaction of its own, of the login, which has no rights on tenants' tables.
+    A statement outside of any scope is a transaction of the login, which has no rights on tenants' tables.
     """
     _no_search_path(connection, record)
     connection.autocommit = True
 
 
 def _no_search_path(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's, behind SQLAlchemy's type
-    """A new connection finds no table by its bare name, whatever the role's default: no scope, no table."""
+    """Empty the search_path of a new connection, so that no table is visible without a scope."""
     connection.execute("SELECT set_config('search_path', '', false)")
     connection.commit()

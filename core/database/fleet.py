@@ -1,8 +1,9 @@
-"""Bringing tenants' schemas to head, many at a time: who is behind is one query, each tenant is one transaction.
+"""Migration of tenants' schemas to head, many at a time, each in one transaction; one query tells who is behind.
 
-Where a script is plain DDL its SQL is written once and sent to each tenant as one string. A tenant whose tables are in
-use is tried again later, and one that fails is recorded in ``node.migration_failures``; the others go on. What was
-done is done: a run that was killed is gone on with by the next.
+Where a script is plain DDL, its SQL is written one time and sent to each tenant as one string. A tenant whose tables
+are
+in use is retried later. A tenant that fails is recorded in ``node.migration_failures``, and the others go on. The next
+run resumes a killed one.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _IN_THE_WAY = {"55P03", "40P01", "40001"}
-"""A lock that was not had in time, a deadlock, a serialization failure: others were in the way, and will be gone."""
+"""Temporary conflicts with other transactions: a lock timeout, a deadlock, a serialization failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ class Behind:
     """A tenant's schema that is not at head.
 
     Attributes:
-        revision: where it stands.
+        revision: its present migration.
         failed_before: whether an earlier run recorded a failure.
-        attempts: tries of this run.
+        attempts: tries in this run.
     """
 
     schema: str
@@ -54,11 +55,11 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a fleet is brought to head.
+    """Options for the migration of a fleet.
 
     Attributes:
-        connections: to each data database.
-        lock_timeout: seconds that a statement waits for a table that is in use.
+        connections: the number of connections to each data database.
+        lock_timeout: seconds that a statement waits for a table in use.
         attempts: tries of a tenant whose tables stay in use.
         backoff: seconds before the second try; doubled for each further one.
     """
@@ -71,17 +72,18 @@ class Options:
 
 @dataclass
 class Done:
-    """What became of the tenants of one database: schema -> what went wrong, in ``failed``."""
+    """The results for the tenants of one database; ``failed`` maps a schema to its error."""
 
     upgraded: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
 
 def behind(connection: Connection) -> tuple[list[Behind], int]:
-    """The tenants' schemas that are not at head, and how many are: one query, however many tenants.
+    """The tenants' schemas that are behind, and the number of those at head, from one query.
 
-    Those that failed before come last, so that they hold up nobody. That one failed is forgotten where it came to head
-    otherwise, as a tenant does that is restored from a backup.
+    Schemas that failed before come last, so that they delay nobody. A recorded failure is deleted where the schema came
+    to
+    head in another way, such as a restore from a backup.
     """
     with connection.begin():
         connection.execute(_SETTLED, {"head": scripts.head("tenant")})
@@ -92,8 +94,8 @@ def behind(connection: Connection) -> tuple[list[Behind], int]:
             )
         ).all()
     newest = scripts.head("tenant")
-    found = [Behind(row.schema_name, row.revision, row.failed) for row in rows if row.revision != newest]
-    return found, len(rows) - len(found)
+    outdated = [Behind(row.schema_name, row.revision, row.failed) for row in rows if row.revision != newest]
+    return outdated, len(rows) - len(outdated)
 
 
 _SETTLED = text(
@@ -116,7 +118,7 @@ class Fleet:
         self._broken: BaseException | None = None
 
     def run(self, todo: Iterable[Behind]) -> None:
-        """Bring these tenants to head; what became of them is in ``done``.
+        """Migrate these tenants to head; the results are in ``done``.
 
         Raises:
             DatabaseUnavailable: the database cannot be reached.
@@ -126,7 +128,7 @@ class Fleet:
         if not workers:
             return
         for revision in {one.revision for one in self._ready} & set(scripts.revisions("tenant")):
-            scripts.sql_for_many(revision, scripts.head("tenant"))  # once, before there are threads
+            scripts.sql_for_many(revision, scripts.head("tenant"))  # load them before there are threads
         with ThreadPoolExecutor(workers, thread_name_prefix="migrate") as pool:
             for _ in range(workers):
                 pool.submit(self._work)
@@ -134,7 +136,7 @@ class Fleet:
             raise self._broken
 
     def _work(self) -> None:
-        """One worker, with one connection for as long as it lives."""
+        """Run one worker, with one connection for its whole life."""
         try:
             while (one := self._next()) is not None:
                 with _connected(self.database, self.options) as connection:
@@ -144,7 +146,7 @@ class Fleet:
             self._broken = error
 
     def _next(self) -> Behind | None:
-        """The next tenant to try, after a wait where only those put off are left; None when none is."""
+        """The next tenant to try; waits where only postponed ones are left, and returns None when none is."""
         while self._broken is None:
             with self._lock:
                 if self._ready:
@@ -159,7 +161,7 @@ class Fleet:
         return None
 
     def _try(self, connection: Connection, one: Behind) -> bool:
-        """Bring one tenant to head, once; False where the connection is lost."""
+        """Try to migrate one tenant to head; return False if the connection is lost."""
         one = replace(one, attempts=one.attempts + 1)
         try:
             upgrade(connection, one)
@@ -201,11 +203,11 @@ _RECORD = text(
 
 
 def upgrade(connection: Connection, one: Behind) -> None:
-    """Bring one tenant to head in one transaction, and say so in ``node``.
+    """Migrate one tenant to head in one transaction, and record it in ``node``.
 
     Raises:
         CommandError: a newer version of the application migrated it.
-        Exception: whatever a script raises; nothing of it is kept.
+        Exception: the error of a script; the transaction is rolled back.
     """
     newest = scripts.head("tenant")
     known = one.revision in scripts.revisions("tenant")
@@ -223,16 +225,18 @@ def upgrade(connection: Connection, one: Behind) -> None:
 
 
 def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) -> None:
-    """Send a tenant's whole upgrade as one string, which PostgreSQL runs as one transaction: one round trip.
+    """Send a tenant's whole upgrade as one string, which PostgreSQL runs as one transaction in one round trip.
 
-    The first statement keeps out whoever else upgrades, moves or deletes this tenant. The last fails where the schema
-    did not stand at the revision that it was to leave, so that nothing is kept. libpq is called directly, since what
-    Python does with each of some ten results would cost as much as PostgreSQL's work.
+    The first statement locks out other upgrades, moves and deletions of this tenant. The last one fails if the schema
+    was
+    not at the expected revision, so that everything is rolled back. libpq is called directly, because Python's work on
+    each
+    of some ten results would cost as much as PostgreSQL's.
 
     Raises:
-        MisplacedSchema: the schema did not stand at that revision.
+        MisplacedSchema: the schema was not at that revision.
         psycopg.Error: a statement failed.
-        ValueError: the schema's name is none of ours.
+        ValueError: the schema's name is not that of a tenant.
     """
     if not OPAQUE_NAME.fullmatch(one.schema):
         message = f"{one.schema!r} is no tenant's schema"
@@ -249,20 +253,22 @@ def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) 
 
 
 class MisplacedSchema(Exception):  # noqa: N818 - its name is told
-    """A schema does not stand at the revision that ``node`` says. Its text names both, and what to do."""
+    """A schema is not at the revision that ``node`` records. The message names both, and the remedy."""
 
 
-_MISPLACED = "the schema does not stand where node says"
+_MISPLACED = "the schema is not at the revision that node records"
 _CHECK = (
     "SELECT CASE count(*) FILTER (WHERE version_num = '{newest}') WHEN 1 THEN 1"
     " ELSE (';{misplaced};' || coalesce(string_agg(version_num, ', '), 'no revision') || ';')::int END FROM {table}"
 )
-"""A text that is no number fails, and carries what was found out. It depends on the rows, so it is not reckoned before
-they are read."""
+"""A cast of text to a number, which fails with that text in the error.
+
+It depends on the rows, so PostgreSQL cannot evaluate it before reading them.
+"""
 
 
 def _failure(result: PGresult, one: Behind) -> Exception:
-    """What the server refused: by its own words, or by what ``_CHECK`` made it say."""
+    """The server's error, in its own words or in those of ``_CHECK``."""
     error = psycopg.errors.error_from_result(result)
     _, mark, rest = (error.diag.message_primary or "").partition(f";{_MISPLACED};")
     if not mark:
@@ -274,7 +280,7 @@ def _failure(result: PGresult, one: Behind) -> Exception:
 
 
 def _arrived(one: Behind, newest: str) -> Iterator[str]:
-    """What ``node`` is told; names and revisions are checked, so that they can stand in the text."""
+    """The statements that update ``node``. Names and revisions are checked, so they can be part of the text."""
     yield (
         f"UPDATE node.tenant_schemas SET revision = '{newest}', migrated_at = now()"  # noqa: S608 - as said above
         f" WHERE schema_name = '{one.schema}' AND revision = '{one.revision}'"
@@ -296,14 +302,14 @@ def _connected(database: str, options: Options) -> Iterator[Connection]:
 
 
 _WORKER = text("SELECT set_config('lock_timeout', :wait, false), set_config('synchronous_commit', 'off', false)")
-"""A step does not wait for the disk, which is a third of its time: a server that breaks off forgets whole steps."""
+"""Steps do not wait for the disk, which would be a third of their time: a crash of the server loses whole steps."""
 
 _LASTING = text("SELECT pg_logical_emit_message(true, 'iit', 'migrated')")
-"""Something to write, so that its commit waits for the disk."""
+"""A small write whose commit waits for the disk."""
 
 
 def lasting(connection: Connection) -> None:
-    """Have all that workers committed on the disk: nobody may be told before that a fleet is at head."""
+    """Flush all that workers committed to the disk, before anybody hears that the fleet is at head."""
     with connection.begin():
         connection.execute(_LASTING)
 
@@ -322,7 +328,7 @@ def _sqlstate(error: Exception) -> str | None:
 
 
 def plain(error: Exception) -> str:
-    """What went wrong, without the values that PostgreSQL's detail may carry."""
+    """The error without the values that PostgreSQL's detail may carry."""
     from alembic.util.exc import CommandError
 
     if isinstance(error, CommandError):

@@ -1,7 +1,7 @@
-"""Advisory locks that are a tenant's own. They last until the transaction ends.
+"""Advisory locks of a tenant, which last until the transaction ends.
 
-PostgreSQL's advisory locks are numbers that all share, and whoever knows a number can take it. So a tenant's role takes
-locks by name alone, with functions of ``node`` that make the number of the role and the name.
+PostgreSQL's advisory locks are numbers that all share, so any role could take any of them. A tenant's role therefore
+takes locks by name alone, by functions of ``node`` that derive the number from the role and the name.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _TRY = "SELECT node.try_lock_own(%s)"
 
 
 def lock_own(cursor: psycopg.Cursor[Any], name: str, *, shared: bool = False) -> None:
-    """Wait for the acting tenant's lock ``name``, and hold it; others hold it too where all share it."""
+    """Wait for the acting tenant's lock ``name`` and take it; a shared lock can be taken by many."""
     cursor.execute(_LOCK, (name, shared))
 
 
 def try_lock_own(cursor: psycopg.Cursor[Any], name: str) -> bool:
-    """Take the acting tenant's lock ``name`` if nobody holds it; whether that was done."""
+    """Take the acting tenant's lock ``name`` if it is free; return whether it was."""
     return bool(cursor.execute(_TRY, (name,)).fetchall()[0][0])

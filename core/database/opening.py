@@ -6,4 +6,4 @@ from contextlib import AbstractContextManager
 from core.database.sessions import TenantSession
 
 SessionOpener = Callable[[], AbstractContextManager[TenantSession]]
-"""Opens a transaction of a tenant that is already chosen: for work in steps, each a transaction of its own."""
+"""Opens a transaction of an already chosen tenant, for work in steps that are transactions of their own."""

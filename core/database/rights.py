@@ -1,4 +1,4 @@
-"""Whether a data database still gives everybody the rights that ``core.services.rights`` closes."""
+"""Checks for rights of PUBLIC in a data database that ``core.services.rights`` revokes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ log = telemetry.get_logger(__name__)
 
 
 def open_rights(database: str) -> tuple[str, ...]:
-    """What is open in a data database, in words; empty where everything is closed.
+    """The dangerous rights of PUBLIC in a data database, in words; empty where all are revoked.
 
     Raises:
-        DatabaseUnavailable: it cannot be reached.
+        DatabaseUnavailable: the database cannot be reached.
     """
     with node_session(database) as session:
         row = psycopg_connection(session).execute(rights.OPEN).fetchone() or ()
@@ -38,27 +38,29 @@ def open_rights(database: str) -> tuple[str, ...]:
 
 
 def warn_of_open_rights() -> None:
-    """Log a warning for each data database that gives everybody too much: managed servers may not allow to close it."""
+    """Log a warning for each data database that grants PUBLIC too much; managed servers may not allow to revoke it."""
     for database in databases():
         try:
-            found = open_rights(database)
+            rights_open = open_rights(database)
         except AppError as error:
             log.warning("rights of a database not checked", database=database, reason=error.detail)
             continue
-        if found:
-            log.warning("a database gives everybody too many rights", database=database, open=found, what_to_do=COMMAND)
+        if rights_open:
+            log.warning(
+                "a database gives everybody too many rights", database=database, open=rights_open, what_to_do=COMMAND
+            )
 
 
 def closing_sql(database: str, others: Sequence[str] = ()) -> str:
-    """The SQL that closes a data database, for a superuser to run in it.
+    """The SQL that revokes those rights, for a superuser to run in the data database.
 
     Raises:
-        LookupError: there is no such database.
-        Unavailable: this process was not given the owner's login.
+        LookupError: no data database has this name.
+        Unavailable: this process has no login of the owner.
         Invalid: an address names no user.
     """
     owner = make_url(login_url("owner", database))
-    made = rights.statements(
+    statements = rights.statements(
         owner.database or "", owner=owner.username or "", application=application_role(), others=others
     )
-    return "".join(f"{statement.as_string(None)};\n" for statement in made)
+    return "".join(f"{statement.as_string(None)};\n" for statement in statements)

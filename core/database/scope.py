@@ -1,4 +1,4 @@
-"""Whose transaction it is, and the one statement that says so to PostgreSQL."""
+"""The scope of a transaction: which tenant it acts for, and the statement that sets this in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 OPAQUE_NAME = re.compile(r"t_[0-9a-f]{20}")
-"""Schemas and roles of tenants. Every role can list them in the catalog, so they say nothing of the partner."""
+"""The pattern of names of tenants' schemas and roles. Every role can list them, so they say nothing of the partner."""
 AS_LOGIN = "none"
 PATH = re.compile(rf'("{OPAQUE_NAME.pattern}", extensions, pg_temp)?')
 
@@ -26,11 +26,11 @@ _SCOPE = (
     "SELECT set_config('role', '{role}', true) AS role, set_config('search_path', '{path}', true) AS path,"
     " set_config('transaction_read_only', {readonly}, true) AS readonly"
 )
-# Whoever moves the tenant holds the lock alone: until then all who write share it, and from then on nobody gets it and
-# may only read. So the move waits for exactly the transactions that write, and no write can come after it.
+# A move holds this lock alone; writers share it, and a transaction that does not get it may only read. So the move
+# waits for exactly the writing transactions, and no write can come after it.
 _UNLESS_MOVED = "CASE WHEN pg_try_advisory_xact_lock_shared({space}, {number}) THEN 'off' ELSE 'on' END"
 FENCES = 0x11_7E_F3
-"""The space of advisory locks that a tenant's writers share, and that its move takes alone; see ``fence_number``."""
+"""The space of advisory locks that a tenant's writers share and that its move takes alone; see ``fence_number``."""
 
 _ENTER_AS_SELF = text(
     "SELECT set_config('search_path', :path, true), set_config('transaction_read_only', :readonly, true)"
@@ -38,17 +38,17 @@ _ENTER_AS_SELF = text(
 
 
 class TenantRequired(RuntimeError):  # noqa: N818 - says what is needed, as our errors do
-    """A tenant's data was asked for without saying whose: always a fault of the caller, never answered by a default."""
+    """The caller asked for a tenant's data without naming the tenant. A default never answers this."""
 
 
 @dataclass(frozen=True, slots=True)
 class TenantRef:
-    """A tenant, as far as reaching its data needs.
+    """The part of a tenant that access to its data needs.
 
     Attributes:
-        database: name of its data database.
-        state: ``active``, ``suspended``, or ``provisioning`` while it is made.
-        time_zone: IANA name; says what "today" is.
+        database: the name of its data database.
+        state: ``active``, ``suspended``, or ``provisioning`` while it is created.
+        time_zone: IANA name; determines "today".
     """
 
     id: UUID
@@ -68,14 +68,14 @@ class TenantRef:
 
 
 def path_of_schema(schema: str) -> str:
-    """The search_path of one schema. ``pg_temp`` is last, so that no temporary table hides one of the schema's."""
+    """The search_path for one schema. ``pg_temp`` is last, so that no temporary table hides one of the schema's."""
     return f'"{schema}", extensions, pg_temp'
 
 
 def fence_number(role: str) -> int:
-    """The lock of this tenant's writers within ``FENCES``: 32 of the 80 random bits of its role's name.
+    """The number of this tenant's lock within ``FENCES``: 32 of the 80 random bits of its role's name.
 
-    Two tenants with one number would only be held together, for the moment in which one of them is moved.
+    Two tenants with the same number would only wait together while one of them moves.
     """
     return int(role[2:10], 16) - 2**31
 
@@ -84,25 +84,25 @@ def enter(connection: Connection, *, role: str | None, path: str, readonly: bool
     """Begin the transaction's scope in one statement; all of it ends with the transaction.
 
     Args:
-        connection: of the application, without a transaction; of the owner, within its own.
+        connection: the application's, outside of a transaction; or the owner's, within its own.
         role: the role to act as, ``"none"`` for the login role, None to leave it (the owner).
         path: the search_path.
-        readonly: whether PostgreSQL refuses to write in this transaction.
+        readonly: whether PostgreSQL rejects writes in this transaction.
     """
     if role is None:
         connection.execute(_ENTER_AS_SELF, {"path": path, "readonly": "on" if readonly else "off"})
         return
-    # One string without parameters: PostgreSQL takes it in one round trip, with the beginning of the transaction.
+    # One string without parameters, which PostgreSQL takes in one round trip with the beginning of the transaction.
     text = f"{BEGIN}; {scope_of(role=role, path=path, readonly=readonly)}"
     with several_statements(cast("psycopg.Connection[Any]", connection.connection.driver_connection)):
         connection.exec_driver_sql(text)
 
 
 def scope_of(*, role: str, path: str, readonly: bool) -> str:
-    """The statement that puts a transaction in a scope; see ``enter``.
+    """The statement that sets a transaction's scope; see ``enter``.
 
     Raises:
-        ValueError: it is no tenant's scope, and not the login's.
+        ValueError: role and path are neither a tenant's nor the login's.
     """
     if (role != AS_LOGIN and not OPAQUE_NAME.fullmatch(role)) or not PATH.fullmatch(path):
         message = "a scope is a tenant's role and schema, or the login's and none"

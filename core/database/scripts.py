@@ -1,4 +1,4 @@
-"""The trees of migrations: read once per process, run on one schema, or written out as SQL for many."""
+"""The trees of migrations: read one time per process, run on one schema, or rendered as SQL for many."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 VERSION_TABLE = "alembic_version"
 PLACEHOLDER = "t_" + "0" * 20
-"""The schema that SQL for many tenants is written for: each tenant's name is put in its place."""
+"""The schema name in SQL for many tenants, to be replaced by each tenant's."""
 
 
 @cache
 def tree(name: str) -> ScriptDirectory:
     """The scripts of one tree: ``platform``, ``node`` or ``tenant``."""
-    from alembic.script import ScriptDirectory  # a second to import: only where a schema is behind
+    from alembic.script import ScriptDirectory  # takes a second to import: only where a schema is behind
 
     return ScriptDirectory(str(MIGRATIONS / name))
 
 
 def revisions(name: str) -> tuple[str, ...]:
-    """The revisions of a tree, oldest first. The names of its scripts begin with them, so none is read.
+    """The revisions of a tree, oldest first. File names begin with them, so no file is read.
 
     Raises:
         LookupError: the tree has no script.
@@ -44,17 +44,17 @@ def revisions(name: str) -> tuple[str, ...]:
 
 @cache
 def _revisions(folder: Path) -> tuple[str, ...]:
-    found = sorted(script.name.split("_")[0] for script in folder.glob("[0-9]*_*.py"))
-    if not found:
+    revisions = sorted(script.name.split("_")[0] for script in folder.glob("[0-9]*_*.py"))
+    if not revisions:
         message = f"{folder.parent.name} has no migration: run python -m migrations.render"
         raise LookupError(message)
-    return tuple(found)
+    return tuple(revisions)
 
 
 def forget() -> None:
-    """Read the trees anew: for whoever adds a script while this process runs."""
-    for kept in (tree, _revisions, sql_for_many):
-        kept.cache_clear()
+    """Forget the trees that were read, for a process that adds a script."""
+    for cached in (tree, _revisions, sql_for_many):
+        cached.cache_clear()
 
 
 def head(name: str) -> str:
@@ -69,8 +69,9 @@ def head(name: str) -> str:
 def upgrade_schema(connection: Connection, name: str, schema: str, *, to: str = "head") -> None:
     """Run the scripts of tree ``name`` that ``schema`` lacks, up to the revision ``to``.
 
-    Within the connection's transaction where one was begun; else each script has its own, and may leave it for what
-    PostgreSQL does in none (``migrations.operations.concurrently``).
+    They run within the connection's transaction where one has begun. Otherwise each script has its own transaction, and
+    may
+    leave it for statements that PostgreSQL allows in none (``migrations.operations.concurrently``).
     """
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
@@ -93,12 +94,12 @@ _PATH = text("SELECT set_config('search_path', :path, :local)")
 
 @cache
 def sql_for_many(revision: str, newest: str) -> str | None:
-    """The SQL that brings a tenant's schema from ``revision`` to ``newest``, for the schema ``PLACEHOLDER``.
+    """The SQL that migrates a tenant's schema from ``revision`` to ``newest``, for the schema ``PLACEHOLDER``.
 
-    Alembic's work is done once for all tenants that stand where one stands.
+    Alembic's work is done one time for all tenants at the same revision.
 
     Returns:
-        None where a script says ``DATA_STEPS = True``: it reads what it changes, so it is run tenant by tenant.
+        None where a script sets ``DATA_STEPS = True``: it reads what it changes, so it runs tenant by tenant.
     """
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
@@ -116,7 +117,7 @@ def sql_for_many(revision: str, newest: str) -> str | None:
         "output_buffer": written,
         "transactional_ddl": False,
     }
-    # Named parameters, so that no per cent sign is doubled for a driver that would halve it.
+    # Named parameters, so that no percent sign is doubled for a driver that would halve it.
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
     context = MigrationContext.configure(dialect=dialect, opts=options)
     with Operations.context(context):

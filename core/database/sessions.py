@@ -1,4 +1,4 @@
-"""Sessions: each is one transaction, in one scope, committed at a clean exit and rolled back otherwise."""
+"""Sessions: each is one transaction in one scope, committed at a clean exit and rolled back otherwise."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 _READ_ONLY = "25006"
 _NO_SUCH_ROLE = ("42501", "22023")
-"""The application is no member of the tenant's role (any more), or there is none: where it was before it was moved."""
+"""The application may not take the tenant's role, or the role is gone: the tenant's place before a move."""
 
 _NOT_THERE_YET = {"3F000", "42P01", "42703", "42P10", "42883", "42501", "23514"}
-"""What code meets in a schema that lacks its newest tables, columns, unique indexes, functions, grants or values."""
+"""Errors of code in a schema that lacks its newest tables, columns, unique indexes, functions, grants or values."""
 
 _S = TypeVar("_S", bound=Session)
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database cannot be reached, or broke off in the middle: not the fault of what was asked."""
+    """The database cannot be reached, or the connection broke: not the fault of the request."""
 
 
 class DatabaseNotMigrated(Unavailable):
@@ -46,15 +46,15 @@ class DatabaseNotMigrated(Unavailable):
 
 
 class TenantMoving(Unavailable):
-    """The tenant is being moved or restored: nothing of it can be written for a moment; try again soon."""
+    """The tenant is being moved or restored, and cannot be written for a moment; retry soon."""
 
 
 class TenantUpgrading(Unavailable):
-    """The tenant's schema is behind the code, and lacks what was asked for. Other tenants, and the rest of it, work."""
+    """The tenant's schema is behind the code and lacks what was asked for; the rest of it, and other tenants, work."""
 
 
 class _ScopedSession(Session):
-    """A session whose every transaction begins with its scope."""
+    """A session that begins every transaction with its scope."""
 
     def __init__(self, bind: Engine | Connection, *, role: str | None, path: str, readonly: bool) -> None:
         super().__init__(bind, expire_on_commit=False)
@@ -73,8 +73,8 @@ class TenantSession(_ScopedSession):
     """One transaction of one tenant, in its role and schema.
 
     Attributes:
-        tenant: whose.
-        actor: who acts, ``api_key:<id>``, ``cli:<user>``, ``job:<id>``; the audit keeps it.
+        tenant: the tenant.
+        actor: who acts, for the audit: ``api_key:<id>``, ``cli:<user>`` or ``job:<id>``.
         request_id: the request that it serves.
     """
 
@@ -90,7 +90,7 @@ class TenantSession(_ScopedSession):
     ) -> None:
         _require(tenant)
         if not actor:
-            message = "a tenant's session needs to know who acts"
+            message = "a tenant's session needs an actor"
             raise ValueError(message)
         role = None if as_owner else tenant.role_name
         super().__init__(bind, role=role, path=path_of_schema(tenant.schema_name), readonly=readonly)
@@ -100,18 +100,18 @@ class TenantSession(_ScopedSession):
         self._last: list[tuple[str, Sequence[object]]] = []
 
     def at_commit(self, query: str, values: Sequence[object]) -> None:
-        """Have a statement sent together with the COMMIT, in one round trip; what it raises rolls back as any other.
+        """Send a statement together with the COMMIT, in one round trip; an error in it rolls back as any other.
 
-        For what nobody reads again in this transaction, such as the audit row of a read.
+        For writes that nobody reads again in this transaction, such as the audit row of a read.
         """
-        # It must go with the savepoint, if that is rolled back; and in somebody else's transaction we do not commit.
+        # Within a savepoint, the statement must go with a rollback; in a foreign transaction we do not commit.
         if self.in_nested_transaction() or not isinstance(self.bind, Engine):
             self.cursor().execute(query, values)
         else:
             self._last.append((query, values))
 
     def commit(self) -> None:
-        """Commit; what was kept for it goes first."""
+        """Commit, after the statements for the commit."""
         last, self._last = self._last, []
         if last:
             self.flush()
@@ -123,7 +123,7 @@ class TenantSession(_ScopedSession):
         super().commit()
 
     def rollback(self) -> None:
-        """Roll back; what was kept for the commit is forgotten."""
+        """Roll back, and forget the statements for the commit."""
         self._last = []
         super().rollback()
 
@@ -133,7 +133,7 @@ class TenantSession(_ScopedSession):
             set_local(cursor, **values)
 
     def leave_role(self) -> None:
-        """Act as the application's login until the transaction ends: no table of the tenant can be reached any more.
+        """Act as the application's login until the transaction ends; no table of the tenant is reachable any more.
 
         For what the application does to a tenant by a function of ``node`` that the tenant's role may not call.
         """
@@ -141,13 +141,13 @@ class TenantSession(_ScopedSession):
             cursor.execute("SET LOCAL ROLE NONE")
 
     def cursor(self) -> psycopg.Cursor[Any]:
-        """A psycopg cursor on this transaction, for plain SQL and COPY. What the session holds is flushed first."""
+        """A psycopg cursor in this transaction, for plain SQL and COPY. Flushes the session first."""
         self.flush()
         return psycopg_connection(self).cursor()
 
 
 def psycopg_connection(session: Session) -> psycopg.Connection[Any]:
-    """The psycopg connection of the session's transaction. Never commit it, never keep it."""
+    """The psycopg connection of the session's transaction. Never commit or retain it."""
     driver = session.connection().connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
         message = "the session has no psycopg connection"
@@ -163,9 +163,9 @@ def tenant_session(
 
     Raises:
         TenantRequired: ``tenant`` is None or no ``TenantRef``.
-        TenantUpgrading: its schema is behind the code, and what was asked for is not in it yet.
-        TenantMoving: it is being moved and the transaction writes; or it was, and ``tenant`` says where it used to be.
-        DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
+        TenantUpgrading: its schema is behind the code and lacks what was asked for.
+        TenantMoving: it is being moved and the transaction writes; or ``tenant`` names its place before a move.
+        DatabaseUnavailable: the database cannot be reached, or the connection broke.
     """
     engine, opened = application_engine(_require(tenant).database), False
     try:
@@ -179,18 +179,18 @@ def tenant_session(
             detail = "the organisation's data are being moved: nothing can be written for a moment"
             raise TenantMoving(detail, remedy="send the same request again", retry_after=1) from error
         if opened and state in _NOT_THERE_YET and _is_behind(tenant):
-            detail = f"the data of {tenant.slug} are being upgraded, and this needs what the upgrade brings"
+            detail = f"the data of {tenant.slug} are being upgraded, and this request needs the upgrade"
             raise TenantUpgrading(detail, remedy="send the same request again in a while", retry_after=30) from error
         raise
 
 
 @contextmanager
 def node_session(database: str = DEFAULT_DATABASE) -> Iterator[Session]:
-    """One transaction of the application in ``node`` of a data database. No tenant's table can be reached.
+    """One transaction of the application in ``node`` of a data database. No tenant's table is reachable.
 
     Raises:
-        DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
-        DatabaseNotMigrated: it lacks a table that the code needs.
+        DatabaseUnavailable: the database cannot be reached, or the connection broke.
+        DatabaseNotMigrated: the database lacks a table that the code needs.
     """
     engine = application_engine(database)
     with _migrated(database), _run(_ScopedSession(engine, role=AS_LOGIN, path="", readonly=False)) as session:
@@ -198,14 +198,14 @@ def node_session(database: str = DEFAULT_DATABASE) -> Iterator[Session]:
 
 
 def look_up(query: str, values: Sequence[object]) -> Mapping[str, Any] | None:
-    """The first row of one statement on ``platform``, outside of any transaction: what each request asks first.
+    """The first row of one statement on ``platform``, outside of any transaction: the first look-up of each request.
 
     Args:
         query: with ``%s`` for each value, and tables named with their schema.
-        values: bound.
+        values: the values.
 
     Raises:
-        DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
+        DatabaseUnavailable: the database cannot be reached, or the connection broke.
     """
     with _migrated(DEFAULT_DATABASE), explained():
         try:
@@ -213,7 +213,7 @@ def look_up(query: str, values: Sequence[object]) -> Mapping[str, Any] | None:
         except psycopg.OperationalError as error:
             if not _lost(error):
                 raise
-            return _first(query, values)  # the server was restarted since this connection was used
+            return _first(query, values)  # the server has restarted since this connection was used
 
 
 def _first(query: str, values: Sequence[object]) -> Mapping[str, Any] | None:
@@ -234,7 +234,7 @@ def platform_session() -> Iterator[Session]:
     """One transaction of the application in ``platform`` of the control database.
 
     Raises:
-        DatabaseUnavailable: the database cannot be reached, or broke off in the middle.
+        DatabaseUnavailable: the database cannot be reached, or the connection broke.
     """
     with node_session(DEFAULT_DATABASE) as session:
         yield session
@@ -265,7 +265,7 @@ def owner_connection(database: str = DEFAULT_DATABASE) -> Iterator[psycopg.Conne
 
 @contextmanager
 def reachable(engine: Engine) -> Iterator[Connection]:
-    """A connection of ``engine``, for callers that rule their own transactions (migrations).
+    """A connection of ``engine``, for callers that control their own transactions (migrations).
 
     Raises:
         DatabaseUnavailable: the database cannot be reached.
@@ -278,10 +278,10 @@ def reachable(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Say plainly that the database cannot be reached.
+    """Turn the driver's errors about connections into ``DatabaseUnavailable``.
 
     Raises:
-        DatabaseUnavailable: that it cannot, or that every connection is in use.
+        DatabaseUnavailable: the database cannot be reached, or every connection is in use.
     """
     try:
         yield
@@ -291,13 +291,13 @@ def explained() -> Iterator[None]:
         raise DatabaseUnavailable(detail, command=command, retry_after=5) from error
     except (OperationalError, psycopg.OperationalError) as error:
         detail = "the database cannot be reached"
-        command = "see that it runs (iit services status) and try again"
+        command = "check that it runs (iit services status) and try again"
         raise DatabaseUnavailable(detail, command=command, retry_after=5) from error
 
 
 @contextmanager
 def _run(session: _S) -> Iterator[_S]:
-    """Open the transaction, hand it over, commit or roll back."""
+    """Open the transaction, yield the session, then commit or roll back."""
     try:
         with explained(), wanting(session.tenant.id) if isinstance(session, TenantSession) else nullcontext():
             try:
@@ -305,7 +305,7 @@ def _run(session: _S) -> Iterator[_S]:
             except OperationalError as error:
                 if not error.connection_invalidated:
                     raise
-                session.close()  # the server was restarted since this connection was used: nothing was done on it yet
+                session.close()  # the server has restarted since the last use, and nothing was done yet
                 session.connection()
         try:
             yield session
@@ -315,7 +315,7 @@ def _run(session: _S) -> Iterator[_S]:
                 session.rollback()
                 raise
             session.invalidate()
-            detail = "the connection to the database broke off; nothing of this transaction was kept"
+            detail = "the connection to the database broke; this transaction was rolled back"
             raise DatabaseUnavailable(detail, remedy="try again", retry_after=5) from error
     finally:
         session.close()
@@ -335,10 +335,10 @@ def _require(tenant: object) -> TenantRef:
 
 @contextmanager
 def _migrated(database: str) -> Iterator[None]:
-    """Say plainly that a table, column or grant is missing because the database was not migrated.
+    """Turn errors about a missing table, column or grant into ``DatabaseNotMigrated`` where the database is behind.
 
     Raises:
-        DatabaseNotMigrated: what is inside met something that is not there, and the database is behind the code.
+        DatabaseNotMigrated: the block met something missing, and the database is behind the code.
     """
     try:
         yield
@@ -349,10 +349,10 @@ def _migrated(database: str) -> Iterator[None]:
 
 
 def require_migrated(database: str) -> None:
-    """Refuse a database that is not at the version of the code, before a tenant is put there.
+    """Reject a database that is not at the code's revisions, before a tenant is put there.
 
     Raises:
-        DatabaseNotMigrated: it is not.
+        DatabaseNotMigrated: it is behind.
         DatabaseUnavailable: it cannot be reached.
         DatabaseUnknown: this process does not know it.
     """
@@ -366,7 +366,7 @@ def _not_migrated(database: str) -> DatabaseNotMigrated:
 
 
 def _needs_migration(database: str) -> bool:
-    """Whether ``node``, or ``platform`` in the control database, stands before the code."""
+    """Whether ``node``, or ``platform`` in the control database, is behind the code."""
     trees = ("platform", "node") if database == DEFAULT_DATABASE else ("node",)
     with reachable(application_engine(database)) as connection:
         for tree in trees:
@@ -379,11 +379,11 @@ def _needs_migration(database: str) -> bool:
 
 
 def _is_behind(tenant: TenantRef) -> bool:
-    """Whether the tenant's schema stands before the code's revision. Asked after an error only."""
+    """Whether the tenant's schema is behind the code. Called only after an error."""
     with node_session(tenant.database) as session:
         query = text("SELECT revision FROM node.tenant_schemas WHERE schema_name = :schema")
-        found = session.scalar(query, {"schema": tenant.schema_name})
-    return found in scripts.revisions("tenant")[:-1]
+        version = session.scalar(query, {"schema": tenant.schema_name})
+    return version in scripts.revisions("tenant")[:-1]
 
 
 def _sqlstate(error: BaseException) -> str | None:
@@ -392,7 +392,7 @@ def _sqlstate(error: BaseException) -> str | None:
 
 
 def _lost(error: BaseException) -> bool:
-    """Whether the connection itself is gone, as opposed to a statement that failed."""
+    """Whether the connection itself is lost, and not just a statement failed."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or (error.orig is not None and _lost(error.orig))
     if not isinstance(error, psycopg.OperationalError):

@@ -1,4 +1,4 @@
-"""One moment of a whole database: the owner's transactions that see the same rows from beginning to end."""
+"""Snapshots of a whole database: the owner's transactions that see the same rows from beginning to end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def owner_snapshot(database: str = DEFAULT_DATABASE) -> Iterator[psycopg.Connect
 
 @contextmanager
 def url_snapshot(url: str) -> Iterator[psycopg.Connection[Any]]:
-    """The same on a server that is none of this installation's own: a copy of it that was brought back to a moment.
+    """A connection in one repeatable-read transaction to a recovered copy of a server.
 
     Raises:
         DatabaseUnavailable: it cannot be reached.

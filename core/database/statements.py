@@ -1,4 +1,4 @@
-"""One statement a call: how the application's connections send what they are given, and change parameters."""
+"""Cursors that send one statement a call, and changes of parameters."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ PARAMETERS: Final = frozenset(
         "work_mem",
     }
 )
-"""What ``set_local`` changes. Role and search_path are the scope's alone."""
+"""The parameters that ``set_local`` may change. Role and search_path belong to the scope."""
 
 
 class OneStatementCursor(psycopg.Cursor[Row]):
-    """A cursor whose every query is one statement, with parameters or without.
+    """A cursor whose every query is one statement, with or without parameters.
 
     psycopg sends a query without parameters by the simple protocol, which runs ``SELECT 1; SET ROLE other`` as two
-    statements. The extended protocol refuses it.
+    statements. The extended protocol rejects it.
     """
 
     def _execute_send(
@@ -51,7 +51,7 @@ class OneStatementCursor(psycopg.Cursor[Row]):
 
 @contextmanager
 def several_statements(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """While the block lasts, cursors of ``connection`` send several statements at once: for constant texts only."""
+    """Let cursors of ``connection`` send several statements in a call while the block runs: for constant texts only."""
     before, connection.cursor_factory = connection.cursor_factory, psycopg.Cursor
     try:
         yield
@@ -62,20 +62,20 @@ def several_statements(connection: psycopg.Connection[Any]) -> Iterator[None]:
 def set_local(cursor: psycopg.Cursor[Any], **values: str) -> None:
     """Change parameters until the transaction ends, in one round trip.
 
-    A tenant's role may not call ``set_config``, with which an expression could change the role itself.
+    A tenant's role may not call ``set_config``, because an expression could use it to change the role itself.
 
     Raises:
-        ValueError: a name is none of ``PARAMETERS``.
+        ValueError: a name is not in ``PARAMETERS``.
     """
     if unknown := sorted(set(values) - PARAMETERS):
         message = f"{', '.join(unknown)} cannot be set for a transaction: known are {', '.join(sorted(PARAMETERS))}"
         raise ValueError(message)
-    made = [
+    settings = [
         sql.SQL("SET LOCAL {} TO {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in values.items()
     ]
-    if len(made) == 1:
-        cursor.execute(made[0])
+    if len(settings) == 1:
+        cursor.execute(settings[0])
         return
     with cursor.connection.pipeline():
-        for statement in made:
+        for statement in settings:
             cursor.execute(statement)

@@ -1,6 +1,6 @@
-"""Which tenants' transactions are open: nothing slow or foreign is called while one holds its locks.
+"""The open transactions of tenants, so that nothing slow or foreign is called while one holds its locks.
 
-A request's transaction is begun, used and ended in different threads, so a transaction belongs to a unit of work (a
+A request's transaction begins, works and ends in different threads. So a transaction belongs to a unit of work (a
 request, a job), and to a thread where there is none.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TransactionOpenError(RuntimeError):
-    """Something slow or foreign was about to be called within a transaction: always a fault of the caller."""
+    """The caller would call something slow or foreign within a transaction."""
 
 
 _open: dict[int, object] = {}
@@ -25,8 +25,8 @@ _open: dict[int, object] = {}
 
 @contextmanager
 def noted(transaction: object) -> Iterator[None]:
-    """While the block lasts, the present unit of work has this transaction open."""
-    _open[id(transaction)] = _here()
+    """Record this transaction as open in the present unit of work while the block runs."""
+    _open[id(transaction)] = _unit()
     try:
         yield
     finally:
@@ -34,20 +34,20 @@ def noted(transaction: object) -> Iterator[None]:
 
 
 def require_none(what: str) -> None:
-    """See that no transaction is open here.
+    """Raise if the present unit of work has an open transaction.
 
     Args:
-        what: what is about to be done, for the message.
+        what: the call to be made, for the message.
 
     Raises:
-        TransactionOpenError: one is.
+        TransactionOpenError: a transaction is open.
     """
-    here = _here()
-    if any(owner is here for owner in list(_open.values())):
-        message = f"{what} within a transaction: end the transaction first, its locks would be held meanwhile"
+    unit = _unit()
+    if any(owner is unit for owner in list(_open.values())):
+        message = f"{what} within a transaction: end the transaction first, because it would hold its locks meanwhile"
         raise TransactionOpenError(message)
 
 
-def _here() -> object:
+def _unit() -> object:
     unit = telemetry.unit()
     return threading.current_thread() if unit is None else unit

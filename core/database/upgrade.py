@@ -1,6 +1,7 @@
-"""Bringing the three trees of migrations to their heads: ``platform``, ``node`` and every tenant's schema.
+"""Migration of the three trees to their heads: ``platform``, ``node`` and every tenant's schema.
 
-First what is shared, then the canaries among the tenants, then the rest, every data database at the same time.
+The shared schemas come first, then the canaries among the tenants, then the rest, in all data databases at the same
+time.
 """
 
 from __future__ import annotations
@@ -39,31 +40,31 @@ __all__ = [
 ]
 
 _LOCK = 0x11_7E_4A_7E
-"""Advisory lock of whoever migrates a database: two at once would run the same steps."""
+"""The advisory lock of a database's migration: two at the same time would run the same steps."""
 
 _LOCK_SECONDS = 0.1
-"""Between two tries to take it."""
+"""The seconds between two tries to take it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What one run did.
+    """The result of a run.
 
     Attributes:
         upgraded: schemas that were behind and now are at head.
-        skipped: how many were at head already.
-        failed: schema -> what went wrong; it is left at the version it had.
-        held: how many tenants were not begun, because a canary failed.
+        skipped: the number of schemas that were at head already.
+        failed: schema -> error; the schema stays at its old version.
+        postponed: the number of tenants that were not begun, because a canary failed.
     """
 
     upgraded: tuple[str, ...]
     skipped: int
     failed: dict[str, str]
-    held: int = 0
+    postponed: int = 0
 
 
 def default_options() -> Options:
-    """What the installation's settings say of how a fleet is brought to head."""
+    """The options for a fleet's migration from the installation's settings."""
     from core.settings import get_settings
 
     settings = get_settings()
@@ -75,14 +76,14 @@ def default_options() -> Options:
 
 
 def migrate_shared(*, progress: Callable[[str], None] = lambda _line: None) -> tuple[str, ...]:
-    """Bring ``platform`` and every ``node`` to head, and leave tenants where they stand.
+    """Migrate ``platform`` and every ``node`` to head, but no tenant.
 
     Returns:
         The schemas that were behind.
 
     Raises:
         Unavailable: the owner's login is not configured, or a database cannot be reached or stays in use.
-        Conflict: ``platform`` or ``node`` was migrated by a newer version of the application.
+        Conflict: a newer version of the application migrated ``platform`` or ``node``.
     """
     with ExitStack() as stack:
         return tuple(
@@ -98,17 +99,17 @@ def migrate(
     canaries: Sequence[str] | None = None,
     options: Options | None = None,
 ) -> Migrated:
-    """Bring ``platform``, ``node`` and all tenants of every data database to head.
+    """Migrate ``platform``, ``node`` and all tenants of every data database to head.
 
     Args:
-        progress: told of each schema that was dealt with.
-        canaries: slugs of the tenants that go first: where one fails, no other is begun. None: as the settings say.
-        options: how; None: as the settings say.
+        progress: receives a line for each schema that is done.
+        canaries: slugs of the tenants that go first; if one fails, no other is begun. None: those of the settings.
+        options: the options; None: those of the settings.
 
     Raises:
         Unavailable: the owner's login is not configured, or a database cannot be reached or stays in use.
-        Conflict: ``platform`` or ``node`` was migrated by a newer version of the application.
-        Invalid: a canary is no tenant.
+        Conflict: a newer version of the application migrated ``platform`` or ``node``.
+        Invalid: no tenant has the slug of a canary.
     """
     from core.settings import get_settings
 
@@ -130,10 +131,10 @@ def migrate(
             skipped += at_head
         _run(fleets, {name: [one for one in todo[name] if one.schema in first] for name in todo})
         rest = {name: [one for one in todo[name] if one.schema not in first] for name in todo}
-        held = any(fleet.done.failed for fleet in fleets.values())
-        while not held and any(rest.values()):
+        stopped = any(fleet.done.failed for fleet in fleets.values())
+        while not stopped and any(rest.values()):
             _run(fleets, rest)
-            # Code that still runs may have made tenants meanwhile, at its own version.
+            # Processes with older code may have created tenants meanwhile, at their own version.
             rest = {name: _not_tried(behind(connection)[0], fleets[name]) for name, connection in links.items()}
         for name, connection in links.items():
             if fleets[name].done.upgraded:
@@ -142,25 +143,25 @@ def migrate(
     for fleet in fleets.values():
         upgraded += fleet.done.upgraded
         failed |= fleet.done.failed
-    return Migrated(tuple(upgraded), skipped, failed, sum(map(len, rest.values())) if held else 0)
+    return Migrated(tuple(upgraded), skipped, failed, sum(map(len, rest.values())) if stopped else 0)
 
 
 def _run(fleets: dict[str, Fleet], todo: dict[str, list[Behind]]) -> None:
-    """Bring the tenants of several databases to head at the same time."""
+    """Migrate the tenants of several databases at the same time."""
     with ThreadPoolExecutor(len(fleets), thread_name_prefix="database") as pool:
         for one in [pool.submit(fleet.run, todo[name]) for name, fleet in fleets.items() if todo[name]]:
             one.result()
 
 
-def _not_tried(found: list[Behind], fleet: Fleet) -> list[Behind]:
-    return [one for one in found if one.schema not in fleet.done.failed]
+def _not_tried(tenants: list[Behind], fleet: Fleet) -> list[Behind]:
+    return [one for one in tenants if one.schema not in fleet.done.failed]
 
 
 def _canaries(connection: Connection, slugs: Sequence[str]) -> set[str]:
     """The schemas of the tenants that go first.
 
     Raises:
-        Invalid: a slug is no tenant's.
+        Invalid: no tenant has one of the slugs.
     """
     with connection.begin():
         rows = connection.execute(
@@ -174,9 +175,9 @@ def _canaries(connection: Connection, slugs: Sequence[str]) -> set[str]:
 
 @contextmanager
 def _locked(database: str) -> Iterator[Connection]:
-    """The owner's connection to a database that nobody else migrates meanwhile."""
+    """The owner's connection to a database, with the lock that keeps other migrations out."""
     with reachable(owner_engine(database)) as connection:
-        # Who waits in a statement is a transaction that CREATE INDEX CONCURRENTLY of the holder waits for: a deadlock.
+        # A transaction that waits in a statement would deadlock with CREATE INDEX CONCURRENTLY of the holder.
         while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
             connection.rollback()
             time.sleep(_LOCK_SECONDS)
@@ -185,21 +186,21 @@ def _locked(database: str) -> Iterator[Connection]:
 
 
 def _shared(connection: Connection, database: str, options: Options, progress: Callable[[str], None]) -> list[str]:
-    """Bring ``platform`` (in the control database) and ``node`` to head; gives those that were behind."""
+    """Migrate ``platform`` (in the control database) and ``node`` to head; return those that were behind."""
     names = ("platform", "node") if database == DEFAULT_DATABASE else ("node",)
     return [name for name in names if _upgrade_shared(connection, name, options, progress)]
 
 
 def _upgrade_shared(connection: Connection, name: str, options: Options, progress: Callable[[str], None]) -> bool:
-    """Bring the schema ``platform`` or ``node`` to head; False when it was there."""
+    """Migrate the schema ``platform`` or ``node`` to head; return False if it was there."""
     with connection.begin():
         table = connection.scalar(text("SELECT to_regclass(:table)"), {"table": f"{name}.{VERSION_TABLE}"})
         if table is not None:
-            found = connection.scalar(text(f"SELECT version_num FROM {name}.{VERSION_TABLE}"))  # noqa: S608 - two fixed names
-            if found == head(name):
+            version = connection.scalar(text(f"SELECT version_num FROM {name}.{VERSION_TABLE}"))  # noqa: S608 - two fixed names
+            if version == head(name):
                 return False
-            if found not in revisions(name):
-                detail = f"the schema {name} stands at a version that this application does not know"
+            if version not in revisions(name):
+                detail = f"the schema {name} is at a version that this application does not know"
                 raise Conflict(detail, remedy="run the newer version of the application that migrated it")
         progress(name)
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {name}"))
@@ -214,7 +215,7 @@ def _upgrade_shared(connection: Connection, name: str, options: Options, progres
                 raise
             if attempt + 1 == options.attempts:
                 detail = f"tables of the schema {name} stayed in use"
-                raise Unavailable(detail, command="run `iit migrate` again when less is going on") from error
+                raise Unavailable(detail, command="run `iit migrate` again when the database is less busy") from error
             time.sleep(options.backoff * 2**attempt)
     _set_lock_timeout(connection, 0)
     with connection.begin():
@@ -224,7 +225,7 @@ def _upgrade_shared(connection: Connection, name: str, options: Options, progres
 
 
 def _set_lock_timeout(connection: Connection, seconds: float) -> None:
-    """How long statements of this connection wait for a table that is in use; 0: for ever."""
+    """Set how long statements of this connection wait for a table in use; 0: for ever."""
     with connection.begin():
         wait = f"{round(seconds * 1000)}ms"
         connection.execute(text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": wait})

@@ -1,7 +1,8 @@
-"""How a data database is: dead rows, tables that nobody vacuums or analyses, what holds vacuum back, what is large.
+"""The health of a data database: dead rows, tables without vacuum or analyse, what blocks vacuum, what is large.
 
-One query for all tables of all tenants: with a thousand tenants there are tens of thousands, so sizes are those that
-the last vacuum or analyse saw (``pg_class.relpages``), not asked of the file system.
+A thousand tenants have tens of thousands of tables. So one query covers all, and sizes are those that the last vacuum
+or
+analyse saw (``pg_class.relpages``), not asked of the file system.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEAD_ROWS: Final = 10_000
-"""Below so many dead rows a table is never over its limit."""
+"""The number of dead rows below which a table is never over its limit."""
 DEAD_SHARE: Final = 0.3
-"""Dead rows over all rows. Autovacuum comes at 0.2: a table beyond this has waited, or something holds vacuum back."""
+"""The limit of dead rows over all rows. Autovacuum comes at 0.2, so beyond this a table has waited too long."""
 CHANGED_SHARE: Final = 0.5
-"""Rows changed since the last analyse over all rows, from ``DEAD_ROWS`` changed on: plans are made of old figures."""
+"""The limit of changed rows since the last analyse over all rows, from ``DEAD_ROWS`` changes on."""
 HELD_TRANSACTIONS: Final = 5_000_000
-"""Transactions begun since the oldest one that is still open: until it ends, no row that died since can be removed."""
+"""The limit of transactions begun since the oldest open one, which keeps vacuum from removing rows that died since."""
 FREEZE_AGE: Final = 1_000_000_000
-"""Age of the oldest row version in transactions, of the 2,147,483,648 at which PostgreSQL stops: autovacuum freezes at
-200,000,000 by default, so half of the way means that it does not manage."""
+"""The limit of the age in transactions of the oldest row version. PostgreSQL stops at 2,147,483,648, and autovacuum
+freezes at 200,000,000, so half of the way means that it cannot keep up.
+"""
 PAGE_BYTES: Final = 8192
 MOST: Final = 20
 
@@ -57,7 +59,7 @@ FROM pg_database WHERE datname = current_database()
 
 @dataclass(frozen=True, slots=True)
 class TableState:
-    """One table that is over a limit; times are ISO 8601, None: never."""
+    """A table that is over a limit; times are ISO 8601, None means never."""
 
     schema: str
     table: str
@@ -71,7 +73,7 @@ class TableState:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A table over all schemas that have it: how many, bytes with indexes, rows."""
+    """A table summed over all schemas that have it: how many, bytes with indexes, rows."""
 
     table: str
     schemas: int
@@ -87,10 +89,10 @@ class DatabaseState:
     Attributes:
         size: bytes.
         freeze_age: transactions since the oldest row version that is not frozen.
-        held: transactions begun since the oldest that is still open.
-        tables: those over a limit, the worst first, ``MOST`` at most.
+        held: transactions begun since the oldest open one.
+        tables: tables over a limit, the worst first, ``MOST`` at most.
         largest: the largest tables over all schemas.
-        advice: what is to be done about the database as a whole.
+        advice: what to do about the database as a whole.
     """
 
     database: str
@@ -108,11 +110,11 @@ class DatabaseState:
 
 
 def watch(names: Iterable[str] | None = None) -> list[DatabaseState]:
-    """How the data databases are; all of them, or those named.
+    """The state of the data databases; of all, or of those named.
 
     Raises:
-        LookupError: there is no such database.
-        Unavailable: one cannot be reached.
+        LookupError: no data database has this name.
+        Unavailable: a database cannot be reached.
     """
     return [_watch(name) for name in (databases() if names is None else names)]
 
@@ -122,11 +124,11 @@ def _watch(name: str) -> DatabaseState:
         "rows": DEAD_ROWS, "dead": DEAD_SHARE, "changed": CHANGED_SHARE, "most": MOST, "page": PAGE_BYTES,
     }  # fmt: skip
     with owner_connection(name) as connection:
-        size, age, held = connection.execute(_WHOLE).fetchall()[0]
+        size, age, blocked = connection.execute(_WHOLE).fetchall()[0]
         tables = [_table(row) for row in connection.execute(_TABLES, limits).fetchall()]
         kinds = connection.execute(_LARGEST, limits).fetchall()
     largest = [Kind(row[0], row[1], int(row[2]), int(row[3] or 0), int(row[4] or 0)) for row in kinds]
-    return DatabaseState(name, size, age, int(held), tables, largest, list(_advice(age, int(held))))
+    return DatabaseState(name, size, age, int(blocked), tables, largest, list(_advice(age, int(blocked))))
 
 
 def _table(row: tuple[Any, ...]) -> TableState:
@@ -140,8 +142,8 @@ def _iso(moment: Any) -> str | None:  # noqa: ANN401 - a time or None
     return None if moment is None else moment.isoformat(timespec="seconds")
 
 
-def _advice(age: int, held: int) -> Iterable[str]:
+def _advice(age: int, blocked: int) -> Iterable[str]:
     if age > FREEZE_AGE:
         yield f"rows are {age:,} transactions old: run VACUUM (FREEZE) on the database before 2,000,000,000"
-    if held > HELD_TRANSACTIONS:
-        yield f"a transaction is open since {held:,} others began: find it in pg_stat_activity and end it"
+    if blocked > HELD_TRANSACTIONS:
+        yield f"a transaction has been open since {blocked:,} others began: find it in pg_stat_activity and end it"

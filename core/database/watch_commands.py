@@ -1,4 +1,4 @@
-"""``iit database``: how the data databases are."""
+"""The command ``iit database``: the health of the data databases."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ MEGABYTE = 2**20
 
 @click.group()
 def database() -> None:
-    """Look at the data databases."""
+    """Examine the data databases."""
 
 
 @database.command()
-@click.option("--database", "name", help="Only this data database; all when left out.")
+@click.option("--database", "name", help="Only this data database. The default is all.")
 @json_option
 def bloat(name: str | None, *, as_json: bool) -> None:
-    """Dead rows, old statistics, what holds vacuum back, what is large. Ends with 3 when something is over a limit."""
+    """Show dead rows, old statistics, what blocks vacuum, and what is large. Ends with 3 if a limit is exceeded."""
     from core.database import databases
     from core.database.watch import watch
 
     if name is not None and name not in databases():
         message = f"there is no data database {name!r}: known are {', '.join(databases())}"
         raise click.BadParameter(message, param_hint="--database")
-    found = watch(None if name is None else [name])
+    states = watch(None if name is None else [name])
     if as_json:
-        print_json({"databases": [{**asdict(state), "healthy": state.healthy} for state in found]})
-    for state in found:
+        print_json({"databases": [{**asdict(state), "healthy": state.healthy} for state in states]})
+    for state in states:
         if not as_json:
             click.echo(
                 f"{state.database}: {state.size / MEGABYTE:,.0f} MB, oldest row {state.freeze_age:,} transactions,"
@@ -43,17 +43,19 @@ def bloat(name: str | None, *, as_json: bool) -> None:
             note(f"{state.database}: {table.table} has {table.dead:,} dead of {rows:,} rows: {table.advice}")
         for advice in state.advice:
             note(f"{state.database}: {advice}")
-    if not all(state.healthy for state in found):
+    if not all(state.healthy for state in states):
         done_in_part("something is over its limit: docs/how-to/keep-a-database-healthy.md")
 
 
 @database.command()
-@click.option("--database", "name", help="Only this data database; all when left out.")
+@click.option("--database", "name", help="Only this data database. The default is all.")
 @click.option("--sql", "as_sql", is_flag=True, help="Print the SQL that closes the database, for a superuser to run.")
-@click.option("--keep", "others", multiple=True, metavar="ROLE", help="With --sql: a further role to keep them.")
+@click.option(
+    "--keep", "others", multiple=True, metavar="ROLE", help="With --sql: a further role that keeps the rights."
+)
 @json_option
 def rights(name: str | None, others: tuple[str, ...], *, as_sql: bool, as_json: bool) -> None:
-    r"""Show which rights of everybody are open that a tenant must not have. Ends with 3 when any is.
+    r"""Show which dangerous rights PUBLIC has. Ends with 3 when it has any.
 
     \b
     To close them, as a superuser of the server:
@@ -68,13 +70,13 @@ def rights(name: str | None, others: tuple[str, ...], *, as_sql: bool, as_json: 
     if as_sql:
         click.echo(closing_sql(name or databases()[0], others), nl=False)
         return
-    found = {one: open_rights(one) for one in ([name] if name is not None else databases())}
+    rights_open = {one: open_rights(one) for one in ([name] if name is not None else databases())}
     if as_json:
-        print_json({"databases": [{"database": one, "open": opened} for one, opened in found.items()]})
-    for one, opened in found.items():
+        print_json({"databases": [{"database": one, "open": opened} for one, opened in rights_open.items()]})
+    for one, opened in rights_open.items():
         if not as_json and not opened:
             click.echo(f"{one}: closed")
         for line in opened:
             note(f"{one}: {line}")
-    if any(found.values()):
+    if any(rights_open.values()):
         done_in_part(COMMAND)

@@ -1,6 +1,6 @@
-"""The servers under the house: given by address, else a private PostgreSQL and Valkey started from wheels.
+"""The servers of the platform: external ones by address, or else an embedded PostgreSQL and Valkey from wheels.
 
-``ensure()`` gives the addresses, and starts what does not run.
+``ensure()`` returns the addresses, and starts the embedded servers that do not run.
 """
 
 from core.services.endpoints import DatabaseLogins, Endpoints

@@ -1,6 +1,6 @@
-"""Which account the embedded servers run as: PostgreSQL refuses to run as root.
+"""The account that the embedded servers run as: PostgreSQL does not run as root.
 
-As root an existing unprivileged account is used: none is made, and no permission outside our own folders is changed.
+Root uses an existing unprivileged account. It creates none, and changes no permissions outside our own folders.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CANDIDATES = ("nobody", "postgres", "daemon")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account of the servers; ``switch`` when it is not that of this process (which is then root)."""
+    """The account of the servers; ``switch`` is set when it differs from this process's, which is then root."""
 
     name: str
     uid: int
@@ -27,10 +27,10 @@ class Account:
     switch: bool
 
     def own(self, path: Path) -> None:
-        """Give ``path``, one of our own, to this account.
+        """Make this account the owner of ``path``, which is one of ours.
 
         Raises:
-            Unavailable: root may not (in a container that knows one account only, say).
+            Unavailable: root may not, for example in a container with one account.
         """
         if self.switch:
             try:
@@ -51,16 +51,16 @@ class Account:
         stdin: str = "",
         timeout: float | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``command`` in ``folder`` as this account, with a bare environment; its output is returned.
+        """Run ``command`` in ``folder`` as this account, with a minimal environment; return its output.
 
         Args:
             command: program and arguments.
             folder: working folder.
-            stdin: what it reads.
+            stdin: its standard input.
             timeout: seconds after which it is killed.
 
         Raises:
-            Unavailable: the account cannot be taken on, or the program cannot be started.
+            Unavailable: the process cannot change to the account, or the program cannot be started.
         """
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": str(folder)}
         environment |= {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "ASAN_OPTIONS") if name in os.environ}
@@ -93,13 +93,13 @@ class Account:
 
 
 def server_account(data: Path) -> Account:
-    """The account that the servers run as, given their data folder (which need not exist yet).
+    """The account that the servers run as, for a data folder that need not exist yet.
 
-    An ordinary user runs them as itself. Root runs them as the owner of the data that is there, else as the first of
+    An ordinary user runs them as itself. Root runs them as the owner of existing data, or else as the first account of
     ``CANDIDATES`` that this system has.
 
     Raises:
-        Unavailable: root, on a system with none of those accounts.
+        Unavailable: this process is root, and the system has none of those accounts.
     """
     uid = os.geteuid()
     if uid != 0:

@@ -1,4 +1,4 @@
-"""Base backups of the embedded PostgreSQL and the WAL that carries them on: any later moment can be restored."""
+"""Base backups of the embedded PostgreSQL and its archived WAL, which together can restore any later moment."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class BaseBackup:
     """A copy of the whole server as of a moment.
 
     Attributes:
-        name: of its folder; sorts by time.
-        began: when it was begun (UTC, ISO 8601).
-        ended: from this moment on it can be brought to any later one.
+        name: the name of its folder; sorts by time.
+        began: its beginning (UTC, ISO 8601).
+        ended: the earliest moment that it can be recovered to.
         first_wal: the oldest segment of WAL that it needs.
         bytes: its size.
     """
@@ -45,8 +45,8 @@ class BaseBackup:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """Where base backups and WAL are, and who writes them."""
+class BackupPlace:
+    """The folders of base backups and WAL, and the server and account that write them."""
 
     known: state.State
     account: Account
@@ -56,7 +56,7 @@ class Ground:
 
     @property
     def bases(self) -> Path:
-        """The base backups' folder."""
+        """The folder of the base backups."""
         return self.folder / "base"
 
     @property
@@ -66,12 +66,13 @@ class Ground:
 
 
 def backup_folder() -> Path:
-    """The folder of all backups, made private where it is not there.
+    """The folder of all backups, created private where it does not exist.
 
-    Beside the servers' data where those are not in the state folder, since their account cannot reach that.
+    It lies beside the servers' data where those are outside of the state folder, because their account cannot reach
+    that.
 
     Raises:
-        Unavailable: it cannot be made.
+        Unavailable: it cannot be created.
     """
     settings = get_settings()
     folder = settings.backup_dir or settings.state_dir / "backups"
@@ -84,7 +85,7 @@ def backup_folder() -> Path:
     return folder
 
 
-def ground(say: Say = to_stderr) -> Ground:
+def backup_place(say: Say = to_stderr) -> BackupPlace:
     """The running embedded server and the folders of its backups.
 
     Raises:
@@ -99,102 +100,102 @@ def ground(say: Say = to_stderr) -> Ground:
     known = state.read(settings.state_dir) or state.State()
     home = known.data_home(settings.state_dir)
     account = server_account(home)
-    # A server that was reset numbers its WAL from the beginning: each server has a folder of its own.
+    # A server that was reset numbers its WAL from the beginning, so each server has its own folder.
     server = ask(manager.superuser_url(known), "SELECT system_identifier FROM pg_control_system()")[0]
-    found = Ground(known, account, home, reachable(account, home), backup_folder() / str(server))
-    state.prepare(found.folder)
-    for folder in (found.bases, found.wal):
+    place = BackupPlace(known, account, home, reachable(account, home), backup_folder() / str(server))
+    state.prepare(place.folder)
+    for folder in (place.bases, place.wal):
         folder.mkdir(mode=0o700, exist_ok=True)
         account.own(folder)
-    if not account.reaches(found.wal, write=True):
-        detail = f"the servers run as the account {account.name}, which cannot reach {found.folder}"
+    if not account.reaches(place.wal, write=True):
+        detail = f"the servers run as the account {account.name}, which cannot reach {place.folder}"
         raise Unavailable(detail, remedy="set IIT_BACKUP_DIR to a folder that it can reach")
-    return found
+    return place
 
 
 def base_backup(*, keep: int = 7, say: Say = to_stderr) -> tuple[BaseBackup, list[str]]:
-    """Make a base backup, let WAL be archived from now on, and remove what is older than the newest ``keep``.
+    """Make a base backup, archive WAL from now on, and remove all but the newest ``keep`` backups.
 
     Returns:
-        The backup, and the names of those that were removed.
+        The backup, and the names of the removed ones.
 
     Raises:
         Invalid: the database is not the embedded one.
-        Unavailable: it cannot be made; older ones stay.
+        Unavailable: the backup fails; older ones stay.
     """
-    here = ground(say)
-    with state.locked(here.folder, say):
-        _archive(here)
-        made = _make(here)
-        return made, _thin_out(here, keep)
+    place = backup_place(say)
+    with state.locked(place.folder, say):
+        _archive(place)
+        backup = _make(place)
+        return backup, _thin_out(place, keep)
 
 
 def base_backups(folder: Path | None = None) -> list[BaseBackup]:
-    """The base backups of the server that is here now, oldest first; ``folder`` is its ``Ground.folder``."""
+    """The base backups of the present server, oldest first; ``folder`` is its ``BackupPlace.folder``."""
     if folder is None:
         known = state.read(get_settings().state_dir)
         if known is None or known.archive is None:
             return []
         folder = Path(known.archive).parent
     files = (folder / "base").glob(f"*/{FACTS}")
-    found = [BaseBackup(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
-    return sorted(found, key=lambda backup: backup.name)
+    backups = [BaseBackup(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
+    return sorted(backups, key=lambda backup: backup.name)
 
 
-def _archive(here: Ground) -> None:
-    """Have the running server archive its WAL, and remember it for its next start.
+def _archive(place: BackupPlace) -> None:
+    """Make the running server archive its WAL, and record this for its next start.
 
     Raises:
-        Unavailable: it was started by a version that did not prepare for it.
+        Unavailable: an older version started it without the settings for archiving.
     """
-    url = manager.superuser_url(here.known)
+    url = manager.superuser_url(place.known)
     if ask(url, "SHOW archive_mode") != ("on",):
         detail = "the embedded PostgreSQL was started by an older version, which did not prepare for archiving"
         raise Unavailable(detail, command="restart it: iit services stop, then iit services start")
-    if here.known.archive == str(here.wal):
+    if place.known.archive == str(place.wal):
         return
-    here.known.archive = str(here.wal)
-    state.write(get_settings().state_dir, here.known)
-    server = Postgres(here.home, here.account, to_stderr, here.known.archive)
-    server.configure(here.known.postgres_port, fsync=get_settings().services_fsync)
+    place.known.archive = str(place.wal)
+    state.write(get_settings().state_dir, place.known)
+    server = Postgres(place.home, place.account, to_stderr, place.known.archive)
+    server.configure(place.known.postgres_port, fsync=get_settings().services_fsync)
     ask(url, "SELECT pg_reload_conf()")
 
 
-def _make(here: Ground) -> BaseBackup:
+def _make(place: BackupPlace) -> BaseBackup:
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
-    draft, secret = here.bases / f"{name}.partial", here.folder / f".{name}.pgpass"
-    for left in here.bases.glob("*.partial"):
+    draft, secret = place.bases / f"{name}.partial", place.folder / f".{name}.pgpass"
+    for left in place.bases.glob("*.partial"):
         shutil.rmtree(left)
-    began = ask(manager.superuser_url(here.known), "SELECT clock_timestamp()")[0]
+    began = ask(manager.superuser_url(place.known), "SELECT clock_timestamp()")[0]
     try:
         secret.touch(mode=0o600)
-        here.account.own(secret)
-        secret.write_text(f"*:*:*:{SUPERUSER}:{here.known.superuser_password}\n", encoding="ascii")
-        server = f"host={ports.LOOPBACK} port={here.known.postgres_port} user={SUPERUSER} passfile='{secret}'"
-        command = [str(here.programs.bin / "pg_basebackup"), f"--dbname={server}", f"--pgdata={draft}"]
+        place.account.own(secret)
+        secret.write_text(f"*:*:*:{SUPERUSER}:{place.known.superuser_password}\n", encoding="ascii")
+        server = f"host={ports.LOOPBACK} port={place.known.postgres_port} user={SUPERUSER} passfile='{secret}'"
+        command = [str(place.programs.bin / "pg_basebackup"), f"--dbname={server}", f"--pgdata={draft}"]
         command += ["--format=tar", "--compress=gzip:1", "--wal-method=stream", "--checkpoint=fast", "--no-password"]
         command += [] if get_settings().services_fsync else ["--no-sync"]
-        _run(here, command)
-        _run(here, [str(here.programs.bin / "pg_verifybackup"), "--no-parse-wal", "--quiet", str(draft)])
+        _run(place, command)
+        _run(place, [str(place.programs.bin / "pg_verifybackup"), "--no-parse-wal", "--quiet", str(draft)])
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     finally:
         secret.unlink(missing_ok=True)
-    ended = ask(manager.superuser_url(here.known), "SELECT clock_timestamp()")[0]
+    ended = ask(manager.superuser_url(place.known), "SELECT clock_timestamp()")[0]
     size = sum(file.stat().st_size for file in draft.iterdir())
-    made = BaseBackup(name, began.isoformat(), ended.isoformat(), _first_wal(draft), size)
+    backup = BaseBackup(name, began.isoformat(), ended.isoformat(), _first_wal(draft), size)
     facts = draft / FACTS
-    facts.write_text(json.dumps(asdict(made)), encoding="utf-8")
-    here.account.own(facts)
-    draft.rename(here.bases / name)
-    return made
+    facts.write_text(json.dumps(asdict(backup)), encoding="utf-8")
+    place.account.own(facts)
+    draft.rename(place.bases / name)
+    return backup
 
 
-def _run(here: Ground, command: list[str]) -> None:
-    done = here.account.run(command, folder=here.bases, timeout=_HOURS)
+def _run(place: BackupPlace, command: list[str]) -> None:
+    done = place.account.run(command, folder=place.bases, timeout=_HOURS)
     if done.returncode:
-        raise faults.refused("the base backup could not be made", done.stdout, here.home / "postgres.log")
+        raise faults.refused("the base backup could not be made", done.stdout, place.home / "postgres.log")
 
 
 def _first_wal(folder: Path) -> str:
@@ -204,14 +205,14 @@ def _first_wal(folder: Path) -> str:
     return f"{ranges['Timeline']:08X}{high:08X}{low // _SEGMENT_BYTES:08X}"
 
 
-def _thin_out(here: Ground, keep: int) -> list[str]:
-    """Remove base backups but the newest ``keep``, and the WAL that none of those needs."""
-    found = base_backups(here.folder)
-    doomed = found[: max(0, len(found) - max(1, keep))]
+def _thin_out(place: BackupPlace, keep: int) -> list[str]:
+    """Remove all but the newest ``keep`` base backups, and the WAL that none of them needs."""
+    backups = base_backups(place.folder)
+    doomed = backups[: max(0, len(backups) - max(1, keep))]
     for backup in doomed:
-        shutil.rmtree(here.bases / backup.name)
-    oldest = found[len(doomed)].first_wal
-    for file in os.scandir(here.wal):
+        shutil.rmtree(place.bases / backup.name)
+    oldest = backups[len(doomed)].first_wal
+    for file in os.scandir(place.wal):
         segment = _SEGMENT.fullmatch(file.name)
         if segment and segment[1][8:] < oldest[8:]:
             Path(file.path).unlink()

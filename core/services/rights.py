@@ -1,10 +1,10 @@
-"""Rights that PostgreSQL gives to everybody and a tenant's role must not have, and the SQL that takes them away.
+"""Rights of PUBLIC that a tenant's role must not have, and the SQL that revokes them.
 
-A text that is injected into a tenant's statement is an expression. With these rights an expression becomes another
-tenant (``set_config('role', ...)``), takes another tenant's locks by number, reads another tenant's
-row counts, or fills the queue of notifications and the write-ahead log without a table.
-Only a superuser can take them away: the embedded server's does when a database is made; on another server its operator
-runs what ``iit database rights --sql`` prints.
+Text that is injected into a tenant's statement is an expression. With these rights an expression can become another
+tenant (``set_config('role', ...)``), take another tenant's locks by number, read another tenant's row counts, or fill
+the
+queue of notifications and the write-ahead log without a table. Only a superuser can revoke them. The embedded server's
+does so in each new database; on another server its operator runs what ``iit database rights --sql`` prints.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TEMP_FILE_LIMIT = "8GB"
-"""Temporary files that one session of the application may have at a time: a sort without end must not fill the disk."""
+"""The limit of temporary files for one session of the application, so that a runaway sort cannot fill the disk."""
 
 _LARGE_OBJECTS: LiteralString = (
     "REVOKE EXECUTE ON FUNCTION lo_creat(int), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC"
 )
-"""They lie outside every schema, so that a tenant's would be in no backup and outlive the tenant."""
+"""Large objects lie outside every schema, so that a tenant's would be in no backup and outlive the tenant."""
 
 CLOSED: LiteralString = (
     "pronamespace = 'pg_catalog'::regnamespace AND (proname = 'set_config'"
@@ -31,7 +31,7 @@ CLOSED: LiteralString = (
     " OR proname IN ('pg_relation_size', 'pg_table_size', 'pg_indexes_size', 'pg_total_relation_size')"
     " OR (proname LIKE 'pg\\_stat\\_get\\_%' AND proargtypes = '26'))"
 )
-"""The functions that are closed, as a condition on ``pg_proc``; the statistics are those of one object by number."""
+"""The functions to revoke, as a condition on ``pg_proc``; the statistics are those of one object by number."""
 
 _FUNCTIONS = sql.SQL(
     "DO $$ DECLARE closed regprocedure; BEGIN"
@@ -50,15 +50,15 @@ _COUNTS = sql.SQL(
 
 
 def statements(database: str, *, owner: str, application: str, others: Sequence[str] = ()) -> list[sql.Composed]:
-    """What a superuser runs in a data database; each can be run again.
+    """The statements for a superuser to run in a data database; each can run again.
 
     Args:
         database: its name on the server.
         owner: the role that owns the tables.
-        application: the role that the application logs in as.
+        application: the role of the application's login.
         others: further roles that keep the rights, such as one that makes backups.
     """
-    # Names of roles are quoted for GRANT, and then as the text that format() puts into it.
+    # Names of roles are quoted for GRANT, and then as text for format().
     listed = sql.SQL(", ").join(map(sql.Identifier, (owner, application, *others))).as_string(None)
     names = {"closed": sql.SQL(CLOSED), "roles": sql.Literal(listed)}
     limits = sql.SQL("ALTER ROLE {app} IN DATABASE {database} SET {name} TO {value}")
@@ -88,4 +88,4 @@ OPEN: LiteralString = (
     " has_table_privilege('public', 'pg_catalog.pg_settings', 'UPDATE') AS settings,"
     " current_setting('temp_file_limit') = '-1' AS unlimited"
 )
-"""What is open in a database, in one row, asked as the application."""
+"""The open rights in a database, in one row, asked as the application."""

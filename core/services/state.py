@@ -1,4 +1,4 @@
-"""What is remembered about the embedded servers between commands: ports, passwords, and where their data is."""
+"""The recorded state of the embedded servers between commands: ports, passwords, and the place of their data."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ def _password() -> str:
 
 @dataclass(slots=True)
 class State:
-    """The remembered facts. A port of 0 is not chosen yet; ``home`` is set where the data is elsewhere.
+    """The recorded facts. A port of 0 is not chosen yet; ``home`` is set where the data are elsewhere.
 
-    ``bootstrap`` is the fingerprint of what was set up in the databases.
-    ``databases`` are the names of the data databases beside the first; ``archive`` is the folder that WAL goes to.
+    ``bootstrap`` is the fingerprint of the set-up of the databases. ``databases`` are the names of the data databases
+    beside
+    the first; ``archive`` is the folder for WAL.
     """
 
     postgres_port: int = 0
@@ -46,15 +47,15 @@ class State:
     valkey_password: str = field(default_factory=_password, repr=False)
 
     def data_home(self, folder: Path) -> Path:
-        """Where the servers keep their data."""
+        """The folder of the servers' data."""
         return Path(self.home) if self.home else folder / "services"
 
 
 def read(folder: Path) -> State | None:
-    """The state remembered in ``folder``, or None where there is none yet.
+    """The state recorded in ``folder``, or None where there is none yet.
 
     Raises:
-        Unavailable: it is there and cannot be read.
+        Unavailable: it exists but cannot be read.
     """
     file = folder / FILE
     try:
@@ -69,12 +70,12 @@ def read(folder: Path) -> State | None:
         raise Unavailable(detail, remedy=remedy) from error
     except (ValueError, TypeError) as error:
         detail = f"{file} is damaged: it holds the ports and passwords of the embedded servers"
-        command = "restore it from a copy; or, giving up the data there, run: iit services reset --yes"
+        command = "restore it from a copy; or, to delete the data there, run: iit services reset --yes"
         raise Unavailable(detail, command=command) from error
 
 
 def write(folder: Path, state: State) -> None:
-    """Remember ``state``, whole or not at all, for the owner's eyes only."""
+    """Write ``state``, completely or not at all, readable by its owner alone."""
     draft = folder / f"{FILE}.draft"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
@@ -85,10 +86,12 @@ def write(folder: Path, state: State) -> None:
 
 
 def prepare(folder: Path) -> None:
-    """Make the state folder. Root's lets the servers pass through it (not list it) to their data, a user's nobody.
+    """Create the state folder.
+
+    Root's can be passed through (not listed) by the servers on the way to their data; a user's by nobody.
 
     Raises:
-        Unavailable: it cannot be made or written to.
+        Unavailable: it cannot be created or written to.
     """
     try:
         make_private(folder)
@@ -98,7 +101,7 @@ def prepare(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the folder's lock, which the system lets go when its holder ends, however it ends: it cannot become stale.
+    """Hold the folder's lock, which the system releases when its holder ends in any way, so it cannot become stale.
 
     Raises:
         Unavailable: another process held it for five minutes, or the folder cannot be written to.
@@ -108,7 +111,7 @@ def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     except OSError as error:
         raise unusable(folder, error) from error
     try:
-        deadline, told = time.monotonic() + LOCK_WAIT_SECONDS, time.monotonic() + 2.0
+        deadline, notice_at = time.monotonic() + LOCK_WAIT_SECONDS, time.monotonic() + 2.0
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -118,9 +121,9 @@ def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
                 if now > deadline:
                     detail = f"another process has been starting or stopping the servers in {folder} for five minutes"
                     raise Unavailable(detail, remedy="look for it, end it, and try again") from None
-                if told and now > told:
+                if notice_at and now > notice_at:
                     say("another process is starting or stopping the servers here: waiting for it")
-                    told = 0.0
+                    notice_at = 0.0
                 time.sleep(0.05)
             except OSError as error:
                 raise unusable(folder, error) from error
@@ -130,9 +133,9 @@ def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def unusable(folder: Path, error: OSError) -> Unavailable:
-    """The message for a folder that does not do, by what the system says of it."""
+    """The error for an unusable folder, by the system's reason."""
     remedies = {
-        errno.ENOSPC: "free some space (a new database needs about 300 MB); what was written before is kept",
+        errno.ENOSPC: "free some space (a new database needs about 300 MB); committed data are safe",
         errno.EDQUOT: "free some of your quota, or set IIT_STATE_DIR to a folder elsewhere",
         errno.EROFS: "the disk is read-only: set IIT_STATE_DIR to a folder that can be written to",
         errno.ENOLCK: "the file system there knows no locks: set IIT_STATE_DIR to a folder on a local disk",

@@ -1,4 +1,4 @@
-"""What runs, where, and of which version."""
+"""The state of the servers: addresses, versions and problems."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _CONNECT_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """One server as it is now.
+    """The state of one server.
 
     Attributes:
         name: ``postgresql``, ``postgresql <data database>`` or ``valkey``.
         mode: ``embedded`` or ``external``.
-        running: whether it answers, with the credentials that the platform would use.
+        running: whether it answers with the platform's credentials.
         address: host and port, never a password.
-        version: what it says it is.
-        data: folder of its data, where embedded.
-        problem: why it does not answer or does not do; empty otherwise.
+        version: the version that it reports.
+        data: the folder of its data, where embedded.
+        problem: why it does not answer or is unsuitable; empty otherwise.
     """
 
     name: str
@@ -69,7 +69,7 @@ def status() -> list[ServiceStatus]:
 
 
 def _postgres(addresses: Endpoints, known: state.State | None, wanted: Wanted, home: str) -> ServiceStatus:
-    """PostgreSQL's state, from a real login."""
+    """The state of PostgreSQL, from a real login."""
     mode, data = ("embedded", f"{home}/postgres") if wanted.postgres else ("external", "")
     if wanted.postgres and known is not None:
         server = Postgres(known.data_home(get_settings().state_dir), Account("", 0, 0, switch=False), to_stderr)
@@ -88,7 +88,7 @@ def _postgres(addresses: Endpoints, known: state.State | None, wanted: Wanted, h
 
 
 def _data_database(name: str, mode: str, url: str) -> ServiceStatus:
-    """The state of a further data database, from a real login. It is shown apart: the others work without it."""
+    """The state of a further data database, from a real login; the others work without it."""
     shown, address = f"postgresql {name}", _address(url)
     try:
         with psycopg.connect(url, connect_timeout=_CONNECT_SECONDS) as link:
@@ -112,14 +112,14 @@ def _valkey(addresses: Endpoints, wanted: Wanted, home: str) -> ServiceStatus:
         shown = "" if wanted.valkey else address
         return ServiceStatus("valkey", mode, running=False, address=shown, data=data, problem=problem)
     speaks = str(info.get("redis_version", "0"))
-    found = str(info.get("valkey_version", speaks))
+    version = str(info.get("valkey_version", speaks))
     enough = int(speaks.split(".", maxsplit=1)[0]) >= OLDEST_REDIS
     problem = "" if enough else f"Redis {OLDEST_REDIS} or newer, or Valkey, is needed"
-    return ServiceStatus("valkey", mode, True, address, found, data, problem)  # noqa: FBT003
+    return ServiceStatus("valkey", mode, True, address, version, data, problem)  # noqa: FBT003
 
 
 def _address(url: str) -> str:
-    """Host and port of an address, without what is secret in it."""
+    """Host and port of an address, without its secrets."""
     parts = urlsplit(url)
     try:
         port = f":{parts.port}" if parts.port else ""
@@ -129,13 +129,13 @@ def _address(url: str) -> str:
 
 
 def check() -> None:
-    """Refuse servers that do not answer or are too old.
+    """Raise for servers that do not answer or are too old.
 
     Raises:
-        Unavailable: naming each that does not do, and why.
+        Unavailable: names each unsuitable server and the reason.
     """
-    bad = [service for service in status() if service.problem]
+    bad = [server for server in status() if server.problem]
     if bad:
-        detail = "; ".join(f"{found.name} ({found.mode}) at {found.address}: {found.problem}" for found in bad)
+        detail = "; ".join(f"{server.name} ({server.mode}) at {server.address}: {server.problem}" for server in bad)
         remedy = "correct DATABASE_URL and REDIS_URL, or unset them to use the embedded servers"
         raise Unavailable(detail, remedy=remedy)

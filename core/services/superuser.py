@@ -1,4 +1,4 @@
-"""Single questions to a server as its superuser: what base backups and recoveries need and no other role may ask."""
+"""Single questions to a server as its superuser, for base backups and recoveries."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ def ask(url: str, statement: str) -> tuple[Any, ...]:
     """The first row of one constant statement, in a transaction of its own.
 
     Raises:
-        Unavailable: the server does not answer, or refuses.
+        Unavailable: the server does not answer, or rejects the statement.
     """
     try:
         with psycopg.connect(url, connect_timeout=5) as link:
             row = link.execute(statement.encode()).fetchone()
     except psycopg.Error as error:
-        detail = (
-            f"the embedded PostgreSQL does not do it: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
-        )
+        detail = f"the embedded PostgreSQL refused: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
         raise Unavailable(detail, command="see `iit services status`") from error
     return row or ()

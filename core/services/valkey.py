@@ -1,4 +1,4 @@
-"""The embedded Valkey: holds only what may vanish, so nothing of it is kept on disk."""
+"""The embedded Valkey: it holds only what may vanish, so nothing of it is on disk."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ class Valkey:
 
     @property
     def log(self) -> Path:
-        """Where the server writes what it has to say."""
+        """The server's log."""
         return self.home / "valkey.log"
 
     def start(self, programs: Programs, port: int, password: str) -> int:
         """Start the server on ``port``, or on another free one where that is taken, and return the port.
 
         Raises:
-            Unavailable: it did not start; what to do is said.
+            Unavailable: it did not start; the remedy tells what to do.
         """
         wanted = port
         for attempt in range(_TRIES):
             if attempt or not port or not ports.is_free(port):
                 port = ports.choose(avoiding=port)
             self.log.unlink(missing_ok=True)
-            # The settings go by standard input: on the command line everybody could read the password.
+            # The settings go by standard input, because everybody could read the password on a command line.
             command, settings = [str(programs.valkey), "-"], self._settings(port, password)
             done = self.account.run(command, folder=self.home, stdin=settings, timeout=_START_SECONDS)
             if done.returncode == 0 and self._answers(port, password):
                 if wanted and port != wanted:
                     self.say(f"port {wanted} is taken by another program: Valkey now listens on {port}")
                 return port
-            said = faults.since(self.log, 0) + done.stdout
-            if not any(sign in said for sign in faults.PORT_TAKEN):
+            output = faults.since(self.log, 0) + done.stdout
+            if not any(sign in output for sign in faults.PORT_TAKEN):
                 break
-        raise faults.refused("Valkey did not start", said, self.log)
+        raise faults.refused("Valkey did not start", output, self.log)
 
     def stop(self, port: int, password: str) -> bool:
-        """Stop the server on ``port``. False where none ran."""
+        """Stop the server on ``port``; return False where none ran."""
         if not ports.answers_as_valkey(port, password):
             return False
         ports.shut_valkey_down(port, password)

@@ -1,4 +1,4 @@
-"""Tenants: who they are, how one is made, what its rooms are set to."""
+"""Tenants: creation, lookup and settings."""
 
 from core.tenancy import settings
 from core.tenancy.models import Tenant, TenantSetting

@@ -1,4 +1,4 @@
-"""``iit tenant``."""
+"""The command ``iit tenant``."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 LAZY: dict[str, tuple[str, str]] = {
-    "delete": ("core.tenancy.archive.commands:delete", "Suspend a tenant, and destroy it after its days of grace"),
+    "delete": ("core.tenancy.archive.commands:delete", "Suspend a tenant, and schedule its destruction"),
     "export": ("core.tenancy.archive.commands:export", "Write all of a tenant to a file for its recipient alone"),
-    "import-archive": ("core.tenancy.archive.commands:import_archive", "Make a tenant of an archive"),
+    "import-archive": ("core.tenancy.archive.commands:import_archive", "Create a tenant from an archive"),
     "purge": ("core.tenancy.archive.commands:purge", "Destroy the tenants whose days of grace are over"),
-    "undelete": ("core.tenancy.archive.commands:undelete", "Take a deletion back, while the days of grace run"),
+    "undelete": ("core.tenancy.archive.commands:undelete", "Cancel a deletion during the days of grace"),
     "verify-archive": (
         "core.tenancy.archive.commands:verify_archive",
         "Verify an archive, or compare it with a tenant",
     ),
     "backup": ("core.tenancy.backup.commands:backup", "Write all of a tenant to one encrypted file"),
     "move": ("core.tenancy.move.commands:move", "Move a tenant to another data database while it works"),
-    "restore": ("core.tenancy.backup.commands:restore", "Bring a tenant back to a backup, or to a moment"),
-    "retired": ("core.tenancy.move.commands:retired", "Schemas that tenants have left, and dropping them"),
+    "restore": ("core.tenancy.backup.commands:restore", "Restore a tenant to a backup, or to a moment"),
+    "retired": ("core.tenancy.move.commands:retired", "List or drop the schemas that tenants have left"),
 }
-"""Commands that are imported when they are called: name -> where it is, and its help."""
+"""Commands that are imported when they are called: name -> import path and help."""
 
 
 class _Tenants(click.Group):
@@ -45,11 +45,11 @@ class _Tenants(click.Group):
         """The command, imported now if it is one of ``LAZY``."""
         if cmd_name not in LAZY:
             return super().get_command(ctx, cmd_name)
-        found: click.Command = resolve(LAZY[cmd_name][0])
-        return found
+        command: click.Command = resolve(LAZY[cmd_name][0])
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """List the commands with their help; of those of ``LAZY``, what it says there."""
+        """List the commands with their help; for those of ``LAZY``, with the help from there."""
         own = {name: command.get_short_help_str(90) for name, command in self.commands.items()}
         with formatter.section("Commands"):
             formatter.write_dl(sorted({**own, **{name: text for name, (_, text) in LAZY.items()}}.items()))
@@ -57,17 +57,17 @@ class _Tenants(click.Group):
 
 @click.group(cls=_Tenants)
 def tenant() -> None:
-    """Make, list, show, suspend, resume, move, back up and restore tenants."""
+    """Create, list, show, suspend, resume, move, back up and restore tenants."""
 
 
 @tenant.command()
 @click.argument("slug")
-@click.option("--name", help="The partner's name; the slug when not given.")
+@click.option("--name", help="The partner's name. The default is the slug.")
 @click.option("--time-zone", default="Africa/Lagos", show_default=True, help='IANA name; says what "today" is.')
-@click.option("--database", default="default", show_default=True, help="The data database that its data are in.")
+@click.option("--database", default="default", show_default=True, help="The data database for its data.")
 @json_option
 def create(slug: str, name: str | None, time_zone: str, database: str, *, as_json: bool) -> None:
-    """Make a tenant, and print its first API key: once, it is nowhere kept."""
+    """Create a tenant, and print its first API key, which is not shown again."""
     from core.database.upgrade import migrate_shared
     from core.tenancy.service import create_tenant
 
@@ -76,20 +76,20 @@ def create(slug: str, name: str | None, time_zone: str, database: str, *, as_jso
     if as_json:
         print_json({**_shown(created.ref), "api_key": created.api_key})
         return
-    note(f"made the tenant {slug}; its API key follows, and cannot be shown again")
+    note(f"created the tenant {slug}; its API key follows and cannot be shown again")
     click.echo(created.api_key)
 
 
 @tenant.command("list")
 @json_option
 def list_(*, as_json: bool) -> None:
-    """List all tenants: when each imported and scored last, and how much it stores (measured daily by a worker)."""
+    """List all tenants, with their last import, last scoring and size (which a worker measures daily)."""
     from core.tenancy.overview import overview
 
-    found = overview()
+    tenants = overview()
     if as_json:
-        rows = [{**_shown(ref), **asdict(activity)} for ref, activity in found.tenants]
-        print_json({"tenants": rows, "unasked": found.unasked})
+        rows = [{**_shown(ref), **asdict(activity)} for ref, activity in tenants.tenants]
+        print_json({"tenants": rows, "unasked": tenants.unasked})
     else:
         table = [
             {
@@ -98,12 +98,12 @@ def list_(*, as_json: bool) -> None:
                 "last_score": _minute(activity.last_score),
                 "size_mb": None if activity.size_bytes is None else round(activity.size_bytes / 1e6),
             }
-            for ref, activity in found.tenants
+            for ref, activity in tenants.tenants
         ]
         columns = ("slug", "name", "state", "time_zone", "database", "last_import", "last_score", "size_mb")
         print_table(table, columns)
-    if found.unasked:
-        for database, why in found.unasked.items():
+    if tenants.unasked:
+        for database, why in tenants.unasked.items():
             note(f"the data database {database} was not asked: {why}")
         done_in_part("the list lacks what those databases hold: see `iit status`")
 
@@ -119,17 +119,17 @@ def show(slug: str, *, as_json: bool) -> None:
 
     row = describe_tenant(slug)
     usage: dict[str, Any] = {}
-    if row.phase not in ("restoring", "purging"):  # its schema may not be there
+    if row.phase not in ("restoring", "purging"):  # its schema may not exist
         with tenant_session(row.ref(), actor=ACTOR, readonly=True) as session:
             usage = dict(metering.totals(session))
-    found = {**_shown(row.ref()), "created_at": row.created_at, "usage": usage}
+    details = {**_shown(row.ref()), "created_at": row.created_at, "usage": usage}
     if row.delete_after is not None:
-        found["delete_after"] = row.delete_after
+        details["delete_after"] = row.delete_after
     if as_json:
-        print_json(found)
+        print_json(details)
         return
-    del found["usage"]
-    rows = [{"what": name, "value": str(value)} for name, value in found.items()]
+    del details["usage"]
+    rows = [{"what": name, "value": str(value)} for name, value in details.items()]
     print_table([*rows, *({"what": meter, "value": str(used)} for meter, used in usage.items())], ("what", "value"))
 
 
@@ -137,7 +137,7 @@ def show(slug: str, *, as_json: bool) -> None:
 @click.argument("slug")
 @json_option
 def suspend(slug: str, *, as_json: bool) -> None:
-    """Refuse a tenant's requests and hold its jobs. Its data stay."""
+    """Reject a tenant's requests and pause its jobs. Its data stay."""
     from core.tenancy.service import suspend_tenant
 
     _answer(suspend_tenant(slug, actor=ACTOR), as_json=as_json)
@@ -147,7 +147,7 @@ def suspend(slug: str, *, as_json: bool) -> None:
 @click.argument("slug")
 @json_option
 def resume(slug: str, *, as_json: bool) -> None:
-    """Let a suspended tenant work again."""
+    """Lift the suspension of a tenant."""
     from core.tenancy.service import resume_tenant
 
     _answer(resume_tenant(slug, actor=ACTOR), as_json=as_json)

@@ -1,4 +1,4 @@
-"""How far the fleet is: of each data database, which schemas stand where, and which tenants could not be migrated."""
+"""The fleet's migrations: for each data database, the revisions of its schemas and the tenants that failed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Failure:
     """A tenant that the last run could not migrate.
 
     Attributes:
-        tenant: its slug; its id where the control database knows none.
-        revision: where it stands.
-        wanted: where it was to be brought.
-        attempts: tries so far, those of all runs.
+        tenant: its slug, or its id where the control database lacks it.
+        revision: its present migration.
+        wanted: the migration that was to be reached.
+        attempts: tries so far, in all runs.
     """
 
     tenant: str
@@ -37,11 +37,11 @@ class DatabaseStatus:
     """One data database.
 
     Attributes:
-        shared: ``platform`` (control database only) and ``node`` -> where each stands.
-        at_head: tenants that stand where the code wants them.
-        behind: tenants that stand before it.
-        ahead: tenants that a newer version of the application migrated.
-        revisions: where tenants stand -> how many.
+        shared: ``platform`` (control database only) and ``node`` -> their revisions.
+        at_head: the number of tenants at the code's revision.
+        behind: the number of tenants at an older one.
+        ahead: the number of tenants that a newer version of the application migrated.
+        revisions: revision -> the number of tenants at it.
     """
 
     database: str
@@ -63,13 +63,13 @@ class FleetStatus:
 
     @property
     def at_head(self) -> bool:
-        """Whether nothing is left to be migrated."""
-        shared = all(self.heads[name] == found for one in self.databases for name, found in one.shared.items())
+        """Whether nothing remains to be migrated."""
+        shared = all(self.heads[name] == revision for one in self.databases for name, revision in one.shared.items())
         return shared and not any(one.behind or one.failed for one in self.databases)
 
 
 def status() -> FleetStatus:
-    """Ask each data database: three queries, however many tenants there are.
+    """The status of each data database, from three queries however many tenants there are.
 
     Raises:
         Unavailable: a database cannot be reached, or was never set up for this version.
@@ -88,18 +88,18 @@ def _of(database: str) -> DatabaseStatus:
         counts = session.execute(
             text("SELECT revision, count(*) AS tenants FROM node.tenant_schemas GROUP BY 1 ORDER BY 1")
         )
-        found: dict[str, int] = {row.revision: row.tenants for row in counts}
+        fleet: dict[str, int] = {row.revision: row.tenants for row in counts}
         failures = session.execute(_FAILURES, {"head": head("tenant")}).mappings().all()
     slugs = _slugs([str(row["tenant_id"]) for row in failures])
     newest, known = head("tenant"), set(revisions("tenant"))
     return DatabaseStatus(
         database=database,
         shared=shared,
-        tenants=sum(found.values()),
-        at_head=found.get(newest, 0),
-        behind=sum(count for revision, count in found.items() if revision in known and revision != newest),
-        ahead=sum(count for revision, count in found.items() if revision not in known),
-        revisions=found,
+        tenants=sum(fleet.values()),
+        at_head=fleet.get(newest, 0),
+        behind=sum(count for revision, count in fleet.items() if revision in known and revision != newest),
+        ahead=sum(count for revision, count in fleet.items() if revision not in known),
+        revisions=fleet,
         failed=tuple(
             Failure(
                 tenant=slugs.get(str(row["tenant_id"]), str(row["tenant_id"])),
@@ -124,7 +124,7 @@ _FAILURES = text(
 
 
 def _slugs(ids: list[str]) -> dict[str, str]:
-    """The tenants' ids -> their slugs."""
+    """The slugs of the tenants with these ids."""
     if not ids:
         return {}
     with node_session(DEFAULT_DATABASE) as session:

@@ -16,15 +16,16 @@ STAMP: Any = DateTime(timezone=True)
 
 
 class Tenant(PlatformBase, table=True):
-    """An implementing partner on this installation, and where its data are.
+    """An implementing partner on this installation, and the place of its data.
 
-    The application reads it; only the owner's login makes or changes one.
+    The application reads it. Only the owner's login creates or changes one.
 
     Attributes:
         state: active or suspended.
-        phase: while it comes or goes: ``restoring`` from an archive, ``deleting`` (its days of grace run until
-            ``delete_after``), ``purging`` (what it had is being destroyed). Its ``state`` is suspended meanwhile, and
-            ``state_before`` what it was.
+        phase: ``restoring`` (from an archive), ``deleting`` (its days of grace run until ``delete_after``) or
+            ``purging``
+            (its data are being destroyed); otherwise None. In a phase its ``state`` is suspended.
+        state_before: its state before the phase.
     """
 
     __tablename__: ClassVar[str] = "tenants"
@@ -55,7 +56,7 @@ class Tenant(PlatformBase, table=True):
     state_before: str | None = Field(default=None, sa_type=Text)
 
     def ref(self) -> TenantRef:
-        """What sessions need of it."""
+        """The reference that sessions take."""
         return TenantRef(
             id=self.id,
             slug=self.slug,
@@ -69,7 +70,7 @@ class Tenant(PlatformBase, table=True):
 
 
 class TenantSchema(NodeBase, table=True):
-    """A tenant's schema in this data database and the migration it stands at, so that one query tells who is behind."""
+    """A tenant's schema in this data database and its migration, so that one query finds the tenants behind."""
 
     __tablename__: ClassVar[str] = "tenant_schemas"
     __table_args__ = (UniqueConstraint("tenant_id"), {"info": {"app": "SELECT"}})
@@ -83,12 +84,12 @@ class TenantSchema(NodeBase, table=True):
 
 
 class MigrationFailure(NodeBase, table=True):
-    """A tenant's schema that could not be brought to head; the row goes when it is.
+    """A tenant's schema that could not be migrated to head; the row is deleted when it is.
 
     Attributes:
-        revision: where it was to be brought.
-        error: what went wrong, without values of rows.
-        attempts: tries so far, those of all runs.
+        revision: the migration that was to be reached.
+        error: the error, without values of rows.
+        attempts: tries so far, in all runs.
     """
 
     __tablename__: ClassVar[str] = "migration_failures"

@@ -1,4 +1,4 @@
-"""Tables of where tenants are: moves under way, and places that were left. In ``platform``, written by the owner."""
+"""Tables of places: moves in progress and schemas that tenants left. In ``platform``; only the owner writes them."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -12,10 +12,10 @@ from core.database import PlatformBase
 
 
 class TenantMove(PlatformBase, table=True):
-    """A tenant that is being moved, and how far; the row goes when it has arrived or the move was given up.
+    """A tenant's move and its step; the row is deleted when the move ends or is cancelled.
 
-    ``copying``: the new schema is being filled. ``following``: it is the old one as of a moment ago. ``switching``: the
-    old role may have lost its rights already, so that the move can only be ended.
+    ``copying``: the new schema is being filled. ``following``: the new schema follows the old one with a short delay.
+    ``switching``: the old role may have lost its rights already, so the move can only be completed.
     """
 
     __tablename__: ClassVar[str] = "tenant_moves"
@@ -34,7 +34,7 @@ class TenantMove(PlatformBase, table=True):
 
 
 class RetiredSchema(PlatformBase, table=True):
-    """A schema that a tenant has left, kept for a while. The application can no longer take its role."""
+    """A schema that a tenant has left and that is retained for a while. The application can no longer take its role."""
 
     __tablename__: ClassVar[str] = "retired_schemas"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""What an operator's list shows of each tenant: one query for each data database, however many tenants there are."""
+"""Last activity and size of each tenant for operators, by one query for each data database."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from core.database import TenantRef
 
-# Usage stays where it was recorded when a tenant is moved, so every database is asked for every tenant. Each figure is
-# one step into the index ix_usage_events_latest.
+# Usage stays in the database where it was recorded when a tenant moves, so each database is asked for all tenants. Each
+# figure is one step into the index ix_usage_events_latest.
 _LATEST = """
 SELECT tenants.id, imports.recorded_at, scores.recorded_at, storage.value, storage.recorded_at
 FROM unnest(%s::uuid[]) AS tenants (id)
@@ -37,13 +37,13 @@ LEFT JOIN LATERAL (
 
 @dataclass(slots=True)
 class Activity:
-    """What was recorded of a tenant's use.
+    """The recorded activity of a tenant.
 
     Attributes:
-        last_import: when an import ended last.
-        last_score: when a day was last scored for the first time.
-        size_bytes: tables, indexes and stored files, as last measured.
-        size_measured_at: when that was.
+        last_import: the end of the last import.
+        last_score: the last time that a day was scored for the first time.
+        size_bytes: the last measured size of tables, indexes and stored files.
+        size_measured_at: the time of that measurement.
     """
 
     last_import: datetime | None = None
@@ -54,17 +54,17 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All tenants by slug, each with its activity; and the databases that could not be asked, with the reason."""
+    """All tenants by slug, each with its activity; and the databases that did not answer, with reasons."""
 
     tenants: list[tuple[TenantRef, Activity]]
     unasked: dict[str, str]
 
 
 def overview() -> Overview:
-    """Every tenant and what it did last.
+    """Every tenant and its last activity.
 
     Raises:
-        Unavailable: the control database cannot be reached, or has not been migrated.
+        Unavailable: the control database cannot be reached, or is not migrated.
     """
     tenants = list_tenants()
     known = {tenant.id: Activity() for tenant in tenants}

@@ -1,8 +1,8 @@
-"""Where a tenant is: making a new place, holding its writers, switching to the new one, and dropping the old.
+"""The place of a tenant: pausing its writers, switching to a new schema, and dropping the old one.
 
-Truth about where a tenant is has one row, in ``platform.tenants``. A switch takes the application out of the old role
-first, so that a process that still knows the old place is refused there, and then changes that row. The tenant's rows
-in ``node`` follow; until they have, ``platform.retired_schemas.rows_left`` says so, and anyone can bring them after.
+One row in ``platform.tenants`` states where a tenant is. A switch first revokes the old role from the application, so
+that a process that still knows the old place is rejected there. Then it changes that row. The tenant's rows in ``node``
+follow; until then ``platform.retired_schemas.rows_left`` is true, and any process can bring them.
 """
 
 from __future__ import annotations
@@ -25,46 +25,47 @@ from core.errors import Conflict, Unavailable
 from core.features import load_tables
 from core.tenancy.models import Tenant
 from core.tenancy.shape import revision
-from core.tenancy.turns import turn
+from core.tenancy.tenant_lock import tenant_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from uuid import UUID
 
 GRACE = timedelta(days=7)
-"""How long a schema that a tenant left is kept, where nobody says otherwise."""
+"""How long a schema that a tenant left is retained by default."""
 
 UNFINISHED = timedelta(days=1)
-"""How long a schema is kept that a restore was cut off in: longer than any restore takes."""
+"""How long an interrupted restore's schema is retained: longer than any restore takes."""
 
 _OF_ONE_DATABASE = ("transaction_id",)
-"""Columns that a moved row is given anew: a number of a transaction means nothing in another database."""
+"""Columns that get a new value in a moved row, because a transaction's number means nothing in another database."""
 
 _IN_FLIGHT = ("sent", "running")
 
 
 @dataclass(slots=True)
 class Fence:
-    """How long nothing of the tenant could be written, in seconds; complete once the fence is gone."""
+    """The seconds for which the tenant's writes waited; final when the fence is lifted."""
 
     seconds: float = 0.0
 
 
 @contextmanager
 def fence(ref: TenantRef, *, patience: float) -> Iterator[Fence]:
-    """Hold the tenant's writers while the block lasts: first those that are under way are waited for.
+    """Pause the tenant's writers while the block runs, after the running ones have finished.
 
-    Whoever wants to write meanwhile is told to come again (``TenantMoving``); whoever reads goes on. The fence falls
-    with this process.
+    New writes fail with ``TenantMoving``, which asks the caller to retry; reads go on. The fence also falls when this
+    process
+    ends.
 
     Args:
-        ref: whose.
-        patience: seconds to wait for transactions under way.
+        ref: the tenant.
+        patience: seconds to wait for running transactions.
 
     Raises:
-        Unavailable: one takes longer.
+        Unavailable: a transaction takes longer.
     """
-    held = Fence()
+    closed = Fence()
     began = time.perf_counter()
     try:
         with owner_connection(ref.database) as connection:
@@ -78,17 +79,17 @@ def fence(ref: TenantRef, *, patience: float) -> Iterator[Fence]:
                 raise Unavailable(
                     detail, remedy="try again when its import or job has ended", retry_after=30
                 ) from error
-            yield held
+            yield closed
     finally:
-        held.seconds = time.perf_counter() - began
+        closed.seconds = time.perf_counter() - began
 
 
 def expel(ref: TenantRef, successor: str | None = None) -> None:
-    """Take the application out of the tenant's role: from now on nobody acts as it, whatever he remembers.
+    """Revoke the tenant's role from the application: no process can act as it from now on, whatever it remembers.
 
     Args:
-        ref: where the tenant is until now.
-        successor: the schema in the same database that it goes to: ``node`` knows it by that from now on.
+        ref: the tenant's present place.
+        successor: the tenant's new schema in the same database, which ``node`` shall know it by.
     """
     with owner_connection(ref.database) as connection:
         if successor is not None:
@@ -99,7 +100,7 @@ def expel(ref: TenantRef, successor: str | None = None) -> None:
 
 
 def admit(ref: TenantRef) -> None:
-    """Let the application take the tenant's role again: what ``expel`` did is undone."""
+    """Grant the tenant's role to the application again, which undoes ``expel``."""
     with owner_connection(ref.database) as connection:
         _known_as(connection, ref.id, ref.schema_name)
         connection.execute(
@@ -110,7 +111,7 @@ def admit(ref: TenantRef) -> None:
 
 
 def _known_as(connection: psycopg.Connection[Any], tenant_id: UUID, schema: str) -> None:
-    """Which schema of this database is the tenant's: row policies of ``node`` and migrations ask."""
+    """Record the tenant's schema in this database, for row policies of ``node`` and for migrations."""
     connection.execute(
         "UPDATE node.tenant_schemas SET schema_name = %s, revision = %s, migrated_at = now()"
         " WHERE tenant_id = %s AND schema_name <> %s",
@@ -119,24 +120,24 @@ def _known_as(connection: psycopg.Connection[Any], tenant_id: UUID, schema: str)
 
 
 def locate(tenant_id: UUID) -> TenantRef:
-    """Where the tenant is now.
+    """The tenant's present place.
 
     Raises:
-        Conflict: it is not on this installation any more.
+        Conflict: the tenant is no longer on this installation.
     """
     with owner_session() as session:
         row = session.get(Tenant, tenant_id)
         if row is None:
-            detail = "the tenant is not there any more"
+            detail = "the tenant is no longer on this installation"
             raise Conflict(detail)
         return row.ref()
 
 
 def switch(ref: TenantRef, database: str, schema: str, *, reason: str, grace: timedelta) -> TenantRef:
-    """Let the tenant be in ``schema`` of ``database`` from now on. The caller holds the fence; ``expel`` was called.
+    """Record ``schema`` of ``database`` as the tenant's place. The caller holds the fence and has called ``expel``.
 
     Raises:
-        Conflict: it is not where ``ref`` says.
+        Conflict: the tenant is not at ``ref``.
     """
     with owner_connection() as connection:
         changed = connection.execute(
@@ -159,7 +160,7 @@ def switch(ref: TenantRef, database: str, schema: str, *, reason: str, grace: ti
 
 
 def announce(tenant_id: UUID, database: str, schema: str) -> None:
-    """Say that a schema is being made for a restore: where that is cut off, it is dropped like one that was left."""
+    """Record a schema that a restore is filling, so that it is dropped if the restore is interrupted."""
     with owner_connection() as connection:
         connection.execute(
             "INSERT INTO platform.retired_schemas"
@@ -174,14 +175,14 @@ def bring_rows(
     between: Callable[[], None] = lambda: None,
     also: Callable[[psycopg.Connection[Any]], None] = lambda _connection: None,
 ) -> None:
-    """Bring the tenant's rows in ``node`` to where it is now, from every place where it has left some.
+    """Bring the tenant's rows in ``node`` to its present place, from every place where it left some.
 
-    Jobs under way are queued again: whoever runs them finds that they are no longer his.
+    Running jobs are queued again. Their workers find that they have lost the lease.
 
     Args:
-        ref: where the tenant is.
-        between: called when they are in the new place and not yet gone from the old (tests).
-        also: called in the transaction in which rows that stay in their database become the new role's.
+        ref: the tenant's present place.
+        between: called when the rows are in the new place and still in the old one (tests).
+        also: called in the transaction in which rows that stay in their database pass to the new role.
     """
     with owner_connection() as connection:
         left = connection.execute(
@@ -201,7 +202,7 @@ def bring_rows(
 
 
 def _rename_rows(ref: TenantRef, role: str, also: Callable[[psycopg.Connection[Any]], None]) -> None:
-    """The same database: the rows stay, and are the new role's."""
+    """Within one database: the rows stay, and pass to the new role."""
     with owner_connection(ref.database) as connection:
         for table in _followers():
             connection.execute(
@@ -212,7 +213,7 @@ def _rename_rows(ref: TenantRef, role: str, also: Callable[[psycopg.Connection[A
 
 
 def _carry_rows(ref: TenantRef, database: str, schema: str, role: str, between: Callable[[], None]) -> None:
-    """Another database: inserted there, committed, then gone here. Twice does no harm: a row's key is the same."""
+    """To another database: insert, commit, then delete in the old one. A repetition finds the same keys."""
     with owner_connection(database) as old, owner_connection(ref.database) as new:
         for table in _followers():
             columns = [
@@ -264,16 +265,16 @@ def _followers() -> list[sql.Identifier]:
 
 
 def drop_schema(database: str, schema: str, *, unfinished: bool = False) -> None:
-    """Drop a place that no tenant is in: schema, role, and what ``node`` says of it. Nothing happens where it is gone.
+    """Drop a retired place: schema, role, and its rows in ``node``. Does nothing where they are gone.
 
     Args:
-        database: where it is.
-        schema: its name, and its role's.
-        unfinished: a tenant is there, but never became one: it was being restored from an archive.
+        database: the schema's.
+        schema: the name of the schema and its role.
+        unfinished: the schema belongs to a tenant whose restore from an archive never completed.
 
     Raises:
         ValueError: ``schema`` is no opaque name.
-        Conflict: a tenant is there.
+        Conflict: a tenant uses it.
     """
     if not OPAQUE_NAME.fullmatch(schema):
         message = f"{schema!r} is no tenant's schema"
@@ -288,15 +289,15 @@ def drop_schema(database: str, schema: str, *, unfinished: bool = False) -> None
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
         connection.execute("DELETE FROM node.tenant_schemas WHERE schema_name = %s", (schema,))
         if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (schema,)).rowcount:
-            # What the role made for itself outside its schema would keep it: large objects, temporary tables of a
-            # connection that still lives, default privileges. Only who has the role's rights may drop those.
+            # A role's objects outside its schema would block DROP ROLE: large objects, temporary tables of a live
+            # connection, default privileges. Only a role with its rights may drop those.
             connection.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH INHERIT TRUE").format(name))
             connection.execute(sql.SQL("DROP OWNED BY {}").format(name))
             connection.execute(sql.SQL("DROP ROLE {}").format(name))
 
 
 def retired(tenant_id: UUID | None = None) -> list[dict[str, Any]]:
-    """The schemas that tenants have left and that are still kept."""
+    """The retired schemas that still exist."""
     with owner_connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(
             "SELECT r.schema_name, r.database, r.tenant_id, t.slug, r.reason, r.rows_left, r.retired_at, r.drop_after"
@@ -308,7 +309,7 @@ def retired(tenant_id: UUID | None = None) -> list[dict[str, Any]]:
 
 
 def drop_retired(tenant_id: UUID | None = None, *, only: str | None = None, early: bool = False) -> list[str]:
-    """Drop the schemas that were kept long enough, or all with ``early``; ``only`` this one. Returns their names."""
+    """Drop the retired schemas whose time is over, all with ``early``, or just ``only``; return their names."""
     dropped = []
     for row in retired(tenant_id):
         wanted = only in {None, row["schema_name"]} and (early or row["drop_after"] <= now())
@@ -323,7 +324,7 @@ def drop_retired(tenant_id: UUID | None = None, *, only: str | None = None, earl
 
 
 def _call_by_its_own(row: Mapping[str, Any]) -> None:
-    """Where a restore was cut off when ``node`` knew the tenant by the restored schema, let it know its own again."""
+    """Record a tenant's own schema in ``node`` again, where an interrupted restore had recorded the new one."""
     with owner_session() as session:
         tenant = session.get(Tenant, row["tenant_id"])
         ref = tenant.ref() if tenant else None
@@ -337,23 +338,23 @@ def _call_by_its_own(row: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """What ``tidy`` did: the schemas that it dropped, and the slugs of tenants that somebody was at."""
+    """The result of ``tidy``: the dropped schemas, and the slugs of tenants that another process works on."""
 
     dropped: list[str]
     busy: list[str]
 
 
 def tidy(*, drop: bool = False, early: bool = False) -> Tidied:
-    """Bring what moves and restores that were cut off have left behind, of all tenants, and drop what they left.
+    """Complete what interrupted moves and restores of all tenants left undone, and drop retired schemas.
 
     Args:
-        drop: drop the schemas that were kept long enough.
+        drop: drop the schemas whose time is over.
         early: drop all of them.
     """
     done = Tidied([], [])
     for tenant_id, slug in dict.fromkeys((row["tenant_id"], row["slug"]) for row in retired()):
         try:
-            with turn(slug) if slug else nullcontext():
+            with tenant_lock(slug) if slug else nullcontext():
                 if slug:
                     bring_rows(locate(tenant_id))
                 if drop:

@@ -1,4 +1,4 @@
-"""Making a tenant's role and schema: one script in one transaction, so that a failure leaves nothing."""
+"""Creation of a tenant's role and schema: one script in one transaction, so that a failure leaves nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TENANTS = "iit_tenant"
 
 
 def new_schema_name() -> str:
-    """An opaque name for a schema and its role: 80 random bits."""
+    """A new opaque name for a schema and its role: 80 random bits."""
     return f"t_{secrets.token_hex(10)}"
 
 
@@ -33,10 +33,11 @@ def script() -> str:
 
 
 def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUID, schema: str) -> None:
-    """Make role, schema, tables and privileges of a tenant in the owner's transaction: one string, one round trip.
+    """Create a tenant's role, schema, tables and privileges in the owner's transaction, in one round trip.
 
-    Roles are LOGIN without a password: nobody can log in as one, yet a sharded PostgreSQL can act as one elsewhere.
-    A password that a role gave itself would be of no use either: none of its passwords was ever valid.
+    The role is LOGIN without a password: nobody can log in as it, yet a sharded PostgreSQL can act as it on other
+    nodes. A
+    password that the role gave itself would be useless too, because its passwords are never valid.
 
     Raises:
         ValueError: ``schema`` is no opaque name.
@@ -46,7 +47,7 @@ def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUI
 
 
 def make_role(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> None:
-    """Make a tenant's role and nothing else, in the owner's transaction: for a schema that comes from a backup.
+    """Create only a tenant's role, in the owner's transaction, for a schema that comes from a backup.
 
     Raises:
         ValueError: ``schema`` is no opaque name.
@@ -67,7 +68,7 @@ def _role(schema: str) -> sql.Composed:
 
 
 def place_of(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUID, schema: str, revision: str) -> bytes:
-    """The statements that make a tenant's role and its empty schema, which is to stand at ``revision``.
+    """The statements that create a tenant's role and its empty schema, recorded as being at ``revision``.
 
     Raises:
         ValueError: ``schema`` is no opaque name.

@@ -1,4 +1,4 @@
-"""The master key's rotation: every tenant's keys are wrapped by the current one, whatever database they are in."""
+"""Rotation of the master key: the current one wraps every tenant's keys, in every data database."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from core.database import TenantRef
 
 NOT_THERE = ("purging",)
-"""Phases of a tenant in which its schema may be gone, with its keys."""
+"""Phases in which a tenant's schema may be gone, with its keys."""
 
 
 @dataclass
 class Rewrapped:
-    """What one run did.
+    """The result of a run.
 
     Attributes:
-        tenants: how many were looked at; ``changed``, of how many a key was wrapped anew.
-        keys: how many keys were.
-        failed: slug -> why its keys are as they were.
+        tenants: the number of tenants examined.
+        changed: the number of tenants with a newly wrapped key.
+        keys: the number of newly wrapped keys.
+        failed: slug -> why its keys are unchanged.
     """
 
     kid: str
@@ -40,26 +41,27 @@ class Rewrapped:
 
 
 def rewrap_all(*, actor: str, progress: Callable[[str], None] = lambda _slug: None) -> Rewrapped:
-    """Wrap the keys of all tenants by the current master key, and open each to see that it alone does.
+    """Wrap the keys of all tenants with the current master key, and verify that it alone opens each.
 
-    Each tenant is a transaction of its own, so a run that is cut off is resumed by the next. When no tenant is left
-    behind, processes that have only an older master key are refused from then on.
+    Each tenant is one transaction, so the next run resumes an interrupted one. When no tenant is left, processes that
+    have
+    only an older master key are rejected from then on.
 
     Args:
         actor: who runs it.
-        progress: told of each tenant's slug.
+        progress: receives each tenant's slug.
 
     Raises:
         Invalid: no master key is configured.
-        MasterKeyWrong: the keys configured are not the installation's.
+        MasterKeyWrong: the configured keys are not the installation's.
         Unavailable: the control database cannot be reached, or the owner's login to it is not configured.
     """
     with owner_session():
-        check_master_key()  # both need to be right before anything is changed
+        check_master_key()  # check both before anything is changed
     done = Rewrapped(master.current()[0])
     seen: set[object] = set()
     while new := [one for one in list_tenants() if one.id not in seen and one.state not in NOT_THERE]:
-        for tenant in new:  # and once more for those that were made meanwhile
+        for tenant in new:  # again, for tenants created meanwhile
             seen.add(tenant.id)
             _tenant(tenant, done, actor)
             progress(tenant.slug)

@@ -1,4 +1,4 @@
-"""Tenants: made, found, listed, suspended."""
+"""Creation, lookup, listing and suspension of tenants."""
 
 from __future__ import annotations
 
@@ -48,26 +48,26 @@ class _Inactive(NamedTuple):
 
 _INACTIVE = {
     "suspended": _Inactive(
-        "is suspended", "Ask the operator of this installation to resume it.", command="`iit tenant resume` ends it"
+        "is suspended", "Ask the operator of this installation to resume it.", command="`iit tenant resume` lifts it"
     ),
     "restoring": _Inactive(
         "is being restored from an archive",
-        "Wait until it is.",
-        command="wait until it is; if cut off, run it again, or `iit tenant delete`",
+        "Wait until it is done.",
+        command="wait until it is done; if it was killed, run it again, or `iit tenant delete`",
     ),
     "deleting": _Inactive(
-        "is to be deleted",
+        "is scheduled for deletion",
         "Ask the operator of this installation to keep it.",
-        command="`iit tenant undelete` keeps it",
+        command="`iit tenant undelete` cancels it",
     ),
-    "purging": _Inactive("is being deleted", "It cannot be kept; its archive can be restored."),
+    "purging": _Inactive("is being deleted", "This cannot be undone; its archive can be restored."),
 }
-"""By the tenant's state."""
+"""The reason for each state that is not active."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedTenant:
-    """A new tenant, and its first API key, which is shown once and nowhere kept."""
+    """A new tenant and its first API key, which is stored nowhere and shown only now."""
 
     ref: TenantRef
     api_key: str = field(repr=False)
@@ -81,17 +81,18 @@ def create_tenant(
     database: str = DEFAULT_DATABASE,
     actor: str = ACTOR,
 ) -> CreatedTenant:
-    """Make a tenant whole: its role, schema, keys and first API key, in one transaction of the owner.
+    """Create a tenant: its role, schema, keys and first API key, in one transaction of the owner.
 
-    In another data database than the first it is made by two transactions, the row that makes it known last: cut off
-    between them, there is a schema that nobody knows and that does no harm.
+    In another data database than the first, two transactions create it, and the row that makes it known comes last. If
+    the
+    process is killed between them, a harmless schema without a tenant remains.
 
     Args:
-        slug: short name used in commands: lower-case letters, digits and single hyphens, at most 40.
+        slug: short name for commands: lower-case letters, digits and single hyphens, at most 40 characters.
         name: the partner's name, as people write it.
-        time_zone: IANA name; says what "today" is for this tenant.
-        database: the data database that its data are in.
-        actor: who makes it.
+        time_zone: IANA name; determines the tenant's "today".
+        database: the data database for its data.
+        actor: who creates it.
 
     Raises:
         Invalid: slug, name or time zone is not acceptable.
@@ -124,17 +125,17 @@ def create_tenant(
 
 
 def _make(session: Session, ref: TenantRef, actor: str) -> None:
-    """The tenant's part of its data database."""
+    """Create the tenant's schema and keys in its data database."""
     provision(psycopg_connection(session), ref.id, ref.schema_name)
     with TenantSession(session.connection(), ref, actor=actor, as_owner=True) as within:
         create_tenant_keys(within)
 
 
 def get_tenant(slug: str) -> TenantRef:
-    """The active tenant of this slug.
+    """The active tenant with this slug.
 
     Raises:
-        NotFound: there is none.
+        NotFound: no tenant has this slug.
         Forbidden: it is suspended.
     """
     ref = describe_tenant(slug).ref()
@@ -146,10 +147,10 @@ def get_tenant(slug: str) -> TenantRef:
 
 
 def describe_tenant(slug: str) -> Tenant:
-    """The tenant's row, suspended or not: for operators.
+    """The row of the tenant with this slug, whatever its state: for operators.
 
     Raises:
-        NotFound: there is none.
+        NotFound: no tenant has this slug.
     """
     with platform_session() as session:
         row = session.scalar(select(Tenant).where(Tenant.slug == slug))  # type: ignore[arg-type]  # SQLModel types columns as values
@@ -160,11 +161,11 @@ def describe_tenant(slug: str) -> Tenant:
 
 
 def tenant_of_role(role: str) -> TenantRef:
-    """The tenant whose role this is, whatever its state: how a job's row names its tenant.
+    """The tenant with this role, whatever its state; a job's row names its tenant so.
 
     Raises:
-        NotFound: there is none.
-        TenantMoving: its tenant has just left it; the job follows.
+        NotFound: no tenant has this role.
+        TenantMoving: the tenant has just left it; the job follows.
     """
     with platform_session() as session:
         row = session.scalar(select(Tenant).where(Tenant.role_name == role))  # type: ignore[arg-type]  # as above
@@ -179,25 +180,25 @@ def tenant_of_role(role: str) -> TenantRef:
 
 
 def list_tenants() -> list[TenantRef]:
-    """All tenants by slug, suspended ones included."""
+    """All tenants in the order of their slugs, including suspended ones."""
     with platform_session() as session:
         return [row.ref() for row in session.scalars(select(Tenant).order_by(Tenant.slug))]
 
 
 def suspend_tenant(slug: str, *, actor: str = ACTOR) -> TenantRef:
-    """Refuse the tenant's requests and hold its jobs, until it is resumed. Its data stay.
+    """Reject the tenant's requests and pause its jobs until it is resumed. Its data stay.
 
     Raises:
-        NotFound: there is no such tenant.
+        NotFound: no tenant has this slug.
     """
     return _set_state(slug, "suspended", "cli:tenant:suspend", actor)
 
 
 def resume_tenant(slug: str, *, actor: str = ACTOR) -> TenantRef:
-    """Let a suspended tenant work again.
+    """Lift the suspension of a tenant.
 
     Raises:
-        NotFound: there is no such tenant.
+        NotFound: no tenant has this slug.
     """
     return _set_state(slug, "active", "cli:tenant:resume", actor)
 
@@ -220,12 +221,12 @@ def _set_state(slug: str, state: str, action: str, actor: str) -> TenantRef:
 
 
 def check(slug: str, name: str, time_zone: str, database: str) -> None:
-    """Refuse what no tenant may be called, or be in.
+    """Reject an unacceptable slug, name, time zone or database of a new tenant.
 
     Raises:
-        Invalid: names each field that is wrong.
-        DatabaseNotMigrated: the database is not at the version of the code.
-        MasterKeyWrong: the tenant's keys would be wrapped by another master key than the installation's.
+        Invalid: names each wrong field.
+        DatabaseNotMigrated: the database is not at the code's revision.
+        MasterKeyWrong: this process has another master key than the installation.
     """
     from core.installation import check_master_key
 
@@ -242,7 +243,7 @@ def check(slug: str, name: str, time_zone: str, database: str) -> None:
     except ValueError:
         errors.append(FieldError("time_zone", f"{time_zone!r} is no time zone", "an IANA name, such as Africa/Lagos"))
     if errors:
-        detail = "the tenant cannot be made: " + "; ".join(f"{error.field} {error.problem}" for error in errors)
+        detail = "the tenant cannot be created: " + "; ".join(f"{error.field} {error.problem}" for error in errors)
         raise Invalid(detail, errors=errors)
     require_migrated(database)
     check_master_key()

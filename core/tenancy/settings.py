@@ -1,7 +1,7 @@
-"""A tenant's settings: each room defines a pydantic model, kept as one row.
+"""A tenant's settings: each room defines a pydantic model, stored as one row.
 
-``settings.get(session, CohortSettings)`` gives the stored values over the model's defaults. Only fields that were set
-are stored: of the others a later release may bring a better default.
+``settings.get(session, CohortSettings)`` returns the stored values over the model's defaults. Only fields that were set
+are stored, so that a later release can improve the other defaults.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 def key_of(model: type[BaseModel]) -> str:
-    """The row's name of a settings model.
+    """The key of a settings model's row.
 
     Raises:
         TypeError: the model has no ``settings_key``.
@@ -37,7 +37,7 @@ def key_of(model: type[BaseModel]) -> str:
 
 
 def explicit(value: BaseModel) -> dict[str, Any]:
-    """The fields that were set, as JSON; of a nested model, those that were set in it."""
+    """The fields that were set, as JSON, also within nested models."""
     whole = value.model_dump(mode="json")
     return {
         name: explicit(getattr(value, name)) if nested(type(value), name) else whole[name]
@@ -47,16 +47,16 @@ def explicit(value: BaseModel) -> dict[str, Any]:
 
 
 def nested(model: type[BaseModel], name: str) -> type[BaseModel] | None:
-    """The model of a field that is always the same model; None for a value, or where it is one of several models."""
+    """The model of a field that always holds that model; None for a plain value or a union of models."""
     annotation = model.model_fields[name].annotation
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
 def fitted(model: type[_M], stored: Mapping[str, Any]) -> _M:
-    """What is stored, over the model's defaults.
+    """The stored values over the model's defaults.
 
     Raises:
-        Invalid: it no longer fits the model.
+        Invalid: they no longer fit the model.
     """
     try:
         return model.model_validate(stored)
@@ -86,10 +86,10 @@ def field_errors(error: ValidationError, model: type[BaseModel], place: str = ""
 
 
 def get(session: TenantSession, model: type[_M]) -> _M:
-    """The tenant's settings of this model; its defaults where nothing was put.
+    """The tenant's settings of this model; defaults where nothing is stored.
 
     Raises:
-        Invalid: what is stored no longer fits the model.
+        Invalid: the stored values no longer fit the model.
     """
     with session.cursor() as cursor:
         cursor.execute("SELECT value FROM tenant_settings WHERE key = %s", (key_of(model),))
@@ -98,7 +98,7 @@ def get(session: TenantSession, model: type[_M]) -> _M:
 
 
 def put(session: TenantSession, model: BaseModel) -> None:
-    """Store the tenant's settings of this model, in place of what was there."""
+    """Store the tenant's settings of this model, and replace the earlier ones."""
     key = key_of(type(model))
     value = explicit(model)
     with session.cursor() as cursor:

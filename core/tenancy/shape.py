@@ -1,4 +1,4 @@
-"""What a tenant's schema consists of, read from the catalogue, and whether two of them hold the same rows."""
+"""The tables of a tenant's schema, read from the catalogue, and their digests for comparison."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 VERSIONS = "alembic_version"
 CHANGES = "move_changes"
-"""The table that changes of a tenant under way are noted in; see ``core.tenancy.move.capture``."""
+"""The table that notes a tenant's changes during a move; see ``core.tenancy.move.capture``."""
 
 _PLAIN_TEXT = (
     "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'iso_8601';"
@@ -39,7 +39,7 @@ GROUP BY c.oid, c.relname, c.relkind ORDER BY c.relname
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: its columns that can be written, those numbered by the database, and its key's columns with types."""
+    """A table: its writable columns, the columns that the database numbers, and its key's columns with types."""
 
     name: str
     columns: tuple[str, ...]
@@ -53,36 +53,36 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Rows of one table, and the sum of their hashes: equal for equal rows in whatever order they are kept."""
+    """The number of a table's rows and the sum of their hashes: equal for equal rows in any order."""
 
     rows: int
     sum: str
 
 
 def plain_text(connection: psycopg.Connection[Any]) -> None:
-    """Make values in this transaction read the same whatever the server's settings."""
+    """Make this transaction read values in the same form, whatever the server's settings."""
     for statement in _PLAIN_TEXT.split("; "):
         connection.execute(statement.encode())
 
 
 def tables(connection: psycopg.Connection[Any], schema: str) -> dict[str, Table]:
-    """The tables of a tenant's schema by name, without the one that says its version.
+    """The tables of a tenant's schema by name, except the one with its revision.
 
     Raises:
-        Conflict: a table is partitioned or foreign, or has no primary key: its rows cannot be followed.
+        Conflict: a table is partitioned, foreign or without a primary key, so its rows cannot be followed.
     """
-    found = {}
+    shapes = {}
     for name, kind, columns, identities, key, types in connection.execute(_TABLES, (schema, CHANGES)):
         if kind != "r" or not key:
-            detail = f"the table {name} of the tenant cannot be copied: it is no plain table with a primary key"
+            detail = f"the table {name} of the tenant cannot be copied, because it is no plain table with a primary key"
             raise Conflict(detail, remedy="see docs/how-to/move-a-tenant.md")
         if name != VERSIONS:
-            found[name] = Table(name, tuple(columns), tuple(identities or ()), tuple(zip(key, types, strict=True)))
-    return found
+            shapes[name] = Table(name, tuple(columns), tuple(identities or ()), tuple(zip(key, types, strict=True)))
+    return shapes
 
 
 def revision(connection: psycopg.Connection[Any], schema: str) -> str:
-    """The migration that the schema stands at."""
+    """The schema's migration."""
     query = sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(schema, VERSIONS))
     row = connection.execute(query).fetchone()
     return str(row[0]) if row else ""
@@ -91,7 +91,7 @@ def revision(connection: psycopg.Connection[Any], schema: str) -> str:
 def digest(
     connection: psycopg.Connection[Any], schema: str, table: Table, where: sql.Composable | None = None
 ) -> Digest:
-    """Count and checksum of a table, or of the rows of it that ``where`` chooses. Call ``plain_text`` before."""
+    """The count and checksum of a table, or of the rows that ``where`` chooses. Call ``plain_text`` before."""
     row = connection.execute(
         sql.SQL(
             "SELECT count(*), coalesce(sum(('x' || left(encode(sha256(convert_to(ROW({})::text, 'UTF8')), 'hex'), 15))"
@@ -104,23 +104,23 @@ def digest(
 def digests(connection: psycopg.Connection[Any], schema: str, *, but: Collection[str] = ()) -> dict[str, Digest]:
     """Count and checksum of every table."""
     plain_text(connection)
-    found = tables(connection, schema)
-    return {name: digest(connection, schema, table) for name, table in found.items() if name not in but}
+    shapes = tables(connection, schema)
+    return {name: digest(connection, schema, table) for name, table in shapes.items() if name not in but}
 
 
 def counts(connection: psycopg.Connection[Any], schema: str) -> dict[str, int]:
-    """Rows of every table."""
-    found = {}
+    """The number of rows of every table."""
+    totals = {}
     for name in tables(connection, schema):
         row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name))).fetchone()
-        found[name] = int(row[0]) if row else 0
-    return found
+        totals[name] = int(row[0]) if row else 0
+    return totals
 
 
 def set_sequences(
     target: psycopg.Connection[Any], to: str, shape: dict[str, Table], values: dict[tuple[str, str], int | None]
 ) -> None:
-    """Let the numbering of the target's tables go on where that of the source stands."""
+    """Continue the target's numbering after the source's last numbers."""
     for name, table in shape.items():
         for column in table.identities:
             value = values.get((name, column))
@@ -136,8 +136,8 @@ def set_sequences(
 def sequences(
     connection: psycopg.Connection[Any], schema: str, shape: dict[str, Table]
 ) -> dict[tuple[str, str], int | None]:
-    """(table, column) -> the last number given, None where none was."""
-    found: dict[tuple[str, str], int | None] = {}
+    """(table, column) -> the last assigned number; None where none was."""
+    numbers: dict[tuple[str, str], int | None] = {}
     for name, table in shape.items():
         for column in table.identities:
             row = connection.execute(
@@ -145,5 +145,5 @@ def sequences(
                 " = pg_get_serial_sequence(%s, %s)::regclass",
                 (sql.Identifier(schema, name).as_string(connection), column),
             ).fetchone()
-            found[name, column] = row[0] if row else None
-    return found
+            numbers[name, column] = row[0] if row else None
+    return numbers

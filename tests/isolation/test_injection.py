@@ -233,7 +233,13 @@ def test_what_pg_stats_tells_a_tenant_is_of_its_own_tables(two_tenants):
 
 
 NOT_IN_A_TENANTS_ROLE = (
-    *("core/database/", "core/services/", "core/jobs/relay.py", "core/tenancy/placing.py", "core/tenancy/turns.py"),
+    *(
+        "core/database/",
+        "core/services/",
+        "core/jobs/relay.py",
+        "core/tenancy/placing.py",
+        "core/tenancy/tenant_lock.py",
+    ),
     *("core/tenancy/provisioning.py", "core/tenancy/backup/dump.py", "core/audit/sealer.py"),
 )
 """Where locks are taken by number and parameters set by function: as the login or the owner."""

@@ -1,1 +1,1 @@
-"""Leaving and coming back: a tenant's archive written, read and verified; a tenant deleted for good."""
+"""Archives of tenants: written, verified and restored; and the deletion of tenants for good."""

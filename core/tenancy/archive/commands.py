@@ -1,4 +1,4 @@
-"""``iit archive keygen``, and of ``iit tenant``: export, verify-archive, import-archive, delete, undelete, purge."""
+"""Commands ``iit archive keygen`` and ``iit tenant export|verify-archive|import-archive|delete|undelete|purge``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from core.tenancy.archive.models import TenantTombstone
 
 FILE = click.Path(path_type=Path)
-_IDENTITY = click.option("--identity", required=True, type=FILE, help="File with the private key it is sealed to.")
+_IDENTITY = click.option(
+    "--identity", required=True, type=FILE, help="File with the private key that opens the archive."
+)
 
 
 @click.group()
 def archive() -> None:
-    """Make the keys that archives are sealed to."""
+    """Create the keys that seal and open archives."""
 
 
 @archive.command()
@@ -29,8 +31,9 @@ def archive() -> None:
 def keygen(name: Path, *, as_json: bool) -> None:
     """Write a new pair of keys: NAME.key, which opens archives, and NAME.pub, which seals them.
 
-    Whoever is to get the archive runs this, keeps NAME.key, and gives away NAME.pub. They are age keys: the program
-    age and its relatives take them, too.
+    The recipient of the archive runs this, keeps NAME.key secret and gives away NAME.pub. They are age keys, so the
+    program
+    age can use them too.
     """
     from core.tenancy.archive import sealing
 
@@ -39,17 +42,17 @@ def keygen(name: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"public_key": shown, "private_file": str(private), "public_file": str(public)})
     else:
-        note(f"wrote {private} (keep it secret; what is sealed to it cannot be opened without it) and {public}")
+        note(f"wrote {private} (keep it secret; without it the archive cannot be opened) and {public}")
         click.echo(shown)
 
 
 @click.command()
 @click.argument("slug")
 @click.option("--to", "target", required=True, type=FILE, help="The archive; a file that does not exist yet.")
-@click.option("--recipient", required=True, type=FILE, help="File with the public key of whoever is to open it.")
+@click.option("--recipient", required=True, type=FILE, help="File with the recipient's public key.")
 @json_option
 def export(slug: str, target: Path, recipient: Path, *, as_json: bool) -> None:
-    """Write all of a tenant to one file that only the recipient can open, here or elsewhere."""
+    """Write all of a tenant to one file that only the recipient can open, on any installation."""
     from core.tenancy.archive.writing import export as write
 
     with Progress("Exporting") as progress:
@@ -75,7 +78,7 @@ def export(slug: str, target: Path, recipient: Path, *, as_json: bool) -> None:
         for one in manifest.left_out:
             note(f"left out: {one.what}: {one.why}")
     if done.missing:
-        done_in_part(f"{len(done.missing)} stored files that rows refer to are not in the store, nor in the archive")
+        done_in_part(f"{len(done.missing)} stored files that rows refer to are in neither the store nor the archive")
 
 
 @click.command("verify-archive")
@@ -86,26 +89,26 @@ def export(slug: str, target: Path, recipient: Path, *, as_json: bool) -> None:
 )
 @json_option
 def verify_archive(path: Path, identity: Path, slug: str | None, *, as_json: bool) -> None:
-    """Read an archive to its end and verify every count and checksum. Nothing is written.
+    """Read a whole archive and verify every count and checksum. Write nothing.
 
-    Ends with 1 when the archive is damaged, or the tenant is not the same.
+    Ends with 1 when the archive is damaged or differs from the tenant.
     """
     from core.tenancy import describe_tenant
     from core.tenancy.archive.comparing import check_archive, contents_of
 
     manifest = check_archive(path, identity)
-    found = contents_of(describe_tenant(slug).ref()) if slug else None
+    tables = contents_of(describe_tenant(slug).ref()) if slug else None
     other = sorted(
         name
-        for name in {*(found or {}), *manifest.contents}
-        if found is not None and found.get(name) != manifest.contents.get(name) and not name.startswith("audit_")
+        for name in {*(tables or {}), *manifest.contents}
+        if tables is not None and tables.get(name) != manifest.contents.get(name) and not name.startswith("audit_")
     )
     if as_json:
-        same = None if found is None else not other
+        same = None if tables is None else not other
         print_json({"archive": str(path), "intact": True, **_of_manifest(manifest), "same": same, "differ": other})
     else:
-        _show(manifest.contents, found)
-        click.echo(f"the archive of {manifest.tenant.slug} is whole")
+        _show(manifest.contents, tables)
+        click.echo(f"the archive of {manifest.tenant.slug} is complete and undamaged")
         if slug:
             click.echo(f"{slug} differs in {', '.join(other)}" if other else f"{slug} holds the same")
     if other:
@@ -115,13 +118,13 @@ def verify_archive(path: Path, identity: Path, slug: str | None, *, as_json: boo
 @click.command("import-archive")
 @click.argument("path", type=FILE)
 @_IDENTITY
-@click.option("--slug", help="The tenant's new slug; the one it had when not given.")
-@click.option("--database", default="default", show_default=True, help="The data database that its data are to be in.")
+@click.option("--slug", help="The tenant's new slug. The default is its old one.")
+@click.option("--database", default="default", show_default=True, help="The data database to restore into.")
 @json_option
 def import_archive(path: Path, identity: Path, slug: str | None, database: str, *, as_json: bool) -> None:
-    """Make a tenant of an archive, and print its first API key: once, it is nowhere kept.
+    """Create a tenant from an archive, and print its first API key, which is not shown again.
 
-    The tenant is there whole and verified, or not at all. Killed in the middle: run it again.
+    The command restores and verifies the whole tenant, or leaves nothing. If it is killed, run it again.
     """
     from core.database.upgrade import migrate_shared
     from core.tenancy.archive.restoring import import_archive as restore
@@ -144,27 +147,27 @@ def import_archive(path: Path, identity: Path, slug: str | None, database: str, 
                 "schema": done.ref.schema_name,
                 "database": done.ref.database,
                 **_of_manifest(done.manifest),
-                "found": _plain(done.found),
-                "same": done.found == done.manifest.contents,
+                "found": _plain(done.contents),
+                "same": done.contents == done.manifest.contents,
                 "api_key": done.api_key,
             }
         )
         return
-    _show(done.manifest.contents, done.found)
-    note(f"restored {done.ref.slug}: counts and checksums are those of the archive")
+    _show(done.manifest.contents, done.contents)
+    note(f"restored {done.ref.slug}: counts and checksums match the archive")
     note("its new API key follows, and cannot be shown again")
     click.echo(done.api_key)
 
 
 @click.command()
 @click.argument("slug")
-@click.option("--confirm", help="The slug again, for scripts; asked for when not given.")
-@click.option("--grace-days", type=click.IntRange(0, 3650), help="Days of grace; IIT_TENANT_GRACE_DAYS when not given.")
+@click.option("--confirm", help="The slug again, for scripts. Without it, the command asks.")
+@click.option("--grace-days", type=click.IntRange(0, 3650), help="Days of grace. The default is IIT_TENANT_GRACE_DAYS.")
 @json_option
 def delete(slug: str, confirm: str | None, grace_days: int | None, *, as_json: bool) -> None:
-    """Suspend a tenant, and have it destroyed when its days of grace are over. See undelete and purge.
+    """Suspend a tenant, and schedule its destruction after its days of grace. See undelete and purge.
 
-    What an import-archive that was cut off has left is cleared away at once: it never was a tenant.
+    The remains of an interrupted import-archive are removed at once, because it never became a tenant.
     """
     from core.tenancy.archive.deleting import delete_tenant
     from core.tenancy.archive.restoring import give_up
@@ -175,11 +178,11 @@ def delete(slug: str, confirm: str | None, grace_days: int | None, *, as_json: b
         if as_json:
             print_json({"slug": slug, "state": "gone", "delete_after": None})
         else:
-            click.echo(f"what was restored of {slug} is cleared away")
+            click.echo(f"removed what an interrupted restore of {slug} left")
         return
     if confirm is None:
-        note("All records, names, files and keys of this tenant will be destroyed when its days of grace are over.")
-        confirm = click.prompt("Write its slug again to have it deleted", err=True)
+        note("After its days of grace, all records, names, files and keys of this tenant will be destroyed.")
+        confirm = click.prompt("Type its slug again to delete it", err=True)
     row = delete_tenant(slug, confirm=confirm, actor=ACTOR, grace_days=grace_days)
     if as_json:
         print_json({"slug": slug, "state": row.phase, "delete_after": row.delete_after})
@@ -191,7 +194,7 @@ def delete(slug: str, confirm: str | None, grace_days: int | None, *, as_json: b
 @click.argument("slug")
 @json_option
 def undelete(slug: str, *, as_json: bool) -> None:
-    """Take a deletion back, while the days of grace run."""
+    """Cancel a deletion during the days of grace."""
     from core.tenancy.archive.deleting import undelete_tenant
 
     row = undelete_tenant(slug, actor=ACTOR)
@@ -203,13 +206,18 @@ def undelete(slug: str, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("slug", required=False)
-@click.option("--despite-audit", is_flag=True, help="Though the audit was tampered with; it is said so for good.")
+@click.option(
+    "--despite-audit",
+    is_flag=True,
+    help="Purge although the audit was tampered with. The tombstone records this for good.",
+)
 @json_option
 def purge(slug: str | None, *, despite_audit: bool, as_json: bool) -> None:
-    """Destroy the tenants whose days of grace are over, or the one named. Run it every night.
+    """Destroy the tenants whose days of grace are over, or the one that you name. Run it every night.
 
-    Killed in the middle: run it again. The audit, the usage and a tombstone stay; so do base backups, which hold all
-    tenants, and files that iit tenant backup wrote.
+    If it is killed, run it again. The audit, the usage and a tombstone stay. So do base backups, which hold all
+    tenants, and
+    files that iit tenant backup wrote.
     """
     from core.services.backups import base_backups
     from core.tenancy.archive.purging import purge as destroy
@@ -229,24 +237,24 @@ def purge(slug: str | None, *, despite_audit: bool, as_json: bool) -> None:
         raise click.UsageError(message)
     else:
         purge_due(actor=ACTOR, done=gone.append, failed=note_failure)
-    held = [backup.name for backup in base_backups()] if gone else []
+    remaining = [backup.name for backup in base_backups()] if gone else []
     if as_json:
-        print_json({"purged": [_of_stone(stone) for stone in gone], "failed": failed, "base_backups": held})
+        print_json({"purged": [_of_stone(stone) for stone in gone], "failed": failed, "base_backups": remaining})
     else:
         for stone in gone:
             rows = sum(stone.counts.values())
             click.echo(
-                f"{stone.slug} is gone: {rows:,} rows and files; its audit of {stone.audit_events:,} events is kept"
+                f"{stone.slug} is destroyed: {rows:,} rows and files; its audit of {stone.audit_events:,} events stays"
             )
         if not gone and not failed:
             click.echo("nothing is due")
-        if held:
+        if remaining:
             note(
-                f"{len(held)} base backups of the whole server, and its WAL, still hold them:"
+                f"{len(remaining)} base backups of the whole server, and its WAL, still hold them:"
                 " iit services backup --keep 1 makes a new one and removes those"
             )
     if failed:
-        done_in_part("the tenants named above are not gone; see why, and run it again")
+        done_in_part("the tenants named above were not purged; mend the cause, then run it again")
 
 
 def _of_stone(stone: TenantTombstone) -> dict[str, Any]:
@@ -278,15 +286,18 @@ def _plain(contents: dict[str, Counted]) -> dict[str, dict[str, Any]]:
     return {name: {"rows": one.rows, "sha256": one.sha256} for name, one in sorted(contents.items())}
 
 
-def _show(contents: dict[str, Counted], found: dict[str, Counted] | None = None) -> None:
-    """A line per table that has rows: what the archive states, and what was found."""
+def _show(contents: dict[str, Counted], restored: dict[str, Counted] | None = None) -> None:
+    """Print a line for each table that has rows: the counts of the archive beside the restored ones."""
     rows = []
     for name, stated in sorted(contents.items()):
-        here = found.get(name) if found else None
-        if stated.rows or (here and here.rows):
+        actual = restored.get(name) if restored else None
+        if stated.rows or (actual and actual.rows):
             row: dict[str, Any] = {"table": name, "rows": stated.rows, "sha256": stated.sha256[:16]}
-            if found is not None:
-                row |= {"rows_found": here.rows if here else 0, "sha256_found": here.sha256[:16] if here else ""}
+            if restored is not None:
+                row |= {
+                    "rows_found": actual.rows if actual else 0,
+                    "sha256_found": actual.sha256[:16] if actual else "",
+                }
             rows.append(row)
-    columns = ("table", "rows", "sha256", *(("rows_found", "sha256_found") if found is not None else ()))
+    columns = ("table", "rows", "sha256", *(("rows_found", "sha256_found") if restored is not None else ()))
     print_table(rows, columns)

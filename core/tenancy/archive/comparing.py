@@ -1,4 +1,4 @@
-"""Comparing archives with tenants: counts and checksums over the same canonical lines."""
+"""Comparison of archives with tenants, by counts and checksums over the same canonical lines."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def check_archive(path: Path, identity: Path) -> Manifest:
-    """Read an archive to its end and verify all of it; nothing is written anywhere.
+    """Read a whole archive, verify it, and write nothing.
 
     Raises:
-        NotFound: there is no such file.
+        NotFound: the file does not exist.
         WrongIdentity: the archive is sealed to another key.
-        ArchiveDamaged: it is not as it was written.
-        ArchiveTooNew: a newer version of the application wrote it.
+        ArchiveDamaged: the archive was changed after it was written.
+        ArchiveTooNew: a newer version of the application wrote the archive.
     """
     with reading.opened(path, identity) as archive:
         for _ in archive.parts():
@@ -32,7 +32,7 @@ def check_archive(path: Path, identity: Path) -> Manifest:
 
 
 def contents_of(tenant: TenantRef) -> dict[str, Counted]:
-    """What the tenant's tables hold now: rows and checksum as an archive of this moment would state them.
+    """The row counts and checksums of the tenant's tables now, as an archive would state them.
 
     Raises:
         Unavailable: the owner's login is not configured, or the database cannot be reached.

@@ -1,4 +1,4 @@
-"""Asking for a tenant to be deleted, and taking that back: nothing is destroyed before its days of grace are over."""
+"""Requests to delete a tenant, and their cancellation. Nothing is destroyed before the days of grace are over."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.settings import get_settings
 from core.tenancy.models import Tenant
 from core.tenancy.service import describe_tenant
-from core.tenancy.turns import turn
+from core.tenancy.tenant_lock import tenant_lock
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -24,18 +24,18 @@ LONGEST_GRACE = 3650
 
 
 def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None = None) -> Tenant:
-    """Suspend the tenant and let its days of grace begin; ``purge`` destroys it when they are over.
+    """Suspend the tenant and start its days of grace; ``purge`` destroys it afterwards.
 
     Args:
-        slug: which.
-        confirm: the slug again, from whoever asks.
+        slug: the tenant's.
+        confirm: the slug again, as the person typed it.
         actor: who asks.
-        grace_days: days from now; the setting when None.
+        grace_days: days from now; the setting's when None.
 
     Raises:
-        NotFound: there is no such tenant.
-        Invalid: ``confirm`` is not the slug, or the days make no sense.
-        Conflict: it is being deleted, restored or moved already, or somebody else is at it.
+        NotFound: no tenant has this slug.
+        Invalid: ``confirm`` is not the slug, or the days are out of range.
+        Conflict: the tenant is already being deleted, restored or moved.
     """
     days = get_settings().tenant_grace_days if grace_days is None else grace_days
     if confirm != slug:
@@ -43,14 +43,16 @@ def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None
         detail = f"the tenant {slug!r} is not deleted: the confirmation {problem}"
         raise Invalid(detail, remedy="write the slug again", errors=[FieldError("confirm", problem)])
     if not 0 <= days <= LONGEST_GRACE:
-        problem = f"give 0 to {LONGEST_GRACE} days"
+        problem = f"choose 0 to {LONGEST_GRACE} days"
         raise Invalid("the days of grace make no sense", errors=[FieldError("grace_days", "is out of range", problem)])
     ref = describe_tenant(slug).ref()
-    with turn(slug), owner_session() as session:
+    with tenant_lock(slug), owner_session() as session:
         row = _locked(session, slug)
         if row.phase == "deleting":
-            detail = f"the tenant {slug!r} is to be deleted already, from {row.delete_after:%Y-%m-%d %H:%M} UTC on"
-            raise Conflict(detail, command="`iit tenant undelete` takes it back")
+            detail = (
+                f"the tenant {slug!r} is already scheduled for deletion from {row.delete_after:%Y-%m-%d %H:%M} UTC on"
+            )
+            raise Conflict(detail, command="`iit tenant undelete` cancels the deletion")
         if row.phase is not None:
             detail = f"the tenant {slug!r} is {row.phase}"
             raise Conflict(detail, command="see `iit tenant show`")
@@ -67,20 +69,20 @@ def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None
 
 
 def undelete_tenant(slug: str, *, actor: str) -> Tenant:
-    """Take a deletion back; the tenant is then what it was before: active, or suspended.
+    """Cancel a deletion; the tenant becomes active or suspended, as it was before.
 
     Raises:
-        NotFound: there is no such tenant.
-        Conflict: it is not to be deleted, or its destruction has begun.
+        NotFound: no tenant has this slug.
+        Conflict: nobody asked for its deletion, or its destruction has begun.
     """
     ref = describe_tenant(slug).ref()
-    with turn(slug), owner_session() as session:
+    with tenant_lock(slug), owner_session() as session:
         row = _locked(session, slug)
         if row.phase == "purging":
-            detail = f"the tenant {slug!r} is being destroyed: part of it is gone"
+            detail = f"the tenant {slug!r} is being destroyed, and part of its data is gone"
             raise Conflict(detail, remedy="restore it from its archive or a backup, under another slug")
         if row.phase != "deleting":
-            detail = f"the tenant {slug!r} is not to be deleted"
+            detail = f"the tenant {slug!r} is not scheduled for deletion"
             raise Conflict(detail)
         row.state = row.state_before or "active"
         row.phase = row.phase_since = row.phase_by = row.delete_after = row.state_before = None
@@ -102,12 +104,12 @@ def _locked(session: Session, slug: str) -> Tenant:
 
 
 def refuse_moving(session: Session, row: Tenant) -> None:
-    """Let no tenant be destroyed that is on its way to another place.
+    """Reject the destruction of a tenant that is being moved.
 
     Raises:
-        Conflict: this one is.
+        Conflict: the tenant is being moved.
     """
     moving = session.scalar(text("SELECT count(*) FROM platform.tenant_moves WHERE tenant_id = :id"), {"id": row.id})
     if moving:
         detail = f"the tenant {row.slug!r} is being moved"
-        raise Conflict(detail, command="end the move first (`iit tenant move`), or give it up with --abort")
+        raise Conflict(detail, command="finish the move first (`iit tenant move`), or cancel it with --abort")

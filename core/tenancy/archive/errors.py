@@ -1,10 +1,10 @@
-"""What can be wrong with an archive. Messages name members and tables, never contents."""
+"""Errors of archives. Messages name members and tables, never contents."""
 
 from core.errors import Conflict, Invalid
 
 
 class ArchiveDamaged(Invalid):
-    """The archive is not as it was written: cut short, altered, or put together by something else."""
+    """The archive was cut short, altered, or made by another program."""
 
     slug = "archive-damaged"
     title = "The archive is damaged"
@@ -20,7 +20,7 @@ class WrongIdentity(Invalid):
 
 
 class ArchiveTooNew(Conflict):
-    """The archive was written by a newer version of the application."""
+    """A newer version of the application wrote the archive."""
 
     slug = "archive-too-new"
     title = "The archive is newer than this installation"

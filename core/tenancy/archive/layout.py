@@ -1,4 +1,4 @@
-"""What an archive says of itself: see docs/reference/archive-format.md."""
+"""The parts of an archive: see docs/reference/archive-format.md."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ TABLE_PART = re.compile(r"tables/([a-z][a-z0-9_]{0,62})/(\d{6})\.ndjson", re.ASC
 BLOB_PART = re.compile(r"blobs/(keep/[0-9a-f]{32}-[a-z0-9][a-z0-9._-]{0,39})/(\d{6})", re.ASCII)
 
 PART = 4 << 20
-"""Bytes after which a new part of a table or blob is begun."""
+"""The size in bytes after which the writer begins a new part of a table or file."""
 
 LARGEST_PART = 64 << 20
-"""A part with one enormous row may be larger than ``PART``, never than this."""
+"""The upper limit of a part in bytes: one enormous row may exceed ``PART``, but never this."""
 
 _NAME = r"^[a-z][a-z0-9_]{0,62}$"
 
@@ -32,11 +32,11 @@ class _Part(BaseModel):
 
 
 class ColumnInfo(_Part):
-    """A column.
+    """A column of a table.
 
     Attributes:
-        type: as PostgreSQL writes it.
-        opened_as: of an encrypted column: the key under which rows carry its plain text instead.
+        type: its type, as PostgreSQL writes it.
+        opened_as: for an encrypted column, the key in each row's line that holds the plain text.
     """
 
     name: str = Field(pattern=_NAME)
@@ -45,11 +45,11 @@ class ColumnInfo(_Part):
 
 
 class TableInfo(_Part):
-    """A table: its columns in the order of each row's keys, and the columns that rows are in the order of.
+    """A table: its columns in the order of a line's keys, and the columns that sort the lines.
 
     Attributes:
-        patient: of a table with encrypted columns: the column that says whose key they are encrypted with.
-        row: the column that says which row they are bound to.
+        patient: for a table with encrypted columns, the column with the patient whose key encrypts them.
+        row: the column with the row that the ciphertexts are bound to.
     """
 
     name: str = Field(pattern=_NAME)
@@ -65,12 +65,12 @@ class TableInfo(_Part):
 
     @property
     def sealed(self) -> list[ColumnInfo]:
-        """The columns that are."""
+        """The encrypted columns."""
         return [column for column in self.columns if column.opened_as is not None]
 
 
 class TenantInfo(_Part):
-    """Whose archive it is."""
+    """The tenant that the archive holds."""
 
     id: UUID
     slug: str
@@ -80,14 +80,14 @@ class TenantInfo(_Part):
 
 
 class LeftOut(_Part):
-    """What of the tenant is not in the archive, and why."""
+    """A part of the tenant that the archive lacks, and why."""
 
     what: str
     why: str
 
 
 class Header(_Part):
-    """The archive's first member: what a reader must know before the rows come."""
+    """The archive's first member: what a reader must know before the rows."""
 
     format: Literal["iit-tenant-archive"]
     format_version: int
@@ -100,20 +100,20 @@ class Header(_Part):
 
 
 class Keys(_Part):
-    """The key of the tenant's blind indexes, hexadecimal: with it, files imported later still find their rows."""
+    """The key of the tenant's blind indexes, as hexadecimal. With it, later imports still match its rows."""
 
     index: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False)
 
 
 class Counted(_Part):
-    """How many rows a table has, and the SHA-256 over its lines, each with its newline."""
+    """The number of a table's rows, and the SHA-256 over its lines with their newlines."""
 
     rows: int
     sha256: str
 
 
 class BlobInfo(_Part):
-    """A stored file: its key, bytes before encryption, and their SHA-256."""
+    """A stored file: its key, and the size and SHA-256 of its plain bytes."""
 
     key: str
     size: int
@@ -128,7 +128,7 @@ class AuditHead(_Part):
 
 
 class Manifest(Header):
-    """The archive's last member: all that the header says, and the counts and checksums of what came between."""
+    """The archive's last member: the header again, with the counts and checksums of all that came between."""
 
     contents: dict[str, Counted]
     blobs: list[BlobInfo]

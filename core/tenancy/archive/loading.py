@@ -1,4 +1,4 @@
-"""Loading an archive's rows: PostgreSQL reads the lines that it wrote, and personal data are sealed anew."""
+"""Loading of an archive's rows: PostgreSQL parses the lines, and personal data are encrypted with new keys."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ _NO_ROWS = (
     TypeError,
     AttributeError,
 )
-"""What is raised by rows whose values are of other kinds than those that a tenant's have, by PostgreSQL or here."""
+"""Errors for values of the wrong kind, raised by PostgreSQL or by this module."""
 
 
 class Loader:
-    """Puts the parts of an archive's tables into the tenant's schema, in the session's transaction.
+    """Loads the parts of an archive's tables into the tenant's schema, in the session's transaction.
 
     Args:
-        session: the new tenant's, as its owner; the schema stands at the archive's revision, and is empty.
+        session: the new tenant's, as its owner; the schema is empty and at the archive's revision.
         header: the archive's.
 
     Raises:
-        ArchiveTooNew: the archive has tables or columns that its revision does not have here.
+        ArchiveTooNew: the archive has tables or columns that this installation lacks at that revision.
     """
 
     def __init__(self, session: TenantSession, header: Header) -> None:
@@ -60,11 +60,11 @@ class Loader:
         self._tables = {table.name: table for table in header.tables}
         self._order = header.tables
         prepare(session)
-        found = tables_of(session.cursor().connection, session.tenant.schema_name, all_tables=True)
-        here = {table.name: _shape(table) for table in found}
-        wrong = sorted(table.name for table in header.tables if here.get(table.name) != _shape(table))
+        tables = tables_of(session.cursor().connection, session.tenant.schema_name, all_tables=True)
+        shapes = {table.name: _shape(table) for table in tables}
+        wrong = sorted(table.name for table in header.tables if shapes.get(table.name) != _shape(table))
         if wrong:
-            detail = f"the archive's tables are not those of its revision {header.revision} here: {', '.join(wrong)}"
+            detail = f"tables differ from this installation's at revision {header.revision}: {', '.join(wrong)}"
             raise ArchiveTooNew(detail)
         self._session.cursor().execute("CREATE TEMP TABLE archive_rows (line json) ON COMMIT DROP")
 
@@ -72,7 +72,7 @@ class Loader:
         """Insert the part's rows.
 
         Raises:
-            ArchiveDamaged: PostgreSQL refuses them.
+            ArchiveDamaged: PostgreSQL rejects the rows.
         """
         table = self._tables[part.table]
         try:
@@ -85,19 +85,19 @@ class Loader:
         except _NO_ROWS as error:
             if isinstance(error, AppError):
                 raise
-            detail = f"rows of the table {table.name} cannot be what a tenant held ({type(error).__name__})"
+            detail = f"rows of the table {table.name} do not fit its columns ({type(error).__name__})"
             raise ArchiveDamaged(detail) from None
 
     def finish(self) -> dict[str, Counted]:
-        """Let numbering go on after the rows, and count what is there now, as if it were to be exported.
+        """Continue numbering after the loaded rows, and count the tables as an export would.
 
         Raises:
-            ArchiveDamaged: numbers that the tables give themselves are none.
+            ArchiveDamaged: rows have numbers that their table could not have assigned.
         """
         try:
             self._go_on_numbering()
         except psycopg.DataError:
-            detail = "rows have numbers that no table gives"
+            detail = "rows have numbers that their table could not have assigned"
             raise ArchiveDamaged(detail) from None
         with self._session.cursor() as cursor:
             for table_info in self._order:
@@ -133,10 +133,10 @@ class Loader:
     def _sealed(self, table: TableInfo, lines: bytes) -> None:
         assert table.patient  # noqa: S101 - both are set where columns are encrypted
         assert table.row  # noqa: S101 - as above
-        texts = lines.decode().removesuffix("\n").split("\n")  # not splitlines: in JSON, U+2028 or U+0085 ends no line
+        texts = lines.decode().removesuffix("\n").split("\n")  # not splitlines, which splits at U+2028 too
         rows: list[Mapping[str, Any]] = [orjson.loads(text) for text in texts]
         safe, place = vault(self._session), sealed_as(table)
-        safe.forget()  # keys of one part at a time
+        safe.forget()  # forget keys after each part, so that memory stays bounded
         safe.load_patient_keys({UUID(row[table.patient]) for row in rows})
         sealed: list[list[bytes | None]] = [
             [
@@ -165,8 +165,8 @@ class Loader:
 
     def _patient_keys(self, lines: bytes) -> None:
         rows = [orjson.loads(line) for line in lines.splitlines()]
-        given = [(UUID(row["patient_uuid"]), row["created_at"], row["erased_at"]) for row in rows]
-        restore_patient_keys(self._session, given)
+        keys = [(UUID(row["patient_uuid"]), row["created_at"], row["erased_at"]) for row in rows]
+        restore_patient_keys(self._session, keys)
 
 
 def _values(table: TableInfo) -> sql.Composed:
@@ -174,5 +174,5 @@ def _values(table: TableInfo) -> sql.Composed:
 
 
 def _shape(table: TableInfo) -> tuple[frozenset[tuple[str, str, str | None]], tuple[str, ...]]:
-    """What two descriptions of one table share, whatever the order of columns."""
+    """The columns and key of a table, comparable whatever the order of columns."""
     return frozenset((one.name, one.type, one.opened_as) for one in table.columns), tuple(table.key)

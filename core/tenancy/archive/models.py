@@ -1,4 +1,4 @@
-"""What stays of a tenant that was deleted."""
+"""The table of tombstones: what remains of a deleted tenant."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -14,15 +14,16 @@ STAMP: Any = DateTime(timezone=True)
 
 
 class TenantTombstone(PlatformBase, table=True):
-    """A tenant that was deleted: who it was, who asked for it and when, and how much was destroyed.
+    """A deleted tenant: who it was, who asked for its deletion and when, and how much was destroyed.
 
-    Its slug is not given out again, except to its own archive. Its usage and its audit are kept under its id.
+    No other tenant may take its slug; only its own archive can bring it back. Its usage and its audit stay under its
+    id.
 
     Attributes:
-        counts: table -> rows that were destroyed; ``blobs``, files.
-        audit_seals: the length of the chain that was moved; ``audit_digest``, its head.
-        audit_problems: what its verification found before it was moved; empty when all was well.
-        purged_at: when the last of it was gone; empty while it goes.
+        counts: table -> destroyed rows; ``blobs``: destroyed files.
+        audit_seals: the length of the chain of seals that was moved; ``audit_digest`` is its head.
+        audit_problems: the problems that verification reported before the move; empty when the audit was intact.
+        purged_at: when the purge ended; None while it runs.
     """
 
     __tablename__: ClassVar[str] = "tenant_tombstones"

@@ -1,7 +1,8 @@
-"""Destroying a tenant whose days of grace are over, step by step; killed anywhere, the next run goes on.
+"""Destruction of a tenant after its days of grace, in steps; the next run resumes a killed one.
 
-What stays: its audit with the chain of seals, verified, and a tombstone, both in ``platform``; and its usage, which is
-billed under its id. Nothing of a patient but UUIDs is in any of them.
+The tenant's audit stays in ``platform`` with its verified chain of seals, beside a tombstone. Its usage stays too and
+is
+billed under its id. None of them holds anything of a patient except UUIDs.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from core.tenancy.archive.tombstones import tombstone_of
 from core.tenancy.backup import previous
 from core.tenancy.backup.gone import AUDIT
 from core.tenancy.models import Tenant
-from core.tenancy.turns import turn
+from core.tenancy.tenant_lock import tenant_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from core.audit.verify import Verified
 
 STEPS = ("audit sealed", "purge begun", "audit moved", "files gone", "jobs gone", "row gone", "schema gone", "ended")
-"""After each of these a run may be cut off."""
+"""The steps of a purge; a run may be killed after each of them."""
 
 SEAL_TRIES = 20
 SEAL_PAUSE_SECONDS = 0.5
@@ -63,14 +64,14 @@ ON CONFLICT (tenant_id) DO UPDATE SET (slug, name, schema_name, database, create
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A tenant that may be purged now, or whose purge was cut off."""
+    """A tenant that may be purged now, or whose purge was interrupted."""
 
     tenant_id: Any
     slug: str
 
 
 def due() -> list[Due]:
-    """The tenants whose days of grace are over, and those whose destruction was begun and not ended."""
+    """The tenants whose days of grace are over, and those whose purge was interrupted."""
     with owner_session() as session:
         waiting = session.execute(
             text(
@@ -90,21 +91,22 @@ def purge(
     despite_audit: bool = False,
     after: Callable[[str], None] = lambda _step: None,
 ) -> TenantTombstone:
-    """Destroy the tenant; returns its tombstone.
+    """Destroy the tenant and return its tombstone.
 
     Args:
-        slug: which; its days of grace are over.
+        slug: the tenant's; its days of grace are over.
         actor: who runs it.
-        despite_audit: go on though its audit is found to have been tampered with; the tombstone says so.
+        despite_audit: purge although the audit was tampered with; the tombstone records this.
         after: called after each of ``STEPS``.
 
     Raises:
-        NotFound: there is no such tenant, and none is being destroyed.
-        Conflict: its days of grace are not over, nobody asked for its deletion, its audit is not intact, or somebody
-            else is at it.
+        NotFound: no tenant has this slug, and none with it is being destroyed.
+        Conflict: the days of grace are not over, nobody asked for the deletion, the audit is not intact, or another
+            process
+            works on the tenant.
         Unavailable: a database cannot be reached; run it again.
     """
-    with turn(slug):
+    with tenant_lock(slug):
         ref = _tenant(slug)
         if ref is not None:
             _seal_and_move(ref, actor, despite_audit=despite_audit, after=after)
@@ -126,7 +128,7 @@ def purge(
         after("row gone")
         placing.drop_schema(gone.database, gone.schema_name)
         tenant_keys.forget()
-        blobs.delete_tenant(gone)  # what a job that was running stored since
+        blobs.delete_tenant(gone)  # the files of a job that was still running
         after("schema gone")
         with owner_session() as session:
             row = session.get(TenantTombstone, gone.id, with_for_update=True)
@@ -138,13 +140,13 @@ def purge(
 
 
 def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Callable[[str], None]) -> None:
-    """Everything before the first thing is destroyed: the audit is sealed, verified, and moved with the tombstone."""
+    """Seal and verify the audit, and move it with the tombstone, before anything is destroyed."""
     if _stone_stands(ref):
         return  # cut off later than this
-    found = _sealed(ref)
-    if not found.intact and not despite_audit:
-        detail = f"the audit of {ref.slug!r} is not intact: {found.found} problems, first: {found.problems[0]}"
-        command = f"look into it with `iit audit verify {ref.slug}`; --despite-audit goes on and says so for good"
+    audit = _sealed(ref)
+    if not audit.intact and not despite_audit:
+        detail = f"the audit of {ref.slug!r} is not intact: {audit.found} problems, first: {audit.problems[0]}"
+        command = f"see `iit audit verify {ref.slug}`; --despite-audit purges anyway, and the tombstone records it"
         raise Conflict(detail, command=command)
     after("audit sealed")
     with owner_session() as session:
@@ -159,43 +161,45 @@ def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Ca
         own = sql.SQL("tenant_id = {}").format(sql.Literal(ref.id))
         place = Place(sql.SQL("platform.gone_audit_events"), sql.SQL("platform.gone_audit_seals"), own)
         moved = verify_chain(platform, place, anchors.standing(ref.id))
-        if moved.pending or (moved.found, moved.seals, moved.head) != (found.found, found.seals, found.head):
-            detail = f"the audit of {ref.slug!r} is not what it was before it was moved: nothing was destroyed"
+        if moved.pending or (moved.found, moved.seals, moved.head) != (audit.found, audit.seals, audit.head):
+            detail = f"the audit of {ref.slug!r} changed while it was moved: nothing was destroyed"
             raise Conflict(detail, remedy="run the purge again")
-        values = (now(), actor, Jsonb(counts), events, moved.seals, moved.head, Jsonb(found.problems), ref.id)
+        values = (now(), actor, Jsonb(counts), events, moved.seals, moved.head, Jsonb(audit.problems), ref.id)
         platform.execute(_TOMBSTONE, values)
     after("audit moved")
 
 
 def _sealed(ref: TenantRef) -> Verified:
-    """What verifying the audit finds once all of it is sealed: nothing can seal it any more when the tenant is gone.
+    """The result of verifying the audit after all of it is sealed.
+
+    Nothing could seal it once the tenant is gone.
 
     Raises:
-        Unavailable: a worker's sealer is at it, and does not end.
+        Unavailable: a worker's sealer holds the audit and does not finish.
     """
     for _ in range(SEAL_TRIES):
         sealer.seal(ref)
-        found = verify(ref)
-        if not found.pending:
-            return found
+        result = verify(ref)
+        if not result.pending:
+            return result
         time.sleep(SEAL_PAUSE_SECONDS)
-    detail = f"{found.pending} events of the audit of {ref.slug!r} cannot be sealed: another sealer is at it"
+    detail = f"{result.pending} events of the audit of {ref.slug!r} cannot be sealed, because another sealer holds it"
     raise Unavailable(detail, remedy="nothing was destroyed; run the purge again")
 
 
 def _tenant(slug: str) -> TenantRef | None:
-    """The tenant that is to be destroyed; None where its row is gone already.
+    """The tenant to destroy; None where its row is already deleted.
 
     Raises:
-        Conflict: it is not to be destroyed yet, or not at all.
+        Conflict: its days of grace are not over, or nobody asked for its deletion.
     """
     with owner_session() as session:
         row = session.scalar(select(Tenant).where(Tenant.slug == slug))  # type: ignore[arg-type]  # SQLModel's column
         if row is None:
             return None
         if row.phase not in ("deleting", "purging"):
-            detail = f"nobody asked for the tenant {slug!r} to be deleted"
-            raise Conflict(detail, command="`iit tenant delete` asks, and begins its days of grace")
+            detail = f"nobody asked to delete the tenant {slug!r}"
+            raise Conflict(detail, command="run `iit tenant delete`, which starts its days of grace")
         if row.phase == "deleting" and (row.delete_after is None or row.delete_after > now()):
             detail = f"the tenant {slug!r} has days of grace until {row.delete_after:%Y-%m-%d %H:%M} UTC"
             raise Conflict(detail, remedy="run it again after that")
@@ -204,14 +208,14 @@ def _tenant(slug: str) -> TenantRef | None:
 
 
 def _stone_stands(ref: TenantRef) -> bool:
-    """Whether this destruction has made its tombstone; one of a tenant that was brought back since tells of another."""
+    """Whether the tombstone belongs to this destruction, and not to an earlier life of a restored tenant."""
     with owner_session() as session:
         stone = session.get(TenantTombstone, ref.id)
         return stone is not None and stone.purged_at is None
 
 
 def _as_it_was(stone: TenantTombstone) -> TenantRef:
-    """A tenant whose row is gone, as its tombstone remembers it."""
+    """The reference of a tenant whose row is deleted, rebuilt from its tombstone."""
     return TenantRef(
         id=stone.tenant_id,
         slug=stone.slug,
@@ -225,8 +229,8 @@ def _as_it_was(stone: TenantTombstone) -> TenantRef:
 
 
 def _counted(ref: TenantRef) -> dict[str, int]:
-    """Rows of each table of the tenant's schema, its stored files, and those of restores."""
-    found = {"blobs": len(blobs.kept(ref)), "before_restore_files": len(previous.files_of(ref.id))}
+    """The numbers of rows in each table of the tenant's schema, of its stored files, and of its restores' files."""
+    totals = {"blobs": len(blobs.kept(ref)), "before_restore_files": len(previous.files_of(ref.id))}
     with owner_connection(ref.database) as connection:
         tables = connection.execute(
             "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'p')"
@@ -237,8 +241,8 @@ def _counted(ref: TenantRef) -> dict[str, int]:
             row = connection.execute(
                 sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(ref.schema_name, table))
             ).fetchone()
-            found[table] = row[0] if row else 0
-    return found
+            totals[table] = row[0] if row else 0
+    return totals
 
 
 def _copy(
@@ -249,7 +253,7 @@ def _copy(
     target: str,
     columns: str,
 ) -> int:
-    """Copy one of the audit's tables to ``platform``, in place of what a run before may have left there."""
+    """Copy one of the audit's tables to ``platform``, and replace what an earlier run left there."""
     into = sql.Identifier("platform", target)
     platform.execute(sql.SQL("DELETE FROM {} WHERE tenant_id = %s").format(into), (ref.id,))
     listed = sql.SQL(", ").join(sql.Identifier(name) for name in columns.split(", "))
@@ -265,7 +269,7 @@ def _copy(
 
 
 def _forget_in_node(ref: TenantRef) -> None:
-    """Delete the tenant's rows in ``node``, those that outlive it excepted. Its schema's row goes with the schema."""
+    """Delete the tenant's rows in ``node``, except those that outlive it. Its schema's row goes with the schema."""
     with owner_connection(ref.database) as connection:
         for table in _mortal(NodeBase):
             if table != "tenant_schemas":
@@ -275,7 +279,7 @@ def _forget_in_node(ref: TenantRef) -> None:
 
 
 def _forget_in_platform(ref: TenantRef) -> None:
-    """Delete the tenant's rows in ``platform``: keys, and the one that makes it known."""
+    """Delete the tenant's rows in ``platform``: its keys, and its own row."""
     with owner_connection() as connection:
         for table in _mortal(PlatformBase):
             connection.execute(
@@ -285,7 +289,7 @@ def _forget_in_platform(ref: TenantRef) -> None:
 
 
 def _mortal(base: type[NodeBase | PlatformBase]) -> list[str]:
-    """The tables whose rows belong to a tenant and go with it, referring ones first."""
+    """The tables whose rows are deleted with a tenant, referring tables first."""
     load_tables()
     return [
         table.name
@@ -295,7 +299,7 @@ def _mortal(base: type[NodeBase | PlatformBase]) -> list[str]:
 
 
 def purge_due(*, actor: str, done: Callable[[TenantTombstone], None], failed: Callable[[str, AppError], None]) -> None:
-    """Purge every tenant whose time has come; one that cannot be does not keep the others."""
+    """Purge every tenant whose days of grace are over; a failure does not stop the others."""
     for one in due():
         try:
             done(purge(one.slug, actor=actor))
@@ -306,6 +310,6 @@ def purge_due(*, actor: str, done: Callable[[TenantTombstone], None], failed: Ca
 
 
 def _named(error: Exception) -> AppError:
-    """The error to tell of what is none of ours: its kind and place, without values that it may repeat."""
+    """An error that states the kind and place of an unexpected one, without the values that it may repeat."""
     known = as_app_error(error)
     return known if type(known) is not AppError else AppError(describe(error))

@@ -1,4 +1,4 @@
-"""Reading an archive from its first byte to its last, with nothing believed that was not checked."""
+"""Reading of an archive from its first byte to its last; every byte is verified before it is used."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _M = TypeVar("_M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class TablePart:
-    """Some lines of a table, in their order."""
+    """Some lines of a table, in order."""
 
     table: str
     lines: bytes
@@ -49,7 +49,7 @@ class TablePart:
 
 @dataclass(frozen=True, slots=True)
 class BlobPart:
-    """Some bytes of a stored file, in their order; ``number`` counts from 1."""
+    """Some bytes of a stored file, in order; ``number`` counts from 1."""
 
     key: str
     number: int
@@ -58,16 +58,16 @@ class BlobPart:
 
 @dataclass
 class _Counts:
-    """What went by."""
+    """The sizes and counts read so far."""
 
     tables: dict[str, Counting] = field(default_factory=dict)
     blobs: dict[str, tuple[int, int, str]] = field(default_factory=dict)
 
 
 class Archive:
-    """An open archive: its header and keys, and its parts, which can be gone through once.
+    """An open archive: its header, its keys, and its parts, which can be read only one time.
 
-    ``manifest`` is there when ``parts`` is at its end; then all counts and checksums were found to be right.
+    ``manifest`` is available at the end of ``parts``; by then all counts and checksums match.
     """
 
     def __init__(self, members: Iterator[tuple[str, bytes]], at_end: Callable[[], None]) -> None:
@@ -83,17 +83,17 @@ class Archive:
         self.manifest: Manifest | None = None
 
     def _expect(self, name: str) -> bytes:
-        found, content = next(self._members, ("", b""))
-        if found != name:
-            detail = f"the archive has no {name} where it belongs"
+        member, content = next(self._members, ("", b""))
+        if member != name:
+            detail = f"the archive lacks {name} in its place"
             raise ArchiveDamaged(detail)
         return content
 
     def parts(self) -> Iterator[TablePart | BlobPart]:
-        """The parts of tables and stored files, each verified to be in its place; then the manifest is compared.
+        """Yield the parts of tables and stored files, each verified to be in its place; then compare the manifest.
 
         Raises:
-            ArchiveDamaged: something is missing, repeated, out of order, or not what the manifest says.
+            ArchiveDamaged: a part is missing, repeated or out of order, or differs from the manifest.
         """
         known = {table.name for table in self.header.tables}
         counting: dict[str, Counting] = {name: Counting() for name in known}
@@ -124,7 +124,7 @@ class Archive:
             raise ArchiveDamaged(detail)
 
     def read_to_its_end(self) -> None:
-        """See that the file itself ends where the manifest does, and as its writer ended it.
+        """Verify that the file ends with its manifest, as its writer ended it.
 
         Raises:
             ArchiveDamaged: it does not.
@@ -139,34 +139,34 @@ class Archive:
             detail = "the archive's manifest and header do not belong together"
             raise ArchiveDamaged(detail)
         refuse_difference({name: one.done() for name, one in counting.items()}, manifest.contents)
-        found = [
+        files = [
             BlobInfo(key=key, size=size, sha256=digest.hexdigest())  # type: ignore[attr-defined]  # as above
             for key, (size, digest) in stored.items()
         ]
-        if sorted(found, key=lambda one: one.key) != sorted(manifest.blobs, key=lambda one: one.key):
-            detail = "the stored files of the archive are not those of its manifest"
+        if sorted(files, key=lambda one: one.key) != sorted(manifest.blobs, key=lambda one: one.key):
+            detail = "the stored files of the archive differ from its manifest"
             raise ArchiveDamaged(detail)
         self.manifest = manifest
 
 
-def refuse_difference(found: dict[str, Counted], stated: dict[str, Counted]) -> None:
+def refuse_difference(actual: dict[str, Counted], stated: dict[str, Counted]) -> None:
     """Compare counts and checksums of tables.
 
     Raises:
-        ArchiveDamaged: they differ; the tables are named.
+        ArchiveDamaged: they differ; the message names the tables.
     """
-    wrong = sorted(name for name in {*found, *stated} if found.get(name) != stated.get(name))
+    wrong = sorted(name for name in {*actual, *stated} if actual.get(name) != stated.get(name))
     if wrong:
-        detail = f"rows or checksums are not those of the manifest: {', '.join(wrong)}"
+        detail = f"rows or checksums differ from the manifest: {', '.join(wrong)}"
         raise ArchiveDamaged(detail)
 
 
 def _part(name: str, content: bytes) -> tuple[int, TablePart | BlobPart]:
-    if found := TABLE_PART.fullmatch(name):
-        return int(found[2]), TablePart(found[1], content)
-    if (found := BLOB_PART.fullmatch(name)) and ".." not in name:
-        return int(found[2]), BlobPart(found[1], int(found[2]), content)
-    detail = "the archive has a member that does not belong in it"
+    if match := TABLE_PART.fullmatch(name):
+        return int(match[2]), TablePart(match[1], content)
+    if (match := BLOB_PART.fullmatch(name)) and ".." not in name:
+        return int(match[2]), BlobPart(match[1], int(match[2]), content)
+    detail = "the archive has an unexpected member"
     raise ArchiveDamaged(detail)
 
 
@@ -174,21 +174,21 @@ def _parsed(model: type[_M], content: bytes) -> _M:
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
-        places = ", ".join(".".join(str(part) for part in found["loc"]) for found in error.errors()[:5])
-        detail = f"the archive's {model.__name__.lower()} is not one of format {FORMAT}: {places}"
+        places = ", ".join(".".join(str(part) for part in fault["loc"]) for fault in error.errors()[:5])
+        detail = f"the archive's {model.__name__.lower()} does not fit the format {FORMAT}: {places}"
         raise ArchiveDamaged(detail) from None
 
 
 @contextmanager
 def opened(path: Path, identity: Path) -> Iterator[Archive]:
-    """Open an archive with the private key in ``identity``. It is whole only when the block ends without an error.
+    """Open an archive with the private key in ``identity``. It is complete only if the block ends without an error.
 
     Raises:
-        NotFound: one of the files is not there.
+        NotFound: one of the files does not exist.
         Invalid: the key file holds no private key.
         WrongIdentity: the archive is sealed to another key.
-        ArchiveDamaged: it was altered, cut short or put together by something else.
-        ArchiveTooNew: it was written by a newer version of the application.
+        ArchiveDamaged: it was altered, cut short or made by another program.
+        ArchiveTooNew: a newer version of the application wrote it.
     """
     key = sealing.identity(identity)
     with sealing.opened(path, key) as stream:

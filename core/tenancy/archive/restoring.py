@@ -1,8 +1,9 @@
-"""Making a tenant of an archive: whole and verified, or not at all.
+"""Creation of a tenant from an archive: complete and verified, or not at all.
 
-The tenant's row comes first, in the phase ``restoring``: nobody can use it, and a run that was killed is known by it,
-cleared away by the next, and begun again. Schema, keys and rows are one transaction; stored files follow; when all was
-found to be as the manifest says, the tenant becomes active.
+The tenant's row comes first, in the phase ``restoring``: nobody can use it. By this phase the next run recognises what
+a
+killed run left, removes it and starts again. Schema, keys and rows are one transaction; stored files follow. The tenant
+becomes active when everything matches the manifest.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from core.tenancy.archive.tombstones import refuse_gone
 from core.tenancy.models import Tenant
 from core.tenancy.provisioning import new_schema_name, place_of, provision
 from core.tenancy.service import check, describe_tenant
-from core.tenancy.turns import turn
+from core.tenancy.tenant_lock import tenant_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,16 +50,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A tenant that was made of an archive.
+    """A tenant that was created from an archive.
 
     Attributes:
-        api_key: its first, shown once and nowhere kept.
-        found: table -> rows and checksum as read back from the database, equal to those of the manifest.
+        api_key: its first API key, which is stored nowhere and shown only now.
+        contents: table -> rows and checksum as read back from the database, equal to those of the manifest.
     """
 
     ref: TenantRef
     manifest: Manifest
-    found: dict[str, Counted]
+    contents: dict[str, Counted]
     api_key: str = field(repr=False)
 
 
@@ -71,52 +72,52 @@ def import_archive(
     database: str = DEFAULT_DATABASE,
     progress: Callable[[str, int], None] = lambda _what, _rows: None,
 ) -> Restored:
-    """Make a tenant of an archive.
+    """Create a tenant from an archive.
 
     Args:
         path: the archive.
-        identity: a file with the private key that it is sealed to.
+        identity: a file with the private key that opens it.
         actor: who asks.
-        slug: the tenant's new slug; the one that it had when None.
-        database: the data database that it is to be in.
-        progress: told of the table that is being loaded, and how many bytes of it so far.
+        slug: the tenant's new slug; its old one when None.
+        database: the data database to restore into.
+        progress: receives the table that is being loaded, and how many of its bytes are done.
 
     Raises:
-        NotFound: there is no such file.
+        NotFound: the file does not exist.
         WrongIdentity: the archive is sealed to another key.
-        ArchiveDamaged: it is not as it was written.
+        ArchiveDamaged: the archive was changed after it was written.
         ArchiveTooNew: a newer version of the application wrote it.
         Invalid: the slug or the database is not acceptable.
-        Conflict: the slug is taken, or somebody else makes, moves or deletes a tenant of it right now.
+        Conflict: the slug is taken, or another process creates, moves or deletes a tenant with it.
     """
     with reading.opened(path, identity) as archive:
         header = archive.header
         _refuse_unknown(header)
         wanted = slug or header.tenant.slug
         check(wanted, header.tenant.name, header.tenant.time_zone, database)
-        with turn(wanted):
+        with tenant_lock(wanted):
             ref = _reserve(header, wanted, database, actor)
             try:
-                found = _fill(archive, ref, actor, progress)
-                return _activate(archive, ref, found, actor)
+                contents = _fill(archive, ref, actor, progress)
+                return _activate(archive, ref, contents, actor)
             except BaseException:
-                with suppress(AppError):  # what cannot be cleared away now, the next run clears away
+                with suppress(AppError):  # if this fails, the next run clears it away
                     _clear(ref)
                 raise
 
 
 def give_up(slug: str) -> None:
-    """Clear away what a restore that was cut off has left, so that nothing is left of it.
+    """Remove everything that an interrupted restore left.
 
     Raises:
-        NotFound: there is no such tenant.
-        Conflict: it was restored whole; or it is being restored right now.
+        NotFound: no tenant has this slug.
+        Conflict: the restore is complete, or still running.
     """
-    with turn(slug):
+    with tenant_lock(slug):
         row = describe_tenant(slug)
         if row.phase != "restoring":
-            detail = f"the tenant {slug!r} is whole"
-            raise Conflict(detail, command="`iit tenant delete` asks for its deletion")
+            detail = f"the tenant {slug!r} is completely restored"
+            raise Conflict(detail, command="to delete it, run `iit tenant delete`")
         _clear(row.ref())
 
 
@@ -130,7 +131,7 @@ def _refuse_unknown(header: Header) -> None:
 
 
 def _reserve(header: Header, slug: str, database: str, actor: str) -> TenantRef:
-    """The tenant's row, so that its slug is taken; what a killed run left is cleared away first."""
+    """Create the tenant's row, which reserves its slug, after removing what a killed run left."""
     with owner_session() as session:
         left = _row(session, slug)
         unfinished = left.ref() if left is not None and left.phase == "restoring" else None
@@ -168,7 +169,7 @@ def _row(session: Session, slug: str) -> Tenant | None:
 
 
 def _clear(ref: TenantRef) -> None:
-    """Remove all that an unfinished restore made, its row last."""
+    """Remove everything that an unfinished restore created, its row last."""
     placing.drop_schema(ref.database, ref.schema_name, unfinished=True)
     blobs.delete_tenant(ref)
     with owner_session() as session:
@@ -176,7 +177,7 @@ def _clear(ref: TenantRef) -> None:
 
 
 def _fill(archive: Archive, ref: TenantRef, actor: str, progress: Callable[[str, int], None]) -> dict[str, Counted]:
-    """Schema, keys, rows and stored files; what is in the tables then, at the archive's own revision."""
+    """Load schema, keys, rows and stored files; return the tables' counts at the archive's own revision."""
     parts = archive.parts()
     first: BlobPart | None = None
     with owner_session(ref.database) as outer:
@@ -191,19 +192,19 @@ def _fill(archive: Archive, ref: TenantRef, actor: str, progress: Callable[[str,
                 size += len(part.lines)
                 loader.take(part)
                 progress(part.table, size)
-            found = loader.finish()
+            contents = loader.finish()
             _bring_to_head(session, archive.header.revision)
             publish(session, "tenant.restored", {})
-            with session.begin_nested():  # written now: this session is within the owner's and does not commit
-                told = {"from_tenant": str(archive.header.tenant.id)}
-                audit.record(session, "cli:tenant:import_archive", "tenant", ref.id, told)
+            with session.begin_nested():  # flush now: this session is inside the owner's and does not commit
+                origin = {"from_tenant": str(archive.header.tenant.id)}
+                audit.record(session, "cli:tenant:import_archive", "tenant", ref.id, origin)
     if first is not None:
         _store(ref, chain([first], parts))
-    return found
+    return contents
 
 
 def _place(session: Session, ref: TenantRef, revision: str) -> None:
-    """The tenant's role and schema as they were at ``revision``."""
+    """Create the tenant's role and schema as they were at ``revision``."""
     connection = psycopg_connection(session)
     if revision == head("tenant"):
         provision(connection, ref.id, ref.schema_name)
@@ -226,7 +227,7 @@ def _store(ref: TenantRef, parts: Iterator[TablePart | BlobPart]) -> None:
     def only_blobs() -> Iterator[BlobPart]:
         for part in parts:
             if isinstance(part, TablePart):
-                detail = "the archive's tables do not all come before its stored files"
+                detail = "the archive has a table after its stored files"
                 raise ArchiveDamaged(detail)
             yield part
 
@@ -234,19 +235,19 @@ def _store(ref: TenantRef, parts: Iterator[TablePart | BlobPart]) -> None:
         blobs.put_back(ref, key, cast("BinaryIO", Stream(part.content for part in pieces)))
 
 
-def _activate(archive: Archive, ref: TenantRef, found: dict[str, Counted], actor: str) -> Restored:
-    """Compare what was read back with the manifest, and open the tenant.
+def _activate(archive: Archive, ref: TenantRef, contents: dict[str, Counted], actor: str) -> Restored:
+    """Compare what was read back with the manifest, and activate the tenant.
 
     Raises:
         ArchiveDamaged: rows or checksums differ.
     """
     archive.read_to_its_end()
     assert archive.manifest is not None  # noqa: S101 - it was compared at the end of the parts
-    refuse_difference(found, archive.manifest.contents)
+    refuse_difference(contents, archive.manifest.contents)
     with owner_session() as session:
         row = session.get(Tenant, ref.id, with_for_update=True)
         if row is None or row.phase != "restoring":
-            detail = "the tenant was cleared away while it was restored"
+            detail = "another command removed the tenant while it was restored"
             raise Conflict(detail, remedy="run the import again")
         row.phase = row.phase_since = row.phase_by = None
         row.state, row.updated_at = "active", now()
@@ -254,4 +255,4 @@ def _activate(archive: Archive, ref: TenantRef, found: dict[str, Counted], actor
         record_act(session, "cli:tenant:import_archive", actor=actor, tenant_id=ref.id, detail={"slug": row.slug})
         done = row.ref()
     sealer.seal(done)
-    return Restored(done, archive.manifest, found, key.plaintext)
+    return Restored(done, archive.manifest, contents, key.plaintext)

@@ -1,4 +1,4 @@
-"""Sealing archives to a recipient's key: the age format (age-encryption.org/v1), read and written as streams."""
+"""Sealing of archives to a recipient's key: the age format (age-encryption.org/v1), as streams."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _KEY_FILE_BYTES = 64 * 1024
 
 
 def generate(private: Path, public: Path) -> str:
-    """Write a new pair of keys, the private one readable by its owner alone; returns the public key.
+    """Write a new pair of keys, the private one readable by its owner alone; return the public key.
 
     Raises:
-        Conflict: one of the files is there already.
+        Conflict: one of the files exists.
     """
     for path in (private, public):
         if path.exists():
             detail = f"{path.name} exists already"
-            raise Conflict(detail, remedy="choose another name; a key that is overwritten cannot be had again")
+            raise Conflict(detail, remedy="choose another name; an overwritten key cannot be recovered")
     identity = pyrage.x25519.Identity.generate()
     shown = str(identity.to_public())
     handle = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -46,13 +46,13 @@ def recipient(path: Path) -> pyrage.x25519.Recipient:
     """The public key in a file.
 
     Raises:
-        Invalid: there is none, or a private key where the public one belongs.
-        NotFound: there is no such file.
+        Invalid: the file holds no key, or a private key.
+        NotFound: the file does not exist.
     """
     line = _only_line(path, "recipient")
     if line.startswith(PRIVATE):
         detail = f"{path.name} holds a private key"
-        remedy = "give the public key; the private one stays with whoever is to open the archive"
+        remedy = "name the file with the public key; the recipient keeps the private one"
         raise Invalid(detail, remedy=remedy, errors=[FieldError("recipient", "is a private key", remedy)])
     try:
         return pyrage.x25519.Recipient.from_str(line)
@@ -64,8 +64,8 @@ def identity(path: Path) -> pyrage.x25519.Identity:
     """The private key in a file.
 
     Raises:
-        Invalid: there is none.
-        NotFound: there is no such file.
+        Invalid: the file holds none.
+        NotFound: the file does not exist.
     """
     try:
         return pyrage.x25519.Identity.from_str(_only_line(path, "identity"))
@@ -79,7 +79,7 @@ def _only_line(path: Path, field: str) -> str:
             text = source.read(_KEY_FILE_BYTES).decode("ascii", "replace")
     except (FileNotFoundError, IsADirectoryError):
         detail = f"there is no file {path.name}"
-        raise NotFound(detail, command="make a pair of keys with `iit archive keygen`") from None
+        raise NotFound(detail, command="create a pair of keys with `iit archive keygen`") from None
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if len(lines) != 1:
         raise _no_key(path, field)
@@ -88,13 +88,13 @@ def _only_line(path: Path, field: str) -> str:
 
 def _no_key(path: Path, field: str) -> Invalid:
     kind = "public key (age1...)" if field == "recipient" else f"private key ({PRIVATE}1...)"
-    remedy, command = "Make a pair of keys.", "make a pair of keys with `iit archive keygen`"
+    remedy, command = "Create a pair of keys.", "create a pair of keys with `iit archive keygen`"
     problem = FieldError(field, f"holds no {kind}", remedy, command)
     return Invalid(f"{path.name} holds no {kind}", remedy=remedy, command=command, errors=[problem])
 
 
 class Stream(io.RawIOBase):
-    """A stream of what a generator yields. What the generator raises is kept: the library passes on its text only."""
+    """A stream over a generator's bytes. It keeps the generator's error; the library passes on only its text."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         super().__init__()
@@ -124,7 +124,11 @@ class Stream(io.RawIOBase):
 
 
 def seal(pieces: Generator[bytes, None, None], target: BinaryIO, to: pyrage.x25519.Recipient) -> None:
-    """Encrypt what ``pieces`` yields, as it comes. What it raises is raised here; ``target`` is then of no use."""
+    """Encrypt the bytes of ``pieces`` as they come. On an error ``target`` is unusable.
+
+    Raises:
+        Exception: whatever ``pieces`` raises.
+    """
     source = Stream(pieces)
     try:
         with contextlib.closing(pieces):
@@ -136,9 +140,9 @@ def seal(pieces: Generator[bytes, None, None], target: BinaryIO, to: pyrage.x255
 
 
 class Opened:
-    """The plain bytes of a sealed file, as a stream; each is verified before it is given out.
+    """The plain bytes of a sealed file, as a stream; each byte is verified before it is returned.
 
-    The library pushes what it decrypts; a thread and a pipe make it a stream to be read.
+    The library pushes what it decrypts; a thread and a pipe turn that into a stream.
     """
 
     def __init__(self, source: BinaryIO, key: pyrage.x25519.Identity) -> None:
@@ -160,7 +164,7 @@ class Opened:
                 target.close()
 
     def finish(self) -> None:
-        """Read what is left, so that the last block is verified too.
+        """Read the rest, so that the last block is verified too.
 
         Raises:
             WrongIdentity: the file is sealed to another key.
@@ -173,19 +177,19 @@ class Opened:
             raise _plain(self.raised)
 
     def close(self) -> None:
-        """Stop, wherever it is."""
+        """Stop reading, wherever the stream is."""
         self.plain.close()
         self._thread.join()
 
 
 @contextmanager
 def opened(path: Path, key: pyrage.x25519.Identity) -> Iterator[Opened]:
-    """Open a sealed file. It was whole only if ``finish`` does not raise; the end of the block calls it, too.
+    """Open a sealed file. It is complete only if ``finish`` does not raise; the end of the block calls it too.
 
     Raises:
         WrongIdentity: the file is sealed to another key.
         ArchiveDamaged: it was altered or cut short, or is no archive.
-        NotFound: there is no such file.
+        NotFound: the file does not exist.
     """
     try:
         source = path.open("rb")

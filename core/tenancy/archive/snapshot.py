@@ -1,4 +1,4 @@
-"""Reading all of a tenant as of one moment."""
+"""Consistent reads of a whole tenant."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def snapshot(tenant: TenantRef, *, actor: str) -> Iterator[TenantSession]:
-    """One read-only transaction of the tenant's owner, which sees the same rows from beginning to end.
+    """A read-only transaction of the tenant's owner that sees the same rows from beginning to end.
 
     Raises:
         Unavailable: the owner's login is not configured, or the database cannot be reached.
@@ -34,13 +34,13 @@ def snapshot(tenant: TenantRef, *, actor: str) -> Iterator[TenantSession]:
 
 
 def revision_of(session: TenantSession) -> str:
-    """The migration that the tenant's schema stands at, as the schema itself says.
+    """The migration that the tenant's schema records as its own.
 
     Raises:
-        Conflict: it says none.
+        Conflict: it records none.
     """
-    found: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
-    if found is None:
-        detail = "the tenant's schema does not say which migration it stands at"
+    version: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
+    if version is None:
+        detail = "the tenant's schema records no migration"
         raise Conflict(detail, command="run `iit migrate`")
-    return found
+    return version

@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 ENCRYPTED = "_enc"
 PATIENT_KEYS = "patient_keys"
 _OF_MOVES = {CHANGES}
-"""Tables that are in a schema only while it is moved: none of the tenant's, and in no other schema of its migration."""
+"""Tables that exist in a schema only while it is moved; archives leave them out."""
 
 _MADE_ANEW = {
     "alembic_version": "the migration is named in the header",
     "tenant_keys": "keys are wrapped by an installation's master key; the key of the indexes is in keys.json",
 }
 _NOT_CARRIED = {PATIENT_KEYS: {"tenant_key_version", "wrapped_key"}}
-"""Columns that mean nothing elsewhere: patients get new keys, and the mark of the erased is carried."""
+"""Columns without meaning elsewhere: patients get new keys, but the mark of an erased patient is carried."""
 
 _ROWS_AT_ONCE = 2_000
 
@@ -79,7 +79,7 @@ _TEXTUAL = ("text", "character", '"char"', "name")
 
 @dataclass
 class Counting:
-    """Counts lines and hashes them as they go by."""
+    """Counts and hashes lines."""
 
     rows: int = 0
     _digest: Any = field(default_factory=hashlib.sha256)
@@ -90,12 +90,15 @@ class Counting:
         self._digest.update(block)
 
     def done(self) -> Counted:
-        """What was counted."""
+        """The count and the hash so far."""
         return Counted(rows=self.rows, sha256=self._digest.hexdigest())
 
 
 def left_out() -> list[LeftOut]:
-    """What of a tenant no archive carries, and why; rooms say it in their tables' ``info["archive"]``."""
+    """The parts of a tenant that no archive carries, with reasons.
+
+    Rooms declare them in ``info["archive"]`` of their tables.
+    """
     load_tables()
     tables = sorted(
         (table.name, str(table.info["archive"]))
@@ -107,18 +110,18 @@ def left_out() -> list[LeftOut]:
         *(LeftOut(what=f"table {name}", why=why) for name, why in sorted(_MADE_ANEW.items())),
         LeftOut(what="jobs", why="they are the installation's work, not the tenant's records"),
         LeftOut(what="API keys", why="they open this installation; a new one is made where the archive is restored"),
-        LeftOut(what="usage", why="it is what this installation bills"),
+        LeftOut(what="usage", why="they are what this installation bills"),
         LeftOut(what="files that expire", why="uploads of imports under way: import them again"),
     ]
 
 
 def tables_of(connection: psycopg.Connection[Any], schema: str, *, all_tables: bool = False) -> list[TableInfo]:
-    """The tables of a schema that an archive carries, each after those it refers to, patients' keys first.
+    """The tables of a schema that an archive carries: patients' keys first, each table after those it refers to.
 
     Args:
-        connection: to its data database.
+        connection: to the schema's data database.
         schema: the tenant's.
-        all_tables: also those that rooms leave out today: an older archive may carry them.
+        all_tables: include those that rooms leave out today; an older archive may carry them.
     """
     load_tables()
     omitted = _OF_MOVES | set(_MADE_ANEW)
@@ -140,7 +143,7 @@ def tables_of(connection: psycopg.Connection[Any], schema: str, *, all_tables: b
 
 def _described(table: str, columns: list[tuple[str, str]], key: list[str]) -> TableInfo:
     names = {name for name, _ in columns}
-    found = [
+    described = [
         ColumnInfo(
             name=name,
             type=kind,
@@ -148,17 +151,17 @@ def _described(table: str, columns: list[tuple[str, str]], key: list[str]) -> Ta
         )
         for name, kind in columns
     ]
-    sealed = any(column.opened_as for column in found)
+    sealed = any(column.opened_as for column in described)
     patient = ("patient_uuid" if "patient_uuid" in names else "uuid") if sealed else None
     row = "uuid" if "uuid" in names else "patient_uuid"
     if not key or (sealed and row not in names):
         message = f"the table {table} has no primary key, or encrypted columns and no uuid: an archive cannot carry it"
         raise TypeError(message)
-    return TableInfo(name=table, columns=found, key=key, patient=patient, row=row if sealed else None)
+    return TableInfo(name=table, columns=described, key=key, patient=patient, row=row if sealed else None)
 
 
 def sealed_as(table: TableInfo) -> str:
-    """The table in whose name the values of this one are encrypted: ciphertexts may be copied between the two."""
+    """The table under whose name this one's values are encrypted; two tables may exchange ciphertexts."""
     known = TenantBase.metadata.tables.get(table.name)
     return table.name if known is None else str(known.info.get("sealed_as", table.name))
 
@@ -169,29 +172,29 @@ def _opened_name(name: str, taken: set[str]) -> str:
 
 
 def prepare(session: TenantSession) -> None:
-    """Make PostgreSQL write values in the one way that lines have, until the transaction ends."""
+    """Make PostgreSQL write values in the form of lines until the transaction ends."""
     session.set_local(**_SETTINGS)
 
 
 def blocks(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
-    """The table's lines in blocks of about ``PART`` bytes, within the session's transaction, after ``prepare``.
+    """Yield the table's lines in blocks of about ``PART`` bytes. Call ``prepare`` first, in the same transaction.
 
     Raises:
-        CannotDecrypt: an encrypted value does not open.
+        CannotDecrypt: an encrypted value cannot be decrypted.
     """
-    found, size = [], 0
+    lines, size = [], 0
     for line in _opened(session, table) if table.sealed else _copied(session, table):
-        found.append(line)
+        lines.append(line)
         size += len(line)
         if size >= PART:
-            yield b"".join(found)
-            found, size = [], 0
-    if found:
-        yield b"".join(found)
+            yield b"".join(lines)
+            lines, size = [], 0
+    if lines:
+        yield b"".join(lines)
 
 
 def count(session: TenantSession, table: TableInfo) -> Counted:
-    """How many rows the table has now, and the SHA-256 over its lines."""
+    """The number of the table's rows now, and the SHA-256 over its lines."""
     counting = Counting()
     for block in blocks(session, table):
         counting.take(block)
@@ -210,7 +213,7 @@ def _copied(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
 
 
 def _opened(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
-    """Lines of a table with encrypted columns: PostgreSQL writes the others, and each value is opened here."""
+    """The lines of a table with encrypted columns: PostgreSQL writes the others, and this decrypts each value."""
     assert table.patient  # noqa: S101 - both are set where columns are encrypted
     assert table.row  # noqa: S101 - as above
     safe, place = vault(session), sealed_as(table)
@@ -230,7 +233,7 @@ def _opened(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
     with connection.cursor(name="archive_rows") as cursor:
         cursor.execute(query)
         while rows := cursor.fetchmany(_ROWS_AT_ONCE):
-            safe.forget()  # patients' keys are kept for one batch, so that memory does not grow with the tenant
+            safe.forget()  # forget keys after each batch, so that memory does not grow with the tenant
             safe.load_patient_keys({row[1] for row in rows if any(value is not None for value in row[3:])})
             for line, patient, uuid, *values in rows:
                 parts = [line[:-1].encode()]
@@ -248,7 +251,7 @@ def _opened(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
 
 
 def _listed(table: TableInfo) -> sql.Composed:
-    """The columns that PostgreSQL writes. An exact number of any size is text: JSON's readers would round it."""
+    """The columns that PostgreSQL writes. Exact numbers are text, because JSON readers would round large ones."""
     return sql.SQL(", ").join(
         sql.SQL("{0}::text AS {0}" if column.type.startswith("numeric") else "{0}").format(sql.Identifier(column.name))
         for column in table.plain

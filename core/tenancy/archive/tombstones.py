@@ -1,4 +1,4 @@
-"""Finding what is left of tenants that were deleted."""
+"""Tombstones of deleted tenants."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 def tombstone_of(slug: str) -> TenantTombstone | None:
-    """The tombstone of the tenant that had this slug last; None where there is none."""
+    """The newest tombstone of a tenant with this slug; None where there is none."""
     with platform_session() as session:
         return _newest(session, slug)
 
 
 def refuse_gone(session: Session, slug: str, *, origin: UUID | None = None) -> None:
-    """Keep the slug of a tenant that was deleted from being given to another.
+    """Reject a slug that belonged to a deleted tenant.
 
     Args:
         session: of the platform.
-        slug: the one that is wanted.
-        origin: whose archive is to be restored: a tenant that had the slug may have it back, in whichever life of it.
+        slug: the requested slug.
+        origin: the tenant whose archive is being restored; it may have its own slug back.
 
     Raises:
-        Conflict: it was another tenant's.
+        Conflict: the slug was another tenant's.
     """
     gone = set(session.scalars(select(TenantTombstone.tenant_id).where(TenantTombstone.slug == slug)))  # type: ignore[call-overload]  # SQLModel types columns as values
     if gone and origin not in gone:
-        detail = f"{slug!r} was the slug of a tenant that was deleted, and stays its own"
+        detail = f"{slug!r} was the slug of a deleted tenant and stays reserved for it"
         raise Conflict(detail, remedy="choose another slug")
 
 

@@ -1,6 +1,6 @@
-"""Writing a tenant's archive: one moment of its records, decrypted and sealed to the recipient as it is read.
+"""Writing of a tenant's archive: one snapshot of its records, decrypted and sealed to the recipient as it is read.
 
-Nothing is kept in memory or on disk but one part at a time, and no plain text ever reaches the disk.
+Memory and disk hold only one part at a time, and no plain text ever reaches the disk.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef, TenantSession
 
 _LEVEL = 3
-"""Of gzip: lines are so alike that more effort hardly makes them smaller."""
+"""The level of gzip: lines are so alike that a higher one hardly makes them smaller."""
 
 _GZIP = 31
 """What zlib calls its largest window, in the gzip format."""
@@ -58,11 +58,11 @@ _GZIP = 31
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An archive that was written.
+    """A written archive.
 
     Attributes:
-        sha256: of the file as it is on disk, so that a copy of it can be compared.
-        missing: stored files that rows refer to and that the store has not.
+        sha256: of the file on disk, so that a copy can be compared.
+        missing: stored files that rows refer to and the store lacks.
     """
 
     manifest: Manifest
@@ -79,26 +79,26 @@ def export(
     actor: str,
     progress: Callable[[str, int], None] = lambda _what, _rows: None,
 ) -> Written:
-    """Write the tenant's archive to ``target``, which appears whole or not at all.
+    """Write the tenant's archive to ``target``, which appears complete or not at all.
 
     Args:
-        slug: whose; a suspended tenant, and one that is to be deleted, may be exported too.
+        slug: the tenant's; it may be suspended or scheduled for deletion.
         target: a file that does not exist yet.
-        recipient: a file with the public key of whoever is to open it.
-        actor: who asks; it is in the audit, and so in the archive.
-        progress: told of the table that is being written, and how many rows so far.
+        recipient: a file with the recipient's public key.
+        actor: who asks; the audit records it, and so does the archive.
+        progress: receives the table that is being written, and how many of its rows are done.
 
     Raises:
-        NotFound: there is no such tenant, or no such key file.
+        NotFound: no tenant has this slug, or the key file does not exist.
         Invalid: the key file holds no public key.
         Conflict: ``target`` exists, or the tenant was migrated or moved meanwhile.
-        CannotDecrypt: a stored value does not open.
+        CannotDecrypt: a stored value cannot be decrypted.
         Unavailable: ``target`` cannot be written, or a database cannot be reached.
     """
     to = sealing.recipient(recipient)
     tenant = describe_tenant(slug)
     if tenant.phase in ("restoring", "purging"):
-        detail = f"the tenant {slug!r} is {tenant.phase}: it has nothing whole to export"
+        detail = f"the tenant {slug!r} is {tenant.phase}: its data are incomplete, so it cannot be exported"
         raise Conflict(detail)
     if target.exists():
         detail = f"{target.name} exists already"
@@ -107,7 +107,7 @@ def export(
     info = TenantInfo(id=ref.id, slug=ref.slug, name=ref.name, time_zone=ref.time_zone, created_at=tenant.created_at)
     with tenant_session(ref, actor=actor) as session:
         audit.record(session, "cli:tenant:export", "tenant", ref.id)
-    with suppress(TenantUpgrading):  # a schema of before there were seals is exported as it is
+    with suppress(TenantUpgrading):  # a schema older than seals is exported as it is
         sealer.seal(ref)
     writer = _Writer(ref, info, actor, progress)
     draft = target.with_name(f".{target.name}.part")
@@ -131,7 +131,7 @@ def export(
 
 
 class _Writer:
-    """The members of one archive, as a stream of bytes of a compressed tar."""
+    """The members of one archive, as the bytes of a compressed tar."""
 
     def __init__(self, tenant: TenantRef, info: TenantInfo, actor: str, progress: Callable[[str, int], None]) -> None:
         self._tenant, self._info, self._actor, self._progress = tenant, info, actor, progress
@@ -143,7 +143,7 @@ class _Writer:
         self.manifest: Manifest | None = None
 
     def pieces(self) -> Generator[bytes, None, None]:
-        """The bytes, member after member."""
+        """Yield the bytes, member after member."""
         listed = blobs.kept(self._tenant)
         with snapshot(self._tenant, actor=self._actor) as session:
             header = self._header(session)
@@ -154,13 +154,13 @@ class _Writer:
                 yield from self._table(session, table)
             referred = referred_files(session, header.tables)
             head = self._head(session, header.tables)
-        # The store may be far, so it is read when no transaction is open. A file that a row refers to was there before
-        # the row, though perhaps not when the store was listed; one that nobody refers to may be gone since.
+        # The store may be slow, so it is read when no transaction is open. A file exists before the row that refers to
+        # it, but perhaps not yet when the store was listed. A file without a row may be gone since.
         for key in sorted({*listed, *referred}):
             yield from self._blob(key, needed=key in referred)
         self._refuse_if_changed(header)
         lacking = [
-            LeftOut(what=f"file {key}", why="a row refers to it, and the store has it not") for key in self.missing
+            LeftOut(what=f"file {key}", why="a row refers to it, but the store lacks it") for key in self.missing
         ]
         self.manifest = Manifest(
             **{**header.model_dump(), "left_out": [*header.left_out, *lacking]},
@@ -208,15 +208,17 @@ class _Writer:
 
     def _head(self, session: TenantSession, tables: list[TableInfo]) -> AuditHead | None:
         if not any(table.name == "audit_seals" for table in tables):
-            return None  # a schema of before there were seals
+            return None  # a schema older than seals
         query = "SELECT number, digest FROM audit_seals ORDER BY number DESC LIMIT 1"
         row = session.cursor().execute(query).fetchone()
         return AuditHead(seal=row[0], digest=bytes(row[1]).hex()) if row else None
 
     def _refuse_if_changed(self, header: Header) -> None:
-        """A migration, or a move, in the middle: the snapshot may hold the rows of one form and the catalog another.
+        """Reject an export during which the tenant was migrated, moved or unarchived.
 
-        Also a file that was taken back into rows meanwhile: neither the rows nor the file would be in the archive.
+        After a migration or a move, the snapshot and the catalogue may differ in form. When a stored file was turned
+        back into
+        rows meanwhile, the archive would hold neither.
         """
         with snapshot(self._tenant, actor=self._actor) as session:
             tables = tables_of(session.cursor().connection, self._tenant.schema_name)

@@ -1,1 +1,1 @@
-"""Backups of one tenant: written by pg_dump, sealed, and restored beside what is there before they take its place."""
+"""Backups of one tenant: written by pg_dump, sealed, and restored beside the present data before they replace it."""

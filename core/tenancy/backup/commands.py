@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("slug", required=False)
-@click.option("--all", "everybody", is_flag=True, help="Every tenant, each to a file of its own in the folder --to.")
+@click.option("--all", "everybody", is_flag=True, help="Back up every tenant, each to its own file in the folder --to.")
 @click.option(
-    "--to", "place", required=True, type=click.Path(path_type=Path), help="The file to write; with --all the folder."
+    "--to", "place", required=True, type=click.Path(path_type=Path), help="The file to write. With --all, the folder."
 )
 @json_option
 def backup(slug: str | None, place: Path, *, everybody: bool, as_json: bool) -> None:
-    """Write all of a tenant, as of this moment, to one encrypted file. The tenant works on; its blobs are not in it.
+    """Write all of a tenant, as of this moment, to one encrypted file.
 
-    With --all one tenant that fails does not stop the others: the command then ends with 3, or 1 where all failed.
+    The tenant stays in use. Its stored files are not in the backup. With --all, one tenant that fails does not stop the
+    others; the command then ends with 3, or with 1 when all failed.
     """
     from core.tenancy.backup.saving import backup as save
 
@@ -52,7 +53,7 @@ def _backup_all(folder: Path, *, as_json: bool) -> None:
         for name, saved in done.saved.items():
             click.echo(f"{saved.file}: {saved.rows:,} rows of {name}, {saved.bytes:,} bytes, sha256 {saved.sha256}")
     for name in done.skipped:
-        note(f"{name} is being restored or destroyed: it has nothing whole to back up")
+        note(f"{name} is being restored or destroyed: skipped, because its data are incomplete")
     for name, why in done.failed.items():
         note(f"{name}: {why}")
     if done.failed and not done.saved:
@@ -65,9 +66,11 @@ def _backup_all(folder: Path, *, as_json: bool) -> None:
 @click.argument("slug")
 @click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--at", "moment", metavar="TIME", help="A moment instead of a file: 2026-11-22T10:00Z, with its zone.")
-@click.option("--as", "new_slug", metavar="NEWSLUG", help="What a tenant that is no longer here is called from now on.")
-@click.option("--database", default="default", show_default=True, help="Where to, for a tenant that is no longer here.")
-@click.option("--keep-old", is_flag=True, help="Also keep the schema that is left, beside the file of what was there.")
+@click.option("--as", "new_slug", metavar="NEWSLUG", help="New slug, for a tenant that is gone from this installation.")
+@click.option(
+    "--database", default="default", show_default=True, help="Data database, for a tenant that is gone from here."
+)
+@click.option("--keep-old", is_flag=True, help="Also keep the previous schema, besides the file with its data.")
 @json_option
 def restore(
     slug: str,
@@ -79,9 +82,9 @@ def restore(
     keep_old: bool,
     as_json: bool,
 ) -> None:
-    """Put a tenant back to a backup, or to a moment since the last base backup (iit services backup).
+    """Restore a tenant to a backup, or to a moment since the last base backup (iit services backup).
 
-    What is there stays until what is restored has been compared with the backup, and is then written to a file.
+    The present data stay until the restored ones match the backup. Then they are written to a file.
     """
     from core.tenancy.backup import service
 
@@ -90,25 +93,25 @@ def restore(
         raise click.UsageError(message)
     if file is not None:
         back = service.from_file(
-            slug, file, new_slug=new_slug, database=database, keep_old=keep_old, actor=ACTOR, told=note
+            slug, file, new_slug=new_slug, database=database, keep_old=keep_old, actor=ACTOR, progress=note
         )
     else:
         if new_slug is not None:
             message = "--as goes with FILE"
             raise click.UsageError(message)
-        back = service.to_moment(slug, _moment(moment or ""), keep_old=keep_old, actor=ACTOR, told=note)
+        back = service.to_moment(slug, _moment(moment or ""), keep_old=keep_old, actor=ACTOR, progress=note)
     _show(back, as_json=as_json)
 
 
 def _moment(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+        moment = None
+    if moment is None or moment.tzinfo is None:
         message = f"{text!r} is no moment with a time zone, such as 2026-11-22T10:00Z"
         raise click.BadParameter(message, param_hint="--at")
-    return found
+    return moment
 
 
 def _show(back: Back, *, as_json: bool) -> None:
@@ -126,10 +129,10 @@ def _show(back: Back, *, as_json: bool) -> None:
         )
         _tell_missing(back)
         return
-    click.echo(f"{back.restored.ref.slug} is what it was at {back.to}: {back.restored.rows:,} rows, all compared")
+    click.echo(f"{back.restored.ref.slug} is restored to {back.to}: {back.restored.rows:,} rows, all compared")
     if back.previous is not None:
-        click.echo(f"nothing could be written for {back.restored.blocked_seconds * 1000:.0f} ms")
-        click.echo(f"what was there before is in {back.previous}")
+        click.echo(f"writes waited for {back.restored.blocked_seconds * 1000:.0f} ms")
+        click.echo(f"the previous data are in {back.previous}")
     for key in back.missing:
         note(f"not in the store: {key}")
     _tell_missing(back)

@@ -1,7 +1,7 @@
 """The file of a backup: a readable header, then a sealed stream of a manifest and a dump.
 
-The key comes from the master key and the tenant's id, not from the tenant's own keys: those are in the dump, and a
-tenant whose schema is lost can be restored. Names of the file's parts are in docs/how-to/back-up-and-restore.md.
+The key derives from the master key and the tenant's id, not from the tenant's own keys. Those are in the dump, so a
+tenant whose schema is lost can still be restored. docs/how-to/back-up-and-restore.md names the parts of the file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"IITTENANT\x01"
 DRAFT = ".partial"
-"""What the name of a file ends with while it is written; a dot goes before it."""
+"""The ending of a file's name while it is written; the name also begins with a dot."""
 
 _LENGTH = struct.Struct(">I")
 _LONGEST_HEADER = 10_000
@@ -38,7 +38,7 @@ _LONGEST_MANIFEST = 200_000_000
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What anybody may read: whose it is by id, when it was made, and which master key opens it."""
+    """The readable part of a backup: its tenant's id, its time, and which master key opens it."""
 
     tenant_id: str
     made_at: str
@@ -47,14 +47,14 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the dump is of.
+    """The origin of the dump.
 
     Attributes:
-        tenant: its row in ``platform.tenants``.
-        schema: what its schema was called.
-        revision: the migration that it stood at.
-        tables: name -> rows and sum of the rows' hashes, as of the moment of the dump.
-        jobs: its rows of ``node.jobs`` that had not ended.
+        tenant: the tenant's row in ``platform.tenants``.
+        schema: the name of its schema.
+        revision: the schema's migration.
+        tables: name -> the number of rows and the sum of their hashes, in the dump's snapshot.
+        jobs: its rows in ``node.jobs`` that had not ended.
     """
 
     tenant: dict[str, Any]
@@ -65,7 +65,7 @@ class Manifest:
 
 
 class _Joined(io.RawIOBase):
-    """First the bytes, then the stream."""
+    """The bytes first, then the stream."""
 
     def __init__(self, first: bytes, then: BinaryIO) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class _Joined(io.RawIOBase):
 
 
 def write(file: Path, tenant_id: UUID, made_at: str, manifest: Manifest, dump: BinaryIO) -> dict[str, Any]:
-    """Write a backup, whole or not at all; returns size and SHA-256 of what was sealed.
+    """Write a backup, complete or not at all; return the size and SHA-256 of the sealed data.
 
     Raises:
         Unavailable: the file cannot be written.
@@ -111,7 +111,7 @@ def write(file: Path, tenant_id: UUID, made_at: str, manifest: Manifest, dump: B
 
 
 def header_of(file: Path) -> Header:
-    """What anybody may read of a backup; nothing of it is verified.
+    """The readable header of a backup, not verified.
 
     Raises:
         Invalid: the file is not a backup.
@@ -129,7 +129,7 @@ def _source(file: Path) -> BinaryIO:
 
 
 def _header(file: Path, source: BinaryIO) -> tuple[bytes, Header, UUID]:
-    """The header as it stands there, what it says, and the tenant's id; the stream is behind it then."""
+    """Read the header: its bytes, its content and the tenant's id. The stream continues behind it."""
     start = source.read(len(MAGIC) + _LENGTH.size)
     length = _LENGTH.unpack(start[len(MAGIC) :])[0] if len(start) == len(MAGIC) + _LENGTH.size else 0
     if not start.startswith(MAGIC) or not 0 < length <= _LONGEST_HEADER:
@@ -144,12 +144,12 @@ def _header(file: Path, source: BinaryIO) -> tuple[bytes, Header, UUID]:
 
 @contextmanager
 def opened(file: Path) -> Iterator[tuple[Header, Manifest, BinaryIO]]:
-    """A backup's header and manifest, and its dump as a stream whose every chunk is verified before it is given out.
+    """Open a backup: its header, its manifest, and its dump as a stream that verifies each chunk before returning it.
 
     Raises:
         Invalid: the file is not a backup, or was altered.
         MasterKeyMissing: another master key sealed it.
-        BlobDamaged: here or while reading: it was altered or cut short.
+        BlobDamaged: it was altered or cut short; also raised while the stream is read.
     """
     with _source(file) as source:
         raw, header, tenant_id = _header(file, source)

@@ -25,26 +25,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PLANNER = "-c enable_nestloop=off"
-"""pg_dump asks for all dependencies of the catalogue, which servers have been seen to plan as nested loops: a minute
-among 1,000 tenants, seconds without them. docs/benchmarks/backup.md has the figures."""
+"""The option that keeps pg_dump fast: servers may plan its query for dependencies as nested loops.
+
+That takes a minute among 1,000 tenants, and seconds with this option. docs/benchmarks/backup.md has the figures.
+"""
 
 _COPY = re.compile(rb"COPY (?P<schema>\S+?)\.(?P<table>\S+) \((?P<columns>.*)\) FROM stdin;\n")
 _SKIPPED = (b"SET ", b"\\restrict ", b"\\unrestrict ", b"SELECT pg_catalog.set_config('search_path'")
-"""Lines of the script that are psql's, or set what the transaction sets itself."""
+"""The beginnings of lines in the script that are meant for psql, or set what the transaction sets itself."""
 
 _PIECE = 1 << 18
 
 
 def environment(url: str, *, planner: bool = True) -> dict[str, str]:
-    """What pg_dump needs of the environment: the password (a command line would show it) and the planner's setting."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
+    """The environment for pg_dump: the password, which a command line would show, and the planner's option."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
     password = conninfo_to_dict(url).get("password") or ""
     options = {"PGOPTIONS": PLANNER} if planner else {}
-    return {**kept, "PGPASSWORD": str(password), "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C", **options}
+    return {**inherited, "PGPASSWORD": str(password), "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C", **options}
 
 
 def dump_command(url: str, schema: str, snapshot: str | None) -> list[str]:
-    """The call of pg_dump for one schema, as of an exported snapshot where one is given."""
+    """The command line of pg_dump for one schema, as of an exported snapshot where one is named."""
     where = {name: str(value) for name, value in conninfo_to_dict(url).items() if name != "password"}
     command = [str(client_program("pg_dump")), "--format=custom", "--compress=gzip:1", f"--schema={schema}"]
     command += ["--no-owner", "--lock-wait-timeout=60s", f"--exclude-table={schema}.{CHANGES}"]
@@ -53,11 +55,11 @@ def dump_command(url: str, schema: str, snapshot: str | None) -> list[str]:
 
 
 class _Output(io.RawIOBase):
-    """What a program writes; its end is an end only if the program says so."""
+    """The output of a program. Its end counts only if the program succeeded."""
 
-    def __init__(self, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
         super().__init__()
-        self._process, self._said = process, said
+        self._process, self._errors = process, errors
 
     def readable(self) -> bool:
         """Always true."""
@@ -73,32 +75,31 @@ class _Output(io.RawIOBase):
         data = self._process.stdout.read(len(view)) if self._process.stdout else b""
         view[: len(data)] = data
         if not data and len(view) and self._process.wait():
-            raise _failed("pg_dump", self._said)
+            raise _failed("pg_dump", self._errors)
         return len(data)
 
 
 @contextmanager
 def dumped(url: str, schema: str, snapshot: str | None = None) -> Iterator[BinaryIO]:
-    """What pg_dump writes of a schema. Reading its end raises ``Unavailable`` where pg_dump did not end well."""
-    with scratch.nameless() as said:
+    """Open what pg_dump writes of a schema. Reading to the end raises ``Unavailable`` if pg_dump failed."""
+    with scratch.nameless() as errors:
         process = subprocess.Popen(  # noqa: S603 - our own fixed program
-            dump_command(url, schema, snapshot), stdout=subprocess.PIPE, stderr=said, env=environment(url)
+            dump_command(url, schema, snapshot), stdout=subprocess.PIPE, stderr=errors, env=environment(url)
         )
         try:
-            yield cast("BinaryIO", _Output(process, said))
+            yield cast("BinaryIO", _Output(process, errors))
         finally:
             _end(process)
 
 
 def load(connection: psycopg.Connection[Any], dump: BinaryIO, schema: str, new_schema: str) -> None:
-    """Bring a dump into a schema of another name, within the connection's transaction. Its role is there already.
+    """Load a dump into a schema of another name, whose role exists, within the connection's transaction.
 
-    Both names are opaque and of one form, so that exchanging one for the other in what is not data is exact. Data are
-    passed on as they are.
+    Both names are opaque and of one form, so replacing one by the other outside of data is exact. Data pass unchanged.
 
     Raises:
-        ValueError: a name is not a tenant's.
-        Conflict: the dump holds what is not of a tenant's schema.
+        ValueError: a name is not that of a tenant's schema.
+        Conflict: the dump holds objects outside of the tenant's schema.
         Unavailable: pg_restore cannot read the dump.
     """
     for name in (schema, new_schema):
@@ -106,8 +107,8 @@ def load(connection: psycopg.Connection[Any], dump: BinaryIO, schema: str, new_s
             message = f"{name!r} is no tenant's schema"
             raise ValueError(message)
     command = [str(client_program("pg_restore")), "--no-owner", "--file=-"]
-    with scratch.nameless() as said:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)  # noqa: S603
+    with scratch.nameless() as errors:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)  # noqa: S603
         faults: list[BaseException] = []
         feeding = threading.Thread(target=_feed, args=(dump, process.stdin, faults), daemon=True)
         feeding.start()
@@ -121,12 +122,12 @@ def load(connection: psycopg.Connection[Any], dump: BinaryIO, schema: str, new_s
         if faults:
             raise faults[0]
         if process.returncode:
-            raise _failed("pg_restore", said)
+            raise _failed("pg_restore", errors)
     _forget_changes(connection, new_schema)
 
 
 def _run_script(connection: psycopg.Connection[Any], script: IO[bytes], schema: bytes, new_schema: bytes) -> None:
-    """Run what pg_restore writes: statements between data as they come, data by COPY."""
+    """Run the script of pg_restore: statements one by one, data by COPY."""
     pending: list[bytes] = []
     for line in script:
         copy = _COPY.fullmatch(line)
@@ -154,7 +155,7 @@ def _run(connection: psycopg.Connection[Any], pending: list[bytes], schema: byte
 
 
 def _forget_changes(connection: psycopg.Connection[Any], schema: str) -> None:
-    """A dump that was made during a move holds what notes changes: the restored tenant is not being moved."""
+    """Remove what notes changes from a dump that was written during a move; the restored tenant is not moving."""
     connection.execute(
         sql.SQL("DROP FUNCTION IF EXISTS {} CASCADE").format(sql.Identifier(schema, "move_capture")),
     )
@@ -168,13 +169,13 @@ def _feed(source: BinaryIO, target: IO[bytes] | None, faults: list[BaseException
         with target:
             shutil.copyfileobj(source, target, _PIECE)
     except BrokenPipeError:
-        return  # pg_restore ended before: its code says why
+        return  # pg_restore ended early; its exit code says why
     except BaseException as error:  # noqa: BLE001 - raised again where it can be answered
         faults.append(error)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Let nothing of it remain, however the block was left."""
+    """End the process, however the block ended."""
     if process.poll() is None:
         process.kill()
     process.wait()
@@ -183,9 +184,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             stream.close()
 
 
-def _failed(name: str, said: IO[bytes]) -> Unavailable:
-    """What the program said last, without values: it names tables and files only."""
-    said.seek(0)
-    lines = [line.strip() for line in said.read(64_000).decode(errors="replace").splitlines() if line.strip()]
+def _failed(name: str, errors: IO[bytes]) -> Unavailable:
+    """An error with the last lines that the program wrote. They name tables and files, never values."""
+    errors.seek(0)
+    lines = [line.strip() for line in errors.read(64_000).decode(errors="replace").splitlines() if line.strip()]
     last = next((line for line in lines if "error:" in line), lines[-1] if lines else "it said nothing")
-    return Unavailable(f"{name} failed: {last}", remedy="see that the database runs, and that the file is whole")
+    return Unavailable(f"{name} failed: {last}", remedy="check that the database runs, and that the file is complete")

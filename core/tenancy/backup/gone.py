@@ -1,4 +1,4 @@
-"""What ``platform`` keeps of a tenant that was destroyed goes back to it when it is brought back from a backup."""
+"""The return of a destroyed tenant's audit from ``platform``, when a backup restores the tenant."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ AUDIT = (("audit_events", "gone_audit_events", EVENTS), ("audit_seals", "gone_au
 
 
 def take_back_audit(tenant_id: UUID, database: str, schema: str) -> None:
-    """Add to a restored schema what of the tenant's audit is younger than the backup: the audit never goes back.
+    """Add the events that are younger than the backup to a restored schema, because the audit never goes back in time.
 
-    What is kept in ``platform`` stays there until the tenant is destroyed again, with all of its audit.
+    The copy in ``platform`` stays until the tenant is destroyed again.
     """
     with owner_connection() as platform, owner_connection(database) as node:
-        for table, kept, columns in AUDIT:
+        for table, stored, columns in AUDIT:
             name, listed = sql.Identifier(schema, table), sql.SQL(", ").join(map(sql.Identifier, columns.split(", ")))
             node.execute(sql.SQL("CREATE TEMP TABLE taken_back (LIKE {}) ON COMMIT DROP").format(name))
             out = sql.SQL("COPY (SELECT {} FROM {} WHERE tenant_id = {}) TO STDOUT").format(
-                listed, sql.Identifier("platform", kept), sql.Literal(tenant_id)
+                listed, sql.Identifier("platform", stored), sql.Literal(tenant_id)
             )
             into = sql.SQL("COPY pg_temp.taken_back ({}) FROM STDIN").format(listed)
             with (

@@ -1,4 +1,4 @@
-"""The files that restores write by themselves: what a tenant was before. They go when the tenant is destroyed."""
+"""The files with tenants' previous data, which restores write. A purge removes those of its tenant."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ ENDING = "-before-restore.iitbackup"
 
 
 def folder() -> Path:
-    """Where they are, made private where it is not there.
+    """The folder of these files, created private where it does not exist.
 
     Raises:
-        Unavailable: it cannot be made.
+        Unavailable: it cannot be created.
     """
-    found = backup_folder() / "tenants"
-    found.mkdir(mode=0o700, exist_ok=True)
-    return found
+    path = backup_folder() / "tenants"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
 
 
 def new_file(slug: str) -> Path:
-    """A name for the next one of this tenant, that no file has."""
+    """An unused name for the tenant's next file."""
     stem = f"{slug}-{now():%Y%m%dT%H%M%S.%fZ}"
     return folder() / f"{stem}{ENDING}"
 
 
 def files_of(tenant_id: UUID) -> list[Path]:
-    """Those of the tenant, whatever it was called then, and what a killed restore left half written."""
+    """The tenant's files, under every slug it has had, and what killed restores left half written."""
     return sorted(path for path in _all() if _owner(path) == str(tenant_id))
 
 
 def remove(tenant_id: UUID) -> int:
-    """Remove those of a tenant that is destroyed; how many there were."""
-    found = files_of(tenant_id)
-    for path in found:
+    """Remove the tenant's files; return how many there were."""
+    files = files_of(tenant_id)
+    for path in files:
         path.unlink(missing_ok=True)
-    return len(found)
+    return len(files)
 
 
 def _all() -> Iterator[Path]:
@@ -54,7 +54,7 @@ def _all() -> Iterator[Path]:
 
 
 def _owner(path: Path) -> str | None:
-    """The id of the tenant that a file is of; None where it says none."""
+    """The id of the tenant that a file belongs to; None where the file states none."""
     try:
         return container.header_of(path).tenant_id
     except Invalid:

@@ -1,7 +1,8 @@
-"""Restoring a tenant: beside what is there, verified, and only then in its place.
+"""Restoring of a tenant: loaded beside the present data, verified, and only then put in their place.
 
-What must not go back in time does not: the audit goes on, keys that were added stay, and whom the tenant has erased
-since stays erased.
+Some things do not go back in time. The audit goes on, keys that were added stay, and patients whom the tenant has
+erased
+since stay erased.
 """
 
 from __future__ import annotations
@@ -48,22 +49,22 @@ if TYPE_CHECKING:
     from core.tenancy.backup.container import Manifest
 
 ALWAYS_KEPT = ("core.audit.", "core.privacy.")
-"""Rooms whose rows are added and never changed back: those that the backup lacks are taken over from the present."""
+"""Rooms whose rows are only ever added; rows that the backup lacks are copied from the present."""
 
 ERASED = "patient_keys"
 PATIENCE = 30.0
-"""Seconds for which a transaction of the tenant that writes is waited for."""
+"""The seconds that a restore waits for a transaction of the tenant that is writing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restore that is done.
+    """A completed restore.
 
     Attributes:
         ref: the tenant, where it is now.
-        rows: rows restored, compared with those of the backup.
-        blocked_seconds: how long nothing could be written; 0 for a tenant that was not there.
-        left: schema and role that the tenant was in before, None where it was not there.
+        rows: restored rows, compared with those of the backup.
+        blocked_seconds: how long writes waited; 0 for a tenant that was not on this installation.
+        left: the tenant's previous schema and role; None where it was not on this installation.
     """
 
     ref: TenantRef
@@ -83,21 +84,21 @@ def restore(
     why: str,
     passed: Callable[[str], None] = lambda _point: None,
 ) -> Restored:
-    """Put a tenant back to what the backup holds, or bring one back that is no longer there.
+    """Restore a tenant to a backup, or bring back one that is no longer on this installation.
 
     Args:
-        slug: whose; it must be the tenant of the backup.
-        manifest: what the dump is of.
-        dump: as pg_dump wrote it.
-        new_slug: what it is called from now on, for a tenant that is not there.
-        database: where to, for a tenant that is not there.
-        actor: who restores; the audit says so.
-        why: what it goes back to, for the audit: the moment, no more.
-        passed: gets the name of each point at which the restore can be cut off (tests).
+        slug: the tenant's; it must be the tenant of the backup.
+        manifest: describes the dump.
+        dump: the stream that pg_dump wrote.
+        new_slug: the new slug of a tenant that is not on this installation.
+        database: the data database for a tenant that is not on this installation.
+        actor: who restores, for the audit.
+        why: the moment that the restore goes back to, for the audit.
+        passed: receives the name of each point at which a restore can be killed (tests).
 
     Raises:
-        Conflict: the backup is another tenant's, or newer than this version, or does not hold what it says.
-        NotFound: neither the tenant nor its backup is of that name.
+        Conflict: the backup is another tenant's, or newer than this version, or differs from its manifest.
+        NotFound: neither a tenant nor the backup has this slug.
         Unavailable: a transaction of the tenant takes too long; nothing was changed.
     """
     tenant_id = UUID(manifest.tenant["id"])
@@ -120,7 +121,7 @@ def restore(
     else:
         try:
             _keep_present(present, schema)
-            with placing.fence(present, patience=PATIENCE) as held:
+            with placing.fence(present, patience=PATIENCE) as closed:
                 _keep_present(present, schema)
                 placing.expel(present, successor=schema)
                 passed("expelled")
@@ -130,28 +131,30 @@ def restore(
         except BaseException:
             _undo(present, schema)
             raise
-        blocked = held.seconds
+        blocked = closed.seconds
     with tenant_session(ref, actor=actor) as session:
         audit.record(session, "cli:tenant:restore", "tenant", ref.id, {"to": why, "rows": rows})
     return Restored(ref, rows, blocked, present)
 
 
 def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | None, database: str) -> TenantRef | None:
-    """The tenant as it is, None where it is not there.
+    """The tenant at present; None where it is not on this installation.
 
     Raises:
-        Conflict: the backup is another tenant's; or it is to have another name and is there; or that name is another's.
-        Invalid: what it is to be called, or the database that it is to be in, is not acceptable.
-        NotFound: ``slug`` is neither there nor what the backup's tenant was called.
+        Conflict: the backup is another tenant's, a present tenant cannot take a new slug, or the slug is taken.
+        Invalid: the new slug or the database is not acceptable.
+        NotFound: neither a tenant nor the backup has ``slug``.
     """
     with owner_session() as session:
         row = session.get(Tenant, tenant_id)
         if row is not None:
-            refuse_moving(session, row)  # else its half copy would be forgotten, and stay
+            refuse_moving(session, row)  # otherwise its half copy would be forgotten and stay
         there = row.ref() if row else None
     if there is not None:
         if new_slug is not None:
-            detail = f"the tenant of the backup is here, as {there.slug!r}: its keys and rows are bound to its identity"
+            detail = (
+                f"the tenant of the backup exists as {there.slug!r}, and its keys and rows are bound to its identity"
+            )
             command = "restore it in place; for a copy under another name use an archive (iit tenant export)"
             raise Conflict(detail, command=command)
         if there.slug != slug:
@@ -162,7 +165,7 @@ def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | Non
             raise Conflict(detail, remedy="wait until that is over")
         return there
     if slug != manifest.tenant["slug"]:
-        describe_tenant(slug)  # says that there is none
+        describe_tenant(slug)  # raises NotFound
         detail = f"the backup is not of {slug!r}"
         raise Conflict(detail, remedy="name the tenant that the backup was made of")
     wanted = new_slug or slug
@@ -172,38 +175,38 @@ def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | Non
         taken = session.scalar(select(Tenant).where(Tenant.slug == wanted))  # type: ignore[arg-type]  # SQLModel's column
     if taken is not None:
         detail = f"a tenant {wanted!r} exists already"
-        raise Conflict(detail, command="give it another name with --as")
+        raise Conflict(detail, command="choose another slug with --as")
     return None
 
 
 def _load(database: str, schema: str, manifest: Manifest, dump: BinaryIO) -> int:
-    """Bring the dump into a new schema, compare it with the manifest, bring it to head: one transaction.
+    """Load the dump into a new schema, compare it with the manifest and migrate it to head, in one transaction.
 
     Raises:
-        Conflict: it is not what the manifest says.
+        Conflict: it differs from the manifest.
     """
     with owner_session(database) as session:
         connection = psycopg_connection(session)
         make_role(connection, schema)
         load(connection, dump, manifest.schema, schema)
-        # Its own tables alone: the whole database may hold a thousand other tenants.
+        # Only its own tables: the whole database may hold a thousand other tenants.
         tables = [sql.Identifier(schema, name) for name in manifest.tables]
         connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(tables)))
-        found = {name: (digest.rows, digest.sum) for name, digest in shape.digests(connection, schema).items()}
+        actual = {name: (digest.rows, digest.sum) for name, digest in shape.digests(connection, schema).items()}
         wanted = {name: (table["rows"], table["sum"]) for name, table in manifest.tables.items()}
-        if found != wanted:
-            differing = ", ".join(sorted(name for name in wanted | found if wanted.get(name) != found.get(name)))
-            detail = f"what was restored is not what was backed up: {differing}"
+        if actual != wanted:
+            differing = ", ".join(sorted(name for name in wanted | actual if wanted.get(name) != actual.get(name)))
+            detail = f"the restored data differ from the backup: {differing}"
             raise Conflict(detail, remedy="nothing was changed; use another backup")
         if manifest.revision != head("tenant"):
             upgrade_schema(session.connection(), "tenant", schema)
-    return sum(rows for rows, _ in found.values())
+    return sum(rows for rows, _ in actual.values())
 
 
 def _keep_present(present: TenantRef, schema: str) -> None:
-    """Take over what must not go back in time. Done twice: most of it before the writers are held, the rest then."""
+    """Copy what must not go back in time: most of it before writes are paused, the rest during the pause."""
     load_tables()
-    kept = {
+    lasting = {
         str(mapper.class_.__tablename__)
         for mapper in TenantBase._sa_registry.mappers  # noqa: SLF001 - SQLModel's registry has no public name
         if mapper.class_.__module__.startswith(ALWAYS_KEPT)
@@ -211,7 +214,7 @@ def _keep_present(present: TenantRef, schema: str) -> None:
     with owner_connection(present.database) as connection:
         tables = shape.tables(connection, present.schema_name)
         there = shape.tables(connection, schema)
-        for name in sorted(kept & set(tables) & set(there)):
+        for name in sorted(lasting & set(tables) & set(there)):
             table = tables[name]
             same = sql.SQL(" AND ").join(
                 sql.SQL("t.{key} = o.{key}").format(key=sql.Identifier(column)) for column, _ in table.key
@@ -235,12 +238,12 @@ def _keep_present(present: TenantRef, schema: str) -> None:
                 " WHERE t.patient_uuid = o.patient_uuid AND o.erased_at IS NOT NULL AND t.erased_at IS NULL"
             ).format(sql.Identifier(schema, ERASED), sql.Identifier(present.schema_name, ERASED))
         )
-        numbered = {name: tables[name] for name in kept & set(tables)}
+        numbered = {name: tables[name] for name in lasting & set(tables)}
         shape.set_sequences(connection, schema, numbered, shape.sequences(connection, present.schema_name, numbered))
 
 
 def _set_jobs_back(connection: psycopg.Connection[Any], ref: TenantRef, manifest: Manifest) -> None:
-    """Jobs that were asked for since are of no use; those that had not ended then have still to be done."""
+    """Cancel jobs that were requested after the backup, and queue again those that had not ended by then."""
     connection.execute(
         "UPDATE node.jobs SET state = 'discarded', finished_at = now(), updated_at = now(),"
         " error = 'the tenant was restored to an earlier moment' WHERE tenant_role = %s AND state = 'queued'",
@@ -268,7 +271,7 @@ def _set_jobs_back(connection: psycopg.Connection[Any], ref: TenantRef, manifest
 
 
 def _made_known(tenant_id: UUID, manifest: Manifest, slug: str, database: str, schema: str) -> TenantRef:
-    """The row of a tenant that was not there, its jobs, and what its audit says after the backup was made."""
+    """Create the row, the jobs and the later audit of a tenant that was not on this installation."""
     row = Tenant(
         id=tenant_id,
         slug=slug,
@@ -300,7 +303,7 @@ def _made_known(tenant_id: UUID, manifest: Manifest, slug: str, database: str, s
 
 
 def _undo(present: TenantRef, schema: str) -> None:
-    """Leave nothing of a restore that did not come to its end; where it had switched already, leave it."""
+    """Remove an unfinished restore. If it had already switched, leave it in place."""
     if placing.locate(present.id) == present:
         placing.admit(present)
         placing.drop_retired(present.id, only=schema, early=True)

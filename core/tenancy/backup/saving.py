@@ -1,4 +1,4 @@
-"""Writing a backup: counts and checksums of every table, open jobs and the dump, all as of one snapshot."""
+"""Writing of a backup: counts and checksums of every table, open jobs and the dump, all in one snapshot."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ _OPEN_JOBS = (
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A backup that is written.
+    """A written backup.
 
     Attributes:
-        file: where.
-        tenant_id: whose.
-        rows: rows of all tables.
-        bytes: size before sealing.
-        sha256: of the same.
-        revision: the migration that the schema stands at.
+        file: its path.
+        tenant_id: the tenant's.
+        rows: the rows of all tables.
+        bytes: the size before sealing.
+        sha256: the SHA-256 before sealing.
+        revision: the schema's migration.
     """
 
     file: Path
@@ -59,30 +59,30 @@ class Saved:
 
 
 def backup(slug: str, file: Path) -> Saved:
-    """Write all of a tenant's schema, as of one moment, to a sealed file. The tenant works on.
+    """Write a tenant's schema, as of one moment, to a sealed file. The tenant stays in use.
 
     Raises:
-        NotFound: there is no such tenant.
-        Conflict: it is being restored from an archive, or destroyed.
-        Unavailable: the file cannot be written, or the database does not do it.
+        NotFound: no tenant has this slug.
+        Conflict: the tenant is being restored from an archive, or destroyed.
+        Unavailable: the file cannot be written, or the database fails.
         MasterKeyWrong: no process of the installation could open the file.
     """
     check_master_key()
     row = describe_tenant(slug)
     if row.phase in WITHOUT_BACKUP:
-        detail = f"the tenant {slug!r} is {row.phase}: it has nothing whole to back up"
+        detail = f"the tenant {slug!r} is {row.phase}: its data are incomplete, so it cannot be backed up"
         raise Conflict(detail, command="see `iit tenant show`")
     return save_schema(row, row.database, row.schema_name, row.role_name, file)
 
 
 @dataclass(frozen=True, slots=True)
 class SavedAll:
-    """What became of each tenant.
+    """The results by tenant.
 
     Attributes:
         saved: slug -> its backup.
         failed: slug -> why it has none.
-        skipped: slugs of tenants that are being restored from an archive, or destroyed: they hold nothing whole.
+        skipped: slugs of tenants that are being restored from an archive, or destroyed; their data are incomplete.
     """
 
     saved: dict[str, Saved]
@@ -90,22 +90,22 @@ class SavedAll:
     skipped: list[str]
 
 
-def backup_all(folder: Path, told: Callable[[str], None] = lambda _slug: None) -> SavedAll:
-    """Write a backup of every tenant into a folder, one after the other; one that fails does not stop the others.
+def backup_all(folder: Path, progress: Callable[[str], None] = lambda _slug: None) -> SavedAll:
+    """Write a backup of every tenant into a folder, one after the other; a failure does not stop the others.
 
     Args:
-        folder: made where it is not there.
-        told: gets each slug when its turn is over.
+        folder: created where it does not exist.
+        progress: receives each slug when it is done.
 
     Raises:
-        Unavailable: the folder cannot be made, or the control database cannot be reached.
+        Unavailable: the folder cannot be created, or the control database cannot be reached.
         MasterKeyWrong: no process of the installation could open the files.
     """
     check_master_key()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        detail = f"the folder {folder} cannot be made: {error.strerror}"
+        detail = f"the folder {folder} cannot be created: {error.strerror}"
         raise Unavailable(detail, remedy="choose a folder that you can write to") from error
     stamp = f"{now():%Y%m%dT%H%M%SZ}"
     done = SavedAll({}, {}, [])
@@ -117,15 +117,15 @@ def backup_all(folder: Path, told: Callable[[str], None] = lambda _slug: None) -
             done.saved[tenant.slug] = backup(tenant.slug, folder / f"{tenant.slug}-{stamp}.iitbackup")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this tenant's, and the others go on
             done.failed[tenant.slug] = error.detail if isinstance(error, AppError) else describe(error)
-        told(tenant.slug)
+        progress(tenant.slug)
     return done
 
 
 def save_schema(row: Tenant, database: str, schema: str, role: str, file: Path) -> Saved:
-    """The same of a schema that the tenant may have left.
+    """Write a backup of a schema that the tenant may have left.
 
     Raises:
-        Unavailable: the file cannot be written, or the database does not do it.
+        Unavailable: the file cannot be written, or the database fails.
     """
     tenant = {name: str(getattr(row, name)) for name in _TENANT}
     with captured(owner_snapshot(database), login_url("owner", database), tenant, schema, role) as (manifest, dump):
@@ -138,19 +138,19 @@ def save_schema(row: Tenant, database: str, schema: str, role: str, file: Path) 
 def captured(
     snapshot: AbstractContextManager[psycopg.Connection[Any]], url: str, tenant: dict[str, Any], schema: str, role: str
 ) -> Iterator[tuple[Manifest, BinaryIO]]:
-    """What a schema holds in one snapshot: the manifest, and pg_dump's stream of it.
+    """The content of a schema in one snapshot: the manifest, and the stream of pg_dump.
 
     Raises:
         Unavailable: pg_dump failed.
     """
     with snapshot as connection:
         exported = connection.execute("SELECT pg_export_snapshot()").fetchone()
-        found = shape.digests(connection, schema)
+        digests = shape.digests(connection, schema)
         manifest = Manifest(
             tenant=tenant,
             schema=schema,
             revision=shape.revision(connection, schema),
-            tables={name: asdict(digest) for name, digest in found.items()},
+            tables={name: asdict(digest) for name, digest in digests.items()},
             jobs=[row[0] for row in connection.execute(_OPEN_JOBS, (role,))],
         )
         with dumped(url, schema, str(exported[0]) if exported else None) as stream:
@@ -159,15 +159,15 @@ def captured(
 
 @contextmanager
 def at_moment(control_url: str, url_of: dict[str, str], tenant_id: UUID) -> Iterator[tuple[Manifest, BinaryIO]]:
-    """The same on a copy of the servers that was brought back to a moment, wherever the tenant was then.
+    """The content of a tenant's schema on a copy of the servers at an earlier moment, wherever the tenant was then.
 
     Args:
         control_url: the owner's login to the copy of the first database.
         url_of: data database -> the owner's login to its copy.
-        tenant_id: whose.
+        tenant_id: the tenant's.
 
     Raises:
-        NotFound: it was not there at that moment, or not in a database that was copied.
+        NotFound: the tenant did not exist at that moment, or its database was not copied.
     """
     with url_snapshot(control_url) as connection, connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute("SELECT * FROM platform.tenants WHERE id = %s", (tenant_id,))
@@ -177,5 +177,5 @@ def at_moment(control_url: str, url_of: dict[str, str], tenant_id: UUID) -> Iter
         raise NotFound(detail, command="choose a later moment, or restore a file that `iit tenant backup` wrote")
     tenant = {name: str(row[name]) for name in _TENANT}
     url = url_of[row["database"]]
-    with captured(url_snapshot(url), url, tenant, row["schema_name"], row["role_name"]) as found:
-        yield found
+    with captured(url_snapshot(url), url, tenant, row["schema_name"], row["role_name"]) as capture:
+        yield capture

@@ -1,7 +1,7 @@
-"""Noting which rows of a tenant change: triggers that write keys into a table of the tenant's own schema.
+"""Capture of changed rows: triggers write their keys into a table of the tenant's own schema.
 
-Triggers need no superuser, no replication slot and no setting of the server, and note whole statements at once. What
-they write commits with the change itself, so that a snapshot shows both or neither.
+Triggers need no superuser, no replication slot and no setting of the server, and note whole statements at once. Their
+notes commit with the change itself, so a snapshot shows both or neither.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _EVENTS = {
 
 
 def install(database: str, schema: str) -> None:
-    """Begin to note changes. When it returns, every change of the tenant that is not yet committed is noted.
+    """Begin to note changes. When it returns, every change that is not yet committed is noted.
 
     Raises:
-        Unavailable: a transaction of the tenant holds a table for longer than can be waited for.
+        Unavailable: a transaction of the tenant locks a table for too long.
     """
     with owner_connection(database) as connection:
         table, function = sql.Identifier(schema, CHANGES), sql.Identifier(schema, _FUNCTION)
@@ -57,10 +57,10 @@ def install(database: str, schema: str) -> None:
 
 
 def remove(database: str, schema: str) -> None:
-    """Note no more changes, and forget those that were noted.
+    """Stop noting changes, and forget the noted ones.
 
     Raises:
-        Unavailable: as ``install``.
+        Unavailable: a transaction of the tenant locks a table for too long.
     """
     with owner_connection(database) as connection:
         shape = tables(connection, schema)
@@ -72,7 +72,7 @@ def remove(database: str, schema: str) -> None:
 
 
 def _patiently(database: str, schema: str, table: Table, *, off: bool = False) -> None:
-    """Set or remove one table's triggers, giving way to the tenant's own work: never queue it behind ours for long."""
+    """Set or remove one table's triggers, with short lock timeouts so that the tenant's own work hardly waits."""
     for _ in range(_TRIES):
         try:
             with owner_connection(database) as connection:

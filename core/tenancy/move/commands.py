@@ -1,4 +1,4 @@
-"""``iit tenant move`` and ``iit tenant retired``."""
+"""The commands ``iit tenant move`` and ``iit tenant retired``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from core.cli.output import ACTOR, json_option, note, print_json, print_table
 @click.command()
 @click.argument("slug")
 @click.option("--to", metavar="DATABASE", help="The data database to move to: see `iit services database list`.")
-@click.option("--keep-old", type=click.IntRange(0), metavar="DAYS", help="Keep the old schema for so many days.")
+@click.option("--keep-old", type=click.IntRange(0), metavar="DAYS", help="Days to retain the old schema.")
 @click.option(
     "--wait", type=click.FloatRange(0.1, 600), default=5.0, show_default=True, metavar="SECONDS",
-    help="How long a transaction that writes is waited for while other writers are held.",
+    help="Seconds to wait for a writing transaction while other writes are paused.",
 )  # fmt: skip
-@click.option(
-    "--abort", "giving_up", is_flag=True, help="Give up a move that was cut off; the tenant stays where it is."
-)
+@click.option("--abort", "giving_up", is_flag=True, help="Cancel an interrupted move; the tenant stays where it is.")
 @json_option
 def move(slug: str, to: str | None, keep_old: int | None, wait: float, *, giving_up: bool, as_json: bool) -> None:
-    """Move a tenant to another data database while it works. Run again, a move that was cut off goes on."""
+    """Move a tenant to another data database while it stays in use. Run it again to resume an interrupted move."""
     from core.tenancy.move import service
 
     if giving_up == (to is not None):
@@ -33,10 +31,10 @@ def move(slug: str, to: str | None, keep_old: int | None, wait: float, *, giving
         if as_json:
             print_json({"slug": slug, "aborted": given_up})
         else:
-            click.echo(f"the move of {slug} is given up" if given_up else f"{slug} is not being moved")
+            click.echo(f"the move of {slug} is cancelled" if given_up else f"{slug} is not being moved")
         return
     grace = None if keep_old is None else timedelta(days=keep_old)
-    moved = service.move(slug, to, grace=grace, patience=wait, actor=ACTOR, told=lambda text: note(f"move: {text}"))
+    moved = service.move(slug, to, grace=grace, patience=wait, actor=ACTOR, progress=lambda text: note(f"move: {text}"))
     if as_json:
         print_json(
             {
@@ -48,18 +46,18 @@ def move(slug: str, to: str | None, keep_old: int | None, wait: float, *, giving
                 "rounds": moved.rounds,
                 "writes_blocked_seconds": round(moved.blocked_seconds, 3),
                 "seconds": round(moved.seconds, 3),
-                "kept": moved.kept,
+                "kept": moved.retained,
             }
         )
         return
     click.echo(f"{slug} is in the data database {moved.ref.database}: {moved.rows:,} rows, all compared")
-    click.echo(f"{moved.followed:,} rows changed meanwhile and were taken over in {moved.rounds} rounds")
-    click.echo(f"nothing could be written for {moved.blocked_seconds * 1000:.0f} ms of {moved.seconds:.1f} s")
+    click.echo(f"{moved.followed:,} rows changed meanwhile and were copied in {moved.rounds} rounds")
+    click.echo(f"writes waited for {moved.blocked_seconds * 1000:.0f} ms of {moved.seconds:.1f} s")
 
 
 @click.command()
-@click.option("--drop", is_flag=True, help="Drop those that were kept long enough.")
-@click.option("--now", "early", is_flag=True, help="With --drop: all, however long they were to be kept.")
+@click.option("--drop", is_flag=True, help="Drop the schemas whose time is over.")
+@click.option("--now", "early", is_flag=True, help="With --drop: drop all of them now.")
 @json_option
 def retired(*, drop: bool, early: bool, as_json: bool) -> None:
     """List the schemas that tenants have left by a move or a restore, or drop them."""
@@ -73,5 +71,5 @@ def retired(*, drop: bool, early: bool, as_json: bool) -> None:
     for name in tidied.dropped:
         click.echo(f"dropped {name}")
     for slug in tidied.busy:
-        click.echo(f"left {slug} alone: it is being moved, restored or deleted right now")
+        click.echo(f"skipped {slug}: it is being moved, restored or deleted right now")
     print_table(rows, ("schema_name", "database", "slug", "reason", "retired_at", "drop_after"))

@@ -1,7 +1,7 @@
-"""Making one schema the same as another: all of it once, then round by round what has changed since.
+"""Copying of one schema to another: all of it first, then round by round the changes since.
 
-Each round reads one snapshot of the source and commits to the target before it forgets the changes that it took, so
-that after each round the target is the source as of one moment, and a round that was killed is simply taken again.
+Each round reads one snapshot of the source. It commits to the target before it forgets the changes that it copied. So
+after each round the target equals the source at one moment, and a killed round is simply repeated.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round took.
+    """The result of one round.
 
     Attributes:
         keys: rows that had changed since the round before.
@@ -49,10 +49,10 @@ class Round:
 
 
 def copy_all(source: Place, target: Place, progress: Callable[[str], None] = lambda _table: None) -> int:
-    """Fill the target, emptied before, with the source as of now; returns how many rows.
+    """Empty the target and copy the source into it; return the number of rows.
 
     Raises:
-        Conflict: the two schemas have not the same tables and columns.
+        Conflict: the two schemas differ in tables or columns.
     """
     with owner_snapshot(source.database) as old, owner_connection(target.database) as new:
         tables = _same_tables(old, source, new, target)
@@ -73,16 +73,17 @@ def copy_all(source: Place, target: Place, progress: Callable[[str], None] = lam
 
 
 def follow(source: Place, target: Place, *, check: str) -> Round:
-    """Take one round of changes over.
+    """Copy one round of changes.
 
     Args:
-        source: where the tenant is.
-        target: where it goes.
-        check: ``all``: compare count and checksum of every table; ``changed``: the counts of all, and the checksums of
-            the rows that changed; ``none``.
+        source: the tenant's present place.
+        target: its new place.
+        check: ``all`` compares count and checksum of every table; ``changed`` compares all counts, and the checksums of
+            the
+            changed rows; ``none`` compares nothing.
 
     Raises:
-        Conflict: the two differ after it, or have not the same tables and columns.
+        Conflict: the two differ after the round, or differ in tables or columns.
     """
     with owner_snapshot(source.database) as old, owner_connection(target.database) as new:
         tables = _same_tables(old, source, new, target)
@@ -109,7 +110,7 @@ def follow(source: Place, target: Place, *, check: str) -> Round:
 
 
 def settle_references(target: Place) -> None:
-    """Let references within the copy be checked at once again, as those of every tenant are."""
+    """Check references within the copy immediately again, as in every tenant's schema."""
     with owner_connection(target.database) as new:
         _defer_references(new, target.schema, deferred=False)
 
@@ -122,20 +123,20 @@ def _same_tables(
     Raises:
         Conflict: they differ.
     """
-    here, there = shape.tables(old, source.schema), shape.tables(new, target.schema)
+    tables, there = shape.tables(old, source.schema), shape.tables(new, target.schema)
     same = shape.revision(old, source.schema) == shape.revision(new, target.schema) and {
-        name: (set(table.columns), table.key) for name, table in here.items()
+        name: (set(table.columns), table.key) for name, table in tables.items()
     } == {name: (set(table.columns), table.key) for name, table in there.items()}
     if not same:
-        detail = "the tenant's schema is not at the version that new ones are made with"
-        raise Conflict(detail, command="run `iit migrate`, then begin the move anew: --abort, and move again")
-    return here
+        detail = "the tenant's schema is not at the newest migration"
+        raise Conflict(detail, command="run `iit migrate`, cancel the move with --abort, then move again")
+    return tables
 
 
 def _take_over(
     old: psycopg.Connection[Any], source: Place, new: psycopg.Connection[Any], target: Place, table: Table
 ) -> None:
-    """Make the changed rows of one table what they are in the source, those that are gone included."""
+    """Copy the changed rows of one table, including deletions."""
     new.execute(
         sql.SQL("DELETE FROM {} AS t USING pg_temp.{} AS k WHERE k.table_name = {} AND {}").format(
             sql.Identifier(target.schema, table.name),
@@ -175,31 +176,31 @@ def _compare(
     changed: list[str],
     check: str,
 ) -> int:
-    """Compare both as of this round; returns the rows of the tenant, 0 where nothing was compared.
+    """Compare both schemas as of this round; return the tenant's number of rows, 0 where nothing was compared.
 
     Raises:
-        Conflict: they differ, and in which tables.
+        Conflict: they differ; the message names the tables.
     """
     rows = 0
     if check == "none":
         return rows
-    here, there = shape.tables(old, source.schema), shape.tables(new, target.schema)
+    tables, there = shape.tables(old, source.schema), shape.tables(new, target.schema)
     if check == "all":
-        before: dict[str, Any] = {name: shape.digest(old, source.schema, here[name]) for name in here}
-        after: dict[str, Any] = {name: shape.digest(new, target.schema, here[name]) for name in there}
-        rows = sum(found.rows for found in after.values())
+        before: dict[str, Any] = {name: shape.digest(old, source.schema, tables[name]) for name in tables}
+        after: dict[str, Any] = {name: shape.digest(new, target.schema, tables[name]) for name in there}
+        rows = sum(digest.rows for digest in after.values())
     else:
         counted = shape.counts(new, target.schema)
         before, after = dict(shape.counts(old, source.schema)), dict(counted)
         rows = sum(counted.values())
         noted, taken = sql.Identifier(source.schema, CHANGES), sql.SQL("pg_temp.{}").format(sql.Identifier(KEYS))
         for name in changed:
-            before[name] = (before[name], shape.digest(old, source.schema, here[name], _changed(here[name], noted)))
-            after[name] = (after[name], shape.digest(new, target.schema, here[name], _changed(here[name], taken)))
+            before[name] = (before[name], shape.digest(old, source.schema, tables[name], _changed(tables[name], noted)))
+            after[name] = (after[name], shape.digest(new, target.schema, tables[name], _changed(tables[name], taken)))
     if before != after:
         differing = ", ".join(sorted(name for name in before if before[name] != after.get(name)))
-        detail = f"the copy is not what was copied: {differing}"
-        raise Conflict(detail, command="nothing was switched; run the move again with --abort, then anew")
+        detail = f"the copy differs from the source: {differing}"
+        raise Conflict(detail, command="the tenant stays where it is; cancel the move with --abort, then move again")
     return rows
 
 
@@ -211,7 +212,7 @@ def _stream(
 
 
 def _pour(old: psycopg.Connection[Any], query: sql.Composed, new: psycopg.Connection[Any], into: sql.Composable) -> int:
-    """Send the rows of a query to a table elsewhere, in pieces; returns how many."""
+    """Copy the rows of a query to a table in another database, in pieces; return how many."""
     with old.cursor() as reading, new.cursor() as writing:
         with (
             reading.copy(sql.SQL("COPY ({}) TO STDOUT").format(query)) as rows,
@@ -223,7 +224,7 @@ def _pour(old: psycopg.Connection[Any], query: sql.Composed, new: psycopg.Connec
 
 
 def _defer_references(connection: psycopg.Connection[Any], schema: str, *, deferred: bool) -> None:
-    """Have references within a schema checked at the end of a transaction, since a round brings rows in any order."""
+    """Check references within a schema at the end of a transaction, since rounds bring rows in any order."""
     rows = connection.execute(
         "SELECT c.relname, k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace"

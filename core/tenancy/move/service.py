@@ -1,6 +1,6 @@
-"""A tenant's move: copy while it works, follow its changes, hold its writers for the last few, switch.
+"""A tenant's move: copy it while it stays in use, follow its changes, pause its writers for the last few, switch.
 
-A move that was killed goes on where it was when it is asked for again, or is given up with ``abort``.
+Asked for again, a killed move resumes. ``abort`` cancels it.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from core.tenancy.move import capture
 from core.tenancy.move.copying import Place, Round, copy_all, follow, settle_references
 from core.tenancy.provisioning import new_schema_name, provision
 from core.tenancy.service import describe_tenant
-from core.tenancy.turns import turn
+from core.tenancy.tenant_lock import tenant_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Told = Callable[[str], None]
+    ProgressCallback = Callable[[str], None]
 
 FEW = 500
-"""Changed rows that are left to the last round, when writers are held."""
+"""The number of changed rows that may remain for the last round, when writers are paused."""
 
 MOST_ROUNDS = 20
 MOVABLE = ("active", "suspended")
 HOLDS = 5
-"""Times that the writers are held before the move is put off: each time only for as long as the caller allows."""
+"""The number of times that writers are paused before the move is put off, each time as long as the caller allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A move that is done.
+    """A completed move.
 
     Attributes:
-        ref: where the tenant is now.
-        rows: rows of the tenant's tables, compared with those that were copied.
-        followed: rows that changed meanwhile and were taken over.
-        rounds: in how many rounds.
-        blocked_seconds: how long nothing could be written.
-        seconds: the whole move, as far as this run did it.
-        kept: the schema that was left, where it is kept.
+        ref: the tenant, where it is now.
+        rows: rows of the tenant's tables, compared with the source.
+        followed: rows that changed meanwhile and were copied.
+        rounds: the number of rounds that copied them.
+        blocked_seconds: how long writes waited.
+        seconds: the duration of the move in this run.
+        retained: the old schema, where it is retained.
     """
 
     ref: TenantRef
@@ -57,18 +57,18 @@ class Moved:
     rounds: int
     blocked_seconds: float
     seconds: float
-    kept: str | None
+    retained: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _How:
-    """What the caller of ``move`` wants of it."""
+    """The caller's options for a move."""
 
     grace: timedelta | None
     patience: float
     actor: str
-    told: Told
-    passed: Told
+    progress: ProgressCallback
+    passed: ProgressCallback
 
 
 def move(
@@ -78,28 +78,28 @@ def move(
     grace: timedelta | None = None,
     patience: float = 5.0,
     actor: str = ACTOR,
-    told: Told = lambda _text: None,
-    passed: Told = lambda _point: None,
+    progress: ProgressCallback = lambda _text: None,
+    passed: ProgressCallback = lambda _point: None,
 ) -> Moved:
-    """Move a tenant to the data database ``to`` while it works.
+    """Move a tenant to the data database ``to`` while it stays in use.
 
     Args:
-        slug: whose.
-        to: name of a data database.
-        grace: how long the old schema is kept; dropped at once when None.
-        patience: seconds for which a transaction that writes is waited for, with other writers held.
-        actor: who moves it; the audit says so.
-        told: gets a line about what is going on.
-        passed: gets the name of each point at which the move can be cut off (tests).
+        slug: the tenant's.
+        to: the name of a data database.
+        grace: how long to retain the old schema; None drops it at once.
+        patience: seconds to wait for a writing transaction while other writers are paused.
+        actor: who moves it, for the audit.
+        progress: receives a line about each step.
+        passed: receives the name of each point at which a move can be killed (tests).
 
     Raises:
-        NotFound: there is no such tenant, or no such database.
-        Conflict: it is there already, or on its way elsewhere, or is not at the newest migration; or somebody else
-            moves, restores or deletes it right now.
-        Unavailable: a transaction of the tenant takes too long; the move can be asked for again, and goes on.
+        NotFound: the tenant or the database does not exist.
+        Conflict: the tenant is already there, on its way elsewhere, or not at the newest migration; or another process
+            moves, restores or deletes it.
+        Unavailable: a transaction of the tenant takes too long; ask again to resume the move.
     """
-    with turn(slug), kept_owner_connections():
-        return _move(slug, to, _How(grace, patience, actor, told, passed))
+    with tenant_lock(slug), kept_owner_connections():
+        return _move(slug, to, _How(grace, patience, actor, progress, passed))
 
 
 def _move(slug: str, to: str, how: _How) -> Moved:
@@ -112,48 +112,48 @@ def _move(slug: str, to: str, how: _How) -> Moved:
     target, step = _begun(ref, to)
     source = Place(ref.database, ref.schema_name)
     if step == "copying":
-        how.told("noting changes")
+        how.progress("noting changes")
         capture.install(source.database, source.schema)
         how.passed("captured")
-        copy_all(source, target, how.told)
+        copy_all(source, target, how.progress)
         _note(ref, "following")
     how.passed("copied")
     followed = rounds = 0
     while True:
         taken = follow(source, target, check="none")
         followed, rounds = followed + taken.keys, rounds + 1
-        how.told(f"followed {taken.keys} changed rows")
+        how.progress(f"followed {taken.keys} changed rows")
         if taken.keys <= FEW or rounds >= MOST_ROUNDS:
             break
-    how.told("comparing")
+    how.progress("comparing")
     taken = follow(source, target, check="all")
     followed, rounds = followed + taken.keys, rounds + 1
     how.passed("compared")
-    held, last, there = _switched(ref, source, target, how)
-    kept = source.schema if how.grace is not None else None
+    blocked, last, there = _switched(ref, source, target, how)
+    retained = source.schema if how.grace is not None else None
     with tenant_session(there, actor=how.actor) as session:
-        what = {"from": ref.database, "to": to, "blocked_ms": round(held * 1000)}
+        what = {"from": ref.database, "to": to, "blocked_ms": round(blocked * 1000)}
         audit.record(session, "cli:tenant:move", "tenant", ref.id, what)
     if how.grace is None:
         placing.drop_retired(ref.id, only=source.schema, early=True)
-    return Moved(there, last.rows, followed + last.keys, rounds + 1, held, time.perf_counter() - began, kept)
+    return Moved(there, last.rows, followed + last.keys, rounds + 1, blocked, time.perf_counter() - began, retained)
 
 
 def abort(slug: str) -> bool:
-    """Give a move up that has not switched yet; False where there is none.
+    """Cancel a move that has not switched yet; return False where there is none.
 
     Raises:
-        NotFound: there is no such tenant.
-        Conflict: somebody moves, restores or deletes it right now: only what was cut off can be given up.
+        NotFound: no tenant has this slug.
+        Conflict: another process moves, restores or deletes it; only an interrupted move can be cancelled.
     """
-    with turn(slug):
+    with tenant_lock(slug):
         return _abort(describe_tenant(slug).ref())
 
 
 def _abort(ref: TenantRef) -> bool:
     known = _known(ref)
     if known is None:
-        placing.admit(ref)  # a restore may have been cut off just after it took the role away
+        placing.admit(ref)  # an interrupted restore may just have revoked the role
         return False
     place, _step = known
     placing.admit(ref)
@@ -186,7 +186,7 @@ def _known(ref: TenantRef) -> tuple[Place, str] | None:
 
 
 def _begun(ref: TenantRef, to: str) -> tuple[Place, str]:
-    """The new place and how far the move is; made where the move begins.
+    """The new place and the move's step; creates them where the move begins.
 
     Raises:
         Conflict: the tenant is on its way elsewhere.
@@ -206,12 +206,12 @@ def _begun(ref: TenantRef, to: str) -> tuple[Place, str]:
             raise Conflict(detail)
     place, step = known
     if place.database != to:
-        detail = f"the tenant is on its way to the data database {place.database}"
-        raise Conflict(detail, command="end that move, or give it up with --abort")
+        detail = f"the tenant is being moved to the data database {place.database}"
+        raise Conflict(detail, command="finish that move, or cancel it with --abort")
     if step == "copying":
         with owner_connection(to) as connection:
-            made = connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (place.schema,)).rowcount
-            if not made:
+            exists = connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (place.schema,)).rowcount
+            if not exists:
                 provision(connection, ref.id, place.schema)
     return place, step
 
@@ -222,14 +222,14 @@ def _note(ref: TenantRef, step: str) -> None:
 
 
 def _switched(ref: TenantRef, source: Place, target: Place, how: _How) -> tuple[float, Round, TenantRef]:
-    """The part in which nothing of the tenant can be written: how long it took, what it took over, the new place.
+    """Switch while writers are paused; return the pause in seconds, the last round and the new place.
 
     Raises:
-        Unavailable: each time, a transaction of the tenant took longer than ``patience``.
+        Unavailable: in every attempt, a transaction of the tenant took longer than ``patience``.
     """
     for attempt in range(1, HOLDS + 1):
         try:
-            with placing.fence(ref, patience=how.patience) as held:
+            with placing.fence(ref, patience=how.patience) as closed:
                 how.passed("held")
                 last = follow(source, target, check="changed")
                 settle_references(target)
@@ -244,9 +244,9 @@ def _switched(ref: TenantRef, source: Place, target: Place, how: _How) -> tuple[
         except Unavailable:
             if attempt == HOLDS:
                 raise
-            time.sleep(how.patience)  # so that those who waited get their turn
+            time.sleep(how.patience)  # gives waiting writers their turn
             follow(source, target, check="none")
         else:
-            return held.seconds, last, there
+            return closed.seconds, last, there
     message = "a loop that always returns or raises"
     raise AssertionError(message)

@@ -116,7 +116,7 @@ def test_a_full_disk_says_so_leaves_nothing_half_made_and_the_next_start_works(p
             check=False,
         )
     assert done.returncode == 1
-    assert "the embedded database could not be made" in done.stderr
+    assert "the embedded database could not be created" in done.stderr
     assert "what to do: raise the limit on file size" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (place.folder / "services" / "postgres").exists()
@@ -165,7 +165,7 @@ def test_data_that_is_gone_is_never_replaced_by_an_empty_database(place: Place) 
         place.ensure()
     place.data.with_name("moved").rename(place.data)
     (place.data / "PG_VERSION").write_text("9\n")
-    with pytest.raises(Unavailable, match="made by PostgreSQL 9"):
+    with pytest.raises(Unavailable, match="is of PostgreSQL 9"):
         place.ensure()
 
 

@@ -148,7 +148,7 @@ def test_a_canary_that_does_well_is_followed_by_all(tenants, newer):
     told = []
     done = upgrade.migrate(progress=told.append, canaries=[tenants[3].slug])
     assert told[0] == tenants[3].schema_name
-    assert (done.failed, done.held) == ({}, 0)
+    assert (done.failed, done.postponed) == ({}, 0)
     assert standing(tenants) == [NEWER] * 4
 
 
@@ -233,7 +233,7 @@ def test_a_schema_that_does_not_stand_where_node_says_is_left_alone_and_it_is_sa
     failed = upgrade.migrate(options=QUICK).failed
     with owner_session() as session:
         session.execute(text(f'INSERT INTO "{none}".alembic_version VALUES (:head)'), {"head": HEAD})  # noqa: S608 - as above
-    start = "MisplacedSchema: the schema does not stand where node says: its alembic_version holds"
+    start = "MisplacedSchema: the schema is not at the revision that node records: its alembic_version holds"
     rest = f"node.tenant_schemas holds {HEAD}; correct the one that is wrong, and migrate again"
     assert failed == {other: f"{start} other, {rest}", none: f"{start} no revision, {rest}"}
     assert set(standing(tenants[:2])) == {HEAD}

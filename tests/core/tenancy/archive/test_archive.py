@@ -32,7 +32,7 @@ def open_session(tenant, **options):
 
 def test_counts_and_checksums_read_back_are_those_of_the_manifest(archive, restored):
     manifest = archive[1].manifest
-    assert restored.found == manifest.contents == restored.manifest.contents
+    assert restored.contents == manifest.contents == restored.manifest.contents
     assert manifest.contents["patients"].rows == 40
     assert manifest.contents["observations"].rows == 7
 
@@ -71,7 +71,7 @@ def test_what_is_exported_while_it_is_moved_is_the_same_and_can_be_restored(make
     assert contents_of(tenant) == before
     export(tenant.slug, tmp_path / "a.age", keys[1], actor="test:1")
     back = import_archive(tmp_path / "a.age", keys[0], slug=f"back-{secrets.token_hex(4)}", actor="test:1")
-    assert back.found == back.manifest.contents
+    assert back.contents == back.manifest.contents
 
 
 def test_names_are_sealed_anew_for_the_new_tenant_and_open_there(filled, restored):

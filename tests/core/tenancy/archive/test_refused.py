@@ -24,7 +24,7 @@ from core.tenancy.archive.restoring import import_archive
 from core.tenancy.archive.writing import export
 from core.tenancy.models import Tenant
 from core.tenancy.provisioning import new_schema_name
-from core.tenancy.turns import turn
+from core.tenancy.tenant_lock import tenant_lock
 from tests.core.tenancy.archive.conftest import patient_uuid
 
 
@@ -258,7 +258,7 @@ def test_an_import_that_was_killed_leaves_nothing_usable_and_runs_again(archive,
     with pytest.raises(Forbidden, match="being restored"):
         get_tenant(slug)
     done = import_archive(archive[0], keys[0], slug=slug, actor="test:1")
-    assert done.found == done.manifest.contents
+    assert done.contents == done.manifest.contents
     assert [now - then for now, then in zip(traces(), before, strict=True)] == [1, 1, 1, 1, 1]
     assert blobs.kept(left) == []
 
@@ -277,8 +277,8 @@ def test_an_import_that_was_cut_off_can_be_given_up_and_told_what_it_is(archive,
     assert run(["tenant", "show", slug, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["state"] == "restoring"
     assert run(["tenant", "backup", slug, "--to", str(keys[0].with_name(f"{slug}.iitbackup"))]) == 1
-    assert "nothing whole to back up" in capsys.readouterr().err
-    with turn(slug):
+    assert "its data are incomplete" in capsys.readouterr().err
+    with tenant_lock(slug):
         assert run(["tenant", "delete", slug]) == 1, "somebody is at it right now"
     assert "right now" in capsys.readouterr().err
     assert run(["tenant", "delete", slug]) == 0
@@ -286,12 +286,12 @@ def test_an_import_that_was_cut_off_can_be_given_up_and_told_what_it_is(archive,
     with pytest.raises(NotFound):
         describe_tenant(slug)
     create_tenant(slug, "Partner")
-    with pytest.raises(Conflict, match="whole"):
+    with pytest.raises(Conflict, match="completely restored"):
         restoring.give_up(slug)
 
 
 def test_two_imports_of_one_slug_do_not_run_at_once(archive, keys, slug):
-    with turn(slug), pytest.raises(Conflict, match="right now"):
+    with tenant_lock(slug), pytest.raises(Conflict, match="right now"):
         import_archive(archive[0], keys[0], slug=slug, actor="test:1")
 
 
@@ -318,7 +318,7 @@ def test_a_tenant_of_an_older_revision_is_exported_as_it_is_and_restored_at_head
     assert written.manifest.revision == oldest != head("tenant")
     assert "audit_seals" not in written.manifest.contents
     done = import_archive(tmp_path / "old.age", keys[0], slug=slug, actor="test:1")
-    assert done.found == written.manifest.contents
+    assert done.contents == written.manifest.contents
     with owner_session() as session:
         query = text("SELECT revision FROM node.tenant_schemas WHERE tenant_id = :id")
         assert session.scalar(query, {"id": done.ref.id}) == head("tenant")

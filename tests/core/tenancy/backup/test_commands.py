@@ -134,4 +134,4 @@ class TestAll:
     def test_a_folder_that_cannot_be_made_is_told(self, iit, tmp_path):
         (tmp_path / "file").write_text("")
         code, _, err = iit("backup", "--all", "--to", tmp_path / "file")
-        assert (code, "cannot be made" in err) == (1, True)
+        assert (code, "cannot be created" in err) == (1, True)

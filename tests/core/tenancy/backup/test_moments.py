@@ -48,7 +48,7 @@ def made(own_services):
 def test_a_moment_before_the_first_base_backup_or_in_the_future_is_refused(made):
     with pytest.raises(Invalid, match="no base backup reaches"):
         service.to_moment("first", datetime.now(UTC) - timedelta(days=1))
-    with pytest.raises(Invalid, match="not come yet"):
+    with pytest.raises(Invalid, match="in the future"):
         service.to_moment("first", datetime.now(UTC) + timedelta(days=1))
 
 

@@ -181,7 +181,7 @@ def test_a_tenant_that_is_gone_comes_back_with_its_identity_under_another_name(f
     [
         ("x'y", "default", Invalid, "no slug"),
         ("TAKEN", "default", Conflict, "exists already"),
-        ("GONE", "default", Conflict, "stays its own"),
+        ("GONE", "default", Conflict, "stays reserved"),
         (None, "nowhere", Invalid, "no data database"),
     ],
 )

@@ -137,7 +137,7 @@ def test_who_remembers_the_old_place_is_refused_there_for_ever(east, make):
 def test_the_old_schema_is_kept_for_as_long_as_was_said(east, make):
     old = make().ref
     moved = service.move(old.slug, east, grace=service.timedelta(days=1))
-    assert moved.kept == old.schema_name
+    assert moved.retained == old.schema_name
     assert placing.drop_retired(old.id) == []
     assert placing.drop_retired(old.id, early=True) == [old.schema_name]
     with owner_connection() as connection:

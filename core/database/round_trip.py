@@ -1,8 +1,7 @@
-"""A whole transaction of a tenant in one round trip: scope, statements and COMMIT are sent together.
+"""A tenant's whole transaction in one round trip: scope, statements and COMMIT are sent together.
 
-For what is asked for all the time. Everything that does not go as it should, a lost connection or a tenant that is
-being moved, is left to a session, which says what is the matter: nothing was committed then, or nothing that a second
-time could harm.
+For frequent requests. A session handles every difficulty, such as a lost connection or a tenant on the move, because it
+can explain it. By then nothing was committed, or only what may run twice.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ Statement = tuple[str, "Mapping[str, object]"]
 
 
 class NotAtOnce(Exception):  # noqa: N818 - says what is the matter, as our errors do
-    """It did not go in one round trip: open a session, and do it again."""
+    """The transaction did not run in one round trip: open a session, and run it there."""
 
 
 def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
-    """Run the statements as one transaction of the tenant, committed when this returns; the rows of each, as text.
+    """Run the statements as one transaction of the tenant, committed on return; return the rows of each as text.
 
-    Only for statements that may run twice: where the connection is lost it is not known whether they were committed.
+    Only for statements that may run twice: after a lost connection it is unknown whether they were committed.
 
     Raises:
-        NotAtOnce: they did not run, for whatever reason.
-        DatabaseUnavailable: every connection is in use, or none can be had.
+        NotAtOnce: they did not run, for any reason.
+        DatabaseUnavailable: every connection is in use, or the database cannot be reached.
     """
     with explained(), wanting(tenant.id):
         connection = application_engine(tenant.database).raw_connection()
@@ -45,7 +44,7 @@ def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
         remember(connection, tenant.id)
         driver = _driver(connection.driver_connection)
         scope = scope_of(role=tenant.role_name, path=path_of_schema(tenant.schema_name), readonly=False)
-        # All up to the end of the pipeline is one transaction, which the server commits there.
+        # Everything up to the end of the pipeline is one transaction, which the server commits there.
         with driver.pipeline():
             driver.execute(scope)
             done = [driver.execute(query, values) for query, values in statements]
@@ -55,19 +54,19 @@ def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
         raise NotAtOnce from error
     except psycopg.Error as error:
         if error.sqlstate is None:
-            raise  # not the server's: it would be met again
+            raise  # not an error of the server: a session would meet it again
         raise NotAtOnce from error
     finally:
         connection.close()
 
 
 def _has_rows(cursor: psycopg.Cursor[Any]) -> bool:
-    # Not by ``description``, which makes an object of each column.
+    # Not by ``description``, which builds an object for each column.
     return cursor.pgresult is not None and cursor.pgresult.status == ExecStatus.TUPLES_OK
 
 
-def _driver(found: object) -> psycopg.Connection[Any]:
-    if not isinstance(found, psycopg.Connection):
+def _driver(connection: object) -> psycopg.Connection[Any]:
+    if not isinstance(connection, psycopg.Connection):
         message = "the pool has psycopg connections"
         raise TypeError(message)
-    return found
+    return connection

@@ -1,4 +1,4 @@
-"""Who moves, restores or destroys a tenant does it alone, and nothing that one of them has begun is lost to another."""
+"""Only one process at a time moves, restores or destroys a tenant, and none loses what another has begun."""
 
 import threading
 
@@ -9,7 +9,7 @@ from core.audit import sealer
 from core.audit.verify import verify, verify_gone
 from core.database import owner_connection, tenant_session
 from core.errors import AppError, Conflict
-from core.tenancy import get_tenant, placing, turns
+from core.tenancy import get_tenant, placing, tenant_lock
 from core.tenancy.archive.deleting import delete_tenant, undelete_tenant
 from core.tenancy.archive.purging import purge
 from core.tenancy.archive.tombstones import tombstone_of
@@ -21,7 +21,7 @@ from tests.core.tenancy.move.conftest import put, rows
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(tenant_lock, "PATIENCE_SECONDS", 0.2)
 
 
 def act(tenant, what):
@@ -86,10 +86,10 @@ def test_two_restores_at_once_are_one_restore_and_a_plain_refusal(backed):
     tenant, file = backed
     refused = []
 
-    def told(_text):
+    def progress(_text):
         refused.append(elsewhere(lambda: backups.from_file(tenant.slug, file)))
 
-    backups.from_file(tenant.slug, file, told=told)
+    backups.from_file(tenant.slug, file, progress=progress)
     assert {type(error) for error in refused} == {Conflict}
     assert placing.retired(tenant.id) == []
 

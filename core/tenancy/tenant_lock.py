@@ -1,4 +1,4 @@
-"""One at a time: who moves, restores, deletes or destroys a tenant does it alone."""
+"""The lock of a tenant: only one process at a time moves, restores, deletes or destroys it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE_SECONDS = 3.0
-"""Longer than the server takes to notice that the process which held the turn was killed."""
+"""Longer than the server takes to notice that the process with the lock was killed."""
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('tenant:turn:' || %s, 0))"
 
 
 @contextmanager
-def turn(slug: str) -> Iterator[None]:
-    """Let nobody else change where the tenant of this slug is, or whether it is; the turn ends with this process.
+def tenant_lock(slug: str) -> Iterator[None]:
+    """Lock the tenant with this slug against moves, restores and deletion by other processes.
 
-    Not within another turn of the same slug: it would wait for itself.
+    The lock ends with the block or the process. Do not nest it for one slug: the inner lock would wait for the outer
+    one.
 
     Raises:
-        Conflict: somebody else is at it.
+        Conflict: another process holds the lock.
     """
     with owner_connection() as connection:
         connection.execute(
