@@ -28,8 +28,7 @@ from core.identity.cookies import HOST_PREFIX
 from core.identity.credentials import cookie_names
 
 _WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_NAMING = frozenset({"facility", "facilities", "patient", "patients"})
-_IDENTIFIERS = frozenset({"id", "uuid"})
+_NAMING = frozenset({"facility", "facilities"})
 _FASTAPI_OWN = ("HTTPValidationError", "ValidationError")
 
 
@@ -53,10 +52,10 @@ def document(app: FastAPI) -> dict[str, Any]:
                 operation = described["paths"][route.path_format].get(method.lower())
                 if operation is not None:
                     _complete(operation, str(route.path_format), method, sorted(permissions_of(route)), schemas)
-        for path, methods in described["paths"].items():
+        for methods in described["paths"].values():
             for operation in methods.values():
                 _replace_fastapi_errors(operation)
-                _describe_identifiers(operation, path)
+                _describe_identifiers(operation)
                 examples.complete(operation, schemas)
         _name_cookies(described)
         _mark_files(described)
@@ -95,14 +94,12 @@ def _replace_fastapi_errors(operation: dict[str, Any]) -> None:
         operation["responses"] |= {str(status): answer for status, answer in responses(Invalid).items()}
 
 
-def _describe_identifiers(operation: dict[str, Any], path: str) -> None:
+def _describe_identifiers(operation: dict[str, Any]) -> None:
     """Describe the identifiers in the path, which need no words of their own: ``{report_id}`` identifies the report."""
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path" and not parameter.get("description"):
             thing, _, word = parameter["name"].rpartition("_")
-            if not thing and word in _IDENTIFIERS:
-                thing = path.partition("{")[0].rstrip("/").rpartition("/")[2].removesuffix("s")
-            if word in _IDENTIFIERS:
+            if word == "id":
                 parameter["description"] = f"Identifier of the {thing.replace('_', ' ')}."
 
 
@@ -122,11 +119,16 @@ def _name_cookies(described: dict[str, Any]) -> None:
 
 def _names_something(operation: dict[str, Any], path: str, schemas: dict[str, Any]) -> bool:
     """Whether the request names what may not be there: in the path, the query or the body."""
-    names = [parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"]
+    fields = {item["name"]: item["schema"] for item in operation.get("parameters", ()) if item["in"] == "query"}
     for content in operation.get("requestBody", {}).get("content", {}).values():
         schema = content.get("schema", {})
-        names += schemas.get(schema.get("$ref", "").rsplit("/", 1)[-1], schema).get("properties", {})
-    return "{" in path or any(name in _NAMING or name.endswith("_uuid") for name in names)
+        fields |= schemas.get(schema.get("$ref", "").rsplit("/", 1)[-1], schema).get("properties", {})
+    return "{" in path or any(name in _NAMING or _identifies(schema) for name, schema in fields.items())
+
+
+def _identifies(schema: dict[str, Any]) -> bool:
+    """Whether a parameter or a field is the identifier of a record."""
+    return schema.get("format") == "uuid" or any(_identifies(part) for part in schema.get("anyOf", ()))
 
 
 def _refuse_twins(described: dict[str, Any]) -> None:

@@ -49,7 +49,7 @@ def read_slice(
 
     Args:
         session: the tenant's transaction.
-        statement: selects one model, with its conditions and without an order.
+        statement: selects a model, or the columns that are named below, with its conditions and without an order.
         paging: of a route that takes ``long_pages``.
         columns: column of each field by which the list can be sorted.
         identity: column that decides between rows of the same value.
@@ -81,12 +81,14 @@ class KeysetSql:
 
     Attributes:
         where: the condition that skips what stands before the page; ``true`` where nothing does.
-        order: for ORDER BY, with LIMIT and OFFSET.
-        values: of the parameters that both name.
+        order: for ORDER BY.
+        limit: LIMIT and OFFSET.
+        values: of the parameters that these name.
     """
 
     where: str
     order: str
+    limit: str
     values: dict[str, object]
 
 
@@ -96,7 +98,7 @@ def keyset_sql(paging: PageRequest, columns: Mapping[str, str], identity: str) -
     >>> from core.web.cursors import Sort
     >>> from core.web.paging import PageRequest
     >>> keyset_sql(PageRequest(sort=Sort("name"), keyed=True), {"name": "f.name"}, "f.uuid").order
-    'f.name ASC, f.uuid ASC LIMIT %(page_limit)s OFFSET %(page_offset)s'
+    'f.name ASC, f.uuid ASC'
     """
     sort = paging.sort
     if sort is None:
@@ -108,5 +110,5 @@ def keyset_sql(paging: PageRequest, columns: Mapping[str, str], identity: str) -
     if paging.key is not None:
         where = f"({column}, {identity}) {sign} (%(after_value)s, %(after_identity)s)"
         values["after_value"], values["after_identity"] = paging.key
-    order = f"{column} {way}, {identity} {way} LIMIT %(page_limit)s OFFSET %(page_offset)s"
-    return KeysetSql(where, order, values)
+    limit = "LIMIT %(page_limit)s OFFSET %(page_offset)s"
+    return KeysetSql(where, f"{column} {way}, {identity} {way}", limit, values)

@@ -1,5 +1,6 @@
 """Imports over the API."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from core.access import TenantDb, TenantScope, require
 from core.identity import Principal
 from core.web.days import IsoDay
 from core.web.location import set_location
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages
 from core.web.streams import StreamedResponse, file_blocks, written
 from core.web.uploads import UploadRoute, upload_limit
 from tenants.imports import report, repository, service, uploads
@@ -24,6 +25,7 @@ router = APIRouter(tags=["imports"], route_class=UploadRoute)
 
 ImportsRead = Annotated[Principal, Depends(require("imports.read"))]
 ImportsWrite = Annotated[Principal, Depends(require("imports.write"))]
+Ordered = Annotated[PageRequest, Depends(long_pages({"created_at": datetime}, "-created_at"))]
 
 
 @router.post(
@@ -67,7 +69,7 @@ def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by nam
         uploads.discard(scope.tenant, given)  # what was not taken is not kept
         raise
     uploads.discard(scope.tenant, surplus)
-    set_location(response, f"/v1/imports/{found.import_uuid}")
+    set_location(response, f"/v1/imports/{found.id}")
     return found
 
 
@@ -77,11 +79,12 @@ def _name(file: UploadFile) -> str:
     return "".join(character for character in plain if character.isprintable())[:200] or "file"
 
 
-@router.get("/imports", operation_id="list_imports", summary="List imports, newest first")
-def list_imports(_: ImportsRead, db: TenantDb, paging: Paging) -> Page[ImportSummary]:
+@router.get("/imports", operation_id="list_imports", summary="List imports, newest first unless sorted")
+def list_imports(_: ImportsRead, db: TenantDb, paging: Ordered) -> Page[ImportSummary]:
     """All imports of the tenant."""
-    rows, total = repository.page(db, offset=paging.offset, limit=paging.limit)
-    return Page.of([ImportSummary.model_validate(report.summary(db, row)) for row in rows], paging, total)
+    part = repository.page(db, paging)
+    items = [ImportSummary.model_validate(report.summary(db, row)) for row in part.rows]
+    return Page.of(items, paging, part.total, part.last)
 
 
 @router.get("/imports/formats", operation_id="list_import_formats", summary="List the formats that can be imported")
@@ -93,43 +96,43 @@ def list_import_formats(_: ImportsRead) -> list[FormatOut]:
     ]
 
 
-@router.get("/imports/{import_uuid}", operation_id="get_import", summary="Get an import and how far it is")
-def get_import(_: ImportsRead, db: TenantDb, import_uuid: UUID) -> ImportSummary:
+@router.get("/imports/{import_id}", operation_id="get_import", summary="Get an import and how far it is")
+def get_import(_: ImportsRead, db: TenantDb, import_id: UUID) -> ImportSummary:
     """Numbers move while it runs."""
-    return ImportSummary.model_validate(report.summary(db, service.get(db, import_uuid)))
+    return ImportSummary.model_validate(report.summary(db, service.get(db, import_id)))
 
 
 @router.delete(
-    "/imports/{import_uuid}", operation_id="cancel_import", summary="Cancel an import before it writes records"
+    "/imports/{import_id}", operation_id="cancel_import", summary="Cancel an import before it writes records"
 )
-def cancel_import(_: ImportsWrite, scope: TenantScope, import_uuid: UUID) -> ImportSummary:
+def cancel_import(_: ImportsWrite, scope: TenantScope, import_id: UUID) -> ImportSummary:
     """Possible while it is pending, reading or checking; afterwards it goes on to its end (409).
 
     Where its job was given up meanwhile, the answer says how to resume it.
     """
     with scope.session() as session:
-        row = service.cancel(session, import_uuid)
+        row = service.cancel(session, import_id)
         found = ImportSummary.model_validate(report.summary(session, row))
-        files = list(repository.files(session, import_uuid))
-    clear(scope.session, import_uuid)
+        files = list(repository.files(session, import_id))
+    clear(scope.session, import_id)
     uploads.discard(scope.tenant, files)
     return found
 
 
 @router.post(
-    "/imports/{import_uuid}/undo", operation_id="undo_import", summary="Undo an import that is done", status_code=202
+    "/imports/{import_id}/undo", operation_id="undo_import", summary="Undo an import that is done", status_code=202
 )
-def undo_import(_: ImportsWrite, db: TenantDb, import_uuid: UUID, response: Response) -> ImportSummary:
+def undo_import(_: ImportsWrite, db: TenantDb, import_id: UUID, response: Response) -> ImportSummary:
     """The records become what they would be without it, by a job (state `undoing`, then `undone`).
 
     An import that is not done, or that an earlier release made, cannot be undone (409).
     """
-    set_location(response, f"/v1/imports/{import_uuid}")
-    return ImportSummary.model_validate(report.summary(db, service.undo(db, import_uuid)))
+    set_location(response, f"/v1/imports/{import_id}")
+    return ImportSummary.model_validate(report.summary(db, service.undo(db, import_id)))
 
 
 @router.get(
-    "/imports/{import_uuid}/rejections.csv",
+    "/imports/{import_id}/rejections.csv",
     operation_id="download_rejections",
     summary="Download the refused rows as CSV",
     response_class=StreamedResponse,
@@ -140,11 +143,11 @@ def undo_import(_: ImportsWrite, db: TenantDb, import_uuid: UUID, response: Resp
         }
     },
 )
-def download_rejections(_: ImportsRead, scope: TenantScope, import_uuid: UUID) -> StreamedResponse:
+def download_rejections(_: ImportsRead, scope: TenantScope, import_id: UUID) -> StreamedResponse:
     """One line per problem, in the order of the files. It says where, what and what to do, and repeats no value."""
     with scope.session() as session:
-        service.get(session, import_uuid)
-        audit.record(session, "import:rejections:read", "import", import_uuid)
-        file = written(report.rejections_csv(session, import_uuid))
-    headers = {"Content-Disposition": f'attachment; filename="rejections-{import_uuid}.csv"'}
+        service.get(session, import_id)
+        audit.record(session, "import:rejections:read", "import", import_id)
+        file = written(report.rejections_csv(session, import_id))
+    headers = {"Content-Disposition": f'attachment; filename="rejections-{import_id}.csv"'}
     return StreamedResponse(scope.while_valid(file_blocks(file)), media_type="text/csv; charset=utf-8", headers=headers)

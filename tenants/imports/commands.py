@@ -168,7 +168,7 @@ def _show(summary: Summary) -> None:
     files = ", ".join(summary.files[:FILES_SHOWN])
     if len(summary.files) > FILES_SHOWN:
         files += f" and {len(summary.files) - FILES_SHOWN:,} more"
-    click.echo(f"Import {summary.import_uuid} of {files}: {summary.state} in {summary.seconds or 0:.1f} s")
+    click.echo(f"Import {summary.id} of {files}: {summary.state} in {summary.seconds or 0:.1f} s")
     click.echo(f"Format {summary.format}, source {summary.source}, data to {summary.data_date}")
     left_out = (
         f"; {summary.rows_left_out:,} left out (by the mapping, totals, headings)" if summary.rows_left_out else ""
@@ -230,4 +230,4 @@ def undo_command(slug: str, import_id: UUID, as_json: bool) -> None:  # noqa: FB
     if as_json:
         output.print_json(summary)
     else:
-        click.echo(f"Import {summary.import_uuid} of {', '.join(summary.files[:FILES_SHOWN])}: {summary.state}")
+        click.echo(f"Import {summary.id} of {', '.join(summary.files[:FILES_SHOWN])}: {summary.state}")

@@ -41,7 +41,7 @@ class Summary:
         problems: how often each problem was met, the most frequent first, at most 50.
     """
 
-    import_uuid: UUID
+    id: UUID
     state: str
     step: str
     format: str
@@ -67,7 +67,7 @@ class Summary:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    job_uuid: UUID | None
+    job_id: UUID | None
     seconds: float | None = field(default=None)
 
 
@@ -78,7 +78,7 @@ def summary(session: TenantSession, row: Import) -> Summary:
         round((ended - row.started_at).total_seconds(), 3) if ended is not None and row.started_at is not None else None
     )
     return Summary(
-        import_uuid=row.uuid,
+        id=row.uuid,
         state=row.state,
         step=row.step,
         format=row.format,
@@ -104,7 +104,7 @@ def summary(session: TenantSession, row: Import) -> Summary:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=ended,
-        job_uuid=row.job_uuid,
+        job_id=row.job_uuid,
         seconds=seconds,
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from sqlalchemy import func
 from sqlmodel import col, select
 
 from core.database import set_local
+from core.web.keyset import Slice, read_slice
 from tenants.imports.models import UNFINISHED, Import, ImportFile
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
+    from core.web.paging import PageRequest
 
 CLEAR_ROWS = 20_000
 EMPTY_ROWS = 100_000
@@ -55,13 +56,9 @@ def done_of(session: TenantSession, content_hash: str, uuids: Sequence[UUID]) ->
     return session.exec(statement.order_by(col(Import.created_at).desc()).limit(1)).one_or_none()
 
 
-def page(session: TenantSession, *, offset: int, limit: int) -> tuple[Sequence[Import], int]:
-    """Imports, the newest first, and how many there are."""
-    total = session.exec(select(func.count()).select_from(Import)).one()
-    rows = session.exec(
-        select(Import).order_by(col(Import.created_at).desc(), col(Import.uuid)).offset(offset).limit(limit)
-    ).all()
-    return rows, int(total)
+def page(session: TenantSession, paging: PageRequest) -> Slice[Import]:
+    """One page of imports."""
+    return read_slice(session, select(Import), paging, {"created_at": col(Import.created_at)}, col(Import.uuid))
 
 
 def files(session: TenantSession, uuid: UUID) -> Sequence[ImportFile]:

@@ -48,7 +48,7 @@ class ImportSummary(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    import_uuid: UUID = Field(description="The import.")
+    id: UUID = Field(description="Identifier of the import.")
     state: str = Field(
         description="pending, reading, checking, applying, done, failed or cancelled.", examples=["done"]
     )
@@ -90,7 +90,7 @@ class ImportSummary(BaseModel):
     created_at: datetime = Field(description="When the files were accepted.")
     started_at: datetime | None = Field(description="When the work began; null: it has not begun.")
     finished_at: datetime | None = Field(description="When the work ended; null: it has not ended.")
-    job_uuid: UUID | None = Field(description="The job that runs it, for GET /v1/jobs/{id}.")
+    job_id: UUID | None = Field(description="The job that runs it, for GET /v1/jobs/{job_id}.")
     seconds: float | None = Field(description="From its first step to its end.")
 
 

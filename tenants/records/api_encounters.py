@@ -48,32 +48,30 @@ def export_encounters(_: EncountersRead, scope: TenantScope, wanted: Wanted) -> 
 def create_encounter(_: EncountersWrite, db: TenantDb, body: EncounterPost, response: Response) -> EncounterOut:
     """An encounter alone is not a contact: the visit that it belongs to is."""
     encounter = service.create(db, ENCOUNTERS, EncounterOut, body)
-    set_location(response, f"/v1/encounters/{encounter.uuid}")
+    set_location(response, f"/v1/encounters/{encounter.id}")
     return _tagged(response, encounter)
 
 
-@router.get("/{encounter_uuid}", summary="Get an encounter")
+@router.get("/{encounter_id}", summary="Get an encounter")
 def read_encounter(
-    _: EncountersRead, db: TenantDb, encounter_uuid: UUID, response: Response, as_of: AsOf = None
+    _: EncountersRead, db: TenantDb, encounter_id: UUID, response: Response, as_of: AsOf = None
 ) -> EncounterOut:
     """As things are, or as they were known at the end of a day."""
-    return _tagged(response, service.read_one(db, ENCOUNTERS, EncounterOut, encounter_uuid, as_of))
+    return _tagged(response, service.read_one(db, ENCOUNTERS, EncounterOut, encounter_id, as_of))
 
 
-@router.patch("/{encounter_uuid}", summary="Change what is sent, leave the rest", responses=CHANGES)
+@router.patch("/{encounter_id}", summary="Change what is sent, leave the rest", responses=CHANGES)
 def change_encounter(
-    _: EncountersWrite, db: TenantDb, encounter_uuid: UUID, body: EncounterPatch, if_match: IfMatch, response: Response
+    _: EncountersWrite, db: TenantDb, encounter_id: UUID, body: EncounterPatch, if_match: IfMatch, response: Response
 ) -> EncounterOut:
     """Closes the present version and adds the next one; a change that changes nothing adds none."""
-    return _tagged(response, service.change(db, ENCOUNTERS, EncounterOut, encounter_uuid, body, if_match))
+    return _tagged(response, service.change(db, ENCOUNTERS, EncounterOut, encounter_id, body, if_match))
 
 
-@router.delete("/{encounter_uuid}", status_code=204, summary="Void an encounter", responses=CHANGES)
-def void_encounter(
-    _: EncountersWrite, db: TenantDb, encounter_uuid: UUID, if_match: IfMatch, reason: VoidReason
-) -> None:
+@router.delete("/{encounter_id}", status_code=204, summary="Void an encounter", responses=CHANGES)
+def void_encounter(_: EncountersWrite, db: TenantDb, encounter_id: UUID, if_match: IfMatch, reason: VoidReason) -> None:
     """Nothing is deleted: the encounter stays in the history with who voided it, when and why."""
-    service.void(db, ENCOUNTERS, encounter_uuid, reason, if_match)
+    service.void(db, ENCOUNTERS, encounter_id, reason, if_match)
 
 
 def _tagged(response: Response, encounter: EncounterOut) -> EncounterOut:

@@ -1,8 +1,9 @@
 """Facilities over the API, and the counts of what is recorded."""
 
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Response
 
 from core.access import TenantDb
 from core.errors.family import Conflict, PreconditionFailed, PreconditionRequired
@@ -10,7 +11,7 @@ from core.errors.problem import responses
 from core.web.etag import IfMatch, set_etag
 from core.web.here import here
 from core.web.location import set_location
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages
 from tenants.records import service_facilities as service
 from tenants.records.filters import AsOf, FacilityFilter
 from tenants.records.permissions import FacilitiesRead, FacilitiesWrite, StatisticsRead
@@ -19,14 +20,14 @@ from tenants.records.statistics import read_statistics
 
 router = APIRouter()
 
-FacilityPath = Annotated[str, Path(description="DATIM id or UUID of the facility.", max_length=64)]
+Ordered = Annotated[PageRequest, Depends(long_pages({"name": str, "datim_id": str}))]
 
 
-@router.get("/facilities", tags=["facilities"], summary="List facilities, by name")
+@router.get("/facilities", tags=["facilities"], summary="List facilities, by name unless sorted")
 def list_facilities(
-    _: FacilitiesRead, db: TenantDb, paging: Paging, wanted: Annotated[FacilityFilter, Depends(here(FacilityFilter))]
+    _: FacilitiesRead, db: TenantDb, paging: Ordered, wanted: Annotated[FacilityFilter, Depends(here(FacilityFilter))]
 ) -> Page[FacilityOut]:
-    """With the dates to which their data run."""
+    """With the dates to which their data run. `datim_id` looks one up."""
     return service.read_facilities(db, wanted, paging)
 
 
@@ -36,27 +37,27 @@ def list_facilities(
 def create_facility(_: FacilitiesWrite, db: TenantDb, body: FacilityPost, response: Response) -> FacilityOut:
     """Imports add the facilities that they meet; this is for those that come first by hand."""
     facility = service.create_facility(db, body)
-    set_location(response, f"/v1/facilities/{facility.uuid}")
+    set_location(response, f"/v1/facilities/{facility.id}")
     return _tagged(response, facility)
 
 
-@router.get("/facilities/{facility}", tags=["facilities"], summary="Get a facility")
-def read_facility(_: FacilitiesRead, db: TenantDb, facility: FacilityPath, response: Response) -> FacilityOut:
-    """By its DATIM id or its UUID."""
-    return _tagged(response, service.read_facility(db, facility))
+@router.get("/facilities/{facility_id}", tags=["facilities"], summary="Get a facility")
+def read_facility(_: FacilitiesRead, db: TenantDb, facility_id: UUID, response: Response) -> FacilityOut:
+    """By its identifier; `GET /v1/facilities?datim_id=` looks it up by its DATIM id."""
+    return _tagged(response, service.read_facility(db, facility_id))
 
 
 @router.put(
-    "/facilities/{facility}",
+    "/facilities/{facility_id}",
     tags=["facilities"],
     summary="Replace a facility's name and place",
     responses=responses(PreconditionFailed, PreconditionRequired),
 )
 def change_facility(
-    _: FacilitiesWrite, db: TenantDb, facility: FacilityPath, body: FacilityPut, if_match: IfMatch, response: Response
+    _: FacilitiesWrite, db: TenantDb, facility_id: UUID, body: FacilityPut, if_match: IfMatch, response: Response
 ) -> FacilityOut:
     """The DATIM id stays: it is what imports know the facility by."""
-    return _tagged(response, service.change_facility(db, facility, body, if_match))
+    return _tagged(response, service.change_facility(db, facility_id, body, if_match))
 
 
 @router.get("/records/statistics", tags=["records"], summary="Count what is recorded")

@@ -50,37 +50,37 @@ def export_observations(_: ObservationsRead, scope: TenantScope, wanted: Wanted)
 def create_observation(_: ObservationsWrite, db: TenantDb, body: ObservationPost, response: Response) -> ObservationOut:
     """Known variables are checked against what they can be; a sample without a result has no value."""
     observation = service.create(db, OBSERVATIONS, ObservationOut, body)
-    set_location(response, f"/v1/observations/{observation.uuid}")
+    set_location(response, f"/v1/observations/{observation.id}")
     return _tagged(response, observation)
 
 
-@router.get("/{observation_uuid}", summary="Get an observation")
+@router.get("/{observation_id}", summary="Get an observation")
 def read_observation(
-    _: ObservationsRead, db: TenantDb, observation_uuid: UUID, response: Response, as_of: AsOf = None
+    _: ObservationsRead, db: TenantDb, observation_id: UUID, response: Response, as_of: AsOf = None
 ) -> ObservationOut:
     """As things are, or as they were known at the end of a day."""
-    return _tagged(response, service.read_one(db, OBSERVATIONS, ObservationOut, observation_uuid, as_of))
+    return _tagged(response, service.read_one(db, OBSERVATIONS, ObservationOut, observation_id, as_of))
 
 
-@router.patch("/{observation_uuid}", summary="Change what is sent, leave the rest", responses=CHANGES)
+@router.patch("/{observation_id}", summary="Change what is sent, leave the rest", responses=CHANGES)
 def change_observation(
     _: ObservationsWrite,
     db: TenantDb,
-    observation_uuid: UUID,
+    observation_id: UUID,
     body: ObservationPatch,
     if_match: IfMatch,
     response: Response,
 ) -> ObservationOut:
     """Closes the present version and adds the next one; a change that changes nothing adds none."""
-    return _tagged(response, service.change(db, OBSERVATIONS, ObservationOut, observation_uuid, body, if_match))
+    return _tagged(response, service.change(db, OBSERVATIONS, ObservationOut, observation_id, body, if_match))
 
 
-@router.delete("/{observation_uuid}", status_code=204, summary="Void an observation", responses=CHANGES)
+@router.delete("/{observation_id}", status_code=204, summary="Void an observation", responses=CHANGES)
 def void_observation(
-    _: ObservationsWrite, db: TenantDb, observation_uuid: UUID, if_match: IfMatch, reason: VoidReason
+    _: ObservationsWrite, db: TenantDb, observation_id: UUID, if_match: IfMatch, reason: VoidReason
 ) -> None:
     """Nothing is deleted: the observation stays in the history with who voided it, when and why."""
-    service.void(db, OBSERVATIONS, observation_uuid, reason, if_match)
+    service.void(db, OBSERVATIONS, observation_id, reason, if_match)
 
 
 def _tagged(response: Response, observation: ObservationOut) -> ObservationOut:

@@ -1,9 +1,10 @@
 """Patients over the API: list, export, read, history, add, change, void."""
 
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
 from core.access import TenantDb, TenantScope
@@ -13,29 +14,40 @@ from core.web.etag import IfMatch, etag, set_etag
 from core.web.here import here
 from core.web.location import set_location
 from core.web.ndjson import RESPONSES, ndjson
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages, sorted_pages
 from tenants.records import service
 from tenants.records.filters import AsOf, PatientFilter
 from tenants.records.permissions import PatientsRead, PatientsReader, PatientsWrite, VoidReason
-from tenants.records.schemas import PatientOut, PatientPatch, PatientPost, PatientVersionOut, TimelineEntry
+from tenants.records.schemas import (
+    PatientOut,
+    PatientPatch,
+    PatientPost,
+    PatientSearch,
+    PatientVersionOut,
+    TimelineEntry,
+)
 from tenants.records.timeline import read_timeline
 
 router = APIRouter(prefix="/patients", tags=["patients"])
 
 Wanted = Annotated[PatientFilter, Depends(here(PatientFilter))]
-PatientPath = Annotated[
-    str, Path(description="UUID, programme identifier or hospital number of the patient.", max_length=64)
-]
+Ordered = Annotated[PageRequest, Depends(long_pages({"id": UUID, "known_from": datetime}))]
+OrderedEntries = Annotated[PageRequest, Depends(sorted_pages({"date": date}, "-date"))]
 TimelineKind = Literal["visit", "encounter", "observation", "dispensation", "appointment", "state", "contact"]
 Kinds = Annotated[list[TimelineKind] | None, Query(description="Only these kinds; all when empty.")]
-AMBIGUOUS = responses(Conflict)
 CHANGES = responses(Conflict, PreconditionFailed, PreconditionRequired)
 
 
 @router.get("", summary="List patients", response_model=Page[PatientOut])
-def list_patients(caller: PatientsReader, paging: Paging, wanted: Wanted) -> Response:
+def list_patients(caller: PatientsReader, paging: Ordered, wanted: Wanted) -> Response:
     """Names, phones and identifiers are shown in the clear; each patient on the page is recorded as read."""
     return Response(service.read_patients(caller.scope(), wanted, paging), media_type="application/json")
+
+
+@router.post("/search", summary="Find patients by personal identifiers", response_model=Page[PatientOut])
+def search_patients(caller: PatientsReader, paging: Ordered, body: PatientSearch) -> Response:
+    """Like the list of patients. Send the same body to `next` and `previous`."""
+    return Response(service.search_patients(caller.scope(), body, paging), media_type="application/json")
 
 
 @router.get("/export", summary="Export all patients that match, one JSON object a line", responses=RESPONSES)
@@ -44,47 +56,47 @@ def export_patients(_: PatientsRead, scope: TenantScope, wanted: Wanted) -> Stre
     return ndjson(scope, lambda session, cursor: service.export_step(session, wanted, cursor))
 
 
-@router.post("", status_code=201, summary="Add a patient", responses=AMBIGUOUS)
+@router.post("", status_code=201, summary="Add a patient", responses=responses(Conflict))
 def create_patient(_: PatientsWrite, db: TenantDb, body: PatientPost, response: Response) -> PatientOut:
     """The patient's identity at the facility is new: identifiers must not belong to another patient there."""
     patient = service.create_patient(db, body)
-    set_location(response, f"/v1/patients/{patient.uuid}")
+    set_location(response, f"/v1/patients/{patient.id}")
     return _tagged(response, patient)
 
 
-@router.get("/{patient}", summary="Get a patient", responses=AMBIGUOUS, response_model=PatientOut)
-def read_patient(caller: PatientsReader, patient: PatientPath, as_of: AsOf = None) -> Response:
+@router.get("/{patient_id}", summary="Get a patient", response_model=PatientOut)
+def read_patient(caller: PatientsReader, patient_id: UUID, as_of: AsOf = None) -> Response:
     """As things are, or as they were known at the end of a day."""
-    version, answer = service.read_patient(caller.scope(), patient, as_of)
+    version, answer = service.read_patient(caller.scope(), patient_id, as_of)
     return Response(answer, media_type="application/json", headers={"ETag": etag(version)})
 
 
-@router.patch("/{patient}", summary="Change what is sent, leave the rest", responses=CHANGES)
+@router.patch("/{patient_id}", summary="Change what is sent, leave the rest", responses=CHANGES)
 def change_patient(
-    _: PatientsWrite, db: TenantDb, patient: PatientPath, body: PatientPatch, if_match: IfMatch, response: Response
+    _: PatientsWrite, db: TenantDb, patient_id: UUID, body: PatientPatch, if_match: IfMatch, response: Response
 ) -> PatientOut:
     """Closes the present version and adds the next one; a change that changes nothing adds none."""
-    return _tagged(response, service.change_patient(db, patient, body, if_match))
+    return _tagged(response, service.change_patient(db, patient_id, body, if_match))
 
 
-@router.delete("/{patient}", status_code=204, summary="Void a patient and all of theirs", responses=CHANGES)
-def void_patient(_: PatientsWrite, db: TenantDb, patient: PatientPath, if_match: IfMatch, reason: VoidReason) -> None:
+@router.delete("/{patient_id}", status_code=204, summary="Void a patient and all of theirs", responses=CHANGES)
+def void_patient(_: PatientsWrite, db: TenantDb, patient_id: UUID, if_match: IfMatch, reason: VoidReason) -> None:
     """Nothing is deleted: rows stay in the history with who voided them, when and why. Imports bring none back."""
-    service.void_patient(db, patient, reason, if_match)
+    service.void_patient(db, patient_id, reason, if_match)
 
 
-@router.get("/{patient}/timeline", summary="List what is recorded of a patient, newest first", responses=AMBIGUOUS)
+@router.get("/{patient_id}/timeline", summary="List what is recorded of a patient, newest first unless sorted")
 def read_patient_timeline(
-    _: PatientsRead, db: TenantDb, paging: Paging, patient: PatientPath, kind: Kinds = None, as_of: AsOf = None
+    _: PatientsRead, db: TenantDb, paging: OrderedEntries, patient_id: UUID, kind: Kinds = None, as_of: AsOf = None
 ) -> Page[TimelineEntry]:
     """Visits, encounters, observations, dispensations, appointments, states, and the contacts derived from them."""
-    return read_timeline(db, patient, as_of, frozenset(kind or ()), paging)
+    return read_timeline(db, patient_id, as_of, frozenset(kind or ()), paging)
 
 
-@router.get("/{patient_uuid}/versions", summary="List every version of a patient, oldest first")
-def read_patient_versions(_: PatientsRead, db: TenantDb, patient_uuid: UUID) -> list[PatientVersionOut]:
+@router.get("/{patient_id}/versions", summary="List every version of a patient, oldest first")
+def read_patient_versions(_: PatientsRead, db: TenantDb, patient_id: UUID) -> list[PatientVersionOut]:
     """The tombstone of a voided patient too, with who voided it, when and why."""
-    return service.read_versions(db, patient_uuid)
+    return service.read_versions(db, patient_id)
 
 
 def _tagged(response: Response, patient: PatientOut) -> PatientOut:

@@ -46,28 +46,28 @@ def export_visits(_: VisitsRead, scope: TenantScope, wanted: Wanted) -> Streamin
 def create_visit(_: VisitsWrite, db: TenantDb, body: VisitPost, response: Response) -> VisitOut:
     """The patient's contact of that day follows from it, unless its type is laboratory."""
     visit = service.create(db, VISITS, VisitOut, body)
-    set_location(response, f"/v1/visits/{visit.uuid}")
+    set_location(response, f"/v1/visits/{visit.id}")
     return _tagged(response, visit)
 
 
-@router.get("/{visit_uuid}", summary="Get a visit")
-def read_visit(_: VisitsRead, db: TenantDb, visit_uuid: UUID, response: Response, as_of: AsOf = None) -> VisitOut:
+@router.get("/{visit_id}", summary="Get a visit")
+def read_visit(_: VisitsRead, db: TenantDb, visit_id: UUID, response: Response, as_of: AsOf = None) -> VisitOut:
     """As things are, or as they were known at the end of a day."""
-    return _tagged(response, service.read_one(db, VISITS, VisitOut, visit_uuid, as_of))
+    return _tagged(response, service.read_one(db, VISITS, VisitOut, visit_id, as_of))
 
 
-@router.patch("/{visit_uuid}", summary="Change what is sent, leave the rest", responses=CHANGES)
+@router.patch("/{visit_id}", summary="Change what is sent, leave the rest", responses=CHANGES)
 def change_visit(
-    _: VisitsWrite, db: TenantDb, visit_uuid: UUID, body: VisitPatch, if_match: IfMatch, response: Response
+    _: VisitsWrite, db: TenantDb, visit_id: UUID, body: VisitPatch, if_match: IfMatch, response: Response
 ) -> VisitOut:
     """Closes the present version and adds the next one; a change that changes nothing adds none."""
-    return _tagged(response, service.change(db, VISITS, VisitOut, visit_uuid, body, if_match))
+    return _tagged(response, service.change(db, VISITS, VisitOut, visit_id, body, if_match))
 
 
-@router.delete("/{visit_uuid}", status_code=204, summary="Void a visit", responses=CHANGES)
-def void_visit(_: VisitsWrite, db: TenantDb, visit_uuid: UUID, if_match: IfMatch, reason: VoidReason) -> None:
+@router.delete("/{visit_id}", status_code=204, summary="Void a visit", responses=CHANGES)
+def void_visit(_: VisitsWrite, db: TenantDb, visit_id: UUID, if_match: IfMatch, reason: VoidReason) -> None:
     """Nothing is deleted: the visit stays in the history with who voided it, when and why."""
-    service.void(db, VISITS, visit_uuid, reason, if_match)
+    service.void(db, VISITS, visit_id, reason, if_match)
 
 
 def _tagged(response: Response, visit: VisitOut) -> VisitOut:

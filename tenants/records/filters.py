@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import Query
 from pydantic import AfterValidator
@@ -21,7 +22,7 @@ AsOf = Annotated[
     ),
 ]
 Facility = Annotated[str | None, Query(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])]
-PatientRef = Annotated[str | None, Query(description="UUID or programme identifier of the patient.")]
+PatientId = Annotated[UUID | None, Query(description="Identifier of the patient.")]
 UpdatedSince = Annotated[
     Instant | None, Query(description="Only rows that were written here at or after this instant.")
 ]
@@ -48,22 +49,33 @@ class PatientFilter(_Named):
     state_province: Annotated[str | None, Query(description="State of residence, as recorded.")] = None
     art_start_from: Annotated[IsoDay | None, Query(description="ART started on this day or later.")] = None
     art_start_to: Annotated[IsoDay | None, Query(description="ART started on this day or earlier.")] = None
-    pepfar_id: Annotated[
-        str | None, Query(description="Exactly this programme identifier; letters' case is ignored.")
-    ] = None
-    hospital_number: Annotated[
-        str | None, Query(description="Exactly this hospital number; letters' case is ignored.")
-    ] = None
-    phone: Annotated[str | None, Query(description="Exactly this phone, with or without the country's code.")] = None
     updated_since: UpdatedSince = None
     as_of: AsOf = None
+
+    def identifiers(self) -> dict[str, str]:
+        """The personal identifiers that must match, by name: none in a query."""
+        return {}
+
+
+@dataclass(frozen=True)
+class IdentifierFilter(PatientFilter):
+    """Which patients, by personal identifiers too. They come in a body, never in a query: addresses are logged."""
+
+    pepfar_id: str | None = None
+    hospital_number: str | None = None
+    phone: str | None = None
+
+    def identifiers(self) -> dict[str, str]:
+        """The personal identifiers that must match, by name."""
+        pairs = {"pepfar_id": self.pepfar_id, "hospital_number": self.hospital_number, "phone": self.phone}
+        return {name: text for name, text in pairs.items() if text is not None}
 
 
 @dataclass(frozen=True)
 class VisitFilter(_Named):
     """Which visits."""
 
-    patient: PatientRef = None
+    patient_id: PatientId = None
     facility: Facility = None
     date_from: Annotated[Day | None, Query(description="Started on this day or later.")] = None
     date_to: Annotated[Day | None, Query(description="Started on this day or earlier.")] = None
@@ -76,7 +88,7 @@ class VisitFilter(_Named):
 class EncounterFilter(_Named):
     """Which encounters."""
 
-    patient: PatientRef = None
+    patient_id: PatientId = None
     facility: Facility = None
     date_from: Annotated[Day | None, Query(description="On this day or later, in the tenant's time zone.")] = None
     date_to: Annotated[Day | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
@@ -91,7 +103,7 @@ class EncounterFilter(_Named):
 class ObservationFilter(_Named):
     """Which observations."""
 
-    patient: PatientRef = None
+    patient_id: PatientId = None
     facility: Facility = None
     date_from: Annotated[Day | None, Query(description="On this day or later, in the tenant's time zone.")] = None
     date_to: Annotated[Day | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
@@ -107,7 +119,7 @@ class ObservationFilter(_Named):
 class CareFilter(_Named):
     """Which dispensations, appointments or contacts."""
 
-    patient: PatientRef = None
+    patient_id: PatientId = None
     facility: Facility = None
     date_from: Annotated[Day | None, Query(description="On this day or later.")] = None
     date_to: Annotated[Day | None, Query(description="On this day or earlier.")] = None
@@ -118,5 +130,6 @@ class CareFilter(_Named):
 class FacilityFilter(_Named):
     """Which facilities."""
 
+    datim_id: Annotated[str | None, Query(description="Exactly this DATIM id.", examples=["hZ7mJp5xUQq"])] = None
     state_province: Annotated[str | None, Query(description="State, as recorded.")] = None
     name: Annotated[str | None, Query(description="Part of the name.", min_length=2)] = None

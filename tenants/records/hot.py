@@ -17,6 +17,7 @@ from core.clock import today
 from core.database import NotAtOnce, at_once, psycopg_connection
 from core.privacy import vault, vault_from_memory
 from core.privacy.errors import NeedsSession
+from core.web.keyset import Slice, keyset_sql
 from tenants.records import personal
 from tenants.records.days import end_of_day
 from tenants.records.models import Patient
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from core.access import Scope
     from core.database import TenantRef, TenantSession
     from core.privacy import Vault
+    from core.web.cursors import Key
     from core.web.paging import PageRequest
     from tenants.records.filters import PatientFilter
 
@@ -38,28 +40,25 @@ LIST: Final = "api:patient:list"
 SUBJECT: Final = "patient"
 
 _TABLE: Final = cast("Table", Patient.__table__)  # type: ignore[attr-defined]
-_SHOWN: Final = tuple(name for name in PatientOut.model_fields if name in _TABLE.columns)
+_COLUMNS: Final = {name: {"id": "uuid", "facility": "datim_id"}.get(name, name) for name in PatientOut.model_fields}
+_SHOWN: Final = tuple(name for name, column in _COLUMNS.items() if column in _TABLE.columns)
 _KEY: Final = ("tenant_key_version", "wrapped_key")
 _NAMES: Final = len(_SHOWN)
 """Where a row goes over from what is shown as it is to what is sealed."""
 
 _SAID: Final = (
-    f"SELECT {', '.join(f'p.{name}' for name in (*_SHOWN, *personal.SEALED))},"  # noqa: S608 - names of our own columns
+    f"SELECT {', '.join(f'p.{name}' for name in (*map(_COLUMNS.__getitem__, _SHOWN), *personal.SEALED))},"  # noqa: S608 - names of our own columns
     f" {', '.join(f'k.{name}' for name in _KEY)},"
     " (SELECT i.canonical_uuid FROM patient_identities AS i WHERE i.patient_uuid = p.uuid AND"
     " (i.known_to IS NULL OR i.known_to >= %(end)s::timestamptz)"
-    " AND i.known_from < coalesce(%(end)s::timestamptz, 'infinity')) AS merged_into"
+    " AND i.known_from < coalesce(%(end)s::timestamptz, 'infinity')) AS canonical"
 )
 _KEYS: Final = "LEFT JOIN patient_keys AS k ON k.patient_uuid = p.uuid"
 _FROM: Final = f"{_SAID} FROM patients AS p {_KEYS} WHERE NOT p.voided"
 _NOW: Final = " AND p.known_to IS NULL"
 _THEN: Final = " AND p.known_from < %(end)s AND (p.known_to IS NULL OR p.known_to >= %(end)s)"
 _ONE: Final = f"{_FROM} AND p.uuid = %(uuid)s"
-# What stands before the page is counted off before anything is joined to it.
-_PAGE: Final = (
-    f"{_SAID} FROM (SELECT * FROM patients AS p WHERE NOT p.voided{_NOW}"  # noqa: S608 - names of our own columns
-    f" ORDER BY p.uuid LIMIT %(limit)s OFFSET %(offset)s) AS p {_KEYS} ORDER BY p.uuid"
-)
+_ORDERS: Final = {"id": "p.uuid", "known_from": "p.known_from"}
 _THESE: Final = f"{_FROM} AND p.version_id = ANY(%(versions)s) ORDER BY p.uuid"
 _COUNT: Final = "SELECT count(*) FROM patients WHERE known_to IS NULL AND NOT voided"
 
@@ -88,30 +87,35 @@ def one_at_once(scope: Scope, uuid: UUID, as_of: date | None) -> dict[str, Any] 
     return found[0] if found else None
 
 
-def page(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> tuple[list[dict[str, Any]], int]:
-    """One page of patients in the order of their UUIDs as the API says them, and how many match in all.
+def page(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> Slice[dict[str, Any]]:
+    """One page of patients as the API says them.
 
     Raises:
         Invalid: an identifier or phone has nothing in it to look for, or the day is out of range.
     """
     if wanted.used():
-        versions, total = page_of_versions(session, wanted, paging)
+        part = page_of_versions(session, wanted, paging)
         end = None if wanted.as_of is None else end_of_day(session.tenant, wanted.as_of)
-        return _read(session, _THESE, {"versions": versions, "end": end}, wanted.as_of), total
-    rows = _read(session, _PAGE, _of_page(paging), None)
-    with session.cursor() as cursor:
-        return rows, cursor.execute(_COUNT).fetchall()[0][0]
+        values = {"versions": [row.version_id for row in part.rows], "end": end}
+        rows = _in_order(_read(session, _THESE, values, wanted.as_of), paging)
+        return Slice(rows, part.total, part.last)
+    query, values = _page(paging)
+    with psycopg_connection(session).cursor(binary=True) as cursor:
+        rows_read = cursor.execute(query, values).fetchall()
+        ((total,),) = cursor.execute(_COUNT).fetchall()
+    return _slice(session.tenant, vault(session), rows_read, total, paging)
 
 
-def page_at_once(scope: Scope, paging: PageRequest) -> tuple[list[dict[str, Any]], int]:
+def page_at_once(scope: Scope, paging: PageRequest) -> Slice[dict[str, Any]]:
     """As ``page`` of all patients, with its rows in the audit, in a transaction of its own, in one round trip.
 
     Raises:
         NotAtOnce: use ``page``.
     """
-    reading = audit.told(_PAGE, _of_page(paging), LIST, SUBJECT, by=scope.by, detail={"filters": []})
+    query, values = _page(paging)
+    reading = audit.told(query, values, LIST, SUBJECT, by=scope.by, detail={"filters": []})
     rows, ((total,),) = at_once(scope.tenant, reading, (_COUNT, {}))
-    return _clear_at_once(scope.tenant, rows, None), total
+    return _slice(scope.tenant, _vault_at_once(scope.tenant), rows, total, paging)
 
 
 def encoded(answer: dict[str, Any]) -> bytes:
@@ -124,8 +128,33 @@ def _one(tenant: TenantRef, uuid: UUID, as_of: date | None) -> tuple[str, dict[s
     return _ONE + (_NOW if as_of is None else _THEN), {"uuid": uuid, "end": end}
 
 
-def _of_page(paging: PageRequest) -> dict[str, Any]:
-    return {"limit": paging.limit, "offset": paging.offset, "end": None}
+def _page(paging: PageRequest) -> tuple[str, dict[str, Any]]:
+    """Reads one page. Its last column says whether a row follows: that one is not read, nor in the audit as read."""
+    parts = keyset_sql(paging, _ORDERS, "p.uuid")
+    query = (
+        f"{_SAID}, p.followed FROM (SELECT *, lead(p.uuid) OVER (ORDER BY {parts.order}) IS NOT NULL AS followed"  # noqa: S608 - names of our own columns
+        f" FROM (SELECT * FROM patients AS p WHERE NOT p.voided{_NOW} AND {parts.where}"
+        f" ORDER BY {parts.order} {parts.limit}) AS p ORDER BY {parts.order} LIMIT %(page_size)s) AS p {_KEYS}"
+        " ORDER BY p.uuid"
+    )
+    return query, {**parts.values, "page_size": paging.page_size, "end": None}
+
+
+def _slice(tenant: TenantRef, safe: Vault, rows: list[Any], total: int, paging: PageRequest) -> Slice[dict[str, Any]]:
+    """The page out of rows as ``_page`` reads them."""
+    answers = _in_order(_clear(tenant, safe, [row[:-1] for row in rows], None), paging)
+    full = bool(rows) and all(row[-1] for row in rows)
+    return Slice(answers, total, _key(answers[-1], paging) if full else None)
+
+
+def _in_order(answers: list[dict[str, Any]], paging: PageRequest) -> list[dict[str, Any]]:
+    """The rows of a page in the order that was asked for: the statement of the audit gives them by identifier."""
+    descending = paging.sort is not None and paging.sort.descending
+    return sorted(answers, key=lambda answer: _key(answer, paging), reverse=descending)
+
+
+def _key(answer: dict[str, Any], paging: PageRequest) -> Key:
+    return answer[paging.sort.field if paging.sort else "id"], answer["id"]
 
 
 def _read(session: TenantSession, query: str, values: dict[str, Any], as_of: date | None) -> list[dict[str, Any]]:
@@ -135,8 +164,12 @@ def _read(session: TenantSession, query: str, values: dict[str, Any], as_of: dat
 
 
 def _clear_at_once(tenant: TenantRef, rows: list[Any], as_of: date | None) -> list[dict[str, Any]]:
+    return _clear(tenant, _vault_at_once(tenant), rows, as_of)
+
+
+def _vault_at_once(tenant: TenantRef) -> Vault:
     try:
-        return _clear(tenant, vault_from_memory(tenant), rows, as_of)
+        return vault_from_memory(tenant)
     except NeedsSession:
         raise NotAtOnce from None  # the first time that this process meets the tenant's keys
 
@@ -145,14 +178,14 @@ def _clear(tenant: TenantRef, safe: Vault, rows: list[Any], as_of: date | None) 
     """Rows as the API says them."""
     day, answers = as_of or today(tenant.time_zone), []
     for row in rows:
-        said = dict(zip(_SHOWN, row, strict=False))
-        *sealed, version, wrapped, merged_into = row[_NAMES:]
-        safe.take_patient_key(said["uuid"], version, wrapped)
-        clear = personal.legible(safe, said["uuid"], sealed)
-        said |= clear.fields
-        said["unreadable"] = clear.unreadable
-        said["merged_into"] = merged_into
-        birthdate = said["birthdate"]
-        said["age"] = None if birthdate is None else completed_years(birthdate, day)
-        answers.append(said)
+        answer = dict(zip(_SHOWN, row, strict=False))
+        *sealed, version, wrapped, canonical = row[_NAMES:]
+        safe.take_patient_key(answer["id"], version, wrapped)
+        clear = personal.legible(safe, answer["id"], sealed)
+        answer |= clear.fields
+        answer["unreadable"] = clear.unreadable
+        answer["canonical_id"] = canonical
+        birthdate = answer["birthdate"]
+        answer["age"] = None if birthdate is None else completed_years(birthdate, day)
+        answers.append(answer)
     return answers

@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from tenants.records.models import Facility
 
 
-def facility_named(session: TenantSession, reference: str | None, field: str) -> Facility | None:
-    """The facility of a DATIM id or UUID; None where none is named.
+def facility_named(session: TenantSession, datim_id: str | None, field: str) -> Facility | None:
+    """The facility of a DATIM id; None where none is named.
 
     Args:
         session: of the tenant.
-        reference: what the caller wrote.
-        field: where it was written, for the error.
+        datim_id: what the caller sent.
+        field: where the caller sent it, for the error.
 
     Raises:
         Invalid: there is no such facility.
     """
-    if not reference:
+    if not datim_id:
         return None
-    found = find_facility(session, reference)
-    if found is None:
-        remedy = "give the DATIM id of a facility of this tenant"
+    facility = find_facility(session, datim_id)
+    if facility is None:
+        remedy = "send the DATIM id of a facility of this tenant"
         problem = [FieldError(field, "names no facility", remedy)]
         raise Invalid("there is no such facility", remedy=remedy, errors=problem)
-    return found
+    return facility

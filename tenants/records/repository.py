@@ -1,21 +1,29 @@
 """Reading of patients and facilities: all the SQL that lists, finds and histories need."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
-from sqlmodel import col, func, or_, select
+from sqlmodel import col, select
 
 from core.clock import today
 from core.database import TenantSession
 from core.privacy import vault
+from core.web.keyset import Slice, read_slice
 from core.web.paging import PageRequest
 from tenants.records.days import visible
 from tenants.records.filters import FacilityFilter, PatientFilter
 from tenants.records.ids import uuid_floor
 from tenants.records.models import Facility, Patient
+
+_HIDDEN = {
+    "pepfar_id": col(Patient.pepfar_id_bidx),
+    "hospital_number": col(Patient.hospital_number_bidx),
+    "phone": col(Patient.phone_bidx),
+}
+"""Blind index of each personal identifier."""
 
 
 def patient_conditions(session: TenantSession, wanted: PatientFilter) -> list[ColumnElement[bool]]:
@@ -31,15 +39,9 @@ def patient_conditions(session: TenantSession, wanted: PatientFilter) -> list[Co
         col(Patient.state_province): wanted.state_province,
     }
     conditions += [column == value for column, value in equal.items() if value is not None]
-    safe = vault(session)
-    hidden = {
-        "pepfar_id": (col(Patient.pepfar_id_bidx), wanted.pepfar_id),
-        "hospital_number": (col(Patient.hospital_number_bidx), wanted.hospital_number),
-        "phone": (col(Patient.phone_bidx), wanted.phone),
-    }
-    conditions += [
-        column == safe.blind_index(purpose, text) for purpose, (column, text) in hidden.items() if text is not None
-    ]
+    if identifiers := wanted.identifiers():
+        safe = vault(session)
+        conditions += [_HIDDEN[name] == safe.blind_index(name, text) for name, text in identifiers.items()]
     day = wanted.as_of or today(session.tenant.time_zone)
     if wanted.age_min is not None:
         conditions.append(col(Patient.birthdate) <= years_before(day, wanted.age_min))
@@ -54,18 +56,12 @@ def patient_conditions(session: TenantSession, wanted: PatientFilter) -> list[Co
     return conditions
 
 
-def page_of_versions(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> tuple[list[UUID], int]:
-    """The versions on one page of patients, in the order of the patients' UUIDs, and how many match in all."""
-    conditions = patient_conditions(session, wanted)
-    total = session.exec(select(func.count()).select_from(Patient).where(*conditions)).one()
-    versions = session.exec(
-        select(Patient.version_id)
-        .where(*conditions)
-        .order_by(col(Patient.uuid))
-        .limit(paging.limit)
-        .offset(paging.offset),
-    ).all()
-    return list(versions), total
+def page_of_versions(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> Slice[Any]:
+    """The versions on one page of patients: rows with ``version_id``, ``uuid`` and ``known_from``."""
+    columns = {"id": col(Patient.uuid), "known_from": col(Patient.known_from)}
+    statement: Any = select(Patient.version_id, Patient.uuid, Patient.known_from)
+    matching = statement.where(*patient_conditions(session, wanted))
+    return read_slice(session, matching, paging, columns, col(Patient.uuid))
 
 
 def patients_after(session: TenantSession, wanted: PatientFilter, cursor: UUID | None, limit: int) -> Sequence[Patient]:
@@ -109,36 +105,39 @@ def patient_versions(session: TenantSession, uuid: UUID) -> Sequence[Patient]:
     ).all()
 
 
-def find_facility(session: TenantSession, reference: str, *, lock: bool = False) -> Facility | None:
-    """A facility by its DATIM id or its UUID."""
-    conditions = [col(Facility.datim_id) == reference]
-    uuid = as_uuid(reference)
-    if uuid is not None:
-        conditions.append(col(Facility.uuid) == uuid)
-    wanted = select(Facility).where(or_(*conditions))
+def find_facility(session: TenantSession, datim_id: str) -> Facility | None:
+    """A facility by its DATIM id."""
+    return session.exec(select(Facility).where(col(Facility.datim_id) == datim_id)).first()
+
+
+def facility_of_id(session: TenantSession, uuid: UUID, *, lock: bool = False) -> Facility | None:
+    """A facility by its identifier."""
+    statement = select(Facility).where(col(Facility.uuid) == uuid)
     if lock:
-        wanted = wanted.with_for_update().execution_options(populate_existing=True)
-    return session.exec(wanted).first()
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    return session.exec(statement).first()
 
 
-def list_facilities(
-    session: TenantSession, wanted: FacilityFilter, paging: PageRequest
-) -> tuple[Sequence[Facility], int]:
-    """One page of facilities by name, and how many match in all."""
+def datim_ids(session: TenantSession, uuids: Iterable[UUID]) -> dict[UUID, str]:
+    """The DATIM id of each of these facilities."""
+    distinct = set(uuids)
+    if not distinct:
+        return {}
+    pairs = select(Facility.uuid, Facility.datim_id).where(col(Facility.uuid).in_(distinct))
+    return dict(session.exec(pairs).all())
+
+
+def list_facilities(session: TenantSession, wanted: FacilityFilter, paging: PageRequest) -> Slice[Facility]:
+    """One page of facilities."""
     conditions: list[ColumnElement[bool]] = []
+    if wanted.datim_id is not None:
+        conditions.append(col(Facility.datim_id) == wanted.datim_id)
     if wanted.state_province is not None:
         conditions.append(col(Facility.state_province) == wanted.state_province)
     if wanted.name is not None:
         conditions.append(col(Facility.name).icontains(wanted.name, autoescape=True))
-    total = session.exec(select(func.count()).select_from(Facility).where(*conditions)).one()
-    rows = session.exec(
-        select(Facility)
-        .where(*conditions)
-        .order_by(col(Facility.name), col(Facility.uuid))
-        .limit(paging.limit)
-        .offset(paging.offset),
-    ).all()
-    return rows, total
+    columns = {"name": col(Facility.name), "datim_id": col(Facility.datim_id)}
+    return read_slice(session, select(Facility).where(*conditions), paging, columns, col(Facility.uuid))
 
 
 def as_uuid(text: str) -> UUID | None:

@@ -29,6 +29,8 @@ from tenants.records.versioned import Versioned
 
 AnyFilter = VisitFilter | EncounterFilter | ObservationFilter | CareFilter
 Row = TypeVar("Row", bound=SQLModel)
+REFERENCES = {"patient_uuid": "patient_id", "visit_uuid": "visit_id", "encounter_uuid": "encounter_id"}
+"""What the API calls the columns that point to another record."""
 Position = tuple[Any, UUID]
 """Where a long read stands: the date of the last row, and its identity."""
 

@@ -12,7 +12,7 @@ from core.database import TenantSession
 from core.errors import FieldError, Invalid
 from tenants.records import writing
 from tenants.records.models import Encounter, Visit
-from tenants.records.repository_care import Kind
+from tenants.records.repository_care import REFERENCES, Kind
 from tenants.records.schemas_care import check_value
 
 _PARENTS: dict[str, type[Visit] | type[Encounter]] = {"visit_uuid": Visit, "encounter_uuid": Encounter}
@@ -67,8 +67,8 @@ def _strangers(session: TenantSession, sent: Mapping[str, Any], patient_uuid: UU
         if isinstance(uuid, UUID):
             row = writing.open_version(session, parent, uuid)
             if row is None or row.patient_uuid != patient_uuid:
-                remedy = f"give the UUID of one of this patient's {parent.__tablename__}"
-                yield FieldError(f"body.{name}", "is not of this patient", remedy)
+                remedy = f"send the identifier of one of this patient's {parent.__tablename__}"
+                yield FieldError(f"body.{REFERENCES[name]}", "is not of this patient", remedy)
 
 
 def _impossible(whole: Mapping[str, Any]) -> Iterator[FieldError]:

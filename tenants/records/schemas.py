@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from core.web.days import IsoDay
+from tenants.records.days import plausible
 from tenants.records.storable import storable_text
 from tenants.records.vocabulary import EARLIEST
 
@@ -42,11 +43,9 @@ class Body(BaseModel):
 class Versions(BaseModel):
     """What every versioned row says of itself."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    uuid: UUID = Field(description="Identifier of the record; the same in every version.")
+    id: UUID = Field(description="Identifier of the record; the same in every version.")
     version_id: UUID = Field(description="This version; the ETag.")
-    facility_uuid: UUID = Field(description="The facility.")
+    facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
     source: str = Field(description="Where it came from: an import's source, or `api`.", examples=["csv:art-cohort"])
     known_from: datetime = Field(description="From when the source knew this.")
     known_to: datetime | None = Field(description="Until when; empty in the present version.", examples=[None])
@@ -62,9 +61,7 @@ class Versions(BaseModel):
 class FacilityOut(BaseModel):
     """A facility."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    uuid: UUID = Field(description="Identifier of the facility.")
+    id: UUID = Field(description="Identifier of the facility.")
     version_id: UUID = Field(description="Changes with every write; the ETag.")
     datim_id: str = Field(examples=["hZ7mJp5xUQq"], description="DATIM id of the facility.")
     name: str = Field(description="Name of the facility.", examples=["Central clinic"])
@@ -139,6 +136,37 @@ class PatientPost(_PatientFacts):
     )
 
 
+class PatientSearch(Body):
+    """Whom to look for: every identifier that is sent must match. They are in a body, since addresses are logged."""
+
+    pepfar_id: Identifier | None = Field(
+        default=None, description="Exactly this programme identifier; letters' case is ignored.", examples=["PID-0042"]
+    )
+    hospital_number: Identifier | None = Field(
+        default=None, description="Exactly this hospital number; letters' case is ignored.", examples=["H-17"]
+    )
+    phone: PhoneNumber | None = Field(
+        default=None,
+        description="Exactly this phone, with or without the country's code.",
+        examples=["0800 000 0042"],
+    )
+    facility: Identifier | None = Field(
+        default=None, description="Only patients of the facility with this DATIM id.", examples=["hZ7mJp5xUQq"]
+    )
+    as_of: Annotated[IsoDay, AfterValidator(plausible)] | None = Field(
+        default=None,
+        description="What was known at the end of this day, in the tenant's time zone. Default: now.",
+        examples=["2026-03-31"],
+    )
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Self:
+        if self.pepfar_id is None and self.hospital_number is None and self.phone is None:
+            message = "needs pepfar_id, hospital_number or phone"
+            raise ValueError(message)
+        return self
+
+
 class PatientPatch(_PatientFacts):
     """What changes of a patient: fields that are not sent stay, fields sent as null are emptied."""
 
@@ -159,7 +187,6 @@ class PatientPatch(_PatientFacts):
 class PatientOut(Versions):
     """A patient, with names, phone and identifiers in the clear for who may read them."""
 
-    datim_id: str = Field(description="The facility's DATIM id.", examples=["hZ7mJp5xUQq"])
     pepfar_id: str | None = Field(description="Programme identifier.", examples=["PID-0042"])
     hospital_number: str | None = Field(description="Hospital number.", examples=["H-17"])
     given_name: str | None = Field(description="Given name.", examples=["Givenname"])
@@ -175,9 +202,9 @@ class PatientOut(Versions):
     art_start_date: date | None = Field(description="Start of antiretroviral treatment.", examples=["2021-09-03"])
     transferred_in: bool = Field(description="Whether the patient came from another facility, already on treatment.")
     case_manager: str | None = Field(description="Code or staff number of the case manager.", examples=["CM-07"])
-    merged_into: UUID | None = Field(
+    canonical_id: UUID | None = Field(
         default=None,
-        description="The patient for whom this one's facts count: found to be the same person.",
+        description="The patient with whom this one was merged, and for whom its facts count; null: it was not.",
         examples=[None],
     )
     unreadable: tuple[str, ...] = Field(
@@ -204,8 +231,8 @@ class TimelineEntry(BaseModel):
             "example": {
                 "date": "2026-02-03",
                 "kind": "dispensation",
-                "uuid": "019c2282-2340-72fa-bad3-569c01a5ba50",
-                "facility_uuid": "019c2272-92e0-780b-9e5f-14b09acd8acd",
+                "id": "019c2282-2340-72fa-bad3-569c01a5ba50",
+                "facility": "hZ7mJp5xUQq",
                 "known_from": "2026-02-03T00:00:00+01:00",
                 "known_assumed": False,
                 "facts": {"days_supplied": 90, "regimen": "TDF/3TC/DTG", "next_appointment": "2026-05-04"},
@@ -217,8 +244,8 @@ class TimelineEntry(BaseModel):
     kind: Literal["visit", "encounter", "observation", "dispensation", "appointment", "state", "contact"] = Field(
         description="Kind of entry."
     )
-    uuid: UUID = Field(description="Identifier of the entry's row.")
-    facility_uuid: UUID = Field(description="The facility.")
+    id: UUID = Field(description="Identifier of the entry's row.")
+    facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
     known_from: datetime = Field(description="From when the source knew this.")
     known_assumed: bool = Field(
         description="Whether `known_from` is the date of the event, because the source gave none."
@@ -239,7 +266,7 @@ class Count(BaseModel):
 class FacilityCount(BaseModel):
     """How many patients at one facility, and up to when its data run."""
 
-    datim_id: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
+    facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
     name: str = Field(description="Name of the facility.", examples=["Central clinic"])
     patients: int = Field(description="Number of patients.")
     data_date: date | None = Field(description="The newest day to which an import of the facility runs.")

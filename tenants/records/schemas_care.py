@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from core.web.days import IsoInstant
 from tenants.records.days import plausible_moment
@@ -29,7 +29,7 @@ class _VisitFacts(Body):
 class VisitPost(_VisitFacts):
     """A new visit."""
 
-    patient_uuid: UUID = Field(description="The patient.")
+    patient_id: UUID = Field(description="The patient.")
     facility: Identifier | None = Field(
         default=None, description="DATIM id; the patient's own facility when empty.", examples=["hZ7mJp5xUQq"]
     )
@@ -45,7 +45,7 @@ class VisitPatch(_VisitFacts):
 class VisitOut(Versions):
     """A visit."""
 
-    patient_uuid: UUID = Field(description="The patient.")
+    patient_id: UUID = Field(description="The patient.")
     date_started: date = Field(description="Day on which the visit began.")
     date_stopped: date | None = Field(description="Day on which the visit ended.", examples=[None])
     visit_type: str | None = Field(
@@ -57,7 +57,7 @@ class VisitOut(Versions):
 
 
 class _EncounterFacts(Body):
-    visit_uuid: UUID | None = Field(default=None, description="A visit of the same patient.")
+    visit_id: UUID | None = Field(default=None, description="A visit of the same patient.")
     encounter_type: Line | None = Field(
         default=None, examples=["pharmacy"], description="Kind of encounter, in the facility's word."
     )
@@ -69,7 +69,7 @@ class _EncounterFacts(Body):
 class EncounterPost(_EncounterFacts):
     """A new encounter."""
 
-    patient_uuid: UUID = Field(description="The patient.")
+    patient_id: UUID = Field(description="The patient.")
     facility: Identifier | None = Field(
         default=None, description="DATIM id; the patient's own facility when empty.", examples=["hZ7mJp5xUQq"]
     )
@@ -87,16 +87,16 @@ class EncounterPatch(_EncounterFacts):
 class EncounterOut(Versions):
     """An encounter."""
 
-    patient_uuid: UUID = Field(description="The patient.")
-    visit_uuid: UUID | None = Field(description="The visit.")
+    patient_id: UUID = Field(description="The patient.")
+    visit_id: UUID | None = Field(description="The visit.")
     encounter_datetime: datetime = Field(description="When the encounter took place.")
     encounter_type: str | None = Field(description="Kind of encounter, in the facility's word.", examples=["pharmacy"])
     form: str | None = Field(description="Name of the form that was filled in.", examples=["Pharmacy Order Form"])
 
 
 class _ObservationFacts(Body):
-    encounter_uuid: UUID | None = Field(default=None, description="An encounter of the same patient.")
-    visit_uuid: UUID | None = Field(default=None, description="A visit of the same patient.")
+    encounter_id: UUID | None = Field(default=None, description="An encounter of the same patient.")
+    visit_id: UUID | None = Field(default=None, description="A visit of the same patient.")
     concept_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
         default=None, examples=[856], description="Number of the concept in the source's dictionary."
     )
@@ -114,7 +114,7 @@ class _ObservationFacts(Body):
 class ObservationPost(_ObservationFacts):
     """A new observation."""
 
-    patient_uuid: UUID = Field(description="The patient.")
+    patient_id: UUID = Field(description="The patient.")
     facility: Identifier | None = Field(
         default=None, description="DATIM id; the patient's own facility when empty.", examples=["hZ7mJp5xUQq"]
     )
@@ -136,9 +136,9 @@ class ObservationPatch(_ObservationFacts):
 class ObservationOut(Versions):
     """An observation. All values empty: a sample was taken and no result is recorded."""
 
-    patient_uuid: UUID = Field(description="The patient.")
-    encounter_uuid: UUID | None = Field(description="The encounter.")
-    visit_uuid: UUID | None = Field(description="The visit.")
+    patient_id: UUID = Field(description="The patient.")
+    encounter_id: UUID | None = Field(description="The encounter.")
+    visit_id: UUID | None = Field(description="The visit.")
     obs_datetime: datetime = Field(description="When the observation was made.")
     variable_name: str = Field(description="What was observed.", examples=["viral_load"])
     concept_id: int | None = Field(description="Number of the concept in the source's dictionary.", examples=[856])
@@ -154,8 +154,8 @@ class ObservationOut(Versions):
 class DispensationOut(Versions):
     """Drugs handed out."""
 
-    patient_uuid: UUID = Field(description="The patient.")
-    encounter_uuid: UUID | None = Field(description="The encounter.")
+    patient_id: UUID = Field(description="The patient.")
+    encounter_id: UUID | None = Field(description="The encounter.")
     date_dispensed: date = Field(description="Day on which the drugs were dispensed.")
     days_supplied: int | None = Field(description="In days.", examples=[90])
     regimen: str | None = Field(description="Regimen, such as TDF/3TC/DTG.", examples=["TDF/3TC/DTG"])
@@ -170,7 +170,7 @@ class DispensationOut(Versions):
 class AppointmentOut(Versions):
     """A booking, and what became of it."""
 
-    patient_uuid: UUID = Field(description="The patient.")
+    patient_id: UUID = Field(description="The patient.")
     booked_on: date | None = Field(description="Day on which the booking was written.")
     due_date: date = Field(description="Day of the booking.", examples=["2026-05-04"])
     status: str = Field(description="What became of the booking.", examples=["kept"])
@@ -179,12 +179,10 @@ class AppointmentOut(Versions):
 class ContactOut(BaseModel):
     """A patient's contact on one day, merged from the day's visits, dispensations and kept appointments."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    contact_id: UUID = Field(description="Identifier of this contact.")
-    patient_uuid: UUID = Field(description="The patient.")
+    id: UUID = Field(description="Identifier of this contact.")
+    patient_id: UUID = Field(description="The patient.")
     contact_date: date = Field(description="Day of the contact.")
-    facility_uuid: UUID = Field(description="The facility.")
+    facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
     clinical: bool = Field(description="Whether a clinician saw the patient.")
     pickup: bool = Field(description="Whether drugs were picked up.")
     days_supplied: int | None = Field(description="Days of supply.", examples=[90])

@@ -14,10 +14,11 @@ from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.events import publish
 from core.privacy import vault
 from core.web.etag import Expected
+from core.web.keyset import Slice
 from core.web.paging import PageRequest
 from tenants.records import contacts, hot, personal, writing
 from tenants.records.days import end_of_day
-from tenants.records.filters import PatientFilter
+from tenants.records.filters import IdentifierFilter, PatientFilter
 from tenants.records.identities import merged_into
 from tenants.records.ids import new_uuid
 from tenants.records.locks import lock_facility, lock_patient
@@ -31,12 +32,26 @@ from tenants.records.repository import (
     patients_after,
     patients_by_identifier,
 )
-from tenants.records.schemas import PatientOut, PatientPatch, PatientPost, PatientVersionOut
+from tenants.records.schemas import PatientOut, PatientPatch, PatientPost, PatientSearch, PatientVersionOut
 
 EXPORT_STEP = 500
 SUBJECT = hot.SUBJECT
 NO_SUCH = "there is no such patient"
 NO_SUCH_REMEDY = "Give a UUID, a programme identifier or a hospital number that is recorded."
+
+
+def patient_of_id(session: TenantSession, uuid: UUID, *, as_of: date | None = None) -> Patient:
+    """The patient with this identifier.
+
+    Callers that show the patient write the audit row.
+
+    Raises:
+        NotFound: there is none, or the patient was voided.
+    """
+    row = patient_as_of(session, uuid, as_of)
+    if row is None:
+        raise NotFound(NO_SUCH)
+    return row
 
 
 def find_patient(session: TenantSession, text: str, *, as_of: date | None = None) -> Patient:
@@ -59,28 +74,24 @@ def find_patient(session: TenantSession, text: str, *, as_of: date | None = None
     return rows[0]
 
 
-def read_patient(scope: Scope, text: str, as_of: date | None) -> tuple[UUID, bytes]:
+def read_patient(scope: Scope, uuid: UUID, as_of: date | None) -> tuple[UUID, bytes]:
     """One patient in the clear: its version, and ``PatientOut`` as JSON. The read is in the audit when this returns.
 
     Raises:
         NotFound: there is no such patient.
-        Conflict: several patients have this identifier.
     """
-    uuid = as_uuid(text)
-    if uuid is not None:
-        with suppress(NotAtOnce):
-            return _answer(hot.one_at_once(scope, uuid, as_of))
+    with suppress(NotAtOnce):
+        return _answer(hot.one_at_once(scope, uuid, as_of))
     with scope.session() as session:
-        uuid = uuid or find_patient(session, text, as_of=as_of).uuid
         answer = _answer(hot.one(session, uuid, as_of))
         audit.record(session, hot.READ, SUBJECT, uuid)
         return answer
 
 
-def _answer(found: dict[str, Any] | None) -> tuple[UUID, bytes]:
-    if found is None:
-        raise NotFound(NO_SUCH, remedy=NO_SUCH_REMEDY)
-    return found["version_id"], hot.encoded(found)
+def _answer(patient: dict[str, Any] | None) -> tuple[UUID, bytes]:
+    if patient is None:
+        raise NotFound(NO_SUCH)
+    return patient["version_id"], hot.encoded(patient)
 
 
 def read_patients(scope: Scope, wanted: PatientFilter, paging: PageRequest) -> bytes:
@@ -91,15 +102,24 @@ def read_patients(scope: Scope, wanted: PatientFilter, paging: PageRequest) -> b
     """
     if not wanted.used():
         with suppress(NotAtOnce):
-            return _page(*hot.page_at_once(scope, paging), paging)
+            return _page(hot.page_at_once(scope, paging), paging)
     with scope.session() as session:
-        rows, total = hot.page(session, wanted, paging)
-        audit.record_many(session, hot.LIST, SUBJECT, [row["uuid"] for row in rows], {"filters": wanted.used()})
-        return _page(rows, total, paging)
+        part = hot.page(session, wanted, paging)
+        audit.record_many(session, hot.LIST, SUBJECT, [row["id"] for row in part.rows], {"filters": wanted.used()})
+        return _page(part, paging)
 
 
-def _page(rows: list[dict[str, Any]], total: int, paging: PageRequest) -> bytes:
-    return hot.encoded({"items": rows, **paging.head(total)})
+def search_patients(scope: Scope, body: PatientSearch, paging: PageRequest) -> bytes:
+    """One page of the patients with these identifiers, as ``read_patients`` answers it.
+
+    Raises:
+        Invalid: an identifier or phone has nothing in it to look for.
+    """
+    return read_patients(scope, IdentifierFilter(**body.model_dump()), paging)
+
+
+def _page(part: Slice[dict[str, Any]], paging: PageRequest) -> bytes:
+    return hot.encoded({"items": part.rows, **paging.head(part.total, part.last)})
 
 
 def export_step(
@@ -146,7 +166,7 @@ def create_patient(session: TenantSession, body: PatientPost) -> PatientOut:
     return shown(session, row, None)
 
 
-def change_patient(session: TenantSession, text: str, body: PatientPatch, expected: Expected) -> PatientOut:
+def change_patient(session: TenantSession, uuid: UUID, body: PatientPatch, expected: Expected) -> PatientOut:
     """Change what is sent, leave the rest.
 
     Raises:
@@ -155,7 +175,7 @@ def change_patient(session: TenantSession, text: str, body: PatientPatch, expect
         Invalid: a date lies in the future, or before another that it cannot precede.
         Conflict: the facility has another patient with this identifier, or the patient was erased.
     """
-    row = _locked(session, text, expected)
+    row = _locked(session, uuid, expected)
     sent = body.model_dump(exclude_unset=True)
     facts = {name: value for name, value in sent.items() if name not in personal.FIELDS}
     birthdate, start = facts.get("birthdate", row.birthdate), facts.get("art_start_date", row.art_start_date)
@@ -174,14 +194,14 @@ def change_patient(session: TenantSession, text: str, body: PatientPatch, expect
     return shown(session, changed, None)
 
 
-def void_patient(session: TenantSession, text: str, reason: str, expected: Expected) -> None:
+def void_patient(session: TenantSession, uuid: UUID, reason: str, expected: Expected) -> None:
     """Void a patient and all that belongs to them: nothing is deleted, nothing is shown or counted any more.
 
     Raises:
         NotFound: there is no such patient.
         PreconditionFailed: the caller has read an older version.
     """
-    row = _locked(session, text, expected)
+    row = _locked(session, uuid, expected)
     writing.void(session, row, reason)
     count = writing.void_care_of(session, row.uuid, reason)
     contacts.refresh(session, [row.uuid])
@@ -221,7 +241,9 @@ def _clear(session: TenantSession, row: Patient, as_of: date | None, merged: Map
         **clear.fields,
         "unreadable": clear.unreadable,
         "age": age,
-        "merged_into": merged.get(row.uuid),
+        "id": row.uuid,
+        "facility": row.datim_id,
+        "canonical_id": merged.get(row.uuid),
     }
 
 
@@ -233,13 +255,11 @@ def _recorded(session: TenantSession, rows: Sequence[Patient], action: str, want
     return [PatientOut.model_validate(_clear(session, row, wanted.as_of, merged)) for row in rows]
 
 
-def _locked(session: TenantSession, text: str, expected: Expected) -> Patient:
-    found = find_patient(session, text)
-    lock_patient(session, found.uuid)
-    row = writing.open_version(session, Patient, found.uuid, lock=True)
+def _locked(session: TenantSession, uuid: UUID, expected: Expected) -> Patient:
+    lock_patient(session, patient_of_id(session, uuid).uuid)
+    row = writing.open_version(session, Patient, uuid, lock=True)
     if row is None:
-        detail = "there is no such patient"
-        raise NotFound(detail)
+        raise NotFound(NO_SUCH)
     expected.check(row.version_id)
     return row
 
@@ -264,7 +284,7 @@ def _refuse_twin(
     if sent:
         lock_facility(session, facility.uuid)
     for name, text in sent.items():
-        wanted = PatientFilter(facility=facility.datim_id, **{name: text})
+        wanted = IdentifierFilter(facility=facility.datim_id, **{name: text})
         others = [row for row in patients_after(session, wanted, None, 2) if row.uuid != uuid]
         if others:
             problem = FieldError(

@@ -1,6 +1,6 @@
 """The rules of visits, encounters and observations, and of every list that belongs to patients."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,9 +17,19 @@ from core.web.paging import Page, PageRequest
 from tenants.records import contacts, writing
 from tenants.records.locks import lock_patient
 from tenants.records.models import Patient
-from tenants.records.repository_care import VISITS, AnyFilter, Kind, Position, list_rows, row_as_of, rows_after
+from tenants.records.repository import datim_ids
+from tenants.records.repository_care import (
+    REFERENCES,
+    VISITS,
+    AnyFilter,
+    Kind,
+    Position,
+    list_rows,
+    row_as_of,
+    rows_after,
+)
 from tenants.records.rules_care import check_row
-from tenants.records.service import facility_of, find_patient
+from tenants.records.service import facility_of, patient_of_id
 from tenants.records.versioned import Versioned
 
 EXPORT_STEP = 1000
@@ -39,7 +49,7 @@ def read_list(
     """
     part = list_rows(session, kind, wanted, _patient_of(session, wanted), paging)
     _record_patients(session, f"api:{kind.name}:list", part.rows, wanted)
-    return Page.of([out.model_validate(row) for row in part.rows], paging, part.total, part.last)
+    return Page.of(_shown(session, kind, out, part.rows), paging, part.total, part.last)
 
 
 def export_step(
@@ -51,7 +61,7 @@ def export_step(
     position = None
     if len(rows) == EXPORT_STEP:
         position = (getattr(rows[-1], kind.happened.key), getattr(rows[-1], kind.identity.key))
-    return [out.model_validate(row) for row in rows], position
+    return _shown(session, kind, out, rows), position
 
 
 def read_one(session: TenantSession, kind: Kind[Entity], out: type[Out], uuid: UUID, as_of: date | None) -> Out:
@@ -64,7 +74,7 @@ def read_one(session: TenantSession, kind: Kind[Entity], out: type[Out], uuid: U
     if row is None:
         raise _missing(kind)
     audit.record(session, f"api:{kind.name}:read", "patient", _owner(row), {kind.name: str(uuid)})
-    return out.model_validate(row)
+    return _shown_one(session, kind, out, row)
 
 
 def create(session: TenantSession, kind: Kind[Entity], out: type[Out], body: BaseModel) -> Out:
@@ -74,8 +84,8 @@ def create(session: TenantSession, kind: Kind[Entity], out: type[Out], body: Bas
         NotFound: there is no such patient.
         Invalid: there is no such facility, a visit or an encounter is not of this patient, or a value cannot be.
     """
-    sent = body.model_dump(exclude={"facility", "patient_uuid"})
-    patient = _patient(session, getattr(body, "patient_uuid"))  # noqa: B009 - every body of this room's rows has it
+    sent = _columns(body.model_dump(exclude={"facility", "patient_id"}))
+    patient = _patient(session, getattr(body, "patient_id"))  # noqa: B009 - every body of this room's rows has it
     lock_patient(session, patient.uuid)
     datim_id = getattr(body, "facility", None)
     facility_uuid = patient.facility_uuid if datim_id is None else facility_of(session, datim_id).uuid
@@ -83,7 +93,7 @@ def create(session: TenantSession, kind: Kind[Entity], out: type[Out], body: Bas
     row = writing.create(session, kind.model, facility_uuid, sent | {"patient_uuid": patient.uuid})
     _follow(session, kind, patient.uuid)
     audit.record(session, f"api:{kind.name}:create", "patient", patient.uuid, {kind.name: str(row.uuid)})
-    return out.model_validate(row)
+    return _shown_one(session, kind, out, row)
 
 
 def change(
@@ -97,14 +107,15 @@ def change(
         Invalid: a value cannot be, or a field that is needed was emptied.
     """
     row = _locked(session, kind, uuid, expected)
-    sent = body.model_dump(exclude_unset=True)
+    fields = body.model_dump(exclude_unset=True)
+    sent = _columns(fields)
     whole = row.model_dump() | sent
     check_row(session, kind, whole, sent, _owner(row))
     changed = writing.change(session, row, sent)
     _follow(session, kind, _owner(row))
-    detail = {kind.name: str(uuid), "fields": sorted(sent)}
+    detail = {kind.name: str(uuid), "fields": sorted(fields)}
     audit.record(session, f"api:{kind.name}:update", "patient", _owner(row), detail)
-    return out.model_validate(changed)
+    return _shown_one(session, kind, out, changed)
 
 
 def void(session: TenantSession, kind: Kind[Entity], uuid: UUID, reason: str, expected: Expected) -> None:
@@ -120,11 +131,32 @@ def void(session: TenantSession, kind: Kind[Entity], uuid: UUID, reason: str, ex
     audit.record(session, f"api:{kind.name}:void", "patient", _owner(row), {kind.name: str(uuid)})
 
 
+def _shown(session: TenantSession, kind: Kind[Row], out: type[Out], rows: Sequence[Row]) -> list[Out]:
+    """Rows as the API shows them."""
+    facilities = datim_ids(session, (_facility(row) for row in rows))
+    answers = []
+    for row in rows:
+        fields = {REFERENCES.get(name, name): value for name, value in row.model_dump().items()}
+        fields |= {"id": fields[kind.identity.key], "facility": facilities[_facility(row)]}
+        answers.append(out.model_validate(fields))
+    return answers
+
+
+def _shown_one(session: TenantSession, kind: Kind[Row], out: type[Out], row: Row) -> Out:
+    return _shown(session, kind, out, [row])[0]
+
+
+def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a body by the names of their columns."""
+    names = {name: column for column, name in REFERENCES.items()}
+    return {names.get(name, name): value for name, value in fields.items()}
+
+
 def _locked(session: TenantSession, kind: Kind[Entity], uuid: UUID, expected: Expected) -> Entity:
-    found = writing.open_version(session, kind.model, uuid)
-    if found is None:
+    present = writing.open_version(session, kind.model, uuid)
+    if present is None:
         raise _missing(kind)
-    lock_patient(session, _owner(found))
+    lock_patient(session, _owner(present))
     row = writing.open_version(session, kind.model, uuid, lock=True)
     if row is None:
         raise _missing(kind)
@@ -135,7 +167,7 @@ def _locked(session: TenantSession, kind: Kind[Entity], uuid: UUID, expected: Ex
 def _patient(session: TenantSession, uuid: UUID) -> Patient:
     row = writing.open_version(session, Patient, uuid)
     if row is None:
-        problem = FieldError("body.patient_uuid", "names no patient", "give the UUID of a patient who is recorded")
+        problem = FieldError("body.patient_id", "names no patient", "send the identifier of a patient who is recorded")
         detail = "there is no such patient"
         raise NotFound(detail, errors=[problem])
     return row
@@ -148,7 +180,9 @@ def _follow(session: TenantSession, kind: Kind[Any], patient_uuid: UUID) -> None
 
 
 def _patient_of(session: TenantSession, wanted: AnyFilter) -> UUID | None:
-    return None if wanted.patient is None else find_patient(session, wanted.patient, as_of=wanted.as_of).uuid
+    if wanted.patient_id is None:
+        return None
+    return patient_of_id(session, wanted.patient_id, as_of=wanted.as_of).uuid
 
 
 def _record_patients(session: TenantSession, action: str, rows: Sequence[SQLModel], wanted: AnyFilter) -> None:
@@ -158,6 +192,11 @@ def _record_patients(session: TenantSession, action: str, rows: Sequence[SQLMode
 def _owner(row: SQLModel) -> UUID:
     owner: UUID = getattr(row, "patient_uuid")  # noqa: B009 - every table of this file has it, their base does not
     return owner
+
+
+def _facility(row: SQLModel) -> UUID:
+    uuid: UUID = getattr(row, "facility_uuid")  # noqa: B009 - as in _owner
+    return uuid
 
 
 def _missing(kind: Kind[Any]) -> NotFound:

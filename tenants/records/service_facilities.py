@@ -1,5 +1,7 @@
 """The rules of facilities that people add and change."""
 
+from uuid import UUID
+
 from core import audit
 from core.clock import now
 from core.database import TenantSession
@@ -10,23 +12,23 @@ from tenants.records.filters import FacilityFilter
 from tenants.records.ids import API_SOURCE, new_uuid
 from tenants.records.locks import lock_for_import
 from tenants.records.models import Facility
-from tenants.records.repository import find_facility, list_facilities
+from tenants.records.repository import facility_of_id, find_facility, list_facilities
 from tenants.records.schemas import FacilityOut, FacilityPost, FacilityPut
 
 
 def read_facilities(session: TenantSession, wanted: FacilityFilter, paging: PageRequest) -> Page[FacilityOut]:
-    """One page of facilities, by name."""
-    rows, total = list_facilities(session, wanted, paging)
-    return Page.of([FacilityOut.model_validate(row) for row in rows], paging, total)
+    """One page of facilities."""
+    part = list_facilities(session, wanted, paging)
+    return Page.of([_shown(row) for row in part.rows], paging, part.total, part.last)
 
 
-def read_facility(session: TenantSession, reference: str) -> FacilityOut:
-    """One facility, by DATIM id or UUID.
+def read_facility(session: TenantSession, facility_id: UUID) -> FacilityOut:
+    """One facility.
 
     Raises:
         NotFound: there is none.
     """
-    return FacilityOut.model_validate(_found(find_facility(session, reference)))
+    return _shown(_present(facility_of_id(session, facility_id)))
 
 
 def create_facility(session: TenantSession, body: FacilityPost) -> FacilityOut:
@@ -44,17 +46,17 @@ def create_facility(session: TenantSession, body: FacilityPost) -> FacilityOut:
     session.add(row)
     session.flush()
     audit.record(session, "api:facility:create", "facility", row.uuid)
-    return FacilityOut.model_validate(row)
+    return _shown(row)
 
 
-def change_facility(session: TenantSession, reference: str, body: FacilityPut, expected: Expected) -> FacilityOut:
+def change_facility(session: TenantSession, facility_id: UUID, body: FacilityPut, expected: Expected) -> FacilityOut:
     """Replace what can be said of a facility.
 
     Raises:
         NotFound: there is none.
         PreconditionFailed: the caller has read an older version.
     """
-    row = _found(find_facility(session, reference, lock=True))
+    row = _present(facility_of_id(session, facility_id, lock=True))
     expected.check(row.version_id)
     changed = {name: value for name, value in body.model_dump().items() if getattr(row, name) != value}
     if changed:
@@ -62,10 +64,14 @@ def change_facility(session: TenantSession, reference: str, body: FacilityPut, e
         session.add(row)
         session.flush()
         audit.record(session, "api:facility:update", "facility", row.uuid, {"fields": sorted(changed)})
-    return FacilityOut.model_validate(row)
+    return _shown(row)
 
 
-def _found(row: Facility | None) -> Facility:
+def _shown(row: Facility) -> FacilityOut:
+    return FacilityOut.model_validate({**row.model_dump(), "id": row.uuid})
+
+
+def _present(row: Facility | None) -> Facility:
     if row is None:
         detail = "there is no such facility"
         raise NotFound(detail)

@@ -65,7 +65,7 @@ def read_statistics(session: TenantSession, as_of: date | None) -> StatisticsOut
             as_of=as_of,
             tables=_tables(cursor, parts),
             facilities=[
-                FacilityCount(datim_id=datim_id, name=name, patients=patients, data_date=data_date)
+                FacilityCount(facility=datim_id, name=name, patients=patients, data_date=data_date)
                 for datim_id, name, patients, data_date in cursor.execute(_BY_FACILITY.format(**parts))
             ],
             sexes=[Count(name=name, count=count) for name, count in cursor.execute(_BY_SEX.format(**parts))],

@@ -2,47 +2,51 @@
 
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from core import audit
 from core.database import TenantSession
 from core.web.paging import Page, PageRequest
-from tenants.records.repository_care import CONTACTS, KINDS, STATES, Kind, rows_of_patient
+from tenants.records.repository import datim_ids
+from tenants.records.repository_care import KINDS, REFERENCES, STATES, Kind, rows_of_patient
 from tenants.records.schemas import TimelineEntry
-from tenants.records.service import SUBJECT, find_patient
+from tenants.records.service import SUBJECT, patient_of_id
 from tenants.records.versioned import BOOKKEEPING
 
 _LEFT_OUT = BOOKKEEPING | {"patient_uuid", "contact_id"}
 
 
 def read_timeline(
-    session: TenantSession, text: str, as_of: date | None, kinds: frozenset[str], paging: PageRequest
+    session: TenantSession, patient_id: UUID, as_of: date | None, kinds: frozenset[str], paging: PageRequest
 ) -> Page[TimelineEntry]:
-    """One page of a patient's timeline, newest first; of all kinds when ``kinds`` is empty.
+    """One page of a patient's timeline; of all kinds when ``kinds`` is empty.
 
     Raises:
         NotFound: there is no such patient.
-        Conflict: several patients have this identifier.
     """
-    patient = find_patient(session, text, as_of=as_of)
+    patient = patient_of_id(session, patient_id, as_of=as_of)
     audit.record(session, "api:patient:timeline", SUBJECT, patient.uuid)
     zone = ZoneInfo(session.tenant.time_zone)
-    entries = [
-        _entry(kind, row, zone)
+    rows = [
+        (kind, row)
         for kind in KINDS
         if not kinds or kind.name in kinds
         for row in rows_of_patient(session, kind, patient.uuid, as_of)
     ]
-    entries.sort(key=lambda entry: (entry.date, entry.kind, entry.uuid), reverse=True)
+    facilities = datim_ids(session, (row.facility_uuid for _, row in rows))
+    entries = [_entry(kind, row, zone, facilities) for kind, row in rows]
+    descending = paging.sort is None or paging.sort.descending
+    entries.sort(key=lambda entry: (entry.date, entry.kind, entry.id), reverse=descending)
     return Page.of(entries[paging.offset : paging.offset + paging.limit], paging, len(entries))
 
 
-def _entry(kind: Kind[Any], row: Any, zone: ZoneInfo) -> TimelineEntry:  # noqa: ANN401 - a row of any kind
+def _entry(kind: Kind[Any], row: Any, zone: ZoneInfo, facilities: dict[UUID, str]) -> TimelineEntry:  # noqa: ANN401 - a row of any kind
     happened = getattr(row, kind.happened.key)
     if happened is None:  # a state whose day is not known counts from when it was learned
         happened = row.known_from
     facts = {
-        name: value
+        REFERENCES.get(name, name): value
         for name, value in row.model_dump().items()
         if name not in _LEFT_OUT and name != kind.happened.key and value is not None
     }
@@ -53,8 +57,8 @@ def _entry(kind: Kind[Any], row: Any, zone: ZoneInfo) -> TimelineEntry:  # noqa:
         {
             "date": happened,
             "kind": kind.name,
-            "uuid": row.contact_id if kind is CONTACTS else row.uuid,
-            "facility_uuid": row.facility_uuid,
+            "id": getattr(row, kind.identity.key),
+            "facility": facilities[row.facility_uuid],
             "known_from": row.known_from,
             "known_assumed": row.known_assumed,
             "facts": facts,

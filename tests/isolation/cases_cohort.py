@@ -18,7 +18,7 @@ def _patient(world: World, name: str | None = None) -> Any:
 @case("GET", "/v1/cohort/indicators", kind="collection")
 def indicators(world: World) -> Call:
     patient = _patient(world)
-    return Call(params={"period": "2025Q1", "by": "facility"}, marks=[patient["datim_id"]])
+    return Call(params={"period": "2025Q1", "by": "facility"}, marks=[patient["facility"]])
 
 
 @case("GET", "/v1/cohort/status", kind="collection")
@@ -30,12 +30,12 @@ def status(world: World) -> Call:
 
 @case("GET", "/v1/cohort/facilities", kind="collection")
 def facilities(world: World) -> Call:
-    return Call(marks=[_patient(world)["datim_id"]])
+    return Call(marks=[_patient(world)["facility"]])
 
 
 @case("GET", "/v1/patients/{patient_id}/status", kind="item")
 def patient_status(world: World) -> Call:
-    return Call(path={"patient_id": _patient(world)["uuid"]})
+    return Call(path={"patient_id": _patient(world)["id"]})
 
 
 RADET_DAY = "2025-06-30"
@@ -54,7 +54,7 @@ def _radet(world: World) -> str:
         for day, status in ((EARLIER_RADET, "active"), (RADET_DAY, "died")):
             session.add(
                 RadetSnapshot(
-                    patient_uuid=UUID(patient["uuid"]),
+                    patient_uuid=UUID(patient["id"]),
                     data_date=date.fromisoformat(day),
                     facility_uuid=place,
                     source="lamisplus",

@@ -20,8 +20,8 @@ def upload() -> dict[str, Any]:
 
 
 def imported(world: World) -> str:
-    found: str = world.json("POST", "/v1/imports", **upload())["import_uuid"]
-    return found
+    import_id: str = world.json("POST", "/v1/imports", **upload())["id"]
+    return import_id
 
 
 @case("POST", "/v1/imports", kind="own")
@@ -39,17 +39,17 @@ def list_import_formats(_: World) -> Call:
     return Call()
 
 
-@case("GET", "/v1/imports/{import_uuid}", kind="item")
+@case("GET", "/v1/imports/{import_id}", kind="item")
 def get_import(world: World) -> Call:
-    return Call(path={"import_uuid": imported(world)})
+    return Call(path={"import_id": imported(world)})
 
 
-@case("DELETE", "/v1/imports/{import_uuid}", kind="item")
+@case("DELETE", "/v1/imports/{import_id}", kind="item")
 def cancel_import(world: World) -> Call:
-    return Call(path={"import_uuid": imported(world)})
+    return Call(path={"import_id": imported(world)})
 
 
-@case("POST", "/v1/imports/{import_uuid}/undo", kind="item")
+@case("POST", "/v1/imports/{import_id}/undo", kind="item")
 def undo_import(world: World) -> Call:
     from tenants.imports.models import Import
     from tenants.records import runs
@@ -62,9 +62,9 @@ def undo_import(world: World) -> Call:
         session.add(done)
         session.flush()
         runs.register(session, done.uuid, source=done.source, data_date=date(2024, 6, 30))
-        return Call(path={"import_uuid": str(done.uuid)})
+        return Call(path={"import_id": str(done.uuid)})
 
 
-@case("GET", "/v1/imports/{import_uuid}/rejections.csv", kind="item")
+@case("GET", "/v1/imports/{import_id}/rejections.csv", kind="item")
 def download_rejections(world: World) -> Call:
-    return Call(path={"import_uuid": imported(world)})
+    return Call(path={"import_id": imported(world)})

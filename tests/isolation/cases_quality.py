@@ -14,7 +14,7 @@ def _patient(world: World) -> UUID:
     datim_id = f"Q{uuid4().hex[:10]}"
     world.json("POST", "/v1/facilities", json={"datim_id": datim_id, "name": "Clinic"})
     body = {"facility": datim_id, "hospital_number": uuid4().hex[:10], "art_start_date": "2025-01-10", "sex": "F"}
-    return UUID(world.json("POST", "/v1/patients", json=body)["uuid"])
+    return UUID(world.json("POST", "/v1/patients", json=body)["id"])
 
 
 def _pair(world: World) -> LinkageCandidate:
@@ -42,7 +42,7 @@ def _import(world: World) -> str:
         "records:\n  - into: patients\n    file: patients\n    patient: id\n    facility: {datim_id: clinic}\n"
     )
     files = [("files", ("patients.csv", csv.encode(), "text/csv"))]
-    return str(world.json("POST", "/v1/imports", files=files, data={"mapping": mapping})["import_uuid"])
+    return str(world.json("POST", "/v1/imports", files=files, data={"mapping": mapping})["id"])
 
 
 def _jobs(world: World) -> Any:

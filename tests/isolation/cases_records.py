@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tenants.records.models import Appointment, Dispensation
+from tenants.records.repository import find_facility
 from tests.isolation.routes import Call, World, case
 
 ANY = {"If-Match": "*"}
@@ -22,16 +23,16 @@ def patient(world: World, **facts: Any) -> dict[str, Any]:
 
 
 def visit_body(world: World) -> dict[str, Any]:
-    return {"patient_uuid": patient(world)["uuid"], "date_started": "2026-02-03", "visit_type": "clinical"}
+    return {"patient_id": patient(world)["id"], "date_started": "2026-02-03", "visit_type": "clinical"}
 
 
 def encounter_body(world: World) -> dict[str, Any]:
-    return {"patient_uuid": patient(world)["uuid"], "encounter_datetime": "2026-02-03T09:30:00+01:00"}
+    return {"patient_id": patient(world)["id"], "encounter_datetime": "2026-02-03T09:30:00+01:00"}
 
 
 def observation_body(world: World) -> dict[str, Any]:
     return {
-        "patient_uuid": patient(world)["uuid"],
+        "patient_id": patient(world)["id"],
         "obs_datetime": "2026-02-03T09:30:00+01:00",
         "variable_name": "viral_load",
         "value_numeric": 40,
@@ -41,7 +42,7 @@ def observation_body(world: World) -> dict[str, Any]:
 @case("GET", "/v1/facilities", kind="collection")
 def list_facilities(world: World) -> Call:
     made = facility(world)
-    return Call(params={"name": made["name"]}, marks=[made["uuid"], made["datim_id"]])
+    return Call(params={"name": made["name"]}, marks=[made["id"], made["datim_id"]])
 
 
 @case("POST", "/v1/facilities", kind="own")
@@ -53,32 +54,37 @@ def create_facility(world: World) -> Call:
     )
 
 
-@case("GET", "/v1/facilities/{facility}", kind="item")
+@case("GET", "/v1/facilities/{facility_id}", kind="item")
 def read_facility(world: World) -> Call:
-    return Call(path={"facility": facility(world)["datim_id"]})
+    return Call(path={"facility_id": facility(world)["id"]})
 
 
-@case("PUT", "/v1/facilities/{facility}", kind="item")
+@case("PUT", "/v1/facilities/{facility_id}", kind="item")
 def change_facility(world: World) -> Call:
-    return Call(path={"facility": facility(world)["uuid"]}, json={"name": "Another name"}, headers=ANY)
+    return Call(path={"facility_id": facility(world)["id"]}, json={"name": "Another name"}, headers=ANY)
 
 
 @case("GET", "/v1/records/statistics", kind="collection")
 def read_record_statistics(world: World) -> Call:
-    return Call(marks=[patient(world)["datim_id"]])
+    return Call(marks=[patient(world)["facility"]])
 
 
 @case("GET", "/v1/patients", kind="collection")
 def list_patients(world: World) -> Call:
-    """Looked for by an identifier: the blind index of another tenant finds nothing."""
-    made = patient(world)
-    return Call(params={"pepfar_id": made["pepfar_id"]}, marks=[made["uuid"]])
+    return Call(marks=[patient(world)["id"]])
+
+
+@case("POST", "/v1/patients/search", kind="collection")
+def search_patients(world: World) -> Call:
+    """The blind index of another tenant finds nothing."""
+    person = patient(world)
+    return Call(json={"pepfar_id": person["pepfar_id"]}, marks=[person["id"]])
 
 
 @case("GET", "/v1/patients/export", kind="collection")
 def export_patients(world: World) -> Call:
     made = patient(world)
-    return Call(marks=[made["uuid"], made["pepfar_id"]])
+    return Call(marks=[made["id"], made["pepfar_id"]])
 
 
 @case("POST", "/v1/patients", kind="item")
@@ -86,29 +92,29 @@ def create_patient(world: World) -> Call:
     return Call(json={"facility": facility(world)["datim_id"], "pepfar_id": uuid4().hex}, refused=422)
 
 
-@case("GET", "/v1/patients/{patient}", kind="item")
+@case("GET", "/v1/patients/{patient_id}", kind="item")
 def read_patient(world: World) -> Call:
-    return Call(path={"patient": patient(world)["uuid"]})
+    return Call(path={"patient_id": patient(world)["id"]})
 
 
-@case("PATCH", "/v1/patients/{patient}", kind="item")
+@case("PATCH", "/v1/patients/{patient_id}", kind="item")
 def change_patient(world: World) -> Call:
-    return Call(path={"patient": patient(world)["pepfar_id"]}, json={"sex": "M"}, headers=ANY)
+    return Call(path={"patient_id": patient(world)["id"]}, json={"sex": "M"}, headers=ANY)
 
 
-@case("DELETE", "/v1/patients/{patient}", kind="item")
+@case("DELETE", "/v1/patients/{patient_id}", kind="item")
 def void_patient(world: World) -> Call:
-    return Call(path={"patient": patient(world)["uuid"]}, params=VOID, headers=ANY)
+    return Call(path={"patient_id": patient(world)["id"]}, params=VOID, headers=ANY)
 
 
-@case("GET", "/v1/patients/{patient}/timeline", kind="item")
+@case("GET", "/v1/patients/{patient_id}/timeline", kind="item")
 def read_patient_timeline(world: World) -> Call:
-    return Call(path={"patient": patient(world)["uuid"]})
+    return Call(path={"patient_id": patient(world)["id"]})
 
 
-@case("GET", "/v1/patients/{patient_uuid}/versions", kind="item")
+@case("GET", "/v1/patients/{patient_id}/versions", kind="item")
 def read_patient_versions(world: World) -> Call:
-    return Call(path={"patient_uuid": patient(world)["uuid"]})
+    return Call(path={"patient_id": patient(world)["id"]})
 
 
 def event_cases(name: str, parameter: str, body: Callable[[World], dict[str, Any]], change: dict[str, Any]) -> None:
@@ -120,10 +126,10 @@ def event_cases(name: str, parameter: str, body: Callable[[World], dict[str, Any
 
     def marks(world: World) -> list[str]:
         found = made(world)
-        return [found["uuid"], found["patient_uuid"]]
+        return [found["id"], found["patient_id"]]
 
     def item(world: World) -> dict[str, str]:
-        return {parameter: made(world)["uuid"]}
+        return {parameter: made(world)["id"]}
 
     one = f"{path}/{{{parameter}}}"
     case("GET", path, kind="collection")(lambda world: Call(marks=marks(world)))
@@ -134,9 +140,9 @@ def event_cases(name: str, parameter: str, body: Callable[[World], dict[str, Any
     case("DELETE", one, kind="item")(lambda world: Call(path=item(world), params=VOID, headers=ANY))
 
 
-event_cases("visits", "visit_uuid", visit_body, {"visit_type": "pharmacy"})
-event_cases("encounters", "encounter_uuid", encounter_body, {"form": "follow-up"})
-event_cases("observations", "observation_uuid", observation_body, {"value_numeric": 50})
+event_cases("visits", "visit_id", visit_body, {"visit_type": "pharmacy"})
+event_cases("encounters", "encounter_id", encounter_body, {"form": "follow-up"})
+event_cases("observations", "observation_id", observation_body, {"value_numeric": 50})
 
 
 def _imported(world: World, table: type[Dispensation] | type[Appointment], **facts: Any) -> UUID:
@@ -146,8 +152,8 @@ def _imported(world: World, table: type[Dispensation] | type[Appointment], **fac
         session.add(
             table(
                 uuid=row,
-                patient_uuid=UUID(person["uuid"]),
-                facility_uuid=UUID(person["facility_uuid"]),
+                patient_uuid=UUID(person["id"]),
+                facility_uuid=find_facility(session, person["facility"]).uuid,
                 source="csv:test",
                 source_key=row.bytes,
                 known_from=datetime(2026, 2, 3, tzinfo=UTC),
@@ -176,4 +182,4 @@ def list_appointments(world: World) -> Call:
 def list_contacts(world: World) -> Call:
     """A visit makes the contact."""
     made = world.json("POST", "/v1/visits", json=visit_body(world))
-    return Call(marks=[made["patient_uuid"]])
+    return Call(marks=[made["patient_id"]])

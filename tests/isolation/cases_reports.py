@@ -16,22 +16,22 @@ def _patient(world: World) -> Any:
 @case("GET", "/v1/reports/line-list", kind="collection")
 def line_list(world: World) -> Call:
     patient = _patient(world)
-    return Call(params={"identifiers": "true"}, marks=[patient["uuid"], patient["hospital_number"]])
+    return Call(params={"identifiers": "true"}, marks=[patient["id"], patient["hospital_number"]])
 
 
 @case("GET", "/v1/reports/radet", kind="collection")
 def radet(world: World) -> Call:
     patient = _patient(world)
-    return Call(params={"format": "csv"}, marks=[patient["uuid"], patient["hospital_number"]])
+    return Call(params={"format": "csv"}, marks=[patient["id"], patient["hospital_number"]])
 
 
 @case("GET", "/v1/reports/indicators", kind="collection")
 def indicators(world: World) -> Call:
-    return Call(params={"period": "2025Q1", "by": "facility"}, marks=[_patient(world)["datim_id"]])
+    return Call(params={"period": "2025Q1", "by": "facility"}, marks=[_patient(world)["facility"]])
 
 
 @case("POST", "/v1/reports/data-value-sets", kind="collection")
 def data_value_set(world: World) -> Call:
-    datim_id = _patient(world)["datim_id"]
+    datim_id = _patient(world)["facility"]
     mapping = {"elements": [{"indicator": "TX_NEW", "dataElement": "new00000001"}]}
     return Call(json={"period": "2025Q1", "mapping": mapping}, marks=[datim_id])

@@ -105,7 +105,7 @@ def list_predictions(world: World) -> Call:
 
 @case("GET", "/v1/patients/{patient_id}/risk", kind="item")
 def get_patient_risk(world: World) -> Call:
-    return Call(path={"patient_id": _patient(world)["uuid"]}, params={"as_of": str(DAY)})
+    return Call(path={"patient_id": _patient(world)["id"]}, params={"as_of": str(DAY)})
 
 
 @case("POST", "/v1/worklists", kind="item")

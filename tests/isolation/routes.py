@@ -2,15 +2,15 @@
 
 A room registers one case per route in ``tests/isolation/cases_<room>.py``::
 
-    @case("GET", "/v1/visits/{visit_uuid}", kind="item")
+    @case("GET", "/v1/visits/{visit_id}", kind="item")
     def get_visit(world):
         visit = world.json("POST", "/v1/visits", json={...})          # as the owner
-        return Call(path={"visit_uuid": visit["uuid"]})
+        return Call(path={"visit_id": visit["id"]})
 
     @case("GET", "/v1/visits", kind="collection")
     def list_visits(world):
         visit = world.json("POST", "/v1/visits", json={...})
-        return Call(marks=[visit["uuid"]])                             # in the owner's answer, never in another's
+        return Call(marks=[visit["id"]])                               # in the owner's answer, never in another's
 
 ``item``: the call names something of the owner, in the path, the query or the body; the owner gets 2xx, another tenant
 404 (or what ``refused`` says). ``collection``: everybody gets 2xx, and the owner's marks are in the owner's answer

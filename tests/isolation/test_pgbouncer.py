@@ -95,7 +95,7 @@ def test_the_api_and_its_jobs_work(behind, owner, client_for):
     assert made.status_code == 201, made.text
     patient = client.post("/v1/patients", json={"facility": "FAC1", "hospital_number": "H1"})
     assert patient.status_code == 201, patient.text
-    assert client.get(f"/v1/patients/{patient.json()['uuid']}").json()["hospital_number"] == "H1"
+    assert client.get(f"/v1/patients/{patient.json()['id']}").json()["hospital_number"] == "H1"
     with tenant_session(owner.ref, actor="test:1") as session:
         job = enqueue(session, "cohort.rebuild", {})
     drain(owner.ref)

@@ -7,7 +7,7 @@ import pytest
 from tests.isolation.routes import FOUND, all_cases
 
 CASES = all_cases()
-NAMED = ("patient", "patient_id", "facility", "import_id", "import_uuid")
+NAMED = ("patient_id", "facility", "import_id")
 PROTOCOL = {405}
 """A method that the path does not know is no operation, and has no description."""
 

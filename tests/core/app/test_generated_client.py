@@ -77,8 +77,8 @@ def test_it_uploads_a_file_and_reads_the_import(generated, client):
     answer = generated.operation("imports", "create_import").sync_detailed(client=client, body=body)
     assert answer.status_code == HTTPStatus.ACCEPTED, answer.content
     assert answer.parsed.files == ["patients.csv"]
-    read = generated.operation("imports", "get_import").sync(answer.parsed.import_uuid, client=client)
-    assert (read.import_uuid, read.files) == (answer.parsed.import_uuid, ["patients.csv"])
+    read = generated.operation("imports", "get_import").sync(answer.parsed.id, client=client)
+    assert (read.id, read.files) == (answer.parsed.id, ["patients.csv"])
 
 
 def test_it_pages_a_list(generated, client, api):

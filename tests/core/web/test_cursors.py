@@ -151,7 +151,8 @@ def test_plain_sql_skips_what_stands_before_the_cursor():
     request = PageRequest(2, 10, sort=Sort("name", descending=True), key=("Clinic", ID), keyed=True)
     parts = keyset_sql(request, {"name": "f.name"}, "f.uuid")
     assert parts.where == "(f.name, f.uuid) < (%(after_value)s, %(after_identity)s)"
-    assert parts.order == "f.name DESC, f.uuid DESC LIMIT %(page_limit)s OFFSET %(page_offset)s"
+    assert parts.order == "f.name DESC, f.uuid DESC"
+    assert parts.limit == "LIMIT %(page_limit)s OFFSET %(page_offset)s"
     assert parts.values == {"page_limit": 11, "page_offset": 0, "after_value": "Clinic", "after_identity": ID}
 
 

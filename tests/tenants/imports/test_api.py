@@ -38,7 +38,7 @@ def send(api: TestClient, **changes: Any) -> Any:
 
 
 def get(api: TestClient, found: dict[str, Any]) -> dict[str, Any]:
-    answer = api.get(f"/v1/imports/{found['import_uuid']}")
+    answer = api.get(f"/v1/imports/{found['id']}")
     assert answer.status_code == 200
     read: dict[str, Any] = answer.json()
     return read
@@ -46,14 +46,14 @@ def get(api: TestClient, found: dict[str, Any]) -> dict[str, Any]:
 
 def stored(tenant: TenantRef, found: dict[str, Any]) -> list[str | None]:
     with tenant_session(tenant, actor="test:1") as session:
-        return [file.blob_key for file in repository.files(session, UUID(found["import_uuid"]))]
+        return [file.blob_key for file in repository.files(session, UUID(found["id"]))]
 
 
 def test_an_upload_is_imported_by_a_job(api: TestClient, owner: CreatedTenant) -> None:
     answer = send(api)
     assert answer.status_code == 202, answer.text
     found = answer.json()
-    assert answer.headers["Location"] == f"/v1/imports/{found['import_uuid']}"
+    assert answer.headers["Location"] == f"/v1/imports/{found['id']}"
     assert (found["state"], found["rows_read"]) == ("pending", 0)
     keys = stored(owner.ref, found)
     for key, text in zip(keys, (PATIENTS, PICKUPS), strict=True):
@@ -63,7 +63,7 @@ def test_an_upload_is_imported_by_a_job(api: TestClient, owner: CreatedTenant) -
     done = get(api, found)
     assert (done["state"], done["rows_read"], done["rows_refused"]) == ("done", 7, 0)
     assert done["counts"]["dispensations"]["inserted"] == 4
-    assert api.get(f"/v1/jobs/{found['job_uuid']}").json()["state"] == "done"
+    assert api.get(f"/v1/jobs/{found['job_id']}").json()["state"] == "done"
     for key in keys:
         assert key is not None
         with pytest.raises(NotFound):
@@ -88,9 +88,9 @@ def test_a_workbook_and_a_gzip_file_are_read_from_the_store(
 
 def test_the_same_content_sent_again_is_the_same_import(api: TestClient, owner: CreatedTenant) -> None:
     first, again = send(api).json(), send(api).json()
-    assert (again["import_uuid"], again["job_uuid"]) == (first["import_uuid"], first["job_uuid"])
+    assert (again["id"], again["job_id"]) == (first["id"], first["job_id"])
     for flag in ("strict", "new_people"):
-        assert send(api, data={"mapping": MAPPING, flag: "true"}).json()["import_uuid"] != first["import_uuid"]
+        assert send(api, data={"mapping": MAPPING, flag: "true"}).json()["id"] != first["id"]
     with tenant_session(owner.ref, actor="test:1") as session:
         assert rows(session, "SELECT count(*) FROM imports") == [(3,)]
 
@@ -101,7 +101,7 @@ def test_the_report_of_refused_rows_is_downloaded_and_holds_no_value(api: TestCl
     done = get(api, found)
     assert done["rows_accepted"] + done["rows_refused"] + done["rows_waiting"] == done["rows_read"]
     assert [(one["field"], one["rows"], one["people"]) for one in done["waiting"]] == [("id", 1, 1)]
-    answer = api.get(f"/v1/imports/{found['import_uuid']}/rejections.csv")
+    answer = api.get(f"/v1/imports/{found['id']}/rejections.csv")
     assert answer.headers["content-type"].startswith("text/csv")
     lines = list(csv.DictReader(io.StringIO(answer.text)))
     assert len(lines) == done["rows_refused"] + done["rows_in_part"]
@@ -126,7 +126,7 @@ def test_names_of_files_and_columns_are_no_formulas_in_the_report(api: TestClien
     name = "@import.csv"
     found = send(api, files=[("files", (name, b"id,=cmd()\nP1,X\n"))], data={"mapping": mapping}).json()
     drain(owner.ref)
-    text = api.get(f"/v1/imports/{found['import_uuid']}/rejections.csv").text
+    text = api.get(f"/v1/imports/{found['id']}/rejections.csv").text
     assert text.splitlines()[1].startswith("'@import.csv,2,'=cmd(),a code that is not known")
 
 
@@ -136,7 +136,7 @@ def test_a_file_that_cannot_be_read_ends_the_import_and_not_the_job(api: TestCli
     done = get(api, found)
     assert done["state"] == "failed"
     assert done["error"] == "pickups.csv: the file is a PDF"
-    assert api.get(f"/v1/jobs/{found['job_uuid']}").json()["state"] == "done"
+    assert api.get(f"/v1/jobs/{found['job_id']}").json()["state"] == "done"
 
 
 def test_an_upload_that_is_gone_from_the_store_fails_the_import_with_this_reason(
@@ -163,13 +163,13 @@ def test_strict_fails_with_the_report_and_imports_nothing(api: TestClient, owner
 def test_a_pending_import_is_cancelled_and_its_files_are_deleted(api: TestClient, owner: CreatedTenant) -> None:
     found = send(api).json()
     key = stored(owner.ref, found)[0]
-    answer = api.delete(f"/v1/imports/{found['import_uuid']}")
+    answer = api.delete(f"/v1/imports/{found['id']}")
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     assert key is not None
     assert not blobs.exists(owner.ref, key)
     drain(owner.ref)
     assert get(api, found)["state"] == "cancelled"
-    assert api.delete(f"/v1/imports/{found['import_uuid']}").status_code == 409
+    assert api.delete(f"/v1/imports/{found['id']}").status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -191,11 +191,8 @@ def test_imports_are_listed_the_newest_first(api: TestClient) -> None:
     first = send(api).json()
     second = send(api, data={"mapping": MAPPING, "data_date": "2024-06-29"}).json()
     page = api.get("/v1/imports", params={"page_size": 1}).json()
-    assert (page["total"], page["items"][0]["import_uuid"]) == (2, second["import_uuid"])
-    assert (
-        api.get("/v1/imports", params={"page": 2, "page_size": 1}).json()["items"][0]["import_uuid"]
-        == first["import_uuid"]
-    )
+    assert (page["total"], page["items"][0]["id"]) == (2, second["id"])
+    assert api.get("/v1/imports", params={"page": 2, "page_size": 1}).json()["items"][0]["id"] == first["id"]
 
 
 def test_formats_are_listed(api: TestClient) -> None:
@@ -207,10 +204,10 @@ def test_an_import_begun_from_a_path_is_ended_by_an_upload_of_the_same_files(
 ) -> None:
     found = send(api).json()
     with tenant_session(owner.ref, actor="test:1") as session:
-        for file in repository.files(session, UUID(found["import_uuid"])):
+        for file in repository.files(session, UUID(found["id"])):
             file.blob_key = None  # as when it was begun on the command line
             session.add(file)
-    assert send(api).json()["import_uuid"] == found["import_uuid"]
+    assert send(api).json()["id"] == found["id"]
     assert None not in stored(owner.ref, found)
     drain(owner.ref)
     assert get(api, found)["state"] == "done"

@@ -62,7 +62,7 @@ def test_programme_a_of_the_art_cohort(tenant: TenantRef, run_import: RunImport,
     assert (summary.rows_read, summary.rows_in_part, summary.rows_refused) == (11, 1, 1)
     assert summary.rows_left_out == 3
     with tenant_session(tenant, actor="test:1") as session:
-        assert [(file, line) for file, line, *_ in repository.rejections(session, summary.import_uuid)] == [
+        assert [(file, line) for file, line, *_ in repository.rejections(session, summary.id)] == [
             ("patients.csv", 5),
             ("visits.csv.gz", 4),
         ]

@@ -57,14 +57,14 @@ def test_an_import_whose_job_was_given_up_says_so_and_what_to_do(api: TestClient
     (failure,) = seen["failure"]
     assert "it failed too often (ZeroDivisionError at " in failure["problem"]
     assert failure["remedy"] == "send the same files again to resume it, or cancel it"
-    assert api.get(f"/v1/jobs/{unread['job_uuid']}").json()["state"] == "failed"
+    assert api.get(f"/v1/jobs/{unread['job_id']}").json()["state"] == "failed"
 
 
 def test_it_is_resumed_by_sending_the_files_again(api: TestClient, owner: CreatedTenant, half_applied: Found) -> None:
     assert get(api, half_applied)["state"] == "applying"
     again = send(api).json()
-    assert again["import_uuid"] == half_applied["import_uuid"]
-    assert again["job_uuid"] != half_applied["job_uuid"]
+    assert again["id"] == half_applied["id"]
+    assert again["job_id"] != half_applied["job_id"]
     assert (again["error"], again["failure"]) == (None, [])
     drain(owner.ref)
     done = get(api, half_applied)
@@ -73,26 +73,26 @@ def test_it_is_resumed_by_sending_the_files_again(api: TestClient, owner: Create
 
 def test_its_dead_letter_can_be_retried(api: TestClient, owner: CreatedTenant, half_applied: Found) -> None:
     assert "ZeroDivisionError" in get(api, half_applied)["error"]
-    operations.retry(UUID(half_applied["job_uuid"]), actor="cli:operator")
+    operations.retry(UUID(half_applied["job_id"]), actor="cli:operator")
     assert get(api, half_applied)["error"] is None
     drain(owner.ref)
     assert get(api, half_applied)["state"] == "done"
 
 
 def test_it_can_be_cancelled_before_it_writes_records(api: TestClient, unread: Found) -> None:
-    answer = api.delete(f"/v1/imports/{unread['import_uuid']}")
+    answer = api.delete(f"/v1/imports/{unread['id']}")
     assert (answer.status_code, answer.json()["state"], answer.json()["error"]) == (200, "cancelled", None)
 
 
 def test_once_it_writes_records_a_cancel_says_how_it_is_ended(api: TestClient, half_applied: Found) -> None:
-    answer = api.delete(f"/v1/imports/{half_applied['import_uuid']}")
+    answer = api.delete(f"/v1/imports/{half_applied['id']}")
     assert answer.status_code == 409
     assert "its job was given up" in answer.json()["detail"]
     assert "send the same files again" in answer.text
 
 
 def test_a_discarded_job_is_said_too(api: TestClient, unread: Found) -> None:
-    operations.discard(UUID(unread["job_uuid"]), actor="cli:operator")
+    operations.discard(UUID(unread["job_id"]), actor="cli:operator")
     assert get(api, unread)["error"] == "its job was discarded by an operator"
 
 
@@ -100,7 +100,7 @@ def test_an_old_job_says_nothing_of_an_import_that_goes_on(
     api: TestClient, owner: CreatedTenant, half_applied: Found
 ) -> None:
     send(api)
-    operations.discard(UUID(half_applied["job_uuid"]), actor="cli:operator")
+    operations.discard(UUID(half_applied["job_id"]), actor="cli:operator")
     assert get(api, half_applied)["error"] is None
     drain(owner.ref)
     assert get(api, half_applied)["state"] == "done"
@@ -122,7 +122,7 @@ def test_a_cancel_is_seen_while_its_reader_is_busy(
     worker.start()
     while not started(owner, found):
         worker.join(0.05)
-    assert api.delete(f"/v1/imports/{found['import_uuid']}").status_code == 200
+    assert api.delete(f"/v1/imports/{found['id']}").status_code == 200
     worker.join(60)
     assert not worker.is_alive()
     assert get(api, found)["state"] == "cancelled"
@@ -137,7 +137,7 @@ def sleeping() -> Any:
 
 def started(owner: CreatedTenant, found: Found) -> bool:
     with tenant_session(owner.ref, actor="test:1") as session:
-        row = repository.find(session, UUID(found["import_uuid"]))
+        row = repository.find(session, UUID(found["id"]))
     assert row is not None
     return row.runner is not None
 

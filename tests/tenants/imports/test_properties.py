@@ -75,7 +75,7 @@ def test_accepted_and_refused_are_all_that_was_read(
             return
     given_rows = sum(any(cells) for cells in damaged) + 3
     with tenant_session(module_tenant, actor="test:1") as session:
-        reported = {(file, line) for file, line, *_ in repository.rejections(session, summary.import_uuid)}
+        reported = {(file, line) for file, line, *_ in repository.rejections(session, summary.id)}
         after = rows(session, "SELECT count(*) FROM dispensations")[0][0]
         assert rows(session, "SELECT count(*) FROM import_staging") == [(0,)]
     assert summary.rows_read == given_rows

@@ -159,9 +159,7 @@ def test_broken_rows_are_reported_and_the_good_ones_stay(
     assert summary.rows_read == 14
     assert summary.rows_accepted + summary.rows_refused + summary.rows_waiting == summary.rows_read
     with tenant_session(tenant, actor="test:1") as session:
-        found = [
-            (line, field, problem) for _, line, field, problem, _ in repository.rejections(session, summary.import_uuid)
-        ]
+        found = [(line, field, problem) for _, line, field, problem, _ in repository.rejections(session, summary.id)]
     assert found == [
         (3, "day", "not a date in a form that the mapping names"),
         (4, "days", "not a number"),
@@ -313,7 +311,7 @@ def test_use_is_metered_once_and_the_act_is_in_the_audit(
         actions = rows(
             session,
             "SELECT action, actor FROM audit_events WHERE subject_uuid = %s ORDER BY action",
-            summary.import_uuid,
+            summary.id,
         )
     assert actions == [("import:records:finish", "cli:operator"), ("import:records:start", "cli:operator")]
 

@@ -39,14 +39,14 @@ def test_an_import_that_is_undone_leaves_what_was_there_before(
     assert seen(tenant) != before
     monkeypatch.setattr(apply, "SETTLED_AT_ONCE", 1)
     with tenant_session(tenant, actor="cli:operator") as session:
-        undoing.begin(session, newer.import_uuid)
+        undoing.begin(session, newer.id)
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        undoing.finish(opened(tenant), newer.import_uuid, killed)
-    undoing.finish(opened(tenant), newer.import_uuid, lambda *_: None)
+        undoing.finish(opened(tenant), newer.id, killed)
+    undoing.finish(opened(tenant), newer.id, lambda *_: None)
     assert seen(tenant) == before
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT state FROM imports ORDER BY created_at") == [("done",), ("undone",)]
@@ -56,10 +56,10 @@ def test_an_import_that_is_undone_leaves_what_was_there_before(
 
 def test_a_job_undoes_an_import_and_one_that_is_not_done_is_a_conflict(api: TestClient, owner: CreatedTenant) -> None:
     found = send(api).json()
-    assert api.post(f"/v1/imports/{found['import_uuid']}/undo").status_code == 409
+    assert api.post(f"/v1/imports/{found['id']}/undo").status_code == 409
     drain(owner.ref)
     assert get(api, found)["state"] == "done"
-    answer = api.post(f"/v1/imports/{found['import_uuid']}/undo")
+    answer = api.post(f"/v1/imports/{found['id']}/undo")
     assert (answer.status_code, answer.json()["state"]) == (202, "undoing")
     drain(owner.ref)
     assert get(api, found)["state"] == "undone"

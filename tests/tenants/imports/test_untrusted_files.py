@@ -50,7 +50,7 @@ def test_a_row_of_millions_of_cells_fails_its_import_and_costs_this_process_no_m
     (failure,) = failed["failure"]
     assert failure["field"] == "file bomb.xlsx"
     assert failure["remedy"]
-    assert api.get(f"/v1/jobs/{found['job_uuid']}").json()["state"] == "done"
+    assert api.get(f"/v1/jobs/{found['job_id']}").json()["state"] == "done"
     assert peak() - before < 256 << 20, "no row of it was read here"
 
     innocent = send(api).json()

@@ -39,7 +39,7 @@ def verification(tmp_path: Path) -> Path:
 def again(tenant: TenantRef, summary: Summary) -> Summary:
     """The report of an import as it stands now."""
     with tenant_session(tenant, actor="test:1") as session:
-        return report.summary(session, service.get(session, summary.import_uuid))
+        return report.summary(session, service.get(session, summary.id))
 
 
 def counted(summary: Summary) -> tuple[int, int, int, int]:
@@ -71,14 +71,14 @@ def test_rows_wait_are_told_and_are_released_by_the_list_that_names_their_people
     dead = "SELECT count(*) FROM status_transitions WHERE to_status = 'died' AND date = '2024-05-19'"
     assert asked(tenant, dead) == [(1,)]
 
-    undo(tenant, [second.import_uuid])
+    undo(tenant, [second.id])
     assert counted(again(tenant, first)) == (3, 0, 0, 3)
     for table in ("patients", "patient_states", "encounters", "observations", "contacts", "status_transitions"):
         assert asked(tenant, f"SELECT count(*) FROM {table}") == [(0,)], table  # noqa: S608 - ours
     assert run_import(tenant, [radet], "{}", data_date=date(2024, 4, 30)).rows_released == 2
     assert asked(tenant, dead) == [(1,)]
 
-    undo(tenant, [first.import_uuid])
+    undo(tenant, [first.id])
     for table in ("import_placements", "import_waiting_facts", "patient_states", "encounters"):
         assert asked(tenant, f"SELECT count(*) FROM {table}") == [(0,)], table  # noqa: S608 - ours
 
@@ -90,7 +90,7 @@ def test_a_list_that_waits_twice_is_in_the_records_once(
     run_import(tenant, [radet], "{}", data_date=JUNE)
     assert [counted(again(tenant, one)) for one in twice] == [(3, 2, 0, 1)] * 2
     assert asked(tenant, "SELECT count(*), count(DISTINCT uuid) FROM encounters") == [(2, 2)]
-    undo(tenant, [twice[0].import_uuid])
+    undo(tenant, [twice[0].id])
     assert asked(tenant, "SELECT count(*) FROM encounters") == [(2,)]
     assert counted(again(tenant, twice[1])) == (3, 2, 0, 1)
 
@@ -121,7 +121,7 @@ def test_whoever_is_erased_has_no_rows_waiting_and_none_comes_back(
     assert asked(tenant, "SELECT count(DISTINCT patient_key) FROM import_waiting_facts") == [(1,)]
     with tenant_session(tenant, actor="test:1") as session:
         erase_person(session, other, reason="asked for")
-    undo(tenant, [run_import(tenant, [verification], "{}", data_date=MAY).import_uuid])
+    undo(tenant, [run_import(tenant, [verification], "{}", data_date=MAY).id])
     assert asked(tenant, "SELECT count(*) FROM encounters") == [(0,)]
 
 

@@ -35,7 +35,7 @@ def imported(api: TestClient, owner: Any) -> str:
     files = [("files", ("patients.csv", CSV.encode(), "text/csv"))]
     answer = api.post("/v1/imports", files=files, data={"mapping": MAPPING})
     drain(owner.ref)
-    return str(answer.json()["import_uuid"])
+    return str(answer.json()["id"])
 
 
 def test_an_import_is_reported_on_with_its_refused_rows(api: TestClient, imported: str) -> None:
@@ -157,13 +157,13 @@ def test_a_merge_says_who_counts_for_whom(people: People, capsys: pytest.Capture
 def test_a_merged_patient_tells_the_one_under_whom_the_person_goes_on(api: TestClient, people: People) -> None:
     facility = people.facility()
     first, second = (people.person(facility, number, hospital_number=f"H{number}") for number in (1, 2))
-    assert api.get(f"/v1/patients/{first}").json()["merged_into"] is None
+    assert api.get(f"/v1/patients/{first}").json()["canonical_id"] is None
     body = {"canonical_id": str(second), "reason": "registered twice"}
     assert api.post(f"/v1/patients/{first}/merge", json=body).status_code == 200
-    assert api.get(f"/v1/patients/{first}").json()["merged_into"] == str(second)
-    assert api.get(f"/v1/patients/{first}", params={"as_of": "2025-01-01"}).json()["merged_into"] is None
-    listed = {each["uuid"]: each["merged_into"] for each in api.get("/v1/patients").json()["items"]}
+    assert api.get(f"/v1/patients/{first}").json()["canonical_id"] == str(second)
+    assert api.get(f"/v1/patients/{first}", params={"as_of": "2025-01-01"}).json()["canonical_id"] is None
+    listed = {each["id"]: each["canonical_id"] for each in api.get("/v1/patients").json()["items"]}
     assert listed == {str(first): str(second), str(second): None}
-    narrowed = api.get("/v1/patients", params={"hospital_number": "H1"}).json()["items"]
-    assert [each["merged_into"] for each in narrowed] == [str(second)]
-    assert api.get(f"/v1/patients/{first}/versions").json()[0]["merged_into"] == str(second)
+    narrowed = api.post("/v1/patients/search", json={"hospital_number": "H1"}).json()["items"]
+    assert [each["canonical_id"] for each in narrowed] == [str(second)]
+    assert api.get(f"/v1/patients/{first}/versions").json()[0]["canonical_id"] == str(second)

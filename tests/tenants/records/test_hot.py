@@ -13,6 +13,8 @@ from core.clock import today
 from core.database import NotAtOnce
 from core.identity.principal import Principal
 from core.privacy import vault
+from core.web.cursors import Sort
+from core.web.keyset import Slice
 from core.web.paging import PageRequest
 from tenants.records import hot
 from tenants.records.filters import PatientFilter
@@ -29,13 +31,17 @@ BODY = {
 @pytest.fixture
 def uuids(api):
     bodies = [BODY, {"hospital_number": "H2"}, {"pepfar_id": "P3", "sex": "M", "birthdate": "2020-12-31"}]
-    return [api.add("/patients", facility="FAC1", **body)["uuid"] for body in bodies]
+    return [api.add("/patients", facility="FAC1", **body)["id"] for body in bodies]
 
 
 @pytest.fixture
 def scope(api):
     """Who reads."""
     return Scope(Principal("api_key", "k1", api.tenant.id), api.tenant, "r1")
+
+
+def of_page(page, page_size, **options):
+    return PageRequest(page, page_size, sort=Sort("id"), keyed=True, **options)
 
 
 def by_the_model(session, row, as_of=None):
@@ -45,19 +51,20 @@ def by_the_model(session, row, as_of=None):
 def test_one_patient_reads_as_the_model_writes_it(api, uuids, open_session):
     with open_session(api.tenant) as session:
         for uuid in uuids:
-            told = orjson.loads(hot.encoded(hot.one(session, uuid, None)))
-            assert told == by_the_model(session, patient_as_of(session, uuid, None))
-            assert set(told) == set(PatientOut.model_fields)
+            answer = orjson.loads(hot.encoded(hot.one(session, uuid, None)))
+            assert answer == by_the_model(session, patient_as_of(session, uuid, None))
+            assert set(answer) == set(PatientOut.model_fields)
 
 
 def test_a_page_reads_as_the_model_writes_it_with_and_without_filters(api, uuids, open_session):
     with open_session(api.tenant) as session:
         for wanted in (PatientFilter(), PatientFilter(sex="F"), PatientFilter(as_of=today("Africa/Lagos"))):
-            rows, total = hot.page(session, wanted, PageRequest(1, 2))
+            part = hot.page(session, wanted, of_page(1, 2))
             want = [by_the_model(session, row, wanted.as_of) for row in patients_after(session, wanted, None, 2)]
-            assert orjson.loads(orjson.dumps(rows, option=orjson.OPT_UTC_Z)) == want
-            assert total == (1 if wanted.sex else 3)
-        assert hot.page(session, PatientFilter(), PageRequest(9, 50)) == ([], 3)
+            assert orjson.loads(orjson.dumps(part.rows, option=orjson.OPT_UTC_Z)) == want
+            assert part.total == (1 if wanted.sex else 3)
+            assert part.last == (None if wanted.sex else (part.rows[-1]["id"], part.rows[-1]["id"]))
+        assert hot.page(session, PatientFilter(), of_page(9, 50)) == Slice([], 3)
 
 
 def test_one_patient_as_of_a_day_is_what_was_known_then(api, uuids, open_session):
@@ -94,7 +101,7 @@ def test_a_read_in_one_round_trip_answers_and_is_audited_as_a_session_does(api, 
 
 def test_a_page_in_one_round_trip_answers_and_is_audited_as_a_session_does(api, uuids, scope, open_session):
     with open_session(api.tenant) as session:
-        for paging in (PageRequest(1, 2), PageRequest(2, 2), PageRequest(9, 50)):
+        for paging in (of_page(1, 2), of_page(2, 2), of_page(9, 50)):
             assert hot.page_at_once(scope, paging) == hot.page(session, PatientFilter(), paging)
         assert [row[3] for row in told(session)] == sorted(UUID(uuid) for uuid in uuids)
         assert [row[5] for row in told(session)] == [{"filters": []}] * 3
@@ -125,5 +132,5 @@ def test_what_does_not_go_in_one_round_trip_is_answered_all_the_same(api, uuids,
 def test_an_erased_patient_is_shown_without_a_name(api, uuids, scope, open_session):
     with open_session(api.tenant) as session:
         vault(session).erase_patient(UUID(uuids[0]))
-    found = hot.one_at_once(scope, UUID(uuids[0]), None)
-    assert (found["sex"], found["given_name"], found["phone"]) == ("F", None, None)
+    answer = hot.one_at_once(scope, UUID(uuids[0]), None)
+    assert (answer["sex"], answer["given_name"], answer["phone"]) == ("F", None, None)

@@ -34,28 +34,60 @@ def patient(api):
 
 
 def test_what_was_written_is_read_in_the_clear(api, patient):
-    found = api.call("GET", f"/patients/{patient['uuid']}")
+    found = api.call("GET", f"/patients/{patient['id']}")
     assert found.json() == patient
     assert found.headers["etag"].startswith(f'"{patient["version_id"]}.')
     assert {name: patient[name] for name in PERSON | FACTS} == PERSON | FACTS
-    assert (patient["source"], patient["datim_id"], patient["known_to"]) == ("api", "FAC1", None)
+    assert (patient["source"], patient["facility"], patient["known_to"]) == ("api", "FAC1", None)
 
 
-@pytest.mark.parametrize("reference", ["PID-0042", "pid-0042", "H-17"])
-def test_a_patient_is_found_by_programme_identifier_or_hospital_number(shared_api, shared_patient, reference):
-    assert shared_api.get(f"/patients/{reference}")["uuid"] == shared_patient["uuid"]
+@pytest.mark.parametrize(
+    ("body", "matches"),
+    [
+        ({"phone": "+234 803 555 0042"}, True),
+        ({"phone": "08035550042"}, True),
+        ({"phone": "08035550043"}, False),
+        ({"pepfar_id": " pid-0042 "}, True),
+        ({"pepfar_id": "PID-9999"}, False),
+        ({"hospital_number": "h-17"}, True),
+        ({"hospital_number": "H-18"}, False),
+        ({"pepfar_id": "PID-0042", "phone": "08035550042", "facility": "FAC1"}, True),
+        ({"pepfar_id": "PID-0042", "phone": "08035550043"}, False),
+        ({"pepfar_id": "PID-0042", "facility": "FAC2"}, False),
+        ({"pepfar_id": "PID-0042", "as_of": "2001-01-01"}, False),
+    ],
+)
+def test_a_patient_is_found_by_personal_identifiers(shared_api, shared_patient, body, matches):
+    answer = shared_api.call("POST", "/patients/search", json=body)
+    assert answer.status_code == 200
+    assert answer.json()["items"] == [shared_patient] * matches
+    assert answer.json()["total"] == int(matches)
 
 
-def test_an_identifier_of_two_patients_is_a_conflict_that_names_both(api, patient):
+def test_everybody_with_an_identifier_is_found_page_by_page(api, patient):
     api.add("/facilities", datim_id="FAC2", name="Clinic two")
     other = api.add("/patients", facility="FAC2", pepfar_id="PID-0042")
-    answer = api.call("GET", "/patients/PID-0042")
-    assert answer.status_code == 409
-    assert patient["uuid"] in answer.text
-    assert other["uuid"] in answer.text
+    body = {"pepfar_id": "PID-0042"}
+    first = api.call("POST", "/patients/search", params={"page_size": 1}, json=body).json()
+    second = api.call("POST", first["next"].removeprefix("/v1"), json=body).json()
+    assert [page["items"][0]["id"] for page in (first, second)] == sorted([patient["id"], other["id"]])
+    assert (first["total"], second["next"]) == (2, None)
 
 
-@pytest.mark.parametrize("reference", ["734ce64c-db47-4427-9e41-cfa909323eda", "PID-9999"])
+@pytest.mark.parametrize("body", [{}, {"facility": "FAC1"}, {"phone": "no number"}, {"pepfar": "1"}])
+def test_a_search_names_somebody(shared_api, body):
+    assert shared_api.call("POST", "/patients/search", json=body).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["pepfar_id", "hospital_number", "phone"])
+def test_no_address_takes_a_personal_identifier(shared_api, shared_patient, name):
+    answer = shared_api.call("GET", "/patients", params={name: PERSON[name]})
+    assert [error["field"] for error in answer.json()["errors"]] == [f"query.{name}"]
+    for path in (f"/patients/{PERSON[name]}", f"/patients/{PERSON[name]}/timeline"):
+        assert shared_api.call("GET", path).status_code == 422
+
+
+@pytest.mark.parametrize("reference", ["734ce64c-db47-4427-9e41-cfa909323eda"])
 def test_who_is_not_there_is_404(shared_api, shared_patient, reference):
     for path in ("", "/timeline"):
         assert shared_api.call("GET", f"/patients/{reference}{path}").status_code == 404
@@ -66,11 +98,6 @@ def test_who_is_not_there_is_404(shared_api, shared_patient, reference):
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ({"phone": "+234 803 555 0042"}, True),
-        ({"phone": "08035550042"}, True),
-        ({"phone": "08035550043"}, False),
-        ({"pepfar_id": " pid-0042 "}, True),
-        ({"hospital_number": "H-18"}, False),
         ({"facility": "FAC1"}, True),
         ({"facility": "FAC2"}, False),
         ({"sex": "F"}, True),
@@ -90,7 +117,11 @@ def test_who_is_not_there_is_404(shared_api, shared_patient, reference):
 def test_lists_are_narrowed(shared_api, shared_patient, query, found):
     page = shared_api.get("/patients", **query)
     assert page["total"] == int(found)
-    assert [item["uuid"] for item in page["items"]] == [shared_patient["uuid"]] * found
+    assert [item["id"] for item in page["items"]] == [shared_patient["id"]] * found
+
+
+def by_phone(api, phone):
+    return api.call("POST", "/patients/search", json={"phone": phone}).json()
 
 
 def test_age_turns_on_the_birthday(shared_api, shared_patient):
@@ -101,23 +132,44 @@ def test_age_turns_on_the_birthday(shared_api, shared_patient):
 
 
 def test_pages_are_whole_and_do_not_overlap(api):
-    made = {api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["uuid"] for n in range(5)}
+    made = {api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["id"] for n in range(5)}
     pages = [api.get("/patients", page=page, page_size=2) for page in (1, 2, 3)]
     assert [len(page["items"]) for page in pages] == [2, 2, 1]
     assert {page["total"] for page in pages} == {5}
-    assert {item["uuid"] for page in pages for item in page["items"]} == made
+    assert {item["id"] for page in pages for item in page["items"]} == made
+
+
+@pytest.mark.parametrize("sort", ["id", "-id", "known_from", "-known_from"])
+@pytest.mark.parametrize("query", [{}, {"facility": "FAC1"}])
+def test_cursors_lead_through_all_patients_in_order(api, sort, query):
+    people = [api.add("/patients", facility="FAC1", hospital_number=f"H-{n}") for n in range(5)]
+    page = api.get("/patients", page_size=2, sort=sort, **query)
+    shown = page["items"]
+    while page["next"]:
+        assert "after=" in page["next"]
+        page = api.call("GET", page["next"].removeprefix("/v1")).json()
+        shown += page["items"]
+    field, descending = sort.removeprefix("-"), sort.startswith("-")
+    assert shown == sorted(people, key=lambda person: (person[field], person["id"]), reverse=descending)
+
+
+def test_who_follows_a_page_is_not_recorded_as_read(api):
+    people = sorted(api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["id"] for n in range(3))
+    for _ in range(2):  # the first read meets the tenant's keys
+        api.get("/patients", page_size=2)
+    assert [subject for action, subject in api.events() if action == "api:patient:list"] == people[:2] * 2
 
 
 def test_a_change_keeps_what_was_not_sent_and_the_old_version_can_be_read(api, patient):
-    changed = api.patch(f"/patients/{patient['uuid']}", patient["version_id"], phone="0803 555 0043", sex=None)
+    changed = api.patch(f"/patients/{patient['id']}", patient["version_id"], phone="0803 555 0043", sex=None)
     assert changed.status_code == 200
     now = changed.json()
     assert now["version_id"] != patient["version_id"]
     assert changed.headers["etag"] == f'"{now["version_id"]}"'
     assert (now["phone"], now["sex"], now["given_name"]) == ("0803 555 0043", None, "Given-of-42")
-    assert api.get("/patients", phone="0803 555 0042")["total"] == 0
-    assert api.get("/patients", phone="0803 555 0043")["total"] == 1
-    old, new = api.get(f"/patients/{patient['uuid']}/versions")
+    assert by_phone(api, "0803 555 0042")["total"] == 0
+    assert by_phone(api, "0803 555 0043")["total"] == 1
+    old, new = api.get(f"/patients/{patient['id']}/versions")
     assert (old["phone"], old["known_to"]) == ("0803 555 0042", new["known_from"])
     assert new["version_id"] == now["version_id"]
 
@@ -125,8 +177,8 @@ def test_a_change_keeps_what_was_not_sent_and_the_old_version_can_be_read(api, p
 def test_as_of_a_day_is_what_was_known_then(api, patient):
     yesterday, tomorrow = ((datetime.now(UTC) + timedelta(days)).date() for days in (-2, 2))
     with clock.frozen(datetime.now(UTC) + timedelta(days=10)):
-        api.patch(f"/patients/{patient['uuid']}", patient["version_id"], city_village="Elsewhere")
-    path = f"/patients/{patient['uuid']}"
+        api.patch(f"/patients/{patient['id']}", patient["version_id"], city_village="Elsewhere")
+    path = f"/patients/{patient['id']}"
     assert api.call("GET", path, params={"as_of": str(yesterday)}).status_code == 404
     assert api.get(path, as_of=str(tomorrow))["city_village"] is None
     assert api.get("/patients", as_of=str(tomorrow))["total"] == 1
@@ -134,13 +186,13 @@ def test_as_of_a_day_is_what_was_known_then(api, patient):
 
 
 def test_a_change_that_changes_nothing_adds_no_version(api, patient):
-    same = api.patch(f"/patients/{patient['uuid']}", patient["version_id"], **PERSON)
+    same = api.patch(f"/patients/{patient['id']}", patient["version_id"], **PERSON)
     assert same.json() == patient
-    assert len(api.get(f"/patients/{patient['uuid']}/versions")) == 1
+    assert len(api.get(f"/patients/{patient['id']}/versions")) == 1
 
 
 def test_a_change_needs_the_version_that_was_read(api, patient):
-    path = f"/patients/{patient['uuid']}"
+    path = f"/patients/{patient['id']}"
     assert api.call("PATCH", path, json={"sex": "M"}).status_code == 428
     assert api.patch(path, str(uuid4()), sex="M").status_code == 412
     assert api.call("DELETE", path, params={"reason": "entered twice"}).status_code == 428
@@ -177,7 +229,7 @@ def test_a_facility_that_is_not_there_is_named(shared_api):
 
 
 def test_a_change_is_checked_against_what_stays(api, patient):
-    path = f"/patients/{patient['uuid']}"
+    path = f"/patients/{patient['id']}"
     assert api.patch(path, patient["version_id"], art_start_date="1980-01-01").status_code == 422
     assert api.patch(path, patient["version_id"], transferred_in=None).status_code == 422
     assert api.patch(path, patient["version_id"], birthdate="2999-01-01").status_code == 422
@@ -187,29 +239,29 @@ def test_one_facility_gives_an_identifier_once(api, patient):
     twin = api.call("POST", "/patients", json={"facility": "FAC1", "pepfar_id": "pid-0042"})
     assert twin.status_code == 409
     other = api.add("/patients", facility="FAC1", hospital_number="H-18")
-    assert api.patch(f"/patients/{other['uuid']}", other["version_id"], hospital_number="H-17").status_code == 409
-    assert api.patch(f"/patients/{patient['uuid']}", patient["version_id"], hospital_number="h-17").status_code == 200
+    assert api.patch(f"/patients/{other['id']}", other["version_id"], hospital_number="H-17").status_code == 409
+    assert api.patch(f"/patients/{patient['id']}", patient["version_id"], hospital_number="h-17").status_code == 200
 
 
 def test_a_voided_patient_is_gone_with_all_that_is_theirs_and_stays_in_the_history(api, patient):
-    visit = api.add("/visits", patient_uuid=patient["uuid"], date_started="2024-01-10", visit_type="clinical")
+    visit = api.add("/visits", patient_id=patient["id"], date_started="2024-01-10", visit_type="clinical")
     assert api.get("/contacts")["total"] == 1
-    assert api.call("DELETE", f"/patients/{patient['uuid']}", headers={"If-Match": "*"}).status_code == 422
-    assert api.void(f"/patients/{patient['uuid']}", patient["version_id"]).status_code == 204
-    assert api.call("GET", f"/patients/{patient['uuid']}").status_code == 404
-    assert api.call("GET", f"/visits/{visit['uuid']}").status_code == 404
+    assert api.call("DELETE", f"/patients/{patient['id']}", headers={"If-Match": "*"}).status_code == 422
+    assert api.void(f"/patients/{patient['id']}", patient["version_id"]).status_code == 204
+    assert api.call("GET", f"/patients/{patient['id']}").status_code == 404
+    assert api.call("GET", f"/visits/{visit['id']}").status_code == 404
     assert [api.get(path)["total"] for path in ("/patients", "/visits", "/contacts")] == [0, 0, 0]
-    tombstone = api.get(f"/patients/{patient['uuid']}/versions")[-1]
+    tombstone = api.get(f"/patients/{patient['id']}/versions")[-1]
     assert (tombstone["voided"], tombstone["void_reason"]) == (True, "entered twice")
     assert tombstone["voided_by"].startswith("api_key:")
-    assert api.void(f"/patients/{patient['uuid']}").status_code == 404
+    assert api.void(f"/patients/{patient['id']}").status_code == 404
 
 
 def test_the_export_streams_every_patient(api):
-    made = [api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["uuid"] for n in range(3)]
+    made = [api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["id"] for n in range(3)]
     answer = api.call("GET", "/patients/export", params={"facility": "FAC1"})
     assert answer.headers["content-type"].startswith("application/x-ndjson")
-    assert [line["uuid"] for line in map(json.loads, answer.text.splitlines())] == sorted(made)
+    assert [line["id"] for line in map(json.loads, answer.text.splitlines())] == sorted(made)
     assert [(a, s) for a, s in api.events() if a == "api:patient:export"] == [
         ("api:patient:export", uuid) for uuid in sorted(made)
     ]
@@ -219,15 +271,15 @@ def test_an_export_goes_on_where_a_step_ended(api, monkeypatch):
     from tenants.records import service
 
     monkeypatch.setattr(service, "EXPORT_STEP", 2)
-    made = [api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["uuid"] for n in range(4)]
+    made = [api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["id"] for n in range(4)]
     lines = api.call("GET", "/patients/export").text.splitlines()
     assert [line.split('"')[3] for line in lines] == sorted(made)
 
 
 def test_every_read_of_a_patient_is_in_the_audit(api, patient):
-    uuid = patient["uuid"]
+    uuid = patient["id"]
     api.get(f"/patients/{uuid}")
-    api.get("/patients", phone="08035550042")
+    by_phone(api, "08035550042")
     api.get(f"/patients/{uuid}/timeline")
     api.get(f"/patients/{uuid}/versions")
     api.call("GET", "/patients/export")
@@ -237,8 +289,8 @@ def test_every_read_of_a_patient_is_in_the_audit(api, patient):
 
 
 def test_the_audit_names_filters_and_fields_and_holds_no_values(api, patient):
-    api.get("/patients", phone="08035550042")
-    api.patch(f"/patients/{patient['uuid']}", patient["version_id"], phone="0803 555 0043")
+    by_phone(api, "08035550042")
+    api.patch(f"/patients/{patient['id']}", patient["version_id"], phone="0803 555 0043")
     with tenant_session(api.tenant, actor="test:1") as session:
         details = session.cursor().execute("SELECT detail FROM audit_events WHERE detail IS NOT NULL").fetchall()
     assert ({"filters": ["phone"]},) in details
@@ -247,7 +299,7 @@ def test_the_audit_names_filters_and_fields_and_holds_no_values(api, patient):
 
 
 def test_nothing_personal_is_in_the_tables_in_the_clear(api, patient):
-    api.patch(f"/patients/{patient['uuid']}", patient["version_id"], phone="0803 555 0043")
+    api.patch(f"/patients/{patient['id']}", patient["version_id"], phone="0803 555 0043")
     with tenant_session(api.tenant, actor="test:1") as session:
         cursor = session.cursor()
         names = cursor.execute(
@@ -257,7 +309,7 @@ def test_nothing_personal_is_in_the_tables_in_the_clear(api, patient):
         for (name,) in names:
             for (row,) in cursor.execute(f'SELECT t::text FROM "{name}" AS t').fetchall():  # noqa: S608 - from the catalog
                 stored += row.encode() + b"\n"
-    assert patient["uuid"].encode() in stored
+    assert patient["id"].encode() in stored
     for text in (*PERSON.values(), "5550042", "5550043", "0803 555 0043"):
         for form in (text, text.upper(), text.replace(" ", "")):
             assert form.encode() not in stored
@@ -266,32 +318,32 @@ def test_nothing_personal_is_in_the_tables_in_the_clear(api, patient):
 
 def test_an_erased_patient_is_shown_without_what_named_them(api, patient):
     with tenant_session(api.tenant, actor="test:1") as session:
-        vault(session).erase_patient(find_patient(session, patient["uuid"]).uuid)
-    found = api.get(f"/patients/{patient['uuid']}")
+        vault(session).erase_patient(find_patient(session, patient["id"]).uuid)
+    found = api.get(f"/patients/{patient['id']}")
     assert [found[name] for name in PERSON] == [None] * len(PERSON)
     assert found["sex"] == "F"
-    answer = api.patch(f"/patients/{patient['uuid']}", patient["version_id"], given_name="Again")
+    answer = api.patch(f"/patients/{patient['id']}", patient["version_id"], given_name="Again")
     assert answer.status_code == 409
 
 
 def test_the_timeline_tells_the_story_newest_first(api, patient):
-    visit = api.add("/visits", patient_uuid=patient["uuid"], date_started="2024-01-10", visit_type="clinical")
+    visit = api.add("/visits", patient_id=patient["id"], date_started="2024-01-10", visit_type="clinical")
     encounter = api.add(
         "/encounters",
-        patient_uuid=patient["uuid"],
-        visit_uuid=visit["uuid"],
+        patient_id=patient["id"],
+        visit_id=visit["id"],
         encounter_datetime="2024-01-10T23:30:00Z",
     )
     api.add(
         "/observations",
-        patient_uuid=patient["uuid"],
-        encounter_uuid=encounter["uuid"],
+        patient_id=patient["id"],
+        encounter_id=encounter["id"],
         obs_datetime="2024-01-09T09:00:00+01:00",
         variable_name="viral_load",
         value_numeric=40,
         unit="copies/mL",
     )
-    page = api.get(f"/patients/{patient['uuid']}/timeline")
+    page = api.get(f"/patients/{patient['id']}/timeline")
     assert [(item["date"], item["kind"]) for item in page["items"]] == [
         ("2024-01-11", "encounter"),  # half past midnight where the tenant is
         ("2024-01-10", "visit"),
@@ -299,5 +351,9 @@ def test_the_timeline_tells_the_story_newest_first(api, patient):
         ("2024-01-09", "observation"),
     ]
     assert page["items"][3]["facts"]["value_numeric"] == 40
-    only = api.get(f"/patients/{patient['uuid']}/timeline", kind=["visit", "contact"], page_size=1)
+    oldest = api.get(f"/patients/{patient['id']}/timeline", sort="date")
+    assert oldest["items"] == page["items"][::-1]
+    assert {item["facility"] for item in page["items"]} == {"FAC1"}
+    assert page["items"][0]["facts"]["visit_id"] == visit["id"]
+    only = api.get(f"/patients/{patient['id']}/timeline", kind=["visit", "contact"], page_size=1)
     assert (only["total"], [item["kind"] for item in only["items"]]) == (2, ["visit"])

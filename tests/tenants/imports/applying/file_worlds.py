@@ -154,7 +154,7 @@ def generic(folder: Path) -> list[FileList]:
 
 def bring(run_import: RunImport, tenant: TenantRef, one: FileList) -> UUID:
     """Import a list whole; the import."""
-    return run_import(tenant, [one.path], one.mapping, data_date=one.day).import_uuid
+    return run_import(tenant, [one.path], one.mapping, data_date=one.day).id
 
 
 def undo(tenant: TenantRef, uuids: Iterable[UUID]) -> None:

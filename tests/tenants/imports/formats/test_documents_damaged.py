@@ -211,7 +211,7 @@ def test_accepted_and_refused_are_all_that_was_read(
             explained(refused)
             return
     with tenant_session(module_tenant, actor="test:1") as session:
-        reported = {(file, line) for file, line, *_ in repository.rejections(session, summary.import_uuid)}
+        reported = {(file, line) for file, line, *_ in repository.rejections(session, summary.id)}
         assert rows(session, "SELECT count(*) FROM import_staging") == [(0,)]
     assert summary.rows_read == given_rows
     assert summary.rows_refused + summary.rows_in_part == len(reported)

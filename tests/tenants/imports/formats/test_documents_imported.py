@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 def reported(tenant: TenantRef, summary: Summary) -> list[tuple[Any, ...]]:
     with tenant_session(tenant, actor="test:1") as session:
-        return list(repository.rejections(session, summary.import_uuid))
+        return list(repository.rejections(session, summary.id))
 
 
 @FORMATS

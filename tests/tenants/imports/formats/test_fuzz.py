@@ -132,7 +132,7 @@ def test_a_damaged_file_is_imported_in_part_and_reported_or_not_at_all(
     with tenant_session(module_tenant, actor="test:1") as session:
         assert rows(session, "SELECT count(*) FROM import_staging") == [(0,)]
         if summary is not None:
-            reported = {(file, line) for file, line, *_ in repository.rejections(session, summary.import_uuid)}
+            reported = {(file, line) for file, line, *_ in repository.rejections(session, summary.id)}
     if summary is None:
         assert counted(module_tenant) == before
         return
