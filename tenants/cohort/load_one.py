@@ -55,13 +55,13 @@ class _OneLoader(Loader):
     """A loader without a session, for one patient whose facts are in memory."""
 
     def __init__(self, zone: str, facility: UUID | None, texts: Texts) -> None:
-        self._chosen = [_MARK]
+        self._patient_uuids = [_MARK]
         self._within = None
         self._facilities = () if facility is None else (facility,)
         self._texts = texts
         self._zone = zone
         self._since = None
-        self._merged = None
+        self._merges_of_chunk = None
 
     def of(self, patient: UUID, facts: Sequence[Any]) -> Timelines:
         """Return the timelines of the patient."""
