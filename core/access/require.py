@@ -22,20 +22,26 @@ class AccessRule:
 class Requirement(AccessRule):
     """The permission that a route's signature asks for.
 
+    Args:
+        permission: its name.
+        confined: whether the route's queries confine themselves to ``TenantSession.reach``. Where they do not, a
+            principal who reaches some facilities only is rejected.
+
     Raises:
         LookupError: no installed feature declares the permission; raised when the module is imported, not when called.
     """
 
-    def __init__(self, permission: str) -> None:
+    def __init__(self, permission: str, *, confined: bool = False) -> None:
         if permission not in declared_permissions():
             message = (
                 f"no feature declares the permission {permission!r}: add it to permissions of the room's feature.py"
             )
             raise LookupError(message)
         self.permission = permission
+        self.confined = confined
 
     def check(self, principal: Principal) -> Principal:
-        """The principal, who holds the permission.
+        """The principal, who holds the permission, and reaches all facilities unless the route is confined.
 
         Raises:
             Forbidden: it does not (403).
@@ -43,6 +49,9 @@ class Requirement(AccessRule):
         if self.permission not in principal.permissions:
             detail = f"the permission {self.permission} is needed"
             raise Forbidden(detail)
+        if not self.confined and not principal.reach.everything:
+            detail = "this operation concerns all facilities of the organisation, and you reach some"
+            raise Forbidden(detail, remedy="Ask somebody who reaches all facilities.")
         return principal
 
 
@@ -58,13 +67,17 @@ class PrincipalRequirement(Requirement):
         return self.check(scope.principal)
 
 
-def require(permission: str) -> PrincipalRequirement:
+def require(permission: str, *, confined: bool = False) -> PrincipalRequirement:
     """For a route's signature: ``Annotated[Principal, Depends(require("patients.read"))]``.
+
+    Args:
+        permission: its name.
+        confined: the route's queries confine themselves to the facilities that the principal reaches.
 
     Raises:
         LookupError: no installed feature declares the permission; raised when the module is imported, not when called.
     """
-    return PrincipalRequirement(permission)
+    return PrincipalRequirement(permission, confined=confined)
 
 
 class OperatorRequirement(Requirement):
@@ -138,7 +151,7 @@ class CallerRequirement(Requirement):
         return Caller(self, request)
 
 
-def caller(permission: str) -> CallerRequirement:
+def caller(permission: str, *, confined: bool = False) -> CallerRequirement:
     """As ``require``, for reads that are asked for all the time: ``Annotated[Caller, Depends(caller("..."))]``.
 
     A dependency that asks the database waits in a thread, and the route after it in another turn of one; each change of
@@ -147,7 +160,7 @@ def caller(permission: str) -> CallerRequirement:
     Raises:
         LookupError: no installed feature declares the permission; raised when the module is imported, not when called.
     """
-    return CallerRequirement(permission)
+    return CallerRequirement(permission, confined=confined)
 
 
 def api_routes(app: FastAPI) -> Iterator[RouteContext]:

@@ -90,7 +90,13 @@ class Scope(PrincipalScope):
         """
         if time.monotonic() - self.confirmation.moment >= FRESH_SECONDS:
             self.confirm()
-        return tenant_session(self.tenant, actor=self.principal.actor, request_id=self.request_id, readonly=readonly)
+        return tenant_session(
+            self.tenant,
+            actor=self.principal.actor,
+            request_id=self.request_id,
+            readonly=readonly,
+            reach=self.principal.reach,
+        )
 
 
 BearerKey = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]

@@ -4,18 +4,16 @@
 Each is one transaction in that tenant's own role and schema.
 """
 
+from core.database.absent import DatabaseNotMigrated, DatabaseUnavailable, TenantMoving, TenantUpgrading
 from core.database.bases import NodeBase, PlatformBase, TenantBase
 from core.database.engines import DEFAULT_DATABASE, DatabaseUnknown, databases, dispose, owner_engine
 from core.database.locks import lock_own, try_lock_own
 from core.database.opening import SessionOpener
+from core.database.reach import WHOLE_TENANT, Reach
 from core.database.round_trip import NotAtOnce, at_once
 from core.database.scope import TenantRef, TenantRequired
 from core.database.sessions import (
-    DatabaseNotMigrated,
-    DatabaseUnavailable,
-    TenantMoving,
     TenantSession,
-    TenantUpgrading,
     look_up,
     node_session,
     owner_connection,
@@ -30,12 +28,14 @@ from core.database.transactions import TransactionOpenError, require_none
 
 __all__ = [
     "DEFAULT_DATABASE",
+    "WHOLE_TENANT",
     "DatabaseNotMigrated",
     "DatabaseUnavailable",
     "DatabaseUnknown",
     "NodeBase",
     "NotAtOnce",
     "PlatformBase",
+    "Reach",
     "SessionOpener",
     "TenantBase",
     "TenantMoving",

@@ -13,11 +13,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from core.database import scripts, transactions
+from core.database.absent import DatabaseNotMigrated, DatabaseUnavailable, TenantMoving, TenantUpgrading
 from core.database.affinity import remember, wanting
 from core.database.engines import DEFAULT_DATABASE, application_engine, owner_engine
+from core.database.reach import WHOLE_TENANT, Reach
 from core.database.scope import AS_LOGIN, TenantRef, TenantRequired, enter, path_of_schema
 from core.database.statements import set_local
-from core.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,24 +34,6 @@ _NOT_THERE_YET = {"3F000", "42P01", "42703", "42P10", "42883", "42501", "23514"}
 """Errors of code in a schema that lacks its newest tables, columns, unique indexes, functions, grants or values."""
 
 _S = TypeVar("_S", bound=Session)
-
-
-class DatabaseUnavailable(Unavailable):
-    """The database cannot be reached, or the connection broke: not the fault of the request."""
-
-
-class DatabaseNotMigrated(Unavailable):
-    """A database lacks tables that this version of the code needs."""
-
-    hint = "Ask the operator of this installation to migrate its databases to this version."
-
-
-class TenantMoving(Unavailable):
-    """The tenant is being moved or restored, and cannot be written for a moment; retry soon."""
-
-
-class TenantUpgrading(Unavailable):
-    """The tenant's schema is behind the code and lacks what was asked for; the rest of it, and other tenants, work."""
 
 
 class _ScopedSession(Session):
@@ -76,6 +59,7 @@ class TenantSession(_ScopedSession):
         tenant: the tenant.
         actor: who acts, for the audit: ``api_key:<id>``, ``cli:<user>`` or ``job:<id>``.
         request_id: the request that it serves.
+        reach: the facilities whose rows it may show and change; the rooms' queries confine themselves to them.
     """
 
     def __init__(
@@ -87,6 +71,7 @@ class TenantSession(_ScopedSession):
         request_id: str | None = None,
         readonly: bool = False,
         as_owner: bool = False,
+        reach: Reach = WHOLE_TENANT,
     ) -> None:
         _require(tenant)
         if not actor:
@@ -97,6 +82,7 @@ class TenantSession(_ScopedSession):
         self.tenant = tenant
         self.actor = actor
         self.request_id = request_id
+        self.reach = reach
         self._last: list[tuple[str, Sequence[object]]] = []
 
     def at_commit(self, query: str, values: Sequence[object]) -> None:
@@ -157,9 +143,14 @@ def psycopg_connection(session: Session) -> psycopg.Connection[Any]:
 
 @contextmanager
 def tenant_session(
-    tenant: TenantRef, *, actor: str, request_id: str | None = None, readonly: bool = False
+    tenant: TenantRef,
+    *,
+    actor: str,
+    request_id: str | None = None,
+    readonly: bool = False,
+    reach: Reach = WHOLE_TENANT,
 ) -> Iterator[TenantSession]:
-    """One transaction of ``tenant``.
+    """One transaction of ``tenant``, for the facilities of ``reach``.
 
     Raises:
         TenantRequired: ``tenant`` is None or no ``TenantRef``.
@@ -169,7 +160,7 @@ def tenant_session(
     """
     engine, opened = application_engine(_require(tenant).database), False
     try:
-        begun = TenantSession(engine, tenant, actor=actor, request_id=request_id, readonly=readonly)
+        begun = TenantSession(engine, tenant, actor=actor, request_id=request_id, readonly=readonly, reach=reach)
         with _run(begun) as session, transactions.noted(session):
             opened = True
             yield session

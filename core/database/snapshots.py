@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from core.database.absent import DatabaseUnavailable
 from core.database.engines import DEFAULT_DATABASE, owner_engine
-from core.database.sessions import DatabaseUnavailable, reachable
+from core.database.sessions import reachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.database.reach import Reach
+
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
@@ -45,6 +47,11 @@ class Principal:
     credential_id: str | None = None
     signed_in_by: str | None = None
     expires_at: datetime | None = None
+
+    @property
+    def reach(self) -> Reach:
+        """The facilities that the principal may reach: those that satisfy ``facility_ids`` and ``states``."""
+        return Reach(self.facility_ids, self.states)
 
     @property
     def actor(self) -> str:

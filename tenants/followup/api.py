@@ -18,8 +18,8 @@ from tenants.followup.schemas import AttemptFilter, AttemptOut, AttemptPost, Out
 
 router = APIRouter(prefix="/attempts", tags=["attempts"])
 
-AttemptsRead = Annotated[Principal, Depends(require("attempts.read"))]
-AttemptsWrite = Annotated[Principal, Depends(require("attempts.write"))]
+AttemptsRead = Annotated[Principal, Depends(require("attempts.read", confined=True))]
+AttemptsWrite = Annotated[Principal, Depends(require("attempts.write", confined=True))]
 Wanted = Annotated[AttemptFilter, Depends(here(AttemptFilter))]
 
 

@@ -10,6 +10,7 @@ from sqlmodel import col, func, select
 from core.database.arrays import uuid_array
 from tenants.followup.models import Intervention
 from tenants.records.models import Facility
+from tenants.records.reach import within_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,7 +41,11 @@ _NOTE_ON_LISTS = sql.SQL(
 
 def get(session: TenantSession, attempt: UUID, *, lock: bool = False) -> Intervention | None:
     """One attempt, undone or not; locked until the transaction ends where it is to be changed."""
-    query = select(Intervention).where(Intervention.uuid == attempt, col(Intervention.outcome).is_not(None))
+    query = select(Intervention).where(
+        Intervention.uuid == attempt,
+        col(Intervention.outcome).is_not(None),
+        within_reach(session, Intervention.facility_uuid),
+    )
     if lock:
         query = query.with_for_update()
     return session.exec(query).first()
@@ -56,7 +61,11 @@ def attempts(
     recorded_by: str | None = None,
 ) -> tuple[Sequence[tuple[Intervention, str]], int]:
     """A page of attempts that were not undone, newest first, each with its facility's DATIM id; and how many in all."""
-    wanted: list[Any] = [col(Intervention.voided).is_(False), col(Intervention.outcome).is_not(None)]
+    wanted: list[Any] = [
+        col(Intervention.voided).is_(False),
+        col(Intervention.outcome).is_not(None),
+        within_reach(session, Intervention.facility_uuid),
+    ]
     if patient is not None:
         wanted.append(Intervention.patient_uuid == patient)
     if outcome is not None:

@@ -21,7 +21,8 @@ from core.web.keyset import Slice, keyset_sql
 from tenants.records import personal
 from tenants.records.days import end_of_day
 from tenants.records.models import Patient
-from tenants.records.repository import completed_years, page_of_versions
+from tenants.records.reach import patients_within_reach
+from tenants.records.repository import completed_years, page_of_versions, patient_as_of
 from tenants.records.schemas import PatientOut
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def one(session: TenantSession, uuid: UUID, as_of: date | None) -> dict[str, Any
     Raises:
         Invalid: the day is out of range.
     """
+    if not session.reach.everything and patient_as_of(session, uuid, as_of) is None:
+        return None
     query, values = _one(session.tenant, uuid, as_of)
     found = _read(session, query, values, as_of)
     return found[0] if found else None
@@ -81,6 +84,7 @@ def one_at_once(scope: Scope, uuid: UUID, as_of: date | None) -> dict[str, Any] 
         NotAtOnce: use ``one``.
         Invalid: the day is out of range.
     """
+    _require_whole_tenant(scope)
     query, values = _one(scope.tenant, uuid, as_of)
     (rows,) = at_once(scope.tenant, audit.told(query, values, READ, SUBJECT, by=scope.by))
     found = _clear_at_once(scope.tenant, rows, as_of)
@@ -93,7 +97,7 @@ def page(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> 
     Raises:
         Invalid: an identifier or phone has nothing in it to look for, or the day is out of range.
     """
-    if wanted.used():
+    if wanted.used() or not session.reach.everything:
         part = page_of_versions(session, wanted, paging)
         end = None if wanted.as_of is None else end_of_day(session.tenant, wanted.as_of)
         values = {"versions": [row.version_id for row in part.rows], "end": end}
@@ -112,10 +116,21 @@ def page_at_once(scope: Scope, paging: PageRequest) -> Slice[dict[str, Any]]:
     Raises:
         NotAtOnce: use ``page``.
     """
+    _require_whole_tenant(scope)
     query, values = _page(paging)
     reading = audit.told(query, values, LIST, SUBJECT, by=scope.by, detail={"filters": []})
     rows, ((total,),) = at_once(scope.tenant, reading, (_COUNT, {}))
     return _slice(scope.tenant, _vault_at_once(scope.tenant), rows, total, paging)
+
+
+def _require_whole_tenant(scope: Scope) -> None:
+    """Send a caller who reaches some facilities only to the reads that confine themselves.
+
+    Raises:
+        NotAtOnce: the caller is one.
+    """
+    if not scope.principal.reach.everything:
+        raise NotAtOnce
 
 
 def encoded(answer: dict[str, Any]) -> bytes:
@@ -160,7 +175,12 @@ def _key(answer: dict[str, Any], paging: PageRequest) -> Key:
 def _read(session: TenantSession, query: str, values: dict[str, Any], as_of: date | None) -> list[dict[str, Any]]:
     with psycopg_connection(session).cursor(binary=True) as cursor:
         rows = cursor.execute(query, values).fetchall()
-    return _clear(session.tenant, vault(session), rows, as_of)
+    answers = _clear(session.tenant, vault(session), rows, as_of)
+    if not session.reach.everything:
+        within = patients_within_reach(session, {row["merged_into"] for row in answers} - {None})
+        for row in answers:
+            row["merged_into"] = row["merged_into"] if row["merged_into"] in within else None
+    return answers
 
 
 def _clear_at_once(tenant: TenantRef, rows: list[Any], as_of: date | None) -> list[dict[str, Any]]:

@@ -8,18 +8,18 @@ from core.access import Caller, caller, require
 from core.identity import Principal
 from tenants.records.schemas import Reason
 
-FacilitiesRead = Annotated[Principal, Depends(require("facilities.read"))]
+FacilitiesRead = Annotated[Principal, Depends(require("facilities.read", confined=True))]
 FacilitiesWrite = Annotated[Principal, Depends(require("facilities.write"))]
-PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
-PatientsReader = Annotated[Caller, Depends(caller("patients.read"))]
-PatientsWrite = Annotated[Principal, Depends(require("patients.write"))]
-VisitsRead = Annotated[Principal, Depends(require("visits.read"))]
-VisitsWrite = Annotated[Principal, Depends(require("visits.write"))]
-EncountersRead = Annotated[Principal, Depends(require("encounters.read"))]
-EncountersWrite = Annotated[Principal, Depends(require("encounters.write"))]
-ObservationsRead = Annotated[Principal, Depends(require("observations.read"))]
-ObservationsWrite = Annotated[Principal, Depends(require("observations.write"))]
-StatisticsRead = Annotated[Principal, Depends(require("records.statistics"))]
+PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True))]
+PatientsReader = Annotated[Caller, Depends(caller("patients.read", confined=True))]
+PatientsWrite = Annotated[Principal, Depends(require("patients.write", confined=True))]
+VisitsRead = Annotated[Principal, Depends(require("visits.read", confined=True))]
+VisitsWrite = Annotated[Principal, Depends(require("visits.write", confined=True))]
+EncountersRead = Annotated[Principal, Depends(require("encounters.read", confined=True))]
+EncountersWrite = Annotated[Principal, Depends(require("encounters.write", confined=True))]
+ObservationsRead = Annotated[Principal, Depends(require("observations.read", confined=True))]
+ObservationsWrite = Annotated[Principal, Depends(require("observations.write", confined=True))]
+StatisticsRead = Annotated[Principal, Depends(require("records.statistics", confined=True))]
 
 VoidReason = Annotated[
     Reason,

@@ -17,6 +17,7 @@ from tenants.records.days import visible
 from tenants.records.filters import FacilityFilter, PatientFilter
 from tenants.records.ids import uuid_floor
 from tenants.records.models import Facility, Patient
+from tenants.records.reach import within_reach
 
 _HIDDEN = {
     "pepfar_id": col(Patient.pepfar_id_bidx),
@@ -32,7 +33,10 @@ def patient_conditions(session: TenantSession, wanted: PatientFilter) -> list[Co
     Raises:
         Invalid: an identifier or phone has nothing in it to look for.
     """
-    conditions: list[ColumnElement[bool]] = [visible(Patient, session.tenant, wanted.as_of)]
+    conditions: list[ColumnElement[bool]] = [
+        visible(Patient, session.tenant, wanted.as_of),
+        within_reach(session, Patient.facility_uuid),
+    ]
     equal: dict[Any, object] = {
         col(Patient.datim_id): wanted.facility,
         col(Patient.sex): wanted.sex,
@@ -75,7 +79,11 @@ def patients_after(session: TenantSession, wanted: PatientFilter, cursor: UUID |
 def patient_as_of(session: TenantSession, uuid: UUID, as_of: date | None) -> Patient | None:
     """The patient's version that holds now, or that was known as of a day."""
     return session.exec(
-        select(Patient).where(col(Patient.uuid) == uuid, visible(Patient, session.tenant, as_of))
+        select(Patient).where(
+            col(Patient.uuid) == uuid,
+            visible(Patient, session.tenant, as_of),
+            within_reach(session, Patient.facility_uuid),
+        )
     ).first()
 
 
@@ -89,7 +97,11 @@ def patients_by_identifier(session: TenantSession, text: str, as_of: date | None
     for purpose, column in (("pepfar_id", Patient.pepfar_id_bidx), ("hospital_number", Patient.hospital_number_bidx)):
         rows = session.exec(
             select(Patient)
-            .where(col(column) == safe.blind_index(purpose, text), visible(Patient, session.tenant, as_of))
+            .where(
+                col(column) == safe.blind_index(purpose, text),
+                visible(Patient, session.tenant, as_of),
+                within_reach(session, Patient.facility_uuid),
+            )
             .order_by(col(Patient.uuid))
             .limit(3),
         ).all()
@@ -101,18 +113,22 @@ def patients_by_identifier(session: TenantSession, text: str, as_of: date | None
 def patient_versions(session: TenantSession, uuid: UUID) -> Sequence[Patient]:
     """All versions of a patient, oldest first."""
     return session.exec(
-        select(Patient).where(col(Patient.uuid) == uuid).order_by(col(Patient.known_from), col(Patient.version_id)),
+        select(Patient)
+        .where(col(Patient.uuid) == uuid, within_reach(session, Patient.facility_uuid))
+        .order_by(col(Patient.known_from), col(Patient.version_id)),
     ).all()
 
 
 def find_facility(session: TenantSession, datim_id: str) -> Facility | None:
     """A facility by its DATIM id."""
-    return session.exec(select(Facility).where(col(Facility.datim_id) == datim_id)).first()
+    return session.exec(
+        select(Facility).where(col(Facility.datim_id) == datim_id, within_reach(session, Facility.uuid))
+    ).first()
 
 
 def facility_of_id(session: TenantSession, uuid: UUID, *, lock: bool = False) -> Facility | None:
     """A facility by its identifier."""
-    statement = select(Facility).where(col(Facility.uuid) == uuid)
+    statement = select(Facility).where(col(Facility.uuid) == uuid, within_reach(session, Facility.uuid))
     if lock:
         statement = statement.with_for_update().execution_options(populate_existing=True)
     return session.exec(statement).first()
@@ -129,7 +145,7 @@ def datim_ids(session: TenantSession, uuids: Iterable[UUID]) -> dict[UUID, str]:
 
 def list_facilities(session: TenantSession, wanted: FacilityFilter, paging: PageRequest) -> Slice[Facility]:
     """One page of facilities."""
-    conditions: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = [within_reach(session, Facility.uuid)]
     if wanted.datim_id is not None:
         conditions.append(col(Facility.datim_id) == wanted.datim_id)
     if wanted.state_province is not None:

@@ -25,6 +25,7 @@ from tenants.records.models import (
     PatientState,
     Visit,
 )
+from tenants.records.reach import within_reach
 from tenants.records.versioned import Versioned
 
 AnyFilter = VisitFilter | EncounterFilter | ObservationFilter | CareFilter
@@ -91,7 +92,9 @@ def rows_after(
 def row_as_of(session: TenantSession, kind: Kind[Row], uuid: UUID, as_of: date | None) -> Row | None:
     """The version of one entity that holds now, or that was known as of a day."""
     return session.exec(
-        select(kind.model).where(kind.identity == uuid, _known(session, kind.model, as_of)),
+        select(kind.model).where(
+            kind.identity == uuid, _known(session, kind.model, as_of), _within_reach(session, kind)
+        ),
     ).first()
 
 
@@ -99,9 +102,17 @@ def rows_of_patient(session: TenantSession, kind: Kind[Row], patient_uuid: UUID,
     """All rows of a patient that hold now, or that were known as of a day, oldest first."""
     return session.exec(
         select(kind.model)
-        .where(_column(kind.model, "patient_uuid") == patient_uuid, _known(session, kind.model, as_of))
+        .where(
+            _column(kind.model, "patient_uuid") == patient_uuid,
+            _known(session, kind.model, as_of),
+            _within_reach(session, kind),
+        )
         .order_by(kind.happened, kind.identity),
     ).all()
+
+
+def _within_reach(session: TenantSession, kind: Kind[Any]) -> ColumnElement[bool]:
+    return within_reach(session, _column(kind.model, "facility_uuid"))
 
 
 def _column(model: type[SQLModel], name: str) -> Any:  # noqa: ANN401 - a column of any type
@@ -124,7 +135,7 @@ def _conditions(
     session: TenantSession, kind: Kind[Row], wanted: AnyFilter, patient_uuid: UUID | None
 ) -> list[ColumnElement[bool]]:
     model = kind.model
-    conditions = [_known(session, model, wanted.as_of)]
+    conditions = [_known(session, model, wanted.as_of), _within_reach(session, kind)]
     if patient_uuid is not None:
         conditions.append(_column(model, "patient_uuid") == patient_uuid)
     if wanted.facility is not None:

@@ -23,6 +23,7 @@ from tenants.records.identities import merged_into
 from tenants.records.ids import new_uuid
 from tenants.records.locks import lock_facility, lock_patient
 from tenants.records.models import Facility, Patient
+from tenants.records.reach import patients_within_reach
 from tenants.records.repository import (
     as_uuid,
     completed_years,
@@ -229,7 +230,9 @@ def shown(session: TenantSession, row: Patient, as_of: date | None) -> PatientOu
 
 
 def _merged(session: TenantSession, uuids: Sequence[UUID], as_of: date | None) -> dict[UUID, UUID]:
-    return merged_into(session, uuids, None if as_of is None else end_of_day(session.tenant, as_of))
+    merged = merged_into(session, uuids, None if as_of is None else end_of_day(session.tenant, as_of))
+    within = patients_within_reach(session, set(merged.values()))
+    return {patient: canonical for patient, canonical in merged.items() if canonical in within}
 
 
 def _clear(session: TenantSession, row: Patient, as_of: date | None, merged: Mapping[UUID, UUID]) -> dict[str, object]:

@@ -8,6 +8,7 @@ from psycopg import Cursor, sql
 from core.clock import today
 from core.database import TenantSession
 from tenants.records.days import end_of_day
+from tenants.records.reach import within_reach_sql
 from tenants.records.schemas import Count, FacilityCount, MonthCount, StatisticsOut
 from tenants.records.vocabulary import AGE_BANDS
 
@@ -27,6 +28,7 @@ NOT_RECORDED = "not recorded"
 _BY_FACILITY = sql.SQL("""
 SELECT f.datim_id, f.name, count(p.uuid), f.data_date
 FROM facilities AS f LEFT JOIN patients AS p ON p.facility_uuid = f.uuid AND {known}
+WHERE {facility_within_reach}
 GROUP BY f.uuid ORDER BY f.name, f.datim_id
 """)
 
@@ -52,8 +54,9 @@ SELECT month, sum(visits)::int, sum(dispensations)::int, sum(contacts)::int FROM
 
 def read_statistics(session: TenantSession, as_of: date | None) -> StatisticsOut:
     """Counts by table, facility, sex, age band and month, as things are or as they were known."""
-    contacts_known = _known(session, as_of)
+    contacts_known = sql.SQL("{} AND {}").format(_known(session, as_of), within_reach_sql(session, "p.facility_uuid"))
     parts = {
+        "facility_within_reach": within_reach_sql(session, "f.uuid"),
         "contacts_known": contacts_known,
         "known": sql.SQL("{} AND NOT p.voided").format(contacts_known),
         "none": sql.Literal(NOT_RECORDED),

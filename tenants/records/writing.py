@@ -12,6 +12,7 @@ from core.clock import now, today
 from tenants.records.ids import API_SOURCE, new_uuid, new_uuid_sql
 from tenants.records.models import Appointment, Dispensation, Encounter, Observation, Patient, PatientState, Visit
 from tenants.records.people import differing
+from tenants.records.reach import within_reach
 from tenants.records.staging import content_values, shape
 from tenants.records.statements import note_by_hand
 from tenants.records.versioned import Asserted, Versioned
@@ -39,8 +40,10 @@ _TOMBSTONES = sql.SQL(
 
 
 def open_version(session: TenantSession, model: type[Row], uuid: UUID, *, lock: bool = False) -> Row | None:
-    """The open version of an entity, or None when there is none or it is voided; locked for a change on demand."""
-    wanted = select(model).where(col(model.uuid) == uuid, col(model.known_to).is_(None))
+    """The open version of an entity within reach, or None where there is none or it is voided; locked on demand."""
+    wanted = select(model).where(
+        col(model.uuid) == uuid, col(model.known_to).is_(None), within_reach(session, model.facility_uuid)
+    )
     if lock:
         wanted = wanted.with_for_update().execution_options(populate_existing=True)
     row = session.exec(wanted).first()

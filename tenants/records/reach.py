@@ -1,0 +1,64 @@
+"""Confines queries to the facilities that a session serves (``TenantSession.reach``).
+
+Every query of persons, and of what belongs to them, that answers a caller has one of these conditions. For the whole
+tenant the condition is empty, and costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from sqlalchemy import ColumnElement, true
+from sqlmodel import col, select
+
+from tenants.records.models import Facility, Patient
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+
+def within_reach(session: TenantSession, facility: Any) -> ColumnElement[bool]:  # noqa: ANN401 - a column of UUIDs
+    """The condition that the facility in a column is one that the session serves."""
+    reach = session.reach
+    if reach.everything:
+        return true()
+    served = select(Facility.uuid)
+    if reach.facility_ids is not None:
+        served = served.where(col(Facility.uuid).in_(sorted(reach.facility_ids)))
+    if reach.states is not None:
+        served = served.where(col(Facility.state_province).in_(sorted(reach.states)))
+    return col(facility).in_(served)
+
+
+def within_reach_sql(session: TenantSession, facility: str) -> sql.Composable:
+    """The same as plain SQL, to stand after AND; ``facility`` names the column, such as ``p.facility_uuid``."""
+    reach = session.reach
+    if reach.everything:
+        return sql.SQL("true")
+    conditions: list[sql.Composable] = [sql.SQL("true")]
+    if reach.facility_ids is not None:
+        conditions.append(sql.SQL("s.uuid = ANY({}::uuid[])").format(sql.Literal(sorted(reach.facility_ids))))
+    if reach.states is not None:
+        conditions.append(sql.SQL("s.state_province = ANY({}::text[])").format(sql.Literal(sorted(reach.states))))
+    return sql.SQL("{} IN (SELECT s.uuid FROM facilities AS s WHERE {})").format(
+        sql.Identifier(*facility.split(".")), sql.SQL(" AND ").join(conditions)
+    )
+
+
+def patients_within_reach(session: TenantSession, patients: Collection[UUID]) -> set[UUID]:
+    """Those of these patients whom the session serves."""
+    if session.reach.everything or not patients:
+        return set(patients)
+    return set(
+        session.exec(
+            select(Patient.uuid).where(
+                col(Patient.uuid).in_(patients),
+                col(Patient.known_to).is_(None),
+                within_reach(session, Patient.facility_uuid),
+            )
+        ).all()
+    )

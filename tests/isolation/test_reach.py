@@ -1,0 +1,134 @@
+"""Every route, called by somebody of the same tenant who reaches one facility, or the facilities of one state.
+
+A route either confines its queries to that reach, or rejects such callers. The facility is empty: whatever an answer
+shows or counts is another facility's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.access.require import Requirement, access_rules, api_routes
+from core.errors import Unauthenticated
+from core.identity import Identified, Principal, all_permissions, credentials
+from core.identity.credentials import BEARER, credential_kinds
+from tests.isolation.routes import FOUND, all_cases
+
+CASES = all_cases()
+OPEN_TO_ALL_OF_THE_TENANT = {("GET", "/v1/me")}
+STATE = f"State {uuid4().hex}"
+
+
+class Tokens:
+    """Bearer tokens of people who reach a part of the facilities."""
+
+    name = "token-of-reach"
+    places = frozenset({BEARER})
+
+    def __init__(self):
+        self.people = {}
+
+    def recognizes(self, credential):
+        return credential.startswith("reach-")
+
+    def verify(self, credential):
+        if credential not in self.people:
+            raise Unauthenticated("the session has ended")
+        return self.people[credential]
+
+    def confirm(self, principal):
+        assert principal.credential_id in self.people
+
+    def counts_as_guess(self, error):
+        return False
+
+
+@pytest.fixture(scope="module")
+def people(application, world) -> Iterator[dict[str, TestClient]]:
+    """Clients by what the person reaches."""
+    tokens = Tokens()
+    kinds = (*credential_kinds(), tokens)
+    facility = world.json(
+        "POST", "/v1/facilities", json={"datim_id": uuid4().hex[:11], "name": "Empty", "state_province": STATE}
+    )
+    reaches = {
+        "reach-facility": {"facility_ids": frozenset({UUID(facility.get("id") or facility["uuid"])})},
+        "reach-state": {"states": frozenset({STATE})},
+    }
+    for name, reach in reaches.items():
+        person = Principal(
+            "person", name, world.tenant.id, all_permissions(), credential=tokens.name, credential_id=name, **reach
+        )
+        tokens.people[name] = Identified(person, world.tenant)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(credentials, "credential_kinds", lambda: kinds)
+        yield {name: TestClient(application, headers={"Authorization": f"Bearer {name}"}) for name in reaches}
+
+
+@pytest.fixture(scope="module")
+def confined(application) -> set[tuple[str, str]]:
+    """The routes that confine their queries."""
+    return {
+        (method, route.path_format)
+        for route in api_routes(application)
+        for method in route.methods or ()
+        if all(rule.confined for rule in access_rules(route) if isinstance(rule, Requirement))
+    }
+
+
+def totals(answer: Any) -> Iterator[int]:
+    """Every count of an answer."""
+    if isinstance(answer, dict):
+        for name, value in answer.items():
+            if name in ("total", "count", "patients") and isinstance(value, int):
+                yield value
+            yield from totals(value)
+    elif isinstance(answer, list):
+        for value in answer:
+            yield from totals(value)
+
+
+@pytest.mark.parametrize("name", ["reach-facility", "reach-state"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_another_facilitys_rows_are_neither_shown_nor_counted_nor_changed(case, name, world, people, confined):
+    if name == "reach-state" and (case.method, case.path) not in confined:
+        return  # rejected before anything is read, as the other person is
+    call = case.prepare(world)
+    before = call.state() if call.state else None
+    answer = case.ask(people[name], call)
+    assert (call.state() if call.state else None) == before
+    seen = [mark for mark in call.marks if str(mark) in answer.text]
+    assert not seen or (case.method, case.path) in OPEN_TO_ALL_OF_THE_TENANT
+    if (case.method, case.path) not in confined:
+        assert answer.status_code == 403
+        assert "you reach some" in answer.json()["detail"]
+    elif case.kind == "item":
+        assert answer.status_code == call.refused, answer.text
+        assert case.ask(world.owner, call).status_code in FOUND
+    else:
+        assert answer.status_code in FOUND, answer.text
+        if answer.headers["content-type"] == "application/json" and case.path != "/v1/facilities":
+            assert set(totals(answer.json())) <= {0}
+
+
+def test_the_records_and_the_attempts_are_confined(confined):
+    rooms = {
+        "patients",
+        "visits",
+        "encounters",
+        "observations",
+        "dispensations",
+        "appointments",
+        "contacts",
+        "attempts",
+    }
+    of_later_rooms = ("identity", "merge", "unmerge", "status", "risk")
+    operations = {(case.method, case.path) for case in CASES if case.path.split("/")[2] in rooms}
+    assert len(operations) >= 30
+    assert {path for _, path in operations - confined if not path.endswith(of_later_rooms)} == set()
+    assert {("GET", "/v1/records/statistics"), ("GET", "/v1/facilities")} <= confined
