@@ -14,6 +14,7 @@ REASONS: dict[tuple[str, str], str] = {
     ("tenant", "ck_models_state"): _WIDENED,
     ("tenant", "ck_imports_state"): _WIDENED,
     ("tenant", "ck_import_staging_state"): _WIDENED,
+    ("tenant", "ck_score_runs_state"): _WIDENED,
     ("tenant", "ck_interventions_intervention_type"): _EMPTY,
     ("tenant", "ck_interventions_outcome"): _EMPTY,
     ("tenant", "ix_interventions_completed_at"): _EMPTY,

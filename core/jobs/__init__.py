@@ -9,6 +9,7 @@ from core.jobs.heartbeat import LiveWorker, QueueAge, live_workers, queue_age
 from core.jobs.job_end import JobEnd
 from core.jobs.queue import enqueue, enqueue_platform
 from core.jobs.registry import JobKind, job, platform_job
+from core.jobs.repository import latest_job
 
 __all__ = [
     "JobContext",
@@ -23,6 +24,7 @@ __all__ = [
     "enqueue",
     "enqueue_platform",
     "job",
+    "latest_job",
     "live_workers",
     "platform_job",
     "queue_age",

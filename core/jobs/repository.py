@@ -38,6 +38,14 @@ def get_job(session: TenantSession, job_id: UUID) -> JobOut:
     return _shown(row)
 
 
+def latest_job(session: TenantSession, kind: str, dedupe_key: str) -> JobOut | None:
+    """The job of a kind and key that was asked for last; None where there is none, or it ended long ago."""
+    query = f"SELECT {_COLUMNS} FROM node.jobs WHERE kind = %s AND dedupe_key = %s ORDER BY id DESC LIMIT 1"  # noqa: S608 - constant
+    with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(query, (kind, dedupe_key)).fetchone()
+    return None if row is None else _shown(row)
+
+
 def list_jobs(
     session: TenantSession, paging: PageRequest, *, kind: str | None = None, state: JobState | None = None
 ) -> tuple[list[JobOut], int]:

@@ -825,7 +825,7 @@ CREATE TABLE score_runs (
     usual_risk FLOAT, 
     note TEXT, 
     CONSTRAINT pk_score_runs PRIMARY KEY (uuid), 
-    CONSTRAINT ck_score_runs_state CHECK (state IN ('scoring', 'explaining', 'done')), 
+    CONSTRAINT ck_score_runs_state CHECK (state IN ('scoring', 'explaining', 'done', 'failed')), 
     CONSTRAINT uq_score_runs_as_of UNIQUE (as_of)
 );
 CREATE TABLE status_transitions (

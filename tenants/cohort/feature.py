@@ -36,6 +36,7 @@ feature = Feature(
         "records.changed": "tenants.cohort.listeners:records_changed",
         "settings.changed": "tenants.cohort.listeners:settings_changed",
         "imports.finished": "tenants.cohort.listeners:import_finished",
+        "tenant.restored": "tenants.cohort.listeners:tenant_restored",
     },
     tags={
         "cohort": "Statuses of patients, MER indicators, and comparisons with a RADET.",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from core.jobs import JobContext
 
 
-@job(service.REBUILD_JOB, max_attempts=5)
+@job(service.REBUILD_JOB, max_attempts=5, on_end=service.rebuild_ended)
 def rebuild(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - the cursor is in the tenant's settings
     """Recompute the status table in steps, each in its own transaction."""
     steps = 0

@@ -32,18 +32,24 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.database import TenantSession
+    from core.jobs import JobEnd
     from tenants.cohort.calendar import Period
 
 REBUILD_JOB: Final = "cohort.rebuild"
 
 
 class Rebuild(BaseModel):
-    """The progress of a rebuild of the whole status table."""
+    """The progress of a rebuild of the whole status table.
+
+    Attributes:
+        problem: why no job works on it; empty while one does.
+    """
 
     settings_key: ClassVar[str] = "cohort_rebuild"
 
     pending: bool = False
     after: UUID | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class IndicatorReport:
         stale: facilities that stopped reporting.
         definition: the definition behind the counts.
         rebuilding: whether a rebuild after a change of rules is running: until it ends, counts are mixed.
+        rebuild_problem: why no job runs the rebuild any more; empty while one does, and where none is needed.
     """
 
     period: Period
@@ -66,6 +73,7 @@ class IndicatorReport:
     provisional: list[str]
     stale: list[str]
     rebuilding: bool
+    rebuild_problem: str
     definition: str
 
 
@@ -93,6 +101,18 @@ def request_rebuild(session: TenantSession) -> None:
     if repository.has_transitions(session):
         tenant_settings.put(session, Rebuild(pending=True))
         enqueue(session, REBUILD_JOB, {}, dedupe_key=REBUILD_JOB)
+
+
+def rebuild_ended(session: TenantSession, end: JobEnd) -> None:
+    """Write down why no job recomputes the status table, or after a retry that one does."""
+    stop_rebuild(session, end.problem)
+
+
+def stop_rebuild(session: TenantSession, problem: str) -> None:
+    """Write down why no job recomputes the status table, where it is to be recomputed; empty: one does."""
+    state = tenant_settings.get(session, Rebuild)
+    if state.pending:
+        tenant_settings.put(session, state.model_copy(update={"problem": problem}))
 
 
 def refresh(session: TenantSession, patients: Sequence[UUID]) -> None:
@@ -161,6 +181,7 @@ def indicator_report(session: TenantSession, period: Period, by: Sequence[str]) 
     complete_days_of_facilities = [
         row.complete_through for row in facilities if row.complete_through is not None and row not in stale
     ]
+    rebuild_state = tenant_settings.get(session, Rebuild)
     return IndicatorReport(
         period=period,
         by=tuple(by),
@@ -168,7 +189,8 @@ def indicator_report(session: TenantSession, period: Period, by: Sequence[str]) 
         complete_through=min(complete_days_of_facilities, default=None),
         provisional=[row.datim_id for row in short],
         stale=[row.datim_id for row in stale],
-        rebuilding=tenant_settings.get(session, Rebuild).pending,
+        rebuilding=rebuild_state.pending,
+        rebuild_problem=rebuild_state.problem,
         definition=f"PEPFAR MER terms; IIT from day {rules.grace_days + 1} past the expected contact",
     )
 

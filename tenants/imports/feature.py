@@ -27,12 +27,7 @@ feature = Feature(
         Meter("imports", "import", "Imports that were completed."),
         Meter("import_rows", "row", "Rows that completed imports read."),
     ),
-    listeners={
-        "tenant.restored": "tenants.imports.restored:end_unfinished",
-        "jobs.given_up": "tenants.imports.given_up:say_given_up",
-        "jobs.discarded": "tenants.imports.given_up:say_discarded",
-        "jobs.retried": "tenants.imports.given_up:say_retried",
-    },
+    listeners={"tenant.restored": "tenants.imports.restored:end_unfinished"},
     audit_actions=(
         "import:records:start",
         "import:records:finish",

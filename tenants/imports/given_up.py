@@ -1,73 +1,57 @@
-"""The job of an import was given up, retried or discarded: the import says that it stands still, and what to do."""
+"""The job of an import was given up, discarded or retried: the import says that it is stalled, and what to do."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tenants.imports import repository
 from tenants.imports.models import UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from core.database import TenantSession
+    from core.jobs import JobEnd
     from tenants.imports.models import Import
 
 JOB = "imports.run"
+UNDO_JOB = "imports.undo"
+STALLED = "stalled"
+"""State that callers see instead of the one in which the import is stalled."""
+
 RESUME = "send the same files again to resume it"
 CANCEL = f"{RESUME}, or cancel it"
-_WHY = {
-    "attempts": "it failed too often",
-    "interruptions": "it ended the process that ran it",
-    "refused": "what it needs is missing",
-}
+UNDO = "undo the import again to resume it"
+_WORKED_ON = (*UNFINISHED, "undoing")
 
 
-def say_given_up(session: TenantSession, payload: Mapping[str, Any]) -> None:
-    """Write on the import that its job was given up."""
-    why = _WHY.get(str(payload["reason"]), "")
-    reason = f" ({payload['error']})" if payload["error"] and payload["reason"] != "interruptions" else ""
-    _say(session, payload, f"its job was given up: {why}{reason}")
-
-
-def say_discarded(session: TenantSession, payload: Mapping[str, Any]) -> None:
-    """Write on the import that its job was discarded."""
-    _say(session, payload, "its job was discarded by an operator")
-
-
-def say_retried(session: TenantSession, payload: Mapping[str, Any]) -> None:
-    """Take back what was written when the job was given up: it runs again."""
-    row = _import_of(session, payload)
-    if row is not None:
+def job_ended(session: TenantSession, end: JobEnd) -> None:
+    """Write on the import of the job that no worker works on it, or after a retry that one does."""
+    row = repository.find(session, UUID(end.payload["import_uuid"]), lock=True)
+    if row is None or row.state not in _WORKED_ON or row.job_uuid != end.job_id:
+        return
+    if end.stalled:
+        stall(row, end.problem)
+    else:
         forget(row)
-        session.add(row)
+    session.add(row)
+
+
+def stall(row: Import, problem: str) -> None:
+    """Say on the import why no worker works on it, and what to do."""
+    remedy = {"applying": RESUME, "undoing": UNDO}.get(row.state, CANCEL)
+    row.error, row.failure = problem, [{"field": "", "problem": problem, "remedy": remedy}]
 
 
 def forget(row: Import) -> None:
-    """The import is worked on again: nothing holds it up."""
+    """Remove what ``stall`` wrote: the import is worked on again."""
     row.error, row.failure = None, None
 
 
 def stands_still(row: Import) -> bool:
     """Whether the import's job was given up or discarded, and none has taken its place."""
-    return row.state in UNFINISHED and row.error is not None
+    return row.state in _WORKED_ON and row.error is not None
 
 
-def _say(session: TenantSession, payload: Mapping[str, Any], problem: str) -> None:
-    row = _import_of(session, payload)
-    if row is None:
-        return
-    row.error = problem
-    row.failure = [{"field": "", "problem": problem, "remedy": RESUME if row.state == "applying" else CANCEL}]
-    session.add(row)
-
-
-def _import_of(session: TenantSession, payload: Mapping[str, Any]) -> Import | None:
-    """The import that the event is about, while it is not over; None for events about other jobs."""
-    if payload["kind"] != JOB:
-        return None
-    row = repository.find(session, UUID(payload["payload"]["import_uuid"]), lock=True)
-    if row is None or row.state not in UNFINISHED or row.job_uuid != payload["job_uuid"]:
-        return None
-    return row
+def shown_state(row: Import) -> str:
+    """The state for callers: ``stalled`` while no worker works on an import that is not over."""
+    return STALLED if stands_still(row) else row.state

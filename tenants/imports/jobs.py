@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from core.jobs import job
+from tenants.imports.given_up import JOB, UNDO_JOB, job_ended
 
 if TYPE_CHECKING:
     from core.jobs import JobContext
 
 
-@job("imports.run", max_attempts=5, lease=timedelta(minutes=2))
+@job(JOB, max_attempts=5, lease=timedelta(minutes=2), on_end=job_ended)
 def run(ctx: JobContext, payload: dict[str, Any]) -> None:
     """Run the import named in the payload, or go on with it."""
     from tenants.imports.uploads import run_upload
@@ -20,7 +21,7 @@ def run(ctx: JobContext, payload: dict[str, Any]) -> None:
     run_upload(ctx, UUID(payload["import_uuid"]))
 
 
-@job("imports.undo", max_attempts=5, lease=timedelta(minutes=2))
+@job(UNDO_JOB, max_attempts=5, lease=timedelta(minutes=2), on_end=job_ended)
 def undo(ctx: JobContext, payload: dict[str, Any]) -> None:
     """Bring the records in line after the import named in the payload was undone, or go on with it."""
     from tenants.imports.applying.undoing import finish

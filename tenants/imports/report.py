@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core.web.spreadsheets import guarded
 from tenants.imports import repository, waiting
 from tenants.imports.facts import KINDS
+from tenants.imports.given_up import shown_state
 from tenants.imports.waiting import RELEASED
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def summary(session: TenantSession, row: Import) -> Summary:
     )
     return Summary(
         id=row.uuid,
-        state=row.state,
+        state=shown_state(row),
         step=row.step,
         format=row.format,
         source=row.source,

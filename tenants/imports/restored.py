@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlmodel import col, select
+
 from core.privacy import vault
-from tenants.imports.models import UNFINISHED
+from tenants.imports.given_up import stall
+from tenants.imports.models import UNFINISHED, Import
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.database import TenantSession
 
+UNDOING = "it was being undone when the organisation's archive was written"
 WHY = "it was under way when the organisation's archive was written: import the same files again"
 
 
 def end_unfinished(session: TenantSession, _payload: Mapping[str, Any]) -> None:
-    """Mark imports that were under way as failed, and destroy the keys of their staged rows."""
+    """Mark imports that were under way as failed, and destroy the keys of their staged rows. Stall started undoings."""
     with session.cursor() as cursor:
         cursor.execute(
             "UPDATE imports SET state = 'failed', error = %s, finished_at = now(), runner = NULL"
@@ -24,5 +28,8 @@ def end_unfinished(session: TenantSession, _payload: Mapping[str, Any]) -> None:
             (WHY, list(UNFINISHED)),
         )
         ended = cursor.fetchall()
+    for row in session.exec(select(Import).where(col(Import.state) == "undoing").with_for_update()):
+        stall(row, UNDOING)
+        session.add(row)
     for (uuid,) in ended:
         vault(session).erase_patient(uuid)

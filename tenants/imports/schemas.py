@@ -50,7 +50,9 @@ class ImportSummary(BaseModel):
 
     id: UUID = Field(description="Identifier of the import.")
     state: str = Field(
-        description="pending, reading, checking, applying, done, failed or cancelled.", examples=["done"]
+        description="pending, reading, checking, applying, done, failed, cancelled, undoing or undone; stalled: its "
+        "job was given up, and `failure` says what to do.",
+        examples=["done"],
     )
     step: str = Field(description="What it is doing now.", examples=["reading visits.csv.gz"])
     format: str = Field(description="Format of the files; empty until it is detected.", examples=["csv"])

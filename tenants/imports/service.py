@@ -16,7 +16,7 @@ from core.jobs import enqueue
 from tenants.imports import repository
 from tenants.imports.applying import undoing
 from tenants.imports.clearing import clear
-from tenants.imports.given_up import RESUME, forget, stands_still
+from tenants.imports.given_up import RESUME, UNDO_JOB, forget, stands_still
 from tenants.imports.mapping import Mapping
 from tenants.imports.models import UNFINISHED, Import, ImportFile
 from tenants.imports.reading.reader import reader
@@ -134,7 +134,8 @@ def undo(session: TenantSession, uuid: UUID) -> Import:
     """
     row = undoing.begin(session, uuid)
     if row.state == "undoing":
-        row.job_uuid = enqueue(session, "imports.undo", {"import_uuid": str(uuid)}, dedupe_key=f"undo:{uuid}")
+        forget(row)
+        row.job_uuid = enqueue(session, UNDO_JOB, {"import_uuid": str(uuid)}, dedupe_key=f"undo:{uuid}")
         session.add(row)
         session.flush()
     return row

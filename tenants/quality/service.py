@@ -9,7 +9,7 @@ from uuid import UUID
 
 from core.clock import now, today
 from core.errors import FieldError, Invalid, NotFound
-from core.jobs import enqueue
+from core.jobs import enqueue, latest_job
 from tenants.imports.repository import find as find_import
 from tenants.imports.repository import problems
 from tenants.quality import catalog, repository
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.database import TenantSession
+    from core.jobs.schemas import JobOut
     from core.web.paging import Page, PageRequest
     from tenants.imports.models import Import
 
@@ -76,7 +77,7 @@ def request_report(
         payload["import_id"] = str(import_id)
     if facilities is not None and len(facilities) <= NAMED_FACILITIES:
         payload["facilities"] = sorted(str(uuid) for uuid in facilities)
-    return enqueue(session, REPORT_JOB, payload, dedupe_key=f"{REPORT_JOB}:{import_id or 'all'}")
+    return enqueue(session, REPORT_JOB, payload, dedupe_key=_report_key(import_id))
 
 
 def ask_report(session: TenantSession, import_id: UUID | None) -> UUID:
@@ -180,8 +181,7 @@ def report_of_import(session: TenantSession, import_id: UUID) -> Report:
     _import(session, import_id)
     row = repository.newest(session, import_id=import_id)
     if row is None:
-        detail = "there is no report of this import yet"
-        raise NotFound(detail, remedy="ask for one: POST /v1/quality/reports with its import_id")
+        raise _no_report_yet(latest_job(session, REPORT_JOB, _report_key(import_id)))
     return report_of(session, row)
 
 
@@ -285,6 +285,22 @@ def _report(
         dimensions=dimensions,
         refused=[],
     )
+
+
+def _report_key(import_id: UUID | None) -> str:
+    return f"{REPORT_JOB}:{import_id or 'all'}"
+
+
+def _no_report_yet(job: JobOut | None) -> NotFound:
+    """Say why an import has no report: its job waits or runs, it failed, or nobody asked for one."""
+    ask = "ask for one: POST /v1/quality/reports with its import_id"
+    if job is not None and job.state in ("queued", "running"):
+        detail, remedy = "the report of this import is being made", f"ask again when the job {job.id} is done"
+    elif job is not None and job.state in ("failed", "discarded"):
+        detail, remedy = f"the report of this import could not be made: {job.error or 'its job was ended'}", ask
+    else:
+        detail, remedy = "there is no report of this import yet", ask
+    return NotFound(detail, remedy=remedy)
 
 
 def _import(session: TenantSession, uuid: UUID) -> Import:

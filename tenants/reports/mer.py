@@ -94,4 +94,6 @@ def _about(report: IndicatorReport) -> Iterator[tuple[Cell, ...]]:
     yield "complete through", report.complete_through
     yield "provisional facilities (records end before the period does)", ", ".join(report.provisional) or "none"
     yield "stale facilities (they stopped reporting)", ", ".join(report.stale) or "none"
-    yield "statuses being recomputed", report.rebuilding
+    yield "statuses being recomputed", report.rebuilding and not report.rebuild_problem
+    if report.rebuild_problem:
+        yield "statuses not recomputed to the end", report.rebuild_problem

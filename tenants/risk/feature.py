@@ -38,6 +38,7 @@ feature = Feature(
             "tenants.risk.settings:RiskSettings", "How models are trained, and how scores are shown.", "risk.settings"
         )
     },
+    listeners={"tenant.restored": "tenants.risk.restored:end_unfinished"},
     retention={
         "predictions": Kept(
             "tenants.risk.repository:let_go_of_predictions",

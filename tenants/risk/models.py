@@ -67,12 +67,12 @@ class ScoreRun(TenantBase, table=True):
     ``rates`` are the facility rates of the reference day, taken once so that all steps, and later explanations, use
     the same. ``inputs`` is the fingerprint of what it reads: a run goes on, and is done, only while it stays the same.
     ``usual_risk`` is what the model gives to a person of whom nothing stands out. ``note`` says which model failed,
-    where another scored in its place.
+    where another scored in its place. ``failed``: its job was given up; the next scoring of the date begins anew.
     """
 
     __tablename__: ClassVar[str] = "score_runs"
     __table_args__ = (
-        CheckConstraint("state IN ('scoring', 'explaining', 'done')", name="state"),
+        CheckConstraint("state IN ('scoring', 'explaining', 'done', 'failed')", name="state"),
         UniqueConstraint("as_of", name="uq_score_runs_as_of"),
     )
 

@@ -100,7 +100,8 @@ class _Cut:
 def _cut(session: TenantSession, order: Order) -> _Cut:
     run = repository.run_of(session, order.as_of)
     if run is None or run.state != "done" or run.finished_at is None:
-        detail = f"{order.as_of} has not been scored"
+        failed = run is not None and run.state == "failed"
+        detail = f"the scoring of {order.as_of} failed" if failed else f"{order.as_of} has not been scored"
         raise Conflict(detail, remedy=f"score {order.as_of} first")
     rows, everyone = worklist_repository.candidates(
         session, order.as_of, order.kind, order.facility, order.capacity, order.due_within

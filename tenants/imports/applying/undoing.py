@@ -88,7 +88,7 @@ def finish(open_session: SessionOpener, import_uuid: UUID, progress: Callable[[i
 def _end(session: TenantSession, row: Import, run: Run) -> None:
     with session.cursor() as cursor:
         facilities = [each[0] for each in cursor.execute(_FACILITIES, (run.number,)).fetchall()]
-    row.state, row.step, row.finished_at = "undone", "", now()
+    row.state, row.step, row.finished_at, row.error, row.failure = "undone", "", now(), None, None
     session.add(row)
     session.flush()
     audit.record(session, "import:records:undone", "import", row.uuid)

@@ -52,7 +52,7 @@ def half_applied(api: TestClient, owner: CreatedTenant) -> Found:
 
 def test_an_import_whose_job_was_given_up_says_so_and_what_to_do(api: TestClient, unread: Found) -> None:
     seen = get(api, unread)
-    assert seen["state"] == "pending"
+    assert seen["state"] == "stalled"
     assert "given up" in seen["error"]
     (failure,) = seen["failure"]
     assert "it failed too often (ZeroDivisionError at " in failure["problem"]
@@ -61,7 +61,7 @@ def test_an_import_whose_job_was_given_up_says_so_and_what_to_do(api: TestClient
 
 
 def test_it_is_resumed_by_sending_the_files_again(api: TestClient, owner: CreatedTenant, half_applied: Found) -> None:
-    assert get(api, half_applied)["state"] == "applying"
+    assert get(api, half_applied)["state"] == "stalled"
     again = send(api).json()
     assert again["id"] == half_applied["id"]
     assert again["job_id"] != half_applied["job_id"]

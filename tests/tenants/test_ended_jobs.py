@@ -1,0 +1,213 @@
+"""Whatever a job of a room works on: when the job is given up, nothing says for ever that somebody works on it.
+
+Each kind of job that the rooms register has a case here: what stands unfinished while the job runs, and what says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlmodel import select
+
+from core.database import tenant_session
+from core.errors import Invalid, NotFound
+from core.events import publish
+from core.features import features
+from core.jobs import enqueue, operations, registry
+from core.jobs.registry import kinds
+from core.jobs.worker import drain
+from core.tenancy import settings as tenant_settings
+from tenants.cohort import service as cohort
+from tenants.imports.given_up import shown_state
+from tenants.imports.models import Import
+from tenants.imports.report import summary
+from tenants.quality import service as quality
+from tenants.records.ids import new_uuid
+from tenants.risk.models import ScoreRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from core.database import TenantRef, TenantSession
+
+DAY = date(2026, 1, 31)
+WHY = "its job was given up: what it needs is missing (Invalid: the test ends it)"
+DISCARDED = "its job was discarded by an operator"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of job.
+
+    Attributes:
+        begin: asks for the job, and leaves what it works on as it is in the middle of it; gives the job's id.
+        shows: what the room says of it, compared with what is expected below.
+        running: what ``shows`` gives while a job works on it.
+        given_up: what it gives when the job is a dead letter.
+        discarded: what it gives when an operator discarded the job.
+    """
+
+    begin: Callable[[TenantSession], UUID]
+    shows: Callable[[TenantSession], Any]
+    running: Any
+    given_up: Any
+    discarded: Any
+
+
+def import_in(state: str, kind: str) -> Callable[[TenantSession], UUID]:
+    def begin(session: TenantSession) -> UUID:
+        row = Import(format="csv", source="csv:x", mapping={}, state=state, content_hash="x", requested_by="test:1")
+        session.add(row)
+        session.flush()
+        row.job_uuid = enqueue(session, kind, {"import_uuid": str(row.uuid)})
+        session.add(row)
+        return row.job_uuid
+
+    return begin
+
+
+def of_import(session: TenantSession) -> tuple[str, str | None, str]:
+    row = session.exec(select(Import)).one()
+    shown = summary(session, row)
+    assert shown.state == shown_state(row)
+    return shown.state, shown.error, "".join(failure["remedy"] for failure in shown.failure)
+
+
+def begin_scoring(session: TenantSession) -> UUID:
+    run = ScoreRun(
+        uuid=new_uuid(),
+        as_of=DAY,
+        state="scoring",
+        model_version="naive-1",
+        rates={},
+        inputs="",
+        capacity_share=Decimal("0.2"),
+        started_at=datetime.now(UTC),
+        started_by="test:1",
+    )
+    session.add(run)
+    return enqueue(session, "risk.score", {"as_of": DAY.isoformat()})
+
+
+def of_scoring(session: TenantSession) -> str:
+    return session.exec(select(ScoreRun)).one().state
+
+
+def begin_rebuild(session: TenantSession) -> UUID:
+    tenant_settings.put(session, cohort.Rebuild(pending=True))
+    return enqueue(session, cohort.REBUILD_JOB, {})
+
+
+def of_rebuild(session: TenantSession) -> tuple[bool, str]:
+    state = tenant_settings.get(session, cohort.Rebuild)
+    return state.pending, state.problem
+
+
+def begin_report(session: TenantSession) -> UUID:
+    row = Import(format="csv", source="csv:x", mapping={}, state="done", content_hash="x", requested_by="test:1")
+    session.add(row)
+    session.flush()
+    return quality.request_report(session, import_id=row.uuid)
+
+
+def of_report(session: TenantSession) -> str:
+    row = session.exec(select(Import)).one()
+    with pytest.raises(NotFound) as error:
+        quality.report_of_import(session, row.uuid)
+    return error.value.detail
+
+
+def leaves_nothing(kind: str) -> Case:
+    """A kind whose job writes all that it writes in its last step."""
+    return Case(lambda session: enqueue(session, kind, {}), lambda _: None, None, None, None)
+
+
+RESUME = "send the same files again to resume it"
+UNDO = "undo the import again to resume it"
+CASES = {
+    "imports.run": Case(
+        import_in("pending", "imports.run"),
+        of_import,
+        ("pending", None, ""),
+        ("stalled", WHY, f"{RESUME}, or cancel it"),
+        ("stalled", DISCARDED, f"{RESUME}, or cancel it"),
+    ),
+    "imports.undo": Case(
+        import_in("undoing", "imports.undo"),
+        of_import,
+        ("undoing", None, ""),
+        ("stalled", WHY, UNDO),
+        ("stalled", DISCARDED, UNDO),
+    ),
+    "risk.score": Case(begin_scoring, of_scoring, "scoring", "failed", "failed"),
+    "risk.train": leaves_nothing("risk.train"),
+    "cohort.rebuild": Case(begin_rebuild, of_rebuild, (True, ""), (True, WHY), (True, DISCARDED)),
+    "quality.report": Case(
+        begin_report,
+        of_report,
+        "the report of this import is being made",
+        "the report of this import could not be made: Invalid: the test ends it",
+        "the report of this import could not be made: Invalid: the test ends it",
+    ),
+    "quality.link": leaves_nothing("quality.link"),
+}
+
+
+def rooms_kinds() -> set[str]:
+    names = {feature.name for feature in features()}
+    return {kind for kind in kinds() if kind.split(".")[0] in names}
+
+
+def test_every_kind_of_job_has_a_case() -> None:
+    assert rooms_kinds() == set(CASES)
+
+
+@pytest.mark.parametrize("kind", sorted(CASES))
+def test_what_a_job_works_on_says_how_the_job_ended(
+    kind: str, tenant: TenantRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES[kind]
+
+    def refuse(_context: object, _payload: object) -> None:
+        message = "the test ends it"
+        raise Invalid(message)
+
+    def shown() -> Any:
+        with tenant_session(tenant, actor="test:1") as session:
+            return case.shows(session)
+
+    monkeypatch.setitem(registry._kinds, kind, replace(kinds()[kind], run=refuse))
+    with tenant_session(tenant, actor="test:1") as session:
+        job_id = case.begin(session)
+    assert shown() == case.running
+    assert drain(tenant) == 1
+    assert shown() == case.given_up
+    operations.retry(job_id, actor="cli:operator")
+    assert shown() == case.running
+    assert drain(tenant) == 1
+    assert shown() == case.given_up
+    operations.discard(job_id, actor="cli:operator")
+    assert shown() == case.discarded
+
+
+@pytest.mark.parametrize(
+    ("kind", "shows"),
+    [
+        ("imports.undo", ("stalled", "it was being undone when the organisation's archive was written", UNDO)),
+        ("risk.score", "failed"),
+        ("cohort.rebuild", (True, "it was under way when the organisation's archive was written")),
+    ],
+)
+def test_what_was_unfinished_in_an_archive_has_no_job_where_it_is_restored(
+    kind: str, shows: object, tenant: TenantRef
+) -> None:
+    with tenant_session(tenant, actor="test:1") as session:
+        CASES[kind].begin(session)
+        publish(session, "tenant.restored", {})
+    with tenant_session(tenant, actor="test:1") as session:
+        assert CASES[kind].shows(session) == shows
