@@ -1,10 +1,14 @@
-"""The audit: who did what, every read of a patient included.
+"""The audit: who did what, including every read of a patient.
 
-``audit.record`` and ``audit.record_many`` insert in the transaction of the act, ``audit.told``
-in the very statement that reads. Actions are ``source:subject:action``
-and declared in the room's ``feature.py``.
+``audit.record`` and ``audit.record_many`` insert in the transaction of the act, ``audit.audited_query`` in the very
+statement that reads. Actions are ``source:subject:action``, declared in the room's ``feature.py``.
 """
 
-from core.audit.service import declared_actions, record, record_many, told
+from core.audit.service import audited_query, declared_actions, record, record_many
 
-__all__ = ["declared_actions", "record", "record_many", "told"]
+__all__ = [
+    "audited_query",
+    "declared_actions",
+    "record",
+    "record_many",
+]

@@ -1,4 +1,4 @@
-"""Anchors: the head of each tenant's chain, kept in ``platform``, where neither tenant nor its backup can change it."""
+"""Anchors: the head of each tenant's chain, stored in ``platform``, out of reach of the tenant and its backups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _HEAD = "SELECT number, digest FROM audit_seals ORDER BY number DESC LIMIT 1"
 _ANCHORS = text(
-    "SELECT seal, digest, kind FROM platform.audit_anchors WHERE tenant_id = :tenant ORDER BY id"  # UUIDv7: in time
+    "SELECT seal, digest, kind FROM platform.audit_anchors WHERE tenant_id = :tenant ORDER BY id"  # in order of time
 )
 _INSERT = text(
     "INSERT INTO platform.audit_anchors (id, tenant_id, seal, digest, kind, reason, anchored_by, anchored_at)"
@@ -28,30 +28,30 @@ _INSERT = text(
 
 
 def head(tenant: TenantRef) -> tuple[int, bytes] | None:
-    """Number and digest of the tenant's last seal; None where nothing is sealed."""
+    """The number and digest of the tenant's last seal; None where nothing is sealed."""
     with tenant_session(tenant, actor="system:sealer", readonly=True) as session, session.cursor() as cursor:
         row = cursor.execute(_HEAD).fetchone()
     return (row[0], bytes(row[1])) if row else None
 
 
 def standing(tenant_id: UUID) -> dict[int, bytes]:
-    """The anchors that count: seal -> digest. One beyond a seal to which the chain was set back counts no more."""
-    found: dict[int, bytes] = {}
+    """The valid anchors: seal -> digest. An anchor beyond a seal to which the chain was reset is no longer valid."""
+    anchored: dict[int, bytes] = {}
     with platform_session() as session:
         for seal, digest, kind in session.execute(_ANCHORS, {"tenant": tenant_id}):
             if kind == "reset":
-                found = {number: kept for number, kept in found.items() if number <= seal}
+                anchored = {number: sealed for number, sealed in anchored.items() if number <= seal}
             if digest is not None:
-                found[seal] = bytes(digest)
-    return found
+                anchored[seal] = bytes(digest)
+    return anchored
 
 
 def anchor_head(tenant: TenantRef, *, actor: str) -> int | None:
-    """Anchor the head of the chain if it is not; the number of its last seal, None where there is none."""
-    found = head(tenant)
-    if found is None:
+    """Anchor the head of the chain if it is not yet; return the number of its last seal, None where there is none."""
+    end = head(tenant)
+    if end is None:
         return None
-    number, digest = found
+    number, digest = end
     with platform_session() as session:
         last = session.execute(
             text(
@@ -67,18 +67,18 @@ def anchor_head(tenant: TenantRef, *, actor: str) -> int | None:
 
 
 def accept_rollback(tenant: TenantRef, *, actor: str, reason: str) -> int:
-    """Say that the chain ends where it does on purpose: after a restore to an earlier point. Never done by itself.
+    """Accept the present end of the chain after a restore to an earlier point. Nothing calls this automatically.
 
     Returns:
-        How many anchors count no more. They stay to be read.
+        The number of anchors that are no longer valid. They remain readable.
 
     Raises:
-        Conflict: an anchor that would still count is not in the chain: what was restored is not this tenant's past.
+        Conflict: a valid anchor is not in the chain, so the restored data are not this tenant's past.
     """
-    found = head(tenant)
-    number, digest = found or (0, None)
+    end = head(tenant)
+    number, digest = end or (0, None)
     anchored = standing(tenant.id)
-    wrong = contradicted(tenant, {seal: kept for seal, kept in anchored.items() if seal <= number})
+    wrong = contradicted(tenant, {seal: sealed for seal, sealed in anchored.items() if seal <= number})
     if wrong:
         detail = f"seal {wrong[0]} is not the one that was anchored: the chain is not set back, it is another"
         raise Conflict(detail, remedy="restore the tenant's own data")
@@ -89,7 +89,7 @@ def accept_rollback(tenant: TenantRef, *, actor: str, reason: str) -> int:
 
 
 def contradicted(tenant: TenantRef, anchored: Mapping[int, bytes]) -> list[int]:
-    """Those of the anchored seals that the chain has not, or has otherwise, lowest first."""
+    """The anchored seals that the chain lacks or that differ from it, lowest first."""
     with tenant_session(tenant, actor="system:sealer", readonly=True) as session, session.cursor() as cursor:
         cursor.execute("SELECT number, digest FROM audit_seals WHERE number = ANY(%s)", (list(anchored),))
         chain = {number: bytes(digest) for number, digest in cursor.fetchall()}

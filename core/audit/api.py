@@ -1,4 +1,4 @@
-"""Reading the audit over the API."""
+"""The API's route to the audit."""
 
 from typing import Annotated
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What the chain of an audit is made of: an event's canonical line, the digests of batch and seal."""
+"""The parts of an audit's chain: an event's canonical line, and the digests of batches and seals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 BEGINNING = bytes(32)
-"""What stands for the digest before the first seal."""
+"""The digest before the first seal."""
 
 _LINE: LiteralString = (
     "json_build_array(event_id, to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), actor, action,"
@@ -20,7 +20,7 @@ _LINE: LiteralString = (
 )
 
 DIGEST: LiteralString = f"sha256(convert_to(coalesce(string_agg({_LINE}, chr(10) ORDER BY event_id), ''), 'UTF8'))"
-"""SHA-256 over the canonical lines of events in the order of their numbers: an aggregate over ``audit_events``."""
+"""SQL for the SHA-256 over the canonical lines of events in the order of their numbers, over ``audit_events``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Seal:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 over everything that the seal says, the digest of the seal before included."""
+        """The SHA-256 over all fields of the seal, including the digest of the one before."""
         parts = (
             "iit audit seal 1",
             str(self.number),
@@ -57,10 +57,10 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a chain and its events are: in the tenant's schema, or in ``platform`` once the tenant is gone.
+    """The place of a chain and its events: the tenant's schema, or ``platform`` once the tenant is gone.
 
     Attributes:
-        own: the condition on rows that are this tenant's.
+        own: the condition that selects this tenant's rows.
     """
 
     events: sql.Composable

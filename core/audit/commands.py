@@ -1,4 +1,4 @@
-"""``iit audit``: seal and verify."""
+"""The command ``iit audit``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def audit() -> None:
 @click.argument("slug")
 @json_option
 def seal(slug: str, *, as_json: bool) -> None:
-    """Seal what is not sealed yet, and anchor the head. Workers do this by themselves, every few seconds."""
+    """Seal new events now, and anchor the head. Workers do this every few seconds."""
     from core.audit.sealer import seal as seal_audit
     from core.tenancy import describe_tenant
 
@@ -33,9 +33,9 @@ def seal(slug: str, *, as_json: bool) -> None:
 @click.argument("slug")
 @json_option
 def verify(slug: str, *, as_json: bool) -> None:
-    """Find events that were changed, removed, added later or moved. Also of a tenant that was deleted.
+    """Find events that were changed, removed, added later or moved; also for a deleted tenant.
 
-    Ends with 1 when anything is found.
+    Ends with 1 when there is a problem.
     """
     from core.audit.verify import verify as verify_audit
     from core.audit.verify import verify_gone
@@ -44,35 +44,35 @@ def verify(slug: str, *, as_json: bool) -> None:
     from core.tenancy.archive.tombstones import tombstone_of
 
     try:
-        found = verify_audit(describe_tenant(slug).ref())
+        result = verify_audit(describe_tenant(slug).ref())
     except NotFound:
         gone = tombstone_of(slug)
         if gone is None:
             raise
-        found = verify_gone(gone.tenant_id)
+        result = verify_gone(gone.tenant_id)
     if as_json:
         print_json(
             {
-                "intact": found.intact,
-                "seals": found.seals,
-                "events": found.events,
-                "pending": found.pending,
-                "anchored_through": found.anchored_through,
-                "head": found.head.hex() if found.head else None,
-                "found": found.found,
-                "problems": found.problems,
+                "intact": result.intact,
+                "seals": result.seals,
+                "events": result.events,
+                "pending": result.pending,
+                "anchored_through": result.anchored_through,
+                "head": result.head.hex() if result.head else None,
+                "found": result.problem_count,
+                "problems": result.problems,
             }
         )
     else:
-        state = "intact" if found.intact else f"NOT intact: {found.found} problems"
+        state = "intact" if result.intact else f"NOT intact: {result.problem_count} problems"
         click.echo(f"the audit of {slug} is {state}")
         click.echo(
-            f"{found.events:,} events in {found.seals:,} seals, anchored through seal {found.anchored_through};"
-            f" {found.pending:,} not sealed yet"
+            f"{result.events:,} events in {result.seals:,} seals, anchored through seal {result.anchored_through};"
+            f" {result.pending:,} not sealed yet"
         )
-    for problem in found.problems:
+    for problem in result.problems:
         note(problem)
-    if not found.intact:
+    if not result.intact:
         raise click.exceptions.Exit(1)
 
 
@@ -81,9 +81,9 @@ def verify(slug: str, *, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Newest so many.")
 @json_option
 def acts(slug: str | None, limit: int, *, as_json: bool) -> None:
-    """List what operators did to tenants as a whole, newest first: made, suspended, resumed, deleted, keys rewrapped.
+    """List what operators did to tenants as a whole, newest first, such as creation, suspension and deletion.
 
-    What is done within a tenant is in its own audit.
+    What happens within a tenant is in its own audit.
     """
     from core.audit.platform import acts as find
     from core.tenancy import describe_tenant
@@ -101,7 +101,7 @@ def acts(slug: str | None, limit: int, *, as_json: bool) -> None:
 @click.option("--reason", required=True, help="Why the audit ends earlier than it did; kept for good.")
 @json_option
 def accept_rollback(slug: str, reason: str, *, as_json: bool) -> None:
-    """Say that a tenant was set back to an earlier point on purpose, which verify else takes for tampering."""
+    """Accept that a restore reset a tenant to an earlier point, which verify would report as tampering."""
     from core.audit import anchors
     from core.tenancy import describe_tenant
 

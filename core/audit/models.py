@@ -1,4 +1,4 @@
-"""The audit's tables. A tenant's role may add and read events, and read seals; it never changes or removes one."""
+"""The audit's tables. A tenant's role adds and reads events and reads seals; it never changes or removes one."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -12,10 +12,11 @@ from core.database import TenantBase
 
 
 class AuditEvent(TenantBase, table=True):
-    """One act: who did what to which subject, in the transaction of the act.
+    """One act: who did what to which subject, written in the transaction of the act.
 
-    The tenant's role gives neither number nor time: with a number of its choice it could make later events look as if
-    they had been added after they were sealed.
+    The tenant's role can set neither number nor time: with a chosen number it could make later events look as if they
+    had
+    been added after the sealing.
     """
 
     __tablename__: ClassVar[str] = "audit_events"
@@ -44,16 +45,16 @@ class AuditEvent(TenantBase, table=True):
 
 
 class AuditSeal(TenantBase, table=True):
-    """A batch of committed events, sealed: a link of the chain that shows whether one was changed later.
+    """A sealed batch of committed events: a link of the chain that reveals later changes.
 
     The tenant's role reads seals; the application adds them with ``node.add_audit_seal``.
 
     Attributes:
         number: 1, 2, 3, ... without gaps.
         members: the numbers of its events, one by one: a transaction may commit after one with higher numbers.
-        settled_through: every event up to this number was sealed by then: one that turns up later was put there.
+        settled_through: every event up to this number is sealed by now; one that appears later is forged.
         rows_digest: SHA-256 of the events' canonical lines.
-        previous: the digest of the seal before; of the first, zeros.
+        previous: the digest of the previous seal; zeros for the first.
         digest: SHA-256 over all of this, see ``core.audit.chain``.
     """
 

@@ -1,4 +1,4 @@
-"""What of audits is kept outside tenants' schemas: anchors of the chains, and the audits of tenants that are gone."""
+"""The tables of audits outside tenants' schemas: anchors of the chains, and the audits of deleted tenants."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -15,10 +15,10 @@ STAMP: Any = DateTime(timezone=True)
 
 
 class AuditAnchor(PlatformBase, table=True):
-    """The head of a tenant's chain at a moment, kept where the tenant's role cannot reach it.
+    """The head of a tenant's chain at a moment, stored out of reach of the tenant's role.
 
     Attributes:
-        kind: ``head``; or ``reset``: the chain was set back to this seal on purpose, by a restore, and says why.
+        kind: ``head``, or ``reset``: a restore reset the chain to this seal, for the given reason.
     """
 
     __tablename__: ClassVar[str] = "audit_anchors"
@@ -40,10 +40,10 @@ class AuditAnchor(PlatformBase, table=True):
 
 
 class PlatformAuditEvent(PlatformBase, table=True):
-    """An act of an operator on the platform: on a tenant, a job, keys. In the transaction of the act.
+    """An operator's act on the platform, on a tenant, a job or keys, written in the transaction of the act.
 
     Attributes:
-        tenant_id: whose it concerns; empty for what concerns all.
+        tenant_id: the tenant concerned; None for acts that concern all.
     """
 
     __tablename__: ClassVar[str] = "audit_events"
@@ -68,7 +68,7 @@ class PlatformAuditEvent(PlatformBase, table=True):
 
 
 class GoneAuditEvent(PlatformBase, table=True):
-    """An event of the audit of a tenant that was deleted, as it was."""
+    """An event of a deleted tenant's audit, unchanged."""
 
     __tablename__: ClassVar[str] = "gone_audit_events"
     __table_args__ = ({"info": {"app": "SELECT", "outlives_tenant": True}},)
@@ -85,7 +85,7 @@ class GoneAuditEvent(PlatformBase, table=True):
 
 
 class GoneAuditSeal(PlatformBase, table=True):
-    """A seal of the audit of a tenant that was deleted: with it the events above are verified as before."""
+    """A seal of a deleted tenant's audit, which still verifies its events."""
 
     __tablename__: ClassVar[str] = "gone_audit_seals"
     __table_args__ = ({"info": {"app": "SELECT", "outlives_tenant": True}},)

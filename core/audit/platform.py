@@ -1,6 +1,6 @@
-"""The platform's audit: what operators do to tenants as a whole, in ``platform``, where no tenant's role reaches it.
+"""The platform's audit: operators' acts on whole tenants, in ``platform``, out of reach of tenants' roles.
 
-What is done within a tenant, a job that is retried say, is in that tenant's own audit.
+Acts within a tenant, such as the retry of a job, are in that tenant's own audit.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _LIST = text(
 def record_act(
     session: Session, action: str, *, actor: str, tenant_id: UUID | None, detail: dict[str, Any] | None = None
 ) -> None:
-    """Add an act in the transaction of ``session``, which is one of the control database.
+    """Add an act in the transaction of ``session``, which must be one of the control database.
 
     Args:
-        session: of the owner or the application.
+        session: the owner's or the application's.
         action: ``source:subject:action``.
         actor: who acts.
-        tenant_id: the tenant that it is done to; None for what concerns all.
+        tenant_id: the tenant concerned; None for acts that concern all.
         detail: never a person's data.
 
     Raises:

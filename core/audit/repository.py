@@ -1,4 +1,4 @@
-"""Reading the audit."""
+"""Queries of the audit."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ def find_events(
     since: datetime | None,
     until: datetime | None,
 ) -> tuple[Sequence[AuditEvent], int]:
-    """The events of a page, newest first, and how many match in all. ``until`` is exclusive."""
+    """The events of a page, newest first, and the number of matches. ``until`` is exclusive."""
     conditions: list[ColumnElement[bool]] = []
     if subject_id is not None:
         conditions.append(col(AuditEvent.subject_uuid) == subject_id)

@@ -1,4 +1,4 @@
-"""What the API says about the audit."""
+"""The audit in the API's answers."""
 
 from datetime import datetime
 from typing import Any

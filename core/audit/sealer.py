@@ -1,9 +1,9 @@
-"""The sealer: chains batches of committed events, within seconds and outside the transactions of the acts.
+"""The sealer: chains batches of committed events within seconds, outside the transactions of the acts.
 
 Events get their numbers before they are committed, so one may appear after others with higher numbers were sealed. A
-seal therefore names its members one by one, and a late event goes into a later seal. ``settled_through`` says up to
-where nothing can come any more: whoever is about to insert holds a lock on the table from before the number is drawn
-until after the commit, so once all who held it at a moment are through, every number drawn by then is known.
+seal therefore lists its members one by one, and a late event goes into a later seal. ``settled_through`` is the number
+up to which no event can appear any more. Writers lock the table from before they draw a number until after the commit.
+So once all holders of the lock at a moment have finished, every number drawn by then is known.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from core.database import TenantRef, TenantSession
 
 BATCH = 20_000
-"""Events in one seal, at most."""
+"""The limit of events in one seal."""
 
 LOOK_AT_ALL_EVERY = 6 * 3600.0
-"""Seconds after which every tenant is looked at, whatever the counters say."""
+"""The seconds after which every tenant is examined, whatever the counters show."""
 
 ACTOR = "system:sealer"
 SEALING = "audit:seal"
-"""The tenant's own lock of whoever seals."""
+"""The name of the tenant's own lock for sealing."""
 
 _LOCK = 0x11_7E_5E_A1
 
@@ -79,18 +79,18 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What one look at a tenant's audit sealed."""
+    """The result of sealing a tenant's audit."""
 
     seals: int
     events: int
 
 
 def seal(tenant: TenantRef, watches: dict[UUID, Watch] | None = None, *, anchor: bool = True) -> Sealed:
-    """Seal what is committed and not sealed yet, and anchor the head.
+    """Seal committed events that are not sealed yet, and anchor the head.
 
     Args:
-        tenant: whose audit.
-        watches: what a sealer that comes again remembers of who was writing; empty for one look.
+        tenant: the tenant.
+        watches: a recurring sealer's memory of writers; empty for a single call.
         anchor: whether to anchor the head in ``platform`` afterwards.
 
     Raises:
@@ -100,11 +100,11 @@ def seal(tenant: TenantRef, watches: dict[UUID, Watch] | None = None, *, anchor:
     seals = events = 0
     while True:
         with tenant_session(tenant, actor=ACTOR) as session:
-            made = seal_batch(session, seen)
-        if made is None:
+            batch = seal_batch(session, seen)
+        if batch is None:
             break
-        seals, events = seals + 1, events + made.events
-        if made.events < BATCH:
+        seals, events = seals + 1, events + batch.events
+        if batch.events < BATCH:
             break
     if anchor:
         anchors.anchor_head(tenant, actor=ACTOR)
@@ -112,7 +112,7 @@ def seal(tenant: TenantRef, watches: dict[UUID, Watch] | None = None, *, anchor:
 
 
 def seal_batch(session: TenantSession, watches: dict[UUID, Watch]) -> Seal | None:
-    """One seal, in the session's transaction; None where there is nothing to seal, or another sealer is at it."""
+    """Add one seal in the session's transaction; return None where nothing is to be sealed or another sealer works."""
     with session.cursor() as cursor:
         if not try_lock_own(cursor, SEALING):
             return None
@@ -122,13 +122,13 @@ def seal_batch(session: TenantSession, watches: dict[UUID, Watch]) -> Seal | Non
         if high is None:
             return None
         known = _settled(session.tenant.id, high, frozenset(_one(cursor.execute(_WRITERS))), watches)
-        # A statement of its own, begun after the look at the writers: what they committed meanwhile is in it.
+        # A separate statement, begun after the writers were read, so that it sees what they committed meanwhile.
         row = cursor.execute(_BATCH, {"settled": settled, "batch": BATCH}).fetchone()
         if row is None or not row[0]:
             return None
         count, first, latest, members, digest = row
         complete = known if count < BATCH else min(known, latest)
-        made = Seal(
+        batch = Seal(
             number=number + 1,
             first_event=first,
             last_event=latest,
@@ -139,28 +139,28 @@ def seal_batch(session: TenantSession, watches: dict[UUID, Watch]) -> Seal | Non
             previous=previous,
             sealed_at=now(),
         )
-        session.leave_role()  # the tenant's own may not add a seal: a forged one would make an intact audit fail
+        session.leave_role()  # the tenant's role may add no seal: a forged one would make an intact audit fail
         cursor.execute(
             _ADD,
             (
                 session.tenant.id,
-                made.number,
-                made.first_event,
-                made.last_event,
-                made.members,
-                made.events,
-                made.settled_through,
-                made.rows_digest,
-                made.previous,
-                made.digest,
-                made.sealed_at,
+                batch.number,
+                batch.first_event,
+                batch.last_event,
+                batch.members,
+                batch.events,
+                batch.settled_through,
+                batch.rows_digest,
+                batch.previous,
+                batch.digest,
+                batch.sealed_at,
             ),
         )
-    return made
+    return batch
 
 
 def _settled(tenant_id: UUID, high: int, writers: frozenset[str], watches: dict[UUID, Watch]) -> int:
-    """Up to where every number that was drawn is committed or will never be."""
+    """The number up to which every drawn number is committed or never will be."""
     if not writers:
         watches.pop(tenant_id, None)
         return high
@@ -183,13 +183,14 @@ def _one(cursor: psycopg.Cursor[Any]) -> Any:  # noqa: ANN401 - the value of any
 class Sealer:
     """Seals the audits of one data database while a worker runs.
 
-    Which tenants wrote anything is asked of PostgreSQL's counters: one query for all, that touches no tenant's table.
-    A connection tells the counters what it did within a second while it works, and ten seconds after it came to rest.
+    PostgreSQL's counters tell which tenants wrote, in one query that touches no tenant's table. A connection reports to
+    the
+    counters within a second while it works, and ten seconds after it becomes idle.
 
     Args:
         tenants: lists all tenants, of every data database.
         database: the data database whose audits it seals.
-        every: seconds between two looks.
+        every: seconds between two rounds.
         anchor_every: seconds after which a tenant's head is anchored again.
     """
 
@@ -210,7 +211,7 @@ class Sealer:
         self._all_at = float("-inf")
 
     def run(self, stopping: Event) -> None:
-        """Go round until ``stopping``."""
+        """Work until ``stopping`` is set."""
         while not stopping.wait(self._every):
             try:
                 self.look()
@@ -220,11 +221,11 @@ class Sealer:
                 log.exception("sealer failed")  # and goes on: without it nothing is sealed
 
     def look(self) -> int:
-        """Seal what was written since the last look; returns how many events."""
+        """Seal what was written since the last round; return the number of events."""
         with node_session(self._database) as session:
             connection = psycopg_connection(session)
             if _one(connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,))) is not True:
-                return 0  # another worker's sealer is at it
+                return 0  # another worker's sealer is active
             return self._look(dict(connection.execute(_COUNTERS).fetchall()))
 
     def _look(self, counters: dict[UUID, int]) -> int:

@@ -1,4 +1,4 @@
-"""Writing the audit: plain inserts in the transaction of the act: both stand or fall together."""
+"""Writing of the audit: plain inserts in the transaction of the act, so that both commit or neither."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 GRAMMAR = re.compile(r"[a-z][a-z_]*:[a-z][a-z_]*:[a-z][a-z_]*")
-"""``source:subject:action``, such as ``api:patient:read``."""
+"""The form of actions: ``source:subject:action``, such as ``api:patient:read``."""
 
 
 @cache
 def declared_actions() -> frozenset[str]:
-    """The actions that the installed features say they write.
+    """The actions that the installed features declare.
 
     Raises:
-        RuntimeError: a feature declares one that is not ``source:subject:action``.
+        RuntimeError: a declared action is not ``source:subject:action``.
     """
-    found = frozenset(action for feature in features() for action in feature.audit_actions)
-    for action in sorted(found):
+    actions = frozenset(action for feature in features() for action in feature.audit_actions)
+    for action in sorted(actions):
         if not GRAMMAR.fullmatch(action):
             message = f"audit action {action!r} is not source:subject:action"
             raise RuntimeError(message)
-    return found
+    return actions
 
 
 def declared(action: str) -> str:
@@ -57,7 +57,7 @@ _MANY = (
 )
 
 
-_TOLD = (
+_AUDITED = (
     "WITH read AS MATERIALIZED ({query}), told AS ("
     "INSERT INTO audit_events (actor, action, subject_type, subject_uuid, request_id, detail)"
     " SELECT %(told_actor)s, %(told_action)s, %(told_subject_type)s, read.uuid, %(told_request_id)s,"
@@ -65,7 +65,7 @@ _TOLD = (
 )
 
 
-def told(
+def audited_query(
     query: str,
     values: Mapping[str, object],
     action: str,
@@ -74,20 +74,20 @@ def told(
     by: tuple[str, str],
     detail: dict[str, Any] | None = None,
 ) -> tuple[str, dict[str, object]]:
-    """A query that tells the audit of each row that it reads, in the statement that reads it.
+    """A query that records each row that it reads in the audit, in the same statement.
 
     Args:
-        query: reads rows with a ``uuid``, the subjects; they come in its order.
-        values: of its parameters.
+        query: reads rows with a ``uuid``, the subjects; the result has its order.
+        values: its parameters.
         action: ``source:subject:action``.
-        subject_type: what the rows are.
+        subject_type: the kind of the rows.
         by: actor and request id.
         detail: which fields or filters, never a person's data.
 
     Raises:
         LookupError: no feature declares the action.
     """
-    return _TOLD.format(query=query), {
+    return _AUDITED.format(query=query), {
         **values,
         "told_actor": by[0],
         "told_action": declared(action),
@@ -104,13 +104,13 @@ def record(
     subject_uuid: UUID | None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Add one event, sent with the commit. ``detail`` says which fields or filters, never a person's data.
+    """Add one event, sent with the commit. ``detail`` names fields or filters, never a person's data.
 
     Raises:
         LookupError: no feature declares the action.
     """
-    said = None if detail is None else Jsonb(detail)
-    values = (session.actor, declared(action), subject_type, subject_uuid, session.request_id, said)
+    details = None if detail is None else Jsonb(detail)
+    values = (session.actor, declared(action), subject_type, subject_uuid, session.request_id, details)
     session.at_commit(_ONE, values)
 
 
@@ -121,7 +121,7 @@ def record_many(
     uuids: Iterable[UUID],
     detail: dict[str, Any] | None = None,
 ) -> int:
-    """Add one event per subject in one statement (a list that was read, an import's rows); returns how many.
+    """Add one event per subject in one statement, for a list that was read or an import; return how many.
 
     Raises:
         LookupError: no feature declares the action.
@@ -129,6 +129,6 @@ def record_many(
     subjects = list(uuids)
     declared(action)
     if subjects:
-        said = None if detail is None else Jsonb(detail)
-        session.at_commit(_MANY, (session.actor, action, subject_type, session.request_id, said, subjects))
+        details = None if detail is None else Jsonb(detail)
+        session.at_commit(_MANY, (session.actor, action, subject_type, session.request_id, details, subjects))
     return len(subjects)

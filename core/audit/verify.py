@@ -1,4 +1,4 @@
-"""Verifying an audit: that no event was changed, removed, added afterwards or put elsewhere, and no seal taken away."""
+"""Verification of an audit: no event was changed, removed, added later or moved, and no seal removed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef
 
 _MOST = 100
-"""Problems that are named; further ones are counted."""
+"""The limit of listed problems; further ones are counted."""
 
 _SEALS = """
 SELECT seal.number, seal.first_event, seal.last_event, seal.members::text, seal.events, seal.settled_through,
@@ -41,15 +41,16 @@ FROM {events} WHERE {own} AND NOT event_id <@ coalesce(
 
 @dataclass
 class Verified:
-    """What was found of a chain.
+    """The result of verifying a chain.
 
     Attributes:
-        seals: how many it has; ``events``, how many they hold.
+        seals: the number of seals.
+        events: the number of events in them.
         pending: events that are not sealed yet, as the newest are for some seconds.
-        anchored_through: the highest seal that ``platform`` vouches for; 0 where none.
+        anchored_through: the highest seal with an anchor in ``platform``; 0 where none.
         head: the digest of the last seal.
-        problems: what is wrong, in words, at most a hundred; empty when all is well.
-        found: how many problems there are.
+        problems: descriptions of at most a hundred problems; empty when the audit is intact.
+        problem_count: the number of problems.
     """
 
     seals: int = 0
@@ -58,16 +59,16 @@ class Verified:
     anchored_through: int = 0
     head: bytes | None = None
     problems: list[str] = field(default_factory=list)
-    found: int = 0
+    problem_count: int = 0
 
     @property
     def intact(self) -> bool:
-        """Whether nothing was found."""
-        return not self.found
+        """Whether there are no problems."""
+        return not self.problem_count
 
     def say(self, problem: str) -> None:
         """Note a problem."""
-        self.found += 1
+        self.problem_count += 1
         if len(self.problems) < _MOST:
             self.problems.append(problem)
 
@@ -78,13 +79,15 @@ def verify(tenant: TenantRef) -> Verified:
     Raises:
         Unavailable: a database cannot be reached.
     """
-    anchored = anchors.standing(tenant.id)  # before the chain: one that is made meanwhile is no contradiction
+    anchored = anchors.standing(
+        tenant.id
+    )  # read before the chain, so that an anchor added meanwhile is no contradiction
     with tenant_session(tenant, actor="system:sealer", readonly=True) as session:
         return verify_chain(psycopg_connection(session), IN_SCHEMA, anchored)
 
 
 def verify_gone(tenant_id: UUID) -> Verified:
-    """Verify the audit of a tenant that was deleted, where it was moved to."""
+    """Verify the audit of a deleted tenant, in the place that it was moved to."""
     place = Place(
         sql.SQL("platform.gone_audit_events"),
         sql.SQL("platform.gone_audit_seals"),
@@ -123,14 +126,14 @@ def verify_chain(connection: psycopg.Connection[Any], place: Place, anchored: Ma
     return result
 
 
-def _look_at(result: Verified, seal: Seal, previous: bytes, digest: bytes, found: tuple[int, bytes]) -> None:
-    """Note what is wrong with one seal."""
+def _look_at(result: Verified, seal: Seal, previous: bytes, digest: bytes, counted: tuple[int, bytes]) -> None:
+    """Record the problems of one seal."""
     if seal.number != result.seals + 1:
         result.say(f"seal {result.seals + 1} is not there: after {result.seals} comes {seal.number}")
     elif seal.previous != previous:
         result.say(f"seal {seal.number} does not follow the one before it")
     if seal.digest != digest:
         result.say(f"seal {seal.number} was changed")
-    if found != (seal.events, seal.rows_digest):
-        what = "changed or changed places" if found[0] == seal.events else f"{found[0]} of {seal.events} are there"
+    if counted != (seal.events, seal.rows_digest):
+        what = "changed or changed places" if counted[0] == seal.events else f"{counted[0]} of {seal.events} are there"
         result.say(f"the events {seal.first_event} to {seal.last_event} of seal {seal.number}: {what}")

@@ -1,7 +1,7 @@
-"""Large things outside the database: uploads, model artifacts, exports. Keyed by tenant, encrypted, expiring.
+"""Files outside the database: uploads, model artifacts, exports. Keyed by tenant, encrypted, expiring.
 
-A folder under the state directory by default, or any place that fsspec can write to (``IIT_BLOB_URL``). See
-``README.md``.
+They are in a folder under the state directory by default, or in any place that fsspec can write to (``IIT_BLOB_URL``).
+See ``README.md``.
 """
 
 from core.blobs.errors import BlobDamaged
@@ -13,9 +13,9 @@ from core.blobs.store import (
     exists,
     get,
     is_key,
-    kept,
     local_folder,
     open,  # noqa: A004 - blobs.open, as files are opened
+    permanent_keys,
     purge,
     put,
     put_back,
@@ -34,9 +34,9 @@ __all__ = [
     "exists",
     "get",
     "is_key",
-    "kept",
     "local_folder",
     "open",
+    "permanent_keys",
     "purge",
     "put",
     "put_back",

@@ -1,4 +1,4 @@
-"""What can go wrong with a blob beyond its absence."""
+"""Errors of stored files, besides their absence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from core.errors import AppError
 
 
 class BlobDamaged(AppError):  # noqa: N818 - named as the family is
-    """The stored bytes are not what was written: altered, cut short, or another tenant's."""
+    """The stored bytes differ from what was written: altered, cut short, or another tenant's."""
 
     slug = "blob-damaged"
     title = "A stored file does not open"

@@ -1,9 +1,11 @@
-"""A stream of bytes, encrypted in chunks so that any length can be written and read without holding it in memory.
+"""Encrypted streams in chunks, so that any length can be written and read without holding it in memory.
 
-The layout is a header (magic, version, 16 random bytes) and chunks of AES-256-GCM. Each blob has a key of its own
-(HKDF of the tenant's key, with the random bytes and the blob's name), so nonces may count from zero. A chunk's nonce
-carries its number and whether it is the last: chunks cannot be reordered, dropped or appended, and nothing is given
-out before its tag was checked (STREAM; Hoang, Reyhanitabar, Rogaway, Vizár 2015).
+The layout is a header (magic, version, 16 random bytes) and chunks of AES-256-GCM. Each blob has its own key (HKDF of
+the
+tenant's key, with the random bytes and the blob's name), so nonces may count from zero. A chunk's nonce contains its
+number and whether it is the last. So chunks cannot be reordered, dropped or appended, and no byte is returned before
+its
+tag was verified (STREAM; Hoang, Reyhanitabar, Rogaway, Vizár 2015).
 """
 
 from __future__ import annotations
@@ -41,8 +43,8 @@ def write(source: BinaryIO, target: BinaryIO, key: bytes, name: str) -> tuple[in
     """Encrypt all of ``source`` to ``target``.
 
     Args:
-        source: what to keep; read to its end.
-        target: where the encrypted bytes go.
+        source: the stream to encrypt, to its end.
+        target: the stream for the encrypted bytes.
         key: 32 bytes of the tenant.
         name: the blob's full name, which its bytes are bound to.
 
@@ -66,7 +68,7 @@ def write(source: BinaryIO, target: BinaryIO, key: bytes, name: str) -> tuple[in
 
 
 def _read_full(source: BinaryIO, size: int) -> bytes:
-    """Exactly ``size`` bytes, fewer only at the end: a network stream may give less at a time."""
+    """Read exactly ``size`` bytes, fewer only at the end, because a network stream may return less at a time."""
     parts, left = [], size
     while left:
         part = source.read(left)
@@ -81,7 +83,7 @@ class SealedReader(io.RawIOBase):
     """Reads what :func:`write` wrote, from start to end.
 
     Raises:
-        BlobDamaged: when opened or read, if a byte is not what was written.
+        BlobDamaged: when opened or read, if a byte differs from what was written.
     """
 
     def __init__(self, source: BinaryIO, key: bytes, name: str) -> None:
@@ -103,7 +105,7 @@ class SealedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: object) -> int:
-        """Fill the buffer with checked bytes; 0 at the end."""
+        """Fill the buffer with verified bytes; return 0 at the end."""
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
         if not self._plain and self._ahead is not None:
             self._plain = memoryview(self._next_chunk(self._ahead))

@@ -1,8 +1,8 @@
-"""Put, open, delete and purge blobs in a folder or any store that fsspec knows.
+"""Put, open, delete and purge blobs in a folder or any store that fsspec supports.
 
-A blob's path is ``<tenant id>/<last day or "keep">/<time-ordered id>-<label>``: a tenant's blobs are one prefix, and
-purging what has expired needs no list but the store's own. No call here may be made while a transaction is open: the
-store may be far.
+A blob's path is ``<tenant id>/<last day or "keep">/<time-ordered id>-<label>``: a tenant's blobs share one prefix, and
+``purge`` needs no list but the store's own. Call nothing here while a transaction is open, because the store may be
+slow.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ LABEL = 40
 DRAFTS = "drafts"
 MARK = "installation"
 MARK_SECONDS = 5.0
-"""How long a store that carried the installation's mark is believed to carry it still."""
+"""How long a store that had the installation's mark is trusted to have it still."""
 
 DRAFT_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class BlobRef:
-    """What a row keeps of a blob.
+    """A row's reference to a blob.
 
     Attributes:
-        key: hand it back to :func:`open`.
+        key: the key for :func:`open`.
         size: bytes before encryption.
         sha256: of the bytes before encryption, hexadecimal.
     """
@@ -59,7 +59,7 @@ class BlobRef:
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What :func:`purge` removed."""
+    """The blobs that :func:`purge` removed."""
 
     days: int
     blobs: int
@@ -70,17 +70,18 @@ _marked: dict[str, float] = {}
 
 
 def put(tenant: TenantRef, name: str, data: bytes | BinaryIO, *, expires_in_days: int | None = None) -> BlobRef:
-    """Keep bytes, encrypted with the tenant's key. They appear whole or not at all.
+    """Store bytes, encrypted with the tenant's key. They appear completely or not at all.
 
     Args:
-        tenant: whose they are.
-        name: what kind of thing it is (``model.zip``, ``upload.csv``); never a person's name, for it stays readable.
+        tenant: the owner.
+        name: the kind of file (``model.zip``, ``upload.csv``); never a person's name, because it stays readable.
         data: bytes, or a stream that is read to its end.
-        expires_in_days: days after today (UTC) on which :func:`purge` may remove it; kept until deleted when absent.
+        expires_in_days: days after today (UTC) on which :func:`purge` may remove it; None stores it until it is
+            deleted.
 
     Raises:
         Invalid: days below zero.
-        BlobStoreForeign: this process keeps files in another place than the rest of the installation.
+        BlobStoreForeign: this process uses another store than the rest of the installation.
     """
     if expires_in_days is not None and expires_in_days < 0:
         problem = "is below zero"
@@ -92,7 +93,7 @@ def put(tenant: TenantRef, name: str, data: bytes | BinaryIO, *, expires_in_days
 
 
 def put_back(tenant: TenantRef, key: str, data: bytes | BinaryIO) -> BlobRef:
-    """Keep bytes under the key that they had elsewhere: rows that come from an archive refer to it.
+    """Store bytes under the key that they had elsewhere, to which rows from an archive refer.
 
     Raises:
         NotFound: ``key`` is none.
@@ -100,8 +101,8 @@ def put_back(tenant: TenantRef, key: str, data: bytes | BinaryIO) -> BlobRef:
     return _put(tenant, key, data)
 
 
-def kept(tenant: TenantRef) -> list[str]:
-    """The keys of the tenant's blobs that are kept until they are deleted, sorted; those that expire are not told."""
+def permanent_keys(tenant: TenantRef) -> list[str]:
+    """The sorted keys of the tenant's blobs that never expire."""
     filesystem, root = _root()
     folder = f"{root}/{tenant.id.hex}/{KEEP}"
     try:
@@ -122,18 +123,18 @@ def _put(tenant: TenantRef, key: str, data: bytes | BinaryIO) -> BlobRef:
 
 
 def open(tenant: TenantRef, key: str) -> BinaryIO:  # noqa: A001 - blobs.open, as files are opened
-    """A blob as a stream. Every chunk is verified before it is given out.
+    """A blob as a stream. Every chunk is verified before it is returned.
 
     Raises:
         NotFound: the tenant has no such blob, or it was purged.
-        BlobStoreForeign: it is not here, where this process keeps files in another place than the installation.
-        BlobDamaged: here or while reading: the stored bytes are not what was written.
+        BlobStoreForeign: it is missing, and this process uses another store than the installation.
+        BlobDamaged: the stored bytes differ from what was written; also raised while the stream is read.
     """
     filesystem, path = _locate(tenant, key)
     try:
         stored = filesystem.open(path, "rb")
     except FileNotFoundError:
-        require_shared_store(fresh=True)  # a store that is not mounted lacks everything: that is no file's fault
+        require_shared_store(fresh=True)  # a store that is not mounted lacks everything, which is no fault of the file
         detail = "there is no such stored file"
         raise NotFound(detail, remedy="It may have expired: create or upload it again.") from None
     reader = SealedReader(cast("BinaryIO", stored), _key_of(tenant), _bound_name(tenant, key))
@@ -144,9 +145,9 @@ def get(tenant: TenantRef, key: str, *, sha256: str | None = None) -> bytes:
     """All bytes of a blob.
 
     Args:
-        tenant: whose it is.
+        tenant: the owner.
         key: of its :class:`BlobRef`.
-        sha256: what the row that refers to it says; checked when given.
+        sha256: the hash in the row that refers to it; verified unless None.
 
     Raises:
         NotFound: as :func:`open`.
@@ -172,14 +173,14 @@ def is_key(text: str) -> bool:
 
 
 def delete(tenant: TenantRef, key: str) -> None:
-    """Remove a blob; nothing happens when it is not there."""
+    """Remove a blob, if it exists."""
     filesystem, path = _locate(tenant, key)
     with contextlib.suppress(FileNotFoundError):
         filesystem.rm_file(path)
 
 
 def delete_tenant(tenant: TenantRef) -> None:
-    """Remove every blob of a tenant that is leaving."""
+    """Remove every blob of a departing tenant."""
     filesystem, root = _root()
     with contextlib.suppress(FileNotFoundError):
         filesystem.rm(f"{root}/{tenant.id.hex}", recursive=True)
@@ -189,8 +190,8 @@ def purge(tenant: TenantRef | None = None, *, today: date | None = None) -> Purg
     """Remove what expired before today.
 
     Args:
-        tenant: of one tenant; of all when absent.
-        today: the day to count from; the clock's, in UTC, when absent.
+        tenant: only this tenant's; all tenants' when None.
+        today: the day to count from; the clock's, in UTC, when None.
     """
     filesystem, root = _root()
     limit = f"{today or _today():%Y%m%d}"
@@ -210,13 +211,13 @@ def purge(tenant: TenantRef | None = None, *, today: date | None = None) -> Purg
 
 
 def require_shared_store(*, fresh: bool = False) -> None:
-    """Refuse a store that is not the installation's; the first store that is used becomes it.
+    """Raise if the store is not the installation's; the first store in use becomes it.
 
     Args:
-        fresh: look now, also where the store carried the mark a moment ago.
+        fresh: read the mark now, even if the store had it a moment ago.
 
     Raises:
-        BlobStoreForeign: other processes keep files elsewhere, or the place is not mounted.
+        BlobStoreForeign: other processes use another store, or the place is not mounted.
     """
     from core.installation.blob_store import compare
 
@@ -228,7 +229,7 @@ def require_shared_store(*, fresh: bool = False) -> None:
 
 
 def verify_store() -> None:
-    """The same without making anything: a store that was never used is nobody's yet.
+    """Raise if the store is not the installation's, without creating anything: an unused store belongs to nobody yet.
 
     Raises:
         BlobStoreForeign: as ``require_shared_store``.
@@ -239,7 +240,7 @@ def verify_store() -> None:
 
 
 def read_mark() -> str | None:
-    """What the store's mark says; None where it has none."""
+    """The text of the store's mark; None where it has none."""
     filesystem, root = _root()
     try:
         return str(filesystem.cat_file(f"{root}/{MARK}").decode("ascii", "replace")).strip()
@@ -259,14 +260,14 @@ def write_mark(mark: str) -> None:
 
 
 def stored_bytes(tenant: TenantRef) -> int:
-    """How much the tenant's blobs take in the store."""
+    """The bytes that the tenant's blobs take in the store."""
     filesystem, root = _root()
-    found = filesystem.find(f"{root}/{tenant.id.hex}", detail=True)
-    return sum(int(entry["size"] or 0) for entry in found.values())
+    files = filesystem.find(f"{root}/{tenant.id.hex}", detail=True)
+    return sum(int(entry["size"] or 0) for entry in files.values())
 
 
 def local_folder() -> Path | None:
-    """The folder that blobs are kept in; None where the store is none of this machine's folders."""
+    """The folder of the blobs; None where the store is not a folder of this machine."""
     filesystem, root = _root()
     return Path(root) if "file" in filesystem.protocol else None
 
@@ -314,13 +315,13 @@ def _key_of(tenant: TenantRef) -> bytes:
 
 @contextlib.contextmanager
 def _whole(filesystem: Any, path: str) -> Iterator[BinaryIO]:  # noqa: ANN401
-    """A file to write that appears under its path whole or not at all."""
+    """A file that appears under its path completely or not at all."""
     filesystem.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
     if "file" in filesystem.protocol:
         with _whole_on_disk(Path(path)) as target:
             yield target
         return
-    # Object stores make an object visible when its upload ends, and drop it when it is discarded.
+    # Object stores show an object when its upload ends, and drop it when it is discarded.
     target = filesystem.open(path, "wb", autocommit=False)
     try:
         yield cast("BinaryIO", target)
@@ -335,7 +336,7 @@ def _whole(filesystem: Any, path: str) -> Iterator[BinaryIO]:  # noqa: ANN401
 
 @contextlib.contextmanager
 def _whole_on_disk(path: Path) -> Iterator[BinaryIO]:
-    """Write beside the place, on the same disk, flush it there, and rename: a row may refer to it from then on."""
+    """Write beside the place on the same disk, flush, and rename; a row may refer to the file from then on."""
     drafts = path.parents[2] / DRAFTS
     drafts.mkdir(mode=0o700, exist_ok=True)
     draft = drafts / path.name
@@ -355,7 +356,7 @@ def _whole_on_disk(path: Path) -> Iterator[BinaryIO]:
 
 
 def _purge_drafts(root: str) -> None:
-    """Remove what a killed process left half written more than a day ago."""
+    """Remove drafts that a killed process left more than a day ago."""
     for draft in Path(root, DRAFTS).glob("*"):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:

@@ -1,4 +1,4 @@
-"""What equals what: texts are brought to one form per purpose before they are indexed, so that look-ups find them."""
+"""Blind indexes: keyed hashes of texts, normalised per purpose so that equal values match."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 SIZE = 16
 EXACT = ("source", "import")
-"""Purposes that begin so are keys of machines: only surrounding blanks are dropped."""
+"""Prefixes of the purposes of machine keys, in which only surrounding blanks are dropped."""
 
 REMEMBERED = 256
-"""Pairs of key and purpose whose beginning is kept in memory."""
+"""The number of pairs of key and purpose whose hash state stays in memory."""
 
 NATIONAL = 10
-"""National numbers have nine or ten digits in the countries served; longer ones begin with a calling code."""
+"""The most digits of national numbers in the countries served; longer ones begin with a calling code."""
 
 CALLING_CODES = (
     "211", "220", "221", "223", "224", "225", "226", "227", "228", "229", "231", "232", "233", "234", "235", "236",
@@ -36,22 +36,22 @@ CALLING_CODES = (
 def normalise(purpose: str, text: str) -> str:
     """The form of ``text`` that equal values share.
 
-    ``phone...``: digits of the national number, so that 0803 123 4567 and +234 803 123 4567 are one. Machine keys
-    (``EXACT``): as they are. Everything else is an identifier: compatibility form, upper case, no blanks.
+    ``phone...``: the digits of the national number, so that 0803 123 4567 and +234 803 123 4567 are equal. Machine keys
+    (``EXACT``): unchanged. Everything else is an identifier: compatibility form, upper case, no blanks.
 
     Raises:
-        Invalid: nothing is left to look for.
+        Invalid: no character is left to search for.
     """
-    found = _form(purpose, text)
-    if not found:
+    form = _form(purpose, text)
+    if not form:
         field = FieldError(purpose, "is empty", "give at least one letter or digit")
         detail = f"there is nothing to look for in {purpose}"
         raise Invalid(detail, errors=[field])
-    return found
+    return form
 
 
 def is_blank(purpose: str, text: str) -> bool:
-    """Whether nothing of a text is left to look for: ``normalise`` refuses it. Texts such as "nil" are no phone."""
+    """Whether ``normalise`` leaves nothing of the text, as of a phone "nil"."""
     return not _form(purpose, text)
 
 
@@ -65,8 +65,8 @@ def _form(purpose: str, text: str) -> str:
 
 def _identifier(text: str) -> str:
     if text.isascii():
-        return "".join(text.upper().split())  # nothing composes
-    # Dropping a blank or raising a letter can make something that composes anew, so once more.
+        return "".join(text.upper().split())  # ASCII never composes
+    # Dropping a blank or raising a letter can enable a new composition, hence the repetition.
     for _ in range(2):
         text = unicodedata.normalize("NFKC", "".join(unicodedata.normalize("NFKC", text).upper().split()))
     return text
@@ -85,7 +85,7 @@ def _phone(text: str) -> str:
 
 
 def blind_index(key: bytes, purpose: str, text: str) -> bytes:
-    """16 bytes, equal for equal texts of one tenant and purpose, that say nothing without the key (HMAC-SHA256)."""
+    """16 bytes, equal for equal texts of one tenant and purpose; meaningless without the key (HMAC-SHA256)."""
     one = _begun(key, purpose).copy()
     one.update(normalise(purpose, text).encode())
     return one.finalize()[:SIZE]
@@ -93,7 +93,7 @@ def blind_index(key: bytes, purpose: str, text: str) -> bytes:
 
 @lru_cache(maxsize=REMEMBERED)
 def _begun(key: bytes, purpose: str) -> HMAC:
-    """What key and purpose have made of the hash: a copy of it costs a third of beginning with the key each time."""
+    """The hash state after key and purpose. Copying it costs a third of starting with the key."""
     begun = HMAC(key, SHA256())
     begun.update(f"{purpose}\0".encode())
     return begun
@@ -105,17 +105,17 @@ def blind_indexes(key: bytes, purpose: str, texts: Iterable[str]) -> list[bytes]
     if not all(forms):
         normalise(purpose, "")
     begun = _begun(key, purpose)
-    found = []
+    indexes = []
     for form in forms:
         one = begun.copy()
         one.update(form.encode())
-        found.append(one.finalize()[:SIZE])
-    return found
+        indexes.append(one.finalize()[:SIZE])
+    return indexes
 
 
 @dataclass(frozen=True, slots=True)
 class BlindIndexes:
-    """Makes blind indexes of one tenant, also in a process that has no session. It holds the key: it is never kept."""
+    """The blind indexes of one tenant, also in a process without a session. It holds the key: never store it."""
 
     key: bytes = field(repr=False)
 
@@ -123,6 +123,6 @@ class BlindIndexes:
         """``blind_index`` of many texts.
 
         Raises:
-            Invalid: there is nothing to look for in one of them.
+            Invalid: one of them has no character to search for.
         """
         return blind_indexes(self.key, purpose, texts)

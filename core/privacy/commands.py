@@ -1,4 +1,4 @@
-"""``iit keys``."""
+"""The command ``iit keys``."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from core.cli.output import ACTOR, Progress, done_in_part, json_option, note, pr
 
 @click.group()
 def keys() -> None:
-    """Look after the keys that protect personal data. API keys are `iit key`."""
+    """Manage the keys that protect personal data. API keys are `iit key`."""
 
 
 @keys.command()
 @json_option
 def rewrap(*, as_json: bool) -> None:
-    """Wrap every tenant's keys by the current master key, after IIT_MASTER_KEY was changed.
+    """Wrap every tenant's keys with the current master key, after IIT_MASTER_KEY was changed.
 
-    Set the old key as IIT_MASTER_KEY_PREVIOUS meanwhile. A run that is cut off is resumed by the next. Ends with 3
-    when a tenant is left behind.
+    Set the old key as IIT_MASTER_KEY_PREVIOUS meanwhile. The next run resumes an interrupted one. Ends with 3 when a
+    tenant
+    is left behind.
     """
     from core.tenancy.rewrapping import rewrap_all
 

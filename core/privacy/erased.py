@@ -1,6 +1,6 @@
-"""Who was erased is known by keyed digests of their identifiers, so that another list does not bring them back.
+"""Keyed digests of erased patients' identifiers, so that another list does not bring them back.
 
-A digest says nothing without the tenant's index key, and is compared with nothing but new arrivals.
+A digest means nothing without the tenant's index key, and is compared only with arriving patients.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 Identifier = tuple[str, str]
-"""What kind of identifier, with the place that it is of where others use it too, and its text."""
+"""The kind of an identifier (with its facility where other facilities reuse such identifiers), and its text."""
 
 _REMEMBER = "INSERT INTO erased_identifiers (digest) SELECT unnest(%s::bytea[]) ON CONFLICT (digest) DO NOTHING"
 _ANY = "SELECT EXISTS (SELECT FROM erased_identifiers)"
@@ -26,15 +26,15 @@ _AMONG = "SELECT digest FROM erased_identifiers WHERE digest = ANY(%s::bytea[])"
 
 
 def remember(session: TenantSession, identifiers: Iterable[Identifier]) -> None:
-    """Note that whoever has one of these identifiers was erased."""
+    """Remember these identifiers as those of erased patients."""
     with session.cursor() as cursor:
         cursor.execute(_REMEMBER, (bytea_array([_digest(session, one) for one in identifiers]),))
 
 
 def keep_out(session: TenantSession, arriving: Mapping[UUID, list[Identifier]]) -> frozenset[UUID]:
-    """Mark those who arrive under a new key and were erased under another: they get no key, as the erased.
+    """Mark arriving patients who were erased under another key as erased too, so that they get no key.
 
-    Who is on record already is left alone: an identifier that was mistyped destroys nobody's data.
+    Patients on record are left alone: a mistyped identifier destroys nobody's data.
     """
     with session.cursor() as cursor:
         if not arriving or not cursor.execute(_ANY).fetchall()[0][0]:

@@ -1,11 +1,11 @@
-"""What can go wrong with keys and ciphertexts. Messages name tables and keys' ids, never contents."""
+"""Errors of keys and ciphertexts. Messages name tables and keys' ids, never contents."""
 
 # ruff: noqa: N818 - named by what happened, as the family of core.errors is
 from core.errors import AppError, Conflict
 
 
 class CannotDecrypt(AppError):
-    """A stored value does not open: it was altered, moved from another row, or belongs to another key."""
+    """A stored value cannot be decrypted: it was altered, moved from another row, or belongs to another key."""
 
     slug = "cannot-decrypt"
     title = "A stored value cannot be decrypted"
@@ -15,7 +15,7 @@ class CannotDecrypt(AppError):
 
 
 class MasterKeyMissing(AppError):
-    """A tenant's key is wrapped by a master key that this installation does not have."""
+    """A master key that this installation lacks wraps a tenant's key."""
 
     status = 503
     slug = "master-key-missing"
@@ -32,4 +32,4 @@ class PatientErased(Conflict):
 
 
 class NeedsSession(RuntimeError):
-    """A vault without a session would have to ask the database."""
+    """A vault without a session would need to query the database."""

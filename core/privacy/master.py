@@ -1,4 +1,4 @@
-"""The master key: wraps tenants' keys and nothing else. While it is rotated, the one before it can still unwrap."""
+"""The master key, which wraps tenants' keys and nothing else. During a rotation the previous one can still unwrap."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ NONCE = 12
 
 
 def kid(key: bytes) -> str:
-    """The id of a master key, which tells nothing about it: 16 hex digits of a hash."""
+    """The id of a master key: 16 hex digits of a hash, which reveal nothing about it."""
     return hashlib.sha256(b"iit master key id\0" + key).hexdigest()[:16]
 
 
 def current() -> tuple[str, bytes]:
-    """The master key that wraps what is written now, with its id.
+    """The master key that wraps new keys, and its id.
 
     Raises:
         Invalid: it is not configured, or not 32 bytes in base64.
@@ -37,15 +37,15 @@ def by_kid(wanted: str) -> bytes:
     Raises:
         MasterKeyMissing: neither the current nor the previous key has it.
     """
-    found, key = current()
-    if found == wanted:
+    identifier, key = current()
+    if identifier == wanted:
         return key
     previous = get_settings().master_key_previous
     if previous is not None:
         key = decode_master_key(previous.get_secret_value())
         if kid(key) == wanted:
             return key
-    detail = f"a tenant's key is wrapped by the master key {wanted}, and {found} is configured"
+    detail = f"a tenant's key is wrapped by the master key {wanted}, and {identifier} is configured"
     raise MasterKeyMissing(detail)
 
 
@@ -61,7 +61,7 @@ def seal(key: bytes, plain: bytes, bound_to: str) -> bytes:
 
 
 def unseal(key: bytes, sealed: bytes, bound_to: str) -> bytes:
-    """What ``seal`` closed.
+    """The plain bytes that ``seal`` encrypted.
 
     Raises:
         CannotDecrypt: another key, another place, or altered bytes.

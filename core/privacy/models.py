@@ -1,4 +1,4 @@
-"""Where wrapped keys are kept, in the tenant's own schema. No key is ever stored in the clear."""
+"""The tables of wrapped keys, in the tenant's own schema. No key is ever stored in the clear."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -13,8 +13,7 @@ from core.database import TenantBase
 class TenantKey(TenantBase, table=True):
     """One of the tenant's keys, wrapped by a master key.
 
-    ``data`` wraps patients' keys, ``index`` keys the blind indexes, ``blob`` is what the keys of blobs are derived
-    from.
+    ``data`` wraps patients' keys, ``index`` keys the blind indexes, and the keys of blobs derive from ``blob``.
     """
 
     __tablename__: ClassVar[str] = "tenant_keys"
@@ -33,7 +32,7 @@ class TenantKey(TenantBase, table=True):
 
 
 class PatientKey(TenantBase, table=True):
-    """A patient's data key, wrapped by the tenant's. Erasing the patient removes the key; the row stays as a mark."""
+    """A patient's data key, wrapped by the tenant's. Erasing removes the key; the row stays as a mark."""
 
     __tablename__: ClassVar[str] = "patient_keys"
     __table_args__ = (CheckConstraint("(wrapped_key IS NULL) = (erased_at IS NOT NULL)", name="erased"),)
@@ -52,7 +51,7 @@ class PatientKey(TenantBase, table=True):
 
 
 class ErasedIdentifier(TenantBase, table=True):
-    """A keyed digest of an identifier of somebody who was erased: a list of another source does not bring them back."""
+    """A keyed digest of an erased patient's identifier, so that another source's list does not bring them back."""
 
     __tablename__: ClassVar[str] = "erased_identifiers"
     __table_args__ = ({"info": {"append_only": True}},)

@@ -1,4 +1,4 @@
-"""Patients' keys of a tenant that comes from an archive: new ones for the living, the mark alone for the erased."""
+"""Patients' keys of a tenant that comes from an archive: new ones, or only the mark for erased patients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def restore_patient_keys(session: TenantSession, rows: Sequence[tuple[UUID, str,
 
     Args:
         session: the tenant's transaction, as its owner.
-        rows: patient, when the first key was made, and when the patient was erased: then there is no key.
+        rows: patient, creation of the first key, and erasure of the patient (then there is no key).
     """
     ring = key_ring(session)
     version, wrapping = ring.newest, ring.data[ring.newest]
@@ -38,6 +38,6 @@ def restore_patient_keys(session: TenantSession, rows: Sequence[tuple[UUID, str,
         nonce = os.urandom(NONCE)
         bound_to = bound_patient(str(session.tenant.id), patient, version)
         keys.append(nonce + wrapping.encrypt(nonce, os.urandom(KEY_BYTES), bound_to))
-    patients, made, erased_at = zip(*rows, strict=True) if rows else ((), (), ())
+    patients, created_at, erased_at = zip(*rows, strict=True) if rows else ((), (), ())
     with session.cursor() as cursor:
-        cursor.execute(_INSERT, (version, list(patients), keys, list(made), list(erased_at)))
+        cursor.execute(_INSERT, (version, list(patients), keys, list(created_at), list(erased_at)))

@@ -1,4 +1,4 @@
-"""A tenant's keys: made when the tenant is, unwrapped once per process, re-wrapped when the master key is rotated."""
+"""A tenant's keys: created with the tenant, unwrapped one time per process, re-wrapped when the master key rotates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class KeyRing:
 
     @property
     def newest(self) -> int:
-        """The version that wraps new patients' keys."""
+        """The version of the key that wraps new patients' keys."""
         return max(self.data)
 
 
@@ -49,22 +49,22 @@ def _bound_to(tenant: TenantRef, purpose: str, version: int) -> str:
 
 
 def create_tenant_keys(session: TenantSession, *, index: bytes | None = None) -> None:
-    """Make the tenant's keys, once: called when the tenant is provisioned. A second call changes nothing.
+    """Create the tenant's keys when it is provisioned. A second call changes nothing.
 
     Args:
         session: the tenant's transaction.
-        index: the key of its blind indexes where it comes from an archive, whose rows they are in; else a new one.
+        index: the key of its blind indexes, if its rows come from an archive; else a new one.
 
     Raises:
         Invalid: no master key is configured.
     """
     kid, key = master.current()
-    given = {"index": index} if index is not None else {}
+    existing = {"index": index} if index is not None else {}
     rows = [
         (
             purpose,
             kid,
-            master.seal(key, given.get(purpose) or os.urandom(KEY_BYTES), _bound_to(session.tenant, purpose, 1)),
+            master.seal(key, existing.get(purpose) or os.urandom(KEY_BYTES), _bound_to(session.tenant, purpose, 1)),
         )
         for purpose in PURPOSES
     ]
@@ -77,11 +77,11 @@ def create_tenant_keys(session: TenantSession, *, index: bytes | None = None) ->
 
 
 def key_ring(session: TenantSession, *, fresh: bool = False) -> KeyRing:
-    """The keys of the session's tenant, from memory when this process has unwrapped them before.
+    """The keys of the session's tenant, from memory if this process has unwrapped them before.
 
     Raises:
-        CannotDecrypt: a key is missing, was altered or moved from another tenant.
-        MasterKeyMissing: they are wrapped by a master key that is not configured.
+        CannotDecrypt: a key is missing, altered, or moved from another tenant.
+        MasterKeyMissing: no configured master key wraps them.
     """
     tenant = session.tenant
     with _lock:
@@ -115,14 +115,14 @@ def _unwrap(session: TenantSession) -> KeyRing:
 
 
 def index_key(session: TenantSession) -> bytes:
-    """The key of the tenant's blind indexes, in the clear: for the tenant's archive, sealed to its recipient."""
+    """The plain key of the tenant's blind indexes, for its archive, which is sealed to the recipient."""
     return key_ring(session).index
 
 
 def derived_key(tenant: TenantRef, purpose: str) -> bytes:
     """32 bytes for a purpose outside the rows, such as one blob: HKDF-SHA256 of the tenant's blob key.
 
-    Opens a transaction of its own when this process has not met the tenant before.
+    Opens its own transaction if this process has not seen the tenant before.
     """
     with _lock:
         ring = _rings.get(tenant.id)
@@ -134,10 +134,11 @@ def derived_key(tenant: TenantRef, purpose: str) -> bytes:
 
 
 def rewrap_tenant_keys(session: TenantSession) -> int:
-    """Wrap the tenant's keys by the current master key; returns how many were wrapped by another one before.
+    """Wrap the tenant's keys with the current master key; return how many had another one.
 
-    A rotation: set the new key as IIT_MASTER_KEY and the old one as IIT_MASTER_KEY_PREVIOUS, re-wrap every tenant, then
-    forget the old one. Patients' keys and ciphertexts stay as they are.
+    To rotate, set the new key as IIT_MASTER_KEY and the old one as IIT_MASTER_KEY_PREVIOUS, re-wrap every tenant, then
+    remove
+    the old one. Patients' keys and ciphertexts stay as they are.
     """
     kid, key = master.current()
     with session.cursor() as cursor:
@@ -157,23 +158,23 @@ def rewrap_tenant_keys(session: TenantSession) -> int:
 
 
 def require_current(session: TenantSession) -> None:
-    """See that the current master key alone opens every key of the tenant.
+    """Verify that the current master key alone opens every key of the tenant.
 
     Raises:
-        MasterKeyMissing: one is wrapped by another.
-        CannotDecrypt: one does not open.
+        MasterKeyMissing: another one wraps a key.
+        CannotDecrypt: a key does not open.
     """
     kid, key = master.current()
     with session.cursor() as cursor:
         rows = cursor.execute("SELECT purpose, version, master_kid, wrapped_key FROM tenant_keys").fetchall()
-    for purpose, version, found, wrapped in rows:
-        if found != kid:
-            detail = f"a key of the tenant is still wrapped by the master key {found}"
+    for purpose, version, wrapping, wrapped in rows:
+        if wrapping != kid:
+            detail = f"a key of the tenant is still wrapped by the master key {wrapping}"
             raise MasterKeyMissing(detail)
         master.unseal(key, bytes(wrapped), _bound_to(session.tenant, purpose, version))
 
 
 def forget() -> None:
-    """Drop the keys that this process remembers (tests; a tenant that is closed)."""
+    """Forget the unwrapped keys (tests; a closed tenant)."""
     with _lock:
         _rings.clear()

@@ -1,4 +1,4 @@
-"""The vault: encrypts and decrypts a patient's personal data within one transaction of one tenant."""
+"""The vault: encrypts and decrypts patients' personal data within one transaction of one tenant."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ KEY_OF_SESSION = "core.privacy.vault"
 
 def vault(session: TenantSession) -> Vault:
     """The vault of this transaction, one per session."""
-    found = session.info.get(KEY_OF_SESSION)
-    if not isinstance(found, Vault):
-        found = session.info[KEY_OF_SESSION] = Vault(session)
-        event.listen(session, "after_soft_rollback", found.forget)
-    return found
+    existing = session.info.get(KEY_OF_SESSION)
+    if not isinstance(existing, Vault):
+        existing = session.info[KEY_OF_SESSION] = Vault(session)
+        event.listen(session, "after_soft_rollback", existing.forget)
+    return existing
 
 
 @dataclass(frozen=True, slots=True)
 class _NoSession:
-    """Stands for the session of a vault that has none."""
+    """The placeholder for the session of a vault without one."""
 
     tenant: TenantRef
 
     def cursor(self) -> NoReturn:
-        """Refuse.
+        """Raise.
 
         Raises:
             NeedsSession: always.
@@ -56,16 +56,15 @@ class _NoSession:
 def vault_from_memory(tenant: TenantRef) -> Vault:
     """A vault without a session, for rows that were read together with their keys (``take_patient_key``).
 
-    Its methods raise ``NeedsSession`` where the database would have to be asked: for keys that this process has not
-    met yet.
+    Its methods raise ``NeedsSession`` for keys that this process does not have in memory.
     """
     return Vault(cast("TenantSession", _NoSession(tenant)))
 
 
 class Vault:
-    """Personal data of one tenant's patients, in one transaction.
+    """Encryption of the personal data of one tenant's patients, in one transaction.
 
-    A ciphertext opens only for the tenant, table, column and row it was made for, with its patient's key.
+    A ciphertext opens only for its tenant, table, column and row, with its patient's key.
     """
 
     def __init__(self, session: TenantSession) -> None:
@@ -77,36 +76,36 @@ class Vault:
         self._known_places: dict[tuple[str, ...], tuple[bytes, ...]] = {}
 
     def ensure_patient_keys(self, uuids: Iterable[UUID]) -> frozenset[UUID]:
-        """Make sure that these patients have keys, and have them at hand: two statements, however many patients.
+        """Create missing keys of these patients and load all, in two statements however many patients.
 
         Returns:
-            Those who were erased: they have no key and get none.
+            The erased patients, who have no key and get none.
 
         Raises:
-            CannotDecrypt: the key of one does not open.
+            CannotDecrypt: a key cannot be unwrapped.
         """
         asked = set(uuids)
         self.load_patient_keys(asked)
         missing = [uuid for uuid in asked if uuid not in self._patients and uuid not in self._damaged]
         if missing:
             self._make(missing)
-            self.load_patient_keys(missing)  # those that another transaction made
+            self.load_patient_keys(missing)  # keys that another transaction created
         if not self._damaged.isdisjoint(asked):
             detail = "a patient's key does not open: it was altered or moved"
             raise CannotDecrypt(detail)
         return frozenset(uuid for uuid in asked if self._patients.get(uuid) is None)
 
     def forget(self, *_rolled_back: object) -> None:
-        """Drop the keys at hand: after a rollback, also to a savepoint, those just made are not in the table.
+        """Forget the loaded keys: after a rollback, also to a savepoint, new ones are not in the table.
 
-        Whoever rolls back to a savepoint by plain SQL calls this; the session's own savepoints do it by themselves.
+        The session's own savepoints call this. Plain SQL that rolls back to a savepoint must call it too.
         """
         self._patients.clear()
         self._damaged.clear()
         self._ring = None
 
     def load_patient_keys(self, uuids: Iterable[UUID]) -> None:
-        """Bring the keys of these patients to hand in one statement, before many values are decrypted."""
+        """Load the keys of these patients in one statement, before many values are decrypted."""
         wanted = [uuid for uuid in uuids if uuid not in self._patients and uuid not in self._damaged]
         if not wanted:
             return
@@ -124,11 +123,11 @@ class Vault:
             self._have(ring.data, uuid, version, wrapped)
 
     def take_patient_key(self, uuid: UUID, version: int | None, wrapped: bytes | None) -> None:
-        """Have a patient's key at hand that was read together with other columns of the patient.
+        """Load a patient's key that was read together with other columns of the patient.
 
         Args:
             uuid: the patient.
-            version: of the tenant's key that wraps it; None where the patient has no key.
+            version: the version of the tenant's key that wraps it; None where the patient has no key.
             wrapped: the key; None where it was erased.
         """
         if version is None or uuid in self._patients:
@@ -139,14 +138,14 @@ class Vault:
         self._have(ring.data, uuid, version, wrapped)
 
     def _have(self, data: dict[int, AESGCM], uuid: UUID, version: int, wrapped: bytes | None) -> None:
-        """Take up a patient's key; one that does not open is refused when it is needed, not when others are read."""
+        """Load a patient's key. One that cannot be unwrapped raises only when it is needed."""
         try:
             self._patients[uuid] = None if wrapped is None else self._unwrap(data, uuid, version, bytes(wrapped))
         except CannotDecrypt:
             self._damaged.add(uuid)
 
     def encrypt(self, patient_uuid: UUID, table: str, column: str, row_uuid: UUID, text: str) -> bytes:
-        """The ciphertext of ``text`` for this place; the patient gets a key when there is none.
+        """The ciphertext of ``text`` for this place; creates the patient's key where it is missing.
 
         Raises:
             PatientErased: the patient was erased.
@@ -179,7 +178,8 @@ class Vault:
 
         Raises:
             PatientErased: the patient was erased.
-            CannotDecrypt: the bytes were altered, come from another row, column, patient or tenant, or the key is gone.
+            CannotDecrypt: the bytes were altered or belong to another row, column, patient or tenant, or the key is
+                gone.
         """
         key = self._patients.get(patient_uuid)
         if key is None:
@@ -198,7 +198,7 @@ class Vault:
     def decrypt_row(
         self, patient_uuid: UUID, table: str, row_uuid: UUID, columns: Sequence[str], sealed: Sequence[bytes | None]
     ) -> list[str | None]:
-        """The texts of several columns of one row, as ``decrypt`` gives each; a column that is empty stays so.
+        """The texts of several columns of one row, as ``decrypt`` gives each; None for an empty column.
 
         Raises:
             PatientErased, CannotDecrypt: as ``decrypt``.
@@ -214,7 +214,7 @@ class Vault:
                 try:
                     texts.append(key.decrypt(data[1:_AFTER_NONCE], data[_AFTER_NONCE:], place + row).decode())
                 except (InvalidTag, ValueError):
-                    key = None  # what is the matter is said below
+                    key = None  # the code below raises the exact error
                 else:
                     continue
             texts.append(self.decrypt(patient_uuid, table, column, row_uuid, data))
@@ -222,45 +222,45 @@ class Vault:
         return texts
 
     def _places(self, table: str, columns: tuple[str, ...]) -> tuple[bytes, ...]:
-        """What ciphertexts of these columns are bound to, up to the row."""
-        found = self._known_places.get((table, *columns))
-        if found is None:
-            found = tuple(f"{self._tenant}|{table}|{column}|".encode() for column in columns)
-            self._known_places[table, *columns] = found
-        return found
+        """The places that ciphertexts of these columns are bound to, without the row."""
+        places = self._known_places.get((table, *columns))
+        if places is None:
+            places = tuple(f"{self._tenant}|{table}|{column}|".encode() for column in columns)
+            self._known_places[table, *columns] = places
+        return places
 
     def blind_index(self, purpose: str, text: str) -> bytes:
-        """16 bytes by which equal texts of this tenant are found; ``core.privacy.blind_index`` says what is equal.
+        """16 bytes that are equal for equal texts of this tenant; ``core.privacy.blind_index`` defines equality.
 
         Raises:
-            Invalid: there is nothing in ``text`` to look for.
+            Invalid: ``text`` has no character to search for.
         """
         return index.blind_index(self._keys.index, purpose, text)
 
     @property
     def maker(self) -> index.BlindIndexes:
-        """What makes this tenant's blind indexes without a session; it holds the key of them."""
+        """An object that computes this tenant's blind indexes without a session; it holds their key."""
         return index.BlindIndexes(self._keys.index)
 
     def blind_indexes(self, purpose: str, texts: Iterable[str]) -> list[bytes]:
         """``blind_index`` of many texts.
 
         Raises:
-            Invalid: there is nothing to look for in one of them.
+            Invalid: one of them has no character to search for.
         """
         return index.blind_indexes(self._keys.index, purpose, texts)
 
     @property
     def _keys(self) -> KeyRing:
-        """The tenant's keys, asked for once in a transaction; anew (``fresh``) for what a newer one wraps."""
+        """The tenant's keys, loaded one time per transaction; ``fresh`` loads them again, for a newer version."""
         if self._ring is None:
             self._ring = key_ring(self._session)
         return self._ring
 
     def erase_patient(self, uuid: UUID) -> bool:
-        """Destroy the patient's key: whatever was encrypted with it can never be read again.
+        """Destroy the patient's key, so that nothing encrypted with it can be read again.
 
-        The row stays as a mark, so that a later import does not make a new key. True when the key was there.
+        The row stays as a mark, so that a later import creates no new key. Returns True when the key existed.
         """
         with self._session.cursor() as cursor:
             cursor.execute(
@@ -274,7 +274,7 @@ class Vault:
         return erased
 
     def _make(self, uuids: list[UUID]) -> None:
-        """Insert keys for patients without one; where another transaction is first, its key stands."""
+        """Insert keys for patients without one; a key that another transaction inserted first stays."""
         ring = self._keys
         version, wrapping = ring.newest, ring.data[ring.newest]
         wrapped, plain = [], {}
@@ -319,5 +319,5 @@ class Vault:
 
 
 def bound_patient(tenant: str, uuid: UUID, version: int) -> bytes:
-    """What a patient's wrapped key is bound to; ``tenant`` is its id."""
+    """The text that a patient's wrapped key is bound to; ``tenant`` is its id."""
     return f"patient-key|{tenant}|{uuid}|{version}".encode()

@@ -86,7 +86,7 @@ def one_at_once(scope: Scope, uuid: UUID, as_of: date | None) -> dict[str, Any] 
     """
     _require_whole_tenant(scope)
     query, values = _one(scope.tenant, uuid, as_of)
-    (rows,) = at_once(scope.tenant, audit.told(query, values, READ, SUBJECT, by=scope.by))
+    (rows,) = at_once(scope.tenant, audit.audited_query(query, values, READ, SUBJECT, by=scope.by))
     found = _clear_at_once(scope.tenant, rows, as_of)
     return found[0] if found else None
 
@@ -118,7 +118,7 @@ def page_at_once(scope: Scope, paging: PageRequest) -> Slice[dict[str, Any]]:
     """
     _require_whole_tenant(scope)
     query, values = _page(paging)
-    reading = audit.told(query, values, LIST, SUBJECT, by=scope.by, detail={"filters": []})
+    reading = audit.audited_query(query, values, LIST, SUBJECT, by=scope.by, detail={"filters": []})
     rows, ((total,),) = at_once(scope.tenant, reading, (_COUNT, {}))
     return _slice(scope.tenant, _vault_at_once(scope.tenant), rows, total, paging)
 

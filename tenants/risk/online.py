@@ -80,7 +80,7 @@ def read_at_once(tenant: TenantRef, by: tuple[str, str], patient: UUID, as_of: d
         "cohort": tenant_settings.key_of(CohortSettings),
     }
     detail = {"as_of": as_of.isoformat()}
-    context = audit.told(_CONTEXT, values, READ, "patient", by=by, detail=detail)
+    context = audit.audited_query(_CONTEXT, values, READ, "patient", by=by, detail=detail)
     rows, facts, texts = at_once(tenant, context, *load_one.statements(patient))
     if not rows:
         missing = "there is no such patient on record"

@@ -145,7 +145,7 @@ def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Ca
         return  # cut off later than this
     audit = _sealed(ref)
     if not audit.intact and not despite_audit:
-        detail = f"the audit of {ref.slug!r} is not intact: {audit.found} problems, first: {audit.problems[0]}"
+        detail = f"the audit of {ref.slug!r} is not intact: {audit.problem_count} problems, first: {audit.problems[0]}"
         command = f"see `iit audit verify {ref.slug}`; --despite-audit purges anyway, and the tombstone records it"
         raise Conflict(detail, command=command)
     after("audit sealed")
@@ -161,7 +161,11 @@ def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Ca
         own = sql.SQL("tenant_id = {}").format(sql.Literal(ref.id))
         place = Place(sql.SQL("platform.gone_audit_events"), sql.SQL("platform.gone_audit_seals"), own)
         moved = verify_chain(platform, place, anchors.standing(ref.id))
-        if moved.pending or (moved.found, moved.seals, moved.head) != (audit.found, audit.seals, audit.head):
+        if moved.pending or (moved.problem_count, moved.seals, moved.head) != (
+            audit.problem_count,
+            audit.seals,
+            audit.head,
+        ):
             detail = f"the audit of {ref.slug!r} changed while it was moved: nothing was destroyed"
             raise Conflict(detail, remedy="run the purge again")
         values = (now(), actor, Jsonb(counts), events, moved.seals, moved.head, Jsonb(audit.problems), ref.id)
@@ -230,7 +234,7 @@ def _as_it_was(stone: TenantTombstone) -> TenantRef:
 
 def _counted(ref: TenantRef) -> dict[str, int]:
     """The numbers of rows in each table of the tenant's schema, of its stored files, and of its restores' files."""
-    totals = {"blobs": len(blobs.kept(ref)), "before_restore_files": len(previous.files_of(ref.id))}
+    totals = {"blobs": len(blobs.permanent_keys(ref)), "before_restore_files": len(previous.files_of(ref.id))}
     with owner_connection(ref.database) as connection:
         tables = connection.execute(
             "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'p')"

@@ -144,7 +144,7 @@ class _Writer:
 
     def pieces(self) -> Generator[bytes, None, None]:
         """Yield the bytes, member after member."""
-        listed = blobs.kept(self._tenant)
+        listed = blobs.permanent_keys(self._tenant)
         with snapshot(self._tenant, actor=self._actor) as session:
             header = self._header(session)
             yield self._member(HEADER, header.model_dump_json(indent=1).encode())

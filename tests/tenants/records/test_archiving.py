@@ -62,7 +62,7 @@ def test_years_go_and_come_back_as_they_were(store):
     for year in moved.rows:
         assert restore(store.tenant, year, actor="test:1").rows == {year: 1}
     assert rows(store.tenant) == before
-    assert blobs.kept(store.tenant) == []
+    assert blobs.permanent_keys(store.tenant) == []
     with pytest.raises(NotFound):
         restore(store.tenant, 2008, actor="test:1")
 

@@ -102,8 +102,8 @@ def test_an_erased_patient_stays_erased(restored):
 
 
 def test_stored_files_come_along_under_their_keys_and_those_that_expire_do_not(filled, restored):
-    kept = blobs.kept(filled)
-    assert blobs.kept(restored.ref) == kept
+    kept = blobs.permanent_keys(filled)
+    assert blobs.permanent_keys(restored.ref) == kept
     assert sorted(blobs.get(restored.ref, key) for key in kept) == [b"", KEPT]
 
 

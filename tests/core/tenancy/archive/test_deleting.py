@@ -73,7 +73,7 @@ def traces(ref):
             name: session.scalar(text(f"SELECT count(*) FROM {where}"), {"id": ref.id, "schema": ref.schema_name})  # noqa: S608 - fixed
             for name, where in queries.items()
         }
-    return {**found, "blobs": len(blobs.kept(ref))}
+    return {**found, "blobs": len(blobs.permanent_keys(ref))}
 
 
 def assert_gone(ref):
@@ -296,7 +296,7 @@ def test_what_a_running_job_stores_while_its_tenant_is_destroyed_is_destroyed_to
 
     purge(doomed.ref.slug, actor="test:1", after=meanwhile)
     assert stored
-    assert blobs.kept(doomed.ref) == []
+    assert blobs.permanent_keys(doomed.ref) == []
 
 
 def test_a_tenant_whose_audit_was_tampered_with_is_purged_only_on_purpose_and_the_tombstone_says_so(doomed):

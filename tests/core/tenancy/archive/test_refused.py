@@ -260,7 +260,7 @@ def test_an_import_that_was_killed_leaves_nothing_usable_and_runs_again(archive,
     done = import_archive(archive[0], keys[0], slug=slug, actor="test:1")
     assert done.contents == done.manifest.contents
     assert [now - then for now, then in zip(traces(), before, strict=True)] == [1, 1, 1, 1, 1]
-    assert blobs.kept(left) == []
+    assert blobs.permanent_keys(left) == []
 
 
 def test_an_import_that_was_cut_off_can_be_given_up_and_told_what_it_is(archive, keys, slug, monkeypatch, capsys):
