@@ -114,7 +114,8 @@ class Feature:
         name: the room's name, unique.
         routers: FastAPI routers, mounted under ``/v1``. Every route declares the permission that it needs.
         public_routers: FastAPI routers, mounted under ``/v1``, whose routes need no credential (sign-in, webhooks of
-            others). They share a part of the server, and take small bodies; see ``core.app.middleware``.
+            others). They share a part of the server, and take small bodies; see ``core.app.middleware``. Each has a
+            rate per address; see ``core.web.public_routes``.
         pages: FastAPI routers of pages, mounted as they are, outside /v1 and the OpenAPI document. Every route declares
             the permission that it needs; every write is a form that a page of this server sent; see ``core.app.pages``.
         public_pages: the same, for pages that need no credential (sign-in).

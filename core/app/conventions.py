@@ -8,11 +8,13 @@ from fastapi import Depends, Request
 from fastapi.dependencies.utils import get_flat_params, get_parameterless_sub_dependant
 from fastapi.params import Form, ParamTypes
 
+from core.access.require import open_to_all
 from core.errors import FieldError, Invalid
 from core.errors.nearest import field_of, names_beside, remedy_for
+from core.web.public_routes import any_query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 
     from fastapi._compat import ModelField
     from fastapi.dependencies.models import Dependant
@@ -22,9 +24,18 @@ if TYPE_CHECKING:
 def refuse_unknown(route: APIRoute) -> None:
     """Let a route refuse query parameters and form fields that its signature does not declare.
 
-    The check runs after the route's other dependencies: who may not call the operation gets 401 or 403 first.
+    The check runs after the route's other dependencies: who may not call the operation gets 401 or 403 first. A public
+    route that declares ``any_query`` takes all query parameters.
+
+    Raises:
+        LookupError: a route that needs a credential declares ``any_query``.
     """
-    depends = Depends(_check(query_names(route), form_names(route)))
+    calls = [child.call for child in route.dependant.dependencies]
+    takes_any = any_query in calls
+    if takes_any and open_to_all not in calls:
+        message = f"the route {route.path} declares any_query and needs a credential: list its parameters instead"
+        raise LookupError(message)
+    depends = Depends(_check(None if takes_any else query_names(route), form_names(route)))
     route.dependant.dependencies.append(get_parameterless_sub_dependant(depends=depends, path=route.path_format))
 
 
@@ -48,9 +59,10 @@ def _body_fields(dependant: Dependant) -> Iterator[ModelField]:
         yield from _body_fields(child)
 
 
-def _check(query: frozenset[str], form: frozenset[str]) -> Callable[[Request], Coroutine[Any, Any, None]]:
+def _check(query: frozenset[str] | None, form: frozenset[str]) -> Callable[[Request], Coroutine[Any, Any, None]]:
     async def refuse(request: Request) -> None:
-        errors = list(_unknown("query", request.query_params, query)) if request.query_params else []
+        checked = query is not None and request.query_params
+        errors = list(_unknown("query", request.query_params, query or ())) if checked else []
         if form:
             errors += _unknown("body", await request.form(), form)  # FastAPI has read it: no second read
         if errors:
@@ -60,9 +72,9 @@ def _check(query: frozenset[str], form: frozenset[str]) -> Callable[[Request], C
     return refuse
 
 
-def _unknown(place: str, names: Iterable[str], known: frozenset[str]) -> Iterator[FieldError]:
+def _unknown(place: str, names: Iterable[str], known: Collection[str]) -> Iterator[FieldError]:
     kind = "parameter" if place == "query" else "field"
-    for name in sorted(set(names) - known):
+    for name in sorted(set(names) - set(known)):
         yield FieldError(field_of(place, name), f"this operation has no such {kind}", remedy_for(name, known))
 
 

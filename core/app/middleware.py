@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from typing import TYPE_CHECKING
@@ -18,8 +19,9 @@ from core.app.conditional import Conditional
 from core.app.errors import answer as error_answer
 from core.app.errors import log_failure
 from core.app.pages import asset_origin
+from core.app.rates import Limiter, ProcessLimiter
 from core.app.turns import Turn, Turns
-from core.errors import AppError, FieldError, Invalid, TooLarge, Unauthenticated
+from core.errors import AppError, FieldError, Invalid, TooLarge, TooManyRequests, Unauthenticated
 from core.errors.database import as_app_error
 from core.errors.problem import MEDIA_TYPE
 from core.web.assets import PATH as ASSETS
@@ -29,7 +31,7 @@ from core.web.pages import page_headers
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from core.app.permissions import RoutePermissions
+    from core.app.permissions import PublicRoute, RoutePermissions
 
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 """A caller's X-Request-ID is taken over only when it is a UUID: it is logged, so it must not carry anything else."""
@@ -83,6 +85,7 @@ class RequestBoundary:
         self._turns = Turns(concurrency, patience)
         self._permissions = permissions
         self._callers = Callers(permissions, patience)
+        self._limiter: Limiter = ProcessLimiter()
         self._open = anyio.CapacityLimiter(OPEN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +125,9 @@ class RequestBoundary:
             return
         body = Body(scope, receive)
         address = address_of(scope)
-        if self._permissions is not None and self._permissions.public(scope["method"], scope["path"]):
+        public = None if self._permissions is None else self._permissions.public(scope["method"], scope["path"])
+        if public is not None:
+            self._refuse_hasty(public, address)
             with self._turns.enter_public(address) as place:
                 await body.take_whole(PUBLIC_BODY, PUBLIC_SECONDS)
                 answer.body, answer.turn = body, place.turn(long=False)
@@ -137,6 +142,18 @@ class RequestBoundary:
             await self._app(scope, body.receive, answer.send)
         if answer.status == Unauthenticated.status:
             self._callers.forget(scope)
+
+    def _refuse_hasty(self, route: PublicRoute, address: str) -> None:
+        """Count a call of a public route.
+
+        Raises:
+            TooManyRequests: the address calls it too often (429).
+        """
+        wait = self._limiter.take(f"{route.name} {address}", route.rate)
+        if wait:
+            detail = "this address calls this operation too often"
+            remedy = "Wait for as many seconds as the header Retry-After says."
+            raise TooManyRequests(detail, remedy=remedy, retry_after=math.ceil(wait))
 
     async def _open_to_all(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if scope["path"] == ALIVE or scope["path"].startswith(ASSETS):

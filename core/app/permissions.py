@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.access.require import api_routes, is_public, page_routes, permissions_of
+from core.web.public_routes import DEFAULT_RATE, PublicRate
 
 if TYPE_CHECKING:
     import re
@@ -14,6 +16,24 @@ if TYPE_CHECKING:
     from fastapi.routing import RouteContext
 
 
+@dataclass(frozen=True, slots=True)
+class PublicRoute:
+    """A route that needs no credential.
+
+    Attributes:
+        name: method and path.
+        rate: how often one address may call it.
+    """
+
+    name: str
+    rate: PublicRate
+
+
+def _rate_of(route: RouteContext) -> PublicRate:
+    rates = [child.call for child in route.dependant.dependencies if isinstance(child.call, PublicRate)]
+    return rates[0] if rates else DEFAULT_RATE
+
+
 class RoutePermissions:
     """What the routes of an application ask for."""
 
@@ -21,7 +41,7 @@ class RoutePermissions:
         self._app = app
         self._fixed: dict[tuple[str, str], frozenset[str]] = {}
         self._patterns: list[tuple[str, re.Pattern[str], frozenset[str]]] | None = None
-        self._public: list[tuple[str, re.Pattern[str]]] | None = None
+        self._public: list[tuple[str, re.Pattern[str], PublicRoute]] | None = None
         self._pages: list[re.Pattern[str]] | None = None
 
     def page(self, path: str) -> bool:
@@ -42,16 +62,19 @@ class RoutePermissions:
                 return permissions
         return frozenset()
 
-    def public(self, method: str, path: str) -> bool:
-        """Whether the operation needs no credential."""
+    def public(self, method: str, path: str) -> PublicRoute | None:
+        """The operation, where it needs no credential."""
         if self._public is None:
             self._public = [
-                (method, route.path_regex)
+                (method, route.path_regex, PublicRoute(f"{method} {route.path}", _rate_of(route)))
                 for route in self._routes()
                 if is_public(route)
                 for method in route.methods or ()
             ]
-        return any(method == taken and pattern.match(path) for taken, pattern in self._public)
+        for taken, pattern, route in self._public:
+            if method == taken and pattern.match(path):
+                return route
+        return None
 
     def _read(self) -> list[tuple[str, re.Pattern[str], frozenset[str]]]:
         patterns = []

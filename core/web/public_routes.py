@@ -1,0 +1,39 @@
+"""What routes without a credential may declare: how often one address may call them, and that they take any query.
+
+Each is a dependency that does nothing; the application reads it from the route: ``dependencies=[Depends(any_query)]``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PublicRate:
+    """How often one address may call one route.
+
+    Attributes:
+        burst: calls at once.
+        per_minute: calls per minute after that.
+    """
+
+    burst: int = 60
+    per_minute: float = 120.0
+
+    async def __call__(self) -> None:
+        """Let the request pass: the boundary of the application counts."""
+
+
+DEFAULT_RATE = PublicRate()
+"""The rate of a public route that declares none. A clinic's people often share one address."""
+
+
+class AnyQuery:
+    """The type of ``any_query``."""
+
+    async def __call__(self) -> None:
+        """Let the request pass."""
+
+
+any_query = AnyQuery()
+"""For public routes that others call, such as callbacks and webhooks: they add parameters that nobody announces."""
