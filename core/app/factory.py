@@ -30,8 +30,13 @@ reasons.
 **Credential.** Every operation needs the tenant's API key, as `Authorization: Bearer iit_…` or `X-API-Key: iit_…`.
 The key says which tenant; there is no other way to name one. Another tenant's rows answer 404.
 
-**Lists** take `page` and `page_size`. **Changes** of a row take its ETag in `If-Match`. **Long reads** stream NDJSON,
-one object a line.
+**Names.** A record's identifier is `id`, a reference is `<thing>_id`; both are UUIDs. `facility` is the DATIM id of a
+facility. Personal identifiers are in no address: `POST /v1/patients/search` takes them in its body.
+
+**Lists** take `page` and `page_size`; most take `sort` (`name`, or `-name` for descending). Follow `next`: in long
+lists it carries a cursor, `after`, so that a page far into the list takes no longer than the first one.
+
+**Changes** of a row take its ETag in `If-Match`. **Long reads** stream NDJSON, one object a line.
 
 **Errors** are `application/problem+json` (RFC 9457): what was wrong, what to do, which fields. Tell the operator the
 `X-Request-ID` of the answer when something stays wrong.

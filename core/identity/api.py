@@ -10,16 +10,17 @@ from core.access import AnyScope, TenantScope, require, signed_in
 from core.errors import FieldError, Forbidden, Invalid, NotFound
 from core.errors.problem import responses
 from core.identity import Principal, all_permissions
-from core.identity.keys import count_keys, create_key, get_key, list_keys, revoke_key
+from core.identity.keys import NEWEST_FIRST, count_keys, create_key, get_key, list_keys, revoke_key
 from core.identity.schemas import ApiKeyCreated, ApiKeyIn, ApiKeyOut, Me, MyScope, MyTenant
 from core.web.location import set_location
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, sorted_pages
 
 router = APIRouter()
 
 SignedIn = Annotated[Principal, Depends(signed_in)]
 KeysRead = Annotated[Principal, Depends(require("keys.read"))]
 KeysWrite = Annotated[Principal, Depends(require("keys.write"))]
+Ordered = Annotated[PageRequest, Depends(sorted_pages({"created_at": datetime, "name": str}, str(NEWEST_FIRST)))]
 
 
 @router.get("/me", tags=["identity"], operation_id="get_me", summary="Get the caller: who it is, what it may do")
@@ -43,10 +44,10 @@ def get_me(principal: SignedIn, scope: AnyScope) -> Me:
     )
 
 
-@router.get("/keys", tags=["identity"], operation_id="list_keys", summary="List API keys, newest first")
-def get_keys(_: KeysRead, scope: TenantScope, paging: Paging) -> Page[ApiKeyOut]:
+@router.get("/keys", tags=["identity"], operation_id="list_keys", summary="List API keys, newest first unless sorted")
+def get_keys(_: KeysRead, scope: TenantScope, paging: Ordered) -> Page[ApiKeyOut]:
     """Revoked and expired keys stay in the list."""
-    keys = list_keys(scope.tenant, limit=paging.limit, offset=paging.offset)
+    keys = list_keys(scope.tenant, limit=paging.limit, offset=paging.offset, sort=paging.sort or NEWEST_FIRST)
     return Page.of([ApiKeyOut.model_validate(key) for key in keys], paging, count_keys(scope.tenant))
 
 

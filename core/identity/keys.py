@@ -22,6 +22,7 @@ from core.identity.operator import ACTOR
 from core.identity.permissions import all_permissions
 from core.identity.principal import Identified, Principal
 from core.identity.secrets import new_secret, same, split
+from core.web.cursors import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -138,13 +139,24 @@ def create_key(
 _COLUMNS = "id, prefix, name, permissions, created_at, created_by, expires_at, revoked_at, last_used_at"
 
 
-def list_keys(tenant: TenantRef, *, limit: int | None = None, offset: int = 0) -> list[KeyInfo]:
-    """The tenant's keys, newest first, revoked ones included."""
+NEWEST_FIRST = Sort("created_at", descending=True)
+_ORDERS = {
+    Sort("created_at"): "created_at, id",
+    NEWEST_FIRST: "created_at DESC, id DESC",
+    Sort("name"): "name, id",
+    Sort("name", descending=True): "name DESC, id DESC",
+}
+
+
+def list_keys(
+    tenant: TenantRef, *, limit: int | None = None, offset: int = 0, sort: Sort = NEWEST_FIRST
+) -> list[KeyInfo]:
+    """The tenant's keys, revoked ones included."""
     with platform_session() as session:
         rows = session.execute(
             text(
-                f"SELECT {_COLUMNS} FROM platform.api_keys WHERE tenant_id = :tenant_id"  # noqa: S608 - a constant
-                " ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"
+                f"SELECT {_COLUMNS} FROM platform.api_keys WHERE tenant_id = :tenant_id"  # noqa: S608 - constants
+                f" ORDER BY {_ORDERS[sort]} LIMIT :limit OFFSET :offset"
             ),
             {"tenant_id": tenant.id, "limit": limit, "offset": offset},
         ).mappings()

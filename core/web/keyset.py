@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlmodel.sql.expression import SelectOfScalar
 
     from core.database import TenantSession
-    from core.web.cursors import Key
+    from core.web.cursors import Key, Sort
     from core.web.paging import PageRequest
 
 Row = TypeVar("Row")
@@ -54,21 +54,36 @@ def read_slice(
         columns: column of each field by which the list can be sorted.
         identity: column that decides between rows of the same value.
     """
-    sort = paging.sort
-    if sort is None:
-        message = "this list gives cursors: its route takes long_pages(...)"
-        raise LookupError(message)
+    total = session.exec(select(func.count()).select_from(statement.order_by(None).subquery())).one()
+    rows = session.exec(page_statement(statement, paging, columns, identity)).all()
+    column = columns[_sort(paging).field]
+    return cut(rows, paging, total, lambda row: (getattr(row, column.key), getattr(row, identity.key)))
+
+
+def page_statement(
+    statement: SelectOfScalar[Row],
+    paging: PageRequest,
+    columns: Mapping[str, Any],
+    identity: Any,  # noqa: ANN401 - a column of any type
+) -> SelectOfScalar[Row]:
+    """The statement that reads one page and one row more, of arguments as ``read_slice`` takes them."""
+    sort = _sort(paging)
     column = columns[sort.field]
     if getattr(column, "nullable", False):
         message = f"{sort.field} may be null: a list that gives cursors cannot be sorted by it"
         raise LookupError(message)
-    total = session.exec(select(func.count()).select_from(statement.order_by(None).subquery())).one()
     if paging.key is not None:
         row_key, start = tuple_(column, identity), tuple_(*map(_bound, (column, identity), paging.key))
         statement = statement.where(row_key < start if sort.descending else row_key > start)
     order = (column.desc(), identity.desc()) if sort.descending else (column, identity)
-    rows = session.exec(statement.order_by(*order).limit(paging.page_size + 1).offset(paging.offset)).all()
-    return cut(rows, paging, total, lambda row: (getattr(row, column.key), getattr(row, identity.key)))
+    return statement.order_by(*order).limit(paging.page_size + 1).offset(paging.offset)
+
+
+def _sort(paging: PageRequest) -> Sort:
+    if paging.sort is None:
+        message = "this list gives cursors: its route takes long_pages(...)"
+        raise LookupError(message)
+    return paging.sort
 
 
 def _bound(column: Any, value: object) -> Any:  # noqa: ANN401 - a column of any type
@@ -100,10 +115,7 @@ def keyset_sql(paging: PageRequest, columns: Mapping[str, str], identity: str) -
     >>> keyset_sql(PageRequest(sort=Sort("name"), keyed=True), {"name": "f.name"}, "f.uuid").order
     'f.name ASC, f.uuid ASC'
     """
-    sort = paging.sort
-    if sort is None:
-        message = "this list gives cursors: its route takes long_pages(...)"
-        raise LookupError(message)
+    sort = _sort(paging)
     column, way, sign = columns[sort.field], *(("DESC", "<") if sort.descending else ("ASC", ">"))
     values: dict[str, object] = {"page_limit": paging.page_size + 1, "page_offset": paging.offset}
     where = "true"

@@ -146,7 +146,7 @@ def long_pages(fields: Mapping[str, type], default: str = "", *, identity: type 
         begin = PageRequest(page, page_size, request.url.path, _others(request), order, keyed=True)
         if after is None:
             return begin
-        if "page" in request.query_params:
+        if page > 1:  # page=1 is the default, which generated clients send
             problem = FieldError("query.page", "is sent together with after", "Send `page` or `after`, not both.")
             detail = "not valid: query.page"
             raise Invalid(detail, errors=[problem])

@@ -103,7 +103,7 @@ def page(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> 
         values = {"versions": [row.version_id for row in part.rows], "end": end}
         rows = _in_order(_read(session, _THESE, values, wanted.as_of), paging)
         return Slice(rows, part.total, part.last)
-    query, values = _page(paging)
+    query, values = page_query(paging)
     with psycopg_connection(session).cursor(binary=True) as cursor:
         rows_read = cursor.execute(query, values).fetchall()
         ((total,),) = cursor.execute(_COUNT).fetchall()
@@ -117,7 +117,7 @@ def page_at_once(scope: Scope, paging: PageRequest) -> Slice[dict[str, Any]]:
         NotAtOnce: use ``page``.
     """
     _require_whole_tenant(scope)
-    query, values = _page(paging)
+    query, values = page_query(paging)
     reading = audit.audited_query(query, values, LIST, SUBJECT, by=scope.by, detail={"filters": []})
     rows, ((total,),) = at_once(scope.tenant, reading, (_COUNT, {}))
     return _slice(scope.tenant, _vault_at_once(scope.tenant), rows, total, paging)
@@ -143,7 +143,7 @@ def _one(tenant: TenantRef, uuid: UUID, as_of: date | None) -> tuple[str, dict[s
     return _ONE + (_NOW if as_of is None else _THEN), {"uuid": uuid, "end": end}
 
 
-def _page(paging: PageRequest) -> tuple[str, dict[str, Any]]:
+def page_query(paging: PageRequest) -> tuple[str, dict[str, Any]]:
     """Reads one page. Its last column says whether a row follows: that one is not read, nor in the audit as read."""
     parts = keyset_sql(paging, _ORDERS, "p.uuid")
     query = (
@@ -156,7 +156,7 @@ def _page(paging: PageRequest) -> tuple[str, dict[str, Any]]:
 
 
 def _slice(tenant: TenantRef, safe: Vault, rows: list[Any], total: int, paging: PageRequest) -> Slice[dict[str, Any]]:
-    """The page out of rows as ``_page`` reads them."""
+    """The page out of rows as ``page_query`` reads them."""
     answers = _in_order(_clear(tenant, safe, [row[:-1] for row in rows], None), paging)
     full = bool(rows) and all(row[-1] for row in rows)
     return Slice(answers, total, _key(answers[-1], paging) if full else None)

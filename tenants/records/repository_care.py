@@ -68,8 +68,12 @@ def list_rows(
 ) -> Slice[Row]:
     """One page of rows."""
     statement = select(kind.model).where(*_conditions(session, kind, wanted, patient_uuid))
-    columns = {kind.happened.key: kind.happened, "known_from": _column(kind.model, "known_from")}
-    return read_slice(session, statement, paging, columns, kind.identity)
+    return read_slice(session, statement, paging, sort_columns(kind), kind.identity)
+
+
+def sort_columns(kind: Kind[Any]) -> dict[str, Any]:
+    """The columns by which a list of this kind can be sorted, as the API names them."""
+    return {kind.happened.key: kind.happened, "known_from": _column(kind.model, "known_from")}
 
 
 def rows_after(

@@ -6,6 +6,7 @@ import sys
 from http import HTTPStatus
 from io import BytesIO
 
+import httpx
 import pytest
 
 PACKAGE = "iit_generated_client"
@@ -89,6 +90,21 @@ def test_it_pages_a_list(generated, client, api):
     pages = [list_facilities.sync(client=client, page=page, page_size=2) for page in (1, 2, 3)]
     assert [page.total for page in pages] == [5, 5, 5]
     assert [item.name for page in pages for item in page.items] == names
+
+
+def test_it_follows_the_cursors_of_a_sorted_list(generated, client, api):
+    names = [f"Facility {number}" for number in range(5)]
+    for number, name in enumerate(names):
+        assert api.post("/v1/facilities", json={"datim_id": f"F{number}", "name": name}).status_code == 201
+    list_facilities = generated.operation("facilities", "list_facilities")
+    sort = generated.models.ListFacilitiesSort("-name")
+    page = list_facilities.sync(client=client, page_size=2, sort=sort)
+    items = list(page.items)
+    while page.next_:
+        after = httpx.URL(page.next_).params["after"]
+        page = list_facilities.sync(client=client, page_size=2, sort=sort, after=after)
+        items += page.items
+    assert [item.name for item in items] == names[::-1]
 
 
 def test_a_mistake_is_answered_by_a_problem(generated, client):

@@ -64,6 +64,9 @@ def test_keys_are_listed_in_pages_newest_first(owned):
     page = client.get("/v1/keys", params={"page_size": 2}).json()
     assert [key["id"] for key in page["items"]] == [ids[2], ids[1]]
     assert page["total"] >= 4
+    named = client.get("/v1/keys", params={"sort": "-name"}).json()
+    assert [key["name"] for key in named["items"]] == sorted((key["name"] for key in named["items"]), reverse=True)
+    assert client.get("/v1/keys", params={"sort": "api_key"}).status_code == 422
 
 
 def test_a_key_has_at_most_the_permissions_of_who_creates_it(owned):

@@ -133,6 +133,7 @@ def test_page_and_after_together_are_refused(client):
     answer = client.get(f"{link}&page=2")
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["query.page"]
+    assert client.get(f"{link}&page=1").json() == client.get(link).json()
 
 
 def test_only_declared_fields_sort(client):
