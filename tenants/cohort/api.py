@@ -17,6 +17,7 @@ from tenants.cohort.schemas import DayStatusOut, FacilityCompleteness, Indicator
 router = APIRouter(tags=["cohort"])
 
 CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
+CohortOfReach = Annotated[Principal, Depends(require("cohort.read", confined=True))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
 AsOf = Annotated[
     IsoDay | None, Query(description="The day, with what was known then. Default: today.", examples=["2026-09-30"])
@@ -54,7 +55,7 @@ def get_cohort_status(_: CohortRead, db: TenantDb, as_of: AsOf = None) -> DaySta
     operation_id="list_facility_completeness",
     summary="List how far each facility's records reach",
 )
-def list_facility_completeness(_: CohortRead, db: TenantDb) -> list[FacilityCompleteness]:
+def list_facility_completeness(_: CohortOfReach, db: TenantDb) -> list[FacilityCompleteness]:
     """Return each facility's complete-through date, from its reporting volume, and whether it is stale, by DATIM id."""
     return [FacilityCompleteness.model_validate(row) for row in service.facility_list(db)]
 

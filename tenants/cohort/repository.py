@@ -15,6 +15,7 @@ from tenants.cohort.indicators import People
 from tenants.cohort.load import facilities_of
 from tenants.cohort.status import REASONS, STATUSES, Transitions
 from tenants.cohort.timelines import NO_DAY, CodeArray, DayArray, IntArray, day_number, offsets_of, to_date
+from tenants.records.reach import within_reach_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -225,9 +226,13 @@ def on_record(session: TenantSession, patient: UUID) -> bool:
 
 
 def facilities(session: TenantSession) -> list[FacilityRow]:
-    """All facilities, by DATIM id."""
+    """All facilities within reach, by DATIM id."""
+    query = sql.SQL(
+        "SELECT f.uuid, f.datim_id, f.name, f.complete_through, f.data_date FROM facilities AS f WHERE {}"
+        " ORDER BY f.datim_id"
+    ).format(within_reach_sql(session, "f.uuid"))
     with session.cursor() as cursor:
-        cursor.execute("SELECT uuid, datim_id, name, complete_through, data_date FROM facilities ORDER BY datim_id")
+        cursor.execute(query)
         return [FacilityRow(*row) for row in cursor.fetchall()]
 
 

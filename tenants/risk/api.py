@@ -41,6 +41,7 @@ from tenants.risk.staleness import day_to_score
 router = APIRouter(tags=["risk"])
 
 RiskRead = Annotated[Principal, Depends(require("risk.read"))]
+RiskOfReach = Annotated[Principal, Depends(require("risk.read", confined=True))]
 RiskTrain = Annotated[Principal, Depends(require("risk.train"))]
 RiskScore = Annotated[Principal, Depends(require("risk.score"))]
 ListsRead = Annotated[Principal, Depends(require("worklists.read"))]
@@ -91,7 +92,7 @@ def score_patients(_: RiskScore, db: TenantDb, body: ScorePost, response: Respon
 
 @router.get("/risk/predictions", operation_id="list_predictions", summary="List scores")
 def list_predictions(
-    _: RiskRead,
+    _: RiskOfReach,
     db: TenantDb,
     paging: Paging,
     as_of: AsOf = None,

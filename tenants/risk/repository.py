@@ -13,6 +13,7 @@ from core.clock import now
 from core.database import binary_copy, lock_own
 from core.database.arrays import uuid_array
 from core.errors import NotFound
+from tenants.records.reach import within_reach
 from tenants.risk.models import Prediction, RiskModel, ScoreRun
 
 if TYPE_CHECKING:
@@ -303,6 +304,7 @@ def list_predictions(
         )
         if given is not None
     ]
+    wanted.append(within_reach(session, Prediction.facility_uuid))
     order = (
         col(Prediction.as_of).desc(),
         col(Prediction.facility_uuid),
