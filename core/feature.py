@@ -1,6 +1,6 @@
 """What the kernel's own rooms register: their tables, routes, jobs and commands."""
 
-from core.features import Command, Feature, Meter, Permission, SettingsGroup
+from core.features import Command, Feature, Loop, Meter, Permission, SettingsGroup
 
 feature = Feature(
     name="core",
@@ -65,6 +65,10 @@ feature = Feature(
         Meter(
             "storage_bytes", "byte", "Tables, indexes and stored files of a tenant, measured once a day.", gauge=True
         ),
+    ),
+    loops=(
+        # Soon after a start: a worker that is restarted every half hour would else never look.
+        Loop("retention", "core.retention.service:look", seconds=3600.0, first_seconds=60.0),
     ),
     commands={
         "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all: as iit tenant backup"),

@@ -71,6 +71,27 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
+class Loop:
+    """What a room does again and again while workers run; see ``core.jobs.loops``.
+
+    Attributes:
+        name: unique among all rooms, such as ``retention``.
+        function: ``"module:function"``, ``function(stopping: Event) -> None`` does one round, and ends soon after
+            ``stopping`` is set. Two rounds at once must do no harm: a lock is lost with its connection.
+        seconds: from the end of one round to the next. After an error the pause doubles, up to ten minutes or to
+            ``seconds``, whichever is longer.
+        first_seconds: from the start to the first round.
+        everywhere: every worker runs it; else one worker of the installation does, and another takes over from it.
+    """
+
+    name: str
+    function: str
+    seconds: float
+    first_seconds: float = 0.0
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsGroup:
     """One group of a tenant's settings; see ``core.preferences``.
 
@@ -134,6 +155,7 @@ class Feature:
         retention: what it keeps for a time, by kind; see ``core.retention``. Never the record, never the audit.
         tags: tag of its operations -> what the group is about, for the OpenAPI document.
         meters: what it counts of a tenant's use; see ``core.metering``.
+        loops: what workers do for it again and again; see ``core.jobs.loops``.
     """
 
     name: str
@@ -156,6 +178,7 @@ class Feature:
     retention: Mapping[str, Kept] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     meters: Sequence[Meter] = ()
+    loops: Sequence[Loop] = ()
 
 
 def resolve(reference: str) -> Any:  # noqa: ANN401 - what is found is as varied as what features register

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Event
 from typing import TYPE_CHECKING
 
 import dramatiq
@@ -16,10 +16,10 @@ from core.errors import AppError
 from core.features import load_jobs
 from core.jobs.attendance import Attendance
 from core.jobs.broker import DramatiqMessages, LocalMessages
+from core.jobs.loops import Loops
 from core.jobs.relay import Relay
 from core.jobs.runner import Runner, describe
 from core.plugins import models
-from core.retention import run_due
 from core.settings import get_settings
 from core.startup import check_start
 from core.tenancy import list_tenants
@@ -33,12 +33,6 @@ if TYPE_CHECKING:
 
 IDLE_MILLISECONDS = 250
 """How long Dramatiq's threads sleep when there is nothing to do."""
-
-FIRST_RETENTION_SECONDS = 60.0
-"""After a start, before the first look: a worker that is restarted every half hour would else never look."""
-
-RETENTION_SECONDS = 3600.0
-"""Between two looks for tenants whose day of letting go has come."""
 
 WAITS = 60
 """Seconds that a message waits for a database that is away."""
@@ -76,13 +70,15 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     worker.queue_prefetch = threads
     worker.start()
     attendance.start()
-    Thread(target=_let_go, args=(stopping,), name="iit-retention", daemon=True).start()
+    loops = Loops(stopping)
+    loops.start()
     try:
         yield runner
     finally:
         stopping.set()
         runner.stopping.set()
         attendance.join(timeout=10)
+        loops.join(timeout=10)
         grace = settings.jobs_grace_seconds if grace_seconds is None else grace_seconds
         worker.stop(timeout=round(grace * 1000))
         try:
@@ -93,20 +89,6 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
             log.warning("jobs not given back: their leases will run out", error=describe(error))
         runner.close()
         messages.broker.close()
-
-
-def _let_go(stopping: Event) -> None:
-    """The upkeep of each tenant, once a day: looked for after a start and every hour. Twice at once does no harm."""
-    pause = FIRST_RETENTION_SECONDS
-    while not stopping.wait(pause):
-        pause = RETENTION_SECONDS
-        try:
-            failed = run_due(stopping)
-        except Exception as error:  # noqa: BLE001 - the next hour looks again, whatever it was
-            log.warning("retention could not look", error=describe(error))
-            continue
-        if failed:
-            log.warning("retention failed", tenants=failed)
 
 
 def serve(threads: int | None = None) -> None:

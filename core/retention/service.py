@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from core import audit, blobs
+from core import audit, blobs, telemetry
 from core.clock import now, today
 from core.database import tenant_session
 from core.features import resolve
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from threading import Event
 
     from core.database import TenantRef, TenantSession
+
+log = telemetry.get_logger(__name__)
 
 ACTOR: Final = "system:retention"
 MEASURED: Final = ("active", "suspended", "deleting")
@@ -86,6 +88,13 @@ def run_due(stopping: Event) -> dict[str, str]:
         except Exception as error:  # noqa: BLE001 - as said above
             failed[tenant.slug] = describe(error)
     return failed
+
+
+def look(stopping: Event) -> None:
+    """Do the day's upkeep where it is due, and log for which tenants it failed: a round of the loop ``retention``."""
+    failed = run_due(stopping)
+    if failed:
+        log.warning("retention failed", tenants=failed)
 
 
 def _last_run(tenant: TenantRef) -> date | None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from core import blobs, scratch
 from core.database import node_session
 from core.errors import Invalid, Unavailable
-from core.jobs import JobContext, LeaseLost, WorkerStopping, endings, leases, worker
+from core.jobs import JobContext, LeaseLost, WorkerStopping, endings, leases
 from core.jobs.registry import kind_of
 from core.jobs.runner import Runner, describe
 from core.jobs.worker import drain
@@ -341,12 +341,3 @@ def test_a_job_that_needs_a_file_waits_uncharged_while_the_store_is_not_the_inst
     change(job_id, "run_after = now()")
     drain(tenant)
     assert row(job_id)["state"] == "done"
-
-
-def test_the_upkeep_of_tenants_is_looked_for_soon_after_a_start(monkeypatch):
-    looked, stopping = [], threading.Event()
-    monkeypatch.setattr(worker, "FIRST_RETENTION_SECONDS", 0.01)
-    monkeypatch.setattr(worker, "RETENTION_SECONDS", 0.01)
-    monkeypatch.setattr(worker, "run_due", lambda _: looked.append(1) or (stopping.set() if len(looked) > 1 else None))
-    worker._let_go(stopping)
-    assert len(looked) == 2
