@@ -1,4 +1,4 @@
-"""What every route under /v1 does with a request, without a line in the route: refuse what it does not know."""
+"""What every route under /v1 rejects, without a line in the route: unknown names, and bodies of another media type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi.dependencies.utils import get_flat_params, get_parameterless_sub_de
 from fastapi.params import Form, ParamTypes
 
 from core.access.require import open_to_all
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, UnsupportedMedia
 from core.errors.nearest import field_of, names_beside, remedy_for
 from core.web.public_routes import any_query
 
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from fastapi.dependencies.models import Dependant
     from fastapi.routing import APIRoute
 
+JSON = "application/json"
+
 
 def refuse_unknown(route: APIRoute) -> None:
-    """Let a route refuse query parameters and form fields that its signature does not declare.
+    """Let a route reject names that its signature does not declare, and a body of another media type than its own.
 
     The check runs after the route's other dependencies: who may not call the operation gets 401 or 403 first. A public
     route that declares ``any_query`` takes all query parameters.
@@ -35,7 +37,7 @@ def refuse_unknown(route: APIRoute) -> None:
     if takes_any and open_to_all not in calls:
         message = f"the route {route.path} declares any_query and needs a credential: list its parameters instead"
         raise LookupError(message)
-    depends = Depends(_check(None if takes_any else query_names(route), form_names(route)))
+    depends = Depends(_check(None if takes_any else query_names(route), form_names(route), media_type(route)))
     route.dependant.dependencies.append(get_parameterless_sub_dependant(depends=depends, path=route.path_format))
 
 
@@ -53,14 +55,27 @@ def form_names(route: APIRoute) -> frozenset[str]:
     return frozenset(field.alias for field in _body_fields(route.dependant) if isinstance(field.field_info, Form))
 
 
+def media_type(route: APIRoute) -> str | None:
+    """The media type of a route's body; None where it takes none."""
+    info = None if route.body_field is None else route.body_field.field_info
+    return getattr(info, "media_type", None)
+
+
 def _body_fields(dependant: Dependant) -> Iterator[ModelField]:
     yield from dependant.body_params
     for child in dependant.dependencies:
         yield from _body_fields(child)
 
 
-def _check(query: frozenset[str] | None, form: frozenset[str]) -> Callable[[Request], Coroutine[Any, Any, None]]:
+def _check(
+    query: frozenset[str] | None, form: frozenset[str], media: str | None
+) -> Callable[[Request], Coroutine[Any, Any, None]]:
     async def refuse(request: Request) -> None:
+        if media is None and _has_body(request):
+            await request.body()  # else a body over the limit is 413 after the operation took effect
+        elif media is not None and _has_body(request) and not _is_of(request, media):
+            detail = "the body has another media type than this operation reads"
+            raise UnsupportedMedia(detail, remedy=f"Send {media}, and say so in the header Content-Type.")
         checked = query is not None and request.query_params
         errors = list(_unknown("query", request.query_params, query or ())) if checked else []
         if form:
@@ -70,6 +85,16 @@ def _check(query: frozenset[str] | None, form: frozenset[str]) -> Callable[[Requ
             raise Invalid(detail, errors=errors)
 
     return refuse
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def _is_of(request: Request, media: str) -> bool:
+    """Whether the body has the media type, or JSON one of its relatives (``application/geo+json``)."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == media or (media == JSON and kind.startswith("application/") and kind.endswith("+json"))
 
 
 def _unknown(place: str, names: Iterable[str], known: Collection[str]) -> Iterator[FieldError]:

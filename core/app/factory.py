@@ -36,9 +36,12 @@ facility. Personal identifiers are in no address: `POST /v1/patients/search` tak
 **Lists** take `page` and `page_size`; most take `sort` (`name`, or `-name` for descending). Follow `next`: in long
 lists it carries a cursor, `after`, so that a page far into the list takes no longer than the first one.
 
-**Changes** of a row take its ETag in `If-Match`. **Long reads** stream NDJSON, one object a line.
+**Long reads** stream NDJSON, one object a line.
 
-**Errors** are `application/problem+json` (RFC 9457): what was wrong, what to do, which fields. Tell the operator the
+**Reads** have an ETag: send it in `If-None-Match` for 304. **Changes** of a row take it in `If-Match`. **Writes** take
+`Idempotency-Key`, your name for the write, the same with each retry; 201 and 202 say in `Location` where to go.
+
+**Errors** are `application/problem+json` (RFC 9457): what is wrong, what to do, which fields. Tell the operator the
 `X-Request-ID` of the answer when something stays wrong.
 """
 

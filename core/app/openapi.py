@@ -20,6 +20,7 @@ from core.errors import (
     TooManyRequests,
     Unauthenticated,
     Unavailable,
+    UnsupportedMedia,
 )
 from core.errors.family import AppError, Invalid
 from core.errors.problem import SCHEMA, SCHEMA_NAME, responses
@@ -83,7 +84,7 @@ def _complete(
         operation["responses"].pop("422", None)
         kinds.append(Invalid)
     if "requestBody" in operation:
-        kinds += [BadRequest, RequestTimeout, TooLarge]
+        kinds += [BadRequest, RequestTimeout, TooLarge, UnsupportedMedia]
     for status, answer in responses(*kinds).items():
         operation["responses"].setdefault(str(status), answer)
 

@@ -11,24 +11,25 @@ from core.audit.schemas import AuditEventOut
 from core.audit.service import record
 from core.identity import Principal
 from core.web.days import IsoInstant
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
 AuditRead = Annotated[Principal, Depends(require("audit.read"))]
+Ordered = Annotated[PageRequest, Depends(long_pages({"id": int}, "-id", identity=int))]
 
 
 @router.get("", operation_id="list_audit_events", summary="List who did what, newest first")
 def list_audit_events(
     _: AuditRead,
     db: TenantDb,
-    paging: Paging,
+    paging: Ordered,
     subject_id: Annotated[UUID | None, Query(description="Only acts on this subject.")] = None,
     action: Annotated[str | None, Query(description="Only this action.", examples=["api:patient:read"])] = None,
     since: Annotated[IsoInstant | None, Query(description="From this instant on.")] = None,
     until: Annotated[IsoInstant | None, Query(description="Before this instant.")] = None,
 ) -> Page[AuditEventOut]:
     """The tenant's own audit. Reading it is itself recorded."""
-    events, total = find_events(db, paging, subject_id=subject_id, action=action, since=since, until=until)
+    part = find_events(db, paging, subject_id=subject_id, action=action, since=since, until=until)
     record(db, "api:audit:read", "audit", subject_id)
-    return Page.of([AuditEventOut.model_validate(event) for event in events], paging, total)
+    return Page.of([AuditEventOut.model_validate(event) for event in part.rows], paging, part.total, part.last)

@@ -1,14 +1,14 @@
 """Queries of the audit."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 
 from core.audit.models import AuditEvent
 from core.database import TenantSession
+from core.web.keyset import Slice, read_slice
 from core.web.paging import PageRequest
 
 
@@ -20,8 +20,8 @@ def find_events(
     action: str | None,
     since: datetime | None,
     until: datetime | None,
-) -> tuple[Sequence[AuditEvent], int]:
-    """The events of a page, newest first, and the number of matches. ``until`` is exclusive."""
+) -> Slice[AuditEvent]:
+    """The events of a page, and how many match in all. ``until`` is exclusive."""
     conditions: list[ColumnElement[bool]] = []
     if subject_id is not None:
         conditions.append(col(AuditEvent.subject_uuid) == subject_id)
@@ -31,12 +31,10 @@ def find_events(
         conditions.append(col(AuditEvent.occurred_at) >= since)
     if until is not None:
         conditions.append(col(AuditEvent.occurred_at) < until)
-    total = session.exec(select(func.count()).select_from(AuditEvent).where(*conditions)).one()
-    wanted = (
-        select(AuditEvent)
-        .where(*conditions)
-        .order_by(col(AuditEvent.event_id).desc())
-        .limit(paging.limit)
-        .offset(paging.offset)
+    return read_slice(
+        session,
+        select(AuditEvent).where(*conditions),
+        paging,
+        {"id": col(AuditEvent.event_id)},
+        col(AuditEvent.event_id),
     )
-    return session.exec(wanted).all(), total

@@ -9,24 +9,26 @@ from core.access import TenantDb, require
 from core.identity import Principal
 from core.jobs import repository
 from core.jobs.schemas import JobOut, JobState
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 JobsRead = Annotated[Principal, Depends(require("jobs.read"))]
+Ordered = Annotated[PageRequest, Depends(long_pages({"id": UUID}, "-id"))]
+"""Identifiers grow with time."""
 
 
 @router.get("", operation_id="list_jobs", summary="List jobs, newest first")
 def list_jobs(
     _: JobsRead,
     db: TenantDb,
-    paging: Paging,
+    paging: Ordered,
     kind: Annotated[str | None, Query(description="Only jobs of this kind.", examples=["imports.run"])] = None,
     state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
 ) -> Page[JobOut]:
     """Work that was asked for: imports, training, scoring."""
-    found, total = repository.list_jobs(db, paging, kind=kind, state=state)
-    return Page.of(found, paging, total)
+    part = repository.list_jobs(db, paging, kind=kind, state=state)
+    return Page.of(part.rows, paging, part.total, part.last)
 
 
 @router.get("/{job_id}", operation_id="get_job", summary="Get a job: state and progress")

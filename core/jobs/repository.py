@@ -8,6 +8,7 @@ from psycopg.rows import dict_row
 from core.database import TenantSession, psycopg_connection
 from core.errors import NotFound
 from core.jobs.schemas import JobOut, JobState, ProgressOut
+from core.web.keyset import Slice, cut, keyset_sql
 from core.web.paging import PageRequest
 
 _SHOWN: dict[str, JobState] = {
@@ -48,18 +49,20 @@ def latest_job(session: TenantSession, kind: str, dedupe_key: str) -> JobOut | N
 
 def list_jobs(
     session: TenantSession, paging: PageRequest, *, kind: str | None = None, state: JobState | None = None
-) -> tuple[list[JobOut], int]:
-    """One page of the tenant's jobs, newest first, and how many there are."""
+) -> Slice[JobOut]:
+    """One page of the tenant's jobs, and how many there are."""
     stored = None if state is None else [name for name, shown in _SHOWN.items() if shown == state]
-    chosen = {"kind": kind, "states": stored, "limit": paging.limit, "offset": paging.offset}
+    part = keyset_sql(paging, {"id": "id"}, "id")
+    chosen = {"kind": kind, "states": stored, **part.values}
     where = "(%(kind)s::text IS NULL OR kind = %(kind)s) AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s))"
     with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
         counted = cursor.execute(f"SELECT count(*) AS total FROM node.jobs WHERE {where}", chosen).fetchone()  # noqa: S608
         rows = cursor.execute(
-            f"SELECT {_COLUMNS} FROM node.jobs WHERE {where} ORDER BY id DESC LIMIT %(limit)s OFFSET %(offset)s",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM node.jobs WHERE {where} AND {part.where} ORDER BY {part.order}",  # noqa: S608
             chosen,
         ).fetchall()
-    return [_shown(row) for row in rows], int(counted["total"]) if counted else 0
+    jobs = [_shown(row) for row in rows]
+    return cut(jobs, paging, int(counted["total"]) if counted else 0, lambda job: (job.id, job.id))
 
 
 def _shown(row: dict[str, Any]) -> JobOut:

@@ -10,10 +10,14 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Response
 
-from core.errors import PreconditionFailed, PreconditionRequired
+from core.errors import FieldError, Invalid, PreconditionFailed, PreconditionRequired
 
 _SUFFIX = re.compile(r'\.[0-9a-f]{32}"$')
 """What reads put after the version: a digest of the answer (``core.app.conditional``). A change needs the version."""
+
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_IF_MATCH = re.compile(rf"\*|{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
+FIELD = "header.if-match"
 
 REVALIDATED = "private, no-cache"
 
@@ -61,12 +65,17 @@ async def expected_version(
 
     Raises:
         PreconditionRequired: there is no If-Match (428).
+        Invalid: it is no list of ETags (422).
     """
-    tags = frozenset(tag.strip() for tag in (if_match or "").split(",") if tag.strip())
-    if not tags:
+    value = (if_match or "").strip()
+    if not value:
         detail = "this operation changes a row and has no If-Match"
         raise PreconditionRequired(detail)
-    return Expected(tags)
+    if not _IF_MATCH.fullmatch(value):
+        remedy = 'Send the ETag of your read as it came, such as "019c2291-b3a0-7768-a5f9-23774462ebfc", or *.'
+        detail = f"not valid: {FIELD}"
+        raise Invalid(detail, errors=[FieldError(FIELD, "is neither * nor a list of quoted ETags", remedy)])
+    return Expected(frozenset(tag.strip() for tag in value.split(",")))
 
 
 IfMatch = Annotated[Expected, Depends(expected_version)]

@@ -18,7 +18,7 @@ from tenants.cohort.waiting import waiting
 from tenants.records.identities import merged_into
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import date
     from uuid import UUID
 
@@ -141,11 +141,7 @@ def compare(session: TenantSession, data_date: date, datim_ids: Sequence[str] | 
     """
     rules = cohort_settings(session)
     facilities = repository.listed_facilities(session, data_date, datim_ids)
-    for datim_id in datim_ids or ():
-        if datim_id not in facilities.values():
-            remedy = "give the DATIM id of a facility on the list"
-            problem = "no RADET of that day has this facility"
-            raise Invalid(problem, remedy=remedy, errors=[FieldError("facility", problem, remedy)])
+    _require_listed(datim_ids, facilities.values())
     comparison = Comparison(data_date, list(facilities.values()), rules.grace_days)
     theirs = _people_listed(session, repository.list_rows(session, data_date, datim_ids))
     uuids_left = set(theirs)
@@ -163,6 +159,24 @@ def compare(session: TenantSession, data_date: date, datim_ids: Sequence[str] | 
             )
         )
     return comparison
+
+
+def flows(
+    session: TenantSession, start: date, end: date, datim_ids: Sequence[str] | None = None
+) -> list[tuple[str, str, str, int]]:
+    """How many people changed from one status to another between two lists: facility, from, to, people.
+
+    Raises:
+        Invalid: the later list does not have one of the facilities.
+    """
+    _require_listed(datim_ids, repository.listed_facilities(session, end, datim_ids).values())
+    return repository.flows(session, start, end, datim_ids)
+
+
+def _require_listed(datim_ids: Sequence[str] | None, listed: Collection[str]) -> None:
+    if set(datim_ids or ()) - set(listed):
+        problem, remedy = "no RADET of that day has this facility", "give the DATIM id of a facility on the list"
+        raise Invalid(problem, remedy=remedy, errors=[FieldError("facility", problem, remedy)])
 
 
 def _people_listed(session: TenantSession, rows: dict[UUID, Listed]) -> dict[UUID, Listed]:

@@ -77,4 +77,4 @@ def list_radet_flows(
 ) -> RadetFlows:
     """Count the changes of the partner's own statuses, in the facilities that are on both lists."""
     start, end = radet.chosen_day(db, since, "since"), radet.chosen_day(db, data_date)
-    return flows_out(start, end, radet_repository.flows(db, start, end, facility))
+    return flows_out(start, end, radet.flows(db, start, end, facility))

@@ -81,7 +81,7 @@ def flows(slug: str, start: datetime, end: datetime | None, facilities: tuple[st
     """Count status changes between two RADETs of the tenant SLUG, by the partner's own statuses."""
     from core.database import tenant_session
     from tenants.cohort.radet import chosen_day
-    from tenants.cohort.radet_repository import flows as read_flows
+    from tenants.cohort.radet import flows as read_flows
     from tenants.cohort.radet_schemas import flows_out
 
     with tenant_session(tenant(slug), actor=ACTOR, readonly=True) as session:

@@ -191,7 +191,7 @@ def list_reports(
     """Reports without their measures, the newest first: of one facility, or those over all.
 
     Raises:
-        NotFound: there is no such facility.
+        Invalid: there is no such facility.
     """
     from core.web.paging import Page
 
@@ -206,7 +206,7 @@ def trend(session: TenantSession, *, facility: str | None, by: str) -> list[dict
     """Scores over time, oldest first: of every import, or of the last report of every quarter of data dates.
 
     Raises:
-        NotFound: there is no such facility.
+        Invalid: there is no such facility.
         Invalid: ``by`` is neither ``import`` nor ``quarter``.
     """
     if by not in ("import", "quarter"):
@@ -220,12 +220,12 @@ def facility_uuid(session: TenantSession, datim_id: str) -> UUID:
     """The UUID of the facility with a DATIM id.
 
     Raises:
-        NotFound: there is no such facility.
+        Invalid: there is no such facility.
     """
     facility = find_facility(session, datim_id)
     if facility is None:
-        detail = "there is no such facility"
-        raise NotFound(detail, remedy="give the DATIM id of one of GET /v1/facilities")
+        detail, remedy = "there is no such facility", "give the DATIM id of one of GET /v1/facilities"
+        raise Invalid(detail, remedy=remedy, errors=[FieldError("facility", "names no facility", remedy)])
     return facility.uuid
 
 

@@ -23,6 +23,7 @@ from tenants.records.identities import merged_into
 from tenants.records.ids import new_uuid
 from tenants.records.locks import lock_facility, lock_patient
 from tenants.records.models import Facility, Patient
+from tenants.records.places import facility_named
 from tenants.records.reach import patients_within_reach
 from tenants.records.repository import (
     as_uuid,
@@ -99,12 +100,13 @@ def read_patients(scope: Scope, wanted: PatientFilter, paging: PageRequest) -> b
     """One page of patients in the clear: ``Page[PatientOut]`` as JSON. The reads are in the audit when this returns.
 
     Raises:
-        Invalid: an identifier or phone has nothing in it to look for.
+        Invalid: there is no such facility, or an identifier or phone has nothing in it to look for.
     """
     if not wanted.used():
         with suppress(NotAtOnce):
             return _page(hot.page_at_once(scope, paging), paging)
     with scope.session() as session:
+        facility_named(session, wanted.facility, "query.facility")
         part = hot.page(session, wanted, paging)
         audit.record_many(session, hot.LIST, SUBJECT, [row["id"] for row in part.rows], {"filters": wanted.used()})
         return _page(part, paging)
@@ -126,7 +128,12 @@ def _page(part: Slice[dict[str, Any]], paging: PageRequest) -> bytes:
 def export_step(
     session: TenantSession, wanted: PatientFilter, cursor: UUID | None
 ) -> tuple[list[PatientOut], UUID | None]:
-    """One step of the export of patients, and where the next one begins."""
+    """One step of the export of patients, and where the next one begins.
+
+    Raises:
+        Invalid: there is no such facility.
+    """
+    facility_named(session, wanted.facility, "query.facility")
     rows = patients_after(session, wanted, cursor, EXPORT_STEP)
     shown_rows = _recorded(session, rows, "api:patient:export", wanted)
     return shown_rows, rows[-1].uuid if len(rows) == EXPORT_STEP else None

@@ -17,6 +17,7 @@ from core.web.paging import Page, PageRequest
 from tenants.records import contacts, writing
 from tenants.records.locks import lock_patient
 from tenants.records.models import Patient
+from tenants.records.places import facility_named
 from tenants.records.repository import datim_ids
 from tenants.records.repository_care import (
     REFERENCES,
@@ -46,7 +47,9 @@ def read_list(
 
     Raises:
         NotFound: the filter names a patient who is not there.
+        Invalid: there is no such facility.
     """
+    facility_named(session, wanted.facility, "query.facility")
     part = list_rows(session, kind, wanted, _patient_of(session, wanted), paging)
     _record_patients(session, f"api:{kind.name}:list", part.rows, wanted)
     return Page.of(_shown(session, kind, out, part.rows), paging, part.total, part.last)
@@ -55,7 +58,13 @@ def read_list(
 def export_step(
     session: TenantSession, kind: Kind[Row], out: type[Out], wanted: AnyFilter, cursor: Position | None
 ) -> tuple[list[Out], Position | None]:
-    """One step of an export, oldest first, and where the next one begins."""
+    """One step of an export, oldest first, and where the next one begins.
+
+    Raises:
+        NotFound: the filter names a patient who is not there.
+        Invalid: there is no such facility.
+    """
+    facility_named(session, wanted.facility, "query.facility")
     rows = rows_after(session, kind, wanted, _patient_of(session, wanted), cursor, EXPORT_STEP)
     _record_patients(session, f"api:{kind.name}:export", rows, wanted)
     position = None

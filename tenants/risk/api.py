@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from itertools import chain
 from tempfile import TemporaryFile
 from typing import Annotated, Any, Literal
@@ -16,7 +17,7 @@ from core.identity import Principal
 from core.jobs import enqueue
 from core.web.days import IsoDay
 from core.web.location import set_job_location, set_location
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, Paging, long_pages
 from core.web.streams import StreamedResponse, file_blocks
 from tenants.cohort.presenting import as_of_day
 from tenants.risk import explain, list_files, presenting, repository, worklist, worklist_repository
@@ -47,6 +48,7 @@ RiskScore = Annotated[Principal, Depends(require("risk.score"))]
 ListsRead = Annotated[Principal, Depends(require("worklists.read"))]
 ListsWrite = Annotated[Principal, Depends(require("worklists.write"))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
+Issued = Annotated[PageRequest, Depends(long_pages({"issued_at": datetime}, "-issued_at"))]
 AsOf = Annotated[IsoDay | None, Query(description="The day, as known then.", examples=["2026-09-30"])]
 
 
@@ -158,13 +160,13 @@ def issue_worklist(
 def list_worklists(
     _: ListsRead,
     db: TenantDb,
-    paging: Paging,
+    paging: Issued,
     as_of: AsOf = None,
     kind: Annotated[Kind | None, Query(description="One of the two lists.")] = None,
 ) -> Page[WorklistOut]:
     """Without their people."""
-    rows, total = worklist_repository.list_worklists(db, paging, as_of=as_of, kind=kind)
-    return Page.of(presenting.worklists(db, rows), paging, total)
+    part = worklist_repository.list_worklists(db, paging, as_of=as_of, kind=kind)
+    return Page.of(presenting.worklists(db, part.rows), paging, part.total, part.last)
 
 
 Names = Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from core.errors import NotFound
+from core.web.keyset import read_slice
 from tenants.risk.models import Prediction, Worklist, WorklistEntry
 from tenants.risk.repository import due_within_days
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
+    from core.web.keyset import Slice
     from core.web.paging import PageRequest
 
 
@@ -71,16 +73,15 @@ def get_worklist(session: TenantSession, uuid: UUID) -> Worklist:
 
 def list_worklists(
     session: TenantSession, paging: PageRequest, *, as_of: date | None, kind: str | None
-) -> tuple[Sequence[Worklist], int]:
-    """Issued lists, newest first."""
+) -> Slice[Worklist]:
+    """One page of issued lists."""
     wanted: list[Any] = [
         condition
         for given, condition in ((as_of, Worklist.as_of == as_of), (kind, Worklist.kind == kind))
         if given is not None
     ]
-    total = session.exec(select(func.count()).select_from(Worklist).where(*wanted)).one()
-    query = select(Worklist).where(*wanted).order_by(col(Worklist.issued_at).desc(), col(Worklist.uuid))
-    return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
+    columns = {"issued_at": col(Worklist.issued_at)}
+    return read_slice(session, select(Worklist).where(*wanted), paging, columns, col(Worklist.uuid))
 
 
 def entries(

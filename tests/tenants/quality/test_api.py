@@ -62,8 +62,10 @@ def test_reports_are_listed_of_all_and_of_one_facility(api: TestClient, imported
 
 def test_what_is_not_there_is_not_found_and_what_makes_no_sense_is_refused(api: TestClient) -> None:
     nobody = "0197c1f0-0000-7000-8000-000000000000"
-    for path in (f"reports/{nobody}", f"imports/{nobody}", "reports?facility=none", "trend?facility=none"):
+    for path in (f"reports/{nobody}", f"imports/{nobody}"):
         assert api.get(f"/v1/quality/{path}").status_code == 404, path
+    for path in ("reports?facility=none", "trend?facility=none"):
+        assert api.get(f"/v1/quality/{path}").status_code == 422, path
     assert api.post("/v1/quality/reports", json={"import_id": nobody}).status_code == 404
     assert api.get("/v1/quality/trend", params={"by": "week"}).status_code == 422
     assert api.post(f"/v1/quality/candidates/{nobody}/refuse", json={"reason": "x"}).status_code == 422
