@@ -11,10 +11,12 @@ feature = Feature(
         "core.preferences.api:router",
     ),
     credentials=("core.identity.keys:KIND",),
+    jobs=("core.jobs.deliveries",),
     tables=(
         "core.tenancy.models",
         "core.tenancy.models_places",
         "core.jobs.models",
+        "core.events.models",
         "core.metering.models",
         "core.privacy.models",
         "core.audit.models",

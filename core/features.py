@@ -152,6 +152,8 @@ class Feature:
         commands: name on the command line -> command.
         settings: groups of tenant settings by name.
         listeners: event -> ``"module:function"``; see ``core.events``.
+        events: the events that it publishes after its acts: name -> what it carries; see ``core.events.outbox``.
+        subscribers: event -> ``"module:function"``, called after the act with a job's context and the event.
         retention: what it keeps for a time, by kind; see ``core.retention``. Never the record, never the audit.
         tags: tag of its operations -> what the group is about, for the OpenAPI document.
         meters: what it counts of a tenant's use; see ``core.metering``.
@@ -175,6 +177,8 @@ class Feature:
     commands: Mapping[str, Command] = field(default_factory=dict)
     settings: Mapping[str, SettingsGroup] = field(default_factory=dict)
     listeners: Mapping[str, str] = field(default_factory=dict)
+    events: Mapping[str, str] = field(default_factory=dict)
+    subscribers: Mapping[str, str] = field(default_factory=dict)
     retention: Mapping[str, Kept] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     meters: Sequence[Meter] = ()

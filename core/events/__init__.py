@@ -4,7 +4,9 @@ An earlier room publishes; a later one names a function under ``listeners`` of i
 the publisher's transaction, so an event and its effects commit together or not at all: heavy work is enqueued as a job
 there.
 
-Events and what they carry:
+``core.events.outbox`` publishes events that are delivered after the act.
+
+Events for listeners and what they carry:
     ``records.changed``: ``patients``, the UUIDs whose records a step of an import (or a request) changed;
         ``kind``, the table that changed, where it was one.
     ``settings.changed``: ``key``, the group of the tenant's settings that was changed, by API, command or an import's

@@ -41,6 +41,10 @@ class TenantSuspended(JobInterrupted):
     """The tenant was suspended: the job waits, and goes on from its last committed step when the tenant is resumed."""
 
 
+class EarlierFirst(JobInterrupted):
+    """The job waits, and no try is counted: an earlier one that it must follow has not ended."""
+
+
 class StepContext(Generic[_S]):
     """One try of one job, in steps.
 

@@ -17,7 +17,7 @@ import redis
 from core import telemetry
 from core.database import DEFAULT_DATABASE, TenantMoving, TenantRef, node_session, psycopg_connection
 from core.errors import AppError
-from core.jobs import endings, heartbeat
+from core.jobs import deliveries, endings, heartbeat
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Relay:
                 pause = 0.0 if done.admitted else poll
 
     def sweep(self) -> int:
-        """Remove jobs that ended long ago, with their dead letters; returns how many.
+        """Remove jobs that ended long ago, with their dead letters, and old events; returns the number of jobs.
 
         Raises:
             Unavailable: the database is not there.
@@ -174,10 +174,11 @@ class Relay:
             connection = psycopg_connection(session)
             swept = _ids(connection, _SWEEP, {"keep": self._keep, "batch": _SWEPT_AT_ONCE})
             connection.execute("DELETE FROM node.dead_letters WHERE job_id = ANY(%s)", (swept,))
+            deliveries.sweep(connection, self._keep, _SWEPT_AT_ONCE)
         return len(swept)
 
     def tick(self) -> Tick:
-        """One round: give back what vanished workers held, admit what is due, send again what was lost.
+        """One round: forward events, give back what vanished workers held, admit what is due, send again what was lost.
 
         Raises:
             Unavailable: the database is not there.
@@ -199,6 +200,7 @@ class Relay:
                     return Tick()
             else:
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            deliveries.forward(connection, self._role, _BATCH)
             resent = _ids(connection, _RESEND, chosen)
             reaped = _ids(connection, _REAP, chosen)
             last = _ids(connection, _LAST, chosen)

@@ -20,7 +20,7 @@ from core.errors import AppError, NotFound
 from core.installation import BlobStoreForeign
 from core.jobs import endings, leases
 from core.jobs.bounds import PLATFORM_ROLE
-from core.jobs.context import JobContext, LeaseLost, PlatformJobContext, TenantSuspended, WorkerStopping
+from core.jobs.context import EarlierFirst, JobContext, LeaseLost, PlatformJobContext, TenantSuspended, WorkerStopping
 from core.jobs.isolation import Gate, Isolation
 from core.jobs.leases import ALONE, BESIDE_OTHERS, OWN_PROCESS, Lease, Suspect, UnknownKindError
 from core.jobs.registry import kind_of
@@ -43,7 +43,11 @@ UPGRADING = timedelta(minutes=1)
 STORE_AWAY = timedelta(minutes=1)
 """How long a job waits that this worker's store of files, another one or not mounted, does not serve."""
 
+EARLIER = timedelta(seconds=2)
+"""How long a job waits that must follow an earlier one."""
+
 _WAITS: dict[type[BaseException], timedelta] = {
+    EarlierFirst: EARLIER,
     WorkerStopping: timedelta(0),
     TenantSuspended: HELD,
     TenantMoving: MOVING,

@@ -258,9 +258,12 @@ def _queue_again(connection: psycopg.Connection[Any], role: str) -> None:
 
 
 def _followers() -> list[sql.Identifier]:
-    """The tables of ``node`` whose rows belong to tenants."""
+    """The tables of ``node`` whose rows belong to tenants.
+
+    The outbox comes first: what the relay makes of an event until its row is taken is among the jobs that come after.
+    """
     load_tables()
-    tables = NodeBase.metadata.sorted_tables
+    tables = sorted(NodeBase.metadata.sorted_tables, key=lambda table: table.name != "outbox")
     return [sql.Identifier("node", table.name) for table in tables if "tenant_role" in table.columns]
 
 

@@ -47,6 +47,12 @@ feature = Feature(
             "Rows of imports that wait for people whom no import of their source has named: they are rejected then.",
         ),
     },
+    events={
+        "imports.completed": (
+            "`import_id`, `source`, `data_date`, `rows_read` and `rows_refused` of an import whose rows are in the"
+            " records. Subject: the import."
+        )
+    },
     tags={
         "imports": "Files imported into the records: upload, progress, rejections, undo.",
     },

@@ -18,6 +18,7 @@ from core.clock import now
 from core.database import SessionOpener, TenantSession
 from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
 from core.events import publish
+from core.events.outbox import publish_after_commit
 from tenants.imports import repository
 from tenants.imports.applying import apply, cohort_block, steps
 from tenants.imports.applying.apply import Terms
@@ -350,8 +351,17 @@ class Runner:
         row.state, row.step, row.finished_at = "done", "", now()
         session.add(row)
         session.flush()
-        told = {"import_uuid": row.uuid, "data_date": row.data_date, "facilities": touched}
-        publish(session, "imports.finished", told)
+        publish(
+            session, "imports.finished", {"import_uuid": row.uuid, "data_date": row.data_date, "facilities": touched}
+        )
+        completed = {
+            "import_id": str(row.uuid),
+            "source": row.source,
+            "data_date": None if row.data_date is None else row.data_date.isoformat(),
+            "rows_read": row.rows_read,
+            "rows_refused": row.rows_refused,
+        }
+        publish_after_commit(session, "imports.completed", subject=str(row.uuid), payload=completed)
 
     def _fail(self, error: AppError) -> None:
         """The import ends here, and what it staged goes. Unless it was ``Lost``, nothing of it is in the records."""

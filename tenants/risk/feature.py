@@ -46,6 +46,12 @@ feature = Feature(
             "Scores of old dates. Issued lists keep their own ranks, scores and reasons.",
         )
     },
+    events={
+        "risk.scored": (
+            "`as_of`, `model`, `run_id`, and the numbers `patients`, `at_risk` and `to_trace` of a finished scoring."
+            " Subject: the date."
+        )
+    },
     tags={
         "risk": "Models, scores with reasons, and worklists.",
     },

@@ -18,6 +18,7 @@ from uuid import UUID
 from core import audit, metering
 from core.clock import now
 from core.errors import Conflict
+from core.events.outbox import publish_after_commit
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.timelines import day_number
@@ -349,6 +350,8 @@ def _finish(session: TenantSession, run: ScoreRun) -> None:
     metering.record(session, "patients_scored", run.at_risk, key=key, dimensions={"model": run.model_version})
     detail = {"as_of": run.as_of.isoformat(), "model": run.model_version, "patients": run.patients_seen}
     audit.record(session, "risk:patients:score", "score_run", run.uuid, detail)
+    scored_event = {**detail, "run_id": str(run.uuid), "at_risk": run.at_risk, "to_trace": run.to_trace}
+    publish_after_commit(session, "risk.scored", subject=run.as_of.isoformat(), payload=scored_event)
 
 
 def _records_changed() -> RecordsChanged:

@@ -14,21 +14,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from psycopg.types.json import Jsonb
-
 from core.jobs import endings, isolated, isolation, job
+from tests.faults import noting
+from tests.faults.effects import effect, wait_here_once
 
 STEPS = 4
 LEASE = timedelta(seconds=1)
-
-
-def effect(session, name):
-    """Something that shows twice if it is done twice."""
-    with session.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO audit_events (actor, action, subject_type, detail) VALUES (%s, 'test:job:act', 'test', %s)",
-            (session.actor, Jsonb({"effect": name})),
-        )
 
 
 def move_cursor(session, key):
@@ -40,17 +31,6 @@ def move_cursor(session, key):
             (key,),
         )
         return cursor.fetchone()[0]
-
-
-def wait_here_once(folder, place):
-    """Say that this place is reached, and stay until killed; a later try passes."""
-    mark = Path(folder) / place
-    if mark.exists():
-        return
-    mark.touch()
-    go_on = Path(folder) / "go on"
-    while not go_on.exists():
-        time.sleep(0.02)
 
 
 @job("faults.steps", lease=LEASE, max_attempts=1, time_limit=timedelta(minutes=5))
@@ -118,6 +98,7 @@ def watch(context, payload):
 
 
 if __name__ == "__main__":
+    noting.install()
     if "--isolated" in sys.argv:
         sys.exit(isolated.main(sys.argv[2:]))
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -46,28 +44,6 @@ def ask(tenant):
             return enqueue(session, f"faults.{kind}", payload)
 
     return enqueue_
-
-
-@pytest.fixture
-def start(own_services):
-    """``start()`` starts a worker; all are killed when the test ends."""
-    started = []
-
-    def begin(**environment):
-        settings = {"IIT_JOBS_POLL_SECONDS": "0.1", "IIT_JOBS_GRACE_SECONDS": "10", "IIT_JOBS_THREADS": "2"}
-        process = subprocess.Popen(
-            [sys.executable, job_worker.__file__], env={**os.environ, **settings, **environment}, stdout=subprocess.PIPE
-        )
-        started.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        return process
-
-    yield begin
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 def until(found):

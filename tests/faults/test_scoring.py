@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from core import metering
+from core.database import node_session
 from tenants.cohort.timelines import to_date
 from tenants.risk import scoring
 from tests.tenants.risk.clinics import END, clinics
@@ -61,5 +63,10 @@ def test_a_killed_scoring_goes_on_to_the_same_rows(make_tenant, undisturbed, ste
         with session.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM audit_events WHERE action = 'risk:patients:score'")
             assert cursor.fetchone()[0] == 1
+    with node_session(tenant.database) as session:
+        query = text(
+            "SELECT payload ->> 'at_risk' FROM node.outbox WHERE event = 'risk.scored' AND tenant_id = :tenant"
+        )
+        assert session.scalars(query, {"tenant": tenant.id}).all() == [str(found.at_risk)]
     if step > LAST_BEFORE_STEPS + 1:
         assert seen[0] > 40, "it went on from its cursor"

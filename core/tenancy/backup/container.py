@@ -12,7 +12,7 @@ import json
 import os
 import struct
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from uuid import UUID
@@ -55,6 +55,7 @@ class Manifest:
         revision: the schema's migration.
         tables: name -> the number of rows and the sum of their hashes, in the dump's snapshot.
         jobs: its rows in ``node.jobs`` that had not ended.
+        events: its rows in ``node.outbox`` that had not been forwarded; none in backups of earlier versions.
     """
 
     tenant: dict[str, Any]
@@ -62,6 +63,7 @@ class Manifest:
     revision: str
     tables: dict[str, dict[str, Any]]
     jobs: list[dict[str, Any]]
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 class _Joined(io.RawIOBase):

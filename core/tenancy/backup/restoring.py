@@ -244,6 +244,7 @@ def _keep_present(present: TenantRef, schema: str) -> None:
 
 def _set_jobs_back(connection: psycopg.Connection[Any], ref: TenantRef, manifest: Manifest) -> None:
     """Cancel jobs that were requested after the backup, and queue again those that had not ended by then."""
+    _set_events_back(connection, ref, manifest)
     connection.execute(
         "UPDATE node.jobs SET state = 'discarded', finished_at = now(), updated_at = now(),"
         " error = 'the tenant was restored to an earlier moment' WHERE tenant_role = %s AND state = 'queued'",
@@ -266,6 +267,18 @@ def _set_jobs_back(connection: psycopg.Connection[Any], ref: TenantRef, manifest
         connection.execute("DELETE FROM node.jobs WHERE id = %s AND tenant_role = %s", (job["id"], ref.role_name))
         connection.execute(
             "INSERT INTO node.jobs SELECT * FROM jsonb_populate_record(NULL::node.jobs, %s) ON CONFLICT DO NOTHING",
+            (Jsonb(again),),
+        )
+
+
+def _set_events_back(connection: psycopg.Connection[Any], ref: TenantRef, manifest: Manifest) -> None:
+    """Remove events of acts after the backup, and let those that waited by then wait again, under the same id."""
+    connection.execute("DELETE FROM node.outbox WHERE tenant_role = %s AND forwarded_at IS NULL", (ref.role_name,))
+    for event in manifest.events:
+        again = {**event, "tenant_id": str(ref.id), "tenant_role": ref.role_name}
+        connection.execute("DELETE FROM node.outbox WHERE id = %s AND tenant_role = %s", (event["id"], ref.role_name))
+        connection.execute(
+            "INSERT INTO node.outbox SELECT * FROM jsonb_populate_record(NULL::node.outbox, %s) ON CONFLICT DO NOTHING",
             (Jsonb(again),),
         )
 

@@ -36,6 +36,10 @@ _OPEN_JOBS = (
     "SELECT to_jsonb(jobs) FROM node.jobs WHERE tenant_role = %s AND state IN ('queued', 'sent', 'running') ORDER BY id"
 )
 
+_OPEN_EVENTS = (
+    "SELECT to_jsonb(outbox) FROM node.outbox WHERE tenant_role = %s AND forwarded_at IS NULL ORDER BY published_at, id"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
@@ -152,6 +156,7 @@ def captured(
             revision=shape.revision(connection, schema),
             tables={name: asdict(digest) for name, digest in digests.items()},
             jobs=[row[0] for row in connection.execute(_OPEN_JOBS, (role,))],
+            events=[row[0] for row in connection.execute(_OPEN_EVENTS, (role,))],
         )
         with dumped(url, schema, str(exported[0]) if exported else None) as stream:
             yield manifest, stream

@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from migrations.operations import bind_tenant_id, grant_application, own_rows_only
+
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
@@ -11,7 +13,40 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 4 steps."""
+    """Take 10 steps."""
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_role", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column(
+            "published_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("forwarded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+        schema="node",
+    )
+    op.create_index(
+        "ix_outbox_forwarded",
+        "outbox",
+        ["forwarded_at"],
+        unique=False,
+        schema="node",
+        postgresql_where=sa.text("forwarded_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_outbox_waiting",
+        "outbox",
+        ["published_at", "id"],
+        unique=False,
+        schema="node",
+        postgresql_where=sa.text("forwarded_at IS NULL"),
+    )
     op.add_column("usage_events", sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=True), schema="node")
     op.add_column(
         "usage_events",
@@ -35,3 +70,6 @@ def upgrade() -> None:
     op.create_index(
         "ix_usage_events_transaction_id", "usage_events", ["transaction_id", "id"], unique=False, schema="node"
     )
+    grant_application("SELECT, UPDATE, DELETE", "node", "outbox")
+    own_rows_only("INSERT", "node", "outbox")
+    bind_tenant_id("node", "outbox")

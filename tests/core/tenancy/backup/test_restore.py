@@ -11,6 +11,8 @@ from core.audit.verify import verify
 from core.blobs import BlobDamaged
 from core.database import TenantMoving, owner_connection, owner_session, tenant_session
 from core.errors import Conflict, Invalid, NotFound
+from core.events.outbox import publish_after_commit
+from core.jobs.worker import drain
 from core.privacy import vault
 from core.privacy.errors import MasterKeyMissing, PatientErased
 from core.tenancy import get_tenant, placing
@@ -150,6 +152,24 @@ def test_blobs_and_jobs_and_uses(filled, ask, tmp_path):  # noqa: F811 - a fixtu
     assert {row[0] for row in rows(ref, "SELECT key FROM node.usage_events")} == {"before", "after"}, (
         "what was used was"
     )
+
+
+def test_events_that_waited_for_delivery_wait_again_and_those_of_undone_acts_are_gone(filled, tmp_path):
+    def publish(subject):
+        with tenant_session(filled, actor="test:1") as session:
+            return publish_after_commit(session, "imports.completed", subject=subject, payload={})
+
+    before = publish("before")
+    file = tmp_path / "t.iitbackup"
+    backup(filled.slug, file)
+    drain(filled)
+    publish("after")
+    service.from_file(filled.slug, file)
+    ref = get_tenant(filled.slug)
+    with owner_session(ref.database) as session:
+        query = "SELECT id, subject, forwarded_at FROM node.outbox WHERE tenant_role = %s"
+        waiting = session.connection().exec_driver_sql(query, (ref.role_name,)).all()
+    assert waiting == [(before, "before", None)]
 
 
 def test_another_tenants_backup_is_refused_and_so_is_a_second_copy_of_one_that_is_here(filled, make_tenant, tmp_path):

@@ -1,0 +1,44 @@
+"""The outbox: events that were published with an act and are delivered after it has committed."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import DateTime, Index, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+from uuid_utils.compat import uuid7
+
+from core.database import NodeBase
+
+STAMP: Any = DateTime(timezone=True)
+
+
+class OutboxEvent(NodeBase, table=True):
+    """An event, written in the transaction of the act that it tells of.
+
+    Attributes:
+        id: of the event; every delivery carries it.
+        event: its name, which a feature declares.
+        subject: what it is about; a subscriber gets the events of a subject in the order of ``published_at``.
+        published_at: by the clock of the database, when the row was written.
+        forwarded_at: when a job for each subscriber was enqueued; NULL until then.
+    """
+
+    __tablename__: ClassVar[str] = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_waiting", "published_at", "id", postgresql_where=text("forwarded_at IS NULL")),
+        Index("ix_outbox_forwarded", "forwarded_at", postgresql_where=text("forwarded_at IS NOT NULL")),
+        {"info": {"app": "SELECT, UPDATE, DELETE", "tenant": "INSERT"}},
+    )
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    tenant_id: UUID
+    tenant_role: str = Field(sa_type=Text)
+    event: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    payload: dict[str, Any] = Field(sa_type=JSONB)
+    actor: str = Field(sa_type=Text)
+    request_id: str | None = Field(default=None, sa_type=Text)
+    published_at: datetime = Field(sa_type=STAMP, sa_column_kwargs={"server_default": text("clock_timestamp()")})
+    forwarded_at: datetime | None = Field(default=None, sa_type=STAMP)

@@ -1,0 +1,92 @@
+"""Publishing an event that subscribers get after the act has committed, and the features that subscribe."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from uuid_utils.compat import uuid7
+
+from core.features import declared, features
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.database import TenantSession
+
+LARGEST_PAYLOAD: Final = 20_000
+"""Characters of JSON: an event names what changed, it does not carry it."""
+_INSERT: Final = """
+INSERT INTO node.outbox (id, tenant_id, tenant_role, event, subject, payload, actor, request_id)
+VALUES (%s, %s, current_user, %s, %s, %s, %s, %s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as a subscriber gets it.
+
+    Attributes:
+        id: the same in every delivery: a subscriber recognises by it what it has done already.
+        name: which event.
+        subject: what it is about.
+        payload: what it carries.
+        published_at: when it was published.
+    """
+
+    id: UUID
+    name: str
+    subject: str
+    payload: Mapping[str, Any]
+    published_at: datetime
+
+
+def declared_events() -> dict[str, str]:
+    """Name -> description of the events that features publish after their acts.
+
+    Raises:
+        RuntimeError: two features declare one event.
+    """
+    return declared("event", lambda feature: feature.events.items())
+
+
+def subscribers(event: str) -> tuple[str, ...]:
+    """The functions that subscribe to an event, as ``"module:function"``, in the order of their features' names."""
+    return tuple(feature.subscribers[event] for feature in features() if event in feature.subscribers)
+
+
+def publish_after_commit(session: TenantSession, event: str, *, subject: str, payload: Mapping[str, Any]) -> UUID:
+    """Write an event into the outbox. It commits with the caller's act or not at all, and is delivered afterwards.
+
+    Args:
+        session: the transaction of the act.
+        event: its name, which a feature declares.
+        subject: what it is about, such as the id of an import; each subscriber gets the events of a subject in order.
+        payload: ids and figures as JSON, never a person's data.
+
+    Returns:
+        The id of the event.
+
+    Raises:
+        LookupError: no feature declares the event.
+        ValueError: the subject is empty, or the payload is too large.
+        TypeError: the payload is no JSON.
+    """
+    if event not in declared_events():
+        message = f"no feature declares the event {event!r}: declared are {', '.join(sorted(declared_events()))}"
+        raise LookupError(message)
+    if not subject:
+        message = f"the event {event!r} needs a subject: the id of what it is about"
+        raise ValueError(message)
+    if len(json.dumps(dict(payload))) > LARGEST_PAYLOAD:
+        message = f"the payload of {event!r} is over {LARGEST_PAYLOAD} characters: store the data and name it"
+        raise ValueError(message)
+    event_id = uuid7()
+    values = (event_id, session.tenant.id, event, subject, Jsonb(dict(payload)), session.actor, session.request_id)
+    with session.cursor() as cursor:
+        cursor.execute(_INSERT, values)
+    return event_id

@@ -1,0 +1,14 @@
+"""Features that tests add to the installed ones."""
+
+from __future__ import annotations
+
+import core.features
+from core.events import outbox
+
+
+def declare(monkeypatch, *added):
+    """Let these features be installed until the test ends."""
+    installed = core.features.features()
+    everyone = tuple(sorted((*installed, *added), key=lambda feature: feature.name))
+    monkeypatch.setattr(core.features, "features", lambda: everyone)
+    monkeypatch.setattr(outbox, "features", lambda: everyone)

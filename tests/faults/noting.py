@@ -1,0 +1,34 @@
+"""A subscriber whose effect shows twice if it happens twice, and that waits where the test kills its process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import core.features
+from core.events import outbox
+from core.features import Feature
+from core.jobs import deliveries, registry
+from tests.faults.effects import effect, wait_here_once
+
+EVENT = "faults.noted"
+LEASE = timedelta(seconds=1)
+
+
+def note(context, event):
+    """Write the id of the event; wait within the transaction or after it, as the payload says, the first time."""
+    place, folder = event.payload["wait"], event.payload["folder"]
+    with context.session() as session:
+        effect(session, str(event.id))
+        if place == "within":
+            wait_here_once(folder, place)
+    if place == "after":
+        wait_here_once(folder, place)
+
+
+def install():
+    """Declare the event and its subscriber in this process, with a lease that runs out soon."""
+    feature = Feature("faults", events={EVENT: "Where to wait."}, subscribers={EVENT: "tests.faults.noting:note"})
+    everyone = (*core.features.features(), feature)
+    core.features.features = outbox.features = lambda: everyone
+    registry._kinds[deliveries.KIND] = replace(registry.kind_of(deliveries.KIND), lease=LEASE)
