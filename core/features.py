@@ -1,8 +1,8 @@
-"""How a room of the house registers with the kernel.
+"""Registration of rooms with the kernel.
 
-A feature names its routes, jobs, tables, permissions, audit actions and commands as ``"module:attribute"`` strings, so
-that finding the features costs one scan of the entry points and imports nothing heavy. The kernel never imports a room
-by name.
+A feature names its routes, jobs, tables, permissions, audit actions and commands as ``"module:attribute"`` strings. So
+collecting the features costs one scan of the entry points and imports nothing heavy. The kernel never imports a room by
+name.
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What a room keeps for a time only.
+class Retained:
+    """Rows that a room deletes after a time.
 
     Attributes:
-        function: ``function(session, before: datetime) -> int`` removes a batch of what is older than an instant, and
-            returns how many rows went; 0 when nothing is left.
-        days: for how long, where a tenant says nothing.
-        what: what it is, and why it may go.
+        function: ``function(session, before: datetime) -> int`` removes a batch of rows older than an instant, and
+            returns
+            how many; 0 when none is left.
+        days: the days for which a tenant retains them by default.
+        what: what the rows are, and why they may be deleted.
     """
 
     function: str
@@ -179,7 +180,7 @@ class Feature:
     listeners: Mapping[str, str] = field(default_factory=dict)
     events: Mapping[str, str] = field(default_factory=dict)
     subscribers: Mapping[str, str] = field(default_factory=dict)
-    retention: Mapping[str, Kept] = field(default_factory=dict)
+    retention: Mapping[str, Retained] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     meters: Sequence[Meter] = ()
     loops: Sequence[Loop] = ()
@@ -204,17 +205,17 @@ def features() -> tuple[Feature, ...]:
     Raises:
         RuntimeError: two features have one name, or an entry point is not a ``Feature``.
     """
-    found: dict[str, Feature] = {}
+    loaded_features: dict[str, Feature] = {}
     for point in entry_points(group=GROUP):
         loaded = point.load()
         if not isinstance(loaded, Feature):
             message = f"entry point {point.name!r} of group {GROUP} gives {type(loaded).__name__}, not a Feature"
             raise RuntimeError(message)  # noqa: TRY004 - a broken installation, not a caller's type
-        if loaded.name in found:
+        if loaded.name in loaded_features:
             message = f"two features are named {loaded.name!r}: rename one of them"
             raise RuntimeError(message)
-        found[loaded.name] = loaded
-    return tuple(found[name] for name in sorted(found))
+        loaded_features[loaded.name] = loaded
+    return tuple(loaded_features[name] for name in sorted(loaded_features))
 
 
 def declared(what: str, declarations: Callable[[Feature], Iterable[tuple[str, _Declared]]]) -> dict[str, _Declared]:

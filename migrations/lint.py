@@ -1,8 +1,9 @@
-"""Steps that code which still runs would not survive, or that would hold up everybody: found in the scripts' source.
+"""The lint of migrations: steps that running code would not survive, or that would block everybody.
 
-``make check`` runs it over every script that is not ``0001``. What it cannot judge, it holds for unsafe: a statement
-whose text is not in the script, an operation that it does not know. A step that is safe all the same says why in a
-comment on the line above it, ``# allow: reason``. What each rule is for is in docs/how-to/migrate-a-fleet.md.
+``make check`` runs it over every script that is not ``0001``. It treats anything it cannot analyse as unsafe: a
+statement
+whose text is not in the script, or an unknown operation. A step that is safe nevertheless says why in a comment on the
+line above it, ``# allow: reason``. docs/how-to/migrate-a-fleet.md explains each rule.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _ALLOW = re.compile(r"#\s*allow:\s*(?P<reason>.*)")
 _SHORTEST_REASON = 15
 _UNSEEN = "runs what is not seen here: its text is not in the script"
 _EVERY_RIGHT = {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"}
-"""Whoever has these has lost none: nothing else is ever granted on a table."""
+"""A role with all of these has lost none, since nothing else is ever granted on a table."""
 
 
 def unsafe(path: str, source: str) -> Iterator[str]:
@@ -38,15 +39,15 @@ def unsafe(path: str, source: str) -> Iterator[str]:
     script = Source(source)
     place = sql.Place(
         shared="/tenant/" not in path.replace("\\", "/"),
-        made=frozenset(_made(script)),
+        created=frozenset(_created_tables(script)),
         concurrent=frozenset(
             line for block in script.blocks("concurrently") for line in range(block.lineno, (block.end_lineno or 0) + 1)
         ),
         steps=bool(script.constant("DATA_STEPS")),
     )
-    found = list(script.unseen(_OPERATIONS | set(_REGRANTS)))
-    found += [(call.lineno, problem) for call in script.calls for problem in _problems(script, call, place)]
-    for line, problem in sorted(found, key=lambda one: one[0]):
+    breaches = list(script.unseen(_OPERATIONS | set(_REGRANTS)))
+    breaches += [(call.lineno, problem) for call in script.calls for problem in _problems(script, call, place)]
+    for line, problem in sorted(breaches, key=lambda one: one[0]):
         reason = _reason(script.lines, line)
         if reason is None:
             yield f"{path}:{line}: {problem}; split it over two releases, or say why not: # allow: reason"
@@ -54,11 +55,11 @@ def unsafe(path: str, source: str) -> Iterator[str]:
             yield f"{path}:{line}: the reason after '# allow:' says nothing"
 
 
-def _made(script: Source) -> Iterator[str]:
+def _created_tables(script: Source) -> Iterator[str]:
     for call in script.calls:
         if name(call) == "create_table":
             yield script.word(call, 0, "table_name")
-        elif _RULES.get(name(call)) is _said:
+        elif _RULES.get(name(call)) is _text_judged:
             yield from sql.tables_made(script.text(_statement(script, call)) or "")
 
 
@@ -78,22 +79,22 @@ def _always(problem: str) -> Rule:
 
 
 def _is_made(table: str, place: Place) -> bool:
-    return bool(table) and table in place.made
+    return bool(table) and table in place.created
 
 
 def _indexed(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
     concurrent = script.is_(True, script.option(call, "postgresql_concurrently"))
-    made = _is_made(script.word(call, 1, "table_name"), place)
-    if place.shared and not concurrent and not made:
+    created = _is_made(script.word(call, 1, "table_name"), place)
+    if place.shared and not concurrent and not created:
         yield sql.SHARED
     if concurrent and call.lineno not in place.concurrent:
         yield sql.OUTSIDE
-    if not made and _may_be(script, call, "unique"):
+    if not created and _may_be(script, call, "unique"):
         yield sql.MAKES_UNIQUE
 
 
 def _may_be(script: Source, call: ast.Call, keyword: str) -> bool:
-    """Whether an option is given, and not as False."""
+    """Whether an option is present, and not False."""
     value = script.option(call, keyword)
     return value is not None and not script.is_(False, value) and not script.is_(None, value)
 
@@ -111,8 +112,8 @@ def _made_unique(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
 
 def _constraint_dropped(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
     kind = script.word(call, 2, "type_")
-    kept = script.word(call, 0, "constraint_name").startswith(("ck_", "fk_")) and kind not in {"unique", "primary"}
-    if not kept and kind not in {"check", "foreignkey"}:
+    retained = script.word(call, 0, "constraint_name").startswith(("ck_", "fk_")) and kind not in {"unique", "primary"}
+    if not retained and kind not in {"check", "foreignkey"}:
         yield sql.UNBOUND
 
 
@@ -139,7 +140,7 @@ def _altered(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
 def _added(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
     if _is_made(script.word(call, 0, "table_name"), place):
         return
-    column = script.node(script.given(call, 1, "column"))
+    column = script.node(script.argument(call, 1, "column"))
     if not isinstance(column, ast.Call) or name(column) != "Column":
         yield "adds a column that is not seen here"
         return
@@ -160,7 +161,7 @@ def _added(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
 
 
 def _default(script: Source, column: ast.Call) -> Iterator[str]:
-    """A column's default, or that it needs one and has none."""
+    """The problem of a column's default, or of a missing one."""
     default, nullable = script.option(column, "server_default"), script.option(column, "nullable")
     if default is None or script.is_(None, default):
         if nullable is not None and not script.is_(True, nullable):
@@ -168,15 +169,15 @@ def _default(script: Source, column: ast.Call) -> Iterator[str]:
         return
     plain = script.node(default)
     if isinstance(plain, ast.Constant):
-        return  # it is sent as a text in quotes
-    said = script.text(plain)
-    if said is None and isinstance(plain, ast.Call) and not plain.args:
-        said = f"{name(plain)}()"  # sa.func.now()
-    if said is None or sql.volatile(said):
+        return  # it is sent as quoted text
+    expression = script.text(plain)
+    if expression is None and isinstance(plain, ast.Call) and not plain.args:
+        expression = f"{name(plain)}()"  # sa.func.now()
+    if expression is None or sql.volatile(expression):
         yield sql.VOLATILE
 
 
-def _said(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
+def _text_judged(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
     text = script.text(_statement(script, call))
     if text is None:
         yield _UNSEEN
@@ -185,14 +186,14 @@ def _said(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
 
 
 def _statement(script: Source, call: ast.Call) -> ast.expr | None:
-    """What is run: alembic calls it ``sqltext``, SQLAlchemy ``statement``."""
-    return script.given(call, 0, "sqltext") or script.given(call, 0, "statement")
+    """The statement's argument: alembic calls it ``sqltext``, SQLAlchemy ``statement``."""
+    return script.argument(call, 0, "sqltext") or script.argument(call, 0, "statement")
 
 
 def _regranted(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
-    """Whoever had more loses it. What he had is not in the script, so only every right is known to be enough."""
-    given = {one.strip() for one in script.word(call, 0, "privileges").split(",")}
-    if not given >= _EVERY_RIGHT:
+    """A role with more rights would lose them. The script does not show its old rights, so only all rights are safe."""
+    privileges = {one.strip() for one in script.word(call, 0, "privileges").split(",")}
+    if not privileges >= _EVERY_RIGHT:
         yield sql.TAKES
 
 
@@ -201,12 +202,12 @@ _OPERATIONS = {
     "application_role", "bind_tenant_id", "concurrently", "grant_application", "grant_tenant",
     "make_audit_seal_function", "make_own_lock_functions", "make_own_tenant_function", "make_tenants_role", "open_schema", "own_rows_only",
 }  # fmt: skip
-"""Of ``migrations.operations``: they give rights, or bind what is new."""
+"""Operations of ``migrations.operations`` that grant rights, or constrain new objects."""
 _SAFE = {"create_table", "create_table_comment", "drop_table_comment", "f", "inline_literal"}
-"""Of Alembic."""
+"""Safe operations of Alembic."""
 _RULES: dict[str, Rule] = {
     **_REGRANTS,
-    **dict.fromkeys(("exec_driver_sql", "execute", "executemany", "scalar", "scalars", "stream"), _said),
+    **dict.fromkeys(("exec_driver_sql", "execute", "executemany", "scalar", "scalars", "stream"), _text_judged),
     "add_column": _added,
     "alter_column": _altered,
     "bulk_insert": _on_rows,
@@ -227,9 +228,9 @@ _RULES: dict[str, Rule] = {
 
 
 def _reason(lines: list[str], number: int) -> str | None:
-    """What the comment above a line, or at its end, gives as the reason; None where there is none."""
+    """The reason in the comment above a line or at its end; None where there is none."""
     above = lines[number - 2] if number > 1 else ""
     for line in (lines[number - 1], above if above.lstrip().startswith("#") else ""):
-        if found := _ALLOW.search(line):
-            return found["reason"].strip()
+        if match := _ALLOW.search(line):
+            return match["reason"].strip()
     return None

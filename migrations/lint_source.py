@@ -1,4 +1,4 @@
-"""What the source of a script says without being run: values that stand in it, and names that it brings in."""
+"""Static reading of a script's source: its literal values, and the names that it imports."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ OPERATIONS = "migrations.operations"
 _SEEN = {"__future__", "collections.abc", "datetime", "re", "textwrap", "typing", "uuid"}
 """Modules that change nothing in a database."""
 _PASSED_ON = {"bindparams", "columns", "execution_options"}
-"""What a clause may be asked for and stay the text that it is."""
+"""Methods of a clause that leave its text unchanged."""
 
 _WRAPPERS = {"f", "literal_column", "text"}
-"""Calls that give back the text that they are given: of Alembic, and of SQLAlchemy."""
+"""Calls that return their text unchanged: of Alembic, and of SQLAlchemy."""
 _DEEPEST = 12
 
 
 class Source:
-    """A script that was parsed."""
+    """A parsed script."""
 
     def __init__(self, text: str) -> None:
         self.lines = text.splitlines()
@@ -29,7 +29,7 @@ class Source:
         self._set_once = _set_once(self.tree)
 
     def node(self, expression: ast.expr | None) -> ast.expr | None:
-        """What is meant: a name that is set once, and to something plain, stands for that."""
+        """The expression behind a name that is assigned one time to a plain value; any other expression itself."""
         seen: set[str] = set()
         while isinstance(expression, ast.Name) and expression.id in self._set_once and expression.id not in seen:
             seen.add(expression.id)
@@ -37,37 +37,37 @@ class Source:
         return expression
 
     def text(self, expression: ast.expr | None, depth: int = 0) -> str | None:
-        """The text that an expression is; None where the source does not say all of it."""
-        found = self.node(expression)
-        if isinstance(found, ast.Constant):
-            return str(found.value)
-        parts = _parts(found)
+        """The text of an expression; None where the source does not contain all of it."""
+        node = self.node(expression)
+        if isinstance(node, ast.Constant):
+            return str(node.value)
+        parts = _parts(node)
         if not parts or depth > _DEEPEST:
             return None
         texts = [self.text(part, depth + 1) for part in parts]
         return None if None in texts else "".join(one for one in texts if one is not None)
 
-    def given(self, call: ast.Call, at: int, keyword: str) -> ast.expr | None:
-        """The argument at a place, or by its name."""
+    def argument(self, call: ast.Call, at: int, keyword: str) -> ast.expr | None:
+        """The argument at a position, or by its name."""
         if len(call.args) > at:
             return call.args[at]
         return self.option(call, keyword)
 
     def option(self, call: ast.Call, keyword: str) -> ast.expr | None:
-        """The argument that is given by its name."""
+        """The argument with this name."""
         return next((one.value for one in call.keywords if one.arg == keyword), None)
 
     def word(self, call: ast.Call, at: int, keyword: str) -> str:
-        """The text of an argument; empty where it is not given or not seen."""
-        return self.text(self.given(call, at, keyword)) or ""
+        """The text of an argument; empty where it is missing or unknown."""
+        return self.text(self.argument(call, at, keyword)) or ""
 
     def is_(self, value: object, expression: ast.expr | None) -> bool:
         """Whether an expression is this constant."""
-        found = self.node(expression)
-        return isinstance(found, ast.Constant) and found.value is value
+        node = self.node(expression)
+        return isinstance(node, ast.Constant) and node.value is value
 
     def constant(self, wanted: str) -> object:
-        """What a name is set to at the top of the script."""
+        """The value of a name at the top of the script."""
         for one in self.tree.body:
             if (
                 isinstance(one, ast.Assign)
@@ -86,7 +86,7 @@ class Source:
                 yield one
 
     def unseen(self, operations: set[str]) -> Iterator[tuple[int, str]]:
-        """Lines that bring in or pass on code which is not judged where it is called: line, what is wrong."""
+        """The lines that import or pass on code which the lint does not judge: line and problem."""
         called = {id(call.func) for call in self.calls}
         bases = {id(one.value) for one in ast.walk(self.tree) if isinstance(one, ast.Attribute) and id(one) in called}
         for one in ast.walk(self.tree):
@@ -101,33 +101,33 @@ class Source:
 
 def calls(tree: ast.AST) -> list[ast.Call]:
     """The calls within a tree, in the order of their lines."""
-    found = (one for one in ast.walk(tree) if isinstance(one, ast.Call))
-    return sorted(found, key=lambda call: (call.lineno, call.col_offset))
+    nodes = (one for one in ast.walk(tree) if isinstance(one, ast.Call))
+    return sorted(nodes, key=lambda call: (call.lineno, call.col_offset))
 
 
 def name(call: ast.Call) -> str:
-    """What is called, without what it belongs to."""
+    """The name of the called function, without its owner."""
     function = call.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def _parts(found: ast.expr | None) -> list[ast.expr]:
-    """What a text is put together from; nothing where that is not seen."""
-    if isinstance(found, ast.JoinedStr):
-        return found.values
-    if isinstance(found, ast.FormattedValue) and found.conversion == -1 and found.format_spec is None:
-        return [found.value]
-    if isinstance(found, ast.BinOp) and isinstance(found.op, ast.Add):
-        return [found.left, found.right]
-    if isinstance(found, ast.Call) and isinstance(found.func, ast.Attribute) and name(found) in _PASSED_ON:
-        return [found.func.value]
-    if isinstance(found, ast.Call) and name(found) in _WRAPPERS and len(found.args) == 1:
-        return found.args
+def _parts(node: ast.expr | None) -> list[ast.expr]:
+    """The parts of a text; empty where they are unknown."""
+    if isinstance(node, ast.JoinedStr):
+        return node.values
+    if isinstance(node, ast.FormattedValue) and node.conversion == -1 and node.format_spec is None:
+        return [node.value]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return [node.left, node.right]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and name(node) in _PASSED_ON:
+        return [node.func.value]
+    if isinstance(node, ast.Call) and name(node) in _WRAPPERS and len(node.args) == 1:
+        return node.args
     return []
 
 
 def _set_once(tree: ast.Module) -> dict[str, ast.expr]:
-    """The names that one plain assignment sets and nothing else binds: name -> value."""
+    """The names with exactly one plain assignment -> value."""
     values: dict[str, ast.expr] = {}
     bound: list[str] = []
     for one in ast.walk(tree):

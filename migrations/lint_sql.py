@@ -1,4 +1,4 @@
-"""Statements of SQL that running code would not survive. What is not known to be safe is a finding: see ``lint``."""
+"""Judgement of SQL statements that running code would not survive; anything not known to be safe is reported."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _STABLE = {
     "NOW", "TRANSACTION_TIMESTAMP", "CURRENT_SETTING", "JSONB_BUILD_OBJECT", "JSONB_BUILD_ARRAY", "MAKE_INTERVAL",
     "DATE_TRUNC", "COALESCE", "LOWER", "UPPER", "MD5", "TO_TIMESTAMP", "MAKE_DATE", "CAST", "CURRENT_TIMESTAMP",
 }  # fmt: skip
-"""Functions that a default may call: the table is not rewritten for them."""
+"""Functions that a default may call without a rewrite of the table."""
 _SIZED = {"VARCHAR", "CHAR", "CHARACTER", "VARYING", "NUMERIC", "DECIMAL", "BIT", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL"}  # fmt: skip
 _HARMLESS = _STABLE | _SIZED | {
     "COUNT", "SUM", "MIN", "MAX", "EXISTS", "IN", "ANY", "ALL", "NULLIF", "TO_REGCLASS", "AS", "AND", "OR",
     "NOT", "FROM", "WHERE", "SELECT", "VALUES", "OVER", "FILTER", "ON", "USING", "BY", "LENGTH",
 }  # fmt: skip
-"""What may stand before a bracket in a query: none of these functions changes anything."""
+"""Words that may precede a bracket in a query; none of these functions changes anything."""
 _SERIALS = {f"{size}SERIAL{n}" for size, n in (("", ""), ("BIG", ""), ("SMALL", ""), ("", "2"), ("", "4"), ("", "8"))}
 _WRITES = {"INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE"}
 _MADE_ANEW = {"SEQUENCE", "TYPE", "VIEW", "SCHEMA", "STATISTICS", "FUNCTION", "PROCEDURE"}
@@ -49,17 +49,17 @@ _AFTER_DEFAULT = {"NOT", "NULL", "CHECK", "REFERENCES", "UNIQUE", "PRIMARY", "CO
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a step stands.
+    """The surroundings of a step.
 
     Attributes:
         shared: whether its tables are those of all tenants.
-        made: tables that the same script makes: nobody uses them yet.
+        created: tables that the same script creates, which nobody uses yet.
         concurrent: lines within ``with concurrently(...)``.
-        steps: whether the script says that it works on rows.
+        steps: whether the script declares that it works on rows.
     """
 
     shared: bool
-    made: frozenset[str]
+    created: frozenset[str]
     concurrent: frozenset[int]
     steps: bool
 
@@ -72,14 +72,14 @@ class Words:
         self.at = 0
 
     def take(self, *words: str) -> bool:
-        """Go past these words where all of them come next."""
+        """Skip these words where all of them come next; return whether they did."""
         following = self.tokens[self.at : self.at + len(words)]
-        found = [one.text for one in following if one.kind in {"word", "sign"}] == list(words)
-        self.at += len(words) if found else 0
-        return found
+        matches = [one.text for one in following if one.kind in {"word", "sign"}] == list(words)
+        self.at += len(words) if matches else 0
+        return matches
 
     def one_of(self, *words: str) -> str | None:
-        """Go past whichever of these words comes next."""
+        """Skip whichever of these words comes next, and return it."""
         return next((word for word in words if self.take(word)), None)
 
     def next(self) -> str:
@@ -87,7 +87,7 @@ class Words:
         return self.tokens[self.at].text if self.at < len(self.tokens) else ""
 
     def named(self) -> tuple[str, str]:
-        """Go past a name: its schema, which may be empty, and itself."""
+        """Skip a name; return its schema, which may be empty, and itself."""
         parts = [self._part()]
         while self.take("."):
             parts.append(self._part())
@@ -98,23 +98,23 @@ class Words:
         return self.tokens[self.at - 1].name if self.at <= len(self.tokens) else ""
 
     def rest(self) -> list[Token]:
-        """What was not read yet."""
+        """The unread tokens."""
         return self.tokens[self.at :]
 
 
 def tables_made(sql: str) -> Iterator[str]:
-    """The tables that a text makes."""
+    """The tables that a text creates."""
     try:
         for tokens in statements(sql):
             words = Words(tokens)
             if words.take("CREATE", "TABLE") and words.next() != "IF":
                 yield words.named()[1]
     except UnreadableError:
-        return  # ``judge`` says so
+        return  # ``judge`` reports it
 
 
 def judge(sql: str, place: Place, *, concurrent: bool) -> Iterator[str]:
-    """What is unsafe in each statement of a text; ``concurrent``: it is run outside a transaction."""
+    """The problems of each statement in a text; ``concurrent``: it runs outside a transaction."""
     try:
         for tokens in statements(sql):
             yield from dict.fromkeys(_statement(Words(tokens), place, concurrent=concurrent))
@@ -123,7 +123,7 @@ def judge(sql: str, place: Place, *, concurrent: bool) -> Iterator[str]:
 
 
 def volatile(expression: str) -> bool:
-    """Whether a default calls what is not known to give one value for all rows."""
+    """Whether a default calls a function that is not known to return one value for all rows."""
     try:
         return any(_calls(tokens, _STABLE | _SIZED) for tokens in statements(expression))
     except UnreadableError:
@@ -152,8 +152,8 @@ def _statement(words: Words, place: Place, *, concurrent: bool) -> Iterator[str]
 
 
 def _unknown(tokens: list[Token]) -> str:
-    said = " ".join(one.text if one.kind in {"word", "sign"} else "..." for one in tokens[:6])
-    return f"is not known to be safe ({said})"
+    words_shown = " ".join(one.text if one.kind in {"word", "sign"} else "..." for one in tokens[:6])
+    return f"is not known to be safe ({words_shown})"
 
 
 def _queried(tokens: list[Token]) -> Iterator[str]:
@@ -165,7 +165,7 @@ def _queried(tokens: list[Token]) -> Iterator[str]:
 
 
 def _calls(tokens: list[Token], known: set[str]) -> bool:
-    """Whether a function is called that is none of these."""
+    """Whether it calls any function besides these."""
     return any(
         one.kind in {"word", "name"} and after.text == "(" and (one.kind == "name" or one.text not in known)
         for one, after in pairwise(tokens)
@@ -196,11 +196,11 @@ _WHOLE: dict[str, Callable[[list[Token]], Iterator[str]]] = {
 def _inserted(tokens: list[Token], place: Place) -> Iterator[str]:
     words = Words(tokens)
     words.take("INSERT", "INTO")
-    made = words.named()[1] in place.made
+    created = words.named()[1] in place.created
     outside = {one.text for one in words.rest() if one.kind == "word"}
     if outside & {"SELECT", "WITH", "TABLE", "UPDATE"}:
         yield ROWS
-    elif not made and not place.steps:
+    elif not created and not place.steps:
         yield STEPS
 
 
@@ -216,7 +216,7 @@ def _created(words: Words, place: Place, *, concurrent: bool) -> Iterator[str]:
     elif words.one_of("POLICY", "TRIGGER"):
         rest = words.rest()
         on = next((at for at, one in enumerate(rest) if one.text == "ON" and one.kind == "word"), len(rest))
-        if Words(rest[on + 1 :]).named()[1] not in place.made:
+        if Words(rest[on + 1 :]).named()[1] not in place.created:
             yield _unknown(words.tokens)
     elif replaces or not words.one_of(*_MADE_ANEW):
         yield _unknown(words.tokens)
@@ -232,7 +232,7 @@ def _indexed(words: Words, place: Place, *, unique: bool, concurrent: bool) -> I
     schema, table = words.named()
     if concurrently and not concurrent:
         yield OUTSIDE
-    if table not in place.made:
+    if table not in place.created:
         if (place.shared or schema in {"node", "platform"}) and not concurrently:
             yield SHARED
         if unique:
@@ -261,12 +261,12 @@ def _altered(words: Words, place: Place) -> Iterator[str]:
     table = words.named()[1]
     words.take("*")
     for action in _parts(words.rest()):
-        if table not in place.made or Words(action).one_of("ATTACH", "INHERIT", "RENAME"):
+        if table not in place.created or Words(action).one_of("ATTACH", "INHERIT", "RENAME"):
             yield from _action(Words(action), words.tokens)
 
 
 def _parts(tokens: list[Token]) -> list[list[Token]]:
-    """What stands between commas, those in brackets excepted."""
+    """The parts between commas, except commas in brackets."""
     parts: list[list[Token]] = [[]]
     for one in tokens:
         if one.text == "," and one.kind == "sign" and one.depth == 0:
@@ -293,13 +293,13 @@ def _action(words: Words, whole: list[Token]) -> Iterator[str]:
 
 
 def _bound(words: Words) -> Iterator[str]:
-    """ADD CONSTRAINT, in whichever form."""
+    """Judge ADD CONSTRAINT, in any form."""
     if words.take("CONSTRAINT"):
         words.named()
     top = [one.text for one in words.rest() if one.depth == 0]
     unchecked = ("NOT", "VALID") in pairwise(top)
     if words.take("UNIQUE", "USING", "INDEX"):
-        return  # which is there, and was judged where it was made
+        return  # an existing index, judged where it was created
     if words.one_of("UNIQUE", "PRIMARY", "EXCLUDE"):
         yield BUILDS
     elif words.take("NOT", "NULL") and not unchecked:
@@ -309,39 +309,39 @@ def _bound(words: Words) -> Iterator[str]:
 
 
 def _column(words: Words) -> Iterator[str]:
-    """ADD COLUMN."""
+    """Judge ADD COLUMN."""
     words.take("COLUMN")
     words.take("IF", "NOT", "EXISTS")
     words.named()
     kind = words.next().upper()
     top = [one for one in words.rest() if one.depth == 0]
-    said = [one.text for one in top if one.kind == "word"]
-    pairs = set(pairwise(said))
-    if kind in _SERIALS or "GENERATED" in said:
+    names = [one.text for one in top if one.kind == "word"]
+    pairs = set(pairwise(names))
+    if kind in _SERIALS or "GENERATED" in names:
         yield GENERATED
-    elif ("NOT", "NULL") in pairs and "DEFAULT" not in said:
+    elif ("NOT", "NULL") in pairs and "DEFAULT" not in names:
         yield BARE
-    if "DEFAULT" in said and _calls(_default(words.rest()), _STABLE | _SIZED):
+    if "DEFAULT" in names and _calls(_default(words.rest()), _STABLE | _SIZED):
         yield VOLATILE
-    if {"UNIQUE", "PRIMARY"} & set(said):
+    if {"UNIQUE", "PRIMARY"} & set(names):
         yield BUILDS
-    if {"CHECK", "REFERENCES"} & set(said):
+    if {"CHECK", "REFERENCES"} & set(names):
         yield READS
 
 
 def _default(tokens: list[Token]) -> list[Token]:
-    """What a column's default says."""
+    """The tokens of a column's default."""
     at = next(at for at, one in enumerate(tokens) if one.text == "DEFAULT" and one.kind == "word")
-    found: list[Token] = []
+    default: list[Token] = []
     for one in tokens[at + 1 :]:
-        if found and one.depth == 0 and one.kind == "word" and one.text in _AFTER_DEFAULT:
+        if default and one.depth == 0 and one.kind == "word" and one.text in _AFTER_DEFAULT:
             break
-        found.append(one)
-    return found
+        default.append(one)
+    return default
 
 
 def _let_go(words: Words) -> Iterator[str]:
-    """DROP CONSTRAINT, or DROP COLUMN with its second word or without."""
+    """Judge DROP CONSTRAINT and DROP [COLUMN]."""
     if not words.take("CONSTRAINT"):
         yield DROPS
         return

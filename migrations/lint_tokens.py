@@ -1,4 +1,4 @@
-"""SQL as words, read as PostgreSQL reads it: comments are gone, and what stands in quotes is one word of its own kind."""
+"""SQL as tokens, as PostgreSQL reads it: without comments, and with quoted parts as tokens of their own kind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATTERN = re.compile(
 
 
 class UnreadableError(ValueError):
-    """A text that is no SQL: a quote or a comment that does not end."""
+    """The text is not SQL: a quote or a comment does not end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Token:
 
     Attributes:
         kind: ``text``, ``name`` (in quotes), ``word``, ``number`` or ``sign``.
-        text: in capitals where it is a word, without quotes where it is a name.
-        depth: how many brackets it stands in; a bracket stands outside itself.
+        text: in capitals for a word, without quotes for a name.
+        depth: the number of brackets around it; a bracket is outside itself.
     """
 
     kind: str
@@ -41,26 +41,26 @@ class Token:
 
     @property
     def name(self) -> str:
-        """What it is called where it names a table, a column or a function."""
+        """Its name, where it names a table, a column or a function."""
         return self.text if self.kind == "name" else self.text.lower()
 
 
 def statements(sql: str) -> Iterator[list[Token]]:
-    """The statements of a text, each as its words.
+    """The statements of a text, each as its tokens.
 
     Raises:
         UnreadableError: a quote or a comment does not end.
     """
-    found: list[Token] = []
+    tokens: list[Token] = []
     for token in _tokens(sql):
         if token.text == ";" and token.kind == "sign" and token.depth <= 0:
-            if found:
-                yield found
-            found = []
+            if tokens:
+                yield tokens
+            tokens = []
         else:
-            found.append(token)
-    if found:
-        yield found
+            tokens.append(token)
+    if tokens:
+        yield tokens
 
 
 def _tokens(sql: str) -> Iterator[Token]:
@@ -86,7 +86,7 @@ def _plain(kind: str, text: str) -> str:
 
 
 def _end_of_comment(sql: str, at: int) -> int:
-    """Where a comment ends, which may hold others."""
+    """The end of a comment, which may hold others."""
     depth = 0
     for match in re.compile(r"/\*|\*/").finditer(sql, at):
         depth += 1 if match[0] == "/*" else -1

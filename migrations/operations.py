@@ -1,6 +1,6 @@
-"""What migrations do besides Alembic's own operations: privileges and row policies.
+"""Operations of migrations besides Alembic's own: privileges and row policies.
 
-Old scripts call these for ever, so their meaning never changes; a new need gets a new function.
+Released scripts call these for ever, so their meaning never changes; a new need gets a new function.
 """
 
 from __future__ import annotations
@@ -16,78 +16,79 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TENANTS = "iit_tenant"
-"""The role that every tenant's role is a member of: what tenants may do in ``node`` is granted to it, once."""
+"""The role whose members are all tenants' roles; it holds their rights in ``node``."""
 
 _PRIVILEGES = re.compile(r"[A-Z]+( \([a-z_]+(, [a-z_]+)*\))?(, [A-Z]+( \([a-z_]+(, [a-z_]+)*\))?)*")
 
 
 @contextmanager
 def concurrently(schema: str, index: str) -> Iterator[None]:
-    """Outside any transaction, for CREATE INDEX CONCURRENTLY: a half-made index of a killed try is dropped first.
+    """Leave the transaction for CREATE INDEX CONCURRENTLY, after dropping the half-built index of a killed try.
 
-    What the script did before is committed, so this comes first in it, and its statement says IF NOT EXISTS.
+    The earlier steps of the script are committed, so this comes first in it, and its statement says IF NOT EXISTS.
     """
     with op.get_context().autocommit_block():
         connection = op.get_bind()
-        found = {"name": f"{_quoted(schema)}.{_quoted(index)}"}
+        parameters = {"name": f"{_quoted(schema)}.{_quoted(index)}"}
         wait = connection.scalar(text("SELECT current_setting('lock_timeout')"))
         half_made = connection.scalar(
-            text("SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid)"), found
+            text("SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid)"),
+            parameters,
         )
-        connection.execute(text("SET lock_timeout = 0"))  # it waits for others' transactions, and holds nobody up
+        connection.execute(text("SET lock_timeout = 0"))  # it waits for other transactions, and blocks nobody
         if half_made:
-            connection.execute(text(f"DROP INDEX CONCURRENTLY {found['name']}"))
+            connection.execute(text(f"DROP INDEX CONCURRENTLY {parameters['name']}"))
         yield
         connection.execute(text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": wait})
 
 
 def application_role() -> str:
-    """The role that the application logs in as, quoted."""
+    """The application's role, quoted."""
     return _quoted(op.get_context().opts["application_role"])
 
 
 def grant_tenant(privileges: str, *tables: str) -> None:
-    """Let the tenant whose schema is migrated do ``privileges`` on its tables. Its role has the schema's name."""
+    """Grant the migrating schema's tenant ``privileges`` on its tables. Its role has the schema's name."""
     role = _quoted(op.get_context().opts["schema"])
     op.execute(f"GRANT {_checked(privileges)} ON {', '.join(_quoted(table) for table in tables)} TO {role}")
 
 
 def grant_application(privileges: str, schema: str, *tables: str) -> None:
-    """Let the application's role do ``privileges`` on tables of ``node`` or ``platform``."""
+    """Grant the application's role ``privileges`` on tables of ``node`` or ``platform``."""
     named = ", ".join(f"{_quoted(schema)}.{_quoted(table)}" for table in tables)
     op.execute(f"GRANT {_checked(privileges)} ON {named} TO {application_role()}")
 
 
 def regrant_tenant(privileges: str, *tables: str) -> None:
-    """Let the tenant whose schema is migrated do ``privileges`` on its tables and nothing else, whatever it could."""
+    """Grant the migrating schema's tenant exactly ``privileges`` on its tables, and revoke all others."""
     role = _quoted(op.get_context().opts["schema"])
     op.execute(f"REVOKE ALL ON {', '.join(_quoted(table) for table in tables)} FROM {role}")
     grant_tenant(privileges, *tables)
 
 
 def regrant_application(privileges: str, schema: str, *tables: str) -> None:
-    """Let the application's role do ``privileges`` on tables and nothing else, whatever it could."""
+    """Grant the application's role exactly ``privileges`` on tables, and revoke all others."""
     named = ", ".join(f"{_quoted(schema)}.{_quoted(table)}" for table in tables)
     op.execute(f"REVOKE ALL ON {named} FROM {application_role()}")
     grant_application(privileges, schema, *tables)
 
 
 def regrant_tenants(privileges: str, schema: str, table: str) -> None:
-    """Let tenants do ``privileges`` on a table and nothing else; its row policies stay."""
+    """Grant tenants exactly ``privileges`` on a table; its row policies stay."""
     named = f"{_quoted(schema)}.{_quoted(table)}"
     op.execute(f"REVOKE ALL ON {named} FROM {TENANTS}")
     op.execute(f"GRANT {_checked(privileges)} ON {named} TO {TENANTS}")
 
 
 def open_schema(schema: str, *, tenants: bool) -> None:
-    """Let the application, and tenants if ``tenants``, see into ``node`` or ``platform``."""
+    """Grant the application, and tenants if ``tenants``, the use of ``node`` or ``platform``."""
     op.execute(f"GRANT USAGE ON SCHEMA {_quoted(schema)} TO {application_role()}")
     if tenants:
         op.execute(f"GRANT USAGE ON SCHEMA {_quoted(schema)} TO {TENANTS}")
 
 
 def make_tenants_role() -> None:
-    """Make the role of all tenants. Roles belong to the whole server, so another database may have made it."""
+    """Create the role of all tenants. Roles belong to the whole server, so another database may have created it."""
     op.execute(
         f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{TENANTS}') THEN"
         f" CREATE ROLE {TENANTS} NOLOGIN; END IF; END $$"
@@ -96,7 +97,7 @@ def make_tenants_role() -> None:
 
 
 def own_rows_only(privileges: str, schema: str, table: str) -> None:
-    """Let tenants do ``privileges`` on rows whose ``tenant_role`` is their own; the application sees all rows."""
+    """Grant tenants ``privileges`` on rows whose ``tenant_role`` is their own; the application sees all rows."""
     named = f"{_quoted(schema)}.{_quoted(table)}"
     op.execute(f"GRANT {_checked(privileges)} ON {named} TO {TENANTS}")
     op.execute(f"ALTER TABLE {named} ENABLE ROW LEVEL SECURITY")
@@ -106,10 +107,11 @@ def own_rows_only(privileges: str, schema: str, table: str) -> None:
 
 
 def make_own_tenant_function() -> None:
-    """Make ``node.own_tenant_id()``: the tenant of the role that acts, for row policies; NULL for any other role.
+    """Create ``node.own_tenant_id()``: the tenant of the acting role, for row policies; NULL for any other role.
 
-    Tenants cannot read ``node.tenant_schemas``, so it does with its owner's rights, for the caller's own role alone.
-    PL/pgSQL keeps its plan for as long as a connection lives; a function in SQL would be planned at every call.
+    Tenants cannot read ``node.tenant_schemas``, so it runs with its owner's rights, for the caller's own role alone.
+    PL/pgSQL
+    keeps its plan for the life of a connection; a function in SQL would be planned at every call.
     """
     op.execute(
         "CREATE FUNCTION node.own_tenant_id() RETURNS uuid LANGUAGE plpgsql STABLE SECURITY DEFINER"
@@ -121,10 +123,11 @@ def make_own_tenant_function() -> None:
 
 
 def make_own_lock_functions() -> None:
-    """Make ``node.lock_own(name, shared)`` and ``node.try_lock_own(name)``: advisory locks that are the tenant's own.
+    """Create ``node.lock_own(name, shared)`` and ``node.try_lock_own(name)``: advisory locks of the acting tenant.
 
-    Each lasts until its transaction ends. Its number is a digest of the role that acts and the name, so that no name
-    leads to another tenant's lock, or to one of the platform's. Tenants may call nothing else that locks by number.
+    Each lasts until its transaction ends. Its number is a digest of the acting role and the name, so that no name leads
+    to a
+    lock of another tenant or the platform. Tenants may call no other function that locks by number.
     """
     number = (
         "('x' || left(encode(sha256(convert_to(CASE current_setting('role') WHEN 'none' THEN session_user::text"
@@ -146,9 +149,9 @@ def make_own_lock_functions() -> None:
 
 
 def make_audit_seal_function() -> None:
-    """Make ``node.add_audit_seal(...)``, by which the application adds a seal to a tenant's audit.
+    """Create ``node.add_audit_seal(...)``, by which the application adds a seal to a tenant's audit.
 
-    The tenant's own role may not: a seal that it forged would make an intact audit look tampered with.
+    The tenant's own role may not, because a forged seal would make an intact audit look tampered with.
     """
     columns = (
         "number, first_event, last_event, members, events, settled_through, rows_digest, previous, digest, sealed_at"
@@ -166,7 +169,7 @@ def make_audit_seal_function() -> None:
 
 
 def bind_tenant_id(schema: str, table: str) -> None:
-    """Let tenants write only rows whose ``tenant_id`` is their own, besides ``tenant_role``. Looked up once a statement."""
+    """Limit tenants' writes to rows with their own ``tenant_id``, besides ``tenant_role``."""
     op.execute(
         f"ALTER POLICY own_rows ON {_quoted(schema)}.{_quoted(table)} TO {TENANTS}"
         " WITH CHECK (tenant_role = current_user AND tenant_id = (SELECT node.own_tenant_id()))"

@@ -1,7 +1,7 @@
-"""Why a rendered step that the lint holds for unsafe may be taken: (tree, what is changed) -> reason.
+"""Why rendered steps that the lint treats as unsafe may run: (tree, changed object) -> reason.
 
-What is changed is a constraint's or an index's name, ``table.column``, ``table.grants``, or ``table.*`` for all of a table.
-``python -m migrations.render`` writes the reason beside the step as ``# allow: ...``; see ``migrations.lint``.
+The changed object is a constraint's or an index's name, ``table.column``, ``table.grants``, or ``table.*`` for all of a
+table. ``python -m migrations.render`` writes the reason beside the step as ``# allow: ...``; see ``migrations.lint``.
 """
 
 _WIDENED = "it allows more words than the check before it, so every row passes; one look at one tenant's rows"

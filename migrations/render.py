@@ -1,8 +1,10 @@
-"""Write the next migration of each tree, and the tenants' script, from the tables that the features register.
+"""Rendering of the next migration of each tree, and the tenants' script, from the features' tables.
 
-``python -m migrations.render`` writes one unreleased migration per tree: the difference between what was released and
-the models. It may be run again and again. ``--release`` freezes what is there: from then on it is never edited, and the
-next run begins the next revision. ``--title words_of_it`` names a new migration's file.
+``python -m migrations.render`` writes one unreleased migration per tree: the difference between the last release and
+the
+models. It can be run repeatedly. ``--release`` freezes the present scripts: they are never edited again, and the next
+run
+begins the next revision. ``--title words_of_it`` names a new migration's file.
 """
 
 from __future__ import annotations
@@ -30,29 +32,29 @@ _VERSION_TABLE = (
 
 
 def unreleased(tree: str) -> list[Path]:
-    """The scripts of a tree that no release holds yet: none or one."""
-    kept = snapshot.released(tree)["scripts"]
-    return [script for script in snapshot.scripts_of(tree) if script.name not in kept]
+    """The unreleased scripts of a tree: none or one."""
+    released_scripts = snapshot.released(tree)["scripts"]
+    return [script for script in snapshot.scripts_of(tree) if script.name not in released_scripts]
 
 
 def newest(tree: str) -> str:
-    """The revision that the scripts of a tree lead to."""
+    """The newest revision of a tree."""
     return snapshot.scripts_of(tree)[-1].name.split("_")[0]
 
 
 def migration(tree: str) -> str | None:
-    """The text of the next migration of a tree; None where the models are what was released.
+    """The text of the next migration of a tree; None where the models equal the last release.
 
     Raises:
         UnsafeChangeError: the models changed in a way that is no expansion.
     """
     before = snapshot.released(tree)
-    found = steps.difference(tree, before["tables"], before["prelude"])
-    if not found.found:
+    change = steps.difference(tree, before["tables"], before["prelude"])
+    if not change.items:
         return None
     last = max(before["scripts"]).split("_")[0]
     revision = f"{int(last) + 1:04}"
-    body = "\n".join(_lines(step) for step in found.found)
+    body = "\n".join(_lines(step) for step in change.items)
     return "\n".join(
         [
             f'"""What {tree} has more since {last}: rendered by ``python -m migrations.render``."""',
@@ -61,7 +63,7 @@ def migration(tree: str) -> str | None:
             *(["from alembic import op"] if "op." in body else []),
             *(["from sqlalchemy.dialects import postgresql"] if "postgresql." in body else []),
             "",
-            *([f"from migrations.operations import {', '.join(sorted(found.imports))}"] if found.imports else []),
+            *([f"from migrations.operations import {', '.join(sorted(change.imports))}"] if change.imports else []),
             "",
             f'revision = "{revision}"',
             f'down_revision = "{last}"',
@@ -70,7 +72,7 @@ def migration(tree: str) -> str | None:
             "",
             "",
             "def upgrade() -> None:",
-            f'    """Take {len(found.found)} steps."""',
+            f'    """Take {len(change.items)} steps."""',
             body,
             "",
         ]
@@ -78,13 +80,13 @@ def migration(tree: str) -> str | None:
 
 
 def _lines(step: steps.Step) -> str:
-    """A step within ``upgrade()``, its reason above it."""
+    """A step within ``upgrade()``, with its reason above it."""
     reason = [f"    # allow: {step.allow}"] if step.allow else []
     return "\n".join([*reason, *(f"    {line}" for line in step.lines.splitlines())])
 
 
 def script(revision: str) -> str:
-    """The tenants' schema as one script, run within the schema; ``:"tenant"`` stands for its role, as psql writes it."""
+    """The tenants' schema as one script, run within the schema; ``:"tenant"`` stands for its role, as in psql."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     tables = tables_of("tenant")
     before = snapshot.released("tenant")["tables"]
@@ -108,14 +110,14 @@ def script(revision: str) -> str:
 
 
 def _as_grown(table: Table, order: list[str]) -> CreateTable:
-    """CREATE TABLE with its columns as migrations would have added them: those released first, in their order."""
+    """CREATE TABLE with its columns in the order in which migrations would have added them."""
     create = CreateTable(table)
     create.columns.sort(key=lambda one: order.index(one.element.name) if one.element.name in order else len(order))
     return create
 
 
 def formatted(source: str) -> str:
-    """The source as ``ruff`` sorts its imports and formats it."""
+    """The source with imports sorted and formatted by ``ruff``."""
     name = ["--stdin-filename", "migrations/tenant/versions/0002_rendered.py", "-"]
     for words in (["check", "--fix-only", "--quiet", "--select", "I"], ["format"]):
         command = [sys.executable, "-m", "ruff", *words, *name]
@@ -134,18 +136,18 @@ def render(title: str | None) -> None:
             one.unlink()
         if source is not None:
             revision = f"{int(newest(tree)) + 1:04}"
-            (snapshot.HERE / tree / "versions" / f"{revision}_{name}").write_text(source, encoding="utf-8")
-    (snapshot.HERE / "tenant" / "schema.sql").write_text(script(newest("tenant")), encoding="utf-8")
+            (snapshot.ROOT / tree / "versions" / f"{revision}_{name}").write_text(source, encoding="utf-8")
+    (snapshot.ROOT / "tenant" / "schema.sql").write_text(script(newest("tenant")), encoding="utf-8")
 
 
 def release() -> None:
-    """Freeze what is there: its checksums and its tables are what the next migration begins from."""
+    """Freeze the present scripts: their checksums and tables are the base of the next migration."""
     for tree in TREES:
         before = snapshot.released(tree)["tables"]
         facts = snapshot.facts_of(tree)
-        for table, kept in before.items():
+        for table, earlier in before.items():
             columns = facts[table]["columns"]
-            facts[table]["columns"] = {name: columns[name] for name in [*kept["columns"], *columns]}
+            facts[table]["columns"] = {name: columns[name] for name in [*earlier["columns"], *columns]}
         snapshot.write_released(
             tree,
             {
@@ -157,7 +159,7 @@ def release() -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Render, and release when asked to."""
+    """Render, and release on request."""
     parser = argparse.ArgumentParser(prog="python -m migrations.render", description=__doc__)
     parser.add_argument("--title", help="words_of_the_file of a new migration")
     parser.add_argument("--release", action="store_true", help="freeze what is rendered")

@@ -1,7 +1,7 @@
-"""What the tables of a tree are, as plain data: what was released is kept so, and the next migration is the difference.
+"""The tables of a tree as plain data, from whose difference to the last release the next migration derives.
 
-``released.json`` of a tree holds the tables as the last release left them, and the checksums of its scripts: a released
-script is never edited, since databases stand at what it did.
+``released.json`` of a tree holds the tables of the last release, and the checksums of its scripts. A released script is
+never edited, because databases have already run it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column, Constraint, Index, MetaData, Table
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parent
 ALL = "SELECT, INSERT, UPDATE, DELETE"
 APPEND = "SELECT, INSERT"
 READ = "SELECT"
@@ -40,7 +40,7 @@ _DDL = _DIALECT.ddl_compiler(_DIALECT, None)  # type: ignore[arg-type]  # it com
 
 
 class ColumnFacts(TypedDict):
-    """A column: its type and default as PostgreSQL writes them."""
+    """A column's type and default, as PostgreSQL writes them."""
 
     type: str
     nullable: bool
@@ -49,7 +49,7 @@ class ColumnFacts(TypedDict):
 
 
 class TableFacts(TypedDict):
-    """A table: what its columns, constraints and indexes are by name, and what it grants."""
+    """A table's columns, constraints and indexes by name, and its grants."""
 
     columns: dict[str, ColumnFacts]
     constraints: dict[str, str]
@@ -58,7 +58,7 @@ class TableFacts(TypedDict):
 
 
 class Released(TypedDict):
-    """What a release left: script -> SHA-256, tables, and what was done once for the whole tree."""
+    """The facts of a release: script -> SHA-256, tables, and the prelude of the tree."""
 
     scripts: dict[str, str]
     prelude: list[str]
@@ -66,10 +66,10 @@ class Released(TypedDict):
 
 
 def tables_of(tree: str) -> list[Table]:
-    """The tables of a tree in an order in which they can be made, whatever order their modules were imported in.
+    """The tables of a tree in an order of creation, however their modules were imported.
 
     Raises:
-        ValueError: a column is of a kind that the house does not keep.
+        ValueError: a column has a type or default that the project does not use.
     """
     load_tables()
     metadata = TREES[tree]
@@ -98,24 +98,24 @@ def _check(table: Table, column: Column[Any]) -> None:
 
 
 def tenant_privileges(table: Table) -> str:
-    """What a tenant's role may do on its own table."""
+    """The rights of a tenant's role on its own table."""
     if table.info.get("read_only"):
         return READ
     if table.info.get("append_only"):
-        given = table.info.get("given")
-        return f"SELECT, INSERT ({', '.join(given)})" if given else APPEND
+        columns = table.info.get("given")
+        return f"SELECT, INSERT ({', '.join(columns)})" if columns else APPEND
     return EMPTY if table.info.get("emptied") else ALL
 
 
 def privileges_of(tables: Iterable[Table]) -> list[str]:
-    """What tenants' roles may do on their tables, each once: what all code knows first."""
-    found = {tenant_privileges(table) for table in tables}
-    common = [one for one in (ALL, APPEND, EMPTY) if one in found]
-    return [*common, *sorted(found - set(common))]
+    """The distinct rights of tenants' roles on these tables, the common ones first."""
+    privileges = {tenant_privileges(table) for table in tables}
+    common = [one for one in (ALL, APPEND, EMPTY) if one in privileges]
+    return [*common, *sorted(privileges - set(common))]
 
 
 def prelude_of(tree: str) -> list[str]:
-    """What is done once for a whole tree, in the words of ``migrations.operations``."""
+    """The calls of ``migrations.operations`` that prepare a whole tree."""
     if tree == "tenant":
         return []
     if tree == "platform":
@@ -130,7 +130,7 @@ def prelude_of(tree: str) -> list[str]:
 
 
 def facts_of(tree: str) -> dict[str, TableFacts]:
-    """The tables of a tree as the models say them."""
+    """The facts of a tree's tables in the models."""
     return {table.name: _facts(tree, table) for table in tables_of(tree)}
 
 
@@ -163,11 +163,11 @@ def column_facts(column: Column[Any]) -> ColumnFacts:
 
 
 def constraints_of(table: Table) -> list[Constraint]:
-    """The constraints that make a line of their own in CREATE TABLE, by name: primary keys last, as they never change."""
-    kept = [one for one in table.constraints if not isinstance(one, PrimaryKeyConstraint)]
+    """The table constraints of CREATE TABLE by name, the primary key last."""
+    constraints = [one for one in table.constraints if not isinstance(one, PrimaryKeyConstraint)]
     order = {CheckConstraint: 0, ForeignKeyConstraint: 1}
-    kept.sort(key=lambda one: (order.get(type(one), 0), str(one.name)))
-    return [*kept, table.primary_key]
+    constraints.sort(key=lambda one: (order.get(type(one), 0), str(one.name)))
+    return [*constraints, table.primary_key]
 
 
 def constraint_text(constraint: Constraint) -> str:
@@ -176,19 +176,19 @@ def constraint_text(constraint: Constraint) -> str:
 
 
 def index_text(index: Index) -> str:
-    """An index as PostgreSQL is told of it."""
+    """The CREATE INDEX statement of an index."""
     return str(CreateIndex(index).compile(dialect=_DIALECT)).strip()
 
 
 def released(tree: str) -> Released:
-    """What the last release left of a tree."""
-    found: Released = json.loads((HERE / tree / "released.json").read_text(encoding="utf-8"))
-    return found
+    """The facts of a tree's last release."""
+    facts: Released = json.loads((ROOT / tree / "released.json").read_text(encoding="utf-8"))
+    return facts
 
 
 def write_released(tree: str, facts: Released) -> None:
-    """Keep what is released from now on."""
-    (HERE / tree / "released.json").write_text(json.dumps(facts, indent=1, sort_keys=False) + "\n", encoding="utf-8")
+    """Write the facts of a release."""
+    (ROOT / tree / "released.json").write_text(json.dumps(facts, indent=1, sort_keys=False) + "\n", encoding="utf-8")
 
 
 def checksum(script: Path) -> str:
@@ -198,12 +198,12 @@ def checksum(script: Path) -> str:
 
 def scripts_of(tree: str) -> list[Path]:
     """The scripts of a tree, released or not, oldest first: their names begin with their revisions."""
-    return sorted((HERE / tree / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
+    return sorted((ROOT / tree / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
 
 
 def edited(tree: str) -> list[str]:
-    """Released scripts that are not as they were released, or gone: there must never be one."""
-    folder = HERE / tree / "versions"
+    """Released scripts that were edited or removed, which is never allowed."""
+    folder = ROOT / tree / "versions"
     return [
         name
         for name, expected in released(tree)["scripts"].items()

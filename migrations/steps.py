@@ -1,7 +1,7 @@
-"""The steps from what was released to what the models say: one migration that only expands.
+"""The steps from the last release to the models, as a migration that only expands.
 
-What landed code reads is never dropped, renamed or retyped here: such a step is refused, and written by hand in a later
-release, when no running code needs what it takes away.
+It never drops, renames or retypes what released code reads. Such a step is rejected, and written by hand in a later
+release, when no running code needs the old form.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _ADDED_CHECK = "it names only columns that are new here, so every row passes; on
 
 
 class UnsafeChangeError(Exception):
-    """The models differ from what was released in a way that running code would not survive."""
+    """The models differ from the last release in a way that running code would not survive."""
 
 
 @dataclass
 class Step:
-    """Lines of ``upgrade()``, and why the lint lets them pass."""
+    """Lines of ``upgrade()``, and the reason for which the lint accepts them."""
 
     lines: str
     allow: str | None = None
@@ -41,30 +41,30 @@ class Step:
 
 @dataclass
 class Steps:
-    """What a migration does, in order."""
+    """The steps of a migration, in order."""
 
     tree: str
-    found: list[Step] = field(default_factory=list)
+    items: list[Step] = field(default_factory=list)
     imports: set[str] = field(default_factory=set)
 
     def operation(self, operation: Any, *, name: str = "", allow: str | None = None) -> None:  # noqa: ANN401 - alembic's
-        """Take one of Alembic's operations, on what is called ``name`` where it changes a table that is there."""
+        """Add an operation of Alembic; ``name`` is the changed object where the table exists already."""
         table = str(getattr(operation, "table_name", ""))
         rendered = _rendered(operation)
-        self.found.append(Step(rendered, self._reason(rendered, name, table, allow) if name else None))
+        self.items.append(Step(rendered, self._reason(rendered, name, table, allow) if name else None))
 
     def call(self, line: str, *, table: str = "", allow: str | None = None) -> None:
-        """Take a call of ``migrations.operations``, on the rights of ``table`` where it is one that is there."""
+        """Add a call of ``migrations.operations``; ``table`` is an existing one whose rights change."""
         self.imports.add(line.split("(", maxsplit=1)[0])
-        self.found.append(Step(line, self._reason(line, f"{table}.grants", table, allow) if table else None))
+        self.items.append(Step(line, self._reason(line, f"{table}.grants", table, allow) if table else None))
 
     def _reason(self, lines: str, name: str, table: str, allow: str | None = None) -> str | None:
-        """Why a step may be taken; None where the lint does not ask, or nobody said why."""
+        """The reason for which a step may run; None where the lint needs none, or none is recorded."""
         reason = allow or REASONS.get((self.tree, name)) or REASONS.get((self.tree, f"{table}.*"))
         return reason if reason and any(unsafe(f"migrations/{self.tree}/versions/rendered.py", lines)) else None
 
     def index_concurrently(self, index: Index) -> None:
-        """Take an index of a table that all tenants share: first of all, since what was done before it is committed."""
+        """Add an index of a table that all tenants share; it comes first, because earlier steps are committed."""
         create = ops.CreateIndexOp.from_index(index)
         create.kw["postgresql_concurrently"] = True
         create.if_not_exists = True
@@ -73,21 +73,21 @@ class Steps:
         lines = textwrap.indent(_rendered(create), "    ")
         if reason := self._reason(within + lines, name, create.table_name):
             lines = f"    # allow: {reason}\n{lines}"
-        self.found.insert(0, Step(within + lines))
+        self.items.insert(0, Step(within + lines))
 
 
 def _rendered(operation: Any) -> str:  # noqa: ANN401 - alembic's
     context = MigrationContext.configure(dialect_name="postgresql")
     body = render_python_code(ops.UpgradeOps([operation]), migration_context=context)
-    kept = [line for line in body.splitlines() if line.strip() and not line.strip().startswith("# ###")]
-    return textwrap.dedent("\n".join(kept))
+    lines = [line for line in body.splitlines() if line.strip() and not line.strip().startswith("# ###")]
+    return textwrap.dedent("\n".join(lines))
 
 
 def difference(tree: str, before: dict[str, snapshot.TableFacts], prelude: list[str]) -> Steps:
-    """The steps that bring ``before`` to what the models say.
+    """The steps from ``before`` to the models.
 
     Raises:
-        UnsafeChangeError: one of them would not be an expansion.
+        UnsafeChangeError: a step would not be an expansion.
     """
     steps = Steps(tree)
     tables = snapshot.tables_of(tree)
@@ -160,8 +160,8 @@ def _alter(steps: Steps, table: Table, column: Column[Any], old: snapshot.Column
 
 
 def _change_constraints(steps: Steps, table: Table, before: dict[str, str], added: set[str]) -> None:
-    kept: list[Constraint] = [one for one in snapshot.constraints_of(table) if str(one.name) in before]
-    names = {str(one.name) for one in kept}
+    common: list[Constraint] = [one for one in snapshot.constraints_of(table) if str(one.name) in before]
+    names = {str(one.name) for one in common}
     for name, text in before.items():
         if name not in names:
             _drop_constraint(steps, table, name, text)
@@ -229,7 +229,7 @@ def _grants(steps: Steps, tables: list[Table], before: dict[str, snapshot.TableF
 
 
 def _keeps(now: str, before: str) -> bool:
-    """Whether all that could be done before still can: a right on all columns holds that on some."""
+    """Whether no right is lost; a right on all columns includes that on some."""
     return all(one in _rights(now) or one.split(" (")[0] in _rights(now) for one in _rights(before))
 
 
@@ -239,7 +239,7 @@ def _rights(privileges: str) -> set[str]:
 
 
 def _grant_lines(tree: str, table: str, new: dict[str, str], old: dict[str, str]) -> dict[str, str]:
-    """What each kind of grant is, in the words of ``migrations.operations``."""
+    """The call of ``migrations.operations`` for each kind of grant."""
     if tree == "tenant":
         return {"own": f"regrant_tenant({new['own']!r}, {table!r})"} if old else {}
     lines = {"app": f"{'regrant' if old else 'grant'}_application({new['app']!r}, {tree!r}, {table!r})"}

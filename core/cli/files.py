@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def output_file(to: Path | None, form: str) -> Iterator[BinaryIO]:
-    """The file to write; it appears under its name when it is whole.
+    """Open the file to write; it appears under its name when it is complete.
 
     Raises:
         click.UsageError: an xlsx would go to a terminal.
-        click.BadParameter: the folder is not there.
+        click.BadParameter: the folder does not exist.
     """
     if to is None:
         if form == "xlsx" and sys.stdout.isatty():

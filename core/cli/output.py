@@ -1,6 +1,6 @@
-"""What commands print: one answer on standard output, everything else on standard error.
+"""The output of commands: one answer on standard output, everything else on standard error.
 
-Light on purpose: every command imports it, so it loads neither the database nor the terminal library.
+Every command imports this module, so it loads neither the database nor the terminal library.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ __all__ = [
 ]
 
 DONE_IN_PART = 3
-"""Exit code of a command that did some of what it was asked for, such as an import with refused rows."""
+"""The exit code of a command that did only a part, such as an import with rejected rows."""
 
 SLOW_SECONDS = 2.0
-"""What takes longer than this says how far it is."""
+"""The seconds after which a step shows its progress."""
 
 _LINE_SECONDS = 5.0
 
@@ -61,7 +61,7 @@ def json_option(command: Decorated) -> Decorated:
 
 
 def note(text: str) -> None:
-    """Tell the person at the terminal something that is not the answer."""
+    """Print a note on standard error, beside the answer."""
     click.echo(text, err=True)
 
 
@@ -130,7 +130,7 @@ def _is_number(text: str) -> bool:
 
 
 def done_in_part(text: str) -> NoReturn:
-    """End the command with exit code 3, saying on standard error what was left undone.
+    """End the command with exit code 3, after telling on standard error what is missing.
 
     Raises:
         click.exceptions.Exit: always.
@@ -152,9 +152,9 @@ def tenant(slug: str) -> TenantRef:
 
 
 class Progress:
-    """How far a long step is, on standard error, from the moment that it has taken two seconds.
+    """The progress of a long step, on standard error, from its third second on.
 
-    On a terminal a bar; elsewhere a line every five seconds. Used as a context manager::
+    On a terminal it is a bar; elsewhere a line every five seconds. Used as a context manager::
 
         with Progress("Scoring", total=len(patients)) as progress:
             for chunk in chunks:
@@ -190,7 +190,7 @@ class Progress:
         self.update(self._done + count)
 
     def update(self, done: int, total: int | None = None, text: str = "") -> None:
-        """Say that ``done`` are done, of ``total`` if that has become known, and what is going on."""
+        """Report that ``done`` of ``total`` are done, and the present step."""
         with self._lock:
             self._done, self._note = done, text or self._note
             self._total = self._total if total is None else total
@@ -205,7 +205,7 @@ class Progress:
         return f"{self._label}: {self._note}" if self._note else self._label
 
     def _begin(self) -> None:
-        """Two seconds are over: show it."""
+        """Show the progress after two seconds."""
         with self._lock:
             if sys.stderr.isatty():
                 self._bar, self._task = _bar(self._described(), self._done, self._total)

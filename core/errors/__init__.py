@@ -1,7 +1,7 @@
-"""The one family of errors. Light: importing it loads nothing but the family.
+"""The family of errors. Importing it loads nothing else.
 
-``core.errors.problem`` turns an error into problem+json and documents it in OpenAPI; ``core.errors.database`` turns
-what the database raises into the family; ``core.app.errors`` installs both on the application.
+``core.errors.problem`` turns an error into problem+json and documents it in OpenAPI. ``core.errors.database`` turns the
+database's errors into the family. ``core.app.errors`` installs both on the application.
 """
 
 from core.errors.family import (

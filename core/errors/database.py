@@ -1,4 +1,4 @@
-"""What the database raises, as errors of the family. None of its messages is passed on: it may repeat a record."""
+"""The database's errors as errors of the family, without their messages, which may repeat a record."""
 
 from __future__ import annotations
 
@@ -32,18 +32,19 @@ _DETAILS = {
 
 
 def as_app_error(error: BaseException) -> AppError:
-    """The error to answer with: of the family as it is; of the database by its SQLSTATE; else an internal error.
+    """The error to answer with: the family's own unchanged, the database's by its SQLSTATE, any other as internal.
 
-    Serialization failures, deadlocks, lock and statement timeouts, lost connections and an exhausted pool are
-    ``Unavailable`` with a time to try again; a full disk is ``StorageFull``, without one; data errors are ``Invalid``;
-    broken uniqueness is ``Conflict``.
+    Serialization failures, deadlocks, timeouts of locks and statements, lost connections and an exhausted pool become
+    ``Unavailable`` with a time to retry. A full disk becomes ``StorageFull``, data errors ``Invalid``, and broken
+    uniqueness
+    ``Conflict``.
     """
     if isinstance(error, AppError):
         return error
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return StorageFull(_FULL)
-    found = _database_error(error)
-    return AppError(UNEXPECTED) if found is None else _of_sqlstate(*found)
+    fault = _database_error(error)
+    return AppError(UNEXPECTED) if fault is None else _of_sqlstate(*fault)
 
 
 def _of_sqlstate(sqlstate: str, disconnected: bool) -> AppError:  # noqa: FBT001 - a pair, unpacked
@@ -65,11 +66,11 @@ def _of_sqlstate(sqlstate: str, disconnected: bool) -> AppError:  # noqa: FBT001
 
 
 def _database_error(error: BaseException) -> tuple[str, bool] | None:
-    """SQLSTATE, and whether the connection is gone; None when it is not of the database."""
+    """The SQLSTATE, and whether the connection is lost; None for an error of another kind."""
     for known in (_of_sqlalchemy, _of_psycopg):
-        found = known(error)
-        if found is not None:
-            return found
+        fault = known(error)
+        if fault is not None:
+            return fault
     return None
 
 
@@ -79,8 +80,8 @@ def _of_sqlalchemy(error: BaseException) -> tuple[str, bool] | None:
     if isinstance(error, exc.TimeoutError):
         return "", True
     if isinstance(error, exc.DBAPIError) and error.orig is not None:
-        found = _of_psycopg(error.orig)
-        return (found[0], found[1] or error.connection_invalidated) if found else None
+        fault = _of_psycopg(error.orig)
+        return (fault[0], fault[1] or error.connection_invalidated) if fault else None
     return None
 
 
@@ -91,7 +92,7 @@ def _of_psycopg(error: BaseException) -> tuple[str, bool] | None:
     if isinstance(error, timeouts):
         return "", True
     if isinstance(error, psycopg.DataError) and not error.sqlstate:
-        return UNSTORABLE, False  # refused before it was sent: a NUL in a text, a date that no column takes
+        return UNSTORABLE, False  # rejected before it was sent: a NUL in a text, a date out of range
     if isinstance(error, psycopg.Error):
         sqlstate = error.sqlstate or ""
         return sqlstate, not sqlstate and isinstance(error, psycopg.OperationalError)

@@ -1,4 +1,4 @@
-"""Problem+json (RFC 9457): how an error is answered, and how routes say in OpenAPI which ones they give."""
+"""Problem+json (RFC 9457): the document for an error, and the documentation of errors in OpenAPI."""
 
 from __future__ import annotations
 
@@ -60,22 +60,22 @@ def problem(error: AppError, request_id: str | None = None, *, at_terminal: bool
 
 
 def headers(error: AppError) -> dict[str, str]:
-    """The headers that go with ``error``."""
-    found: dict[str, str] = {}
+    """The headers for ``error``."""
+    fields: dict[str, str] = {}
     if error.retry_after is not None:
-        found["Retry-After"] = str(error.retry_after)
+        fields["Retry-After"] = str(error.retry_after)
     if error.status == 401:  # noqa: PLR2004 - the HTTP status itself says what it is
-        found["WWW-Authenticate"] = 'Bearer realm="iit"'
-    return found
+        fields["WWW-Authenticate"] = 'Bearer realm="iit"'
+    return fields
 
 
 def responses(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
     """OpenAPI ``responses=`` of a route that may answer with these errors, each with its example."""
-    found: dict[int | str, dict[str, Any]] = {}
+    documents: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         example = problem(kind(kind.title + "."), "019c2291-b3a0-7768-a5f9-23774462ebfc")
-        found[kind.status] = {
+        documents[kind.status] = {
             "description": kind.title,
             "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{SCHEMA_NAME}"}, "example": example}},
         }
-    return found
+    return documents

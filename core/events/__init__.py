@@ -41,11 +41,11 @@ def listeners(event: str) -> tuple[Listener, ...]:
 
 
 def publish(session: TenantSession, event: str, payload: Mapping[str, Any]) -> int:
-    """Call every listener of the event in this transaction; how many there were.
+    """Call every listener of the event in this transaction; return how many there are.
 
-    What a listener raises stops the publisher's transaction: nothing half happens.
+    An error of a listener rolls back the publisher's transaction.
     """
-    found = listeners(event)
-    for listener in found:
+    functions = listeners(event)
+    for listener in functions:
         listener(session, payload)
-    return len(found)
+    return len(functions)

@@ -1,4 +1,4 @@
-"""What every process of one installation must share: the master key, and the place of the stored files."""
+"""Checks that all processes of one installation share the master key and the store of files."""
 
 from core.installation.blob_store import BlobStoreForeign, adopt_blob_store
 from core.installation.master_key import check_master_key

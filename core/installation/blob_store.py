@@ -1,7 +1,8 @@
-"""Is this process's store of files the installation's: a mark in the store is compared with the control database.
+"""The check that this process uses the installation's store of files, by a mark in the store.
 
-Two machines that share a database and no store would each lack the other's files. So the first process that stores a
-file writes a mark into its store, and a process whose store lacks it stores and runs nothing that needs files.
+Two machines that share a database but no store would each lack the other's files. So the first process that stores a
+file writes a mark into its store. A process whose store lacks the mark stores nothing, and runs nothing that needs
+files.
 """
 
 from __future__ import annotations
@@ -28,40 +29,40 @@ _ADOPT = text(
 
 
 class BlobStoreForeign(Unavailable):
-    """This process keeps files in another place than the rest of the installation."""
+    """This process uses another store of files than the rest of the installation."""
 
 
 def compare(read: Callable[[], str | None], write: Callable[[str], None] | None) -> None:
     """Compare a store's mark with the installation's.
 
     Args:
-        read: gives what the store's mark says, None where it has none.
-        write: marks the store; called where the installation has no store yet. None: look only.
+        read: returns the text of the store's mark, None where it has none.
+        write: marks the store where the installation has none yet; None only compares.
 
     Raises:
-        BlobStoreForeign: the store is not the installation's, or not mounted.
-        Unavailable: the database cannot be reached, or has not been migrated.
+        BlobStoreForeign: the store is not the installation's, or is not mounted.
+        Unavailable: the database cannot be reached, or is not migrated.
     """
-    found = read()
+    stored = read()
     if write is None:
         with platform_session() as session:
             mark = session.scalar(text("SELECT mark FROM platform.blob_store"))
-        if mark is not None and found != mark.hex:
+        if mark is not None and stored != mark.hex:
             raise foreign()
         return
     new = uuid4()
-    # The mark is written while the row is locked: of two processes that come first at once, one waits for the other.
+    # The mark is written while the row is locked, so that one of two first processes waits for the other.
     with platform_session() as session:
         mark = session.execute(_CLAIM, {"mark": new}).scalar_one()
         if mark == new:
             write(mark.hex)
             return
-    if found != mark.hex and read() != mark.hex:
+    if stored != mark.hex and read() != mark.hex:
         raise foreign()
 
 
 def adopt_blob_store(write: Callable[[str], None]) -> UUID:
-    """Make a store the installation's, after files were moved there; ``write`` marks it."""
+    """Make a store the installation's after its files were moved there; ``write`` marks it."""
     new = uuid4()
     with platform_session() as session:
         session.execute(_ADOPT, {"mark": new})
@@ -70,7 +71,7 @@ def adopt_blob_store(write: Callable[[str], None]) -> UUID:
 
 
 def foreign() -> BlobStoreForeign:
-    """The error for a process whose files are elsewhere."""
+    """The error for a process with another store."""
     detail = "this process keeps files in another place than the rest of the installation, or that place is not mounted"
     remedy = "Ask the operator to set IIT_BLOB_URL to one place for all processes, or to mount it."
     command = (

@@ -1,4 +1,4 @@
-"""What a production installation must not be set to: refused at start, before it holds anybody's records."""
+"""The check of settings that are unsafe in production, before the first record is stored."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ log = telemetry.get_logger(__name__)
 
 
 def check_environment() -> None:
-    """Refuse unsafe settings where ``IIT_ENVIRONMENT`` is ``production``; log which environment this is.
+    """Reject unsafe settings where ``IIT_ENVIRONMENT`` is ``production``, and log the environment.
 
     Raises:
-        Invalid: settings are unsafe; each is named.
+        Invalid: settings are unsafe; names each.
     """
     settings = get_settings()
     problems = list(unsafe(settings)) if settings.environment == "production" else []

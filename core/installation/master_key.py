@@ -1,4 +1,4 @@
-"""Is the master key the installation's: compared at start and by ``/readyz``, before the first row cannot be read."""
+"""The check of the master key, at start and by ``/readyz``, before the first row is unreadable."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _NEWEST = text(
 
 
 class MasterKeyWrong(Unavailable):
-    """The configured master key is another one than that which wrapped the tenants' keys."""
+    """The configured master key is not the one that wraps the tenants' keys."""
 
 
 def check_master_key() -> None:
-    """Compare the configured master key with what it sealed before; the first key that is compared is remembered.
+    """Compare the configured master key with the one that was used before; the first key is remembered.
 
-    While the key is rotated, the new key is accepted where the previous one is right.
+    During a rotation, a new key is accepted if the previous one is right.
 
     Raises:
         MasterKeyWrong: it is another key.
-        Unavailable: the database cannot be reached, or has not been migrated.
-        Invalid: no key is configured, or it is no key.
+        Unavailable: the database cannot be reached, or is not migrated.
+        Invalid: no key is configured, or it is malformed.
     """
     kid, key = master.current()
     with platform_session() as session:
@@ -51,7 +51,7 @@ def check_master_key() -> None:
 
 
 def forget_older_keys() -> None:
-    """Accept the current master key alone from now on: no tenant's keys need another.
+    """Accept only the current master key from now on, when no tenant's keys need another.
 
     Raises:
         Unavailable: the owner's login is not configured, or the database cannot be reached.
@@ -79,7 +79,7 @@ def _open_previous(sealed: dict[str, bytes]) -> None:
 
 
 def _compare_with_a_tenant() -> None:
-    """Refuse a key that did not wrap the keys of the newest tenant, where there is one."""
+    """Reject a key that does not open the keys of the newest tenant, where there is one."""
     with platform_session() as session:
         row = session.execute(_NEWEST).mappings().first()
     if row is None:

@@ -1,4 +1,4 @@
-"""Tables of the installation, in the control database: what processes compare their own settings with."""
+"""Tables of the installation in the control database, with which processes compare their settings."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -11,11 +11,11 @@ from core.database import PlatformBase
 
 
 class BlobStore(PlatformBase, table=True):
-    """The mark that the installation's store of files carries: one row, made when the first file is stored.
+    """The mark of the installation's store of files: one row, created with the first file.
 
     Attributes:
         single: makes the row the only one.
-        mark: what the file ``installation`` in the store holds.
+        mark: the content of the file ``installation`` in the store.
     """
 
     __tablename__: ClassVar[str] = "blob_store"
@@ -27,7 +27,7 @@ class BlobStore(PlatformBase, table=True):
 
 
 class MasterKeyCheck(PlatformBase, table=True):
-    """A master key that this installation has used: a fixed text sealed with it, which only the same key opens."""
+    """A master key that this installation has used: a fixed text that only the same key opens."""
 
     __tablename__: ClassVar[str] = "master_key_checks"
     __table_args__ = ({"info": {"app": "SELECT, INSERT"}},)

@@ -1,4 +1,4 @@
-"""Plugins: found by entry points, called one by one, fitted in a process of their own, their models kept as data.
+"""Plugins: discovered by entry points, called one by one, fitted in their own process; their models are data.
 
 Importing this package loads no plugin and nothing heavy.
 """

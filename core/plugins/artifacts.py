@@ -1,4 +1,4 @@
-"""An artifact as one file and back: a zip with a list of what is in it, checked before anything is interpreted."""
+"""Artifacts as zip files with a list of contents, which is verified before anything is interpreted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LISTING = "artifact.json"
 VERSION = 1
 MAX_LISTING = 64 * 1024
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every entry, so that the same artifact gives the same bytes."""
+"""The time of every entry, so that equal artifacts give equal bytes."""
 ENCRYPTED = 0x1
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 UNREADABLE = (
@@ -32,7 +32,7 @@ UNREADABLE = (
     ValueError,
     KeyError,
 )
-"""What reading a damaged or hostile zip raises."""
+"""Errors that a damaged or hostile zip causes."""
 
 
 def pack(artifact: Artifact) -> bytes:
@@ -58,10 +58,10 @@ def pack(artifact: Artifact) -> bytes:
 
 
 def unpack(data: bytes) -> Artifact:
-    """The artifact that :func:`pack` wrote. Nothing is written to disk, and no more is unpacked than the list allows.
+    """The artifact that :func:`pack` wrote. Writes nothing to disk, and unpacks no more than the list allows.
 
     Raises:
-        ArtifactRefused: says what is wrong: not a zip, names that point elsewhere, a bomb, another hash.
+        ArtifactRefused: not a zip, names that point elsewhere, a bomb, or another hash.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -113,7 +113,7 @@ def _read(archive: zipfile.ZipFile) -> Artifact:
 
 
 def _bounded(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """The content of an entry, unpacked no further than the limit whatever the archive claims."""
+    """The content of an entry, unpacked up to the limit, whatever the archive claims."""
     with archive.open(name) as member:
         content = member.read(limit + 1)
     if len(content) > limit:

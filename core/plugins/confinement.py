@@ -1,6 +1,6 @@
-"""What a plugin's process may do: run, read its modules, use one folder. Everything else is taken from it.
+"""The rights of a plugin's process: run, read its modules, use one folder. It loses all others.
 
-What the system does not let us take is said: :func:`gaps` names it, and whoever finds a third-party plugin warns.
+Some systems cannot take all of them: :func:`gaps` lists what remains, and the manager warns of it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 USERS = range(61_184, 65_520)
-"""Numbers that no account has: those from which systemd takes its transient users."""
+"""User numbers that no account has, from which systemd takes its transient users."""
 
 PROCESSES = 512
-"""Processes and threads of one run: numerical libraries start one per processor, and more than once."""
+"""The limit of processes and threads of one run: numerical libraries start several per processor."""
 
 PROBE_SECONDS = 60
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt", "/etc", "/nix/store")
@@ -53,10 +53,10 @@ SECRETS = "it can read the platform's files: the master key, the passwords of th
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """How one run is confined.
+    """The confinement of one run.
 
     Attributes:
-        user: the number of its user, another one for each run, so that two cannot meet; None: the platform's own.
+        user: the number of its user, another for each run, so that two cannot interfere; None: the platform's own.
         specification: for ``core.processes.confined``.
     """
 
@@ -65,12 +65,12 @@ class Confinement:
 
 
 def confinement(folder: Path, limits: Mapping[str, int], *, python_path: Iterable[Path]) -> Confinement:
-    """Confine a run to a folder, which is given to its user with all that is in it.
+    """Confine a run to a folder, whose content then belongs to the run's user.
 
     Args:
-        folder: the only one that it may write to.
+        folder: the only folder that it may write to.
         limits: ``memory_bytes``, ``cpu_seconds`` and ``file_bytes``.
-        python_path: where its modules are.
+        python_path: the folders of its modules.
     """
     modules = [*python_path]
     reach = not _reachable(folder, modules)
@@ -92,7 +92,7 @@ def confinement(folder: Path, limits: Mapping[str, int], *, python_path: Iterabl
 
 @cache
 def gaps() -> tuple[str, ...]:
-    """What plugins are not kept from on this system, as a process without a plugin finds out."""
+    """The rights that plugins keep on this system, as a process without a plugin reports them."""
     with scratch.temporary("iit-probe-") as folder:
         limits = {"memory_bytes": 4 * 1024**3, "cpu_seconds": PROBE_SECONDS, "file_bytes": 1024**2}
         tried = confinement(folder, limits, python_path=[CHECKOUT])
@@ -103,7 +103,7 @@ def gaps() -> tuple[str, ...]:
 
 @cache
 def _measures() -> tuple[str, ...]:
-    """What confines a process here that stays the user it is."""
+    """The measures that confine a process whose user stays the same."""
     with scratch.temporary("iit-probe-") as folder:
         limits = limits_of(memory_bytes=4 * 1024**3, cpu_seconds=PROBE_SECONDS, file_bytes=1024**2, processes=None)
         stays = {"parent": os.getpid(), "limits": limits, "user": None, "reach": False, "read": ["/"], "write": []}
@@ -125,20 +125,20 @@ def _probe(folder: Path, specification: str) -> list[str]:
 
 
 def _reachable(folder: Path, modules: list[Path]) -> bool:
-    """Whether any other user reaches Python, the modules and the folder."""
+    """Whether any other user can reach Python, the modules and the folder."""
     needed = [Path(sys.executable), Path(sys.executable).resolve(), Path(sys.base_prefix), *modules]
     return all(_open_to_others(path) for path in needed) and _passable(folder.parent)
 
 
 def _user(folder: Path) -> int | None:
-    """A user for a run; None where we cannot choose one."""
+    """A user for a run; None where this process cannot change users."""
     if os.geteuid() != 0:
         return None
     user = secrets.choice(USERS)
     try:
         os.chown(folder, user, user)
     except OSError:
-        return None  # a container that knows one user only
+        return None  # a container with one user
     return user
 
 
@@ -146,7 +146,7 @@ def _open_to_others(path: Path) -> bool:
     try:
         mode = path.stat().st_mode
     except OSError:
-        return True  # what is not there is not needed
+        return True  # a missing path is not needed
     wanted = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(mode) else 0)
     return mode & wanted == wanted and _passable(path.parent)
 
@@ -156,7 +156,7 @@ def _passable(folder: Path) -> bool:
 
 
 def _readable(modules: list[Path]) -> Iterator[Path]:
-    """What a run may read: Python, the modules, the system's programs and facts; no secret of ours."""
+    """The paths that a run may read: Python, the modules, the system's programs and facts, but no secret of ours."""
     hidden = _hidden()
     python = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent]
     for path in (*map(Path, _SYSTEM), *python, *modules):
@@ -165,7 +165,7 @@ def _readable(modules: list[Path]) -> Iterator[Path]:
 
 
 def _hidden() -> list[Path]:
-    """Folders and files of the platform that may hold secrets or people."""
+    """Folders and files of the platform that may hold secrets or personal data."""
     settings = get_settings()
     named = [settings.state_dir, settings.scratch_dir, settings.backup_dir, CHECKOUT / "settings.env"]
     if FILE_VARIABLE in os.environ:
@@ -176,12 +176,12 @@ def _hidden() -> list[Path]:
 
 
 def _without(path: Path, hidden: list[Path]) -> Iterator[Path]:
-    """The path itself, or as much of what is in it as leaves out what is hidden."""
+    """The path itself, or the parts of it that contain nothing hidden."""
     if any(path.is_relative_to(each) for each in hidden):
         return
     if not any(each.is_relative_to(path) for each in hidden):
         yield path
         return
     for child in path.iterdir():
-        if not child.is_symlink():  # one may point to what is hidden
+        if not child.is_symlink():  # a link may point to a hidden path
             yield from _without(child, hidden)

@@ -1,4 +1,4 @@
-"""What can go wrong with a plugin or a model it left. What a plugin printed is never part of a message."""
+"""Errors of plugins and their models. Messages never contain what a plugin printed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from core.errors import AppError
 
 
 class PluginFailed(AppError):  # noqa: N818 - named as the family is
-    """A plugin raised, exited, or answered with something that is not an answer."""
+    """A plugin raised, exited, or gave an unreadable answer."""
 
     status = 502
     slug = "plugin-failed"
@@ -26,7 +26,7 @@ class PluginTimedOut(PluginFailed):
 
 
 class ArtifactRefused(AppError):  # noqa: N818 - named as the family is
-    """Stored bytes are not a model: damaged, changed, or of something else."""
+    """Stored bytes are not a model: damaged, changed, or of another kind."""
 
     slug = "artifact-refused"
     title = "A stored model cannot be read"

@@ -1,4 +1,4 @@
-"""What the platform and a plugin's process hand each other: arrays and JSON in a private folder, never pickles."""
+"""Files between the platform and a plugin's process: arrays and JSON in a private folder, never pickles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ARRAYS = ("X", "y", "group", "X_val", "y_val")
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file completely or not at all."""
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(value))
     draft.replace(path)
@@ -35,10 +35,10 @@ def write_array(path: Path, array: np.ndarray) -> None:
 
 
 def read_bytes(path: Path, *, most: int | None = None) -> bytes:
-    """A file that a plugin left. A link to something else is none, and neither is a pipe, at which one would wait.
+    """The content of a file that a plugin wrote. Links and pipes are rejected.
 
     Raises:
-        OSError: it is not there, is no regular file, or is larger than ``most``.
+        OSError: it is missing, no regular file, or larger than ``most``.
     """
     with _opened(path, most) as file:
         return file.read()

@@ -1,4 +1,4 @@
-"""Fitting, always in a process of its own, whoever wrote the plugin."""
+"""Fitting, always in a separate process, also for first-party plugins."""
 
 from __future__ import annotations
 

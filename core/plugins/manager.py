@@ -1,7 +1,8 @@
-"""Which plugins there are, and the models they give. One that fails is counted and left out; the others go on.
+"""The installed plugins and their models. A plugin that fails is counted and left out; the others go on.
 
-First-party plugins (of our own distribution) are imported here and score in this process. Anybody else's are only
-ever run in a process of their own (:mod:`core.plugins.remote`).
+First-party plugins (of our own distribution) are imported and score in this process. All others run only in processes
+of
+their own (:mod:`core.plugins.remote`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _failures: Counter[tuple[str, str]] = Counter()
 
 
 def models() -> Mapping[str, ModelPlugin]:
-    """Every kind of model that the installed plugins give, by name. Found at the first call, then remembered."""
+    """Every kind of model that the installed plugins offer, by name; discovered at the first call."""
     global _models  # noqa: PLW0603 - one set per process
     with _lock:
         if _models is None:
@@ -48,21 +49,21 @@ def model(name: str) -> ModelPlugin:
     Raises:
         NotFound: no installed plugin gives it.
     """
-    found = models().get(name)
-    if found is None:
+    plugin = models().get(name)
+    if plugin is None:
         detail = f"there is no model named {name!r}"
         raise NotFound(detail, remedy=f"Choose one of: {', '.join(sorted(models()))}.")
-    return found
+    return plugin
 
 
 def origin(name: str) -> EntryPoint:
-    """The entry point of the plugin that gives a model, which :func:`model` has found."""
+    """The entry point of the plugin that offers a model which :func:`model` returned."""
     models()
     return _origins[name]
 
 
 def reload() -> None:
-    """Forget what was found, so that the next call looks again."""
+    """Forget the discovered plugins, so that the next call looks again."""
     global _models  # noqa: PLW0603
     with _lock:
         _models = None
@@ -70,13 +71,13 @@ def reload() -> None:
 
 
 def failures() -> Mapping[tuple[str, str], int]:
-    """How often each plugin has failed in this process, by (plugin, what it was doing)."""
+    """The number of failures of each plugin in this process, by (plugin, operation)."""
     with _lock:
         return dict(_failures)
 
 
 def count_failure(plugin: str, doing: str, error: BaseException) -> None:
-    """Count and log a failure: its kind, never what the plugin said."""
+    """Count and log a failure by its kind, without the plugin's text."""
     with _lock:
         _failures[plugin, doing] += 1
     log.warning("plugin_failed", plugin=plugin, doing=doing, error=type(error).__name__)
@@ -101,9 +102,9 @@ def call_iit_models(point: EntryPoint) -> list[Any]:
     manager.add_hookspecs(hooks)
     manager.register(plugin, name=point.name)
     manager.check_pending()
-    given = manager.hook.iit_models(context=PluginContext())
+    groups = manager.hook.iit_models(context=PluginContext())
     found: list[Any] = []
-    for group in given:
+    for group in groups:
         if not isinstance(group, (list, tuple)):
             detail = f"plugin {point.name!r}: iit_models gives {type(group).__name__}, not a list"
             raise PluginFailed(detail)
@@ -119,29 +120,29 @@ def is_first_party(point: EntryPoint) -> bool:
 def _discover() -> dict[str, ModelPlugin]:
     from core.plugins.remote import describe
 
-    found: dict[str, ModelPlugin] = {}
-    # Ours first: a stranger cannot take the name of a first-party model.
+    by_name: dict[str, ModelPlugin] = {}
+    # Ours first, so that no other plugin can take the name of a first-party model.
     points = sorted(entry_points(group=GROUP), key=lambda point: (not is_first_party(point), point.name))
     if not all(is_first_party(point) for point in points):
-        # Each is asked in a process of its own: not within a transaction, nor left out because of one.
+        # Each third-party plugin runs in a process of its own, which needs that no transaction is open.
         require_none("plugins were looked for")
         _warn_of_gaps()
     for point in points:
         try:
-            given = call_iit_models(point) if is_first_party(point) else describe(point)
-            for each in given:
-                _check(point, each, found)
-                found[each.name] = each
+            offered = call_iit_models(point) if is_first_party(point) else describe(point)
+            for each in offered:
+                _check(point, each, by_name)
+                by_name[each.name] = each
                 _origins[each.name] = point
         except (Exception, SystemExit) as error:  # noqa: BLE001 - one bad plugin must not stop the others
             count_failure(point.name, "iit_models", error)
             if isinstance(error, AppError):
                 log.warning("plugin_left_out", plugin=point.name, reason=error.detail)
-    return found
+    return by_name
 
 
 def _warn_of_gaps() -> None:
-    """Say what third-party plugins are not kept from here."""
+    """Log which rights third-party plugins keep on this system."""
     from core.plugins.confinement import gaps
 
     left = gaps()
@@ -151,10 +152,10 @@ def _warn_of_gaps() -> None:
         )
 
 
-def _check(point: EntryPoint, given: object, found: Mapping[str, ModelPlugin]) -> None:
-    if not isinstance(given, ModelPlugin) or not NAME.fullmatch(str(given.name)) or not str(given.version):
+def _check(point: EntryPoint, candidate: object, by_name: Mapping[str, ModelPlugin]) -> None:
+    if not isinstance(candidate, ModelPlugin) or not NAME.fullmatch(str(candidate.name)) or not str(candidate.version):
         detail = f"plugin {point.name!r} gives something that is not a model with a name, a version, fit and load"
         raise PluginFailed(detail)
-    if given.name in found:
-        detail = f"plugin {point.name!r} gives a model named {given.name!r}, which is taken"
+    if candidate.name in by_name:
+        detail = f"plugin {point.name!r} gives a model named {candidate.name!r}, which is taken"
         raise PluginFailed(detail)

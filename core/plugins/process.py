@@ -1,4 +1,4 @@
-"""Running a plugin in a process of its own, and taking its answer for what it is: bytes from a stranger."""
+"""Running of a plugin in its own process; its answer is untrusted bytes."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ BAD_DATA = "BadDataError"
 MAX_THREADS = 8
 DEATH_SECONDS = 10
 HOME = "home"
-"""Folder, in a run's folder, that is empty at first: home and temporary folder of what runs there."""
+"""A folder in a run's folder, empty at first: home and temporary folder of the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may use.
+    """The limits of one run.
 
     Attributes:
-        seconds: wall-clock time until it is killed, with everything it started.
+        seconds: wall-clock time until it is killed, with everything that it started.
         memory_bytes: address space.
-        file_bytes: size of any file it writes.
+        file_bytes: size of any file that it writes.
     """
 
     seconds: float
@@ -48,14 +48,14 @@ class Limits:
     file_bytes: int = FILE_BYTES
 
     def to_json(self) -> dict[str, int]:
-        """What the process is bound to; processor time is bounded by wall-clock time on all its threads."""
+        """The limits of the process; processor time is bounded by wall-clock time on all its threads."""
         cpu_seconds = int(self.seconds * MAX_THREADS) + 10
         return {"memory_bytes": self.memory_bytes, "file_bytes": self.file_bytes, "cpu_seconds": cpu_seconds}
 
 
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
-    """A folder that nobody but the platform and the plugin's run can read, gone afterwards with all that is in it."""
+    """A folder that only the platform and the plugin's run can read, removed afterwards."""
     with scratch.temporary("iit-plugin-") as folder:
         yield folder
 
@@ -115,16 +115,16 @@ def _run_to_end(folder: Path, plugin: str, limits: Limits) -> int:
 
 
 def _environment(folder: Path, token: str) -> dict[str, str]:
-    """Nothing of ours but where Python's modules are: no address, no password, no key."""
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    """The environment with nothing but the path of Python's modules: no address, no password, no key."""
+    inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     threads = str(min(os.cpu_count() or 1, MAX_THREADS))
     return {
-        **kept,
+        **inherited,
         "PYTHONPATH": os.pathsep.join(map(str, _python_path())),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(folder / HOME),
         "TMPDIR": str(folder / HOME),
-        # Address space is reserved per thread and arena: keep both few, or the limit on memory bites without cause.
+        # Each thread and arena reserves address space: keep both few, or the limit on memory strikes without cause.
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
         "MALLOC_ARENA_MAX": "2",
@@ -133,7 +133,7 @@ def _environment(folder: Path, token: str) -> dict[str, str]:
 
 
 def _python_path() -> list[Path]:
-    """Where Python finds modules here, and so in a plugin's process."""
+    """The folders of Python's modules, here and in a plugin's process."""
     return [Path(entry).resolve() for entry in sys.path if entry and Path(entry).exists()]
 
 
@@ -143,11 +143,12 @@ def _kill_group(pid: int) -> None:
 
 
 def _kill_strays(token: str) -> None:
-    """Kill what left the process group (a daemon, say), and see all that the run started end.
+    """Kill processes that left the group, such as daemons, and wait for the end of all that the run started.
 
-    Whatever it started carries the run's token in its environment. A signal is sent before it is obeyed, and a process
-    may have forked between being seen and being killed: so they are looked for until none is left, or until one that
-    cannot be killed (it waits on a device) has been waited for long enough.
+    All of them have the run's token in their environment. A process may fork between being seen and being killed, so
+    the
+    search repeats until none is left. It stops after a while for one that cannot be killed because it waits on a
+    device.
     """
     mark = f"{RUN_VARIABLE}={token}".encode()
     until = time.monotonic() + DEATH_SECONDS
@@ -156,14 +157,14 @@ def _kill_strays(token: str) -> None:
 
 
 def _kill_marked(mark: bytes) -> int:
-    """Send SIGKILL to each process with this in its environment; how many there were."""
-    found = 0
+    """Send SIGKILL to each process with this in its environment; return how many."""
+    killed = 0
     for entry in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
             if mark in entry.read_bytes().split(b"\0"):
-                found += 1
+                killed += 1
                 os.kill(int(entry.parent.name), signal.SIGKILL)
-    return found
+    return killed
 
 
 def _reply(folder: Path, plugin: str, code: int) -> Mapping[str, Any]:

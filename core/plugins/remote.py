@@ -1,4 +1,4 @@
-"""Third-party models seen from the platform: the same two protocols, each call a process of its own."""
+"""Third-party models behind the same two protocols, each call in its own process."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FIT_SECONDS = 900.0
 SCORE_SECONDS = 120.0
 DESCRIBE_SECONDS = 30.0
 BYTES_PER_INPUT_BYTE = 8
-"""Room for the copies that fitting makes of its data."""
+"""The factor for the copies that fitting makes of its data."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteModel:
-    """A kind of model that is only ever run in a process of its own."""
+    """A kind of model that runs only in a process of its own."""
 
     plugin: EntryPoint
     name: str
@@ -76,10 +76,10 @@ class RemoteModel:
     def score(
         self, operation: str, artifact: Artifact, matrix: FloatArray, shape: tuple[int, ...]
     ) -> tuple[Any, FloatArray]:
-        """Predict or explain in a process of its own; gives the reply and the array it left.
+        """Predict or explain in a process of its own; return the reply and the array.
 
         Raises:
-            PluginFailed: it raised, died, timed out, or left no array of this shape with finite numbers.
+            PluginFailed: it raised, died, timed out, or wrote no array of this shape with finite numbers.
         """
         with private_folder() as folder:
             (folder / ARTIFACT).write_bytes(pack(artifact))
@@ -122,11 +122,11 @@ class RemoteFitted:
             PluginFailed: as :meth:`RemoteModel.score`, or a value is no probability.
         """
         matrix = self._matrix(X)
-        found = self.model.score("predict", self.artifact, matrix, (len(matrix),))[1]
-        if not ((found > 0) & (found < 1)).all():
+        probabilities = self.model.score("predict", self.artifact, matrix, (len(matrix),))[1]
+        if not ((probabilities > 0) & (probabilities < 1)).all():
             detail = f"plugin {self.model.plugin.name!r} gave values that are no probabilities"
             raise PluginFailed(detail)
-        return found
+        return probabilities
 
     def explain(self, X: FloatArray) -> Explanation:  # noqa: N803
         """What each feature adds to the log-odds (n, p).

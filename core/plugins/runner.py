@@ -1,4 +1,4 @@
-"""The process in which a plugin runs: run by ``core.processes.confined`` in a private folder, which has confined it.
+"""The main module of a plugin's process, which ``core.processes.confined`` runs confined in a private folder.
 
 It reads ``request.json``, imports the plugin, and writes ``reply.json``. It has no database, no keys, and none of the
 platform's environment.
@@ -18,9 +18,9 @@ MAX_MESSAGE = 300
 
 
 def main() -> int:
-    """Do what the request in the current folder asks; 0 when a reply was written."""
+    """Perform the request in the current folder; return 0 when a reply was written."""
     folder = Path.cwd()
-    # What the plugin prints must never be taken for an answer.
+    # Keep the plugin's output out of the answer.
     os.dup2(2, 1)
     request = json.loads((folder / "request.json").read_text())
     from core.plugins.exchange import REPLY, write_json
@@ -31,7 +31,7 @@ def main() -> int:
     except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, SystemExit too, becomes its answer
         reply = {"ok": False, "error": type(error).__name__, "message": _message(error)}
     write_json(folder / REPLY, reply)
-    # Threads and exit handlers that the plugin left behind have no say.
+    # Exit without the threads and exit handlers that the plugin left behind.
     os._exit(0)
 
 

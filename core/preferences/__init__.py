@@ -1,4 +1,4 @@
-"""A tenant's settings, in groups that the rooms register: one API, one command, one reference page for all of them."""
+"""A tenant's settings, in groups that rooms register: one API, one command and one reference page for all."""
 
 from core.preferences.registry import Group, group, groups
 from core.preferences.service import GroupState, amend, amended, read, read_all, replace, reset

@@ -1,4 +1,4 @@
-"""Settings over the API."""
+"""The API's routes for settings."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/settings", tags=["settings"])
 SettingsRead = Annotated[Principal, Depends(require("settings.read"))]
 SettingsWrite = Annotated[Principal, Depends(require("settings.write"))]
 GroupName = Annotated[str, Path(description="Name of the group.", examples=["risk"], max_length=100)]
-Given = Annotated[dict[str, Any], Body(examples=[{"capacity_share": 0.2}])]
+NewValues = Annotated[dict[str, Any], Body(examples=[{"capacity_share": 0.2}])]
 CHANGE = responses(NotFound, PreconditionFailed, PreconditionRequired)
 
 
@@ -37,28 +37,28 @@ def get_settings_group(_: SettingsRead, db: TenantDb, group: GroupName, response
 
 @router.put("/{group}", operation_id="put_settings_group", summary="Replace a group of settings", responses=CHANGE)
 def put_settings_group(
-    principal: SettingsWrite, db: TenantDb, group: GroupName, given: Given, if_match: IfMatch, response: Response
+    principal: SettingsWrite, db: TenantDb, group: GroupName, values: NewValues, if_match: IfMatch, response: Response
 ) -> SettingsGroupDetail:
     """What is left out goes back to its default. Needs the group's own permission too."""
-    return _answer(response, service.replace(db, _changeable(principal, group), given, if_match, place="body"))
+    return _answer(response, service.replace(db, _changeable(principal, group), values, if_match, place="body"))
 
 
 @router.patch(
     "/{group}", operation_id="patch_settings_group", summary="Change some settings of a group", responses=CHANGE
 )
 def patch_settings_group(
-    principal: SettingsWrite, db: TenantDb, group: GroupName, given: Given, if_match: IfMatch, response: Response
+    principal: SettingsWrite, db: TenantDb, group: GroupName, values: NewValues, if_match: IfMatch, response: Response
 ) -> SettingsGroupDetail:
     """What is left out stays; null resets a setting to its default. Needs the group's own permission too."""
-    return _answer(response, service.amend(db, _changeable(principal, group), given, if_match, place="body"))
+    return _answer(response, service.amend(db, _changeable(principal, group), values, if_match, place="body"))
 
 
 def _changeable(principal: Principal, name: str) -> registry.Group:
-    found = registry.group(name)
-    if found.permission not in principal.permissions:
-        detail = f"the permission {found.permission} is needed"
+    entry = registry.group(name)
+    if entry.permission not in principal.permissions:
+        detail = f"the permission {entry.permission} is needed"
         raise Forbidden(detail)
-    return found
+    return entry
 
 
 def _answer(response: Response, state: service.GroupState) -> SettingsGroupDetail:

@@ -1,4 +1,4 @@
-"""``iit settings``: a tenant's settings, seen and changed."""
+"""The command ``iit settings``."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ class Group:
     """One group of settings.
 
     Attributes:
-        name: in paths and commands, and of its row in ``tenant_settings``.
-        title: what it is about.
-        permission: what changing it takes, besides ``settings.write``.
+        name: the name in paths and commands, and of its row in ``tenant_settings``.
+        title: the subject.
+        permission: needed to change it, besides ``settings.write``.
         model: the pydantic model of its values.
         lock: called before the group is read to be changed.
     """
@@ -38,7 +38,7 @@ class Group:
     lock: Callable[[TenantSession], None] | None
 
     def leaves(self) -> Iterator[tuple[str, type[BaseModel], FieldInfo]]:
-        """Every single setting: its dotted name, the model that it is a field of, and the field."""
+        """Every single setting: its dotted name, its model, and its field."""
         return _leaves(self.model, "")
 
 

@@ -1,4 +1,4 @@
-"""Reading and changing groups of settings: validated, recorded in the audit, told to the rooms that listen."""
+"""Reading and changing of settings: validated, recorded in the audit, and published to listening rooms."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _STORE = (
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """A group as it stands for a tenant.
+    """The state of a group for a tenant.
 
     Attributes:
-        value: what holds now; the defaults where ``problem`` says that what is stored does not fit.
+        value: the values in force; the defaults where ``problem`` is set.
         stored: what the tenant has set.
         changed_at, changed_by: the last change; None where there was none.
-        problem: why what is stored is not in force.
+        problem: why the stored values are not in force.
     """
 
     group: Group
@@ -57,7 +57,7 @@ class GroupState:
 
     @property
     def version(self) -> UUID:
-        """Changes with what is stored: what ETag and If-Match carry."""
+        """The version for ETag and If-Match, which changes with the stored values."""
         return uuid5(_VERSIONS, json.dumps([self.group.name, self.stored], sort_keys=True))
 
     @property
@@ -67,12 +67,12 @@ class GroupState:
 
 
 def read(session: TenantSession, group: Group) -> GroupState:
-    """A group as it stands."""
+    """The state of a group."""
     return _read(session, [group])[0]
 
 
 def read_all(session: TenantSession) -> list[GroupState]:
-    """Every group as it stands, by name, in one query."""
+    """The states of all groups, by name, from one query."""
     return _read(session, list(groups().values()))
 
 
@@ -95,52 +95,52 @@ def _read(session: TenantSession, wanted: Sequence[Group]) -> list[GroupState]:
 def replace(
     session: TenantSession,
     group: Group,
-    given: Mapping[str, Any],
+    changes: Mapping[str, Any],
     expected: Expected | None = None,
     *,
     place: str = "",
 ) -> GroupState:
-    """Set exactly what is given; the rest of the group goes back to its defaults.
+    """Set exactly these values; the rest of the group returns to its defaults.
 
     Raises:
         Invalid: a value or name is not valid; ``errors`` names each setting, after ``place``.
         PreconditionFailed: the group was changed meanwhile.
     """
     present = _begin(session, group, expected)
-    return _store(session, present, _checked(group, given, place))
+    return _store(session, present, _checked(group, changes, place))
 
 
 def amend(
     session: TenantSession,
     group: Group,
-    given: Mapping[str, Any],
+    changes: Mapping[str, Any],
     expected: Expected | None = None,
     *,
     place: str = "",
 ) -> GroupState:
-    """Set what is given, and leave the rest as it is; null resets a setting to its default.
+    """Set these values and leave the rest; null resets a setting to its default.
 
     Raises:
         Invalid: a value or name is not valid; ``errors`` names each setting, after ``place``.
         PreconditionFailed: the group was changed meanwhile.
     """
     present = _begin(session, group, expected)
-    return _store(session, present, _checked(group, _laid_over(group.model, present.stored, given), place))
+    return _store(session, present, _checked(group, _laid_over(group.model, present.stored, changes), place))
 
 
-def amended(session: TenantSession, group: Group, given: Mapping[str, Any]) -> BaseModel:
-    """What ``amend`` would make of the group, without changing it.
+def amended(session: TenantSession, group: Group, changes: Mapping[str, Any]) -> BaseModel:
+    """The values that ``amend`` would store, without storing them.
 
     Raises:
-        Invalid: something given does not fit; names each setting that is wrong.
+        Invalid: a value does not fit; names each wrong setting.
     """
-    return _checked(group, _laid_over(group.model, read(session, group).stored, given))
+    return _checked(group, _laid_over(group.model, read(session, group).stored, changes))
 
 
 def reset(
     session: TenantSession, group: Group, names: Sequence[str] = (), expected: Expected | None = None
 ) -> GroupState:
-    """Bring settings back to their defaults: those named, dotted, or all of the group.
+    """Reset settings to their defaults: those named, dotted, or the whole group.
 
     Raises:
         Invalid: a name is no setting of the group.
@@ -180,7 +180,7 @@ def at(group: Group, name: str, value: object) -> dict[str, Any]:
 
 
 def _begin(session: TenantSession, group: Group, expected: Expected | None) -> GroupState:
-    """The group, which nobody else changes until this transaction ends."""
+    """The group, locked against other changes until this transaction ends."""
     if group.lock is not None:
         group.lock(session)
     with session.cursor() as cursor:
@@ -191,10 +191,10 @@ def _begin(session: TenantSession, group: Group, expected: Expected | None) -> G
     return present
 
 
-def _laid_over(model: type[BaseModel], stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _laid_over(model: type[BaseModel], stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A merge patch: nested models are merged, values replaced, nulls removed."""
     merged = dict(stored)
-    for name, value in given.items():
+    for name, value in changes.items():
         inner = nested(model, name) if name in model.model_fields else None
         if value is None and name in model.model_fields:
             merged.pop(name, None)

@@ -1,4 +1,4 @@
-"""Processes that the platform starts: they end with it, and keep to limits."""
+"""Child processes, which end with their parent and stay within limits."""
 
 from core.processes.limits import bind, die_with_parent
 

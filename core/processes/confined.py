@@ -1,9 +1,9 @@
-"""Code that nobody here wrote, confined: ``python -m core.processes.confined SPEC MODULE`` runs a module.
+"""Confinement of foreign code: ``python -m core.processes.confined SPEC MODULE`` runs a module.
 
-The process gives up what it does not need before it imports anything of the module: its user, its privileges, the
-network, and every file but those named. Each measure is taken where the system has it; ``--probe`` in place of the
-module prints which were. It imports nothing of the platform and no numpy: threads that run already would keep what the
-process gives up.
+The process gives up what it does not need before it imports the module: its user, its privileges, the network, and
+every
+file but those named. It takes each measure that the system offers; with ``--probe`` in place of the module it prints
+them. It imports nothing of the platform and no numpy, because running threads would keep what the process gives up.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
 
 
 def confine(spec: Mapping[str, Any]) -> list[str]:
-    """Confine this process as far as the system lets it; the measures that were taken.
+    """Confine this process as far as the system allows; return the measures taken.
 
     Args:
         spec: ``parent``, a process number; ``limits``, by number of the resource; ``user``, a number, or None to stay;
-            ``reach``, whether that user may read what is named here although it is somebody else's: for one that is
-            kept to ``files`` and ``calls``; ``read`` and ``write``, the paths that may be used, ``write`` for both.
+            ``reach``, whether that user may read the named files of other users, for one confined to ``files`` and
+            ``calls``; ``read`` and ``write``, the allowed paths, ``write`` for both.
     """
     if sys.platform != "linux":
         bind({int(name): value for name, value in spec["limits"].items()})
@@ -91,7 +91,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def _become(user: int) -> bool:
-    """Take on a user that owns nothing; its group has the same number."""
+    """Change to a user that owns nothing; its group has the same number."""
     _libc().prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
     try:
         os.setgroups([])
@@ -105,16 +105,16 @@ def _become(user: int) -> bool:
 
 
 def _keep_capability(*, reach: bool) -> None:
-    """Give up every capability; with ``reach`` all but that to read what belongs to others, and so for its children."""
-    kept = 1 << _CAP_DAC_READ_SEARCH if reach else 0
+    """Give up every capability, except with ``reach`` the one to read files of others, also for children."""
+    retained = 1 << _CAP_DAC_READ_SEARCH if reach else 0
     libc = _libc()
-    libc.capset(struct.pack("=Ii", _CAPABILITIES, 0), struct.pack("=6I", kept, kept, kept, 0, 0, 0))
-    if kept:
+    libc.capset(struct.pack("=Ii", _CAPABILITIES, 0), struct.pack("=6I", retained, retained, retained, 0, 0, 0))
+    if retained:
         libc.prctl(_PR_CAP_AMBIENT, _CAP_AMBIENT_RAISE, _CAP_DAC_READ_SEARCH, 0, 0)
 
 
 def _restrict_files(read: Sequence[str], write: Sequence[str]) -> bool:
-    """Use Landlock: no file but those beneath these paths, no TCP, no signal to other processes."""
+    """Use Landlock: no file outside these paths, no TCP, no signal to other processes."""
     libc = _libc()
     version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
     if version < 1:
@@ -137,7 +137,7 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
     try:
         beneath = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
-        return  # it is not there, so that nobody needs it
+        return  # a missing path is not needed
     try:
         if not os.path.isdir(path):  # noqa: PTH112 - nothing more is imported than is needed
             rights &= _FILE
@@ -147,19 +147,19 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
 
 
 def _refuse_calls() -> bool:
-    """Use a filter of system calls: no sockets of any kind."""
+    """Use a filter of system calls that rejects sockets of any kind."""
     known = _CALLS.get(platform.machine())
     if known is None:
         return False
     steps = filter_of(*known)
     program = b"".join(struct.pack("=HBBI", *step) for step in steps)
-    kept = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("@HP", len(steps), ctypes.addressof(kept))
+    buffer = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("@HP", len(steps), ctypes.addressof(buffer))
     return bool(_libc().prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0) == 0)
 
 
 def filter_of(architecture: int, calls: Sequence[int]) -> list[tuple[int, int, int, int]]:
-    """The filter's steps: code, steps to skip when true, when not, operand. What is not named is allowed."""
+    """The filter's steps: code, steps to skip when true, when false, operand. Calls that are not named are allowed."""
     last = len(calls) + 5
     return [
         (_LOAD, 0, 0, 4),
@@ -173,7 +173,7 @@ def filter_of(architecture: int, calls: Sequence[int]) -> list[tuple[int, int, i
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Confine this process, then run the module in it, or print which measures were taken."""
+    """Confine this process, then run the module, or print the measures."""
     spec, module = json.loads(arguments[0]), arguments[1]
     done = confine(spec)
     if module == PROBE:
@@ -185,7 +185,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def limits_of(*, memory_bytes: int, cpu_seconds: int, file_bytes: int, processes: int | None) -> dict[int, int]:
-    """The limits of a specification. ``processes`` counts all of the user: only a user of its own can keep to it."""
+    """The limits of a specification. ``processes`` counts all of the user, so it suits only a user of its own."""
     limits = {
         resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_CPU: cpu_seconds,

@@ -1,6 +1,6 @@
-"""What a process binds itself to at its beginning, before it does anything that it might be bound for.
+"""Limits that a process sets on itself before it does anything else.
 
-Nothing of the platform is imported here: a process that is about to read a stranger's file has not to load it first.
+It imports nothing of the platform, which a process about to read a foreign file would have to load first.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the system kill this process when the thread that started it ends (on Linux; elsewhere it goes on).
+    """Have the system kill this process when the thread that started it ends (Linux only).
 
     Args:
-        parent: the process number of whoever started it: one that is gone already cannot be waited for.
+        parent: the process number of the starter, in case it has ended already.
     """
     if sys.platform != "linux":
         return
@@ -34,7 +34,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def bind(limits: Mapping[int, int]) -> None:
-    """Lower limits of this process, for good; one that the system does not know is left out.
+    """Lower limits of this process for good; skips those that the system lacks.
 
     Args:
         limits: by ``resource.RLIMIT_...``.

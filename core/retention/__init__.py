@@ -1,4 +1,4 @@
-"""What is let go when it is old: each room registers what it keeps for a time, a tenant says for how long."""
+"""Deletion of old rows: each room registers what it retains for a time, a tenant sets for how long."""
 
 from core.retention.service import Let, run, run_due
 

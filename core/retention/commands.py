@@ -1,4 +1,4 @@
-"""``iit retention``: remove what is not the record and older than its days."""
+"""The command ``iit retention``."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from core.cli.output import ACTOR, Progress, json_option, print_json, print_tabl
 
 @click.group()
 def retention() -> None:
-    """Remove what is not a tenant's record and old: rejected rows, scores, reports. The days: iit settings."""
+    """Remove old rows that are not a tenant's record: rejected rows, scores, reports. See iit settings for the days."""
 
 
 @retention.command("run")
 @click.argument("slug")
 @json_option
 def run_(slug: str, *, as_json: bool) -> None:
-    """Let go of what is older than its days, for the tenant SLUG. The worker does this once a day."""
+    """Remove what is older than its days, for the tenant SLUG. The worker does this daily."""
     from core.retention.service import run
 
     owner = tenant(slug)
     with Progress("Letting go") as progress:
-        done = run(owner, actor=ACTOR, told=lambda _kind, count: progress.advance(count))
+        done = run(owner, actor=ACTOR, progress=lambda _kind, count: progress.advance(count))
     if as_json:
         print_json({"rows": done.rows, "blob_days": done.blobs})
     else:

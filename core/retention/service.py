@@ -1,4 +1,4 @@
-"""Letting go of what is old: kind by kind, in batches that are each a transaction. Run again, it does nothing."""
+"""Deletion of old rows, kind by kind, in batches that are transactions. A second run does nothing."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ log = telemetry.get_logger(__name__)
 
 ACTOR: Final = "system:retention"
 MEASURED: Final = ("active", "suspended", "deleting")
-"""States in which a tenant's schema is whole."""
+"""States in which a tenant's schema is complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Let:
-    """What one run let go, rows by kind; and how many expired blobs."""
+    """The result of a run: deleted rows by kind, and the number of expired blobs."""
 
     rows: dict[str, int]
     blobs: int
 
 
 def days_of(session: TenantSession) -> dict[str, int]:
-    """Days by kind, as they hold for the tenant."""
+    """The tenant's days by kind."""
     return tenant_settings.get(session, retention_model()).model_dump()
 
 
-def run(tenant: TenantRef, *, actor: str = ACTOR, told: Callable[[str, int], None] | None = None) -> Let:
-    """Let go of everything of this tenant that is older than its days."""
+def run(tenant: TenantRef, *, actor: str = ACTOR, progress: Callable[[str, int], None] | None = None) -> Let:
+    """Delete everything of this tenant that is older than its days."""
     with tenant_session(tenant, actor=actor, readonly=True) as session:
         days = days_of(session)
     rows: dict[str, int] = {}
-    for name, kept in kinds().items():
-        function, rows[name] = resolve(kept.function), 0
+    for name, kind in kinds().items():
+        function, rows[name] = resolve(kind.function), 0
         before = now() - timedelta(days=days[name])
         while True:
             with tenant_session(tenant, actor=actor) as session:
                 gone = function(session, before)
             rows[name] += gone
-            if told is not None:
-                told(name, gone)
+            if progress is not None:
+                progress(name, gone)
             if not gone:
                 break
     purged = blobs.purge(tenant)
@@ -68,13 +68,14 @@ def run(tenant: TenantRef, *, actor: str = ACTOR, told: Callable[[str, int], Non
 
 
 def run_due(stopping: Event) -> dict[str, str]:
-    """The day's upkeep of each tenant that has not had it: measure what it stores, and remove what is old.
+    """Do the day's upkeep of each tenant that still needs it: measure storage, and delete what is old.
 
-    What an active tenant no longer keeps is removed; what any tenant stores is measured.
+    Deletion is for active tenants, measuring for all.
 
     Returns:
-        Slug -> why, of those for which it failed. Whatever it is, it is that tenant's: one that lags behind a
-        migration, say, has not the tables that a kind reads.
+        Slug -> error, for each tenant that failed. Any error is that tenant's alone: one that is behind a migration
+        lacks
+        tables, for example.
     """
     failed: dict[str, str] = {}
     for tenant in list_tenants():

@@ -1,4 +1,4 @@
-"""For how long a tenant keeps what is not its record."""
+"""The settings that state how long a tenant retains what is not its record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from core.features import declared
 
 if TYPE_CHECKING:
-    from core.features import Kept
+    from core.features import Retained
 
 FEWEST_DAYS: Final = 30
 MOST_DAYS: Final = 36_500
@@ -26,7 +26,7 @@ class RetentionRun(BaseModel):
 
 
 class RetentionSettings(BaseModel):
-    """Base of ``retention_model``: what the model is called and where it is kept."""
+    """The base of ``retention_model``: its name and its key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,8 +34,8 @@ class RetentionSettings(BaseModel):
 
 
 @cache
-def kinds() -> dict[str, Kept]:
-    """Every kind that a room registered, by name.
+def kinds() -> dict[str, Retained]:
+    """Every kind of rows that a room registered, by name.
 
     Raises:
         RuntimeError: two rooms register one kind.
@@ -45,12 +45,12 @@ def kinds() -> dict[str, Kept]:
 
 @cache
 def retention_model() -> type[RetentionSettings]:
-    """The settings of retention: days by kind, one field per kind that a room registered.
+    """The settings of retention: days by kind, one field per registered kind.
 
     The clinical record and the audit are no kinds: retention never touches them.
     """
     fields: dict[str, Any] = {
-        name: (int, Field(default=kept.days, ge=FEWEST_DAYS, le=MOST_DAYS, description=f"Days. {kept.what}"))
-        for name, kept in sorted(kinds().items())
+        name: (int, Field(default=kind.days, ge=FEWEST_DAYS, le=MOST_DAYS, description=f"Days. {kind.what}"))
+        for name, kind in sorted(kinds().items())
     }
     return create_model("Retention", __base__=RetentionSettings, **fields)

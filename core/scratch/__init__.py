@@ -1,8 +1,9 @@
-"""Temporary folders with names, gone after a crash too.
+"""Temporary folders that are removed even after a crash.
 
-Each process has a folder under ``IIT_SCRATCH_DIR``, and each run of a job one in it that goes when the run ends. A lock
-that the system lets go of when the process ends, however it ends, tells which folders have nobody left: :func:`sweep`
-removes those. What is written to a temporary file without a name needs none of this.
+Each process has a folder under ``IIT_SCRATCH_DIR``, and each run of a job one in it that is removed when the run ends.
+The
+system releases a folder's lock when its process ends in any way, so :func:`sweep` can remove the folders without one.
+Temporary files without a name need none of this.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _run: ContextVar[str] = ContextVar("scratch_run", default="")
 
 
 def base() -> Path:
-    """The folder of all processes' folders. Root's may be passed through, so that plugins reach their own."""
+    """The folder of all processes' folders. Root's can be passed through, so that plugins reach their own."""
     settings = get_settings()
     if settings.scratch_dir is None:
         make_private(settings.state_dir)
@@ -42,20 +43,20 @@ def base() -> Path:
 
 @contextmanager
 def run_folder(name: str) -> Iterator[None]:
-    """While the block lasts, this thread's temporary folders lie in one folder, which is removed with all in it."""
+    """Put this thread's temporary folders into one folder while the block runs, then remove it."""
     token = _run.set(name)
     try:
         yield
     finally:
         _run.reset(token)
-        held = _own.get((os.getpid(), base()))
-        if held is not None:
-            shutil.rmtree(held[0] / name, ignore_errors=True)
+        own_folder = _own.get((os.getpid(), base()))
+        if own_folder is not None:
+            shutil.rmtree(own_folder[0] / name, ignore_errors=True)
 
 
 @contextmanager
 def temporary(prefix: str) -> Iterator[Path]:
-    """A folder that only this user can use, removed afterwards with all that is in it."""
+    """A folder for this user alone, removed afterwards."""
     parent = _process_folder() / (_run.get() or "process")
     parent.mkdir(exist_ok=True)
     parent.chmod(0o711 if os.geteuid() == 0 else 0o700)
@@ -64,12 +65,12 @@ def temporary(prefix: str) -> Iterator[Path]:
 
 
 def nameless() -> BinaryIO:
-    """A temporary file without a name: it goes when it is closed, or with the process."""
+    """A temporary file without a name, which vanishes when it is closed or the process ends."""
     return tempfile.TemporaryFile(dir=base())
 
 
 def sweep() -> int:
-    """Remove what processes that are gone have left; how many there were."""
+    """Remove the folders of dead processes; return how many."""
     removed = 0
     for folder in base().iterdir():
         with suppress(OSError):
@@ -84,7 +85,7 @@ def sweep() -> int:
 
 
 def _process_folder() -> Path:
-    """This process's folder, made and locked at its first use."""
+    """This process's folder, created and locked at its first use."""
     key = (os.getpid(), base())
     with _lock:
         if key not in _own:

@@ -1,7 +1,7 @@
-"""What every log line of a request, job or command carries: request id, tenant, actor.
+"""The context of log lines in a request, job or command: request id, tenant, actor.
 
-The context is one mutable mapping per unit of work. Code in the threads that the unit uses sees and fills the same
-mapping, which copies of context variables alone would not give.
+It is one mutable mapping per unit of work. All threads of the unit share it, which copies of context variables alone
+would not achieve.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _bound: ContextVar[dict[str, str] | None] = ContextVar("iit_log_context", defaul
 
 @contextmanager
 def bound(**values: str) -> Iterator[dict[str, str]]:
-    """A new context for one unit of work; what is bound inside ends with it."""
+    """A new context for one unit of work; it ends with the block."""
     context = dict(values)
     token = _bound.set(context)
     try:
@@ -28,19 +28,19 @@ def bound(**values: str) -> Iterator[dict[str, str]]:
 
 
 def bind(**values: str) -> None:
-    """Add to the context of the present unit of work; outside of one, nothing is kept."""
+    """Add to the context of the present unit of work; does nothing outside of one."""
     context = _bound.get()
     if context is not None:
         context.update(values)
 
 
 def context() -> dict[str, str]:
-    """A copy of what is bound."""
+    """A copy of the context."""
     return dict(_bound.get() or {})
 
 
 def unit() -> object | None:
-    """What stands for the present unit of work in all its threads, compared by identity; None outside of one."""
+    """An object that identifies the present unit of work in all its threads; None outside of one."""
     return _bound.get()
 
 

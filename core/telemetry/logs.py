@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
 QUIET = ("sqlalchemy.engine", "sqlalchemy.pool", "psycopg", "psycopg.pool", "httpx", "httpcore", "asyncio", "alembic")
-"""Libraries that would write statements with their values below this level."""
+"""Libraries whose lines below this level would contain statements with values."""
 
 PATHS = "uvicorn.access"
-"""Never written: its lines are paths with their queries, which name people. The boundary writes its own."""
+"""The logger that is never written: its lines contain paths with queries, which name people."""
 
 _OWN = frozenset({"event", "level", "timestamp", "logger", "request_id", "tenant", "actor", "exception"})
 
@@ -35,10 +35,10 @@ def _add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _add_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    found = event.pop("exc_info", None)
-    if found is True:
-        found = sys.exc_info()
-    error = found[1] if isinstance(found, tuple) else found
+    raised = event.pop("exc_info", None)
+    if raised is True:
+        raised = sys.exc_info()
+    error = raised[1] if isinstance(raised, tuple) else raised
     if isinstance(error, BaseException):
         event["exception"] = format_exception(error)
     event.pop("exc_text", None)
@@ -47,7 +47,7 @@ def _add_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def redact_event(_: WrappedLogger, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The last processor before writing: no personal field, no secret, no long number gets past it."""
+    """Hide personal fields, secrets and long numbers; the last processor before writing."""
     for key, value in event.items():
         if key in _OWN:
             event[key] = redact(value) if key in {"event", "exception"} else value
@@ -61,12 +61,12 @@ def _json(event: EventDict, **_: Any) -> str:  # noqa: ANN401 - structlog's prot
 
 
 def configure(*, level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
-    """Set up the logs of this process; again to change them.
+    """Set up the logs of this process; a second call changes them.
 
     Args:
-        level: least severe level that is written: debug, info, warning, error.
+        level: the least severe level to write: debug, info, warning, error.
         form: ``console``, ``json``, or ``auto``: console on a terminal, else json.
-        stream: where to; standard error when None.
+        stream: the stream to write to; standard error when None.
     """
     out = stream or sys.stderr
     if form == "auto":
@@ -116,12 +116,12 @@ def configure(*, level: str = "info", form: str = "auto", stream: TextIO | None 
         library.propagate = True
     paths = logging.getLogger(PATHS)
     paths.handlers.clear()
-    paths.propagate = False  # uvicorn writes as soon as it finds a handler, whatever access_log says
+    paths.propagate = False  # uvicorn writes to any handler, whatever access_log is
     paths.disabled = True
 
 
 def configure_from_settings() -> None:
-    """Set up the logs as the settings say."""
+    """Set up the logs from the settings."""
     from core.settings import get_settings
 
     settings = get_settings()
@@ -137,7 +137,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def _configure_quietly() -> None:
-    """Until somebody configures: warnings on standard error, by ``logging``'s last resort; nothing on standard output.
+    """Write warnings to standard error, by ``logging``'s last resort, until ``configure`` is called.
 
     Standard output belongs to a command's answer, and structlog would write there.
     """

@@ -1,4 +1,4 @@
-"""Keeps personal data and secrets out of the logs: by the name of the field, and by the look of the text."""
+"""Redaction of personal data and secrets in logs, by the name of a field and the form of a text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PERSONAL = frozenset(
 """Fields of a person, in the terms of OpenMRS and of the partners' files."""
 
 SECRET = ("password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "cookie", "credential", "dsn")
-"""A field whose name holds one of these is a secret."""
+"""Parts of the names of secret fields."""
 
 _TEXTS = (
     (re.compile(r"iit_[0-9a-f]{12}_[0-9a-f]{64}"), HIDDEN),
@@ -47,12 +47,12 @@ def scrub(text: str) -> str:
 
 
 def scrub_message(text: str) -> str:
-    """The message of an exception nobody foresaw: also without what it quotes, which may be a value of a record."""
+    """The message of an unexpected exception, also without its quoted parts, which may be values of a record."""
     return scrub(_QUOTED.sub("'…'", text))
 
 
 def redact(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - whatever somebody logs
-    """The same value, with personal fields hidden and texts scrubbed, to the bottom."""
+    """The same value with personal fields hidden and texts scrubbed, at every depth."""
     if isinstance(value, str):
         return scrub(value)
     if value is None or isinstance(value, (bool, int, float)):
@@ -73,8 +73,8 @@ def _harmless(value: object) -> bool:
     return type(value).__name__ in {"UUID", "datetime", "date", "timedelta", "Decimal"}
 
 
-def _masked_number(found: re.Match[str]) -> str:
-    text = found[0]
+def _masked_number(match: re.Match[str]) -> str:
+    text = match[0]
     return text if _DATE.match(text) else HIDDEN
 
 

@@ -1,4 +1,4 @@
-"""Lines that would be written over and over, at a bounded rate."""
+"""A limit on the rate of repeated log lines."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 from threading import Lock
 
 SECONDS = 10.0
-"""Between two lines about one event."""
+"""The seconds between two lines about one event."""
 
 EVENTS = 1000
-"""Events that are told apart; beyond them the one that was written first may be written again early."""
+"""The number of distinguished events; beyond it, the oldest may be written again early."""
 
 
 class Repeated:
-    """Says when a line about an event is due, and how many were left out since the last one."""
+    """Decides when a line about an event is due, and counts the omitted ones."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
@@ -21,7 +21,7 @@ class Repeated:
         self._written: dict[object, tuple[float, int]] = {}
 
     def due(self, event: object) -> int | None:
-        """How many lines about ``event`` were left out, where one is due; None where one was written a moment ago."""
+        """The number of omitted lines about ``event`` where one is due; None shortly after another line."""
         moment = time.monotonic()
         with self._lock:
             written, left_out = self._written.get(event, (None, 0))

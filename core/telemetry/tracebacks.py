@@ -1,4 +1,4 @@
-"""Tracebacks without values: the frames, and of each exception what cannot hold a person's data."""
+"""Tracebacks without values: the frames, and the safe part of each exception."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 _CHAIN = 5
 _LAST = 2
 _OF_THE_CODE = (ImportError, AttributeError, NameError, TypeError, NotImplementedError)
-"""Exceptions whose texts speak of code. Any other's may hold what somebody sent, and frames tell where to look."""
+"""Exceptions whose texts concern code. Others may contain input, so only their frames appear."""
 
 
 def describe(error: BaseException) -> str:
-    """One line about an exception. Of errors that repeat values (database, validation) only the codes are told."""
+    """One line about an exception; errors that repeat values (database, validation) appear by their codes alone."""
     name = type(error).__name__
     if isinstance(error, AppError):
         return f"{name}: {scrub(error.detail)}"
@@ -29,11 +29,11 @@ def describe(error: BaseException) -> str:
         return f"{name} of {describe(original)}"
     sqlstate = getattr(error, "sqlstate", None)
     if sqlstate is not None:
-        told = getattr(error, "diag", None)
+        diagnosis = getattr(error, "diag", None)
         where = " ".join(
             f"{part}={value}"
             for part in ("table_name", "column_name", "constraint_name")
-            if (value := getattr(told, part, None))
+            if (value := getattr(diagnosis, part, None))
         )
         return f"{name} {sqlstate} {where}".rstrip()
     listed = getattr(error, "errors", None)
@@ -53,7 +53,7 @@ def _place(item: object) -> str:
 
 
 def format_exception(error: BaseException) -> str:
-    """The traceback of ``error`` and of what caused it, outermost last."""
+    """The traceback of ``error`` and its causes, outermost last."""
     parts: list[str] = []
     seen: BaseException | None = error
     while seen is not None and len(parts) < _CHAIN:
@@ -63,7 +63,7 @@ def format_exception(error: BaseException) -> str:
 
 
 def _one(error: BaseException, trace: TracebackType | None) -> str:
-    """The frames of our own code and the last ones of any, without the libraries' layers between."""
+    """The frames of our own code and the last ones of any code, without the libraries' layers between."""
     lines = []
     frames = traceback.extract_tb(trace)
     for number, frame in enumerate(frames):

@@ -1,6 +1,6 @@
 """What the room ``imports`` registers with the kernel."""
 
-from core.features import Command, Feature, Kept, Meter, Permission, SettingsGroup
+from core.features import Command, Feature, Meter, Permission, Retained, SettingsGroup
 
 feature = Feature(
     name="imports",
@@ -38,10 +38,10 @@ feature = Feature(
         "import:rejections:read",
     ),
     retention={
-        "refused_rows": Kept(
+        "refused_rows": Retained(
             "tenants.imports.repository:let_go_of_refusals", 365, "Which rows of old imports were refused, and why."
         ),
-        "waiting_rows": Kept(
+        "waiting_rows": Retained(
             "tenants.imports.waiting:let_go",
             1095,
             "Rows of imports that wait for people whom no import of their source has named: they are rejected then.",

@@ -1,6 +1,6 @@
 """What the feature ``quality`` registers with the platform."""
 
-from core.features import Command, Feature, Kept, Permission
+from core.features import Command, Feature, Permission, Retained
 
 feature = Feature(
     name="quality",
@@ -29,7 +29,7 @@ feature = Feature(
     },
     listeners={"imports.finished": "tenants.quality.listeners:import_finished"},
     retention={
-        "quality_reports": Kept(
+        "quality_reports": Retained(
             "tenants.quality.repository:delete_old_reports",
             1095,
             "Old reports on the quality of the records, beyond what a trend needs.",

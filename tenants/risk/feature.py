@@ -1,6 +1,6 @@
 """What the room ``risk`` registers with the kernel."""
 
-from core.features import Command, Feature, Kept, Meter, Permission, SettingsGroup
+from core.features import Command, Feature, Meter, Permission, Retained, SettingsGroup
 
 feature = Feature(
     name="risk",
@@ -40,7 +40,7 @@ feature = Feature(
     },
     listeners={"tenant.restored": "tenants.risk.restored:end_unfinished"},
     retention={
-        "predictions": Kept(
+        "predictions": Retained(
             "tenants.risk.repository:let_go_of_predictions",
             1095,
             "Scores of old dates. Issued lists keep their own ranks, scores and reasons.",

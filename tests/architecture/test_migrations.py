@@ -5,7 +5,7 @@ from migrations.lint import unsafe
 
 
 def test_our_scripts_take_no_unsafe_step() -> None:
-    root = snapshot.HERE.parent
+    root = snapshot.ROOT.parent
     scripts = [script for tree in snapshot.TREES for script in snapshot.scripts_of(tree)[1:]]
     found = [
         problem

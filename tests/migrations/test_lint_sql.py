@@ -7,9 +7,9 @@ from migrations.lint_sql import Place, judge
 from migrations.lint_tokens import UnreadableError, statements
 
 UNKNOWN = "not known to be safe"
-HERE = Place(shared=False, made=frozenset({"made"}), concurrent=frozenset(), steps=False)
-SHARED = Place(shared=True, made=frozenset({"made"}), concurrent=frozenset(), steps=False)
-ROWS = Place(shared=False, made=frozenset(), concurrent=frozenset(), steps=True)
+HERE = Place(shared=False, created=frozenset({"made"}), concurrent=frozenset(), steps=False)
+SHARED = Place(shared=True, created=frozenset({"made"}), concurrent=frozenset(), steps=False)
+ROWS = Place(shared=False, created=frozenset(), concurrent=frozenset(), steps=True)
 
 
 def found(sql, place=HERE, *, concurrent=False):

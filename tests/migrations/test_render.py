@@ -28,7 +28,7 @@ def models(tmp_path, monkeypatch):
     for table in snapshot.TREES["tenant"].sorted_tables:
         table.to_metadata(ours)
     monkeypatch.setitem(snapshot.TREES, "tenant", ours)
-    monkeypatch.setattr(snapshot, "HERE", folder)
+    monkeypatch.setattr(snapshot, "ROOT", folder)
     monkeypatch.setattr(scripts, "MIGRATIONS", folder)
     monkeypatch.setattr(steps, "REASONS", {})
     facts = snapshot.released("tenant")
@@ -45,7 +45,7 @@ def models(tmp_path, monkeypatch):
 def _from_scratch(folder):
     """A first migration with every table of the models as they are now."""
     found = steps.difference("tenant", {}, [])
-    body = "\n".join(f"    {line}" for step in found.found for line in step.lines.splitlines())
+    body = "\n".join(f"    {line}" for step in found.items for line in step.lines.splitlines())
     return (
         "import sqlalchemy as sa\nfrom alembic import op\nfrom sqlalchemy.dialects import postgresql\n"
         "from migrations.operations import grant_tenant\n"
@@ -97,7 +97,7 @@ def test_released_then_next_and_the_script_give_the_same_catalog(models, databas
             driver.execute(f'CREATE SCHEMA "{schema}"')
         upgrade.upgrade_schema(connection, "tenant", by_migrations)
         driver.execute(f"SELECT set_config('search_path', '{path_of_schema(by_script)}', true)")
-        script = (snapshot.HERE / "tenant" / "schema.sql").read_text()
+        script = (snapshot.ROOT / "tenant" / "schema.sql").read_text()
         driver.execute(script.replace(':"tenant"', f'"{by_script}"').encode())
         one, other = catalog(session, by_script), catalog(session, by_migrations)
         session.rollback()
@@ -116,7 +116,7 @@ def steps_of(tree, change):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(snapshot.TREES, tree, ours)
         change(ours.tables)
-        found = steps.difference(tree, before, snapshot.prelude_of(tree)).found
+        found = steps.difference(tree, before, snapshot.prelude_of(tree)).items
     return [(step.allow, step.lines) for step in found]
 
 

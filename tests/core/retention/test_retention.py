@@ -98,7 +98,7 @@ def test_many_rows_go_in_many_transactions(tenant, monkeypatch):
     for module in ("tenants.imports.repository", "tenants.risk.repository"):
         monkeypatch.setattr(resolve(module), "LET_GO_AT_ONCE", 1)
     batches = []
-    run(tenant, told=lambda kind, gone: batches.append((kind, gone)))
+    run(tenant, progress=lambda kind, gone: batches.append((kind, gone)))
     assert batches.count(("predictions", 1)) == 3
     assert count(tenant, "predictions") == count(tenant, "import_rejections") == 0
 
