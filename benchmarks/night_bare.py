@@ -143,7 +143,7 @@ def night(session: TenantSession, as_of: date, model: Serving, library: Booster,
     from tenants.cohort.units import known_on, pending_units, to_trace
     from tenants.risk.facility_rates import FacilityCounts
     from tenants.risk.features import compute, pending_of
-    from tenants.risk.scored import ranked
+    from tenants.risk.prediction_rows import ranked
 
     day = day_number(as_of)
     timelines, uuids = read(session)

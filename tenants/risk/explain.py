@@ -22,12 +22,12 @@ from tenants.records.repository import as_uuid
 from tenants.records.service import find_patient
 from tenants.risk import repository, serving
 from tenants.risk.failures import ModelFailed
+from tenants.risk.fallback import stand_in
 from tenants.risk.feature_list import NAMES
 from tenants.risk.online import READ, PatientFacts, read_at_once
 from tenants.risk.pending import matrix, one_each
 from tenants.risk.reference_rates import stored_rates
 from tenants.risk.staleness import is_stale
-from tenants.risk.standing_in import stand_in
 from tenants.risk.wording import shown, strongest, summary
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tenants.cohort.load import load_expectations
 from tenants.cohort.timelines import day_number
 from tenants.risk import repository
-from tenants.risk.ahead import ahead
 from tenants.risk.facility_rates import STEP, FacilityCounts, FacilityRates, reference_day
+from tenants.risk.prefetch import ahead
 
 if TYPE_CHECKING:
     from datetime import date

@@ -24,16 +24,16 @@ from tenants.cohort.service import cohort_settings
 from tenants.cohort.timelines import day_number
 from tenants.cohort.units import known_on, pending_units, to_trace
 from tenants.records.ids import new_uuid
-from tenants.risk import repository, scored, serving
-from tenants.risk.ahead import People, ahead, people_after
+from tenants.risk import prediction_rows, repository, serving
 from tenants.risk.facility_rates import FacilityRates
 from tenants.risk.failures import ModelFailed
+from tenants.risk.fallback import scoring_model, stand_in
 from tenants.risk.models import ScoreRun
 from tenants.risk.pending import matrix, one_each
+from tenants.risk.prefetch import People, ahead, people_after
 from tenants.risk.reference_rates import rates_of_inputs
 from tenants.risk.settings import RiskSettings
 from tenants.risk.staleness import is_stale, stale_days
-from tenants.risk.standing_in import scoring_model, stand_in
 
 if TYPE_CHECKING:
     from core.database import SessionOpener, TenantRef, TenantSession
@@ -162,7 +162,7 @@ class _Basis:
         after: the facility up to which the run was done already.
     """
 
-    said: scored.Said
+    said: prediction_rows.Said
     rules: CohortSettings
     rates: FacilityRates
     inputs: str
@@ -210,7 +210,7 @@ def _begin(open_session: SessionOpener, as_of: date, model: Serving) -> _Basis:
 def _basis(session: TenantSession, run: ScoreRun, model: Serving) -> _Basis:
     facts = repository.facility_facts(session)
     limits = stale_days(session)
-    said = scored.Said(
+    said = prediction_rows.Said(
         model=model,
         as_of=run.as_of,
         stamp=now(),
@@ -289,17 +289,17 @@ def _rows(basis: _Basis, people: People) -> _Rows | None:
         columns = matrix(timelines, pending, basis.rules, basis.rates)
         raw, risk = said.model.raw_and_risk(columns)
         chosen = one_each(pending, risk)
-        pending_parts.append(scored.at_risk(timelines, pending, chosen, columns, (raw, risk)))
-        trace_parts.append(scored.late(timelines, to_trace(timelines, day, basis.rules, known)))
+        pending_parts.append(prediction_rows.at_risk(timelines, pending, chosen, columns, (raw, risk)))
+        trace_parts.append(prediction_rows.late(timelines, to_trace(timelines, day, basis.rules, known)))
         patients += timelines.patient_uuid.tolist()
     if not patients:
         return None
-    pending_people, late = scored.joined(pending_parts), scored.joined(trace_parts)
-    rows = [*scored.rows_at_risk(pending_people, said), *scored.rows_late(late, said)]
+    pending_people, late = prediction_rows.joined(pending_parts), prediction_rows.joined(trace_parts)
+    rows = [*prediction_rows.rows_at_risk(pending_people, said), *prediction_rows.rows_late(late, said)]
     return _Rows(patients, rows, int(pending_people.risk.size), int(late.iit.size), _usual_risk(said, pending_people))
 
 
-def _usual_risk(said: scored.Said, people: scored.AtRisk) -> float | None:
+def _usual_risk(said: prediction_rows.Said, people: prediction_rows.AtRisk) -> float | None:
     """Every explanation has the same base, so one row's gives it."""
     return said.model.usual_risk(said.model.themes(people.features[:1])[0]) if people.risk.size else None
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tenants.cohort.settings import CohortSettings, ScheduleRule
 from tenants.cohort.timelines import NO_DAY
-from tenants.risk import scored
+from tenants.risk import prediction_rows
 from tenants.risk.facility_rates import FacilityCounts
 from tests.tenants.risk.clinics import END, clinics, timelines_of
 
@@ -22,7 +22,7 @@ _PEOPLE = st.lists(
 @given(_PEOPLE)
 def test_places_follow_the_keys_in_turn_then_the_order_given(people):
     facility, risk, expected = (np.array(column) for column in zip(*people, strict=True))
-    place, everyone = scored.ranked(facility.astype(np.int64), -risk, expected)
+    place, everyone = prediction_rows.ranked(facility.astype(np.int64), -risk, expected)
     for home in set(facility.tolist()):
         own = [index for index in range(len(people)) if facility[index] == home]
         own.sort(key=lambda index: (-risk[index], expected[index], index))

@@ -7,7 +7,7 @@ import pytest
 from core.telemetry import bound, context
 from tenants.cohort.timelines import to_date
 from tenants.risk import repository, scoring
-from tenants.risk.ahead import ahead, people_after
+from tenants.risk.prefetch import ahead, people_after
 from tests.tenants.risk.clinics import END, clinics
 from tests.tenants.risk.conftest import opener, predictions, store
 
