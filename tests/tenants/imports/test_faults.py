@@ -26,6 +26,7 @@ from tenants.imports.reading.sources import from_paths
 from tenants.imports.runner import Runner, Stopped
 from tenants.imports.service import GivenFile, Order
 from tenants.imports.staging import checks
+from tests.tenants.imports.newest import newest_import
 
 from . import killed_import
 from .conftest import MAPPING, RunImport, interrupted, rows, write
@@ -161,7 +162,7 @@ def test_cancelled_while_reading_it_stops_and_leaves_nothing(tenant: TenantRef, 
     def tell(note: str) -> None:
         if note.startswith("reading"):
             with tenant_session(tenant, actor="test:1") as session:
-                service.cancel(session, repository.page(session, offset=0, limit=1)[0][0].uuid)
+                service.cancel(session, newest_import(session).uuid)
 
     with pytest.raises(Stopped, match="was cancelled"):
         begin(tenant, many_files, tell).run()
@@ -174,7 +175,7 @@ def test_cancelled_while_reading_it_stops_and_leaves_nothing(tenant: TenantRef, 
     assert found["staged"] == [(0,)]
     assert not found["patients"]
     with open_session() as session:
-        last = report.summary(session, repository.page(session, offset=0, limit=1)[0][0])
+        last = report.summary(session, newest_import(session))
     assert (last.state, last.rows_read > 0) == ("cancelled", True)
 
 

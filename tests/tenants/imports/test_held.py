@@ -22,6 +22,7 @@ from tenants.imports.reading.sources import Limits, Source, check_size, from_pat
 from tenants.imports.runner import Runner
 from tenants.imports.service import GivenFile, Order
 from tenants.records.locks import lock_for_import
+from tests.tenants.imports.newest import newest_import
 
 from .conftest import MAPPING, RunImport, write
 
@@ -81,7 +82,7 @@ def test_a_failed_import_says_field_problem_and_remedy(
     with pytest.raises(Invalid):
         run_import(tenant, [*paths, tmp_path / "pickups.csv.gz"])
     with tenant_session(tenant, actor="test:1") as session:
-        (found,), _ = repository.page(session, offset=0, limit=1)
+        found = newest_import(session)
         (failure,) = report.summary(session, found).failure
     assert found.state == "failed"
     assert failure["field"].startswith("file ")

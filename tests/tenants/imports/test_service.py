@@ -14,6 +14,7 @@ from tenants.imports import repository, service
 from tenants.imports.mapping import parse_mapping
 from tenants.imports.service import GivenFile, Order
 from tenants.records.personal import open_patient
+from tests.tenants.imports.newest import newest_import
 
 from .conftest import MAPPING, PATIENTS, PICKUPS, RunImport, everything, rows, write
 
@@ -194,7 +195,7 @@ def test_strict_imports_nothing_when_a_row_is_refused(tenant: TenantRef, run_imp
     found = everything(tenant)
     assert all(not content for content in found.values())
     with tenant_session(tenant, actor="test:1") as session:
-        row = repository.page(session, offset=0, limit=1)[0][0]
+        row = newest_import(session)
         assert row.state == "failed"
         assert len(list(repository.rejections(session, row.uuid))) == 6
         assert rows(session, "SELECT count(*) FROM import_staging") == [(0,)]
