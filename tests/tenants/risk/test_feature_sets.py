@@ -15,7 +15,7 @@ from tenants.cohort.settings import CohortSettings
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import CLINICAL, PICKUP, VARIABLE_CODES, to_date
 from tenants.cohort.units import pending_units
-from tenants.risk import earlier_features, explain, scoring, service, serving, standing_in, training
+from tenants.risk import earlier_features, explain, fallback, scoring, service, serving, training
 from tenants.risk.earlier_features import EarlierFeature
 from tenants.risk.facility_rates import FacilityCounts
 from tenants.risk.failures import ModelFailed
@@ -85,7 +85,7 @@ def test_a_model_of_fewer_features_in_another_order_scores_and_explains_today(ma
         earlier.setattr(training, "FEATURE_SET", small)
         earlier.setattr(training, "gates", lambda _: {"passed": True})
         service.train(tenant, opener(tenant))
-    model = standing_in.scoring_model(tenant, opener(tenant))
+    model = fallback.scoring_model(tenant, opener(tenant))
     assert model.version == "additive-1"
     X = np.random.default_rng(1).integers(0, 30, (50, len(FEATURES))).astype(np.float64)
     own = np.column_stack([X[:, NAMES.index(spec.name)] for spec in small.features])
