@@ -103,13 +103,13 @@ def call_iit_models(point: EntryPoint) -> list[Any]:
     manager.register(plugin, name=point.name)
     manager.check_pending()
     groups = manager.hook.iit_models(context=PluginContext())
-    found: list[Any] = []
+    offered: list[Any] = []
     for group in groups:
         if not isinstance(group, (list, tuple)):
             detail = f"plugin {point.name!r}: iit_models gives {type(group).__name__}, not a list"
             raise PluginFailed(detail)
-        found.extend(group)
-    return found
+        offered.extend(group)
+    return offered
 
 
 def is_first_party(point: EntryPoint) -> bool:

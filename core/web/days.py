@@ -16,18 +16,18 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}", re.ASCII)
 
 
-def _iso_day(given: object) -> object:
-    if isinstance(given, datetime) or not isinstance(given, str | date):
+def _iso_day(value: object) -> object:
+    if isinstance(value, datetime) or not isinstance(value, str | date):
         raise PydanticCustomError("date_type", "Input should be a date as YYYY-MM-DD")
-    if isinstance(given, str) and not _DAY.fullmatch(given):
+    if isinstance(value, str) and not _DAY.fullmatch(value):
         raise PydanticCustomError("date_parsing", "Input should be a date as YYYY-MM-DD")
-    return given
+    return value
 
 
-def _iso_instant(given: object) -> object:
-    if not isinstance(given, str | datetime) or (isinstance(given, str) and not _INSTANT.match(given)):
+def _iso_instant(value: object) -> object:
+    if not isinstance(value, str | datetime) or (isinstance(value, str) and not _INSTANT.match(value)):
         raise PydanticCustomError("datetime_parsing", "Input should be a time as YYYY-MM-DDThh:mm:ssZ")
-    return given
+    return value
 
 
 IsoDay = Annotated[date, BeforeValidator(_iso_day)]

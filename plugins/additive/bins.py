@@ -39,8 +39,8 @@ class Bins:
         if self.categories:
             known = (column >= 0) & (column < self.categories) & (column == np.floor(column))
             return np.where(known, np.nan_to_num(column, nan=0.0), self.categories).astype(np.int16)
-        found = np.searchsorted(self.edges, column, side="right")
-        return np.where(np.isnan(column), self.known, found).astype(np.int16)
+        positions = np.searchsorted(self.edges, column, side="right")
+        return np.where(np.isnan(column), self.known, positions).astype(np.int16)
 
 
 def cut(column: FloatArray, feature: FeatureSpec, max_bins: int, min_rows: int) -> Bins:

@@ -139,11 +139,11 @@ def _choose_inside(
     """The penalty that does best on patients left out; the strongest when too few are there to tell."""
     patients, index = np.unique(group, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(patients))
-    held = (order < max(1, round(settings.inner_share * len(patients))))[index]
-    if not 0 < outcome[~held].sum() < (~held).sum():
+    validation = (order < max(1, round(settings.inner_share * len(patients))))[index]
+    if not 0 < outcome[~validation].sum() < (~validation).sum():
         return 0, []
-    path = _fit_path(bins, [column[~held] for column in codes], outcome[~held], settings.strengths)
-    losses = _losses(bins, path, [column[held] for column in codes], outcome[held])
+    path = _fit_path(bins, [column[~validation] for column in codes], outcome[~validation], settings.strengths)
+    losses = _losses(bins, path, [column[validation] for column in codes], outcome[validation])
     return int(np.argmin(losses)), losses
 
 

@@ -69,8 +69,8 @@ class BoostingModel:
         return dict(self._facts)
 
     def _contributions(self, matrix: FloatArray) -> FloatArray:
-        found = self._booster.predict(matrix, pred_contrib=True, num_threads=_threads(matrix))
-        return np.ascontiguousarray(found, dtype=np.float64)
+        contributions = self._booster.predict(matrix, pred_contrib=True, num_threads=_threads(matrix))
+        return np.ascontiguousarray(contributions, dtype=np.float64)
 
 
 def _threads(matrix: FloatArray) -> int:

@@ -63,8 +63,8 @@ class BoostingPlugin:
             booster, trees = _train(data, np.ones(len(data.y), dtype=bool), settings, seed, (data.X_val, data.y_val))
             stopped_on = "validation rows"
         else:
-            held = _held_out(data, settings["inner_share"], seed)
-            _, trees = _train(data, ~held, settings, seed, (data.X[held], data.y[held]))
+            validation = _held_out(data, settings["inner_share"], seed)
+            _, trees = _train(data, ~validation, settings, seed, (data.X[validation], data.y[validation]))
             # The number of trees was chosen inside; the model is fitted on everybody.
             booster, trees = _train(
                 data, np.ones(len(data.y), dtype=bool), {**settings, "max_trees": trees}, seed, None
@@ -127,11 +127,11 @@ def _settings(params: Mapping[str, Json], data: TrainingData) -> dict[str, Json]
 def _held_out(data: TrainingData, share: float, seed: int) -> np.ndarray:
     patients, index = np.unique(data.group, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(patients))
-    held = (order < max(1, round(share * len(patients))))[index]
-    if not 0 < data.y[~held].sum() < (~held).sum():
+    validation = (order < max(1, round(share * len(patients))))[index]
+    if not 0 < data.y[~validation].sum() < (~validation).sum():
         message = "too few patients to leave some out: give validation rows, or more data"
         raise BadDataError(message)
-    return np.asarray(held)
+    return np.asarray(validation)
 
 
 def _train(
@@ -146,10 +146,10 @@ def _train(
     names = treetext.column_names(len(data.features))
 
     def dataset(X: FloatArray, y: np.ndarray, reference: Dataset | None = None) -> Dataset:
-        made: Dataset = library.Dataset(
+        dataset: Dataset = library.Dataset(
             X, y, feature_name=names, categorical_feature=categorical, reference=reference, params={"verbosity": -1}
         )
-        return made
+        return dataset
 
     train = dataset(data.X[rows], data.y[rows])
     callbacks: list[Callable[..., Json]] = []

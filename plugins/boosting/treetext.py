@@ -37,8 +37,8 @@ def column_names(columns: int) -> list[str]:
 
 def trim(text: str) -> str:
     """The header and the trees of a LightGBM model, without ranges of features, importances and parameters."""
-    kept = text[: text.index(f"\n{END}\n")] + f"\n{END}\n"
-    lines = kept.split("\n")
+    model_text = text[: text.index(f"\n{END}\n")] + f"\n{END}\n"
+    lines = model_text.split("\n")
     for index, line in enumerate(lines):
         if line.startswith("feature_infos="):
             lines[index] = "feature_infos=" + " ".join("none" for _ in line.removeprefix("feature_infos=").split(" "))
@@ -77,14 +77,14 @@ def check(content: bytes, columns: int) -> int:
 
 
 def _pairs(lines: Sequence[str], where: str, allowed: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    pairs_read: dict[str, str] = {}
     for line in lines:
         key, separator, value = line.partition("=")
-        if not separator or key not in allowed or key in found:
+        if not separator or key not in allowed or key in pairs_read:
             message = f"{where} has a line that has no place there: {line[:40]!r}"
             raise BadArtifactError(message)
-        found[key] = value
-    return found
+        pairs_read[key] = value
+    return pairs_read
 
 
 def _check_header(head: str, columns: int) -> list[int]:
@@ -102,8 +102,8 @@ def _check_header(head: str, columns: int) -> list[int]:
     }
     for key, value in expected.items():
         if pairs.get(key) != value:
-            said = pairs.get(key, "")[:40]
-            message = f"the header of the trees says {key}={said!r}: it is not a model of {columns} features"
+            value_text = pairs.get(key, "")[:40]
+            message = f"the header of the trees says {key}={value_text!r}: it is not a model of {columns} features"
             raise BadArtifactError(message)
     if first != "tree" or not set(pairs.get("monotone_constraints", "0").split(" ")) <= {"-1", "0", "1"}:
         message = "the header of the trees is not LightGBM's"

@@ -233,15 +233,15 @@ def refuses_a_changed_artifact(subject: Subject) -> None:
 def leaves_its_input_alone(subject: Subject) -> None:
     """Fitting, predicting and explaining do not write into the arrays that they are given."""
     data = small_data()
-    kept = [array.copy() for array in (data.X, data.y, data.group)]
+    copies = [array.copy() for array in (data.X, data.y, data.group)]
     rows = subject.rows.copy()
     model = subject.plugin.load(subject.plugin.fit(data, subject.params, SEED))
     model.predict(rows)
     model.explain(rows)
-    given: list[np.ndarray] = [data.X, data.y, data.group, rows]
+    inputs: list[np.ndarray] = [data.X, data.y, data.group, rows]
     same = all(
         np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
-        for before, after in zip([*kept, subject.rows], given, strict=True)
+        for before, after in zip([*copies, subject.rows], inputs, strict=True)
     )
     _require(same, "the plugin wrote into an array that it was given: copy before changing")
 
