@@ -143,7 +143,7 @@ def night(session: TenantSession, as_of: date, model: Serving, library: Booster,
     from tenants.cohort.units import known_on, pending_units, to_trace
     from tenants.risk.facility_rates import FacilityCounts
     from tenants.risk.features import compute, pending_of
-    from tenants.risk.prediction_rows import ranked
+    from tenants.risk.prediction_rows import rank_within_facility
 
     day = day_number(as_of)
     timelines, uuids = read(session)
@@ -157,7 +157,7 @@ def night(session: TenantSession, as_of: date, model: Serving, library: Booster,
     risk = raw if model.calibrator is None else model.calibrator.apply(raw)
     low, high = model.reliability.interval(risk)
     facility = timelines.facility[pending.patient].astype(np.int64)
-    place, everyone = ranked(facility, -risk, pending.expected)
+    place, everyone = rank_within_facility(facility, -risk, pending.expected)
     within = np.flatnonzero(place <= np.ceil(0.3 * everyone))
     themes = select(FEATURES).by_theme(np.asarray(library.predict(matrix[within], pred_contrib=True))[:, :-1])
     top = np.argsort(-themes, axis=1)[:, :3]
@@ -172,7 +172,7 @@ def night(session: TenantSession, as_of: date, model: Serving, library: Booster,
               {name: values[within] for name, values in figures.items()}, reasons),
         _rows(base, pending.patient[others], facility[others], pending.expected[others], place[others],
               {name: values[others] for name, values in figures.items()}, None),
-        _rows(base, trace.patient, late["facility"], trace.expected, ranked(
+        _rows(base, trace.patient, late["facility"], trace.expected, rank_within_facility(
             late["facility"].astype(np.int64), late["days_late"])[0], {}, None),
     ]  # fmt: skip
     names = ", ".join(PREDICTION_COLUMNS)

@@ -1,1 +1,1 @@
-"""Who is about to interrupt treatment, why, and today's lists."""
+"""Risk: who is about to interrupt treatment, why, and today's lists."""

@@ -1,4 +1,4 @@
-"""Models, scores, reasons and lists over the API."""
+"""Routes of models, scores, reasons and lists."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -49,12 +49,12 @@ ListsRead = Annotated[Principal, Depends(require("worklists.read"))]
 ListsWrite = Annotated[Principal, Depends(require("worklists.write"))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
 Issued = Annotated[PageRequest, Depends(long_pages({"issued_at": datetime}, "-issued_at"))]
-AsOf = Annotated[IsoDay | None, Query(description="The day, as known then.", examples=["2026-09-30"])]
+AsOf = Annotated[IsoDay | None, Query(description="The day, with what was known then.", examples=["2026-09-30"])]
 
 
 @router.post("/risk/models", status_code=202, operation_id="train_models", summary="Train models on the records")
 def train_models(_: RiskTrain, db: TenantDb, response: Response) -> JobAccepted:
-    """Fits every kind of model, measures each on held-out later time, and promotes the one that earns it."""
+    """Enqueue a job that fits every kind of model, measures each on held-out later time, and promotes the best."""
     job_id = enqueue(db, TRAIN, {}, dedupe_key=TRAIN)
     set_job_location(response, job_id)
     return JobAccepted(job_id=job_id)
@@ -62,14 +62,14 @@ def train_models(_: RiskTrain, db: TenantDb, response: Response) -> JobAccepted:
 
 @router.get("/risk/models", operation_id="list_models", summary="List models, newest first")
 def list_models(_: RiskRead, db: TenantDb, paging: Paging) -> Page[ModelOut]:
-    """With their gates; the card of each has the figures."""
+    """List models with their gates. The card of each model has the figures."""
     rows, total = repository.list_models(db, paging)
     return Page.of([ModelOut.model_validate(row) for row in rows], paging, total)
 
 
 @router.get("/risk/models/{model_id}", operation_id="get_model", summary="Get a model with its card")
 def get_model(_: RiskRead, db: TenantDb, model_id: UUID) -> ModelCard:
-    """Data, period, features, figures with intervals, limits, intended use."""
+    """Return the model's data, period, features, figures with intervals, limits and intended use."""
     return ModelCard.model_validate(repository.get_model(db, model_id))
 
 
@@ -79,13 +79,13 @@ def get_model(_: RiskRead, db: TenantDb, model_id: UUID) -> ModelCard:
     summary="Get how well a model did on later time",
 )
 def get_model_evaluation(_: RiskRead, db: TenantDb, model_id: UUID) -> ModelEvaluation:
-    """As measured when it was trained; and since then, where an evaluation has measured it again."""
+    """Return the figures from training and, if the model was evaluated again since, those of that evaluation."""
     return ModelEvaluation.of(repository.get_model(db, model_id))
 
 
 @router.post("/risk/scores", status_code=202, operation_id="score_patients", summary="Score everybody as of a date")
 def score_patients(_: RiskScore, db: TenantDb, body: ScorePost, response: Response) -> JobAccepted:
-    """The same date scored again gives the same rows."""
+    """Enqueue a job that scores everybody. Scoring the same date again gives the same rows."""
     day = day_to_score(db, body.as_of).isoformat()
     job_id = enqueue(db, SCORE, {"as_of": day}, dedupe_key=f"{SCORE}:{day}")
     set_job_location(response, job_id)
@@ -98,15 +98,15 @@ def list_predictions(
     db: TenantDb,
     paging: Paging,
     as_of: AsOf = None,
-    kind: Annotated[Kind | None, Query(description="One of the two lists.")] = None,
-    risk_level: Annotated[Level | None, Query(description="Level by capacity, or state of those to be traced.")] = None,
+    kind: Annotated[Kind | None, Query(description="Only predictions of this list.")] = None,
+    risk_level: Annotated[Level | None, Query(description="Level by capacity, or state of people to trace.")] = None,
     facility: Annotated[str | None, Query(description="DATIM id of a facility.", max_length=100)] = None,
     patient_id: Annotated[UUID | None, Query(description="One patient.")] = None,
     due_within: Annotated[
-        int | None, Query(description="Only who is expected within so many days of the date.", ge=0, le=MOST_DAYS)
+        int | None, Query(description="Only people expected within this many days of the date.", ge=0, le=MOST_DAYS)
     ] = None,
 ) -> Page[PredictionOut]:
-    """Newest date first, then by facility and rank. That each patient was read is recorded in the audit."""
+    """List the newest date first, then by facility and rank. The audit records the read of each patient."""
     where = presenting.facility_named(db, facility, "query.facility")
     rows, total = repository.list_predictions(
         db,
@@ -126,7 +126,7 @@ def list_predictions(
 def get_patient_risk(
     _: RiskRead, __: PatientsRead, scope: TenantScope, patient_id: UUID, as_of: AsOf = None
 ) -> RiskOut:
-    """Explained on demand, of what was known on the day. The read is recorded in the audit."""
+    """Explain the risk from what was known on the day. The audit records the read."""
     return RiskOut.model_validate(explain.explain(scope.tenant, scope.session, str(patient_id), as_of, by=scope.by))
 
 
@@ -134,12 +134,12 @@ def get_patient_risk(
 def issue_worklist(
     _: ListsWrite, scope: TenantScope, body: WorklistPost, paging: Paging, response: Response
 ) -> WorklistDetail:
-    """Cut to capacity per facility, and kept as issued. The same list of the same scoring is issued once.
+    """Issue a list, cut to each facility's capacity, and store it. The same list of the same scoring is issued once.
 
-    The answer has a page of its people.
+    The answer has the first page of its people.
     """
     with scope.session() as session:
-        order = worklist.ordered(
+        order = worklist.order_for(
             session,
             body.kind,
             as_of_day(session, body.as_of),
@@ -150,7 +150,7 @@ def issue_worklist(
     worklist_id = worklist.issue(scope.tenant, scope.session, order)
     with scope.session() as session:
         may_see = _may_see(scope.principal, None)
-        people = presenting.shown(session, worklist_id, identities=may_see, paging=paging)
+        people = presenting.view(session, worklist_id, identities=may_see, paging=paging)
     path = f"/v1/worklists/{worklist_id}"
     set_location(response, path)
     return presenting.detail(people, paging.at(path))
@@ -162,9 +162,9 @@ def list_worklists(
     db: TenantDb,
     paging: Issued,
     as_of: AsOf = None,
-    kind: Annotated[Kind | None, Query(description="One of the two lists.")] = None,
+    kind: Annotated[Kind | None, Query(description="Only lists of this kind.")] = None,
 ) -> Page[WorklistOut]:
-    """Without their people."""
+    """List them without their people."""
     part = worklist_repository.list_worklists(db, paging, as_of=as_of, kind=kind)
     return Page.of(presenting.worklists(db, part.rows), paging, part.total, part.last)
 
@@ -172,8 +172,8 @@ def list_worklists(
 Names = Annotated[
     bool | None,
     Query(
-        description="Names, phones, hospital numbers and programme identifiers, which `patients.read` lets see. Left "
-        "out: shown to who may see them."
+        description="Names, phones, hospital numbers and programme identifiers; needs `patients.read`. Default: shown "
+        "to callers with that permission."
     ),
 ]
 FILES: dict[int | str, dict[str, Any]] = {
@@ -184,29 +184,29 @@ FILES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _may_see(principal: Principal, asked: bool | None) -> bool:  # noqa: FBT001 - three answers
-    """Whether names are shown: as asked for, and else to whoever may see them.
+def _may_see(principal: Principal, requested: bool | None) -> bool:  # noqa: FBT001 - three answers
+    """Whether to show names: as requested; by default, to everybody with the permission.
 
     Raises:
-        Forbidden: they were asked for without the permission.
+        Forbidden: they were requested without the permission.
     """
     permitted = "patients.read" in principal.permissions
-    if asked and not permitted:
-        detail = "the permission patients.read is needed for identities=true"
+    if requested and not permitted:
+        detail = "identities=true needs the permission patients.read"
         raise Forbidden(detail)
-    return permitted if asked is None else asked
+    return permitted if requested is None else requested
 
 
 @router.get("/worklists/{worklist_id}", operation_id="get_worklist", summary="Get an issued worklist with its people")
 def get_worklist(
     principal: ListsRead, db: TenantDb, worklist_id: UUID, paging: Paging, identities: Names = None
 ) -> WorklistDetail:
-    """By facility and rank, a page at a time; the file has all.
+    """Return a page of people by facility and rank; the file has all of them.
 
-    That each patient was read, with names or without, is recorded in the audit.
+    The audit records the read of each patient, with or without names.
     """
     may_see = _may_see(principal, identities)
-    return presenting.detail(presenting.shown(db, worklist_id, identities=may_see, paging=paging), paging)
+    return presenting.detail(presenting.view(db, worklist_id, identities=may_see, paging=paging), paging)
 
 
 @router.get(
@@ -225,19 +225,19 @@ def get_worklist_file(
     ] = "csv",
     identities: Names = None,
 ) -> StreamedResponse:
-    """The same people as rows, or on pages to print, sent clinic by clinic.
+    """Return the same people as rows, or as pages to print, clinic by clinic.
 
-    That each patient was read is recorded in the audit.
+    The audit records the read of each patient.
     """
     clinics = presenting.by_clinic(scope.session, worklist_id, identities=_may_see(principal, identities))
     if format == "xlsx":
         with ExitStack() as unsent:
             file = unsent.enter_context(TemporaryFile())
             list_files.as_workbook(clinics, file)
-            unsent.pop_all()  # closed when it has been sent
+            unsent.pop_all()  # the response closes it after sending
         blocks: Iterator[bytes] = file_blocks(file)
     else:
         pieces = list_files.pieces(format, clinics)
-        blocks = chain((next(pieces),), pieces)  # what cannot be read is an error, not a broken file
+        blocks = chain((next(pieces),), pieces)  # an unreadable record becomes an error, not a broken file
     headers = {"Content-Disposition": f'attachment; filename="worklist-{worklist_id}.{format}"'}
     return StreamedResponse(scope.while_valid(blocks), media_type=list_files.MEDIA[format], headers=headers)

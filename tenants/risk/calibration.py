@@ -1,9 +1,9 @@
-"""Probabilities that mean what they say: a calibrator is fitted on later time than the model, and kept as JSON.
+"""Calibration: a calibrator, fitted on later time than the model and stored as JSON, corrects its probabilities.
 
-Four kinds, simplest first. ``identity`` leaves the model as it is. ``logistic`` (Platt 1999) moves and stretches the
-log-odds. ``beta`` (Kull, Silva Filho, Flach 2017) does so with a different stretch at each end. ``isotonic``
-(Zadrozny, Elkan 2002) is any rising curve, kept to a bounded number of points. The simplest one is taken whose
-held-out log loss, over folds of patients, is within one standard error, or a negligible 0.0003 nats, of the best.
+There are four kinds, simplest first. ``identity`` changes nothing. ``logistic`` (Platt 1999) moves and stretches the
+log-odds. ``beta`` (Kull, Silva Filho, Flach 2017) does so with a different stretch at each end. ``isotonic`` (Zadrozny,
+Elkan 2002) is any rising curve with a bounded number of points. The choice is the simplest kind whose held-out log
+loss, over folds of patients, is within one standard error, or a negligible 0.0003 nats, of the best.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ MAX_POINTS = 50
 MIN_BLOCK = 30
 MIN_OUTCOMES = 20
 MIN_GAIN = 3e-4
-"""Nats of log loss below which a more complicated calibrator is not worth having."""
+"""Nats of log loss. A more complicated calibrator must gain more to be chosen."""
 EDGE = 1e-6
-"""No calibrated probability is closer than this to 0 or 1: nobody is certain to come, or to stay away."""
+"""The smallest distance of a calibrated probability from 0 and 1: nobody is certain to come, or to stay away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Calibrator:
     Attributes:
         kind: one of :data:`KINDS`.
         parameters: ``logistic``: intercept, slope; ``beta``: a, b, c; ``isotonic``: x and y of its points.
-        decisions: rows it was fitted on.
-        patients: patients they belong to.
-        interruptions: rows with outcome 1.
-        held_out: log loss of each kind, in nats, on patients left out.
+        decisions: number of rows that it was fitted on.
+        patients: number of patients of these rows.
+        interruptions: number of rows with outcome 1.
+        held_out: kind -> log loss, in nats, on patients left out.
     """
 
     kind: str
@@ -59,7 +59,7 @@ class Calibrator:
         return _apply(self.kind, self.parameters, _probabilities(p))
 
     def note(self) -> str:
-        """One sentence for whoever reads the score."""
+        """One sentence for the reader of a score."""
         if self.kind == "identity":
             return (
                 f"Not recalibrated: on {self.decisions:,} later decisions of {self.patients:,} patients no correction "
@@ -84,7 +84,7 @@ class Calibrator:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Calibrator:
-        """Read what :meth:`to_json` wrote, and check it before it is used.
+        """Read what :meth:`to_json` wrote, and check it.
 
         Raises:
             ValueError: another version or kind, parameters missing, not finite, or not rising.
@@ -114,10 +114,10 @@ def fit_calibrator(p: ArrayLike, y: ArrayLike, groups: ArrayLike, *, seed: int =
         p: (n,), the model's probabilities on decisions it was not fitted on.
         y: (n,), 0 or 1.
         groups: (n,), the patient of each row; one patient is never on both sides of a fold.
-        seed: of the folds.
+        seed: seed of the folds.
 
     Returns:
-        ``identity`` when there are too few outcomes of either kind (20) to say anything.
+        ``identity`` when there are fewer than 20 outcomes of either kind.
 
     Raises:
         ValueError: shapes differ or values are out of range.
@@ -149,14 +149,19 @@ def fit_calibrator(p: ArrayLike, y: ArrayLike, groups: ArrayLike, *, seed: int =
 
 def _choose(p: Floats, y: Floats, fold: NDArray[np.int64]) -> tuple[str, dict[str, float]]:
     losses = np.empty((len(KINDS), len(p)))
-    for held in range(FOLDS):
-        inside, outside = fold != held, fold == held
+    for fold_number in range(FOLDS):
+        inside, outside = fold != fold_number, fold == fold_number
         for row, kind in enumerate(KINDS):
-            fitted = _apply(kind, _fit(kind, p[inside], y[inside]), p[outside])
-            losses[row, outside] = -(y[outside] * np.log(fitted) + (1 - y[outside]) * np.log1p(-fitted))
+            calibrated = _apply(kind, _fit(kind, p[inside], y[inside]), p[outside])
+            losses[row, outside] = -(y[outside] * np.log(calibrated) + (1 - y[outside]) * np.log1p(-calibrated))
     means = losses.mean(axis=1)
     best = int(np.argmin(means))
-    by_fold = np.stack([(losses[:, fold == held] - losses[best, fold == held]).mean(axis=1) for held in range(FOLDS)])
+    by_fold = np.stack(
+        [
+            (losses[:, fold == fold_number] - losses[best, fold == fold_number]).mean(axis=1)
+            for fold_number in range(FOLDS)
+        ]
+    )
     error = by_fold.std(axis=0, ddof=1) / np.sqrt(FOLDS)
     close = np.flatnonzero(means - means[best] <= np.maximum(error, MIN_GAIN))
     return KINDS[int(close[0])], {kind: float(means[row]) for row, kind in enumerate(KINDS)}
@@ -167,31 +172,31 @@ def _fit(kind: str, p: Floats, y: Floats) -> dict[str, Any]:
         return {}
     if kind == "isotonic":
         return _fit_isotonic(p, y)
-    ones = np.ones_like(p)
+    constant = np.ones_like(p)
     if kind == "logistic":
-        intercept, slope = logistic_fit(np.stack([ones, np.log(p) - np.log1p(-p)], axis=1), y, ridge=1e-3)
-        # A model that ranks the wrong way round is not turned over: its scores become the base rate.
+        intercept, slope = logistic_fit(np.stack([constant, np.log(p) - np.log1p(-p)], axis=1), y, ridge=1e-3)
+        # A model that ranks the wrong way round is not reversed: its scores become the base rate.
         if slope <= 0:
-            return {"intercept": float(logistic_fit(ones[:, None], y)[0]), "slope": 0.0}
+            return {"intercept": float(logistic_fit(constant[:, None], y)[0]), "slope": 0.0}
         return {"intercept": float(intercept), "slope": float(slope)}
     columns = np.stack([np.log(p), -np.log1p(-p)], axis=1)
-    used = [0, 1]
-    while used:
-        fitted = logistic_fit(np.column_stack([ones, columns[:, used]]), y, ridge=1e-3)
-        if (fitted[1:] >= 0).all():
+    column_indices = [0, 1]
+    while column_indices:
+        coefficients = logistic_fit(np.column_stack([constant, columns[:, column_indices]]), y, ridge=1e-3)
+        if (coefficients[1:] >= 0).all():
             break
-        used.pop(int(np.argmin(fitted[1:])))
+        column_indices.pop(int(np.argmin(coefficients[1:])))
     else:
-        fitted = logistic_fit(ones[:, None], y)
-    weights = dict(zip(used, fitted[1:], strict=True))
-    return {"a": float(weights.get(0, 0.0)), "b": float(weights.get(1, 0.0)), "c": float(fitted[0])}
+        coefficients = logistic_fit(constant[:, None], y)
+    weights = dict(zip(column_indices, coefficients[1:], strict=True))
+    return {"a": float(weights.get(0, 0.0)), "b": float(weights.get(1, 0.0)), "c": float(coefficients[0])}
 
 
 def _fit_isotonic(p: Floats, y: Floats) -> dict[str, Any]:
     from scipy.optimize import isotonic_regression
 
     order = np.argsort(p, kind="stable")
-    # Blocks of many rows: bounded in number, none so small that its share could point at a person.
+    # Blocks of many rows: few blocks, none so small that its share could identify a person.
     blocks = max(1, min(MAX_POINTS, len(p) // MIN_BLOCK))
     edges = np.linspace(0, len(p), blocks + 1).astype(np.int64)
     counts = np.diff(edges).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Model cards: what a model is for, what it was made of, how well it does, and where it must not be used."""
+"""Model cards: the purpose of a model, its data, its figures, and where it must not be used."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ GROUP_FIGURES: Final = ("base_rate", "roc_auc", "average_precision", "calibratio
 def card(
     candidate: Candidate, training: Training, rules: CohortSettings, version: str, trained_at: str
 ) -> dict[str, Any]:
-    """The card of one model as JSON."""
-    measured = candidate.measured
+    """Return the card of one model as JSON."""
+    figures = candidate.figures
     return {
         **_head(candidate.name, candidate.plugin_version, training, rules, version, trained_at),
         "failure": None,
@@ -44,22 +44,22 @@ def card(
         "calibration": candidate.calibrator.note()
         if candidate.calibrator
         else "shares observed in history, not recalibrated",
-        "metrics": None if measured is None else measured.evaluation.to_json(),
+        "metrics": None if figures is None else figures.evaluation.to_json(),
         "naive_rule": None if training.naive is None else training.naive.to_json(),
-        "against_naive": None if measured is None else measured.against_naive.to_json(),
+        "against_naive": None if figures is None else figures.against_naive.to_json(),
         "against_simpler": None if candidate.against_simpler is None else candidate.against_simpler.to_json(),
-        "groups": None if measured is None else measured.to_json()["groups"],
-        "unseen": dict(training.unseen) if candidate is training.chosen else {},
+        "groups": None if figures is None else figures.to_json()["groups"],
+        "unseen": dict(training.unseen) if candidate is training.choice else {},
         "gates": dict(candidate.gates),
         "served": "the model that was evaluated is the one that scores; it is not fitted again on the test period",
-        "limits": [*LIMITS, *([] if measured is None else calibration_limits(measured))],
+        "limits": [*LIMITS, *([] if figures is None else calibration_limits(figures))],
     }
 
 
 def failed_card(
     failure: Failure, training: Training, rules: CohortSettings, version: str, trained_at: str
 ) -> dict[str, Any]:
-    """The card of a model that could not be trained: why, and what it would have been trained on."""
+    """Return the card of a model that could not be trained: why, and its training data."""
     return {
         **_head(failure.name, "", training, rules, version, trained_at),
         "failure": failure.why,
@@ -76,7 +76,7 @@ def failed_card(
 def _head(
     kind: str, plugin_version: str, training: Training, rules: CohortSettings, version: str, trained_at: str
 ) -> dict[str, Any]:
-    """What the card of every model of a training says."""
+    """The entries that the cards of all models of a training share."""
     return {
         "version": version,
         "kind": kind,
@@ -94,64 +94,64 @@ def _head(
     }
 
 
-def markdown(found: Mapping[str, Any]) -> str:
-    """The card for a reader."""
+def markdown(card: Mapping[str, Any]) -> str:
+    """Return the card as Markdown."""
     lines = [
-        f"# Model {found['version']}",
+        f"# Model {card['version']}",
         "",
-        str(found["intended_use"]),
+        str(card["intended_use"]),
         "",
-        f"Kind: {found['kind']} {found['plugin_version']}, trained {found['trained_at']}.",
-        f"Outcome: {found['outcome']}.",
+        f"Kind: {card['kind']} {card['plugin_version']}, trained {card['trained_at']}.",
+        f"Outcome: {card['outcome']}.",
         "",
-        f"Choice: {found['choice']}.",
+        f"Choice: {card['choice']}.",
         "",
     ]
-    if found.get("failure"):
-        lines += [f"It could not be trained: {found['failure']}.", ""]
-    lines += _folds(found["data"])
-    if found["metrics"]:
-        lines += ["## On held-out later time", "", *estimates(found["metrics"], found["naive_rule"]), ""]
+    if card.get("failure"):
+        lines += [f"It could not be trained: {card['failure']}.", ""]
+    lines += _folds(card["data"])
+    if card["metrics"]:
+        lines += ["## On held-out later time", "", *estimates(card["metrics"], card["naive_rule"]), ""]
         lines += ["Definitions: " + "; ".join(f"{name}: {METRICS[name]}" for name in MAIN) + ".", ""]
-        lines += _groups(found["groups"])
-    if found["unseen"]:
+        lines += _groups(card["groups"])
+    if card["unseen"]:
         lines += ["## People and facilities kept out of training", ""]
-        lines += [f"- {what}: {_unseen(result)}" for what, result in found["unseen"].items()]
+        lines += [f"- {subset}: {_unseen(result)}" for subset, result in card["unseen"].items()]
         lines.append("")
-    outcomes = ", ".join(f"{name} {count:,}" for name, count in found["outcomes_in_test_period"].items())
+    outcomes = ", ".join(f"{name} {count:,}" for name, count in card["outcomes_in_test_period"].items())
     lines += ["## Outcomes in the test period, competing ones among them", "", outcomes or "none resolved", ""]
     lines += ["## Gates", ""]
     lines += [
         f"- {name}: {'passed' if gate['passed'] else 'not passed'} ({gate['why']})"
-        for name, gate in found["gates"].items()
+        for name, gate in card["gates"].items()
         if isinstance(gate, dict)
-    ] or [str(found["gates"].get("why", ""))]
+    ] or [str(card["gates"].get("why", ""))]
     lines += [
         "",
-        f"Calibration: {found['calibration']}",
+        f"Calibration: {card['calibration']}",
         "",
         "## Limits",
         "",
-        *(f"- {limit}" for limit in found["limits"]),
+        *(f"- {limit}" for limit in card["limits"]),
         "",
     ]
     return "\n".join(lines)
 
 
 def estimates(evaluation: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> list[str]:
-    """The main figures with their intervals as a table, another score's beside them."""
+    """The main figures with their intervals as a table, with another score's figures in a third column."""
     head = ["| figure | value (95 % interval) |", "|---|---|"]
     if beside is not None:
         head = ["| figure | value (95 % interval) | naive rule, late last time |", "|---|---|---|"]
     rows = []
     for name in MAIN:
-        row = f"| {name.replace('_', ' ')} | {shown(evaluation['metrics'].get(name))} |"
-        rows.append(row if beside is None else f"{row} {shown(beside['metrics'].get(name))} |")
+        row = f"| {name.replace('_', ' ')} | {estimate_text(evaluation['metrics'].get(name))} |"
+        rows.append(row if beside is None else f"{row} {estimate_text(beside['metrics'].get(name))} |")
     return [*head, *rows]
 
 
-def shown(estimate: Mapping[str, Any] | None) -> str:
-    """An estimate with its interval."""
+def estimate_text(estimate: Mapping[str, Any] | None) -> str:
+    """An estimate with its interval, as text."""
     if not estimate or estimate["value"] is None:
         return ""
     if estimate["low"] is None or estimate["high"] is None:
@@ -176,7 +176,7 @@ def _folds(folds: Mapping[str, Any]) -> list[str]:
             f"| {fold['base_rate']:.3f} | {fold['first_decision']} | {fold['last_decision']} "
             f"| {fold['last_outcome_known']} |"
         )
-    return [*lines, "", f"Left out because they lie across a border of folds: {folds.get('purged', 0):,}.", ""]
+    return [*lines, "", f"Left out because they cross a border of folds: {folds.get('purged', 0):,}.", ""]
 
 
 def _groups(groups: Mapping[str, Any]) -> list[str]:
@@ -190,7 +190,7 @@ def _groups(groups: Mapping[str, Any]) -> list[str]:
         for group in members:
             figures = group["metrics"]
             small = " (few)" if group["small"] else ""
-            cells = (shown(figures.get(name)) for name in GROUP_FIGURES)
+            cells = (estimate_text(figures.get(name)) for name in GROUP_FIGURES)
             lines.append(
                 f"| {group['label']}{small} | {group['decisions']:,} | {group['patients']:,} | {' | '.join(cells)} |"
             )
@@ -203,6 +203,7 @@ def _unseen(result: Mapping[str, Any]) -> str:
         return f"not measured: {result['not_measured']}"
     figures = result["metrics"]
     return (
-        f"{result['decisions']:,} decisions of {result['patients']:,} people, ROC-AUC {shown(figures['roc_auc'])}, "
-        f"average precision {shown(figures['average_precision'])} at base {shown(figures['base_rate'])}"
+        f"{result['decisions']:,} decisions of {result['patients']:,} people, "
+        f"ROC-AUC {estimate_text(figures['roc_auc'])}, "
+        f"average precision {estimate_text(figures['average_precision'])} at base {estimate_text(figures['base_rate'])}"
     )

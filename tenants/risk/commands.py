@@ -18,40 +18,42 @@ if TYPE_CHECKING:
     from tenants.risk import presenting
 
 _DAY = click.DateTime(["%Y-%m-%d"])
-_AS_OF = click.option("--as-of", type=_DAY, help="The day, as known then. Default: today where the tenant is.")
+_AS_OF = click.option(
+    "--as-of", type=_DAY, help="The day, with what was known then. Default: today in the tenant's zone."
+)
 _SHOWN = ("base_rate", "roc_auc", "average_precision", "brier", "calibration_slope", "sensitivity_top_30", "ppv_top_10")
 
 
-def _opener(found: TenantRef) -> SessionOpener:
+def _opener(owner: TenantRef) -> SessionOpener:
     from core.database import tenant_session
 
-    return lambda: tenant_session(found, actor=ACTOR)
+    return lambda: tenant_session(owner, actor=ACTOR)
 
 
-def _day(open_session: SessionOpener, given: datetime | None) -> date:
+def _day(open_session: SessionOpener, moment: datetime | None) -> date:
     from tenants.cohort.presenting import as_of_day
 
     with open_session() as session:
-        return as_of_day(session, given.date() if given else None)
+        return as_of_day(session, moment.date() if moment else None)
 
 
-def _day_to_score(open_session: SessionOpener, given: datetime | None) -> date:
+def _day_to_score(open_session: SessionOpener, moment: datetime | None) -> date:
     from tenants.risk.staleness import day_to_score
 
     with open_session() as session:
-        return day_to_score(session, given.date() if given else None)
+        return day_to_score(session, moment.date() if moment else None)
 
 
 @click.command()
 @click.argument("slug")
 @json_option
 def train(slug: str, *, as_json: bool) -> None:
-    """Fit models on the records of the tenant SLUG, measure each on later time, promote the one that earns it."""
+    """Fit models on the records of the tenant SLUG, measure each on later time, promote the best that passes."""
     from tenants.risk import service
 
-    found = tenant(slug)
+    owner = tenant(slug)
     with Progress("Training") as progress:
-        trained = service.train(found, _opener(found), progress.update)
+        trained = service.train(owner, _opener(owner), progress.update)
     if as_json:
         print_json(trained)
         return
@@ -75,25 +77,25 @@ def train(slug: str, *, as_json: bool) -> None:
 @click.argument("slug")
 @json_option
 def evaluate(slug: str, *, as_json: bool) -> None:
-    """Measure the model that scores for the tenant SLUG on what has been resolved after its training."""
+    """Measure the serving model of the tenant SLUG on decisions that were resolved after its training."""
     from tenants.risk import service
 
-    found = tenant(slug)
+    owner = tenant(slug)
     with Progress("Evaluating") as progress:
-        measured = service.evaluate(found, _opener(found), progress.update)
+        evaluation = service.evaluate(owner, _opener(owner), progress.update)
     if as_json:
-        print_json(measured)
+        print_json(evaluation)
         return
-    held = measured["held_out"]
+    held_out = evaluation["held_out"]
     click.echo(
-        f"{measured['model_version']} on {held['decisions']:,} decisions of {held['patients']:,} people, "
-        f"{measured['decisions_from']} to {measured['decisions_to']}, all after its training and calibration"
+        f"{evaluation['model_version']} on {held_out['decisions']:,} decisions of {held_out['patients']:,} people, "
+        f"{evaluation['decisions_from']} to {evaluation['decisions_to']}, all after its training and calibration"
     )
     click.echo("")
     print_table(
         [
-            {"score": measured["model_version"], **_figures(held)},
-            {"score": "late last time", **_figures(measured["naive_rule"])},
+            {"score": evaluation["model_version"], **_figures(held_out)},
+            {"score": "late last time", **_figures(evaluation["naive_rule"])},
         ],
         ("score", *_SHOWN),
     )
@@ -104,24 +106,24 @@ def evaluate(slug: str, *, as_json: bool) -> None:
 @_AS_OF
 @json_option
 def score(slug: str, as_of: datetime | None, *, as_json: bool) -> None:
-    """Score everybody of the tenant SLUG as of a day. Killed in the middle, the same command goes on."""
+    """Score everybody of the tenant SLUG as of a day. After an interruption, the same command resumes."""
     from tenants.risk import scoring
 
-    found = tenant(slug)
-    open_session = _opener(found)
+    owner = tenant(slug)
+    open_session = _opener(owner)
     day = _day_to_score(open_session, as_of)
     with Progress("Scoring") as progress:
-        scored = scoring.score(found, open_session, day, told=progress.update)
-    _tell_stale(scored.stale)
+        result = scoring.score(owner, open_session, day, progress=progress.update)
+    _tell_stale(result.stale)
     if as_json:
-        print_json(scored)
+        print_json(result)
         return
     click.echo(
-        f"As of {scored.as_of}, by {scored.model_version} on records to {scored.data_date}: "
-        f"{scored.patients:,} people, {scored.at_risk:,} at risk ({scored.within_capacity:,} "
-        f"within {scored.capacity_share:.0%} capacity, with reasons), {scored.to_trace:,} to be traced."
+        f"As of {result.as_of}, by {result.model_version} on records to {result.data_date}: "
+        f"{result.patients:,} people, {result.at_risk:,} at risk ({result.within_capacity:,} "
+        f"within {result.capacity_share:.0%} capacity, with reasons), {result.to_trace:,} to be traced."
     )
-    click.echo(scored.note)
+    click.echo(result.note)
 
 
 @click.command()
@@ -130,33 +132,37 @@ def score(slug: str, as_of: datetime | None, *, as_json: bool) -> None:
 @_AS_OF
 @json_option
 def explain(slug: str, patient: str, as_of: datetime | None, *, as_json: bool) -> None:
-    """Why the risk of PATIENT (UUID or programme identifier) of the tenant SLUG is what it is, as of a day."""
+    """Explain the risk of PATIENT (UUID or programme identifier) of the tenant SLUG as of a day."""
     from tenants.risk import explain as explaining
 
-    found = tenant(slug)
-    explained = explaining.explain(found, _opener(found), patient, as_of.date() if as_of else None)
+    owner = tenant(slug)
+    explanation = explaining.explain(owner, _opener(owner), patient, as_of.date() if as_of else None)
     if as_json:
-        print_json(explained)
+        print_json(explanation)
         return
-    click.echo(f"Patient {explained.patient_id} as of {explained.as_of}: {explained.status}. {explained.summary}")
-    if explained.risk is None:
+    click.echo(
+        f"Patient {explanation.patient_id} as of {explanation.as_of}: {explanation.status}. {explanation.summary}"
+    )
+    if explanation.risk is None:
         return
     interval = (
         ""
-        if explained.risk_low is None
-        else f" ({explained.risk_low:.0%} to {explained.risk_high:.0%} of people scored alike)"
+        if explanation.risk_low is None
+        else f" ({explanation.risk_low:.0%} to {explanation.risk_high:.0%} of people scored alike)"
     )
     click.echo(
-        f"Risk {explained.risk:.1%}{interval}; contact expected {explained.expected_date}; by {explained.model_version}"
+        f"Risk {explanation.risk:.1%}{interval}; contact expected {explanation.expected_date}; "
+        f"by {explanation.model_version}"
     )
     click.echo("")
     print_table(
-        [{"log-odds": f"{reason['contribution']:+.3f}", "reason": reason["text"]} for reason in explained.reasons],
+        [{"log-odds": f"{reason['contribution']:+.3f}", "reason": reason["text"]} for reason in explanation.reasons],
         ("log-odds", "reason"),
     )
     click.echo(
-        f"{explained.base:+.3f} for a person of whom nothing stands out (risk {explained.usual_risk:.1%}), "
-        f"{explained.other_contribution:+.3f} for all else; together {explained.raw_log_odds:+.3f} before calibration"
+        f"{explanation.base:+.3f} for an average person (risk {explanation.usual_risk:.1%}), "
+        f"{explanation.other_contribution:+.3f} for everything else; "
+        f"together {explanation.raw_log_odds:+.3f} before calibration"
     )
 
 
@@ -164,11 +170,11 @@ def explain(slug: str, patient: str, as_of: datetime | None, *, as_json: bool) -
 @click.argument("slug")
 @_AS_OF
 @click.option("--kind", type=click.Choice(["at-risk", "to-trace", "both"]), default="both", show_default=True)
-@click.option("--facility", help="DATIM id; all facilities when left out.")
+@click.option("--facility", help="DATIM id. Default: all facilities.")
 @click.option(
     "--due-within",
     type=click.IntRange(0, 365),
-    help="At risk: only people expected within so many days. Default: the setting risk.horizon_days; 365: everybody.",
+    help="At risk: only people expected within this many days. Default: the setting risk.horizon_days; 365: everybody.",
 )
 @click.option(
     "--capacity",
@@ -176,7 +182,7 @@ def explain(slug: str, patient: str, as_of: datetime | None, *, as_json: bool) -
     help="People per facility and list. Default: the setting risk.capacity.",
 )
 @click.option(
-    "--identities", is_flag=True, help="Show names, phones, hospital numbers and programme identifiers; in the audit."
+    "--identities", is_flag=True, help="Show names, phones, hospital numbers and programme identifiers (audited)."
 )
 @click.option(
     "--format",
@@ -205,27 +211,27 @@ def worklist(  # noqa: PLR0913 - one argument per option
     from tenants.risk import list_files, presenting, repository, scoring
     from tenants.risk import worklist as lists
 
-    found = tenant(slug)
-    open_session = _opener(found)
+    owner = tenant(slug)
+    open_session = _opener(owner)
     day = _day(open_session, as_of)
     with open_session() as session:
         run = repository.run_of(session, day)
         where = presenting.facility_named(session, facility, "--facility")
-        scored = run is not None and run.state == "done"
-    if not scored:
+        is_scored = run is not None and run.state == "done"
+    if not is_scored:
         _day_to_score(open_session, as_of)
-        note(f"{day} has not been scored: scoring it first")
+        note(f"{day} has no scores yet: scoring it first")
         with Progress("Scoring") as progress:
-            scoring.score(found, open_session, day, told=progress.update)
+            scoring.score(owner, open_session, day, progress=progress.update)
     kinds = lists.KINDS if kind == "both" else (kind.replace("-", "_"),)
-    lists_shown: list[presenting.Shown] = []
+    lists_shown: list[presenting.WorklistView] = []
     for each in kinds:
         with open_session() as session:
             days = due_within if each == "at_risk" else None
-            order = lists.ordered(session, each, day, capacity=capacity, facility=where, due_within=days)
-        uuid = lists.issue(found, open_session, order)
+            order = lists.order_for(session, each, day, capacity=capacity, facility=where, due_within=days)
+        uuid = lists.issue(owner, open_session, order)
         with open_session() as session:
-            lists_shown.append(presenting.shown(session, uuid, identities=identities))
+            lists_shown.append(presenting.view(session, uuid, identities=identities))
     _tell_stale(sorted({f["datim_id"] for each in lists_shown for f in each.worklist.facilities if f["stale"]}))
     if as_json:
         form = "json"
@@ -235,27 +241,27 @@ def worklist(  # noqa: PLR0913 - one argument per option
     elif form == "json":
         print_json({each.worklist.kind: _list_json(each) for each in lists_shown})
     else:
-        for one in lists_shown:
-            _print_list(one, identities=identities)
+        for view in lists_shown:
+            _print_list(view, identities=identities)
 
 
-def _list_json(found: presenting.Shown) -> dict[str, Any]:
+def _list_json(view: presenting.WorklistView) -> dict[str, Any]:
     from tenants.risk import presenting
     from tenants.risk.schemas import WorklistFacility
 
-    kept = found.worklist
+    worklist = view.worklist
     return {
-        "id": kept.uuid,
-        "as_of": kept.as_of,
-        "capacity": kept.capacity,
-        "due_within": kept.due_within,
-        "candidates": kept.candidates,
-        "model_version": kept.model_version,
-        "usual_risk": kept.usual_risk,
-        "meaning": found.meaning,
-        "note": kept.note,
-        "facilities": [WorklistFacility.model_validate(facility) for facility in kept.facilities],
-        "people": presenting.rows(found),
+        "id": worklist.uuid,
+        "as_of": worklist.as_of,
+        "capacity": worklist.capacity,
+        "due_within": worklist.due_within,
+        "candidates": worklist.candidates,
+        "model_version": worklist.model_version,
+        "usual_risk": worklist.usual_risk,
+        "meaning": view.meaning,
+        "note": worklist.note,
+        "facilities": [WorklistFacility.model_validate(facility) for facility in worklist.facilities],
+        "people": presenting.rows(view),
     }
 
 
@@ -289,21 +295,21 @@ def list_(slug: str, *, as_json: bool) -> None:
 @click.argument("version", required=False)
 @json_option
 def card(slug: str, version: str | None, *, as_json: bool) -> None:
-    """The card of a model of the tenant SLUG, as Markdown; of the one that scores when VERSION is left out."""
+    """Show the card of a model of the tenant SLUG as Markdown. Default: the model that scores now."""
     from tenants.risk import cards, repository
 
     with _opener(tenant(slug))() as session:
-        found = repository.model_of_version(session, version).card
+        content = repository.model_of_version(session, version).card
     if as_json:
-        print_json(found)
+        print_json(content)
     else:
-        click.echo(cards.markdown(found))
+        click.echo(cards.markdown(content))
 
 
 def _figures(evaluation: dict[str, Any]) -> dict[str, str]:
-    from tenants.risk.cards import shown
+    from tenants.risk.cards import estimate_text
 
-    return {name: shown(evaluation.get("metrics", {}).get(name)) for name in _SHOWN}
+    return {name: estimate_text(evaluation.get("metrics", {}).get(name)) for name in _SHOWN}
 
 
 def _tell_stale(stale: list[str]) -> None:
@@ -312,17 +318,17 @@ def _tell_stale(stale: list[str]) -> None:
         note(f"stale: the records of {len(stale)} facilities end too early for this day, their lists stop ({names})")
 
 
-def _print_list(found: presenting.Shown, *, identities: bool) -> None:
+def _print_list(view: presenting.WorklistView, *, identities: bool) -> None:
     from tenants.risk import presenting
 
-    kept, people = found.worklist, presenting.rows(found)
-    head = presenting.title(kept.kind, kept.as_of, kept.due_within)
-    click.echo(f"{head}, by {kept.model_version}: {len(people)} of {kept.candidates}")
-    who = ("name", "phone", "hospital_number") if identities else ("patient_id",)
-    scored = ("days_late",) if kept.kind == "to_trace" else ("risk", "risk_level")
+    worklist, people = view.worklist, presenting.rows(view)
+    head = presenting.title(worklist.kind, worklist.as_of, worklist.due_within)
+    click.echo(f"{head}, by {worklist.model_version}: {len(people)} of {worklist.candidates}")
+    identity_columns = ("name", "phone", "hospital_number") if identities else ("patient_id",)
+    risk_columns = ("days_late",) if worklist.kind == "to_trace" else ("risk", "risk_level")
     rows = [row | {"risk": f"{row['score']:.0%}"} for row in people]
-    print_table(rows, ("clinic", "rank", *who, "expected_date", *scored, "reasons"))
-    click.echo(found.meaning)
-    if kept.note:
-        click.echo(kept.note)
+    print_table(rows, ("clinic", "rank", *identity_columns, "expected_date", *risk_columns, "reasons"))
+    click.echo(view.meaning)
+    if worklist.note:
+        click.echo(worklist.note)
     click.echo("")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core.errors import Conflict
+from core.jobs.progress import ProgressCallback
 from tenants.cohort.expected import episodes, latest_profile
 from tenants.cohort.timelines import NO_DAY, Timelines
 from tenants.cohort.units import OUTCOMES, Units, units
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
 
 Chunks = Callable[[], Iterator[Timelines]]
-"""Gives the tenant's timelines, chunk after chunk; called once per pass."""
-Told = Callable[[int, int | None, str], None]
-"""Progress: done, total, what is going on."""
+"""Returns the tenant's timelines, chunk after chunk. It is called once per pass."""
+
 
 UNITS_AT_ONCE: Final = 20_000
 AGE_EDGES: Final = (15, 20, 25, 35, 50)
@@ -47,13 +47,13 @@ class Dataset:
         y: int8 (n,), 1 no contact by expected + grace, 0 a contact, -1 a competing outcome.
         outcome: code in ``OUTCOMES``.
         patient: number of the patient, the same for all of a patient's rows.
-        day: what was known at the end of this day was used.
+        day: the last day whose knowledge was used.
         deadline: day on which the outcome was known.
         facility: index into ``facilities``.
         sex: code in ``SEXES``.
         age_band: code in ``AGE_BANDS``.
         facilities: UUIDs.
-        assumed: the row rests on history whose day of knowledge is assumed.
+        assumed: whether the row has contacts whose day of knowledge is assumed.
     """
 
     X: npt.NDArray[np.float32]
@@ -72,17 +72,17 @@ class Dataset:
         return int(self.y.size)
 
     def where(self, mask: npt.NDArray[np.bool_]) -> Dataset:
-        """The rows where ``mask`` holds."""
+        """The rows where ``mask`` is true."""
         arrays = {f.name: getattr(self, f.name)[mask] for f in fields(self) if f.name != "facilities"}
         return Dataset(**arrays, facilities=self.facilities)
 
     @property
     def labelled(self) -> npt.NDArray[np.bool_]:
-        """Rows that have a label: no competing outcome."""
+        """A mask of the rows with a label: those without a competing outcome."""
         return np.asarray(self.y >= 0)
 
     def outcomes(self) -> dict[str, int]:
-        """How often each outcome happened."""
+        """The number of rows by outcome."""
         counts = np.bincount(self.outcome, minlength=len(OUTCOMES))
         return {name: int(count) for name, count in zip(OUTCOMES, counts, strict=True) if count}
 
@@ -95,74 +95,73 @@ def build(
     years: int = 6,
     most: int = 400_000,
     seed: int = 0,
-    told: Told | None = None,
+    progress: ProgressCallback | None = None,
 ) -> tuple[Dataset, FacilityRates]:
-    """Draw the units, take the facility rates, and compute the features.
+    """Draw the units, count the facility rates, and compute the features.
 
-    Two passes over the chunks: the first counts units and facility rates, the second computes features. Where there
-        would be
-    more than ``most`` rows, patients are drawn (by a hash of their UUID, so the same ones each time).
+    Two passes read the chunks: the first counts units and facility rates, the second computes features. With more than
+    ``most`` rows, a hash of the UUID draws the patients, the same ones each time.
 
     Args:
-        chunks: gives the timelines, all versions.
+        chunks: returns the timelines, all versions.
         rules: the tenant's cohort settings.
         complete: complete-through day of each facility, NO_DAY where unknown.
-        years: how far back from the last complete-through day decisions reach.
-        most: rows at most, about.
-        seed: of the draw of decision days.
-        told: progress.
+        years: years of decisions before the last complete-through day.
+        most: about the most rows.
+        seed: seed of the draw of decision days.
+        progress: receives the progress.
 
     Raises:
-        Conflict: the second pass met other patients than the first.
+        Conflict: the second pass read other patients than the first.
     """
-    known = complete[complete != NO_DAY]
-    last = int(known.max()) if known.size else 0
+    complete_days = complete[complete != NO_DAY]
+    last = int(complete_days.max()) if complete_days.size else 0
     first = last - int(years * DAYS_PER_YEAR)
     counts = FacilityCounts(first, last, rules)
-    drawn: list[Units] = []
+    units_of_chunk: list[Units] = []
     people: list[npt.NDArray[np.object_]] = []
     for timelines in chunks():
         counts.add(timelines)
-        found = units(timelines, rules, complete, seed=seed)
-        drawn.append(found.where(found.known_day >= first))
+        chunk_units = units(timelines, rules, complete, seed=seed)
+        units_of_chunk.append(chunk_units.where(chunk_units.known_day >= first))
         people.append(timelines.patient_uuid)
-        _tell(told, sum(map(len, drawn)), None, "decisions drawn")
+        _report(progress, sum(map(len, units_of_chunk)), None, "decisions drawn")
     rates = counts.rates()
-    total = sum(map(len, drawn))
+    total = sum(map(len, units_of_chunk))
     share = min(1.0, most / max(total, 1))
     parts: list[Dataset] = []
-    before = done = 0
-    for timelines, found, uuids in zip(chunks(), drawn, people, strict=False):
+    before = units_done = 0
+    for timelines, chunk_units, uuids in zip(chunks(), units_of_chunk, people, strict=False):
         if not np.array_equal(timelines.patient_uuid, uuids):
             detail = "patients were added or removed while the records were read"
             raise Conflict(detail, remedy="try again when the import is done")
-        chosen = found if share >= 1 else found.where(_drawn(timelines, share)[found.patient])
-        parts.extend(_part(timelines, chosen, rules, rates, before))
+        sample = chunk_units if share >= 1 else chunk_units.where(_is_in_sample(timelines, share)[chunk_units.patient])
+        parts.extend(_part(timelines, sample, rules, rates, before))
         before += len(timelines)
-        done += len(found)
-        _tell(told, done, total, "features computed")
-    return _joined(parts), rates
+        units_done += len(chunk_units)
+        _report(progress, units_done, total, "features computed")
+    return _concatenate(parts), rates
 
 
-def _tell(told: Told | None, done: int, total: int | None, note: str) -> None:
-    if told is not None:
-        told(done, total, note)
+def _report(progress: ProgressCallback | None, done: int, total: int | None, note: str) -> None:
+    if progress is not None:
+        progress(done, total, note)
 
 
-def _drawn(timelines: Timelines, share: float) -> npt.NDArray[np.bool_]:
-    """Which patients are drawn, by a hash of their UUID."""
+def _is_in_sample(timelines: Timelines, share: float) -> npt.NDArray[np.bool_]:
+    """Which patients are in the sample, by a hash of their UUID."""
     hashes = [int.from_bytes(hashlib.blake2b(uuid.bytes, digest_size=8).digest()) for uuid in timelines.patient_uuid]
     return np.array(hashes, dtype=np.float64) < share * 2.0**64
 
 
 def _part(
-    timelines: Timelines, found: Units, rules: CohortSettings, rates: FacilityRates, before: int
+    timelines: Timelines, chunk_units: Units, rules: CohortSettings, rates: FacilityRates, before: int
 ) -> Iterator[Dataset]:
-    for start in range(0, len(found), UNITS_AT_ONCE):
-        some = found.where(np.arange(start, min(start + UNITS_AT_ONCE, len(found))))
-        seen = some.snapshot(timelines)
-        matrix = compute(seen, episodes(seen, rules), pending_of(some), rules, rates)
-        birth = latest_profile(seen, seen.profiles.birth, NO_DAY).astype(np.int64)
+    for start in range(0, len(chunk_units), UNITS_AT_ONCE):
+        some = chunk_units.where(np.arange(start, min(start + UNITS_AT_ONCE, len(chunk_units))))
+        snapshots = some.snapshot(timelines)
+        matrix = compute(snapshots, episodes(snapshots, rules), pending_of(some), rules, rates)
+        birth = latest_profile(snapshots, snapshots.profiles.birth, NO_DAY).astype(np.int64)
         age = np.where(birth == NO_DAY, np.nan, (some.known_day - birth) / DAYS_PER_YEAR)
         band = np.where(np.isnan(age), len(AGE_BANDS) - 1, np.searchsorted(AGE_EDGES, age, side="right"))
         yield Dataset(
@@ -172,21 +171,21 @@ def _part(
             patient=some.patient + before,
             day=some.known_day.astype(np.int64),
             deadline=some.deadline.astype(np.int64),
-            facility=seen.facility.astype(np.int64),
-            sex=np.clip(latest_profile(seen, seen.profiles.sex, 0), 0, len(SEXES) - 1).astype(np.int8),
+            facility=snapshots.facility.astype(np.int64),
+            sex=np.clip(latest_profile(snapshots, snapshots.profiles.sex, 0), 0, len(SEXES) - 1).astype(np.int8),
             age_band=band.astype(np.int8),
-            assumed=_assumed(seen),
+            assumed=_has_assumed(snapshots),
             facilities=timelines.facilities,
         )
 
 
-def _assumed(seen: Timelines) -> npt.NDArray[np.bool_]:
+def _has_assumed(snapshots: Timelines) -> npt.NDArray[np.bool_]:
     """Rows with any contact whose day of knowledge is assumed."""
-    total = np.concatenate(([0], np.cumsum(seen.contacts.assumed)))
-    return np.asarray(total[seen.contacts.offsets[1:]] > total[seen.contacts.offsets[:-1]])
+    total = np.concatenate(([0], np.cumsum(snapshots.contacts.assumed)))
+    return np.asarray(total[snapshots.contacts.offsets[1:]] > total[snapshots.contacts.offsets[:-1]])
 
 
-def _joined(parts: list[Dataset]) -> Dataset:
+def _concatenate(parts: list[Dataset]) -> Dataset:
     if not parts:
         empty = np.zeros(0, dtype=np.int64)
         small = np.zeros(0, dtype=np.int8)

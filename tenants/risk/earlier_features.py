@@ -25,9 +25,14 @@ class Definition(Protocol):
     """Computes one column, with the arguments of ``features.compute``."""
 
     def __call__(
-        self, seen: Timelines, known: Episodes, pending: Pending, rules: CohortSettings, rates: FacilityRates
+        self,
+        snapshots: Timelines,
+        expected_contacts: Episodes,
+        pending: Pending,
+        rules: CohortSettings,
+        rates: FacilityRates,
     ) -> npt.NDArray[np.float64]:
-        """The values (m,), NaN where a value is not known."""
+        """Return the values (m,), NaN where a value is unknown."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""A model on held-out later time: figures with intervals, groups, the naive rule beside it, and the gates."""
+"""A model on held-out later time: figures with intervals, by group, beside the naive rule, and the gates."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ REPLICATES: Final = 200
 GROUP_REPLICATES: Final = 100
 PRIMARY: Final = ("roc_auc", "average_precision")
 SLOPE: Final = (0.9, 1.1)
-"""Calibration slope on held-out time that is promised; its 95 % interval must reach it. 1 is right."""
+"""The promised calibration slope on held-out time; its 95 % interval must reach it. 1 is right."""
 SLOPE_BOUNDS: Final = (0.7, 1.4)
-"""No slope outside of these is accepted, however wide its interval."""
+"""Hard limits of the slope, however wide its interval."""
 INTERCEPT: Final = (-0.1, 0.1)
-"""Calibration intercept that is promised, log-odds; its 95 % interval must reach it. 0 is right."""
+"""The promised calibration intercept, in log-odds; its 95 % interval must reach it. 0 is right."""
 INTERCEPT_BOUNDS: Final = (-0.35, 0.35)
-"""No intercept outside of these is accepted, however wide its interval."""
+"""Hard limits of the intercept, however wide its interval."""
 GROUP_INTERCEPT: Final = 0.7
-"""A group fails when its whole interval of the intercept lies beyond this, log-odds either way."""
+"""A group fails when the whole interval of its intercept lies farther from 0 than this, in log-odds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """All that was measured of one model on the test fold."""
+class HeldOutFigures:
+    """All figures of one model on the test fold."""
 
     evaluation: Evaluation
     against_naive: Comparison
     groups: Mapping[str, Sequence[GroupEvaluation]]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the figures as JSON."""
         return {
             "held_out": self.evaluation.to_json(),
             "against_naive": self.against_naive.to_json(),
@@ -59,14 +59,14 @@ def naive_scores(data: Dataset) -> Floats:
     return naive.score(data.X[:, NAMES.index(naive.COLUMN)])
 
 
-def measure(risk: Floats, data: Dataset, facility_names: Mapping[int, str], seed: int) -> Measured:
-    """Figures of calibrated risks on held-out rows.
+def measure(risk: Floats, data: Dataset, facility_names: Mapping[int, str], seed: int) -> HeldOutFigures:
+    """Compute the figures of calibrated risks on held-out rows.
 
     Args:
         risk: (n,) calibrated probabilities.
         data: (n,) the rows, all labelled.
-        facility_names: index of the facility to what a reader knows it by.
-        seed: of the bootstrap.
+        facility_names: index of the facility -> name for readers.
+        seed: seed of the bootstrap.
     """
     labels = {
         "facility": np.array([facility_names.get(int(index), str(index)) for index in data.facility]),
@@ -74,7 +74,7 @@ def measure(risk: Floats, data: Dataset, facility_names: Mapping[int, str], seed
         "age_band": np.array(AGE_BANDS)[data.age_band],
         "knowledge": np.where(data.assumed, "day of knowledge assumed", "day of knowledge stamped"),
     }
-    return Measured(
+    return HeldOutFigures(
         evaluation=evaluate(risk, data.y, data.patient, replicates=REPLICATES, seed=seed),
         against_naive=compare(
             risk, naive_scores(data), data.y, data.patient, probability=False, replicates=REPLICATES, seed=seed
@@ -88,26 +88,26 @@ def naive_evaluation(data: Dataset, seed: int) -> Evaluation:
     return evaluate(naive_scores(data), data.y, data.patient, probability=False, replicates=REPLICATES, seed=seed)
 
 
-def gates(measured: Measured) -> dict[str, Any]:
-    """Whether the model may be promoted: each gate with its verdict and why.
+def gates(figures: HeldOutFigures) -> dict[str, Any]:
+    """Whether the model may be promoted: each gate with its verdict and the reason.
 
-    ``performance``: better than the naive rule on ROC-AUC and average precision with the whole interval.
-    ``calibration``: slope and intercept are not told apart from the promised ones, and lie within hard bounds.
-    ``groups``: no group ranked worse than chance or miscalibrated beyond doubt. ``leakage``: not too good to be true.
+    ``performance``: better than the naive rule on ROC-AUC and average precision, with the whole interval.
+    ``calibration``: the intervals of slope and intercept reach the promise, and both are within hard limits.
+    ``groups``: no group is ranked worse than chance, or certainly miscalibrated. ``leakage``: not too good to be true.
     """
-    found = {
-        "performance": _performance(measured),
-        "calibration": _calibration(measured.evaluation),
-        "groups": _groups(measured.groups),
-        "leakage": _leakage(measured.evaluation),
+    verdicts = {
+        "performance": _performance(figures),
+        "calibration": _calibration(figures.evaluation),
+        "groups": _groups(figures.groups),
+        "leakage": _leakage(figures.evaluation),
     }
-    return {"passed": all(gate["passed"] for gate in found.values()), **found}
+    return {"passed": all(gate["passed"] for gate in verdicts.values()), **verdicts}
 
 
-def _performance(measured: Measured) -> dict[str, Any]:
-    better = measured.against_naive.beats(*PRIMARY)
-    gained = measured.against_naive.differences["roc_auc"]
-    why = f"ROC-AUC {_shown(gained)} against the naive rule"
+def _performance(figures: HeldOutFigures) -> dict[str, Any]:
+    better = figures.against_naive.beats(*PRIMARY)
+    gained = figures.against_naive.differences["roc_auc"]
+    why = f"ROC-AUC {_estimate_text(gained)} against the naive rule"
     return {"passed": better, "why": why}
 
 
@@ -121,45 +121,45 @@ def _calibration(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _promise(
-    name: str, estimate: Estimate, promised: tuple[float, float], bounds: tuple[float, float]
+    name: str, estimate: Estimate, promise: tuple[float, float], bounds: tuple[float, float]
 ) -> tuple[bool, str]:
-    """Whether a figure is not told apart from what is promised of it, and in words."""
-    text = f"{name} {_shown(estimate)}"
-    band = f"{promised[0]:g} to {promised[1]:g}"
+    """Whether a figure's interval reaches its promise, and the verdict in words."""
+    text = f"{name} {_estimate_text(estimate)}"
+    band = f"{promise[0]:g} to {promise[1]:g}"
     if estimate.value is None:
         return False, text
     low = estimate.value if estimate.low is None else estimate.low
     high = estimate.value if estimate.high is None else estimate.high
     if not bounds[0] <= estimate.value <= bounds[1]:
         return False, f"{text}, outside of {bounds[0]:g} to {bounds[1]:g}"
-    if high < promised[0] or low > promised[1]:
+    if high < promise[0] or low > promise[1]:
         return False, f"{text}, its interval does not reach {band}"
-    if promised[0] <= estimate.value <= promised[1]:
+    if promise[0] <= estimate.value <= promise[1]:
         return True, f"{text}, within {band}"
     return True, f"{text}, outside of {band}, which its interval reaches"
 
 
-def calibration_limits(measured: Measured) -> list[str]:
-    """What a reader must know of probabilities that are off, or may be: of all people, and of groups beyond doubt."""
-    slope = measured.evaluation.metrics["calibration_slope"]
-    found = []
+def calibration_limits(figures: HeldOutFigures) -> list[str]:
+    """Warnings for readers about probabilities that are wrong, or may be: for all people, and for certain groups."""
+    slope = figures.evaluation.metrics["calibration_slope"]
+    limits = []
     if slope.value is not None and not SLOPE[0] <= slope.value <= SLOPE[1]:
-        how = "too close together" if slope.value > 1 else "too far apart"
-        found.append(
-            f"Its probabilities may be {how}: the calibration slope is {_shown(slope)}, where {SLOPE[0]:g} to "
-            f"{SLOPE[1]:g} is right. The order of people does not depend on it."
+        direction = "too close together" if slope.value > 1 else "too far apart"
+        limits.append(
+            f"Its probabilities may be {direction}: the calibration slope is {_estimate_text(slope)}, where "
+            f"{SLOPE[0]:g} to {SLOPE[1]:g} is right. The order of people does not depend on it."
         )
-    for division, members in measured.groups.items():
+    for division, members in figures.groups.items():
         for group in members:
             own = group.evaluation.metrics["calibration_slope"]
             if group.small or own.low is None or own.high is None:
                 continue
             if own.high < SLOPE_BOUNDS[0] or own.low > SLOPE_BOUNDS[1]:
-                found.append(
+                limits.append(
                     f"Its probabilities are {'too close together' if own.low > 1 else 'too far apart'} among "
-                    f"{division.replace('_', ' ')} {group.label}: calibration slope {_shown(own)}."
+                    f"{division.replace('_', ' ')} {group.label}: calibration slope {_estimate_text(own)}."
                 )
-    return found
+    return limits
 
 
 def _groups(groups: Mapping[str, Sequence[GroupEvaluation]]) -> dict[str, Any]:
@@ -170,11 +170,11 @@ def _groups(groups: Mapping[str, Sequence[GroupEvaluation]]) -> dict[str, Any]:
                 continue
             auc, intercept = (group.evaluation.metrics[name] for name in ("roc_auc", "calibration_intercept"))
             if auc.high is not None and auc.high < 0.5:  # noqa: PLR2004 - chance
-                wrong.append(f"{division} {group.label}: ranked worse than chance, ROC-AUC {_shown(auc)}")
+                wrong.append(f"{division} {group.label}: ranked worse than chance, ROC-AUC {_estimate_text(auc)}")
             if intercept.low is not None and intercept.high is not None:
                 beyond = intercept.low > GROUP_INTERCEPT or intercept.high < -GROUP_INTERCEPT
                 if beyond:
-                    wrong.append(f"{division} {group.label}: calibration intercept {_shown(intercept)}")
+                    wrong.append(f"{division} {group.label}: calibration intercept {_estimate_text(intercept)}")
     return {"passed": not wrong, "why": "; ".join(wrong) or "no group stands out"}
 
 
@@ -183,7 +183,7 @@ def _leakage(evaluation: Evaluation) -> dict[str, Any]:
     return {"passed": alarm is None, "why": alarm or "ROC-AUC is within what is known to be possible"}
 
 
-def _shown(estimate: Estimate) -> str:
+def _estimate_text(estimate: Estimate) -> str:
     if estimate.value is None:
         return "not defined"
     if estimate.low is None or estimate.high is None:

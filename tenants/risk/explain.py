@@ -1,4 +1,4 @@
-"""Why one patient's risk is what it is, as of a day: every theme, in both directions, adding up exactly."""
+"""Explain one patient's risk as of a day: every theme, in both directions; the contributions add up exactly."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tenants.records.repository import as_uuid
 from tenants.records.service import find_patient
 from tenants.risk import repository, serving
 from tenants.risk.failures import ModelFailed
-from tenants.risk.fallback import stand_in
+from tenants.risk.fallback import fallback_model
 from tenants.risk.feature_list import NAMES
 from tenants.risk.online import READ, PatientFacts, read_at_once
 from tenants.risk.pending import matrix, one_each
 from tenants.risk.reference_rates import stored_rates
 from tenants.risk.staleness import is_stale
-from tenants.risk.wording import shown, strongest, summary
+from tenants.risk.wording import changing, strongest, summary
 
 if TYPE_CHECKING:
     from datetime import date
@@ -40,26 +40,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """One patient's risk as of a day, or why there is none.
+class RiskExplanation:
+    """One patient's risk as of a day, or the reason why there is none.
 
     Attributes:
-        patient_id: who.
-        as_of: the day; only what was known on it is used.
-        status: on that day.
+        patient_id: UUID of the patient.
+        as_of: the day; only what was known on it counts.
+        status: status on that day.
         kind: ``at_risk``, ``to_trace`` or ``none``.
         expected_date: the expected contact.
-        days_late: days past it, for those to be traced.
-        risk: calibrated probability of no contact by expected + grace; None for who is not at risk of it.
-        risk_low, risk_high: what came of people scored alike on held-out time, 95 %.
+        days_late: days past it, for people to be traced.
+        risk: calibrated probability of no contact by expected + grace; None for people who are not at risk of it.
+        risk_low, risk_high: 95 % interval of the outcomes of people with such scores on held-out time.
         raw_score: the model's own probability.
-        base: log-odds of a person of whom nothing stands out.
-        usual_risk: the calibrated probability of such a person: what ``risk`` is compared with.
-        reasons: what each theme adds to the raw log-odds, strongest first, where it is enough to be a reason.
-        other_contribution: what all other themes add together: base + reasons + this is the raw log-odds.
-        summary: where the risk stands against the usual one, and why, in one line.
-        features: the numbers behind it; None where not known.
-        model_version, data_date, complete_through, stale, note: where it comes from and how far to trust it.
+        base: log-odds of an average person.
+        usual_risk: the calibrated probability of an average person, to compare ``risk`` with.
+        reasons: contribution of each theme to the raw log-odds, strongest first, without the negligible ones.
+        other_contribution: sum of all other contributions: base + reasons + this is the raw log-odds.
+        summary: the risk beside the usual one, and why, in one line.
+        features: the values of the features; None where unknown.
+        model_version, data_date, complete_through, stale, note: the source of the risk, and how far to trust it.
     """
 
     patient_id: UUID
@@ -87,23 +87,23 @@ class Explained:
 
 
 def model_of(tenant: TenantRef, open_session: SessionOpener) -> Serving:
-    """The model that explains: the preferred one. Reads the blob store, so it is called before the transaction."""
+    """Return the serving model. It reads the blob store, so call it outside a transaction."""
     with open_session() as session:
-        model = serving.kept(session)
+        model = serving.cached(session)
         if model is not None:
             return model
         row = serving.preferred(session)
     if row is None:
         return serving.untrained()
     try:
-        return serving.load_kept(tenant, row)
+        return serving.load_cached(tenant, row)
     except ModelFailed as error:
-        return _in_place(tenant, open_session, row, error)
+        return _fallback(tenant, open_session, row, error)
 
 
-def _in_place(tenant: TenantRef, open_session: SessionOpener, row: RiskModel, error: ModelFailed) -> Serving:
-    model = stand_in(tenant, open_session, row, error)
-    serving.keep_in_place(tenant, row, model)
+def _fallback(tenant: TenantRef, open_session: SessionOpener, row: RiskModel, error: ModelFailed) -> Serving:
+    model = fallback_model(tenant, open_session, row, error)
+    serving.cache_fallback(tenant, row, model)
     return model
 
 
@@ -114,34 +114,34 @@ def explain(
     as_of: date | None,
     *,
     by: tuple[str, str] | None = None,
-) -> Explained:
-    """Explain one patient, named by UUID or programme identifier; the read is recorded in the audit.
+) -> RiskExplanation:
+    """Explain one patient, given by UUID or programme identifier. The audit records the read.
 
-    The patient's facts are read in one transaction; the model is called when it has ended.
+    One transaction reads the patient's facts; the model is called after it has ended.
 
     Args:
-        tenant: whose patient.
+        tenant: the patient's tenant.
         open_session: opens a transaction.
         patient: UUID or identifier.
-        as_of: the day, as known then; today where none is given.
-        by: actor and request id, where the facts may be read in one round trip without a session.
+        as_of: the day, with what was known then. Default: today.
+        by: actor and request id; with it, one round trip may read the facts without a session.
 
     Raises:
         NotFound: there is no such patient on record.
     """
-    facts = _read(tenant, open_session, patient, day_asked(tenant, as_of), by)
-    model = serving.kept_by_key(tenant, facts.model_key) or model_of(tenant, open_session)
+    facts = _read_facts(tenant, open_session, patient, day_asked(tenant, as_of), by)
+    model = serving.cached_by_key(tenant, facts.model_key) or model_of(tenant, open_session)
     try:
-        return _explained(facts, model)
+        return _explain_facts(facts, model)
     except ModelFailed as error:
         with open_session() as session:
             row = serving.preferred(session)
         if row is None:
             raise
-        return _explained(facts, _in_place(tenant, open_session, row, error))
+        return _explain_facts(facts, _fallback(tenant, open_session, row, error))
 
 
-def _read(
+def _read_facts(
     tenant: TenantRef, open_session: SessionOpener, patient: str, as_of: date, by: tuple[str, str] | None
 ) -> PatientFacts:
     uuid = as_uuid(patient)
@@ -172,11 +172,11 @@ def _read_by_session(session: TenantSession, patient: UUID, as_of: date) -> Pati
     )
 
 
-def _explained(facts: PatientFacts, model: Serving) -> Explained:
+def _explain_facts(facts: PatientFacts, model: Serving) -> RiskExplanation:
     timelines, rules, day = facts.timelines, facts.rules, day_number(facts.as_of)
-    seen = snapshot(timelines, [0], day)
-    pending = pending_units(timelines, day, rules, seen)
-    status = STATUSES[int(status_at(transitions(seen, rules), np.array([0]), day)[0])]
+    day_snapshot = snapshot(timelines, [0], day)
+    pending = pending_units(timelines, day, rules, day_snapshot)
+    status = STATUSES[int(status_at(transitions(day_snapshot, rules), np.array([0]), day)[0])]
     shared: dict[str, Any] = {
         "patient_id": facts.patient,
         "as_of": facts.as_of,
@@ -187,29 +187,29 @@ def _explained(facts: PatientFacts, model: Serving) -> Explained:
         "model_version": model.version,
     }
     if len(pending) == 0:
-        return _not_scored(shared, to_trace(timelines, day, rules, seen))
-    columns = matrix(timelines, pending, rules, facts.rates, seen if len(pending) == 1 else None)
+        return _not_scored(shared, to_trace(timelines, day, rules, day_snapshot))
+    columns = matrix(timelines, pending, rules, facts.rates, day_snapshot if len(pending) == 1 else None)
     raw, risk = model.raw_and_risk(columns)
-    chosen = one_each(pending, risk)[0]
-    row = columns[chosen]
+    unit = one_each(pending, risk)[0]
+    row = columns[unit]
     base, themes = model.themes(row[None, :])
-    reasons, usual = shown(row, themes[0]), model.usual_risk(base)
-    low, high = model.reliability.interval(risk[chosen])
-    return Explained(
+    reasons, usual = changing(row, themes[0]), model.usual_risk(base)
+    low, high = model.reliability.interval(risk[unit])
+    return RiskExplanation(
         **shared,
         kind="at_risk",
-        expected_date=to_date(int(pending.expected[chosen])),
+        expected_date=to_date(int(pending.expected[unit])),
         days_late=0,
-        risk=float(risk[chosen]),
+        risk=float(risk[unit]),
         risk_low=None if np.isnan(low) else float(low),
         risk_high=None if np.isnan(high) else float(high),
-        raw_score=float(raw[chosen]),
-        raw_log_odds=float(logit(raw[chosen])),
+        raw_score=float(raw[unit]),
+        raw_log_odds=float(logit(raw[unit])),
         base=base,
         usual_risk=usual,
         reasons=reasons,
         other_contribution=float(themes[0].sum()) - sum(reason["contribution"] for reason in reasons),
-        summary=summary(float(risk[chosen]), usual, strongest(reasons)),
+        summary=summary(float(risk[unit]), usual, strongest(reasons)),
         features={
             name: None if np.isnan(value) else float(value)
             for name, value in zip(NAMES, row[: len(NAMES)], strict=True)
@@ -220,27 +220,27 @@ def _explained(facts: PatientFacts, model: Serving) -> Explained:
 
 NOT_SCORED: Final = {
     "unknown": (
-        "status not known: a contact in the records cannot be read; not called",
+        "status unknown: a contact in the records is not readable; not called",
         "Neither scored nor listed until the cell is corrected or a later contact comes.",
     ),
     "invalid": ("not a valid record in the partner's own list; not called", "Neither scored nor listed."),
 }
-"""Statuses of people who may be on treatment but are never scored: in one line, and what it means."""
+"""Statuses of people who may be on treatment but are never scored -> a line for the summary, and its meaning."""
 
 
-def _not_scored(shared: dict[str, Any], trace: Any) -> Explained:  # noqa: ANN401 - a Trace
-    """Someone past the expected contact is traced, not scored; someone not on treatment is neither."""
+def _not_scored(shared: dict[str, Any], trace: Any) -> RiskExplanation:  # noqa: ANN401 - a Trace
+    """The explanation of people who are not scored: past the expected contact (traced), or not on treatment."""
     late = len(trace.patient) > 0
     theirs = late and bool(trace.by_partner[0])
     days = int(trace.days_late[0]) if late else 0
     line, note = NOT_SCORED.get(shared["status"], ("no contact is expected", "Not on treatment on this day."))
     if late:
-        what = "in IIT" if bool(trace.iit[0]) else "late"
-        line = f"{what}, {days} days past the expected contact: to be traced"
+        state = "in IIT" if bool(trace.iit[0]) else "late"
+        line = f"{state}, {days} days past the expected contact: to be traced"
         if theirs:
-            line = f"{what} by the partner's own list, since a contact cannot be read: to be traced"
-        note = "Who is past the expected contact is traced, not scored."
-    return Explained(
+            line = f"{state} by the partner's own list, since a contact is not readable: to be traced"
+        note = "People past the expected contact are traced, not scored."
+    return RiskExplanation(
         **shared,
         kind="to_trace" if late else "none",
         expected_date=to_date(int(trace.expected[0])) if late else None,

@@ -1,8 +1,8 @@
-"""How often each facility's people interrupted treatment, as known on earlier days.
+"""The share of each facility's people who interrupted treatment, as known on earlier days.
 
-A rate is taken as of a **reference day** (every 28th day since 1970-01-01) from a snapshot of that day, so a decision
-day sees only what had been resolved and recorded by the reference day at or before it. Training and serving use the
-same days.
+Each rate belongs to a **reference day** (every 28th day since 1970-01-01) and comes from a snapshot of that day. A
+decision day uses the reference day at or before it, so it sees only what had been resolved and recorded by then.
+Training and serving use the same days.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 STEP: Final = 28
 """Days between two reference days."""
 WINDOW: Final = 364
-"""Contacts whose outcome was due in this many days before the reference day are counted."""
+"""The window before the reference day, in days: contacts count whose outcome was due in it."""
 PRIOR: Final = 50.0
-"""Contacts' worth of the tenant's own share that a facility's share is drawn towards."""
+"""Weight of the tenant's own share in a facility's share, in contacts."""
 TENANT_PRIOR: Final = 20.0
 TENANT_PRIOR_SHARE: Final = 0.2
 
@@ -41,13 +41,13 @@ def reference_day(day: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FacilityRates:
-    """Counts per reference day and facility, from which :meth:`at` gives the rates.
+    """Counts per reference day and facility; :meth:`at` returns the rates.
 
     Attributes:
         days: (a,) reference days, rising.
-        facilities: position of each facility's UUID in the columns.
+        facilities: UUID of the facility -> its column.
         resolved: (a, f) contacts with a known outcome in the window.
-        interrupted: (a, f) of those, how many were interruptions.
+        interrupted: (a, f) how many of them were interruptions.
     """
 
     days: npt.NDArray[np.int64]
@@ -58,32 +58,32 @@ class FacilityRates:
     def at(
         self, day: npt.ArrayLike, facility: npt.NDArray[np.integer], facilities: Sequence[UUID]
     ) -> npt.NDArray[np.float64]:
-        """Rate of each row's facility; missing (NaN) before the first reference day.
+        """Return the rate of each row's facility; missing (NaN) before the first reference day.
 
         Args:
             day: (m,) or scalar, decision days.
             facility: (m,) index into ``facilities``.
             facilities: the facilities' UUIDs, as in ``Timelines.facilities``.
         """
-        wanted = np.broadcast_to(reference_day(day), facility.shape)
-        row = np.searchsorted(self.days, wanted, side="right") - 1
+        reference_days = np.broadcast_to(reference_day(day), facility.shape)
+        row = np.searchsorted(self.days, reference_days, side="right") - 1
         usable = row >= 0
-        usable[usable] = self.days[row[usable]] == wanted[usable]
+        usable[usable] = self.days[row[usable]] == reference_days[usable]
         row = np.where(usable, row, 0)
         columns = np.array([self.facilities.get(uuid, -1) for uuid in facilities] or [-1], dtype=np.int64)[facility]
-        known = usable & (columns >= 0)
+        has_rate = usable & (columns >= 0)
         own = np.zeros(facility.shape)
         own_hits = np.zeros(facility.shape)
         if self.days.size == 0:
             return np.full(facility.shape, np.nan)
-        own[known] = self.resolved[row[known], columns[known]]
-        own_hits[known] = self.interrupted[row[known], columns[known]]
+        own[has_rate] = self.resolved[row[has_rate], columns[has_rate]]
+        own_hits[has_rate] = self.interrupted[row[has_rate], columns[has_rate]]
         tenant = self._tenant()[row]
         rate = (own_hits + PRIOR * tenant) / (own + PRIOR)
         return np.where(usable, rate, np.nan)
 
     def to_json(self) -> dict[str, Any]:
-        """The counts as JSON."""
+        """Return the counts as JSON."""
         return {
             "days": self.days.tolist(),
             "facilities": {str(uuid): place for uuid, place in self.facilities.items()},
@@ -93,7 +93,7 @@ class FacilityRates:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> FacilityRates:
-        """What :meth:`to_json` wrote."""
+        """Read what :meth:`to_json` wrote."""
         return cls(
             days=np.asarray(value["days"], dtype=np.int64),
             facilities={UUID(text): int(place) for text, place in value["facilities"].items()},
@@ -129,27 +129,27 @@ class FacilityCounts:
 
     @property
     def since(self) -> int:
-        """Contacts before this day bear on no count; NO_DAY where the rules look at all of them.
+        """The first day whose contacts can affect a count; NO_DAY where the rules look at all contacts.
 
-        A counted contact was expected within the window, by itself or by an earlier one, that looked ahead no farther
-        than the rules allow.
+        A contact counts if it was expected within the window. The contact that set the date lies at most as far back as
+        the rules allow.
         """
         if self.rules.expected_from != "contacts" or not isinstance(self.rules.rule, FixedRule):
             return NO_DAY
-        if self.rules.expected_by == "stock":  # it may be left from any earlier pick-up
+        if self.rules.expected_by == "stock":  # supply may be left from any earlier pick-up
             return NO_DAY
         ahead = max(self.rules.longest_ahead_days, self.rules.longest_supply_days, self.rules.rule.days)
         first = int(reference_day(self.first)) - WINDOW - self.rules.grace_days - self.rules.reporting_lag_days
         return first - ahead
 
     def add(self, timelines: Timelines) -> None:
-        """Count these patients, each reference day from its own snapshot."""
+        """Count these patients, for each reference day from a snapshot of it."""
         columns = np.array(
             [self._columns.setdefault(uuid, len(self._columns)) for uuid in timelines.facilities], dtype=np.int64
         )
         everyone = np.arange(len(timelines))
         for place, day in enumerate(self.days):
-            owner, late = _resolved(snapshot(timelines, everyone, int(day)), int(day), self.rules)
+            owner, late = _resolutions(snapshot(timelines, everyone, int(day)), int(day), self.rules)
             column = columns[timelines.facility[owner]]
             total = np.bincount(column, minlength=len(self._columns))
             hits = np.bincount(column[late], minlength=len(self._columns))
@@ -159,7 +159,7 @@ class FacilityCounts:
                 count[1] += float(hits[index])
 
     def rates(self) -> FacilityRates:
-        """What has been counted."""
+        """Return the rates of everybody counted so far."""
         shape = (self.days.size, max(len(self._columns), 1))
         resolved, interrupted = np.zeros(shape), np.zeros(shape)
         for (place, column), (total, hits) in self._counts.items():
@@ -167,26 +167,30 @@ class FacilityCounts:
         return FacilityRates(self.days, dict(self._columns), resolved, interrupted)
 
 
-def _resolved(seen: Timelines, day: int, rules: CohortSettings) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def _resolutions(
+    day_snapshot: Timelines, day: int, rules: CohortSettings
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Owners of the expected contacts resolved in the window before ``day``, and which were interruptions."""
-    known = episodes(seen, rules)
-    expected = known.expected.astype(np.int64)
+    expected_contacts = episodes(day_snapshot, rules)
+    expected = expected_contacts.expected.astype(np.int64)
     limit = expected + rules.grace_days
     deadline = limit + rules.reporting_lag_days
-    came = (known.fulfilled != NO_DAY) & (known.fulfilled <= limit)
-    gone = _left_before(seen, known.owner, known.origin.astype(np.int64), limit) & ~came
-    counted = (deadline <= day) & (deadline > day - WINDOW) & ~gone & ~known.unread
-    return known.owner[counted], ~came[counted]
+    came = (expected_contacts.fulfilled != NO_DAY) & (expected_contacts.fulfilled <= limit)
+    has_left = (
+        _left_before(day_snapshot, expected_contacts.owner, expected_contacts.origin.astype(np.int64), limit) & ~came
+    )
+    counts = (deadline <= day) & (deadline > day - WINDOW) & ~has_left & ~expected_contacts.unread
+    return expected_contacts.owner[counts], ~came[counts]
 
 
 def _left_before(
-    seen: Timelines, owner: npt.NDArray[np.int64], origin: npt.NDArray[np.int64], limit: npt.NDArray[np.int64]
+    day_snapshot: Timelines, owner: npt.NDArray[np.int64], origin: npt.NDArray[np.int64], limit: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
     """Whether the person died, was transferred out or stopped between the origin and the end of grace."""
-    states = seen.states
+    states = day_snapshot.states
     exits = states.code != TRANSFERRED_IN
     key = row_key(states.owner[exits], states.date[exits])
     first = np.searchsorted(key, row_key(owner, origin))
     behind = np.searchsorted(key, row_key(owner, limit), side="right")
-    left: npt.NDArray[np.bool_] = behind > first
-    return left
+    has_left: npt.NDArray[np.bool_] = behind > first
+    return has_left

@@ -1,4 +1,4 @@
-"""A model that fails is contained: the error names the model and what it was asked for, the others go on."""
+"""Contain a model that fails: the error names the model and its task, and the other models continue."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from core.plugins.manager import count_failure
 
 
 class ModelFailed(PluginFailed):
-    """A model raised, gave something that cannot be used, or cannot be read back."""
+    """A model raised an error, returned something unusable, or is not readable."""
 
-    title = "A model did not do its work"
+    title = "A model failed"
 
 
 @contextmanager
 def contained(model: str, doing: str) -> Iterator[None]:
-    """Turn whatever a model raises into :class:`ModelFailed`, counted and logged.
+    """Turn any error of a model into :class:`ModelFailed`, counted and logged.
 
-    Only calls of the model belong inside: an error of our own would be blamed on it.
+    Put only calls of the model inside: an error of our own code would be blamed on the model.
     """
     try:
         yield
@@ -28,6 +28,6 @@ def contained(model: str, doing: str) -> Iterator[None]:
         raise
     except Exception as error:
         count_failure(model, doing, error)
-        why = error.detail if isinstance(error, AppError) else type(error).__name__
-        detail = f"model {model} failed to {doing}: {why}"
+        reason = error.detail if isinstance(error, AppError) else type(error).__name__
+        detail = f"model {model} failed to {doing}: {reason}"
         raise ModelFailed(detail) from error

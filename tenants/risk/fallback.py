@@ -1,4 +1,4 @@
-"""Which model scores when the preferred one fails: an earlier one that passed its gates, else the naive rule."""
+"""The model that scores when the preferred one fails: an earlier one that passed its gates, else the naive rule."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def scoring_model(tenant: TenantRef, open_session: SessionOpener) -> Serving:
-    """The preferred model, or the one that stands in where the preferred one cannot be read."""
+    """The preferred model, or its fallback if the preferred one is not readable."""
     with open_session() as session:
         row = serving.preferred(session)
     if row is None:
@@ -25,24 +25,23 @@ def scoring_model(tenant: TenantRef, open_session: SessionOpener) -> Serving:
     try:
         return serving.load(tenant, row)
     except ModelFailed as error:
-        return stand_in(tenant, open_session, row, error)
+        return fallback_model(tenant, open_session, row, error)
 
 
-def stand_in(
+def fallback_model(
     tenant: TenantRef, open_session: SessionOpener, failed: RiskModel, error: ModelFailed, tried: Container[str] = ()
 ) -> Serving:
-    """The newest model of another plugin that passed its gates and can be read, else the naive rule.
+    """The newest readable model of another plugin that passed its gates, else the naive rule.
 
-    Models whose version is in ``tried`` have failed already.
-
-    The failure is recorded with the model that failed, and told in the note of whatever the other scores.
+    Models whose version is in ``tried`` have failed already. The failure is recorded with the failed model, and named
+    in the note of the scores of the fallback.
     """
     with open_session() as session:
         repository.note_failure(session, failed.uuid, error.detail)
-        others = repository.passed_models(session, failed.plugin)
+        candidates = repository.passed_models(session, failed.plugin)
         rule = repository.newest_rule(session)
-    notice = f"The preferred model {failed.version} failed, so another scored in its place ({error.detail})."
-    for row in others:
+    notice = f"The preferred model {failed.version} failed, so another one scored instead ({error.detail})."
+    for row in candidates:
         if row.version in tried:
             continue
         try:
@@ -50,5 +49,5 @@ def stand_in(
         except ModelFailed as other:
             with open_session() as session:
                 repository.note_failure(session, row.uuid, other.detail)
-    found = serving.untrained() if rule is None else serving.load(tenant, rule)
-    return replace(found, notice=notice)
+    model = serving.untrained() if rule is None else serving.load(tenant, rule)
+    return replace(model, notice=notice)

@@ -1,4 +1,4 @@
-"""What the room ``risk`` registers with the kernel."""
+"""What the feature ``risk`` registers with the platform."""
 
 from core.features import Command, Feature, Meter, Permission, Retained, SettingsGroup
 
@@ -15,7 +15,7 @@ feature = Feature(
         Permission("worklists.read", "See issued lists and the people on them"),
         Permission("worklists.write", "Issue lists"),
     ),
-    meters=(Meter("patients_scored", "patient", "Patients that a scoring run gave a score.", ("model",)),),
+    meters=(Meter("patients_scored", "patient", "Patients whom a scoring gave a score.", ("model",)),),
     audit_actions=(
         "risk:model:evaluate",
         "risk:model:train",
@@ -27,21 +27,21 @@ feature = Feature(
     ),
     commands={
         "train": Command("tenants.risk.commands:train", "Train models on a tenant's records and promote the best."),
-        "evaluate": Command("tenants.risk.commands:evaluate", "Measure the model that scores on later time."),
+        "evaluate": Command("tenants.risk.commands:evaluate", "Measure the serving model on later time."),
         "score": Command("tenants.risk.commands:score", "Score everybody as of a day."),
-        "explain": Command("tenants.risk.commands:explain", "Why a patient's risk is what it is."),
+        "explain": Command("tenants.risk.commands:explain", "Explain the risk of a patient."),
         "worklist": Command("tenants.risk.commands:worklist", "Issue the lists: at risk, and to be traced."),
         "model": Command("tenants.risk.commands:model", "List models and show their cards."),
     },
     settings={
         "risk": SettingsGroup(
-            "tenants.risk.settings:RiskSettings", "How models are trained, and how scores are shown.", "risk.settings"
+            "tenants.risk.settings:RiskSettings", "Rules of training, and of how scores are shown.", "risk.settings"
         )
     },
     listeners={"tenant.restored": "tenants.risk.restored:end_unfinished"},
     retention={
         "predictions": Retained(
-            "tenants.risk.repository:let_go_of_predictions",
+            "tenants.risk.repository:delete_old_predictions",
             1095,
             "Scores of old dates. Issued lists keep their own ranks, scores and reasons.",
         )

@@ -1,7 +1,6 @@
-"""What the columns of the feature matrix are: name, unit, meaning and source, and the theme each belongs to.
+"""The columns of the feature matrix: name, unit, meaning, source and theme.
 
-The order here is the order of the columns. Reasons are given by theme, because columns of one theme tell of the same
-thing.
+This is the order of the columns. Reasons are given by theme, because the columns of a theme describe the same thing.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ EXPECTED_SOURCES: Final = ("not recorded", "recorded appointment", "days supplie
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Columns that tell of one thing, and are given as one reason."""
+    """Columns that describe one thing and count as one reason."""
 
     name: str
     title: str
@@ -293,7 +292,7 @@ THEME_OF: Final[dict[str, str]] = {spec.name: theme.name for theme in THEMES for
 
 
 def reference_page() -> str:
-    """``docs/reference/features.md``: every column, by theme."""
+    """Return ``docs/reference/features.md``: every column, by theme."""
     lines = [
         "# Features",
         "",

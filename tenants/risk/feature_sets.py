@@ -33,7 +33,7 @@ class FeatureSet:
     """The features that a model is fitted on, in order.
 
     Attributes:
-        name: what the set is for.
+        name: purpose of the set.
         version: rises with every change of the list or of a definition.
         features: each with the version of its definition.
     """
@@ -44,15 +44,15 @@ class FeatureSet:
 
 
 FEATURE_SET: Final = FeatureSet("iit", 1, FEATURES)
-"""What new models are fitted on."""
+"""The features that new models are fitted on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """The columns that a model takes of the matrix.
+    """The model's columns of the matrix.
 
     Attributes:
-        places: of its columns in the matrix, in the model's order.
+        places: indices of its columns in the matrix, in the model's order.
         members: (columns, themes), 1 where a column belongs to the theme.
     """
 
@@ -83,14 +83,14 @@ def select(features: Sequence[FeatureSpec]) -> Selection:
     missing = [spec for spec in features if _identity(spec) not in places]
     if missing:
         raise FeaturesMissingError(_named(missing))
-    chosen = np.array([places[_identity(spec)] for spec in features], dtype=np.int64)
+    selected_places = np.array([places[_identity(spec)] for spec in features], dtype=np.int64)
     themes = [*(THEME_OF[spec.name] for spec in FEATURES), *(earlier.theme for earlier in earlier_features.EARLIER)]
-    members = [[themes[place] == theme.name for theme in THEMES] for place in chosen]
-    return Selection(chosen, np.array(members, dtype=np.float64).reshape(chosen.size, len(THEMES)))
+    members = [[themes[place] == theme.name for theme in THEMES] for place in selected_places]
+    return Selection(selected_places, np.array(members, dtype=np.float64).reshape(selected_places.size, len(THEMES)))
 
 
 def _identity(spec: FeatureSpec) -> tuple[object, ...]:
-    """Kind and categories too: codes of other categories mean other things, whatever the version says."""
+    """The identity of a feature. Kind and categories are part of it: with other categories, codes mean other things."""
     return (spec.name, spec.version, spec.kind, spec.categories)
 
 

@@ -1,7 +1,7 @@
-"""What of a person's past bears on the expected contact: how late earlier ones were, and how far apart contacts lie.
+"""A person's history: how late earlier contacts were, and how far apart contacts lie.
 
-Everything is taken from a snapshot, so only from what was known on the decision day. The last ten are laid out as a
-matrix, newest first, missing where there were fewer, so that every feature is a sum over columns.
+Everything comes from a snapshot, so only from what was known on the decision day. The last ten form a matrix, newest
+first, missing where there are fewer, so that every feature is a sum over columns.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ DEPTH: Final = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pending:
-    """The expected contact that each row is about.
+    """The expected contact of each row.
 
     Attributes:
-        day: (m,) the decision day: what was known on it.
+        day: (m,) the decision day, whose knowledge counts.
         origin: (m,) the day that set the date.
         expected: (m,) the date.
     """
@@ -43,75 +43,75 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Past:
-    """Earlier expected contacts of each row, whose day has passed or that were answered.
+    """Earlier expected contacts of each row: their day has passed, or they were answered.
 
     Attributes:
         offsets: (m + 1,) CSR.
-        late: signed days late of each; those still unanswered are late as of the decision day.
-        back: day on which each was answered; the decision day where it was not.
-        recent: (m, DEPTH) the last ten's ``late``, newest first, NaN where there are fewer.
+        late: signed days late of each; unanswered ones are late as of the decision day.
+        answer_day: day of the answer to each; the decision day where there is none.
+        recent: (m, DEPTH) ``late`` of the last ten, newest first, NaN where there are fewer.
         source: (m,) source code of the pending one.
-        others: (m,) other bookings still ahead.
+        other_pending: (m,) other bookings still ahead.
         same_day: (m,) other bookings due on the pending one's day.
     """
 
     offsets: Ints
     late: Floats
-    back: Ints
+    answer_day: Ints
     recent: Floats
     source: npt.NDArray[np.int8]
-    others: Ints
+    other_pending: Ints
     same_day: Ints
 
     @property
     def count(self) -> Ints:
-        """How many there were."""
+        """The number of earlier contacts of each row."""
         return np.diff(self.offsets)
 
     @property
     def owner(self) -> Ints:
-        """The row of each."""
+        """The row of each earlier contact."""
         return np.repeat(np.arange(self.offsets.size - 1), self.count)
 
 
-def past(seen: Timelines, known: Episodes, pending: Pending, rules: CohortSettings) -> Past:
+def past(snapshots: Timelines, expected_contacts: Episodes, pending: Pending, rules: CohortSettings) -> Past:
     """Split each row's episodes into the pending one and the past."""
-    owner = known.owner
-    expected, origin = known.expected.astype(np.int64), known.origin.astype(np.int64)
+    owner = expected_contacts.owner
+    expected, origin = expected_contacts.expected.astype(np.int64), expected_contacts.origin.astype(np.int64)
     day = pending.day[owner]
     itself = (origin == pending.origin[owner]) & (expected == pending.expected[owner])
     if rules.expected_from == "contacts":
-        itself = np.zeros(len(known), dtype=np.bool_)
-        itself[known.last[known.last >= 0]] = True
-    answered = known.fulfilled != NO_DAY
-    ahead = ~itself & ~answered & (expected >= day)
-    gone = ~itself & ~ahead
-    rows = len(seen)
+        itself = np.zeros(len(expected_contacts), dtype=np.bool_)
+        itself[expected_contacts.last[expected_contacts.last >= 0]] = True
+    is_answered = expected_contacts.fulfilled != NO_DAY
+    ahead = ~itself & ~is_answered & (expected >= day)
+    is_past = ~itself & ~ahead
+    rows = len(snapshots)
     source = np.zeros(rows, dtype=np.int8)
-    source[owner[itself]] = known.source[itself]
-    others = np.bincount(owner[ahead], minlength=rows)
+    source[owner[itself]] = expected_contacts.source[itself]
+    other_pending = np.bincount(owner[ahead], minlength=rows)
     same_day = np.bincount(owner[ahead & (expected == pending.expected[owner])], minlength=rows)
-    picked = np.flatnonzero(gone)
+    picked = np.flatnonzero(is_past)
     if rules.expected_from == "bookings":
         picked = picked[np.lexsort((expected[picked], owner[picked]))]
-    back = np.where(answered[picked], known.fulfilled[picked].astype(np.int64), day[picked])
-    late = (back - expected[picked]).astype(np.float64)
+    answer_day = np.where(is_answered[picked], expected_contacts.fulfilled[picked].astype(np.int64), day[picked])
+    late = (answer_day - expected[picked]).astype(np.float64)
     offsets = offsets_of(owner[picked], rows)
-    return Past(offsets, late, back, last_columns(late, offsets), source, others, same_day)
+    return Past(offsets, late, answer_day, last_columns(late, offsets), source, other_pending, same_day)
 
 
 def last_columns(values: Floats, offsets: Ints, depth: int = DEPTH) -> Floats:
     """The last ``depth`` values of each row of a CSR, newest first, NaN where there are fewer."""
     place = offsets[1:, None] - 1 - np.arange(depth)
-    there = place >= offsets[:-1, None]
+    exists = place >= offsets[:-1, None]
     out = np.full(place.shape, np.nan)
-    out[there] = values[place[there]]
+    out[exists] = values[place[exists]]
     return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attendance:
-    """Days of contact of each row up to the decision day, each day once (CSR), and the intervals between them."""
+    """Days of contact of each row up to the decision day, without repeats (CSR), and the intervals between them."""
 
     offsets: Ints
     day: Ints
@@ -125,11 +125,11 @@ class Attendance:
         return np.repeat(np.arange(self.offsets.size - 1), np.diff(self.offsets))
 
 
-def attendance(seen: Timelines, rules: CohortSettings) -> Attendance:
-    """Contacts, kept bookings among them, and the intervals between them."""
-    owner, contact = contact_days(seen, rules)
+def attendance(snapshots: Timelines, rules: CohortSettings) -> Attendance:
+    """Contacts and kept bookings, with the intervals between them."""
+    owner, contact = contact_days(snapshots, rules)
     day = contact.astype(np.int64)
-    rows = len(seen)
+    rows = len(snapshots)
     same = owner[1:] == owner[:-1]
     gaps = np.diff(day)[same].astype(np.float64)
     gap_offsets = offsets_of(owner[1:][same], rows)
@@ -137,7 +137,7 @@ def attendance(seen: Timelines, rules: CohortSettings) -> Attendance:
 
 
 def count_between(visits: Attendance, after: Ints, until: Ints) -> Floats:
-    """Contacts with ``after < day <= until`` of each row."""
+    """The number of contacts of each row with ``after < day <= until``."""
     key = row_key(visits.owner, visits.day)
     rows = np.arange(after.size)
     low = np.searchsorted(key, row_key(rows, after), side="right")
@@ -152,9 +152,9 @@ def row_sum(values: Floats, offsets: Ints) -> Floats:
 
 
 def last_where(mask: npt.NDArray[np.bool_], offsets: Ints) -> Ints:
-    """Index of the last entry of each row where ``mask`` holds; -1 where there is none."""
-    marked = np.where(mask, np.arange(mask.size), -1)
-    latest = np.maximum.accumulate(marked) if mask.size else marked
+    """Index of the last entry of each row where ``mask`` is true; -1 where there is none."""
+    index_or_minus_one = np.where(mask, np.arange(mask.size), -1)
+    latest = np.maximum.accumulate(index_or_minus_one) if mask.size else index_or_minus_one
     out = np.full(offsets.size - 1, -1, dtype=np.int64)
     some = np.diff(offsets) > 0
     out[some] = latest[offsets[1:][some] - 1]

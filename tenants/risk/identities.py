@@ -1,4 +1,4 @@
-"""Names, phones and identifiers of the people on a list, for those who may see them: read and opened in bulk."""
+"""Names, phones and identifiers of the people on a list, read and decrypted in bulk for callers with the permission."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _PEOPLE: Final = sql.SQL(
 
 
 def identities_of(session: TenantSession, patients: Sequence[UUID]) -> Mapping[UUID, Identity]:
-    """What names each of these patients, in two statements; nothing of who was erased or voided.
+    """The personal identifiers of these patients, in two statements, without erased and voided patients.
 
-    One damaged value costs itself, not the row and not the list.
+    A damaged value is missing alone; the rest of its row and list remain.
     """
     with session.cursor() as cursor:
         rows = cursor.execute(_PEOPLE, (uuid_array(patients),)).fetchall()
     safe = vault(session)
     safe.load_patient_keys(row[0] for row in rows)
-    found: dict[UUID, Identity] = {}
+    identities: dict[UUID, Identity] = {}
     for uuid, *sealed in rows:
-        found[uuid] = legible(safe, uuid, sealed).marked(UNREADABLE)
-    return found
+        identities[uuid] = legible(safe, uuid, sealed).marked(UNREADABLE)
+    return identities
 
 
 def full_name(identity: Mapping[str, str | None]) -> str | None:
-    """Given and family name in one; None where neither is recorded."""
+    """Given and family name together; None where neither is recorded."""
     parts = dict.fromkeys(filter(None, (identity.get("given_name"), identity.get("family_name"))))
     return " ".join(parts) or None

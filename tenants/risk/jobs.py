@@ -1,4 +1,4 @@
-"""Long work of the room ``risk``."""
+"""The jobs of the feature ``risk``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCORE = "risk.score"
 
 
 @job(TRAIN, max_attempts=2)
-def train(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - all is in the tenant's settings
+def train(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - the tenant's settings have everything
     """Fit, measure and store models."""
     from tenants.risk import service
 
@@ -38,4 +38,4 @@ def score(ctx: JobContext, payload: dict[str, Any]) -> None:
     """Score everybody as of a date, in steps."""
     from tenants.risk import scoring
 
-    scoring.score(ctx.tenant, ctx.session, date.fromisoformat(payload["as_of"]), told=ctx.progress)
+    scoring.score(ctx.tenant, ctx.session, date.fromisoformat(payload["as_of"]), progress=ctx.progress)

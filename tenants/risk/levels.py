@@ -1,14 +1,14 @@
-"""What the words high, medium and low mean, said wherever they are shown."""
+"""What the words high, medium and low mean. The same text stands wherever they are shown."""
 
 from __future__ import annotations
 
 
 def meaning(share: float | None, usual: float | None) -> str:
-    """What the levels of a list at risk mean, and what its risks are compared with.
+    """The meaning of the levels of a list at risk, with the risk to compare with.
 
     Args:
-        share: part of each facility's people at risk that is ``high``.
-        usual: risk of a person of whom nothing stands out; None where it is not known.
+        share: share of each facility's people at risk who are ``high``.
+        usual: risk of an average person; None where unknown.
     """
     text = "Levels follow each facility's capacity, not the risk alone"
     if share is not None:
@@ -19,7 +19,7 @@ def meaning(share: float | None, usual: float | None) -> str:
         )
     text += ". So the same risk can be high at one facility and medium at another."
     if usual is not None:
-        text += f" The usual risk, of a person of whom nothing stands out, is {usual:.0%}."
+        text += f" The usual risk, of an average person, is {usual:.0%}."
     return text
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
-    from tenants.risk.presenting import Shown
+    from tenants.risk.presenting import WorklistView
 
 MEDIA: Final[Mapping[str, str]] = {
     "csv": MEDIA_TYPES["csv"],
@@ -41,13 +41,13 @@ _HEADINGS: Final[Mapping[str, str]] = {
     "risk_level": "Level",
     "reasons": "Why",
     "called": "Called on",
-    "outcome": "What came of it",
+    "outcome": "Outcome",
 }
 PERSONAL: Final = "This page names people and their phones: keep it locked away, and destroy it when it is done."
 
 
-def as_file(form: str, lists: Sequence[Shown]) -> bytes:
-    """Lists as one file of this form: a key of :data:`MEDIA`."""
+def as_file(form: str, lists: Sequence[WorklistView]) -> bytes:
+    """Return lists as one file of this form, a key of :data:`MEDIA`."""
     if form != "xlsx":
         return b"".join(pieces(form, lists))
     file = BytesIO()
@@ -55,69 +55,69 @@ def as_file(form: str, lists: Sequence[Shown]) -> bytes:
     return file.getvalue()
 
 
-def pieces(form: str, lists: Iterable[Shown]) -> Iterator[bytes]:
-    """Lists, or one list clinic by clinic, as CSV or pages to print, piece by piece.
+def pieces(form: str, lists: Iterable[WorklistView]) -> Iterator[bytes]:
+    """Yield lists as CSV or as pages to print, piece by piece: whole lists, or one list clinic by clinic.
 
-    Nothing is given before the first list is read, so that one that is not there is an error and no broken file.
+    Nothing is yielded before the first list is read, so a missing list is an error and not a broken file.
     """
     return {"csv": _lines, "html": _pages}[form](lists)
 
 
-def _lines(lists: Iterable[Shown]) -> Iterator[bytes]:
-    """Rows of all lists under one head; a text that a spreadsheet would take for a formula is quoted."""
-    for number, found in enumerate(lists):
-        columns = _columns(found)
-        cells = [_cells([row.get(column) for column in columns]) for row in presenting.rows(found)]
+def _lines(lists: Iterable[WorklistView]) -> Iterator[bytes]:
+    """Rows of all lists under one head. A text that a spreadsheet would take for a formula is quoted."""
+    for number, view in enumerate(lists):
+        columns = _columns(view)
+        cells = [_cells([row.get(column) for column in columns]) for row in presenting.rows(view)]
         yield csv_lines(cells if number else [columns, *cells])
 
 
-def as_workbook(lists: Iterable[Shown], file: BinaryIO) -> None:
-    """Write a sheet for each kind of list, and one that says what they are."""
+def as_workbook(lists: Iterable[WorklistView], file: BinaryIO) -> None:
+    """Write a sheet for each kind of list, and a sheet that explains them."""
     book, about = Workbook(), []
-    for kind, own in groupby(lists, key=lambda found: found.worklist.kind):
+    for kind, own in groupby(lists, key=lambda view: view.worklist.kind):
         first = next(own)
         columns = _columns(first)
-        rows = (row for found in chain((first,), own) for row in presenting.rows(found))
+        rows = (row for view in chain((first,), own) for row in presenting.rows(view))
         book.sheet(kind, columns, (_cells([row.get(column) for column in columns]) for row in rows))
         about += [(_title(first), line) for line in _notes(first)]
     book.sheet("about", ("list", "what to know"), about)
     book.save(file)
 
 
-def _pages(lists: Iterable[Shown]) -> Iterator[bytes]:
-    """A page to print for each clinic and list, with columns to write in what was done."""
+def _pages(lists: Iterable[WorklistView]) -> Iterator[bytes]:
+    """A page to print for each clinic and list, with empty columns for notes."""
     pages = 0
-    for number, found in enumerate(lists):
+    for number, view in enumerate(lists):
         if not number:
             yield (
                 '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Lists</title>'
                 f"<style>{_STYLE}</style></head><body>\n"
             ).encode()
-        for clinic, own in groupby(presenting.rows(found), key=lambda row: (row["facility"], row["clinic"])):
-            yield f"{_page(found, clinic, list(own))}\n".encode()
+        for clinic, own in groupby(presenting.rows(view), key=lambda row: (row["facility"], row["clinic"])):
+            yield f"{_page(view, clinic, list(own))}\n".encode()
             pages += 1
     yield b"</body></html>\n" if pages else b"<p>Nobody is on these lists.</p>\n</body></html>\n"
 
 
-def _page(found: Shown, clinic: tuple[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+def _page(view: WorklistView, clinic: tuple[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
     datim_id, name = clinic
-    columns = _page_columns(found)
+    columns = _page_columns(view)
     heads = "".join(f"<th>{_HEADINGS[column]}</th>" for column in columns)
     lines = "\n".join(
         "<tr>" + "".join(f"<td>{_text(row, column)}</td>" for column in columns) + "</tr>" for row in rows
     )
-    notes = "".join(f'<p class="note">{escape(line)}</p>' for line in _notes(found))
+    notes = "".join(f'<p class="note">{escape(line)}</p>' for line in _notes(view))
     return (
         f"<section><h1>{escape(name or datim_id)}</h1>"
-        f"<h2>{escape(_title(found))}: {len(rows)} of {rows[0]['of']:,}. Facility {escape(datim_id)}.</h2>\n"
+        f"<h2>{escape(_title(view))}: {len(rows)} of {rows[0]['of']:,}. Facility {escape(datim_id)}.</h2>\n"
         f"<table><thead><tr>{heads}</tr></thead><tbody>\n{lines}\n</tbody></table>\n{notes}</section>"
     )
 
 
-def _page_columns(found: Shown) -> tuple[str, ...]:
-    who = ("patient_id",) if found.identities is None else presenting.IDENTITIES
-    how = ("days_late",) if found.worklist.kind == "to_trace" else ("risk", "risk_level")
-    return ("rank", *who, "expected_date", *how, "reasons", "called", "outcome")
+def _page_columns(view: WorklistView) -> tuple[str, ...]:
+    identity_columns = ("patient_id",) if view.identities is None else presenting.IDENTITIES
+    order_columns = ("days_late",) if view.worklist.kind == "to_trace" else ("risk", "risk_level")
+    return ("rank", *identity_columns, "expected_date", *order_columns, "reasons", "called", "outcome")
 
 
 def _text(row: Mapping[str, Any], column: str) -> str:
@@ -127,24 +127,24 @@ def _text(row: Mapping[str, Any], column: str) -> str:
     return "" if value is None else escape(str(value))
 
 
-def _notes(found: Shown) -> list[str]:
-    kept = found.worklist
-    notes = [f"Scored by {kept.model_version} on records to {kept.data_date}.", found.meaning]
-    if kept.note:
-        notes.append(kept.note)
-    if stale := [facility["name"] or facility["datim_id"] for facility in kept.facilities if facility["stale"]]:
+def _notes(view: WorklistView) -> list[str]:
+    worklist = view.worklist
+    notes = [f"Scored by {worklist.model_version} on records to {worklist.data_date}.", view.meaning]
+    if worklist.note:
+        notes.append(worklist.note)
+    if stale := [facility["name"] or facility["datim_id"] for facility in worklist.facilities if facility["stale"]]:
         notes.append(f"No list for {', '.join(stale)}: their records end too early for this day.")
-    if found.identities is not None:
+    if view.identities is not None:
         notes.append(PERSONAL)
     return notes
 
 
-def _title(found: Shown) -> str:
-    return presenting.title(found.worklist.kind, found.worklist.as_of, found.worklist.due_within)
+def _title(view: WorklistView) -> str:
+    return presenting.title(view.worklist.kind, view.worklist.as_of, view.worklist.due_within)
 
 
-def _columns(found: Shown) -> tuple[str, ...]:
-    return presenting.columns(identities=found.identities is not None)
+def _columns(view: WorklistView) -> tuple[str, ...]:
+    return presenting.columns(identities=view.identities is not None)
 
 
 def _cells(row: Sequence[Any]) -> list[Any]:

@@ -1,8 +1,8 @@
-"""How good a score is, on decisions it was not fitted on, each figure with its interval.
+"""The quality of a score, on decisions that it was not fitted on, each figure with its interval.
 
 Intervals are percentile bootstraps that draw patients, not rows: one patient's decisions resemble each other, and
 drawing rows would make every interval too narrow. Additive figures (Brier, log loss, calibration) are summed per
-patient once, so a replicate is a product of matrices; ranked figures (ROC-AUC, average precision, capacity) reuse one
+patient once, so a replicate is a product of matrices. Rank figures (ROC-AUC, average precision, capacity) reuse one
 sorted order. 200,000 rows with 200 replicates take about two seconds.
 """
 
@@ -55,7 +55,7 @@ HIGHER_IS_BETTER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its interval; ``None`` where it is not defined (one outcome only, one patient only)."""
+    """A figure with its interval; ``None`` where it is undefined (only one outcome, only one patient)."""
 
     value: float | None
     low: float | None = None
@@ -72,10 +72,10 @@ class Evaluation:
 
     Attributes:
         decisions: number of rows.
-        patients: number of patients they belong to.
+        patients: number of patients of these rows.
         interruptions: number of rows with outcome 1.
-        level: coverage that the intervals aim at.
-        metrics: name, as in :data:`METRICS`, to estimate.
+        level: intended coverage of the intervals.
+        metrics: name, as in :data:`METRICS` -> estimate.
     """
 
     decisions: int
@@ -106,7 +106,7 @@ class Comparison:
         """Whether the first score is better on every one of these metrics with its whole interval.
 
         Raises:
-            ValueError: no metric is named, or one has no better side (calibration slope and intercept, base rate).
+            ValueError: no metric is given, or one has no better side (calibration slope and intercept, base rate).
         """
         if not metrics:
             message = "name at least one metric to compare on"
@@ -137,7 +137,7 @@ def evaluate(
     level: float = 0.95,
     seed: int = 0,
 ) -> Evaluation:
-    """All figures of a score, with intervals.
+    """Compute all figures of a score, with intervals.
 
     Args:
         score: (n,), higher is more at risk; in [0, 1] when ``probability``.
@@ -146,7 +146,7 @@ def evaluate(
         probability: false for a rule that only ranks: calibration, Brier and log loss are left out.
         replicates: bootstrap replicates; 0 gives figures without intervals.
         level: coverage of the intervals.
-        seed: of the draws; the same seed gives the same intervals.
+        seed: seed of the draws; the same seed gives the same intervals.
 
     Raises:
         ValueError: shapes differ, there are no rows, or values are not finite or out of range.
@@ -155,13 +155,13 @@ def evaluate(
     statistics = _Statistics(
         _checked_score(score, len(outcomes), probability=probability), outcomes, clusters, probability
     )
-    drawn = [statistics.compute(weights) for weights in _draws(clusters, replicates, seed)]
+    replicate_figures = [statistics.compute(weights) for weights in _draws(clusters, replicates, seed)]
     return Evaluation(
         decisions=len(outcomes),
         patients=int(clusters.max()) + 1,
         interruptions=int(outcomes.sum()),
         level=level,
-        metrics=_intervals(statistics.compute(None), drawn, level),
+        metrics=_intervals(statistics.compute(None), replicate_figures, level),
     )
 
 
@@ -176,26 +176,26 @@ def compare(
     level: float = 0.95,
     seed: int = 0,
 ) -> Comparison:
-    """Differences ``score - simpler`` with intervals, both scores seeing the same drawn patients.
+    """Compute differences ``score - simpler`` with intervals. Both scores use the same drawn patients.
 
     Args and raises: as :func:`evaluate`; ``probability`` is false unless both scores are probabilities.
     """
     outcomes, clusters = _checked(outcome, patient)
-    both = [
+    statistics_of_both = [
         _Statistics(_checked_score(values, len(outcomes), probability=probability), outcomes, clusters, probability)
         for values in (score, simpler)
     ]
 
     def difference(weights: Floats | None) -> dict[str, float]:
-        first, second = (statistics.compute(weights) for statistics in both)
+        first, second = (statistics.compute(weights) for statistics in statistics_of_both)
         return {name: first[name] - second[name] for name in first}
 
-    drawn = [difference(weights) for weights in _draws(clusters, replicates, seed)]
-    return Comparison(level=level, differences=_intervals(difference(None), drawn, level))
+    replicate_figures = [difference(weights) for weights in _draws(clusters, replicates, seed)]
+    return Comparison(level=level, differences=_intervals(difference(None), replicate_figures, level))
 
 
 def leakage_alarm(evaluation: Evaluation, threshold: float = LEAKAGE_ROC_AUC) -> str | None:
-    """A warning when a score is too good to be true, else ``None``."""
+    """A warning when a score is too good to be true, otherwise ``None``."""
     value = evaluation.metrics["roc_auc"].value
     if value is None or value <= threshold:
         return None
@@ -207,14 +207,14 @@ def leakage_alarm(evaluation: Evaluation, threshold: float = LEAKAGE_ROC_AUC) ->
 
 
 class _Statistics:
-    """Every figure as a function of the patients' weights, with all that does not depend on them computed once."""
+    """Every figure as a function of the patients' weights; everything independent of them is computed once."""
 
     def __init__(self, score: Floats, outcome: Floats, cluster: Integers, probability: bool) -> None:  # noqa: FBT001
         order = np.argsort(-score, kind="stable")
         self._cluster = cluster[order]
         self._positive = outcome[order]
-        ranked = score[order]
-        self._starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+        sorted_scores = score[order]
+        self._starts = np.flatnonzero(np.r_[True, sorted_scores[1:] != sorted_scores[:-1]])
         self._clusters = int(cluster.max()) + 1
         self._columns: list[Floats] = [np.ones_like(outcome), outcome]
         self._probability = probability
@@ -239,40 +239,40 @@ class _Statistics:
         self._columns += [np.where(bins == index, p - y, 0.0) for index in range(ECE_BINS)]
 
     def compute(self, weights: Floats | None) -> dict[str, float]:
-        """The figures when patient ``i`` counts ``weights[i]`` times; NaN where one is not defined."""
+        """The figures when patient ``i`` counts ``weights[i]`` times; NaN where a figure is undefined."""
         totals = self._sums.sum(axis=0) if weights is None else weights @ self._sums
         row = np.ones_like(self._positive) if weights is None else weights[self._cluster]
         with np.errstate(divide="ignore", invalid="ignore"):
-            figures = self._ranked(row)
+            figures = self._rank_figures(row)
             if self._probability:
-                figures |= self._summed(totals)
+                figures |= self._sum_figures(totals)
         return figures
 
-    def _ranked(self, weight: Floats) -> dict[str, float]:
+    def _rank_figures(self, weight: Floats) -> dict[str, float]:
         positive = np.add.reduceat(weight * self._positive, self._starts)
         everyone = np.add.reduceat(weight, self._starts)
-        caught, listed = np.cumsum(positive), np.cumsum(everyone)
-        interruptions, total = caught[-1], listed[-1]
-        others = total - interruptions
-        below = others - (listed - caught) + (everyone - positive) / 2
-        precision = np.where(listed > 0, caught / np.maximum(listed, TINY), 0.0)
+        interruptions_so_far, weight_so_far = np.cumsum(positive), np.cumsum(everyone)
+        interruptions, total = interruptions_so_far[-1], weight_so_far[-1]
+        non_interruptions = total - interruptions
+        below = non_interruptions - (weight_so_far - interruptions_so_far) + (everyone - positive) / 2
+        precision = np.where(weight_so_far > 0, interruptions_so_far / np.maximum(weight_so_far, TINY), 0.0)
         figures = {
             "base_rate": interruptions / total,
-            "roc_auc": float(positive @ below) / (interruptions * others),
+            "roc_auc": float(positive @ below) / (interruptions * non_interruptions),
             "average_precision": float(positive @ precision) / interruptions,
         }
         figures["lift"] = figures["average_precision"] / figures["base_rate"]
-        share, found = np.r_[0.0, listed], np.r_[0.0, caught]
+        share, recall = np.r_[0.0, weight_so_far], np.r_[0.0, interruptions_so_far]
         for capacity in CAPACITIES:
-            # A tie at the cut-off counts as if it were broken at random.
-            hits = float(np.interp(capacity * total, share, found))
+            # A tie at the cut-off counts as if broken at random.
+            hits = float(np.interp(capacity * total, share, recall))
             figures[f"sensitivity_top_{int(capacity * 100)}"] = hits / interruptions
             figures[f"ppv_top_{int(capacity * 100)}"] = hits / (capacity * total)
         return {name: float(value) for name, value in figures.items()}
 
-    def _summed(self, totals: Floats) -> dict[str, float]:
+    def _sum_figures(self, totals: Floats) -> dict[str, float]:
         n, brier, loss = totals[0], totals[2], totals[3]
-        # One Newton step from the fit of the whole sample: exact for it, and right to first order for a replicate.
+        # One Newton step from the fit of the whole sample: exact for the sample, right to first order for a replicate.
         gradient = totals[4:6]
         curve = np.array([[totals[6], totals[7]], [totals[7], totals[8]]])
         slope = intercept = float("nan")
@@ -293,9 +293,9 @@ def logistic_fit(design: Floats, outcome: Floats, offset: Floats | float = 0.0, 
     """Coefficients of a small logistic regression, by Newton's method with step halving.
 
     Args:
-        design: (n, k), k of a few columns.
+        design: (n, k), a few columns.
         outcome: (n,), 0 or 1.
-        offset: log-odds added to every row and not fitted.
+        offset: fixed log-odds added to every row.
         ridge: keeps the solution finite when the outcomes can be separated.
     """
     beta = np.zeros(design.shape[1])
@@ -313,9 +313,9 @@ def logistic_fit(design: Floats, outcome: Floats, offset: Floats | float = 0.0, 
         while (after := loss(beta + step)) > current + 1e-12 * abs(current) and np.abs(step).max() > TINY:
             step = step / 2
         beta = beta + step
-        done = current - after <= 1e-12 * max(1.0, abs(current))
+        converged = current - after <= 1e-12 * max(1.0, abs(current))
         current = after
-        if done:
+        if converged:
             break
     return np.asarray(beta, dtype=np.float64)
 
@@ -325,22 +325,24 @@ def _sigmoid(x: Floats) -> Floats:
 
 
 def _draws(cluster: Integers, replicates: int, seed: int) -> Iterator[Floats]:
-    """Weights of a bootstrap over patients, one replicate at a time so that memory stays small."""
+    """Weights of a bootstrap over patients, one replicate at a time to save memory."""
     patients = int(cluster.max()) + 1
     random = np.random.default_rng(seed)
     for _ in range(replicates if patients > 1 else 0):
         yield np.bincount(random.integers(0, patients, patients), minlength=patients).astype(np.float64)
 
 
-def _intervals(point: Mapping[str, float], drawn: Sequence[Mapping[str, float]], level: float) -> dict[str, Estimate]:
+def _intervals(
+    point: Mapping[str, float], replicate_figures: Sequence[Mapping[str, float]], level: float
+) -> dict[str, Estimate]:
     estimates = {}
     for name, value in point.items():
         if not np.isfinite(value):
             estimates[name] = Estimate(None)
             continue
-        values = np.array([replicate[name] for replicate in drawn])
+        values = np.array([replicate[name] for replicate in replicate_figures])
         values = values[np.isfinite(values)]
-        if len(values) < max(2, len(drawn) // 2):
+        if len(values) < max(2, len(replicate_figures) // 2):
             estimates[name] = Estimate(value)
             continue
         low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])

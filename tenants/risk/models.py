@@ -1,6 +1,6 @@
-"""Tables of the room ``risk``: models, runs of scoring, predictions, issued lists.
+"""Tables of the feature ``risk``: models, runs of scoring, predictions, issued lists.
 
-No names, phones or programme identifiers are kept here: a patient is a UUID.
+They have no names, phones or programme identifiers: a patient is a UUID.
 """
 
 from datetime import date, datetime
@@ -23,9 +23,9 @@ def _json(*, nullable: bool = False) -> Any:  # noqa: ANN401 - SQLModel's Field 
 
 
 class RiskModel(TenantBase, table=True):
-    """A fitted model, its calibrator, how well it did on later time, and whether it is the one that scores.
+    """A fitted model with its calibrator and its figures on later time; ``state`` says whether it is the serving one.
 
-    ``failed``: training could not fit or measure it. ``failure`` says why, and why it last failed to score.
+    State ``failed``: training could not fit or measure it. ``failure`` says why, or why it last failed to score.
     ``features`` are those of the set ``feature_set``, in order, each with the version of its definition. Models from
     before there were sets name no set.
     """
@@ -62,7 +62,7 @@ class RiskModel(TenantBase, table=True):
 
 
 class ScoreRun(TenantBase, table=True):
-    """One scoring of all patients as of a date: the cursor that a killed run goes on from.
+    """One scoring of all patients as of a date, with the cursor from which a killed run resumes.
 
     ``rates`` are the facility rates of the reference day, taken once so that all steps, and later explanations, use
     the same. ``inputs`` is the fingerprint of what it reads: a run goes on, and is done, only while it stays the same.
@@ -97,11 +97,11 @@ class ScoreRun(TenantBase, table=True):
 
 
 class Prediction(TenantBase, table=True):
-    """What was said of one patient as of a date.
+    """The prediction for one patient as of a date.
 
     ``at_risk``: on treatment, the expected contact still ahead; ``risk`` is the calibrated probability of interruption.
-    ``to_trace``: past the expected date; nothing is predicted (``risk`` is null), ``days_late`` orders the list. Of
-    people in IIT by the partner's own list alone the expected date is not known: it is null, and ``days_late`` 0.
+    ``to_trace``: past the expected date; nothing is predicted (``risk`` is null), ``days_late`` orders the list. For
+    people in IIT by the partner's own list alone the expected date is unknown: it is null, and ``days_late`` 0.
     """
 
     __tablename__: ClassVar[str] = "predictions"
@@ -141,10 +141,10 @@ class Prediction(TenantBase, table=True):
 
 
 class Worklist(TenantBase, table=True):
-    """A list as it was issued: never changed afterwards, because a list that works changes what it is judged by.
+    """An issued list. It never changes, because a list that works changes the outcomes by which it is judged.
 
-    ``capacity_share`` is what its levels mean, ``usual_risk`` what its risks are compared with, ``note`` whether the
-    preferred model failed and another scored.
+    ``capacity_share`` gives its levels their meaning, ``usual_risk`` is the risk to compare with, and ``note`` says
+    whether the preferred model failed and another one scored.
     """
 
     __tablename__: ClassVar[str] = "worklists"
@@ -175,7 +175,7 @@ class Worklist(TenantBase, table=True):
 
 
 class WorklistEntry(TenantBase, table=True):
-    """One patient on an issued list: rank, score and reasons as they were; contact and outcome are filled in later."""
+    """One patient on an issued list: rank, score and reasons as issued; contact and outcome are filled in later."""
 
     __tablename__: ClassVar[str] = "worklist_entries"
     __table_args__ = (

@@ -1,6 +1,6 @@
-"""The naive rule, "late last time": how often people as late as this interrupted before. No fitting; the mark to beat.
+"""The naive rule, "late last time": how often people as late as this interrupted before. It is the mark to beat.
 
-It serves a tenant too young to train, and says so.
+It needs no fitting. It serves a tenant that is too young to train, and says so.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ BINS: Final = (
     "no earlier contact",
 )
 PRIOR: Final = (0.08, 0.12, 0.18, 0.25, 0.35, 0.20)
-"""Shares before any history is seen; an assumption that 20 resolved contacts each outweigh."""
+"""Shares before there is any history: an assumption that 20 resolved contacts each outweigh."""
 WEIGHT: Final = 20.0
 
 Floats = npt.NDArray[np.float64]
 
 
 def score(days_late_last: npt.ArrayLike) -> Floats:
-    """The rule as a ranking: days late at the last contact; without one, as if on time."""
+    """The rule as a ranking: days late at the last contact; 0 without a contact."""
     return np.nan_to_num(np.asarray(days_late_last, dtype=np.float64))
 
 
@@ -46,11 +46,11 @@ def _bin(days_late_last: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class NaiveModel:
-    """Shares of interruption by how late the last contact was.
+    """Shares of interruption by lateness at the last contact.
 
     Attributes:
-        shares: one per bin of ``BINS``.
-        counts: resolved contacts that each share rests on.
+        shares: one share per bin of ``BINS``.
+        counts: number of resolved contacts behind each share.
     """
 
     shares: tuple[float, ...]
@@ -58,7 +58,7 @@ class NaiveModel:
 
     @property
     def features(self) -> tuple[FeatureSpec, ...]:
-        """The columns, those of every model here; only one is used."""
+        """The columns, the same as of every model of ours; the rule uses one of them."""
         return FEATURES
 
     @property
@@ -69,24 +69,24 @@ class NaiveModel:
         return float(logit(np.asarray(np.average(self.shares, weights=weights))))
 
     def predict(self, X: Floats) -> Floats:
-        """Share of each row's bin."""
+        """The share of each row's bin."""
         return np.asarray(self.shares, dtype=np.float64)[_bin(X[:, NAMES.index(COLUMN)])]
 
     def explain(self, X: Floats) -> Explanation:
-        """All of the difference from the base is the lateness at the last contact."""
+        """The whole difference from the base comes from the lateness at the last contact."""
         contributions = np.zeros_like(X, dtype=np.float64)
         contributions[:, NAMES.index(COLUMN)] = logit(self.predict(X)) - self.base
         return Explanation(base=self.base, contributions=contributions)
 
     def summary(self) -> Mapping[str, Any]:
-        """Shares and what they rest on."""
+        """The shares, with their counts."""
         return {
             "shares": dict(zip(BINS, self.shares, strict=True)),
             "resolved_contacts": dict(zip(BINS, self.counts, strict=True)),
         }
 
     def to_json(self) -> dict[str, Any]:
-        """The rule as JSON."""
+        """Return the rule as JSON."""
         return {"kind": NAME, "shares": list(self.shares), "counts": list(self.counts)}
 
     @classmethod
@@ -109,7 +109,7 @@ class NaiveModel:
 
 
 def fit(days_late_last: npt.ArrayLike, y: npt.ArrayLike) -> NaiveModel:
-    """Shares by bin, drawn towards the prior ones by 20 contacts' worth."""
+    """Return shares by bin, blended with the prior ones, which weigh as much as 20 contacts."""
     bins, outcome = _bin(days_late_last), np.asarray(y, dtype=np.float64)
     counts = np.bincount(bins, minlength=len(BINS))
     hits = np.bincount(bins, weights=outcome, minlength=len(BINS))

@@ -1,7 +1,7 @@
-"""What explaining one patient needs, read, and told to the audit, in one round trip.
+"""Read what explaining one patient needs, and write the audit, in one round trip.
 
-Whatever is out of the ordinary (a merge, a day whose rates were never taken, a tenant that is being moved) is left to a
-session, which reads the same in several.
+Unusual cases (a merge, a day without counted rates, a tenant that is being moved) raise ``NotAtOnce``: a session then
+reads the same in several round trips.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ WHERE p.uuid = %(uuid)s AND p.known_to IS NULL AND NOT p.voided
 
 @dataclass(frozen=True, slots=True)
 class PatientFacts:
-    """What is known of one patient and of what scores.
+    """The facts of one patient, and of the serving model.
 
     Attributes:
-        patient: who.
+        patient: UUID of the patient.
         as_of: the day.
-        timelines: of the patient alone.
-        rules: the tenant's.
-        rates: of the day's reference day.
-        complete_through, data_date: of the patient's facility.
-        model_key: UUID and stored hash of the preferred model; None where nothing was trained.
+        timelines: timelines of the patient alone.
+        rules: the tenant's rules.
+        rates: facility rates of the day's reference day.
+        complete_through, data_date: dates of the patient's facility.
+        model_key: UUID and stored hash of the preferred model; None where no model was trained.
     """
 
     patient: UUID
@@ -65,7 +65,7 @@ class PatientFacts:
 
 
 def read_at_once(tenant: TenantRef, by: tuple[str, str], patient: UUID, as_of: date) -> PatientFacts:
-    """The facts of one patient; that they were read is in the audit when this returns.
+    """Return the facts of one patient. The audit has the read when this returns.
 
     Raises:
         NotFound: there is no such patient.

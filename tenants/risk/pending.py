@@ -1,4 +1,4 @@
-"""People with an expected contact ahead: their features on a day, and one expected contact for each."""
+"""People with a pending expected contact: their features on a day, and one expected contact per person."""
 
 from __future__ import annotations
 
@@ -21,23 +21,27 @@ if TYPE_CHECKING:
 
 
 def matrix(
-    timelines: Timelines, pending: Units, rules: CohortSettings, rates: FacilityRates, seen: Timelines | None = None
+    timelines: Timelines,
+    pending: Units,
+    rules: CohortSettings,
+    rates: FacilityRates,
+    snapshots: Timelines | None = None,
 ) -> Floats:
-    """Features of these units, from what was known on their day.
+    """Return the features of these units, from what was known on their day.
 
     Args:
         timelines: all versions.
         pending: the units.
         rules: the tenant's cohort settings.
         rates: facility rates of earlier days.
-        seen: what ``pending.snapshot(timelines)`` gives, where it is there.
+        snapshots: ``pending.snapshot(timelines)``, if the caller has it.
     """
-    seen = pending.snapshot(timelines) if seen is None else seen
-    return compute(seen, episodes(seen, rules), pending_of(pending), rules, rates)
+    snapshots = pending.snapshot(timelines) if snapshots is None else snapshots
+    return compute(snapshots, episodes(snapshots, rules), pending_of(pending), rules, rates)
 
 
 def one_each(pending: Units, risk: Floats) -> list[int]:
-    """One expected contact per patient: the nearest; of several on that day the likeliest to be missed."""
+    """One expected contact per patient: the nearest; of several on that day the one most likely to be missed."""
     order = np.lexsort((pending.origin, -risk, pending.expected, pending.patient))
     first = np.unique(pending.patient[order], return_index=True)[1]
     return [int(index) for index in order[first]]

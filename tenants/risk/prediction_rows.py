@@ -1,4 +1,4 @@
-"""What one step of a scoring says of its patients: both lists, ranked within each facility, ready to be written."""
+"""The rows of both lists that one step of a scoring writes, ranked within each facility."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 EXPLAINED_AT_ONCE: Final = 2000
 LEVELS: Final = ("high", "medium", "low")
 _BY_PARTNER: Final = orjson.dumps(
-    [{"theme": "overdue", "text": "in IIT by the partner's own list; a contact cannot be read", "contribution": None}]
+    [{"theme": "overdue", "text": "in IIT by the partner's own list; a contact is not readable", "contribution": None}]
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AtRisk:
-    """People with an expected contact ahead, in order of their UUID.
+    """People with a pending expected contact, in order of their UUID.
 
     Attributes:
         patient: (n, 16) bytes of the UUIDs.
         facility: (n,) index of the facility.
-        expected: (n,) day expected.
-        raw, risk: (n,) the model's probability, and calibrated.
-        features: (n, p) what they come from.
+        expected: (n,) expected day.
+        raw, risk: (n,) the model's probability, and the calibrated one.
+        features: (n, p) the features behind them.
     """
 
     patient: npt.NDArray[np.void]
@@ -59,7 +59,7 @@ class AtRisk:
 class Late:
     """People past their expected contact, in order of their UUID: within grace, or (``iit``) beyond it.
 
-    ``by_partner``: a contact of theirs cannot be read, and it is the partner's own list that says so.
+    ``by_partner``: a contact of theirs is not readable, and the partner's own list says IIT.
     """
 
     patient: npt.NDArray[np.void]
@@ -71,17 +71,17 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What is the same for all rows of a scoring, and what each facility's rows say of their data.
+class ScoringContext:
+    """What all rows of a scoring share, and the dates of each facility.
 
     Attributes:
-        model: what scores.
+        model: the model that scores.
         as_of: the date.
-        stamp: when it was scored.
-        share: of each facility's people at risk, the part within capacity.
-        most: reasons given.
+        stamp: the time of scoring.
+        share: share of each facility's people at risk within capacity.
+        most: the most reasons per person.
         facilities: UUIDs by index.
-        data_dates: of each facility, where known.
+        data_dates: data date of each facility, where known.
         stale: whether each facility's records end too early.
     """
 
@@ -96,10 +96,14 @@ class Said:
 
 
 def at_risk(
-    timelines: Timelines, pending: Units, chosen: Sequence[int], columns: Floats, raw_and_risk: tuple[Floats, Floats]
+    timelines: Timelines,
+    pending: Units,
+    unit_indices: Sequence[int],
+    columns: Floats,
+    raw_and_risk: tuple[Floats, Floats],
 ) -> AtRisk:
-    """The people of the chosen units; features and probabilities are those of all of ``pending``."""
-    place = np.asarray(chosen, dtype=np.int64)
+    """The people of these units; ``columns`` and ``raw_and_risk`` belong to all of ``pending``."""
+    place = np.asarray(unit_indices, dtype=np.int64)
     raw, risk = raw_and_risk
     patient = pending.patient[place]
     return AtRisk(
@@ -124,8 +128,8 @@ def late(timelines: Timelines, trace: Trace) -> Late:
     )
 
 
-def joined(parts: Sequence[Any]) -> Any:  # noqa: ANN401 - AtRisk or Late
-    """Parts one after the other."""
+def concatenate(parts: Sequence[Any]) -> Any:  # noqa: ANN401 - AtRisk or Late
+    """The parts one after another."""
     kind = type(parts[0])
     return kind(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in kind.__slots__})
 
@@ -135,8 +139,8 @@ def _bytes(timelines: Timelines, patient: npt.NDArray[np.integer[Any]]) -> npt.N
     return np.frombuffer(b"".join([uuid.bytes for uuid in uuids]), dtype="V16")
 
 
-def ranked(facility: Ints, *keys: npt.NDArray[Any]) -> tuple[Ints, Ints]:
-    """Place within the facility, from 1, and how many the facility has, of each row; the first key weighs most."""
+def rank_within_facility(facility: Ints, *keys: npt.NDArray[Any]) -> tuple[Ints, Ints]:
+    """Each row's rank within its facility, from 1, and the size of the facility; the first key weighs most."""
     n = facility.size
     order = np.lexsort((np.arange(n), *reversed(keys), facility))
     of = facility[order]
@@ -148,92 +152,95 @@ def ranked(facility: Ints, *keys: npt.NDArray[Any]) -> tuple[Ints, Ints]:
     return place, everyone
 
 
-def rows_at_risk(people: AtRisk, said: Said) -> Iterator[bytes]:
-    """Rows of the list ``at_risk``: highest risk first, levels by capacity, reasons for those within it."""
+def rows_at_risk(people: AtRisk, context: ScoringContext) -> Iterator[bytes]:
+    """Rows of the list ``at_risk``: highest risk first, levels by capacity, reasons within capacity."""
     if not people.risk.size:
         return
-    place, everyone = ranked(people.facility, -people.risk, people.expected)
-    within = np.ceil(said.share * everyone)
-    level = np.where(place <= within, 0, np.where(place <= np.ceil(2 * said.share * everyone), 1, 2))
-    low, high = said.model.reliability.interval(people.risk)
-    measured = not np.isnan(low).any()
+    place, everyone = rank_within_facility(people.facility, -people.risk, people.expected)
+    within = np.ceil(context.share * everyone)
+    level = np.where(place <= within, 0, np.where(place <= np.ceil(2 * context.share * everyone), 1, 2))
+    low, high = context.model.reliability.interval(people.risk)
+    has_interval = not np.isnan(low).any()
     for code, name in enumerate(LEVELS):
-        for chosen in _parts(np.flatnonzero(level == code), said, people.facility):
+        for part in _parts(np.flatnonzero(level == code), context, people.facility):
             figures = {
-                "risk": column("float8", people.risk[chosen]),
-                "risk_low": column("float8", low[chosen]) if measured else NULL,
-                "risk_high": column("float8", high[chosen]) if measured else NULL,
-                "raw_score": column("float8", people.raw[chosen]),
+                "risk": column("float8", people.risk[part]),
+                "risk_low": column("float8", low[part]) if has_interval else NULL,
+                "risk_high": column("float8", high[part]) if has_interval else NULL,
+                "raw_score": column("float8", people.raw[part]),
             }
-            columns = _columns(people, chosen, said, "at_risk", np.zeros(chosen.size), figures, name, place)
-            jsons = _reasons(people.features[chosen], said) if code == 0 else None
-            yield binary_copy.rows(chosen.size, columns, jsons)
+            columns = _columns(people, part, context, "at_risk", np.zeros(part.size), figures, name, place)
+            jsons = _reasons(people.features[part], context) if code == 0 else None
+            yield binary_copy.rows(part.size, columns, jsons)
 
 
-def rows_late(people: Late, said: Said) -> Iterator[bytes]:
-    """Rows of the list ``to_trace``: who is late and nearest to IIT first, then who is in IIT, latest first."""
+def rows_late(people: Late, context: ScoringContext) -> Iterator[bytes]:
+    """Rows of the list ``to_trace``: first late people, nearest to IIT first; then people in IIT, latest first."""
     if not people.iit.size:
         return
     days = people.days_late
-    # Of whom nobody knows how late they are: last.
+    # People whose lateness is unknown come last.
     late = np.where(people.by_partner, np.iinfo(np.int64).max, np.where(people.iit, days, -days))
-    place, _ = ranked(people.facility, people.iit, late, people.expected)
+    place, _ = rank_within_facility(people.facility, people.iit, late, people.expected)
     figures = dict.fromkeys(("risk", "risk_low", "risk_high", "raw_score"), NULL)
     for name, iit in (("late", False), ("iit", True)):
         for theirs in (False, True):
             own = np.flatnonzero((people.iit == iit) & (people.by_partner == theirs))
-            for chosen in _parts(own, said, people.facility):
-                columns = _columns(people, chosen, said, "to_trace", days[chosen], figures, name, place)
-                yield binary_copy.rows(chosen.size, columns, [_BY_PARTNER] * chosen.size if theirs else None)
+            for part in _parts(own, context, people.facility):
+                columns = _columns(people, part, context, "to_trace", days[part], figures, name, place)
+                yield binary_copy.rows(part.size, columns, [_BY_PARTNER] * part.size if theirs else None)
 
 
-def _parts(chosen: Ints, said: Said, facility: Ints) -> Iterator[Ints]:
-    """Rows whose facilities have a data date, and those whose have none: a NULL has a form of its own."""
-    dated = np.array([day is not None for day in said.data_dates], dtype=np.bool_)[facility[chosen]]
-    yield from (part for part in (chosen[dated], chosen[~dated]) if part.size)
+def _parts(rows: Ints, context: ScoringContext, facility: Ints) -> Iterator[Ints]:
+    """The rows whose facilities have a data date, then the others, since a NULL is encoded differently."""
+    has_date = np.array([day is not None for day in context.data_dates], dtype=np.bool_)[facility[rows]]
+    yield from (part for part in (rows[has_date], rows[~has_date]) if part.size)
 
 
 def _columns(
     people: AtRisk | Late,
-    chosen: Ints,
-    said: Said,
+    rows: Ints,
+    context: ScoringContext,
     kind: str,
     days_late: npt.NDArray[Any],
     figures: dict[str, Any],
     level: str,
     place: Ints,
 ) -> dict[str, Any]:
-    facility = people.facility[chosen]
-    uuids = np.frombuffer(b"".join(uuid.bytes for uuid in said.facilities), dtype="V16")
-    data = np.array([0 if day is None else day_number(day) for day in said.data_dates], dtype=np.int64)[facility]
-    dated = said.data_dates[int(facility[0])] is not None
-    model = said.model
+    facility = people.facility[rows]
+    uuids = np.frombuffer(b"".join(uuid.bytes for uuid in context.facilities), dtype="V16")
+    data = np.array([0 if day is None else day_number(day) for day in context.data_dates], dtype=np.int64)[facility]
+    has_date = context.data_dates[int(facility[0])] is not None
+    model = context.model
     return {
-        "uuid": binary_copy.new_uuids(chosen.size),
-        "patient_uuid": people.patient[chosen],
+        "uuid": binary_copy.new_uuids(rows.size),
+        "patient_uuid": people.patient[rows],
         "facility_uuid": uuids[facility],
-        "as_of": field("date", said.as_of),
+        "as_of": field("date", context.as_of),
         "kind": field("text", kind),
-        "expected_date": NULL if people.expected[chosen[0]] == NO_DAY else column("date", people.expected[chosen]),
+        "expected_date": NULL if people.expected[rows[0]] == NO_DAY else column("date", people.expected[rows]),
         "days_late": column("int4", days_late),
-        "prediction_timestamp": field("timestamptz", said.stamp),
+        "prediction_timestamp": field("timestamptz", context.stamp),
         "model_uuid": field("uuid", model.uuid),
         "model_version": field("text", model.version),
         **figures,
         "risk_level": field("text", level),
-        "rank": column("int4", place[chosen]),
+        "rank": column("int4", place[rows]),
         "within_capacity": field("bool", level == LEVELS[0]),
         "calibration_note": field("text", model.note if kind == "at_risk" else None),
-        "data_date": column("date", data) if dated else NULL,
-        "stale": column("bool", np.array(said.stale, dtype=np.bool_)[facility]),
+        "data_date": column("date", data) if has_date else NULL,
+        "stale": column("bool", np.array(context.stale, dtype=np.bool_)[facility]),
     }
 
 
-def _reasons(features: Floats, said: Said) -> list[bytes]:
-    """What raises each one's risk, as JSON."""
-    found: list[bytes] = []
+def _reasons(features: Floats, context: ScoringContext) -> list[bytes]:
+    """The themes that raise each row's risk, as JSON."""
+    jsons: list[bytes] = []
     for start in range(0, len(features), EXPLAINED_AT_ONCE):
         part = features[start : start + EXPLAINED_AT_ONCE]
-        themes = said.model.themes(part)[1]
-        found += [orjson.dumps(raising(row, added, said.most)) for row, added in zip(part, themes, strict=True)]
-    return found
+        themes = context.model.themes(part)[1]
+        jsons += [
+            orjson.dumps(raising(row, contributions, context.most))
+            for row, contributions in zip(part, themes, strict=True)
+        ]
+    return jsons

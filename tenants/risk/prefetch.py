@@ -1,4 +1,4 @@
-"""The next people read while those before them are scored: PostgreSQL reads while this process computes."""
+"""Read the next people while the people before them are scored: PostgreSQL reads while this process computes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Item = TypeVar("Item")
 READER: Final = "system:scoring"
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items in the same order, each made by another thread while the one before it is used.
+def prefetch(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield the same items in the same order. A thread makes each item while the caller uses the one before.
 
-    What ``items`` holds (a session) must be used by nobody else until this ends. What making an item raises is raised
-    in its place. Whoever stops before the end waits until the item that is being made is made.
+    Nobody else may use what ``items`` holds (a session) until this ends. An error while an item is made is raised in
+    the item's place. A caller who stops early waits until the present item is made.
     """
     end = object()
     context = copy_context()
@@ -44,12 +44,12 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The people of whole facilities.
+    """The people of one or more whole facilities.
 
     Attributes:
         after: the facility before them.
-        facilities: none at the end.
-        chunks: their timelines.
+        facilities: UUIDs of the facilities; none at the end.
+        chunks: timelines of the people.
     """
 
     after: UUID | None
@@ -58,17 +58,17 @@ class People:
 
 
 def people_after(tenant: TenantRef, after: UUID | None, chunk_patients: int) -> Iterator[People]:
-    """All people of the facilities after one, so many at a time or those of the largest facility; at last nobody, once.
+    """Yield the people of all facilities after one: about ``chunk_patients`` at a time, at least one facility.
 
-    Each time is a transaction of its own, which has ended when they are handed over: who waits for the reader holds no
-    connection that the reader needs, and the other way round.
+    The last item has no facilities. Each item is read in a transaction that has ended when it is yielded: a caller who
+    waits for the reader holds no connection that the reader needs, and the other way round.
     """
     texts = Texts()
-    found = None
-    while found is None or found.facilities:
+    people = None
+    while people is None or people.facilities:
         with tenant_session(tenant, actor=READER, readonly=True) as session:
             facilities = repository.next_facilities(session, after, chunk_patients)
-            wanted = load_timelines(session, facility_uuids=facilities, chunk_patients=chunk_patients, texts=texts)
-            found = People(after, facilities, list(wanted) if facilities else [])
-        yield found
+            timelines = load_timelines(session, facility_uuids=facilities, chunk_patients=chunk_patients, texts=texts)
+            people = People(after, facilities, list(timelines) if facilities else [])
+        yield people
         after = facilities[-1] if facilities else None

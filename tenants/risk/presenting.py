@@ -1,4 +1,4 @@
-"""Issued lists as the API, the command line, spreadsheets and printed pages show them."""
+"""Show issued lists: for the API, the command line, spreadsheets and printed pages."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _AFTER: Final = COLUMNS.index("patient_id") + 1
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """An issued list as it is shown once; the audit knows that each of its people was seen.
+class WorklistView:
+    """An issued list, as shown once. The audit records the read of each person.
 
     Attributes:
-        worklist: as it was issued.
-        people: by facility and rank.
+        worklist: the list as issued.
+        people: its people, by facility and rank.
         clinics: DATIM id and name of each facility.
-        identities: what names each person; None where that is not shown.
+        identities: personal identifiers of each person; None where they are not shown.
     """
 
     worklist: Worklist
@@ -54,90 +54,90 @@ class Shown:
         return levels.meaning(None if share is None else float(share), self.worklist.usual_risk)
 
     def why(self, entry: WorklistEntry) -> str:
-        """Why a person is on the list, in one line."""
+        """The reason why a person is on the list, in one line."""
         reasons = entry.reasons or []
         if self.worklist.kind == "to_trace":
             return "; ".join(str(reason["text"]) for reason in reasons)
         return summary(entry.score, self.worklist.usual_risk, reasons)
 
     def of(self, facility: UUID) -> int:
-        """How many people could have been listed at a facility."""
-        for found in self.worklist.facilities:
-            if found["facility_uuid"] == str(facility):
-                return int(found["candidates"])
+        """The number of candidates at a facility."""
+        for facility_entry in self.worklist.facilities:
+            if facility_entry["facility_uuid"] == str(facility):
+                return int(facility_entry["candidates"])
         return 0
 
 
-def shown(
+def view(
     session: TenantSession,
     uuid: UUID,
     *,
     identities: bool,
     paging: PageRequest | None = None,
     facility: UUID | None = None,
-) -> Shown:
+) -> WorklistView:
     """Read an issued list, or a page or a facility of it, to show it.
 
-    One audit row for each person says whether names were shown.
+    The audit gets one row per person, with whether names were shown.
     """
-    kept, people = worklist.read(session, uuid, identities=identities, paging=paging, facility=facility)
+    issued, people = worklist.read(session, uuid, identities=identities, paging=paging, facility=facility)
     facts = repository.facility_facts(session)
-    return Shown(
-        worklist=kept,
+    return WorklistView(
+        worklist=issued,
         people=people,
         clinics={fact["uuid"]: (fact["datim_id"], fact["name"]) for fact in facts},
         identities=identities_of(session, [entry.patient_uuid for entry in people]) if identities else None,
     )
 
 
-def by_clinic(open_session: SessionOpener, uuid: UUID, *, identities: bool) -> Iterator[Shown]:
-    """An issued list clinic by clinic, each read in a transaction of its own; once without people where it has none.
+def by_clinic(open_session: SessionOpener, uuid: UUID, *, identities: bool) -> Iterator[WorklistView]:
+    """Yield an issued list clinic by clinic, each read in its own transaction; an empty list once, without people.
 
     Raises:
         NotFound: there is no such list.
     """
     with open_session() as session:
         worklist_repository.get_worklist(session, uuid)
-        listed = set(worklist_repository.facilities_of(session, uuid))
+        facility_uuids = set(worklist_repository.facilities_of(session, uuid))
         facts = sorted(repository.facility_facts(session), key=lambda fact: (fact["datim_id"], fact["name"]))
-        clinics = [fact["uuid"] for fact in facts if fact["uuid"] in listed]
-        clinics += sorted(listed.difference(clinics))
+        clinics = [fact["uuid"] for fact in facts if fact["uuid"] in facility_uuids]
+        clinics += sorted(facility_uuids.difference(clinics))
     for clinic in clinics or [uuid]:
         with open_session() as session:
-            found = shown(session, uuid, identities=identities, facility=clinic)
-        yield found
+            clinic_view = view(session, uuid, identities=identities, facility=clinic)
+        yield clinic_view
 
 
-def detail(found: Shown, paging: PageRequest) -> WorklistDetail:
-    """A list with a page of its people."""
-    listed = [
+def detail(list_view: WorklistView, paging: PageRequest) -> WorklistDetail:
+    """Return a list with a page of its people."""
+    people = [
         WorklistEntryOut(
             rank=entry.rank,
             patient_id=entry.patient_uuid,
-            facility=found.clinics.get(entry.facility_uuid, ("", ""))[0],
-            clinic=found.clinics.get(entry.facility_uuid, ("", ""))[1],
+            facility=list_view.clinics.get(entry.facility_uuid, ("", ""))[0],
+            clinic=list_view.clinics.get(entry.facility_uuid, ("", ""))[1],
             expected_date=entry.expected_date,
             days_late=None if entry.expected_date is None else entry.days_late,
             score=entry.score,
             risk_level=entry.risk_level,  # type: ignore[arg-type]  # the table's constraint
             reasons=entry.reasons or [],  # type: ignore[arg-type]  # validated here
-            summary=found.why(entry),
-            identity=_identity(found, entry.patient_uuid),
+            summary=list_view.why(entry),
+            identity=_identity(list_view, entry.patient_uuid),
             contacted_at=entry.contacted_at,
             outcome=entry.outcome,
         )
-        for entry in found.people
+        for entry in list_view.people
     ]
-    issued = worklist_out(found.worklist, {uuid: datim_id for uuid, (datim_id, _) in found.clinics.items()})
+    issued = worklist_out(list_view.worklist, {uuid: datim_id for uuid, (datim_id, _) in list_view.clinics.items()})
     head = {name: value for name, value in paging.head(issued.entries).items() if name != "total"}
-    return WorklistDetail(**issued.model_dump(), **head, meaning=found.meaning, people=listed)
+    return WorklistDetail(**issued.model_dump(), **head, meaning=list_view.meaning, people=people)
 
 
 def worklist_out(worklist: Worklist, datim_ids: Mapping[UUID, str]) -> WorklistOut:
-    """A list without its people."""
-    only = worklist.facility_uuid
+    """Return a list without its people."""
+    facility_uuid = worklist.facility_uuid
     return WorklistOut.model_validate(
-        worklist.model_dump() | {"facility": None if only is None else datim_ids.get(only, "")}
+        worklist.model_dump() | {"facility": None if facility_uuid is None else datim_ids.get(facility_uuid, "")}
     )
 
 
@@ -160,61 +160,63 @@ def _datim_ids(session: TenantSession) -> dict[UUID, str]:
     return {fact["uuid"]: fact["datim_id"] for fact in repository.facility_facts(session)}
 
 
-def _identity(found: Shown, patient: UUID) -> PersonIdentity | None:
-    if found.identities is None:
+def _identity(list_view: WorklistView, patient: UUID) -> PersonIdentity | None:
+    if list_view.identities is None:
         return None
-    return PersonIdentity(**found.identities.get(patient, {}))
+    return PersonIdentity(**list_view.identities.get(patient, {}))
 
 
 def facility_named(session: TenantSession, text: str | None, field: str) -> UUID | None:
-    """The facility of a DATIM id; None where none is named.
+    """The UUID of the facility with this DATIM id; None where ``text`` is None.
 
     Raises:
         Invalid: there is no such facility.
     """
-    found = places.facility_named(session, text, field)
-    return None if found is None else found.uuid
+    facility = places.facility_named(session, text, field)
+    return None if facility is None else facility.uuid
 
 
 def columns(*, identities: bool) -> tuple[str, ...]:
-    """Headings of the flat rows; what names a person follows the identifier."""
+    """Headings of the flat rows; personal identifiers follow the UUID."""
     return (*COLUMNS[:_AFTER], *IDENTITIES, *COLUMNS[_AFTER:]) if identities else COLUMNS
 
 
-def rows(found: Shown) -> list[dict[str, Any]]:
-    """A list as flat rows, by facility and rank."""
-    by_clinic = sorted(found.people, key=lambda entry: (found.clinics.get(entry.facility_uuid, ("", "")), entry.rank))
-    return [_row(found, entry) for entry in by_clinic]
+def rows(list_view: WorklistView) -> list[dict[str, Any]]:
+    """The list as flat rows, by facility and rank."""
+    by_clinic = sorted(
+        list_view.people, key=lambda entry: (list_view.clinics.get(entry.facility_uuid, ("", "")), entry.rank)
+    )
+    return [_row(list_view, entry) for entry in by_clinic]
 
 
-def _row(found: Shown, entry: WorklistEntry) -> dict[str, Any]:
-    kept = found.worklist
-    datim_id, clinic = found.clinics.get(entry.facility_uuid, (str(entry.facility_uuid), ""))
+def _row(list_view: WorklistView, entry: WorklistEntry) -> dict[str, Any]:
+    issued = list_view.worklist
+    datim_id, clinic = list_view.clinics.get(entry.facility_uuid, (str(entry.facility_uuid), ""))
     row: dict[str, Any] = {
-        "list": kept.kind,
-        "as_of": kept.as_of,
+        "list": issued.kind,
+        "as_of": issued.as_of,
         "facility": datim_id,
         "clinic": clinic,
         "rank": entry.rank,
-        "of": found.of(entry.facility_uuid),
+        "of": list_view.of(entry.facility_uuid),
         "patient_id": entry.patient_uuid,
         "expected_date": entry.expected_date,
         "days_late": None if entry.expected_date is None else entry.days_late,
         "score": round(entry.score, 4),
         "risk_level": entry.risk_level,
-        "reasons": found.why(entry),
-        "model_version": kept.model_version,
-        "data_date": kept.data_date,
-        "worklist_id": kept.uuid,
+        "reasons": list_view.why(entry),
+        "model_version": issued.model_version,
+        "data_date": issued.data_date,
+        "worklist_id": issued.uuid,
     }
-    if found.identities is not None:
-        identity = found.identities.get(entry.patient_uuid, {})
+    if list_view.identities is not None:
+        identity = list_view.identities.get(entry.patient_uuid, {})
         row |= {"name": full_name(identity)} | {name: identity.get(name) for name in IDENTITIES[1:]}
     return row
 
 
 def title(kind: str, as_of: date, due_within: int | None) -> str:
-    """What a list is, for its head."""
+    """The heading of a list."""
     if kind == "to_trace":
         return f"To be traced: past the expected contact, as of {as_of}"
     within = "" if due_within is None else f", expected within {due_within} days"

@@ -1,4 +1,4 @@
-"""Reasons of people who were scored without them: read in transactions of their own, explained with none open."""
+"""Explain people who were scored without reasons: read them in transactions, and call the model with none open."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from tenants.risk.serving import Serving
 
 AT_ONCE: Final = 5000
-"""Patients whose timelines are in memory at a time."""
+"""Number of patients whose timelines are in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _Chunk:
     chunks: list[Timelines]
     rules: CohortSettings
     most: int
@@ -39,32 +39,32 @@ class _Read:
 def reasons_of(
     open_session: SessionOpener, patients: Sequence[UUID], as_of: date, model: Serving, rates: Mapping[str, Any]
 ) -> dict[UUID, list[dict[str, Any]]]:
-    """What raises these patients' risk, in words. The model is called while no transaction is open."""
-    taken = FacilityRates.from_json(rates)
-    found: dict[UUID, list[dict[str, Any]]] = {}
+    """Return the themes that raise these patients' risk, in words. The model is called while no transaction is open."""
+    facility_rates = FacilityRates.from_json(rates)
+    reasons: dict[UUID, list[dict[str, Any]]] = {}
     for start in range(0, len(patients), AT_ONCE):
         with open_session() as session:
-            read = _read(session, patients[start : start + AT_ONCE])
-        for timelines in read.chunks:
-            found |= _reasons(read, timelines, as_of, model, taken)
-    return found
+            chunk = _read_chunk(session, patients[start : start + AT_ONCE])
+        for timelines in chunk.chunks:
+            reasons |= _reasons(chunk, timelines, as_of, model, facility_rates)
+    return reasons
 
 
-def _read(session: TenantSession, patients: Sequence[UUID]) -> _Read:
+def _read_chunk(session: TenantSession, patients: Sequence[UUID]) -> _Chunk:
     most = tenant_settings.get(session, RiskSettings).reasons
-    return _Read(list(load_timelines(session, patient_uuids=patients)), cohort_settings(session), most)
+    return _Chunk(list(load_timelines(session, patient_uuids=patients)), cohort_settings(session), most)
 
 
 def _reasons(
-    read: _Read, timelines: Timelines, as_of: date, model: Serving, rates: FacilityRates
+    chunk: _Chunk, timelines: Timelines, as_of: date, model: Serving, rates: FacilityRates
 ) -> dict[UUID, list[dict[str, Any]]]:
-    pending = pending_units(timelines, day_number(as_of), read.rules)
+    pending = pending_units(timelines, day_number(as_of), chunk.rules)
     if len(pending) == 0:
         return {}
-    columns = matrix(timelines, pending, read.rules, rates)
-    chosen = one_each(pending, model.raw_and_risk(columns)[1])
-    themes = model.themes(columns[chosen])[1]
+    columns = matrix(timelines, pending, chunk.rules, rates)
+    units = one_each(pending, model.raw_and_risk(columns)[1])
+    themes = model.themes(columns[units])[1]
     return {
-        timelines.patient_uuid[int(pending.patient[index])]: raising(columns[index], themes[place], read.most)
-        for place, index in enumerate(chosen)
+        timelines.patient_uuid[int(pending.patient[index])]: raising(columns[index], themes[place], chunk.most)
+        for place, index in enumerate(units)
     }

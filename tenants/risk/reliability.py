@@ -1,8 +1,8 @@
-"""What came of people who were scored alike on held-out time: the interval that goes with a score.
+"""The outcomes of people with the same score on held-out time: the interval of a score.
 
-The outcome on held-out time is regressed on the log-odds of the calibrated risk (two numbers), with a covariance that
-takes one patient's decisions as resembling each other (cluster-robust: Liang and Zeger, Biometrika 1986). The interval
-of a score is that of the fitted share at it.
+The outcome on held-out time is regressed on the log-odds of the calibrated risk (two numbers). Its covariance takes one
+patient's decisions as alike (cluster-robust: Liang and Zeger, Biometrika 1986). The interval of a score is that of the
+fitted share at it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tenants.risk.metrics import logistic_fit
 
 FEWEST: Final = 20
-"""Outcomes of either kind below which no interval is given."""
+"""The fewest outcomes of either kind for an interval."""
 Z: Final = 1.959964
 """95 %."""
 EDGE: Final = 1e-6
@@ -32,9 +32,9 @@ class Reliability:
 
     Attributes:
         line: intercept and slope of the outcome's log-odds on the risk's; empty where nothing was measured.
-        covariance: of intercept and slope: variance, covariance, variance.
-        decisions: rows it rests on.
-        patients: patients they belong to.
+        covariance: variance of the intercept, covariance of both, variance of the slope.
+        decisions: number of rows behind it.
+        patients: number of patients of these rows.
     """
 
     line: tuple[float, ...] = ()
@@ -49,12 +49,12 @@ class Reliability:
             return np.full(p.shape, np.nan), np.full(p.shape, np.nan)
         x = np.log(p) - np.log1p(-p)
         middle = self.line[0] + self.line[1] * x
-        first, both, second = self.covariance
-        half = Z * np.sqrt(np.maximum(first + 2 * both * x + second * x * x, 0.0))
+        first, between, second = self.covariance
+        half = Z * np.sqrt(np.maximum(first + 2 * between * x + second * x * x, 0.0))
         return _sigmoid(middle - half), _sigmoid(middle + half)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the line and its covariance as JSON."""
         return {
             "line": list(self.line),
             "covariance": list(self.covariance),
@@ -67,12 +67,12 @@ class Reliability:
         """Read what :meth:`to_json` wrote.
 
         Raises:
-            ValueError: the numbers are not there or not finite.
+            ValueError: numbers are missing or not finite.
         """
         try:
             line = tuple(float(x) for x in value["line"])
             covariance = tuple(float(x) for x in value["covariance"])
-            found = cls(line, covariance, int(value["decisions"]), int(value["patients"]))
+            reliability = cls(line, covariance, int(value["decisions"]), int(value["patients"]))
         except (KeyError, TypeError) as error:
             message = f"not a table of reliability: {error}"
             raise ValueError(message) from error
@@ -80,7 +80,7 @@ class Reliability:
         if shapes not in {(0, 0), (TERMS, TERMS + 1)} or not np.isfinite((*line, *covariance)).all():
             message = "the numbers of the reliability are not two and three finite ones"
             raise ValueError(message)
-        return found
+        return reliability
 
 
 EMPTY: Final = Reliability()
@@ -94,12 +94,12 @@ def measure(risk: npt.ArrayLike, y: npt.ArrayLike, patient: npt.ArrayLike) -> Re
         return EMPTY
     design = np.column_stack([np.ones_like(p), np.log(p) - np.log1p(-p)])
     line = logistic_fit(design, outcome)
-    fitted = _sigmoid(design @ line)
-    bread = np.linalg.inv(design.T @ (design * (fitted * (1 - fitted))[:, None]))
+    share = _sigmoid(design @ line)
+    bread = np.linalg.inv(design.T @ (design * (share * (1 - share))[:, None]))
     cluster = np.unique(np.asarray(patient), return_inverse=True)[1]
     patients = int(cluster.max()) + 1
     scores = np.stack(
-        [np.bincount(cluster, weights=(outcome - fitted) * column, minlength=patients) for column in design.T], axis=1
+        [np.bincount(cluster, weights=(outcome - share) * column, minlength=patients) for column in design.T], axis=1
     )
     covariance = bread @ (scores.T @ scores) @ bread
     return Reliability(

@@ -1,11 +1,11 @@
-"""Results of training as a page: what was reached on held-out later time, of one tenant after another."""
+"""The page of training results: figures on held-out later time, tenant by tenant."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from tenants.risk import repository
-from tenants.risk.cards import MAIN, estimates, shown
+from tenants.risk.cards import MAIN, estimate_text, estimates
 from tenants.risk.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ DIFFERENCES: Final = ("roc_auc", "average_precision", "brier")
 
 
 def collect(session: TenantSession, title: str, about: str) -> dict[str, Any]:
-    """The newest training of a tenant: the cards of all its models.
+    """Return the newest training of a tenant, with the cards of all its models.
 
     Args:
         session: the tenant's transaction.
-        title: what a reader knows the data by.
-        about: what the data are, real or simulated, and where from.
+        title: name of the data for readers.
+        about: description of the data, real or simulated, with their source.
 
     Raises:
         NotFound: nothing was trained yet.
@@ -36,7 +36,7 @@ def collect(session: TenantSession, title: str, about: str) -> dict[str, Any]:
 
 
 def page(results: Sequence[Mapping[str, Any]]) -> str:
-    """All tenants' results as Markdown: an overview, then each tenant."""
+    """Return all tenants' results as Markdown: an overview, then each tenant."""
     lines = [
         "# Results",
         "",
@@ -68,7 +68,7 @@ def _overview(result: Mapping[str, Any]) -> str:
     name = f"{result['title']} ({card['version']})"
     if figures is None:
         return f"| {name} | | | too young to train: {card['too_young']} |" + " |" * (len(HEAD) - 1)
-    cells = " | ".join(shown(figures["metrics"].get(metric)) for metric in HEAD)
+    cells = " | ".join(estimate_text(figures["metrics"].get(metric)) for metric in HEAD)
     return f"| {name} | {figures['decisions']:,} | {figures['patients']:,} | {cells} |"
 
 
@@ -105,25 +105,29 @@ def _tenant(result: Mapping[str, Any]) -> list[str]:
 
 def _model(card: Mapping[str, Any]) -> str:
     own, simpler = card["metrics"]["metrics"], card["against_simpler"]
-    naive = shown(card["against_naive"]["differences"].get("roc_auc"))
-    less = ["", ""] if simpler is None else [shown(simpler["differences"][n]) for n in ("roc_auc", "average_precision")]
+    naive = estimate_text(card["against_naive"]["differences"].get("roc_auc"))
+    less = (
+        ["", ""]
+        if simpler is None
+        else [estimate_text(simpler["differences"][n]) for n in ("roc_auc", "average_precision")]
+    )
     failed = [k for k, gate in card["gates"].items() if isinstance(gate, dict) and not gate["passed"]]
     verdict = "not judged" if card["kind"] == "naive" else f"failed: {', '.join(failed)}" if failed else "passed"
-    figures = " | ".join(shown(own[name]) for name in DIFFERENCES)
+    figures = " | ".join(estimate_text(own[name]) for name in DIFFERENCES)
     return f"| {card['version']} | {figures} | {naive} | {less[0]} | {less[1]} | {verdict} |"
 
 
 def _unseen(card: Mapping[str, Any]) -> list[str]:
     lines = []
-    for what, result in card["unseen"].items():
+    for subset, result in card["unseen"].items():
         if "not_measured" in result:
-            lines.append(f"- Unseen {what}: not measured, {result['not_measured']}.")
+            lines.append(f"- Unseen {subset}: not measured, {result['not_measured']}.")
         else:
             figures = result["metrics"]
             lines.append(
-                f"- Unseen {what} ({result['decisions']:,} decisions of {result['patients']:,} people): ROC-AUC "
-                f"{shown(figures['roc_auc'])}, average precision {shown(figures['average_precision'])} at base rate "
-                f"{shown(figures['base_rate'])}."
+                f"- Unseen {subset} ({result['decisions']:,} decisions of {result['patients']:,} people): ROC-AUC "
+                f"{estimate_text(figures['roc_auc'])}, average precision {estimate_text(figures['average_precision'])} "
+                f"at base rate {estimate_text(figures['base_rate'])}."
             )
     return [*lines, ""] if lines else []
 
@@ -138,7 +142,7 @@ def _groups(card: Mapping[str, Any]) -> list[str]:
         lines += ["|---|---|---|---|---|---|"]
         for group in members:
             names = ("base_rate", "roc_auc", "average_precision", "calibration_intercept")
-            cells = " | ".join(shown(group["metrics"].get(name)) for name in names)
+            cells = " | ".join(estimate_text(group["metrics"].get(name)) for name in names)
             lines.append(f"| {group['label']}{' (few)' if group['small'] else ''} | {group['decisions']:,} | {cells} |")
         lines.append("")
     return lines

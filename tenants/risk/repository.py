@@ -1,4 +1,4 @@
-"""All SQL of the room ``risk``."""
+"""All SQL of the feature ``risk``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PREDICTION_COLUMNS = (
     *("model_uuid", "model_version", "risk", "risk_low", "risk_high", "raw_score", "risk_level", "rank"),
     *("within_capacity", "calibration_note", "data_date", "stale", "reasons"),
 )
-"""In the order of COPY; the reasons last, since they alone differ in length from row to row."""
+"""Columns in the order of COPY; the reasons come last, since only their length differs from row to row."""
 
 _PEOPLE_OF_FACILITIES = """
 SELECT f.uuid, (SELECT count(*) FROM patients AS p
@@ -37,7 +37,7 @@ FROM facilities AS f WHERE f.uuid > %s ORDER BY f.uuid LIMIT %s
 """
 
 MOST_STANDING_IN = 3
-"""Models that are tried, at most, where the preferred one fails."""
+"""The most models to try after the preferred one fails."""
 
 _READ_BY_SCORING = {
     "patients": ("version_id",),
@@ -48,28 +48,28 @@ _READ_BY_SCORING = {
     "unread_contacts": ("import_uuid", "patient_uuid"),
     "patient_identities": ("uuid",),
 }
-"""Tables of records that a scoring reads, and the columns that each version of a row has anew."""
+"""Tables that a scoring reads -> the columns that are new in each version of a row."""
 
 _CLOSED = sql.SQL("coalesce((extract(epoch FROM known_to) * 1000000)::int8, 0)")
 _STATE_OF_TABLE = sql.SQL("SELECT count(*), sum({hash}) FROM {table}")
 
 
-def lock(session: TenantSession, what: str) -> None:
-    """Let nobody else do this for the tenant until the transaction ends."""
+def lock(session: TenantSession, work: str) -> None:
+    """Lock this work for the tenant until the transaction ends."""
     with session.cursor() as cursor:
-        lock_own(cursor, f"risk:{what}")
+        lock_own(cursor, f"risk:{work}")
 
 
 # Models
 
 
 def preferred_model(session: TenantSession) -> RiskModel | None:
-    """The model that scores."""
+    """The serving model."""
     return session.exec(select(RiskModel).where(RiskModel.state == "preferred")).first()
 
 
 def preferred_key(session: TenantSession) -> tuple[UUID, str | None] | None:
-    """UUID and stored hash of the model that scores."""
+    """UUID and stored hash of the serving model."""
     with session.cursor() as cursor:
         cursor.execute("SELECT uuid, blob_sha256 FROM models WHERE state = 'preferred'")
         row = cursor.fetchone()
@@ -77,30 +77,30 @@ def preferred_key(session: TenantSession) -> tuple[UUID, str | None] | None:
 
 
 def get_model(session: TenantSession, uuid: UUID) -> RiskModel:
-    """One model.
+    """Return one model.
 
     Raises:
         NotFound: there is none of that UUID.
     """
-    found = session.get(RiskModel, uuid)
-    if found is None:
+    model = session.get(RiskModel, uuid)
+    if model is None:
         detail = "there is no such model"
         raise NotFound(detail, remedy="list the models with GET /v1/risk/models")
-    return found
+    return model
 
 
 def model_of_version(session: TenantSession, version: str | None) -> RiskModel:
-    """The model of a version; the preferred one when none is given.
+    """Return the model of a version; without a version, the preferred one.
 
     Raises:
         NotFound: there is none.
     """
-    wanted = RiskModel.state == "preferred" if version is None else RiskModel.version == version
-    found = session.exec(select(RiskModel).where(wanted)).first()
-    if found is None:
+    condition = RiskModel.state == "preferred" if version is None else RiskModel.version == version
+    model = session.exec(select(RiskModel).where(condition)).first()
+    if model is None:
         detail = "nothing was trained yet" if version is None else f"there is no model {version!r}"
-        raise NotFound(detail, remedy="choose one of the list of models; training makes them")
-    return found
+        raise NotFound(detail, remedy="choose a version from the list of models, or train models first")
+    return model
 
 
 def models_of_training(session: TenantSession) -> Sequence[RiskModel]:
@@ -111,7 +111,7 @@ def models_of_training(session: TenantSession) -> Sequence[RiskModel]:
 
 
 def list_models(session: TenantSession, paging: PageRequest) -> tuple[Sequence[RiskModel], int]:
-    """Newest first, and how many."""
+    """Models, newest first, with their total number."""
     query = select(RiskModel).order_by(col(RiskModel.trained_at).desc(), col(RiskModel.version))
     total = session.exec(select(func.count()).select_from(RiskModel)).one()
     return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
@@ -129,23 +129,23 @@ def passed_models(session: TenantSession, without_plugin: str) -> Sequence[RiskM
         .order_by(col(RiskModel.trained_at).desc(), col(RiskModel.version))
         .limit(MOST_STANDING_IN)
     )
-    found = session.exec(query).all()
-    for row in found:
+    models = session.exec(query).all()
+    for row in models:
         session.expunge(row)
-    return found
+    return models
 
 
 def newest_rule(session: TenantSession) -> RiskModel | None:
     """The naive rule of the newest training, detached from the session."""
     query = select(RiskModel).where(RiskModel.plugin == "naive").order_by(col(RiskModel.trained_at).desc()).limit(1)
-    found = session.exec(query).first()
-    if found is not None:
-        session.expunge(found)
-    return found
+    model = session.exec(query).first()
+    if model is not None:
+        session.expunge(model)
+    return model
 
 
 def note_failure(session: TenantSession, uuid: UUID, failure: str | None) -> None:
-    """Keep why a model last failed to score; None once it has scored again."""
+    """Store why a model last failed to score; None after it scored again."""
     with session.cursor() as cursor:
         cursor.execute(
             "UPDATE models SET failure = %s WHERE uuid = %s AND state <> 'failed' AND failure IS DISTINCT FROM %s",
@@ -154,20 +154,20 @@ def note_failure(session: TenantSession, uuid: UUID, failure: str | None) -> Non
 
 
 def next_number(session: TenantSession, name: str) -> int:
-    """Number of the next model of this kind, from 1; call it under the lock of training."""
+    """Number of the next model of this kind, from 1. Call it under the lock of training."""
     return session.exec(select(func.count()).select_from(RiskModel).where(RiskModel.name == name)).one() + 1
 
 
-def keep_evaluation(session: TenantSession, uuid: UUID, measured: dict[str, Any]) -> None:
-    """Keep what was last measured of a model since its training, beside what training measured."""
+def store_evaluation(session: TenantSession, uuid: UUID, evaluation: dict[str, Any]) -> None:
+    """Store the newest evaluation of a model since its training, beside the figures from training."""
     row = get_model(session, uuid)
-    facts = orjson.loads(orjson.dumps(measured, option=orjson.OPT_SERIALIZE_NUMPY))
+    facts = orjson.loads(orjson.dumps(evaluation, option=orjson.OPT_SERIALIZE_NUMPY))
     row.metrics = {**row.metrics, "since_training": {"evaluated_at": now().isoformat(timespec="seconds"), **facts}}
     session.add(row)
 
 
 def retire_preferred(session: TenantSession) -> None:
-    """Let no model be the preferred one."""
+    """Retire the preferred model."""
     with session.cursor() as cursor:
         cursor.execute("UPDATE models SET state = 'retired', state_changed_at = %s WHERE state = 'preferred'", (now(),))
 
@@ -175,13 +175,13 @@ def retire_preferred(session: TenantSession) -> None:
 # Facilities
 
 
-def facility_facts(session: TenantSession, only: UUID | None = None) -> list[dict[str, Any]]:
+def facility_facts(session: TenantSession, facility: UUID | None = None) -> list[dict[str, Any]]:
     """UUID, DATIM id, name, complete-through and data date of all facilities (or one), in the order of their UUIDs."""
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT uuid, datim_id, name, complete_through, data_date FROM facilities"
-            " WHERE %(only)s::uuid IS NULL OR uuid = %(only)s ORDER BY uuid",
-            {"only": only},
+            " WHERE %(facility)s::uuid IS NULL OR uuid = %(facility)s ORDER BY uuid",
+            {"facility": facility},
         )
         names = ("uuid", "datim_id", "name", "complete_through", "data_date")
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -191,66 +191,66 @@ def facility_facts(session: TenantSession, only: UUID | None = None) -> list[dic
 
 
 def state_of_records(session: TenantSession) -> list[str]:
-    """What tells apart two states of the records that a scoring reads: versions added, closed or taken away."""
-    found = []
+    """Hashes that differ between two states of the records that a scoring reads: versions added, closed or removed."""
+    states = []
     with session.cursor() as cursor:
         for table, columns in _READ_BY_SCORING.items():
             hashed: sql.Composable = _CLOSED
             for column in columns:
                 hashed = sql.SQL("uuid_hash_extended({}, {})").format(sql.Identifier(column), hashed)
             cursor.execute(_STATE_OF_TABLE.format(hash=hashed, table=sql.Identifier(table)))
-            found.append(f"{table} {cursor.fetchone()}")
-    return found
+            states.append(f"{table} {cursor.fetchone()}")
+    return states
 
 
 def run_of(session: TenantSession, as_of: date, *, lock_row: bool = False) -> ScoreRun | None:
-    """The scoring of a date."""
+    """Return the scoring of a date."""
     query = select(ScoreRun).where(ScoreRun.as_of == as_of)
     return session.exec(query.with_for_update() if lock_row else query).first()
 
 
 def rates_of_inputs(session: TenantSession, first: date, last: date, inputs: str) -> dict[str, Any] | None:
-    """Facility rates that a scoring of these days took of the very same records and settings."""
-    wanted = (col(ScoreRun.as_of).between(first, last), ScoreRun.inputs == inputs)
-    found = session.exec(select(ScoreRun).where(*wanted).limit(1)).first()
-    return None if found is None else found.rates
+    """Facility rates that a scoring of these days counted from exactly the same records and settings."""
+    conditions = (col(ScoreRun.as_of).between(first, last), ScoreRun.inputs == inputs)
+    run = session.exec(select(ScoreRun).where(*conditions).limit(1)).first()
+    return None if run is None else run.rates
 
 
 def rates_of_reference(session: TenantSession, first: date, last: date) -> dict[str, Any] | None:
-    """Facility rates that a scoring of these days has taken; of several the latest scored."""
+    """Facility rates that a scoring of these days counted; the latest of several."""
     query = (
         select(ScoreRun)
         .where(col(ScoreRun.as_of).between(first, last))
         .order_by(col(ScoreRun.started_at).desc())
         .limit(1)
     )
-    found = session.exec(query).first()
-    return None if found is None else found.rates
+    run = session.exec(query).first()
+    return None if run is None else run.rates
 
 
 def next_facilities(session: TenantSession, after: UUID | None, patients: int) -> list[UUID]:
-    """The next facilities that have so many patients together; fewer at the end, none behind it."""
-    found: list[UUID] = []
+    """The next facilities that have this many patients together; fewer at the end, then none."""
+    facilities: list[UUID] = []
     people, last, at_once = 0, after or UUID(int=0), 16
     with session.cursor() as cursor:
         while people < patients:
             rows = cursor.execute(_PEOPLE_OF_FACILITIES, (last, at_once)).fetchall()
             for uuid, count in rows:
                 if people >= patients:
-                    return found
-                found.append(uuid)
+                    return facilities
+                facilities.append(uuid)
                 people += count
             if len(rows) < at_once:
-                return found
+                return facilities
             last = rows[-1][0]
-    return found
+    return facilities
 
 
 _FORGET = "DELETE FROM predictions WHERE as_of = %s AND patient_uuid = ANY(%s::uuid[])"
 
 
 def replace_predictions(session: TenantSession, as_of: date, patients: Sequence[UUID], rows: Iterable[bytes]) -> None:
-    """Put these rows (of a binary COPY, as ``PREDICTION_COLUMNS``) in place of what the patients had as of the date."""
+    """Replace the patients' predictions as of the date by these rows of a binary COPY (``PREDICTION_COLUMNS``)."""
     statement = sql.SQL("COPY predictions ({}) FROM STDIN (FORMAT BINARY)").format(
         sql.SQL(", ").join(sql.Identifier(name) for name in PREDICTION_COLUMNS)
     )
@@ -260,8 +260,8 @@ def replace_predictions(session: TenantSession, as_of: date, patients: Sequence[
             binary_copy.write(copy, rows)
 
 
-def forget_others(session: TenantSession, as_of: date, model_version: str) -> None:
-    """Drop predictions of the date that this scoring did not write: of patients who are no longer on record."""
+def delete_others(session: TenantSession, as_of: date, model_version: str) -> None:
+    """Delete predictions of the date that this scoring did not write: those of patients no longer on record."""
     with session.cursor() as cursor:
         cursor.execute(
             "DELETE FROM predictions AS p WHERE as_of = %s AND (model_version <> %s OR NOT EXISTS"
@@ -271,7 +271,7 @@ def forget_others(session: TenantSession, as_of: date, model_version: str) -> No
 
 
 def count_within(session: TenantSession, as_of: date) -> int:
-    """How many at risk are within capacity as of a date."""
+    """The number of people at risk within capacity as of a date."""
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM predictions WHERE as_of = %s AND kind = 'at_risk' AND within_capacity", (as_of,)
@@ -292,9 +292,9 @@ def list_predictions(
     due_within: int | None = None,
 ) -> tuple[Sequence[Prediction], int]:
     """Predictions by filters, newest date first, then by facility and rank."""
-    wanted: list[Any] = [
+    conditions: list[Any] = [
         condition
-        for given, condition in (
+        for value, condition in (
             (as_of, Prediction.as_of == as_of),
             (kind, Prediction.kind == kind),
             (risk_level, Prediction.risk_level == risk_level),
@@ -302,9 +302,9 @@ def list_predictions(
             (patient, Prediction.patient_uuid == patient),
             (due_within, due_within_days(due_within or 0)),
         )
-        if given is not None
+        if value is not None
     ]
-    wanted.append(within_reach(session, Prediction.facility_uuid))
+    conditions.append(within_reach(session, Prediction.facility_uuid))
     order = (
         col(Prediction.as_of).desc(),
         col(Prediction.facility_uuid),
@@ -312,8 +312,10 @@ def list_predictions(
         col(Prediction.rank),
         col(Prediction.patient_uuid),
     )
-    total = session.exec(select(func.count()).select_from(Prediction).where(*wanted)).one()
-    rows = session.exec(select(Prediction).where(*wanted).order_by(*order).offset(paging.offset).limit(paging.limit))
+    total = session.exec(select(func.count()).select_from(Prediction).where(*conditions)).one()
+    rows = session.exec(
+        select(Prediction).where(*conditions).order_by(*order).offset(paging.offset).limit(paging.limit)
+    )
     return rows.all(), total
 
 
@@ -321,15 +323,15 @@ def list_predictions(
 
 
 def due_within_days(days: int) -> Any:  # noqa: ANN401 - a condition
-    """Whoever is expected within so many days of the date."""
+    """The condition of being expected within this many days of the date."""
     return col(Prediction.expected_date) - col(Prediction.as_of) <= days
 
 
 LET_GO_AT_ONCE = 20_000
 
 
-def let_go_of_predictions(session: TenantSession, before: datetime) -> int:
-    """Remove a batch of scores of days before an instant; how many went."""
+def delete_old_predictions(session: TenantSession, before: datetime) -> int:
+    """Delete a batch of predictions for days before an instant; return how many."""
     with session.cursor() as cursor:
         cursor.execute(
             "DELETE FROM predictions WHERE uuid IN (SELECT uuid FROM predictions WHERE as_of < %s LIMIT %s)",

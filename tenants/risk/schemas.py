@@ -1,4 +1,4 @@
-"""What the API says of models, scores and lists."""
+"""What the API shows of models, scores and lists."""
 
 from datetime import date, datetime
 from typing import Any, Literal, Self
@@ -12,7 +12,7 @@ from tenants.risk.models import RiskModel
 Kind = Literal["at_risk", "to_trace"]
 Level = Literal["high", "medium", "low", "late", "iit"]
 MOST_DAYS = 365
-"""Farthest horizon of a list, in days: nobody is expected later."""
+"""The farthest horizon of a list, in days: nobody is expected later."""
 _FROM_ROWS = ConfigDict(from_attributes=True, populate_by_name=True)
 """A row's column `uuid` is the field `id` (`validation_alias`)."""
 
@@ -20,9 +20,9 @@ _FROM_ROWS = ConfigDict(from_attributes=True, populate_by_name=True)
 class Reason(BaseModel):
     """One reason in plain words."""
 
-    theme: str = Field(description="What it tells of.", examples=["lateness"])
-    text: str = Field(description="In words.", examples=["12 days late at the last refill"])
-    contribution: float | None = Field(description="What it adds to the raw log-odds.", examples=[0.83])
+    theme: str = Field(description="Name of the theme.", examples=["lateness"])
+    text: str = Field(description="The reason in words.", examples=["12 days late at the last refill"])
+    contribution: float | None = Field(description="Contribution to the raw log-odds.", examples=[0.83])
 
 
 class ModelOut(BaseModel):
@@ -35,13 +35,13 @@ class ModelOut(BaseModel):
     version: str = Field(examples=["additive-3"], description="Version of the model.")
     plugin_version: str = Field(description="Version of the plugin that trained it.", examples=["0.1.0"])
     state: Literal["candidate", "preferred", "retired", "failed"] = Field(
-        description="`preferred` is the one that scores; `failed` could not be trained."
+        description="`preferred` is the model that scores; `failed` could not be trained."
     )
     failure: str | None = Field(
         description="Why it could not be trained, or last failed to score; null: it works.", examples=[None]
     )
     trained_at: datetime = Field(description="When it was trained.")
-    trained_through: date | None = Field(description="Last day of what it was fitted and calibrated on.")
+    trained_through: date | None = Field(description="Last day of the data of fitting and calibration.")
     gates: dict[str, Any] = Field(description="Whether it may be promoted, and why.")
 
 
@@ -60,44 +60,44 @@ class ModelCard(ModelOut):
 
 
 class ModelEvaluation(BaseModel):
-    """What was measured of a model on time later than its training."""
+    """The figures of a model on time later than its training."""
 
     model_id: UUID = Field(description="The model.")
     model_version: str = Field(description="Version of the model.", examples=["additive-3"])
     trained_at: datetime = Field(description="When it was trained.")
-    trained_through: date | None = Field(description="Last day of the data that it was fitted and calibrated on.")
+    trained_through: date | None = Field(description="Last day of the data of fitting and calibration.")
     when_trained: dict[str, Any] = Field(description="On the test fold: figures with intervals, groups, against naive.")
-    since_training: dict[str, Any] | None = Field(description="By the last evaluation; empty where there was none.")
+    since_training: dict[str, Any] | None = Field(description="From the last evaluation; null where there was none.")
     gates: dict[str, Any] = Field(description="Whether the model may be promoted, and why.")
 
     @classmethod
     def of(cls, row: RiskModel) -> "ModelEvaluation":
-        """Of a stored model."""
-        measured = dict(row.metrics)
-        since = measured.pop("since_training", None)
+        """Build it from a stored model."""
+        figures = dict(row.metrics)
+        since = figures.pop("since_training", None)
         return cls(
             model_id=row.uuid,
             model_version=row.version,
             trained_at=row.trained_at,
             trained_through=row.trained_through,
-            when_trained=measured,
+            when_trained=figures,
             since_training=since,
             gates=row.gates,
         )
 
 
 class ScorePost(BaseModel):
-    """Which date to score."""
+    """The date to score."""
 
     model_config = ConfigDict(extra="forbid")
 
     as_of: IsoDay | None = Field(
-        default=None, description="As known on this day; today when left out.", examples=["2026-09-30"]
+        default=None, description="Score with what was known on this day. Default: today.", examples=["2026-09-30"]
     )
 
 
 class JobAccepted(BaseModel):
-    """The work was accepted; follow it at ``/v1/jobs/{job_id}``."""
+    """The accepted job; follow it at ``/v1/jobs/{job_id}``."""
 
     job_id: UUID = Field(description="The job; follow it at `GET /v1/jobs/{job_id}`.")
 
@@ -106,7 +106,7 @@ NOT_KNOWN = "Null, as `days_late` is, for people in IIT by the partner's own lis
 
 
 class PredictionOut(BaseModel):
-    """What was said of a patient as of a date."""
+    """The prediction for a patient as of a date."""
 
     model_config = _FROM_ROWS
 
@@ -123,24 +123,22 @@ class PredictionOut(BaseModel):
         description="Calibrated probability of interruption; none for those to be traced.", examples=[0.42]
     )
     risk_low: float | None = Field(
-        description="95 % interval of what came of people scored alike on held-out time.", examples=[0.37]
+        description="95 % interval of the outcomes of people with such scores on held-out time.", examples=[0.37]
     )
     risk_high: float | None = Field(
         default=None, description="Upper end of the 95 % interval of `risk`.", examples=[0.48]
     )
     raw_score: float | None = Field(description="The model's own probability, before calibration.", examples=[0.44])
     risk_level: Level = Field(
-        description="By the facility's capacity, not the risk alone: `high` for those whom its trackers can call, "
-        "`medium` for as many again, `low` for the rest; `late` or `iit` for those to be traced."
+        description="By the facility's capacity, not the risk alone: `high` for people whom its trackers can call, "
+        "`medium` for as many again, `low` for the rest; `late` or `iit` for people to be traced."
     )
-    rank: int | None = Field(description="Within the facility's list.")
+    rank: int | None = Field(description="Rank within the facility's list.")
     within_capacity: bool = Field(description="Whether the facility's trackers can reach this person on the day.")
-    reasons: list[Reason] | None = Field(description="For those within capacity; on demand for the rest.")
-    calibration_note: str | None = Field(
-        description="What to know about the calibration; null: nothing.", examples=[None]
-    )
-    data_date: date | None = Field(description="To which the facility's records run.")
-    stale: bool = Field(description="The facility's records end too early for this date.")
+    reasons: list[Reason] | None = Field(description="For people within capacity; on demand for the others.")
+    calibration_note: str | None = Field(description="A note on the calibration; null: there is none.", examples=[None])
+    data_date: date | None = Field(description="The date to which the facility's records run.")
+    stale: bool = Field(description="Whether the facility's records end too early for this date.")
 
     @model_validator(mode="after")
     def _leave_out_days_late(self) -> Self:
@@ -169,15 +167,15 @@ class RiskOut(BaseModel):
     risk_high: float | None = Field(description="Upper end of the 95 % interval of `risk`.", examples=[0.48])
     raw_score: float | None = Field(description="The model's own probability, before calibration.", examples=[0.44])
     raw_log_odds: float | None = Field(description="base + contributions + other_contribution.")
-    base: float | None = Field(description="Log-odds of a person of whom nothing stands out.")
-    usual_risk: float | None = Field(description="The risk of such a person: what `risk` is compared with.")
-    reasons: list[Reason] = Field(description="What changes the odds by a tenth or more, strongest first.")
-    other_contribution: float | None = Field(description="What everything else adds to the raw log-odds.")
+    base: float | None = Field(description="Log-odds of an average person.")
+    usual_risk: float | None = Field(description="The risk of an average person, to compare `risk` with.")
+    reasons: list[Reason] = Field(description="Reasons that change the odds by a tenth or more, strongest first.")
+    other_contribution: float | None = Field(description="The sum of all other contributions to the raw log-odds.")
     summary: str = Field(
-        description="Where the risk stands against the usual one, and why.",
+        description="The risk beside the usual one, and why.",
         examples=["0.42, against the usual 0.12: 12 days late at the last refill"],
     )
-    features: dict[str, float | None] = Field(description="Value of each feature; null where it is not known.")
+    features: dict[str, float | None] = Field(description="Value of each feature; null where it is unknown.")
     model_version: str = Field(description="Version of the model.", examples=["additive-3"])
     data_date: date | None = Field(description="The day to which the data run.")
     complete_through: date | None = Field(description="The last day that the reporting volume supports.")
@@ -186,7 +184,7 @@ class RiskOut(BaseModel):
 
 
 class PersonIdentity(BaseModel):
-    """What names a person, for those who may see it."""
+    """The personal identifiers of a person, for callers with the permission."""
 
     given_name: str | None = Field(default=None, description="Given name.", examples=["Givenname"])
     family_name: str | None = Field(default=None, description="Family name.", examples=["Familyname"])
@@ -196,30 +194,30 @@ class PersonIdentity(BaseModel):
 
 
 class WorklistPost(BaseModel):
-    """Which list to issue."""
+    """The list to issue."""
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind = Field(description="The two lists are never mixed.", examples=["at_risk"])
     as_of: IsoDay | None = Field(
-        default=None, description="A date that was scored; today when left out.", examples=["2026-09-30"]
+        default=None, description="A date with scores. Default: today.", examples=["2026-09-30"]
     )
     capacity: int | None = Field(
         default=None,
         ge=1,
         le=10_000,
-        description="People per facility; the setting `risk.capacity` when left out.",
+        description="People per facility. Default: the setting `risk.capacity`.",
         examples=[20],
     )
     facility: str | None = Field(
-        default=None, description="DATIM id; all when left out.", max_length=100, examples=["hZ7mJp5xUQq"]
+        default=None, description="DATIM id. Default: all facilities.", max_length=100, examples=["hZ7mJp5xUQq"]
     )
     due_within: int | None = Field(
         default=None,
         ge=0,
         le=MOST_DAYS,
         examples=[14],
-        description="At risk only: expected within so many days; the setting `risk.horizon_days` when left out, "
+        description="At risk only: people expected within this many days. Default: the setting `risk.horizon_days`; "
         "365 for everybody.",
     )
 
@@ -245,17 +243,17 @@ class WorklistOut(BaseModel):
 
     id: UUID = Field(validation_alias="uuid", description="Identifier of the list.")
     kind: Kind = Field(description="`at_risk`: expected and not late; `to_trace`: past the expected contact.")
-    as_of: date = Field(description="The day for which the list is.", examples=["2026-02-03"])
+    as_of: date = Field(description="The day of the list.", examples=["2026-02-03"])
     facility: str | None = Field(
         description="DATIM id of the only facility; null: all facilities.", examples=["hZ7mJp5xUQq"]
     )
-    capacity: int = Field(description="People per facility at most.")
-    due_within: int | None = Field(description="Only people expected within so many days of the date; null: all.")
+    capacity: int = Field(description="The most people per facility.")
+    due_within: int | None = Field(description="Only people expected within this many days of the date; null: all.")
     candidates: int = Field(description="People who could have been listed.")
     entries: int = Field(description="People on the list.")
     model_version: str = Field(description="Version of the model.", examples=["additive-3"])
     data_date: date | None = Field(description="The day to which the data run.")
-    usual_risk: float | None = Field(description="Risk of a person of whom nothing stands out; null: not at risk.")
+    usual_risk: float | None = Field(description="Risk of an average person; null on the list to be traced.")
     note: str | None = Field(
         description="Whether the preferred model failed and another scored; null: it did not.", examples=[None]
     )
@@ -278,16 +276,16 @@ class WorklistEntryOut(BaseModel):
     expected_date: date | None = Field(description=NOT_KNOWN, examples=["2026-02-10"])
     days_late: int | None = Field(description="Days past the expected contact; 0 for people at risk.", examples=[0])
     score: float = Field(description="Risk, or days past the expected contact on the list to be traced.")
-    risk_level: Level = Field(description="What it means is in `meaning`.")
+    risk_level: Level = Field(description="Level; `meaning` of the list explains it.")
     reasons: list[Reason] = Field(description="The reasons, strongest first.")
     summary: str = Field(
         description="Why this person is on the list, in one line.", examples=["12 days late at the last refill"]
     )
-    identity: PersonIdentity | None = Field(description="Null where names were not asked for, or may not be seen.")
+    identity: PersonIdentity | None = Field(description="Null where names were not requested, or are not permitted.")
     contacted_at: datetime | None = Field(
         description="When somebody contacted the person; null: nobody has.", examples=[None]
     )
-    outcome: str | None = Field(description="What came of the contact; null: nothing is recorded.", examples=[None])
+    outcome: str | None = Field(description="Outcome of the contact; null: nothing is recorded.", examples=[None])
 
 
 class WorklistDetail(WorklistOut):
@@ -297,7 +295,7 @@ class WorklistDetail(WorklistOut):
         description="What the levels of this list mean.",
         examples=["`high`: call first; the trackers of the facility can reach these people on the day."],
     )
-    people: list[WorklistEntryOut] = Field(description="Those of this page; `entries` says how many there are in all.")
+    people: list[WorklistEntryOut] = Field(description="The people of this page; `entries` is the total number.")
     page: int = Field(description="This page of the people, counted from 1.")
     page_size: int = Field(description="People per page.")
     next: str | None = Field(

@@ -1,9 +1,9 @@
-"""Scoring all patients as of a date, in steps: each is a transaction that writes rows and moves a cursor.
+"""Score all patients as of a date, in steps: each step is a transaction that writes rows and moves a cursor.
 
 A step reads its people, calls the model while no transaction is open, and then writes in one transaction. A killed
-scoring resumes from its cursor. If what it reads has changed, it begins anew, so that all rows are of one state of the
-records. The same date scored twice gives the same rows (ids and times of writing aside).
-Reasons are given only to those within capacity of their facility: explaining costs more than scoring.
+scoring resumes from its cursor. If its inputs have changed, it restarts, so that all rows come from one state of the
+records. Scoring the same date twice gives the same rows (except ids and times of writing). Only people within their
+facility's capacity get reasons, because explaining costs more than scoring.
 """
 
 from __future__ import annotations
@@ -27,43 +27,43 @@ from tenants.records.ids import new_uuid
 from tenants.risk import prediction_rows, repository, serving
 from tenants.risk.facility_rates import FacilityRates
 from tenants.risk.failures import ModelFailed
-from tenants.risk.fallback import scoring_model, stand_in
+from tenants.risk.fallback import fallback_model, scoring_model
 from tenants.risk.models import ScoreRun
 from tenants.risk.pending import matrix, one_each
-from tenants.risk.prefetch import People, ahead, people_after
+from tenants.risk.prefetch import People, people_after, prefetch
 from tenants.risk.reference_rates import rates_of_inputs
 from tenants.risk.settings import RiskSettings
 from tenants.risk.staleness import is_stale, stale_days
 
 if TYPE_CHECKING:
     from core.database import SessionOpener, TenantRef, TenantSession
+    from core.jobs.progress import ProgressCallback
     from tenants.cohort.settings import CohortSettings
-    from tenants.risk.dataset import Told
     from tenants.risk.serving import Serving
 
 CHUNK_PATIENTS: Final = 5000
 BEGUN_ANEW: Final = 2
-"""How often one scoring begins anew because records changed under it, before it gives up."""
+"""The most restarts of one scoring after changes of the records."""
 
 
 class RecordsChanged(Conflict):
-    """What the scoring reads has changed since it began."""
+    """The inputs of the scoring have changed since it began."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """What a scoring came to.
+class ScoringSummary:
+    """The result of a scoring.
 
     Attributes:
         as_of: the date.
-        model_version: what scored.
-        patients: patients looked at.
+        model_version: version of the model that prediction_rows.
+        patients: number of patients read.
         at_risk, to_trace: rows written to each list.
-        within_capacity: of those at risk, how many are ``high`` and have reasons.
-        capacity_share: part of each facility's pending people.
+        within_capacity: number of people at risk who are ``high`` and have reasons.
+        capacity_share: share of each facility's pending people.
         data_date: the date to which the newest records run.
-        stale: DATIM ids of facilities whose records end too early for this date; their lists stop there.
-        note: what is to be known of the probabilities.
+        stale: DATIM ids of facilities whose records end too early for this date; they get no list.
+        note: a note on the probabilities.
     """
 
     as_of: date
@@ -83,54 +83,59 @@ def score(
     open_session: SessionOpener,
     as_of: date,
     *,
-    told: Told | None = None,
+    progress: ProgressCallback | None = None,
     chunk_patients: int = CHUNK_PATIENTS,
-) -> Scored:
-    """Score everybody as of a date, from the beginning or from where a killed scoring stopped.
+) -> ScoringSummary:
+    """Score everybody as of a date, from the beginning or from the cursor of a killed scoring.
 
     Raises:
-        RecordsChanged: records kept changing while they were read.
+        RecordsChanged: records kept changing during the scoring.
     """
     model = scoring_model(tenant, open_session)
-    again, failed = 0, set[str]()
+    restarts, failed_versions = 0, set[str]()
     while True:
         try:
-            _score_all(tenant, open_session, as_of, model, told, chunk_patients)
+            _score_all(tenant, open_session, as_of, model, progress, chunk_patients)
             break
         except RecordsChanged:
-            again += 1
-            if again > BEGUN_ANEW:
+            restarts += 1
+            if restarts > BEGUN_ANEW:
                 raise
         except ModelFailed as error:
             with open_session() as session:
                 row = serving.preferred(session)
-            if row is None or model.version in failed:
+            if row is None or model.version in failed_versions:
                 raise
-            failed.add(model.version)
-            model = stand_in(tenant, open_session, row, error, failed)
+            failed_versions.add(model.version)
+            model = fallback_model(tenant, open_session, row, error, failed_versions)
     with open_session() as session:
         return summary(session, as_of, model.note)
 
 
 def _score_all(
-    tenant: TenantRef, open_session: SessionOpener, as_of: date, model: Serving, told: Told | None, chunk_patients: int
+    tenant: TenantRef,
+    open_session: SessionOpener,
+    as_of: date,
+    model: Serving,
+    progress: ProgressCallback | None,
+    chunk_patients: int,
 ) -> None:
     basis, step = _begin(open_session, as_of, model), None
     after = basis.after
     while step is None or not step.done:
-        for people in ahead(people_after(tenant, after, chunk_patients)):
+        for people in prefetch(people_after(tenant, after, chunk_patients)):
             rows = _rows(basis, people)
             with open_session() as session:
                 step = _step(session, basis, people, rows)
-            if told is not None:
-                told(step.seen, None, "patients scored")
+            if progress is not None:
+                progress(step.seen, None, "patients scored")
             after = step.after
-            if step.done or step.elsewhere:
+            if step.done or step.has_moved:
                 break
 
 
-def summary(session: TenantSession, as_of: date, note: str) -> Scored:
-    """What the scoring of a date came to."""
+def summary(session: TenantSession, as_of: date, note: str) -> ScoringSummary:
+    """Return the result of the scoring of a date."""
     run = _run(session, as_of)
     limits = stale_days(session)
     stale = [
@@ -138,7 +143,7 @@ def summary(session: TenantSession, as_of: date, note: str) -> Scored:
         for fact in repository.facility_facts(session)
         if is_stale(fact["complete_through"], as_of, limits)
     ]
-    return Scored(
+    return ScoringSummary(
         as_of=as_of,
         model_version=run.model_version,
         patients=run.patients_seen,
@@ -154,15 +159,15 @@ def summary(session: TenantSession, as_of: date, note: str) -> Scored:
 
 @dataclass(frozen=True, slots=True)
 class _Basis:
-    """What all steps of a run compute with, read once: every step checks that the run still stands on it.
+    """The inputs that all steps of a run share, read once. Every step checks that the run still has them.
 
     Attributes:
-        said: model, date, settings and facilities' facts.
-        inputs: their fingerprint.
-        after: the facility up to which the run was done already.
+        context: model, date, settings and facilities' facts.
+        inputs: fingerprint of the inputs.
+        after: the facility up to which an earlier run was done.
     """
 
-    said: prediction_rows.Said
+    context: prediction_rows.ScoringContext
     rules: CohortSettings
     rates: FacilityRates
     inputs: str
@@ -170,7 +175,7 @@ class _Basis:
 
 
 def _begin(open_session: SessionOpener, as_of: date, model: Serving) -> _Basis:
-    """Begin the scoring of a date, unless one by the same model from the same inputs stands unfinished."""
+    """Begin the scoring of a date, or resume one by the same model from the same inputs."""
     with open_session() as session:
         inputs = _inputs(session)
         run = repository.run_of(session, as_of)
@@ -210,7 +215,7 @@ def _begin(open_session: SessionOpener, as_of: date, model: Serving) -> _Basis:
 def _basis(session: TenantSession, run: ScoreRun, model: Serving) -> _Basis:
     facts = repository.facility_facts(session)
     limits = stale_days(session)
-    said = prediction_rows.Said(
+    context = prediction_rows.ScoringContext(
         model=model,
         as_of=run.as_of,
         stamp=now(),
@@ -221,11 +226,11 @@ def _basis(session: TenantSession, run: ScoreRun, model: Serving) -> _Basis:
         stale=[is_stale(fact["complete_through"], run.as_of, limits) for fact in facts],
     )
     rates = FacilityRates.from_json(run.rates)
-    return _Basis(said, cohort_settings(session), rates, run.inputs, run.cursor_uuid)
+    return _Basis(context, cohort_settings(session), rates, run.inputs, run.cursor_uuid)
 
 
 def _inputs(session: TenantSession) -> str:
-    """Fingerprint of all that a scoring reads besides its model: records, facilities' facts, settings."""
+    """Fingerprint of everything that a scoring reads besides its model: records, facilities' facts, settings."""
     parts = (
         cohort_settings(session).model_dump_json(),
         tenant_settings.get(session, RiskSettings).model_dump_json(include={"capacity_share", "reasons"}),
@@ -249,22 +254,22 @@ def _run(session: TenantSession, as_of: date, *, lock_row: bool = False) -> Scor
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What a step came to: the facility up to which the run is done, and how many patients were seen.
+    """The result of a step: the facility up to which the run is done, and the number of patients so far.
 
     Attributes:
-        done: nothing is left to do.
-        elsewhere: the run stands elsewhere than the people who were read: another process scores the same day.
+        done: whether nothing is left to do.
+        has_moved: whether the cursor is not where the people were read: another process scores the same day.
     """
 
     after: UUID | None
     seen: int
     done: bool = False
-    elsewhere: bool = False
+    has_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What a step writes: rows of a binary COPY, whose they are, and how many are on each list."""
+    """The rows that a step writes with a binary COPY, their patients, and their numbers per list."""
 
     patients: list[UUID]
     rows: list[bytes]
@@ -274,74 +279,76 @@ class _Rows:
 
 
 def _rows(basis: _Basis, people: People) -> _Rows | None:
-    """Score the people of whole facilities; None where there are none. No transaction is open: it calls the model.
+    """Score the people of whole facilities; None where there are none. It calls the model, so no transaction is open.
 
-    Ranks are within a facility, so whole facilities are scored at once: their rows are written once, with rank, level
-    and reasons, and nothing is read or computed twice.
+    Ranks are within a facility, so a step scores whole facilities: their rows are written once, with rank, level and
+    reasons, and nothing is read or computed twice.
     """
-    said = replace(basis.said, stamp=now())
-    day = day_number(said.as_of)
+    context = replace(basis.context, stamp=now())
+    day = day_number(context.as_of)
     patients: list[UUID] = []
     pending_parts, trace_parts = [], []
     for timelines in people.chunks:
-        known = known_on(timelines, day)
-        pending = pending_units(timelines, day, basis.rules, known)
+        day_timelines = known_on(timelines, day)
+        pending = pending_units(timelines, day, basis.rules, day_timelines)
         columns = matrix(timelines, pending, basis.rules, basis.rates)
-        raw, risk = said.model.raw_and_risk(columns)
-        chosen = one_each(pending, risk)
-        pending_parts.append(prediction_rows.at_risk(timelines, pending, chosen, columns, (raw, risk)))
-        trace_parts.append(prediction_rows.late(timelines, to_trace(timelines, day, basis.rules, known)))
+        raw, risk = context.model.raw_and_risk(columns)
+        unit_indices = one_each(pending, risk)
+        pending_parts.append(prediction_rows.at_risk(timelines, pending, unit_indices, columns, (raw, risk)))
+        trace_parts.append(prediction_rows.late(timelines, to_trace(timelines, day, basis.rules, day_timelines)))
         patients += timelines.patient_uuid.tolist()
     if not patients:
         return None
-    pending_people, late = prediction_rows.joined(pending_parts), prediction_rows.joined(trace_parts)
-    rows = [*prediction_rows.rows_at_risk(pending_people, said), *prediction_rows.rows_late(late, said)]
-    return _Rows(patients, rows, int(pending_people.risk.size), int(late.iit.size), _usual_risk(said, pending_people))
+    pending_people, late = prediction_rows.concatenate(pending_parts), prediction_rows.concatenate(trace_parts)
+    rows = [*prediction_rows.rows_at_risk(pending_people, context), *prediction_rows.rows_late(late, context)]
+    return _Rows(
+        patients, rows, int(pending_people.risk.size), int(late.iit.size), _usual_risk(context, pending_people)
+    )
 
 
-def _usual_risk(said: prediction_rows.Said, people: prediction_rows.AtRisk) -> float | None:
-    """Every explanation has the same base, so one row's gives it."""
-    return said.model.usual_risk(said.model.themes(people.features[:1])[0]) if people.risk.size else None
+def _usual_risk(context: prediction_rows.ScoringContext, people: prediction_rows.AtRisk) -> float | None:
+    """The usual risk. Every explanation has the same base, so the first row's is enough."""
+    return context.model.usual_risk(context.model.themes(people.features[:1])[0]) if people.risk.size else None
 
 
-def _step(session: TenantSession, basis: _Basis, people: People, found: _Rows | None) -> _Step:
-    """Write what was computed of these people, where the run still stands where they were read for it.
+def _step(session: TenantSession, basis: _Basis, people: People, step_rows: _Rows | None) -> _Step:
+    """Write the rows of these people, if the run's cursor is still where they were read.
 
-    They were read outside of its transaction: that nothing changed meanwhile is seen at the end, as for all steps.
+    They were read outside this transaction; ``_finish`` detects changes in between.
 
     Raises:
-        RecordsChanged: another process has begun the run anew, from other inputs.
+        RecordsChanged: another process has restarted the run with other inputs.
     """
-    run = _run(session, basis.said.as_of, lock_row=True)
-    if run.state == "done" or run.model_version != basis.said.model.version:
+    run = _run(session, basis.context.as_of, lock_row=True)
+    if run.state == "done" or run.model_version != basis.context.model.version:
         return _Step(run.cursor_uuid, run.patients_seen, done=True)
     if run.inputs != basis.inputs:
         raise _records_changed()
     if run.cursor_uuid != people.after:
-        return _Step(run.cursor_uuid, run.patients_seen, elsewhere=True)
+        return _Step(run.cursor_uuid, run.patients_seen, has_moved=True)
     if not people.facilities:
         _finish(session, run)
         return _Step(run.cursor_uuid, run.patients_seen, done=True)
-    if found is not None:
-        repository.replace_predictions(session, run.as_of, found.patients, found.rows)
-        run.patients_seen += len(found.patients)
-        run.at_risk += found.at_risk
-        run.to_trace += found.to_trace
-        run.usual_risk = found.usual_risk if run.usual_risk is None else run.usual_risk
+    if step_rows is not None:
+        repository.replace_predictions(session, run.as_of, step_rows.patients, step_rows.rows)
+        run.patients_seen += len(step_rows.patients)
+        run.at_risk += step_rows.at_risk
+        run.to_trace += step_rows.to_trace
+        run.usual_risk = step_rows.usual_risk if run.usual_risk is None else run.usual_risk
     run.cursor_uuid = people.facilities[-1]
     session.add(run)
     return _Step(run.cursor_uuid, run.patients_seen)
 
 
 def _finish(session: TenantSession, run: ScoreRun) -> None:
-    """All facilities are scored: the run is done, counted and recorded.
+    """Finish the run after its last facility: count and record it.
 
     Raises:
-        RecordsChanged: the inputs are no longer those that the run began with.
+        RecordsChanged: the inputs have changed since the run began.
     """
     if run.inputs != _inputs(session):
         raise _records_changed()
-    repository.forget_others(session, run.as_of, run.model_version)
+    repository.delete_others(session, run.as_of, run.model_version)
     run.state, run.finished_at = "done", now()
     session.add(run)
     if run.model_uuid is not None:

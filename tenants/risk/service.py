@@ -18,7 +18,7 @@ from tenants.cohort.service import cohort_settings
 from tenants.cohort.timelines import NO_DAY, day_number, to_date
 from tenants.records.ids import new_uuid
 from tenants.risk import cards, naive, repository, serving
-from tenants.risk.dataset import Dataset, Told, build
+from tenants.risk.dataset import Dataset, build
 from tenants.risk.evaluation import measure, naive_evaluation
 from tenants.risk.models import RiskModel
 from tenants.risk.settings import RiskSettings
@@ -28,26 +28,25 @@ if TYPE_CHECKING:
 
     from core.blobs import BlobRef
     from core.database import TenantRef
+    from core.jobs.progress import ProgressCallback
     from plugins.sdk import Artifact, FittedModel, TrainingData
     from tenants.cohort.settings import CohortSettings
     from tenants.risk.training import Candidate, Failure, Training
-
-"""Opens a transaction of the tenant."""
 SEED = 20
 FIT_SECONDS = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """What a training stored.
+class TrainingResult:
+    """The result of a training.
 
     Attributes:
-        models: of each candidate its version, state, gates and main figures.
+        models: version, state, gates and main figures of each candidate.
         preferred: version of the model that scores now.
-        why: in words.
-        too_young: why nothing was fitted; empty where something was.
+        why: the reason in words.
+        too_young: why nothing was fitted; empty where models were.
         folds: sizes and periods.
-        outcomes: of the test period, competing ones among them.
+        outcomes: outcomes of the test period, with the competing ones.
         unseen: evaluations on patients and facilities kept out of training.
         naive: the naive rule's ranking on held-out time.
         failures: kinds of model that could not be trained, and why.
@@ -65,56 +64,58 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
+class _TrainingInputs:
     data: Dataset
     rules: CohortSettings
     names: dict[int, str]
     through: int | None
 
 
-def train(tenant: TenantRef, open_session: SessionOpener, told: Told | None = None) -> Trained:
-    """Fit every kind of model on the tenant's history, store all, and promote the one that earns it.
+def train(tenant: TenantRef, open_session: SessionOpener, progress: ProgressCallback | None = None) -> TrainingResult:
+    """Fit every kind of model on the tenant's history, store all, and promote the best that passes its gates.
 
-    The records are read in one transaction, the fitting runs with none open, and the models are stored in another.
-    Where no fitted model passes its gates, the preferred one stays; the naive rule serves where there is none.
+    One transaction reads the records, fitting runs with none open, and another transaction stores the models. If no
+    fitted model passes its gates, the preferred one stays; where there is none, the naive rule serves.
     """
     from core import blobs, plugins
     from tenants.risk import training as fitting
 
-    loaded = _load(open_session, told)
+    inputs = _load(open_session, progress)
 
     def fit(name: str, data: TrainingData, seed: int) -> tuple[Artifact, FittedModel, str]:
         artifact = plugins.fit_in_process(name, data, {}, seed, FIT_SECONDS)
         kind = plugins.models()[name]
         return artifact, kind.load(artifact), kind.version
 
-    def say(note: str) -> None:
-        if told is not None:
-            told(0, None, note)
+    def note_step(note: str) -> None:
+        if progress is not None:
+            progress(0, None, note)
 
-    found = fitting.train(loaded.data, fit, list(plugins.models()), loaded.names, say)
-    stored: list[str] = []
+    training = fitting.train(inputs.data, fit, list(plugins.models()), inputs.names, note_step)
+    blob_refs: list[str] = []
     try:
         references: list[BlobRef | None] = []
-        for candidate in found.candidates:
+        for candidate in training.candidates:
             reference = None
             if candidate.artifact is not None:
                 reference = blobs.put(tenant, f"model-{candidate.name}.zip", plugins.pack(candidate.artifact))
-                stored.append(reference.key)
+                blob_refs.append(reference.key)
             references.append(reference)
         with open_session() as session:
-            return _store(session, found, loaded, references)
+            return _store(session, training, inputs, references)
     except BaseException:
-        for key in stored:
+        for key in blob_refs:
             blobs.delete(tenant, key)
         raise
 
 
-def evaluate(tenant: TenantRef, open_session: SessionOpener, told: Told | None = None) -> dict[str, Any]:
-    """Measure the model that scores on all resolved decisions made after the time it was trained and calibrated on.
+def evaluate(
+    tenant: TenantRef, open_session: SessionOpener, progress: ProgressCallback | None = None
+) -> dict[str, Any]:
+    """Measure the serving model on all resolved decisions after its training and calibration.
 
     Raises:
-        NotFound: nothing was trained yet, or nothing has been resolved since.
+        NotFound: nothing was trained yet, or nothing was resolved since.
     """
     with open_session() as session:
         row = serving.preferred(session)
@@ -122,90 +123,92 @@ def evaluate(tenant: TenantRef, open_session: SessionOpener, told: Told | None =
         detail = "no model has been trained for this tenant"
         raise NotFound(detail, remedy="train models first")
     model = serving.load(tenant, row)
-    loaded = _load(open_session, told)
-    data = loaded.data
+    inputs = _load(open_session, progress)
+    data = inputs.data
     later = row.trained_through
-    held = data.where(data.labelled & (data.day > (day_number(later) if later else NO_DAY)))
-    if len(held) == 0 or not 0 < int((held.y == 1).sum()) < len(held):
+    held_out = data.where(data.labelled & (data.day > (day_number(later) if later else NO_DAY)))
+    if len(held_out) == 0 or not 0 < int((held_out.y == 1).sum()) < len(held_out):
         detail = "no decisions with both outcomes have been resolved since the model was trained"
         raise NotFound(detail, remedy="import newer records first")
-    risk = model.raw_and_risk(held.X.astype(np.float64))[1]
-    measured = measure(risk, held, loaded.names, SEED)
-    found = {
+    risk = model.raw_and_risk(held_out.X.astype(np.float64))[1]
+    figures = measure(risk, held_out, inputs.names, SEED)
+    evaluation = {
         "model_version": row.version,
         "model_kind": row.name,
         "trained_through": row.trained_through,
-        "records_complete_through": to_date(loaded.through) if loaded.through is not None else None,
-        "decisions_from": to_date(int(held.day.min())),
-        "decisions_to": to_date(int(held.day.max())),
-        **measured.to_json(),
-        "naive_rule": naive_evaluation(held, SEED).to_json(),
-        "outcomes": data.where(data.day >= int(held.day.min())).outcomes(),
+        "records_complete_through": to_date(inputs.through) if inputs.through is not None else None,
+        "decisions_from": to_date(int(held_out.day.min())),
+        "decisions_to": to_date(int(held_out.day.max())),
+        **figures.to_json(),
+        "naive_rule": naive_evaluation(held_out, SEED).to_json(),
+        "outcomes": data.where(data.day >= int(held_out.day.min())).outcomes(),
         "gates_when_trained": row.gates,
     }
     with open_session() as session:
-        repository.keep_evaluation(session, row.uuid, found)
+        repository.store_evaluation(session, row.uuid, evaluation)
         audit.record(session, "risk:model:evaluate", "model", row.uuid, {"version": row.version})
-    return found
+    return evaluation
 
 
-def _load(open_session: SessionOpener, told: Told | None) -> _Loaded:
+def _load(open_session: SessionOpener, progress: ProgressCallback | None) -> _TrainingInputs:
     with open_session() as session:
         rules = cohort_settings(session)
-        wanted = tenant_settings.get(session, RiskSettings)
+        settings = tenant_settings.get(session, RiskSettings)
         complete = complete_days(session)
         names = {index: row["datim_id"] for index, row in enumerate(repository.facility_facts(session))}
         data, _ = build(
             lambda: load_timelines(session),
             rules,
             complete,
-            years=wanted.training_years,
-            most=wanted.training_units,
+            years=settings.training_years,
+            most=settings.training_units,
             seed=SEED,
-            told=told,
+            progress=progress,
         )
-    known = complete[complete != NO_DAY]
-    return _Loaded(data, rules, names, int(known.max()) if known.size else None)
+    complete_days_known = complete[complete != NO_DAY]
+    return _TrainingInputs(data, rules, names, int(complete_days_known.max()) if complete_days_known.size else None)
 
 
-def _store(session: TenantSession, found: Training, loaded: _Loaded, references: list[BlobRef | None]) -> Trained:
+def _store(
+    session: TenantSession, training: Training, inputs: _TrainingInputs, references: list[BlobRef | None]
+) -> TrainingResult:
     repository.lock(session, "train")
     before = repository.preferred_model(session)
-    keeps = before is not None and before.plugin != naive.NAME and found.chosen.name == naive.NAME
+    keeps = before is not None and before.plugin != naive.NAME and training.choice.name == naive.NAME
     if not keeps:
         repository.retire_preferred(session)
         session.expire_all()
     stamp = now()
     models = []
     preferred = before.version if keeps and before is not None else ""
-    for candidate, reference in zip(found.candidates, references, strict=True):
-        row = _row(session, candidate, found, loaded, reference, stamp)
-        row.state = "preferred" if candidate is found.chosen and not keeps else "candidate"
+    for candidate, reference in zip(training.candidates, references, strict=True):
+        row = _row(session, candidate, training, inputs, reference, stamp)
+        row.state = "preferred" if candidate is training.choice and not keeps else "candidate"
         preferred = row.version if row.state == "preferred" else preferred
         session.add(row)
         session.flush()
         models.append(_summary(row, candidate))
         audit.record(session, "risk:model:train", "model", row.uuid, {"version": row.version, "state": row.state})
-    for failure in found.failures:
-        row = _failed_row(session, failure, found, loaded, stamp)
+    for failure in training.failures:
+        row = _failed_row(session, failure, training, inputs, stamp)
         session.add(row)
         session.flush()
         audit.record(session, "risk:model:train", "model", row.uuid, {"version": row.version, "state": row.state})
-    return Trained(
+    return TrainingResult(
         models=models,
         preferred=preferred,
-        why=f"{found.why}; {preferred} keeps scoring" if keeps else found.why,
-        too_young=found.too_young,
-        folds=dict(found.folds),
-        outcomes=dict(found.outcomes),
-        unseen=dict(found.unseen),
-        naive=None if found.naive is None else found.naive.to_json(),
-        failures=[{"kind": failure.name, "why": failure.why} for failure in found.failures],
+        why=f"{training.why}; {preferred} keeps scoring" if keeps else training.why,
+        too_young=training.too_young,
+        folds=dict(training.folds),
+        outcomes=dict(training.outcomes),
+        unseen=dict(training.unseen),
+        naive=None if training.naive is None else training.naive.to_json(),
+        failures=[{"kind": failure.name, "why": failure.why} for failure in training.failures],
     )
 
 
 def _failed_row(
-    session: TenantSession, failure: Failure, found: Training, loaded: _Loaded, stamp: datetime
+    session: TenantSession, failure: Failure, training: Training, inputs: _TrainingInputs, stamp: datetime
 ) -> RiskModel:
     version = f"{failure.name}-{repository.next_number(session, failure.name)}"
     return RiskModel(
@@ -219,7 +222,7 @@ def _failed_row(
         features=[],
         calibrator={},
         metrics={},
-        card=cards.failed_card(failure, found, loaded.rules, version, stamp.isoformat(timespec="seconds")),
+        card=cards.failed_card(failure, training, inputs.rules, version, stamp.isoformat(timespec="seconds")),
         gates={"passed": False, "why": failure.why},
         failure=failure.why,
         trained_by=session.actor,
@@ -230,19 +233,19 @@ def _failed_row(
 def _row(
     session: TenantSession,
     candidate: Candidate,
-    found: Training,
-    loaded: _Loaded,
+    training: Training,
+    inputs: _TrainingInputs,
     reference: BlobRef | None,
     stamp: datetime,
 ) -> RiskModel:
     version = f"{candidate.name}-{repository.next_number(session, candidate.name)}"
-    described = cards.card(candidate, found, loaded.rules, version, stamp.isoformat(timespec="seconds"))
+    described = cards.card(candidate, training, inputs.rules, version, stamp.isoformat(timespec="seconds"))
     calibrator: dict[str, Any] = {"reliability": candidate.reliability.to_json()}
     if isinstance(candidate.model, naive.NaiveModel):
         calibrator["rule"] = candidate.model.to_json()
     if candidate.calibrator is not None:
         calibrator["calibrator"] = candidate.calibrator.to_json()
-    last = loaded.through if found.test_from is None else found.test_from - 1
+    last = inputs.through if training.test_from is None else training.test_from - 1
     return RiskModel(
         uuid=new_uuid(),
         name=candidate.name,
@@ -258,7 +261,7 @@ def _row(
         blob_key=None if reference is None else reference.key,
         blob_sha256=None if reference is None else reference.sha256,
         calibrator=calibrator,
-        metrics={} if candidate.measured is None else candidate.measured.to_json(),
+        metrics={} if candidate.figures is None else candidate.figures.to_json(),
         card=described,
         gates=dict(candidate.gates),
         trained_by=session.actor,
@@ -267,7 +270,7 @@ def _row(
 
 
 def _summary(row: RiskModel, candidate: Candidate) -> dict[str, Any]:
-    figures = {} if candidate.measured is None else candidate.measured.evaluation.to_json()
+    figures = {} if candidate.figures is None else candidate.figures.evaluation.to_json()
     return {
         "id": row.uuid,
         "version": row.version,
@@ -275,6 +278,6 @@ def _summary(row: RiskModel, candidate: Candidate) -> dict[str, Any]:
         "state": row.state,
         "gates": row.gates,
         "held_out": figures,
-        "against_naive": None if candidate.measured is None else candidate.measured.against_naive.to_json(),
+        "against_naive": None if candidate.figures is None else candidate.figures.against_naive.to_json(),
         "against_simpler": None if candidate.against_simpler is None else candidate.against_simpler.to_json(),
     }

@@ -1,4 +1,4 @@
-"""The model that scores, read back from what training stored: verified before anything of it is interpreted."""
+"""The serving model, read from what training stored. It is verified before anything of it is interpreted."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ NAIVE_NOTE = (
     "By the naive rule, late last time: shares of interruption among people as late before. No fitted model serves yet."
 )
 UNTRAINED = "naive-0"
-"""Version of the rule before anything was trained: shares by assumption, no history."""
-MOST_KEPT: Final = 16
-"""Models in this process's memory, of all tenants; a boosting model takes one to ten megabytes."""
+"""Version of the rule before any training: shares by assumption, no history."""
+CACHE_SIZE: Final = 16
+"""Models in this process's memory, of all tenants. A boosting model takes one to ten megabytes."""
 FAILED_SECONDS: Final = 300.0
-"""How long a process does not ask a model that has failed, for people who are looked at one by one."""
+"""Seconds for which a process does not call a failed model again when it explains people one by one."""
 Key = tuple[UUID, UUID, str | None]
-"""Tenant, model, and the hash of what is stored of it."""
+"""The tenant, the model, and the hash of its stored bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What scores.
+    """A model that scores.
 
     Attributes:
-        uuid: of the row in ``models``; None for the rule that serves before any training.
-        version: what a score names.
-        model: gives raw probabilities and contributions.
+        uuid: UUID of the row in ``models``; None for the rule before any training.
+        version: version that scores name.
+        model: returns raw probabilities and contributions.
         calibrator: None for the naive rule.
-        reliability: what came of people scored alike on held-out time.
-        columns: those that the model takes of the platform's matrix.
-        notice: why it scores in the preferred model's place; empty for the preferred one.
+        reliability: outcomes of people with such scores on held-out time.
+        columns: the model's columns of the platform's matrix.
+        notice: why it scores instead of the preferred model; empty for the preferred one.
     """
 
     uuid: UUID | None
@@ -70,10 +70,10 @@ class Serving:
     notice: str = ""
 
     def raw_and_risk(self, X: Floats) -> tuple[Floats, Floats]:
-        """Raw and calibrated probabilities of the rows of the platform's matrix.
+        """Return raw and calibrated probabilities of the rows of the platform's matrix.
 
         Raises:
-            ModelFailed: the model raised, or gave something that is no probability.
+            ModelFailed: the model raised an error, or returned something that is no probability.
         """
         if len(X) == 0:
             return np.zeros(0), np.zeros(0)
@@ -83,10 +83,10 @@ class Serving:
             return raw, raw if self.calibrator is None else self.calibrator.apply(raw)
 
     def themes(self, X: Floats) -> tuple[float, Floats]:
-        """Base and contributions by theme, log-odds of the raw score: base + row sum is the raw log-odds exactly.
+        """Return base and contributions by theme, in log-odds: base + row sum is exactly the raw log-odds.
 
         Raises:
-            ModelFailed: the model raised, or gave something else.
+            ModelFailed: the model raised an error, or returned something else.
         """
         require_none("a model was called")
         with contained(self.version, "explain"):
@@ -94,7 +94,7 @@ class Serving:
             return explanation.base, self.columns.by_theme(explanation.contributions)
 
     def usual_risk(self, base: float) -> float:
-        """What the model gives to a person of whom nothing stands out: the risk at its base.
+        """Return the model's risk of an average person, at its base.
 
         Raises:
             ModelFailed: the base is no number.
@@ -105,13 +105,13 @@ class Serving:
 
     @property
     def note(self) -> str:
-        """How far the probabilities can be trusted, and whether the preferred model failed."""
+        """A note on how far to trust the probabilities, and on whether the preferred model failed."""
         trust = NAIVE_NOTE if self.calibrator is None else self.calibrator.note()
         return f"{self.notice} {trust}" if self.notice else trust
 
 
 class _InTurn:
-    """A fitted model that several threads share: a plugin's need not bear two calls at once."""
+    """A fitted model that several threads share. It takes one call at a time, since a plugin's may not bear two."""
 
     def __init__(self, model: FittedModel) -> None:
         self._model = model
@@ -133,86 +133,86 @@ class _InTurn:
         return self._model.summary()
 
 
-class _Kept:
-    """Models that this process has read, the latest used last. A stored model never changes, so none grows old."""
+class _ModelCache:
+    """Models that this process has read; the least recently used leaves first. A stored model never changes."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._found: OrderedDict[Key, tuple[Serving, float]] = OrderedDict()
+        self._models: OrderedDict[Key, tuple[Serving, float]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, key: Key) -> Serving | None:
-        """The model, where it is kept."""
+        """Return the model, if it is in the cache."""
         with self._lock:
-            model, until = self._found.get(key, (None, inf))
+            model, until = self._models.get(key, (None, inf))
             if model is None or until < monotonic():
                 return None
-            self._found.move_to_end(key)
+            self._models.move_to_end(key)
             return model
 
     def put(self, key: Key, model: Serving, seconds: float = inf) -> None:
-        """Keep a model for so long; beyond ``most`` the one longest unused goes."""
+        """Cache a model for some seconds. Beyond ``most`` models, the least recently used leaves."""
         with self._lock:
-            self._found[key] = (model, monotonic() + seconds)
-            self._found.move_to_end(key)
-            while len(self._found) > self._most:
-                self._found.popitem(last=False)
+            self._models[key] = (model, monotonic() + seconds)
+            self._models.move_to_end(key)
+            while len(self._models) > self._most:
+                self._models.popitem(last=False)
 
 
-_KEPT: Final = _Kept(MOST_KEPT)
+_CACHE: Final = _ModelCache(CACHE_SIZE)
 
 
-def kept(session: TenantSession) -> Serving | None:
-    """The model that scores now, where this process has it in memory: one small query, no blob store."""
-    return kept_by_key(session.tenant, repository.preferred_key(session))
+def cached(session: TenantSession) -> Serving | None:
+    """The serving model, if this process has it in memory: one small query, no blob store."""
+    return cached_by_key(session.tenant, repository.preferred_key(session))
 
 
-def kept_by_key(tenant: TenantRef, key: tuple[UUID, str | None] | None) -> Serving | None:
-    """The model of this UUID and stored hash, where this process has it in memory; None: nothing was trained."""
-    return untrained() if key is None else _KEPT.get((tenant.id, *key))
+def cached_by_key(tenant: TenantRef, key: tuple[UUID, str | None] | None) -> Serving | None:
+    """The model with this UUID and stored hash, if this process has it in memory. Without a key: the untrained rule."""
+    return untrained() if key is None else _CACHE.get((tenant.id, *key))
 
 
-def load_kept(tenant: TenantRef, row: RiskModel) -> Serving:
-    """As :func:`load`, and kept for the next call; several threads may use it."""
-    loaded = load(tenant, row)
-    model = replace(loaded, model=_InTurn(loaded.model))
-    _KEPT.put((tenant.id, row.uuid, row.blob_sha256), model)
+def load_cached(tenant: TenantRef, row: RiskModel) -> Serving:
+    """Do the same as :func:`load`, and cache the model; several threads may use it."""
+    model_from_store = load(tenant, row)
+    model = replace(model_from_store, model=_InTurn(model_from_store.model))
+    _CACHE.put((tenant.id, row.uuid, row.blob_sha256), model)
     return model
 
 
 def by_uuid(tenant: TenantRef, open_session: SessionOpener, uuid: UUID | None) -> Serving:
-    """The model of a row, from this process's memory where it is there; None: the rule before any training.
+    """The model of a row, from memory or from the store. Without ``uuid``: the rule before any training.
 
     Raises:
         NotFound: there is no such model.
-        ModelFailed: as :func:`load`.
+        ModelFailed: as for :func:`load`.
     """
     if uuid is None:
         return untrained()
     with open_session() as session:
         row = repository.get_model(session, uuid)
         session.expunge(row)
-    return _KEPT.get((tenant.id, row.uuid, row.blob_sha256)) or load_kept(tenant, row)
+    return _CACHE.get((tenant.id, row.uuid, row.blob_sha256)) or load_cached(tenant, row)
 
 
-def keep_in_place(tenant: TenantRef, row: RiskModel, model: Serving) -> None:
-    """Let another model serve in this one's place for some minutes: a model that fails is not asked at every call."""
-    _KEPT.put((tenant.id, row.uuid, row.blob_sha256), replace(model, model=_InTurn(model.model)), FAILED_SECONDS)
+def cache_fallback(tenant: TenantRef, row: RiskModel, model: Serving) -> None:
+    """Let another model serve instead of this one for some minutes, so that a failed model is not called each time."""
+    _CACHE.put((tenant.id, row.uuid, row.blob_sha256), replace(model, model=_InTurn(model.model)), FAILED_SECONDS)
 
 
 def untrained() -> Serving:
-    """The naive rule before any history was counted."""
+    """The naive rule before there is any history."""
     empty = naive.fit(np.zeros(0), np.zeros(0))
     return Serving(None, UNTRAINED, empty, None, EMPTY, select(FEATURES))
 
 
 def load(tenant: TenantRef, row: RiskModel) -> Serving:
-    """Read a stored model. Makes calls to the blob store: not inside a transaction.
+    """Read a stored model. It calls the blob store, so call it outside a transaction.
 
     Raises:
-        ModelFailed: the stored bytes are gone, not what training wrote, or no model; the platform does not compute a
-            feature that the model takes, in the version that it takes; or its plugin is gone.
-        Unavailable: the blob store cannot be reached.
+        ModelFailed: the stored bytes are missing, changed or no model; the platform does not compute a
+            feature that the model takes, in the version that it takes; or its plugin is missing.
+        Unavailable: the blob store is not reachable.
     """
     table = Reliability.from_json(row.calibrator["reliability"])
     if row.plugin == naive.NAME:
@@ -222,7 +222,7 @@ def load(tenant: TenantRef, row: RiskModel) -> Serving:
     return Serving(
         uuid=row.uuid,
         version=row.version,
-        model=_fitted(tenant, row),
+        model=_fitted_model(tenant, row),
         calibrator=Calibrator.from_json(row.calibrator["calibrator"]),
         reliability=table,
         columns=columns,
@@ -230,14 +230,14 @@ def load(tenant: TenantRef, row: RiskModel) -> Serving:
 
 
 def preferred(session: TenantSession) -> RiskModel | None:
-    """The row of the model that scores, detached from the session."""
+    """The row of the serving model, detached from the session."""
     row = repository.preferred_model(session)
     if row is not None:
         session.expunge(row)
     return row
 
 
-def _fitted(tenant: TenantRef, row: RiskModel) -> FittedModel:
+def _fitted_model(tenant: TenantRef, row: RiskModel) -> FittedModel:
     from core import blobs, plugins
 
     kind = plugins.models().get(row.plugin)

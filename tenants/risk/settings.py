@@ -12,15 +12,15 @@ class RiskSettings(BaseModel):
     settings_key: ClassVar[str] = "risk"
 
     capacity_share: Annotated[float, Field(gt=0, le=0.5)] = 0.30
-    """Part of a facility's pending people that its trackers can call: these are `high`, as many again `medium`, the
+    """Share of a facility's pending people whom its trackers can call: these are `high`, as many again `medium`, the
     rest `low`."""
     training_years: Annotated[int, Field(ge=1, le=20)] = 6
-    """How far back from the last resolved contact the training data reach, in years."""
+    """Years of training data before the last resolved contact."""
     training_units: Annotated[int, Field(ge=1_000, le=2_000_000)] = 400_000
-    """Prediction units used at most; beyond it patients are drawn."""
+    """The most prediction units for training; with more, patients are drawn."""
     reasons: Annotated[int, Field(ge=1, le=10)] = 3
-    """Themes named with a score."""
+    """Number of themes named with a score."""
     horizon_days: Annotated[int, Field(ge=0, le=365)] = 14
-    """A list of people at risk holds who is expected within so many days, where none are asked for; 365: everybody."""
+    """Default of a list of people at risk: only people expected within this many days; 365: everybody."""
     capacity: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """People per facility and list, where no capacity is asked for."""
+    """Default number of people per facility and list."""

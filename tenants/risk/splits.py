@@ -1,8 +1,8 @@
-"""Train, calibrate and test, one after the other in time.
+"""Folds in the order of time: train, calibrate, test.
 
 A decision belongs to a later fold only if it was made after that fold began, and to an earlier one only if its outcome
-was known before the next began. What lies across a border is left out, so no fold has seen the outcome of another's
-decisions.
+was known before the next fold began. Decisions that cross a border are left out, so no fold knows the outcomes of
+another fold's decisions.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ CALIBRATE_SHARE: Final = 0.15
 HORIZON_QUANTILE: Final = 0.9
 UNSEEN_SHARE: Final = 0.2
 FEWEST_TO_TRAIN: Final = 0.4
-"""Part of the rows that longer later folds must leave to training."""
+"""The least share of the rows that longer later folds must leave to training."""
 FEWEST_FACILITIES: Final = 5
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Folds:
-    """Rows of each fold, and the days on which the later two begin.
+    """Rows of each fold, and the days on which the two later folds begin.
 
     Attributes:
         train, calibrate, test: masks over the dataset; labelled rows only.
         calibrate_from: first day of decisions of the calibration fold; training outcomes were known before it.
         test_from: first day of decisions of the test fold; calibration outcomes were known before it.
-        purged: labelled rows that lie across a border and are in no fold.
+        purged: number of labelled rows that cross a border and are in no fold.
     """
 
     train: Mask
@@ -51,7 +51,7 @@ class Folds:
     purged: int
 
     def to_json(self, data: Dataset) -> dict[str, Any]:
-        """Sizes and periods of the folds."""
+        """Return sizes and periods of the folds."""
         return {
             "train": _described(data, self.train),
             "calibrate": _described(data, self.calibrate),
@@ -61,10 +61,10 @@ class Folds:
 
 
 def split(data: Dataset, *, test_share: float = TEST_SHARE, calibrate_share: float = CALIBRATE_SHARE) -> Folds:
-    """Cut by the day on which the outcome was known.
+    """Cut the data by the day on which the outcome was known.
 
-    The borders leave about these shares of the rows to the later folds, but never less time than nine in ten decisions
-    need until their outcome is known, twice over: a shorter fold would hold only those that are quickly resolved.
+    The borders leave about these shares of the rows to the later folds. A later fold is never shorter than twice the
+    time in which nine in ten outcomes become known: a shorter fold would have only quick outcomes.
     """
     labelled = data.labelled
     if not labelled.any():
@@ -80,7 +80,7 @@ def split(data: Dataset, *, test_share: float = TEST_SHARE, calibrate_share: flo
     test_from = border(test_share, end - 2 * horizon)
     calibrate_from = border(test_share + calibrate_share, test_from - 2 * horizon)
     if np.searchsorted(deadline, calibrate_from) < FEWEST_TO_TRAIN * len(deadline):
-        # Too short a time for that: by share alone, and the caller sees how little is left.
+        # The history is too short for that: cut by share alone; the caller sees how little is left.
         test_from = border(test_share, end)
         calibrate_from = border(test_share + calibrate_share, test_from)
     train = labelled & (data.deadline < calibrate_from)
@@ -91,12 +91,12 @@ def split(data: Dataset, *, test_share: float = TEST_SHARE, calibrate_share: flo
 
 
 def unseen_patients(data: Dataset, seed: int = 0, share: float = UNSEEN_SHARE) -> Mask:
-    """Rows of the patients that are kept out of training to see how the model does on people it has never seen."""
-    return _chosen(data.patient, seed, share)
+    """Rows of patients kept out of training, to measure the model on people it has never seen."""
+    return _hash_sample(data.patient, seed, share)
 
 
 def unseen_facilities(data: Dataset, seed: int = 0, share: float = UNSEEN_SHARE) -> Mask | None:
-    """Rows of the facilities that are kept out of training; None where there are too few facilities for it."""
+    """Rows of facilities kept out of training; None where there are too few facilities."""
     present = np.unique(data.facility)
     if present.size < FEWEST_FACILITIES:
         return None
@@ -105,7 +105,7 @@ def unseen_facilities(data: Dataset, seed: int = 0, share: float = UNSEEN_SHARE)
     return np.isin(data.facility, present[order[:count]])
 
 
-def _chosen(group: npt.NDArray[np.int64], seed: int, share: float) -> Mask:
+def _hash_sample(group: npt.NDArray[np.int64], seed: int, share: float) -> Mask:
     return np.asarray(_hash(group, seed).astype(np.float64) < share * 2.0**64)
 
 
@@ -132,5 +132,5 @@ def _described(data: Dataset, mask: Mask) -> dict[str, Any]:
 
 
 def _day(number: np.integer[Any]) -> str:
-    found: date | None = to_date(int(number))
-    return found.isoformat() if found else ""
+    day: date | None = to_date(int(number))
+    return day.isoformat() if day else ""

@@ -1,4 +1,4 @@
-"""Whether a facility's records reach a day, and which days can be scored at all."""
+"""Whether a facility's records reach a day, and which days can be scored."""
 
 from __future__ import annotations
 
@@ -18,29 +18,31 @@ if TYPE_CHECKING:
 
 
 def is_stale(complete_through: date | None, as_of: date, stale_after_days: int) -> bool:
-    """Whether a facility's records end too long before the date for its lists to be believed."""
+    """Whether a facility's records end too long before the date to trust its lists."""
     return complete_through is None or (as_of - complete_through).days > stale_after_days
 
 
 def stale_days(session: TenantSession) -> int:
-    """Days after which a facility without newer records is stale."""
+    """The days after which a facility without newer records is stale."""
     return cohort_settings(session).completeness.stale_after_days
 
 
 def day_to_score(session: TenantSession, as_of: date | None) -> date:
-    """The day to score: today where the tenant is, or an earlier one that the records reach.
+    """The day to score: today in the tenant's time zone, or an earlier one that the records reach.
 
     Raises:
-        Invalid: it lies ahead, or so far behind all facilities' records that every list would be empty.
+        Invalid: the day lies ahead, or so far behind all facilities' records that every list would be empty.
     """
     day = as_of_day(session, as_of)
     latest = today(session.tenant.time_zone)
     if day > latest:
-        raise _no_day(f"{day} lies ahead: nothing is known of it yet", f"score as of {latest} or an earlier day")
-    reached = [fact["complete_through"] for fact in repository.facility_facts(session) if fact["complete_through"]]
+        raise _no_day(f"{day} lies ahead: its records do not exist yet", f"score as of {latest} or an earlier day")
+    complete_days = [
+        fact["complete_through"] for fact in repository.facility_facts(session) if fact["complete_through"]
+    ]
     limits = stale_days(session)
-    if reached and all(is_stale(until, day, limits) for until in reached):
-        ends = max(reached)
+    if complete_days and all(is_stale(until, day, limits) for until in complete_days):
+        ends = max(complete_days)
         problem = f"the records of all facilities end more than {limits} days before {day}, the last on {ends}"
         raise _no_day(problem, f"import newer records, or score as of a day up to {ends + timedelta(days=limits)}")
     return day

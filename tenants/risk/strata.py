@@ -1,4 +1,4 @@
-"""The same figures by facility, sex and age band, small groups pooled: none is judged, or known, by a few people."""
+"""The same figures by facility, sex and age band. Small groups are pooled: a few people judge and identify none."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class GroupEvaluation:
 
     Attributes:
         label: the group's name, or :data:`POOLED`.
-        groups: how many groups it stands for; 1 unless pooled.
-        small: true when even the pool is below the limits, so that its figures are a hint and no more.
+        groups: number of groups in it; 1 unless pooled.
+        small: whether even the pool is below the limits, so that its figures are only a hint.
         evaluation: the figures.
     """
 
@@ -49,7 +49,7 @@ def evaluate_groups(  # noqa: PLR0913 - as evaluate, and the limits of a group
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, list[GroupEvaluation]]:
-    """Figures of a score within each group of each division. Capacity is taken within the group.
+    """Compute the figures of a score within each group of each division. Capacity is taken within the group.
 
     Args:
         score: (n,), as :func:`tenants.risk.metrics.evaluate` takes it.
@@ -61,7 +61,7 @@ def evaluate_groups(  # noqa: PLR0913 - as evaluate, and the limits of a group
         min_outcomes: groups with fewer rows of either outcome are pooled.
         replicates: bootstrap replicates.
         level: coverage of the intervals.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         For each division its groups, largest first, the pool last.

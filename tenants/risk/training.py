@@ -1,4 +1,4 @@
-"""Fit every kind of model, calibrate on later time, measure on time later still, and choose: pure of any database."""
+"""Fit every kind of model, calibrate on later time, measure on still later time, and choose. It uses no database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from plugins.sdk import TrainingData
 from tenants.risk import naive, reliability
 from tenants.risk.calibration import Calibrator, fit_calibrator
-from tenants.risk.evaluation import PRIMARY, Measured, gates, measure, naive_evaluation
+from tenants.risk.evaluation import PRIMARY, HeldOutFigures, gates, measure, naive_evaluation
 from tenants.risk.failures import ModelFailed, contained
 from tenants.risk.feature_list import NAMES
 from tenants.risk.feature_sets import FEATURE_SET, FeatureSet, select
@@ -31,31 +31,31 @@ if TYPE_CHECKING:
 
 SEED: Final = 20
 FEWEST: Final[Mapping[str, tuple[int, int]]] = {"train": (500, 50), "calibrate": (100, 20), "test": (200, 30)}
-"""Decisions, and outcomes of either kind, below which a fold says too little."""
+"""The fewest decisions, and outcomes of either kind, that a fold needs."""
 SIMPLER_FIRST: Final = ("additive", "boosting")
-"""Simplest first; models of other plugins come after, by name."""
+"""Kinds of model, simplest first. Models of other plugins follow by name."""
 
 Fit = Callable[[str, TrainingData, int], "tuple[Artifact, FittedModel, str]"]
-"""Fits a kind of model in a process of its own: name, data, seed -> artifact, model, version of the plugin."""
+"""Fits a kind of model in its own process: name, data, seed -> artifact, model, version of the plugin."""
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A fitted model with all that was measured of it.
+    """A fitted model with all its figures.
 
     Attributes:
-        name: of the plugin's model, or ``naive``.
+        name: name of the plugin's model, or ``naive``.
         plugin_version: version of the code.
         artifact: the model as data; None for the naive rule.
-        model: what predicts.
+        model: the model that predicts.
         calibrator: None for the naive rule, whose shares are observed ones.
-        reliability: what came of people scored alike on held-out time.
-        measured: figures on held-out time; None where there was too little to measure.
+        reliability: outcomes of people with such scores on held-out time.
+        figures: figures on held-out time; None where there was too little to measure.
         gates: whether it may be promoted.
         feature_set: the columns that the model takes, in order.
-        summary: what the model says of itself for its card.
-        against_simpler: difference to the simpler model that was best so far.
+        summary: the model's own summary for its card.
+        against_simpler: difference to the best simpler model.
     """
 
     name: str
@@ -64,14 +64,14 @@ class Candidate:
     model: FittedModel
     calibrator: Calibrator | None
     reliability: reliability.Reliability
-    measured: Measured | None
+    figures: HeldOutFigures | None
     gates: Mapping[str, Any]
     feature_set: FeatureSet
     summary: Mapping[str, Any]
     against_simpler: Comparison | None = None
 
     def risk(self, X: Floats) -> Floats:
-        """Calibrated probabilities."""
+        """Return calibrated probabilities."""
         raw = self.model.predict(X)
         return raw if self.calibrator is None else self.calibrator.apply(raw)
 
@@ -86,22 +86,22 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What training came to.
+    """The result of a training.
 
     Attributes:
         candidates: the naive rule first, then simplest first.
-        chosen: the one to serve.
-        why: in words, why that one.
+        choice: the candidate to serve.
+        why: the reason of the choice, in words.
         too_young: why no model was fitted; empty where models were.
         folds: sizes and periods.
         naive: the naive rule's ranking on held-out time.
         unseen: evaluations of the chosen kind on patients and facilities kept out of training.
-        outcomes: outcomes of the test fold's period, competing ones among them.
-        failures: kinds of model that failed; the others were trained all the same.
+        outcomes: outcomes of the test fold's period, with the competing ones.
+        failures: kinds of model that failed; the training continues without them.
     """
 
     candidates: Sequence[Candidate]
-    chosen: Candidate
+    choice: Candidate
     why: str
     too_young: str
     folds: Mapping[str, Any]
@@ -121,15 +121,15 @@ def train(
         data: resolved prediction units.
         fit: fits one kind of model.
         names: kinds of model, any order.
-        facility_names: what a reader knows a facility by.
-        say: told what is going on.
+        facility_names: index of the facility -> name for readers.
+        say: receives a note before each step.
     """
     folds = split(data)
     young = too_young(data, folds)
     if young:
         rule = _naive(data, data.labelled, None, facility_names)
-        why = f"too young to train: {young}. The naive rule (late last time) serves instead"
-        return Training([rule], rule, why, young, folds.to_json(data), None, {}, data.outcomes(), None)
+        reason = f"too young to train: {young}. The naive rule (late last time) serves instead"
+        return Training([rule], rule, reason, young, folds.to_json(data), None, {}, data.outcomes(), None)
     candidates = [_naive(data, folds.train | folds.calibrate, folds.test, facility_names)]
     best: Candidate | None = None
     failures: list[Failure] = []
@@ -139,21 +139,21 @@ def train(
             candidate = _candidate(name, data, folds, fit, facility_names, best)
         except ModelFailed as error:
             failures.append(Failure(name, error.detail))
-            say(f"{name} failed, the other models go on")
+            say(f"{name} failed; the other models continue")
             continue
         candidates.append(candidate)
         if candidate.gates["passed"] and (best is None or _beats(candidate)):
             best = candidate
-    chosen = best or candidates[0]
+    choice = best or candidates[0]
     say("evaluating on unseen patients and facilities")
     return Training(
         candidates=candidates,
-        chosen=chosen,
-        why=_why(chosen, candidates, failures),
+        choice=choice,
+        why=_why(choice, candidates, failures),
         too_young="",
         folds=folds.to_json(data),
         naive=naive_evaluation(data.where(folds.test), SEED),
-        unseen=_unseen(chosen, data, folds, fit),
+        unseen=_unseen(choice, data, folds, fit),
         outcomes=data.where(data.day >= folds.test_from).outcomes(),
         test_from=folds.test_from,
         failures=failures,
@@ -161,21 +161,21 @@ def train(
 
 
 def too_young(data: Dataset, folds: Folds) -> str:
-    """Why the tenant's history is too little to train on; empty when it is enough."""
+    """Why the tenant's history is too short to train on; empty when it is long enough."""
     for name, (rows, outcomes) in FEWEST.items():
         mask: Mask = getattr(folds, name)
         positives = int((data.y[mask] == 1).sum())
-        there = int(mask.sum())
-        if there < rows or min(positives, there - positives) < outcomes:
+        decisions = int(mask.sum())
+        if decisions < rows or min(positives, decisions - positives) < outcomes:
             return (
-                f"to {name}, {there} resolved decisions with {positives} interruptions are there, and at least {rows} "
-                f"with {outcomes} of either outcome are needed"
+                f"to {name}, there are {decisions} resolved decisions with {positives} interruptions, but at least "
+                f"{rows} with {outcomes} of either outcome are needed"
             )
     return ""
 
 
 def training_data(data: Dataset, mask: Mask) -> TrainingData:
-    """The rows as a plugin takes them."""
+    """The rows in the form of the plugin's interface."""
     return TrainingData(
         X=_columns(data.where(mask)), y=data.y[mask], group=data.patient[mask], features=FEATURE_SET.features
     )
@@ -197,24 +197,24 @@ def _beats(candidate: Candidate) -> bool:
 def _naive(data: Dataset, history: Mask, test: Mask | None, facility_names: Mapping[int, str]) -> Candidate:
     column = NAMES.index(naive.COLUMN)
     model = naive.fit(data.X[history, column], data.y[history])
-    measured, table = None, reliability.EMPTY
+    figures, table = None, reliability.EMPTY
     if test is not None:
-        held = data.where(test)
-        risk = model.predict(held.X.astype(np.float64))
-        table = reliability.measure(risk, held.y, held.patient)
-        measured = measure(risk, held, facility_names, SEED)
-    why = "the naive rule is what others are measured against; it serves where none passes"
-    verdict = {"passed": False, "why": why}
+        held_out = data.where(test)
+        risk = model.predict(held_out.X.astype(np.float64))
+        table = reliability.measure(risk, held_out.y, held_out.patient)
+        figures = measure(risk, held_out, facility_names, SEED)
+    reason = "the naive rule is what others are measured against; it serves where none passes"
+    verdict = {"passed": False, "why": reason}
     return Candidate(
-        naive.NAME, naive.VERSION, None, model, None, table, measured, verdict, FEATURE_SET, model.summary()
+        naive.NAME, naive.VERSION, None, model, None, table, figures, verdict, FEATURE_SET, model.summary()
     )
 
 
 def _candidate(
     name: str, data: Dataset, folds: Folds, fit: Fit, facility_names: Mapping[int, str], best: Candidate | None
 ) -> Candidate:
-    later, held = data.where(folds.calibrate), data.where(folds.test)
-    matrix = _columns(held)
+    later, held_out = data.where(folds.calibrate), data.where(folds.test)
+    matrix = _columns(held_out)
     with contained(name, "be fitted and to score held-out decisions"):
         artifact, model, version = fit(name, training_data(data, folds.train), SEED)
         raw_later, raw = _probabilities(model, _columns(later)), _probabilities(model, matrix)
@@ -224,18 +224,18 @@ def _candidate(
             raise ValueError(message)
     calibrator = fit_calibrator(raw_later, later.y, later.patient, seed=SEED)
     risk = calibrator.apply(raw)
-    measured = measure(risk, held, facility_names, SEED)
+    figures = measure(risk, held_out, facility_names, SEED)
     against = None
     if best is not None:
-        against = compare(risk, best.risk(matrix), held.y, held.patient, seed=SEED)
-    table = reliability.measure(risk, held.y, held.patient)
+        against = compare(risk, best.risk(matrix), held_out.y, held_out.patient, seed=SEED)
+    table = reliability.measure(risk, held_out.y, held_out.patient)
     return Candidate(
-        name, version, artifact, model, calibrator, table, measured, gates(measured), FEATURE_SET, summary, against
+        name, version, artifact, model, calibrator, table, figures, gates(figures), FEATURE_SET, summary, against
     )
 
 
 def _probabilities(model: FittedModel, X: Floats) -> Floats:
-    """The model's answer, checked: what is no probability is a failure of the model, not of what reads it."""
+    """The model's answer, checked here so that a wrong answer counts as a failure of the model, not of its reader."""
     raw = np.asarray(model.predict(X), dtype=np.float64)
     if raw.shape != (len(X),) or not ((raw >= 0) & (raw <= 1)).all():
         message = "the model gave something that is no probability for each decision"
@@ -243,8 +243,8 @@ def _probabilities(model: FittedModel, X: Floats) -> Floats:
     return raw
 
 
-def _why(chosen: Candidate, candidates: Sequence[Candidate], failures: Sequence[Failure]) -> str:
-    if chosen.name == naive.NAME:
+def _why(choice: Candidate, candidates: Sequence[Candidate], failures: Sequence[Failure]) -> str:
+    if choice.name == naive.NAME:
         failed = "; ".join(
             [
                 f"{c.name}: "
@@ -254,46 +254,46 @@ def _why(chosen: Candidate, candidates: Sequence[Candidate], failures: Sequence[
             + [f"{failure.name}: could not be trained" for failure in failures]
         )
         return f"no fitted model passes its gates ({failed}): the naive rule serves"
-    if chosen.against_simpler is not None:
-        return f"{chosen.name} has the higher average precision than the simpler model, with an interval above zero"
-    others = [c.name for c in candidates if c.against_simpler is not None and not _beats(c)]
-    beaten = f"; {' and '.join(others)} did no better beyond doubt" if others else ""
-    return f"{chosen.name} is the simplest that passes its gates and beats the naive rule{beaten}"
+    if choice.against_simpler is not None:
+        return f"{choice.name} has the higher average precision than the simpler model, with an interval above zero"
+    other_names = [c.name for c in candidates if c.against_simpler is not None and not _beats(c)]
+    note = f"; {' and '.join(other_names)} did no better beyond doubt" if other_names else ""
+    return f"{choice.name} is the simplest that passes its gates and beats the naive rule{note}"
 
 
-def _unseen(chosen: Candidate, data: Dataset, folds: Folds, fit: Fit) -> dict[str, Any]:
-    """The chosen kind, fitted without some patients or facilities and measured on those alone, on the test fold."""
-    if chosen.name == naive.NAME:
+def _unseen(choice: Candidate, data: Dataset, folds: Folds, fit: Fit) -> dict[str, Any]:
+    """The chosen kind, fitted without some patients or facilities, and measured on those alone in the test fold."""
+    if choice.name == naive.NAME:
         return {}
-    found: dict[str, Any] = {}
-    for what, kept_out in (("patients", unseen_patients(data, SEED)), ("facilities", unseen_facilities(data, SEED))):
+    evaluations: dict[str, Any] = {}
+    for subset, kept_out in (("patients", unseen_patients(data, SEED)), ("facilities", unseen_facilities(data, SEED))):
         if kept_out is None:
-            found[what] = {"not_measured": "too few facilities to keep some out"}
+            evaluations[subset] = {"not_measured": "too few facilities to keep some out"}
             continue
-        inside, later, held = (
+        inside, later, held_out = (
             folds.train & ~kept_out,
             folds.calibrate & ~kept_out,
             folds.test & kept_out,
         )
-        if any(not _both(data, mask) for mask in (inside, later, held)):
-            found[what] = {"not_measured": "too few interruptions among those kept out"}
+        if any(not _has_both_outcomes(data, mask) for mask in (inside, later, held_out)):
+            evaluations[subset] = {"not_measured": "too few interruptions among those kept out"}
             continue
-        rows, unseen = data.where(later), data.where(held)
+        rows, unseen = data.where(later), data.where(held_out)
         try:
-            with contained(chosen.name, f"be fitted without some {what}"):
-                model = fit(chosen.name, training_data(data, inside), SEED)[1]
+            with contained(choice.name, f"be fitted without some {subset}"):
+                model = fit(choice.name, training_data(data, inside), SEED)[1]
                 raw_later = _probabilities(model, _columns(rows))
                 raw = _probabilities(model, _columns(unseen))
         except ModelFailed as error:
-            found[what] = {"not_measured": error.detail}
+            evaluations[subset] = {"not_measured": error.detail}
             continue
         calibrator = fit_calibrator(raw_later, rows.y, rows.patient, seed=SEED)
         risk = calibrator.apply(raw)
-        found[what] = evaluate(risk, unseen.y, unseen.patient, seed=SEED).to_json()
-    return found
+        evaluations[subset] = evaluate(risk, unseen.y, unseen.patient, seed=SEED).to_json()
+    return evaluations
 
 
-def _both(data: Dataset, mask: Mask) -> bool:
+def _has_both_outcomes(data: Dataset, mask: Mask) -> bool:
     positives = int((data.y[mask] == 1).sum())
     fewest = 10
     return min(positives, int(mask.sum()) - positives) >= fewest

@@ -1,4 +1,4 @@
-"""Reasons in plain words: the columns of one theme, told as one sentence, with what they add to the log-odds."""
+"""Reasons in plain words: one sentence per theme, with its contribution to the log-odds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Row = Mapping[str, float]
 _BOOKING: Final = EXPECTED_SOURCES.index("booking")
 MONTH_DAYS: Final = 30.4375
 LEAST: Final = 0.1
-"""Log-odds below which a theme is no reason: it changes the odds by less than a tenth."""
+"""The least log-odds of a reason: a smaller contribution changes the odds by less than a tenth."""
 NOTHING: Final = "no single reason stands out"
 SUPPRESSED_LOG10: Final = 3.0
 """A viral load below 1,000 copies/mL."""
@@ -37,38 +37,47 @@ LOW_CD4, GOOD_CD4 = 200, 350
 ADVANCED_STAGE: Final = 3
 REGULAR, IRREGULAR = 0.2, 0.5
 EARLIER_LATE: Final = 7
-"""Days late at one of the last ten contacts from which it is worth telling."""
+"""The days late at one of the last ten contacts from which a sentence mentions it."""
 ADHERENCES: Final = ("poor", "fair", "good")
 
 
 def raising(row: Floats, themes: Floats, most: int) -> list[dict[str, Any]]:
     """The themes that raise one person's risk most, strongest first.
 
-    Left out: what adds less than :data:`LEAST`, and what would read as its own contradiction ("no earlier interruption"
-    given as a reason for a high risk: models find such effects, readers only find them wrong).
+    It leaves out contributions below :data:`LEAST`, and sentences that contradict themselves, such as "no earlier
+    interruption" as a reason for a high risk: models find such effects, but to readers they look wrong.
     """
-    added = themes.tolist()
-    order = sorted((index for index, value in enumerate(added) if value >= LEAST), key=lambda index: -added[index])
+    contributions = themes.tolist()
+    order = sorted(
+        (index for index, value in enumerate(contributions) if value >= LEAST), key=lambda index: -contributions[index]
+    )
     values = _values(row) if order else {}
-    kept = [index for index in order if _reads(values, index) >= 0]
-    return [_told(values, index, added[index]) for index in kept[:most]]
+    shown_themes = [index for index in order if _reads(values, index) >= 0]
+    return [_reason_of(values, index, contributions[index]) for index in shown_themes[:most]]
 
 
-def shown(row: Floats, themes: Floats) -> list[dict[str, Any]]:
-    """The themes that change one person's risk in either direction, strongest first; left out as by :func:`raising`."""
+def changing(row: Floats, themes: Floats) -> list[dict[str, Any]]:
+    """The themes that change one person's risk in either direction, strongest first; left out as in :func:`raising`."""
     values = _values(row)
-    added = themes.tolist()
-    order = sorted((i for i, value in enumerate(added) if abs(value) >= LEAST), key=lambda index: -abs(added[index]))
-    return [_told(values, index, added[index]) for index in order if _reads(values, index) * added[index] >= 0]
+    contributions = themes.tolist()
+    order = sorted(
+        (i for i, value in enumerate(contributions) if abs(value) >= LEAST),
+        key=lambda index: -abs(contributions[index]),
+    )
+    return [
+        _reason_of(values, index, contributions[index])
+        for index in order
+        if _reads(values, index) * contributions[index] >= 0
+    ]
 
 
 def summary(risk: float, usual: float | None, reasons: Sequence[Mapping[str, Any]]) -> str:
-    """One line that says where a risk stands against the usual one, and why.
+    """One line with the risk beside the usual one, and why.
 
     Args:
-        risk: the person's.
-        usual: what the model gives to a person of whom nothing stands out; None where it is not known.
-        reasons: those that change the risk, strongest first.
+        risk: the person's risk.
+        usual: the model's risk of an average person; None where unknown.
+        reasons: the reasons that change the risk, strongest first.
     """
     raised = sentence([reason for reason in reasons if reason["contribution"] > 0])
     lowered = sentence([reason for reason in reasons if reason["contribution"] < 0])
@@ -92,7 +101,7 @@ def strongest(reasons: Sequence[Mapping[str, Any]], most: int = 3) -> list[Mappi
     return [*up[:most], *down[:most]]
 
 
-def _told(values: Row, index: int, contribution: float) -> dict[str, Any]:
+def _reason_of(values: Row, index: int, contribution: float) -> dict[str, Any]:
     theme = THEMES[index]
     return {"theme": theme.name, "text": _WORDS[theme.name](values), "contribution": round(contribution, 6)}
 
@@ -103,29 +112,29 @@ def _values(row: Floats) -> Row:
 
 
 def _reads(values: Row, index: int) -> int:
-    """How a reader takes the words of a theme: 1 as bad news, -1 as good news, 0 as neither."""
+    """Whether a reader takes the sentence of a theme as bad news (1), good news (-1) or neither (0)."""
     reading = _READINGS.get(THEMES[index].name)
     return 0 if reading is None else reading(values)
 
 
 def sentence(reasons: Sequence[Mapping[str, Any]]) -> str:
-    """Reasons in one line."""
+    """The reasons in one line."""
     return "; ".join(str(reason["text"]) for reason in reasons)
 
 
-def _known(value: float) -> bool:
+def _is_known(value: float) -> bool:
     return not isnan(value)
 
 
 def _count(number: float, what: str) -> str:
-    whole = round(number)
-    return f"{whole} {what}" if whole == 1 else f"{whole} {what}s"
+    rounded = round(number)
+    return f"{rounded} {what}" if rounded == 1 else f"{rounded} {what}s"
 
 
 def _occasion(row: Row) -> str:
     if row["expected_source"] == _BOOKING:
         return "appointment"
-    return "refill" if _known(row["days_supplied"]) else "visit"
+    return "refill" if _is_known(row["days_supplied"]) else "visit"
 
 
 def _span(days: float) -> str:
@@ -139,10 +148,10 @@ def _span(days: float) -> str:
 def _lateness(row: Row) -> str:
     occasion = _occasion(row)
     late = row["days_late_last"]
-    if not _known(late):
+    if not _is_known(late):
         return f"lateness at earlier {occasion}s is not known"
     parts = [f"{_late(late)} late at the last {occasion}" if late > 0 else f"on time at the last {occasion}"]
-    window = "5" if _known(row["late_0_last_5"]) else "3"
+    window = "5" if _is_known(row["late_0_last_5"]) else "3"
     before = row[f"late_0_last_{window}"]
     if before > (late > 0):
         parts.append(f"late at {round(before)} of the last {window}")
@@ -160,22 +169,22 @@ def _interruptions(row: Row) -> str:
         return "no earlier interruption"
     text = _count(row["interruptions"], "earlier interruption")
     since = row["days_since_interruption"]
-    return f"{text}, back for {_span(since)}" if _known(since) and since > 0 else text
+    return f"{text}, back for {_span(since)}" if _is_known(since) and since > 0 else text
 
 
 def _timing(row: Row) -> str:
     to = row["days_to_expected"]
-    when = f"expected in {_span(to)}" if to > 0 else "expected on the day"
+    expectation = f"expected in {_span(to)}" if to > 0 else "expected on the day"
     extra = f", {_count(row['other_pending'], 'other booking')} ahead" if row["other_pending"] > 0 else ""
-    return f"{when}, {_span(row['lead_days'])} after it was set{extra}"
+    return f"{expectation}, {_span(row['lead_days'])} after it was set{extra}"
 
 
 def _interval(row: Row) -> str:
-    if not _known(row["interval_median"]):
+    if not _is_known(row["interval_median"]):
         return "no usual interval yet"
     steady = row["interval_irregularity"]
     text = f"usually comes every {_span(row['interval_median'])}"
-    if _known(steady):
+    if _is_known(steady):
         kind = "regularly" if steady < REGULAR else "irregularly" if steady > IRREGULAR else "fairly regularly"
         text = f"{text}, {kind}"
     return f"{text}; now asked for {_span(row['lead_days'])}"
@@ -188,7 +197,7 @@ def _attendance(row: Row) -> str:
 
 
 def _treatment(row: Row) -> str:
-    if not _known(row["days_on_art"]):
+    if not _is_known(row["days_on_art"]):
         return "start of ART not known"
     text = f"{_span(row['days_on_art'])} on ART"
     return f"{text}, came from another facility" if row["transferred_in"] else text
@@ -196,7 +205,7 @@ def _treatment(row: Row) -> str:
 
 def _supply(row: Row) -> str:
     parts = []
-    if _known(row["days_supplied"]):
+    if _is_known(row["days_supplied"]):
         parts.append(f"{_count(row['days_supplied'], 'day')} of ARVs given last")
     if row["regimen"]:
         parts.append(f"regimen: {REGIMENS[int(row['regimen'])]}")
@@ -208,7 +217,7 @@ def _supply(row: Row) -> str:
 
 
 def _viral_load(row: Row) -> str:
-    if _known(row["viral_load_log10"]):
+    if _is_known(row["viral_load_log10"]):
         copies = 10 ** row["viral_load_log10"]
         return f"last viral load {copies:,.0f} copies/mL, {_span(row['viral_load_age'])} ago"
     if row["viral_load_samples"] > 0:
@@ -217,7 +226,7 @@ def _viral_load(row: Row) -> str:
 
 
 def _cd4(row: Row) -> str:
-    if _known(row["cd4"]):
+    if _is_known(row["cd4"]):
         return f"last CD4 {row['cd4']:.0f} cells/mm3, {_span(row['cd4_age'])} ago"
     if row["cd4_samples"] > 0:
         return f"CD4 sample {_span(row['cd4_sample_age'])} ago, no result"
@@ -226,11 +235,11 @@ def _cd4(row: Row) -> str:
 
 def _clinical(row: Row) -> str:
     parts = []
-    if _known(row["who_stage"]):
+    if _is_known(row["who_stage"]):
         parts.append(f"WHO stage {row['who_stage']:.0f}")
-    if _known(row["adherence"]):
+    if _is_known(row["adherence"]):
         parts.append(f"adherence {ADHERENCES[int(row['adherence'])]}")
-    if _known(row["weight_change"]):
+    if _is_known(row["weight_change"]):
         parts.append(f"weight {row['weight_change']:+.1f} kg")
     if row["pregnancy"] > 1:
         parts.append(PREGNANCIES[int(row["pregnancy"])])
@@ -238,12 +247,12 @@ def _clinical(row: Row) -> str:
 
 
 def _person(row: Row) -> str:
-    age = f"{int(row['age'])} years old" if _known(row["age"]) else "age not recorded"
+    age = f"{int(row['age'])} years old" if _is_known(row["age"]) else "age not recorded"
     return f"{age}, {SEXES[int(row['sex'])]}" if row["sex"] else age
 
 
 def _facility(row: Row) -> str:
-    if not _known(row["facility_rate"]):
+    if not _is_known(row["facility_rate"]):
         return "the facility's history is not known"
     return f"{row['facility_rate']:.0%} interrupted at the facility in the year before"
 
@@ -275,36 +284,36 @@ _WORDS: Final[Mapping[str, Callable[[Row], str]]] = {
 
 
 def _lateness_reads(row: Row) -> int:
-    if not _known(row["days_late_last"]):
+    if not _is_known(row["days_late_last"]):
         return 0
-    window = "5" if _known(row["late_0_last_5"]) else "3"
+    window = "5" if _is_known(row["late_0_last_5"]) else "3"
     late = row["days_late_last"] > 0 or row[f"late_0_last_{window}"] > 0 or row["days_late_max_10"] > EARLIER_LATE
     return 1 if late else -1
 
 
 def _interval_reads(row: Row) -> int:
     steady = row["interval_irregularity"]
-    if not _known(row["interval_median"]) or not _known(steady):
+    if not _is_known(row["interval_median"]) or not _is_known(steady):
         return 0
     return -1 if steady < REGULAR else 1 if steady > IRREGULAR else 0
 
 
 def _viral_load_reads(row: Row) -> int:
-    if not _known(row["viral_load_log10"]):
+    if not _is_known(row["viral_load_log10"]):
         return 0
     return -1 if row["viral_load_log10"] < SUPPRESSED_LOG10 else 1
 
 
 def _cd4_reads(row: Row) -> int:
-    if not _known(row["cd4"]):
+    if not _is_known(row["cd4"]):
         return 0
     return 1 if row["cd4"] < LOW_CD4 else -1 if row["cd4"] >= GOOD_CD4 else 0
 
 
 def _clinical_reads(row: Row) -> int:
     stage, adherence = row["who_stage"], row["adherence"]
-    bad = (_known(stage) and stage >= ADVANCED_STAGE) or (_known(adherence) and adherence == 0)
-    good = _known(adherence) and adherence == len(ADHERENCES) - 1
+    bad = (_is_known(stage) and stage >= ADVANCED_STAGE) or (_is_known(adherence) and adherence == 0)
+    good = _is_known(adherence) and adherence == len(ADHERENCES) - 1
     return 0 if bad and good else 1 if bad else -1 if good else 0
 
 
@@ -316,4 +325,4 @@ _READINGS: Final[Mapping[str, Callable[[Row], int]]] = {
     "cd4": _cd4_reads,
     "clinical": _clinical_reads,
 }
-"""Themes whose words are good or bad news in themselves; the others are neither."""
+"""Themes whose sentences are good or bad news in themselves; the others are neither."""

@@ -1,6 +1,6 @@
-"""Today's two lists, never mixed: people at risk of interrupting, and people past their expected contact, to be traced.
+"""Today's two lists, never mixed: people at risk of interrupting, and people to be traced.
 
-A list is cut to what a facility's trackers can do, and kept as it was issued: rank, score, cut-off, and later the
+A list is cut to the capacity of a facility's trackers, and stored as issued: rank, score, cut-off, and later the
 contacts made.
 """
 
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("at_risk", "to_trace")
 ISSUED_ANEW: Final = 2
-"""How often a list is cut anew because its date was scored again meanwhile, before it gives up."""
+"""The most attempts to cut a list whose date is scored again in the meantime."""
 MOST: Final = 10_000
-"""Largest capacity per facility; a list that nobody can work through is no list."""
+"""The largest capacity per facility. Nobody can work through a longer list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which list is asked for.
+    """The list to issue.
 
     Attributes:
         kind: ``at_risk`` or ``to_trace``.
-        as_of: a date that was scored.
+        as_of: a date with scores.
         capacity: people per facility.
-        facility: only this one; None for all.
-        due_within: of those at risk, only who is expected within so many days of the date; None for all.
+        facility: only this facility; None for all.
+        due_within: on the list at risk, only people expected within this many days of the date; None for all.
     """
 
     kind: str
@@ -59,45 +59,45 @@ class Order:
 
 
 def issue(tenant: TenantRef, open_session: SessionOpener, order: Order) -> UUID:
-    """Cut the list and keep it; the same list of the same scoring is issued once.
+    """Issue the list: cut it, and store it. The same list of the same scoring is issued once.
 
     People who were scored without reasons are explained first, while no transaction is open.
 
     Raises:
-        Conflict: the date was not scored yet, or is being scored again and again.
+        Conflict: the date has no scores yet, or is scored again and again.
         Invalid: the capacity is not 1 to 10,000, or the kind is unknown.
     """
     _check(order)
     for _ in range(ISSUED_ANEW + 1):
         with open_session() as session:
-            cut = _cut(session, order)
-            before = worklist_repository.issued_before(session, cut.worklist)
+            draft = _draft(session, order)
+            before = worklist_repository.issued_before(session, draft.worklist)
             if before is not None:
                 return before.uuid
-        reasons, failure = _reasons(tenant, open_session, order, cut)
+        reasons, failure = _reasons(tenant, open_session, order, draft)
         with open_session() as session:
             repository.lock(session, "issue")
-            now_cut = _cut(session, order)
+            now_cut = _draft(session, order)
             before = worklist_repository.issued_before(session, now_cut.worklist)
             if before is not None:
                 return before.uuid
-            if now_cut.worklist.scored_at == cut.worklist.scored_at:
+            if now_cut.worklist.scored_at == draft.worklist.scored_at:
                 now_cut.worklist.note = " ".join(filter(None, (now_cut.worklist.note, failure))) or None
-                return _keep(session, order, now_cut, reasons)
+                return _store(session, order, now_cut, reasons)
     detail = f"{order.as_of} was scored again while its list was made"
     raise Conflict(detail, remedy="issue the list again when the scoring has ended")
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
-    """A list as it would be issued now, and who is on it."""
+class _Draft:
+    """A list as it would be issued now, with its people."""
 
     worklist: Worklist
     rows: Sequence[Prediction]
     rates: Mapping[str, Any]
 
 
-def _cut(session: TenantSession, order: Order) -> _Cut:
+def _draft(session: TenantSession, order: Order) -> _Draft:
     run = repository.run_of(session, order.as_of)
     if run is None or run.state != "done" or run.finished_at is None:
         failed = run is not None and run.state == "failed"
@@ -126,21 +126,26 @@ def _cut(session: TenantSession, order: Order) -> _Cut:
         issued_by=session.actor,
         issued_at=now(),
     )
-    return _Cut(worklist, rows, run.rates)
+    return _Draft(worklist, rows, run.rates)
 
 
-def _keep(session: TenantSession, order: Order, cut: _Cut, reasons: Mapping[UUID, list[dict[str, Any]]]) -> UUID:
-    worklist = cut.worklist
+def _store(session: TenantSession, order: Order, draft: _Draft, reasons: Mapping[UUID, list[dict[str, Any]]]) -> UUID:
+    worklist = draft.worklist
     session.add(worklist)
     session.flush()
-    session.add_all([_entry(worklist, row, place, reasons) for row, place in _placed(cut.rows)])
+    session.add_all([_entry(worklist, row, place, reasons) for row, place in _placed(draft.rows)])
     session.flush()
-    facts = {"kind": order.kind, "as_of": order.as_of.isoformat(), "capacity": order.capacity, "entries": len(cut.rows)}
+    facts = {
+        "kind": order.kind,
+        "as_of": order.as_of.isoformat(),
+        "capacity": order.capacity,
+        "entries": len(draft.rows),
+    }
     audit.record(session, "risk:worklist:issue", "worklist", worklist.uuid, facts)
     return worklist.uuid
 
 
-def ordered(
+def order_for(
     session: TenantSession,
     kind: str,
     as_of: date,
@@ -149,7 +154,7 @@ def ordered(
     facility: UUID | None = None,
     due_within: int | None = None,
 ) -> Order:
-    """The list that is asked for, with the tenant's own capacity and horizon where none were given."""
+    """The list to issue, with the tenant's own capacity and horizon as defaults."""
     settings = tenant_settings.get(session, RiskSettings)
     if kind == "at_risk" and due_within is None:
         due_within = settings.horizon_days
@@ -164,9 +169,9 @@ def read(
     paging: PageRequest | None = None,
     facility: UUID | None = None,
 ) -> tuple[Worklist, Sequence[WorklistEntry]]:
-    """An issued list with its people: those of a page, of a facility, or all.
+    """Return an issued list with its people: those of a page, of a facility, or all.
 
-    That each of them was read, and with names or without, is recorded in the audit.
+    The audit records the read of each person, with or without names.
     """
     worklist = worklist_repository.get_worklist(session, uuid)
     people = worklist_repository.entries(session, uuid, paging, facility)
@@ -189,7 +194,7 @@ def _check(order: Order) -> None:
     if not 0 < order.capacity <= MOST:
         wrong.append(FieldError("capacity", "is the number of people per facility", f"give 1 to {MOST:,}"))
     if order.due_within is not None and order.kind != "at_risk":
-        wrong.append(FieldError("due_within", "these people's contact is past", "leave it out, or ask for at_risk"))
+        wrong.append(FieldError("due_within", "does not apply: these people are past their contact", "leave it out"))
     if order.due_within is not None and not 0 <= order.due_within <= MOST_DAYS:
         wrong.append(FieldError("due_within", "is a number of days ahead", f"give 0 to {MOST_DAYS}"))
     if wrong:
@@ -197,11 +202,11 @@ def _check(order: Order) -> None:
 
 
 def _facilities(
-    session: TenantSession, order: Order, rows: Sequence[Prediction], everyone: Mapping[UUID, int]
+    session: TenantSession, order: Order, rows: Sequence[Prediction], candidates_of: Mapping[UUID, int]
 ) -> list[dict[str, Any]]:
-    """Of each facility on the list: how many there were, how many are listed, the cut-off; and which ones are stale."""
+    """Each facility on the list, with its candidates, listed people and cut-off; and the stale facilities."""
     limits = cohort_settings(session).completeness.stale_after_days
-    found = []
+    entries = []
     for fact in repository.facility_facts(session):
         if order.facility is not None and fact["uuid"] != order.facility:
             continue
@@ -209,57 +214,57 @@ def _facilities(
         stale = is_stale(fact["complete_through"], order.as_of, limits)
         if not own and not stale:
             continue
-        found.append(
+        entries.append(
             {
                 "facility_uuid": str(fact["uuid"]),
                 "datim_id": fact["datim_id"],
                 "name": fact["name"],
-                "candidates": everyone.get(fact["uuid"], 0),
+                "candidates": candidates_of.get(fact["uuid"], 0),
                 "listed": len(own),
                 "cut_off": _score(own[-1]) if own else None,
                 "complete_through": fact["complete_through"].isoformat() if fact["complete_through"] else None,
                 "stale": stale,
             }
         )
-    return found
+    return entries
 
 
 def _placed(rows: Sequence[Prediction]) -> list[tuple[Prediction, int]]:
-    """Each person's place on this list, from 1 at each facility; rows come by facility and rank."""
+    """Each person with the rank on this list, from 1 at each facility. ``rows`` are in order of facility and rank."""
     places: Counter[UUID] = Counter()
-    found = []
+    ranked_rows = []
     for row in rows:
         places[row.facility_uuid] += 1
-        found.append((row, places[row.facility_uuid]))
-    return found
+        ranked_rows.append((row, places[row.facility_uuid]))
+    return ranked_rows
 
 
 def _score(row: Prediction) -> float:
-    """What the list is ordered by: the risk, or the days past the expected contact."""
+    """The value that orders the list: the risk, or the days past the expected contact."""
     return float(row.days_late) if row.risk is None else row.risk
 
 
 def _reasons(
-    tenant: TenantRef, open_session: SessionOpener, order: Order, cut: _Cut
+    tenant: TenantRef, open_session: SessionOpener, order: Order, draft: _Draft
 ) -> tuple[dict[UUID, list[dict[str, Any]]], str | None]:
-    """Reasons of everybody on the list, and why some have none; those not within the share are explained now."""
+    """Reasons of everybody on the list, and why some have none. It explains people who were scored without reasons."""
     if order.kind == "to_trace":
-        return {row.patient_uuid: row.reasons or [_overdue(row)] for row in cut.rows}, None
-    found = {row.patient_uuid: row.reasons for row in cut.rows if row.reasons is not None}
-    missing = sorted(row.patient_uuid for row in cut.rows if row.reasons is None)
+        return {row.patient_uuid: row.reasons or [_overdue(row)] for row in draft.rows}, None
+    reasons = {row.patient_uuid: row.reasons for row in draft.rows if row.reasons is not None}
+    missing = sorted(row.patient_uuid for row in draft.rows if row.reasons is None)
     if not missing:
-        return found, None
+        return reasons, None
     try:
-        model = serving.by_uuid(tenant, open_session, cut.worklist.model_uuid)
-        if model.version != cut.worklist.model_version:
-            return found, _unexplained(missing, f"model {cut.worklist.model_version} does not serve at the moment")
-        return found | reasons_of(open_session, missing, order.as_of, model, cut.rates), None
+        model = serving.by_uuid(tenant, open_session, draft.worklist.model_uuid)
+        if model.version != draft.worklist.model_version:
+            return reasons, _unexplained(missing, f"model {draft.worklist.model_version} does not serve at the moment")
+        return reasons | reasons_of(open_session, missing, order.as_of, model, draft.rates), None
     except ModelFailed as error:
-        return found, _unexplained(missing, error.detail)
+        return reasons, _unexplained(missing, error.detail)
 
 
-def _unexplained(missing: Sequence[UUID], why: str) -> str:
-    return f"{len(missing):,} people are listed without reasons: {why}."
+def _unexplained(missing: Sequence[UUID], cause: str) -> str:
+    return f"{len(missing):,} people are listed without reasons: {cause}."
 
 
 def _overdue(row: Prediction) -> dict[str, Any]:

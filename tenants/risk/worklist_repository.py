@@ -24,70 +24,73 @@ if TYPE_CHECKING:
 def candidates(
     session: TenantSession, as_of: date, kind: str, facility: UUID | None, capacity: int, due_within: int | None
 ) -> tuple[list[Prediction], dict[UUID, int]]:
-    """Who is within this capacity at each facility that is not stale, by rank; and how many there are in all."""
-    wanted: list[Any] = [Prediction.as_of == as_of, Prediction.kind == kind, col(Prediction.stale).is_(False)]
+    """The people within this capacity at each facility that is not stale, by rank; and each facility's candidates."""
+    conditions: list[Any] = [Prediction.as_of == as_of, Prediction.kind == kind, col(Prediction.stale).is_(False)]
     if facility is not None:
-        wanted.append(Prediction.facility_uuid == facility)
+        conditions.append(Prediction.facility_uuid == facility)
     if due_within is not None:
-        wanted.append(due_within_days(due_within))
+        conditions.append(due_within_days(due_within))
         of_facility = func.row_number().over(partition_by=col(Prediction.facility_uuid), order_by=col(Prediction.rank))
-        places = select(col(Prediction.uuid), of_facility.label("place")).where(*wanted).subquery()
-        listed = select(places.c.uuid).where(places.c.place <= capacity)
+        places = select(col(Prediction.uuid), of_facility.label("place")).where(*conditions).subquery()
+        listed_uuids = select(places.c.uuid).where(places.c.place <= capacity)
     rows = session.exec(
         select(Prediction)
-        .where(*wanted, col(Prediction.rank) <= capacity if due_within is None else col(Prediction.uuid).in_(listed))
+        .where(
+            *conditions,
+            col(Prediction.rank) <= capacity if due_within is None else col(Prediction.uuid).in_(listed_uuids),
+        )
         .order_by(col(Prediction.facility_uuid), col(Prediction.rank))
     ).all()
     counts = session.exec(
-        select(Prediction.facility_uuid, func.count()).where(*wanted).group_by(col(Prediction.facility_uuid))
+        select(Prediction.facility_uuid, func.count()).where(*conditions).group_by(col(Prediction.facility_uuid))
     ).all()
     return list(rows), dict(counts)
 
 
-def issued_before(session: TenantSession, wanted: Worklist) -> Worklist | None:
-    """The same list of the same scoring, if it was issued already."""
+def issued_before(session: TenantSession, draft: Worklist) -> Worklist | None:
+    """The same list of the same scoring, if it was issued before."""
     query = select(Worklist).where(
-        Worklist.kind == wanted.kind,
-        Worklist.as_of == wanted.as_of,
-        Worklist.capacity == wanted.capacity,
-        Worklist.scored_at == wanted.scored_at,
-        Worklist.model_version == wanted.model_version,
-        col(Worklist.due_within).is_not_distinct_from(wanted.due_within),
-        col(Worklist.facility_uuid).is_not_distinct_from(wanted.facility_uuid),
+        Worklist.kind == draft.kind,
+        Worklist.as_of == draft.as_of,
+        Worklist.capacity == draft.capacity,
+        Worklist.scored_at == draft.scored_at,
+        Worklist.model_version == draft.model_version,
+        col(Worklist.due_within).is_not_distinct_from(draft.due_within),
+        col(Worklist.facility_uuid).is_not_distinct_from(draft.facility_uuid),
     )
     return session.exec(query).first()
 
 
 def get_worklist(session: TenantSession, uuid: UUID) -> Worklist:
-    """One issued list.
+    """Return one issued list.
 
     Raises:
         NotFound: there is none of that UUID.
     """
-    found = session.get(Worklist, uuid)
-    if found is None:
+    worklist = session.get(Worklist, uuid)
+    if worklist is None:
         detail = "there is no such list"
         raise NotFound(detail, remedy="see the issued lists with GET /v1/worklists")
-    return found
+    return worklist
 
 
 def list_worklists(
     session: TenantSession, paging: PageRequest, *, as_of: date | None, kind: str | None
 ) -> Slice[Worklist]:
     """One page of issued lists."""
-    wanted: list[Any] = [
+    conditions: list[Any] = [
         condition
-        for given, condition in ((as_of, Worklist.as_of == as_of), (kind, Worklist.kind == kind))
-        if given is not None
+        for value, condition in ((as_of, Worklist.as_of == as_of), (kind, Worklist.kind == kind))
+        if value is not None
     ]
     columns = {"issued_at": col(Worklist.issued_at)}
-    return read_slice(session, select(Worklist).where(*wanted), paging, columns, col(Worklist.uuid))
+    return read_slice(session, select(Worklist).where(*conditions), paging, columns, col(Worklist.uuid))
 
 
 def entries(
     session: TenantSession, uuid: UUID, paging: PageRequest | None = None, facility: UUID | None = None
 ) -> Sequence[WorklistEntry]:
-    """A list's people, by facility and rank: those of a page, of a facility, or all."""
+    """The people of a list by facility and rank: those of a page, of a facility, or all."""
     query = (
         select(WorklistEntry)
         .where(WorklistEntry.worklist_uuid == uuid)
@@ -101,6 +104,6 @@ def entries(
 
 
 def facilities_of(session: TenantSession, uuid: UUID) -> Sequence[UUID]:
-    """The facilities that a list has people of."""
+    """The facilities with people on a list."""
     query = select(WorklistEntry.facility_uuid).where(WorklistEntry.worklist_uuid == uuid).distinct()
     return session.exec(query).all()

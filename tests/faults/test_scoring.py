@@ -56,7 +56,7 @@ def test_a_killed_scoring_goes_on_to_the_same_rows(make_tenant, undisturbed, ste
     store(tenant, clinics(120, facilities=3))
     killed(tenant, step, place)
     seen = []
-    found = scoring.score(tenant, opener(tenant), DAY, told=lambda done, *_: seen.append(done), chunk_patients=40)
+    found = scoring.score(tenant, opener(tenant), DAY, progress=lambda done, *_: seen.append(done), chunk_patients=40)
     assert predictions(tenant, DAY) == undisturbed
     with opener(tenant)() as session:
         assert metering.totals(session)["patients_scored"] == found.at_risk

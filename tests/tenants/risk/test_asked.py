@@ -72,7 +72,7 @@ def test_what_an_evaluation_found_is_kept_with_the_model(trained):
     tenant = trained[0].ref
     with opener(tenant)() as session:
         row = repository.preferred_model(session)
-        repository.keep_evaluation(session, row.uuid, {"decisions_from": DAY, "share": np.float64(0.5)})
+        repository.store_evaluation(session, row.uuid, {"decisions_from": DAY, "share": np.float64(0.5)})
         uuid, before = row.uuid, dict(row.metrics)
     with opener(tenant)() as session:
         found = ModelEvaluation.of(repository.get_model(session, uuid))
@@ -89,5 +89,5 @@ def test_a_model_is_read_once_by_a_process_and_a_newly_preferred_one_at_once(tra
     with opener(tenant)() as session:
         with session.cursor() as cursor:
             cursor.execute("UPDATE models SET blob_sha256 = repeat('0', 64) WHERE state = 'preferred'")
-        assert serving.kept(session) is None
+        assert serving.cached(session) is None
         session.rollback()

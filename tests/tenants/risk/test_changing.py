@@ -73,7 +73,7 @@ def killed_between_steps(tenant):
 def seen_of(tenant):
     """The counts that scoring again tells of, step by step."""
     seen = []
-    scoring.score(tenant, opener(tenant), DAY, told=lambda done, *_: seen.append(done), chunk_patients=CHUNK)
+    scoring.score(tenant, opener(tenant), DAY, progress=lambda done, *_: seen.append(done), chunk_patients=CHUNK)
     return seen
 
 

@@ -55,7 +55,7 @@ class Garbage:
 @pytest.fixture
 def fresh(monkeypatch):
     """No model in this process's memory."""
-    monkeypatch.setattr(serving, "_KEPT", serving._Kept(4))
+    monkeypatch.setattr(serving, "_CACHE", serving._ModelCache(4))
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_a_feature_that_the_platform_adds_changes_no_score_and_no_reason(trained
     patient = str(next(row[0] for row in before if row[1] == "at_risk"))
     explained = explain.explain(tenant, opener(tenant), patient, DAY)
     monkeypatch.setattr(earlier_features, "EARLIER", (registered(OTHER, 7.0),))
-    monkeypatch.setattr(serving, "_KEPT", serving._Kept(4))
+    monkeypatch.setattr(serving, "_CACHE", serving._ModelCache(4))
     scoring.score(tenant, opener(tenant), DAY)
     assert predictions(tenant, DAY) == before
     assert explain.explain(tenant, opener(tenant), patient, DAY) == explained

@@ -70,13 +70,13 @@ def application_client(application, owner):
 
 def issued(tenant, kind="at_risk", **given):
     with opener(tenant)() as session:
-        order = worklist.ordered(session, kind, DAY, **given)
+        order = worklist.order_for(session, kind, DAY, **given)
     return worklist.issue(tenant, opener(tenant), order)
 
 
 def shown(tenant, uuid, *, names=True):
     with opener(tenant)() as session:
-        return presenting.shown(session, uuid, identities=names)
+        return presenting.view(session, uuid, identities=names)
 
 
 def sights(tenant):
@@ -124,14 +124,14 @@ def test_the_people_of_a_list_are_sent_a_page_at_a_time_and_only_those_sent_are_
 def test_a_file_is_read_clinic_by_clinic_and_holds_everybody(owner, application_client, monkeypatch, form):
     uuid = issued(owner.ref, due_within=365, capacity=100)
     everybody = {str(entry.patient_uuid) for entry in shown(owner.ref, uuid, names=False).people}
-    read, seen = presenting.shown, []
+    read, seen = presenting.view, []
 
     def watched(*args, **words):
         found = read(*args, **words)
         seen.append({entry.facility_uuid for entry in found.people})
         return found
 
-    monkeypatch.setattr(presenting, "shown", watched)
+    monkeypatch.setattr(presenting, "view", watched)
     client = application_client("worklists.read")
     answer = client.get(f"/v1/worklists/{uuid}/file", params={"format": form})
     assert answer.status_code == 200

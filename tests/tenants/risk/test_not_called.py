@@ -65,10 +65,10 @@ def listed(tenant):
     found = set()
     for kind in worklist.KINDS:
         with opener(tenant)() as session:
-            order = worklist.ordered(session, kind, DAY, capacity=1000, due_within=365 if kind == "at_risk" else None)
+            order = worklist.order_for(session, kind, DAY, capacity=1000, due_within=365 if kind == "at_risk" else None)
         uuid = worklist.issue(tenant, opener(tenant), order)
         with opener(tenant)() as session:
-            shown = presenting.shown(session, uuid, identities=False)
+            shown = presenting.view(session, uuid, identities=False)
         found |= {entry.patient_uuid for entry in shown.people}
     return found
 
@@ -91,7 +91,7 @@ def test_someone_whose_contact_cannot_be_read_is_on_no_list_unless_the_partner_s
     assert not {unknown, active} & listed(tenant)
     told = explain.explain(tenant, opener(tenant), str(unknown), DAY)
     assert (told.status, told.kind, told.risk) == ("unknown", "none", None)
-    assert "cannot be read; not called" in told.summary
+    assert "is not readable; not called" in told.summary
 
 
 def test_who_is_traced_by_the_partners_own_list_is_listed_as_such(tenant):
@@ -99,10 +99,10 @@ def test_who_is_traced_by_the_partners_own_list_is_listed_as_such(tenant):
     unread(tenant, theirs, "iit")
     scoring.score(tenant, opener(tenant), DAY)
     with opener(tenant)() as session:
-        order = worklist.ordered(session, "to_trace", DAY, capacity=1000)
+        order = worklist.order_for(session, "to_trace", DAY, capacity=1000)
     uuid = worklist.issue(tenant, opener(tenant), order)
     with opener(tenant)() as session:
-        shown = presenting.shown(session, uuid, identities=False)
+        shown = presenting.view(session, uuid, identities=False)
     own = {entry.patient_uuid: shown.why(entry) for entry in shown.people}
     assert "by the partner's own list" in own[theirs]
     assert sum("by the partner's own list" in line for line in own.values()) == 1
@@ -116,12 +116,12 @@ def test_of_whom_the_partners_own_list_has_in_iit_no_date_and_no_days_are_made_u
         everybody = {"risk_level": None, "facility": None, "patient": None, "due_within": None}
         found, _ = repository.list_predictions(session, PageRequest(1, 500), as_of=DAY, kind="to_trace", **everybody)
         said = {row.patient_id: row for row in presenting.predictions(session, found)}
-        order = worklist.ordered(session, "to_trace", DAY, capacity=1000)
+        order = worklist.order_for(session, "to_trace", DAY, capacity=1000)
     assert (said[theirs].expected_date, said[theirs].days_late) == (None, None)
     assert all(row.expected_date and row.days_late for uuid, row in said.items() if uuid != theirs)
     uuid = worklist.issue(tenant, opener(tenant), order)
     with opener(tenant)() as session:
-        shown = presenting.shown(session, uuid, identities=False)
+        shown = presenting.view(session, uuid, identities=False)
     flat = {row["patient_id"]: (row["expected_date"], row["days_late"]) for row in presenting.rows(shown)}
     assert flat[theirs] == (None, None)
     page = presenting.detail(shown, PageRequest(1, 500))

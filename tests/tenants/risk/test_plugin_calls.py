@@ -53,7 +53,7 @@ def calls(trained, monkeypatch):
     found = []
     kinds = {name: Watched(kind, found, open_ones) for name, kind in plugins.models().items()}
     monkeypatch.setattr(plugins, "models", lambda: kinds)
-    monkeypatch.setattr(serving, "_KEPT", serving._Kept(4))
+    monkeypatch.setattr(serving, "_CACHE", serving._ModelCache(4))
     yield found
     event.remove(Session, "after_begin", begun)
     event.remove(Session, "after_transaction_end", ended)

@@ -22,7 +22,7 @@ _PEOPLE = st.lists(
 @given(_PEOPLE)
 def test_places_follow_the_keys_in_turn_then_the_order_given(people):
     facility, risk, expected = (np.array(column) for column in zip(*people, strict=True))
-    place, everyone = prediction_rows.ranked(facility.astype(np.int64), -risk, expected)
+    place, everyone = prediction_rows.rank_within_facility(facility.astype(np.int64), -risk, expected)
     for home in set(facility.tolist()):
         own = [index for index in range(len(people)) if facility[index] == home]
         own.sort(key=lambda index: (-risk[index], expected[index], index))

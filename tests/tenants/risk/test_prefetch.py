@@ -7,7 +7,7 @@ import pytest
 from core.telemetry import bound, context
 from tenants.cohort.timelines import to_date
 from tenants.risk import repository, scoring
-from tenants.risk.prefetch import ahead, people_after
+from tenants.risk.prefetch import people_after, prefetch
 from tests.tenants.risk.clinics import END, clinics
 from tests.tenants.risk.conftest import opener, predictions, store
 
@@ -32,7 +32,7 @@ def test_items_come_in_order_and_one_is_made_while_the_one_before_is_used():
             yield number
 
     taken = []
-    for number in ahead(items()):
+    for number in prefetch(items()):
         may.wait(10)
         may.clear()
         taken.append(number)
@@ -46,7 +46,7 @@ def test_what_making_raises_is_raised_in_its_place():
         yield 1
         raise ZeroDivisionError
 
-    found = ahead(items())
+    found = prefetch(items())
     assert next(found) == 1
     with pytest.raises(ZeroDivisionError):
         next(found)
@@ -54,7 +54,7 @@ def test_what_making_raises_is_raised_in_its_place():
 
 def test_who_stops_leaves_no_thread():
     before = threading.active_count()
-    for _ in ahead(iter(range(100))):
+    for _ in prefetch(iter(range(100))):
         break
     assert threading.active_count() == before
 
@@ -64,7 +64,7 @@ def test_what_is_bound_for_the_log_is_bound_where_items_are_made():
         yield dict(context())
 
     with bound(request_id="r1"):
-        assert list(ahead(items())) == [{"request_id": "r1"}]
+        assert list(prefetch(items())) == [{"request_id": "r1"}]
 
 
 def test_everybody_is_read_once_by_whole_facilities_and_at_last_nobody(clinic):
@@ -89,7 +89,7 @@ def test_two_who_score_the_same_day_at_once_end_with_one_scoring(clinic, make_te
         if seen and not done:
             done.append(scoring.score(clinic, opener(clinic), DAY, chunk_patients=CHUNK))
 
-    first = scoring.score(clinic, opener(clinic), DAY, told=told, chunk_patients=CHUNK)
+    first = scoring.score(clinic, opener(clinic), DAY, progress=told, chunk_patients=CHUNK)
     assert first == done[0]
     assert first.patients == 60
     rows = predictions(clinic, DAY)

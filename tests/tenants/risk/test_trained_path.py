@@ -66,10 +66,10 @@ def test_a_fitted_model_scores_explains_and_makes_lists_through_the_database(tra
     total = found.base + sum(reason["contribution"] for reason in found.reasons) + found.other_contribution
     assert total == pytest.approx(found.raw_log_odds, abs=1e-6)
     with opener(tenant)() as session:
-        order = worklist.ordered(session, "at_risk", DAY, due_within=365)
+        order = worklist.order_for(session, "at_risk", DAY, due_within=365)
     uuid = worklist.issue(tenant, opener(tenant), order)
     with opener(tenant)() as session:
-        shown = presenting.shown(session, uuid, identities=False)
+        shown = presenting.view(session, uuid, identities=False)
     assert shown.worklist.model_version == f"{kind}-1"
     assert shown.worklist.usual_risk == pytest.approx(found.usual_risk, abs=1e-9)
     assert all(shown.why(entry) for entry in shown.people)
@@ -78,7 +78,7 @@ def test_a_fitted_model_scores_explains_and_makes_lists_through_the_database(tra
 def test_a_model_that_was_read_back_scores_as_the_one_that_was_stored(trained_by_both, monkeypatch):
     tenant, _ = trained_by_both
     prefer(tenant, "boosting-1")
-    monkeypatch.setattr(serving, "_KEPT", serving._Kept(4))
+    monkeypatch.setattr(serving, "_CACHE", serving._ModelCache(4))
     before = predictions(tenant, DAY)
     scoring.score(tenant, opener(tenant), DAY)
     assert predictions(tenant, DAY) == before

@@ -43,9 +43,9 @@ def found(data):
 
 
 def test_a_fitted_model_that_beats_the_naive_rule_is_chosen(found):
-    assert found.chosen.name == "additive"
-    assert found.chosen.gates["passed"]
-    assert found.chosen.measured.against_naive.beats("roc_auc", "average_precision")
+    assert found.choice.name == "additive"
+    assert found.choice.gates["passed"]
+    assert found.choice.figures.against_naive.beats("roc_auc", "average_precision")
     assert "simplest" in found.why
     assert found.too_young == ""
 
@@ -54,7 +54,7 @@ def test_every_figure_is_measured_after_the_folds_that_were_fitted_and_calibrate
     folds = found.folds
     assert folds["train"]["last_outcome_known"] < folds["calibrate"]["first_decision"]
     assert folds["calibrate"]["last_outcome_known"] < folds["test"]["first_decision"]
-    assert found.chosen.measured.evaluation.decisions == folds["test"]["decisions"]
+    assert found.choice.figures.evaluation.decisions == folds["test"]["decisions"]
     assert found.naive.decisions == folds["test"]["decisions"]
 
 
@@ -66,18 +66,18 @@ def test_unseen_patients_and_facilities_stand_beside_the_main_evaluation(found):
 
 def test_a_tenant_too_young_to_train_gets_the_naive_rule_and_is_told_why():
     found = training.train(drawn(60, end=BEGIN + 600), fit, ["additive"], FACILITIES)
-    assert found.chosen.name == naive.NAME
+    assert found.choice.name == naive.NAME
     assert "too young to train" in found.why
     assert "are needed" in found.too_young
     assert len(found.candidates) == 1
-    shares = np.array(found.chosen.model.shares)
+    shares = np.array(found.choice.model.shares)
     assert ((shares > 0) & (shares < 1)).all()
 
 
 def test_nothing_resolved_at_all_still_gives_a_rule():
     found = training.train(drawn(10, end=BEGIN), fit, ["additive"], FACILITIES)
-    assert found.chosen.name == naive.NAME
-    assert found.chosen.model.shares == pytest.approx(naive.PRIOR)
+    assert found.choice.name == naive.NAME
+    assert found.choice.model.shares == pytest.approx(naive.PRIOR)
 
 
 def test_a_feature_that_knows_the_outcome_raises_the_alarm_and_is_not_promoted(data):
@@ -87,7 +87,7 @@ def test_a_feature_that_knows_the_outcome_raises_the_alarm_and_is_not_promoted(d
     found = training.train(leaky, fit, ["additive"], FACILITIES)
     assert not found.candidates[1].gates["leakage"]["passed"]
     assert not found.candidates[1].gates["passed"]
-    assert found.chosen.name == naive.NAME
+    assert found.choice.name == naive.NAME
     assert "leakage" in found.why
 
 
@@ -97,7 +97,7 @@ def test_a_more_complex_model_that_is_no_better_is_not_preferred(data):
 
     found = training.train(data, same, ["boosting", "additive"], FACILITIES)
     assert [c.name for c in found.candidates] == ["naive", "additive", "boosting"]
-    assert found.chosen.name == "additive"
+    assert found.choice.name == "additive"
     assert "boosting did no better beyond doubt" in found.why
 
 
@@ -113,11 +113,11 @@ def test_a_model_that_only_guesses_fails_its_gates(data):
 
     found = training.train(data, lambda *_: (None, Guess(), "1"), ["guess"], FACILITIES)
     assert not found.candidates[1].gates["performance"]["passed"]
-    assert found.chosen.name == naive.NAME
+    assert found.choice.name == naive.NAME
 
 
 def test_small_groups_are_pooled_and_each_division_is_reported(found):
-    groups = found.chosen.measured.groups
+    groups = found.choice.figures.groups
     assert set(groups) == {"facility", "sex", "age_band", "knowledge"}
     assert {group.label for group in groups["sex"]} == {"female", "male"}
 
@@ -137,7 +137,7 @@ def test_competing_outcomes_are_reported(found):
 
 
 def test_the_card_says_what_it_is_for_what_it_rests_on_and_its_limits(found):
-    card = cards.card(found.chosen, found, RULES, "additive-1", "2026-01-01T00:00:00+00:00")
+    card = cards.card(found.choice, found, RULES, "additive-1", "2026-01-01T00:00:00+00:00")
     text = cards.markdown(card)
     for part in (
         "# Model additive-1",

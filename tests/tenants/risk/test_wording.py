@@ -13,7 +13,7 @@ from tenants.risk.feature_list import FEATURES, NAMES, THEMES
 from tenants.risk.feature_sets import select
 from tenants.risk.reliability import EMPTY
 from tenants.risk.serving import Serving
-from tenants.risk.wording import _WORDS, LEAST, raising, sentence, shown, strongest, summary
+from tenants.risk.wording import _WORDS, LEAST, changing, raising, sentence, strongest, summary
 
 INDEX = {theme.name: index for index, theme in enumerate(THEMES)}
 NOTHING = {
@@ -156,7 +156,7 @@ def bad_news(text):
 
 @given(ROWS, ADDED)
 def test_no_reason_reads_as_the_opposite_of_what_it_does(features, added):
-    for reason in [*shown(features, added), *raising(features, added, 10)]:
+    for reason in [*changing(features, added), *raising(features, added, 10)]:
         if reason["theme"] in {"lateness", "interruptions", "interval", "clinical"}:
             assert not (reason["contribution"] > 0 and good_news(reason["text"])), reason
             assert not (reason["contribution"] < 0 and bad_news(reason["text"])), reason
@@ -164,7 +164,7 @@ def test_no_reason_reads_as_the_opposite_of_what_it_does(features, added):
 
 @given(ROWS, ADDED)
 def test_no_reason_is_smaller_than_what_is_said_of_it_and_none_comes_twice(features, added):
-    found = shown(features, added)
+    found = changing(features, added)
     assert all(abs(reason["contribution"]) >= LEAST for reason in found)
     assert len({reason["theme"] for reason in found}) == len(found)
     sizes = [abs(reason["contribution"]) for reason in found]
@@ -212,7 +212,7 @@ def test_the_summary_never_contradicts_the_score(features, added, base, calibrat
     found_base, themes = model.themes(features[None, :])
     usual = model.usual_risk(found_base)
     total = themes.sum()
-    reasons = shown(features, themes[0])
+    reasons = changing(features, themes[0])
     told = summary(risk, usual, strongest(reasons))
     assert told
     if told.startswith("about"):
@@ -226,7 +226,7 @@ def test_the_summary_never_contradicts_the_score(features, added, base, calibrat
 
 @given(ROWS, ADDED)
 def test_reasons_and_what_is_left_out_add_up_to_the_difference_from_the_usual_risk(features, added):
-    reasons = shown(features, added)
+    reasons = changing(features, added)
     other = added.sum() - sum(reason["contribution"] for reason in reasons)
     left_out = added.sum() - sum(added[INDEX[reason["theme"]]] for reason in reasons)
     assert other == pytest.approx(left_out, abs=1e-5)
