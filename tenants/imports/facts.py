@@ -11,6 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from tenants.records.care_fields import (
+    AppointmentFields,
+    DispensationFields,
+    EncounterFields,
+    ObservationFields,
+    PatientStateFields,
+    VisitFields,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
@@ -112,13 +121,10 @@ class PatientFact(PatientBound):
 
 
 @dataclass(slots=True, kw_only=True)
-class PatientStateFact(PatientBound):
+class PatientStateFact(PatientStateFields, PatientBound):
     """Died, transferred out or in, stopped treatment, or invalidated by the source; without a day: not known when."""
 
     kind: ClassVar[str] = "patient_states"
-    state: str
-    start_date: date | None = None
-    reason: str | None = None
 
     def event_date(self) -> date | None:
         """The day from which the state holds."""
@@ -126,14 +132,11 @@ class PatientStateFact(PatientBound):
 
 
 @dataclass(slots=True, kw_only=True)
-class VisitFact(PatientBound):
+class VisitFact(VisitFields, PatientBound):
     """A visit to the facility; ``next_appointment`` is the date given for the next one."""
 
     kind: ClassVar[str] = "visits"
-    date_started: date
-    date_stopped: date | None = None
-    visit_type: str = "clinical"
-    next_appointment: date | None = None
+    visit_type: str | None = "clinical"
 
     def event_date(self) -> date | None:
         """The day of the visit."""
@@ -141,13 +144,10 @@ class VisitFact(PatientBound):
 
 
 @dataclass(slots=True, kw_only=True)
-class EncounterFact(PatientBound):
+class EncounterFact(EncounterFields, PatientBound):
     """A form filled in for a patient."""
 
     kind: ClassVar[str] = "encounters"
-    encounter_datetime: datetime
-    encounter_type: str
-    form: str | None = None
 
     def event_date(self) -> date | None:
         """The day of the encounter, as the source writes it."""
@@ -155,21 +155,13 @@ class EncounterFact(PatientBound):
 
 
 @dataclass(slots=True, kw_only=True)
-class ObservationFact(PatientBound):
+class ObservationFact(ObservationFields, PatientBound):
     """A measurement: viral load in copies/mL, CD4 in cells/mm3, weight in kg, and so on.
 
     All values None: a sample without a result.
     """
 
     kind: ClassVar[str] = "observations"
-    obs_datetime: datetime
-    variable_name: str
-    concept_id: int | None = None
-    value_numeric: float | None = None
-    value_text: str | None = None
-    value_coded: str | None = None
-    value_datetime: datetime | None = None
-    unit: str | None = None
 
     def event_date(self) -> date | None:
         """The day of the observation, as the source writes it."""
@@ -177,20 +169,13 @@ class ObservationFact(PatientBound):
 
 
 @dataclass(slots=True, kw_only=True)
-class DispensationFact(PatientBound):
+class DispensationFact(DispensationFields, PatientBound):
     """Drugs handed out; ``days_supplied`` in days. Only antiretrovirals are a supply and a contact.
 
     ``supply_unread``: the source gives a supply that cannot be read, so nobody may take the usual one in its place.
     """
 
     kind: ClassVar[str] = "dispensations"
-    date_dispensed: date
-    days_supplied: int | None = None
-    regimen: str | None = None
-    regimen_line: str | None = None
-    next_appointment: date | None = None
-    dsd_model: str | None = None
-    antiretroviral: bool = True
     supply_unread: bool = False
 
     def event_date(self) -> date | None:
@@ -199,13 +184,10 @@ class DispensationFact(PatientBound):
 
 
 @dataclass(slots=True, kw_only=True)
-class AppointmentFact(PatientBound):
+class AppointmentFact(AppointmentFields, PatientBound):
     """A booking: made on ``booked_on`` for ``due_date``; whether it was kept is known from the due date on."""
 
     kind: ClassVar[str] = "appointments"
-    booked_on: date
-    due_date: date
-    status: str = "scheduled"
 
     def event_date(self) -> date | None:
         """The day on which it was booked."""

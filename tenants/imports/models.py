@@ -10,10 +10,8 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
-    Float,
     Identity,
     Index,
-    Integer,
     LargeBinary,
     SmallInteger,
     Text,
@@ -24,6 +22,7 @@ from sqlmodel import Field
 
 from core.clock import now
 from core.database import TenantBase
+from tenants.imports.slots import slot_columns
 from tenants.records.ids import new_uuid
 
 STATES = ("pending", "reading", "checking", "applying", "done", "failed", "cancelled", "undoing", "undone")
@@ -142,6 +141,7 @@ class ImportStaging(TenantBase, table=True):
 
     __tablename__ = "import_staging"
     __table_args__ = (
+        *slot_columns(),
         CheckConstraint("state IN ('accepted', 'refused', 'merged', 'known', 'waiting')", name="state"),
         Index(
             "ix_import_staging_patient_key", "import_uuid", "patient_key", postgresql_where=text("kind = 'patients'")
@@ -179,18 +179,6 @@ class ImportStaging(TenantBase, table=True):
     patient_uuid: UUID | None = None
     row_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
     voided: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    date_1: date | None = Field(default=None, sa_type=Date)
-    date_2: date | None = Field(default=None, sa_type=Date)
-    date_3: date | None = Field(default=None, sa_type=Date)
-    moment_1: datetime | None = Field(default=None, sa_type=_STAMP)
-    moment_2: datetime | None = Field(default=None, sa_type=_STAMP)
-    whole_1: int | None = Field(default=None, sa_type=Integer)
-    number_1: float | None = Field(default=None, sa_type=Float)
-    text_1: str | None = Field(default=None, sa_type=Text)
-    text_2: str | None = Field(default=None, sa_type=Text)
-    text_3: str | None = Field(default=None, sa_type=Text)
-    text_4: str | None = Field(default=None, sa_type=Text)
-    flag_1: bool | None = None
 
 
 class ImportTouched(TenantBase, table=True):

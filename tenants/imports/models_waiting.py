@@ -1,13 +1,14 @@
 """Tables for the events of people whom their own import does not name: where they are placed, and those that wait."""
 
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Date, DateTime, Float, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import BigInteger, DateTime, Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from core.database import TenantBase
+from tenants.imports.slots import slot_columns
 
 _EMPTY = {"server_default": text("''")}
 _STAMP = DateTime(timezone=True)
@@ -55,6 +56,7 @@ class ImportWaitingFact(TenantBase, table=True):
 
     __tablename__ = "import_waiting_facts"
     __table_args__ = (
+        *slot_columns(),
         Index("ix_import_waiting_facts_patient_key", "patient_key"),
         {"info": {"erased_by": "patient_key"}},
     )
@@ -68,15 +70,3 @@ class ImportWaitingFact(TenantBase, table=True):
     known_at: datetime | None = Field(default=None, sa_type=_STAMP)
     voided: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     content: bytes = Field(sa_type=LargeBinary)
-    date_1: date | None = Field(default=None, sa_type=Date)
-    date_2: date | None = Field(default=None, sa_type=Date)
-    date_3: date | None = Field(default=None, sa_type=Date)
-    moment_1: datetime | None = Field(default=None, sa_type=_STAMP)
-    moment_2: datetime | None = Field(default=None, sa_type=_STAMP)
-    whole_1: int | None = Field(default=None, sa_type=Integer)
-    number_1: float | None = Field(default=None, sa_type=Float)
-    text_1: str | None = Field(default=None, sa_type=Text)
-    text_2: str | None = Field(default=None, sa_type=Text)
-    text_3: str | None = Field(default=None, sa_type=Text)
-    text_4: str | None = Field(default=None, sa_type=Text)
-    flag_1: bool | None = None

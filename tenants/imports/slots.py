@@ -5,12 +5,18 @@ Kinds that are not here are staged as JSON (``ImportStaging.content``) and appli
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Column
+
+from tenants.imports.fields import FIELDS
+from tenants.records.field_spec import COLUMN_TYPES, SQL_TYPES
 from tenants.records.models import Appointment, Dispensation, Encounter, Observation, PatientState, Visit
 
 if TYPE_CHECKING:
+    from tenants.records.field_spec import FieldType
     from tenants.records.models import Versioned
 
 MODELS: dict[str, type[Versioned]] = {
@@ -20,37 +26,6 @@ MODELS: dict[str, type[Versioned]] = {
     "observations": Observation,
     "dispensations": Dispensation,
     "appointments": Appointment,
-}
-
-SLOTS: dict[str, dict[str, str]] = {
-    "patient_states": {"state": "text_1", "start_date": "date_1", "reason": "text_2"},
-    "visits": {
-        "date_started": "date_1",
-        "date_stopped": "date_2",
-        "visit_type": "text_1",
-        "next_appointment": "date_3",
-    },
-    "encounters": {"encounter_datetime": "moment_1", "encounter_type": "text_1", "form": "text_2"},
-    "observations": {
-        "obs_datetime": "moment_1",
-        "variable_name": "text_1",
-        "concept_id": "whole_1",
-        "value_numeric": "number_1",
-        "value_text": "text_2",
-        "value_coded": "text_3",
-        "value_datetime": "moment_2",
-        "unit": "text_4",
-    },
-    "dispensations": {
-        "date_dispensed": "date_1",
-        "days_supplied": "whole_1",
-        "regimen": "text_1",
-        "regimen_line": "text_2",
-        "next_appointment": "date_3",
-        "dsd_model": "text_3",
-        "antiretroviral": "flag_1",
-    },
-    "appointments": {"booked_on": "date_1", "due_date": "date_2", "status": "text_1"},
 }
 
 EVENT_FIELD = {
@@ -63,23 +38,49 @@ EVENT_FIELD = {
 }
 """The field that says when a fact of a kind happened."""
 
-SLOT_TYPES: dict[str, str] = {
-    "date_1": "date",
-    "date_2": "date",
-    "date_3": "date",
-    "moment_1": "timestamptz",
-    "moment_2": "timestamptz",
-    "whole_1": "int4",
-    "number_1": "float8",
-    "text_1": "text",
-    "text_2": "text",
-    "text_3": "text",
-    "text_4": "text",
-    "flag_1": "bool",
+_POOLS: dict[FieldType, str] = {
+    "date": "date",
+    "datetime": "moment",
+    "integer": "whole",
+    "days": "whole",
+    "number": "number",
+    "text": "text",
+    "code": "text",
+    "boolean": "flag",
 }
-"""The columns, in the order in which rows are copied, with their PostgreSQL types."""
+_POOL_TYPES: dict[str, FieldType] = {pool: kind for kind, pool in _POOLS.items()}
+
+
+def _slots(kind: str) -> dict[str, str]:
+    taken: Counter[str] = Counter()
+    slots: dict[str, str] = {}
+    for name, spec in sorted(FIELDS[kind].items(), key=lambda field: field[1].added):
+        pool = _POOLS[spec.type]
+        taken[pool] += 1
+        slots[name] = f"{pool}_{taken[pool]}"
+    return slots
+
+
+SLOTS: dict[str, dict[str, str]] = {kind: _slots(kind) for kind in MODELS}
+"""The slot of each field, kind by kind: fields of one type take the slots of that type in the order of declaration.
+
+A field that is ``added`` later comes after all others: rows that wait (``ImportWaitingFact``) outlive a release.
+"""
+
+_POOL_SIZES = Counter(slot.partition("_")[0] for slot in {slot for slots in SLOTS.values() for slot in slots.values()})
+SLOT_TYPES: dict[str, str] = {
+    f"{pool}_{number}": SQL_TYPES[kind]
+    for pool, kind in _POOL_TYPES.items()
+    for number in range(1, _POOL_SIZES[pool] + 1)
+}
+"""The slots, in the order in which rows are copied, with their PostgreSQL types: as many as the largest kind needs."""
 
 COLUMNS = tuple(SLOT_TYPES)
+
+
+def slot_columns() -> list[Column[Any]]:
+    """The slots as columns of a table."""
+    return [Column(slot, COLUMN_TYPES[_POOL_TYPES[slot.partition("_")[0]]], nullable=True) for slot in COLUMNS]
 
 
 @cache

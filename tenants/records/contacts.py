@@ -14,12 +14,15 @@ from psycopg import sql
 
 from core.database import set_local
 from core.database.arrays import uuid_array
+from tenants.records.care_fields import PickupFields
+from tenants.records.field_spec import SQL_TYPES, specs
 from tenants.records.identities import Identity, connected, laid
 from tenants.records.ids import new_uuid_sql
 from tenants.records.vocabulary import MAX_DAYS_SUPPLIED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import LiteralString
     from uuid import UUID
 
     from core.database import TenantSession
@@ -30,11 +33,20 @@ CHUNK = 20_000
 PLAUSIBLE_DAYS = 400
 """A next appointment this many days ahead or more is taken for a slip of the pen where the day has a better one."""
 
+
+def _each(pattern: LiteralString, **parts: sql.Composable) -> sql.Composed:
+    """The pattern for each field that a contact takes over from a dispensation."""
+    return sql.SQL(", ").join(
+        sql.SQL(pattern).format(name=sql.Identifier(name), type=sql.SQL(SQL_TYPES[spec.type]), **parts)
+        for name, spec in specs(PickupFields).items()
+    )
+
+
 _FACTS = sql.SQL("""
     SELECT v.patient_uuid, v.date_started AS day, v.facility_uuid, 2 AS rank,
            v.visit_type IS DISTINCT FROM 'pharmacy' AS clinical, coalesce(v.visit_type = 'pharmacy', false) AS pickup,
            NULL::int AS days_supplied, v.next_appointment,
-           NULL::text AS regimen, NULL::text AS regimen_line, NULL::text AS dsd_model,
+           {no_pickup},
            v.known_from, v.known_to, v.known_assumed
     FROM visits AS v
     WHERE v.patient_uuid IN (SELECT patient_uuid FROM pg_temp.refreshed_patients)
@@ -42,23 +54,23 @@ _FACTS = sql.SQL("""
       AND (v.known_to IS NULL OR v.known_to > v.known_from)
     UNION ALL
     SELECT d.patient_uuid, d.date_dispensed, d.facility_uuid, 1, false, true, d.days_supplied, d.next_appointment,
-           d.regimen, d.regimen_line, d.dsd_model, d.known_from, d.known_to, d.known_assumed
+           {d_pickup}, d.known_from, d.known_to, d.known_assumed
     FROM dispensations AS d
     WHERE d.patient_uuid IN (SELECT patient_uuid FROM pg_temp.refreshed_patients)
       AND d.antiretroviral AND NOT d.voided AND (d.known_to IS NULL OR d.known_to > d.known_from)
     UNION ALL
-    SELECT a.patient_uuid, a.due_date, a.facility_uuid, 3, true, false, NULL, NULL, NULL, NULL, NULL,
+    SELECT a.patient_uuid, a.due_date, a.facility_uuid, 3, true, false, NULL, NULL, {no_pickup},
            a.known_from, a.known_to, a.known_assumed
     FROM appointments AS a
     WHERE a.patient_uuid IN (SELECT patient_uuid FROM pg_temp.refreshed_patients)
       AND NOT a.voided AND a.status = 'kept'
       AND (a.known_to IS NULL OR a.known_to > a.known_from)
-""")
+""").format(no_pickup=_each("NULL::{type} AS {name}"), d_pickup=_each("d.{name}"))
 
 # Where patients were merged: each fact counts, from when to when, for whom the merges say.
 _LAID = sql.SQL("""
     SELECT coalesce(l.counted, f.patient_uuid) AS patient_uuid, f.day, f.facility_uuid, f.rank, f.clinical, f.pickup,
-           f.days_supplied, f.next_appointment, f.regimen, f.regimen_line, f.dsd_model,
+           f.days_supplied, f.next_appointment, {f_pickup},
            greatest(f.known_from, l.since) AS known_from, least(f.known_to, l.until) AS known_to, f.known_assumed
     FROM ({facts}) AS f LEFT JOIN pg_temp.laid_identities AS l ON l.patient_uuid = f.patient_uuid
     WHERE greatest(f.known_from, l.since) < coalesce(least(f.known_to, l.until), 'infinity')
@@ -100,9 +112,7 @@ states AS (
                    FILTER (WHERE f.next_appointment > f.day AND f.next_appointment < f.day + {plausible}),
                max(f.next_appointment)
            ) AS next_appointment,
-           (array_agg(f.regimen ORDER BY {order}))[1] AS regimen,
-           (array_agg(f.regimen_line ORDER BY {order}))[1] AS regimen_line,
-           (array_agg(f.dsd_model ORDER BY {order}))[1] AS dsd_model
+           {first_pickup}
     FROM instants AS i
     LEFT JOIN facts AS f
         ON f.patient_uuid = i.patient_uuid AND f.day = i.day
@@ -158,11 +168,9 @@ _CONTENT = (
     "pickup",
     "days_supplied",
     "next_appointment",
-    "regimen",
-    "regimen_line",
-    "dsd_model",
+    *specs(PickupFields),
 )
-_ORDER = sql.SQL("f.rank, f.days_supplied DESC NULLS LAST, f.regimen, f.regimen_line, f.dsd_model, f.facility_uuid")
+_ORDER = sql.SQL("f.rank, f.days_supplied DESC NULLS LAST, {}, f.facility_uuid").format(_each("f.{name}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +215,7 @@ def _lay(session: TenantSession, merges: Sequence[Identity]) -> sql.Composable:
                 [each.until for each in spans],
             ),
         )
-    return _LAID.format(facts=_FACTS)
+    return _LAID.format(facts=_FACTS, f_pickup=_each("f.{name}"))
 
 
 def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> Refreshed:
@@ -231,6 +239,7 @@ def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> Refreshed:
             "plausible": sql.Literal(PLAUSIBLE_DAYS),
             "most_days": sql.Literal(MAX_DAYS_SUPPLIED),
             "order": _ORDER,
+            "first_pickup": _each("(array_agg(f.{name} ORDER BY {order}))[1] AS {name}", order=_ORDER),
             "content": sql.SQL(", ").join(names),
             "content_before": sql.SQL(", ").join(sql.SQL("lag({}) OVER earlier").format(name) for name in names),
             "c_content": prefixed["c"],

@@ -8,12 +8,22 @@ from sqlmodel import Field
 
 from core.clock import now
 from core.database import TenantBase
+from tenants.records.care_fields import STATES, PatientStateFields
 from tenants.records.ids import new_uuid
-from tenants.records.models_care import Appointment, Contact, Dispensation, Encounter, Observation, UnreadContact, Visit
+from tenants.records.models_care import (
+    Appointment,
+    Contact,
+    Dispensation,
+    Encounter,
+    Observation,
+    OfPatient,
+    UnreadContact,
+    Visit,
+)
 from tenants.records.models_identity import PatientIdentity
 from tenants.records.models_people import PatientContent, PatientStatement
 from tenants.records.models_runs import RecordCoverage, RecordGap, RecordRun
-from tenants.records.versioned import Asserted, Versioned, chain_rules, version_rules
+from tenants.records.versioned import Versioned, chain_rules, version_rules
 
 __all__ = [
     "Appointment",
@@ -81,7 +91,7 @@ class Patient(PatientContent, Versioned, table=True):
     )
 
 
-class PatientState(Asserted, table=True):
+class PatientState(PatientStateFields, OfPatient, table=True):
     """What the programme recorded of a patient: died, transferred out or in, stopped treatment, record invalid.
 
     ``invalid``: the source has invalidated the record (duplicate, non-existent, biometrically naive). An empty
@@ -91,17 +101,9 @@ class PatientState(Asserted, table=True):
     __tablename__ = "patient_states"
     __table_args__ = (
         *chain_rules("patient_states"),
-        CheckConstraint(
-            "state IN ('died', 'transferred_out', 'transferred_in', 'stopped', 'invalid')",
-            name="state",
-        ),
+        CheckConstraint(f"state IN ({', '.join(map(repr, STATES))})", name="state"),
         Index("ix_patient_states_patient_uuid", "patient_uuid", "start_date"),
     )
-
-    patient_uuid: UUID
-    state: str = Field(sa_type=Text)
-    start_date: date | None = Field(default=None, sa_type=Date)
-    reason: str | None = Field(default=None, sa_type=Text)
 
 
 class RecordSource(TenantBase, table=True):

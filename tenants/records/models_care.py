@@ -7,11 +7,39 @@ from sqlalchemy import CheckConstraint, Date, DateTime, Index, Text, text
 from sqlmodel import Field
 
 from core.database import TenantBase
+from tenants.records.care_fields import (
+    STATUSES,
+    AppointmentFields,
+    DispensationFields,
+    EncounterFields,
+    ObservationFields,
+    PickupFields,
+    SupplyFields,
+    VisitFields,
+)
 from tenants.records.ids import new_uuid
 from tenants.records.versioned import Asserted, chain_rules
 
 
-class Visit(Asserted, table=True):
+class OfPatient(Asserted):
+    """Mixin: an event of a patient."""
+
+    patient_uuid: UUID
+
+
+class OfVisit(OfPatient):
+    """Mixin: an event that may lie within a visit."""
+
+    visit_uuid: UUID | None = None
+
+
+class OfEncounter(OfPatient):
+    """Mixin: an event that may lie within an encounter."""
+
+    encounter_uuid: UUID | None = None
+
+
+class Visit(VisitFields, OfPatient, table=True):
     """A patient's coming to the facility. ``visit_type`` is clinical, pharmacy, laboratory or the source's own word."""
 
     __tablename__ = "visits"
@@ -21,14 +49,8 @@ class Visit(Asserted, table=True):
         Index("ix_visits_date_started", "date_started"),
     )
 
-    patient_uuid: UUID
-    date_started: date = Field(sa_type=Date)
-    date_stopped: date | None = Field(default=None, sa_type=Date)
-    visit_type: str | None = Field(default=None, sa_type=Text)
-    next_appointment: date | None = Field(default=None, sa_type=Date)
 
-
-class Encounter(Asserted, table=True):
+class Encounter(EncounterFields, OfVisit, table=True):
     """One form or consultation, mostly within a visit. Alone it is not a contact."""
 
     __tablename__ = "encounters"
@@ -38,14 +60,8 @@ class Encounter(Asserted, table=True):
         Index("ix_encounters_encounter_datetime", "encounter_datetime"),
     )
 
-    patient_uuid: UUID
-    visit_uuid: UUID | None = None
-    encounter_datetime: datetime = Field(sa_type=DateTime(timezone=True))
-    encounter_type: str | None = Field(default=None, sa_type=Text)
-    form: str | None = Field(default=None, sa_type=Text)
 
-
-class Observation(Asserted, table=True):
+class Observation(ObservationFields, OfVisit, OfEncounter, table=True):
     """One thing measured or noted.
 
     Attributes:
@@ -65,20 +81,8 @@ class Observation(Asserted, table=True):
         Index("ix_observations_concept_id", "concept_id", postgresql_where=text("concept_id IS NOT NULL")),
     )
 
-    patient_uuid: UUID
-    encounter_uuid: UUID | None = None
-    visit_uuid: UUID | None = None
-    obs_datetime: datetime = Field(sa_type=DateTime(timezone=True))
-    variable_name: str = Field(sa_type=Text)
-    concept_id: int | None = None
-    value_numeric: float | None = None
-    value_text: str | None = Field(default=None, sa_type=Text)
-    value_coded: str | None = Field(default=None, sa_type=Text)
-    value_datetime: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    unit: str | None = Field(default=None, sa_type=Text)
 
-
-class Dispensation(Asserted, table=True):
+class Dispensation(DispensationFields, OfEncounter, table=True):
     """Drugs handed out. ``dsd_model`` is the model of differentiated service delivery.
 
     ``antiretroviral`` is false for other drugs (isoniazid, cotrimoxazole): these are no supply and no contact.
@@ -91,35 +95,20 @@ class Dispensation(Asserted, table=True):
         Index("ix_dispensations_date_dispensed", "date_dispensed"),
     )
 
-    patient_uuid: UUID
-    encounter_uuid: UUID | None = None
-    date_dispensed: date = Field(sa_type=Date)
-    days_supplied: int | None = None
-    regimen: str | None = Field(default=None, sa_type=Text)
-    regimen_line: str | None = Field(default=None, sa_type=Text)
-    next_appointment: date | None = Field(default=None, sa_type=Date)
-    dsd_model: str | None = Field(default=None, sa_type=Text)
-    antiretroviral: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
 
-
-class Appointment(Asserted, table=True):
+class Appointment(AppointmentFields, OfPatient, table=True):
     """A booking: made on ``booked_on`` for ``due_date``, and what became of it."""
 
     __tablename__ = "appointments"
     __table_args__ = (
         *chain_rules("appointments"),
-        CheckConstraint("status IN ('scheduled', 'kept', 'missed', 'cancelled')", name="status"),
+        CheckConstraint(f"status IN ({', '.join(map(repr, STATUSES))})", name="status"),
         Index("ix_appointments_patient_uuid", "patient_uuid", "due_date"),
         Index("ix_appointments_due_date", "due_date"),
     )
 
-    patient_uuid: UUID
-    booked_on: date | None = Field(default=None, sa_type=Date)
-    due_date: date = Field(sa_type=Date)
-    status: str = Field(default="scheduled", sa_type=Text)
 
-
-class Contact(TenantBase, table=True):
+class Contact(PickupFields, SupplyFields, TenantBase, table=True):
     """One patient's contact on one day, merged from the day's facts and kept by ``tenants.records.contacts``.
 
     It has versions like the facts it comes from (``known_from``, ``known_to``), and is never written by hand.
@@ -145,11 +134,6 @@ class Contact(TenantBase, table=True):
     facility_uuid: UUID
     clinical: bool
     pickup: bool
-    days_supplied: int | None = None
-    next_appointment: date | None = Field(default=None, sa_type=Date)
-    regimen: str | None = Field(default=None, sa_type=Text)
-    regimen_line: str | None = Field(default=None, sa_type=Text)
-    dsd_model: str | None = Field(default=None, sa_type=Text)
     known_from: datetime = Field(sa_type=DateTime(timezone=True))
     known_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     known_assumed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})

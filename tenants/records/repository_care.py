@@ -52,11 +52,15 @@ class Kind(Generic[Row]):
     identity: Any
 
 
-VISITS = Kind("visit", Visit, col(Visit.date_started), col(Visit.uuid))
-ENCOUNTERS = Kind("encounter", Encounter, col(Encounter.encounter_datetime), col(Encounter.uuid))
-OBSERVATIONS = Kind("observation", Observation, col(Observation.obs_datetime), col(Observation.uuid))
-DISPENSATIONS = Kind("dispensation", Dispensation, col(Dispensation.date_dispensed), col(Dispensation.uuid))
-APPOINTMENTS = Kind("appointment", Appointment, col(Appointment.due_date), col(Appointment.uuid))
+def _column(model: type[SQLModel], name: str) -> Any:  # noqa: ANN401 - a column of any type
+    return getattr(model, name)
+
+
+VISITS = Kind("visit", Visit, _column(Visit, "date_started"), col(Visit.uuid))
+ENCOUNTERS = Kind("encounter", Encounter, _column(Encounter, "encounter_datetime"), col(Encounter.uuid))
+OBSERVATIONS = Kind("observation", Observation, _column(Observation, "obs_datetime"), col(Observation.uuid))
+DISPENSATIONS = Kind("dispensation", Dispensation, _column(Dispensation, "date_dispensed"), col(Dispensation.uuid))
+APPOINTMENTS = Kind("appointment", Appointment, _column(Appointment, "due_date"), col(Appointment.uuid))
 STATES = Kind("state", PatientState, col(PatientState.start_date), col(PatientState.uuid))
 CONTACTS = Kind("contact", Contact, col(Contact.contact_date), col(Contact.contact_id))
 
@@ -117,10 +121,6 @@ def rows_of_patient(session: TenantSession, kind: Kind[Row], patient_uuid: UUID,
 
 def _within_reach(session: TenantSession, kind: Kind[Any]) -> ColumnElement[bool]:
     return within_reach(session, _column(kind.model, "facility_uuid"))
-
-
-def _column(model: type[SQLModel], name: str) -> Any:  # noqa: ANN401 - a column of any type
-    return getattr(model, name)
 
 
 def _known(session: TenantSession, model: type[SQLModel], as_of: date | None) -> ColumnElement[bool]:

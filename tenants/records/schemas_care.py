@@ -1,13 +1,27 @@
 """What the API says of visits, encounters, observations, dispensations, appointments and contacts."""
 
+from dataclasses import is_dataclass
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from core.web.days import IsoInstant
+from tenants.records.care_fields import (
+    AppointmentFields,
+    DispensationFields,
+    EncounterDetails,
+    EncounterFields,
+    ObservationDetails,
+    ObservationFields,
+    PickupFields,
+    SupplyFields,
+    VisitDetails,
+    VisitFields,
+)
 from tenants.records.days import plausible_moment
+from tenants.records.field_spec import FieldType, specs
 from tenants.records.schemas import Body, Identifier, Line, Past, Versions
 from tenants.records.vocabulary import VARIABLES
 
@@ -16,108 +30,103 @@ Moment = Annotated[IsoInstant, AfterValidator(plausible_moment)]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
-class _VisitFacts(Body):
-    date_stopped: Past | None = Field(default=None, description="Day on which the visit ended.", examples=[None])
-    visit_type: Line | None = Field(
-        default=None, description="`clinical`, `pharmacy`, `laboratory`, or the facility's word.", examples=["clinical"]
-    )
-    next_appointment: Past | None = Field(
-        default=None, examples=["2026-05-04"], description="Day of the next appointment, as written at the contact."
-    )
+_STRICT: dict[FieldType, Any] = {
+    "text": Line,
+    "code": Line,
+    "date": Past,
+    "datetime": Moment,
+    "integer": Annotated[int, Field(ge=1, le=2**31 - 1)],
+    "number": Annotated[float, Field(allow_inf_nan=False)],
+    "boolean": bool,
+}
+"""How strictly a body reads a field of each type. Files of partners are not held to it: ``imports.plausibility`` is."""
 
 
-class VisitPost(_VisitFacts):
-    """A new visit."""
+class EventBody(Body):
+    """A body whose optional fields are declared in ``care_fields``."""
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **more: Any) -> None:  # noqa: ANN401 - as Pydantic has it
+        """Read the declared fields strictly."""
+        super().__pydantic_init_subclass__(**more)
+        declaring = [base for base in cls.__bases__ if is_dataclass(base)]
+        for name, spec in (pair for base in declaring for pair in specs(base).items()):
+            cls.model_fields[name].annotation = _STRICT[spec.type] | None
+        if declaring:
+            cls.model_rebuild(force=True)
+
+
+class _NewEvent(Body):
     patient_id: UUID = Field(description="The patient.")
     facility: Identifier | None = Field(
         default=None, description="DATIM id; the patient's own facility when empty.", examples=["hZ7mJp5xUQq"]
     )
+
+
+class Event(Versions):
+    """What every event says of itself."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    patient_id: UUID = Field(description="The patient.")
+
+
+class _VisitBody(VisitDetails, EventBody):
+    """The optional fields of a visit."""
+
+
+class VisitPost(_VisitBody, _NewEvent):
+    """A new visit."""
+
     date_started: Past = Field(examples=["2026-02-03"], description="Day on which the visit began.")
 
 
-class VisitPatch(_VisitFacts):
+class VisitPatch(_VisitBody):
     """What changes of a visit: fields that are not sent stay, fields sent as null are emptied."""
 
     date_started: Past | None = Field(default=None, description="Day on which the visit began.")
 
 
-class VisitOut(Versions):
+class VisitOut(VisitFields, Event):
     """A visit."""
 
-    patient_id: UUID = Field(description="The patient.")
-    date_started: date = Field(description="Day on which the visit began.")
-    date_stopped: date | None = Field(description="Day on which the visit ended.", examples=[None])
-    visit_type: str | None = Field(
-        description="`clinical`, `pharmacy`, `laboratory`, or the facility's word.", examples=["clinical"]
-    )
-    next_appointment: date | None = Field(
-        description="Day of the next appointment, as written at the contact.", examples=["2026-05-04"]
-    )
 
+class _EncounterBody(EncounterDetails, EventBody):
+    """The optional fields of an encounter."""
 
-class _EncounterFacts(Body):
     visit_id: UUID | None = Field(default=None, description="A visit of the same patient.")
-    encounter_type: Line | None = Field(
-        default=None, examples=["pharmacy"], description="Kind of encounter, in the facility's word."
-    )
-    form: Line | None = Field(
-        default=None, examples=["Pharmacy Order Form"], description="Name of the form that was filled in."
-    )
 
 
-class EncounterPost(_EncounterFacts):
+class EncounterPost(_EncounterBody, _NewEvent):
     """A new encounter."""
 
-    patient_id: UUID = Field(description="The patient.")
-    facility: Identifier | None = Field(
-        default=None, description="DATIM id; the patient's own facility when empty.", examples=["hZ7mJp5xUQq"]
-    )
     encounter_datetime: Moment = Field(
         examples=["2026-02-03T09:30:00+01:00"], description="When the encounter took place."
     )
 
 
-class EncounterPatch(_EncounterFacts):
+class EncounterPatch(_EncounterBody):
     """What changes of an encounter: fields that are not sent stay, fields sent as null are emptied."""
 
     encounter_datetime: Moment | None = Field(default=None, description="When the encounter took place.")
 
 
-class EncounterOut(Versions):
+class EncounterOut(EncounterFields, Event):
     """An encounter."""
 
-    patient_id: UUID = Field(description="The patient.")
     visit_id: UUID | None = Field(description="The visit.")
-    encounter_datetime: datetime = Field(description="When the encounter took place.")
-    encounter_type: str | None = Field(description="Kind of encounter, in the facility's word.", examples=["pharmacy"])
-    form: str | None = Field(description="Name of the form that was filled in.", examples=["Pharmacy Order Form"])
 
 
-class _ObservationFacts(Body):
+class _ObservationBody(ObservationDetails, EventBody):
+    """The optional fields of an observation."""
+
     encounter_id: UUID | None = Field(default=None, description="An encounter of the same patient.")
     visit_id: UUID | None = Field(default=None, description="A visit of the same patient.")
-    concept_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
-        default=None, examples=[856], description="Number of the concept in the source's dictionary."
-    )
-    value_numeric: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
-        default=None, description="In `unit`.", examples=[40]
-    )
-    value_text: Line | None = Field(
-        default=None, description="`<` when the result is below the limit in `value_numeric`.", examples=[None]
-    )
-    value_coded: Line | None = Field(default=None, description="The result as a code.", examples=[None])
-    value_datetime: Moment | None = Field(default=None, description="The result as a date and time.", examples=[None])
-    unit: Line | None = Field(default=None, examples=["copies/mL"], description="Unit of `value_numeric`.")
 
 
-class ObservationPost(_ObservationFacts):
+class ObservationPost(_ObservationBody, _NewEvent):
     """A new observation."""
 
-    patient_id: UUID = Field(description="The patient.")
-    facility: Identifier | None = Field(
-        default=None, description="DATIM id; the patient's own facility when empty.", examples=["hZ7mJp5xUQq"]
-    )
     obs_datetime: Moment = Field(examples=["2026-02-03T09:30:00+01:00"], description="When the observation was made.")
     variable_name: Word = Field(examples=["viral_load"], description="What was observed.")
 
@@ -127,57 +136,33 @@ class ObservationPost(_ObservationFacts):
         return self
 
 
-class ObservationPatch(_ObservationFacts):
+class ObservationPatch(_ObservationBody):
     """What changes of an observation: fields that are not sent stay, fields sent as null are emptied."""
 
     obs_datetime: Moment | None = Field(default=None, description="When the observation was made.")
 
 
-class ObservationOut(Versions):
+class ObservationOut(ObservationFields, Event):
     """An observation. All values empty: a sample was taken and no result is recorded."""
 
-    patient_id: UUID = Field(description="The patient.")
     encounter_id: UUID | None = Field(description="The encounter.")
     visit_id: UUID | None = Field(description="The visit.")
-    obs_datetime: datetime = Field(description="When the observation was made.")
-    variable_name: str = Field(description="What was observed.", examples=["viral_load"])
-    concept_id: int | None = Field(description="Number of the concept in the source's dictionary.", examples=[856])
-    value_numeric: float | None = Field(description="The result as a number, in `unit`.", examples=[40])
-    value_text: str | None = Field(
-        description="The result as text; `<` when it is below the limit in `value_numeric`.", examples=[None]
-    )
-    value_coded: str | None = Field(description="The result as a code.", examples=[None])
-    value_datetime: datetime | None = Field(description="The result as a date and time.", examples=[None])
-    unit: str | None = Field(description="Unit of `value_numeric`.", examples=["copies/mL"])
 
 
-class DispensationOut(Versions):
+class DispensationOut(DispensationFields, Event):
     """Drugs handed out."""
 
-    patient_id: UUID = Field(description="The patient.")
     encounter_id: UUID | None = Field(description="The encounter.")
-    date_dispensed: date = Field(description="Day on which the drugs were dispensed.")
-    days_supplied: int | None = Field(description="In days.", examples=[90])
-    regimen: str | None = Field(description="Regimen, such as TDF/3TC/DTG.", examples=["TDF/3TC/DTG"])
-    regimen_line: str | None = Field(description="Line of treatment.", examples=["first"])
-    next_appointment: date | None = Field(
-        description="Day of the next appointment, as written at the contact.", examples=["2026-05-04"]
-    )
-    dsd_model: str | None = Field(description="Model of differentiated service delivery.", examples=["MMD"])
-    antiretroviral: bool = Field(description="False for other drugs, such as isoniazid: they are no ARV supply.")
 
 
-class AppointmentOut(Versions):
+class AppointmentOut(AppointmentFields, Event):
     """A booking, and what became of it."""
 
-    patient_id: UUID = Field(description="The patient.")
-    booked_on: date | None = Field(description="Day on which the booking was written.")
-    due_date: date = Field(description="Day of the booking.", examples=["2026-05-04"])
-    status: str = Field(description="What became of the booking.", examples=["kept"])
 
-
-class ContactOut(BaseModel):
+class ContactOut(PickupFields, SupplyFields, BaseModel):
     """A patient's contact on one day, merged from the day's visits, dispensations and kept appointments."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     id: UUID = Field(description="Identifier of this contact.")
     patient_id: UUID = Field(description="The patient.")
@@ -185,13 +170,6 @@ class ContactOut(BaseModel):
     facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
     clinical: bool = Field(description="Whether a clinician saw the patient.")
     pickup: bool = Field(description="Whether drugs were picked up.")
-    days_supplied: int | None = Field(description="Days of supply.", examples=[90])
-    next_appointment: date | None = Field(
-        description="Day of the next appointment, as written at the contact.", examples=["2026-05-04"]
-    )
-    regimen: str | None = Field(description="Regimen, such as TDF/3TC/DTG.", examples=["TDF/3TC/DTG"])
-    regimen_line: str | None = Field(description="Line of treatment.", examples=["first"])
-    dsd_model: str | None = Field(description="Model of differentiated service delivery.", examples=["MMD"])
     known_from: datetime = Field(description="From when the source knew this.")
     known_to: datetime | None = Field(
         description="Until when the source said this; null: it still does.", examples=[None]

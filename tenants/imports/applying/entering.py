@@ -12,7 +12,7 @@ from psycopg import sql
 from core.features import resolve
 from tenants.imports.applying.apply import HANDLERS, Terms
 from tenants.imports.applying.leaving import cover_people
-from tenants.imports.slots import EVENT_FIELD, MODELS, SLOTS
+from tenants.imports.slots import COLUMNS, EVENT_FIELD, MODELS, SLOTS
 from tenants.records.known import WITHOUT_LAG
 from tenants.records.upsert import staging, upsert
 
@@ -68,7 +68,7 @@ def enter(session: TenantSession, run: Run, *, full: bool, covers_from: date | N
 
 
 def _facts(session: TenantSession, run: Run, kind: str) -> list[tuple[Any, ...]]:
-    slots = sql.SQL(", ").join(sql.Identifier("w", slot) for slot in SLOTS.get(kind, {}).values() or ("date_1",))
+    slots = sql.SQL(", ").join(sql.Identifier("w", slot) for slot in SLOTS.get(kind, {}).values() or COLUMNS[:1])
     query = _FACTS.format(slots=slots, kind=sql.Literal(kind), number=sql.Literal(run.number))
     with session.cursor() as cursor:
         return cursor.execute(query).fetchall()

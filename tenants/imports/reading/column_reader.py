@@ -134,7 +134,7 @@ class RecordColumns:
         """From a value to a cell; what lies after the data date is odd, where the field may not."""
         slot = self.slots[name]
         kind = SLOT_TYPES[slot]
-        past = slot in ("date_1", "moment_1")
+        past = name == EVENT_FIELD[self.kind]
 
         def finish(value: Any) -> Cell:  # noqa: ANN401 - as varied as the fields
             if value is None:

@@ -7,11 +7,12 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from core.errors import FieldError, Invalid
-from tenants.imports.fields import FIELDS, FieldSpec
+from tenants.imports.fields import FIELDS
 from tenants.imports.mapping import Condition, cell_text
 from tenants.imports.reading import values
 from tenants.imports.reading.numbered_dates import order_formats
 from tenants.imports.reading.values import BadValueError, NotRecordedError, Unreadable, clean
+from tenants.records.field_spec import FieldSpec
 from tenants.records.storable import text_problem
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tenants.imports.facts import FACT_TYPES, FacilityFact, Fact, Reading, Rejection, UnreadContactFact
-from tenants.imports.fields import FIELDS, NATURAL_KEYS, FieldSpec
+from tenants.imports.fields import FIELDS, NATURAL_KEYS
 from tenants.imports.mapping import cell_text
 from tenants.imports.reading.columns import Cells, Columns, Getter, Test, key_part
 from tenants.imports.reading.csv_files import open_table
@@ -14,6 +14,7 @@ from tenants.imports.reading.no_records import NoRecord
 from tenants.imports.reading.sources import refused
 from tenants.imports.reading.values import BadValueError, Unreadable
 from tenants.imports.slots import EVENT_FIELD
+from tenants.records.field_spec import FieldSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -230,3 +230,40 @@ def test_every_field_of_an_event_has_a_place_of_its_type(kind: str) -> None:
     for name, slot in slots.SLOTS[kind].items():
         assert slots.SLOT_TYPES[slot] == types[FIELDS[kind][name].type]
         assert name in {item.name for item in FACT_TYPES[kind].__dataclass_fields__.values()}
+
+
+def test_the_fields_of_the_first_release_keep_their_places_for_rows_that_wait() -> None:
+    first = {
+        kind: {name: place for name, place in places.items() if FIELDS[kind][name].added == 0}
+        for kind, places in slots.SLOTS.items()
+    }
+    assert first == {
+        "patient_states": {"state": "text_1", "start_date": "date_1", "reason": "text_2"},
+        "visits": {
+            "date_stopped": "date_1",
+            "visit_type": "text_1",
+            "next_appointment": "date_2",
+            "date_started": "date_3",
+        },
+        "encounters": {"encounter_type": "text_1", "form": "text_2", "encounter_datetime": "moment_1"},
+        "observations": {
+            "concept_id": "whole_1",
+            "value_numeric": "number_1",
+            "value_text": "text_1",
+            "value_coded": "text_2",
+            "value_datetime": "moment_1",
+            "unit": "text_3",
+            "obs_datetime": "moment_2",
+            "variable_name": "text_4",
+        },
+        "dispensations": {
+            "days_supplied": "whole_1",
+            "next_appointment": "date_1",
+            "regimen": "text_1",
+            "regimen_line": "text_2",
+            "dsd_model": "text_3",
+            "date_dispensed": "date_2",
+            "antiretroviral": "flag_1",
+        },
+        "appointments": {"booked_on": "date_1", "due_date": "date_2", "status": "text_1"},
+    }

@@ -1,0 +1,123 @@
+"""What the declaration of a field says: its type, its description, and how imports read it.
+
+A kind's fields are declared one time, as ``Annotated`` attributes of a dataclass (``care_fields``). Tables, bodies and
+answers of the API, facts of imports, mappings and the staging table derive from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, dataclass_transform, get_type_hints
+
+from pydantic.fields import FieldInfo
+from sqlalchemy import Boolean, Date, DateTime, Float, Integer, Text, text
+from sqlmodel import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import LiteralString
+
+FieldType = Literal["text", "code", "date", "datetime", "integer", "days", "number", "boolean"]
+
+COLUMN_TYPES: Final[dict[FieldType, Any]] = {
+    "text": Text,
+    "code": Text,
+    "date": Date,
+    "datetime": DateTime(timezone=True),
+    "integer": Integer,
+    "days": Integer,
+    "number": Float,
+    "boolean": Boolean,
+}
+"""SQLAlchemy's type of the column."""
+
+SQL_TYPES: Final[dict[FieldType, LiteralString]] = {
+    "text": "text",
+    "code": "text",
+    "date": "date",
+    "datetime": "timestamptz",
+    "integer": "int4",
+    "days": "int4",
+    "number": "float8",
+    "boolean": "bool",
+}
+"""PostgreSQL's name of it."""
+
+_NO_EXAMPLE: Final = object()
+
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """How imports read one field of a kind.
+
+    Attributes:
+        type: how its text is read.
+        description: one sentence, with the unit.
+        required: whether a row without it is rejected.
+        codes: the only values it takes, or empty for any.
+        personal: whether it is stored encrypted.
+        identifier: whether it is a code, which a spreadsheet may have made a date or a number of.
+        added: 0 of the fields of the first release, else one more than the field added before it. Rows that wait keep
+            the slots of the fields that were there when they came (``imports.slots``).
+    """
+
+    type: FieldType
+    description: str
+    required: bool = False
+    codes: tuple[str, ...] = ()
+    personal: bool = False
+    identifier: bool = False
+    added: int = 0
+
+
+def declare(
+    type: FieldType,  # noqa: A002 - as in FieldSpec
+    description: str,
+    *,
+    required: bool = False,
+    codes: tuple[str, ...] = (),
+    example: object = _NO_EXAMPLE,
+    server_default: str | None = None,
+    added: int = 0,
+) -> Any:  # noqa: ANN401 - as SQLModel has it
+    """The declaration of a field, as it stands in ``Annotated``.
+
+    Args:
+        type: how its text is read; it decides the type of the column, too.
+        description: one sentence, with the unit: the API's document shows it.
+        required: whether an import rejects a row without it.
+        codes: the only values that an import takes, or empty for any.
+        example: a value for the API's document.
+        server_default: SQL of the column's default, for a column that is never empty.
+        added: 0 of the fields of the first release, else one more than the field added before it.
+    """
+    more: dict[str, Any] = {}
+    if example is not _NO_EXAMPLE:
+        more["schema_extra"] = {"examples": [example]}
+    if server_default is not None:
+        more["sa_column_kwargs"] = {"server_default": text(server_default)}
+    declared = Field(description=description, sa_type=COLUMN_TYPES[type], **more)
+    declared.metadata.append(FieldSpec(type, description, required=required, codes=codes, added=added))
+    return declared
+
+
+@dataclass_transform(eq_default=False, kw_only_default=True)
+def declaring(fields: type[Kind]) -> type[Kind]:
+    """Make a class whose fields others inherit: dataclasses, tables and schemas, each with its own constructor."""
+    return dataclass(init=False, repr=False, eq=False, kw_only=True)(fields)
+
+
+@cache
+def specs(declaring: type) -> dict[str, FieldSpec]:
+    """The fields that a class declares or inherits, in order."""
+    hints = get_type_hints(declaring, include_extras=True)
+    return {name: spec for name, hint in hints.items() for spec in _specs_in(hint)}
+
+
+def _specs_in(hint: Any) -> Iterator[FieldSpec]:  # noqa: ANN401 - any annotation
+    for item in getattr(hint, "__metadata__", ()):
+        if isinstance(item, FieldInfo):
+            yield from (one for one in item.metadata if isinstance(one, FieldSpec))
