@@ -11,8 +11,8 @@ from tenants.imports.formats.fhir_resources import TAKEN, Resource
 from tenants.imports.formats.fhir_stream import items
 from tenants.imports.formats.fhir_terms import Beforehand, FhirTerms, look_through
 from tenants.imports.formats.records import BadFieldError, refuse
-from tenants.imports.formats.runs_to import known_date, latest_day
-from tenants.imports.reading.reader import CERTAIN, NO, Position, Reader, without_rows
+from tenants.imports.reading.reader import CERTAIN, NO, InputFile, Reader, without_rows
+from tenants.imports.reading.runs_to import known_date, latest_day
 from tenants.imports.reading.sources import refused
 
 if TYPE_CHECKING:
@@ -63,21 +63,21 @@ class FhirResources(Reader):
         """What a person should know of how the files are read."""
         return without_rows(sources, self.read(sources, mapping))
 
-    def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
+    def shared(self, sources: Sequence[Source], mapping: Mapping) -> tuple[FhirTerms, Beforehand]:
+        """What the codes of the mapping mean, and what resources say of others in any of the files."""
+        terms = FhirTerms(mapping)
+        return terms, look_through(sources, terms)
+
+    def rows(self, file: InputFile) -> Iterator[Reading]:
         """One reading per resource; kinds of resources that are not taken are left out.
 
         Raises:
-            Invalid: a file cannot be read to its end, or holds the errors of a server and nothing else.
+            Invalid: the file cannot be read to its end, or holds the errors of a server and nothing else.
         """
-        terms = FhirTerms(mapping)
-        before = look_through(sources, terms)
-        for number, source in enumerate(sources):
-            if after is not None and number < after.file:
-                continue
-            done = after.line if after is not None and number == after.file else 0
-            for item in _answered(source):
-                if item.number > done:
-                    yield self._reading(number, item, terms, before)
+        terms, before = file.shared
+        for item in _answered(file.source):
+            if item.number > file.after:
+                yield self._reading(file.number, item, terms, before)
 
     def _reading(self, file: int, item: Item, terms: FhirTerms, before: Beforehand) -> Reading:
         reading = Reading(file, item.number)

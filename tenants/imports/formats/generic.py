@@ -17,7 +17,7 @@ from tenants.imports.reading.columns import Columns
 from tenants.imports.reading.csv_blocks import BATCH_ROWS, batches, read_blocks
 from tenants.imports.reading.csv_files import find_delimiter, find_encoding
 from tenants.imports.reading.plans import FilePlan, check_columns, needed_columns, open_file
-from tenants.imports.reading.reader import NO, Position, Reader, without_rows
+from tenants.imports.reading.reader import NO, InputFile, Position, Reader, without_rows
 from tenants.imports.reading.sources import refused
 from tenants.imports.reading.table import Row
 from tenants.imports.reading.values import BadValueError, day
@@ -66,7 +66,7 @@ class GenericCsv(Reader):
         file = mapping.files[spec.file]
         found: set[date] = set()
         limit = now().date()
-        for number in self._assign(sources, mapping).get(spec.file, []):
+        for number in self.shared(sources, mapping).get(spec.file, []):
             source = sources[number]
             with open_file(source, file, [spec.column, *spec.where]) as table:
                 columns = Columns(table.headings, mapping)
@@ -92,16 +92,29 @@ class GenericCsv(Reader):
             raise Invalid(message, remedy=remedy, errors=[FieldError("data_date", problem, remedy)])
         return found.pop()
 
-    def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
-        """One reading per row, file by file: those with patients first, else in the order of the mapping.
+    def files(self, sources: Sequence[Source], mapping: Mapping, after: Position | None) -> Iterator[InputFile]:
+        """The files that the mapping uses: those with patients first, else in the order of the mapping."""
+        assigned = self.shared(sources, mapping)
+        order = [
+            number
+            for alias in _in_order(mapping)
+            if any(record.file == alias for record in mapping.records)
+            for number in assigned.get(alias, [])
+        ]
+        if after is not None:
+            order = order[order.index(after.file) :]
+        for number in order:
+            line = after.line if after is not None and number == after.file else 0
+            yield InputFile(number, sources, mapping, line, assigned)
+
+    def rows(self, file: InputFile) -> Iterator[Reading]:
+        """One reading per row of a file that the mapping uses.
 
         Raises:
-            Invalid: a file is absent, cannot be read, or lacks a column that the mapping names.
+            Invalid: the file cannot be read, or lacks a column that the mapping names.
         """
-        assigned = self._assign(sources, mapping)
-        for alias, number, skip in self._order(mapping, assigned, after):
-            with self._open(sources, number, alias, mapping, assigned) as (table, plan):
-                yield from _readings(table, plan, number, skip)
+        with self._open(file) as (table, plan):
+            yield from _readings(table, plan, file.number, file.after)
 
     def read_blocks(
         self,
@@ -124,41 +137,29 @@ class GenericCsv(Reader):
         Raises:
             Invalid: as ``read``.
         """
-        assigned = self._assign(sources, mapping)
-        for alias, number, skip in self._order(mapping, assigned, after):
-            with self._open(sources, number, alias, mapping, assigned) as (table, plan):
+        for file in self.files(sources, mapping, after):
+            with self._open(file) as (table, plan):
                 if FileColumns.can_read(plan):
                     columns = FileColumns(plan, data_date, now().date(), ZoneInfo(mapping.time_zone))
-                    yield from read_blocks(table, plan, columns, number, skip=skip, size=limits.block)
+                    yield from read_blocks(table, plan, columns, file.number, skip=file.after, size=limits.block)
                 else:
-                    yield from chunks(_readings(table, plan, number, skip), limits)
-
-    @staticmethod
-    def _order(
-        mapping: Mapping, assigned: dict[str, list[int]], after: Position | None
-    ) -> Iterator[tuple[str, int, int]]:
-        """The files in the order in which they are read: alias, number, and the line up to which it was read."""
-        order = [
-            (alias, number)
-            for alias in _in_order(mapping)
-            if _used(alias, mapping)
-            for number in assigned.get(alias, [])
-        ]
-        if after is not None:
-            order = order[[number for _, number in order].index(after.file) :]
-        for alias, number in order:
-            yield alias, number, after.line if after is not None and number == after.file else 0
+                    yield from chunks(_readings(table, plan, file.number, file.after), limits)
 
     @contextmanager
-    def _open(
-        self, sources: Sequence[Source], number: int, alias: str, mapping: Mapping, assigned: dict[str, list[int]]
-    ) -> Iterator[tuple[Table, FilePlan]]:
-        file, source = mapping.files[alias], sources[number]
-        join_sources = [sources[n] for n in assigned[file.join.file]] if file.join else []
-        with open_file(source, file, needed_columns(mapping, alias)) as table:
-            yield table, FilePlan(alias, table.headings, source, mapping, join_sources)
+    def _open(self, file: InputFile) -> Iterator[tuple[Table, FilePlan]]:
+        assigned: dict[str, list[int]] = file.shared
+        alias = next(alias for alias, numbers in assigned.items() if file.number in numbers)
+        form, mapping = file.mapping.files[alias], file.mapping
+        join_sources = [file.sources[n] for n in assigned[form.join.file]] if form.join else []
+        with open_file(file.source, form, needed_columns(mapping, alias)) as table:
+            yield table, FilePlan(alias, table.headings, file.source, mapping, join_sources)
 
-    def _assign(self, sources: Sequence[Source], mapping: Mapping) -> dict[str, list[int]]:
+    def shared(self, sources: Sequence[Source], mapping: Mapping) -> dict[str, list[int]]:
+        """The numbers of the files that the mapping means by each of its names.
+
+        Raises:
+            Invalid: a file is absent, or fits two names.
+        """
         assigned: dict[str, list[int]] = {}
         owner: dict[int, str] = {}
         for alias, file in mapping.files.items():
@@ -201,7 +202,3 @@ def _in_order(mapping: Mapping) -> list[str]:
     """The files' aliases: those with patients first, since events that name no facility are at their patient's."""
     people = {record.file for record in mapping.records if record.into == "patients"}
     return sorted(mapping.files, key=lambda alias: alias not in people)
-
-
-def _used(alias: str, mapping: Mapping) -> bool:
-    return any(record.file == alias for record in mapping.records)

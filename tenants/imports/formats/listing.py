@@ -15,8 +15,8 @@ from tenants.imports.formats.tables import Layout, ListRow, open_list, recognise
 from tenants.imports.mapping import cell_text
 from tenants.imports.reading import values
 from tenants.imports.reading.plans import MOST_REMEMBERED
-from tenants.imports.reading.reader import CERTAIN, NO, NOTHING_READ, Position, Reader
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.reader import CERTAIN, NO, NOTHING_READ, InputFile, Reader
+from tenants.imports.reading.runs_to import known_date
 from tenants.imports.reading.values import BadValueError, NotRecordedError, Unreadable
 from tenants.records.storable import has_control
 
@@ -249,14 +249,9 @@ class ListReader(Reader):
 
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
         """The mapping's constant, else the latest day of the lists that does not lie in the future."""
-        if mapping.data_date is not None:
-            if isinstance(mapping.data_date, date):
-                return mapping.data_date
-            raise refused(
-                "mapping",
-                "data_date of this format is a date, not a column",
-                "write data_date: 2026-06-30, or give the import a data date",
-            )
+        given = known_date(mapping)
+        if given is not None:
+            return given
         profiles = [self.profile(source, mapping) for source in sources]
         days = [day for one in profiles if (day := one.latest_day(mapping.dates)) is not None]
         if not days and (open_dates := self._questions(profiles, mapping)):
@@ -288,29 +283,26 @@ class ListReader(Reader):
         ]
         return found + [f"question: {question}" for question in self._questions(profiles, mapping)]
 
-    def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
+    def rows(self, file: InputFile) -> Iterator[Reading]:
         """One reading per row."""
+        source, mapping = file.source, file.mapping
         missing = frozenset(mapping.missing) | {""}
-        for number, source in enumerate(sources):
-            if after is not None and number < after.file:
-                continue
-            skip = after.line if after is not None and number == after.file else 0
-            seen = self.profile(source, mapping)
-            refills = None
-            if self.refill is not None:
-                name, unit = self.refill
-                refills = Refills(source, seen, mapping, self.layout.heading_of[name], unit)
-            columns = ListColumns(self.layout, Dates(seen, mapping), refills, missing)
-            with open_list(source, self.layout) as rows:
-                for row in rows:
-                    if row.line <= skip:
-                        continue
-                    reading = Reading(number, row.line, left_out=row.left_out)
-                    if row.rejection is not None:
-                        reading.rejections.append(row.rejection)
-                    elif not row.left_out:
-                        self._take(Row(row, columns), reading, mapping)
-                    yield reading
+        seen = self.profile(source, mapping)
+        refills = None
+        if self.refill is not None:
+            name, unit = self.refill
+            refills = Refills(source, seen, mapping, self.layout.heading_of[name], unit)
+        columns = ListColumns(self.layout, Dates(seen, mapping), refills, missing)
+        with open_list(source, self.layout) as rows:
+            for row in rows:
+                if row.line <= file.after:
+                    continue
+                reading = Reading(file.number, row.line, left_out=row.left_out)
+                if row.rejection is not None:
+                    reading.rejections.append(row.rejection)
+                elif not row.left_out:
+                    self._take(Row(row, columns), reading, mapping)
+                yield reading
 
     def _take(self, row: Row, reading: Reading, mapping: Mapping) -> None:
         self.facts(row, reading, mapping)

@@ -9,9 +9,9 @@ from tenants.imports.facts import Reading
 from tenants.imports.formats.documents import documents, peek, plain
 from tenants.imports.formats.ndr_patient import Message, NdrTerms
 from tenants.imports.formats.records import BadFieldError, refuse
-from tenants.imports.formats.runs_to import event_days, known_date, stamp_or_latest_day
 from tenants.imports.formats.xmltree import BadXmlError, parse
-from tenants.imports.reading.reader import CERTAIN, NO, Position, Reader
+from tenants.imports.reading.reader import CERTAIN, NO, InputFile, Reader
+from tenants.imports.reading.runs_to import event_days, known_date, stamp_or_latest_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,15 +51,14 @@ class NdrMessages(Reader):
         reading, message = self._parsed(0, document, terms)
         return message.created() if message is not None else None, event_days(reading)
 
-    def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
+    def shared(self, sources: Sequence[Source], mapping: Mapping) -> NdrTerms:  # noqa: ARG002 - the files say nothing of it
+        """What the codes of the mapping mean."""
+        return NdrTerms(mapping)
+
+    def rows(self, file: InputFile) -> Iterator[Reading]:
         """One reading per message: the facility, the patient and everything about the patient."""
-        terms = NdrTerms(mapping)
-        for number, source in enumerate(sources):
-            if after is not None and number < after.file:
-                continue
-            done = after.line if after is not None and number == after.file else 0
-            for document in documents(source, done):
-                yield self._parsed(number, document, terms)[0]
+        for document in documents(file.source, file.after):
+            yield self._parsed(file.number, document, file.shared)[0]
 
     def _parsed(self, file: int, document: Document, terms: NdrTerms) -> tuple[Reading, Message | None]:
         reading = Reading(file, document.number)

@@ -10,8 +10,8 @@ from tenants.imports.formats.documents import documents, json_of, peek, plain
 from tenants.imports.formats.nmrs_patient import Container
 from tenants.imports.formats.nmrs_terms import NmrsTerms
 from tenants.imports.formats.records import BadFieldError, Fields, each_of, refuse
-from tenants.imports.formats.runs_to import event_days, known_date, stamp_or_latest_day
-from tenants.imports.reading.reader import CERTAIN, NO, Position, Reader
+from tenants.imports.reading.reader import CERTAIN, NO, InputFile, Reader
+from tenants.imports.reading.runs_to import event_days, known_date, stamp_or_latest_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,15 +53,14 @@ class NmrsContainers(Reader):
         header = Fields(_parsed(document), "", "", terms.values).record("messageHeader")
         return each_of([], header.day, "messageCreationDateTime", "touchTime"), event_days(reading)
 
-    def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
+    def shared(self, sources: Sequence[Source], mapping: Mapping) -> NmrsTerms:  # noqa: ARG002 - the files say nothing of it
+        """What the codes of the mapping mean."""
+        return NmrsTerms(mapping)
+
+    def rows(self, file: InputFile) -> Iterator[Reading]:
         """One reading per container: the facility, the patient and everything about the patient."""
-        terms = NmrsTerms(mapping)
-        for number, source in enumerate(sources):
-            if after is not None and number < after.file:
-                continue
-            done = after.line if after is not None and number == after.file else 0
-            for document in documents(source, done):
-                yield self._reading(number, document, terms)
+        for document in documents(file.source, file.after):
+            yield self._reading(file.number, document, file.shared)
 
     def _reading(self, file: int, document: Document, terms: NmrsTerms) -> Reading:
         reading = Reading(file, document.number)

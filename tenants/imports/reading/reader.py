@@ -7,10 +7,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.errors import FieldError, Invalid
 from tenants.imports.reading.blocks import chunks
+from tenants.imports.reading.runs_to import event_days, known_date, latest_day
 from tenants.imports.reading.workbook import peek
 
 if TYPE_CHECKING:
@@ -39,8 +40,32 @@ class Position:
     line: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file of an import, as a format reads it.
+
+    Attributes:
+        number: its place among the import's files.
+        sources: all files of the import.
+        mapping: with its time zone.
+        after: rows up to this line were taken. A format may skip them; ``Reader.read`` drops those that it gives.
+        shared: what ``Reader.shared`` prepared.
+    """
+
+    number: int
+    sources: Sequence[Source]
+    mapping: Mapping
+    after: int = 0
+    shared: Any = None
+
+    @property
+    def source(self) -> Source:
+        """The file itself."""
+        return self.sources[self.number]
+
+
 class Reader(ABC):
-    """One format.
+    """One format: ``detect`` and ``rows``. The other methods are there for formats that can do better.
 
     Attributes:
         name: as ``--format`` takes it.
@@ -68,16 +93,44 @@ class Reader(ABC):
         """Confidence in 0..1 that the file is of this format, from its name and first kilobytes."""
 
     @abstractmethod
-    def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
-        """The date to which the files' data run, where files and mapping say it."""
-
-    @abstractmethod
-    def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
-        """One ``Reading`` per row in a fixed order, streamed; with ``after``, those that follow it.
+    def rows(self, file: InputFile) -> Iterator[Reading]:
+        """One ``Reading`` per row of the file, streamed, in a fixed order, with lines that go up.
 
         Raises:
-            Invalid: a file cannot be read at all, or lacks a column that the mapping names.
+            Invalid: the file cannot be read at all, or lacks a column that the mapping names.
         """
+
+    def shared(self, sources: Sequence[Source], mapping: Mapping) -> Any:  # noqa: ANN401, ARG002 - each format's own
+        """Prepare what all files are read with, such as the mapping's terms: ``InputFile.shared``."""
+        return None
+
+    def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
+        """The date to which the files' data run: the mapping's, else the latest event that does not lie in the future.
+
+        Raises:
+            Invalid: a file cannot be read, or the mapping names a column.
+        """
+        given = known_date(mapping)
+        if given is not None:
+            return given
+        return latest_day(day for reading in self.read(sources, mapping) for day in event_days(reading))
+
+    def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
+        """One ``Reading`` per row, file by file; with ``after``, those that follow it.
+
+        Raises:
+            Invalid: as ``rows``.
+        """
+        for file in self.files(sources, mapping, after):
+            for reading in self.rows(file):
+                if reading.line > file.after:
+                    yield reading
+
+    def files(self, sources: Sequence[Source], mapping: Mapping, after: Position | None) -> Iterator[InputFile]:
+        """The files in the order in which they are read, without those that ``after`` has passed."""
+        start, shared = after or Position(), self.shared(sources, mapping)
+        for number in range(start.file, len(sources)):
+            yield InputFile(number, sources, mapping, start.line if number == start.file else 0, shared)
 
     def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:  # noqa: ARG002 - for formats that have some
         """What a person should know of how the files are read."""
