@@ -249,9 +249,9 @@ class ListReader(Reader):
 
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
         """The mapping's constant, else the latest day of the lists that does not lie in the future."""
-        given = known_date(mapping)
-        if given is not None:
-            return given
+        constant = known_date(mapping)
+        if constant is not None:
+            return constant
         profiles = [self.profile(source, mapping) for source in sources]
         days = [day for one in profiles if (day := one.latest_day(mapping.dates)) is not None]
         if not days and (open_dates := self._questions(profiles, mapping)):

@@ -110,9 +110,9 @@ class Reader(ABC):
         Raises:
             Invalid: a file cannot be read, or the mapping names a column.
         """
-        given = known_date(mapping)
-        if given is not None:
-            return given
+        constant = known_date(mapping)
+        if constant is not None:
+            return constant
         return latest_day(day for reading in self.read(sources, mapping) for day in event_days(reading))
 
     def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:

@@ -29,8 +29,8 @@ def added(monkeypatch: pytest.MonkeyPatch) -> type[Reader]:
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(readers.READERS, "refill-lines", f"{module.__name__}:RefillLines")
     readers.reader.cache_clear()
-    made: type[Reader] = module.RefillLines
-    return made
+    added_format: type[Reader] = module.RefillLines
+    return added_format
 
 
 def test_two_methods_are_all_that_a_format_needs(added: type[Reader]) -> None:
