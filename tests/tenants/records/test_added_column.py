@@ -32,9 +32,9 @@ from tenants.records.schemas_care import ContactOut, DispensationOut
 from sqlmodel import select
 
 with tenant_session(get_tenant("added"), actor="test:1") as session:
-    shown = [out.model_validate(session.exec(select(table)).one()).supply_point
-             for table, out in ((Dispensation, DispensationOut), (Contact, ContactOut))]
-print(json.dumps(shown))
+    stored = [session.exec(select(table)).one().supply_point for table in (Dispensation, Contact)]
+described = [out.model_fields["supply_point"].description for out in (DispensationOut, ContactOut)]
+print(json.dumps([stored, described]))
 """
 
 
@@ -75,6 +75,9 @@ def test_a_declared_and_migrated_column_goes_from_a_file_to_the_contacts(copied:
     try:
         run(str(bins / "iit"), "tenant", "create", "added", "--name", "Added")
         run(str(bins / "iit"), "import", "added", str(folder), "--mapping", str(tmp_path / "mapping.yaml"))
-        assert json.loads(run(sys.executable, "-c", READ)) == ["pharmacy", "pharmacy"]
+        assert json.loads(run(sys.executable, "-c", READ)) == [
+            ["pharmacy"] * 2,
+            ["Where the drugs were handed out."] * 2,
+        ]
     finally:
         run(str(bins / "iit"), "services", "stop")
