@@ -130,7 +130,7 @@ def test_the_partners_status_is_compared_with_ours_on_the_lists_day(
     assert found.counts["abc123", "active_restart", "active"] == 1
     (missing,) = found.disagreements
     # Person 5 was last seen in February with 90 days: the list of June does not name them, and we trace them.
-    assert (person[missing.patient_uuid], missing.theirs, missing.ours) == (5, "not_on_list", "iit")
+    assert (person[missing.patient_id], missing.theirs, missing.ours) == (5, "not_on_list", "iit")
     assert set(flows) == {
         ("abc123", "active", "active", 1),
         ("abc123", "active", "not_on_list", 1),
