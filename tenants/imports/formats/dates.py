@@ -45,7 +45,7 @@ class Dates:
         order = self._told or self._orders.get(name)
         if order is None:
             if parts.is_open:
-                problem = "the day and the month of this date cannot be told apart"
+                problem = "it is unclear which number of this date is the day, and which the month"
                 raise BadValueError(problem, OPEN_REMEDY)
             order = parts.order
         return parts.needed(order, born=born)

@@ -119,7 +119,7 @@ judged AS (
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
 SELECT %(import)s, j.file, j.line, j.label,
        format(
-           'another row has the same key and says otherwise (%%s, line %%s)',
+           'another row with the same key has different values (%%s, line %%s)',
            coalesce(f.name, 'file ' || j.first_file), j.first_line
        ),
        'keep the row that is right, or name more columns under ''key'' in the mapping'

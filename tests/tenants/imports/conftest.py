@@ -1,4 +1,4 @@
-"""Small files of a partner that exists nowhere, and an import of them."""
+"""Small files of an invented partner, and an import of them."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def partner_files(tmp_path: Path) -> list[Path]:
 
 
 def rows(session: TenantSession, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """What a query gives."""
+    """The rows that a query returns."""
     with session.cursor() as cursor:
         return cursor.execute(statement, values).fetchall()
 
@@ -145,7 +145,7 @@ CONTENT = {
 
 def everything(tenant: TenantRef) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of a tenant's records, ids of versions and times of writing aside; facilities by DATIM id."""
-    found: dict[str, list[tuple[Any, ...]]] = {}
+    tables: dict[str, list[tuple[Any, ...]]] = {}
     with tenant_session(tenant, actor="test:1") as session:
         for table, columns in CONTENT.items():
             statement = (
@@ -155,15 +155,15 @@ def everything(tenant: TenantRef) -> dict[str, list[tuple[Any, ...]]]:
                 f" FROM {table} AS t JOIN facilities AS f ON f.uuid = t.facility_uuid"
                 f" ORDER BY t.uuid, t.known_from, t.known_to"
             )
-            found[table] = rows(session, statement)
-        found["contacts"] = rows(
+            tables[table] = rows(session, statement)
+        tables["contacts"] = rows(
             session,
             "SELECT patient_uuid, contact_date, clinical, pickup, days_supplied, next_appointment, regimen, known_from,"
             " known_to"
             " FROM contacts ORDER BY patient_uuid, contact_date, known_from",
         )
-        found["transitions"] = rows(session, "SELECT * FROM status_transitions ORDER BY patient_uuid, seq")
-        found["facilities"] = rows(
+        tables["transitions"] = rows(session, "SELECT * FROM status_transitions ORDER BY patient_uuid, seq")
+        tables["facilities"] = rows(
             session, "SELECT datim_id, name, state_province, data_date FROM facilities ORDER BY datim_id"
         )
-    return found
+    return tables

@@ -27,8 +27,8 @@ def main() -> int:
     def counted(self: runner.Runner) -> Iterator[Any]:
         nonlocal steps
         steps += 1
-        with step(self) as found:
-            yield found
+        with step(self) as progress:
+            yield progress
             if steps == last and place == "within":
                 os.kill(os.getpid(), signal.SIGKILL)
         if steps == last:

@@ -1,4 +1,4 @@
-"""Imports over the API: uploads, progress, the report, cancelling; and what is kept of an upload."""
+"""Imports over the API: uploads, progress, the report, cancelling; and what remains of an upload."""
 
 from __future__ import annotations
 
@@ -33,37 +33,37 @@ def parts(**texts: str | bytes) -> list[tuple[str, tuple[str, bytes]]]:
 
 
 def send(api: TestClient, **changes: Any) -> Any:
-    given = {"files": parts(patients__csv=PATIENTS, pickups__csv=PICKUPS), "data": {"mapping": MAPPING}}
-    return api.post("/v1/imports", **(given | changes))
+    request = {"files": parts(patients__csv=PATIENTS, pickups__csv=PICKUPS), "data": {"mapping": MAPPING}}
+    return api.post("/v1/imports", **(request | changes))
 
 
-def get(api: TestClient, found: dict[str, Any]) -> dict[str, Any]:
-    answer = api.get(f"/v1/imports/{found['id']}")
+def get(api: TestClient, upload: dict[str, Any]) -> dict[str, Any]:
+    answer = api.get(f"/v1/imports/{upload['id']}")
     assert answer.status_code == 200
     read: dict[str, Any] = answer.json()
     return read
 
 
-def stored(tenant: TenantRef, found: dict[str, Any]) -> list[str | None]:
+def stored(tenant: TenantRef, upload: dict[str, Any]) -> list[str | None]:
     with tenant_session(tenant, actor="test:1") as session:
-        return [file.blob_key for file in repository.files(session, UUID(found["id"]))]
+        return [file.blob_key for file in repository.files(session, UUID(upload["id"]))]
 
 
 def test_an_upload_is_imported_by_a_job(api: TestClient, owner: CreatedTenant) -> None:
     answer = send(api)
     assert answer.status_code == 202, answer.text
-    found = answer.json()
-    assert answer.headers["Location"] == f"/v1/imports/{found['id']}"
-    assert (found["state"], found["rows_read"]) == ("pending", 0)
-    keys = stored(owner.ref, found)
+    upload = answer.json()
+    assert answer.headers["Location"] == f"/v1/imports/{upload['id']}"
+    assert (upload["state"], upload["rows_read"]) == ("pending", 0)
+    keys = stored(owner.ref, upload)
     for key, text in zip(keys, (PATIENTS, PICKUPS), strict=True):
         assert key is not None
         assert blobs.get(owner.ref, key) == text.encode()
     drain(owner.ref)
-    done = get(api, found)
+    done = get(api, upload)
     assert (done["state"], done["rows_read"], done["rows_refused"]) == ("done", 7, 0)
     assert done["counts"]["dispensations"]["inserted"] == 4
-    assert api.get(f"/v1/jobs/{found['job_id']}").json()["state"] == "done"
+    assert api.get(f"/v1/jobs/{upload['job_id']}").json()["state"] == "done"
     for key in keys:
         assert key is not None
         with pytest.raises(NotFound):
@@ -74,16 +74,16 @@ def test_a_workbook_and_a_gzip_file_are_read_from_the_store(
     api: TestClient, owner: CreatedTenant, tmp_path: Any
 ) -> None:
     path = workbook(tmp_path / "list.xlsx", ROWS)
-    found = send(api, files=parts(list__xlsx=path.read_bytes()), data={"data_date": "2024-06-30"}).json()
+    upload = send(api, files=parts(list__xlsx=path.read_bytes()), data={"data_date": "2024-06-30"}).json()
     drain(owner.ref)
-    assert get(api, found)["counts"]["dispensations"]["inserted"] == 4
+    assert get(api, upload)["counts"]["dispensations"]["inserted"] == 4
     zipped = parts(
         patients__csv=PATIENTS.replace("Clinic one", "Clinic of its own"),
         pickups__csv__gz=gzip.compress(PICKUPS.encode()),
     )
-    found = send(api, files=zipped).json()
+    upload = send(api, files=zipped).json()
     drain(owner.ref)
-    assert get(api, found)["counts"]["dispensations"]["inserted"] == 4
+    assert get(api, upload)["counts"]["dispensations"]["inserted"] == 4
 
 
 def test_the_same_content_sent_again_is_the_same_import(api: TestClient, owner: CreatedTenant) -> None:
@@ -96,12 +96,12 @@ def test_the_same_content_sent_again_is_the_same_import(api: TestClient, owner: 
 
 
 def test_the_report_of_refused_rows_is_downloaded_and_holds_no_value(api: TestClient, owner: CreatedTenant) -> None:
-    found = send(api, files=parts(patients__csv=PATIENTS, pickups__csv=BROKEN)).json()
+    upload = send(api, files=parts(patients__csv=PATIENTS, pickups__csv=BROKEN)).json()
     drain(owner.ref)
-    done = get(api, found)
+    done = get(api, upload)
     assert done["rows_accepted"] + done["rows_refused"] + done["rows_waiting"] == done["rows_read"]
     assert [(one["field"], one["rows"], one["people"]) for one in done["waiting"]] == [("id", 1, 1)]
-    answer = api.get(f"/v1/imports/{found['id']}/rejections.csv")
+    answer = api.get(f"/v1/imports/{upload['id']}/rejections.csv")
     assert answer.headers["content-type"].startswith("text/csv")
     lines = list(csv.DictReader(io.StringIO(answer.text)))
     assert len(lines) == done["rows_refused"] + done["rows_in_part"]
@@ -124,52 +124,52 @@ def test_names_of_files_and_columns_are_no_formulas_in_the_report(api: TestClien
         "records: [{into: patients, file: t, patient: id, columns: {sex: '=cmd()'}}]\n"
     )
     name = "@import.csv"
-    found = send(api, files=[("files", (name, b"id,=cmd()\nP1,X\n"))], data={"mapping": mapping}).json()
+    upload = send(api, files=[("files", (name, b"id,=cmd()\nP1,X\n"))], data={"mapping": mapping}).json()
     drain(owner.ref)
-    text = api.get(f"/v1/imports/{found['id']}/rejections.csv").text
+    text = api.get(f"/v1/imports/{upload['id']}/rejections.csv").text
     assert text.splitlines()[1].startswith("'@import.csv,2,'=cmd(),a code that is not known")
 
 
 def test_a_file_that_cannot_be_read_ends_the_import_and_not_the_job(api: TestClient, owner: CreatedTenant) -> None:
-    found = send(api, files=parts(patients__csv=PATIENTS, pickups__csv=b"%PDF-1.7")).json()
+    upload = send(api, files=parts(patients__csv=PATIENTS, pickups__csv=b"%PDF-1.7")).json()
     drain(owner.ref)
-    done = get(api, found)
+    done = get(api, upload)
     assert done["state"] == "failed"
     assert done["error"] == "pickups.csv: the file is a PDF"
-    assert api.get(f"/v1/jobs/{found['job_id']}").json()["state"] == "done"
+    assert api.get(f"/v1/jobs/{upload['job_id']}").json()["state"] == "done"
 
 
 def test_an_upload_that_is_gone_from_the_store_fails_the_import_with_this_reason(
     api: TestClient, owner: CreatedTenant
 ) -> None:
-    found = send(api).json()
-    for key in stored(owner.ref, found):
+    upload = send(api).json()
+    for key in stored(owner.ref, upload):
         blobs.delete(owner.ref, str(key))
     drain(owner.ref)
-    ended = get(api, found)
+    ended = get(api, upload)
     assert ended["state"] == "failed"
     assert "no longer stored" in ended["error"]
 
 
 def test_strict_fails_with_the_report_and_imports_nothing(api: TestClient, owner: CreatedTenant) -> None:
     files = parts(patients__csv=PATIENTS, pickups__csv=BROKEN)
-    found = send(api, files=files, data={"mapping": MAPPING, "strict": "true"}).json()
+    upload = send(api, files=files, data={"mapping": MAPPING, "strict": "true"}).json()
     drain(owner.ref)
-    done = get(api, found)
+    done = get(api, upload)
     assert (done["state"], done["counts"], done["rows_refused"]) == ("failed", {}, 5)
     assert api.get("/v1/patients").json()["total"] == 0
 
 
 def test_a_pending_import_is_cancelled_and_its_files_are_deleted(api: TestClient, owner: CreatedTenant) -> None:
-    found = send(api).json()
-    key = stored(owner.ref, found)[0]
-    answer = api.delete(f"/v1/imports/{found['id']}")
+    upload = send(api).json()
+    key = stored(owner.ref, upload)[0]
+    answer = api.delete(f"/v1/imports/{upload['id']}")
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     assert key is not None
     assert not blobs.exists(owner.ref, key)
     drain(owner.ref)
-    assert get(api, found)["state"] == "cancelled"
-    assert api.delete(f"/v1/imports/{found['id']}").status_code == 409
+    assert get(api, upload)["state"] == "cancelled"
+    assert api.delete(f"/v1/imports/{upload['id']}").status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -202,12 +202,12 @@ def test_formats_are_listed(api: TestClient) -> None:
 def test_an_import_begun_from_a_path_is_ended_by_an_upload_of_the_same_files(
     api: TestClient, owner: CreatedTenant
 ) -> None:
-    found = send(api).json()
+    upload = send(api).json()
     with tenant_session(owner.ref, actor="test:1") as session:
-        for file in repository.files(session, UUID(found["id"])):
+        for file in repository.files(session, UUID(upload["id"])):
             file.blob_key = None  # as when it was begun on the command line
             session.add(file)
-    assert send(api).json()["id"] == found["id"]
-    assert None not in stored(owner.ref, found)
+    assert send(api).json()["id"] == upload["id"]
+    assert None not in stored(owner.ref, upload)
     drain(owner.ref)
-    assert get(api, found)["state"] == "done"
+    assert get(api, upload)["state"] == "done"

@@ -53,8 +53,8 @@ def test_the_same_files_sent_at_once_are_one_import(tenant: TenantRef) -> None:
 def waiting() -> int:
     """Sessions that wait for an advisory lock."""
     with owner_connection() as connection:
-        found = connection.execute(
+        row = connection.execute(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database ="
             " (SELECT oid FROM pg_database WHERE datname = current_database())"
         ).fetchone()
-    return found[0] if found else 0
+    return row[0] if row else 0

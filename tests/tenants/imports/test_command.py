@@ -29,9 +29,9 @@ def test_a_folder_is_imported_and_the_answer_is_one_json_object(
     tenant: TenantRef, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = run(["import", tenant.slug, str(folder / "files"), "--mapping", str(folder / "mapping.yaml"), "--json"])
-    found = json.loads(capsys.readouterr().out)
+    answer = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert (found["state"], found["rows_read"], found["files"]) == ("done", 7, ["patients.csv", "pickups.csv"])
+    assert (answer["state"], answer["rows_read"], answer["files"]) == ("done", 7, ["patients.csv", "pickups.csv"])
 
 
 def test_refused_rows_end_with_code_3_and_a_report(
@@ -49,11 +49,11 @@ def test_refused_rows_end_with_code_3_and_a_report(
         str(report),
     ]
     assert run(words) == 3
-    said = capsys.readouterr()
-    assert "refused 5, waiting 1" in said.out
-    assert "no import has named a patient with this identifier yet" in said.out
-    assert "of 14 rows 5 were refused and 1 taken without some of their cells" in said.err
-    assert "1 wait for people whom no import has named" in said.err
+    output = capsys.readouterr()
+    assert "refused 5, waiting 1" in output.out
+    assert "no import has named a patient with this identifier yet" in output.out
+    assert "of 14 rows 5 were refused and 1 taken without some of their cells" in output.err
+    assert "1 wait for people whom no import has named" in output.err
     with report.open(encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) == 6
 
@@ -70,7 +70,7 @@ def test_strict_ends_with_code_1_and_the_report_is_there(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["no/such/file"], "there is no such file or folder"),
         (["files", "--mapping", "no.yaml"], "the mapping cannot be read"),
@@ -85,10 +85,10 @@ def test_what_cannot_be_done_says_why_and_what_to_do(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     words: list[str],
-    said: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(folder)
     assert run(["import", tenant.slug, *words]) == 1
     error = capsys.readouterr().err
-    assert said in error
+    assert message in error
     assert "what to do:" in error

@@ -38,8 +38,8 @@ def erase(tenant: TenantRef, who: str) -> UUID:
 
 def names(tenant: TenantRef) -> set[str | None]:
     with tenant_session(tenant, actor="test:1") as session:
-        found = rows(session, "SELECT DISTINCT uuid FROM patients")
-        return {open_patient(session, find_patient(session, str(uuid)))["given_name"] for (uuid,) in found}
+        patients = rows(session, "SELECT DISTINCT uuid FROM patients")
+        return {open_patient(session, find_patient(session, str(uuid)))["given_name"] for (uuid,) in patients}
 
 
 def test_the_canary_without_an_erasure_another_list_brings_the_name_again(
@@ -130,9 +130,9 @@ def test_the_command_asks_says_what_it_did_and_can_be_run_again(
     assert "Aaa" in names(tenant)
     capsys.readouterr()
     assert run(["person", "erase", tenant.slug, "P1", "--reason", "request 12", "--yes", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["rows"], told["versions"], told["entries"], told["already"]) == (2, 1, 1, False)
-    assert run(["person", "erase", tenant.slug, told["patients"][0], "--reason", "again", "--yes"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["rows"], answer["versions"], answer["entries"], answer["already"]) == (2, 1, 1, False)
+    assert run(["person", "erase", tenant.slug, answer["patients"][0], "--reason", "again", "--yes"]) == 0
     assert "had been erased before" in capsys.readouterr().out
     assert run(["person", "erase", tenant.slug, "nobody", "--reason", "x", "--yes"]) == 1
 

@@ -22,8 +22,8 @@ def example(name: str) -> str:
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
 def test_every_example_is_a_right_mapping(path: Path) -> None:
-    found = parse_mapping(path.read_bytes())
-    assert found.records or found.refill or found.format != "csv"
+    mapping = parse_mapping(path.read_bytes())
+    assert mapping.records or mapping.refill or mapping.format != "csv"
 
 
 @pytest.fixture

@@ -109,11 +109,11 @@ def test_killed_again_and_again_it_goes_on_to_the_same_rows(
 
 def test_killed_while_reading_nothing_is_in_the_records(tenant: TenantRef, many_files: list[Path]) -> None:
     assert start(tenant, many_files, 6, "after") == KILLED
-    found = content(tenant)
-    assert found["imports"][0][0] == "reading"
-    assert found["staged"] != [(0,)]
-    assert not found["patients"]
-    assert not found["facilities"]
+    records = content(tenant)
+    assert records["imports"][0][0] == "reading"
+    assert records["staged"] != [(0,)]
+    assert not records["patients"]
+    assert not records["facilities"]
 
 
 def order_of(files: list[Path]) -> Order:
@@ -151,10 +151,10 @@ def test_whoever_takes_an_import_over_stops_the_one_before(tenant: TenantRef, ma
 
     with pytest.raises(Stopped, match="taken the import over"):
         begin(tenant, many_files, tell).run()
-    found = content(tenant)
-    assert [state for state, *_ in found["imports"]] == ["done"]
-    assert len(found["dispensations"]) == PEOPLE * 4
-    assert found["usage"] == [("import_rows", PEOPLE * 5 + 2), ("imports", 1)]
+    records = content(tenant)
+    assert [state for state, *_ in records["imports"]] == ["done"]
+    assert len(records["dispensations"]) == PEOPLE * 4
+    assert records["usage"] == [("import_rows", PEOPLE * 5 + 2), ("imports", 1)]
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -171,9 +171,9 @@ def test_cancelled_while_reading_it_stops_and_leaves_nothing(tenant: TenantRef, 
         return tenant_session(tenant, actor="cli:operator")
 
     service.sweep(open_session)
-    found = content(tenant)
-    assert found["staged"] == [(0,)]
-    assert not found["patients"]
+    records = content(tenant)
+    assert records["staged"] == [(0,)]
+    assert not records["patients"]
     with open_session() as session:
         last = report.summary(session, newest_import(session))
     assert (last.state, last.rows_read > 0) == ("cancelled", True)

@@ -19,12 +19,12 @@ from tenants.imports.applying import steps
 
 from .test_api import get, send
 
-Found = dict[str, Any]
+Upload = dict[str, Any]
 
 
-def given_up(api: TestClient, owner: CreatedTenant, module: ModuleType, place: str) -> Found:
+def given_up(api: TestClient, owner: CreatedTenant, module: ModuleType, place: str) -> Upload:
     """An import whose job fails at a function of a module until it is given up."""
-    found: Found = send(api).json()
+    upload: Upload = send(api).json()
     with pytest.MonkeyPatch.context() as patch:
 
         def broken(*_: Any, **__: Any) -> None:
@@ -35,22 +35,22 @@ def given_up(api: TestClient, owner: CreatedTenant, module: ModuleType, place: s
             drain(owner.ref)
             with node_session() as session:
                 psycopg_connection(session).execute("UPDATE node.jobs SET run_after = now() WHERE state = 'queued'")
-    return found
+    return upload
 
 
 @pytest.fixture
-def unread(api: TestClient, owner: CreatedTenant) -> Found:
+def unread(api: TestClient, owner: CreatedTenant) -> Upload:
     """An import whose job was given up before it had read anything."""
     return given_up(api, owner, runner, "reading")
 
 
 @pytest.fixture
-def half_applied(api: TestClient, owner: CreatedTenant) -> Found:
+def half_applied(api: TestClient, owner: CreatedTenant) -> Upload:
     """An import whose job was given up when it had begun to write records."""
     return given_up(api, owner, steps, "apply_chunk")
 
 
-def test_an_import_whose_job_was_given_up_says_so_and_what_to_do(api: TestClient, unread: Found) -> None:
+def test_an_import_whose_job_was_given_up_says_so_and_what_to_do(api: TestClient, unread: Upload) -> None:
     seen = get(api, unread)
     assert seen["state"] == "stalled"
     assert "given up" in seen["error"]
@@ -60,7 +60,7 @@ def test_an_import_whose_job_was_given_up_says_so_and_what_to_do(api: TestClient
     assert api.get(f"/v1/jobs/{unread['job_id']}").json()["state"] == "failed"
 
 
-def test_it_is_resumed_by_sending_the_files_again(api: TestClient, owner: CreatedTenant, half_applied: Found) -> None:
+def test_it_is_resumed_by_sending_the_files_again(api: TestClient, owner: CreatedTenant, half_applied: Upload) -> None:
     assert get(api, half_applied)["state"] == "stalled"
     again = send(api).json()
     assert again["id"] == half_applied["id"]
@@ -71,7 +71,7 @@ def test_it_is_resumed_by_sending_the_files_again(api: TestClient, owner: Create
     assert (done["state"], done["error"], done["counts"]["dispensations"]["inserted"]) == ("done", None, 4)
 
 
-def test_its_dead_letter_can_be_retried(api: TestClient, owner: CreatedTenant, half_applied: Found) -> None:
+def test_its_dead_letter_can_be_retried(api: TestClient, owner: CreatedTenant, half_applied: Upload) -> None:
     assert "ZeroDivisionError" in get(api, half_applied)["error"]
     operations.retry(UUID(half_applied["job_id"]), actor="cli:operator")
     assert get(api, half_applied)["error"] is None
@@ -79,25 +79,25 @@ def test_its_dead_letter_can_be_retried(api: TestClient, owner: CreatedTenant, h
     assert get(api, half_applied)["state"] == "done"
 
 
-def test_it_can_be_cancelled_before_it_writes_records(api: TestClient, unread: Found) -> None:
+def test_it_can_be_cancelled_before_it_writes_records(api: TestClient, unread: Upload) -> None:
     answer = api.delete(f"/v1/imports/{unread['id']}")
     assert (answer.status_code, answer.json()["state"], answer.json()["error"]) == (200, "cancelled", None)
 
 
-def test_once_it_writes_records_a_cancel_says_how_it_is_ended(api: TestClient, half_applied: Found) -> None:
+def test_once_it_writes_records_a_cancel_says_how_it_is_ended(api: TestClient, half_applied: Upload) -> None:
     answer = api.delete(f"/v1/imports/{half_applied['id']}")
     assert answer.status_code == 409
     assert "its job was given up" in answer.json()["detail"]
     assert "send the same files again" in answer.text
 
 
-def test_a_discarded_job_is_said_too(api: TestClient, unread: Found) -> None:
+def test_a_discarded_job_is_said_too(api: TestClient, unread: Upload) -> None:
     operations.discard(UUID(unread["job_id"]), actor="cli:operator")
     assert get(api, unread)["error"] == "its job was discarded by an operator"
 
 
 def test_an_old_job_says_nothing_of_an_import_that_goes_on(
-    api: TestClient, owner: CreatedTenant, half_applied: Found
+    api: TestClient, owner: CreatedTenant, half_applied: Upload
 ) -> None:
     send(api)
     operations.discard(UUID(half_applied["job_id"]), actor="cli:operator")
@@ -117,15 +117,15 @@ def test_a_cancel_is_seen_while_its_reader_is_busy(
     monkeypatch.setattr(reader_process, "_spare", [])
     monkeypatch.setattr(reader_process.Apart, "close", lambda self: reader_process.end(self._process))
     monkeypatch.setattr(reader_process, "_begun", sleeping)
-    found = send(api).json()
+    upload = send(api).json()
     worker = threading.Thread(target=drain, args=(owner.ref,))
     worker.start()
-    while not started(owner, found):
+    while not started(owner, upload):
         worker.join(0.05)
-    assert api.delete(f"/v1/imports/{found['id']}").status_code == 200
+    assert api.delete(f"/v1/imports/{upload['id']}").status_code == 200
     worker.join(60)
     assert not worker.is_alive()
-    assert get(api, found)["state"] == "cancelled"
+    assert get(api, upload)["state"] == "cancelled"
 
 
 def sleeping() -> Any:
@@ -135,9 +135,9 @@ def sleeping() -> Any:
     return subprocess.Popen(["sleep", "600"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
-def started(owner: CreatedTenant, found: Found) -> bool:
+def started(owner: CreatedTenant, upload: Upload) -> bool:
     with tenant_session(owner.ref, actor="test:1") as session:
-        row = repository.find(session, UUID(found["id"]))
+        row = repository.find(session, UUID(upload["id"]))
     assert row is not None
     return row.runner is not None
 

@@ -13,19 +13,19 @@ from .conftest import MAPPING
 
 
 def test_a_right_mapping_is_read() -> None:
-    found = parse_mapping(MAPPING)
-    assert [record.into for record in found.records] == ["patients", "patient_states", "dispensations"]
+    mapping = parse_mapping(MAPPING)
+    assert [record.into for record in mapping.records] == ["patients", "patient_states", "dispensations"]
 
 
 def test_yes_and_no_are_texts_and_numbers_become_cells() -> None:
-    found = parse_mapping(
+    mapping = parse_mapping(
         "files: {a: {name: a.csv, where: {died: 1, active: true}}}\n"
         "facility: {datim_id: {constant: X}}\n"
         "records: [{into: appointments, file: a, patient: p, columns: {booked_on: b, due_date: d,"
         " status: {column: s, values: {No: kept, Yes: missed, 9: null}}}}]\n"
     )
-    assert found.records[0].columns["status"].values == {"No": "kept", "Yes": "missed", "9": None}
-    assert found.files["a"].where == {"died": 1, "active": True}
+    assert mapping.records[0].columns["status"].values == {"No": "kept", "Yes": "missed", "9": None}
+    assert mapping.files["a"].where == {"died": 1, "active": True}
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_what_is_no_mapping_is_refused(text: str, problem: str) -> None:
 
 
 def test_dates_and_what_looks_like_an_hour_are_texts() -> None:
-    found = parse_mapping("data_date: 2026-06-30\ncohort: {x: 1:30, y: 1:1.5, z: 12, f: 1.5, 2026-06-30: true}\n")
-    assert found.data_date == date(2026, 6, 30)
-    assert found.cohort == {"x": "1:30", "y": "1:1.5", "z": 12, "f": 1.5, "2026-06-30": True}
+    mapping = parse_mapping("data_date: 2026-06-30\ncohort: {x: 1:30, y: 1:1.5, z: 12, f: 1.5, 2026-06-30: true}\n")
+    assert mapping.data_date == date(2026, 6, 30)
+    assert mapping.cohort == {"x": "1:30", "y": "1:1.5", "z": 12, "f": 1.5, "2026-06-30": True}
 
 
 def test_what_is_not_utf8_is_refused() -> None:
@@ -103,5 +103,5 @@ def test_what_is_not_utf8_is_refused() -> None:
 
 
 def test_a_stored_mapping_is_the_same_again() -> None:
-    found = parse_mapping(MAPPING)
-    assert Mapping.model_validate(found.model_dump(mode="json", exclude_defaults=True)) == found
+    mapping = parse_mapping(MAPPING)
+    assert Mapping.model_validate(mapping.model_dump(mode="json", exclude_defaults=True)) == mapping

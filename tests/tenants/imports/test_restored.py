@@ -29,8 +29,8 @@ def test_unfinished_imports_fail_with_what_to_do_and_finished_ones_stay(session)
     session.flush()
     assert publish(session, "tenant.restored", {}) >= 1
     query = "SELECT state, error, finished_at IS NOT NULL FROM imports WHERE uuid = %s"
-    found = {state: session.cursor().execute(query, (row.uuid,)).fetchone() for state, row in rows.items()}
+    outcomes = {state: session.cursor().execute(query, (row.uuid,)).fetchone() for state, row in rows.items()}
     for state in ("pending", "reading", "checking", "applying"):
-        assert found[state] == ("failed", WHY, True)
-    assert (found["done"][0], found["cancelled"][0]) == ("done", "cancelled")
+        assert outcomes[state] == ("failed", WHY, True)
+    assert (outcomes["done"][0], outcomes["cancelled"][0]) == ("done", "cancelled")
     assert vault(session).ensure_patient_keys([rows["reading"].uuid]) == {rows["reading"].uuid}, "its key is destroyed"

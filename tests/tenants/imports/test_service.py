@@ -27,10 +27,10 @@ def test_good_rows_become_records_and_contacts(
     inserted = {kind: counts["inserted"] for kind, counts in summary.counts.items() if "inserted" in counts}
     assert inserted == {"patients": 3, "patient_states": 1, "dispensations": 4}
     with tenant_session(tenant, actor="test:1") as session:
-        found = rows(
+        patients = rows(
             session, "SELECT contact_date, days_supplied, pickup FROM contacts ORDER BY contact_date, days_supplied"
         )
-        assert found == [
+        assert patients == [
             (date(2023, 1, 10), 30, True),
             (date(2023, 2, 1), 30, True),
             (date(2023, 2, 10), 90, True),
@@ -47,12 +47,12 @@ def test_events_take_the_facility_of_their_patient(
 ) -> None:
     run_import(tenant, partner_files)
     with tenant_session(tenant, actor="test:1") as session:
-        found = rows(
+        contacts = rows(
             session,
             "SELECT f.datim_id, count(*) FROM dispensations AS d JOIN facilities AS f ON f.uuid = d.facility_uuid"
             " GROUP BY 1 ORDER BY 1",
         )
-    assert found == [("C1", 3), ("C2", 1)]
+    assert contacts == [("C1", 3), ("C2", 1)]
 
 
 def test_what_names_a_person_is_nowhere_in_the_clear(
@@ -66,7 +66,8 @@ def test_what_names_a_person_is_nowhere_in_the_clear(
     with tenant_session(tenant, actor="test:1") as session:
         patients = session.exec(select(Patient)).all()
         opened = sorted(
-            (found["pepfar_id"], found["given_name"]) for found in (open_patient(session, row) for row in patients)
+            (patient["pepfar_id"], patient["given_name"])
+            for patient in (open_patient(session, row) for row in patients)
         )
         assert opened == [("P1", "Aaa"), ("P2", "Bbb"), ("P3", "Givenname")]
         key = vault(session).blind_index("phone", "+234 803 000 0001")
@@ -121,12 +122,12 @@ def test_the_newer_data_date_wins_whatever_the_order_of_imports(
         run_import(tenant, paths, data_date=day) for paths, day in (reversed(loads) if newest_first else loads)
     ]
     with tenant_session(tenant, actor="test:1") as session:
-        found = rows(
+        supplies = rows(
             session,
             "SELECT days_supplied, data_date FROM dispensations"
             " WHERE known_to IS NULL AND date_dispensed = '2023-02-10'",
         )
-    assert found == [(60, date(2024, 6, 30))]
+    assert supplies == [(60, date(2024, 6, 30))]
     assert summaries[1].counts["dispensations"]["superseded" if newest_first else "updated"] == 1
 
 
@@ -160,14 +161,16 @@ def test_broken_rows_are_reported_and_the_good_ones_stay(
     assert summary.rows_read == 14
     assert summary.rows_accepted + summary.rows_refused + summary.rows_waiting == summary.rows_read
     with tenant_session(tenant, actor="test:1") as session:
-        found = [(line, field, problem) for _, line, field, problem, _ in repository.rejections(session, summary.id)]
-    assert found == [
+        rejections = [
+            (line, field, problem) for _, line, field, problem, _ in repository.rejections(session, summary.id)
+        ]
+    assert rejections == [
         (3, "day", "not a date in a form that the mapping names"),
         (4, "days", "not a number"),
         (6, "day", "the date lies before the date of birth of the patient"),
         (7, "day", "the date lies after the data date"),
         (8, "id", "the identifier is missing"),
-        (12, "day", "another row has the same key and says otherwise (pickups.csv, line 10)"),
+        (12, "day", "another row with the same key has different values (pickups.csv, line 10)"),
     ]
     assert summary.rows_repeated == 1
     assert (summary.rows_in_part, summary.rows_refused, summary.rows_waiting) == (1, 5, 1)
@@ -192,8 +195,8 @@ def test_strict_imports_nothing_when_a_row_is_refused(tenant: TenantRef, run_imp
     paths = write(tmp_path, patients__csv=PATIENTS, pickups__csv=BROKEN)
     with pytest.raises(Invalid, match="6 of 14 rows were refused or taken in part"):
         run_import(tenant, paths, strict=True)
-    found = everything(tenant)
-    assert all(not content for content in found.values())
+    tables = everything(tenant)
+    assert all(not content for content in tables.values())
     with tenant_session(tenant, actor="test:1") as session:
         row = newest_import(session)
         assert row.state == "failed"
@@ -244,13 +247,13 @@ def test_bulk_history_is_known_from_its_event_dates_and_later_rows_from_the_data
     more = PICKUPS + "P1,2024-02-20,90,TDF/3TC/DTG,\n"
     run_import(tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=more), mapping, data_date=date(2024, 6, 30))
     with tenant_session(tenant, actor="test:1") as session:
-        found = rows(
+        pick_ups = rows(
             session,
             "SELECT date_dispensed, (known_from AT TIME ZONE 'Africa/Lagos')::date, known_assumed"
             " FROM dispensations ORDER BY 1",
         )
-    assert found[-1] == (date(2024, 2, 20), date(2024, 6, 30), False)
-    assert found[0] == (date(2023, 1, 10), date(2023, 1, 15), True)
+    assert pick_ups[-1] == (date(2024, 2, 20), date(2024, 6, 30), False)
+    assert pick_ups[0] == (date(2023, 1, 10), date(2023, 1, 15), True)
 
 
 def test_stamps_of_the_source_say_when_a_row_was_known_and_the_newest_stands(
@@ -264,12 +267,12 @@ def test_stamps_of_the_source_say_when_a_row_was_known_and_the_newest_stands(
     summary = run_import(tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=stamped), mapping)
     assert (summary.rows_refused, summary.rows_repeated) == (0, 1)
     with tenant_session(tenant, actor="test:1") as session:
-        found = rows(
+        pick_ups = rows(
             session,
             "SELECT days_supplied, known_from AT TIME ZONE 'UTC', known_assumed FROM dispensations ORDER BY 1 DESC",
         )
-    assert (found[0][0], found[0][1].isoformat(), found[0][2]) == (90, "2023-01-20T10:00:00", False)
-    assert found[1][2] is True
+    assert (pick_ups[0][0], pick_ups[0][1].isoformat(), pick_ups[0][2]) == (90, "2023-01-20T10:00:00", False)
+    assert pick_ups[1][2] is True
 
 
 def test_a_stamp_may_be_later_than_the_data_date_but_not_than_today(
@@ -358,7 +361,7 @@ def test_an_event_before_birth_counts_for_nothing_that_follows_from_the_first_on
     pickups = "id,day,days,regimen,next\nP1,1988-01-10,30,TDF,\nP1,2023-02-10,30,TDF,\nP9,1988-01-01,30,TDF,\n"
     summary = run_import(tenant, write(tmp_path, patients__csv=people, pickups__csv=pickups))
     assert (summary.rows_read, summary.rows_refused, summary.rows_waiting) == (4, 1, 1)
-    assert [found["problem"] for found in summary.problems] == ["the date lies before the date of birth of the patient"]
+    assert [entry["problem"] for entry in summary.problems] == ["the date lies before the date of birth of the patient"]
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT contact_date FROM contacts") == [(date(2023, 2, 10),)]
         known = rows(session, "SELECT (known_from AT TIME ZONE 'Africa/Lagos')::date FROM patients")

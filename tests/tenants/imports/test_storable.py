@@ -26,7 +26,7 @@ def test_a_phone_without_digits_costs_the_phone_alone(
 
     with tenant_session(tenant, actor="test:1") as session:
         opened = [open_patient(session, row) for row in session.exec(select(Patient)).all()]
-        assert {found["pepfar_id"]: found["phone"] for found in opened} == {
+        assert {patient["pepfar_id"]: patient["phone"] for patient in opened} == {
             "P1": "08030000001",
             "P2": None,
             "P3": None,

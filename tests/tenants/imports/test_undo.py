@@ -18,7 +18,7 @@ from .test_api import get, send
 
 
 def seen(tenant: TenantRef) -> dict[str, object]:
-    return {name: found for name, found in everything(tenant).items() if name != "facilities"}
+    return {name: table_rows for name, table_rows in everything(tenant).items() if name != "facilities"}
 
 
 def opened(tenant: TenantRef):
@@ -55,14 +55,14 @@ def test_an_import_that_is_undone_leaves_what_was_there_before(
 
 
 def test_a_job_undoes_an_import_and_one_that_is_not_done_is_a_conflict(api: TestClient, owner: CreatedTenant) -> None:
-    found = send(api).json()
-    assert api.post(f"/v1/imports/{found['id']}/undo").status_code == 409
+    upload = send(api).json()
+    assert api.post(f"/v1/imports/{upload['id']}/undo").status_code == 409
     drain(owner.ref)
-    assert get(api, found)["state"] == "done"
-    answer = api.post(f"/v1/imports/{found['id']}/undo")
+    assert get(api, upload)["state"] == "done"
+    answer = api.post(f"/v1/imports/{upload['id']}/undo")
     assert (answer.status_code, answer.json()["state"]) == (202, "undoing")
     drain(owner.ref)
-    assert get(api, found)["state"] == "undone"
+    assert get(api, upload)["state"] == "undone"
     with tenant_session(owner.ref, actor="test:1") as session:
         for table in ("patients", "dispensations", "contacts", "patient_statements", "status_transitions"):
             assert rows(session, f"SELECT count(*) FROM {table}") == [(0,)], table  # noqa: S608 - ours

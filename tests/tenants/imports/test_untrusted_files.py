@@ -21,20 +21,23 @@ CELLS = 6_000_000
 
 def row_of_many_cells(path: Path) -> bytes:
     """A workbook of some kilobytes whose first row of data has six million cells."""
-    kept = io.BytesIO()
-    with zipfile.ZipFile(path) as given, zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
-        for name in given.namelist():
-            content = given.read(name)
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(path) as original,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        for name in original.namelist():
+            content = original.read(name)
             if name.startswith("xl/worksheets/"):
                 head, tail = content.split(b"</sheetData>")
-                with made.open(name, "w", force_zip64=True) as sheet:
+                with archive.open(name, "w", force_zip64=True) as sheet:
                     sheet.write(head + b'<row r="9">')
                     for _ in range(CELLS // 10_000):
                         sheet.write(b"<c><v>1</v></c>" * 10_000)
                     sheet.write(b"</row></sheetData>" + tail)
             else:
-                made.writestr(name, content)
-    return kept.getvalue()
+                archive.writestr(name, content)
+    return buffer.getvalue()
 
 
 def test_a_row_of_millions_of_cells_fails_its_import_and_costs_this_process_no_memory(
@@ -43,14 +46,14 @@ def test_a_row_of_millions_of_cells_fails_its_import_and_costs_this_process_no_m
     settings_of(import_reader_max_bytes=512 << 20)
     bomb = row_of_many_cells(workbook(tmp_path / "list.xlsx", ROWS))
     before = peak()
-    found = send(api, files=parts(bomb__xlsx=bomb), data={"data_date": "2024-06-30"}).json()
+    upload = send(api, files=parts(bomb__xlsx=bomb), data={"data_date": "2024-06-30"}).json()
     drain(owner.ref)
-    failed = get(api, found)
+    failed = get(api, upload)
     assert failed["state"] == "failed"
     (failure,) = failed["failure"]
     assert failure["field"] == "file bomb.xlsx"
     assert failure["remedy"]
-    assert api.get(f"/v1/jobs/{found['job_id']}").json()["state"] == "done"
+    assert api.get(f"/v1/jobs/{upload['job_id']}").json()["state"] == "done"
     assert peak() - before < 256 << 20, "no row of it was read here"
 
     innocent = send(api).json()

@@ -1,4 +1,4 @@
-"""Lists of one source as files, imported whole: reading, checks, applying, undoing; and all that follows from them."""
+"""Lists of one source as files, imported through reading, checks and applying, and undone again."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class FileList:
 def lamisplus(folder: Path) -> list[FileList]:
     """A RADET and a pharmacy list, which name people, and two lists without DATIM ids, which do not.
 
-    Person 1 is at one clinic and died; 2 is at two, told apart by the clinic's name in one row and by nothing in
-    another; 3 comes on; 4 is known to the pharmacy alone; nobody knows 9.
+    Person 1 is at one clinic and died; 2 is at two, which the clinic's name distinguishes in one row and nothing
+    distinguishes in another; 3 comes on; 4 is known to the pharmacy alone; nobody knows 9.
     """
     second = {"DatimId": "def456", "Facility Name": "Clinic two"}
     pickup = "Last Pickup Date (yyyy-mm-dd)"
@@ -173,10 +173,10 @@ _COUNTING = "JOIN record_runs AS r USING (number) WHERE NOT r.undone"
 def all_that_follows(tenant: TenantRef) -> dict[str, list[tuple[Any, ...]]]:
     """The records, what is derived from them, what is known of lists, and what waits; without numbers of imports."""
     with tenant_session(tenant, actor="test:1") as session:
-        found = everything(session)
+        state = everything(session)
         for table in ("visits", "encounters", "observations", "dispensations", "appointments", "patient_states"):
             query = f"SELECT {_VERSIONS}, ({_RUNS} WHERE r.number = ANY(t.runs)) FROM {table} AS t"  # noqa: S608 - ours
-            found[table] = _sorted(session, query)
+            state[table] = _sorted(session, query)
         asked = {
             "coverage": "SELECT facility_uuid, table_name, covers_from, kind, data_date FROM record_coverage",
             "gaps": "SELECT patient_uuid, kind, data_date FROM record_gaps",
@@ -193,10 +193,10 @@ def all_that_follows(tenant: TenantRef) -> dict[str, list[tuple[Any, ...]]]:
             f" w.voided, {', '.join(COLUMNS)} FROM import_waiting_facts AS w"
             " JOIN imports AS i ON i.uuid = w.import_uuid",
         }
-        found |= {name: _sorted(session, query) for name, query in asked.items()}
+        state |= {name: _sorted(session, query) for name, query in asked.items()}
         for day in (*DAYS, date(2024, 9, 30)):
-            found[f"seen on {day}"] = sorted(seen_on(session, day).items(), key=repr)
-    return found
+            state[f"seen on {day}"] = sorted(seen_on(session, day).items(), key=repr)
+    return state
 
 
 def _sorted(session: TenantSession, query: str) -> list[tuple[Any, ...]]:

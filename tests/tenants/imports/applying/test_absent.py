@@ -1,4 +1,4 @@
-"""People whom the previous list names and the newest does not: counted in the report, and left as they are."""
+"""The report counts people whom the previous list names and the newest does not; their records stay as they are."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ JUNE, SEPTEMBER, DECEMBER = date(2024, 6, 30), date(2024, 9, 30), date(2024, 12,
 
 
 def radet(folder: Path, people: list[int], code: str = "abc123", **cells: object) -> list[Path]:
-    said = [lamisplus_row(person, **{"DatimId": code, "Facility Name": code, **cells}) for person in people]
-    return [write_csv(folder / "radet.csv", HEADINGS, said)]
+    list_rows = [lamisplus_row(person, **{"DatimId": code, "Facility Name": code, **cells}) for person in people]
+    return [write_csv(folder / "radet.csv", HEADINGS, list_rows)]
 
 
 def pharmacy(folder: Path, *pickups: tuple[int, str]) -> list[Path]:

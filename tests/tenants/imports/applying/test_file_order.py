@@ -1,4 +1,4 @@
-"""Files in any order, through reading and all checks: whoever names people may come after those who do not."""
+"""Files in any order give the same records, also where a list that names people comes late."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.tenants.imports.applying.file_worlds import FileList, all_that_follow
 from tests.tenants.imports.applying.test_order import differences
 from tests.tenants.imports.conftest import RunImport
 
-Found = dict[str, list[tuple[Any, ...]]]
+Records = dict[str, list[tuple[Any, ...]]]
 
 
 class Walk:
@@ -22,14 +22,14 @@ class Walk:
     def __init__(self, tenant: TenantRef, run_import: RunImport) -> None:
         self._tenant = tenant
         self._run_import = run_import
-        self._expected: dict[frozenset[str], Found] = {}
+        self._expected: dict[frozenset[str], Records] = {}
 
-    def expect(self, order: list[str]) -> Found:
-        """See that what follows now is what followed from the same set before."""
+    def expect(self, order: list[str]) -> Records:
+        """Check that the records are those that followed from the same set of files before."""
         now = all_that_follows(self._tenant)
         expected = self._expected.setdefault(frozenset(order), now)
-        found = differences(now, expected)
-        assert not found, "\n".join(map(str, [order, *found]))
+        changes = differences(now, expected)
+        assert not changes, "\n".join(map(str, [order, *changes]))
         return now
 
     def bring(self, one: FileList) -> UUID:
@@ -60,7 +60,7 @@ def test_files_in_all_orders_each_undone_again_give_the_same(
     assert everything["contacts"]
     walk.undo(*imports)
     nothing = walk.expect([])
-    assert not any(found for name, found in nothing.items() if not name.startswith("seen")), nothing
+    assert not any(table_rows for table, table_rows in nothing.items() if not table.startswith("seen")), nothing
     walk.through(files, [])
     # One that came first, with all others after it, is undone.
     for one in files:

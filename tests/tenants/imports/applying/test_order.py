@@ -1,4 +1,4 @@
-"""The records are a function of the set of lists: neither their order nor one that came and was undone shows."""
+"""The records are a function of the set of lists: neither their order nor an import that was undone leaves a trace."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def records_of(tenant: TenantRef, order, *, undone=()):
         imports = [bring_list(session, one) for one in order]
         for index in undone:
             undo(session, imports[index])
-        found = everything(session)
+        state = everything(session)
         session.rollback()
-    return found
+    return state
 
 
 def differences(one, other):
@@ -70,17 +70,17 @@ def test_a_list_that_was_undone_leaves_nothing(module_tenant, data, world, extra
 
 def seen_on(session, day: date):
     """What a snapshot of everybody on a day holds, by person."""
-    found = {}
+    by_person = {}
     for timelines in load_timelines(session):
         for index, uuid in enumerate(timelines.patient_uuid):
             seen = snapshot(timelines, [index], [day_number(day)])
-            found[uuid] = tuple(
+            by_person[uuid] = tuple(
                 getattr(rows, name).tolist()
                 for rows in (seen.profiles, seen.contacts, seen.states)
                 for name in rows.__dataclass_fields__
                 if isinstance(getattr(rows, name), np.ndarray) and name not in ("known_from", "known_to", "offsets")
             )
-    return found
+    return by_person
 
 
 @_PLAIN
@@ -123,13 +123,13 @@ def test_a_radet_and_a_later_pharmacy_list_give_sex_start_and_a_regular_past(mod
         add_facility(session)
         for one in order:
             bring_list(session, one)
-        found = everything(session)
+        records = everything(session)
         session.rollback()
-    (person,) = [row for row in found["patients"] if row[2] is None]
+    (person,) = [row for row in records["patients"] if row[2] is None]
     assert person[9:11] == ("F", date(2024, 1, 5))
-    learned = {row[9]: row[1].date() for row in found["dispensations"]}
+    learned = {row[9]: row[1].date() for row in records["dispensations"]}
     assert learned[date(2024, 5, 24)] == date(2024, 5, 26)
-    reasons = [row[5] for row in found["transitions"]]
+    reasons = [row[5] for row in records["transitions"]]
     assert reasons[0] == "new"
     assert "interrupted" not in reasons[:-1]
 
@@ -142,8 +142,8 @@ def test_what_the_radet_would_have_named_is_known_when_the_later_list_brings_it(
         "lamisplus-pharmacy", date(2024, 11, 27), ((1, Person(pickups=((EVENTS[1], 30), (EVENTS[4], 30)))),), digest="p"
     )
     for order in ((early, late), (late, early)):
-        found = records_of(module_tenant, order)
-        learned = {row[9]: (row[1].date(), row[3]) for row in found["dispensations"] if row[0]}
+        records = records_of(module_tenant, order)
+        learned = {row[9]: (row[1].date(), row[3]) for row in records["dispensations"] if row[0]}
         assert learned[EVENTS[4]] == (date(2024, 11, 26), False)
         assert learned[EVENTS[1]][1]
 

@@ -1,4 +1,4 @@
-"""What a partner's list says of a status stands until a newer list or contact says otherwise, in any order of lists."""
+"""A status from a partner's list stands until a newer list or contact contradicts it, in any order of lists."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def radet(day: date, *people: Mapping[str, object]) -> tuple[date, list[str], li
 
 
 def bring(tenant: TenantRef, run_import: RunImport, folder: Path, *lists: Any, newest_first: bool) -> None:
-    for number, (day, headings, said) in enumerate(reversed(lists) if newest_first else lists):
-        path = write_csv(folder / f"{number}.csv", headings, said)
+    for number, (day, headings, list_rows) in enumerate(reversed(lists) if newest_first else lists):
+        path = write_csv(folder / f"{number}.csv", headings, list_rows)
         mapping = "refill: {unit: days}" if headings == list(PHARMACY) else "{}"
         assert run_import(tenant, [path], mapping, data_date=day).state == "done"
 
@@ -65,8 +65,8 @@ def test_a_newer_list_takes_back_an_invalid_record_or_a_death(
     wrong = radet(JUNE, *[{PICKUP: pickup, STATUS: word, SINCE: since} for word, since, pickup, _ in cases])
     right = radet(SEPTEMBER, *[{PICKUP: later, SINCE: "2024-08-20"} for *_, later in cases])
     bring(tenant, run_import, tmp_path, wrong, right, newest_first=newest_first)
-    found = {case: statuses(tenant, number, SEPTEMBER) for number, case in enumerate(cases, 1)}
-    assert found == {case: ["active"] for case in cases}
+    statuses_by_case = {case: statuses(tenant, number, SEPTEMBER) for number, case in enumerate(cases, 1)}
+    assert statuses_by_case == {case: ["active"] for case in cases}
 
 
 @either_order
@@ -90,8 +90,8 @@ def test_a_later_pick_up_leaves_the_partners_status_of_a_past_quarter(
     if kind == "radet":
         then = radet(OCTOBER, *[{PICKUP: "2024-10-11", START: start} for *_, start in cases])
     bring(tenant, run_import, tmp_path, first, then, newest_first=newest_first)
-    found = {case: statuses(tenant, number, SEPTEMBER, OCTOBER) for number, case in enumerate(cases, 1)}
-    assert found == {case: [case[0].lower(), "active"] for case in cases}
+    statuses_by_case = {case: statuses(tenant, number, SEPTEMBER, OCTOBER) for number, case in enumerate(cases, 1)}
+    assert statuses_by_case == {case: [case[0].lower(), "active"] for case in cases}
     assert counted(tenant, "2024Q3")["TX_CURR"] == 4
     october = counted(tenant, "2024-10")
     assert (october["TX_CURR_start"], october["TX_CURR"], october["TX_RTT"]) == (4, 8, 4)
@@ -112,11 +112,11 @@ def test_where_the_refill_says_nothing_the_partners_active_decides_until_the_nex
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, *, newest_first: bool
 ) -> None:
     cases = list(product((None, "0", "3 months"), ("Active", "IIT")))
-    said = [{PICKUP: "2024-06-01", REFILL: refill, STATUS: word} for refill, word in cases]
+    refills = [{PICKUP: "2024-06-01", REFILL: refill, STATUS: word} for refill, word in cases]
     regular = [{PICKUP: "2024-09-01", REFILL: 3}] * 20  # by which the list's unit is recognised
-    lists = [radet(JUNE, *[{PICKUP: "2024-03-01"}] * 6), radet(SEPTEMBER, *said, *regular)]
+    lists = [radet(JUNE, *[{PICKUP: "2024-03-01"}] * 6), radet(SEPTEMBER, *refills, *regular)]
     bring(tenant, run_import, tmp_path, *lists, newest_first=newest_first)
     on = [SEPTEMBER, SEPTEMBER + timedelta(28), SEPTEMBER + timedelta(29)]
-    found = {case: statuses(tenant, number, *on) for number, case in enumerate(cases, 1)}
+    statuses_by_case = {case: statuses(tenant, number, *on) for number, case in enumerate(cases, 1)}
     expected = {"Active": ["active", "active", "unknown"], "IIT": ["iit", "iit", "iit"]}
-    assert found == {case: expected[case[1]] for case in cases}
+    assert statuses_by_case == {case: expected[case[1]] for case in cases}

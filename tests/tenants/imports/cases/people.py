@@ -42,7 +42,7 @@ def facts(tenant: TenantRef) -> dict[str, tuple[Any, ...]]:
 
 def statuses(tenant: TenantRef, day: date) -> dict[str, tuple[str, str]]:
     """Status on a day, and since when, of each person."""
-    found: dict[str, tuple[str, str]] = {}
+    by_number: dict[str, tuple[str, str]] = {}
     with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
         for uuid, (number, _) in numbers(session).items():
             row = cursor.execute(
@@ -50,8 +50,8 @@ def statuses(tenant: TenantRef, day: date) -> dict[str, tuple[str, str]]:
                 " ORDER BY seq DESC LIMIT 1",
                 (uuid, day),
             ).fetchone()
-            found[number] = ("none", "") if row is None else (row[0], str(row[1]))
-    return found
+            by_number[number] = ("none", "") if row is None else (row[0], str(row[1]))
+    return by_number
 
 
 def called(tenant: TenantRef, day: date) -> tuple[set[str], set[str]]:

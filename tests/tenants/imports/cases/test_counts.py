@@ -37,12 +37,12 @@ def test_who_starts_is_counted_by_the_age_at_the_start_and_at_the_end(
         new(2, "2024-04-16", "2024-04-16", **{BORN: "2023-06-04"}),
     ]
     run_import(tenant, [write_csv(tmp_path / "radet.csv", HEADINGS, people)], "{}", data_date=JUNE)
-    found = counted(tenant, "2024Q2", ("sex", "age"))
+    groups_counted = counted(tenant, "2024Q2", ("sex", "age"))
     for name, groups in {
         "TX_NEW": {("F", "10-14"), ("M", "<1")},
         "TX_CURR": {("F", "15-19"), ("M", "1-4")},
     }.items():
-        assert {(group["sex"], group["age"]) for group, row in found if row.get(name)} == groups
+        assert {(group["sex"], group["age"]) for group, row in groups_counted if row.get(name)} == groups
 
 
 def test_who_came_from_elsewhere_or_has_no_start_is_not_new(
@@ -65,8 +65,10 @@ def test_a_fiscal_quarter_has_who_started_from_its_first_day_to_its_last(
     starts = ("2023-09-30", "2023-10-01", "2023-12-31", "2024-01-01")
     people = [new(number, start, start) for number, start in enumerate(starts, start=1)]
     run_import(tenant, [write_csv(tmp_path / "radet.csv", HEADINGS, people)], "{}", data_date=JUNE)
-    found = {name: counted(tenant, name)[0][1].get("TX_NEW") for name in ("FY23Q4", "FY24Q1", "2023Q4", "FY24Q2")}
-    assert found == {"FY23Q4": 1, "FY24Q1": 2, "2023Q4": 2, "FY24Q2": 1}
+    new_patients = {
+        name: counted(tenant, name)[0][1].get("TX_NEW") for name in ("FY23Q4", "FY24Q1", "2023Q4", "FY24Q2")
+    }
+    assert new_patients == {"FY23Q4": 1, "FY24Q1": 2, "2023Q4": 2, "FY24Q2": 1}
     with pytest.raises(Invalid):
         period_of("FY24Q5")
 
@@ -151,7 +153,11 @@ def test_the_flows_of_a_quarter_are_those_worked_out_by_hand(
 ) -> None:
     people = "\n".join(["id,started,died,left,joined", *MOVES, ""])
     pickups = "\n".join(
-        ["id,day,days", *(f"{who.split(',')[0]},{given}" for who, all_ in MOVES.items() for given in all_), ""]
+        [
+            "id,day,days",
+            *(f"{who.split(',')[0]},{pick_up}" for who, pick_ups in MOVES.items() for pick_up in pick_ups),
+            "",
+        ]
     )
     run_import(tenant, write(tmp_path, patients__csv=people, pickups__csv=pickups), FLOWS)
     ((_, row),) = counted(tenant, "FY24Q3")
@@ -181,7 +187,7 @@ records:
     patient: id
     columns: {date_dispensed: day, days_supplied: days}
 """
-HERE, THERE = "FAC0000001A", "SITE900002B"
+CLINIC, OTHER_CLINIC = "FAC0000001A", "SITE900002B"
 SAME = [
     ("\u0198abiru", "\u018aanladi", "Kabiru", "Danladi", "M", "1984-02-13", "", ""),
     ("Fat\u00efma", "N'Gozi", "Fatima", "Ngozi", "F", "1992-10-21", "", ""),
@@ -195,17 +201,17 @@ def test_hooked_letters_and_phones_pair_and_twins_are_never_certain(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people, pickups = ["id,clinic,given,family,sex,born,phone,started"], ["id,day,days"]
-    for number, (given, family, other_given, other_family, sex, born, phone, other_phone) in enumerate(SAME, start=1):
-        people.append(f"A{number},{HERE},{given},{family},{sex},{born},{phone},2023-01-10")
-        people.append(f"B{number},{THERE},{other_given},{other_family},{sex},{born},{other_phone},2024-01-10")
+    for number, (first, family, other_first, other_family, sex, born, phone, other_phone) in enumerate(SAME, start=1):
+        people.append(f"A{number},{CLINIC},{first},{family},{sex},{born},{phone},2023-01-10")
+        people.append(f"B{number},{OTHER_CLINIC},{other_first},{other_family},{sex},{born},{other_phone},2024-01-10")
         pickups += [f"A{number},2023-0{month}-10,30" for month in range(1, 7)]
         pickups += [f"B{number},2024-0{month}-10,30" for month in range(1, 6)]
-    for twin, given in (("T1", "Taiwo"), ("T2", "Kehinde")):
-        people.append(f"{twin},{HERE},{given},Ajayi,M,2000-11-03,08063334444,2023-01-10")
+    for twin, first in (("T1", "Taiwo"), ("T2", "Kehinde")):
+        people.append(f"{twin},{CLINIC},{first},Ajayi,M,2000-11-03,08063334444,2023-01-10")
         pickups += [f"{twin},2024-0{month}-{10 + (twin == 'T2')},30" for month in range(1, 6)]
     for number in range(40):
         born = date(1950 + number, 1 + number % 12, 1 + number % 28)
-        people.append(f"X{number},{HERE},Given{chr(65 + number % 26)}{number},Fam{number},F,{born},,2023-01-10")
+        people.append(f"X{number},{CLINIC},Given{chr(65 + number % 26)}{number},Fam{number},F,{born},,2023-01-10")
     run_import(
         tenant, write(tmp_path, patients__csv="\n".join([*people, ""]), pickups__csv="\n".join([*pickups, ""])), NAMES
     )
@@ -213,8 +219,8 @@ def test_hooked_letters_and_phones_pair_and_twins_are_never_certain(
         search.search(session)
         known = numbers(session)
         pairs = list_candidates(session, PageRequest(), "pending").items
-    found = {tuple(sorted(known[side.patient_uuid][0] for side in pair.patients)): pair for pair in pairs}
-    assert {(f"A{n}", f"B{n}") for n in range(1, 6)} <= found.keys()
-    twins = found.pop(("T1", "T2"), None)
+    by_people = {tuple(sorted(known[side.patient_uuid][0] for side in pair.patients)): pair for pair in pairs}
+    assert {(f"A{n}", f"B{n}") for n in range(1, 6)} <= by_people.keys()
+    twins = by_people.pop(("T1", "T2"), None)
     assert twins is None or (search.MAY_BE_TWINS in twins.differ and twins.probability <= search.THRESHOLD)
-    assert not [pair for pair in found if pair[0].startswith("X") or pair[1].startswith("X")]
+    assert not [pair for pair in by_people if pair[0].startswith("X") or pair[1].startswith("X")]

@@ -40,26 +40,26 @@ def fhir(folder: Path) -> None:
         (7, {}, {"medicationCodeableConcept": {"text": "Paracetamol 500mg"}}),
         (8, {"deceasedBoolean": True, "deceasedDateTime": None}, {}),
     ]  # fmt: skip
-    made: list[Content] = [location()]
+    content: list[Content] = [location()]
     for number, person, supply in people:
-        made += [patient(number, **person), dispense(number, "2024-08-01", **supply)]
+        content += [patient(number, **person), dispense(number, "2024-08-01", **supply)]
     (folder / "export.ndjson").write_text(
-        ndjson([{name: value for name, value in one.items() if value is not None} for one in made]), encoding="utf-8"
+        ndjson([{name: value for name, value in one.items() if value is not None} for one in content]), encoding="utf-8"
     )
 
 
 def changed(number: int, change: Callable[[Content], None]) -> str:
     """A container of one pick-up, on 1 August, of 90 days, changed."""
-    made = container(number)
-    body = made["messageData"]
-    made["messageHeader"]["messageCreationDateTime"] = "2024-09-30 12:00:00"
+    document = container(number)
+    body = document["messageData"]
+    document["messageHeader"]["messageCreationDateTime"] = "2024-09-30 12:00:00"
     day = "2024-08-01 09:30:00"
     body["visits"] = []
     body["encounters"] = [body["encounters"][0] | {"encounterDatetime": day}]
     uuid = body["encounters"][0]["encounterUuid"]
     body["obs"] = [obs(uuid, day, 90, conceptId=159368), obs(uuid, day, "TDF/3TC/DTG", conceptId=164506)]
     change(body)
-    return json.dumps(made)
+    return json.dumps(document)
 
 
 def voided_supply(body: Content) -> None:
@@ -106,8 +106,8 @@ def ndr(folder: Path) -> None:
         <PrescribedRegimenTypeCode>CTX</PrescribedRegimenTypeCode>
         <PrescribedRegimenDuration>180</PrescribedRegimenDuration>
         <PrescribedRegimenDispensedDate>2024-08-01</PrescribedRegimenDispensedDate></Regimen>"""
-    once = at(message(1)).split("<HIVEncounter>")
-    text = once[0] + "<HIVEncounter>" + once[1] + "</Encounters>" + once[2].split("</Encounters>")[1]
+    parts = at(message(1)).split("<HIVEncounter>")
+    text = parts[0] + "<HIVEncounter>" + parts[1] + "</Encounters>" + parts[2].split("</Encounters>")[1]
     head, *regimens = text.split("<Regimen>")
     first, last = regimens[0], regimens[1].split("</Regimen>")[1]
     (folder / "1.xml").write_text(head + "<Regimen>" + first + cotrimoxazole + last, encoding="utf-8")
@@ -137,10 +137,10 @@ def test_documents_with_a_trouble_give_each_person_the_right_status(
     folder.mkdir()
     make(folder)
     summary = run_import(tenant, [folder], "{}", data_date=SEPTEMBER)
-    found = statuses(tenant, SEPTEMBER)
-    assert found == {f"H-{number}": status for number, status in PEOPLE[make].items()}
+    status_of = statuses(tenant, SEPTEMBER)
+    assert status_of == {f"H-{number}": status for number, status in PEOPLE[make].items()}
     at_risk, traced = called(tenant, SEPTEMBER)
-    assert not (at_risk | traced) & {number for number, (status, _) in found.items() if status in {"died", "none"}}
+    assert not (at_risk | traced) & {number for number, (status, _) in status_of.items() if status in {"died", "none"}}
     assert summary.rows_refused == {fhir: 1, nmrs: 1, ndr: 0}[make]
     with tenant_session(tenant, actor="test:1") as session:
         supplies = {row[0] for row in rows(session, "SELECT days_supplied FROM contacts WHERE known_to IS NULL")}

@@ -39,7 +39,7 @@ class List:
     rejected: int = 0
 
 
-def said(
+def person(
     number: int, status: str, since: str | None = "2024-05-20", pickup: str = "2024-05-02", **more: object
 ) -> dict[str, object]:
     return lamisplus_row(number, **{STATUS: status, SINCE: since, PICKUP: pickup, **more})
@@ -61,12 +61,12 @@ UNREAD = "3 people are listed with a contact whose day or supply is missing or c
 LISTS = {
     "records that the partner calls invalid": radet(
         [
-            said(1, "Active", "2024-05-02"),
-            said(2, "Invalid - Duplicates"),
-            said(3, "Invalid \u2013 Nonexistent"),
-            said(4, "Invalid - Biometrical Naive"),
-            said(5, "Invalid - Long-term IIT", pickup="2022-02-01"),
-            said(6, "Stopped Treatment"),
+            person(1, "Active", "2024-05-02"),
+            person(2, "Invalid - Duplicates"),
+            person(3, "Invalid \u2013 Nonexistent"),
+            person(4, "Invalid - Biometrical Naive"),
+            person(5, "Invalid - Long-term IIT", pickup="2022-02-01"),
+            person(6, "Stopped Treatment"),
         ],
         {"H1": ("active", "2024-05-02"), **{f"H{n}": ("invalid", "2024-05-20") for n in (2, 3, 4, 5)},
          "H6": ("stopped", "2024-05-20")},
@@ -92,10 +92,10 @@ LISTS = {
     ),
     "deaths and transfers without a day": radet(
         [
-            said(1, "Died", None, "2024-01-09"),
-            said(2, "Transferred Out", None, "2024-01-09"),
-            said(3, "Died", "2024-03-11", "2024-01-09"),
-            said(4, "Active", "2024-01-09", "2024-01-09"),
+            person(1, "Died", None, "2024-01-09"),
+            person(2, "Transferred Out", None, "2024-01-09"),
+            person(3, "Died", "2024-03-11", "2024-01-09"),
+            person(4, "Active", "2024-01-09", "2024-01-09"),
         ],
         {"H1": ("died", "2024-06-30"), "H2": ("transferred_out", "2024-06-30"), "H3": ("died", "2024-03-11"),
          "H4": ("iit", "2024-05-07")},
@@ -104,10 +104,10 @@ LISTS = {
     ),
     "pick-ups that cannot be read": radet(
         [
-            said(1, "Active", "2024-02-05", "2024-02-05", **{REFILL: "two months"}),
-            said(2, "Active", "2024-02-05", "31/04/2024"),
-            said(3, "Active", "2024-05-04", "2024-05-04"),
-            said(4, "Active", "2024-02-05", "2025-05-04"),
+            person(1, "Active", "2024-02-05", "2024-02-05", **{REFILL: "two months"}),
+            person(2, "Active", "2024-02-05", "31/04/2024"),
+            person(3, "Active", "2024-05-04", "2024-05-04"),
+            person(4, "Active", "2024-02-05", "2025-05-04"),
         ],
         {"H1": ("active", "2024-02-05"), "H2": ("active", "2023-01-10"), "H3": ("active", "2024-05-04"),
          "H4": ("active", "2023-01-10")},
@@ -141,10 +141,10 @@ LISTS = {
     ),
     "who died, left or stopped is on no list to be called": radet(
         [
-            *(said(n, word, "2024-04-10", "2023-12-01")
+            *(person(n, word, "2024-04-10", "2023-12-01")
               for n, word in enumerate(("Transferred Out", "Stopped Treatment", "Died"), start=1)),
-            said(4, "Active", "2024-02-18", "2024-02-18"),
-            said(5, "Active", "2024-03-20", "2024-03-20"),
+            person(4, "Active", "2024-02-18", "2024-02-18"),
+            person(5, "Active", "2024-03-20", "2024-03-20"),
         ],
         {"H1": ("transferred_out", "2024-04-10"), "H2": ("stopped", "2024-04-10"), "H3": ("died", "2024-04-10"),
          "H4": ("iit", "2024-06-16"), "H5": ("active", "2024-03-20")},
@@ -175,19 +175,19 @@ LISTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("given", LISTS.values(), ids=LISTS.keys())
+@pytest.mark.parametrize("case", LISTS.values(), ids=LISTS.keys())
 def test_a_list_with_a_trouble_gives_each_person_the_right_status(
-    tenant: TenantRef, run_import: RunImport, tmp_path: Path, given: List
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path, case: List
 ) -> None:
-    path = write_csv(tmp_path / "list.csv", given.headings, given.rows)
-    mapping = DAYS if given.headings is REAL_PHARMACY else "{}"
+    path = write_csv(tmp_path / "list.csv", case.headings, case.rows)
+    mapping = DAYS if case.headings is REAL_PHARMACY else "{}"
     summary = run_import(tenant, [path], mapping, data_date=JUNE)
-    assert statuses(tenant, JUNE) == given.people
+    assert statuses(tenant, JUNE) == case.people
     at_risk, traced = called(tenant, JUNE)
-    assert traced == given.traced
-    assert not at_risk & {number for number, (status, _) in given.people.items() if status != "active"}
-    assert summary.rows_refused == given.rejected
-    for note in given.notes:
-        assert any(note in told for told in summary.notes), summary.notes
+    assert traced == case.traced
+    assert not at_risk & {number for number, (status, _) in case.people.items() if status != "active"}
+    assert summary.rows_refused == case.rejected
+    for note in case.notes:
+        assert any(note in line for line in summary.notes), summary.notes
     problems = {problem["problem"]: problem["count"] for problem in summary.problems}
-    assert problems.items() >= given.problems.items()
+    assert problems.items() >= case.problems.items()

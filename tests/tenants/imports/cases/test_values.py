@@ -84,7 +84,7 @@ def test_sex_and_births_that_cannot_be_cost_their_cell_and_a_changed_sex_is_told
         (BORN, "the date of birth lies after the start of treatment"): 1,
         (BORN, "a date outside 1900-2200"): 1,
         (BORN, "not a day of the calendar"): 1,
-        ("Patient ID", "another row has the same key and says otherwise (first.csv, line 2)"): 1,
+        ("Patient ID", "another row with the same key has different values (first.csv, line 2)"): 1,
     }
     known = facts(tenant)
     assert {number: known[number][0] for number in ("H1", "H2", "H3")} == {"H1": "F", "H2": "F", "H3": None}
@@ -212,7 +212,7 @@ def test_a_workbook_is_read_whatever_its_form(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("page.xls", b"<html><table><tr><td>1</td></tr></table></html>", "web page"),
         ("old.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "old .xls workbook or one with a password"),
@@ -221,11 +221,11 @@ def test_a_workbook_is_read_whatever_its_form(
     ],
 )
 def test_a_file_that_is_no_list_is_named_for_what_it_is_and_changes_nothing(
-    tenant: TenantRef, run_import: RunImport, tmp_path: Path, name: str, content: bytes, told: str
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(Invalid, match=told) as caught:
+    with pytest.raises(Invalid, match=message) as caught:
         run_import(tenant, [path], "{}", data_date=JUNE)
     assert caught.value.remedy
     assert facts(tenant) == {}

@@ -29,9 +29,9 @@ def read(path: Path, mapping: str = "{}") -> list[Reading]:
 
 def container(day: str) -> str:
     """An NMRS container, one of whose visits began on this day."""
-    made = documents_of.container()
-    made["messageData"]["visits"][0]["dateStarted"] = day
-    return json.dumps(made)
+    document = documents_of.container()
+    document["messageData"]["visits"][0]["dateStarted"] = day
+    return json.dumps(document)
 
 
 def message(day: str) -> str:
@@ -69,9 +69,9 @@ def test_forms_that_say_the_month_are_read_together(tmp_path: Path, cell: str) -
     assert days(read(listed(tmp_path, cell, "2024-05-01"))) == [date(2024, 4, 3), date(2024, 5, 1)]
 
 
-@pytest.mark.parametrize(("decisive", "found"), [("25/04/2024", date(2024, 4, 3)), ("04/25/2024", date(2024, 3, 4))])
-def test_one_date_that_can_only_be_read_one_way_decides_its_column(tmp_path: Path, decisive: str, found: date) -> None:
-    assert days(read(listed(tmp_path, "03/04/2024", decisive, "03/04/2024")))[0] == found
+@pytest.mark.parametrize(("decisive", "expected"), [("25/04/2024", date(2024, 4, 3)), ("04/25/2024", date(2024, 3, 4))])
+def test_one_date_that_reads_only_one_way_decides_its_column(tmp_path: Path, decisive: str, expected: date) -> None:
+    assert days(read(listed(tmp_path, "03/04/2024", decisive, "03/04/2024")))[0] == expected
 
 
 def test_a_column_that_says_nothing_follows_the_others_of_its_file(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_where_a_file_does_not_say_or_says_both_a_date_that_may_be_two_costs_its
     refused = [bool(reading.rejections) for reading in readings]
     assert refused == [cell in ("03/04/2024", "05/06/2024") for cell in cells]
     assert {bad.problem for reading in readings for bad in reading.rejections} == {
-        "the day and the month of this date cannot be told apart"
+        "it is unclear which number of this date is the day, and which the month"
     }
     rejected = [fact for reading in readings if reading.rejections for fact in reading.facts]
     assert {type(fact) for fact in rejected} == {FacilityFact, PatientFact, UnreadContactFact}
@@ -118,8 +118,8 @@ files: {t: {name: t.csv}}
 facility: {datim_id: {constant: C1}}
 records: [{into: patients, file: t, patient: id, columns: {birthdate: born}}]
 """
-    found = list(GenericCsv().read(from_paths([path]), parse_mapping(mapping)))
-    assert [fact.birthdate for item in found for fact in item.facts if isinstance(fact, PatientFact)] == [
+    readings = list(GenericCsv().read(from_paths([path]), parse_mapping(mapping)))
+    assert [fact.birthdate for item in readings for fact in item.facts if isinstance(fact, PatientFact)] == [
         date(1990, 4, 3)
     ]
 
@@ -156,15 +156,15 @@ def test_a_document_says_in_no_column_what_its_dates_mean(
     assert cell not in f"{bad.problem}{bad.remedy}"
 
 
-@pytest.mark.parametrize(("form", "found"), [("%d/%m/%Y", date(2024, 4, 3)), ("%m/%d/%Y", date(2024, 3, 4))])
+@pytest.mark.parametrize(("form", "expected"), [("%d/%m/%Y", date(2024, 4, 3)), ("%m/%d/%Y", date(2024, 3, 4))])
 @pytest.mark.parametrize(("name", "content"), [("nmrs-json", container), ("ndr-xml", message)])
 def test_the_mapping_says_what_the_dates_of_a_document_mean(
-    tmp_path: Path, name: str, content: Callable[[str], str], form: str, found: date
+    tmp_path: Path, name: str, content: Callable[[str], str], form: str, expected: date
 ) -> None:
     path = tmp_path / "one"
     path.write_text(content("03/04/2024"), encoding="utf-8")
     (item,) = reader(name).read(from_paths([path]), parse_mapping(f'date_formats: [iso, "{form}"]'))
-    assert found in {fact.date_started for fact in item.facts if isinstance(fact, VisitFact)}
+    assert expected in {fact.date_started for fact in item.facts if isinstance(fact, VisitFact)}
     assert not item.rejections
 
 

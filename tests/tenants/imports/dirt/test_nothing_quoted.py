@@ -1,4 +1,4 @@
-"""No cell of a file is in what the platform says of it: not in rejections, omissions, notes or the failure."""
+"""No message about a file quotes one of its cells: no rejection, omission, note or failure."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ SECRETS = ["Zaynabzz Qqmusa", "0803zz1234567", "zz12-Mar-20zz26", "zzTLDzz\u00a0
 NAMES = ("lamisplus-pharmacy", "radet-lamisplus", "radet-nmrs", "lamisplus-verification", "missed-appointments", "csv")
 
 
-def said(name: str, path: Path) -> Iterator[str]:
-    """All sentences that reading a file gives."""
+def sentences(name: str, path: Path) -> Iterator[str]:
+    """All sentences that result from reading a file."""
     mapping = parse_mapping(MAPPING.replace("patients.csv", path.name) if name == "csv" else "{}")
-    found, sources = reader(name), from_paths([path])
+    format_reader, sources = reader(name), from_paths([path])
     acts = (
-        lambda: found.notes(sources, mapping),
-        lambda: found.data_date(sources, mapping),
-        lambda: list(found.read(sources, mapping)),
+        lambda: format_reader.notes(sources, mapping),
+        lambda: format_reader.data_date(sources, mapping),
+        lambda: list(format_reader.read(sources, mapping)),
     )
     for act in acts:
         try:
-            given = act()
+            result = act()
         except Invalid as error:
             yield from (error.detail, error.remedy, *(str(each) for each in error.errors))
             continue
-        for one in given if isinstance(given, list) else ():
+        for one in result if isinstance(result, list) else ():
             yield from (
                 [one]
                 if isinstance(one, str)
@@ -44,7 +44,7 @@ def said(name: str, path: Path) -> Iterator[str]:
 
 
 def check(name: str, path: Path) -> None:
-    assert not [sentence for sentence in said(name, path) if "zz" in sentence.casefold()]
+    assert not [sentence for sentence in sentences(name, path) if "zz" in sentence.casefold()]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".xlsx"])

@@ -83,8 +83,8 @@ def test_a_fraction_of_a_day_is_no_supply_in_documents_and_mapped_files(tmp_path
         ({"value": 2.8, "unit": "months"}, 84),
         ({"value": 90, "unit": "pills"}, None),
     ):
-        said = dispense(1, "2024-04-09") | {"daysSupply": supply}
-        fhir.write_text(ndjson([patient(1), said, location()]), encoding="utf-8")
+        dispensation = dispense(1, "2024-04-09") | {"daysSupply": supply}
+        fhir.write_text(ndjson([patient(1), dispensation, location()]), encoding="utf-8")
         assert [fact.days_supplied for fact in pick_ups(read("fhir-r4", fhir))] == [days]
     ndr.write_text(message(1).replace("Duration>90<", "Duration>28.5<"), encoding="utf-8")
     assert {fact.days_supplied for fact in pick_ups(read("ndr-xml", ndr))} == {None}
@@ -103,11 +103,11 @@ def test_antiretrovirals_for_prevention_are_no_treatment_in_any_format(tmp_path:
         "radet-nmrs": (NMRS_HEADINGS, nmrs_row(1, CurrentRegimenLine="Hepatitis B")),
     }
     for name, (headings, row) in lists.items():
-        found = pick_ups(read(name, write_csv(tmp_path / f"{name}.csv", headings, [row])))
-        assert [fact.antiretroviral for fact in found] == [False], name
+        pick_up_facts = pick_ups(read(name, write_csv(tmp_path / f"{name}.csv", headings, [row])))
+        assert [fact.antiretroviral for fact in pick_up_facts] == [False], name
     ndr, fhir = tmp_path / "one.xml", tmp_path / "one.ndjson"
     ndr.write_text(message(1).replace(">TDF/3TC/DTG<", ">TDF/3TC (PrEP)<"), encoding="utf-8")
     assert {fact.antiretroviral for fact in pick_ups(read("ndr-xml", ndr))} == {False}
-    said = dispense(1, "2024-04-09") | {"medicationCodeableConcept": {"text": "TDF/FTC for PrEP"}}
-    fhir.write_text(ndjson([patient(1), said, location()]), encoding="utf-8")
+    dispensation = dispense(1, "2024-04-09") | {"medicationCodeableConcept": {"text": "TDF/FTC for PrEP"}}
+    fhir.write_text(ndjson([patient(1), dispensation, location()]), encoding="utf-8")
     assert {fact.antiretroviral for fact in pick_ups(read("fhir-r4", fhir))} == {False}

@@ -36,19 +36,19 @@ def problems(summary: object) -> set[tuple[str, str]]:
 def test_a_person_twice_on_one_list_is_one_where_both_say_the_same_and_refused_where_not(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
-    said = [lamisplus_row(1), lamisplus_row(1), lamisplus_row(2), lamisplus_row(2, **{BORN: "1991-01-01"})]
-    summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, said)], "{}", data_date=JUNE)
+    list_rows = [lamisplus_row(1), lamisplus_row(1), lamisplus_row(2), lamisplus_row(2, **{BORN: "1991-01-01"})]
+    summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, list_rows)], "{}", data_date=JUNE)
     assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (4, 1, 1)
     assert summary.counts["patients"]["inserted"] == 2
-    (found,) = summary.problems
-    assert found["problem"] == "another row has the same key and says otherwise (r.csv, line 4)"
+    (problem,) = summary.problems
+    assert problem["problem"] == "another row with the same key has different values (r.csv, line 4)"
 
 
 def test_one_identifier_at_two_facilities_is_two_patients_of_their_own(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
-    said = [lamisplus_row(1), lamisplus_row(1, DatimId="def456", **{PICKUP: "2024-05-05"})]
-    summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, said)], "{}", data_date=JUNE)
+    list_rows = [lamisplus_row(1), lamisplus_row(1, DatimId="def456", **{PICKUP: "2024-05-05"})]
+    summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, list_rows)], "{}", data_date=JUNE)
     assert (summary.rows_refused, summary.counts["patients"]["inserted"]) == (0, 2)
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT count(DISTINCT (facility_uuid, uuid)) FROM patients") == [(2,)]
@@ -63,7 +63,9 @@ def test_a_row_that_names_no_facility_waits_where_several_have_its_person(
     path = write_csv(tmp_path / "v.csv", VERIFICATION, tracked)
     summary = run_import(tenant, [path], "{}", data_date=JUNE)
     assert (summary.rows_read, summary.rows_accepted, summary.rows_waiting, summary.problems) == (3, 1, 2, [])
-    assert {(found["field"], found["problem"], found["rows"], found["people"]) for found in summary.waiting} == {
+    assert {
+        (waiting["field"], waiting["problem"], waiting["rows"], waiting["people"]) for waiting in summary.waiting
+    } == {
         ("Patient Id", "patients of several facilities have this identifier", 1, 1),
         ("Patient Id", "no import has named a patient with this identifier yet", 1, 1),
     }
@@ -81,11 +83,11 @@ def test_tracking_is_kept_as_a_form_with_observations_and_the_state_of_who_left(
     assert (summary.format, summary.rows_refused) == ("lamisplus-verification", 0)
     with tenant_session(tenant, actor="test:1") as session:
         forms = rows(session, "SELECT encounter_type, form, count(*) FROM encounters GROUP BY 1, 2")
-        said = dict(rows(session, "SELECT variable_name, count(*) FROM observations GROUP BY 1"))
+        counts = dict(rows(session, "SELECT variable_name, count(*) FROM observations GROUP BY 1"))
         texts = rows(session, "SELECT count(*) FROM observations WHERE value_text LIKE '%%Givenname%%'")
         states = rows(session, "SELECT state, start_date, reason FROM patient_states")
     assert forms == [("tracking", "Client Verification", 2)]
-    assert (said["tracking_outcome"], said["tracking_attempts"], said["returned_to_care"]) == (2, 2, 1)
+    assert (counts["tracking_outcome"], counts["tracking_attempts"], counts["returned_to_care"]) == (2, 2, 1)
     assert texts == [(0,)]  # comments may name people
     assert states == [("died", date(2024, 5, 19), "Death")]
 
@@ -93,8 +95,8 @@ def test_tracking_is_kept_as_a_form_with_observations_and_the_state_of_who_left(
 def test_missed_appointments_become_bookings_of_known_people_and_names_are_not_lost(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
-    said = [missed_row(1), missed_row(2, VisitDate="14-Jun-2024"), missed_row(3, AppointmentDate="10-Aug-2024")]
-    path = write_csv(tmp_path / "m.csv", MISSED, said, encoding="utf-8")
+    list_rows = [missed_row(1), missed_row(2, VisitDate="14-Jun-2024"), missed_row(3, AppointmentDate="10-Aug-2024")]
+    path = write_csv(tmp_path / "m.csv", MISSED, list_rows, encoding="utf-8")
     summary = run_import(tenant, [path], MISSED_MAPPING, data_date=JUNE)
     assert (summary.rows_read, summary.rows_refused) == (3, 1)
     assert problems(summary) == {
@@ -116,12 +118,12 @@ def test_missed_appointments_become_bookings_of_known_people_and_names_are_not_l
 def test_pick_ups_before_birth_and_after_the_data_date_are_refused_and_the_person_stays(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
-    said = [
+    list_rows = [
         lamisplus_row(1, **{BORN: "2024-05-01", "ART Start Date (yyyy-mm-dd)": None}),
         lamisplus_row(2, **{PICKUP: "2024-07-01"}),
         lamisplus_row(3),
     ]
-    summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, said)], "{}", data_date=JUNE)
+    summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, list_rows)], "{}", data_date=JUNE)
     assert (summary.rows_read, summary.rows_in_part, summary.rows_refused, summary.people) == (3, 2, 0, 3)
     assert summary.counts["patients"]["inserted"] == 3
     assert summary.counts["dispensations"]["inserted"] == 1
@@ -137,8 +139,8 @@ def test_a_start_of_treatment_before_birth_and_a_birth_to_come_cost_the_date_and
     start = "ART Start Date (yyyy-mm-dd)"
 
     def give(name: str, born: str, began: str) -> Summary:
-        said = [lamisplus_row(1, **{BORN: born, start: began})]
-        return run_import(tenant, [write_csv(tmp_path / name, HEADINGS, said)], "{}", data_date=JUNE)
+        list_rows = [lamisplus_row(1, **{BORN: born, start: began})]
+        return run_import(tenant, [write_csv(tmp_path / name, HEADINGS, list_rows)], "{}", data_date=JUNE)
 
     def known() -> list[tuple[object, ...]]:
         asked = (
@@ -166,8 +168,8 @@ def test_facilities_that_are_not_known_are_refused_where_the_mapping_asks_for_it
 ) -> None:
     first = write_csv(tmp_path / "a.csv", PHARMACY, [pharmacy_row(1, "2024-01-10")])
     run_import(tenant, [first], "{}", data_date=JUNE)
-    said = [pharmacy_row(1, "2024-04-10"), pharmacy_row(2, "2024-04-10", **{"DATIM Id": "abc124"})]
-    path = write_csv(tmp_path / "b.csv", PHARMACY, said)
+    list_rows = [pharmacy_row(1, "2024-04-10"), pharmacy_row(2, "2024-04-10", **{"DATIM Id": "abc124"})]
+    path = write_csv(tmp_path / "b.csv", PHARMACY, list_rows)
     summary = run_import(tenant, [path], f"known_facilities: {known}\n", data_date=JUNE)
     assert (summary.rows_read, summary.rows_refused) == (2, 1)
     assert problems(summary) == {("facility", "the facility is not among those known")}

@@ -1,4 +1,4 @@
-"""Days under a heading of months, and months under one of days: noticed, and converted only when told."""
+"""The import notices days under a heading of months, and the reverse, and converts them only as the mapping says."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ REFILL = "Months of ARV Refill"
 
 
 def lamisplus(folder: Path, refills: list[object], mapping: str = "{}") -> list[Reading]:
-    said = [lamisplus_row(number, **{REFILL: refill}) for number, refill in enumerate(refills, start=1)]
-    path = write_csv(folder / "radet.csv", HEADINGS, said)
+    list_rows = [lamisplus_row(number, **{REFILL: refill}) for number, refill in enumerate(refills, start=1)]
+    path = write_csv(folder / "radet.csv", HEADINGS, list_rows)
     return list(reader("radet-lamisplus").read(from_paths([path]), parse_mapping(mapping)))
 
 
@@ -42,8 +42,8 @@ def test_a_column_of_months_that_holds_days_is_refused_until_told(tmp_path: Path
     with pytest.raises(Invalid, match="'Months of ARV Refill' seems to hold days, not months") as caught:
         lamisplus(tmp_path, refills)
     assert "refill: {unit: days}" in caught.value.remedy
-    told = supplies(lamisplus(tmp_path, refills, "refill: {unit: days}"))
-    assert told == [int(str(refill)) if refill else None for refill in refills]
+    days = supplies(lamisplus(tmp_path, refills, "refill: {unit: days}"))
+    assert days == [int(str(refill)) if refill else None for refill in refills]
 
 
 def test_a_few_days_among_months_cost_that_supply_and_not_the_pick_up(tmp_path: Path) -> None:
@@ -61,14 +61,14 @@ def test_a_column_of_days_that_holds_months_is_refused_until_told(tmp_path: Path
     path = write_csv(
         tmp_path / "radet.csv", NMRS_HEADINGS, [nmrs_row(n, DaysOfARVRefil=refill) for n, refill in enumerate(refills)]
     )
-    found = reader("radet-nmrs")
+    radet = reader("radet-nmrs")
     with pytest.raises(Invalid, match="'DaysOfARVRefil' seems to hold months, not days"):
-        list(found.read(from_paths([path]), parse_mapping("{}")))
-    told = list(found.read(from_paths([path]), parse_mapping("refill: {unit: months}")))
-    assert supplies(told) == [refill * 30 for refill in refills]
+        list(radet.read(from_paths([path]), parse_mapping("{}")))
+    readings = list(radet.read(from_paths([path]), parse_mapping("refill: {unit: months}")))
+    assert supplies(readings) == [refill * 30 for refill in refills]
 
 
 def test_days_of_every_length_are_days(tmp_path: Path) -> None:
-    said = [nmrs_row(number, DaysOfARVRefil=days) for number, days in enumerate([7, 30, 84, 180])]
-    path = write_csv(tmp_path / "radet.csv", NMRS_HEADINGS, said)
+    list_rows = [nmrs_row(number, DaysOfARVRefil=days) for number, days in enumerate([7, 30, 84, 180])]
+    path = write_csv(tmp_path / "radet.csv", NMRS_HEADINGS, list_rows)
     assert supplies(list(reader("radet-nmrs").read(from_paths([path]), parse_mapping("{}")))) == [7, 30, 84, 180]

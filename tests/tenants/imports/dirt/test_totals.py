@@ -1,4 +1,4 @@
-"""Totals that people write below lists are no people, wherever their word stands; people of such a name stay."""
+"""The import leaves out totals below a list, wherever the word stands, and keeps people of such a name."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def test_totals_of_mapped_files_are_left_out_row_by_row_and_by_columns(tmp_path:
 
 
 def test_a_person_named_total_stays(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
-    said = [
+    list_rows = [
         lamisplus_row(1, **{"Patient ID": "Total", "Hospital Number": "H7"}),
         lamisplus_row(2, **{"DatimId": "Total", "Last Pickup Date (yyyy-mm-dd)": None}),
         {"DatimId": "abc123", "Patient ID": "TOTAL: 2", "Hospital Number": 2},
     ]
-    path = write_csv(tmp_path / "radet.csv", HEADINGS, said)
+    path = write_csv(tmp_path / "radet.csv", HEADINGS, list_rows)
     summary = run_import(tenant, [path], "{}", data_date=PHARMACY_DAY)
     assert (summary.rows_read, summary.rows_left_out, summary.rows_refused) == (2, 1, 0)
     with tenant_session(tenant, actor="test:1") as session:

@@ -43,11 +43,11 @@ def sheet_of(path: Path, *rows: dict[str, object], change: Callable[[Any], None]
 
 def parts_changed(path: Path, change: Callable[[str, bytes], bytes]) -> Path:
     """The archive with its parts changed."""
-    with zipfile.ZipFile(path) as given:
-        parts = {name: given.read(name) for name in given.namelist()}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(path) as original:
+        parts = {name: original.read(name) for name in original.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in parts.items():
-            made.writestr(name, change(name, data))
+            archive.writestr(name, change(name, data))
     return path
 
 
@@ -145,10 +145,10 @@ records:
 
 def as_source(**parts: bytes) -> Source:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
-        made.writestr("[Content_Types].xml", "<Types/>")
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
         for name, data in parts.items():
-            made.writestr(name.replace("__", "/") + ".xml", data)
+            archive.writestr(name.replace("__", "/") + ".xml", data)
     return Source("list.xlsx", lambda: io.BytesIO(buffer.getvalue()), len(buffer.getvalue()), Limits(workbook=64 << 20))
 
 

@@ -1,4 +1,4 @@
-"""Files that are no table at all, cut off, or far too large: refused as a whole, with what they are and what to do."""
+"""The import rejects a file that is no table, cut off or far too large, and says what it is and what to do."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def named(name: str, data: bytes) -> Source:
 def test_a_file_that_is_no_table_is_named_for_what_it_is(chosen: str, name: str, data: bytes, problem: str) -> None:
     source = named(name, data)
     with pytest.raises(Invalid, match=problem) as caught:
-        found = reader(chosen) if chosen else detect([source])
-        list(found.read([source], parse_mapping("refill: {unit: days}")))
+        format_reader = reader(chosen) if chosen else detect([source])
+        list(format_reader.read([source], parse_mapping("refill: {unit: days}")))
     assert caught.value.remedy
 
 

@@ -20,11 +20,11 @@ Damage = Callable[[bytes, Random], bytes]
 
 def flip(data: bytes, by: Random) -> bytes:
     """A few bytes are others."""
-    found = bytearray(data)
+    content = bytearray(data)
     for _ in range(by.randint(1, 4)):
-        if found:
-            found[by.randrange(len(found))] = by.randrange(256)
-    return bytes(found)
+        if content:
+            content[by.randrange(len(content))] = by.randrange(256)
+    return bytes(content)
 
 
 def cut(data: bytes, by: Random) -> bytes:
@@ -77,15 +77,15 @@ def damaged(data: bytes, by: Random) -> bytes:
 
 def _inside(data: bytes, harm: Damage, by: Random) -> bytes:
     """The archive packed anew with one of its parts damaged; parts that hold cells more often than others."""
-    made = io.BytesIO()
+    buffer = io.BytesIO()
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as given:
-            parts = {info.filename: given.read(info) for info in given.infolist()}
+        with zipfile.ZipFile(io.BytesIO(data)) as original:
+            parts = {info.filename: original.read(info) for info in original.infolist()}
     except DAMAGE:
         return harm(data, by)
     names = [name for name in parts if "sheet" in name or "sharedStrings" in name or not name.startswith("xl/")]
     chosen = by.choice(names or list(parts))
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, part in parts.items():
             packed.writestr(name, harm(part, by) if name == chosen else part)
-    return made.getvalue()
+    return buffer.getvalue()

@@ -16,17 +16,17 @@ CIEL = "A" * 32
 
 def zipped(path: Path, members: Mapping[str, bytes | str]) -> Path:
     """An archive of these members, in their order."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
-            made.writestr(name, data)
+            archive.writestr(name, data)
     return path
 
 
 def inner_zip() -> bytes:
     """An archive, to be put into another."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as made:
-        made.writestr("inner.json", "{}")
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("inner.json", "{}")
     return buffer.getvalue()
 
 

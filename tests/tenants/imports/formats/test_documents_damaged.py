@@ -119,14 +119,14 @@ def ndr_file(data: st.DataObject) -> tuple[str, bytes]:
 def cut(make: Callable[[], bytes], name: str) -> Callable[[st.DataObject], tuple[str, bytes]]:
     """Bytes cut off, flipped or put in."""
 
-    def made(data: st.DataObject) -> tuple[str, bytes]:
-        found = bytearray(make())
-        del found[data.draw(st.integers(1, len(found))) :]
+    def damaged_file(data: st.DataObject) -> tuple[str, bytes]:
+        content = bytearray(make())
+        del content[data.draw(st.integers(1, len(content))) :]
         for _ in range(data.draw(st.integers(0, 3))):
-            found[data.draw(st.integers(0, len(found) - 1))] = data.draw(st.integers(0, 255))
-        return name, bytes(found)
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        return name, bytes(content)
 
-    return made
+    return damaged_file
 
 
 def archive() -> bytes:

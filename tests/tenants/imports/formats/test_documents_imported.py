@@ -45,9 +45,9 @@ FORMATS = pytest.mark.parametrize(
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An empty folder for a partner's files."""
-    made = tmp_path / "files"
-    made.mkdir()
-    return made
+    files = tmp_path / "files"
+    files.mkdir()
+    return files
 
 
 def reported(tenant: TenantRef, summary: Summary) -> list[tuple[Any, ...]]:
@@ -239,7 +239,7 @@ def test_problems_are_counted_over_places_and_over_many_files(
     first, second = (json.dumps(container(person)).replace('"F"', '"?"') for person in (30, 31))
     zipped(folder / "all.zip", {"1 (in).json": first, "2.json": second})
     summary = run_import(tenant, [folder], Mapping())
-    assert [(found["file"], found["field"], found["count"]) for found in summary.problems] == [
+    assert [(problem["file"], problem["field"], problem["count"]) for problem in summary.problems] == [
         ("22 files", "messageData.obs[].valueText", 44),
         ("all.zip", "messageData.demographics.gender", 2),
     ]
@@ -250,7 +250,7 @@ def test_dispensations_of_unknown_patients_wait(tenant: TenantRef, run_import: R
     (folder / "3.ndjson").write_text(ndjson([dispense(9)]), encoding="utf-8")
     summary = run_import(tenant, [folder], Mapping())
     assert reported(tenant, summary) == []
-    assert [(found["field"], found["rows"]) for found in summary.waiting] == [("MedicationDispense.subject", 1)]
+    assert [(entry["field"], entry["rows"]) for entry in summary.waiting] == [("MedicationDispense.subject", 1)]
 
 
 def test_a_bundle_cut_off_leaves_nothing(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
@@ -275,18 +275,23 @@ def test_an_archive_that_was_uploaded_is_read_from_the_store(
 ) -> None:
     (path,) = ndr_messages(folder)
     with path.open("rb") as stream:
-        (given,) = uploads.store(tenant, [(path.name, stream)])
-    source = uploads._source(tenant, _file(given))
+        (upload,) = uploads.store(tenant, [(path.name, stream)])
+    source = uploads._source(tenant, _file(upload))
     monkeypatch.setattr("tests.tenants.imports.conftest.from_paths", lambda _: [source])
     assert run_import(tenant, [path], Mapping()).counts["patients"]["inserted"] == 2
 
 
-def _file(given: Any) -> Any:
+def _file(upload: Any) -> Any:
     from tenants.imports.models import ImportFile
     from tenants.records.ids import new_uuid
 
     return ImportFile(
-        import_uuid=new_uuid(), number=0, name=given.name, size=given.size, sha256=given.sha256, blob_key=given.blob_key
+        import_uuid=new_uuid(),
+        number=0,
+        name=upload.name,
+        size=upload.size,
+        sha256=upload.sha256,
+        blob_key=upload.blob_key,
     )
 
 

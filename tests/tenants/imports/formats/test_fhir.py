@@ -31,7 +31,7 @@ from tenants.imports.reading.sources import from_paths
 from .documents_of import bundle, dispense, encounter, location, ndjson, observation, patient, resources, zipped
 
 DAY = "2024-01-10"
-HERE = parse_mapping("facility: {datim_id: {constant: dat9}}")
+CLINIC = parse_mapping("facility: {datim_id: {constant: dat9}}")
 
 
 def read(*paths: Path, mapping: Mapping | None = None) -> list[Reading]:
@@ -49,11 +49,11 @@ def of(readings: list[Reading], kind: type[Fact]) -> list[Any]:
 
 
 def one(folder: Path, resource: dict[str, Any], mapping: Mapping | None = None) -> Reading:
-    (reading,) = lines(folder, [resource], mapping or HERE)
+    (reading,) = lines(folder, [resource], mapping or CLINIC)
     return reading
 
 
-def said(readings: list[Reading]) -> list[Any]:
+def facts_of(readings: list[Reading]) -> list[Any]:
     """The facts without their places in the files."""
     facts = [fact for reading in readings for fact in reading.facts]
     for fact in facts:
@@ -87,7 +87,7 @@ def test_resources_become_a_person_with_visits_pickups_and_results(tmp_path: Pat
 @pytest.mark.parametrize("form", ["reversed", "bundle", "bundle_lines", "one_line", "gzip", "zip", "two_files", "bom"])
 def test_the_form_and_order_of_files_do_not_matter(tmp_path: Path, form: str) -> None:
     content = [*resources(), location()]
-    expected = sorted(map(repr, said(lines(tmp_path, content))))
+    expected = sorted(map(repr, facts_of(lines(tmp_path, content))))
     folder = tmp_path / form
     folder.mkdir()
     path = folder / "all.json"
@@ -112,7 +112,7 @@ def test_the_form_and_order_of_files_do_not_matter(tmp_path: Path, form: str) ->
     sources = from_paths([folder])
     assert detect(sources).name == "fhir-r4"
     readings = list(FhirResources().read(sources, Mapping()))
-    assert sorted(map(repr, said(readings))) == expected
+    assert sorted(map(repr, facts_of(readings))) == expected
     places = [(reading.file, reading.line) for reading in readings]
     assert places == sorted(set(places))
     rest = list(FhirResources().read(sources, Mapping(), after=Position(*places[3])))
@@ -127,7 +127,7 @@ def test_what_was_entered_in_error_is_a_tombstone(tmp_path: Path, status: str) -
         dispense(1, DAY, status=status),
         patient(1, active=False),
     ]
-    readings = lines(tmp_path, content, HERE)
+    readings = lines(tmp_path, content, CLINIC)
     assert all(fact.voided for reading in readings for fact in reading.facts if fact.kind != "facilities")
     assert len(of(readings, PatientFact)) == len(of(readings, DispensationFact)) == 1
 
@@ -162,7 +162,7 @@ def test_a_bundle_may_name_a_patient_by_an_address_of_its_own(tmp_path: Path) ->
     content["entry"][0]["fullUrl"] = "urn:uuid:own"
     path = tmp_path / "one.json"
     path.write_text(json.dumps(content), encoding="utf-8")
-    readings = read(path, mapping=HERE)
+    readings = read(path, mapping=CLINIC)
     assert of(readings, DispensationFact)[0].patient == of(readings, PatientFact)[0].patient == "patient-1"
 
 
@@ -300,7 +300,7 @@ def test_broken_lines_are_refused_one_by_one(tmp_path: Path) -> None:
     path.write_bytes(
         b"\n".join([good.encode(), good[:40].encode(), b"", b"7", b'{"a": 1}', b"\xff\xfe{", good.encode()])
     )
-    readings = read(path, mapping=HERE)
+    readings = read(path, mapping=CLINIC)
     assert [(reading.line, bool(reading.facts)) for reading in readings] == [
         (1, True),
         (2, False),

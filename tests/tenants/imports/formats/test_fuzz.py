@@ -79,8 +79,8 @@ def test_sound_files_are_detected_and_read_whole(name: str) -> None:
     assert not [bad for reading in readings for bad in reading.rejections]
     middle = readings[len(readings) // 2]
     rest = list(reader(name).read(sources, mapping_of(name), after=Position(middle.file, middle.line)))
-    assert [(found.file, found.line) for found in rest] == [
-        (found.file, found.line) for found in readings[len(readings) // 2 + 1 :]
+    assert [(reading.file, reading.line) for reading in rest] == [
+        (reading.file, reading.line) for reading in readings[len(readings) // 2 + 1 :]
     ]
 
 
@@ -94,12 +94,12 @@ def test_a_damaged_file_gives_readings_or_a_sentence(name: str, seed: int) -> No
         lambda: chosen.data_date(sources, mapping_of(name)),
         lambda: checked(chosen.read(sources, mapping_of(name))),
     ):
-        said = None
+        sentence = None
         try:
             act()
         except Invalid as refused:
-            said = refused.remedy
-        assert said is None or said
+            sentence = refused.remedy
+        assert sentence is None or sentence
 
 
 def checked(readings: Iterator) -> None:

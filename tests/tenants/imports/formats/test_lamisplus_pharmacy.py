@@ -75,15 +75,20 @@ def comma(path: Path, content: list[tuple[object, ...]]) -> Path:
 
 @pytest.mark.parametrize("title", [False, True])
 def test_a_workbook_is_read_with_its_dates_in_every_form(tmp_path: Path, title: bool) -> None:  # noqa: FBT001 - parametrised
-    found = facts(workbook(tmp_path / "list.xlsx", ROWS, title=title, merged=title))
-    assert [fact.date_dispensed for fact in found] == [
+    supplies = facts(workbook(tmp_path / "list.xlsx", ROWS, title=title, merged=title))
+    assert [fact.date_dispensed for fact in supplies] == [
         date(2024, 1, 10),
         date(2024, 1, 15),
         date(2024, 4, 9),
         date(2024, 2, 14),
     ]
-    assert [fact.days_supplied for fact in found] == [90, 30, 180, 30]
-    assert [fact.next_appointment for fact in found] == [date(2024, 4, 9), date(2024, 2, 14), date(2024, 10, 6), None]
+    assert [fact.days_supplied for fact in supplies] == [90, 30, 180, 30]
+    assert [fact.next_appointment for fact in supplies] == [
+        date(2024, 4, 9),
+        date(2024, 2, 14),
+        date(2024, 10, 6),
+        None,
+    ]
 
 
 def test_csv_and_workbook_say_the_same(tmp_path: Path) -> None:
@@ -126,8 +131,8 @@ def test_broken_rows_are_refused_with_their_row_of_the_sheet(tmp_path: Path) -> 
         (9, "Clinic one", "", "NG-9", "H9", "2024-01-10", "", "", "ninety", "", "", ""),
     ]
     readings = list(PharmacyList().read(from_paths([workbook(tmp_path / "list.xlsx", broken)]), Mapping()))
-    found = [(reading.line, bad.field, bad.problem) for reading in readings for bad in reading.rejections]
-    assert found == [
+    rejections = [(reading.line, bad.field, bad.problem) for reading in readings for bad in reading.rejections]
+    assert rejections == [
         (6, "Patient Id", "the identifier is missing"),
         (7, "Date Visit", "not a date in a form that the mapping names"),
         (8, "Date Visit", "the value is missing"),
@@ -160,12 +165,12 @@ def test_a_workbook_that_is_cut_off_is_refused(tmp_path: Path, keep: float) -> N
         facts(path)
 
 
-def archive(**parts: bytes) -> Source:
+def archive_of(**parts: bytes) -> Source:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
-        made.writestr("[Content_Types].xml", "<Types/>")
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
         for name, data in parts.items():
-            made.writestr(name.replace("__", "/") + ".xml", data)
+            archive.writestr(name.replace("__", "/") + ".xml", data)
     return Source("list.xlsx", lambda: io.BytesIO(buffer.getvalue()), len(buffer.getvalue()))
 
 
@@ -183,16 +188,16 @@ def test_bombs_entities_and_other_archives_are_refused(
 ) -> None:
     monkeypatch.setattr(reading_of_workbooks, "MIN_BOMB_BYTES", 1 << 20)
     with pytest.raises(Invalid, match=problem):
-        list(PharmacyList().read([archive(**parts)], parse_mapping("refill: {unit: days}")))
+        list(PharmacyList().read([archive_of(**parts)], parse_mapping("refill: {unit: days}")))
 
 
 def test_a_row_number_far_beyond_the_rows_is_refused(tmp_path: Path) -> None:
     plain = workbook(tmp_path / "plain.xlsx", ROWS)
     far = tmp_path / "far.xlsx"
-    with zipfile.ZipFile(plain) as given, zipfile.ZipFile(far, "w", zipfile.ZIP_DEFLATED) as made:
-        for name in given.namelist():
+    with zipfile.ZipFile(plain) as original, zipfile.ZipFile(far, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in original.namelist():
             row = b'</row><row r="20000000"><c r="A20000000"><v>1</v></c></row></sheetData>'
-            made.writestr(name, given.read(name).replace(b"</row></sheetData>", row))
+            archive.writestr(name, original.read(name).replace(b"</row></sheetData>", row))
     with pytest.raises(Invalid, match="empty rows in a run") as caught:
         list(PharmacyList().read(from_paths([far]), Mapping()))
     assert caught.value.remedy

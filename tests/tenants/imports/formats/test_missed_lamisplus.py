@@ -15,7 +15,7 @@ HEADINGS = (
     "Date Of Last Visit,Date Of Next Visit,Case Manager\n"
 )
 ROW = "Clinic one,Kano,P1,H1,U1,Female,1990-05-01,08030000001,Active,2020-01-10,2024-03-01,2024-05-30,M1\n"
-HERE = parse_mapping("facility: {datim_id: {constant: C1}}")
+CLINIC = parse_mapping("facility: {datim_id: {constant: C1}}")
 
 
 def test_a_row_is_a_person_their_last_visit_and_the_appointment_that_it_gave(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_row_is_a_person_their_last_visit_and_the_appointment_that_it_gave(tmp
     path.write_text(HEADINGS + ROW)
     sources = from_paths([path])
     chosen = detect(sources)
-    (reading,) = chosen.read(sources, HERE)
+    (reading,) = chosen.read(sources, CLINIC)
     assert (chosen.name, chosen.source, reading.rejections) == ("lamisplus-missed", "lamisplus", [])
     (person,) = [fact for fact in reading.facts if isinstance(fact, PatientFact)]
     (visit,) = [fact for fact in reading.facts if isinstance(fact, VisitFact)]
@@ -46,6 +46,6 @@ def test_a_row_without_a_last_visit_keeps_the_person_and_says_why(tmp_path: Path
     path = tmp_path / "missed.csv"
     path.write_text(HEADINGS + ROW.replace("2024-03-01", ""))
     sources = from_paths([path])
-    (reading,) = detect(sources).read(sources, HERE)
+    (reading,) = detect(sources).read(sources, CLINIC)
     assert [bad.field for bad in reading.rejections] == ["Date Of Last Visit"]
     assert [fact.kind for fact in reading.facts] == ["facilities", "patients"]

@@ -87,10 +87,10 @@ def test_a_message_becomes_a_person_with_visits_pickups_and_results(tmp_path: Pa
     ],
 )
 def test_how_treatment_ended(tmp_path: Path, questions: str, expected: str | None) -> None:
-    found = [
+    states = [
         (fact.state, fact.start_date) for fact in of(one(tmp_path, message(questions=questions)), PatientStateFact)
     ]
-    assert found == ([(expected, date(2024, 5, 1))] if expected else [])
+    assert states == ([(expected, date(2024, 5, 1))] if expected else [])
 
 
 def test_a_redacted_message_takes_everything_back(tmp_path: Path) -> None:

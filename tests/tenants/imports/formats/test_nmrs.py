@@ -87,7 +87,7 @@ def test_what_is_voided_is_a_tombstone_on_every_level(tmp_path: Path) -> None:
     assert {fact.variable_name for fact in of(reading, ObservationFact) if fact.voided} == {"viral_load"}
     (person,) = of(reading, PatientFact)
     assert not person.voided
-    assert person.art_start_date is None  # said in an encounter that was taken back
+    assert person.art_start_date is None  # stated only in a voided encounter
 
 
 def test_a_voided_patient_takes_everything_along(tmp_path: Path) -> None:
@@ -128,8 +128,8 @@ def test_the_tracking_form_says_how_care_ended(tmp_path: Path, reason: object, s
         obs("t", "2024-05-20 00:00:00", reason, conceptId=165470),
         obs("t", "2024-05-20 00:00:00", "2024-05-02", conceptId=165469),
     ]
-    found = [(fact.state, fact.start_date) for fact in of(one(tmp_path, content), PatientStateFact)]
-    assert found == ([(state, date(2024, 5, 2))] if state else [])
+    states = [(fact.state, fact.start_date) for fact in of(one(tmp_path, content), PatientStateFact)]
+    assert states == ([(state, date(2024, 5, 2))] if state else [])
 
 
 def test_the_mapping_says_other_concepts_types_and_answers(tmp_path: Path) -> None:
@@ -170,8 +170,8 @@ def test_a_wrong_record_is_refused_by_its_place_and_the_person_stays(tmp_path: P
     }
     assert of(reading, PatientFact)
     assert len(of(reading, DispensationFact)) == 2
-    said = " ".join(f"{bad.problem} {bad.remedy}" for bad in reading.rejections)
-    assert not any(value in said for value in ("soon", "heavy", "2024-13-45", "patient-1"))
+    report = " ".join(f"{bad.problem} {bad.remedy}" for bad in reading.rejections)
+    assert not any(value in report for value in ("soon", "heavy", "2024-13-45", "patient-1"))
 
 
 @pytest.mark.parametrize(

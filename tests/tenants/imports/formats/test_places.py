@@ -28,8 +28,8 @@ def named(name: str, path: Path) -> list[str]:
     (*readings,) = reader(name).read(from_paths([path]), Mapping())
     assert not [bad for reading in readings for bad in reading.rejections]
     facts = [fact for reading in readings for fact in reading.facts]
-    found = [judged(fact, DATA_DATE, date(2026, 1, 1)) for fact in facts]
-    return [bad.field for one in found for bad in (*one.rejections, *one.omissions)]
+    verdicts = [judged(fact, DATA_DATE, date(2026, 1, 1)) for fact in facts]
+    return [bad.field for verdict in verdicts for bad in (*verdict.rejections, *verdict.omissions)]
 
 
 SAMPLE, REPORTED = "Date of Current ViralLoad Result Sample (yyyy-mm-dd)", "Date of Current Viral Load (yyyy-mm-dd)"
@@ -123,16 +123,16 @@ def test_an_ndr_message_is_named_by_its_elements(tmp_path: Path, changes: dict[s
 )
 def test_a_container_is_named_by_the_field_of_the_value(tmp_path: Path, name: str, concept: int, value: object) -> None:
     content = container()
-    said = obs("e1-3", "2024-04-09 10:00:00", 0, conceptId=concept)
-    del said["valueNumeric"]
-    content["messageData"]["obs"].append({**said, name: value})
+    observation = obs("e1-3", "2024-04-09 10:00:00", 0, conceptId=concept)
+    del observation["valueNumeric"]
+    content["messageData"]["obs"].append({**observation, name: value})
     path = tmp_path / "one.json"
     path.write_text(json.dumps(content), encoding="utf-8")
     assert named("nmrs-json", path) == [f"messageData.obs[11].{name}"]
 
 
 @pytest.mark.parametrize(
-    ("said", "field"),
+    ("values", "field"),
     [
         ({"valueQuantity": {"value": 90_000}}, "Observation.valueQuantity.value"),
         ({"valueInteger": 90_000}, "Observation.valueInteger"),
@@ -140,7 +140,7 @@ def test_a_container_is_named_by_the_field_of_the_value(tmp_path: Path, name: st
     ],
 )
 def test_an_observation_is_named_by_the_element_of_its_value(
-    tmp_path: Path, said: dict[str, object], field: str
+    tmp_path: Path, values: dict[str, object], field: str
 ) -> None:
     cd4 = {
         "resourceType": "Observation",
@@ -149,7 +149,7 @@ def test_an_observation_is_named_by_the_element_of_its_value(
         "code": {"coding": [{"code": "24467-3"}]},
         "subject": {"reference": "Patient/patient-1"},
         "effectiveDateTime": "2024-04-09",
-        **said,
+        **values,
     }
     path = tmp_path / "all.ndjson"
     path.write_text(ndjson([*resources(), location(), cd4]), encoding="utf-8")

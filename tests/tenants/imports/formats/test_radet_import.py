@@ -69,13 +69,13 @@ def by_person(tenant: TenantRef) -> dict[Any, int]:
     """Numbers of the fixtures' persons by UUID."""
     from core.privacy import vault
 
-    found = {}
+    numbers = {}
     with tenant_session(tenant, actor="test:1") as session:
         for number in range(1, 9):
             index = vault(session).blind_index("pepfar_id", f"NG-{number:04d}")
             for (uuid,) in rows(session, "SELECT DISTINCT uuid FROM patients WHERE pepfar_id_bidx = %s", index):
-                found[uuid] = number
-    return found
+                numbers[uuid] = number
+    return numbers
 
 
 def test_two_radets_a_quarter_apart_give_contacts_states_and_snapshots(
@@ -91,7 +91,7 @@ def test_two_radets_a_quarter_apart_give_contacts_states_and_snapshots(
             session,
             "SELECT patient_uuid, state, start_date FROM patient_states WHERE known_to IS NULL AND NOT voided",
         )
-        said = rows(session, "SELECT patient_uuid, data_date, status FROM radet_snapshots")
+        snapshots = rows(session, "SELECT patient_uuid, data_date, status FROM radet_snapshots")
     assert {(person[uuid], day) for uuid, day, _ in contacts if person[uuid] in (1, 3)} == {
         (1, date(2024, 1, 10)),
         (1, date(2024, 4, 12)),
@@ -100,8 +100,8 @@ def test_two_radets_a_quarter_apart_give_contacts_states_and_snapshots(
     assert {days for *_, days in contacts} == {90}
     # The newer list has person 2 on treatment: the death was wrong. Who is not named any more keeps what is known.
     assert {(person[uuid], state, day) for uuid, state, day in states} == {(3, "transferred_out", date(2024, 3, 5))}
-    assert len(said) == 10
-    assert {(person[uuid], day, status) for uuid, day, status in said if person[uuid] == 4} == {
+    assert len(snapshots) == 10
+    assert {(person[uuid], day, status) for uuid, day, status in snapshots if person[uuid] == 4} == {
         (4, MARCH, "iit"),
         (4, JUNE, "active_restart"),
     }
@@ -121,14 +121,14 @@ def test_the_partners_status_is_compared_with_ours_on_the_lists_day(
     both(tenant, run_import, tmp_path)
     person = by_person(tenant)
     with tenant_session(tenant, actor="test:1") as session:
-        found = radet.compare(session, JUNE)
+        comparison = radet.compare(session, JUNE)
         flows = radet_repository.flows(session, MARCH, JUNE, None)
         days = [(item.data_date, item.patients) for item in radet_repository.listed_days(session)]
     assert days == [(JUNE, 5), (MARCH, 5)]
-    assert found.compared == 5
-    assert found.agreements == 5
-    assert found.counts["abc123", "active_restart", "active"] == 1
-    (missing,) = found.disagreements
+    assert comparison.compared == 5
+    assert comparison.agreements == 5
+    assert comparison.counts["abc123", "active_restart", "active"] == 1
+    (missing,) = comparison.disagreements
     # Person 5 was last seen in February with 90 days: the list of June does not name them, and we trace them.
     assert (person[missing.patient_id], missing.theirs, missing.ours) == (5, "not_on_list", "iit")
     assert set(flows) == {
@@ -157,8 +157,8 @@ def test_a_difference_comes_with_its_likely_reason(
     path = write_csv(tmp_path / "radet.csv", HEADINGS, [lamisplus_row(1, **cells)])
     run_import(tenant, [path], mapping or "{}", data_date=JUNE)
     with tenant_session(tenant, actor="test:1") as session:
-        (found,) = radet.compare(session, JUNE).disagreements
-    assert found.reason == reason
+        (difference,) = radet.compare(session, JUNE).disagreements
+    assert difference.reason == reason
 
 
 def test_a_pharmacy_list_and_a_radet_are_of_the_same_people_and_keep_what_each_says(
@@ -198,14 +198,14 @@ def test_a_radet_of_nmrs_gives_visits_results_and_states(
     summary = run_import(tenant, nmrs_radet(tmp_path), "{}", data_date=JUNE)
     assert (summary.format, summary.source, summary.rows_refused) == ("radet-nmrs", "nmrs", 0)
     with tenant_session(tenant, actor="test:1") as session:
-        said = rows(session, "SELECT status, count(*) FROM radet_snapshots GROUP BY 1 ORDER BY 1")
+        statuses = rows(session, "SELECT status, count(*) FROM radet_snapshots GROUP BY 1 ORDER BY 1")
         states = rows(session, "SELECT state, start_date FROM patient_states")
         results = rows(
             session, "SELECT variable_name, value_numeric, count(*) FROM observations GROUP BY 1, 2 ORDER BY 1"
         )
         supplied = rows(session, "SELECT DISTINCT days_supplied, regimen FROM dispensations")
         places = rows(session, "SELECT count(*) FROM facilities")
-    assert said == [("active", 3), ("died", 1), ("iit", 1)]
+    assert statuses == [("active", 3), ("died", 1), ("iit", 1)]
     assert states == [("died", date(2024, 5, 1))]
     assert results == [("viral_load", 40.0, 5), ("weight", 61.5, 5)]
     assert supplied == [(90, "TDF-3TC-DTG")]
@@ -258,9 +258,9 @@ def test_months_under_a_heading_of_days_are_refused_until_told(
 def test_the_fixture_has_every_status(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     run_import(tenant, lamisplus_radet(tmp_path), "{}", data_date=JUNE)
     with tenant_session(tenant, actor="test:1") as session:
-        said = {row[0] for row in rows(session, "SELECT status FROM radet_snapshots")}
+        statuses = {row[0] for row in rows(session, "SELECT status FROM radet_snapshots")}
         results = rows(session, "SELECT value_numeric, value_text FROM observations ORDER BY 1")
-    assert said == {"active", "active_restart", "iit", "stopped", "died", "transferred_out"}
+    assert statuses == {"active", "active_restart", "iit", "stopped", "died", "transferred_out"}
     assert results == [(20.0, "<"), (350.0, None)]
 
 
@@ -279,11 +279,11 @@ def test_in_which_order_lists_are_imported_makes_no_difference(
             "SELECT patient_uuid, state, data_date, (known_from AT TIME ZONE 'Africa/Lagos')::date"
             " FROM patient_states WHERE known_to IS NULL AND voided",
         )
-        found = radet.compare(session, JUNE)
+        comparison = radet.compare(session, JUNE)
     assert [(person[uuid], state) for uuid, state in states] == [(3, "transferred_out")]
-    # It was believed until the list of June said otherwise, whenever that was imported.
+    # It stood until the list of June contradicted it, whenever that was imported.
     assert [(person[uuid], *rest) for uuid, *rest in taken_back] == [(2, "died", JUNE, JUNE)]
-    assert (found.compared, found.agreements) == (5, 5)
+    assert (comparison.compared, comparison.agreements) == (5, 5)
 
 
 def test_a_list_given_again_for_its_day_replaces_it_at_its_facilities(
@@ -293,14 +293,14 @@ def test_a_list_given_again_for_its_day_replaces_it_at_its_facilities(
     first = [lamisplus_row(1), lamisplus_row(2, **{STATUS: "Died", SINCE: "2024-05-01"}), lamisplus_row(3)]
     others = [lamisplus_row(4, **elsewhere)]
     corrected = [lamisplus_row(1), lamisplus_row(2)]
-    for name, said in (("a.csv", first), ("b.csv", others), ("c.csv", corrected)):
-        summary = run_import(tenant, [write_csv(tmp_path / name, HEADINGS, said)], "{}", data_date=JUNE)
+    for name, list_rows in (("a.csv", first), ("b.csv", others), ("c.csv", corrected)):
+        summary = run_import(tenant, [write_csv(tmp_path / name, HEADINGS, list_rows)], "{}", data_date=JUNE)
     assert summary.counts["snapshots"] == {"inserted": 0, "updated": 1, "unchanged": 1, "superseded": 0, "held": 0}
     person = by_person(tenant)
     with tenant_session(tenant, actor="test:1") as session:
-        said = rows(session, "SELECT patient_uuid, status FROM radet_snapshots")
+        snapshots = rows(session, "SELECT patient_uuid, status FROM radet_snapshots")
         dead = rows(session, "SELECT count(*) FROM patient_states WHERE known_to IS NULL AND NOT voided")
-    assert sorted((person[uuid], status) for uuid, status in said) == [(1, "active"), (2, "active"), (4, "active")]
+    assert sorted((person[uuid], status) for uuid, status in snapshots) == [(1, "active"), (2, "active"), (4, "active")]
     assert dead == [(0,)]
 
 
@@ -331,13 +331,13 @@ def test_a_list_that_is_gone_on_with_after_its_correction_takes_nothing_from_it(
     monkeypatch.setattr(apply, "STEP_ROWS", 4)
     first = [lamisplus_row(n) for n in range(1, 11)]
     corrected = [*first[:8], lamisplus_row(9, **{STATUS: "IIT", PICKUP: "2023-10-01"})]
-    old, new = (write_csv(tmp_path / f"{n}.csv", HEADINGS, said) for n, said in enumerate((first, corrected)))
+    old, new = (write_csv(tmp_path / f"{n}.csv", HEADINGS, list_rows) for n, list_rows in enumerate((first, corrected)))
     open_session, uuid = interrupted(tenant, [old], "writing snapshots", "{data_date: 2024-06-30}")
     run_import(tenant, [new], "{}", data_date=JUNE)
     Runner(open_session, uuid, from_paths([old]), lambda *_: None).run()
     with tenant_session(tenant, actor="test:1") as session:
-        said = rows(session, "SELECT status, count(*) FROM radet_snapshots GROUP BY 1 ORDER BY 1")
-    assert said == [("active", 8), ("iit", 1)]
+        statuses = rows(session, "SELECT status, count(*) FROM radet_snapshots GROUP BY 1 ORDER BY 1")
+    assert statuses == [("active", 8), ("iit", 1)]
 
 
 def test_a_cell_that_several_facts_share_is_told_once_by_its_heading(
@@ -347,7 +347,7 @@ def test_a_cell_that_several_facts_share_is_told_once_by_its_heading(
     nmrs = write_csv(tmp_path / "nmrs.csv", NMRS_HEADINGS, [nmrs_row(2, LastPickupDate="01-Aug-2024")])
     for path, heading in ((lamis, PICKUP), (nmrs, "LastPickupDate")):
         problems = run_import(tenant, [path], "{}", data_date=JUNE).problems
-        ahead = [found["field"] for found in problems if found["problem"] == "the date lies after the data date"]
+        ahead = [problem["field"] for problem in problems if problem["problem"] == "the date lies after the data date"]
         assert ahead == [heading]
 
 

@@ -148,12 +148,12 @@ def statuses(tenant: TenantRef) -> list[str]:
 
 def pharmacy(folder: Path, **cells: object) -> list[Path]:
     """A person of regular refills until April, one of whose rows has a day that cannot be read."""
-    said = [
+    list_rows = [
         pharmacy_row(1, "2023-11-10", 60),
         pharmacy_row(1, "2024-01-32", 60, **cells),
         pharmacy_row(1, "2024-03-08", 30),
     ]
-    return [write_csv(folder / "pharmacy.csv", PHARMACY, said)]
+    return [write_csv(folder / "pharmacy.csv", PHARMACY, list_rows)]
 
 
 @pytest.mark.parametrize(
@@ -175,19 +175,19 @@ def test_a_list_with_repeated_rows_keeps_its_unread_contacts(
     days = "id,day,days,regimen,next\nP1,2024-02-10,30,TLD,\nP1,2024-04-32,30,TLD,\n"
     twice = "P2,2024-02-10,30,TLD,\nP2,2024-02-10,60,TLD,\n"
     summary = run_import(tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=days + twice))
-    assert [found["count"] for found in summary.problems if "another row" in found["problem"]] == [1]
+    assert [problem["count"] for problem in summary.problems if "another row" in problem["problem"]] == [1]
     assert statuses(tenant).count("unknown") == 1
 
 
 def test_a_rejected_row_says_of_its_person_that_the_list_has_a_gap(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
-    said = [
+    list_rows = [
         pharmacy_row(1, "2024-01-10"),
         pharmacy_row(2, "2024-01-10"),
         pharmacy_row(2, "2024-03-10", **{"DATIM Id": "2024-05-05"}),
     ]
-    path = write_csv(tmp_path / "pharmacy.csv", PHARMACY, said)
+    path = write_csv(tmp_path / "pharmacy.csv", PHARMACY, list_rows)
     summary = run_import(tenant, [path], "refill: {unit: days}", data_date=JUNE)
     assert summary.rows_refused == 1
     with tenant_session(tenant, actor="test:1") as session:
@@ -226,8 +226,8 @@ records:
 def test_a_refill_that_cannot_be_read_is_not_guessed_in_a_pharmacy_list(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, rows_of: list[Any], status: str
 ) -> None:
-    said = [pharmacy_row(1, *row[:2], **(row[2] if len(row) > 2 else {})) for row in rows_of]
-    path = write_csv(tmp_path / "pharmacy.csv", PHARMACY, said)
+    list_rows = [pharmacy_row(1, *row[:2], **(row[2] if len(row) > 2 else {})) for row in rows_of]
+    path = write_csv(tmp_path / "pharmacy.csv", PHARMACY, list_rows)
     run_import(tenant, [path], "refill: {unit: days}", data_date=SEPTEMBER)
     assert statuses(tenant)[-1] == status
 
@@ -257,5 +257,5 @@ def test_a_refill_that_cannot_be_read_is_noted_by_every_document(tmp_path: Path)
     nmrs.write_text(json.dumps(content), encoding="utf-8")
     wrong = dispense(1, "2024-05-02") | {"daysSupply": {"value": "three months"}}
     for readings in (read("ndr-xml", ndr), read("nmrs-json", nmrs), fhir(tmp_path, wrong)):
-        found = [fact for each in readings for fact in each.facts if isinstance(fact, DispensationFact)]
-        assert {(fact.days_supplied, fact.supply_unread) for fact in found} == {(None, True)}
+        dispensations = [fact for each in readings for fact in each.facts if isinstance(fact, DispensationFact)]
+        assert {(fact.days_supplied, fact.supply_unread) for fact in dispensations} == {(None, True)}

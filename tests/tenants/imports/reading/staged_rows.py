@@ -32,23 +32,23 @@ def staged(
         f" label, patient_label, content, voided, {', '.join(slots.COLUMNS)}"
     )
     keys = "facility_uuid IS NULL, entity_uuid, patient_uuid, row_hash"
-    found = rows(session, f"SELECT {columns}, {keys} FROM import_staging WHERE import_uuid = %s ORDER BY seq", uuid)  # noqa: S608 - ours
+    stage = rows(session, f"SELECT {columns}, {keys} FROM import_staging WHERE import_uuid = %s ORDER BY seq", uuid)  # noqa: S608 - ours
     refused = rows(
         session,
         "SELECT file, line, field, problem, remedy FROM import_rejections WHERE import_uuid = %s ORDER BY id",
         uuid,
     )
-    return found, sorted(refused), total
+    return stage, sorted(refused), total
 
 
-def without_facilities(found: list[Any]) -> list[Any]:
+def without_facilities(stage: list[Any]) -> list[Any]:
     """All but the facilities: one is staged once per block, and blocks differ."""
-    return [row for row in found if row[0] != "facilities"]
+    return [row for row in stage if row[0] != "facilities"]
 
 
-def facilities(found: list[Any]) -> set[Any]:
-    """What is said of facilities, and by which keys."""
-    return {row[16:] + row[4:8] for row in found if row[0] == "facilities"}
+def facilities(stage: list[Any]) -> set[Any]:
+    """What the rows say of facilities, with the keys that name them."""
+    return {row[16:] + row[4:8] for row in stage if row[0] == "facilities"}
 
 
 def have_facilities(session: TenantSession, *codes: str) -> None:

@@ -59,19 +59,19 @@ def book(
     path: Path, sheet: Iterator[bytes], texts: Iterator[bytes] | None = None, styles: Iterator[bytes] | None = None
 ) -> Path:
     """A workbook with these parts."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in (
             ("[Content_Types].xml", b"<Types/>"),
             ("xl/workbook.xml", _MAIN),
             ("xl/_rels/workbook.xml.rels", _RELATIONS),
         ):
-            made.writestr(name, data)
+            archive.writestr(name, data)
         for name, parts in (
             ("xl/worksheets/sheet1.xml", sheet),
             ("xl/texts.xml", texts or iter((b"<sst/>",))),
             ("xl/styles.xml", styles or iter((b"<styleSheet/>",))),
         ):
-            with made.open(name, "w") as part:
+            with archive.open(name, "w") as part:
                 for piece in parts:
                     part.write(piece)
     return path
@@ -157,7 +157,7 @@ def a_bundle_of_one_text(path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "make", "file", "said"),
+    ("name", "make", "file", "message"),
     [
         ("csv", cells_in_one_row, "t.xlsx", "takes more than 4 MB"),
         ("csv", one_endless_text, "t.xlsx", "takes more than 4 MB"),
@@ -173,10 +173,10 @@ def a_bundle_of_one_text(path: Path) -> Path:
     ],
 )
 def test_no_element_of_a_file_takes_more_memory_than_its_bound(
-    tmp_path: Path, name: str, make: Callable[[Path], Path], file: str, said: str
+    tmp_path: Path, name: str, make: Callable[[Path], Path], file: str, message: str
 ) -> None:
     path = make(tmp_path / file)
     command = [sys.executable, "-c", _READ.format(memory=MEMORY), name, str(path), GENERIC if name == "csv" else "{}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-800:]
-    assert said in done.stdout
+    assert message in done.stdout

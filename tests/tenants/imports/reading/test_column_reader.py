@@ -120,7 +120,7 @@ def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None
     people = "id,clinic\nP1,C1\nP2,C2\n7,C1\n"
     sources = from_paths(write(folder, patients__csv=people, events__csv=text))
     reader = GenericCsv()
-    found = []
+    results = []
     for columns in (False, True):
         with tenant_session(tenant, actor="test:1") as session:
             # The same facilities both times: the keys then follow from the same UUIDs.
@@ -129,12 +129,12 @@ def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None
                 wanted = Portions(
                     "csv", sources, MAPPING, after, DATA_DATE, PortionLimits(SIZE, SIZE, SIZE), vault(session).maker
                 )
-                found.append(staged(session, wanted.read(), DATA_DATE))
+                results.append(staged(session, wanted.read(), DATA_DATE))
             else:
                 readings = reader.read(sources, MAPPING, after=after)
-                found.append(staged(session, chunks(readings, PortionLimits(SIZE, 1000, SIZE)), DATA_DATE))
+                results.append(staged(session, chunks(readings, PortionLimits(SIZE, 1000, SIZE)), DATA_DATE))
             session.rollback()
-    return found[0], found[1]
+    return results[0], results[1]
 
 
 @settings(

@@ -80,15 +80,15 @@ def test_an_import_read_apart_writes_the_same_rows(
     make_tenant: Any, run_import: RunImport, tmp_path: Path, apart: list[subprocess.Popen[bytes]]
 ) -> None:
     paths = many(tmp_path)
-    found = []
+    outcomes = []
     for large in (1 << 40, 0):
         tenant = make_tenant().ref
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(reader_process, "LARGE_BYTES", large)
             summary = run_import(tenant, paths)
         assert (summary.rows_read, summary.rows_refused) == (PEOPLE * 4 + 1, 1)
-        found.append((summary.counts, unnamed(tenant)))
-    assert found[0] == found[1]
+        outcomes.append((summary.counts, unnamed(tenant)))
+    assert outcomes[0] == outcomes[1]
     assert len(apart) == 1
 
 
@@ -139,11 +139,11 @@ def test_a_reading_process_that_is_killed_is_named_and_another_one_can_go_on(
 ) -> None:
     asked = wanted(many(tmp_path))
     with apart_from(asked) as reader:
-        found = reader.portions(asked)
-        next(found)
+        portions = reader.portions(asked)
+        next(portions)
         os.kill(apart[0].pid, signal.SIGKILL)
         with pytest.raises(ReaderEnded, match=r"pickups.csv|patients.csv") as ended:
-            list(found)
+            list(portions)
         assert "ended too early (signal 9)" in ended.value.detail
         assert sum(map(len, reader.portions(asked))) >= PEOPLE
     assert "again" in ended.value.remedy

@@ -117,18 +117,18 @@ def test_rows_that_are_left_out_count_neither_as_read_nor_as_refused(tmp_path: P
         "{name: pickups.csv}",
         "{name: pickups.csv, join: {file: patients, match: {id: id}}, where: {patients.clinic: [C1]}}",
     )
-    given = from_paths(write(tmp_path, patients__csv=PATIENTS, pickups__csv=PICKUPS + "P8,2023-01-01,30,A,\n"))
-    readings = list(GenericCsv().read(given, parse_mapping(mapping)))
+    sources = from_paths(write(tmp_path, patients__csv=PATIENTS, pickups__csv=PICKUPS + "P8,2023-01-01,30,A,\n"))
+    readings = list(GenericCsv().read(sources, parse_mapping(mapping)))
     assert [reading.left_out for reading in readings] == [False, False, True, False, False, False, True, False]
     assert [bad.problem for reading in readings for bad in reading.rejections] == ["no row of patients has this key"]
 
 
 def test_reading_goes_on_after_any_position(tmp_path: Path) -> None:
-    given = from_paths(write(tmp_path, patients__csv=PATIENTS, pickups__csv=PICKUPS))
+    sources = from_paths(write(tmp_path, patients__csv=PATIENTS, pickups__csv=PICKUPS))
     mapping = parse_mapping(MAPPING)
-    whole = list(GenericCsv().read(given, mapping))
+    whole = list(GenericCsv().read(sources, mapping))
     for at, reading in enumerate(whole, start=1):
-        rest = list(GenericCsv().read(given, mapping, after=Position(reading.file, reading.line)))
+        rest = list(GenericCsv().read(sources, mapping, after=Position(reading.file, reading.line)))
         assert [(r.file, r.line) for r in rest] == [(r.file, r.line) for r in whole[at:]]
 
 

@@ -69,8 +69,8 @@ def test_a_lock_file_that_is_named_is_called_what_it_is(tmp_path: Path) -> None:
 
 
 def test_an_archive_of_tables_is_to_be_unpacked(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "lists.zip", "w") as made:
-        made.writestr("list.csv", "id,name\n")
+    with zipfile.ZipFile(tmp_path / "lists.zip", "w") as archive:
+        archive.writestr("list.csv", "id,name\n")
     with pytest.raises(Invalid) as caught:
         detect(from_paths([tmp_path / "lists.zip"]))
     assert caught.value.remedy == "unpack the archive, and give the tables in it"

@@ -55,11 +55,11 @@ def test_a_moment_keeps_its_zone_and_a_day_has_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "found"),
+    ("cell", "expected"),
     [("3", 90), ("1.5", 45), (2, 60), ("0", 0)],
 )
-def test_a_month_of_refill_is_thirty_days(cell: object, found: int) -> None:
-    assert values.days(cell, "months") == found
+def test_a_month_of_refill_is_thirty_days(cell: object, expected: int) -> None:
+    assert values.days(cell, "months") == expected
 
 
 @pytest.mark.parametrize("cell", ["-1", "nan", "inf", "12 months", "1_0", "", "400000"])
@@ -69,7 +69,7 @@ def test_a_supply_that_cannot_be_is_refused(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "found"),
+    ("cell", "expected"),
     [
         ("<20", (20.0, "<")),
         ("< 1,000", (1000.0, "<")),
@@ -86,8 +86,8 @@ def test_a_supply_that_cannot_be_is_refused(cell: str) -> None:
         ("1250.00", (1250.0, None)),
     ],
 )
-def test_a_result_below_the_limit_keeps_its_limit_and_sign(cell: object, found: tuple[float, str | None]) -> None:
-    assert values.measured(cell) == found
+def test_a_result_below_the_limit_keeps_its_limit_and_sign(cell: object, expected: tuple[float, str | None]) -> None:
+    assert values.measured(cell) == expected
 
 
 @pytest.mark.parametrize("cell", ["Invalid", "Failed", "", "detected", "many"])
@@ -97,7 +97,7 @@ def test_a_word_that_says_no_number_is_no_result(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "found"),
+    ("cell", "expected"),
     [
         ("29872499824296.0", "29872499824296"),
         ("93779.52927", "93779.52927"),
@@ -111,8 +111,8 @@ def test_a_word_that_says_no_number_is_no_result(cell: str) -> None:
         ("12,000", "12,000"),
     ],
 )
-def test_an_identifier_saved_as_a_decimal_number_loses_its_empty_decimals(cell: object, found: str) -> None:
-    assert values.whole_number(cell) == found
+def test_an_identifier_saved_as_a_decimal_number_loses_its_empty_decimals(cell: object, expected: str) -> None:
+    assert values.whole_number(cell) == expected
 
 
 @pytest.mark.parametrize("cell", ["2.98724998242961E+17", "1.23457E+11", "1E+11", "2.98e4", "1,23457E+11"])
@@ -174,7 +174,7 @@ def test_a_year_alone_is_no_day(cell: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "born", "found"),
+    ("cell", "born", "expected"),
     [
         ("12-Mar-62", True, date(1962, 3, 12)),
         ("12-Mar-26", False, date(2026, 3, 12)),
@@ -182,9 +182,9 @@ def test_a_year_alone_is_no_day(cell: object) -> None:
         ("12-Mar-98", False, date(1998, 3, 12)),
     ],
 )
-def test_a_year_of_two_digits_is_read_in_the_century_in_which_it_can_be(cell: str, found: date, *, born: bool) -> None:
-    assert values.day(cell, ISO, born=born) == found
-    assert values.day(cell, ("%d-%b-%y",), born=born) == found
+def test_a_year_of_two_digits_is_read_in_the_century_that_fits(cell: str, expected: date, *, born: bool) -> None:
+    assert values.day(cell, ISO, born=born) == expected
+    assert values.day(cell, ("%d-%b-%y",), born=born) == expected
 
 
 def test_september_is_read_as_java_writes_it_and_months_of_other_languages_are_not() -> None:
@@ -241,11 +241,11 @@ def test_any_text_gives_a_value_or_a_sentence_without_the_text(cell: str, kind: 
         "integer": lambda: values.integer(cell),
         "whole": lambda: values.whole_number(cell),
     }
-    said = ""
+    message = ""
     try:
         readers[kind]()
     except BadValueError as bad:
-        said = f"{bad.problem}: {bad.remedy}"
-    assert said == "" or len(said) > 20
+        message = f"{bad.problem}: {bad.remedy}"
+    assert message == "" or len(message) > 20
     if len(cell) > 12:  # shorter texts may be part of any sentence
-        assert cell not in said
+        assert cell not in message

@@ -21,11 +21,11 @@ PERSON = "P1,C1,Clinic one,Aaa,,F,1990-05-01,2023-01-10,"
 def test_a_row_that_repeats_a_refused_one_is_refused_like_it(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
-    said = ["P1,1989-02-01,30,TDF,", "Q1,2024-01-10,30,TDF,", "P1,2024-02-01,30,TDF,"]
-    twice = "\n".join([PICKED_UP, *said, *said, *said[:2]]) + "\n"
+    lines = ["P1,1989-02-01,30,TDF,", "Q1,2024-01-10,30,TDF,", "P1,2024-02-01,30,TDF,"]
+    twice = "\n".join([PICKED_UP, *lines, *lines, *lines[:2]]) + "\n"
     summary = run_import(tenant, write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv=twice))
     assert (summary.rows_read, summary.rows_refused, summary.rows_waiting, summary.rows_repeated) == (9, 3, 1, 3)
-    assert [(found["problem"], found["count"]) for found in summary.problems] == [
+    assert [(problem["problem"], problem["count"]) for problem in summary.problems] == [
         ("the date lies before the date of birth of the patient", 3)
     ]
     assert summary.counts["dispensations"]["inserted"] == 1
@@ -40,15 +40,15 @@ VISITS_TOO = MAPPING + (
 def test_what_a_refused_row_took_along_counts_where_another_row_says_it_too(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
-    # Of the visit of the second row the first one says otherwise; its pick-up stands in the third as well.
-    said = [
+    # The first row has other values of the second row's visit; the third row repeats the second one's pick-up.
+    lines = [
         "P1,2024-01-10,30,TDF,2024-02-01",
         "P1,2024-01-10,60,TDF,2024-03-01",
         "P1,2024-01-10,60,TDF,2024-02-01",
     ]
     keyed = VISITS_TOO.replace("columns: {date_dispensed: day", "key: [day, days]\n    columns: {date_dispensed: day")
     keyed = keyed.replace("regimen: regimen, next_appointment: next", "regimen: regimen")
-    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join([PICKED_UP, *said]) + "\n")
+    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join([PICKED_UP, *lines]) + "\n")
     summary = run_import(tenant, files, keyed)
     with tenant_session(tenant, actor="test:1") as session:
         supplied = rows(session, "SELECT days_supplied FROM dispensations ORDER BY 1")
@@ -58,8 +58,8 @@ def test_what_a_refused_row_took_along_counts_where_another_row_says_it_too(
 def test_a_list_whose_rows_name_their_people_counts_its_repetitions(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
-    said = [pharmacy_row(1, "2024-01-10"), pharmacy_row(1, "2024-01-10"), pharmacy_row(2, "2024-01-10")]
-    summary = run_import(tenant, [write_csv(tmp_path / "p.csv", PHARMACY, said)], "{}", data_date=JUNE)
+    list_rows = [pharmacy_row(1, "2024-01-10"), pharmacy_row(1, "2024-01-10"), pharmacy_row(2, "2024-01-10")]
+    summary = run_import(tenant, [write_csv(tmp_path / "p.csv", PHARMACY, list_rows)], "{}", data_date=JUNE)
     assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (3, 0, 1)
 
 
@@ -67,10 +67,10 @@ def test_a_list_whose_rows_name_their_people_counts_its_repetitions(
 def test_an_event_before_a_birth_that_another_list_gives_is_kept_and_counted_in_any_order(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, order: tuple[str, str]
 ) -> None:
-    said = [pharmacy_row(1, "1989-01-10"), pharmacy_row(1, "2024-01-10")]
+    list_rows = [pharmacy_row(1, "1989-01-10"), pharmacy_row(1, "2024-01-10")]
     files = {
         "radet": write_csv(tmp_path / "r.csv", HEADINGS, [lamisplus_row(1)]),
-        "pharmacy": write_csv(tmp_path / "p.csv", PHARMACY, said),
+        "pharmacy": write_csv(tmp_path / "p.csv", PHARMACY, list_rows),
     }
     summaries = [run_import(tenant, [files[name]], "{}", data_date=JUNE) for name in order]
     assert [summary.rows_refused for summary in summaries] == [0, 0]
@@ -111,19 +111,19 @@ def test_rows_at_odds_with_others_are_counted_together(
         tenant,
         write(tmp_path, patients__csv="\n".join([PEOPLE, *people, *others]) + "\n", pickups__csv=PICKED_UP + "\n"),
     )
-    (found,) = summary.problems
-    assert (found["field"], found["problem"], found["count"]) == (
+    (problem,) = summary.problems
+    assert (problem["field"], problem["problem"], problem["count"]) == (
         "id",
-        "another row has the same key and says otherwise",
+        "another row with the same key has different values",
         3,
     )
 
 
 def test_one_wrong_cell_is_one_line_of_the_report(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
-    said = f"{PICKED_UP}\nP1,2031-01-10,30,TDF,\n"
-    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv=said)
+    pick_ups = f"{PICKED_UP}\nP1,2031-01-10,30,TDF,\n"
+    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv=pick_ups)
     summary = run_import(tenant, files, VISITS_TOO)
-    assert [(found["field"], found["count"]) for found in summary.problems] == [("day", 1)]
+    assert [(problem["field"], problem["count"]) for problem in summary.problems] == [("day", 1)]
 
 
 STAMPED = MAPPING.replace("columns: {date_dispensed", "key: [day_of]\n    stamp: changed\n    columns: {date_dispensed")
@@ -133,13 +133,13 @@ STAMPED_HEAD = "id,day_of,changed,day,days,regimen,next"
 def test_a_version_that_its_source_has_corrected_is_not_judged(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
-    said = [STAMPED_HEAD, "P1,K1,2024-01-01,1989-01-01,30,TDF,", "P1,K1,2024-02-01,2024-01-01,30,TDF,"]
+    lines = [STAMPED_HEAD, "P1,K1,2024-01-01,1989-01-01,30,TDF,", "P1,K1,2024-02-01,2024-01-01,30,TDF,"]
     # Another person's event before birth, so that events are gone through at all.
-    said += ["P1,K2,2024-02-01,1988-01-01,30,TDF,"]
-    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join(said) + "\n")
+    lines += ["P1,K2,2024-02-01,1988-01-01,30,TDF,"]
+    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join(lines) + "\n")
     summary = run_import(tenant, files, STAMPED)
     assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (4, 1, 1)
-    assert [found["count"] for found in summary.problems] == [1]
+    assert [problem["count"] for problem in summary.problems] == [1]
 
 
 def test_an_older_version_does_not_stand_in_for_a_newer_one_that_was_refused(
@@ -151,8 +151,8 @@ def test_an_older_version_does_not_stand_in_for_a_newer_one_that_was_refused(
         "    columns: {obs_datetime: next, variable_name: {constant: weight}, value_numeric: days}\n"
     )
     weighed = weighed.replace("regimen: regimen, next_appointment: next", "regimen: regimen")
-    said = [STAMPED_HEAD, "P1,K1,2024-01-01,2024-01-10,30,TDF,", "P1,K1,2024-02-01,2024-01-10,60,TDF,1980-01-01"]
-    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join(said) + "\n")
+    lines = [STAMPED_HEAD, "P1,K1,2024-01-01,2024-01-10,30,TDF,", "P1,K1,2024-02-01,2024-01-10,60,TDF,1980-01-01"]
+    files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join(lines) + "\n")
     summary = run_import(tenant, files, weighed)
     assert (summary.rows_read, summary.rows_refused) == (3, 1)
     with tenant_session(tenant, actor="test:1") as session:
@@ -164,11 +164,11 @@ def test_a_person_with_a_wrong_date_gives_way_to_the_same_person_with_the_right_
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, *, wrong_first: bool
 ) -> None:
     both = ["P1,C1,Clinic one,Aaa,,,2094-05-01,2023-01-10,", PERSON]
-    said = [PEOPLE, *(both if wrong_first else reversed(both))]
-    files = write(tmp_path, patients__csv="\n".join(said) + "\n", pickups__csv=PICKED_UP + "\n")
+    lines = [PEOPLE, *(both if wrong_first else reversed(both))]
+    files = write(tmp_path, patients__csv="\n".join(lines) + "\n", pickups__csv=PICKED_UP + "\n")
     summary = run_import(tenant, files)
     assert (summary.rows_read, summary.rows_in_part) == (2, 1)
-    assert [found["problem"] for found in summary.problems] == ["the date lies after the data date"]
+    assert [problem["problem"] for problem in summary.problems] == ["the date lies after the data date"]
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT birthdate, sex FROM patients") == [(date(1990, 5, 1), "F")]
 
@@ -192,9 +192,9 @@ def test_nothing_is_noted_of_where_rows_of_the_erased_were(
     )
     run_import(tenant, newcomer, data_date=date(2024, 7, 31))
     with tenant_session(tenant, actor="test:1") as session:
-        found = rows(
+        known = rows(
             session,
             "SELECT known_assumed, (known_from AT TIME ZONE 'Africa/Lagos')::date FROM dispensations AS d"
             " JOIN facilities AS f ON f.uuid = d.facility_uuid WHERE f.datim_id = 'C1'",
         )
-    assert found == [(True, date(2023, 1, 10))], "the first of their facility are taken as known when they happened"
+    assert known == [(True, date(2023, 1, 10))], "the first of their facility are taken as known when they happened"

@@ -1,4 +1,4 @@
-"""Facilities that nobody knows: held back where they are like a known one, added and told of otherwise."""
+"""The import holds back an unknown facility that resembles a known one, and adds any other with a note."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NAME_PROBLEM = "the facility is not known, and its name is like that of a known 
 
 def listed(folder: Path, *clinics: tuple[str, str], day: str = "2024-04-10") -> list[Path]:
     """A pharmacy list with a person of each clinic (DATIM id, name)."""
-    said = [
+    list_rows = [
         pharmacy_row(number, day, **{"DATIM Id": code, "Facility Name": name})
         for number, (code, name) in enumerate(clinics, 1)
     ]
-    return [write_csv(folder / "list.csv", PHARMACY, said)]
+    return [write_csv(folder / "list.csv", PHARMACY, list_rows)]
 
 
 def on_record(tenant: TenantRef) -> list[tuple[str, str]]:
@@ -57,14 +57,14 @@ def test_an_unknown_facility_is_held_back_where_its_code_or_name_is_like_a_known
     known: TenantRef, run_import: RunImport, tmp_path: Path, code: str, name: str, problem: str | None
 ) -> None:
     summary = run_import(known, listed(tmp_path, ("abc123", "Clinic one"), (code, name)), "{}", data_date=JUNE)
-    assert [found["problem"] for found in summary.problems] == ([problem] if problem else [])
+    assert [entry["problem"] for entry in summary.problems] == ([problem] if problem else [])
     assert (summary.rows_read, summary.rows_refused) == (2, 1 if problem else 0)
     assert [there for there, _ in on_record(known)] == sorted(["abc123"] if problem else ["abc123", code])
-    told = "1 facility was not known before and was held back: the rejected rows say what to do"
-    assert (told if problem else "1 facility was not known before and was added") in summary.notes
-    for found in summary.problems:
-        assert "or to aliases, as abc123, where" in found["remedy"]
-        assert "in the settings of facilities" in found["remedy"]
+    note = "1 facility was not known before and was held back: the rejected rows say what to do"
+    assert (note if problem else "1 facility was not known before and was added") in summary.notes
+    for entry in summary.problems:
+        assert "or to aliases, as abc123, where" in entry["remedy"]
+        assert "in the settings of facilities" in entry["remedy"]
 
 
 def test_short_codes_are_like_each_other_by_chance(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:

@@ -27,10 +27,10 @@ def test_deaths_without_a_day_and_invalid_records_are_counted_in_people(
         lamisplus_row(5),
     ]
     summary = run_import(tenant, [write_csv(tmp_path / "radet.csv", HEADINGS, people)], "{}", data_date=JUNE)
-    told = " ".join(summary.notes)
-    assert "1 person is dead on a day that the list does not give" in told
-    assert "1 person is transferred out on a day that the list does not give" in told
-    assert "2 people are invalid in the partner's own list" in told
+    notes = " ".join(summary.notes)
+    assert "1 person is dead on a day that the list does not give" in notes
+    assert "1 person is transferred out on a day that the list does not give" in notes
+    assert "2 people are invalid in the partner's own list" in notes
     assert summary.rows_refused == 0
     with tenant_session(tenant, actor="test:1") as session:
         states = rows(session, "SELECT state, start_date FROM patient_states ORDER BY state, start_date")
@@ -73,7 +73,7 @@ def test_other_drugs_are_kept_apart_from_antiretrovirals_of_the_same_day(
         ("TDF+3TC+DTG", "Adult 1st Line", 90),
         ("Isoniazid-(INH) 300mg", "Isoniazid Preventive Therapy (IPT)", 180),
     ]
-    given = [
+    list_rows = [
         {
             **pharmacy_row(1, "2024-01-10", days),
             "Regimens(Include supported Drugs)": drug,
@@ -81,7 +81,7 @@ def test_other_drugs_are_kept_apart_from_antiretrovirals_of_the_same_day(
         }
         for drug, line, days in drugs
     ]
-    path = write_csv(tmp_path / "pharmacy.csv", headings, given)
+    path = write_csv(tmp_path / "pharmacy.csv", headings, list_rows)
     summary = run_import(tenant, [path], "refill: {unit: days}", data_date=JUNE)
     assert (summary.rows_accepted, summary.rows_refused) == (2, 0)
     assert any("1 person is listed with pick-ups of drugs other than antiretrovirals" in note for note in summary.notes)
@@ -118,7 +118,7 @@ def test_one_encounter_cannot_be_of_two_people(tenant: TenantRef, run_import: Ru
     summary = run_import(tenant, [tmp_path], "{}", data_date=JUNE)
     assert summary.rows_in_part == 1
     assert {problem["problem"].split(" (")[0] for problem in summary.problems} == {
-        "another row has the same key and says otherwise"
+        "another row with the same key has different values"
     }
 
 

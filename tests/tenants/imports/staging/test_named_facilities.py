@@ -55,7 +55,7 @@ def test_a_name_of_no_clinic_or_of_several_decides_nothing(
     with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
         cursor.execute("UPDATE facilities SET name = %s WHERE datim_id = 'xyz789'", (second,))
     summary = run_import(tenant, verified(tmp_path, name), "{}", data_date=JUNE)
-    assert [(found["problem"], found["rows"]) for found in summary.waiting] == [(SEVERAL, 1)]
+    assert [(entry["problem"], entry["rows"]) for entry in summary.waiting] == [(SEVERAL, 1)]
     assert places(tenant) == []
 
 

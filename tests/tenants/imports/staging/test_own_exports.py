@@ -19,15 +19,15 @@ JUNE = date(2024, 6, 30)
 def test_a_radet_with_identifiers_of_the_platform_is_rejected_and_doubles_nobody(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
-    given = write_csv(tmp_path / "radet.csv", HEADINGS, [lamisplus_row(1), lamisplus_row(2)])
-    run_import(tenant, [given], "{}", data_date=JUNE)
+    radet = write_csv(tmp_path / "radet.csv", HEADINGS, [lamisplus_row(1), lamisplus_row(2)])
+    run_import(tenant, [radet], "{}", data_date=JUNE)
     before = everything(tenant)
     with tenant_session(tenant, actor="test:1") as session:
         uuids = [str(row[0]) for row in rows(session, "SELECT uuid FROM patients ORDER BY uuid")]
     exported = [lamisplus_row(number, **{"Patient ID": uuid}) for number, uuid in enumerate(uuids, start=1)]
-    path = write_csv(tmp_path / "exported.csv", HEADINGS, exported)
+    radet = write_csv(tmp_path / "exported.csv", HEADINGS, exported)
     with pytest.raises(Invalid, match="one of its own exports") as caught:
-        run_import(tenant, [path], "{}", data_date=date(2024, 7, 31))
+        run_import(tenant, [radet], "{}", data_date=date(2024, 7, 31))
     assert [error.field for error in caught.value.errors] == ["Patient ID"]
     assert everything(tenant) == before
 

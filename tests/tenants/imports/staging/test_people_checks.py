@@ -19,8 +19,8 @@ JUNE = date(2024, 6, 30)
 
 def listed(folder: Path, *identifiers: str, day: str = "2024-04-10") -> list[Path]:
     """A pharmacy list of one clinic, with a pick-up of each person."""
-    said = [pharmacy_row(1, day, **{"Patient Id": one, "Hospital Num": None}) for one in identifiers]
-    return [write_csv(folder / "list.csv", PHARMACY, said)]
+    list_rows = [pharmacy_row(1, day, **{"Patient Id": one, "Hospital Num": None}) for one in identifiers]
+    return [write_csv(folder / "list.csv", PHARMACY, list_rows)]
 
 
 def padded(people: int) -> list[str]:
@@ -67,16 +67,16 @@ def test_where_few_are_there_or_named_a_note_says_it(
 def test_a_list_without_the_zeros_of_many_is_held_though_others_match(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, *, radet: bool
 ) -> None:
-    def given(*identifiers: str) -> list[Path]:
+    def with_identifiers(*identifiers: str) -> list[Path]:
         if not radet:
             return listed(tmp_path, *identifiers)
-        said = [lamisplus_row(number, **{"Patient ID": one}) for number, one in enumerate(identifiers)]
-        return [write_csv(tmp_path / "radet.csv", HEADINGS, said)]
+        list_rows = [lamisplus_row(number, **{"Patient ID": one}) for number, one in enumerate(identifiers)]
+        return [write_csv(tmp_path / "radet.csv", HEADINGS, list_rows)]
 
-    run_import(tenant, given(*padded(25), "A900"), "{}", data_date=JUNE)
+    run_import(tenant, with_identifiers(*padded(25), "A900"), "{}", data_date=JUNE)
     before = everything(tenant)
     with pytest.raises(Invalid, match="25 people of facility abc123 in this list would be known if their identifiers"):
-        run_import(tenant, given(*(one.lstrip("0") for one in padded(25)), "A900"), "{}", data_date=JUNE)
+        run_import(tenant, with_identifiers(*(one.lstrip("0") for one in padded(25)), "A900"), "{}", data_date=JUNE)
     assert everything(tenant) == before
 
 

@@ -32,7 +32,7 @@ EVENT: dict[str, Any] = {"patient": "P1", "facility": "C1"}
 
 
 def observation(key: str, when: datetime, **more: Any) -> ObservationFact:
-    """A weight, unless ``more`` says otherwise."""
+    """A weight, unless ``more`` replaces it."""
     return ObservationFact(**(EVENT | {"key": key, "obs_datetime": when, "variable_name": "weight"} | more))
 
 
@@ -64,7 +64,7 @@ def rows_of_all_kinds() -> list[Reading]:
         [SnapshotFact(**EVENT, key="P1", status="active", last_pickup=date(2024, 1, 5), days_supplied=0)],
         [UnreadContactFact(**EVENT, key="P1"), UnreadContactFact(**EVENT, key="P1", not_after=date(2024, 1, 5))],
     ]
-    readings = [Reading(0, line, facts=given) for line, given in enumerate(facts, start=2)]
+    readings = [Reading(0, line, facts=row_facts) for line, row_facts in enumerate(facts, start=2)]
     readings.append(Reading(0, 90, facts=[observation("o8", noon)], rejections=[Rejection("Day", "wrong", "mend it")]))
     readings.append(Reading(1, 3, facts=[observation("o9", noon)], omissions=[Rejection("Cell", "wrong", "mend it")]))
     readings.append(Reading(1, 4, left_out=True))
@@ -72,17 +72,17 @@ def rows_of_all_kinds() -> list[Reading]:
 
 
 def test_what_is_staged_of_a_row_does_not_depend_on_the_rows_beside_it(module_tenant: TenantRef) -> None:
-    found = []
+    outcomes = []
     for most, backwards in ((1, False), (1000, False), (7, False), (1000, True)):
         with tenant_session(module_tenant, actor="test:1") as session:
             have_facilities(session, "C1")
             readings = rows_of_all_kinds()
             blocks = chunks(readings[::-1] if backwards else readings, PortionLimits(most, 1000, most))
             rows, rejected, tally = staged(session, blocks, DATA_DATE)
-            found.append((sorted(without_facilities(rows), key=repr), facilities(rows), rejected, tally))
+            outcomes.append((sorted(without_facilities(rows), key=repr), facilities(rows), rejected, tally))
             session.rollback()
-    assert found[1:] == [found[0]] * 3
-    rows, _, rejected, tally = found[0]
+    assert outcomes[1:] == [outcomes[0]] * 3
+    rows, _, rejected, tally = outcomes[0]
     assert len(rows) > len(rows_of_all_kinds()) / 2
     assert {line for _, line, *_ in rejected} >= {5, 9, 11, 13, 14, 19, 21, 90}
     assert tally[2] == 1
