@@ -7,11 +7,12 @@ feature = Feature(
     routers=(
         "core.audit.api:router",
         "core.identity.api:router",
+        "core.identity.people.api:router",
         "core.jobs.api:router",
         "core.preferences.api:router",
     ),
-    credentials=("core.identity.keys:KIND",),
     jobs=("core.jobs.deliveries",),
+    credentials=("core.identity.keys:KIND", "core.identity.people.sessions:KIND"),
     tables=(
         "core.tenancy.models",
         "core.tenancy.models_places",
@@ -23,15 +24,25 @@ feature = Feature(
         "core.audit.models_platform",
         "core.tenancy.archive.models",
         "core.identity.models",
+        "core.identity.people.models",
         "core.installation.models",
     ),
     permissions=(
         Permission("audit.read", "Read who did what to which record."),
-        Permission("jobs.read", "See the state and progress of jobs."),
+        Permission(
+            "jobs.read",
+            "See the state and progress of jobs.",
+            roles=(
+                "data_officer",
+                "service",
+            ),
+        ),
         Permission("keys.read", "See the tenant's API keys, without their secrets."),
         Permission("keys.write", "Create and revoke API keys, with at most one's own permissions."),
+        Permission("people.read", "See the people of the organisation, and what they may do."),
+        Permission("people.write", "Invite, change and remove people, and make links to new passwords."),
         Permission("retention.write", "Change for how long what is not the record is kept."),
-        Permission("settings.read", "See the tenant's settings."),
+        Permission("settings.read", "See the tenant's settings.", roles=("data_officer",)),
         Permission("settings.write", "Change the tenant's settings; each group asks for its own permission too."),
     ),
     audit_actions=(
@@ -39,6 +50,10 @@ feature = Feature(
         "api:api_key:create",
         "api:api_key:revoke",
         "cli:api_key:create",
+        *(f"{source}:person:{act}" for source in ("api", "cli", "page") for act in ("add", "change", "remove")),
+        *(f"{source}:person:link" for source in ("api", "cli", "page")),
+        "api:person:list",
+        "cli:operator:add",
         "settings:group:change",
         "system:retention:run",
         "cli:api_key:revoke",
@@ -77,6 +92,9 @@ feature = Feature(
         "archive": Command("core.tenancy.archive.commands:archive", "Make the keys that archives are sealed to"),
         "audit": Command("core.audit.commands:audit", "Seal and verify the audit of a tenant"),
         "database": Command("core.database.watch_commands:database", "Dead rows, old statistics, sizes"),
+        "people": Command(
+            "core.identity.people.commands:people", "Add, list and remove people; make links to passwords"
+        ),
         "keys": Command("core.privacy.commands:keys", "The keys that protect personal data: rotate the master key"),
         "key": Command("core.identity.commands:key", "Make, list and revoke the API keys of a tenant"),
         "settings": Command("core.preferences.commands:settings", "See and change the settings of a tenant"),
@@ -91,6 +109,7 @@ feature = Feature(
     },
     tags={
         "identity": "The caller, and the API keys of the tenant.",
+        "people": "The people of the tenant, their roles, and links by which they choose a password.",
         "audit": "Who did what, to which subject, and when.",
         "jobs": "Work in the background: its state and progress.",
         "settings": "The tenant's settings, by group.",

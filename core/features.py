@@ -21,10 +21,19 @@ _Declared = TypeVar("_Declared")
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A right that a route or a page may ask for, such as ``patients.read``."""
+    """A right that a route or a page may ask for, such as ``patients.read``.
+
+    Attributes:
+        name: unique among all rooms.
+        description: what it lets its holder do.
+        roles: the built-in roles that hold it, of ``core.identity.roles``, besides the partner's admin.
+        operator: it is of the installation: held by operators alone, never by a tenant's people and keys.
+    """
 
     name: str
     description: str
+    roles: Sequence[str] = ()
+    operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)

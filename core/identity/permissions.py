@@ -19,5 +19,5 @@ def declared_permissions() -> dict[str, Permission]:
 
 @cache
 def all_permissions() -> frozenset[str]:
-    """The names of all declared permissions."""
-    return frozenset(declared_permissions())
+    """The names of all permissions that tenants' people and keys may hold."""
+    return frozenset(name for name, permission in declared_permissions().items() if not permission.operator)

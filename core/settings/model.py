@@ -108,6 +108,12 @@ class Settings(BaseSettings):
         pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?)?$",
         description="Address of a CDN before the paths of scripts, style sheets and pictures; unset: this server.",
     )
+    session_idle_minutes: int = Field(
+        default=60, ge=1, description="Minutes without a request after which a person's session ends."
+    )
+    session_hours: int = Field(default=12, ge=1, description="Hours after which a person signs in again.")
+    invitation_hours: int = Field(default=72, ge=1, description="Hours for which an invitation can be used.")
+    reset_minutes: int = Field(default=60, ge=1, description="Minutes for which a link to a new password can be used.")
     body_max_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest body of a request, in bytes; uploads have their own limit."
     )

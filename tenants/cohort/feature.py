@@ -8,7 +8,17 @@ feature = Feature(
     jobs=("tenants.cohort.jobs",),
     tables=("tenants.cohort.models",),
     permissions=(
-        Permission("cohort.read", "See status, indicators, completeness and the rules they follow"),
+        Permission(
+            "cohort.read",
+            "See status, indicators, completeness and the rules they follow",
+            roles=(
+                "data_officer",
+                "clinician",
+                "case_manager",
+                "viewer",
+                "service",
+            ),
+        ),
         Permission("cohort.write", "Change the rules of expected contacts and status"),
     ),
     audit_actions=(

@@ -7,14 +7,32 @@ feature = Feature(
     routers=("tenants.followup.api:router",),
     tables=("tenants.followup.models",),
     permissions=(
-        Permission("attempts.read", "See attempts to reach patients, and their notes"),
-        Permission("attempts.write", "Record attempts to reach patients, and undo one's own of today"),
+        Permission(
+            "attempts.read",
+            "See attempts to reach patients, and their notes",
+            roles=(
+                "data_officer",
+                "clinician",
+                "case_manager",
+                "tracking_officer",
+            ),
+        ),
+        Permission(
+            "attempts.write",
+            "Record attempts to reach patients, and undo one's own of today",
+            roles=(
+                "clinician",
+                "case_manager",
+                "tracking_officer",
+            ),
+        ),
     ),
     audit_actions=(
         "followup:attempt:record",
         "followup:attempt:undo",
         "followup:attempt:read",
         "followup:attempt:list",
+        "followup:today:read",
     ),
     tags={"attempts": "Attempts to reach patients, and what became of them."},
 )

@@ -8,8 +8,22 @@ feature = Feature(
     jobs=("tenants.imports.jobs",),
     tables=("tenants.imports.models", "tenants.imports.models_snapshots", "tenants.imports.models_waiting"),
     permissions=(
-        Permission("imports.read", "See imports, their progress and their refused rows"),
-        Permission("imports.write", "Upload files, import, cancel and undo"),
+        Permission(
+            "imports.read",
+            "See imports, their progress and their refused rows",
+            roles=(
+                "data_officer",
+                "service",
+            ),
+        ),
+        Permission(
+            "imports.write",
+            "Upload files, import, cancel and undo",
+            roles=(
+                "data_officer",
+                "service",
+            ),
+        ),
     ),
     commands={
         "import": Command("tenants.imports.commands:import_command", "Import a partner's records from files."),

@@ -8,10 +8,16 @@ feature = Feature(
     jobs=("tenants.quality.jobs",),
     tables=("tenants.quality.models",),
     permissions=(
-        Permission("quality.read", "See reports on the quality of the records"),
-        Permission("quality.write", "Ask for reports and for a search for people recorded twice"),
-        Permission("identities.read", "See which patients may be, or are merged as, one person"),
-        Permission("identities.write", "Merge patients who are one person, refuse pairs, unmerge"),
+        Permission("quality.read", "See reports on the quality of the records", roles=("data_officer",)),
+        Permission(
+            "quality.write", "Ask for reports and for a search for people recorded twice", roles=("data_officer",)
+        ),
+        Permission(
+            "identities.read", "See which patients may be, or are merged as, one person", roles=("data_officer",)
+        ),
+        Permission(
+            "identities.write", "Merge patients who are one person, refuse pairs, unmerge", roles=("data_officer",)
+        ),
     ),
     audit_actions=(
         "job:quality:report",

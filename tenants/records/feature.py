@@ -7,17 +7,113 @@ feature = Feature(
     routers=("tenants.records.api:router",),
     tables=("tenants.records.models",),
     permissions=(
-        Permission("facilities.read", "See facilities"),
-        Permission("facilities.write", "Add and change facilities"),
-        Permission("patients.read", "See patients with their names, phones and identifiers, and their histories"),
-        Permission("patients.write", "Add, change and void patients"),
-        Permission("visits.read", "See visits, dispensations, appointments and contacts"),
-        Permission("visits.write", "Add, change and void visits"),
-        Permission("encounters.read", "See encounters"),
-        Permission("encounters.write", "Add, change and void encounters"),
-        Permission("observations.read", "See observations"),
-        Permission("observations.write", "Add, change and void observations"),
-        Permission("records.statistics", "See counts of records"),
+        Permission(
+            "facilities.read",
+            "See facilities",
+            roles=(
+                "data_officer",
+                "clinician",
+                "case_manager",
+                "tracking_officer",
+                "viewer",
+                "service",
+            ),
+        ),
+        Permission(
+            "facilities.write",
+            "Add and change facilities",
+            roles=(
+                "data_officer",
+                "service",
+            ),
+        ),
+        Permission(
+            "patients.read",
+            "See patients with their names, phones and identifiers, and their histories",
+            roles=(
+                "data_officer",
+                "clinician",
+                "case_manager",
+                "tracking_officer",
+                "service",
+            ),
+        ),
+        Permission(
+            "patients.write",
+            "Add, change and void patients",
+            roles=(
+                "data_officer",
+                "clinician",
+                "service",
+            ),
+        ),
+        Permission(
+            "visits.read",
+            "See visits, dispensations, appointments and contacts",
+            roles=(
+                "data_officer",
+                "clinician",
+                "case_manager",
+                "tracking_officer",
+                "service",
+            ),
+        ),
+        Permission(
+            "visits.write",
+            "Add, change and void visits",
+            roles=(
+                "data_officer",
+                "clinician",
+                "service",
+            ),
+        ),
+        Permission(
+            "encounters.read",
+            "See encounters",
+            roles=(
+                "data_officer",
+                "clinician",
+                "case_manager",
+                "service",
+            ),
+        ),
+        Permission(
+            "encounters.write",
+            "Add, change and void encounters",
+            roles=(
+                "data_officer",
+                "clinician",
+                "service",
+            ),
+        ),
+        Permission(
+            "observations.read",
+            "See observations",
+            roles=(
+                "data_officer",
+                "clinician",
+                "case_manager",
+                "service",
+            ),
+        ),
+        Permission(
+            "observations.write",
+            "Add, change and void observations",
+            roles=(
+                "data_officer",
+                "clinician",
+                "service",
+            ),
+        ),
+        Permission(
+            "records.statistics",
+            "See counts of records",
+            roles=(
+                "data_officer",
+                "viewer",
+                "service",
+            ),
+        ),
     ),
     audit_actions=(
         "api:patient:read",

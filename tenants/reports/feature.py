@@ -6,8 +6,18 @@ feature = Feature(
     name="reports",
     routers=("tenants.reports.api:router",),
     permissions=(
-        Permission("reports.read", "Export line lists and indicator tables, without personal identifiers"),
-        Permission("reports.identify", "Export lists with programme identifiers and hospital numbers"),
+        Permission(
+            "reports.read",
+            "Export line lists and indicator tables, without personal identifiers",
+            roles=(
+                "data_officer",
+                "viewer",
+                "service",
+            ),
+        ),
+        Permission(
+            "reports.identify", "Export lists with programme identifiers and hospital numbers", roles=("data_officer",)
+        ),
     ),
     audit_actions=("report:patient:read", "report:data_value_set:make"),
     commands={

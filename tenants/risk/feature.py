@@ -8,12 +8,46 @@ feature = Feature(
     jobs=("tenants.risk.jobs",),
     tables=("tenants.risk.models",),
     permissions=(
-        Permission("risk.read", "See models, scores and reasons"),
-        Permission("risk.train", "Train models"),
-        Permission("risk.score", "Score patients"),
+        Permission(
+            "risk.read",
+            "See models, scores and reasons",
+            roles=(
+                "data_officer",
+                "clinician",
+                "case_manager",
+                "tracking_officer",
+                "service",
+            ),
+        ),
+        Permission("risk.train", "Train models", roles=("data_officer",)),
+        Permission(
+            "risk.score",
+            "Score patients",
+            roles=(
+                "data_officer",
+                "service",
+            ),
+        ),
         Permission("risk.settings", "Change how models are trained and how scores are shown"),
-        Permission("worklists.read", "See issued lists and the people on them"),
-        Permission("worklists.write", "Issue lists"),
+        Permission(
+            "worklists.read",
+            "See issued lists and the people on them",
+            roles=(
+                "data_officer",
+                "clinician",
+                "case_manager",
+                "tracking_officer",
+                "service",
+            ),
+        ),
+        Permission(
+            "worklists.write",
+            "Issue lists",
+            roles=(
+                "data_officer",
+                "service",
+            ),
+        ),
     ),
     meters=(Meter("patients_scored", "patient", "Patients whom a scoring gave a score.", ("model",)),),
     audit_actions=(

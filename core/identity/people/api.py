@@ -1,0 +1,133 @@
+"""The people of an organisation over the API."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from core import audit
+from core.access import TenantScope, require
+from core.errors import Conflict, Forbidden, NotFound
+from core.errors.problem import responses
+from core.identity import Principal
+from core.identity.people import links, members
+from core.identity.people.schemas import (
+    GrantFields,
+    LinkIn,
+    LinkOut,
+    PersonIn,
+    PersonInvited,
+    PersonOut,
+    RoleOut,
+)
+from core.identity.roles import ROLES, permissions_of_role
+from core.web.location import set_location
+from core.web.paging import Page, Paging
+
+router = APIRouter(tags=["people"])
+
+PeopleRead = Annotated[Principal, Depends(require("people.read"))]
+PeopleWrite = Annotated[Principal, Depends(require("people.write"))]
+
+
+@router.get("/people", operation_id="list_people", summary="List the people of the organisation, by name")
+def list_people(_: PeopleRead, scope: TenantScope, paging: Paging) -> Page[PersonOut]:
+    """People who were removed are not in the list."""
+    rows, total = members.list_members(scope.tenant, limit=paging.limit, offset=paging.offset)
+    return Page.of([PersonOut.model_validate(member) for member in rows], paging, total)
+
+
+@router.get("/roles", operation_id="list_roles", summary="List the roles that people can have")
+def list_roles(_: PeopleRead) -> list[RoleOut]:
+    """The built-in roles, each with what it permits."""
+    return [
+        RoleOut(name=role.name, meaning=role.meaning, permissions=sorted(permissions_of_role(role.name)))
+        for role in ROLES.values()
+        if not role.operator
+    ]
+
+
+@router.post(
+    "/people", operation_id="invite_person", status_code=201, summary="Invite a person", responses=responses(Conflict)
+)
+def invite_person(principal: PeopleWrite, scope: TenantScope, body: PersonIn, response: Response) -> PersonInvited:
+    """The answer has a link by which the person chooses a password. An account that exists is used as it is."""
+    grant = _grant(principal, body)
+    person_id = members.add_member(scope.tenant, body.email, body.name, grant, actor=principal.actor)
+    member = members.get_member(scope.tenant, person_id)
+    link = _link(scope, principal, person_id, links.INVITATION) if member.invited else None
+    set_location(response, f"/v1/people/{person_id}")
+    return PersonInvited(**PersonOut.model_validate(member).model_dump(), link=link)
+
+
+@router.get("/people/{person_id}", operation_id="get_person", summary="Get a person")
+def get_person(_: PeopleRead, scope: TenantScope, person_id: UUID) -> PersonOut:
+    """One person of the organisation."""
+    return PersonOut.model_validate(members.get_member(scope.tenant, person_id))
+
+
+@router.put(
+    "/people/{person_id}",
+    operation_id="change_person",
+    summary="Change what a person may do",
+    responses=responses(NotFound, Conflict),
+)
+def change_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID, body: GrantFields) -> PersonOut:
+    """It holds from the person's next request."""
+    members.change_member(scope.tenant, person_id, _grant(principal, body), actor=principal.actor)
+    return PersonOut.model_validate(members.get_member(scope.tenant, person_id))
+
+
+@router.delete(
+    "/people/{person_id}",
+    operation_id="remove_person",
+    status_code=204,
+    summary="Remove a person from the organisation",
+    responses=responses(NotFound, Conflict),
+)
+def remove_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID) -> None:
+    """Their sessions, and the API keys that they created, end at once."""
+    members.remove_member(scope.tenant, person_id, actor=principal.actor)
+
+
+@router.post(
+    "/people/{person_id}/links",
+    operation_id="create_link",
+    status_code=201,
+    summary="Create a link to a new password",
+    responses=responses(NotFound, Forbidden),
+)
+def create_link(
+    principal: PeopleWrite, scope: TenantScope, person_id: UUID, body: LinkIn, response: Response
+) -> LinkOut:
+    """Earlier links of the person stop working. An account of several organisations resets its password by itself."""
+    member = members.get_member(scope.tenant, person_id)
+    if len(members.tenants_of(person_id)) > 1 and not member.invited:
+        detail = "this account belongs to other organisations too"
+        raise Forbidden(detail, remedy="Ask the operator of the installation for the link.")
+    set_location(response, f"/v1/people/{person_id}")
+    return _link(scope, principal, person_id, body.purpose)
+
+
+def _link(scope: TenantScope, principal: Principal, person_id: UUID, purpose: str) -> LinkOut:
+    link = links.create_link(person_id, purpose, actor=principal.actor)
+    with scope.session() as session:
+        audit.record(session, "api:person:link", "person", person_id, {"purpose": purpose})
+    return LinkOut.model_validate(link)
+
+
+def _grant(principal: Principal, body: GrantFields) -> members.Grant:
+    """What the body grants.
+
+    Raises:
+        Forbidden: it is more than the principal may do (403).
+    """
+    granted = frozenset().union(*(permissions_of_role(name) for name in body.roles))
+    more = sorted(granted - principal.permissions)
+    if more:
+        detail = f"a role cannot permit what you may not do: {', '.join(more[:3])}"
+        raise Forbidden(detail, remedy="Ask an admin of the organisation.")
+    if principal.facility_ids is not None or principal.states is not None:
+        detail = "you reach a part of the facilities only"
+        raise Forbidden(detail, remedy="Ask somebody who reaches all facilities.")
+    return members.Grant(body.roles, body.facility_ids, body.states)

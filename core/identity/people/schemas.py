@@ -1,0 +1,87 @@
+"""What the API says of people."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from core.identity.people.members import EMAIL_MAX, NAME_MAX
+
+Roles = Annotated[list[str], Field(min_length=1, max_length=20)]
+
+
+class GrantFields(BaseModel):
+    """What a person may do in the organisation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    roles: Roles = Field(description="Names of roles.", examples=[["tracking_officer"]])
+    facility_ids: list[UUID] | None = Field(
+        default=None, max_length=5000, description="Only these facilities; null for all.", examples=[None]
+    )
+    states: list[str] | None = Field(
+        default=None, max_length=100, description="Only the facilities of these states; null for all.", examples=[None]
+    )
+
+
+class PersonIn(GrantFields):
+    """A person to invite."""
+
+    email: str = Field(max_length=EMAIL_MAX, description="What they sign in with.", examples=["tracker@example.org"])
+    name: Annotated[str, StringConstraints(max_length=NAME_MAX)] = Field(
+        description="How pages call them.", examples=["Tracking officer"]
+    )
+
+
+class PersonOut(BaseModel):
+    """A person of the organisation."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID = Field(description="The person.")
+    email: str = Field(description="What they sign in with.", examples=["tracker@example.org"])
+    name: str = Field(description="How pages call them.", examples=["Tracking officer"])
+    state: Literal["active", "deactivated"] = Field(description="Whether the account can be used.")
+    roles: list[str] = Field(description="Names of roles.", examples=[["tracking_officer"]])
+    facility_ids: list[UUID] | None = Field(description="Only these facilities; null for all.", examples=[None])
+    states: list[str] | None = Field(description="Only the facilities of these states; null for all.", examples=[None])
+    invited: bool = Field(description="Whether they have chosen no password yet.")
+    created_at: datetime = Field(description="When they joined the organisation.")
+    last_seen_at: datetime | None = Field(description="Their last request, to the minute; null for none.")
+
+
+class LinkOut(BaseModel):
+    """A link by which a person chooses a password. It is in this answer only."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID = Field(description="The link.")
+    path: str = Field(
+        description="Path of the page; put the address of the portal before it.", examples=["/password/abc"]
+    )
+    expires_at: datetime = Field(description="When it stops working.")
+
+
+class PersonInvited(PersonOut):
+    """A new person, and the link by which they choose a password; null where the account has one already."""
+
+    link: LinkOut | None = Field(description="Give it to the person. It is in this answer only.")
+
+
+class RoleOut(BaseModel):
+    """A role, and what it permits."""
+
+    name: str = Field(description="The role.", examples=["tracking_officer"])
+    meaning: str = Field(description="Who has it.", examples=["Calls and visits the people on today's lists."])
+    permissions: list[str] = Field(description="What it permits.", examples=[["attempts.write"]])
+
+
+class LinkIn(BaseModel):
+    """Which link to make."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    purpose: Literal["invitation", "reset"] = Field(
+        default="reset", description="An invitation lasts longer.", examples=["reset"]
+    )

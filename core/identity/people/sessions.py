@@ -1,0 +1,286 @@
+"""Sessions of people: begun by a sign-in, carried in a cookie, ended by time, by their person, or by an admin."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import text
+from uuid_utils.compat import uuid7
+
+from core.clock import now
+from core.database import TenantRef, look_up, platform_session
+from core.errors import Forbidden, NotFound, Unauthenticated
+from core.identity.credentials import cookie
+from core.identity.principal import Identified, Principal
+from core.identity.roles import permissions_for
+from core.settings import get_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlmodel import Session
+
+COOKIE = "iit_session"
+FORM = re.compile(r"iits_[0-9a-f]{64}")
+SEEN_EVERY = timedelta(minutes=1)
+"""The last request is written at most this often."""
+
+DEVICE_MAX = 120
+_TENANT = ("id", "slug", "name", "schema_name", "role_name", "database", "state", "time_zone")
+_VERIFY = (
+    "SELECT s.id AS session_id, s.person_id, s.signed_in_by, s.expires_at, s.last_seen_at, s.revoked_at,"
+    " p.name AS person_name, p.state AS person_state, p.operator_role, s.tenant_id,"
+    " m.roles, m.facility_ids, m.states,"
+    " t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.time_zone, coalesce(t.phase, t.state) AS state"
+    " FROM platform.sessions s JOIN platform.people p ON p.id = s.person_id"
+    " LEFT JOIN platform.memberships m ON m.person_id = s.person_id AND m.tenant_id = s.tenant_id"
+    " LEFT JOIN platform.tenants t ON t.id = s.tenant_id WHERE s.{column} = %s"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session that has just begun. ``secret`` goes into the cookie, and is stored nowhere."""
+
+    id: UUID
+    secret: str
+    tenant_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A session without its secret."""
+
+    id: UUID
+    device: str
+    signed_in_by: str
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+def begin(
+    session: Session, person_id: UUID, tenant_id: UUID | None, *, signed_in_by: str, device: str = ""
+) -> NewSession:
+    """Begin a session in the caller's transaction.
+
+    Args:
+        session: of ``platform``.
+        person_id: who signed in.
+        tenant_id: for which tenant; None for an operator.
+        signed_in_by: ``password`` or ``oidc``.
+        device: what the browser says that it is.
+    """
+    secret, moment, session_id = f"iits_{secrets.token_hex(32)}", now(), uuid7()
+    session.execute(
+        text(
+            "INSERT INTO platform.sessions"
+            " (id, secret_hash, person_id, tenant_id, signed_in_by, device, created_at, last_seen_at, expires_at)"
+            " VALUES (:id, :digest, :person, :tenant, :by, :device, :now, :now, :expires)"
+        ),
+        {
+            "id": session_id,
+            "digest": _digest(secret),
+            "person": person_id,
+            "tenant": tenant_id,
+            "by": signed_in_by,
+            "device": device[:DEVICE_MAX],
+            "now": moment,
+            "expires": moment + timedelta(hours=get_settings().session_hours),
+        },
+    )
+    return NewSession(session_id, secret, tenant_id)
+
+
+def end(session_id: UUID, person_id: UUID) -> None:
+    """End a session of the person at once.
+
+    Raises:
+        NotFound: the person has no such session.
+    """
+    with platform_session() as session:
+        ended = session.execute(
+            text(
+                "UPDATE platform.sessions SET revoked_at = coalesce(revoked_at, :now)"
+                " WHERE id = :id AND person_id = :person RETURNING id"
+            ),
+            {"id": session_id, "person": person_id, "now": now()},
+        ).first()
+    if ended is None:
+        detail = "you have no such session"
+        raise NotFound(detail)
+
+
+def end_all(session: Session, person_id: UUID, tenant_id: UUID | None = None, *, but: UUID | None = None) -> None:
+    """End the person's sessions, of one tenant or all, in the caller's transaction; ``but`` one."""
+    session.execute(
+        text(
+            "UPDATE platform.sessions SET revoked_at = :now WHERE person_id = :person AND revoked_at IS NULL"
+            " AND (CAST(:tenant AS uuid) IS NULL OR tenant_id = :tenant)"
+            " AND (CAST(:but AS uuid) IS NULL OR id <> :but)"
+        ),
+        {"person": person_id, "tenant": tenant_id, "but": but, "now": now()},
+    )
+
+
+def list_sessions(person_id: UUID) -> list[SessionInfo]:
+    """The person's sessions that have not ended, the latest used first."""
+    moment = now()
+    with platform_session() as session:
+        rows = session.execute(
+            text(
+                "SELECT id, device, signed_in_by, created_at, last_seen_at, expires_at FROM platform.sessions"
+                " WHERE person_id = :person AND revoked_at IS NULL AND expires_at > :now AND last_seen_at > :idle"
+                " ORDER BY last_seen_at DESC, id"
+            ),
+            {"person": person_id, "now": moment, "idle": moment - _idle()},
+        ).mappings()
+        return [SessionInfo(**row) for row in rows]
+
+
+def switch(session_id: UUID, person_id: UUID, tenant_id: UUID, device: str) -> NewSession:
+    """End a session, and begin one for another tenant of the same person.
+
+    Raises:
+        NotFound: the person belongs to no such tenant, or has no such session.
+    """
+    with platform_session() as session:
+        row = session.execute(
+            text(
+                "SELECT s.signed_in_by FROM platform.sessions s JOIN platform.memberships m"
+                " ON m.person_id = s.person_id AND m.tenant_id = :tenant"
+                " WHERE s.id = :id AND s.person_id = :person AND s.revoked_at IS NULL FOR UPDATE OF s"
+            ),
+            {"id": session_id, "person": person_id, "tenant": tenant_id},
+        ).first()
+        if row is None:
+            detail = "you belong to no such organisation"
+            raise NotFound(detail)
+        session.execute(
+            text("UPDATE platform.sessions SET revoked_at = :now WHERE id = :id"), {"id": session_id, "now": now()}
+        )
+        return begin(session, person_id, tenant_id, signed_in_by=row.signed_in_by, device=device)
+
+
+class Sessions:
+    """Sessions as a kind of credential."""
+
+    name = "person_session"
+    places = frozenset({cookie(COOKIE)})
+
+    def recognizes(self, credential: str) -> bool:
+        """Whether it has the form of a session's secret."""
+        return FORM.fullmatch(credential) is not None
+
+    def verify(self, credential: str) -> Identified:
+        """Who the session belongs to. Nothing is cached: an ended session is ended, a changed role is changed.
+
+        Raises:
+            Unauthenticated: there is none, it has ended, or the person was deactivated or left the tenant.
+            Forbidden: the tenant is suspended.
+        """
+        row = look_up(_VERIFY.format(column="secret_hash"), (_digest(credential),))
+        identified = _identified(row)
+        moment = now()
+        if row is not None and moment - row["last_seen_at"] >= SEEN_EVERY:
+            with platform_session() as session:
+                session.execute(
+                    text("UPDATE platform.sessions SET last_seen_at = :now WHERE id = :id"),
+                    {"now": moment, "id": row["session_id"]},
+                )
+        return identified
+
+    def confirm(self, principal: Principal) -> None:
+        """Check again that the session is valid and that the person may still do what they might.
+
+        Raises:
+            Unauthenticated: it has ended.
+            Forbidden: the tenant is suspended, or the person lost a permission or a part of their scope.
+        """
+        session_id = UUID(str(principal.credential_id))
+        present = _identified(look_up(_VERIFY.format(column="id"), (session_id,))).principal
+        lost = not principal.permissions <= present.permissions
+        if lost or (present.facility_ids, present.states) != (principal.facility_ids, principal.states):
+            detail = "your permissions have changed"
+            raise Forbidden(detail, remedy="Open the page again.")
+
+    def counts_as_guess(self, error: Unauthenticated) -> bool:  # noqa: ARG002 - the same for every refusal
+        """An ended session is not a guess: browsers send its cookie until they are told to delete it."""
+        return False
+
+
+KIND = Sessions()
+"""The kind as ``core.feature`` registers it."""
+
+
+def _identified(row: Mapping[str, Any] | None) -> Identified:
+    moment = now()
+    if (
+        row is None
+        or row["revoked_at"] is not None
+        or row["expires_at"] <= moment
+        or row["last_seen_at"] + _idle() <= moment
+        or row["person_state"] != "active"
+    ):
+        raise _ended()
+    if row["tenant_id"] is None:
+        return _operator(row)
+    if row["roles"] is None:
+        raise _ended()
+    tenant = TenantRef(**{name: row[name] for name in _TENANT})
+    if tenant.state != "active":
+        detail = "the organisation is suspended"
+        raise Forbidden(detail, remedy="Ask its operator.")
+    facilities, states = row["facility_ids"], row["states"]
+    principal = Principal(
+        "person",
+        str(row["person_id"]),
+        tenant.id,
+        permissions_for(row["roles"]),
+        name=row["person_name"],
+        roles=frozenset(row["roles"]),
+        facility_ids=None if facilities is None else frozenset(facilities),
+        states=None if states is None else frozenset(states),
+        credential=Sessions.name,
+        credential_id=str(row["session_id"]),
+        signed_in_by=row["signed_in_by"],
+        expires_at=row["expires_at"],
+    )
+    return Identified(principal, tenant)
+
+
+def _operator(row: Mapping[str, Any]) -> Identified:
+    if row["operator_role"] is None:
+        raise _ended()
+    principal = Principal(
+        "operator",
+        str(row["person_id"]),
+        None,
+        permissions_for([row["operator_role"]]),
+        name=row["person_name"],
+        roles=frozenset({row["operator_role"]}),
+        credential=Sessions.name,
+        credential_id=str(row["session_id"]),
+        signed_in_by=row["signed_in_by"],
+        expires_at=row["expires_at"],
+    )
+    return Identified(principal, None)
+
+
+def _ended() -> Unauthenticated:
+    detail = "the session has ended"
+    return Unauthenticated(detail, remedy="Sign in again.")
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _idle() -> timedelta:
+    return timedelta(minutes=get_settings().session_idle_minutes)

@@ -1,0 +1,63 @@
+"""Roles: names under which people hold permissions. Features say which built-in roles hold each permission."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from core.identity.permissions import declared_permissions
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+ADMIN: Final = "partner_admin"
+"""Holds every permission of the tenant; the last one of a tenant cannot be removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A built-in role.
+
+    Attributes:
+        name: as memberships store it.
+        meaning: who has it, in one line.
+        operator: of the installation, for people without a tenant.
+    """
+
+    name: str
+    meaning: str
+    operator: bool = False
+
+
+ROLES: Final[dict[str, Role]] = {
+    role.name: role
+    for role in (
+        Role(ADMIN, "Runs the partner's use of the platform: people, roles, keys, settings."),
+        Role("data_officer", "Brings records in, and answers for their quality and for reports."),
+        Role("clinician", "Cares for patients at a facility."),
+        Role("case_manager", "Follows assigned patients, and records what became of them."),
+        Role("tracking_officer", "Calls and visits the people on today's lists."),
+        Role("viewer", "Looks at numbers without names."),
+        Role("service", "A program of the partner's, not a person."),
+        Role("platform_admin", "Runs the installation.", operator=True),
+        Role("platform_support", "Helps tenants; reads no patient.", operator=True),
+    )
+}
+
+
+@cache
+def permissions_of_role(name: str) -> frozenset[str]:
+    """What a built-in role permits; nothing where there is no such role."""
+    if name not in ROLES:
+        return frozenset()
+    return frozenset(
+        permission.name
+        for permission in declared_permissions().values()
+        if name in permission.roles or (name == ADMIN and not permission.operator)
+    )
+
+
+def permissions_for(roles: Collection[str]) -> frozenset[str]:
+    """What the roles permit together."""
+    return frozenset().union(*(permissions_of_role(name) for name in roles))

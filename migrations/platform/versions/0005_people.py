@@ -1,0 +1,107 @@
+"""What platform has more since 0004: rendered by ``python -m migrations.render``."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from migrations.operations import grant_application
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Take 14 steps."""
+    op.create_table(
+        "people",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("operator_role", sa.Text(), nullable=True),
+        sa.Column("password_hash", sa.Text(), nullable=True),
+        sa.Column("password_set_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("deactivated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "operator_role IN ('platform_admin', 'platform_support')", name=op.f("ck_people_operator_role")
+        ),
+        sa.CheckConstraint("state IN ('active', 'deactivated')", name=op.f("ck_people_state")),
+        sa.CheckConstraint("email = lower(email) AND length(email) <= 254", name=op.f("ck_people_email")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
+        sa.UniqueConstraint("email", name=op.f("uq_people_email")),
+        schema="platform",
+    )
+    op.create_table(
+        "sign_in_failures",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_sign_in_failures")),
+        schema="platform",
+    )
+    op.create_table(
+        "memberships",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("roles", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("facility_ids", sa.ARRAY(sa.Uuid()), nullable=True),
+        sa.Column("states", sa.ARRAY(sa.Text()), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["platform.people.id"], name=op.f("fk_memberships_person_id")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_memberships_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("person_id", "tenant_id", name=op.f("pk_memberships")),
+        schema="platform",
+    )
+    op.create_index("ix_memberships_tenant_id", "memberships", ["tenant_id"], unique=False, schema="platform")
+    op.create_table(
+        "one_time_links",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("purpose IN ('invitation', 'reset')", name=op.f("ck_one_time_links_purpose")),
+        sa.ForeignKeyConstraint(["person_id"], ["platform.people.id"], name=op.f("fk_one_time_links_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_one_time_links")),
+        sa.UniqueConstraint("secret_hash", name=op.f("uq_one_time_links_secret_hash")),
+        schema="platform",
+    )
+    op.create_index("ix_one_time_links_person_id", "one_time_links", ["person_id"], unique=False, schema="platform")
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=True),
+        sa.Column("signed_in_by", sa.Text(), nullable=False),
+        sa.Column("device", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["platform.people.id"], name=op.f("fk_sessions_person_id")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_sessions_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("secret_hash", name=op.f("uq_sessions_secret_hash")),
+        schema="platform",
+    )
+    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"], unique=False, schema="platform")
+    op.create_index("ix_sessions_person_id", "sessions", ["person_id"], unique=False, schema="platform")
+    grant_application("SELECT, INSERT, UPDATE", "platform", "people")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_failures")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "memberships")
+    grant_application("SELECT, INSERT, UPDATE", "platform", "one_time_links")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sessions")

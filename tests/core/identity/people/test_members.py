@@ -1,0 +1,83 @@
+"""People of a tenant: invited, changed, removed, and never without an admin."""
+
+import pytest
+
+from core.errors import Conflict, Invalid, NotFound
+from core.identity.people import members
+from core.identity.people.members import Grant
+
+
+def body(**facts):
+    return {"email": "tracker@example.org", "name": "Tracking officer", "roles": ["tracking_officer"], **facts}
+
+
+@pytest.fixture
+def client(application, client_for, make_tenant):
+    owner = make_tenant()
+    client = client_for(application, owner.api_key)
+    client.tenant = owner.ref
+    return client
+
+
+def test_an_invitation_gives_a_link_that_is_shown_one_time(client):
+    answer = client.post("/v1/people", json=body())
+    assert answer.status_code == 201
+    assert answer.json()["link"]["path"].startswith("/password/")
+    shown = client.get(answer.headers["location"])
+    assert shown.json()["invited"] is True
+    assert "link" not in shown.json()
+
+
+def test_a_person_of_two_organisations_has_one_account(client, application, client_for, make_tenant):
+    other = client_for(application, make_tenant().api_key)
+    first, second = client.post("/v1/people", json=body()), other.post("/v1/people", json=body(roles=["viewer"]))
+    assert first.json()["id"] == second.json()["id"]
+    assert other.get("/v1/people").json()["items"][0]["roles"] == ["viewer"]
+    assert client.post("/v1/people", json=body()).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("facts", "field"),
+    [
+        ({"email": "no address"}, "email"),
+        ({"name": " "}, "name"),
+        ({"roles": ["nobody"]}, "roles"),
+        ({"roles": ["platform_admin"]}, "roles"),
+    ],
+)
+def test_what_is_not_valid_is_refused_by_field(client, facts, field):
+    answer = client.post("/v1/people", json=body(**facts))
+    assert answer.status_code == 422
+    assert field in answer.json()["errors"][0]["field"]
+
+
+def test_nobody_grants_more_than_they_may_do(client, application, client_for):
+    from core.identity.keys import create_key
+
+    key = create_key(client.tenant, name="few", permissions=["people.read", "people.write"]).plaintext
+    few = client_for(application, key)
+    assert few.post("/v1/people", json=body(roles=["partner_admin"])).status_code == 403
+    assert few.get("/v1/people").json()["total"] == 0
+
+
+def test_the_last_admin_can_neither_be_removed_nor_changed(tenant):
+    first = members.add_member(tenant, "a@example.org", "Admin", Grant(["partner_admin"]), actor="test:1")
+    second = members.add_member(tenant, "b@example.org", "Admin", Grant(["partner_admin"]), actor="test:1")
+    members.remove_member(tenant, second, actor="test:1")
+    with pytest.raises(Conflict):
+        members.remove_member(tenant, first, actor="test:1")
+    with pytest.raises(Conflict):
+        members.change_member(tenant, first, Grant(["viewer"]), actor="test:1")
+    with pytest.raises(NotFound):
+        members.get_member(tenant, second)
+
+
+def test_an_operator_joins_no_organisation_and_a_member_is_no_operator(tenant):
+    members.add_operator("ops@example.org", "Operator", "platform_support", actor="test:1")
+    with pytest.raises(Conflict):
+        members.add_member(tenant, "ops@example.org", "Operator", Grant(["viewer"]), actor="test:1")
+    members.add_member(tenant, "member@example.org", "Member", Grant(["viewer"]), actor="test:1")
+    with pytest.raises(Conflict):
+        members.add_operator("member@example.org", "Member", "platform_admin", actor="test:1")
+    with pytest.raises(Invalid):
+        members.add_operator("third@example.org", "Third", "viewer", actor="test:1")

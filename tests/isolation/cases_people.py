@@ -1,0 +1,49 @@
+"""The routes of an organisation's people."""
+
+from typing import Any
+from uuid import uuid4
+
+from tests.isolation.routes import Call, World, case
+
+
+def _body() -> dict[str, Any]:
+    return {"email": f"tracker-{uuid4().hex[:10]}@example.org", "name": "Tracking officer", "roles": ["viewer"]}
+
+
+def _person(world: World) -> Any:
+    return world.json("POST", "/v1/people", json=_body())["id"]
+
+
+@case("GET", "/v1/people", kind="collection")
+def list_people(world: World) -> Call:
+    return Call(marks=[_person(world)])
+
+
+@case("POST", "/v1/people", kind="own")
+def invite_person(world: World) -> Call:
+    return Call(json=_body(), state=lambda: world.json("GET", "/v1/people")["total"])
+
+
+@case("GET", "/v1/roles", kind="catalogue")
+def list_roles(_: World) -> Call:
+    return Call()
+
+
+@case("GET", "/v1/people/{person_id}", kind="item")
+def get_person(world: World) -> Call:
+    return Call(path={"person_id": _person(world)})
+
+
+@case("PUT", "/v1/people/{person_id}", kind="item")
+def change_person(world: World) -> Call:
+    return Call(path={"person_id": _person(world)}, json={"roles": ["data_officer"]})
+
+
+@case("DELETE", "/v1/people/{person_id}", kind="item")
+def remove_person(world: World) -> Call:
+    return Call(path={"person_id": _person(world)})
+
+
+@case("POST", "/v1/people/{person_id}/links", kind="item")
+def create_link(world: World) -> Call:
+    return Call(path={"person_id": _person(world)}, json={"purpose": "reset"})
