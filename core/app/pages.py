@@ -19,6 +19,7 @@ from core.features import resolve
 from core.settings import get_settings
 from core.web.assets import PATH, Assets
 from core.web.folders import folders_of
+from core.web.packages import package_files
 from core.web.pages import SEE_OTHER, PageRoute, Site, sign_in_address
 from core.web.templates import Templates
 
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from core.features import Feature
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-OWN = {"core": "core.web.pages:page_templates"}
-"""The kernel's own templates: the page of a problem."""
+OWN = {"core": "core.web.pages:page_templates", "kit": "core.web.kit:templates"}
+"""The kernel's own templates: the page of a problem, and the components of pages."""
+
+OWN_ASSETS = {"kit": "core.web.kit:assets"}
 
 RESERVED = ("/v1", PATH.rstrip("/"), "/docs", "/openapi.json", "/healthz", "/readyz")
 PROBLEM = "core/problem.html"
@@ -52,7 +55,7 @@ def lay_pages(app: FastAPI, rooms: Sequence[Feature]) -> None:
         TypeError: a router holds something else than routes.
     """
     base = get_settings().asset_url
-    assets = Assets(folders_of(room.assets for room in rooms), base)
+    assets = Assets(folders_of([OWN_ASSETS, *(room.assets for room in rooms)]), base, package_files())
     templates = Templates(folders_of([OWN, *(room.templates for room in rooms)]), assets.address)
     sign_in = [room.sign_in for room in rooms if room.sign_in is not None]
     if len(sign_in) > 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATH = "/assets/"
+PACKAGES = "packages"
 FOREVER = "public, max-age=31536000, immutable"
 _DIGEST_BYTES = 10
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2", ".svg": "image/svg+xml"}
@@ -44,15 +46,22 @@ class Assets:
     Args:
         folders: prefix -> folder.
         base: address before every path, such as that of a CDN; empty where this server serves them.
+        packages: name -> file of those with the prefix ``packages``, from npm packages.
     """
 
-    def __init__(self, folders: Mapping[str, Path], base: str = "") -> None:
+    def __init__(self, folders: Mapping[str, Path], base: str = "", packages: Mapping[str, Path] | None = None) -> None:
         self._base = base.rstrip("/")
         self._digests: dict[str, str] = {}
         self._assets: dict[str, Asset] = {}
-        for prefix, folder in folders.items():
-            files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+        listed = {
+            prefix: {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+            for prefix, folder in folders.items()
+        }
+        if packages:
+            listed[PACKAGES] = dict(packages)
+        for prefix, files in listed.items():
             contents = {name: file.read_bytes() for name, file in files.items()}
+            contents |= {name: _bundled(name, contents) for name in contents if name.endswith(".css")}
             digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
             for name, content in contents.items():
                 digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -84,6 +93,26 @@ class Assets:
             detail = "there is no such file"
             raise NotFound(detail, remedy="Reload the page: its files have changed.")
         return stored
+
+
+_IMPORT = re.compile(rb'^@import "([\w.-]+\.css)";\n', re.MULTILINE)
+
+
+def _bundled(name: str, contents: Mapping[str, bytes]) -> bytes:
+    """A style sheet with its imports of the same folder in their place: one request on a slow line, not ten.
+
+    Raises:
+        LookupError: it imports a file that is not there.
+    """
+
+    def imported(line: re.Match[bytes]) -> bytes:
+        neighbour = line[1].decode()
+        if neighbour not in contents:
+            message = f"{name} imports {neighbour}, which is not in its folder"
+            raise LookupError(message)
+        return contents[neighbour]
+
+    return _IMPORT.sub(imported, contents[name])
 
 
 def _asset(name: str, content: bytes) -> Asset:

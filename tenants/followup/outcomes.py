@@ -18,6 +18,10 @@ OutcomeName = Literal[
 ]
 
 
+SETTLED_DAYS: Final = 28
+"""From so many days of rest on an outcome is settled: the days after which a missed contact is an interruption."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One outcome of an attempt.
@@ -26,29 +30,32 @@ class Outcome:
         name: in the API and in the table.
         meaning: in one line.
         reached: whether somebody spoke with the patient or with who knows.
-        settles: whether the patient leaves the lists until a later expected contact is due.
+        rests: days for which the patient leaves today's list, counted from the attempt; a promised day counts instead.
     """
 
     name: OutcomeName
     meaning: str
     reached: bool
-    settles: bool
+    rests: int
+
+    @property
+    def settles(self) -> bool:
+        """Whether nobody needs to try again for as long as the records say nothing new."""
+        return self.rests >= SETTLED_DAYS
 
 
 OUTCOMES: Final[dict[str, Outcome]] = {
     outcome.name: outcome
     for outcome in (
-        Outcome("returned", "The patient came back to the clinic.", reached=True, settles=True),
-        Outcome(
-            "promised", "The patient will come, on the promised day where one was named.", reached=True, settles=False
-        ),
-        Outcome("reached", "Somebody spoke with the patient; nothing was agreed.", reached=True, settles=False),
-        Outcome("not_reached", "Nobody answered, or nobody was at home.", reached=False, settles=False),
-        Outcome("wrong_number", "The number is of somebody else, or out of service.", reached=False, settles=False),
-        Outcome("moved", "The patient lives elsewhere now.", reached=True, settles=True),
-        Outcome("transferred_out", "The patient is in care at another facility.", reached=True, settles=True),
-        Outcome("died", "The patient has died.", reached=True, settles=True),
-        Outcome("refused", "The patient does not want to come.", reached=True, settles=True),
+        Outcome("returned", "The patient came back to the clinic.", reached=True, rests=28),
+        Outcome("promised", "The patient will come, on the promised day where one was named.", reached=True, rests=3),
+        Outcome("reached", "Somebody spoke with the patient; nothing was agreed.", reached=True, rests=1),
+        Outcome("not_reached", "Nobody answered, or nobody was at home.", reached=False, rests=1),
+        Outcome("wrong_number", "The number is of somebody else, or out of service.", reached=False, rests=1),
+        Outcome("moved", "The patient lives elsewhere now.", reached=True, rests=180),
+        Outcome("transferred_out", "The patient is in care at another facility.", reached=True, rests=180),
+        Outcome("died", "The patient has died.", reached=True, rests=36500),
+        Outcome("refused", "The patient does not want to come.", reached=True, rests=90),
     )
 }
 

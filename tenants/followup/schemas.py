@@ -64,7 +64,7 @@ class OutcomeOut(BaseModel):
     name: OutcomeName = Field(description="The word.")
     meaning: str = Field(description="What it means.", examples=["The patient came back to the clinic."])
     reached: bool = Field(description="Whether somebody spoke with the patient or with who knows.")
-    settles: bool = Field(description="Whether the patient leaves the lists until a later expected contact is due.")
+    settles: bool = Field(description="Whether nobody needs to try again for as long as the records say nothing new.")
 
 
 @dataclass(frozen=True)

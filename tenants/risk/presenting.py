@@ -54,11 +54,14 @@ class WorklistView:
         return levels.meaning(None if share is None else float(share), self.worklist.usual_risk)
 
     def why(self, entry: WorklistEntry) -> str:
-        """The reason why a person is on the list, in one line."""
-        reasons = entry.reasons or []
+        """Why a person is on the list, in one line."""
+        return self.line(entry.score, entry.reasons or [])
+
+    def line(self, score: float, reasons: Sequence[Mapping[str, Any]]) -> str:
+        """A score and its reasons, in one line."""
         if self.worklist.kind == "to_trace":
             return "; ".join(str(reason["text"]) for reason in reasons)
-        return summary(entry.score, self.worklist.usual_risk, reasons)
+        return summary(score, self.worklist.usual_risk, reasons)
 
     def of(self, facility: UUID) -> int:
         """The number of candidates at a facility."""

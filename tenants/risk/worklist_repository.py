@@ -8,7 +8,7 @@ from sqlmodel import col, func, select
 
 from core.errors import NotFound
 from core.web.keyset import read_slice
-from tenants.risk.models import Prediction, Worklist, WorklistEntry
+from tenants.risk.models import Prediction, ScoreRun, Worklist, WorklistEntry
 from tenants.risk.repository import due_within_days
 
 if TYPE_CHECKING:
@@ -59,6 +59,11 @@ def issued_before(session: TenantSession, draft: Worklist) -> Worklist | None:
         col(Worklist.facility_uuid).is_not_distinct_from(draft.facility_uuid),
     )
     return session.exec(query).first()
+
+
+def newest_scored_day(session: TenantSession) -> date | None:
+    """The newest day that was scored to its end; None where none was."""
+    return session.exec(select(func.max(ScoreRun.as_of)).where(ScoreRun.state == "done")).one()
 
 
 def get_worklist(session: TenantSession, uuid: UUID) -> Worklist:

@@ -1,0 +1,226 @@
+"""Today's work: the people of the newest lists whom nobody has tried to reach yet today, with what was tried before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from core import audit
+from core.clock import today
+from core.database import psycopg_connection, tenant_session
+from tenants.followup.outcomes import OUTCOMES
+from tenants.records.reach import within_reach_sql
+from tenants.records.repository import completed_years
+from tenants.risk import presenting, worklist, worklist_repository
+from tenants.risk.identities import identities_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import date
+    from uuid import UUID
+
+    from core.database import SessionOpener, TenantRef, TenantSession
+    from tenants.risk.identities import Identity
+
+PAGE_SIZE: Final = 20
+_WAITING: Final = sql.SQL("""
+FROM worklist_entries e
+JOIN facilities f ON f.uuid = e.facility_uuid
+LEFT JOIN patients p ON p.uuid = e.patient_uuid AND p.known_to IS NULL AND NOT p.voided
+LEFT JOIN LATERAL (
+  SELECT i.outcome, i.outcome_date, i.promised_for, count(*) OVER () AS attempts FROM interventions i
+  WHERE i.patient_uuid = e.patient_uuid AND NOT i.voided AND i.outcome IS NOT NULL
+  ORDER BY i.outcome_date DESC, i.completed_at DESC, i.uuid DESC LIMIT 1
+) last ON true
+CROSS JOIN LATERAL (
+  SELECT coalesce(
+    coalesce(last.promised_for, last.outcome_date + (%(rests)s::jsonb ->> last.outcome)::int) > %(day)s, false
+  ) AS rests
+) rest
+WHERE e.worklist_uuid = %(worklist)s AND {reach} AND (%(facility)s::text IS NULL OR f.datim_id = %(facility)s)
+""")
+_PEOPLE: Final = sql.SQL("""
+SELECT e.patient_uuid, f.datim_id, f.name AS clinic, e.expected_date, e.days_late, e.score, e.risk_level, e.reasons,
+  p.sex, p.birthdate, last.outcome, last.outcome_date, last.promised_for, last.attempts
+{waiting} AND NOT rest.rests ORDER BY e.rank, e.score DESC, e.uuid LIMIT %(limit)s OFFSET %(offset)s
+""")
+_COUNTS: Final = sql.SQL("""
+SELECT f.datim_id, f.name, count(*) FILTER (WHERE NOT rest.rests), count(*) FILTER (WHERE last.outcome_date = %(day)s)
+{waiting} GROUP BY f.datim_id, f.name ORDER BY f.name, f.datim_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Clinic:
+    """A facility's part of a list: how many people wait, and how many somebody tried to reach today."""
+
+    datim_id: str
+    name: str
+    waiting: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One person of today's list.
+
+    Attributes:
+        age: in completed years; None where the birth date is not known.
+        why: why the person is on the list, in one line.
+        identity: what names the person; None where that may not be seen.
+        attempts: how many there were; ``last_outcome`` and ``last_day`` are of the latest.
+    """
+
+    patient_id: UUID
+    facility: str
+    clinic: str
+    sex: str | None
+    age: int | None
+    expected_date: date | None
+    days_late: int
+    score: float
+    risk_level: str
+    why: str
+    identity: Identity | None
+    attempts: int
+    last_outcome: str | None
+    last_day: date | None
+    promised_for: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """One page of today's work.
+
+    Attributes:
+        day: today, where the tenant is.
+        as_of: the day that was scored.
+        data_date: the day to which the records run.
+        clinics: of both lists, by kind.
+    """
+
+    kind: str
+    day: date
+    as_of: date
+    data_date: date | None
+    model_version: str
+    meaning: str
+    clinics: Mapping[str, Sequence[Clinic]]
+    people: Sequence[Card]
+
+    def waiting(self, kind: str) -> int:
+        """How many people of a list wait."""
+        return sum(clinic.waiting for clinic in self.clinics[kind])
+
+    @property
+    def done(self) -> int:
+        """How many people of both lists somebody tried to reach today."""
+        return sum(clinic.done for clinics in self.clinics.values() for clinic in clinics)
+
+
+def read_today(
+    tenant: TenantRef,
+    open_session: SessionOpener,
+    kind: str,
+    *,
+    facility: str | None = None,
+    page: int = 1,
+    identities: bool = False,
+) -> Today | None:
+    """A page of the newest list of a kind, without those who rest; None where no day was scored yet.
+
+    The lists of the newest scored day are issued when they are first read. Each person of the page is in the audit.
+
+    Args:
+        tenant: whose.
+        open_session: opens transactions of the tenant.
+        kind: ``at_risk`` or ``to_trace``.
+        facility: DATIM id; all when None.
+        page: counted from 1.
+        identities: show what names the people.
+    """
+    with open_session() as session:
+        day = today(session.tenant.time_zone)
+        as_of = worklist_repository.newest_scored_day(session)
+        if as_of is None:
+            return None
+        orders = {name: worklist.order_for(session, name, as_of) for name in worklist.KINDS}
+        actor, request_id = session.actor, session.request_id
+
+    def whole_tenant() -> AbstractContextManager[TenantSession]:
+        """A list is issued for all facilities, whatever part of it its first reader reaches."""
+        return tenant_session(tenant, actor=actor, request_id=request_id)
+
+    lists = {name: worklist.issue(tenant, whole_tenant, order) for name, order in orders.items()}
+    with open_session() as session:
+        issued = worklist_repository.get_worklist(session, lists[kind])
+        shown = presenting.WorklistView(issued, (), {}, None)
+        return Today(
+            kind=kind,
+            day=day,
+            as_of=as_of,
+            data_date=issued.data_date,
+            model_version=issued.model_version,
+            meaning=shown.meaning,
+            clinics={name: _clinics(session, uuid, day, facility) for name, uuid in lists.items()},
+            people=_people(session, shown, day, facility, page, identities=identities),
+        )
+
+
+def _clinics(session: TenantSession, worklist_id: UUID, day: date, facility: str | None) -> list[Clinic]:
+    with session.cursor() as cursor:
+        rows = cursor.execute(_COUNTS.format(waiting=_waiting(session)), _values(worklist_id, day, facility)).fetchall()
+    return [Clinic(*row) for row in rows]
+
+
+def _people(
+    session: TenantSession,
+    shown: presenting.WorklistView,
+    day: date,
+    facility: str | None,
+    page: int,
+    *,
+    identities: bool,
+) -> list[Card]:
+    values = _values(shown.worklist.uuid, day, facility) | {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
+    with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
+        rows: list[dict[str, Any]] = cursor.execute(_PEOPLE.format(waiting=_waiting(session)), values).fetchall()
+    patients = [row["patient_uuid"] for row in rows]
+    names = identities_of(session, patients) if identities else {}
+    facts = {"worklist": str(shown.worklist.uuid), "identities": identities}
+    audit.record_many(session, "followup:today:read", "patient", patients, facts)
+    return [_card(shown, row, day, names.get(row["patient_uuid"])) for row in rows]
+
+
+def _waiting(session: TenantSession) -> sql.Composable:
+    return _WAITING.format(reach=within_reach_sql(session, "e.facility_uuid"))
+
+
+def _values(worklist_id: UUID, day: date, facility: str | None) -> dict[str, Any]:
+    rests = {outcome.name: outcome.rests for outcome in OUTCOMES.values()}
+    return {"worklist": worklist_id, "day": day, "facility": facility, "rests": Jsonb(rests)}
+
+
+def _card(shown: presenting.WorklistView, row: Mapping[str, Any], day: date, identity: Identity | None) -> Card:
+    return Card(
+        patient_id=row["patient_uuid"],
+        facility=row["datim_id"],
+        clinic=row["clinic"],
+        sex=row["sex"],
+        age=None if row["birthdate"] is None else completed_years(row["birthdate"], day),
+        expected_date=row["expected_date"],
+        days_late=row["days_late"],
+        score=row["score"],
+        risk_level=row["risk_level"],
+        why=shown.line(row["score"], row["reasons"] or []),
+        identity=identity,
+        attempts=row["attempts"] or 0,
+        last_outcome=row["outcome"],
+        last_day=row["outcome_date"],
+        promised_for=row["promised_for"],
+    )

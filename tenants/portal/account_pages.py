@@ -1,0 +1,68 @@
+"""The pages about oneself: where to start, one's sessions, signing out, another organisation."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from core.access import AnyScope, signed_in
+from core.access.pages import Page
+from core.identity import Principal
+from core.identity.cookies import clear_credential, set_credential
+from core.identity.people import members, sessions
+from core.identity.people.sessions import COOKIE
+from core.web.pages import SEE_OTHER, Site
+
+router = APIRouter()
+
+SignedIn = Annotated[Principal, Depends(signed_in)]
+
+
+@router.get("/start")
+def show_start(request: Request, principal: SignedIn) -> RedirectResponse:
+    """The first page that the person may open."""
+    site: Site = request.app.state.site
+    entries = site.navigation(principal.permissions)
+    return RedirectResponse(entries[0].path if entries else "/me", SEE_OTHER)
+
+
+@router.get("/me")
+def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
+    """Who one is, for which organisation, and one's sessions."""
+    person_id = UUID(principal.id)
+    tenants = members.tenants_of(person_id)
+    return page.render(
+        "portal/me.html",
+        principal,
+        tenant=scope.tenant,
+        tenants=[tenant for tenant in tenants if scope.tenant is None or tenant["id"] != scope.tenant.id],
+        sessions=sessions.list_sessions(person_id),
+    )
+
+
+@router.post("/me/sessions/{session_id}/end")
+def post_end(principal: SignedIn, session_id: UUID) -> RedirectResponse:
+    """Ends a session of one's own, on whatever device."""
+    sessions.end(session_id, UUID(principal.id))
+    return RedirectResponse("/me", SEE_OTHER)
+
+
+@router.post("/sign-out")
+def post_sign_out(request: Request, principal: SignedIn) -> Response:
+    """Ends this session."""
+    sessions.end(UUID(str(principal.credential_id)), UUID(principal.id))
+    answer = RedirectResponse("/sign-in", SEE_OTHER)
+    clear_credential(answer, request.scope, COOKIE)
+    return answer
+
+
+@router.post("/me/organisation")
+def post_organisation(request: Request, principal: SignedIn, tenant_id: Annotated[UUID, Form()]) -> Response:
+    """Goes over to another organisation of the person, in a new session."""
+    started = sessions.switch(
+        UUID(str(principal.credential_id)), UUID(principal.id), tenant_id, request.headers.get("user-agent", "")
+    )
+    answer = RedirectResponse("/start", SEE_OTHER)
+    set_credential(answer, request.scope, COOKIE, started.secret)
+    return answer

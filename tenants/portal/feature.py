@@ -1,0 +1,12 @@
+"""What the room ``portal`` registers with the kernel."""
+
+from core.features import Feature, NavigationEntry
+
+feature = Feature(
+    name="portal",
+    pages=("tenants.portal.today_pages:router", "tenants.portal.account_pages:router"),
+    public_pages=("tenants.portal.sign_in_pages:router",),
+    sign_in="/sign-in",
+    navigation=(NavigationEntry("Today", "/today", "worklists.read", 1),),
+    templates={"portal": "tenants.portal.feature:templates"},
+)

@@ -1,0 +1,78 @@
+"""Signing in, and choosing a password with a link."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from core.access.pages import Page
+from core.errors import AppError, Forbidden, Invalid, TooManyRequests, Unauthenticated
+from core.identity.cookies import set_credential
+from core.identity.people import links
+from core.identity.people.passwords import SHORTEST
+from core.identity.people.sessions import COOKIE
+from core.identity.people.sign_in import sign_in
+from core.web.pages import SEE_OTHER, safe_next
+
+router = APIRouter()
+
+START = "/start"
+Text = Annotated[str, Form(max_length=300)]
+
+
+@router.get("/sign-in")
+def show_sign_in(page: Page, next: str = "", done: str = "") -> HTMLResponse:  # noqa: A002 - the query's name
+    """The form. ``next`` is where the person was going."""
+    return page.render("portal/sign_in.html", next=safe_next(next, ""), email="", problem=None, done=done == "password")
+
+
+@router.post("/sign-in")
+def post_sign_in(
+    request: Request,
+    page: Page,
+    email: Text,
+    password: Text,
+    next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002
+) -> Response:
+    """Begins a session, and goes on to where the person was going; a refusal is the form again."""
+    address = "" if request.client is None else request.client.host
+    try:
+        session = sign_in(email, password, address=address, device=request.headers.get("user-agent", ""))
+    except (Unauthenticated, TooManyRequests, Forbidden) as error:
+        return _form_again(page, error, email, next)
+    answer = RedirectResponse(safe_next(next, START), SEE_OTHER)
+    set_credential(answer, request.scope, COOKIE, session.secret)
+    return answer
+
+
+@router.get("/password/{secret}")
+def show_password(page: Page, secret: str) -> HTMLResponse:
+    """The form by which the holder of a link chooses a password."""
+    return page.render("portal/password.html", holder=links.holder_of(secret), shortest=SHORTEST, problem=None)
+
+
+@router.post("/password/{secret}")
+def post_password(page: Page, secret: str, password: Text) -> Response:
+    """Uses the link up, and goes on to the sign-in."""
+    try:
+        links.use_link(secret, password)
+    except Invalid as error:
+        holder = links.holder_of(secret)
+        return page.render(
+            "portal/password.html", status=error.status, holder=holder, shortest=SHORTEST, problem=error.errors[0]
+        )
+    return RedirectResponse("/sign-in?done=password", SEE_OTHER)
+
+
+def _form_again(page: Page, error: AppError, email: str, following: str) -> HTMLResponse:
+    answer = page.render(
+        "portal/sign_in.html",
+        status=error.status,
+        next=safe_next(following, ""),
+        email=email,
+        problem=error,
+        done=False,
+    )
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer

@@ -1,0 +1,143 @@
+"""Today: whom to see, why, how to reach them, and what became of it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.access import TenantScope, require
+from core.access.pages import Page
+from core.identity import Principal
+from core.web.pages import SEE_OTHER
+from tenants.followup import service, today
+from tenants.followup.outcomes import OutcomeName
+from tenants.followup.schemas import AttemptPost
+from tenants.followup.today import Today
+from tenants.portal import words
+from tenants.records.ids import new_uuid
+
+router = APIRouter()
+
+Tracker = Annotated[Principal, Depends(require("worklists.read", confined=True))]
+Recorder = Annotated[Principal, Depends(require("attempts.write", confined=True))]
+Kind = Literal["at_risk", "to_trace"]
+FIRST, LAST_PAGE = 1, 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which part of today's work the address names."""
+
+    kind: Kind
+    facility: str
+    page: int
+
+    def address(self, **changes: object) -> str:
+        """The address of the view with some of it changed."""
+        values = {"list": self.kind, "facility": self.facility, "page": self.page, **changes}
+        shown = {name: value for name, value in values.items() if value not in ("", FIRST)}
+        return f"/today?{urlencode(shown)}"
+
+
+class ViewForm(BaseModel):
+    """A form that returns to a view."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    list: Kind = "at_risk"
+    facility: str = Field(default="", max_length=100)
+    page: int = Field(default=FIRST, ge=FIRST, le=LAST_PAGE)
+
+    @property
+    def view(self) -> View:
+        """The view to return to."""
+        return View(self.list, self.facility, self.page)
+
+
+class AttemptForm(ViewForm):
+    """What became of an attempt; the page gave it its id."""
+
+    id: UUID
+    patient_id: UUID
+    outcome: OutcomeName
+    title: str = Field(default="", max_length=200)
+
+
+def view_of(
+    list: Annotated[Kind, Query()] = "at_risk",  # noqa: A002 - the query's name
+    facility: Annotated[str, Query(max_length=100)] = "",
+    page: Annotated[int, Query(ge=FIRST, le=LAST_PAGE)] = FIRST,
+) -> View:
+    """The view that the query names."""
+    return View(list, facility, page)
+
+
+Viewed = Annotated[View, Depends(view_of)]
+
+
+@router.get("/today")
+def show_today(
+    page: Page, principal: Tracker, scope: TenantScope, view: Viewed, done: UUID | None = None
+) -> HTMLResponse:
+    """One page of today's list. ``done`` is the attempt that was just recorded, to be undone."""
+    work = today.read_today(
+        scope.tenant,
+        scope.session,
+        view.kind,
+        facility=view.facility or None,
+        page=view.page,
+        identities="patients.read" in principal.permissions,
+    )
+    return page.render(
+        "portal/today.html",
+        principal,
+        organisation=scope.tenant.name,
+        current="/today",
+        work=work,
+        view=view,
+        cards=[] if work is None else [words.shown_card(card, work) for card in work.people],
+        stale_days=0 if work is None else (work.day - work.as_of).days,
+        clinics=_choices(work),
+        new_id=new_uuid,
+        done=done,
+        may_record="attempts.write" in principal.permissions,
+        page_size=today.PAGE_SIZE,
+        outcomes=words.OUTCOMES,
+    )
+
+
+@router.post("/today/attempts")
+def post_attempt(
+    request: Request, page: Page, principal: Recorder, scope: TenantScope, form: Annotated[AttemptForm, Form()]
+) -> Response:
+    """Records the attempt; the same form sent twice records it one time."""
+    with scope.session() as session:
+        service.record(session, AttemptPost(id=form.id, patient_id=form.patient_id, outcome=form.outcome))
+    if "hx-request" not in request.headers:
+        return RedirectResponse(form.view.address(done=form.id), SEE_OTHER)
+    return page.render(
+        "portal/done.html",
+        principal,
+        attempt=form.id,
+        title=form.title,
+        outcome=words.OUTCOMES[form.outcome],
+        view=form.view,
+    )
+
+
+@router.post("/today/attempts/{attempt_id}/undo")
+def post_undo(_: Recorder, scope: TenantScope, attempt_id: UUID, form: Annotated[ViewForm, Form()]) -> RedirectResponse:
+    """Takes the attempt off the record, and shows the list with the patient on it again."""
+    with scope.session() as session:
+        service.undo(session, attempt_id)
+    return RedirectResponse(form.view.address(), SEE_OTHER)
+
+
+def _choices(work: Today | None) -> list[tuple[str, str]]:
+    """The clinics to choose from: DATIM id and name, with how many wait."""
+    clinics = [] if work is None else work.clinics[work.kind]
+    return [("", "All clinics"), *((clinic.datim_id, f"{clinic.name} ({clinic.waiting})") for clinic in clinics)]

@@ -1,0 +1,173 @@
+"""The portal in a browser: sign in, record what happened, undo; on a phone, without script, by keyboard."""
+
+import pytest
+
+from core.identity.people import links, members
+from core.tenancy import create_tenant
+from tests.browser.conftest import DESKTOP, PHONE
+from tests.tenants.followup.scored import scored
+
+PASSWORD = "seven green bicycles in the rain"
+
+
+@pytest.fixture(scope="module")
+def partner(make_tenant, application, module_client):
+    """A tenant with a scored day, and a person of each role."""
+    owner = make_tenant()
+    scored(owner.ref, module_client(application, owner.api_key), at_risk=23, to_trace=4, clinics=3)
+    for role in ("tracking_officer", "viewer", "partner_admin"):
+        person = members.add_member(
+            owner.ref,
+            address(owner.ref, role),
+            role.replace("_", " ").capitalize(),
+            members.Grant([role]),
+            actor="test:1",
+        )
+        link = links.create_link(person, links.INVITATION, actor="test:1")
+        links.use_link(link.path.removeprefix(links.PATH), PASSWORD)
+    return owner.ref
+
+
+def address(tenant, role):
+    return f"{role}@{tenant.slug}.example.org"
+
+
+@pytest.fixture(scope="module")
+def module_client(database):
+    from contextlib import ExitStack
+
+    from fastapi.testclient import TestClient
+
+    with ExitStack() as stack:
+        yield lambda app, key: stack.enter_context(TestClient(app, headers={"X-API-Key": key}))
+
+
+@pytest.fixture
+def sign_in(open_page, partner):
+    """Signs in as a role, and gives the page that follows."""
+
+    def begin(role="tracking_officer", path="/today", size=PHONE, **options):
+        page = open_page(f"/sign-in?next={path}", size, **options)
+        page.get_by_label("E-mail address").fill(address(partner, role))
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"**{path}*")
+        return page
+
+    return begin
+
+
+def test_a_tracker_signs_in_sees_why_records_and_undoes(sign_in, accessible):
+    page = sign_in()
+    assert page.get_by_role("heading", level=1).inner_text() == "Today"
+    card = page.locator("article.card").first
+    assert "12 days late at the last refill." in card.inner_text()
+    assert card.get_by_role("link", name="Call").get_attribute("href") == "tel:08000000412"
+    title = card.get_by_role("heading").inner_text()
+    card.get_by_text("What happened?").click()
+    accessible(page)
+    card.get_by_role("button", name="Will come").click()
+    saved = page.get_by_text(f"{title}: will come. Saved.")
+    saved.wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("heading", name=title).wait_for()
+    assert not saved.is_visible()
+
+
+def test_the_same_works_without_script(sign_in):
+    page = sign_in(java_script_enabled=False)
+    card = page.locator("article.card").first
+    title = card.get_by_role("heading").inner_text()
+    card.get_by_text("What happened?").click()
+    card.get_by_role("button", name="Not reached").click()
+    assert page.get_by_text("Saved.").is_visible()
+    assert not page.get_by_role("heading", name=title).is_visible()
+    page.get_by_role("button", name="Undo").click()
+    assert page.get_by_role("heading", name=title).is_visible()
+
+
+def test_the_same_works_by_keyboard(sign_in):
+    page = sign_in(size=DESKTOP)
+    summary = page.locator("summary").first
+    summary.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent.trim()") == "Will come"
+    page.keyboard.press("Enter")
+    page.get_by_text("Saved.").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_load_state()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP, {"width": 320, "height": 640}], ids=["phone", "desktop", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/sign-in", "/today", "/today?list=to_trace", "/me"])
+def test_pages_are_accessible_and_never_wider_than_the_screen(open_page, sign_in, accessible, path, size, scheme):
+    page = open_page(path, size, color_scheme=scheme) if path == "/sign-in" else None
+    page = page or sign_in(path="/me", size=size, color_scheme=scheme)
+    page.goto(path)
+    accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def test_the_first_page_after_sign_in_weighs_less_than_100_kilobytes(sign_in):
+    page = sign_in(path="/me")
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    sizes = []
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.goto("/today")
+    page.wait_for_load_state("networkidle")
+    assert 0 < sum(sizes) < 100_000
+
+
+def test_a_wrong_password_is_told_on_the_form_and_the_address_stays(open_page, partner):
+    page = open_page("/sign-in")
+    page.get_by_label("E-mail address").fill(address(partner, "viewer"))
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("alert").wait_for()
+    assert "The e-mail address or the password is wrong." in page.get_by_role("alert").inner_text()
+    assert page.get_by_label("E-mail address").input_value() == address(partner, "viewer")
+    assert page.get_by_label("Password").input_value() == ""
+
+
+def test_an_invited_person_chooses_a_password_and_signs_in(open_page, partner, accessible):
+    person = members.add_member(
+        partner, f"new@{partner.slug}.example.org", "Newcomer", members.Grant(["tracking_officer"]), actor="test:1"
+    )
+    page = open_page(links.create_link(person, links.INVITATION, actor="test:1").path)
+    accessible(page)
+    page.get_by_label("New password").fill("newcomer newcomer")
+    page.get_by_role("button", name="Set the password").click()
+    assert "is easy to guess" in page.get_by_role("alert").inner_text()
+    page.get_by_label("New password").fill(PASSWORD)
+    page.get_by_role("button", name="Set the password").click()
+    page.get_by_text("Your password is set.").wait_for()
+    page.get_by_label("E-mail address").fill(f"new@{partner.slug}.example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/today")
+
+
+def test_who_may_not_see_lists_is_told_so_and_who_signs_out_is_out(sign_in):
+    page = sign_in("viewer", path="/me")
+    page.goto("/today")
+    assert "worklists.read" in page.locator("body").inner_text()
+    page.goto("/me")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    page.goto("/me")
+    page.wait_for_url("**/sign-in?next=%2Fme")
+
+
+def test_another_organisation_is_one_tap_away(sign_in, partner):
+    other = create_tenant(f"{partner.slug}-two", "Second partner").ref
+    members.add_member(
+        other, address(partner, "partner_admin"), "Admin", members.Grant(["tracking_officer"]), actor="test:1"
+    )
+    page = sign_in("partner_admin", path="/me")
+    page.locator("form", has_text="Second partner").get_by_role("button").click()
+    page.wait_for_url("**/today")
+    assert page.get_by_text("There is no list yet").is_visible()

@@ -1,0 +1,124 @@
+"""Today's work: who is on it, who rests, and for how long."""
+
+from datetime import timedelta
+from itertools import chain
+from uuid import uuid4
+
+import pytest
+
+from core.clock import frozen, now, today
+from core.database import tenant_session
+from tenants.followup.today import read_today
+from tests.tenants.followup.scored import ZONE, scored
+
+
+@pytest.fixture
+def world(application, client_for, make_tenant):
+    """A tenant with three people at risk and two to trace, at two clinics."""
+    owner = make_tenant()
+    client = client_for(application, owner.api_key)
+    return owner.ref, client, scored(owner.ref, client, clinics=2)
+
+
+def read(tenant, kind="at_risk", **options):
+    return read_today(tenant, lambda: tenant_session(tenant, actor="test:1"), kind, **options)
+
+
+def listed(tenant, kind="at_risk", **options):
+    return [str(card.patient_id) for card in read(tenant, kind, **options).people]
+
+
+def record(client, patient, outcome, **facts):
+    body = {"id": str(uuid4()), "patient_id": patient, "outcome": outcome, **facts}
+    assert client.post("/v1/attempts", json=body).status_code == 201
+    return body["id"]
+
+
+def test_no_scored_day_is_no_list(tenant):
+    assert read(tenant) is None
+
+
+def test_a_card_says_who_why_and_until_when(world):
+    tenant, _, people = world
+    card = read(tenant, identities=True).people[0]
+    assert str(card.patient_id) in people["at_risk"]
+    assert (card.sex, card.risk_level, card.identity["phone"]) == ("F", "high", "08000000412")
+    assert card.why == "12 days late at the last refill"
+    assert card.expected_date == today(ZONE) + timedelta(days=3)
+    assert read(tenant).people[0].identity is None
+
+
+def test_both_lists_are_counted_and_every_person_shown_is_in_the_audit(world, open_session):
+    tenant, _, people = world
+    work = read(tenant)
+    assert (work.waiting("at_risk"), work.waiting("to_trace"), work.done) == (3, 2, 0)
+    with open_session(tenant) as session, session.cursor() as cursor:
+        read_of = cursor.execute(
+            "SELECT DISTINCT subject_uuid::text FROM audit_events WHERE action = 'followup:today:read'"
+        ).fetchall()
+    assert {row[0] for row in read_of} == set(people["at_risk"])
+
+
+def test_who_was_tried_today_leaves_the_list_and_an_undo_brings_them_back(world):
+    tenant, client, people = world
+    patient = people["at_risk"][0]
+    attempt = record(client, patient, "not_reached")
+    assert patient not in listed(tenant)
+    assert read(tenant).done == 1
+    client.delete(f"/v1/attempts/{attempt}")
+    assert patient in listed(tenant)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "facts", "days"),
+    [
+        ("not_reached", {}, 1),
+        ("wrong_number", {}, 1),
+        ("promised", {}, 3),
+        ("promised", {"promised_for": 5}, 5),
+        ("returned", {}, 28),
+        ("refused", {}, 90),
+        ("moved", {}, 180),
+    ],
+)
+def test_a_patient_rests_for_as_long_as_the_outcome_says(world, outcome, facts, days):
+    tenant, client, people = world
+    patient = people["at_risk"][0]
+    dates = {name: str(today(ZONE) + timedelta(days=number)) for name, number in facts.items()}
+    record(client, patient, outcome, **dates)
+    with frozen(now() + timedelta(days=days - 1)):
+        assert patient not in listed(tenant)
+    with frozen(now() + timedelta(days=days)):
+        assert patient in listed(tenant)
+
+
+def test_the_list_of_a_clinic_has_its_people_alone(world):
+    tenant, _, people = world
+    clinics = read(tenant).clinics["at_risk"]
+    parts = [listed(tenant, facility=clinic.datim_id) for clinic in clinics]
+    assert sorted(len(part) for part in parts) == [1, 2]
+    assert sorted(chain(*parts)) == sorted(people["at_risk"])
+
+
+def test_pages_follow_each_other_without_a_gap(application, client_for, make_tenant):
+    owner = make_tenant()
+    client = client_for(application, owner.api_key)
+    people = scored(owner.ref, client, at_risk=23, to_trace=0, clinics=3)
+    parts = [listed(owner.ref, page=page) for page in (1, 2, 3)]
+    assert [len(part) for part in parts] == [20, 3, 0]
+    assert sorted(chain(*parts)) == sorted(people["at_risk"])
+
+
+def test_who_reaches_one_clinic_sees_its_people_and_the_list_stays_whole(world):
+    from core.database import Reach
+
+    tenant, _, people = world
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        facility = cursor.execute(
+            "SELECT facility_uuid FROM patients WHERE uuid = %s AND known_to IS NULL", (people["at_risk"][0],)
+        ).fetchone()[0]
+    reach = Reach(facility_ids=frozenset({facility}))
+    work = read_today(tenant, lambda: tenant_session(tenant, actor="test:1", reach=reach), "at_risk")
+    assert [str(card.patient_id) for card in work.people] == [people["at_risk"][0], people["at_risk"][2]]
+    assert (len(work.clinics["at_risk"]), work.waiting("at_risk"), work.waiting("to_trace")) == (1, 2, 1)
+    assert len(listed(tenant)) == 3
