@@ -81,6 +81,11 @@ class Scope(PrincipalScope):
 
     tenant: TenantRef
 
+    @property
+    def by_at_once(self) -> tuple[str, str] | None:
+        """``by`` for reads in one round trip, which serve the whole tenant; None for who reaches some facilities."""
+        return self.by if self.principal.reach.everything else None
+
     def session(self, *, readonly: bool = False) -> AbstractContextManager[TenantSession]:
         """A transaction of the tenant, for routes that cannot hold the request's one (streams, uploads).
 

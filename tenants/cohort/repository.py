@@ -219,10 +219,12 @@ def patient_transitions(session: TenantSession, patient: UUID) -> list[dict[str,
 
 
 def on_record(session: TenantSession, patient: UUID) -> bool:
-    """Whether the patient is on record now."""
+    """Whether the patient is on record now, at a facility within reach."""
+    query = sql.SQL(
+        "SELECT 1 FROM patients AS p WHERE p.uuid = %s AND p.known_to IS NULL AND NOT p.voided AND {}"
+    ).format(within_reach_sql(session, "p.facility_uuid"))
     with session.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM patients WHERE uuid = %s AND known_to IS NULL AND NOT voided", (patient,))
-        return cursor.fetchone() is not None
+        return cursor.execute(query, (patient,)).fetchone() is not None
 
 
 def facilities(session: TenantSession) -> list[FacilityRow]:

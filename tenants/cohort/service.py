@@ -25,6 +25,7 @@ from tenants.cohort.units import Trace, pending_units, to_trace
 from tenants.records.days import start_of_day
 from tenants.records.identities import counted_at, merged_at
 from tenants.records.locks import lock_for_import
+from tenants.records.reach import patients_within_reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -227,7 +228,7 @@ def day_status(session: TenantSession, as_of: date) -> DayStatus:
 def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[str, Any]:
     """Return a patient's status on a day as known then, the pending expected contact, and the transitions known now.
 
-    A patient who was merged into another by that day has the status of the other.
+    A patient who was merged into another by that day has the status of the other, if the other is within reach.
 
     Raises:
         NotFound: there is no such patient on record.
@@ -235,7 +236,9 @@ def patient_status(session: TenantSession, patient: UUID, as_of: date) -> dict[s
     if not repository.on_record(session, patient):
         detail = "there is no such patient on record"
         raise NotFound(detail, remedy="check the UUID")
-    patient = counted_at(session, patient, start_of_day(session.tenant, as_of + timedelta(days=1)))
+    canonical = counted_at(session, patient, start_of_day(session.tenant, as_of + timedelta(days=1)))
+    if patients_within_reach(session, {canonical}):
+        patient = canonical
     rules = cohort_settings(session)
     timelines: Timelines = next(load_timelines(session, patient_uuids=[patient]))
     day = day_number(as_of)

@@ -158,7 +158,7 @@ def read_today(
 
     lists = {name: worklist.issue(tenant, whole_tenant, order) for name, order in orders.items()}
     with open_session() as session:
-        issued = worklist_repository.get_worklist(session, lists[kind])
+        issued = worklist_repository.as_issued(session, lists[kind])
         shown = presenting.WorklistView(issued, (), {}, None)
         return Today(
             kind=kind,

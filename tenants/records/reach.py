@@ -31,7 +31,8 @@ def within_reach(session: TenantSession, facility: Any) -> ColumnElement[bool]: 
         served = served.where(col(Facility.uuid).in_(sorted(reach.facility_ids)))
     if reach.states is not None:
         served = served.where(col(Facility.state_province).in_(sorted(reach.states)))
-    return col(facility).in_(served)
+    condition: ColumnElement[bool] = facility.in_(served)
+    return condition
 
 
 def within_reach_sql(session: TenantSession, facility: str) -> sql.Composable:

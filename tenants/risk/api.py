@@ -45,9 +45,9 @@ RiskRead = Annotated[Principal, Depends(require("risk.read"))]
 RiskOfReach = Annotated[Principal, Depends(require("risk.read", confined=True))]
 RiskTrain = Annotated[Principal, Depends(require("risk.train"))]
 RiskScore = Annotated[Principal, Depends(require("risk.score"))]
-ListsRead = Annotated[Principal, Depends(require("worklists.read"))]
+ListsRead = Annotated[Principal, Depends(require("worklists.read", confined=True))]
 ListsWrite = Annotated[Principal, Depends(require("worklists.write"))]
-PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
+PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True))]
 Issued = Annotated[PageRequest, Depends(long_pages({"issued_at": datetime}, "-issued_at"))]
 AsOf = Annotated[IsoDay | None, Query(description="The day, with what was known then.", examples=["2026-09-30"])]
 
@@ -124,10 +124,12 @@ def list_predictions(
 
 @router.get("/patients/{patient_id}/risk", operation_id="get_patient_risk", summary="Get a patient's risk, and why")
 def get_patient_risk(
-    _: RiskRead, __: PatientsRead, scope: TenantScope, patient_id: UUID, as_of: AsOf = None
+    _: RiskOfReach, __: PatientsRead, scope: TenantScope, patient_id: UUID, as_of: AsOf = None
 ) -> RiskOut:
     """Explain the risk from what was known on the day. The audit records the read."""
-    return RiskOut.model_validate(explain.explain(scope.tenant, scope.session, str(patient_id), as_of, by=scope.by))
+    return RiskOut.model_validate(
+        explain.explain(scope.tenant, scope.session, str(patient_id), as_of, by=scope.by_at_once)
+    )
 
 
 @router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a worklist")

@@ -124,7 +124,8 @@ def explain(
         open_session: opens a transaction.
         patient: UUID or identifier.
         as_of: the day, with what was known then. Default: today.
-        by: actor and request id; with it, one round trip may read the facts without a session.
+        by: actor and request id (``Scope.by_at_once``); with it, one round trip may read the facts without a session,
+            wherever the patient's facility is.
 
     Raises:
         NotFound: there is no such patient on record.

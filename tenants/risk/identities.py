@@ -9,6 +9,7 @@ from psycopg import sql
 from core.database.arrays import uuid_array
 from core.privacy import vault
 from tenants.records.personal import SEALED, UNREADABLE, legible
+from tenants.records.reach import within_reach_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,17 +19,20 @@ if TYPE_CHECKING:
 
 Identity = dict[str, str | None]
 _PEOPLE: Final = sql.SQL(
-    "SELECT uuid, {columns} FROM patients WHERE uuid = ANY(%s::uuid[]) AND known_to IS NULL AND NOT voided"
-).format(columns=sql.SQL(", ").join(map(sql.Identifier, SEALED)))
+    "SELECT p.uuid, {columns} FROM patients AS p"
+    " WHERE p.uuid = ANY(%s::uuid[]) AND p.known_to IS NULL AND NOT p.voided AND {within_reach}"
+)
+_COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, SEALED))
 
 
 def identities_of(session: TenantSession, patients: Sequence[UUID]) -> Mapping[UUID, Identity]:
-    """The personal identifiers of these patients, in two statements, without erased and voided patients.
+    """The personal identifiers of these patients within reach, in two statements, without erased and voided patients.
 
     A damaged value is missing alone; the rest of its row and list remain.
     """
+    query = _PEOPLE.format(columns=_COLUMNS, within_reach=within_reach_sql(session, "p.facility_uuid"))
     with session.cursor() as cursor:
-        rows = cursor.execute(_PEOPLE, (uuid_array(patients),)).fetchall()
+        rows = cursor.execute(query, (uuid_array(patients),)).fetchall()
     safe = vault(session)
     safe.load_patient_keys(row[0] for row in rows)
     identities: dict[UUID, Identity] = {}

@@ -13,7 +13,7 @@ from core.clock import now
 from core.database import binary_copy, lock_own
 from core.database.arrays import uuid_array
 from core.errors import NotFound
-from tenants.records.reach import within_reach
+from tenants.records.reach import within_reach, within_reach_sql
 from tenants.risk.models import Prediction, RiskModel, ScoreRun
 
 if TYPE_CHECKING:
@@ -176,13 +176,13 @@ def retire_preferred(session: TenantSession) -> None:
 
 
 def facility_facts(session: TenantSession, facility: UUID | None = None) -> list[dict[str, Any]]:
-    """UUID, DATIM id, name, complete-through and data date of all facilities (or one), in the order of their UUIDs."""
+    """UUID, DATIM id, name, complete-through and data date of all facilities within reach (or one), by UUID."""
+    query = sql.SQL(
+        "SELECT f.uuid, f.datim_id, f.name, f.complete_through, f.data_date FROM facilities AS f"
+        " WHERE (%(facility)s::uuid IS NULL OR f.uuid = %(facility)s) AND {} ORDER BY f.uuid"
+    ).format(within_reach_sql(session, "f.uuid"))
     with session.cursor() as cursor:
-        cursor.execute(
-            "SELECT uuid, datim_id, name, complete_through, data_date FROM facilities"
-            " WHERE %(facility)s::uuid IS NULL OR uuid = %(facility)s ORDER BY uuid",
-            {"facility": facility},
-        )
+        cursor.execute(query, {"facility": facility})
         names = ("uuid", "datim_id", "name", "complete_through", "data_date")
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

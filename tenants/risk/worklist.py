@@ -257,14 +257,15 @@ def _reasons(
     try:
         model = serving.by_uuid(tenant, open_session, draft.worklist.model_uuid)
         if model.version != draft.worklist.model_version:
-            return reasons, _unexplained(missing, f"model {draft.worklist.model_version} does not serve at the moment")
+            return reasons, _unexplained(f"model {draft.worklist.model_version} does not serve at the moment")
         return reasons | reasons_of(open_session, missing, order.as_of, model, draft.rates), None
     except ModelFailed as error:
-        return reasons, _unexplained(missing, error.detail)
+        return reasons, _unexplained(error.detail)
 
 
-def _unexplained(missing: Sequence[UUID], cause: str) -> str:
-    return f"{len(missing):,} people are listed without reasons: {cause}."
+def _unexplained(cause: str) -> str:
+    """A note of the whole list. It counts nobody: who reaches some of its facilities reads it too."""
+    return f"Some people are listed without reasons: {cause}."
 
 
 def _overdue(row: Prediction) -> dict[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import ColumnElement, Uuid, cast, or_
 from sqlmodel import col, func, select
 
 from core.errors import NotFound
-from core.web.keyset import read_slice
+from core.web.keyset import Slice, read_slice
+from tenants.records.models import Facility
+from tenants.records.reach import within_reach
 from tenants.risk.models import Prediction, ScoreRun, Worklist, WorklistEntry
 from tenants.risk.repository import due_within_days
 
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
-    from core.web.keyset import Slice
     from core.web.paging import PageRequest
 
 
@@ -67,38 +69,74 @@ def newest_scored_day(session: TenantSession) -> date | None:
 
 
 def get_worklist(session: TenantSession, uuid: UUID) -> Worklist:
-    """Return one issued list.
+    """Return one issued list, its head cut to the facilities within reach.
 
     Raises:
-        NotFound: there is none of that UUID.
+        NotFound: there is none of that UUID, or it concerns no facility within reach.
     """
-    worklist = session.get(Worklist, uuid)
+    if session.reach.everything:
+        worklist = session.get(Worklist, uuid)
+    else:
+        worklist = session.exec(select(Worklist).where(Worklist.uuid == uuid, *_concerns(session))).first()
     if worklist is None:
         detail = "there is no such list"
         raise NotFound(detail, remedy="see the issued lists with GET /v1/worklists")
-    return worklist
+    return _cut(session, [worklist])[0]
+
+
+def as_issued(session: TenantSession, uuid: UUID) -> Worklist:
+    """One issued list as a whole, also where none of it is within reach. Show no totals and no facilities of it."""
+    return session.exec(select(Worklist).where(Worklist.uuid == uuid)).one()
 
 
 def list_worklists(
     session: TenantSession, paging: PageRequest, *, as_of: date | None, kind: str | None
 ) -> Slice[Worklist]:
-    """One page of issued lists."""
+    """One page of the issued lists that concern facilities within reach, their heads cut to these."""
     conditions: list[Any] = [
         condition
         for value, condition in ((as_of, Worklist.as_of == as_of), (kind, Worklist.kind == kind))
         if value is not None
     ]
     columns = {"issued_at": col(Worklist.issued_at)}
-    return read_slice(session, select(Worklist).where(*conditions), paging, columns, col(Worklist.uuid))
+    statement = select(Worklist).where(*conditions, *_concerns(session))
+    part = read_slice(session, statement, paging, columns, col(Worklist.uuid))
+    return Slice(_cut(session, part.rows), part.total, part.last)
+
+
+def _concerns(session: TenantSession) -> list[ColumnElement[bool]]:
+    """The condition that a list is of a facility within reach, or names one; none for the whole tenant."""
+    if session.reach.everything:
+        return []
+    named = func.jsonb_array_elements(col(Worklist.facilities)).table_valued("value").render_derived("named")
+    facility = cast(named.c.value.op("->>")("facility_uuid"), Uuid)
+    names = select(named.c.value).where(within_reach(session, facility)).exists()
+    return [or_(within_reach(session, Worklist.facility_uuid), names)]
+
+
+def _cut(session: TenantSession, worklists: Sequence[Worklist]) -> list[Worklist]:
+    """The lists with the facilities within reach only, and the totals of these. Cut lists are copies, never stored."""
+    if session.reach.everything:
+        return list(worklists)
+    served = {str(uuid) for uuid in session.exec(select(Facility.uuid).where(within_reach(session, Facility.uuid)))}
+    cut = []
+    for worklist in worklists:
+        facilities = [each for each in worklist.facilities if each["facility_uuid"] in served]
+        totals = {
+            "candidates": sum(each["candidates"] for each in facilities),
+            "entries": sum(each["listed"] for each in facilities),
+        }
+        cut.append(Worklist(**worklist.model_dump() | {"facilities": facilities} | totals))
+    return cut
 
 
 def entries(
     session: TenantSession, uuid: UUID, paging: PageRequest | None = None, facility: UUID | None = None
 ) -> Sequence[WorklistEntry]:
-    """The people of a list by facility and rank: those of a page, of a facility, or all."""
+    """The people of a list within reach, by facility and rank: those of a page, of a facility, or all."""
     query = (
         select(WorklistEntry)
-        .where(WorklistEntry.worklist_uuid == uuid)
+        .where(WorklistEntry.worklist_uuid == uuid, within_reach(session, WorklistEntry.facility_uuid))
         .order_by(col(WorklistEntry.facility_uuid), col(WorklistEntry.rank))
     )
     if facility is not None:
@@ -109,6 +147,8 @@ def entries(
 
 
 def facilities_of(session: TenantSession, uuid: UUID) -> Sequence[UUID]:
-    """The facilities with people on a list."""
-    query = select(WorklistEntry.facility_uuid).where(WorklistEntry.worklist_uuid == uuid).distinct()
-    return session.exec(query).all()
+    """The facilities within reach with people on a list."""
+    query = select(WorklistEntry.facility_uuid).where(
+        WorklistEntry.worklist_uuid == uuid, within_reach(session, WorklistEntry.facility_uuid)
+    )
+    return session.exec(query.distinct()).all()

@@ -122,3 +122,12 @@ def test_who_reaches_one_clinic_sees_its_people_and_the_list_stays_whole(world):
     assert [str(card.patient_id) for card in work.people] == [people["at_risk"][0], people["at_risk"][2]]
     assert (len(work.clinics["at_risk"]), work.waiting("at_risk"), work.waiting("to_trace")) == (1, 2, 1)
     assert len(listed(tenant)) == 3
+
+
+def test_who_reaches_no_clinic_of_the_list_has_no_work(world):
+    from core.database import Reach
+
+    tenant, _, _ = world
+    reach = Reach(states=frozenset({"no state of theirs"}))
+    work = read_today(tenant, lambda: tenant_session(tenant, actor="test:1", reach=reach), "at_risk")
+    assert (list(work.people), list(work.clinics["at_risk"]), list(work.clinics["to_trace"])) == ([], [], [])
