@@ -3,7 +3,9 @@
 from html import escape
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
+
+from core.web.pages import SEE_OTHER
 
 router = APIRouter(include_in_schema=False)
 
@@ -18,9 +20,12 @@ LINKS = {
 
 @router.get("/")
 def home(request: Request) -> Response:
-    """JSON for programs, HTML for browsers. The version is not told to who has no credential."""
+    """JSON for programs; browsers go to the sign-in, or get a page where there is none. Nobody learns the version."""
     name = request.app.title
+    sign_in = request.app.state.site.sign_in
     if "text/html" in request.headers.get("accept", ""):
+        if sign_in is not None:
+            return RedirectResponse(sign_in, SEE_OTHER, headers={"Vary": "Accept"})
         return Response(_page(name), media_type="text/html; charset=utf-8", headers={"Vary": "Accept"})
     links = {key: address for key, (address, _) in LINKS.items()}
     return JSONResponse({"name": name, "description": WHAT, "links": links}, headers={"Vary": "Accept"})

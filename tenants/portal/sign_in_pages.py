@@ -2,31 +2,38 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from core.access.pages import Page
 from core.errors import AppError, Forbidden, Invalid, TooManyRequests, Unauthenticated
 from core.identity.cookies import set_credential
+from core.identity.credentials import credential_for
 from core.identity.people import links
 from core.identity.people.passwords import SHORTEST
 from core.identity.people.sessions import COOKIE
 from core.identity.people.sign_in import sign_in
 from core.web.pages import SEE_OTHER, safe_next
+from core.web.public_routes import PublicRate
 
 router = APIRouter()
 
 START = "/start"
+RATE = PublicRate(burst=20, per_minute=30)
+"""Of one address: the people of a clinic often share one, and come in the same minutes."""
+
 Text = Annotated[str, Form(max_length=300)]
 
 
 @router.get("/sign-in")
-def show_sign_in(page: Page, next: str = "", done: str = "") -> HTMLResponse:  # noqa: A002 - the query's name
-    """The form. ``next`` is where the person was going."""
+def show_sign_in(request: Request, page: Page, next: str = "", done: str = "") -> Response:  # noqa: A002 - the query's name
+    """The form; who is signed in goes on. ``next`` is where the person was going."""
+    if _is_signed_in(request):
+        return RedirectResponse(safe_next(next, START), SEE_OTHER)
     return page.render("portal/sign_in.html", next=safe_next(next, ""), email="", problem=None, done=done == "password")
 
 
-@router.post("/sign-in")
+@router.post("/sign-in", dependencies=[Depends(RATE)])
 def post_sign_in(
     request: Request,
     page: Page,
@@ -51,7 +58,7 @@ def show_password(page: Page, secret: str) -> HTMLResponse:
     return page.render("portal/password.html", holder=links.holder_of(secret), shortest=SHORTEST, problem=None)
 
 
-@router.post("/password/{secret}")
+@router.post("/password/{secret}", dependencies=[Depends(RATE)])
 def post_password(page: Page, secret: str, password: Text) -> Response:
     """Uses the link up, and goes on to the sign-in."""
     try:
@@ -62,6 +69,14 @@ def post_password(page: Page, secret: str, password: Text) -> Response:
             "portal/password.html", status=error.status, holder=holder, shortest=SHORTEST, problem=error.errors[0]
         )
     return RedirectResponse("/sign-in?done=password", SEE_OTHER)
+
+
+def _is_signed_in(request: Request) -> bool:
+    try:
+        credential_for(request.scope).verify()
+    except (Unauthenticated, Forbidden):
+        return False
+    return True
 
 
 def _form_again(page: Page, error: AppError, email: str, following: str) -> HTMLResponse:

@@ -1,8 +1,12 @@
 """The portal in a browser: sign in, record what happened, undo; on a phone, without script, by keyboard."""
 
+from functools import partial
+
 import pytest
 
 from core.identity.people import links, members
+from core.identity.people.sessions import COOKIE
+from core.identity.people.sign_in import sign_in as core_sign_in
 from core.tenancy import create_tenant
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.tenants.followup.scored import scored
@@ -43,8 +47,22 @@ def module_client(database):
 
 
 @pytest.fixture
+def signed_in(open_page, partner, site):
+    """Opens a page as a role who signed in elsewhere: the sign-in itself is bounded per address."""
+
+    def begin(role="tracking_officer", path="/today", size=PHONE, **options):
+        session = core_sign_in(address(partner, role), PASSWORD, address="192.0.2.1", device="test")
+        page = open_page(None, size, **options)
+        page.context.add_cookies([{"name": COOKIE, "value": session.secret, "url": site}])
+        page.goto(path)
+        return page
+
+    return begin
+
+
+@pytest.fixture
 def sign_in(open_page, partner):
-    """Signs in as a role, and gives the page that follows."""
+    """Signs in as a role by the form, and gives the page that follows."""
 
     def begin(role="tracking_officer", path="/today", size=PHONE, **options):
         page = open_page(f"/sign-in?next={path}", size, **options)
@@ -86,8 +104,8 @@ def test_the_same_works_without_script(sign_in):
     assert page.get_by_role("heading", name=title).is_visible()
 
 
-def test_the_same_works_by_keyboard(sign_in):
-    page = sign_in(size=DESKTOP)
+def test_the_same_works_by_keyboard(signed_in):
+    page = signed_in(size=DESKTOP)
     summary = page.locator("summary").first
     summary.focus()
     page.keyboard.press("Enter")
@@ -102,16 +120,16 @@ def test_the_same_works_by_keyboard(sign_in):
 @pytest.mark.parametrize("size", [PHONE, DESKTOP, {"width": 320, "height": 640}], ids=["phone", "desktop", "narrow"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/sign-in", "/today", "/today?list=to_trace", "/me"])
-def test_pages_are_accessible_and_never_wider_than_the_screen(open_page, sign_in, accessible, path, size, scheme):
-    page = open_page(path, size, color_scheme=scheme) if path == "/sign-in" else None
-    page = page or sign_in(path="/me", size=size, color_scheme=scheme)
-    page.goto(path)
+def test_pages_are_accessible_and_never_wider_than_the_screen(open_page, signed_in, accessible, path, size, scheme):
+    page = (open_page if path == "/sign-in" else partial(signed_in, "tracking_officer"))(
+        path, size, color_scheme=scheme
+    )
     accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
-def test_the_first_page_after_sign_in_weighs_less_than_100_kilobytes(sign_in):
-    page = sign_in(path="/me")
+def test_the_first_page_after_sign_in_weighs_less_than_100_kilobytes(signed_in):
+    page = signed_in(path="/me")
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})
@@ -151,8 +169,8 @@ def test_an_invited_person_chooses_a_password_and_signs_in(open_page, partner, a
     page.wait_for_url("**/today")
 
 
-def test_who_may_not_see_lists_is_told_so_and_who_signs_out_is_out(sign_in):
-    page = sign_in("viewer", path="/me")
+def test_who_may_not_see_lists_is_told_so_and_who_signs_out_is_out(signed_in):
+    page = signed_in("viewer", path="/me")
     page.goto("/today")
     assert "worklists.read" in page.locator("body").inner_text()
     page.goto("/me")
@@ -162,12 +180,20 @@ def test_who_may_not_see_lists_is_told_so_and_who_signs_out_is_out(sign_in):
     page.wait_for_url("**/sign-in?next=%2Fme")
 
 
-def test_another_organisation_is_one_tap_away(sign_in, partner):
+def test_another_organisation_is_one_tap_away(signed_in, partner):
     other = create_tenant(f"{partner.slug}-two", "Second partner").ref
     members.add_member(
         other, address(partner, "partner_admin"), "Admin", members.Grant(["tracking_officer"]), actor="test:1"
     )
-    page = sign_in("partner_admin", path="/me")
+    page = signed_in("partner_admin", path="/me")
     page.locator("form", has_text="Second partner").get_by_role("button").click()
     page.wait_for_url("**/today")
     assert page.get_by_text("There is no list yet").is_visible()
+
+
+def test_the_address_of_the_installation_leads_to_the_work(open_page, signed_in, site):
+    page = open_page("/")
+    page.wait_for_url("**/sign-in")
+    page = signed_in()
+    page.goto(f"{site}/")
+    page.wait_for_url("**/today")

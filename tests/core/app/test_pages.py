@@ -146,7 +146,12 @@ class TestForms:
         assert reader.post("/sample/plain", data={"csrf_token": token}, headers=OWN_ORIGIN).text == "done"
         assert reader.post("/sample/plain", headers={**OWN_ORIGIN, "X-CSRF-Token": token}).text == "done"
 
-    @pytest.mark.parametrize("token", ["", "x", csrf.token_of("session-idle"), "A" * 86 + "=="])
+    # Named: a token is random, and workers must collect the same tests.
+    @pytest.mark.parametrize(
+        "token",
+        ["", "x", csrf.token_of("session-idle"), "A" * 86 + "=="],
+        ids=["empty", "short", "of another session", "forged"],
+    )
     def test_another_token_is_refused(self, reader, token):
         answer = reader.post("/sample", data={"note": "x", "csrf_token": token}, headers=OWN_ORIGIN)
         assert answer.status_code == 403
