@@ -14,7 +14,7 @@ NAMES = {"given_name": "Aaa", "family_name": "Bbb", "phone": "08030000000", "hos
 @pytest.fixture
 def uuids(api):
     bodies = [{**NAMES, "hospital_number": f"H {number}"} for number in range(3)]
-    return [api.add("/patients", facility="FAC1", **body)["uuid"] for body in bodies]
+    return [api.add("/patients", facility="FAC1", **body)["id"] for body in bodies]
 
 
 @pytest.fixture(params=["value", "form", "key"])
@@ -37,9 +37,9 @@ def damaged(request, api, uuids):
 
 def is_shown(rows, uuids, damaged):
     uuid, cost = damaged
-    assert sorted(row["uuid"] for row in rows) == sorted(uuids)
+    assert sorted(row["id"] for row in rows) == sorted(uuids)
     for row in rows:
-        lost = cost if row["uuid"] == uuid else set()
+        lost = cost if row["id"] == uuid else set()
         assert set(row["unreadable"]) == lost
         assert {name for name in NAMES if row[name] is None} == lost
 
