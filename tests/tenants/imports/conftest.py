@@ -69,7 +69,7 @@ def write(folder: Path, **texts: str) -> list[Path]:
 def interrupted(
     tenant: TenantRef, paths: Sequence[Path], moment: str, mapping: str = MAPPING
 ) -> tuple[SessionOpener, UUID]:
-    """Run an import until it says that it does something, and no further."""
+    """Run an import until it reports a step, and stop there."""
     sources = from_paths(paths)
 
     def open_session() -> Any:
@@ -144,7 +144,7 @@ CONTENT = {
 
 
 def everything(tenant: TenantRef) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of a tenant's records, ids of versions and times of writing aside; facilities by DATIM id."""
+    """All rows of a tenant's records without version ids and times of writing; facilities by DATIM id."""
     tables: dict[str, list[tuple[Any, ...]]] = {}
     with tenant_session(tenant, actor="test:1") as session:
         for table, columns in CONTENT.items():

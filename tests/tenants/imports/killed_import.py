@@ -17,7 +17,7 @@ STEP_ROWS = 40
 
 
 def main() -> int:
-    """Import, and die within (or right after) the step that the first argument counts."""
+    """Import, and kill this process within (or right after) the step of the number in the first argument."""
     last, place = int(sys.argv[1]), sys.argv[2]
     runner.READ_ROWS = apply.STEP_ROWS = repository.CLEAR_ROWS = STEP_ROWS
     steps = 0

@@ -1,4 +1,4 @@
-"""The import that was begun last."""
+"""The import that began last."""
 
 from core.database import TenantSession
 from core.web.cursors import Sort

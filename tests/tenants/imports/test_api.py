@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_read_ends_the_import_and_not_the_job(api: TestCli
     assert api.get(f"/v1/jobs/{upload['job_id']}").json()["state"] == "done"
 
 
-def test_an_upload_that_is_gone_from_the_store_fails_the_import_with_this_reason(
+def test_an_upload_missing_from_the_store_fails_the_import_with_this_reason(
     api: TestClient, owner: CreatedTenant
 ) -> None:
     upload = send(api).json()
@@ -181,7 +181,9 @@ def test_a_pending_import_is_cancelled_and_its_files_are_deleted(api: TestClient
         ({"files": [*parts(a__csv="x"), *parts(a__csv="y")]}, "files"),
     ],
 )
-def test_what_is_wrong_with_the_request_is_said_at_once(api: TestClient, change: dict[str, Any], field: str) -> None:
+def test_a_wrong_request_is_answered_with_its_errors_at_once(
+    api: TestClient, change: dict[str, Any], field: str
+) -> None:
     answer = send(api, **change)
     assert answer.status_code == 422
     assert field in [error["field"] for error in answer.json()["errors"]]
@@ -199,13 +201,13 @@ def test_formats_are_listed(api: TestClient) -> None:
     assert [item["name"] for item in api.get("/v1/imports/formats").json()] == list(READERS)
 
 
-def test_an_import_begun_from_a_path_is_ended_by_an_upload_of_the_same_files(
+def test_an_upload_of_the_same_files_finishes_an_import_begun_from_a_path(
     api: TestClient, owner: CreatedTenant
 ) -> None:
     upload = send(api).json()
     with tenant_session(owner.ref, actor="test:1") as session:
         for file in repository.files(session, UUID(upload["id"])):
-            file.blob_key = None  # as when it was begun on the command line
+            file.blob_key = None  # as if it began on the command line
             session.add(file)
     assert send(api).json()["id"] == upload["id"]
     assert None not in stored(owner.ref, upload)

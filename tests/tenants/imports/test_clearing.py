@@ -1,4 +1,4 @@
-"""What an import staged goes at its end: at once where it is alone, without a row of anybody else's."""
+"""An import clears its staged rows at its end, at once where it is alone, and never a row of another import."""
 
 from __future__ import annotations
 
@@ -85,9 +85,7 @@ def test_a_schema_without_the_right_has_its_rows_deleted(
 
 
 @pytest.mark.usefixtures("any_size")
-def test_who_notes_what_changes_sees_each_row_go(
-    tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
-) -> None:
+def test_a_trigger_sees_each_deleted_row(tenant: TenantRef, run_import: RunImport, partner_files: list[Path]) -> None:
     schema = tenant.schema_name
     with owner_session() as session:
         driver = psycopg_connection(session)
@@ -109,7 +107,7 @@ def test_who_notes_what_changes_sees_each_row_go(
 
 
 @pytest.mark.usefixtures("any_size")
-def test_whoever_reads_the_table_holds_no_import_up(
+def test_a_reader_of_the_table_delays_no_import(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
     before = asked(tenant, FILE)
@@ -120,7 +118,7 @@ def test_whoever_reads_the_table_holds_no_import_up(
 
 
 @pytest.mark.parametrize("moment", ["reading", "checking", "writing patients", "writing dispensations"])
-def test_an_import_without_its_staged_rows_does_not_go_on_and_the_next_one_makes_up_for_it(
+def test_an_import_without_its_staged_rows_stops_and_the_next_one_repairs_it(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path], monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     monkeypatch.setattr(runner, "READ_ROWS", 2)
@@ -140,10 +138,10 @@ def test_an_import_without_its_staged_rows_does_not_go_on_and_the_next_one_makes
 
 
 @pytest.mark.parametrize("moment", ["reading", "writing patients"])
-def test_an_import_whose_key_is_destroyed_does_not_go_on_and_the_next_one_makes_up_for_it(
+def test_an_import_whose_key_is_destroyed_stops_and_the_next_one_repairs_it(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path], moment: str
 ) -> None:
-    """As where a backup was made while it ran, and restored once it was over: what was erased stays erased."""
+    """As after restoring a backup that was made while the import ran: erased data stay erased."""
     open_session, uuid = interrupted(tenant, partner_files, moment)
     with open_session() as session:
         vault(session).erase_patient(uuid)
@@ -155,7 +153,7 @@ def test_an_import_whose_key_is_destroyed_does_not_go_on_and_the_next_one_makes_
     assert asked(tenant, "SELECT count(*) FROM contacts") == [(4,)]
 
 
-def test_what_an_import_that_is_never_run_again_had_written_is_brought_in_line_by_the_next(
+def test_the_next_import_completes_the_rows_of_one_that_never_resumes(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
     interrupted(tenant, partner_files, "writing dispensations")

@@ -79,7 +79,7 @@ def test_strict_ends_with_code_1_and_the_report_is_there(
         (["files", "files/patients.csv"], "two files have this name"),
     ],
 )
-def test_what_cannot_be_done_says_why_and_what_to_do(
+def test_an_error_says_what_is_wrong_and_what_to_do(
     tenant: TenantRef,
     folder: Path,
     capsys: pytest.CaptureFixture[str],

@@ -1,4 +1,4 @@
-"""Of a person who was erased nothing comes back by an import, whatever list it is and whichever key it uses."""
+"""No import brings back an erased person, with any list and any key."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def names(tenant: TenantRef) -> set[str | None]:
         return {open_patient(session, find_patient(session, str(uuid)))["given_name"] for (uuid,) in patients}
 
 
-def test_the_canary_without_an_erasure_another_list_brings_the_name_again(
+def test_without_an_erasure_another_list_brings_the_name_back(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
     run_import(tenant, partner_files)
@@ -66,13 +66,13 @@ def test_no_list_brings_the_person_back(
     assert names(tenant) == before
     with tenant_session(tenant, actor="test:1") as session:
         others = rows(session, "SELECT count(*) FROM dispensations WHERE patient_uuid = %s", uuid)
-        assert others == [(2,)], "the record without a name stays what it was"
+        assert others == [(2,)], "the record without a name stays unchanged"
         assert rows(session, "SELECT count(DISTINCT patient_uuid) FROM dispensations") == [
             (3 if mapping == MAPPING else 5,)
         ]
 
 
-def test_what_named_and_found_the_person_is_gone_from_every_version(
+def test_names_and_search_keys_of_the_person_are_deleted_from_every_version(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path], tmp_path: Path
 ) -> None:
     run_import(tenant, partner_files)
@@ -103,7 +103,7 @@ def test_records_that_were_merged_are_erased_together(
         assert vault(session).ensure_patient_keys([one, two]) == {one, two}
 
 
-def test_an_identifier_that_somebody_else_has_already_destroys_nothing_of_theirs(
+def test_an_identifier_shared_with_somebody_else_destroys_nothing_of_theirs(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
     run_import(tenant, partner_files)
@@ -137,7 +137,7 @@ def test_the_command_asks_says_what_it_did_and_can_be_run_again(
     assert run(["person", "erase", tenant.slug, "nobody", "--reason", "x", "--yes"]) == 1
 
 
-def test_what_a_restored_backup_brings_of_the_erased_is_emptied_by_a_second_run(
+def test_a_second_run_erases_again_what_a_restored_backup_brought_back(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path], tmp_path: Path
 ) -> None:
     run_import(tenant, partner_files)

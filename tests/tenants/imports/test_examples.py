@@ -1,4 +1,4 @@
-"""The mappings of docs/examples, against files with the headings that they are written for."""
+"""The mappings of docs/examples, with files that have the headings they expect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def example(name: str) -> str:
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
-def test_every_example_is_a_right_mapping(path: Path) -> None:
+def test_every_example_is_a_valid_mapping(path: Path) -> None:
     mapping = parse_mapping(path.read_bytes())
     assert mapping.records or mapping.refill or mapping.format != "csv"
 
@@ -101,7 +101,7 @@ Hipertension,Diabetes,Alcoholism,Handcap,SMS_received,No-show
 """
 
 
-def test_appointments_are_bookings_with_what_became_of_them(
+def test_appointments_are_bookings_with_their_outcomes(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     summary = run_import(tenant, write(tmp_path, appointments__csv__gz=APPOINTMENTS), example("appointments.yaml"))
@@ -122,7 +122,7 @@ def test_appointments_are_bookings_with_what_became_of_them(
             ("M", date(2016, 1, 1), True),
             ("F", None, False),
         ]
-        # A booking is known when it is made, not later.
+        # A booking is known from its own date, not later.
         known = "SELECT (known_from AT TIME ZONE 'Africa/Lagos')::date FROM appointments ORDER BY known_from"
         assert rows(session, known) == [
             (date(2016, 4, 20),),

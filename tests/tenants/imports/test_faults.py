@@ -1,4 +1,4 @@
-"""Killed in the middle, an import goes on: the final rows are those of an import that nothing disturbed."""
+"""A killed import resumes, and its final rows are those of an undisturbed import."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def many_files(tmp_path: Path) -> list[Path]:
 
 
 def content(tenant: TenantRef) -> dict[str, Any]:
-    """All that the records say, but for what differs between tenants (ids, keys). Birthdates tell the people."""
+    """The records without what differs between tenants (ids, keys). Birthdates identify the people."""
 
     def events(table: str, columns: str) -> str:
         joined = f"{table} AS t JOIN patients AS p ON p.uuid = t.patient_uuid"
@@ -91,14 +91,14 @@ def start(tenant: TenantRef, files: list[Path], step: int, place: str) -> int:
     return child.returncode
 
 
-def test_killed_again_and_again_it_goes_on_to_the_same_rows(
+def test_an_import_killed_again_and_again_ends_with_the_same_rows(
     tenant: TenantRef, make_tenant: Callable[..., Any], run_import: RunImport, many_files: list[Path]
 ) -> None:
     undisturbed = make_tenant().ref
     run_import(undisturbed, many_files[:2])
     kills = 0
     for place in cycle(("within", "after")):
-        # Killed at its ninth step, a run has eight behind it that count.
+        # A run killed at its ninth step has committed eight.
         if start(tenant, many_files, 9, place) != KILLED:
             break
         kills += 1
@@ -107,7 +107,7 @@ def test_killed_again_and_again_it_goes_on_to_the_same_rows(
     assert content(tenant) == content(undisturbed)
 
 
-def test_killed_while_reading_nothing_is_in_the_records(tenant: TenantRef, many_files: list[Path]) -> None:
+def test_an_import_killed_while_reading_changes_no_records(tenant: TenantRef, many_files: list[Path]) -> None:
     assert start(tenant, many_files, 6, "after") == KILLED
     records = content(tenant)
     assert records["imports"][0][0] == "reading"
@@ -122,7 +122,7 @@ def order_of(files: list[Path]) -> Order:
 
 
 def begin(tenant: TenantRef, files: list[Path], tell: Callable[[str], None]) -> Runner:
-    """A runner of the files' import, which tells of every step."""
+    """A runner of the files' import, which reports every step."""
 
     def open_session() -> Any:
         return tenant_session(tenant, actor="cli:operator")
@@ -141,7 +141,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_whoever_takes_an_import_over_stops_the_one_before(tenant: TenantRef, many_files: list[Path]) -> None:
+def test_a_second_runner_of_an_import_stops_the_first(tenant: TenantRef, many_files: list[Path]) -> None:
     finished: list[str] = []
 
     def tell(note: str) -> None:
@@ -158,7 +158,7 @@ def test_whoever_takes_an_import_over_stops_the_one_before(tenant: TenantRef, ma
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_cancelled_while_reading_it_stops_and_leaves_nothing(tenant: TenantRef, many_files: list[Path]) -> None:
+def test_an_import_cancelled_while_reading_stops_and_leaves_nothing(tenant: TenantRef, many_files: list[Path]) -> None:
     def tell(note: str) -> None:
         if note.startswith("reading"):
             with tenant_session(tenant, actor="test:1") as session:
@@ -181,7 +181,7 @@ def test_cancelled_while_reading_it_stops_and_leaves_nothing(tenant: TenantRef, 
 
 @pytest.mark.usefixtures("small_steps")
 @pytest.mark.parametrize("moment", ["reading", "checking", "writing dispensations"])
-def test_when_postgresql_dies_the_same_command_goes_on(own_services: Any, many_files: list[Path], moment: str) -> None:
+def test_the_same_command_resumes_when_postgresql_died(own_services: Any, many_files: list[Path], moment: str) -> None:
     undisturbed, tenant = (
         create_tenant(f"{name}-{moment.split(maxsplit=1)[0]}", name).ref for name in ("whole", "broken")
     )
@@ -202,7 +202,7 @@ def test_when_postgresql_dies_the_same_command_goes_on(own_services: Any, many_f
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_killed_while_its_staged_rows_are_deleted_it_is_done_and_not_done_again(
+def test_an_import_killed_while_clearing_its_staged_rows_is_done_and_not_repeated(
     tenant: TenantRef, many_files: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patched:
@@ -240,7 +240,7 @@ records:
 
 
 @pytest.mark.parametrize("after", checks.STEPS)
-def test_stopped_after_a_check_nothing_is_judged_a_second_time(
+def test_a_run_that_resumes_after_a_check_does_not_repeat_it(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, after: str
 ) -> None:
     files = write(tmp_path, mixed__csv=MIXED)

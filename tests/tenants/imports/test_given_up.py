@@ -23,7 +23,7 @@ Upload = dict[str, Any]
 
 
 def given_up(api: TestClient, owner: CreatedTenant, module: ModuleType, place: str) -> Upload:
-    """An import whose job fails at a function of a module until it is given up."""
+    """Send an import whose job fails in a function of a module until it runs out of attempts."""
     upload: Upload = send(api).json()
     with pytest.MonkeyPatch.context() as patch:
 
@@ -40,17 +40,17 @@ def given_up(api: TestClient, owner: CreatedTenant, module: ModuleType, place: s
 
 @pytest.fixture
 def unread(api: TestClient, owner: CreatedTenant) -> Upload:
-    """An import whose job was given up before it had read anything."""
+    """An import whose job failed for good before it read anything."""
     return given_up(api, owner, runner, "reading")
 
 
 @pytest.fixture
 def half_applied(api: TestClient, owner: CreatedTenant) -> Upload:
-    """An import whose job was given up when it had begun to write records."""
+    """An import whose job failed for good after it began to write records."""
     return given_up(api, owner, steps, "apply_chunk")
 
 
-def test_an_import_whose_job_was_given_up_says_so_and_what_to_do(api: TestClient, unread: Upload) -> None:
+def test_an_import_whose_job_failed_for_good_says_so_and_what_to_do(api: TestClient, unread: Upload) -> None:
     seen = get(api, unread)
     assert seen["state"] == "stalled"
     assert "given up" in seen["error"]
@@ -60,7 +60,7 @@ def test_an_import_whose_job_was_given_up_says_so_and_what_to_do(api: TestClient
     assert api.get(f"/v1/jobs/{unread['job_id']}").json()["state"] == "failed"
 
 
-def test_it_is_resumed_by_sending_the_files_again(api: TestClient, owner: CreatedTenant, half_applied: Upload) -> None:
+def test_sending_the_files_again_resumes_it(api: TestClient, owner: CreatedTenant, half_applied: Upload) -> None:
     assert get(api, half_applied)["state"] == "stalled"
     again = send(api).json()
     assert again["id"] == half_applied["id"]
@@ -84,19 +84,19 @@ def test_it_can_be_cancelled_before_it_writes_records(api: TestClient, unread: U
     assert (answer.status_code, answer.json()["state"], answer.json()["error"]) == (200, "cancelled", None)
 
 
-def test_once_it_writes_records_a_cancel_says_how_it_is_ended(api: TestClient, half_applied: Upload) -> None:
+def test_a_cancel_after_it_writes_records_says_how_to_end_it(api: TestClient, half_applied: Upload) -> None:
     answer = api.delete(f"/v1/imports/{half_applied['id']}")
     assert answer.status_code == 409
     assert "its job was given up" in answer.json()["detail"]
     assert "send the same files again" in answer.text
 
 
-def test_a_discarded_job_is_said_too(api: TestClient, unread: Upload) -> None:
+def test_an_import_says_that_its_job_was_discarded(api: TestClient, unread: Upload) -> None:
     operations.discard(UUID(unread["job_id"]), actor="cli:operator")
     assert get(api, unread)["error"] == "its job was discarded by an operator"
 
 
-def test_an_old_job_says_nothing_of_an_import_that_goes_on(
+def test_an_old_job_does_not_fail_an_import_that_continues(
     api: TestClient, owner: CreatedTenant, half_applied: Upload
 ) -> None:
     send(api)
@@ -109,7 +109,7 @@ def test_an_old_job_says_nothing_of_an_import_that_goes_on(
 def test_a_cancel_is_seen_while_its_reader_is_busy(
     api: TestClient, owner: CreatedTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The reader stands still; the worker looks whether the import is still wanted."""
+    """The reader hangs, and the worker checks for a cancel."""
     from tenants.imports.reading import reader_process
 
     monkeypatch.setattr(reader_process, "LOOK_SECONDS", 0.05)
@@ -129,7 +129,7 @@ def test_a_cancel_is_seen_while_its_reader_is_busy(
 
 
 def sleeping() -> Any:
-    """A process that takes what it is asked and never answers."""
+    """A process that accepts requests and never answers."""
     import subprocess
 
     return subprocess.Popen(["sleep", "600"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

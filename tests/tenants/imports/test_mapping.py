@@ -1,4 +1,4 @@
-"""A mapping that is wrong is refused with the path of the key, what is wrong, and what to do."""
+"""The error of a wrong mapping gives the path of the key, what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tenants.imports.mapping import Mapping, parse_mapping
 from .conftest import MAPPING
 
 
-def test_a_right_mapping_is_read() -> None:
+def test_a_valid_mapping_is_read() -> None:
     mapping = parse_mapping(MAPPING)
     assert [record.into for record in mapping.records] == ["patients", "patient_states", "dispensations"]
 
@@ -86,7 +86,7 @@ def test_a_wrong_key_is_named_with_its_path_and_a_remedy(change: tuple[str, str]
         ("cohort: {x: !!bool one}", "not readable YAML"),
     ],
 )
-def test_what_is_no_mapping_is_refused(text: str, problem: str) -> None:
+def test_a_text_that_is_no_mapping_is_rejected(text: str, problem: str) -> None:
     with pytest.raises(Invalid, match=problem):
         parse_mapping(text)
 
@@ -97,7 +97,7 @@ def test_dates_and_what_looks_like_an_hour_are_texts() -> None:
     assert mapping.cohort == {"x": "1:30", "y": "1:1.5", "z": 12, "f": 1.5, "2026-06-30": True}
 
 
-def test_what_is_not_utf8_is_refused() -> None:
+def test_a_mapping_that_is_not_utf8_is_rejected() -> None:
     with pytest.raises(Invalid, match="not UTF-8"):
         parse_mapping(b"source: caf\xe9\n")
 

@@ -1,4 +1,4 @@
-"""Drugs that are no antiretrovirals and states without a day: an import stores them as what they are."""
+"""An import stores drugs that are no antiretrovirals, and states without a day, as such."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever damage rows have: no crash, no half import, every refused row in the report, accepted + refused = read."""
+"""Rows with any damage: no crash, no partial import, each rejected row in the report, accepted + rejected = read."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PEOPLE = "id,clinic,clinic_name,name,phone,sex,born,art_start,died_on\n" + "".jo
 
 
 def explained(refused: Invalid) -> None:
-    """A refusal of a whole file says what to do."""
+    """Assert that the rejection of a whole file says what to do."""
     assert refused.remedy
 
 
@@ -60,7 +60,7 @@ def quoted(cells: list[str]) -> str:
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(st.lists(ROW, max_size=25))
-def test_accepted_and_refused_are_all_that_was_read(
+def test_accepted_and_rejected_rows_add_up_to_the_rows_read(
     module_tenant: TenantRef, run_import: RunImport, damaged: list[list[str]]
 ) -> None:
     text = "\n".join(["id,day,days,regimen,next", *(quoted(cells) for cells in damaged)]) + "\n"
@@ -83,6 +83,6 @@ def test_accepted_and_refused_are_all_that_was_read(
     assert summary.rows_accepted + summary.rows_refused + summary.rows_waiting == summary.rows_read
     counts = summary.counts.get("dispensations", {})
     assert sum(counts.values()) == summary.rows_accepted - summary.rows_repeated - 3
-    # Of two imports of one day the digest decides: what loses is kept as an earlier version, a row more or none.
+    # Of two imports of one day, the digest decides: the loser may add an earlier version, so one row more or none.
     earlier = after - before - counts.get("inserted", 0) - counts.get("updated", 0)
     assert 0 <= earlier <= counts.get("superseded", 0)

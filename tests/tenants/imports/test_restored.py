@@ -1,4 +1,4 @@
-"""An import that was under way when an archive was written is ended where it is restored, and says what to do."""
+"""Restoring an archive fails an import that was unfinished when the archive was written, and says what to do."""
 
 import uuid
 

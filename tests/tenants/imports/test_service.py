@@ -1,4 +1,4 @@
-"""What an import promises of the records: counts that add up, the same twice, any order, strict, nothing by halves."""
+"""The promises of an import: counts that add up, repeatable, in any order, strict on request, never in part."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_events_take_the_facility_of_their_patient(
     assert contacts == [("C1", 3), ("C2", 1)]
 
 
-def test_what_names_a_person_is_nowhere_in_the_clear(
+def test_personal_data_is_nowhere_in_the_clear(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
     run_import(tenant, partner_files)
@@ -177,10 +177,12 @@ def test_broken_rows_are_reported_and_the_good_ones_stay(
     (waiting,) = summary.waiting
     assert (waiting["field"], waiting["rows"]) == ("id", 1)
     assert waiting["problem"] == "no import has named a patient with this identifier yet"
-    assert summary.counts["dispensations"]["inserted"] == 4, "a wrong supply costs the supply, and none is none"
+    assert summary.counts["dispensations"]["inserted"] == 4, (
+        "a wrong supply rejects only the supply, and an empty one stays empty"
+    )
 
 
-def test_a_person_is_not_lost_for_a_wrong_date_of_death(
+def test_a_wrong_date_of_death_does_not_reject_the_person(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     wrong = PATIENTS.replace("2024-03-01", "2030-03-01")
@@ -210,7 +212,7 @@ def test_strict_imports_all_when_no_row_is_refused(
     assert run_import(tenant, partner_files, strict=True).counts["dispensations"]["inserted"] == 4
 
 
-def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing(
+def test_a_file_that_cannot_be_read_to_its_end_changes_nothing(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     paths = write(tmp_path, patients__csv=PATIENTS, pickups__csv__gz=PICKUPS * 400)
@@ -286,7 +288,7 @@ def test_a_stamp_may_be_later_than_the_data_date_but_not_than_today(
     ]
 
 
-def test_the_cohort_block_is_laid_over_the_tenants_settings(
+def test_the_cohort_block_overrides_the_tenants_settings(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
     run_import(tenant, partner_files, MAPPING + "cohort: {grace_days: 14, rule: {kind: fixed, days: 60}}\n")
@@ -303,7 +305,7 @@ def test_a_cohort_block_that_does_not_fit_is_refused_before_anything_is_read(
     assert all(not content for content in everything(tenant).values())
 
 
-def test_use_is_metered_once_and_the_act_is_in_the_audit(
+def test_use_is_metered_one_time_and_the_act_is_in_the_audit(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
     summary = run_import(tenant, partner_files)
@@ -354,7 +356,7 @@ def test_unfinished_content_is_continued_and_a_cancelled_one_is_not(
             service.cancel(session, first.uuid)
 
 
-def test_an_event_before_birth_counts_for_nothing_that_follows_from_the_first_one(
+def test_an_event_before_birth_does_not_count_as_the_first_event(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people = "id,clinic,clinic_name,name,phone,sex,born,art_start,died_on\nP1,C1,Clinic,Aaa,,F,1990-05-01,,\n"

@@ -1,4 +1,4 @@
-"""What cannot be stored is refused while files are read: an import is never left half-applied for it."""
+"""The reader rejects values that cannot be stored, so that none stops an import halfway."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .conftest import MAPPING, PATIENTS, PICKUPS, RunImport, rows, write
 
 
 @pytest.mark.parametrize("phone", ["nil", "-", "none given"])
-def test_a_phone_without_digits_costs_the_phone_alone(
+def test_a_phone_without_digits_rejects_only_the_phone(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, phone: str
 ) -> None:
     paths = write(tmp_path, patients__csv=PATIENTS.replace("08030000002", phone), pickups__csv=PICKUPS)
@@ -36,7 +36,7 @@ def test_a_phone_without_digits_costs_the_phone_alone(
 
 @pytest.mark.parametrize("letter", ["\u6f22", "a", "\U0001f9ea"])
 @pytest.mark.parametrize("length", [600, 1990])
-def test_texts_too_long_for_an_index_cost_their_cell_or_row_and_not_the_import(
+def test_texts_too_long_for_an_index_reject_their_cell_or_row_and_not_the_import(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, letter: str, length: int
 ) -> None:
     long = letter * length

@@ -1,4 +1,4 @@
-"""An applied import is undone: over the API by a job, and on the command line in steps that survive a kill."""
+"""Undoing an applied import: over the API by a job, and on the command line in steps that survive a kill."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def opened(tenant: TenantRef):
     return lambda: tenant_session(tenant, actor="cli:operator")
 
 
-def test_an_import_that_is_undone_leaves_what_was_there_before(
+def test_undoing_an_import_restores_the_earlier_records(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_import(tenant, partner_files)

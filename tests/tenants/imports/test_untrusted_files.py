@@ -1,4 +1,4 @@
-"""One file harms nobody else: its import fails and names it, the worker goes on, and the next import is done."""
+"""A hostile file harms nobody else: its import fails and names it, the worker continues, the next import succeeds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def row_of_many_cells(path: Path) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_row_of_millions_of_cells_fails_its_import_and_costs_this_process_no_memory(
+def test_a_row_of_millions_of_cells_fails_its_import_and_takes_no_memory_of_this_process(
     api: TestClient, owner: CreatedTenant, tmp_path: Path, settings_of: Any
 ) -> None:
     settings_of(import_reader_max_bytes=512 << 20)
@@ -54,7 +54,7 @@ def test_a_row_of_millions_of_cells_fails_its_import_and_costs_this_process_no_m
     assert failure["field"] == "file bomb.xlsx"
     assert failure["remedy"]
     assert api.get(f"/v1/jobs/{upload['job_id']}").json()["state"] == "done"
-    assert peak() - before < 256 << 20, "no row of it was read here"
+    assert peak() - before < 256 << 20, "this process read no row of it"
 
     innocent = send(api).json()
     drain(owner.ref)

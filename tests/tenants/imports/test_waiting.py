@@ -1,4 +1,4 @@
-"""Rows about people whom no import has named wait: told, released, waiting again, erased, and let go in the end."""
+"""Rows about people whom no import has named wait: reported, released, waiting again, erased, or rejected at last."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def asked(tenant: TenantRef, query: str) -> list[tuple[object, ...]]:
         return rows(session, query)
 
 
-def test_rows_wait_are_told_and_are_released_by_the_list_that_names_their_people(
+def test_rows_wait_are_reported_and_are_released_by_the_list_that_names_their_people(
     tenant: TenantRef, run_import: RunImport, radet: Path, verification: Path
 ) -> None:
     first = run_import(tenant, [verification], "{}", data_date=MAY)
@@ -83,7 +83,7 @@ def test_rows_wait_are_told_and_are_released_by_the_list_that_names_their_people
         assert asked(tenant, f"SELECT count(*) FROM {table}") == [(0,)], table  # noqa: S608 - ours
 
 
-def test_a_list_that_waits_twice_is_in_the_records_once(
+def test_a_list_that_waits_twice_is_in_the_records_one_time(
     tenant: TenantRef, run_import: RunImport, radet: Path, verification: Path
 ) -> None:
     twice = [run_import(tenant, [verification], "{}", data_date=MAY) for _ in range(2)]
@@ -106,7 +106,7 @@ def test_strict_refuses_a_list_of_which_rows_would_wait(
     assert asked(tenant, "SELECT count(*) FROM import_waiting_facts") == [(0,)]
 
 
-def test_whoever_is_erased_has_no_rows_waiting_and_none_comes_back(
+def test_an_erased_person_has_no_rows_waiting_and_none_comes_back(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, radet: Path, verification: Path
 ) -> None:
     elsewhere = [lamisplus_row(1), lamisplus_row(1, DatimId="def456", **{"Facility Name": "Clinic two"})]

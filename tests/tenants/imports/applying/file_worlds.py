@@ -46,7 +46,7 @@ def lamisplus(folder: Path) -> list[FileList]:
     """A RADET and a pharmacy list, which name people, and two lists without DATIM ids, which do not.
 
     Person 1 is at one clinic and died; 2 is at two, which the clinic's name distinguishes in one row and nothing
-    distinguishes in another; 3 comes on; 4 is known to the pharmacy alone; nobody knows 9.
+    distinguishes in another; 3 joins later; only the pharmacy knows 4; no list names 9.
     """
     second = {"DatimId": "def456", "Facility Name": "Clinic two"}
     pickup = "Last Pickup Date (yyyy-mm-dd)"
@@ -140,9 +140,9 @@ records:
 
 
 def generic(folder: Path) -> list[FileList]:
-    """People in one file, and events in two, of which the later grew; full lists, so that what they lack counts.
+    """People in one file, events in two of which the later has more rows; full lists, so an absence counts.
 
-    P2 is at two clinics; some events name a clinic, and some of these one where the person is not; nobody knows P9.
+    P2 is at two clinics. Some events name a clinic, a few of them one where the person is not. No list names P9.
     """
     write(folder, people__csv=PEOPLE, early__csv=EARLY, late__csv=LATE)
     texts = {"people": (_PEOPLE, 0), "early": (_EVENTS, 1), "late": (_EVENTS, 2)}
@@ -153,7 +153,7 @@ def generic(folder: Path) -> list[FileList]:
 
 
 def bring(run_import: RunImport, tenant: TenantRef, one: FileList) -> UUID:
-    """Import a list whole; the import."""
+    """Import a list and return the import's UUID."""
     return run_import(tenant, [one.path], one.mapping, data_date=one.day).id
 
 
@@ -171,7 +171,7 @@ _COUNTING = "JOIN record_runs AS r USING (number) WHERE NOT r.undone"
 
 
 def all_that_follows(tenant: TenantRef) -> dict[str, list[tuple[Any, ...]]]:
-    """The records, what is derived from them, what is known of lists, and what waits; without numbers of imports."""
+    """The records, what is derived from them, what is known of lists, and the waiting rows, without import numbers."""
     with tenant_session(tenant, actor="test:1") as session:
         state = everything(session)
         for table in ("visits", "encounters", "observations", "dispensations", "appointments", "patient_states"):

@@ -53,14 +53,14 @@ def test_a_list_of_another_facility_or_of_some_people_makes_nobody_absent(
 
 
 @pytest.mark.parametrize("cells", [{"Last Pickup Date (yyyy-mm-dd)": "31/06/2024"}, {"Current ART Status": "nonsense"}])
-def test_a_row_of_which_something_is_rejected_still_names_its_person(
+def test_a_row_with_a_rejected_fact_still_names_its_person(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, cells: dict[str, object]
 ) -> None:
     run_import(tenant, radet(tmp_path, [1]), "{}", data_date=JUNE)
     assert absent(run_import(tenant, radet(tmp_path, [1], **cells), "{}", data_date=SEPTEMBER).notes) == []
 
 
-def test_a_full_list_of_events_lacks_only_those_who_came_on_its_days(
+def test_a_full_list_of_events_lacks_only_people_who_came_on_its_days(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     earlier = pharmacy(tmp_path, (1, "2024-01-10"), (1, "2024-06-10"), (2, "2024-06-11"), (3, "2024-01-12"))

@@ -1,4 +1,4 @@
-"""An empty cell never deletes what is recorded of a person, in whatever order files come; a written word does."""
+"""An empty cell never deletes recorded data, in any order of files; a written word replaces it."""
 
 from __future__ import annotations
 

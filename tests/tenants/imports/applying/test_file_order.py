@@ -17,7 +17,7 @@ Records = dict[str, list[tuple[Any, ...]]]
 
 
 class Walk:
-    """Imports and undoes files of one tenant; what follows from a set of them must always be the same."""
+    """Imports and undoes files of one tenant; the same set of files must always give the same records."""
 
     def __init__(self, tenant: TenantRef, run_import: RunImport) -> None:
         self._tenant = tenant
@@ -39,7 +39,7 @@ class Walk:
         undo(self._tenant, uuids)
 
     def through(self, files: list[FileList], before: list[str]) -> None:
-        """Import any three of the files in all orders, each undone again as the last one."""
+        """Import any three of the files in all orders, and undo each again after the last one."""
         for one in files if len(before) < 3 else ():
             uuid = self.bring(one)
             order = [*before, one.name]
@@ -62,7 +62,7 @@ def test_files_in_all_orders_each_undone_again_give_the_same(
     nothing = walk.expect([])
     assert not any(table_rows for table, table_rows in nothing.items() if not table.startswith("seen")), nothing
     walk.through(files, [])
-    # One that came first, with all others after it, is undone.
+    # Undo the one that came first, with all others after it.
     for one in files:
         rest = [other for other in files if other is not one]
         first, *others = [walk.bring(other) for other in (one, *rest)]

@@ -31,7 +31,7 @@ _PLAIN = settings(
 
 
 def records_of(tenant: TenantRef, order, *, undone=()):
-    """The records after these lists, the last of which are undone again."""
+    """The records after importing these lists and undoing some of them."""
     with tenant_session(tenant, actor="test:1") as session:
         add_facility(session)
         imports = [bring_list(session, one) for one in order]
@@ -69,7 +69,7 @@ def test_a_list_that_was_undone_leaves_nothing(module_tenant, data, world, extra
 
 
 def seen_on(session, day: date):
-    """What a snapshot of everybody on a day holds, by person."""
+    """The content of a snapshot of everybody on a day, by person."""
     by_person = {}
     for timelines in load_timelines(session):
         for index, uuid in enumerate(timelines.patient_uuid):
@@ -134,7 +134,7 @@ def test_a_radet_and_a_later_pharmacy_list_give_sex_start_and_a_regular_past(mod
     assert "interrupted" not in reasons[:-1]
 
 
-def test_what_the_radet_would_have_named_is_known_when_the_later_list_brings_it(module_tenant):
+def test_an_event_missing_from_the_radet_is_known_from_the_list_that_brings_it(module_tenant):
     early = PartnerList(
         "radet-lamisplus", DAYS[2], ((1, Person(pickups=((EVENTS[1], 30),), status="iit")),), digest="r"
     )

@@ -26,7 +26,7 @@ either_order = pytest.mark.parametrize("newest_first", [False, True], ids=["olde
 
 
 def radet(day: date, *people: Mapping[str, object]) -> tuple[date, list[str], list[dict[str, object]]]:
-    """A RADET of a day; of each person the cells that differ from the fixture's."""
+    """A RADET of a day, given the cells of each person that differ from the fixture's."""
     return day, list(HEADINGS), [lamisplus_row(n, **{SINCE: None, **cells}) for n, cells in enumerate(people, 1)]
 
 
@@ -38,7 +38,7 @@ def bring(tenant: TenantRef, run_import: RunImport, folder: Path, *lists: Any, n
 
 
 def statuses(tenant: TenantRef, person: int, *days: date) -> list[str]:
-    """The status of a person on days, by what is known now."""
+    """The status of a person on some days, as known now."""
     with tenant_session(tenant, actor="test:1") as session:
         index = vault(session).blind_index("pepfar_id", f"NG-{person:04d}")
         moves = rows(
@@ -57,7 +57,7 @@ def counted(tenant: TenantRef, period: str) -> dict[str, int]:
 
 
 @either_order
-def test_a_newer_list_takes_back_an_invalid_record_or_a_death(
+def test_a_newer_list_supersedes_an_invalid_record_or_a_death(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, *, newest_first: bool
 ) -> None:
     pickups, days = ("2024-03-20", "31/03/2024", None), ("2024-06-01", None)
@@ -99,7 +99,7 @@ def test_a_later_pick_up_leaves_the_partners_status_of_a_past_quarter(
 
 
 @either_order
-def test_a_corrected_cell_takes_the_place_of_the_partners_status(
+def test_a_corrected_cell_replaces_the_partners_status(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, *, newest_first: bool
 ) -> None:
     lists = [radet(SEPTEMBER, {PICKUP: None}), radet(OCTOBER, {PICKUP: "2024-05-01", STATUS: "IIT"})]
@@ -108,7 +108,7 @@ def test_a_corrected_cell_takes_the_place_of_the_partners_status(
 
 
 @either_order
-def test_where_the_refill_says_nothing_the_partners_active_decides_until_the_next_contact(
+def test_without_a_refill_the_partners_active_decides_until_the_next_contact(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, *, newest_first: bool
 ) -> None:
     cases = list(product((None, "0", "3 months"), ("Active", "IIT")))

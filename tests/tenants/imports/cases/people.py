@@ -1,4 +1,4 @@
-"""What the database knows of people after an import, by their hospital numbers."""
+"""People in the database after an import, by their hospital numbers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def statuses(tenant: TenantRef, day: date) -> dict[str, tuple[str, str]]:
 
 
 def called(tenant: TenantRef, day: date) -> tuple[set[str], set[str]]:
-    """Who is on a list to be called on a day: at risk, and to be traced."""
+    """The people to call on a day: those at risk, and those to trace."""
     at_risk: set[str] = set()
     traced: set[str] = set()
     with tenant_session(tenant, actor="test:1") as session:

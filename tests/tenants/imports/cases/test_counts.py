@@ -29,7 +29,7 @@ def new(number: int, start: str | None, pickup: str, **more: object) -> dict[str
     return lamisplus_row(number, **{START: start, PICKUP: pickup, SINCE: pickup, **more})
 
 
-def test_who_starts_is_counted_by_the_age_at_the_start_and_at_the_end(
+def test_new_patients_are_counted_by_their_age_at_the_start_and_at_the_end(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people = [
@@ -45,7 +45,7 @@ def test_who_starts_is_counted_by_the_age_at_the_start_and_at_the_end(
         assert {(group["sex"], group["age"]) for group, row in groups_counted if row.get(name)} == groups
 
 
-def test_who_came_from_elsewhere_or_has_no_start_is_not_new(
+def test_people_who_transferred_in_or_have_no_start_are_not_new(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people = [
@@ -59,7 +59,7 @@ def test_who_came_from_elsewhere_or_has_no_start_is_not_new(
     assert row == {"TX_NEW": 1, "transferred_in": 2, "first_seen": 1, "TX_CURR": 4}
 
 
-def test_a_fiscal_quarter_has_who_started_from_its_first_day_to_its_last(
+def test_a_fiscal_quarter_counts_starts_from_its_first_day_to_its_last(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     starts = ("2023-09-30", "2023-10-01", "2023-12-31", "2024-01-01")
@@ -148,7 +148,7 @@ MOVES = {
 }
 
 
-def test_the_flows_of_a_quarter_are_those_worked_out_by_hand(
+def test_the_flows_of_a_quarter_equal_those_worked_out_by_hand(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people = "\n".join(["id,started,died,left,joined", *MOVES, ""])

@@ -28,7 +28,7 @@ COTRIM = {DRUGS: "Cotrimoxazole 960mg", LINE: "Cotrimoxazole (CTX) Prophylaxis"}
 
 @dataclass(frozen=True)
 class List:
-    """A list to JUNE, and what must be known after it: status and since when, by hospital number."""
+    """A list to JUNE, and what is expected after it: each status and its start, by hospital number."""
 
     headings: list[str]
     rows: list[dict[str, object]]

@@ -32,7 +32,7 @@ def problems(summary: object) -> dict[tuple[str, str], int]:
     return {(item["field"], item["problem"]): item["count"] for item in summary.problems}  # type: ignore[attr-defined]
 
 
-def test_years_of_two_digits_are_those_in_which_they_can_be(
+def test_years_of_two_digits_are_read_in_the_century_that_fits(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people = [
@@ -45,7 +45,7 @@ def test_years_of_two_digits_are_those_in_which_they_can_be(
     assert set(statuses(tenant, JUNE).values()) == {("active", "2024-05-12")}
 
 
-def test_sept_is_read_months_of_another_language_cost_their_cell_and_1900_is_no_start(
+def test_sept_is_read_foreign_months_reject_their_cell_and_1900_is_no_start(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people = [
@@ -64,7 +64,7 @@ def test_sept_is_read_months_of_another_language_cost_their_cell_and_1900_is_no_
     assert {number: status[number][0] for number in ("H1", "H2", "H4")} == dict.fromkeys(("H1", "H2", "H4"), "active")
 
 
-def test_sex_and_births_that_cannot_be_cost_their_cell_and_a_changed_sex_is_told(
+def test_impossible_sexes_and_births_reject_their_cell_and_a_changed_sex_is_noted(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people = [
@@ -95,7 +95,7 @@ def test_sex_and_births_that_cannot_be_cost_their_cell_and_a_changed_sex_is_told
     assert facts(tenant)["H1"][0] == "M"
 
 
-def test_marks_around_a_code_are_none_of_it_and_another_code_is_no_known_clinic(
+def test_marks_around_a_code_are_ignored_and_another_code_is_no_known_clinic(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     code = "qWe4rTy8UiO"
@@ -204,7 +204,7 @@ def behind_a_hidden_one(book: Workbook, lines: list[list[object]]) -> None:
 def test_a_workbook_is_read_whatever_its_form(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, change: Callable[[Workbook, list[list[object]]], None]
 ) -> None:
-    path = tmp_path / "radet.csv"  # what it is decides, not its name
+    path = tmp_path / "radet.csv"  # the content decides, not the name
     book_of(change).save(path)
     summary = run_import(tenant, [path], "{}", data_date=JUNE)
     assert (summary.rows_accepted, summary.rows_refused) == (2, 0)
@@ -220,7 +220,7 @@ def test_a_workbook_is_read_whatever_its_form(
         ("~$radet.xlsx", b"\x05Field" + bytes(160), "lock file"),
     ],
 )
-def test_a_file_that_is_no_list_is_named_for_what_it_is_and_changes_nothing(
+def test_the_message_says_what_a_file_that_is_no_list_is_and_nothing_changes(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     path = tmp_path / name

@@ -1,4 +1,4 @@
-"""Dates as spreadsheets and people write them: nothing is guessed row by row."""
+"""Dates as spreadsheets and people write them: the import guesses no date row by row."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def listed(folder: Path, *cells: object, **more: object) -> Path:
 @pytest.mark.parametrize(
     "cell", ["2024-04-03", "2024-04-03 08:30:00", "2024-04-03T08:30:00Z", "03-Apr-2024", "3 April 2024", "45385"]
 )
-def test_forms_that_say_the_month_are_read_together(tmp_path: Path, cell: str) -> None:
+def test_formats_that_spell_the_month_are_read_together(tmp_path: Path, cell: str) -> None:
     assert days(read(listed(tmp_path, cell, "2024-05-01"))) == [date(2024, 4, 3), date(2024, 5, 1)]
 
 
@@ -74,13 +74,13 @@ def test_one_date_that_reads_only_one_way_decides_its_column(tmp_path: Path, dec
     assert days(read(listed(tmp_path, "03/04/2024", decisive, "03/04/2024")))[0] == expected
 
 
-def test_a_column_that_says_nothing_follows_the_others_of_its_file(tmp_path: Path) -> None:
+def test_an_ambiguous_column_follows_the_others_of_its_file(tmp_path: Path) -> None:
     path = listed(tmp_path, "03/04/2024", "05/04/2024", **{"Next Appointment": "28/06/2024"})
     assert days(read(path)) == [date(2024, 4, 3), date(2024, 4, 5)]
 
 
 @pytest.mark.parametrize("cells", [("03/04/2024", "05/06/2024"), ("25/04/2024", "04/25/2024", "03/04/2024")])
-def test_where_a_file_does_not_say_or_says_both_a_date_that_may_be_two_costs_its_row(
+def test_an_ambiguous_date_rejects_its_row_where_the_file_does_not_decide(
     tmp_path: Path, cells: tuple[str, ...]
 ) -> None:
     readings = read(listed(tmp_path, *cells))
@@ -93,7 +93,7 @@ def test_where_a_file_does_not_say_or_says_both_a_date_that_may_be_two_costs_its
     assert {type(fact) for fact in rejected} == {FacilityFact, PatientFact, UnreadContactFact}
 
 
-def test_the_report_asks_for_the_order_with_the_two_readings_of_the_first_such_date(tmp_path: Path) -> None:
+def test_the_report_asks_for_the_order_and_shows_both_readings_of_the_first_such_date(tmp_path: Path) -> None:
     source = from_paths([listed(tmp_path, "01/01/2024", "03/04/2024", "05/06/2024")])
     (question,) = PharmacyList().notes(source, parse_mapping("{}"))
     assert "question: does the day or the month come first in 'Date Visit'? Line 3" in question
@@ -102,13 +102,13 @@ def test_the_report_asks_for_the_order_with_the_two_readings_of_the_first_such_d
 
 
 @pytest.mark.parametrize(("order", "first"), [("day-first", date(2024, 4, 3)), ("month-first", date(2024, 3, 4))])
-def test_the_order_that_is_given_reads_all_dates(tmp_path: Path, order: str, first: date) -> None:
+def test_a_configured_order_reads_all_dates(tmp_path: Path, order: str, first: date) -> None:
     path = listed(tmp_path, "03/04/2024", "05/06/2024")
     assert days(read(path, f"dates: {order}"))[0] == first
     assert PharmacyList().data_date(from_paths([path]), parse_mapping(f"dates: {order}")) is not None
 
 
-def test_an_order_that_is_given_reads_dates_by_a_mapping(tmp_path: Path) -> None:
+def test_a_configured_order_reads_dates_by_a_mapping(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("id,born\nP1,03/04/1990\n")
     mapping = """
@@ -130,7 +130,7 @@ def test_the_mapping_decides_where_the_file_cannot(tmp_path: Path) -> None:
     assert days(read(path, 'date_formats: [iso, "%m/%d/%Y"]'))[0] == date(2024, 3, 4)
 
 
-def test_a_mapping_under_which_rows_would_be_guessed_at_is_refused() -> None:
+def test_a_mapping_with_ambiguous_date_formats_is_rejected() -> None:
     with pytest.raises(Invalid, match="read one text as different days"):
         parse_mapping('date_formats: ["%d/%m/%Y", "%m/%d/%Y"]')
 
@@ -144,7 +144,7 @@ def test_a_mapping_under_which_rows_would_be_guessed_at_is_refused() -> None:
         ("fhir-r4", observation, "Observation.effectiveDateTime"),
     ],
 )
-def test_a_document_says_in_no_column_what_its_dates_mean(
+def test_a_document_has_no_column_that_decides_what_its_dates_mean(
     tmp_path: Path, name: str, content: Callable[[str], str], field: str, cell: str
 ) -> None:
     path = tmp_path / "one"
@@ -183,7 +183,7 @@ def test_serial_dates_of_both_systems_are_the_same_days(tmp_path: Path, mac: boo
     assert days(read(tmp_path / "list.xlsx")) == [date(2024, 4, 3)] * 2
 
 
-def test_days_that_are_not_in_the_calendar_cost_their_row(tmp_path: Path) -> None:
+def test_days_that_are_not_in_the_calendar_reject_their_row(tmp_path: Path) -> None:
     readings = read(listed(tmp_path, "2024-02-30", "31/04/2024", "2024-13-01", "1850-01-01", "2024-04-03"))
     assert [bool(item.rejections) for item in readings] == [True, True, True, True, False]
     assert {bad.field for item in readings for bad in item.rejections} == {"Date Visit"}

@@ -54,7 +54,7 @@ def test_a_list_is_detected_and_read_whatever_its_encoding(tmp_path: Path, encod
     assert reading.facts[0].name == NAME  # type: ignore[attr-defined]
 
 
-def test_a_character_of_another_encoding_costs_its_row_and_is_told(tmp_path: Path) -> None:
+def test_a_character_of_another_encoding_rejects_its_row_and_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     good = "id,name\n" + f"P1,{NAME}\n" * 8000
     path.write_bytes(good.encode() + b"P2,Ad\xe9\n")
@@ -62,7 +62,7 @@ def test_a_character_of_another_encoding_costs_its_row_and_is_told(tmp_path: Pat
     assert [reading.line for reading in readings if reading.rejections] == [8002]
 
 
-def test_text_of_two_bytes_a_letter_without_its_mark_is_refused(tmp_path: Path) -> None:
+def test_utf_16_without_a_byte_order_mark_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(f"id,name\nP1,{NAME}\n".encode("utf-16-le"))
     with pytest.raises(Invalid, match="binary, not a table") as caught:
@@ -70,7 +70,7 @@ def test_text_of_two_bytes_a_letter_without_its_mark_is_refused(tmp_path: Path) 
     assert caught.value.remedy
 
 
-def test_utf_16_cut_off_within_a_letter_refuses_the_row_only(tmp_path: Path) -> None:
+def test_utf_16_cut_off_within_a_letter_rejects_only_the_row(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(f"id,name\nP1,{NAME}\nP2,Bbb".encode("utf-16")[:-1])
     readings = list(reader("csv").read(from_paths([path]), parse_mapping(GENERIC)))

@@ -58,7 +58,7 @@ def test_a_file_without_headings_shows_nobody(tmp_path: Path, name: str, ending:
 @pytest.mark.parametrize("ending", [".csv", ".xlsx"])
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(data=st.data())
-def test_no_cell_is_repeated_by_what_is_said_of_it(tmp_path: Path, data: st.DataObject, ending: str) -> None:
+def test_no_message_repeats_a_cell(tmp_path: Path, data: st.DataObject, ending: str) -> None:
     write = write_csv if ending == ".csv" else write_xlsx
     rows = {"radet-lamisplus": lamisplus_row(1), "radet-nmrs": nmrs_row(1)}
     name = data.draw(st.sampled_from(["lamisplus-pharmacy", *rows]))

@@ -1,4 +1,4 @@
-"""Identifiers that stand twice, people at two facilities, visits before birth, days ahead, facilities nobody knows."""
+"""Repeated identifiers, people at two facilities, visits before birth or in the future, and unknown facilities."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def problems(summary: object) -> set[tuple[str, str]]:
     return {(item["field"], item["problem"]) for item in summary.problems}  # type: ignore[attr-defined]
 
 
-def test_a_person_twice_on_one_list_is_one_where_both_say_the_same_and_refused_where_not(
+def test_a_person_twice_on_one_list_is_one_person_where_the_rows_agree_and_rejected_otherwise(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     list_rows = [lamisplus_row(1), lamisplus_row(1), lamisplus_row(2), lamisplus_row(2, **{BORN: "1991-01-01"})]
@@ -71,7 +71,7 @@ def test_a_row_that_names_no_facility_waits_where_several_have_its_person(
     }
 
 
-def test_tracking_is_kept_as_a_form_with_observations_and_the_state_of_who_left(
+def test_tracking_becomes_a_form_with_observations_and_the_states_of_people_who_left(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people = [lamisplus_row(1), lamisplus_row(2)]
@@ -109,13 +109,13 @@ def test_missed_appointments_become_bookings_of_known_people_and_names_are_not_l
         ]
         assert rows(session, "SELECT contact_date FROM contacts") == [(date(2024, 6, 14),)]
         assert rows(session, "SELECT count(given_name_enc), count(phone_bidx), count(sex) FROM patients") == [(2, 2, 2)]
-    # Without the facility, rows of people who are not on record wait; nobody is made up.
+    # Without the facility, rows of people who are not on record wait; the import invents nobody.
     alone = write_csv(tmp_path / "m2.csv", MISSED, [missed_row(1), missed_row(8)], encoding="utf-8")
     other = run_import(tenant, [alone], "{}", data_date=JUNE)
     assert (other.rows_accepted, other.rows_refused, other.rows_waiting) == (1, 0, 1)
 
 
-def test_pick_ups_before_birth_and_after_the_data_date_are_refused_and_the_person_stays(
+def test_pick_ups_before_birth_and_after_the_data_date_are_rejected_and_the_person_stays(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     list_rows = [
@@ -133,7 +133,7 @@ def test_pick_ups_before_birth_and_after_the_data_date_are_refused_and_the_perso
     }
 
 
-def test_a_start_of_treatment_before_birth_and_a_birth_to_come_cost_the_date_and_not_the_person(
+def test_impossible_starts_and_births_reject_the_date_and_not_the_person(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     start = "ART Start Date (yyyy-mm-dd)"
@@ -159,11 +159,11 @@ def test_a_start_of_treatment_before_birth_and_a_birth_to_come_cost_the_date_and
     assert known() == [(date(1991, 10, 1), date(2022, 2, 1), 1)]
     summary = give("c.csv", "2031-10-01", "2022-02-01")
     assert problems(summary) == {(BORN, "the date lies after the data date")}
-    assert known() == [(date(1991, 10, 1), date(2022, 2, 1), 1)], "what was known is not emptied by a slip"
+    assert known() == [(date(1991, 10, 1), date(2022, 2, 1), 1)], "a slip deletes no known data"
 
 
 @pytest.mark.parametrize("known", ["[abc123]", "registered"])
-def test_facilities_that_are_not_known_are_refused_where_the_mapping_asks_for_it(
+def test_unknown_facilities_are_rejected_where_the_mapping_asks_for_it(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, known: str
 ) -> None:
     first = write_csv(tmp_path / "a.csv", PHARMACY, [pharmacy_row(1, "2024-01-10")])
@@ -178,6 +178,6 @@ def test_facilities_that_are_not_known_are_refused_where_the_mapping_asks_for_it
     assert run_import(tenant, [path], "known_facilities: [abc123, abc124]\n", data_date=JUNE).rows_refused == 0
 
 
-def test_a_list_of_facilities_that_is_none_is_refused() -> None:
+def test_a_malformed_list_of_facilities_is_rejected() -> None:
     with pytest.raises(Invalid, match="known_facilities"):
         parse_mapping("known_facilities: all\n")

@@ -38,7 +38,9 @@ def test_packs_of_four_weeks_that_lamisplus_rounds_to_a_decimal_keep_their_days(
 
 
 @pytest.mark.parametrize("refills", [[30, 60, 90, 180], [90, 90, 90, 3], ["30", "28", "", "84"]])
-def test_a_column_of_months_that_holds_days_is_refused_until_told(tmp_path: Path, refills: list[object]) -> None:
+def test_a_column_of_months_that_holds_days_is_rejected_until_the_mapping_says_so(
+    tmp_path: Path, refills: list[object]
+) -> None:
     with pytest.raises(Invalid, match="'Months of ARV Refill' seems to hold days, not months") as caught:
         lamisplus(tmp_path, refills)
     assert "refill: {unit: days}" in caught.value.remedy
@@ -46,7 +48,7 @@ def test_a_column_of_months_that_holds_days_is_refused_until_told(tmp_path: Path
     assert days == [int(str(refill)) if refill else None for refill in refills]
 
 
-def test_a_few_days_among_months_cost_that_supply_and_not_the_pick_up(tmp_path: Path) -> None:
+def test_a_few_days_among_months_reject_that_supply_and_not_the_pick_up(tmp_path: Path) -> None:
     readings = lamisplus(tmp_path, [3, 3, 90, 6, 1])
     wrong = readings[2]
     assert [(bad.field, bad.problem) for bad in wrong.omissions] == [
@@ -57,7 +59,9 @@ def test_a_few_days_among_months_cost_that_supply_and_not_the_pick_up(tmp_path: 
 
 
 @pytest.mark.parametrize("refills", [[3, 6, 3], [1], [12, 12]])
-def test_a_column_of_days_that_holds_months_is_refused_until_told(tmp_path: Path, refills: list[int]) -> None:
+def test_a_column_of_days_that_holds_months_is_rejected_until_the_mapping_says_so(
+    tmp_path: Path, refills: list[int]
+) -> None:
     path = write_csv(
         tmp_path / "radet.csv", NMRS_HEADINGS, [nmrs_row(n, DaysOfARVRefil=refill) for n, refill in enumerate(refills)]
     )

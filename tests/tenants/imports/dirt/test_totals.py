@@ -57,7 +57,7 @@ def left_out(readings: list[Reading]) -> list[bool]:
 
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("word", TOTALS)
-def test_a_total_in_the_identifiers_place_is_nobody(tmp_path: Path, name: str, word: str) -> None:
+def test_a_total_in_place_of_the_identifier_is_nobody(tmp_path: Path, name: str, word: str) -> None:
     headings, person, identifier, first = LISTS[name]
     total = {first: "fac1", identifier: word, headings[-1]: 25}
     path = write_csv(tmp_path / "list.csv", headings, [person, total])

@@ -64,7 +64,7 @@ def test_a_formula_gives_the_value_stored_with_it_and_is_never_evaluated(tmp_pat
     ]
 
 
-def test_a_cell_with_an_error_of_the_spreadsheet_program_costs_its_row(tmp_path: Path) -> None:
+def test_a_cell_with_an_error_of_the_spreadsheet_program_rejects_its_row(tmp_path: Path) -> None:
     rows = (pharmacy_row(1, "#REF!"), pharmacy_row(2, "2024-01-10", **{"Next Appointment": "#N/A"}))
     first, second = read(sheet_of(tmp_path / "list.xlsx", *rows))
     assert first.rejections[0].problem == "the cell holds an error of the spreadsheet program"
@@ -84,7 +84,7 @@ def test_a_cell_merged_downwards_counts_for_each_of_its_rows(tmp_path: Path) -> 
     assert places == [("abc123", "Clinic one")] * 3
 
 
-def test_cells_merged_across_columns_cost_their_row_and_are_named(tmp_path: Path) -> None:
+def test_cells_merged_across_columns_reject_their_row_and_are_named(tmp_path: Path) -> None:
     rows = [pharmacy_row(1, "2024-01-10"), pharmacy_row(2, "2024-01-11")]
     path = sheet_of(tmp_path / "list.xlsx", *rows, change=lambda sheet: sheet.merge_cells("F2:G2"))
     first, second = read(path)
@@ -169,7 +169,7 @@ ENTITY = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'
         ({"xl__workbook": b"<broken"}, "the workbook is damaged"),
     ],
 )
-def test_bombs_entities_and_other_archives_are_refused_whatever_the_list(
+def test_bombs_entities_and_other_archives_are_rejected_in_every_list(
     name: str, parts: dict[str, bytes], problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workbook, "MIN_BOMB_BYTES", 1 << 20)

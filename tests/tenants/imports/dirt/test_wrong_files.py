@@ -56,7 +56,7 @@ def test_a_file_that_is_no_table_is_named_for_what_it_is(chosen: str, name: str,
 def test_a_file_larger_than_any_may_be_is_refused_before_it_is_read(tmp_path: Path, name: str) -> None:
     path = CORPUS[name].make(tmp_path)[0]
     with path.open("r+b") as file:
-        file.truncate(10 << 30)  # sparse: it takes no room
+        file.truncate(10 << 30)  # sparse: it takes no disk space
     (source,) = from_paths([path])
     for act in (source.head, source.digest):
         with pytest.raises(Invalid, match=r"10,240 MB, more than the") as caught:
@@ -65,7 +65,7 @@ def test_a_file_larger_than_any_may_be_is_refused_before_it_is_read(tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", [name for name in LISTS if name != "lamisplus-verification"])
-def test_nothing_after_the_rows_but_zeros_ends_at_once(tmp_path: Path, name: str) -> None:
+def test_zeros_after_the_rows_end_the_reading_at_once(tmp_path: Path, name: str) -> None:
     path = next(path for path in CORPUS[name].make(tmp_path) if path.suffix == ".csv")
     with path.open("r+b") as file:
         file.truncate(5 << 30)
@@ -75,7 +75,7 @@ def test_nothing_after_the_rows_but_zeros_ends_at_once(tmp_path: Path, name: str
 
 @pytest.mark.parametrize("keep", [0.2, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("name", [name for name in LISTS if name != "missed-appointments"])
-def test_a_workbook_that_is_cut_off_gives_nothing(tmp_path: Path, name: str, keep: float) -> None:
+def test_a_truncated_workbook_yields_no_rows(tmp_path: Path, name: str, keep: float) -> None:
     path = next(path for path in CORPUS[name].make(tmp_path) if path.suffix == ".xlsx")
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * keep)])

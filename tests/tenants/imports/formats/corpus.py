@@ -1,6 +1,6 @@
-"""One set of sound files for each format, made by the project in the exact shape: what the fuzz damages.
+"""One set of valid files for each format, in its exact shape: the fuzz tests damage them.
 
-A format that stands in ``tenants.imports.reading.reader.READERS`` has a line here; a test fails where it has none.
+Each format in ``tenants.imports.reading.reader.READERS`` has an entry; a test fails where one lacks it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Fixture:
     Attributes:
         make: writes them into a folder and returns their paths.
         mapping: YAML; empty where the format needs none.
-        data_date: the date to which they run, where neither files nor mapping say it.
+        data_date: the date to which the data run, where neither the files nor the mapping say it.
     """
 
     make: Callable[[Path], list[Path]]

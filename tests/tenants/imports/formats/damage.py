@@ -19,7 +19,7 @@ Damage = Callable[[bytes, Random], bytes]
 
 
 def flip(data: bytes, by: Random) -> bytes:
-    """A few bytes are others."""
+    """Change a few bytes."""
     content = bytearray(data)
     for _ in range(by.randint(1, 4)):
         if content:
@@ -28,18 +28,18 @@ def flip(data: bytes, by: Random) -> bytes:
 
 
 def cut(data: bytes, by: Random) -> bytes:
-    """The file ends early."""
+    """Cut the file off."""
     return data[: by.randrange(len(data) + 1)]
 
 
 def insert(data: bytes, by: Random) -> bytes:
-    """Garbage somewhere in between."""
+    """Insert garbage somewhere."""
     at = by.randrange(len(data) + 1)
     return data[:at] + by.choice(GARBAGE) + data[at:]
 
 
 def swap(data: bytes, by: Random) -> bytes:
-    """Two cells, tags or words of the text change places."""
+    """Swap two cells, tags or words of the text."""
     separator = by.choice([b",", b"\n", b">", b'"', b"<"])
     parts = data.split(separator)
     if len(parts) > 2:
@@ -49,7 +49,7 @@ def swap(data: bytes, by: Random) -> bytes:
 
 
 def replace(data: bytes, by: Random) -> bytes:
-    """A cell, tag or word of the text holds something else."""
+    """Replace a cell, tag or word of the text."""
     separator = by.choice([b",", b">", b'"'])
     parts = data.split(separator)
     parts[by.randrange(len(parts))] = by.choice(GARBAGE)
@@ -57,7 +57,7 @@ def replace(data: bytes, by: Random) -> bytes:
 
 
 def repeat(data: bytes, by: Random) -> bytes:
-    """Lines stand twice."""
+    """Repeat lines."""
     lines = data.split(b"\n")
     at = by.randrange(len(lines))
     return b"\n".join([*lines, *lines[at : at + by.randint(1, 3)]])
@@ -67,7 +67,7 @@ PLAIN: tuple[Damage, ...] = (flip, cut, insert, swap, replace, repeat)
 
 
 def damaged(data: bytes, by: Random) -> bytes:
-    """A file after one or two accidents; a part of an archive may have one while the archive itself is sound."""
+    """A file with one or two kinds of damage; a member of an archive may be damaged while the archive is valid."""
     for _ in range(by.randint(1, 2)):
         harm = by.choice(PLAIN)
         inside = data.startswith(b"PK\x03\x04") and by.random() < 0.8
@@ -76,7 +76,7 @@ def damaged(data: bytes, by: Random) -> bytes:
 
 
 def _inside(data: bytes, harm: Damage, by: Random) -> bytes:
-    """The archive packed anew with one of its parts damaged; parts that hold cells more often than others."""
+    """The archive repacked with one of its members damaged; members that hold cells are damaged more often."""
     buffer = io.BytesIO()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as original:

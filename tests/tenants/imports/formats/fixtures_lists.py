@@ -44,7 +44,7 @@ def write_csv(path: Path, headings: Sequence[str], rows: Sequence[Cells], *, enc
 
 
 def write_xlsx(path: Path, headings: Sequence[str], rows: Sequence[Cells], *, title: str = "") -> Path:
-    """A list as a workbook, with a line of title above it where one is given."""
+    """A list as a workbook, with an optional title line above it."""
     book = Workbook()
     sheet: Any = book.active
     if title:

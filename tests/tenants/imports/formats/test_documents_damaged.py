@@ -1,4 +1,4 @@
-"""Documents with any damage: no crash, no half document, every refusal with place and remedy and without a value."""
+"""Damaged documents: no crash, no partial document, and each rejection names place and remedy and quotes no value."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.tenants.imports.conftest import RunImport, rows
 from .documents_of import bundle, container, location, message, ndjson, resources, zipped
 
 SECRET = "Zq7Xw"
-"""Put into values: no report may show it."""
+"""Marks values, so that a test sees when a report quotes one."""
 MAPPING = parse_mapping("{time_zone: Africa/Lagos, facility: {datim_id: {constant: dat9}}}")
 JUNK: st.SearchStrategy[Any] = st.recursive(
     st.one_of(
@@ -58,7 +58,7 @@ JUNK: st.SearchStrategy[Any] = st.recursive(
 
 
 def explained(refused: Invalid) -> None:
-    """A refusal of a whole file says what to do."""
+    """Assert that the rejection of a whole file says what to do."""
     assert refused.remedy
 
 
@@ -71,7 +71,7 @@ def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
 
 
 def damaged(content: Any, data: st.DataObject) -> Any:
-    """The document with one to four of its values replaced or gone."""
+    """The document with one to four of its values replaced or removed."""
     content = copy.deepcopy(content)
     for _ in range(data.draw(st.integers(1, 4))):
         *path, last = data.draw(st.sampled_from(list(places(content))))
@@ -117,7 +117,7 @@ def ndr_file(data: st.DataObject) -> tuple[str, bytes]:
 
 
 def cut(make: Callable[[], bytes], name: str) -> Callable[[st.DataObject], tuple[str, bytes]]:
-    """Bytes cut off, flipped or put in."""
+    """A file with bytes cut off, changed or inserted."""
 
     def damaged_file(data: st.DataObject) -> tuple[str, bytes]:
         content = bytearray(make())
@@ -195,7 +195,7 @@ def test_damage_is_refused_with_place_and_remedy_and_never_with_a_value(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(data=st.data())
-def test_accepted_and_refused_are_all_that_was_read(
+def test_accepted_and_rejected_rows_add_up_to_the_rows_read(
     module_tenant: TenantRef, run_import: RunImport, kind: str, data: st.DataObject
 ) -> None:
     name, make = FILES[kind]

@@ -1,4 +1,4 @@
-"""NMRS containers, FHIR resources and NDR messages on their way into the records: twice, voided, twofold, broken."""
+"""NMRS containers, FHIR resources and NDR messages imported into the records: repeated, voided, ambiguous or broken."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ STRAY = "Export of June, for the clinic\nplease, read\n"
         ("ndr-xml", {"b.xml": message(1), "c.xml": message(2)}),
     ],
 )
-def test_a_stray_text_among_documents_costs_that_file_alone(
+def test_a_stray_text_among_documents_rejects_only_that_file(
     tenant: TenantRef,
     run_import: RunImport,
     folder: Path,
@@ -139,7 +139,7 @@ def test_a_bundle_without_entries_is_noted_and_the_error_of_a_server_refused(
     assert run_import(tenant, [folder], Mapping(), data_date=DOCUMENTS_DAY).notes == []
 
 
-def test_a_voided_record_takes_back_what_was_imported_and_may_come_back(
+def test_a_voided_record_supersedes_the_imported_one_and_may_come_back(
     tenant: TenantRef, run_import: RunImport, folder: Path
 ) -> None:
     path = folder / "1.json"
@@ -172,7 +172,7 @@ def test_a_voided_patient_is_a_tombstone(tenant: TenantRef, run_import: RunImpor
         assert rows(session, "SELECT count(*) FROM contacts WHERE known_to IS NULL") == [(0,)]
 
 
-def test_a_wrong_date_in_a_voided_record_is_no_reason_to_refuse(
+def test_a_wrong_date_in_a_voided_record_rejects_nothing(
     tenant: TenantRef, run_import: RunImport, folder: Path
 ) -> None:
     content = container()
@@ -184,7 +184,7 @@ def test_a_wrong_date_in_a_voided_record_is_no_reason_to_refuse(
     assert run_import(tenant, [folder], Mapping()).rows_refused == 0
 
 
-def test_what_is_implausible_is_refused_by_its_place_and_the_rest_of_the_person_stays(
+def test_implausible_values_are_rejected_by_place_and_the_rest_of_the_person_stays(
     tenant: TenantRef, run_import: RunImport, folder: Path
 ) -> None:
     content = container()
@@ -204,7 +204,7 @@ def test_what_is_implausible_is_refused_by_its_place_and_the_rest_of_the_person_
     assert summary.counts["dispensations"]["inserted"] == 2
 
 
-def test_one_patient_in_two_files_that_differ_is_refused_once(
+def test_a_patient_in_two_files_that_differ_is_rejected_in_one(
     tenant: TenantRef, run_import: RunImport, folder: Path
 ) -> None:
     nmrs_containers(folder)
@@ -228,9 +228,7 @@ def test_broken_files_among_good_ones_are_refused_rows(tenant: TenantRef, run_im
     assert {row[0] for row in reported(tenant, summary)} == {"3.json", "4.json", "5.txt", "6.json"}
 
 
-def test_problems_are_counted_over_places_and_over_many_files(
-    tenant: TenantRef, run_import: RunImport, folder: Path
-) -> None:
+def test_problems_are_counted_across_places_and_files(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
     for person in range(1, 23):
         content = container(person)
         for place in (3, 6):
@@ -262,7 +260,7 @@ def test_a_bundle_cut_off_leaves_nothing(tenant: TenantRef, run_import: RunImpor
     assert not any(everything(tenant).values())
 
 
-def test_a_transaction_takes_fewer_rows_where_a_row_is_a_whole_history() -> None:
+def test_a_transaction_holds_fewer_rows_where_each_is_a_whole_history() -> None:
     visit = VisitFact(key="v", patient="p", date_started=date(2024, 1, 1))
     large: list[Fact] = [visit] * 10
     small: list[Fact] = [visit]
@@ -295,7 +293,7 @@ def _file(upload: Any) -> Any:
     )
 
 
-def test_the_examples_of_the_documentation_are_the_shapes_that_are_tested() -> None:
+def test_the_examples_in_the_docs_have_the_tested_shapes() -> None:
     examples = Path(__file__).resolve().parents[4] / "docs" / "examples"
     assert json.loads((examples / "nmrs-container.json").read_text(encoding="utf-8")) == container()
     assert (examples / "fhir-bulk.ndjson").read_text(encoding="utf-8") == ndjson([*resources(), location()])

@@ -67,7 +67,7 @@ def test_antiretrovirals_for_another_purpose_are_no_treatment(regimen: str, line
     assert not is_antiretroviral(regimen, line, unknown=False)
 
 
-def test_what_nobody_knows_follows_the_kind_of_list() -> None:
+def test_an_unknown_drug_follows_the_kind_of_list() -> None:
     assert is_antiretroviral("Blue tablets")
     assert not is_antiretroviral("Cough syrup", unknown=False)
     assert is_antiretroviral("Blue tablets", "Adult 1st Line", unknown=False)

@@ -54,7 +54,7 @@ def one(folder: Path, resource: dict[str, Any], mapping: Mapping | None = None) 
 
 
 def facts_of(readings: list[Reading]) -> list[Any]:
-    """The facts without their places in the files."""
+    """The facts of readings, without their places in the files."""
     facts = [fact for reading in readings for fact in reading.facts]
     for fact in facts:
         fact.labels = None
@@ -120,7 +120,7 @@ def test_the_form_and_order_of_files_do_not_matter(tmp_path: Path, form: str) ->
 
 
 @pytest.mark.parametrize("status", ["entered-in-error"])
-def test_what_was_entered_in_error_is_a_tombstone(tmp_path: Path, status: str) -> None:
+def test_a_resource_entered_in_error_is_a_tombstone(tmp_path: Path, status: str) -> None:
     content = [
         encounter(1, DAY, status=status),
         observation(1, 856, DAY, {"valueQuantity": {"value": 1}}, status=status),
@@ -133,7 +133,7 @@ def test_what_was_entered_in_error_is_a_tombstone(tmp_path: Path, status: str) -
 
 
 @pytest.mark.parametrize("status", ["cancelled", "preparation", "declined"])
-def test_what_did_not_happen_is_left_out(tmp_path: Path, status: str) -> None:
+def test_resources_of_what_did_not_happen_are_left_out(tmp_path: Path, status: str) -> None:
     assert one(tmp_path, dispense(1, DAY, status=status)).left_out
 
 
@@ -261,7 +261,7 @@ fhir:
     assert readings[-1].left_out
 
 
-def test_the_facility_is_that_of_the_latest_encounter_where_the_patient_names_none(tmp_path: Path) -> None:
+def test_the_latest_encounter_gives_the_facility_where_the_patient_names_none(tmp_path: Path) -> None:
     person = patient(1, identifier=[])
     first = {**location(), "id": "loc2", "identifier": [{"type": {"text": "DATIM ID"}, "value": "dat2"}]}
     before = encounter(1, "2023-01-10", location=[{"location": {"reference": "Location/loc2"}}])
@@ -274,7 +274,7 @@ def test_a_patient_without_a_facility_is_refused(tmp_path: Path) -> None:
     assert (reading.facts, reading.rejections[0].problem) == ([], "the facility is missing")
 
 
-def test_a_death_without_a_day_is_a_death_all_the_same(tmp_path: Path) -> None:
+def test_a_death_without_a_day_is_still_a_death(tmp_path: Path) -> None:
     dead = one(tmp_path, patient(deceasedBoolean=None, deceasedDateTime="2024-03-01T10:00:00+01:00"))
     assert [(fact.state, fact.start_date) for fact in of([dead], PatientStateFact)] == [("died", date(2024, 3, 1))]
     undated = one(tmp_path, patient(deceasedBoolean=True))
@@ -321,7 +321,7 @@ def test_a_bundle_that_is_cut_off_is_refused_as_a_whole(tmp_path: Path, keep: fl
 
 
 def outcome(*severities: str) -> dict[str, Any]:
-    """What a server writes where it could not answer, or has something to say beside its answer."""
+    """What a server sends when it cannot answer, or to comment on its answer."""
     issues = [{"severity": severity, "code": "processing", "diagnostics": "Aaa Bbb"} for severity in severities]
     return {"resourceType": "OperationOutcome", "issue": issues}
 

@@ -1,6 +1,6 @@
-"""Every reader, fed damaged files: no crash, no half import, refused rows reported, accepted + refused = read.
+"""Every reader, fed damaged files: no crash, no partial import, rejected rows reported, accepted + rejected = read.
 
-A format that is new in ``READERS`` fails here until it has sound files in the corpus.
+A new format in ``READERS`` fails these tests until the corpus has valid files of it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RECORDS = (
 CALM = settings(
     deadline=None,
     derandomize=True,
-    phases=(Phase.generate,),  # a smaller seed is no simpler damage
+    phases=(Phase.generate,),  # a smaller seed does not mean simpler damage
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
@@ -54,7 +54,7 @@ def mapping_of(name: str) -> Mapping:
 
 
 def harmed(name: str, seed: int) -> list[tuple[str, bytes]]:
-    """The files of a format, one of them damaged as the seed says."""
+    """The files of a format, one of them damaged according to the seed."""
     by = Random(seed)  # noqa: S311 - damage, not secrets
     files = list(sound_files(name))
     at = by.randrange(len(files))
@@ -87,7 +87,7 @@ def test_sound_files_are_detected_and_read_whole(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(READERS))
 @settings(CALM, max_examples=EXAMPLES)
 @given(seed=st.integers(0, 2**32))
-def test_a_damaged_file_gives_readings_or_a_sentence(name: str, seed: int) -> None:
+def test_a_damaged_file_gives_readings_or_an_error_with_a_remedy(name: str, seed: int) -> None:
     sources, chosen = as_sources(harmed(name, seed)), reader(name)
     for act in (
         lambda: detect(sources),
@@ -103,7 +103,7 @@ def test_a_damaged_file_gives_readings_or_a_sentence(name: str, seed: int) -> No
 
 
 def checked(readings: Iterator) -> None:
-    """Rows come in order, none twice, and each says something."""
+    """Assert that rows come in order, none twice, and none empty."""
     last = (-1, 0)
     for reading in readings:
         assert (reading.file, reading.line) > last
@@ -115,7 +115,7 @@ def checked(readings: Iterator) -> None:
 @pytest.mark.parametrize("name", sorted(READERS))
 @settings(CALM, max_examples=IMPORTS)
 @given(seed=st.integers(0, 2**32))
-def test_a_damaged_file_is_imported_in_part_and_reported_or_not_at_all(
+def test_a_damaged_file_is_imported_in_part_with_a_report_or_not_at_all(
     name: str, seed: int, module_tenant: TenantRef, run_import: RunImport
 ) -> None:
     before = counted(module_tenant)

@@ -1,4 +1,4 @@
-"""The LAMIS+ pharmacy list, as csv and xlsx, as people hand it over."""
+"""The LAMIS+ pharmacy list as CSV and xlsx, as partners send it."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ def test_a_workbook_is_read_with_its_dates_in_every_form(tmp_path: Path, title: 
     ]
 
 
-def test_csv_and_workbook_say_the_same(tmp_path: Path) -> None:
+def test_csv_and_workbook_give_the_same_facts(tmp_path: Path) -> None:
     plain = [tuple(cell.date().isoformat() if isinstance(cell, datetime) else cell for cell in row) for row in ROWS]
     assert facts(comma(tmp_path / "list.csv", plain)) == facts(workbook(tmp_path / "list.xlsx", ROWS))
 
 
-def test_headings_are_known_by_their_letters(tmp_path: Path) -> None:
+def test_headings_are_recognised_by_their_letters(tmp_path: Path) -> None:
     path = comma(tmp_path / "list.csv", ROWS[:1])
     text = path.read_text(encoding="utf-8-sig")
     path.write_text(
@@ -106,7 +106,7 @@ def test_headings_are_known_by_their_letters(tmp_path: Path) -> None:
     assert detect(from_paths([path])).name == "lamisplus-pharmacy"
 
 
-def test_the_refill_period_in_months_is_told_by_its_numbers_or_by_the_mapping(tmp_path: Path) -> None:
+def test_numbers_or_the_mapping_say_that_a_refill_period_is_in_months(tmp_path: Path) -> None:
     months = [(*row[:8], number, *row[9:]) for row, number in zip(ROWS, (3, 1, 6, 1), strict=True)]
     path = workbook(tmp_path / "list.xlsx", months)
     assert [fact.days_supplied for fact in facts(path)] == [90, 30, 180, 30]
@@ -114,14 +114,14 @@ def test_the_refill_period_in_months_is_told_by_its_numbers_or_by_the_mapping(tm
     assert [fact.days_supplied for fact in facts(path, as_days)] == [3, 1, 6, 1]
 
 
-def test_a_refill_period_that_fits_both_units_asks(tmp_path: Path) -> None:
+def test_a_refill_period_that_fits_both_units_needs_the_mapping(tmp_path: Path) -> None:
     mixed = [(*row[:8], number, *row[9:]) for row, number in zip(ROWS, (3, 1, 6, 90), strict=True)]
     with pytest.raises(Invalid, match="may be in days or in months") as caught:
         facts(workbook(tmp_path / "list.xlsx", mixed))
     assert "refill" in caught.value.remedy
 
 
-def test_broken_rows_are_refused_with_their_row_of_the_sheet(tmp_path: Path) -> None:
+def test_broken_rows_are_rejected_with_their_row_in_the_sheet(tmp_path: Path) -> None:
     broken = [
         *ROWS,
         (5, "Clinic one", "abc123", "", "H9", "2024-01-10", "", "", 30, "", "", ""),
@@ -141,7 +141,7 @@ def test_broken_rows_are_refused_with_their_row_of_the_sheet(tmp_path: Path) -> 
     ]
 
 
-def test_reading_goes_on_after_a_row(tmp_path: Path) -> None:
+def test_reading_resumes_after_a_row(tmp_path: Path) -> None:
     sources = from_paths([workbook(tmp_path / "list.xlsx", ROWS)])
     rest = list(PharmacyList().read(sources, Mapping(), after=Position(0, 3)))
     assert [reading.line for reading in rest] == [4, 5]
@@ -215,7 +215,7 @@ def test_the_list_becomes_records(tenant: TenantRef, run_import: RunImport, tmp_
     assert latest == [("TDF/3TC/DTG", "First line")]
 
 
-def test_a_person_who_has_only_broken_rows_is_not_made(
+def test_a_person_with_only_broken_rows_is_not_created(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     broken = (9, "Clinic one", "abc123", "NG-9", "H9", "2099-01-10", "", "", 30, "", "", "")

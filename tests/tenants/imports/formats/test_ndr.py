@@ -1,4 +1,4 @@
-"""NDR messages: what one becomes, how treatment ended, hostile and damaged XML."""
+"""NDR messages: the facts of one, how treatment ended, hostile and damaged XML."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_how_treatment_ended(tmp_path: Path, questions: str, expected: str | Non
     assert states == ([(expected, date(2024, 5, 1))] if expected else [])
 
 
-def test_a_redacted_message_takes_everything_back(tmp_path: Path) -> None:
+def test_a_redacted_message_voids_everything(tmp_path: Path) -> None:
     reading = one(tmp_path, message(status="REDACTED"))
     assert all(fact.voided for fact in reading.facts if fact.kind != "facilities")
 
@@ -118,7 +118,7 @@ def test_a_wrong_record_is_refused_by_its_place_and_the_person_stays(tmp_path: P
     }
     assert of(reading, PatientFact)
     assert [(fact.state, fact.start_date) for fact in of(reading, PatientStateFact)] == [("died", None)]
-    # A wrong duration costs the supply, not the pick-up.
+    # A wrong duration rejects the supply, not the pick-up.
     assert [fact.days_supplied for fact in of(reading, DispensationFact)].count(None) == 1
     assert not any(value in f"{bad.problem}{bad.remedy}" for bad in reading.rejections for value in ("ninety", "never"))
 
@@ -140,7 +140,7 @@ def test_a_wrong_record_is_refused_by_its_place_and_the_person_stays(tmp_path: P
 )
 def test_hostile_and_damaged_xml_is_refused(tmp_path: Path, text: str | bytes, problem: str) -> None:
     reading = one(tmp_path, text)
-    if not problem:  # the sending organisation stands in
+    if not problem:  # the sending organisation is the fallback
         assert of(reading, PatientFact)[0].facility == "partner"
         return
     assert not reading.facts
@@ -179,13 +179,13 @@ def test_the_data_date_is_that_of_the_messages(tmp_path: Path) -> None:
         ("</CommonQuestions>", "<PatientDieFromThisIllness>true</PatientDieFromThisIllness></CommonQuestions>"),
     ],
 )
-def test_who_is_said_to_be_dead_is_dead_without_a_day(tmp_path: Path, change: tuple[str, str]) -> None:
+def test_a_person_marked_as_dead_is_dead_without_a_day(tmp_path: Path, change: tuple[str, str]) -> None:
     reading = one(tmp_path, message().replace(*change, 1))
     assert [(fact.state, fact.start_date) for fact in of(reading, PatientStateFact)] == [("died", None)]
     assert reading.rejections == []
 
 
-def test_the_day_of_a_death_is_taken_from_wherever_the_message_has_it(tmp_path: Path) -> None:
+def test_the_day_of_a_death_comes_from_any_place_in_the_message(tmp_path: Path) -> None:
     questions = "<PatientHasDied>true</PatientHasDied><DeathDate>2024-05-01</DeathDate>"
     text = message(questions=questions).replace(
         "</PatientDemographics>", "<PatientDeceasedIndicator>true</PatientDeceasedIndicator></PatientDemographics>", 1

@@ -1,4 +1,4 @@
-"""NMRS containers: what one becomes, what is voided, what is refused, folders and archives of them."""
+"""NMRS containers: the facts of one, voided and rejected records, folders and archives of containers."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def test_a_container_becomes_a_person_with_pickups_visits_and_results(tmp_path: 
     }
 
 
-def test_what_is_voided_is_a_tombstone_on_every_level(tmp_path: Path) -> None:
+def test_voided_records_are_tombstones_on_every_level(tmp_path: Path) -> None:
     content = container()
     body = content["messageData"]
     body["visits"][0]["voided"] = 1
     body["encounters"][0]["voided"] = "1"
-    body["obs"][4]["voided"] = body["obs"][5]["voided"] = True  # all that the second pick-up says
+    body["obs"][4]["voided"] = body["obs"][5]["voided"] = True  # everything in the second pick-up
     body["obs"][8]["voided"] = 1
     reading = one(tmp_path, content)
     assert not reading.rejections
@@ -90,12 +90,12 @@ def test_what_is_voided_is_a_tombstone_on_every_level(tmp_path: Path) -> None:
     assert person.art_start_date is None  # stated only in a voided encounter
 
 
-def test_a_voided_patient_takes_everything_along(tmp_path: Path) -> None:
+def test_a_voided_patient_voids_everything(tmp_path: Path) -> None:
     reading = one(tmp_path, container(voided=1))
     assert all(fact.voided for fact in reading.facts if fact.kind != "facilities")
 
 
-def test_a_voided_visit_takes_its_encounters_and_their_observations_along(tmp_path: Path) -> None:
+def test_a_voided_visit_voids_its_encounters_and_their_observations(tmp_path: Path) -> None:
     content = container()
     content["messageData"]["visits"][1]["voided"] = 1
     for encounter in content["messageData"]["encounters"][1:]:
@@ -132,7 +132,7 @@ def test_the_tracking_form_says_how_care_ended(tmp_path: Path, reason: object, s
     assert states == ([(state, date(2024, 5, 2))] if state else [])
 
 
-def test_the_mapping_says_other_concepts_types_and_answers(tmp_path: Path) -> None:
+def test_the_mapping_sets_other_concepts_types_and_answers(tmp_path: Path) -> None:
     content = container()
     body = content["messageData"]
     body["patientIdentifiers"][1]["identifierType"] = 3
@@ -254,7 +254,7 @@ def test_an_archive_is_read_member_by_member_and_broken_ones_are_refused(tmp_pat
     assert not (tmp_path.parent.parent / "2.json").exists()
 
 
-def test_bombs_and_crowds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bombs_and_archives_of_too_many_files_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "MIN_BOMB_BYTES", 1 << 16)
     bomb = zipped(tmp_path / "bomb.zip", {"1.json": b" " * (4 << 20)})
     with pytest.raises(Invalid, match="expands to"):
@@ -270,7 +270,7 @@ def test_bombs_and_crowds_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "the file is over" in reading.rejections[0].problem
 
 
-def test_the_data_date_is_the_latest_the_files_know_of(tmp_path: Path) -> None:
+def test_the_data_date_is_the_latest_date_in_the_files(tmp_path: Path) -> None:
     content = container()
     path = tmp_path / "one.json"
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -280,7 +280,7 @@ def test_the_data_date_is_the_latest_the_files_know_of(tmp_path: Path) -> None:
     assert NmrsContainers().data_date(from_paths([path]), Mapping()) == date(2024, 4, 9)
 
 
-def test_the_stamps_of_records_are_taken(tmp_path: Path) -> None:
+def test_records_keep_their_stamps(tmp_path: Path) -> None:
     content = container(dateCreated="2024-01-10 11:00:00", dateChanged="2024-05-01 10:00:00")
     content["messageData"]["visits"][0]["dateChanged"] = "2024-01-12 08:00:00"
     reading = one(tmp_path, content)
@@ -296,7 +296,7 @@ def test_a_date_of_zeros_is_not_recorded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flag", ["dead", "deceased", "markAsDeceased"])
-def test_who_is_marked_as_dead_is_dead_without_a_day(tmp_path: Path, flag: str) -> None:
+def test_a_person_marked_as_dead_is_dead_without_a_day(tmp_path: Path, flag: str) -> None:
     (state,) = of(one(tmp_path, container(1, **{flag: True})), PatientStateFact)
     assert (state.state, state.start_date) == ("died", None)
     assert not of(one(tmp_path, container(1, **{flag: 0})), PatientStateFact)

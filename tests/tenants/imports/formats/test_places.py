@@ -1,4 +1,4 @@
-"""What is implausible is named as its file calls it: by a heading, or by a place in the document."""
+"""A report names an implausible value as its file does: by a heading, or by a place in the document."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATE = "2024-12-24"
 
 
 def named(name: str, path: Path) -> list[str]:
-    """The fields of all that is implausible in a file."""
+    """The fields of the implausible values in a file."""
     (*readings,) = reader(name).read(from_paths([path]), Mapping())
     assert not [bad for reading in readings for bad in reading.rejections]
     facts = [fact for reading in readings for fact in reading.facts]

@@ -1,4 +1,4 @@
-"""RADETs become records: two a quarter apart tell pick-ups, people, states, results and the partner's status."""
+"""RADETs become records: two, a quarter apart, give pick-ups, people, states, results and the partner's status."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_two_radets_a_quarter_apart_give_contacts_states_and_snapshots(
         (3, date(2024, 1, 20)),
     }
     assert {days for *_, days in contacts} == {90}
-    # The newer list has person 2 on treatment: the death was wrong. Who is not named any more keeps what is known.
+    # The newer list has person 2 on treatment: the death was wrong. People whom it no longer names keep their records.
     assert {(person[uuid], state, day) for uuid, state, day in states} == {(3, "transferred_out", date(2024, 3, 5))}
     assert len(snapshots) == 10
     assert {(person[uuid], day, status) for uuid, day, status in snapshots if person[uuid] == 4} == {
@@ -161,7 +161,7 @@ def test_a_difference_comes_with_its_likely_reason(
     assert difference.reason == reason
 
 
-def test_a_pharmacy_list_and_a_radet_are_of_the_same_people_and_keep_what_each_says(
+def test_a_pharmacy_list_and_a_radet_of_the_same_people_keep_the_values_of_each(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     march, _ = two_quarters(tmp_path)
@@ -212,7 +212,7 @@ def test_a_radet_of_nmrs_gives_visits_results_and_states(
     assert places == [(2,)]
 
 
-def test_what_is_wrong_in_a_row_costs_that_fact_and_not_the_person(
+def test_a_wrong_cell_rejects_its_fact_and_not_the_person(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     broken = lamisplus_row(
@@ -243,7 +243,7 @@ def test_what_is_wrong_in_a_row_costs_that_fact_and_not_the_person(
 
 
 @pytest.mark.parametrize("row", [nmrs_row(1, DaysOfARVRefil=3), nmrs_row(1, DaysOfARVRefil="1")])
-def test_months_under_a_heading_of_days_are_refused_until_told(
+def test_months_under_a_heading_of_days_are_rejected_until_the_mapping_says_so(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, row: Mapping[str, object]
 ) -> None:
     path = write_csv(tmp_path / "radet.csv", NMRS_HEADINGS, [row])
@@ -265,7 +265,7 @@ def test_the_fixture_has_every_status(tenant: TenantRef, run_import: RunImport, 
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
-def test_in_which_order_lists_are_imported_makes_no_difference(
+def test_the_order_of_imports_makes_no_difference(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, *, newest_first: bool
 ) -> None:
     lists = [(path, day) for path, day in zip(two_quarters(tmp_path), (MARCH, JUNE), strict=True)]
@@ -286,7 +286,7 @@ def test_in_which_order_lists_are_imported_makes_no_difference(
     assert (comparison.compared, comparison.agreements) == (5, 5)
 
 
-def test_a_list_given_again_for_its_day_replaces_it_at_its_facilities(
+def test_a_second_list_of_a_day_replaces_the_first_at_its_facilities(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     elsewhere = {"DatimId": "def456", "Facility Name": "Clinic two"}
@@ -305,7 +305,7 @@ def test_a_list_given_again_for_its_day_replaces_it_at_its_facilities(
 
 
 def digest_of(path: Path) -> str:
-    """What an import of this file alone has for its digest."""
+    """The digest of an import of this file alone."""
     return sha256(sha256(path.read_bytes()).hexdigest().encode()).hexdigest()
 
 
@@ -314,7 +314,7 @@ def test_a_few_corrected_rows_add_to_the_day_and_replace_nobody(
 ) -> None:
     whole = [*(lamisplus_row(n) for n in range(1, 7)), lamisplus_row(7, **{STATUS: "no such status"})]
     assert run_import(tenant, [write_csv(tmp_path / "a.csv", HEADINGS, whole)], "{}", data_date=JUNE).rows_in_part == 1
-    # Of two lists of one day, the digest of the files says which is laid over the other.
+    # Of two lists of one day, the digests of the files decide which one wins.
     first = digest_of(tmp_path / "a.csv")
     for number in range(100):
         corrected = write_csv(tmp_path / "b.csv", HEADINGS, [lamisplus_row(7, **{"Case Manager": f"Name {number}"})])
@@ -325,7 +325,7 @@ def test_a_few_corrected_rows_add_to_the_day_and_replace_nobody(
         assert rows(session, "SELECT status, count(*) FROM radet_snapshots GROUP BY 1") == [("active", 7)]
 
 
-def test_a_list_that_is_gone_on_with_after_its_correction_takes_nothing_from_it(
+def test_a_list_resumed_after_its_correction_overwrites_nothing_of_it(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apply, "STEP_ROWS", 4)
@@ -340,7 +340,7 @@ def test_a_list_that_is_gone_on_with_after_its_correction_takes_nothing_from_it(
     assert statuses == [("active", 8), ("iit", 1)]
 
 
-def test_a_cell_that_several_facts_share_is_told_once_by_its_heading(
+def test_a_cell_that_several_facts_share_is_reported_one_time_by_its_heading(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     lamis = write_csv(tmp_path / "lamis.csv", HEADINGS, [lamisplus_row(1, **{PICKUP: "2024-08-01"})])
@@ -351,7 +351,7 @@ def test_a_cell_that_several_facts_share_is_told_once_by_its_heading(
         assert ahead == [heading]
 
 
-def test_sheets_that_are_not_read_are_said(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+def test_the_report_names_sheets_that_are_not_read(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "two.xlsx", HEADINGS, [lamisplus_row(1)])
     before = run_import(tenant, [path], "{}", data_date=MARCH)
     assert not [note for note in before.notes if "only the first was read" in note]

@@ -1,4 +1,4 @@
-"""A contact whose day cannot be read shows that the person came, in documents as in lists; a readable day stands."""
+"""A contact with an unreadable day shows that the person came, in documents and lists; a readable day is imported."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_contact_of_fhir_without_a_day(
     assert sum(len(each.rejections) for each in readings) == 1
 
 
-def test_what_is_no_contact_of_fhir_shows_none(tmp_path: Path) -> None:
+def test_a_resource_of_fhir_that_is_no_contact_shows_none(tmp_path: Path) -> None:
     weight = observation(1, 5089, "2024-05-01", {"valueQuantity": {"value": 61.5}}) | {"effectiveDateTime": "nonsense"}
     other = dispense(1, "2024-05-01") | {
         "whenHandedOver": "nonsense",
@@ -179,9 +179,7 @@ def test_a_list_with_repeated_rows_keeps_its_unread_contacts(
     assert statuses(tenant).count("unknown") == 1
 
 
-def test_a_rejected_row_says_of_its_person_that_the_list_has_a_gap(
-    tenant: TenantRef, run_import: RunImport, tmp_path: Path
-) -> None:
+def test_a_rejected_row_marks_a_gap_for_its_person(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     list_rows = [
         pharmacy_row(1, "2024-01-10"),
         pharmacy_row(2, "2024-01-10"),

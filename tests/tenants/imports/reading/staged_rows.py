@@ -1,4 +1,4 @@
-"""What blocks of rows become in the staging table, in a form in which two ways of reading can be compared."""
+"""The staged form of blocks of rows, so that tests can compare two ways of reading."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.tenants.imports.conftest import rows
 def staged(
     session: TenantSession, blocks: Iterable[Block], data_date: date, source: str = "csv:test"
 ) -> tuple[list[Any], list[Any], list[int]]:
-    """Staged rows in their order and refusals, without what differs between imports; and the tally."""
+    """The staged rows in order, the rejections, both without what differs between imports, and the tally."""
     uuid = new_uuid()
     where, seq, total = Whereabouts(uuid, source), 0, [0, 0, 0, 0]
     for block in blocks:
@@ -42,7 +42,7 @@ def staged(
 
 
 def without_facilities(stage: list[Any]) -> list[Any]:
-    """All but the facilities: one is staged once per block, and blocks differ."""
+    """All rows but the facilities: a facility is staged one time per block, and blocks differ."""
     return [row for row in stage if row[0] != "facilities"]
 
 
@@ -52,7 +52,7 @@ def facilities(stage: list[Any]) -> set[Any]:
 
 
 def have_facilities(session: TenantSession, *codes: str) -> None:
-    """Put facilities on record whose UUIDs are those of every other import, so that the keys of events are, too."""
+    """Add facilities with fixed UUIDs, so that the keys of events are the same in every import."""
     session.cursor().execute(
         "INSERT INTO facilities (uuid, version_id, datim_id, name, source, created_at, updated_at)"
         " SELECT md5(id)::uuid, md5(id)::uuid, id, id, 'csv:test', now(), now()"

@@ -1,4 +1,4 @@
-"""A small file cannot make its reader take much memory: read in a process that may have little, it is refused."""
+"""A small file cannot make its reader take much memory: a process with little memory rejects it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 MEMORY = 900 << 20
-"""Bytes of address space: Python with all its libraries takes half of it before a file is opened."""
+"""Bytes of address space: Python with all its libraries takes half of them before it opens a file."""
 _READ = """
 import resource, sys
 from pathlib import Path
@@ -48,7 +48,7 @@ _ROW = (
 
 
 def pieces(one: bytes, count: int) -> Iterator[bytes]:
-    """So many of these bytes, a megabyte at a time."""
+    """Repeat these bytes, a megabyte at a time."""
     block = max(1, (1 << 20) // len(one))
     while count > 0:
         yield one * min(block, count)

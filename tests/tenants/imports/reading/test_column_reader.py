@@ -1,4 +1,4 @@
-"""Read as columns or row by row, files are staged and reported alike."""
+"""Reading as columns and reading row by row stage and report files alike."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.tenants.imports.reading.staged_rows import facilities, have_facilitie
 
 DATA_DATE = date(2024, 6, 30)
 SIZE = 8
-"""Rows of a block: a few, so that there are several."""
+"""Rows in a block: few, so that there are several blocks."""
 
 MAPPING = parse_mapping("""
 source: csv:test
@@ -111,19 +111,19 @@ LINES = st.one_of(
 
 
 def explained(refused: Invalid) -> None:
-    """A refusal of a whole file says what to do."""
+    """Assert that the rejection of a whole file says what to do."""
     assert refused.remedy
 
 
 def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None = None) -> tuple[Any, Any]:
-    """What is staged row by row, and what as columns."""
+    """The rows staged row by row, and those staged as columns."""
     people = "id,clinic\nP1,C1\nP2,C2\n7,C1\n"
     sources = from_paths(write(folder, patients__csv=people, events__csv=text))
     reader = GenericCsv()
     results = []
     for columns in (False, True):
         with tenant_session(tenant, actor="test:1") as session:
-            # The same facilities both times: the keys then follow from the same UUIDs.
+            # The same facilities both times, so that keys derive from the same UUIDs.
             have_facilities(session, "C1", "C2", "C9")
             if columns:
                 wanted = Portions(

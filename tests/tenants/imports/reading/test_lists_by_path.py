@@ -1,4 +1,4 @@
-"""A list reader's rows are staged and rejected alike whether they are read among many or each by itself."""
+"""A list reader stages and rejects rows alike, whether it reads many together or each by itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAPPING = "{data_date: 2024-06-30, time_zone: Africa/Lagos, dates: day-first, fa
 
 
 def stored(year: int, month: int, day: int) -> datetime:
-    """A day as a workbook stores it."""
+    """The number that a workbook stores for a day."""
     return datetime.combine(date(year, month, day), time(0))
 
 
@@ -37,7 +37,7 @@ DAYS: list[object] = [
     stored(2024, 1, 5), stored(2023, 11, 30), "2024-03-04", "04/03/2024", "31/12/2023", "12/31/2023", "2999-01-01",
     "1900-01-01", "never", 45292, 45292.0, True, 1, 1.0, "1", "", None, "\u00a02024-03-04\u200b",
 ]  # fmt: skip
-"""Cells of dates: good ones, and those that are equal to Python and mean different things."""
+"""Cells of dates: valid ones, and ones that are equal in Python but mean different things."""
 IDENTIFIERS: list[object] = [
     "P1", "P2", "P3", " P1 ", "IP/01/0002", 7, 7.0, "7", True, 1, 1.0, "1.0", 1234567890123456, 1.5e16, "1.23E+11",
     "2024-03-04", stored(2024, 3, 4), "", None, "a\u200bb", "half \x01", "x" * 1200,
@@ -49,7 +49,7 @@ WORDS: list[object] = [
 
 
 def cells_of(layout: Any, random: Random) -> dict[str, object]:
-    """A row: mostly sound, with cells of every kind among them."""
+    """A mostly valid row, with cells of every kind among them."""
     row: dict[str, object] = {}
     for heading, name in layout.columns.items():
         if name in layout.dates:
@@ -64,7 +64,7 @@ def cells_of(layout: Any, random: Random) -> dict[str, object]:
 
 
 def written(path: Path, layout: Any) -> Path:
-    """A list of many rows, as a workbook or as CSV, with a total and the headings once more among them."""
+    """A list of many rows, as a workbook or as CSV, with a total and repeated headings among them."""
     random = Random(path.name)  # noqa: S311 - simulated rows
     headings = list(layout.columns)
     rows = [[cells_of(layout, random)[name] for name in headings] for _ in range(ROWS)]
@@ -82,7 +82,7 @@ def written(path: Path, layout: Any) -> Path:
 
 
 def mapping_of(name: str) -> Mapping:
-    """What a mapping has to say so that the list's dates and refills are settled."""
+    """The mapping that decides how to read the list's dates and refills."""
     chosen = reader(name)
     refill = isinstance(chosen, ListReader) and chosen.refill is not None
     return parse_mapping(MAPPING[:-1] + (", refill: {unit: days}}" if refill else "}"))

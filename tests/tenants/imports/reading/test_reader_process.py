@@ -1,4 +1,4 @@
-"""Files read in a process of their own: the same rows, the same refusals, and no process left over."""
+"""Files read in a process of their own: the same rows, the same rejections, and no leftover process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PEOPLE = 500
 
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """The processes that read, from now on for files of any size."""
+    """The reading processes, used from now on for files of any size."""
     begun: list[subprocess.Popen[bytes]] = []
     genuine = subprocess.Popen
 
@@ -93,7 +93,7 @@ def test_an_import_read_apart_writes_the_same_rows(
 
 
 def unnamed(tenant: TenantRef) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows but for what a tenant's keys make of them: identities and fingerprints."""
+    """All rows without values that depend on a tenant's keys: identities and fingerprints."""
     return {
         table: sorted(tuple(str(value) for value in row if not isinstance(value, UUID | bytes)) for row in content)
         for table, content in everything(tenant).items()
@@ -110,9 +110,7 @@ def test_documents_are_read_apart_too(
     assert len(apart) == 1
 
 
-def test_what_the_reader_refuses_is_refused_in_the_same_words(
-    tmp_path: Path, apart: list[subprocess.Popen[bytes]]
-) -> None:
+def test_the_reader_process_rejects_in_the_same_words(tmp_path: Path, apart: list[subprocess.Popen[bytes]]) -> None:
     path = tmp_path / "patients.csv.gz"
     path.write_bytes(b"\x1f\x8b\x08\x00 this is no archive")
     refusals = []
@@ -131,10 +129,10 @@ def apart_from(asked: Portions, watched: Any = None) -> Any:
 
 
 def watch() -> None:
-    """The import is wanted."""
+    """Do nothing: nobody has cancelled the import."""
 
 
-def test_a_reading_process_that_is_killed_is_named_and_another_one_can_go_on(
+def test_a_killed_reading_process_is_named_and_another_one_can_resume(
     tmp_path: Path, apart: list[subprocess.Popen[bytes]]
 ) -> None:
     asked = wanted(many(tmp_path))
@@ -149,7 +147,7 @@ def test_a_reading_process_that_is_killed_is_named_and_another_one_can_go_on(
     assert "again" in ended.value.remedy
 
 
-def test_who_stops_listening_leaves_no_process_but_a_spare_one(
+def test_an_abandoned_reading_leaves_only_the_spare_process(
     tmp_path: Path, apart: list[subprocess.Popen[bytes]]
 ) -> None:
     asked = wanted(many(tmp_path))
@@ -179,7 +177,7 @@ def test_a_reading_process_whose_import_was_killed_ends_by_itself(tmp_path: Path
 
 
 def hungry() -> BinaryIO:
-    """A file for which memory is taken without end."""
+    """A file whose reading takes memory without end."""
     hoard = []
     while True:
         hoard.append(bytearray(64 << 20))
@@ -200,7 +198,7 @@ def test_a_file_that_takes_too_much_memory_is_refused_by_its_name(
 
 
 class Endless:
-    """A file that takes for ever, once it is begun; the mark says that it was."""
+    """A file whose reading never ends; the mark shows that the reading began."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -248,7 +246,7 @@ def test_a_message_that_is_too_large_is_not_taken(tmp_path: Path, monkeypatch: p
         list(reader.portions(asked))
 
 
-def test_what_is_known_of_files_before_their_rows_is_found_apart_too(tmp_path: Path) -> None:
+def test_the_reader_process_surveys_files_before_their_rows_too(tmp_path: Path) -> None:
     asked = wanted(many(tmp_path))
     survey = Survey(asked.sources, asked.mapping, "csv", None)
     with apart_from(asked) as reader:
@@ -257,12 +255,12 @@ def test_what_is_known_of_files_before_their_rows_is_found_apart_too(tmp_path: P
 
 
 def broken() -> BinaryIO:
-    """What fails in a way that nobody foresaw, and quotes a person's name."""
+    """Fail in an unforeseen way, with a person's name in the error."""
     message = "Givenname Familyname"
     raise RuntimeError(message)
 
 
-def test_what_goes_wrong_in_the_reading_process_is_not_quoted(
+def test_an_error_in_the_reading_process_is_not_quoted(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], apart: list[subprocess.Popen[bytes]]
 ) -> None:
     portion = wanted(many(tmp_path))
@@ -282,7 +280,7 @@ def missing() -> BinaryIO:
     raise NotFound(message, remedy="upload it again")
 
 
-def test_what_is_not_the_files_fault_is_raised_as_what_it_is(tmp_path: Path) -> None:
+def test_an_error_that_is_not_the_files_fault_keeps_its_type(tmp_path: Path) -> None:
     portion = wanted(many(tmp_path))
     asked = replace(portion, sources=[Source("patients.csv", missing, 100, Limits()), portion.sources[1]])
     with apart_from(asked) as reader, pytest.raises(NotFound, match="no such stored file") as error:

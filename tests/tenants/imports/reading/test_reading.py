@@ -1,4 +1,4 @@
-"""Files as they come: encodings, delimiters, broken rows, wrong kinds, bombs; generic reader's joins and filters."""
+"""Files as partners send them: encodings, delimiters, broken rows, wrong kinds, bombs; joins and filters."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ records:
 
 
 def explained(refused: Invalid) -> None:
-    """A refusal of a whole file says what to do."""
+    """Assert that the rejection of a whole file says what to do."""
     assert refused.remedy
 
 
@@ -54,14 +54,14 @@ def read(text: str | bytes, mapping: str = SIMPLE, name: str = "t.csv") -> list[
         ("id,name,start\nP1,Adé,2020-01-01\n".encode("cp1252"), "cp1252"),
     ],
 )
-def test_the_encoding_is_found(data: bytes, encoding: str) -> None:
+def test_the_encoding_is_detected(data: bytes, encoding: str) -> None:
     with open_table(source("t.csv", data)) as table:
         assert table.encoding == encoding
         assert next(table.rows).cells[1].startswith("Ad\u00e9")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_found(delimiter: str) -> None:
+def test_the_delimiter_is_detected(delimiter: str) -> None:
     (reading,) = read(f"id{delimiter}name{delimiter}start\nP1{delimiter}Aaa{delimiter}2020-01-01\n")
     assert isinstance(reading.facts[1], PatientFact)
 
@@ -88,7 +88,7 @@ def test_a_file_of_the_wrong_kind_is_refused_with_a_sentence(data: bytes, proble
     assert caught.value.remedy
 
 
-def test_what_expands_beyond_bounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_expands_beyond_bounds_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     large = gzip.compress(b"id,name,start\n" + b"P1,Ada,2020-01-01\n" * 100_000)
     small = Source("t.csv.gz", lambda: io.BytesIO(large), len(large), Limits(expanded=1 << 20))
     with pytest.raises(Invalid, match=r"expands to more than 1(\.0)? MB"):
@@ -99,7 +99,7 @@ def test_what_expands_beyond_bounds_is_refused(monkeypatch: pytest.MonkeyPatch) 
         read(bomb, name="t.csv.gz")
 
 
-def test_a_character_that_is_not_of_the_encoding_refuses_its_row_only() -> None:
+def test_a_character_outside_the_encoding_rejects_only_its_row() -> None:
     head = "id,name,start\n" + "P1,Ad\u00e9,2020-01-01\n" * 6000
     readings = read(head.encode() + b"P2,Ad\xe9,2020-01-01\nP3,Aaa,2020-01-01\n")
     refused = [reading for reading in readings if reading.rejections]
@@ -107,12 +107,12 @@ def test_a_character_that_is_not_of_the_encoding_refuses_its_row_only() -> None:
     assert "utf-8" in refused[0].rejections[0].problem
 
 
-def test_lines_are_counted_as_an_editor_does() -> None:
+def test_lines_are_counted_as_an_editor_counts_them() -> None:
     readings = read('id,name,start\n\nP1,"Aaa\nMmm",2020-01-01\nP2,Bbb,never\n')
     assert [(reading.line, bool(reading.omissions)) for reading in readings] == [(3, False), (5, True)]
 
 
-def test_rows_that_are_left_out_count_neither_as_read_nor_as_refused(tmp_path: Path) -> None:
+def test_rows_that_are_left_out_count_neither_as_read_nor_as_rejected(tmp_path: Path) -> None:
     mapping = MAPPING.replace("{name: patients.csv}", "{name: patients.csv, where: {clinic: C1}}").replace(
         "{name: pickups.csv}",
         "{name: pickups.csv, join: {file: patients, match: {id: id}}, where: {patients.clinic: [C1]}}",
@@ -123,7 +123,7 @@ def test_rows_that_are_left_out_count_neither_as_read_nor_as_refused(tmp_path: P
     assert [bad.problem for reading in readings for bad in reading.rejections] == ["no row of patients has this key"]
 
 
-def test_reading_goes_on_after_any_position(tmp_path: Path) -> None:
+def test_reading_resumes_after_any_position(tmp_path: Path) -> None:
     sources = from_paths(write(tmp_path, patients__csv=PATIENTS, pickups__csv=PICKUPS))
     mapping = parse_mapping(MAPPING)
     whole = list(GenericCsv().read(sources, mapping))
@@ -175,7 +175,7 @@ def test_a_constant_that_does_not_fit_its_field_is_refused() -> None:
         read("id,name,start\nP1,Aaa,2020-01-01\n", SIMPLE.replace("given_name: name", "sex: {constant: X}"))
 
 
-def test_files_that_are_not_given_are_named(tmp_path: Path) -> None:
+def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"needs a file named pickups.csv .*the files given are: patients.csv"):
         list(GenericCsv().read(from_paths(write(tmp_path, patients__csv=PATIENTS)), parse_mapping(MAPPING)))
 
@@ -191,7 +191,7 @@ def test_formats_are_detected_and_others_refused() -> None:
     st.lists(st.one_of(st.text(max_size=40), st.sampled_from(PATIENTS.splitlines()[1:])), max_size=12),
     st.binary(max_size=60),
 )
-def test_any_damage_gives_readings_or_a_sentence(lines: list[str], tail: bytes) -> None:
+def test_any_damage_gives_readings_or_an_error_with_a_remedy(lines: list[str], tail: bytes) -> None:
     header = PATIENTS.splitlines()[0]
     mapping = parse_mapping(
         MAPPING.split("  - into: dispensations", maxsplit=1)[0].replace("  pickups: {name: pickups.csv}\n", "")
@@ -216,7 +216,7 @@ def test_a_workbook_named_csv_is_not_read_as_text() -> None:
 
 
 @pytest.mark.parametrize("closed_later", [False, True])
-def test_a_quotation_mark_that_never_closes_loses_no_line_unsaid(closed_later):
+def test_a_quotation_mark_that_never_closes_loses_no_line_silently(closed_later):
     good = "".join(f"P{n},Aaa,2020-01-01\n" for n in range(3, 300))
     end = 'P300,B"bb,2020-01-01\n' if closed_later else ""
     readings = read(f'id,name,start\nP1,Aaa,2020-01-01\nP2,"Aaa,2020-01-01\n{good}{end}')

@@ -1,4 +1,4 @@
-"""Which files of a folder are read: those of people, never a link or a pipe, nor what systems leave there."""
+"""The import reads the files that people put into a folder, never a link, a pipe or a system's leftovers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tenants.imports.reading.reader import detect
 from tenants.imports.reading.sources import bystanders, from_paths
 
 
-def test_a_link_in_a_folder_is_refused_and_what_it_leads_to_is_not_read(tmp_path: Path) -> None:
+def test_a_link_in_a_folder_is_rejected_and_its_target_is_not_read(tmp_path: Path) -> None:
     secret = tmp_path / "secret.key"
     secret.write_text("c2VjcmV0\n")
     folder = tmp_path / "lists"
@@ -52,7 +52,7 @@ def test_a_path_that_the_operator_names_may_be_a_link(tmp_path: Path) -> None:
     assert source.head().data == b"id\n"
 
 
-def test_what_systems_leave_in_folders_is_left_out_and_named(tmp_path: Path) -> None:
+def test_leftovers_of_systems_in_folders_are_left_out_and_named(tmp_path: Path) -> None:
     for name in ("list.csv", ".DS_Store", "Thumbs.db", "desktop.ini", "~$list.xlsx"):
         (tmp_path / name).write_bytes(b"id\n")
     assert [source.name for source in from_paths([tmp_path])] == ["list.csv"]
@@ -76,7 +76,7 @@ def test_an_archive_of_tables_is_to_be_unpacked(tmp_path: Path) -> None:
     assert caught.value.remedy == "unpack the archive, and give the tables in it"
 
 
-def test_a_text_document_among_lists_is_named_for_what_it_is(tmp_path: Path) -> None:
+def test_the_error_names_a_text_document_among_lists_as_one(tmp_path: Path) -> None:
     path = tmp_path / "notes.docx"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("word/document.xml", "<document/>")

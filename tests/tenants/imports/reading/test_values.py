@@ -1,4 +1,4 @@
-"""From cells to values: what is understood, what is refused, and that no message repeats a value."""
+"""From cells to values: which cells are read, which are rejected, and that no message repeats a value."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_date_is_read_in_all_forms_that_exports_use(cell: object, formats: tup
 @pytest.mark.parametrize(
     "cell", ["31-02-2015", "2015-02-30", "30-Foo-2015", "soon", "20150608", "0001-01-01", "2999-01-01", 0, 1e9, True]
 )
-def test_what_is_no_date_is_refused(cell: object) -> None:
+def test_a_cell_without_a_date_is_rejected(cell: object) -> None:
     with pytest.raises(BadValueError):
         values.day(cell, ISO)
 
@@ -63,7 +63,7 @@ def test_a_month_of_refill_is_thirty_days(cell: object, expected: int) -> None:
 
 
 @pytest.mark.parametrize("cell", ["-1", "nan", "inf", "12 months", "1_0", "", "400000"])
-def test_a_supply_that_cannot_be_is_refused(cell: str) -> None:
+def test_an_impossible_supply_is_rejected(cell: str) -> None:
     with pytest.raises(BadValueError):
         values.days(cell, "days")
 
@@ -91,7 +91,7 @@ def test_a_result_below_the_limit_keeps_its_limit_and_sign(cell: object, expecte
 
 
 @pytest.mark.parametrize("cell", ["Invalid", "Failed", "", "detected", "many"])
-def test_a_word_that_says_no_number_is_no_result(cell: str) -> None:
+def test_a_word_without_a_number_is_no_result(cell: str) -> None:
     with pytest.raises(values.BadValueError):
         values.measured(cell)
 
@@ -146,7 +146,7 @@ def test_a_text_that_a_spreadsheet_has_rounded_is_no_identifier(cell: str) -> No
         "000123456789012000",
     ],
 )
-def test_a_long_identifier_of_all_its_digits_is_kept(cell: str) -> None:
+def test_a_long_identifier_keeps_all_its_digits(cell: str) -> None:
     assert values.identifier(cell) == cell
 
 
@@ -200,7 +200,7 @@ def test_the_first_day_of_databases_stands_for_no_date(cell: object) -> None:
         values.day(cell, ISO)
 
 
-def test_a_day_that_is_not_in_the_calendar_is_said_to_be_so() -> None:
+def test_the_error_says_that_a_day_is_not_in_the_calendar() -> None:
     with pytest.raises(BadValueError, match="calendar"):
         values.day("2003-02-29", ISO)
 
@@ -225,13 +225,13 @@ def test_a_supply_of_days_with_a_fraction_is_refused(cell: object) -> None:
 
 
 @given(st.dates(date(1930, 1, 1), date(2100, 1, 1)), st.integers(0, 120))
-def test_the_estimated_birthdate_gives_the_age_back(at: date, age: int) -> None:
+def test_the_estimated_birthdate_gives_the_same_age(at: date, age: int) -> None:
     born = values.birth_from_age(str(age), at)
     assert at.year - born.year - ((at.month, at.day) < (born.month, born.day)) == age
 
 
 @given(st.text(max_size=30), st.sampled_from(["day", "number", "days", "boolean", "integer", "whole", "moment"]))
-def test_any_text_gives_a_value_or_a_sentence_without_the_text(cell: str, kind: str) -> None:
+def test_any_text_gives_a_value_or_an_error_without_the_text(cell: str, kind: str) -> None:
     readers = {
         "day": lambda: values.day(cell, (*ISO, "excel", "%d/%m/%Y")),
         "moment": lambda: values.moment(cell, ISO),

@@ -1,4 +1,4 @@
-"""Rows that repeat others, share their fault or are taken along: each is counted for what became of it."""
+"""Rows that repeat others or share a rejected fact: the report counts each by its outcome."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PEOPLE, PICKED_UP = PATIENTS.splitlines()[0], PICKUPS.splitlines()[0]
 PERSON = "P1,C1,Clinic one,Aaa,,F,1990-05-01,2023-01-10,"
 
 
-def test_a_row_that_repeats_a_refused_one_is_refused_like_it(
+def test_a_row_that_repeats_a_rejected_one_is_rejected_like_it(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     lines = ["P1,1989-02-01,30,TDF,", "Q1,2024-01-10,30,TDF,", "P1,2024-02-01,30,TDF,"]
@@ -37,7 +37,7 @@ VISITS_TOO = MAPPING + (
 )
 
 
-def test_what_a_refused_row_took_along_counts_where_another_row_says_it_too(
+def test_a_fact_of_a_rejected_row_is_imported_where_another_row_repeats_it(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     # The first row has other values of the second row's visit; the third row repeats the second one's pick-up.
@@ -55,7 +55,7 @@ def test_what_a_refused_row_took_along_counts_where_another_row_says_it_too(
     assert (summary.rows_read, summary.rows_refused, supplied) == (4, 1, [(30,), (60,)])
 
 
-def test_a_list_whose_rows_name_their_people_counts_its_repetitions(
+def test_repeated_rows_of_a_list_that_names_people_are_counted(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     list_rows = [pharmacy_row(1, "2024-01-10"), pharmacy_row(1, "2024-01-10"), pharmacy_row(2, "2024-01-10")]
@@ -75,7 +75,7 @@ def test_an_event_before_a_birth_that_another_list_gives_is_kept_and_counted_in_
     summaries = [run_import(tenant, [files[name]], "{}", data_date=JUNE) for name in order]
     assert [summary.rows_refused for summary in summaries] == [0, 0]
     noted = [note for summary in summaries for note in summary.notes if "before the date of birth" in note]
-    assert len(noted) == (order[0] == "radet"), "the other list's report cannot know it"
+    assert len(noted) == (order[0] == "radet"), "the other list's report could not count it"
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT count(*) FROM dispensations WHERE date_dispensed < '2000-01-01'") == [(1,)]
 
@@ -102,7 +102,7 @@ def test_a_person_is_known_from_the_first_event_whether_or_not_it_names_the_faci
     assert known == [(date(2022, 1, 5),)]
 
 
-def test_rows_at_odds_with_others_are_counted_together(
+def test_rows_that_contradict_others_are_counted_together(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     people = [PERSON.replace("P1", f"P{n}") for n in range(3)]
@@ -130,11 +130,11 @@ STAMPED = MAPPING.replace("columns: {date_dispensed", "key: [day_of]\n    stamp:
 STAMPED_HEAD = "id,day_of,changed,day,days,regimen,next"
 
 
-def test_a_version_that_its_source_has_corrected_is_not_judged(
+def test_a_version_that_its_source_has_corrected_is_not_checked(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     lines = [STAMPED_HEAD, "P1,K1,2024-01-01,1989-01-01,30,TDF,", "P1,K1,2024-02-01,2024-01-01,30,TDF,"]
-    # Another person's event before birth, so that events are gone through at all.
+    # Another person's event before birth, so that the import checks events at all.
     lines += ["P1,K2,2024-02-01,1988-01-01,30,TDF,"]
     files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join(lines) + "\n")
     summary = run_import(tenant, files, STAMPED)
@@ -142,7 +142,7 @@ def test_a_version_that_its_source_has_corrected_is_not_judged(
     assert [problem["count"] for problem in summary.problems] == [1]
 
 
-def test_an_older_version_does_not_stand_in_for_a_newer_one_that_was_refused(
+def test_an_older_version_does_not_replace_a_rejected_newer_one(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     weighed = STAMPED + (
@@ -160,7 +160,7 @@ def test_an_older_version_does_not_stand_in_for_a_newer_one_that_was_refused(
 
 
 @pytest.mark.parametrize("wrong_first", [True, False])
-def test_a_person_with_a_wrong_date_gives_way_to_the_same_person_with_the_right_one(
+def test_a_person_with_the_right_date_replaces_the_same_person_with_a_wrong_one(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, *, wrong_first: bool
 ) -> None:
     both = ["P1,C1,Clinic one,Aaa,,,2094-05-01,2023-01-10,", PERSON]
@@ -173,7 +173,7 @@ def test_a_person_with_a_wrong_date_gives_way_to_the_same_person_with_the_right_
         assert rows(session, "SELECT birthdate, sex FROM patients") == [(date(1990, 5, 1), "F")]
 
 
-def test_nothing_is_noted_of_where_rows_of_the_erased_were(
+def test_the_places_of_rows_of_erased_people_are_not_recorded(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path], tmp_path: Path
 ) -> None:
     people, pickups = partner_files
@@ -197,4 +197,4 @@ def test_nothing_is_noted_of_where_rows_of_the_erased_were(
             "SELECT known_assumed, (known_from AT TIME ZONE 'Africa/Lagos')::date FROM dispensations AS d"
             " JOIN facilities AS f ON f.uuid = d.facility_uuid WHERE f.datim_id = 'C1'",
         )
-    assert known == [(True, date(2023, 1, 10))], "the first of their facility are taken as known when they happened"
+    assert known == [(True, date(2023, 1, 10))], "the first events of a facility count as known when they happened"

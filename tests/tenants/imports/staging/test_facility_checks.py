@@ -53,7 +53,7 @@ def known(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> TenantRef
         ("zyx987", "Elsewhere", None),
     ],
 )
-def test_an_unknown_facility_is_held_back_where_its_code_or_name_is_like_a_known_one(
+def test_an_unknown_facility_is_held_back_where_its_code_or_name_resembles_a_known_one(
     known: TenantRef, run_import: RunImport, tmp_path: Path, code: str, name: str, problem: str | None
 ) -> None:
     summary = run_import(known, listed(tmp_path, ("abc123", "Clinic one"), (code, name)), "{}", data_date=JUNE)
@@ -67,7 +67,7 @@ def test_an_unknown_facility_is_held_back_where_its_code_or_name_is_like_a_known
         assert "in the settings of facilities" in entry["remedy"]
 
 
-def test_short_codes_are_like_each_other_by_chance(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+def test_short_codes_resemble_each_other_by_chance(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     run_import(tenant, listed(tmp_path, ("C0001", "Clinic one")), "{}", data_date=JUNE)
     assert run_import(tenant, listed(tmp_path, ("C0002", "Clinic two")), "{}", data_date=JUNE).rows_refused == 0
 
@@ -82,7 +82,7 @@ def test_a_confirmed_clinic_is_added_by_the_next_import(
     assert on_record(known) == [("abc123", "Clinic one"), ("abc124", "Clinic one")]
 
 
-def test_another_spelling_is_taken_as_the_clinic_that_is_meant(
+def test_an_alias_is_read_as_the_clinic_that_is_meant(
     known: TenantRef, run_import: RunImport, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = listed(tmp_path, ("abc124", "Clinic uno"), day="2024-06-01")
@@ -92,13 +92,13 @@ def test_another_spelling_is_taken_as_the_clinic_that_is_meant(
     assert (summary.rows_refused, summary.counts["dispensations"]["inserted"]) == (0, 1)
     assert on_record(known) == [("abc123", "Clinic one")], "the spelling does not rename the clinic"
     people = {(place, key) for _, place, _, key, *_ in everything(known)["patients"]}
-    assert len(people) == 1, "the person is the one known before"
+    assert len(people) == 1, "the person is the one on record"
     with tenant_session(known, actor="test:1") as session:
         days = rows(session, "SELECT date_dispensed FROM dispensations WHERE known_to IS NULL ORDER BY 1")
     assert days == [(date(2024, 4, 10),), (date(2024, 6, 1),)]
 
 
-def test_a_spelling_set_as_a_setting_counts_as_well(known: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+def test_an_alias_from_the_settings_counts_as_well(known: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     with tenant_session(known, actor="test:1") as session:
         amend(session, group("facilities"), {"aliases": {"zyx987": "abc123", "elsewhere": "never seen"}})
     summary = run_import(known, listed(tmp_path, ("zyx987", "X"), ("elsewhere", "Y")), "{}", data_date=JUNE)
@@ -106,7 +106,7 @@ def test_a_spelling_set_as_a_setting_counts_as_well(known: TenantRef, run_import
     assert [code for code, _ in on_record(known)] == ["abc123", "elsewhere"]
 
 
-def test_only_what_is_not_on_record_is_confirmed_and_only_as_what_is(
+def test_only_unknown_facilities_are_confirmed_and_only_as_known_ones(
     known: TenantRef, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert iit(["facility", "confirm", known.slug, "abc123"]) == 1

@@ -1,4 +1,4 @@
-"""What a report says of how rows were understood."""
+"""The notes of a report on how the import understood rows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_death_before_a_pick_up_of_the_same_list_is_counted(
     assert [note for note in summary.notes if "death" in note and SEEN_DEAD in note], summary.notes
 
 
-def test_a_pick_up_after_a_death_on_record_is_counted_until_the_list_takes_the_death_back(
+def test_a_pick_up_after_a_death_on_record_is_counted_until_the_list_corrects_the_death(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     died = {STATUS: "Died", SINCE: "2024-05-01"}
@@ -90,7 +90,7 @@ def test_other_drugs_are_kept_apart_from_antiretrovirals_of_the_same_day(
     assert known == [(90, True), (180, False)]
 
 
-def test_one_encounter_cannot_be_of_two_people(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+def test_an_encounter_cannot_belong_to_two_people(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     for number in (1, 2):
         body = {
             "demographics": {"patientUuid": f"N{number}", "gender": "F"},
@@ -100,7 +100,7 @@ def test_one_encounter_cannot_be_of_two_people(tenant: TenantRef, run_import: Ru
                     "encounterDatetime": "2024-03-01 10:00:00",
                     "encounterType": "Pharmacy",
                     "pmmForm": "Pharmacy Order Form",
-                    # The newer stamp does not make it somebody else's.
+                    # A newer stamp does not move it to another person.
                     "dateChanged": f"2024-03-0{number} 10:00:00",
                 }
             ],
@@ -145,7 +145,7 @@ def test_a_pick_up_on_a_day_that_cannot_be_read_is_no_absence(
     assert supplies == [(90,), (None,)]
 
 
-def test_a_sex_that_changes_between_lists_is_told(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+def test_a_sex_that_changes_between_lists_is_noted(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     first = write_csv(tmp_path / "q1.csv", HEADINGS, [lamisplus_row(1, Sex="Female"), lamisplus_row(2, Sex="Male")])
     second = write_csv(tmp_path / "q2.csv", HEADINGS, [lamisplus_row(1, Sex="Male"), lamisplus_row(2, Sex="Male")])
     assert not any(
@@ -155,7 +155,7 @@ def test_a_sex_that_changes_between_lists_is_told(tenant: TenantRef, run_import:
     assert any("1 person is listed with another sex than before" in note for note in summary.notes)
 
 
-def test_who_came_on_a_day_that_cannot_be_read_is_no_absentee_in_either_order(
+def test_a_person_with_an_unreadable_contact_is_not_absent_in_either_order(
     make_tenant: Any, run_import: RunImport, tmp_path: Path
 ) -> None:
     pickup = {"Last Pickup Date (yyyy-mm-dd)": "2024-02-01", "Months of ARV Refill": 2, SINCE: "2024-02-01"}

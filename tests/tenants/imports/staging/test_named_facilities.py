@@ -1,4 +1,4 @@
-"""A list that names clinics without their DATIM ids: the name decides where a person is known at several."""
+"""A list that names clinics without their DATIM ids: the name decides for a person who is known at several clinics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def radet(folder: Path, *clinics: tuple[str, str]) -> list[Path]:
 
 
 def verified(folder: Path, name: str) -> list[Path]:
-    """A verification list with a row of that person, at a clinic that it only names."""
+    """A verification list with a row of that person, at a clinic given only by name."""
     return [write_csv(folder / "verified.csv", VERIFICATION, [verification_row(1, **{"Facility Name": name})])]
 
 
@@ -36,7 +36,7 @@ def places(tenant: TenantRef) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["Clinic two", "CLINIC  TWO", "clinic-two."])
-def test_a_row_is_of_the_clinic_that_it_names(
+def test_a_row_belongs_to_the_clinic_that_it_names(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, name: str
 ) -> None:
     run_import(tenant, radet(tmp_path, ("abc123", "Clinic one"), ("xyz789", "Clinic two")), "{}", data_date=JUNE)

@@ -1,4 +1,4 @@
-"""A list that this installation made does not come back as a partner's list."""
+"""The import rejects a list that this installation exported itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.tenants.imports.formats.fixtures_lists import lamisplus_row, write_cs
 JUNE = date(2024, 6, 30)
 
 
-def test_a_radet_with_identifiers_of_the_platform_is_rejected_and_doubles_nobody(
+def test_a_radet_with_identifiers_of_the_platform_is_rejected_and_duplicates_nobody(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     radet = write_csv(tmp_path / "radet.csv", HEADINGS, [lamisplus_row(1), lamisplus_row(2)])

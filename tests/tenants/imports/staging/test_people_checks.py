@@ -1,4 +1,4 @@
-"""A list of whose people none is known, where many of its source are: leading zeros lost, or new people."""
+"""A list of which no person is known, though its source has many on record: lost leading zeros, or new people."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_list_that_lost_its_leading_zeros_changes_nothing_and_says_so(
 
 
 @pytest.mark.parametrize(("there", "named"), [(19, 5), (20, 4)])
-def test_where_few_are_there_or_named_a_note_says_it(
+def test_a_note_replaces_the_rejection_where_few_people_are_on_record_or_listed(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path, there: int, named: int
 ) -> None:
     run_import(tenant, listed(tmp_path, *padded(there)), "{}", data_date=JUNE)
@@ -89,7 +89,7 @@ def test_numbers_beside_the_same_ones_with_zeros_are_other_people(
     assert summary.counts["patients"]["inserted"] == 30
 
 
-def test_one_person_who_is_known_is_enough(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+def test_one_known_person_is_enough(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     run_import(tenant, listed(tmp_path, *padded(20)), "{}", data_date=JUNE)
     mixed = [padded(1)[0], *(f"new-{number}" for number in range(9))]
     summary = run_import(tenant, listed(tmp_path, *mixed, day="2024-06-01"), "{}", data_date=JUNE)

@@ -1,4 +1,4 @@
-"""One stager takes the facts of all formats: what is staged of a row does not depend on the rows beside it."""
+"""One stager takes the facts of all formats, and stages a row independently of the rows beside it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.tenants.imports.reading.staged_rows import facilities, have_facilitie
 DATA_DATE = date(2024, 6, 30)
 LAGOS = timezone(timedelta(hours=1))
 LATE = datetime(2024, 6, 30, 23, 30, tzinfo=UTC)
-"""On the data date in UTC, and on the day after it in Lagos: one instant, of which one is rejected."""
+"""One instant that is on the data date in UTC and on the day after it in Lagos, where it is rejected."""
 EVENT: dict[str, Any] = {"patient": "P1", "facility": "C1"}
 
 
@@ -37,7 +37,7 @@ def observation(key: str, when: datetime, **more: Any) -> ObservationFact:
 
 
 def rows_of_all_kinds() -> list[Reading]:
-    """A row for each kind of fact, and for what may be wrong with one."""
+    """A row for each kind of fact and for each fault of one."""
     noon = datetime.combine(date(2024, 1, 5), datetime.min.time())
     facts: list[list[Fact]] = [
         [FacilityFact(key="C1", name="Clinic"), PatientFact(key="P1", patient="P1", facility="C1", sex="F")],
@@ -71,7 +71,7 @@ def rows_of_all_kinds() -> list[Reading]:
     return readings
 
 
-def test_what_is_staged_of_a_row_does_not_depend_on_the_rows_beside_it(module_tenant: TenantRef) -> None:
+def test_a_row_is_staged_independently_of_the_rows_beside_it(module_tenant: TenantRef) -> None:
     outcomes = []
     for most, backwards in ((1, False), (1000, False), (7, False), (1000, True)):
         with tenant_session(module_tenant, actor="test:1") as session:
