@@ -1,1 +1,1 @@
-"""From a partner's files to its records: readers, mappings, checks, reports."""
+"""Imports: from a partner's files to its records, by readers, mappings, checks and reports."""

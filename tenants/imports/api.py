@@ -1,4 +1,4 @@
-"""Imports over the API."""
+"""Routes of imports."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -40,8 +40,8 @@ def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by nam
     scope: TenantScope,
     response: Response,
     files: Annotated[list[UploadFile], File(description="One or more files.")],
-    mapping: Annotated[str, Form(description="The mapping (YAML), where the format needs one.")] = "",
-    format: Annotated[str, Form(description="Format of the files; detected when left out.")] = "",  # noqa: A002
+    mapping: Annotated[str, Form(description="The mapping (YAML), if the format needs one.")] = "",
+    format: Annotated[str, Form(description="Format of the files. Default: detected.")] = "",  # noqa: A002
     data_date: Annotated[
         IsoDay | None, Form(description="Date to which the data run; overrides the mapping's.")
     ] = None,
@@ -49,32 +49,32 @@ def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by nam
         Literal["day-first", "month-first"] | None,
         Form(description="What comes first in dates such as 03/04/2024; overrides the mapping's `dates`."),
     ] = None,
-    strict: Annotated[bool, Form(description="Import nothing when a single row is refused.")] = False,  # noqa: FBT002
+    strict: Annotated[bool, Form(description="Import nothing if any row is refused.")] = False,  # noqa: FBT002
     new_people: Annotated[  # noqa: FBT002
-        bool, Form(description="The people are new, also where none at a facility is known.")
+        bool, Form(description="The people are new, even if no person at a facility is known.")
     ] = False,
 ) -> ImportSummary:
-    """Keep the files encrypted and import them by a job; sent again while it is under way, they are one import."""
+    """Store the files encrypted, and enqueue their import. The same files, sent again while it runs, are one import."""
     checked = parse_mapping(mapping) if mapping.strip() else Mapping()
     if dates is not None:
         checked = checked.model_copy(update={"dates": dates})
     if new_people:
         checked = checked.model_copy(update={"new_people": True})
-    given = uploads.store(scope.tenant, [(_name(file), file.file) for file in files])
+    file_refs = uploads.store(scope.tenant, [(_name(file), file.file) for file in files])
     try:
         with scope.session() as session:
-            row, surplus = uploads.submit(session, Order(given, checked, format, data_date, strict))
-            found = ImportSummary.model_validate(report.summary(session, row))
+            row, surplus = uploads.submit(session, Order(file_refs, checked, format, data_date, strict))
+            summary = ImportSummary.model_validate(report.summary(session, row))
     except Exception:
-        uploads.discard(scope.tenant, given)  # what was not taken is not kept
+        uploads.discard(scope.tenant, file_refs)  # files without an import are not stored
         raise
     uploads.discard(scope.tenant, surplus)
-    set_location(response, f"/v1/imports/{found.id}")
-    return found
+    set_location(response, f"/v1/imports/{summary.id}")
+    return summary
 
 
 def _name(file: UploadFile) -> str:
-    """The file's name without folders and odd characters: it is shown in reports."""
+    """The file's name without folders and odd characters, for reports."""
     plain = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(character for character in plain if character.isprintable())[:200] or "file"
 
@@ -89,16 +89,17 @@ def list_imports(_: ImportsRead, db: TenantDb, paging: Ordered) -> Page[ImportSu
 
 @router.get("/imports/formats", operation_id="list_import_formats", summary="List the formats that can be imported")
 def list_import_formats(_: ImportsRead) -> list[FormatOut]:
-    """What ``format`` of a new import may be."""
-    found = [readers.reader(name) for name in readers.READERS]
+    """Return the values that ``format`` of a new import takes."""
+    format_readers = [readers.reader(name) for name in readers.READERS]
     return [
-        FormatOut(name=item.name, description=item.description, mapping_needed=item.mapping_needed) for item in found
+        FormatOut(name=item.name, description=item.description, mapping_needed=item.mapping_needed)
+        for item in format_readers
     ]
 
 
 @router.get("/imports/{import_id}", operation_id="get_import", summary="Get an import and how far it is")
 def get_import(_: ImportsRead, db: TenantDb, import_id: UUID) -> ImportSummary:
-    """Numbers move while it runs."""
+    """Return the import. Its numbers change while it runs."""
     return ImportSummary.model_validate(report.summary(db, service.get(db, import_id)))
 
 
@@ -108,15 +109,15 @@ def get_import(_: ImportsRead, db: TenantDb, import_id: UUID) -> ImportSummary:
 def cancel_import(_: ImportsWrite, scope: TenantScope, import_id: UUID) -> ImportSummary:
     """Possible while it is pending, reading or checking; afterwards it goes on to its end (409).
 
-    Where its job was given up meanwhile, the answer says how to resume it.
+    If its job has given up in the meantime, the answer says how to resume it.
     """
     with scope.session() as session:
         row = service.cancel(session, import_id)
-        found = ImportSummary.model_validate(report.summary(session, row))
+        summary = ImportSummary.model_validate(report.summary(session, row))
         files = list(repository.files(session, import_id))
     clear(scope.session, import_id)
     uploads.discard(scope.tenant, files)
-    return found
+    return summary
 
 
 @router.post(
@@ -125,7 +126,7 @@ def cancel_import(_: ImportsWrite, scope: TenantScope, import_id: UUID) -> Impor
 def undo_import(_: ImportsWrite, db: TenantDb, import_id: UUID, response: Response) -> ImportSummary:
     """The records become what they would be without it, by a job (state `undoing`, then `undone`).
 
-    An import that is not done, or that an earlier release made, cannot be undone (409).
+    An import that is not done, or was made by an earlier release, cannot be undone (409).
     """
     set_location(response, f"/v1/imports/{import_id}")
     return ImportSummary.model_validate(report.summary(db, service.undo(db, import_id)))

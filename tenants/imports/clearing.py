@@ -1,4 +1,4 @@
-"""The end of what an import staged."""
+"""Delete what an import staged."""
 
 from __future__ import annotations
 

@@ -32,19 +32,19 @@ FILES_SHOWN = 10
     "--mapping",
     "mapping_path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML that says how columns become records.",
+    help="YAML file that maps columns to records.",
 )
-@click.option("--format", "format_name", default="", help="Format of the files; detected where not given.")
+@click.option("--format", "format_name", default="", help="Format of the files. Default: detected.")
 @click.option(
     "--data-date", type=click.DateTime(["%Y-%m-%d"]), help="Date to which the data run; overrides the mapping's."
 )
 @click.option(
     "--dates",
     type=click.Choice(["day-first", "month-first"]),
-    help="What comes first in dates such as 03/04/2024, where the files do not say it; overrides the mapping's.",
+    help="Which comes first in dates such as 03/04/2024, if the files do not show it; overrides the mapping's.",
 )
-@click.option("--strict", is_flag=True, help="Import nothing when a single row is refused.")
-@click.option("--new-people", is_flag=True, help="The people are new, also where none at a facility is known.")
+@click.option("--strict", is_flag=True, help="Import nothing if any row is refused.")
+@click.option("--new-people", is_flag=True, help="The people are new, even if no person at a facility is known.")
 @click.option(
     "--rejections", type=click.Path(path_type=Path, dir_okay=False), help="Write the refused rows to this CSV file."
 )
@@ -63,8 +63,8 @@ def import_command(  # noqa: PLR0913, PLR0917 - click passes options by name
 ) -> None:
     """Import a partner's records from files or folders into the tenant SLUG.
 
-    The same files again change nothing. Killed in the middle, the same command goes on where it stopped. Ends with
-    exit code 3 when some rows were refused, or wait for people whom no import has named.
+    The same files again change nothing. After an interruption, the same command resumes. The exit code is 3 if some
+    rows were refused, or wait for people whom no import has named.
     """
     from tenants.imports.mapping import Mapping
     from tenants.imports.reading.sources import bystanders, from_paths
@@ -99,21 +99,21 @@ def import_command(  # noqa: PLR0913, PLR0917 - click passes options by name
 
 
 def _not_whole(summary: Summary, rejections: Path | None) -> str:
-    """What of the rows is not in the records; empty where all of them are."""
-    said = []
+    """The rows that are not in the records, in words; empty if all of them are."""
+    parts = []
     if summary.rows_refused or summary.rows_in_part:
         where = f"; see {rejections}" if rejections else "; --rejections FILE writes them all"
-        said.append(
+        parts.append(
             f"{summary.rows_refused:,} were refused and {summary.rows_in_part:,} taken without some of their"
             f" cells{where}"
         )
     if summary.rows_waiting:
-        said.append(f"{summary.rows_waiting:,} wait for people whom no import has named")
-    return f"of {summary.rows_read:,} rows {'; '.join(said)}" if said else ""
+        parts.append(f"{summary.rows_waiting:,} wait for people whom no import has named")
+    return f"of {summary.rows_read:,} rows {'; '.join(parts)}" if parts else ""
 
 
-def _day(given: datetime | None) -> date | None:
-    return given.date() if given else None
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
 
 
 def _mapping(path: Path) -> Mapping:
@@ -141,7 +141,7 @@ def _run(tenant: TenantRef, order: Order, sources: list[Source], rejections: Pat
         row, goes_on = service.begin(session, order, swept)
         uuid, rows, over = row.uuid, row.rows_read, row.state == "done"
     if goes_on:
-        output.note(f"going on with the import begun before ({rows:,} rows read)")
+        output.note(f"resuming the import ({rows:,} rows read before)")
     try:
         with output.Progress("Importing") as progress:
             if not over:
@@ -174,7 +174,7 @@ def _show(summary: Summary) -> None:
         f"; {summary.rows_left_out:,} left out (by the mapping, totals, headings)" if summary.rows_left_out else ""
     )
     parts = ((summary.rows_in_part, "in part"), (summary.rows_repeated, "repeated"))
-    of_these = ", ".join(f"{count:,} {what}" for count, what in parts if count)
+    of_these = ", ".join(f"{count:,} {description}" for count, description in parts if count)
     click.echo(
         f"Rows read {summary.rows_read:,}: accepted {summary.rows_accepted:,}{f' ({of_these})' if of_these else ''},"
         f" refused {summary.rows_refused:,}{_also(summary.rows_waiting, ', waiting')}{left_out}"
@@ -199,8 +199,8 @@ def _show(summary: Summary) -> None:
         output.print_table(summary.problems[:PROBLEMS_SHOWN], ("count", "file", "field", "problem", "remedy"))
 
 
-def _also(rows: int, what: str) -> str:
-    return f"{what} {rows:,}" if rows else ""
+def _also(rows: int, label: str) -> str:
+    return f"{label} {rows:,}" if rows else ""
 
 
 @click.command("undo-import")
@@ -210,7 +210,7 @@ def _also(rows: int, what: str) -> str:
 def undo_command(slug: str, import_id: UUID, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
     """Undo an import of the tenant SLUG: the records become what they would be without it.
 
-    Killed in the middle, the same command goes on where it stopped.
+    After an interruption, the same command resumes.
     """
     from core.database import tenant_session
     from tenants.imports import report, service

@@ -1,4 +1,4 @@
-"""Confirming a facility that imports hold back, since it is like a known one."""
+"""Confirm a facility that imports hold back because it is like a known one."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
 
 
 def confirm(session: TenantSession, code: str, known: str | None = None) -> GroupState:
-    """Say that a code is of a new clinic, or another spelling of a known one; the last word on a code counts.
+    """Confirm that a code is a new clinic, or another spelling of a known one. The last confirmation of a code wins.
 
     Args:
         session: the tenant's transaction.
-        code: as the files write it.
-        known: DATIM id of the facility that is meant; None where it is a new one.
+        code: the code in the files.
+        known: DATIM id of the facility with the other spelling; None for a new one.
 
     Raises:
-        Conflict: the code is of a facility on record.
-        NotFound: the facility that is meant is not on record.
+        Conflict: the code belongs to a facility on record.
+        NotFound: the known facility is not on record.
     """
     with session.cursor() as cursor:
-        # Else of two people who confirm at once, the second forgets what the first has said.
+        # Without the lock, the second of two confirmations at once would lose the first.
         lock_own(cursor, f"settings:{FacilitySettings.settings_key}")
     if find_facility(session, code) is not None:
-        message = "the code is that of a facility on record"
+        message = "the code belongs to a facility on record"
         raise Conflict(message, remedy="there is nothing to confirm: imports take its rows")
     if known is not None and find_facility(session, known) is None:
-        message = "the facility that is meant is not on record"
+        message = "the known facility is not on record"
         remedy = "give the DATIM id of a facility on record (GET /v1/facilities lists them)"
         raise NotFound(message, remedy=remedy, errors=[FieldError("as", "is not on record", remedy)])
     present = settings.get(session, FacilitySettings)
-    aliases = {one: meant for one, meant in present.aliases.items() if one != code}
-    confirmed = [one for one in present.confirmed if one != code]
-    given: dict[str, Any] = {
+    aliases = {alias: datim_id for alias, datim_id in present.aliases.items() if alias != code}
+    confirmed = [alias for alias in present.confirmed if alias != code]
+    changes: dict[str, Any] = {
         "aliases": aliases if known is None else {**aliases, code: known},
         "confirmed": [*confirmed, code] if known is None else confirmed,
     }
-    return amend(session, group(FacilitySettings.settings_key), given)
+    return amend(session, group(FacilitySettings.settings_key), changes)

@@ -1,4 +1,4 @@
-"""What the room ``imports`` registers with the kernel."""
+"""What the feature ``imports`` registers with the platform."""
 
 from core.features import Command, Feature, Meter, Permission, Retained, SettingsGroup
 
@@ -27,13 +27,13 @@ feature = Feature(
     ),
     commands={
         "import": Command("tenants.imports.commands:import_command", "Import a partner's records from files."),
-        "facility": Command("tenants.imports.facility_commands:facility", "Confirm facilities that were held back."),
+        "facility": Command("tenants.imports.facility_commands:facility", "Confirm facilities that imports hold back."),
         "undo-import": Command("tenants.imports.commands:undo_command", "Undo an import that was applied."),
     },
     settings={
         "facilities": SettingsGroup(
             "tenants.imports.settings:FacilitySettings",
-            "Facilities that imports held back, since they are like known ones, and what they are.",
+            "Facilities that imports hold back because they are like known ones, and the confirmations.",
             "imports.write",
         )
     },
@@ -58,7 +58,7 @@ feature = Feature(
         "waiting_rows": Retained(
             "tenants.imports.waiting:let_go",
             1095,
-            "Rows of imports that wait for people whom no import of their source has named: they are rejected then.",
+            "Rows of imports that wait for people whom no import of their source has named: then they are rejected.",
         ),
     },
     events={

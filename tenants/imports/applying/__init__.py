@@ -1,1 +1,1 @@
-"""From the staging table to the versioned records."""
+"""Apply an import: from the staging table to the versioned records."""

@@ -1,4 +1,4 @@
-"""People whom the previous list names and this one lacks: sources leave archived and merged people out silently."""
+"""People on the previous list who are missing on this one: sources drop archived and merged people silently."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tenants.records.runs import Run
 
 STATUS_LISTS = frozenset({"radet-lamisplus", "radet-nmrs"})
-"""Kinds whose lists name everybody, on their own day."""
+"""Kinds whose lists name everybody, on the day of the list."""
 
 CONTACT_TABLES = ("visits", "dispensations", "appointments")
 
@@ -30,7 +30,7 @@ SELECT FROM {table} AS e JOIN record_coverage AS m
 WHERE e.patient_uuid = s.patient_uuid AND b.number = ANY(e.runs) AND NOT e.voided AND e.{day} >= m.covers_from
 """
 
-# A list of events may cover less than the one before: whoever came only before its first day is not missing.
+# A list of events may cover less than the one before: a person who came only before its first day is not missing.
 _ABSENT = sql.SQL("""
 WITH complete AS (
     SELECT c.facility_uuid, r.number, r.data_date, r.precedence, r.digest
@@ -69,12 +69,12 @@ WHERE s.source = %(source)s AND NOT s.voided
 
 
 def notes(session: TenantSession, run: Run, mapping: Mapping) -> list[str]:
-    """How many people the previous list names at the same facilities, and a list that names everybody leaves out.
+    """Say how many people of the previous list are missing on a list that names everybody at the same facilities.
 
     Args:
-        session: the step's transaction; the run's coverage is noted, and its rows are staged.
-        run: the import's.
-        mapping: the import's, whose ``coverage`` may say that the list names only some.
+        session: the step's transaction, after the run's coverage is stored and its rows are staged.
+        run: the import's run.
+        mapping: the import's mapping; its ``coverage`` may say that the list names only some people.
     """
     if mapping.coverage == "changes":
         return []
@@ -87,12 +87,12 @@ def notes(session: TenantSession, run: Run, mapping: Mapping) -> list[str]:
         "status": run.kind in STATUS_LISTS,
     }
     with session.cursor() as cursor:
-        # The planner takes the staged rows, which are fresh, for a few.
+        # The planner expects few staged rows, because they are new.
         set_local(cursor, enable_nestloop="off")
         ((people, first, last),) = cursor.execute(_ABSENT, values).fetchall()
         set_local(cursor, enable_nestloop="on")
     if not people:
         return []
     day = f"to {last}" if first == last else f"to days from {first} to {last}"
-    who, are = f"{people:,} {'person' if people == 1 else 'people'}", "is" if people == 1 else "are"
-    return [NOTE.format(who=who, are=are, day=day)]
+    people_text, verb = f"{people:,} {'person' if people == 1 else 'people'}", "is" if people == 1 else "are"
+    return [NOTE.format(who=people_text, are=verb, day=day)]

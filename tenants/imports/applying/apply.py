@@ -1,4 +1,4 @@
-"""From the staging table to the records: a chunk of one kind, by the versioned upsert, and the contacts it touches."""
+"""Apply a chunk of staged rows of one kind by the versioned upsert, and refresh the contacts of its patients."""
 
 from __future__ import annotations
 
@@ -42,26 +42,28 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 STEP_ROWS = 50_000
-"""Facts applied in one transaction: a few seconds, so that others' steps and requests get their turn."""
+"""Facts applied in one transaction: a few seconds of work, so that other steps and requests get their turn."""
 
 ROWS_IN_MEMORY = 5_000
-"""Facts of one transaction where they pass through this process."""
+"""Facts applied in one transaction if they pass through this process."""
 
 EVENTS_PER_PATIENT = 20
-"""How many of a patient's facts are reckoned with where a step counts patients."""
+"""The number of facts per patient that a step assumes where it counts patients."""
 
 EVENT_KINDS = tuple(kind for kind in KINDS if kind != "facilities")
 HANDLERS: dict[str, str] = {
     "snapshots": "tenants.imports.applying.snapshots:apply_rows",
     "unread_contacts": "tenants.imports.applying.unread:apply_rows",
 }
-"""Kinds that are neither patients nor events in ``SLOTS``: ``"module:function"``, called with the session, the terms
-and what the rows say (``StagedRow.about``); returns what became of them (``Upserted``)."""
+"""Kinds that are neither patients nor events in ``SLOTS`` -> ``"module:function"``.
+
+The function takes the session, the terms and the rows' contents (``StagedRow.about``), and returns ``Upserted``.
+"""
 ENDS: dict[str, str] = {"snapshots": "tenants.imports.applying.snapshots:end"}
-"""What is called once all rows of such a kind are applied, with the session and the terms."""
+"""Kinds -> the function to call after all rows of the kind are applied, with the session and the terms."""
 
 SETTLED_AT_ONCE = 500
-"""Patients whose chains are all rebuilt in one transaction."""
+"""Number of patients whose chains one transaction rebuilds."""
 
 _MAKES_CONTACTS = frozenset({"visits", "dispensations", "appointments", settling.SETTLE})
 _CLOSES_UNREAD = frozenset({"unread_contacts", settling.SETTLE})
@@ -71,7 +73,7 @@ SELECT facility, content FROM import_staging
 WHERE import_uuid = %s AND kind = 'facilities' AND state = 'accepted' ORDER BY seq
 """
 
-# An event that names no facility is at its patient's.
+# An event without a facility is at its patient's.
 _CHUNK = """
 SELECT s.seq, coalesce(s.facility, p.facility), s.patient_key, s.source_key, s.event_date, s.first_event,
        s.known_at, s.content, s.personal, s.digest
@@ -90,8 +92,8 @@ ORDER BY s.seq
 """
 
 
-# The next rows of a kind: the last, how many, whether a key can be among them twice (once with the facility, once
-# without), whose they are, and where.
+# The next rows of a kind: the last one, their number, whether a key can be among them twice (once with the facility,
+# once without), their patients, and their facilities.
 _RANGE = """
 SELECT max(last), coalesce(sum(rows), 0)::bigint, bool_or(without) AND bool_or(named),
        array_agg(DISTINCT patient_uuid), array_agg(DISTINCT facility_uuid)
@@ -126,7 +128,7 @@ SELECT %s, patient_uuid, %s FROM unnest(%s::uuid[]) AS t (patient_uuid) ORDER BY
 _SETTLES = "SELECT EXISTS (SELECT FROM import_touched WHERE import_uuid = %(import)s AND kind = %(kind)s)"
 _OTHERS_TOUCHED = "SELECT import_uuid FROM import_touched LIMIT 1"
 
-# Two plain ranges of the primary key: a join with the part would be planned on statistics from before the table was
+# Two plain ranges of the primary key. A join with the part would be planned with statistics from before the table was
 # filled, as a nested loop over all of it.
 _NEXT_TOUCHED = """
 SELECT max(patient_uuid::text)::uuid FROM (
@@ -145,7 +147,7 @@ SELECT patient_uuid, array_agg(kind ORDER BY kind) FROM taken GROUP BY patient_u
 
 @dataclass(slots=True)
 class Terms:
-    """What an import says of all its facts."""
+    """What all facts of an import share."""
 
     import_uuid: UUID
     source: str
@@ -168,21 +170,21 @@ class StagedRow(NamedTuple):
     digest: bytes
 
     def about(self, source: str, places: Mapping[str, UUID]) -> dict[str, Any]:
-        """The content, with ``patient_uuid`` and ``facility_uuid``: whom it is about, and where.
+        """Return the content with ``patient_uuid`` and ``facility_uuid``.
 
         Args:
-            source: the import's.
+            source: name of the import's source.
             places: facilities by DATIM id.
         """
         facility = places[self.facility]
         patient = entity_uuid("patients", facility, source, self.patient_key)
-        said: dict[str, Any] = orjson.loads(self.content)
-        return said | {"patient_uuid": patient, "facility_uuid": facility}
+        content: dict[str, Any] = orjson.loads(self.content)
+        return content | {"patient_uuid": patient, "facility_uuid": facility}
 
 
 @dataclass(slots=True)
-class Applied:
-    """One step's outcome: the last staged row it took (None: no rows were left), and its counts."""
+class StepOutcome:
+    """The outcome of a step: the last staged row it applied (None: no rows were left), and its counts."""
 
     last: int | None
     rows: int = 0
@@ -190,28 +192,28 @@ class Applied:
 
 
 def apply_facilities(session: TenantSession, terms: Terms) -> dict[str, int]:
-    """Make sure that the facilities of the import exist; how many it names."""
+    """Create or update the facilities of the import; return their number."""
     with session.cursor() as cursor:
         rows = cursor.execute(_FACILITIES, (terms.import_uuid,)).fetchall()
-    named: dict[str, dict[str, Any]] = {}
+    fields_of: dict[str, dict[str, Any]] = {}
     for datim_id, encoded in rows:
-        # One row may name the facility and another only its id: what is said last of each field stands.
-        named.setdefault(datim_id, {}).update(stager.content("facilities", encoded))
+        # One row may name the facility and another give only its id: the last value of each field wins.
+        fields_of.setdefault(datim_id, {}).update(stager.content("facilities", encoded))
     facts = [
-        FacilityFacts(datim_id=datim_id, uuid=facility_to_be(terms.import_uuid, terms.source, datim_id), **said)
-        for datim_id, said in named.items()
+        FacilityFacts(datim_id=datim_id, uuid=facility_to_be(terms.import_uuid, terms.source, datim_id), **fields)
+        for datim_id, fields in fields_of.items()
     ]
     facilities.ensure(session, facts, source=terms.source, data_date=terms.data_date)
-    return {"named": len(named)}
+    return {"named": len(fields_of)}
 
 
-def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int, end: int) -> Applied:
-    """Bring the next chunk of a kind into the records, and remember whose they are for ``tell``.
+def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int, end: int) -> StepOutcome:
+    """Apply the next chunk of a kind, and queue its patients for ``publish_changes``.
 
     Args:
         session: the step's transaction.
-        terms: the import's.
-        kind: which.
+        terms: the terms of the import.
+        kind: the kind to apply.
         after: the last row of an earlier step.
         end: the kind's last row, from ``keys.survey``.
     """
@@ -219,45 +221,49 @@ def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int, end
         if end and kind in ENDS:
             finish: Any = resolve(ENDS[kind])
             finish(session, terms)
-        return Applied(None)
+        return StepOutcome(None)
     part: dict[str, Any] = {"import": terms.import_uuid, "kind": kind, "after": after, "end": end}
     if kind in SLOTS:
-        last, rows, done = _events(session, terms, kind, part)
+        last, rows, upserted = _events(session, terms, kind, part)
     else:
-        last, rows, done = _by_hand(session, terms, kind, part)
+        last, rows, upserted = _through_python(session, terms, kind, part)
     if last is None:
-        return Applied(None)
-    if done.patients:
+        return StepOutcome(None)
+    if upserted.patients:
         with session.cursor() as cursor:
-            cursor.execute(_TOUCH, (terms.import_uuid, kind, uuid_array(done.patients)))
-    return Applied(last, rows, asdict(done.counts))
+            cursor.execute(_TOUCH, (terms.import_uuid, kind, uuid_array(upserted.patients)))
+    return StepOutcome(last, rows, asdict(upserted.counts))
 
 
-def tell(session: TenantSession, terms: Terms) -> int:
-    """Make the contacts of the next touched patients anew and tell the rooms after this one; how many patients.
+def publish_changes(session: TenantSession, terms: Terms) -> int:
+    """Rebuild the contacts of the next queued patients, and publish their changes; return the number of patients.
 
-    After those of the import itself come those of imports that broke off before they had told of theirs: nobody may
-    ever run these again.
+    The patients of the import come first, then those of imports that broke off before this step: perhaps nobody ever
+    runs these again.
     """
-    # The lock comes first: whoever writes records of a patient meanwhile is waited for, and is read.
+    # The lock comes first: a writer of these patients' records finishes before they are read.
     lock_for_import(session)
-    found = _touched(session, terms.import_uuid)
-    if not found:
+    changed = _touched(session, terms.import_uuid)
+    if not changed:
         with session.cursor() as cursor:
-            others = cursor.execute(_OTHERS_TOUCHED).fetchone()
-        found = _touched(session, others[0]) if others else []
-    unsettled = [patient for patient, kinds in found if settling.SETTLE in kinds]
+            other_import = cursor.execute(_OTHERS_TOUCHED).fetchone()
+        changed = _touched(session, other_import[0]) if other_import else []
+    unsettled = [patient for patient, kinds in changed if settling.SETTLE in kinds]
     settling.settle(session, unsettled)
-    refold(session, [patient for patient, kinds in found if settling.REFOLD in kinds and settling.SETTLE not in kinds])
-    settling.close_unread(session, [patient for patient, kinds in found if not _CLOSES_UNREAD.isdisjoint(kinds)])
-    contacts.refresh(session, [patient for patient, kinds in found if not _MAKES_CONTACTS.isdisjoint(kinds)])
+    refold(
+        session, [patient for patient, kinds in changed if settling.REFOLD in kinds and settling.SETTLE not in kinds]
+    )
+    settling.close_unread(session, [patient for patient, kinds in changed if not _CLOSES_UNREAD.isdisjoint(kinds)])
+    contacts.refresh(session, [patient for patient, kinds in changed if not _MAKES_CONTACTS.isdisjoint(kinds)])
     groups: dict[str | None, list[UUID]] = {}
-    for patient, kinds in found:
-        told = [kind for kind in kinds if kind != settling.REFOLD]
-        groups.setdefault(told[0] if len(told) == 1 and told != [settling.SETTLE] else None, []).append(patient)
+    for patient, kinds in changed:
+        published_kinds = [kind for kind in kinds if kind != settling.REFOLD]
+        groups.setdefault(
+            published_kinds[0] if len(published_kinds) == 1 and published_kinds != [settling.SETTLE] else None, []
+        ).append(patient)
     for kind, patients in groups.items():
         publish(session, "records.changed", {"patients": patients} | ({"kind": kind} if kind else {}))
-    return len(found)
+    return len(changed)
 
 
 def _touched(session: TenantSession, import_uuid: UUID) -> list[tuple[UUID, list[str]]]:
@@ -269,8 +275,10 @@ def _touched(session: TenantSession, import_uuid: UUID) -> list[tuple[UUID, list
         return cursor.execute(_TOUCHED, values | {"last": last}).fetchall() if last else []
 
 
-def _by_hand(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]) -> tuple[int | None, int, Upserted]:
-    """Rows that pass through this process, because personal data are sealed here or the kind has a way of its own."""
+def _through_python(
+    session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]
+) -> tuple[int | None, int, Upserted]:
+    """Apply rows that pass through this process: it encrypts personal data, or the kind has its own function."""
     values = part | {"rows": min(STEP_ROWS, ROWS_IN_MEMORY)}
     with session.cursor() as cursor:
         rows = [StagedRow(*row) for row in cursor.execute(_CHUNK, values).fetchall()]
@@ -279,11 +287,11 @@ def _by_hand(session: TenantSession, terms: Terms, kind: str, part: dict[str, An
     places = _places(session, {row.facility for row in rows})
     if kind == "patients":
         return rows[-1].seq, len(rows), _patients(session, terms, rows, places)
-    said = [row.about(terms.source, places) for row in rows]
-    erased = _erased(session, [each["patient_uuid"] for each in said])
+    contents = [row.about(terms.source, places) for row in rows]
+    erased = _erased(session, [each["patient_uuid"] for each in contents])
     apply: Any = resolve(HANDLERS[kind])
-    done = apply(session, terms, [each for each in said if each["patient_uuid"] not in erased])
-    return rows[-1].seq, len(rows), done
+    upserted = apply(session, terms, [each for each in contents if each["patient_uuid"] not in erased])
+    return rows[-1].seq, len(rows), upserted
 
 
 def _places(session: TenantSession, datim_ids: set[str]) -> dict[str, UUID]:
@@ -296,8 +304,8 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
     lock_for_import(session)
     vault = privacy.vault(session)
     uuids = [entity_uuid("patients", places[row.facility], terms.source, row.patient_key) for row in rows]
-    known = known_statements(session, uuids)
-    fresh = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if (uuid, row.digest) not in known]
+    known_rows = known_statements(session, uuids)
+    fresh = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if (uuid, row.digest) not in known_rows]
     personal = {uuid: stager.personal(vault, terms.import_uuid, row.personal) for uuid, row in fresh}
     keep_out(
         session,
@@ -307,19 +315,20 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
         },
     )
     erased = vault.ensure_patient_keys(uuids)
-    kept = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if uuid not in erased]
-    repeated = [Repeated(uuid, row.digest, row.known_at) for uuid, row in kept if (uuid, row.digest) in known]
-    said: dict[UUID, Said] = {}
-    new = [(uuid, row) for uuid, row in kept if (uuid, row.digest) not in known]
+    rows_to_keep = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if uuid not in erased]
+    repeats = [
+        Repeated(uuid, row.digest, row.known_at) for uuid, row in rows_to_keep if (uuid, row.digest) in known_rows
+    ]
+    statements: dict[UUID, Said] = {}
+    new = [(uuid, row) for uuid, row in rows_to_keep if (uuid, row.digest) not in known_rows]
     sealed = seal_patients(session, [(uuid, personal[uuid]) for uuid, _ in new])
     with staging(session, Patient, source=terms.source) as stage:
         for (uuid, row), columns in zip(new, sealed, strict=True):
             content = stager.content("patients", row.content) | {"datim_id": row.facility}
             voided = content.pop("voided", False)
-            said[uuid] = _said(row, content, personal[uuid])
+            statements[uuid] = _statement(row, content, personal[uuid])
             content.update(columns)
-            # The person is known from the first contact on, and not before treatment: that is when the row begins to
-            # say something.
+            # The person is known from the first contact on, but not before treatment: the row is valid from then on.
             began = max((day for day in (row.event_date, row.first_event) if day is not None), default=None)
             stage.add(
                 places[row.facility],
@@ -329,30 +338,30 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
                 assumed_from=_later(began, terms.lag_days),
                 voided=voided,
             )
-    firsts = {uuid: row.first_event for uuid, row in kept if row.first_event is not None}
+    firsts = {uuid: row.first_event for uuid, row in rows_to_keep if row.first_event is not None}
     run = run_of(session, terms.import_uuid)
-    folded = bring(session, stage, run, terms=said, repeated=repeated, first_facts=firsts)
+    folded = bring(session, stage, run, terms=statements, repeated=repeats, first_facts=firsts)
     counts = UpsertCounts(folded.inserted, folded.updated, folded.unchanged, folded.superseded, folded.held)
     return Upserted(counts, folded.changed)
 
 
-def _said(row: StagedRow, content: dict[str, Any], named: dict[str, str | None]) -> Said:
-    """What a staged person's row is about; ``partial`` and ``fallback`` are taken out of its content."""
+def _statement(row: StagedRow, content: dict[str, Any], personal: dict[str, str | None]) -> Said:
+    """A staged person's statement; it removes ``partial`` and ``fallback`` from the content."""
     partial, fallback = content.pop("partial", False), content.pop("fallback", ())
     if partial:
-        names = [name for name in ATTRIBUTES if (named if name in FIELDS else content).get(name) not in (None, "")]
+        names = [name for name in ATTRIBUTES if (personal if name in FIELDS else content).get(name) not in (None, "")]
     else:
         names = list(ATTRIBUTES)
     return Said(row.digest, tuple(names), tuple(fallback))
 
 
 def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]) -> tuple[int | None, int, Upserted]:
-    """Rows that go from the staging table to the records without leaving the database."""
-    # A booking is known when it is made; what came of it, on the day: snapshots see to that.
+    """Apply rows that go from the staging table to the records without leaving the database."""
+    # A booking is known when it is made; snapshots record its outcome on the day.
     lag = 0 if kind in WITHOUT_LAG else terms.lag_days
     values = part | {"rows": STEP_ROWS, "lag": lag}
     with session.cursor() as cursor:
-        ((last, rows, repeated, patients, places),) = cursor.execute(_RANGE, values).fetchall()
+        ((last, rows, has_repeats, patients, places),) = cursor.execute(_RANGE, values).fetchall()
     if last is None:
         return None, 0, Upserted()
     erased = _erased(session, patients)
@@ -367,17 +376,17 @@ def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any
         **{name: sql.Literal(values[name]) for name in ("import", "kind", "after", "last", "lag", "erased")},
     )
     if erased:
-        # Of those who were erased it is not even noted that rows of theirs were at a facility.
+        # Of erased people, not even the facility of their rows is recorded.
         patients = [patient for patient in patients if patient not in erased]
         with session.cursor() as cursor:
             places = [row[0] for row in cursor.execute(_WHERE.format(query)).fetchall()]
     with staging(session, MODELS[kind], source=terms.source) as stage:
-        stage.fill(Asked(query, ("patient_uuid", *slots), patients, places), repeated=repeated)
+        stage.fill(Asked(query, ("patient_uuid", *slots), patients, places), repeated=has_repeats)
     return last, rows, upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
 
 def _erased(session: TenantSession, patients: list[UUID]) -> frozenset[UUID]:
-    """Those who were erased: nothing about them comes back."""
+    """The erased people among these patients: nothing about them comes back."""
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT patient_uuid FROM patient_keys WHERE patient_uuid = ANY(%s::uuid[]) AND wrapped_key IS NULL",

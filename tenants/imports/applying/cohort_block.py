@@ -1,4 +1,4 @@
-"""The ``cohort`` block of a mapping: rules of a later room, checked by the model which that room registers."""
+"""The ``cohort`` block of a mapping: rules of a later feature, checked by the model that the feature registers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ KEY = "cohort"
 
 
 def check(session: TenantSession, block: Mapping[str, Any]) -> None:
-    """Refuse a block that does not fit over the tenant's settings.
+    """Check that a block fits the tenant's settings.
 
     Raises:
-        Invalid: no room takes the block, or it does not fit: with the path of each key that is wrong.
+        Invalid: no feature takes the block, or it does not fit; with the path of each wrong key.
     """
     if not block:
         return
@@ -35,10 +35,10 @@ def check(session: TenantSession, block: Mapping[str, Any]) -> None:
 
 
 def store(session: TenantSession, block: Mapping[str, Any]) -> None:
-    """Lay the block over the tenant's settings and tell the rooms that listen, where that changes anything.
+    """Merge the block into the tenant's settings, and publish the change if there is one.
 
     Raises:
-        Invalid: as ``check``.
+        Invalid: as for ``check``.
     """
     if block:
         check(session, block)
@@ -47,6 +47,6 @@ def store(session: TenantSession, block: Mapping[str, Any]) -> None:
 
 def _group() -> Group:
     if KEY not in groups():
-        message = "the mapping has a cohort block, and no room of this installation takes one"
+        message = "the mapping has a cohort block, but no feature of this installation takes one"
         raise Invalid(message, remedy="remove the block")
     return groups()[KEY]

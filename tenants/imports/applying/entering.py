@@ -1,4 +1,4 @@
-"""Events that waited and go into the record of their person, as an assertion of the import that brought them."""
+"""Move waiting events into the record of their person, as an assertion of the import that brought them."""
 
 from __future__ import annotations
 
@@ -42,20 +42,22 @@ ON CONFLICT (facility_uuid, table_name, number) DO UPDATE SET covers_from = leas
 
 
 def enter(session: TenantSession, run: Run, *, full: bool, covers_from: date | None) -> list[UUID]:
-    """Bring the events in ``pg_temp.astray`` whose person is known now into the records; the facilities they are at.
+    """Move the events in ``pg_temp.astray`` whose person is known now into the records; return their facilities.
 
     Args:
         session: the step's transaction.
-        run: whose events.
-        full: whether the run's lists name all that there is.
-        covers_from: from which day on, where the mapping says it.
+        run: the run that brought the events.
+        full: whether the run's lists name everything.
+        covers_from: the first day that they cover, if the mapping gives it.
     """
     places: set[UUID] = set()
     for kind in (*SLOTS, *HANDLERS):
         rows = _facts(session, run, kind)
         if not rows:
             continue
-        firsts = _enter_table(session, run, kind, rows) if kind in SLOTS else _by_hand(session, run, kind, rows)
+        firsts = (
+            _enter_table(session, run, kind, rows) if kind in SLOTS else _enter_through_python(session, run, kind, rows)
+        )
         places |= firsts.keys()
         with session.cursor() as cursor:
             for facility, day in firsts.items() if kind in SLOTS else ():
@@ -75,7 +77,7 @@ def _facts(session: TenantSession, run: Run, kind: str) -> list[tuple[Any, ...]]
 
 
 def _enter_table(session: TenantSession, run: Run, kind: str, rows: list[tuple[Any, ...]]) -> dict[UUID, date | None]:
-    """Events, and the day of the first at each facility."""
+    """Move events of a table; return the day of the first one at each facility."""
     lag = timedelta(days=0 if kind in WITHOUT_LAG else run.lag_days or 0)
     zone = ZoneInfo(session.tenant.time_zone)
     firsts: dict[UUID, date | None] = {}
@@ -100,13 +102,15 @@ def _enter_table(session: TenantSession, run: Run, kind: str, rows: list[tuple[A
     return firsts
 
 
-def _by_hand(session: TenantSession, run: Run, kind: str, rows: list[tuple[Any, ...]]) -> dict[UUID, date | None]:
-    """Facts of a kind that has a way of its own."""
+def _enter_through_python(
+    session: TenantSession, run: Run, kind: str, rows: list[tuple[Any, ...]]
+) -> dict[UUID, date | None]:
+    """Move facts of a kind that has its own function."""
     terms = Terms(run.import_uuid, run.source, run.data_date, run.lag_days or 0)
-    said = [
+    contents = [
         orjson.loads(content) | {"patient_uuid": patient, "facility_uuid": facility}
         for patient, facility, _, _, _, _, _, content, _ in rows
     ]
     apply_rows: Any = resolve(HANDLERS[kind])
-    apply_rows(session, terms, said)
+    apply_rows(session, terms, contents)
     return {row[1]: None for row in rows}

@@ -1,4 +1,4 @@
-"""Events that leave a patient's record and wait again, since nobody else names the person any more, or several do."""
+"""Move events out of a patient's record, back to waiting: nobody else names the person any more, or several do."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ UPDATE record_coverage AS c SET covers_from = (
     WHERE t.facility_uuid = c.facility_uuid AND {number} = ANY(t.runs) AND NOT t.voided)
 WHERE c.number = {number} AND c.table_name = {name} AND c.facility_uuid = ANY({facilities}::uuid[])
 """)
-# Of people, a list is complete from its first event at the facility.
+# For people, a list is complete from its first event at the facility.
 _COVER_PEOPLE = """
 UPDATE record_coverage AS c SET covers_from = (
     SELECT min(e.covers_from) FROM record_coverage AS e
@@ -76,21 +76,21 @@ OF_PEOPLE = ["patients", "radet_snapshots"]
 
 
 def leave(session: TenantSession, run: Run, *, full: bool, covers_from: date | None) -> list[UUID]:
-    """Take the events in ``pg_temp.astray`` that are in a patient's record out of it; the facilities they were at.
+    """Move the events in ``pg_temp.astray`` out of the records of their patients; return their facilities.
 
     Args:
         session: the step's transaction.
-        run: whose events.
-        full: whether the run's lists name all that there is.
-        covers_from: from which day on, where the mapping says it.
+        run: the run that brought the events.
+        full: whether the run's lists name everything.
+        covers_from: the first day that they cover, if the mapping gives it.
     """
     places: set[UUID] = set()
     with session.cursor() as cursor:
         for kind, slots in SLOTS.items():
-            found = _leave_table(session, cursor, run, kind, slots)
-            if found:
-                places |= found
-                _uncover(session, cursor, run, kind, found, dated=full and covers_from is None)
+            facilities = _leave_table(session, cursor, run, kind, slots)
+            if facilities:
+                places |= facilities
+                _uncover(session, cursor, run, kind, facilities, by_first_event=full and covers_from is None)
         for statement in _UNREAD:
             cursor.execute(statement, {"number": run.number})
         if places and full and covers_from is None:
@@ -107,10 +107,10 @@ def _leave_table(session: TenantSession, cursor: Cursor[Any], run: Run, kind: st
         "slots": sql.SQL(", ").join(map(sql.Identifier, slots.values())),
     }
     set_local(cursor, enable_seqscan="off")
-    left = cursor.execute(_CHAINS.format(**parts)).rowcount
+    row_count = cursor.execute(_CHAINS.format(**parts)).rowcount
     set_local(cursor, enable_seqscan="on")
     places: set[UUID] = set()
-    if left:
+    if row_count:
         cursor.execute(_WAIT.format(**parts))
         cursor.execute(_ENTITIES)
         places = {row[0] for row in cursor.execute("SELECT DISTINCT facility_uuid FROM pg_temp.leaving_events")}
@@ -120,7 +120,7 @@ def _leave_table(session: TenantSession, cursor: Cursor[Any], run: Run, kind: st
 
 
 def _uncover(
-    session: TenantSession, cursor: Cursor[Any], run: Run, kind: str, places: Iterable[UUID], *, dated: bool
+    session: TenantSession, cursor: Cursor[Any], run: Run, kind: str, places: Iterable[UUID], *, by_first_event: bool
 ) -> None:
     parts: dict[str, sql.Composable] = {
         "table": sql.Identifier(kind),
@@ -130,11 +130,11 @@ def _uncover(
         "day": event_day(kind, "t", session.tenant.time_zone),
     }
     cursor.execute(_UNCOVER.format(**parts))
-    if dated:
+    if by_first_event:
         cursor.execute(_COVER.format(**parts))
 
 
 def cover_people(cursor: Cursor[Any], run: Run, places: Iterable[UUID]) -> None:
-    """Bring in line from which day on a list is complete of people at facilities, once it is so of events."""
+    """Update the day from which a list is complete of people at facilities, after that of its events."""
     values = {"number": run.number, "of_people": OF_PEOPLE, "facilities": sorted(places)}
     cursor.execute(_COVER_PEOPLE, values)

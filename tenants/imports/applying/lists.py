@@ -1,4 +1,4 @@
-"""What an import is to the records: a data run, and of which facilities and days its lists are complete."""
+"""Register an import as a run of the records: its data date, and the facilities and days that its lists cover."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ PRECEDENCE: dict[str, int] = {
     "lamisplus-missed": 10,
     "missed-appointments": 10,
 }
-"""Of two imports of one day that say different things without stamps, the kind with the higher number counts."""
+"""The order of kinds of list: of two imports of one day that differ without stamps, the higher number wins."""
 
 FULL = frozenset({"csv", "lamisplus-pharmacy"})
-"""Kinds whose lists name all that there is. A status list covers its own day; documents and worklists hold some."""
+"""Kinds whose lists name everything. A status list covers its own day; documents and worklists have only some."""
 
 _DIGEST = "SELECT coalesce(string_agg(sha256, ' ' ORDER BY sha256), '') FROM import_files WHERE import_uuid = %s"
 _STARTS = """
@@ -48,7 +48,7 @@ WHERE import_uuid = %(import)s AND state = 'accepted' AND (
 GROUP BY 1, 2, 3
 """
 _LISTED = {"facilities": "facilities", "patients": "patients", "snapshots": "radet_snapshots"}
-"""Kinds whose rows name their facility, and their tables."""
+"""Kinds whose rows name their facility, with their tables."""
 _REFUSED = """
 SELECT DISTINCT f.uuid, s.patient_key FROM import_staging AS s
 LEFT JOIN LATERAL (
@@ -77,12 +77,12 @@ RIVAL_NOTE = (
 
 
 def register(session: TenantSession, row: Import, mapping: Mapping) -> Run:
-    """Give the import its run, and note of what its lists are complete; what it does not cover says nothing by absence.
+    """Register the import as a run, with what its lists cover. Outside that, absence from a list means nothing.
 
     Args:
         session: the step's transaction.
-        row: the import, all of whose rows are checked and settled.
-        mapping: the import's.
+        row: the import, after all its rows are checked.
+        mapping: the import's mapping.
     """
     if row.data_date is None:
         message = "an import that writes records has a data date"
@@ -101,9 +101,9 @@ def register(session: TenantSession, row: Import, mapping: Mapping) -> Run:
     )
     _cover(session, run, mapping)
     with session.cursor() as cursor:
-        refused = cursor.execute(_REFUSED, {"import": row.uuid}).fetchall()
+        refused_people = cursor.execute(_REFUSED, {"import": row.uuid}).fetchall()
         rivals = cursor.execute(_RIVALS, (run.source, run.data_date, run.number, run.digest)).fetchall()[0][0]
-    runs.note_gaps(session, run, [entity_uuid("patients", place, run.source, key) for place, key in refused])
+    runs.note_gaps(session, run, [entity_uuid("patients", place, run.source, key) for place, key in refused_people])
     notes = [RIVAL_NOTE] * bool(rivals) + absent.notes(session, run, mapping)
     row.notes = [*row.notes, *(note for note in notes if note not in row.notes)]
     return run
@@ -112,25 +112,25 @@ def register(session: TenantSession, row: Import, mapping: Mapping) -> Run:
 def _cover(session: TenantSession, run: Run, mapping: Mapping) -> None:
     values: dict[str, Any] = {"import": run.import_uuid, "listed": list(_LISTED), "events": list(SLOTS)}
     with session.cursor() as cursor:
-        # The planner takes the fresh rows for a few, and would sort them all.
+        # The planner expects few rows, because they are new, and would sort them all.
         set_local(cursor, enable_sort="off")
-        found = cursor.execute(_STARTS, values).fetchall()
+        starts = cursor.execute(_STARTS, values).fetchall()
         set_local(cursor, enable_sort="on")
-        codes = sorted({code for _, _, code, _ in found if code is not None})
+        codes = sorted({code for _, _, code, _ in starts if code is not None})
         cursor.execute("SELECT datim_id, uuid FROM facilities WHERE datim_id = ANY(%s)", (codes,))
         places: dict[str, UUID] = dict(cursor.fetchall())
     full = is_full(run, mapping)
     first: dict[UUID, date] = {}
     by_table: dict[str, dict[UUID, date | None]] = {}
-    for kind, facility, _, day in found:
+    for kind, facility, _, day in starts:
         if kind in _LISTED:
             continue
         if day is not None:
             first[facility] = min(day, first.get(facility, day))
         by_table.setdefault(kind, {})[facility] = (mapping.covers_from or day) if full else None
-    for kind, _, code, _ in found:
+    for kind, _, code, _ in starts:
         if kind in _LISTED and code in places:
-            # To name a facility says that its data run to the run's day, and nothing by absence.
+            # Naming a facility only says that its data run to the run's day; absence means nothing.
             day = (mapping.covers_from or first.get(places[code])) if full and kind != "facilities" else None
             by_table.setdefault(_LISTED[kind], {})[places[code]] = day
     for table, days in by_table.items():
@@ -138,12 +138,12 @@ def _cover(session: TenantSession, run: Run, mapping: Mapping) -> None:
 
 
 def is_full(run: Run, mapping: Mapping) -> bool:
-    """Whether a run's lists name all that there is."""
+    """Whether a run's lists name everything."""
     return (mapping.coverage or ("full" if run.kind in FULL else "changes")) == "full"
 
 
 def run_of(session: TenantSession, import_uuid: UUID) -> Run:
-    """The run of an import that writes records.
+    """Return the run of an import that writes records.
 
     Raises:
         RuntimeError: it was never registered.

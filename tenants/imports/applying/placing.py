@@ -1,9 +1,9 @@
-"""Place the events of people whom their own import does not name, as other imports of the source come and are undone.
+"""Place the events of people whom their own import does not name, while imports of the source come and are undone.
 
-Whose such events are follows from who is on record (``staging.unnamed``), and so from the set of imports. After each
-import and each undoing, the placements that no longer agree with it move: events leave a patient's record and wait, or
-go from waiting into the record, each as an assertion of the import that brought it. All people whose events moved are
-settled (``settling``) by the import that is under way.
+Whose such events are follows from who is on record (``staging.unnamed``), so from the set of imports. After each import
+and each undoing, placements that no longer agree with the records move: events leave a patient's record and wait, or
+stop waiting and enter the record, each as an assertion of the import that brought it. The running import settles all
+people whose events moved (``settling``).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 AT_ONCE = 500
-"""Placements that move in one transaction."""
+"""Number of placements that move in one transaction."""
 
 _ARE_ANY = "SELECT EXISTS (SELECT FROM import_placements WHERE import_uuid = %(import)s)"
 _ARE_ANY_OF_ALL = (
@@ -50,7 +50,7 @@ WHERE import_uuid = %(import)s AND gap AND patient_uuid IS NOT NULL
 ON CONFLICT DO NOTHING
 """
 
-# A patient whom a person voided, or who was erased, keeps what is in the record.
+# A patient whom a person voided, or who was erased, keeps the events in the record.
 _ASTRAY = f"""
 CREATE TEMPORARY TABLE astray ON COMMIT DROP AS
 WITH events AS MATERIALIZED (
@@ -104,11 +104,11 @@ _FORGET = (
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class PlacementCounts:
     """What one transaction moved.
 
     Attributes:
-        placements: how many; 0: all agree with who is on record.
+        placements: number of placements; 0: all agree with the records.
         released: rows of earlier imports that waited, and are in the records now.
     """
 
@@ -117,13 +117,13 @@ class Moved:
 
 
 def note_gaps(session: TenantSession, import_uuid: UUID, number: int) -> None:
-    """Note of whom, among those it does not name, an import had a row that was rejected."""
+    """Record the people, unnamed by the import, of whom it had a rejected row."""
     with session.cursor() as cursor:
         cursor.execute(_GAPS, {"import": import_uuid, "number": number})
 
 
 def keep(session: TenantSession, import_uuid: UUID, number: int) -> None:
-    """Keep the staged events of an import that wait, now that all others of it are in the records."""
+    """Store the import's waiting events, after all its other events are in the records."""
     with session.cursor() as cursor:
         if not cursor.execute(_ARE_ANY, {"import": import_uuid}).fetchall()[0][0]:
             return
@@ -132,19 +132,19 @@ def keep(session: TenantSession, import_uuid: UUID, number: int) -> None:
 
 
 def forget(session: TenantSession, import_uuid: UUID) -> None:
-    """Delete the placements of an import that is undone, and what of it waits."""
+    """Delete the placements and waiting events of an import that is undone."""
     with session.cursor() as cursor:
         for statement in _FORGET:
             cursor.execute(statement, (import_uuid,))
 
 
-def move(session: TenantSession, import_uuid: UUID, source: str) -> Moved:
-    """Move the next placements of a source that do not agree with who is on record.
+def move(session: TenantSession, import_uuid: UUID, source: str) -> PlacementCounts:
+    """Move the next placements of a source that do not agree with the records.
 
     Args:
         session: the step's transaction.
         import_uuid: the import that is being applied or undone; it settles the people.
-        source: the import's.
+        source: name of the import's source.
     """
     lock_for_import(session)
     values: dict[str, Any] = {
@@ -153,37 +153,37 @@ def move(session: TenantSession, import_uuid: UUID, source: str) -> Moved:
     with session.cursor() as cursor:
         ((are_any, by_name),) = cursor.execute(_ARE_ANY_OF_ALL).fetchall()
         if not are_any:
-            return Moved()
+            return PlacementCounts()
         if by_name:
             values |= codes_by_name(cursor)
-        moved = cursor.execute(_ASTRAY, values).rowcount
-        whose = cursor.execute(_WHOSE).fetchall() if moved else []
-        if moved:
+        placement_count = cursor.execute(_ASTRAY, values).rowcount
+        owners = cursor.execute(_WHOSE).fetchall() if placement_count else []
+        if placement_count:
             cursor.execute("ANALYZE pg_temp.astray")
     released = 0
-    for uuid, mapping, rows in whose:
+    for uuid, mapping, rows in owners:
         _move_of(session, import_uuid, uuid, mapping)
         released += int(rows) if uuid != import_uuid else 0
     with session.cursor() as cursor:
-        if moved:
+        if placement_count:
             cursor.execute(_MOVE)
             cursor.execute(_FORGET_GAPS)
             cursor.execute(_TOUCH, values)
-            for uuid, *_ in whose:
+            for uuid, *_ in owners:
                 run = _run(session, uuid)
                 cursor.execute(_GAPS, {"import": uuid, "number": run.number})
         cursor.execute("DROP TABLE pg_temp.astray")
-    return Moved(moved, released)
+    return PlacementCounts(placement_count, released)
 
 
-def _move_of(session: TenantSession, import_uuid: UUID, whose: UUID, encoded: dict[str, Any]) -> None:
-    """Move the events of one import, and have people settled of whom its lists now show something else."""
-    run, mapping = _run(session, whose), check_mapping(encoded)
+def _move_of(session: TenantSession, import_uuid: UUID, owner_uuid: UUID, encoded: dict[str, Any]) -> None:
+    """Move the events of one import, and queue the people for whom its lists now show something else."""
+    run, mapping = _run(session, owner_uuid), check_mapping(encoded)
     full = is_full(run, mapping)
-    left = leave(session, run, full=full, covers_from=mapping.covers_from)
-    if left and full:
-        settling.queue_at(session, import_uuid, run.source, left)
-    settling.redate(session, left)
+    facilities_left = leave(session, run, full=full, covers_from=mapping.covers_from)
+    if facilities_left and full:
+        settling.queue_at(session, import_uuid, run.source, facilities_left)
+    settling.redate(session, facilities_left)
     entered = enter(session, run, full=full, covers_from=mapping.covers_from)
     if entered and full and runs.others(session, run).are_later:
         settling.queue_at(session, import_uuid, run.source, entered)

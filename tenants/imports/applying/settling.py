@@ -1,7 +1,7 @@
-"""Make the records of people follow from all runs again, where an import changes what was known before it.
+"""Settle people: rebuild their records from all runs, where an import changes what was known before it.
 
-The newest list of a facility changes nothing that was known before. An older one, or one that is undone, may: the
-chains of all people at its facilities are rebuilt then, in steps. The queue of these people is ``import_touched``.
+The newest list of a facility changes nothing that was known before. An older list, or an undone one, may: then steps
+rebuild the chains of all people at its facilities. The queue of these people is ``import_touched``.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from tenants.records.runs import Run
 
 SETTLE = "settle"
-"""The kind, in the queue, of a person whose chains are all rebuilt."""
+"""The kind, in the queue, of a person whose chains are all to be rebuilt."""
 REFOLD = "refold"
-"""Of a person who may begin at another day, since an earlier fact came."""
+"""The kind, in the queue, of a person who may begin on another day, since an earlier fact came."""
 
 _AT_FACILITIES = """
 INSERT INTO import_touched (import_uuid, patient_uuid, kind)
@@ -40,7 +40,7 @@ SELECT DISTINCT %(import)s::uuid, p.uuid, %(kind)s FROM patients AS p
 WHERE p.source = %(source)s AND p.facility_uuid = ANY(%(facilities)s::uuid[])
 ON CONFLICT DO NOTHING
 """
-# A facility's newest data are those of the runs that count.
+# The newest data of a facility come from the runs that count.
 _REDATE = """
 UPDATE facilities AS f SET data_date = d.data_date, updated_at = %(now)s
 FROM (
@@ -56,8 +56,8 @@ SELECT DISTINCT import_uuid, patient_uuid, %(kind)s FROM import_touched
 WHERE import_uuid = %(import)s AND kind <> 'patients'
 ON CONFLICT DO NOTHING
 """
-# A clean list of the same kind closes what was not readable before; of one day, at once. A status list that names a
-# later pick-up does not: what came before it is as unreadable as before.
+# A clean list of the same kind ends earlier unreadable contacts, for the same day at once. A status list with a later
+# pick-up does not: the contacts before it stay unreadable.
 _UNREAD = """
 UPDATE unread_contacts AS u SET known_to = c.known_to
 FROM (
@@ -106,40 +106,40 @@ WHERE t.patient_uuid = ANY(%(patients)s::uuid[]) AND t.runs IS NOT NULL AND NOT 
 
 
 def queue(session: TenantSession, run: Run) -> None:
-    """Note who is to be settled now that all rows of a run are in the records."""
-    others = runs.others(session, run)
+    """Queue the people to settle, after all rows of a run are in the records."""
+    other_runs = runs.others(session, run)
     with session.cursor() as cursor:
-        if others.are_later:
+        if other_runs.are_later:
             queue_all(session, run)
-        elif others.exist:
+        elif other_runs.exist:
             cursor.execute(_TOUCHED, {"import": run.import_uuid, "kind": REFOLD})
         values = {"import": run.import_uuid, "source": run.source, "kind": run.kind, "number": run.number}
         cursor.execute(_WITH_UNREAD, values)
 
 
 def queue_all(session: TenantSession, run: Run) -> None:
-    """Note that everybody at the run's facilities is to be settled."""
+    """Queue everybody at the run's facilities."""
     values = {"import": run.import_uuid, "source": run.source, "number": run.number, "kind": SETTLE}
     with session.cursor() as cursor:
         cursor.execute(_AT_FACILITIES, values)
 
 
 def queue_at(session: TenantSession, import_uuid: UUID, source: str, facilities: Sequence[UUID]) -> None:
-    """Note that an import settles everybody of a source at facilities."""
+    """Queue everybody of a source at facilities, to be settled by an import."""
     values = {"import": import_uuid, "source": source, "facilities": uuid_array(facilities), "kind": SETTLE}
     with session.cursor() as cursor:
         cursor.execute(_AT, values)
 
 
 def redate(session: TenantSession, facilities: Sequence[UUID]) -> None:
-    """Work out to which day the data of facilities run, where an import no longer has any there."""
+    """Recompute the data date of facilities, after an import lost its last event there."""
     if facilities:
         with session.cursor() as cursor:
             cursor.execute(_REDATE, {"facilities": uuid_array(facilities), "now": now()})
 
 
 def settle(session: TenantSession, patients: Sequence[UUID]) -> None:
-    """Rebuild all chains of these people, and fold them anew."""
+    """Rebuild all chains of these people, and fold them again."""
     if not patients:
         return
     for model in CARE:
@@ -152,7 +152,7 @@ def settle(session: TenantSession, patients: Sequence[UUID]) -> None:
 
 
 def close_unread(session: TenantSession, patients: Sequence[UUID]) -> None:
-    """Work out until when each unread contact of these people was not known."""
+    """Recompute the end of each unreadable contact of these people."""
     if patients:
         with session.cursor() as cursor:
             cursor.execute(_UNREAD, {"patients": uuid_array(patients), "zone": session.tenant.time_zone})

@@ -1,9 +1,9 @@
-"""From the staging table to ``radet_snapshots``: of each day, the list that counts.
+"""From the staging table to ``radet_snapshots``: for each day, the list that counts.
 
-A RADET names the status of everybody on it. Every list's rows are kept (``radet_list_rows``). Of several lists of one
-source and day, the later in their order (precedence, digest) replaces the earlier at the facilities that it names,
-unless it names there fewer people than it leaves out: then it holds only corrected rows, and they are laid over.
-``tenants.records.chains`` derives from the lists that count which states a later one takes back.
+A RADET has the status of everybody on it. Every list's rows are stored (``radet_list_rows``). Among several lists of
+one source and day, the later in their order (precedence, digest) replaces the earlier at the facilities that it names.
+If it has fewer people there than it leaves out, it has only corrections, and its rows replace only their own. From the
+lists that count, ``tenants.records.chains`` derives which states a later list supersedes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 STATES_AT_ONCE = 5_000
 
-_SAID = "status, status_date, previous_status, previous_date, last_pickup, days_supplied"
+_STATUS_COLUMNS = "status, status_date, previous_status, previous_date, last_pickup, days_supplied"
 _STORE = f"""
 WITH said AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS s (
@@ -35,8 +35,8 @@ WITH said AS (
         last_pickup date, days_supplied int4)
 ),
 stored AS (
-    INSERT INTO radet_list_rows (patient_uuid, number, facility_uuid, {_SAID})
-    SELECT patient_uuid, %(number)s, facility_uuid, {_SAID} FROM said
+    INSERT INTO radet_list_rows (patient_uuid, number, facility_uuid, {_STATUS_COLUMNS})
+    SELECT patient_uuid, %(number)s, facility_uuid, {_STATUS_COLUMNS} FROM said
     ON CONFLICT (patient_uuid, number) DO NOTHING
 )
 SELECT count(*) FILTER (WHERE r.patient_uuid IS NULL),
@@ -77,8 +77,8 @@ WHERE r.patient_uuid = o.patient_uuid AND r.data_date = %(data_date)s
   AND o.facility_uuid IN (SELECT facility_uuid FROM replaced)
 """
 _LAY = f"""
-INSERT INTO radet_snapshots (patient_uuid, data_date, facility_uuid, source, import_uuid, {_SAID})
-SELECT l.patient_uuid, %(data_date)s, l.facility_uuid, %(source)s, r.import_uuid, {_SAID}
+INSERT INTO radet_snapshots (patient_uuid, data_date, facility_uuid, source, import_uuid, {_STATUS_COLUMNS})
+SELECT l.patient_uuid, %(data_date)s, l.facility_uuid, %(source)s, r.import_uuid, {_STATUS_COLUMNS}
 FROM radet_list_rows AS l JOIN record_runs AS r ON r.number = l.number
 WHERE l.number = %(list)s AND l.facility_uuid = ANY(%(places)s::uuid[])
 ON CONFLICT (patient_uuid, data_date) DO UPDATE SET
@@ -97,26 +97,26 @@ SELECT %s, patient_uuid, 'patient_states' FROM unnest(%s::uuid[]) AS t (patient_
 """
 
 
-def apply_rows(session: TenantSession, terms: Terms, said: list[dict[str, Any]]) -> Upserted:
-    """Store a chunk of staged snapshots; ``end`` makes them count.
+def apply_rows(session: TenantSession, terms: Terms, contents: list[dict[str, Any]]) -> Upserted:
+    """Store a chunk of staged snapshots. They count after ``end``.
 
     Args:
         session: the step's transaction.
-        terms: what the import says of all its facts.
-        said: what the rows say (``StagedRow.about``).
+        terms: what all facts of the import share.
+        contents: contents of the rows (``StagedRow.about``).
     """
     values = {
         "data_date": terms.data_date,
         "number": run_of(session, terms.import_uuid).number,
-        "rows": orjson.dumps(said).decode(),
+        "rows": orjson.dumps(contents).decode(),
     }
     with session.cursor() as cursor:
         ((inserted, updated),) = cursor.execute(_STORE, values).fetchall()
-    return Upserted(UpsertCounts(inserted=inserted, updated=updated, unchanged=len(said) - inserted - updated))
+    return Upserted(UpsertCounts(inserted=inserted, updated=updated, unchanged=len(contents) - inserted - updated))
 
 
 def end(session: TenantSession, terms: Terms) -> None:
-    """Once all snapshots of a list are stored: work out what counts of its day, and which states that takes back."""
+    """After all snapshots of a list are stored: compute what counts for its day, and which states it supersedes."""
     run = run_of(session, terms.import_uuid)
     lists = count_day(session, run)
     with session.cursor() as cursor:
@@ -127,7 +127,7 @@ def end(session: TenantSession, terms: Terms) -> None:
 
 
 def take_out(session: TenantSession, run: Run) -> None:
-    """Leave a run that is undone out of what counts of its day."""
+    """Remove an undone run from what counts for its day."""
     with session.cursor() as cursor:
         places = [row[0] for row in cursor.execute(_PLACES, (run.number,)).fetchall()]
         cursor.execute("DELETE FROM radet_list_rows WHERE number = %s", (run.number,))
@@ -136,7 +136,7 @@ def take_out(session: TenantSession, run: Run) -> None:
 
 
 def count_day(session: TenantSession, run: Run, at: list[UUID] | None = None) -> list[int]:
-    """Work out what counts of a run's day, at its facilities or others; the numbers of the lists of that day there."""
+    """Compute what counts for a run's day, at its facilities or others; return that day's list numbers there."""
     with session.cursor() as cursor:
         places = at or [row[0] for row in cursor.execute(_PLACES, (run.number,)).fetchall()]
         values: dict[str, Any] = {"source": run.source, "data_date": run.data_date, "places": uuid_array(places)}

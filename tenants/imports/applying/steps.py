@@ -1,4 +1,4 @@
-"""The steps in which an import is applied, each in a transaction of its own."""
+"""The steps that apply an import, each in its own transaction."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from tenants.imports.models import Import
 
 KINDS = ("facilities", "lists", *EVENT_KINDS, "waiting", "settling", "contacts")
-"""The steps in order: what each is about."""
+"""The steps in order, with a description of each."""
 
 
 def refuse_parts(session: TenantSession, row: Import) -> None:
-    """Refuse a strict import of which not every row would be in the records, whole.
+    """Reject a strict import as a whole if any of its rows would not be in the records.
 
     Raises:
         Invalid: rows were refused, taken in part, or wait for their people.
@@ -38,7 +38,10 @@ def refuse_parts(session: TenantSession, row: Import) -> None:
 
 
 def apply_step(session: TenantSession, row: Import, terms: Terms, kind: str, end: int) -> int | None:
-    """One step of applying: how many staged rows it took (``end``: the kind's last); None where none were left."""
+    """Run one step; return the number of staged rows it took, or None if none were left.
+
+    ``end``: the kind's last row.
+    """
     special = _SPECIAL.get(kind)
     if special is not None:
         return special(session, row, terms)
@@ -52,7 +55,7 @@ def apply_step(session: TenantSession, row: Import, terms: Terms, kind: str, end
 
 
 def _make_facilities(session: TenantSession, row: Import, terms: Terms) -> None:
-    # The rules come before the records, so that what listens to these works by them.
+    # Rules come before records, so that listeners of the records use them.
     cohort_block.store(session, check_mapping(row.mapping).cohort)
     row.counts = {**row.counts, "facilities": apply_facilities(session, terms)}
 
@@ -63,22 +66,22 @@ def _register(session: TenantSession, row: Import, _: Terms) -> None:
 
 
 def _place_waiting(session: TenantSession, row: Import, _: Terms) -> int | None:
-    """Keep what of the import waits, and move the next events whose people are known otherwise now; None: no more."""
+    """Store the import's waiting events, and move the next events whose people have changed; None when none is left."""
     if row.cursor_seq == 0:
         placing.keep(session, row.uuid, lists.run_of(session, row.uuid).number)
         row.cursor_seq = 1
-    moved = placing.move(session, row.uuid, row.source)
-    if moved.released:
-        row.counts = {**row.counts, RELEASED: {"rows": row.counts.get(RELEASED, {}).get("rows", 0) + moved.released}}
-    return moved.placements or None
+    counts = placing.move(session, row.uuid, row.source)
+    if counts.released:
+        row.counts = {**row.counts, RELEASED: {"rows": row.counts.get(RELEASED, {}).get("rows", 0) + counts.released}}
+    return counts.placements or None
 
 
 def _settle(session: TenantSession, row: Import, _: Terms) -> None:
     settling.queue(session, lists.run_of(session, row.uuid))
 
 
-def _tell(session: TenantSession, _: Import, terms: Terms) -> int | None:
-    return 0 if apply.tell(session, terms) else None
+def _publish_changes(session: TenantSession, _: Import, terms: Terms) -> int | None:
+    return 0 if apply.publish_changes(session, terms) else None
 
 
 _SPECIAL: dict[str, Callable[[TenantSession, Import, Terms], int | None]] = {
@@ -86,6 +89,6 @@ _SPECIAL: dict[str, Callable[[TenantSession, Import, Terms], int | None]] = {
     "lists": _register,
     "waiting": _place_waiting,
     "settling": _settle,
-    "contacts": _tell,
+    "contacts": _publish_changes,
 }
-"""Steps that bring no chunk of a kind into the records."""
+"""Steps that do not apply a chunk of a kind."""

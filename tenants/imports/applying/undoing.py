@@ -1,7 +1,7 @@
-"""Undo an import that was applied: the records as if it had never come, in steps like those of an import.
+"""Undo an applied import: the records become as if it had never come, in steps like those of an import.
 
-The run no longer counts from the first step on. The people at its facilities are queued, and each step settles some of
-them; a kill costs one step, and whoever undoes the import again goes on.
+From the first step on, the run no longer counts. The people at its facilities are queued, and each step settles some of
+them. A kill costs one step; another undo of the import resumes.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from tenants.records import runs
 from tenants.records.locks import lock_for_import
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from uuid import UUID
 
     from core.database import SessionOpener, TenantSession
+    from core.jobs.progress import ProgressCallback
     from tenants.imports.models import Import
     from tenants.records.runs import Run
 
@@ -32,11 +32,11 @@ _FACILITIES = "SELECT DISTINCT facility_uuid FROM record_coverage WHERE number =
 
 
 def begin(session: TenantSession, import_uuid: UUID) -> Import:
-    """Let an import no longer count, and queue the people whose records follow from it; the same again goes on.
+    """Exclude the import's run, and queue the people whose records depend on it. A repeated call resumes.
 
     Raises:
         NotFound: there is no such import.
-        Conflict: it has written nothing, is still running, or was made by a release that kept no runs.
+        Conflict: it wrote nothing, is still running, or was made by a release that stored no runs.
     """
     lock_for_import(session)
     row = repository.find(session, import_uuid, lock=True)
@@ -50,7 +50,7 @@ def begin(session: TenantSession, import_uuid: UUID) -> Import:
         raise Conflict(message, remedy="wait for its end, or cancel it while it writes no records")
     run = runs.find(session, import_uuid)
     if run is None:
-        message = "this import was made by an earlier release, which kept no account of what each import said"
+        message = "this import was made by an earlier release, which stored no statements of each import"
         raise Conflict(message, remedy="import a corrected list with a later data date")
     with session.cursor() as cursor:
         cursor.execute(_UNDONE, (run.number,))
@@ -60,29 +60,29 @@ def begin(session: TenantSession, import_uuid: UUID) -> Import:
     settling.redate(session, places)
     placing.forget(session, import_uuid)
     settling.queue_all(session, run)
-    row.state, row.step = "undoing", "bringing records in line"
+    row.state, row.step = "undoing", "updating records"
     session.add(row)
     session.flush()
     audit.record(session, "import:records:undo", "import", import_uuid)
     return row
 
 
-def finish(open_session: SessionOpener, import_uuid: UUID, progress: Callable[[int, int | None, str], None]) -> None:
-    """Settle everybody who is queued, and end the undoing."""
-    done = 0
+def finish(open_session: SessionOpener, import_uuid: UUID, progress: ProgressCallback) -> None:
+    """Settle everybody in the queue, and end the undoing."""
+    settled = 0
     while True:
         with open_session() as session:
             row = repository.find(session, import_uuid, lock=True)
             if row is None or row.state != "undoing" or row.data_date is None:
                 return
-            taken = apply.tell(session, Terms(row.uuid, row.source, row.data_date, 0))
-            # Events of people whom this import alone had named wait again: their people are settled in turn.
-            taken = taken or placing.move(session, row.uuid, row.source).placements
-            if not taken:
+            step_count = apply.publish_changes(session, Terms(row.uuid, row.source, row.data_date, 0))
+            # Events of people whom only this import named wait again: their people are settled in turn.
+            step_count = step_count or placing.move(session, row.uuid, row.source).placements
+            if not step_count:
                 _end(session, row, _run(session, import_uuid))
                 return
-        done += taken
-        progress(done, None, "bringing records in line")
+        settled += step_count
+        progress(settled, None, "updating records")
 
 
 def _end(session: TenantSession, row: Import, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""From the staging table to ``unread_contacts``: who came on a day that nobody can read."""
+"""From the staging table to ``unread_contacts``: people who came on a day that is not readable."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from tenants.imports.applying.apply import Terms
 
-# A contact that another cell of its row bounds is not missing where the same list has a readable one after it. Of a
-# pick-up whose supply cannot be read the bound is the next day: another row of its own day may say when it ends. The
-# same list given again says nothing new, and its row is kept all the same: undoing one of the two leaves the other.
+# A contact with an upper bound from another cell of its row is not missing if the same list has a readable one after
+# it. For a pick-up with an unreadable supply the bound is the next day: another row of the same day may give its end.
+# The same list again has the same rows, and they are stored too: undoing one of the two imports leaves the other.
 _STORE = """
 WITH said AS (
     SELECT s.* FROM jsonb_to_recordset(%(rows)s)
@@ -51,13 +51,13 @@ FROM stored AS s
 """
 
 
-def apply_rows(session: TenantSession, terms: Terms, said: list[dict[str, Any]]) -> Upserted:
-    """Store a chunk of staged unread contacts; their patients are touched.
+def apply_rows(session: TenantSession, terms: Terms, contents: list[dict[str, Any]]) -> Upserted:
+    """Store a chunk of staged unread contacts, and queue their patients.
 
     Args:
         session: the step's transaction.
-        terms: what the import says of all its facts.
-        said: what the rows say (``StagedRow.about``).
+        terms: what all facts of the import share.
+        contents: contents of the rows (``StagedRow.about``).
     """
     values = {
         "source": terms.source,
@@ -65,9 +65,9 @@ def apply_rows(session: TenantSession, terms: Terms, said: list[dict[str, Any]])
         "import": terms.import_uuid,
         "number": run_of(session, terms.import_uuid).number,
         "known_from": start_of_day(session.tenant, terms.data_date),
-        "rows": orjson.dumps(said).decode(),
+        "rows": orjson.dumps(contents).decode(),
     }
     with session.cursor() as cursor:
-        stored = cursor.execute(_STORE, values).fetchall()
-    new = sum(not known for _, known in stored)
-    return Upserted(UpsertCounts(inserted=new, unchanged=len(said) - new), [patient for patient, _ in stored])
+        stored_rows = cursor.execute(_STORE, values).fetchall()
+    new = sum(not was_known for _, was_known in stored_rows)
+    return Upserted(UpsertCounts(inserted=new, unchanged=len(contents) - new), [patient for patient, _ in stored_rows])

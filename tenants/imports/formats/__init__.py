@@ -1,1 +1,1 @@
-"""Readers of named formats, and what they share."""
+"""Readers of named formats, and their common parts."""

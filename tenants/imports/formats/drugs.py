@@ -1,9 +1,9 @@
-"""Which drugs are antiretrovirals: only they are supply, and only their pick-up is a contact of treatment.
+"""Antiretrovirals: only they are supply, and only their pick-up is a contact of treatment.
 
-Pharmacy lists name all that a visit handed out. Isoniazid or co-trimoxazole for 180 days keeps nobody on treatment, nor
-do antiretrovirals that prevent an infection (PrEP, PEP, infants' prophylaxis) or treat hepatitis B.
-Names and abbreviations are those of WHO's consolidated HIV guidelines (2021, annexes of dosing) and of the drug lists
-of LAMIS+ and NMRS.
+Pharmacy lists name everything that a visit dispensed. Isoniazid or co-trimoxazole for 180 days keeps nobody on
+treatment, nor do antiretrovirals that prevent an infection (PrEP, PEP, infants' prophylaxis) or treat hepatitis B.
+Names and abbreviations come from WHO's consolidated HIV guidelines (2021, annexes of dosing) and from the drug lists of
+LAMIS+ and NMRS.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ANTIRETROVIRALS = frozenset(
         "tdf", "tenofovir", "tld", "tle", "zdv", "zidovudine",
     }
 )  # fmt: skip
-"""Words that name an antiretroviral or a fixed combination of them."""
+"""Words for an antiretroviral, or for a fixed combination of them."""
 
 OTHERS = frozenset(
     {
@@ -31,7 +31,7 @@ OTHERS = frozenset(
         "sulfamethoxazole", "tpt", "trimethoprim", "tuberculosis", "vitamin",
     }
 )  # fmt: skip
-"""Words that name a drug or a purpose other than antiretroviral treatment."""
+"""Words for a drug or a purpose other than antiretroviral treatment."""
 
 _LINE = re.compile(r"\b(first|second|third|1st|2nd|3rd)\b.*\bline\b|\bart\b|\barv\b")
 _PREVENTION = re.compile(
@@ -49,17 +49,17 @@ _HYPHENS = re.compile(r"(?<=co)-(?=trimoxazole|amoxiclav)")
 
 @lru_cache(maxsize=65_536)
 def is_antiretroviral(regimen: str | None, line: str | None = None, *, unknown: bool = True) -> bool:
-    """Whether a dispensation hands out antiretrovirals.
+    """Whether a dispensation has antiretrovirals for treatment.
 
-    A purpose other than treatment of HIV decides: ``TDF/3TC`` of the line ``PrEP`` is none. Else the drugs do; where
-    they name none that is known, the line of treatment does. ``TDF+3TC+DTG`` is, ``Isoniazid 300mg`` is not, whatever
-    line the list gives it.
+    A purpose other than treatment of HIV decides first: ``TDF/3TC`` of the line ``PrEP`` is no treatment. Then the
+    drugs decide; without a known drug, the line of treatment does. ``TDF+3TC+DTG`` is treatment, ``Isoniazid 300mg`` is
+    not, whatever its line.
 
     Args:
         regimen: the drugs, as the source writes them.
-        line: the line of treatment, or the purpose that the source gives in its place.
-        unknown: the answer where neither tells: a list of pick-ups of treatment means antiretrovirals, a hospital's
-            list of all drugs does not.
+        line: the line of treatment, or the purpose in that column.
+        unknown: the answer if neither decides: a list of treatment pick-ups means antiretrovirals, a hospital's list of
+            all drugs does not.
     """
     if _has_other_purpose(line) or _has_other_purpose(regimen):
         return False

@@ -24,7 +24,7 @@ from tenants.imports.formats.fhir_terms import (
     codes_of,
     identifier,
 )
-from tenants.imports.formats.fhir_values import days_supplied, measure, shown, supplied_by, whole_moment
+from tenants.imports.formats.fhir_values import days_supplied, display_text, measure, supplied_by, whole_moment
 from tenants.imports.formats.records import Fields, birth, each_of, moment
 from tenants.imports.reading import columns, values
 from tenants.imports.reading.plans import SEPARATOR
@@ -56,9 +56,9 @@ class Resource:
     Args:
         item: the resource.
         kind: its type, one of ``TAKEN``.
-        terms: of the import.
+        terms: terms of the import.
         before: what the files say beforehand.
-        reading: takes the facts and the refusals.
+        reading: receives the facts and the rejections.
     """
 
     def __init__(self, item: Item, kind: str, terms: FhirTerms, before: Beforehand, reading: Reading) -> None:
@@ -70,10 +70,10 @@ class Resource:
         self._is_contact = False
 
     def into(self) -> None:
-        """Fill the reading; nothing where the resource says nothing that is taken.
+        """Fill the reading; add nothing if the resource has nothing to import.
 
         Raises:
-            BadFieldError: something that it needs is missing or wrong.
+            BadFieldError: a required part is missing or wrong.
         """
         self._id = self._fields.text("id") or self._full_url.rpartition(":")[2].rpartition("/")[2]
         if not self._id:
@@ -81,27 +81,27 @@ class Resource:
         meta = self._fields.record("meta")
         self._stamp = each_of(self._reading.omissions, meta.moment, "lastUpdated") if self._terms.stamps else None
         if self._kind == "Patient":
-            # When a person's row was last touched does not say since when the person is known.
+            # The stamp of a person's last change does not say since when the person is known.
             self._stamp = None
             self._patient()
             return
         status = self._fields.text("status")
         self._voided = status == TAKEN_BACK
-        # An encounter in progress is happening; a dispensation in progress has not happened.
+        # An encounter in progress counts; a dispensation in progress has not happened yet.
         if status in _NOT_HAPPENED and not (self._kind == "Encounter" and status == "in-progress"):
             return
         subject = self._content.get("subject")
         patient = self._before.target(subject, _PATIENT)
         if patient is None:
             remedy = "give a reference such as Patient/<id> in subject"
-            raise self._fields.bad("subject", "the patient is not named", remedy)
+            raise self._fields.bad("subject", "the patient is missing", remedy)
         self.about = patient
         {"Encounter": self._encounter, "Observation": self._observation, "MedicationDispense": self._dispense}[
             self._kind
         ]()
 
     def unread(self) -> UnreadContactFact | None:
-        """That the person came, once ``into`` has failed: what it could not read is the day of a contact."""
+        """Return that the person came, after ``into`` failed on the day of a contact."""
         if self.about is None or not self._is_contact or self._voided:
             return None
         return UnreadContactFact(key=self.about, patient=self.about, labels=self._fields.labels({}))
@@ -121,13 +121,13 @@ class Resource:
         datim_id, place = self._home()
         self._voided = self._content.get("active") is False
         self.about = self._id
-        given = self._terms.facility if self._terms.facility.get("datim_id") == datim_id else {}
+        facility_fields = self._terms.facility if self._terms.facility.get("datim_id") == datim_id else {}
         self._reading.facts.append(
             FacilityFact(
                 key=datim_id,
-                name=(place.name if place else None) or given.get("name"),
-                state_province=(place.state_province if place else None) or given.get("state_province"),
-                county_district=(place.county_district if place else None) or given.get("county_district"),
+                name=(place.name if place else None) or facility_fields.get("name"),
+                state_province=(place.state_province if place else None) or facility_fields.get("state_province"),
+                county_district=(place.county_district if place else None) or facility_fields.get("county_district"),
             )
         )
         fact = PatientFact(
@@ -139,7 +139,7 @@ class Resource:
             transferred_in=self._id in self._before.transferred_in or None,
             phone=each_of(bad, self._phone),
         )
-        self._named(fact)
+        self._add_names(fact)
         address = self._first("address")
         fact.state_province = each_of(bad, address.text, "state")
         fact.county_district = each_of(bad, address.text, "district")
@@ -149,7 +149,7 @@ class Resource:
             fact.sex = columns.code(gender, SEXES)
         elif gender is not None and gender not in ("other", "unknown"):
             remedy = "write male or female (other and unknown are taken as not recorded)"
-            bad.append(fields.bad("gender", "a code that is not known", remedy).rejection)
+            bad.append(fields.bad("gender", "an unknown code", remedy).rejection)
         if (value := fields.raw("birthDate")[1]) is not None:
             try:
                 fact.birthdate, fact.birthdate_estimated = birth(value, self._terms.values)
@@ -159,22 +159,22 @@ class Resource:
         each_of(bad, self._died, datim_id)
 
     def _died(self, datim_id: str) -> None:
-        """The death, from the day that is given; without one, from the day on which the export says it."""
-        when = each_of(self._reading.rejections, self._fields.day, "deceasedDateTime")
-        named = self._fields.raw("deceasedDateTime")[1] is not None
-        if when is None and not named and self._content.get("deceasedBoolean") is not True:
+        """Add the death, on its day; without one, on the day of the export."""
+        day = each_of(self._reading.rejections, self._fields.day, "deceasedDateTime")
+        has_date = self._fields.raw("deceasedDateTime")[1] is not None
+        if day is None and not has_date and self._content.get("deceasedBoolean") is not True:
             return
         self._reading.facts.append(
             PatientStateFact(
                 **self._common({"start_date": "deceasedDateTime"}, "died"),
                 facility=datim_id,
                 state="died",
-                start_date=when,
+                start_date=day,
             )
         )
 
     def _home(self) -> tuple[str, Place | None]:
-        """The facility of a patient: managing organisation, location of an identifier, latest encounter, mapping."""
+        """The facility of a patient: managing organisation, location of an identifier, latest encounter, or mapping."""
         references = [self._content.get("managingOrganization")]
         for _, item in self._fields.each("identifier", []):
             references += [
@@ -182,10 +182,10 @@ class Resource:
                 for _, extension in item.each("extension", [])
                 if extension.raw("url")[1] == IDENTIFIER_LOCATION
             ]
-        found = [target for reference in references if (target := self._before.target(reference, PLACES)) is not None]
+        targets = [target for each in references if (target := self._before.target(each, PLACES)) is not None]
         if self._id in self._before.homes:
-            found.append(self._before.homes[self._id][1])
-        for target in found:
+            targets.append(self._before.homes[self._id][1])
+        for target in targets:
             place = self._before.places.get(target)
             datim_id = self._terms.facilities.get(target.casefold()) or (place.datim_id if place else None)
             if datim_id:
@@ -200,26 +200,26 @@ class Resource:
         return identifier(self._content, kinds, self._terms)
 
     def _first(self, name: str) -> Fields:
-        """The first record of a list, or an empty one."""
+        """The first record of a list, or an empty record."""
         return next((item for _, item in self._fields.each(name, [])), self._fields.record("\x00"))
 
-    def _named(self, fact: PatientFact) -> None:
+    def _add_names(self, fact: PatientFact) -> None:
         names = [item for _, item in self._fields.each("name", []) if item.raw("use")[1] not in ("old", "maiden")]
         if not names:
             return
-        chosen = next((item for item in names if item.raw("use")[1] == "official"), names[0])
-        fact.family_name = each_of(self._reading.rejections, chosen.text, "family")
-        given = chosen.raw("given")[1]
-        if isinstance(given, list) and all(isinstance(part, str) for part in given):
-            joined = Fields({"given": " ".join(given)}, chosen.path, chosen.suffix, chosen.terms)
-            fact.given_name = each_of(self._reading.rejections, joined.text, "given")
+        name = next((item for item in names if item.raw("use")[1] == "official"), names[0])
+        fact.family_name = each_of(self._reading.rejections, name.text, "family")
+        given_names = name.raw("given")[1]
+        if isinstance(given_names, list) and all(isinstance(part, str) for part in given_names):
+            joined_names = Fields({"given": " ".join(given_names)}, name.path, name.suffix, name.terms)
+            fact.given_name = each_of(self._reading.rejections, joined_names.text, "given")
 
     def _phone(self) -> str | None:
         for _, item in self._fields.each("telecom", []):
             if item.raw("system")[1] in ("phone", "sms", None) and item.raw("use")[1] != "old":
-                found = item.text("value")
-                if found:
-                    return found
+                number = item.text("value")
+                if number:
+                    return number
         return None
 
     def _encounter(self) -> None:
@@ -228,14 +228,16 @@ class Resource:
         kinds = codes_of(self._content.get("type")) + codes_of(self._content.get("class"))
         tags = self._content.get("meta", {}).get("tag") if isinstance(self._content.get("meta"), dict) else None
         tagged = {code.rpartition("|")[2] for code in codes_of({"coding": tags})}
-        name = shown(self._content.get("type")) or shown(self._content.get("class")) or "unknown"
-        # OpenMRS serves visits and the encounters in them both as Encounter: what is part of a visit is none itself.
+        name = display_text(self._content.get("type")) or display_text(self._content.get("class")) or "unknown"
+        # OpenMRS serves both visits and their encounters as Encounter: a part of a visit is not a visit.
         self._is_contact = "visit" in tagged or "encounter" not in tagged or fields.raw("partOf")[1] is None
-        when = whole_moment(period, "start", period.needed_moment)
+        moment = whole_moment(period, "start", period.needed_moment)
         if "visit" not in tagged:
             self._reading.facts.append(
                 EncounterFact(
-                    **self._common({"encounter_datetime": "period.start"}), encounter_datetime=when, encounter_type=name
+                    **self._common({"encounter_datetime": "period.start"}),
+                    encounter_datetime=moment,
+                    encounter_type=name,
                 )
             )
         if self._is_contact:
@@ -248,7 +250,7 @@ class Resource:
             self._reading.facts.append(
                 VisitFact(
                     **self._common({"date_started": "period.start", "date_stopped": "period.end"}, "visit"),
-                    date_started=when.date(),
+                    date_started=moment.date(),
                     date_stopped=stopped,
                     visit_type=visit_type,
                 )
@@ -260,7 +262,7 @@ class Resource:
         if question is None and not self._terms.keep_all:
             return
         self._is_contact = question == "next_appointment"
-        name, when = self._effective()
+        name, moment = self._effective()
         if question == "next_appointment":
             noted = len(self._reading.omissions)
             following = each_of(self._reading.omissions, self._value_day)
@@ -270,30 +272,31 @@ class Resource:
             self._reading.facts.append(
                 VisitFact(
                     **self._common({"date_started": name, "next_appointment": "valueDateTime"}, "visit"),
-                    date_started=when.date(),
+                    date_started=moment.date(),
                     next_appointment=following,
                 )
             )
         elif question == "termination_reason":
             answers = codes_of(self._content.get("valueCodeableConcept"))
-            state = next((found for code in answers if (found := self._terms.outcomes.get(code)) is not None), None)
+            outcomes = self._terms.outcomes
+            state = next((outcomes[code] for code in answers if outcomes.get(code) is not None), None)
             if state is not None:
-                self._state(state, when.date(), name)
+                self._state(state, moment.date(), name)
         elif question == "transferred_in_date":
             day = self._value_day()
-            self._state("transferred_in", day or when.date(), "valueDateTime" if day else name)
+            self._state("transferred_in", day or moment.date(), "valueDateTime" if day else name)
         else:
             variable = "art_start_date" if question == "art_start" else None
-            variable = variable or (question or "").removeprefix(MEASURED) or shown(self._content.get("code"))
-            self._measured(variable or "unknown", codes, name, when)
+            variable = variable or (question or "").removeprefix(MEASURED) or display_text(self._content.get("code"))
+            self._measurement(variable or "unknown", codes, name, moment)
 
-    def _state(self, state: str, when: date, field: str) -> None:
+    def _state(self, state: str, day: date, field: str) -> None:
         self._reading.facts.append(
-            PatientStateFact(**self._common({"start_date": field}, state), state=state, start_date=when)
+            PatientStateFact(**self._common({"start_date": field}, state), state=state, start_date=day)
         )
 
     def _effective(self) -> tuple[str, datetime]:
-        """When it was observed, and the field that says so."""
+        """The time of the observation, and the field that gives it."""
         period = self._fields.record("effectivePeriod")
         for name in ("effectiveDateTime", "effectiveInstant"):
             if self._fields.raw(name)[1] is not None:
@@ -310,13 +313,13 @@ class Resource:
                 return whole_moment(self._fields, name, self._fields.needed_moment).date()
         return None
 
-    def _measured(self, variable: str, codes: list[str], name: str, when: datetime) -> None:
+    def _measurement(self, variable: str, codes: list[str], name: str, moment: datetime) -> None:
         concept = next((code for code in codes if code.isdecimal() and len(code) < 10), None)  # noqa: PLR2004 - int4
         field, value = self._fields.raw(*_RESULTS)
-        said = "valueQuantity.value" if field == "valueQuantity" else field
+        field_name = "valueQuantity.value" if field == "valueQuantity" else field
         fact = ObservationFact(
-            **self._common({"obs_datetime": name, "value_numeric": said, "value_coded": said}),
-            obs_datetime=when,
+            **self._common({"obs_datetime": name, "value_numeric": field_name, "value_coded": field_name}),
+            obs_datetime=moment,
             variable_name=variable[:200],
             concept_id=int(concept) if concept else None,
         )
@@ -332,13 +335,14 @@ class Resource:
             fact.value_numeric, fact.value_text, fact.unit = measure(fact.variable_name, value)
         elif field == "valueCodeableConcept":
             codes = codes_of(value)
-            answer = next((found for code in codes if (found := self._terms.answers.get(code)) is not None), None)
+            answers = self._terms.answers
+            answer = next((answers[code] for code in codes if answers.get(code) is not None), None)
             if answer is None and fact.variable_name == "viral_load" and self._undetected(fact, codes):
                 return
             if answer is not None and answer.isdecimal():
                 fact.value_numeric = float(answer)
             else:
-                fact.value_coded = answer or shown(value)
+                fact.value_coded = answer or display_text(value)
         elif field == "valueDateTime":
             fact.value_datetime = moment(value, self._terms.values)
         elif field in ("valueInteger", "valueDecimal"):
@@ -352,7 +356,7 @@ class Resource:
             fact.value_text = self._fields.text(field)
 
     def _undetected(self, fact: ObservationFact, codes: list[str]) -> bool:
-        """Note a coded result that says: too low to be measured."""
+        """Add a coded result that means: too low to be measured."""
         if any(code in self._terms.undetected for code in codes):
             fact.value_numeric, fact.value_text = 1.0, "<"
             return True
@@ -370,15 +374,15 @@ class Resource:
         drug = self._content.get("medicationCodeableConcept")
         reference = self._content.get("medicationReference")
         codes = codes_of(drug)
-        name = shown(drug)
+        name = display_text(drug)
         if name is None and isinstance(reference, dict):
             name = Fields(reference, "MedicationDispense.medicationReference", "", self._terms.values).text("display")
             codes += codes_of({"text": name}) if name else []
-        wanted = self._terms.antiretrovirals
-        if wanted and not any(code in wanted for code in codes):
+        listed = self._terms.antiretrovirals
+        if listed and not any(code in listed for code in codes):
             return
-        # A hospital's pharmacy hands out everything: a drug that has a name and is not known is no antiretroviral.
-        antiretroviral = bool(wanted) or name is None or is_antiretroviral(name, " ".join(codes), unknown=False)
+        # A hospital's pharmacy dispenses everything: a named but unknown drug is no antiretroviral.
+        antiretroviral = bool(listed) or name is None or is_antiretroviral(name, " ".join(codes), unknown=False)
         self._is_contact = antiretroviral
         field = supplied_by(self._fields)
         before = len(self._reading.omissions)

@@ -1,4 +1,4 @@
-"""FHIR resources out of files, one after the other: NDJSON, Bundles of any size, single resources, zip archives."""
+"""Read FHIR resources from files, one after another: NDJSON, Bundles of any size, single resources, zip archives."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from tenants.imports.reading.sources import Source
 
 MAX_RESOURCE = 8 << 20
-"""Bytes of one line or single resource."""
+"""Most bytes of one line or single resource."""
 MAX_DEPTH = 100
 MAX_EVENTS = 500_000
-"""Values in one resource of a streamed Bundle."""
+"""Most values in one resource of a streamed Bundle."""
 _BUNDLE = re.compile(rb'"resourceType"\s*:\s*"Bundle"|"entry"\s*:\s*\[')
 _NOT_JSON = Rejection("line", "the line is not whole JSON", "export the file again; each line is one resource")
 _IN_ENTRIES = 2
@@ -33,13 +33,13 @@ _OPENS, _CLOSES = frozenset({"start_map", "start_array"}), frozenset({"end_map",
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One resource as it stands in a file.
+    """One resource of a file.
 
     Attributes:
         number: rises from resource to resource; in an NDJSON file the line.
-        suffix: where it stands in the file, if the number does not say it.
-        content: the resource; None when it is none.
-        full_url: the address that a Bundle gives it.
+        suffix: its place in the file, if the number does not give it.
+        content: the resource; None if it is none.
+        full_url: its address in a Bundle.
     """
 
     number: int
@@ -49,21 +49,21 @@ class Item:
     rejection: Rejection | None = None
 
 
-def items(source: Source, wanted: re.Pattern[bytes] | None = None) -> Iterator[Item]:
-    """The resources of a file in their order.
+def items(source: Source, pattern: re.Pattern[bytes] | None = None) -> Iterator[Item]:
+    """Yield the resources of a file in their order.
 
     Args:
         source: the file.
-        wanted: of NDJSON, only lines in which this is found are read (numbers stay as they are).
+        pattern: in NDJSON, skip lines without a match (numbers stay as they are).
 
     Raises:
-        Invalid: the file cannot be read to its end.
+        Invalid: the file is not readable to its end.
     """
     last = 0
     for member in members(source):
         stream = cast("io.BufferedReader", member.stream)
-        for place, line, content, full_url, bad in _contents(source, stream, wanted):
-            # A line that is a Bundle takes several numbers: those after it are behind their lines.
+        for place, line, content, full_url, bad in _contents(source, stream, pattern):
+            # A line with a Bundle takes several numbers, so later numbers are ahead of their lines.
             last = max(last + 1, line if not member.name else 0)
             where = f"line {line}" if line and line != last else place
             suffix = ", ".join(part for part in (f"in {member.name}" if member.name else "", where) if part)
@@ -75,39 +75,41 @@ def items(source: Source, wanted: re.Pattern[bytes] | None = None) -> Iterator[I
 _Content = tuple[str, int, dict[str, Any] | None, str, Rejection | None]
 
 
-def _contents(source: Source, stream: io.BufferedReader, wanted: re.Pattern[bytes] | None) -> Iterator[_Content]:
+def _contents(source: Source, stream: io.BufferedReader, pattern: re.Pattern[bytes] | None) -> Iterator[_Content]:
     first = stream.readline(MAX_RESOURCE + 1)
     if first[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in first[:4]:
         raise refused(source.name, "the file is not UTF-8 text", "FHIR is written in UTF-8: export it again")
     first = first.removeprefix(b"\xef\xbb\xbf")
     following = stream.peek(1)[:1]
-    if _loaded(first) is not None or following == b"{":
-        yield from _lines(first, stream, wanted)
+    if _parse_json(first) is not None or following == b"{":
+        yield from _lines(first, stream, pattern)
     elif _BUNDLE.search(first) or _BUNDLE.search(stream.peek(MAX_RESOURCE)[:MAX_RESOURCE]):
         yield from _bundle(source, first, stream)
     elif len(first) > MAX_RESOURCE:
-        yield from _lines(first, stream, wanted)
+        yield from _lines(first, stream, pattern)
     else:
-        rest = stream.read(MAX_RESOURCE + 1)
-        single = _loaded(first + rest) if len(first + rest) <= MAX_RESOURCE else None
-        yield from _expanded("", 1, single) if single is not None else [("", 1, None, "", _whole(first + rest))]
+        tail = stream.read(MAX_RESOURCE + 1)
+        single = _parse_json(first + tail) if len(first + tail) <= MAX_RESOURCE else None
+        yield from (
+            _expanded("", 1, single) if single is not None else [("", 1, None, "", _too_large_or_damaged(first + tail))]
+        )
 
 
-def _whole(data: bytes) -> Rejection:
+def _too_large_or_damaged(data: bytes) -> Rejection:
     if len(data) > MAX_RESOURCE:
         return Rejection("file", f"a resource of over {MAX_RESOURCE >> 20} MB", "give FHIR resources, a line each")
     return Rejection("file", "the file is not whole JSON: cut off or damaged", "copy or export it again")
 
 
-def _loaded(data: bytes) -> Any:  # noqa: ANN401 - whatever the JSON holds
-    """What the bytes say, or None."""
+def _parse_json(data: bytes) -> Any:  # noqa: ANN401 - whatever the JSON holds
+    """The parsed JSON, or None."""
     try:
         return json_of(plain(data))
     except UnicodeDecodeError:
         return None
 
 
-def _lines(first: bytes, stream: io.BufferedReader, wanted: re.Pattern[bytes] | None) -> Iterator[_Content]:
+def _lines(first: bytes, stream: io.BufferedReader, pattern: re.Pattern[bytes] | None) -> Iterator[_Content]:
     line = first
     for number in count(1):
         if number > 1:
@@ -121,21 +123,21 @@ def _lines(first: bytes, stream: io.BufferedReader, wanted: re.Pattern[bytes] | 
             yield "", number, None, "", Rejection("line", problem, "give FHIR resources, a line each")
         elif not line.strip():
             continue
-        elif wanted is not None and not wanted.search(line):
+        elif pattern is not None and not pattern.search(line):
             yield "", number, None, "", None
         else:
-            found = _loaded(line)
-            yield from _expanded("", number, found) if found is not None else [("", number, None, "", _NOT_JSON)]
+            content = _parse_json(line)
+            yield from _expanded("", number, content) if content is not None else [("", number, None, "", _NOT_JSON)]
 
 
-def _expanded(place: str, line: int, found: object) -> Iterator[_Content]:
-    """A resource, or those of a Bundle that stands on one line."""
-    if isinstance(found, dict) and found.get("resourceType") == "Bundle":
-        entries = found.get("entry")
+def _expanded(place: str, line: int, content: object) -> Iterator[_Content]:
+    """A resource, or the resources of a Bundle on one line."""
+    if isinstance(content, dict) and content.get("resourceType") == "Bundle":
+        entries = content.get("entry")
         for number, entry in enumerate(entries if isinstance(entries, list) else [], start=1):
             yield _entry(entry, number, line)
-    elif isinstance(found, dict):
-        yield place, line, found, "", None
+    elif isinstance(content, dict):
+        yield place, line, content, "", None
     else:
         yield place, line, None, "", Rejection("line", "it is no FHIR resource", "each line is one resource")
 
@@ -149,11 +151,11 @@ def _entry(entry: object, number: int, line: int = 0) -> _Content:
     return f"entry {number}", line, content, full_url if isinstance(full_url, str) else "", None
 
 
-class _Joined:
-    """A stream with what was already read of it put back, bounded between one entry and the next."""
+class _BoundedStream:
+    """A stream that begins with bytes already read, with a limit of bytes between one entry and the next."""
 
-    def __init__(self, source: Source, first: bytes, rest: IO[bytes]) -> None:
-        self._source, self._first, self._rest = source, first, rest
+    def __init__(self, source: Source, first: bytes, tail: IO[bytes]) -> None:
+        self._source, self._first, self._tail = source, first, tail
         self.since = 0
 
     def read(self, size: int = -1) -> bytes:
@@ -161,19 +163,19 @@ class _Joined:
             problem = f"a resource of the Bundle takes more than {MAX_RESOURCE >> 20} MB"
             raise refused(self._source.name, problem, "check where the file comes from")
         if self._first:
-            taken = self._first if size < 0 else self._first[:size]
-            self._first = self._first[len(taken) :]
+            data = self._first if size < 0 else self._first[:size]
+            self._first = self._first[len(data) :]
         else:
-            taken = self._rest.read(size)
-        self.since += len(taken)
-        return taken
+            data = self._tail.read(size)
+        self.since += len(data)
+        return data
 
 
 def _bundle(source: Source, first: bytes, stream: IO[bytes]) -> Iterator[_Content]:
-    """The entries of one Bundle, streamed."""
+    """Stream the entries of one Bundle."""
     number = 0
     try:
-        for number, entry in enumerate(_entries(source, _Joined(source, first, stream)), start=1):
+        for number, entry in enumerate(_entries(source, _BoundedStream(source, first, stream)), start=1):
             place, _, content, full_url, bad = _entry(entry, number)
             yield place, 0, content, full_url, bad
     except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -181,8 +183,8 @@ def _bundle(source: Source, first: bytes, stream: IO[bytes]) -> Iterator[_Conten
         raise refused(source.name, problem, "copy or export it again") from error
 
 
-def _entries(source: Source, stream: _Joined) -> Iterator[object]:
-    """The entries of a Bundle, each made when its last byte is there."""
+def _entries(source: Source, stream: _BoundedStream) -> Iterator[object]:
+    """Yield the entries of a Bundle, each when its last byte has arrived."""
     reading = _Entries(source)
     for event, value in ijson.basic_parse(stream, use_float=True):
         if reading.take(event, value):
@@ -191,7 +193,7 @@ def _entries(source: Source, stream: _Joined) -> Iterator[object]:
 
 
 class _Entries:
-    """Follows the events of a parser through a Bundle; ``entry`` is the one just finished."""
+    """Follows the events of a parser through a Bundle; ``entry`` is the last complete entry."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -202,19 +204,19 @@ class _Entries:
         self.entry: object = None
 
     def take(self, event: str, value: object) -> bool:
-        """Take one event; whether it ended an entry.
+        """Process one event; return whether it ended an entry.
 
         Raises:
-            Invalid: the JSON is beyond the bounds.
+            Invalid: the JSON is beyond the limits.
         """
         closes, opens = event in _CLOSES, event in _OPENS
         self._depth -= closes
-        done = self._build(event, value) if self._builder is not None else self._look(event, value, opens=opens)
+        is_end = self._build(event, value) if self._builder is not None else self._look(event, value, opens=opens)
         self._depth += opens
         if self._depth > MAX_DEPTH or self._events > MAX_EVENTS:
             problem = "a resource of the Bundle is nested too deeply or too large"
             raise refused(self._source.name, problem, "check where the file comes from")
-        return done
+        return is_end
 
     def _build(self, event: str, value: object) -> bool:
         self._events += 1

@@ -1,7 +1,7 @@
-"""What a FHIR import goes by: codes and identifiers of its mapping, and what must be known before the first resource.
+"""The terms of a FHIR import: codes and identifiers of its mapping, and what it must know before the first resource.
 
 Resources come in any order: a patient's start of treatment is an Observation, the facility a Location, and both may
-stand behind everything that needs them. So the files are looked through once for these before they are read.
+come after everything that needs them. So one pass over the files collects them before the reading.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ IDENTIFIER_LOCATION = "http://fhir.openmrs.org/ext/patient/identifier#location"
 PLACES = frozenset({"Location", "Organization"})
 TAKEN_BACK = "entered-in-error"
 MOST_HOMES = 1_000_000
-"""Patients whose latest place is remembered: some 400 MB with their starts of treatment."""
+"""Most patients whose latest place is remembered: some 400 MB with their starts of treatment."""
 
 
 class FhirTerms:
     """The ``fhir`` block of a mapping, ready for look-ups.
 
     Attributes:
-        questions: what a code of an Observation asks: a name of ``FhirCodes``, or ``measured:<variable>``.
+        questions: code of an Observation -> its question: a name of ``FhirCodes``, or ``measured:<variable>``.
     """
 
     def __init__(self, mapping: Mapping) -> None:
@@ -66,11 +66,13 @@ class FhirTerms:
         }
 
     def question(self, codes: Iterable[str]) -> str | None:
-        """What an Observation with these codes answers."""
-        return next((found for code in codes if (found := self.questions.get(code)) is not None), None)
+        """The question that an Observation with these codes answers."""
+        return next(
+            (question_of_code for code in codes if (question_of_code := self.questions.get(code)) is not None), None
+        )
 
-    def wanted(self) -> re.Pattern[bytes]:
-        """Finds the lines that ``look_through`` needs: places, encounters, and the codes about a person."""
+    def needed_lines(self) -> re.Pattern[bytes]:
+        """A pattern of the lines that ``look_through`` needs: places, encounters, and codes about a person."""
         about = [code for code, asks in self.questions.items() if asks in ("art_start", "transferred_in_date")]
         codes = [re.escape(code.rpartition("|")[2]).encode() for code in about]
         return re.compile(b"|".join([rb'"(?:Location|Organization|Encounter)"', *codes]), re.IGNORECASE)
@@ -88,14 +90,14 @@ class Place:
 
 @dataclass(slots=True)
 class Beforehand:
-    """What the files say that is needed before it comes.
+    """Facts that other resources need before they come.
 
     Attributes:
-        places: by the id of the Location or Organization.
-        homes: per patient, the day and place of the latest encounter.
-        art_starts: per patient, the earliest start of treatment.
+        places: places by the id of the Location or Organization.
+        homes: for each patient, the day and place of the latest encounter.
+        art_starts: for each patient, the earliest start of treatment.
         transferred_in: patients who came from elsewhere.
-        aliases: the id of a resource by the ``urn:uuid:`` that a Bundle gives it.
+        aliases: ``urn:uuid:`` of a resource in a Bundle -> its id.
     """
 
     places: dict[str, Place] = field(default_factory=dict)
@@ -105,7 +107,7 @@ class Beforehand:
     aliases: dict[str, str] = field(default_factory=dict)
 
     def target(self, reference: object, kinds: frozenset[str]) -> str | None:
-        """The id that a reference names: ``Patient/id``, its absolute form or ``urn:uuid:``; None for another kind."""
+        """The id in a reference: ``Patient/id``, its absolute form or ``urn:uuid:``; None for another kind."""
         text = reference.get("reference") if isinstance(reference, dict) else None
         if not isinstance(text, str) or not text or len(text) > 1000:  # noqa: PLR2004 - no address is so long
             return None
@@ -118,68 +120,68 @@ class Beforehand:
 
 
 def look_through(sources: Sequence[Source], terms: FhirTerms) -> Beforehand:
-    """What the files say that resources before it need. What is wrong in them is said when they are read.
+    """Collect the facts that earlier resources need. Errors in them are reported when they are read.
 
     Raises:
-        Invalid: a file cannot be read to its end.
+        Invalid: a file is not readable to its end.
     """
-    found = Beforehand()
-    wanted = terms.wanted()
+    beforehand = Beforehand()
+    pattern = terms.needed_lines()
     for source in sources:
-        for item in items(source, wanted):
+        for item in items(source, pattern):
             if item.content is not None:
-                _note_alias(item, found)
-                _note(item.content, terms, found)
-    return found
+                _note_alias(item, beforehand)
+                _note(item.content, terms, beforehand)
+    return beforehand
 
 
-def _note_alias(item: Item, found: Beforehand) -> None:
+def _note_alias(item: Item, beforehand: Beforehand) -> None:
     content = item.content or {}
     if item.full_url.startswith("urn:") and isinstance(content.get("id"), str):
-        given = item.full_url.rpartition(":")[2]
-        if given != content["id"]:
-            found.aliases[item.full_url] = content["id"]
+        alias = item.full_url.rpartition(":")[2]
+        if alias != content["id"]:
+            beforehand.aliases[item.full_url] = content["id"]
 
 
-def _note(content: dict[str, Any], terms: FhirTerms, found: Beforehand) -> None:
+def _note(content: dict[str, Any], terms: FhirTerms, beforehand: Beforehand) -> None:
     kind, uuid = content.get("resourceType"), content.get("id")
     fields = Fields(content, "", "", terms.values)
     try:
         if isinstance(kind, str) and kind in PLACES and isinstance(uuid, str):
-            found.places[uuid] = _place(fields, content, terms)
+            beforehand.places[uuid] = _place(fields, content, terms)
         elif content.get("status") == TAKEN_BACK:
             return
         elif kind == "Encounter":
-            _note_home(content, found)
+            _note_home(content, beforehand)
         elif kind == "Observation":
-            _note_person(fields, content, terms, found)
+            _note_person(fields, content, terms, beforehand)
     except BadFieldError:
         return
 
 
-def _note_home(content: dict[str, Any], found: Beforehand) -> None:
-    patient = found.target(content.get("subject"), frozenset({"Patient"}))
+def _note_home(content: dict[str, Any], beforehand: Beforehand) -> None:
+    patient = beforehand.target(content.get("subject"), frozenset({"Patient"}))
     period = content.get("period")
     start = period.get("start") if isinstance(period, dict) else None
     locations = content.get("location")
     first = locations[0] if isinstance(locations, list) and locations else None
-    place = found.target(first.get("location") if isinstance(first, dict) else None, PLACES)
-    place = place or found.target(content.get("serviceProvider"), PLACES)
-    if patient is None or place is None or not isinstance(start, str) or len(found.homes) >= MOST_HOMES:
+    place = beforehand.target(first.get("location") if isinstance(first, dict) else None, PLACES)
+    place = place or beforehand.target(content.get("serviceProvider"), PLACES)
+    if patient is None or place is None or not isinstance(start, str) or len(beforehand.homes) >= MOST_HOMES:
         return
-    if found.homes.get(patient, ("",))[0] <= start:
-        found.homes[patient] = (start, intern(place))
+    if beforehand.homes.get(patient, ("",))[0] <= start:
+        beforehand.homes[patient] = (start, intern(place))
 
 
-def _note_person(fields: Fields, content: dict[str, Any], terms: FhirTerms, found: Beforehand) -> None:
+def _note_person(fields: Fields, content: dict[str, Any], terms: FhirTerms, beforehand: Beforehand) -> None:
     question = terms.question(codes_of(content.get("code")))
-    patient = found.target(content.get("subject"), frozenset({"Patient"}))
+    patient = beforehand.target(content.get("subject"), frozenset({"Patient"}))
     if patient is None or question not in ("art_start", "transferred_in_date"):
         return
     if question == "transferred_in_date":
-        found.transferred_in.add(patient)
+        beforehand.transferred_in.add(patient)
     elif (day := fields.day("valueDateTime", "valueString")) is not None:
-        found.art_starts[patient] = min(day, found.art_starts.get(patient, day))
+        beforehand.art_starts[patient] = min(day, beforehand.art_starts.get(patient, day))
 
 
 def _place(fields: Fields, content: dict[str, Any], terms: FhirTerms) -> Place:
@@ -196,12 +198,12 @@ def _place(fields: Fields, content: dict[str, Any], terms: FhirTerms) -> Place:
 
 
 def identifier(content: Map[str, Any], kinds: frozenset[str], terms: FhirTerms) -> str | None:
-    """The identifier of these types or systems; an official one of several, else the first.
+    """The identifier of these types or systems; the official one of several, else the first.
 
     Raises:
         BadFieldError: it is no text.
     """
-    found: list[tuple[bool, str]] = []
+    candidates: list[tuple[bool, str]] = []
     for _, item in Fields(content, "", "", terms.values).each("identifier", []):
         _, kind = item.raw("type")
         _, system = item.raw("system")
@@ -210,12 +212,12 @@ def identifier(content: Map[str, Any], kinds: frozenset[str], terms: FhirTerms) 
             continue
         value = item.text("value")
         if value is not None:
-            found.append((item.raw("use")[1] == "official", value))
-    return max(found, key=lambda pair: pair[0])[1] if found else None
+            candidates.append((item.raw("use")[1] == "official", value))
+    return max(candidates, key=lambda pair: pair[0])[1] if candidates else None
 
 
 def codes_of(concept: object) -> list[str]:
-    """The codes of a CodeableConcept, the surest first: ``system|code``, the code, then the texts, for look-ups."""
+    """The codes of a CodeableConcept for look-ups, most certain first: ``system|code``, the code, then the texts."""
     if isinstance(concept, list):
         return [code for item in concept[:20] for code in codes_of(item)]
     if not isinstance(concept, dict):
@@ -239,10 +241,10 @@ def codes_of(concept: object) -> list[str]:
 
 @lru_cache(maxsize=16_384)
 def _code(text: str) -> str:
-    """A code for look-ups: a system with its code or an address as it stands, else letters, digits and dashes."""
+    """A code for look-ups: a system with its code or an address unchanged, else letters, digits and dashes."""
     return text.strip().casefold() if "|" in text or ":" in text or "-" in text else fold(text)
 
 
-def _table(defaults: Map[str, str], given: Map[str, str | int | None]) -> dict[str, str | None]:
-    said = {**defaults, **given}
-    return {_code(code): None if value is None else str(value) for code, value in said.items()}
+def _table(defaults: Map[str, str], overrides: Map[str, str | int | None]) -> dict[str, str | None]:
+    texts = {**defaults, **overrides}
+    return {_code(code): None if value is None else str(value) for code, value in texts.items()}

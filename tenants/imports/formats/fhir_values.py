@@ -19,15 +19,15 @@ _UNITS: dict[str, dict[str, float]] = {
     "height": {"m": 100.0, "[in_i]": 2.54, "in": 2.54},
     "cd4": {"10*9/l": 1000.0, "10^9/l": 1000.0, "10*3/ul": 1000.0, "10^3/ul": 1000.0},
 }
-"""Factors to the platform's units (kg, cm, cells/mm3), by UCUM code or unit in small letters."""
+"""Factors to the platform's units (kg, cm, cells/mm3), by UCUM code or unit in lower case."""
 _DAYS = {"d": 1.0, "day": 1.0, "days": 1.0, "wk": 7.0, "week": 7.0, "weeks": 7.0, "mo": 30.0, "month": 30.0}
 _DAYS |= {"months": 30.0, "a": 365.0, "year": 365.0, "years": 365.0}
 _PERIODS = {"h": 1 / 24, "d": 1.0, "wk": 7.0, "mo": 30.0}
 _SUPPLIED = ("whenHandedOver", "whenPrepared")
 
 
-def shown(concept: object) -> str | None:
-    """How a CodeableConcept (or the first of several, or a Coding) is called, if it can be stored."""
+def display_text(concept: object) -> str | None:
+    """The display text of a CodeableConcept (or the first of several, or a Coding), if it can be stored."""
     if isinstance(concept, list):
         concept = concept[0] if concept else None
     if not isinstance(concept, dict):
@@ -35,17 +35,17 @@ def shown(concept: object) -> str | None:
     coding = concept.get("coding")
     codings = [item for item in coding if isinstance(item, dict)] if isinstance(coding, list) else []
     candidates = [concept.get("text"), *(item.get("display") for item in codings), concept.get("display")]
-    for found in [*candidates, *(item.get("code") for item in codings), concept.get("code")]:
-        if isinstance(found, str) and found.strip():
+    for label in [*candidates, *(item.get("code") for item in codings), concept.get("code")]:
+        if isinstance(label, str) and label.strip():
             try:
-                return text(found)
+                return text(label)
             except BadValueError:
                 continue
     return None
 
 
 def measure(variable: str, quantity: object) -> tuple[float | None, str | None, str | None]:
-    """A Quantity as number in the platform's unit, its ``<`` or ``>``, and its unit.
+    """Return a Quantity as a number in the platform's unit, its ``<`` or ``>``, and its unit.
 
     Raises:
         BadValueError: the value is no number.
@@ -72,7 +72,7 @@ def measure(variable: str, quantity: object) -> tuple[float | None, str | None, 
 
 
 def supplied_by(fields: Fields) -> str:
-    """The field that says when drugs were handed over, else prepared.
+    """The field of the day of handing over, else of preparing.
 
     Raises:
         BadFieldError: neither is there.
@@ -84,10 +84,10 @@ def supplied_by(fields: Fields) -> str:
 
 
 def days_supplied(fields: Fields) -> int | None:
-    """Days of treatment: the supply as given, else the quantity by the dose a day where both are numbers.
+    """Days of treatment: the given supply, else the quantity divided by the daily dose if both are numbers.
 
     Raises:
-        BadFieldError: the supply given is no plausible number of days.
+        BadFieldError: the given supply is no plausible number of days.
     """
     supply = fields.record("daysSupply")
     name, value = supply.raw("value")
@@ -95,7 +95,7 @@ def days_supplied(fields: Fields) -> int | None:
         unit = supply.raw("code", "unit")[1]
         factor = _DAYS.get(unit.casefold().replace("(s)", "").strip(" {}"), 0.0) if isinstance(unit, str) else 1.0
         if not factor:
-            raise supply.bad("unit", "a unit of time that is not known", "write one of: d, wk, mo")
+            raise supply.bad("unit", "an unknown unit of time", "write one of: d, wk, mo")
         try:
             supplied = values.number(value) * factor
             return values.days(supplied if factor == 1 else round(supplied), "days")
@@ -112,7 +112,7 @@ def days_supplied(fields: Fields) -> int | None:
 
 
 def _daily_dose(fields: Fields) -> float | None:
-    """Units a day by the first dosage instruction, where it says so in numbers."""
+    """Units per day in the first dosage instruction, if they are numbers."""
     dosage = next((item for _, item in fields.each("dosageInstruction", [])), None)
     if dosage is None:
         return None
@@ -132,15 +132,15 @@ def _number(value: object) -> float | None:
 
 
 def whole_moment(fields: Fields, name: str, read: Callable[[str], datetime]) -> datetime:
-    """A date with its day: FHIR allows a year or a month alone, which is no day of care.
+    """Return a date that has a day: FHIR allows a year or a month alone, which is no day of care.
 
     Raises:
         BadFieldError: the day is missing, or it is no date.
     """
     try:
         return read(name)
-    except BadFieldError as wrong:
+    except BadFieldError as error:
         value = fields.raw(name)[1]
         if isinstance(value, str) and len(value) in (4, 7) and value[:4].isdecimal():
-            raise fields.bad(name, "a year or month without the day", "give the whole date") from wrong
+            raise fields.bad(name, "a year or month without the day", "give the whole date") from error
         raise

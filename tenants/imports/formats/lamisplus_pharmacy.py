@@ -1,6 +1,6 @@
 """The LAMIS+ pharmacy list (csv, xlsx): one row per drug of a pick-up, the longitudinal file of a LAMIS+ site.
 
-Headings are told by their letters and digits alone, so case, spaces and dots do not matter.
+Only letters and digits of the headings count: case, spaces and dots do not matter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tenants.imports.mapping import Mapping
 
 SOURCE = "lamisplus"
-"""All LAMIS+ lists are of one system: their people are the same."""
+"""The source of all LAMIS+ lists: they are from one system and have the same people."""
 
 LAYOUT = Layout(
     title="LAMIS+ pharmacy list",
@@ -69,16 +69,16 @@ class PharmacyList(ListReader):
     dated_by: ClassVar[tuple[str, ...]] = ("date_visit",)
 
     def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:  # noqa: ARG002 - as all lists
-        """The facility, the patient and the pick-up, without the cells that are wrong."""
-        datim_id, patient, when = row.needed("datim_id"), row.needed("patient_id"), row.day("date_visit")
-        if when is None:
+        """Add the facility, the patient and the pick-up, without the wrong cells."""
+        datim_id, patient, day = row.needed("datim_id"), row.needed("patient_id"), row.day("date_visit")
+        if day is None:
             row.refuse("date_visit", "the value is missing", "fill it in")
         supply, following = row.days_supplied("refill"), row.day("next_appointment")
         facility_name, hospital_number = row.text("facility_name"), row.text("hospital_number")
         regimen, regimen_line, dsd_model = row.text("regimen"), row.text("regimen_line"), row.text("dsd_model")
-        if datim_id is None or patient is None or (row.problems and when is not None):
+        if datim_id is None or patient is None or (row.problems and day is not None):
             return
-        # Whoever came on a day that nobody can read is a person of the facility all the same.
+        # A person who came on an unreadable day is a person of the facility all the same.
         reading.facts += [
             FacilityFact(key=datim_id, name=facility_name, labels=_LABELS),
             PatientFact(
@@ -88,20 +88,20 @@ class PharmacyList(ListReader):
                 labels=_LABELS,
                 pepfar_id=patient,
                 hospital_number=hospital_number,
-                derived_on=when,
+                derived_on=day,
                 partial=True,
                 fallback=("pepfar_id",),
             ),
         ]
-        if when is None:
+        if day is None:
             return
         reading.facts.append(
             DispensationFact(
-                key=SEPARATOR.join((patient, when.isoformat(), regimen or "")),
+                key=SEPARATOR.join((patient, day.isoformat(), regimen or "")),
                 patient=patient,
                 facility=datim_id,
                 labels=_LABELS,
-                date_dispensed=when,
+                date_dispensed=day,
                 days_supplied=supply,
                 regimen=regimen,
                 regimen_line=regimen_line,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from core.errors import FieldError, Invalid
 from tenants.imports.facts import PatientBound, Reading, Rejection, SnapshotFact, UnreadContactFact, unread_contact
-from tenants.imports.formats.dates import OPEN_REMEDY, Dates, given_formats, questions
+from tenants.imports.formats.dates import OPEN_REMEDY, Dates, formats_of_mapping, questions
 from tenants.imports.formats.profile import ProfiledLayout, profile
 from tenants.imports.formats.refill import Refills
 from tenants.imports.formats.tables import Layout, ListRow, open_list, recognised
@@ -245,7 +245,7 @@ class ListReader(Reader):
         """What one pass over a file says of it as a whole; made once."""
         refill = self.refill[0] if self.refill is not None else None
         form = ProfiledLayout(self.layout, self.layout.title, self.dated_by, refill)
-        return profile(source, form, given_formats(mapping))
+        return profile(source, form, formats_of_mapping(mapping))
 
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
         """The mapping's constant, else the latest day of the lists that does not lie in the future."""

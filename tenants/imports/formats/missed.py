@@ -1,6 +1,6 @@
-"""The NMRS missed-appointment list (csv, xlsx): one row per appointment that was missed.
+"""The NMRS missed-appointment list (csv, xlsx): one row per missed appointment.
 
-It names no facility: rows wait until another list names their people, or the mapping gives the facility of all.
+It names no facility: rows wait until another list names their people, or the mapping gives one facility for all.
 """
 
 from __future__ import annotations
@@ -56,17 +56,16 @@ class MissedAppointments(ListReader):
     dated_by: ClassVar[tuple[str, ...]] = ("due", "visited")
 
     def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:
-        """The person, where the facility is known; the appointment; and the visit, where there was one after all.
+        """Add the person, if the facility is known; the appointment; and the visit, if there was one after all.
 
-        The list does not say when the appointment was made: it counts as made on the day it was due, so that nothing
-        is known of it before.
+        The list has no day of booking. It counts as the due day, so that nothing is known before.
         """
-        patient, due, visited = row.needed("patient_id"), row.day("due"), row.day("visited")
-        if due is None:
+        patient, due_day, visit_day = row.needed("patient_id"), row.day("due"), row.day("visited")
+        if due_day is None:
             row.refuse("due", "the value is missing", "fill it in")
         datim_id, name = place(row, mapping)
-        person = person_of(row, patient, datim_id, _LABELS, derived_on=due) if patient is not None else None
-        if row.problems or patient is None or person is None or due is None:
+        person = person_of(row, patient, datim_id, _LABELS, derived_on=due_day) if patient is not None else None
+        if row.problems or patient is None or person is None or due_day is None:
             return
         about: dict[str, Any] = {"patient": patient, "facility": datim_id, "labels": _LABELS}
         if datim_id is not None:
@@ -76,13 +75,13 @@ class MissedAppointments(ListReader):
             ]
         reading.facts.append(
             AppointmentFact(
-                key=SEPARATOR.join((patient, "missed", due.isoformat())),
-                booked_on=due,
-                due_date=due,
-                status="kept" if visited == due else "missed",
+                key=SEPARATOR.join((patient, "missed", due_day.isoformat())),
+                booked_on=due_day,
+                due_date=due_day,
+                status="kept" if visit_day == due_day else "missed",
                 **about,
             )
         )
-        if visited is not None and visited >= due:
-            key = SEPARATOR.join((patient, "missed", "visit", visited.isoformat()))
-            reading.facts.append(VisitFact(key=key, date_started=visited, **about))
+        if visit_day is not None and visit_day >= due_day:
+            key = SEPARATOR.join((patient, "missed", "visit", visit_day.isoformat()))
+            reading.facts.append(VisitFact(key=key, date_started=visit_day, **about))

@@ -1,7 +1,7 @@
 """The LAMIS+ missed-appointment list (csv, xlsx): one row per refill or clinic visit that is due or was missed.
 
-It names facilities without their DATIM id: rows wait until another list names their people, or the mapping gives it.
-Headings follow the fields of LAMIS+'s report of missed refills; no live export has been seen.
+It names facilities without a DATIM id: rows wait until another list names their people, or the mapping gives the id.
+Headings follow the fields of LAMIS+'s report of missed refills; no live export was available.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ class LamisPlusMissed(ListReader):
     dated_by: ClassVar[tuple[str, ...]] = ("last_visit",)
 
     def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:
-        """The person, where the facility is known; the last visit with the appointment it gave; the booking."""
+        """Add the person, if the facility is known; the last visit with its next appointment; and the booking."""
         datim_id, name = place(row, mapping)
-        patient, visited, due = row.needed("patient_id"), row.day("last_visit"), row.day("due")
+        patient, visit_day, due_day = row.needed("patient_id"), row.day("last_visit"), row.day("due")
         if patient is None:
             return
         if datim_id is not None:
@@ -82,12 +82,12 @@ class LamisPlusMissed(ListReader):
                 FacilityFact(key=datim_id, name=name, labels=_LABELS),
                 person_of(row, patient, datim_id, _LABELS, is_programme_id=False),
             ]
-        if visited is None:
+        if visit_day is None:
             if not row.broken("last_visit"):
                 row.refuse("last_visit", "the value is missing", "fill it in")
             return
         common: dict[str, Any] = {"patient": patient, "facility": datim_id, "labels": _LABELS}
-        key = SEPARATOR.join((patient, "missed", visited.isoformat()))
-        reading.facts.append(VisitFact(key=key, date_started=visited, next_appointment=due, **common))
-        if due is not None:
-            reading.facts.append(AppointmentFact(key=key, booked_on=visited, due_date=due, **common))
+        key = SEPARATOR.join((patient, "missed", visit_day.isoformat()))
+        reading.facts.append(VisitFact(key=key, date_started=visit_day, next_appointment=due_day, **common))
+        if due_day is not None:
+            reading.facts.append(AppointmentFact(key=key, booked_on=visit_day, due_date=due_day, **common))

@@ -54,9 +54,9 @@ class Message:
 
     Args:
         content: the parsed container.
-        suffix: which document it is, for the report.
-        terms: of the import.
-        reading: takes the facts and the refusals.
+        suffix: name of the document, for the report.
+        terms: terms of the import.
+        reading: receives the facts and the rejections.
     """
 
     def __init__(self, content: dict[str, Any], suffix: str, terms: NdrTerms, reading: Reading) -> None:
@@ -69,18 +69,18 @@ class Message:
         self._patient = self._person.needed("PatientIdentifier")
         self._facility = self._find_facility()
         self._voided = fold(self._header.text("MessageStatusCode") or "") in terms.redacted
-        self._seen: dict[tuple[str, str], Fact] = {}
+        self._facts_by_key: dict[tuple[str, str], Fact] = {}
         self._visits: dict[str, date] = {}
 
     def created(self) -> date | None:
-        """The day on which the message was made, if it says so and can be read."""
+        """The day of the message's creation, if it has a readable one."""
         return each_of([], self._header.day, "MessageCreationDateTime")
 
     def into(self) -> None:
         """Fill the reading.
 
         Raises:
-            BadFieldError: the person cannot be told.
+            BadFieldError: the person is not identifiable.
         """
         place = self._person.record("TreatmentFacility")
         name = place.text("FacilityName")
@@ -92,24 +92,26 @@ class Message:
         self._drop_undated()
 
     def _drop_undated(self) -> None:
-        """Drop a state without a day where the message gives the day in another place."""
+        """Drop a state without a day if the message gives the day elsewhere."""
         facts = self._reading.facts
-        dated = {fact.state for fact in facts if isinstance(fact, PatientStateFact) and fact.start_date is not None}
+        states_with_day = {
+            fact.state for fact in facts if isinstance(fact, PatientStateFact) and fact.start_date is not None
+        }
         facts[:] = [
             fact
             for fact in facts
-            if not (isinstance(fact, PatientStateFact) and fact.start_date is None and fact.state in dated)
+            if not (isinstance(fact, PatientStateFact) and fact.start_date is None and fact.state in states_with_day)
         ]
 
     def _find_facility(self) -> str:
-        found = self._person.record("TreatmentFacility").text("FacilityID")
+        facility = self._person.record("TreatmentFacility").text("FacilityID")
         before, separator, _ = self._patient.partition("_")
-        found = found or (before.strip() if separator else None)
-        found = found or self._header.record("MessageSendingOrganization").text("FacilityID")
-        if not found:
+        facility = facility or (before.strip() if separator else None)
+        facility = facility or self._header.record("MessageSendingOrganization").text("FacilityID")
+        if not facility:
             remedy = "give TreatmentFacility.FacilityID, or a PatientIdentifier that begins with the DATIM id and _"
             raise self._person.bad("TreatmentFacility.FacilityID", "the facility is missing", remedy)
-        return found
+        return facility
 
     def _read_person(self) -> PatientFact:
         person, bad = self._person, self._bad
@@ -175,24 +177,24 @@ class Message:
                 each_of(bad, self._result, report, result)
 
     def _ended(self, place: Fields, state: str, field: str) -> None:
-        """A state and its day; without a day it holds from the message's own."""
-        when = each_of(self._bad, place.day, field)
+        """Add a state with its day; without a day, the message's own day counts."""
+        day = each_of(self._bad, place.day, field)
         fact = PatientStateFact(
-            key=SEPARATOR.join((self._patient, state, when.isoformat() if when is not None else "")),
+            key=SEPARATOR.join((self._patient, state, day.isoformat() if day is not None else "")),
             patient=self._patient,
             facility=self._facility,
             labels=place.labels({"start_date": field}),
             voided=self._voided,
             state=state,
-            start_date=when,
+            start_date=day,
         )
         self._add(fact)
 
     def _contact_day(self, item: Fields, not_after: date | None) -> date:
-        """The day of a contact; where it cannot be read, the person came all the same.
+        """The day of a contact; if it is not readable, an unread contact is added.
 
         Raises:
-            BadFieldError: it is missing, or cannot be read.
+            BadFieldError: it is missing or not readable.
         """
         try:
             return item.needed_moment("VisitDate").date()
@@ -211,28 +213,28 @@ class Message:
 
     def _encounter(self, item: Fields) -> None:
         following = each_of(self._bad, item.day, "NextAppointmentDate")
-        when = self._contact_day(item, following)
+        day = self._contact_day(item, following)
         if (visit := item.text("VisitID")) is not None:
-            self._visits[visit] = when
-        key = visit or when.isoformat()
+            self._visits[visit] = day
+        key = visit or day.isoformat()
         fact = VisitFact(
             key=SEPARATOR.join((self._patient, "visit", key)),
             patient=self._patient,
             facility=self._facility,
             labels=item.labels({"date_started": "VisitDate", "next_appointment": "NextAppointmentDate"}),
             voided=self._voided,
-            date_started=when,
+            date_started=day,
             next_appointment=following,
         )
         self._add(fact)
         for variable, field in (("weight", "Weight"), ("cd4", "CD4"), ("who_stage", "WHOClinicalStage")):
-            each_of(self._bad, self._measured, item, variable, field, when, key)
+            each_of(self._bad, self._measurement, item, variable, field, day, key)
         adherence = each_of(self._bad, item.text, "ARVDrugAdherence")
         answer = self._terms.adherence.get(fold(adherence)) if adherence else None
         if answer is not None:
-            self._observe(item, "arv_adherence", "ARVDrugAdherence", when, key).value_coded = answer
+            self._observe(item, "arv_adherence", "ARVDrugAdherence", day, key).value_coded = answer
 
-    def _measured(self, item: Fields, variable: str, field: str, when: date, key: str) -> None:
+    def _measurement(self, item: Fields, variable: str, field: str, day: date, key: str) -> None:
         _, value = item.raw(field)
         if value is None:
             return
@@ -241,11 +243,11 @@ class Message:
         except BadValueError as wrong:
             raise item.bad(field, wrong.problem, wrong.remedy) from wrong
         tested = item.day("CD4TestDate") if variable == "cd4" else None
-        fact = self._observe(item, variable, field, tested or when, key, on="CD4TestDate" if tested else "VisitDate")
+        fact = self._observe(item, variable, field, tested or day, key, on="CD4TestDate" if tested else "VisitDate")
         fact.value_numeric, fact.value_text = number, sign
 
     def _observe(
-        self, item: Fields, variable: str, field: str, when: date, key: str, *, on: str = "VisitDate"
+        self, item: Fields, variable: str, field: str, day: date, key: str, *, on: str = "VisitDate"
     ) -> ObservationFact:
         fact = ObservationFact(
             key=SEPARATOR.join((self._patient, variable, key)),
@@ -253,7 +255,7 @@ class Message:
             facility=self._facility,
             labels=item.labels({"obs_datetime": on, "value_numeric": field, "value_coded": field}),
             voided=self._voided,
-            obs_datetime=whole_day(when),
+            obs_datetime=whole_day(day),
             variable_name=variable,
         )
         self._add(fact)
@@ -264,13 +266,13 @@ class Message:
         if kind is not None and fold(kind) not in self._terms.antiretroviral:
             return
         dispensed = each_of(self._bad, item.day, "PrescribedRegimenDispensedDate")
-        when = dispensed or self._contact_day(item, self._visits.get(item.text("VisitID") or ""))
+        day = dispensed or self._contact_day(item, self._visits.get(item.text("VisitID") or ""))
         drugs = item.record("PrescribedRegimen")
         regimen = drugs.text("CodeDescTxt", "Code") or item.text("PrescribedRegimen")
         line = item.text("PrescribedRegimenLineCode")
         before = len(self._bad)
         supply = each_of(self._bad, item.days, "PrescribedRegimenDuration")
-        key = item.text("VisitID") or when.isoformat()
+        key = item.text("VisitID") or day.isoformat()
         self._add(
             DispensationFact(
                 key=SEPARATOR.join((self._patient, "regimen", key, regimen or "")),
@@ -283,7 +285,7 @@ class Message:
                     }
                 ),
                 voided=self._voided,
-                date_dispensed=when,
+                date_dispensed=day,
                 days_supplied=supply,
                 regimen=regimen,
                 regimen_line=line,
@@ -296,27 +298,30 @@ class Message:
     def _result(self, report: Fields, item: Fields) -> None:
         test = item.record("LaboratoryResultedTest")
         names = [test.text("Code"), test.text("CodeDescTxt")]
-        variable = next((found for name in names if name and (found := self._terms.tests.get(fold(name)))), None)
+        variable = next(
+            (variable_of_name for name in names if name and (variable_of_name := self._terms.tests.get(fold(name)))),
+            None,
+        )
         if variable is None:
             return
         for on in ("CollectionDate", "VisitDate"):
-            if (when := report.day(on)) is not None:
+            if (day := report.day(on)) is not None:
                 break
         else:
-            on, when = _below(report, item, "OrderedTestDate"), item.needed_moment("OrderedTestDate").date()
+            on, day = _below(report, item, "OrderedTestDate"), item.needed_moment("OrderedTestDate").date()
         answer = item.record("LaboratoryResult")
         numeric = answer.record("AnswerNumeric")
         place, name, value = numeric, *numeric.raw("Value1")
         if value is None:
             place, name, value = answer, *answer.raw("AnswerText", "AnswerNumeric")
-        sample = report.text("LaboratoryTestIdentifier") or report.text("VisitID") or when.isoformat()
+        sample = report.text("LaboratoryTestIdentifier") or report.text("VisitID") or day.isoformat()
         fact = ObservationFact(
-            key=SEPARATOR.join((self._patient, "lab", variable, sample, when.isoformat())),
+            key=SEPARATOR.join((self._patient, "lab", variable, sample, day.isoformat())),
             patient=self._patient,
             facility=self._facility,
             labels=report.labels({"obs_datetime": on, "value_numeric": _below(report, place, name)}),
             voided=self._voided,
-            obs_datetime=whole_day(when),
+            obs_datetime=whole_day(day),
             variable_name=variable,
         )
         if value is not None:
@@ -331,30 +336,30 @@ class Message:
         self._add(fact)
 
     def _add(self, fact: Fact) -> None:
-        """Add a fact; the same event twice in a message, said otherwise, is told apart by its order."""
+        """Add a fact. If an event comes again in a message with other values, its order distinguishes it."""
         key, count = fact.key, 1
-        while (fact.kind, fact.key) in self._seen:
-            before = self._seen[fact.kind, fact.key]
+        while (fact.kind, fact.key) in self._facts_by_key:
+            before = self._facts_by_key[fact.kind, fact.key]
             if _same(before, fact):
                 return
             count += 1
             fact.key = f"{key}#{count}"
-        self._seen[fact.kind, fact.key] = fact
+        self._facts_by_key[fact.kind, fact.key] = fact
         self._reading.facts.append(fact)
 
 
 def _below(record: Fields, inner: Fields, name: str) -> str:
-    """The place of a field of a record within another record, as the outer one's labels take it."""
+    """The path of a field of an inner record, in the form of the outer record's labels."""
     return f"{inner.path.removeprefix(f'{record.path}.')}.{name}"
 
 
-def _same(one: Fact, other: Fact) -> bool:
-    """Whether two facts say the same, wherever they stand."""
-    labels, other.labels = other.labels, one.labels
+def _same(first: Fact, second: Fact) -> bool:
+    """Whether two facts are the same, wherever they stand in the message."""
+    labels, second.labels = second.labels, first.labels
     try:
-        return one == other
+        return first == second
     finally:
-        other.labels = labels
+        second.labels = labels
 
 
 _LISTS = frozenset(
@@ -363,9 +368,9 @@ _LISTS = frozenset(
 
 
 def single(content: dict[str, Any]) -> dict[str, Any]:
-    """The tree with single elements instead of lists of one; of what may be repeated, the lists stay."""
-    found: dict[str, Any] = {}
+    """The tree with single elements instead of lists of one; elements that may repeat stay lists."""
+    tree: dict[str, Any] = {}
     for name, items in content.items():
         inner = [single(item) if isinstance(item, dict) else item for item in items]
-        found[name] = [item for item in inner if item != ""] if name in _LISTS else inner[0]
-    return found
+        tree[name] = [item for item in inner if item != ""] if name in _LISTS else inner[0]
+    return tree

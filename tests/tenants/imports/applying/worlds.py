@@ -110,7 +110,7 @@ def bring_list(session: TenantSession, one: PartnerList) -> UUID:
                     (patient(number), SOURCE, one.kind, uuid, FACILITY, one.day, one.day),
                 )
     settling.queue(session, run)
-    while apply.tell(session, terms):
+    while apply.publish_changes(session, terms):
         pass
     return uuid
 
@@ -118,7 +118,7 @@ def bring_list(session: TenantSession, one: PartnerList) -> UUID:
 def undo(session: TenantSession, import_uuid: UUID) -> None:
     """Undo an import in the transaction."""
     row = undoing.begin(session, import_uuid)
-    while apply.tell(session, Terms(row.uuid, row.source, row.data_date, 0)):
+    while apply.publish_changes(session, Terms(row.uuid, row.source, row.data_date, 0)):
         pass
 
 
