@@ -1,9 +1,9 @@
 """What a reader makes of a partner's files: typed facts, each with the file and line it came from.
 
-A reader yields one ``Reading`` per row (or per person, where a file holds one). What a rejection takes along is a rule
-of ``tenants.imports.staging.stager``: an event goes with its whole row; a wrong date of death does not cost the
-person. Identifiers (``patient``, ``key``) are the source's own texts: they live only in memory, between the file and
-the staging table, where they become keyed blind indices; a number stands there encrypted, too, until the import ends.
+A reader yields one ``Reading`` per row (or per person, where a file holds one). ``tenants.imports.staging.stager``
+decides what a rejection affects: a wrong event rejects its whole row; a wrong date of death does not reject the person.
+Identifiers (``patient``, ``key``) are the source's own texts: they live only in memory, between the file and the
+staging table, where they become keyed blind indexes; a number is also stored there, encrypted, until the import ends.
 """
 
 from __future__ import annotations
@@ -295,13 +295,13 @@ def unread_contact(fact: Fact, reading: Reading, not_after: date | None = None) 
     if not isinstance(fact, PatientBound):
         message = "a contact is of a patient"
         raise TypeError(message)
-    said = next((other.status for other in reading.facts if isinstance(other, SnapshotFact)), None)
+    partner_status = next((other.status for other in reading.facts if isinstance(other, SnapshotFact)), None)
     bound = not_after or (fact.next_appointment if isinstance(fact, VisitFact | DispensationFact) else None)
     return UnreadContactFact(
         key=fact.patient,
         patient=fact.patient,
         facility=fact.facility,
         labels=fact.labels,
-        partner_status=said,
+        partner_status=partner_status,
         not_after=bound,
     )

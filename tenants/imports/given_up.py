@@ -1,4 +1,4 @@
-"""The job of an import was given up, discarded or retried: the import says that it is stalled, and what to do."""
+"""Record on an import that its job failed for good, was discarded or was retried, and what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 JOB = "imports.run"
 UNDO_JOB = "imports.undo"
 STALLED = "stalled"
-"""State that callers see instead of the one in which the import is stalled."""
+"""The state that callers see while an import stalls, instead of its stored state."""
 
 RESUME = "send the same files again to resume it"
 CANCEL = f"{RESUME}, or cancel it"
@@ -25,7 +25,7 @@ _WORKED_ON = (*UNFINISHED, "undoing")
 
 
 def job_ended(session: TenantSession, end: JobEnd) -> None:
-    """Write on the import of the job that no worker works on it, or after a retry that one does."""
+    """Record on the import of a job that it stalls, or after a retry that it continues."""
     row = repository.find(session, UUID(end.payload["import_uuid"]), lock=True)
     if row is None or row.state not in _WORKED_ON or row.job_uuid != end.job_id:
         return
@@ -37,21 +37,21 @@ def job_ended(session: TenantSession, end: JobEnd) -> None:
 
 
 def stall(row: Import, problem: str) -> None:
-    """Say on the import why no worker works on it, and what to do."""
+    """Record on the import why it stalls, and what to do."""
     remedy = {"applying": RESUME, "undoing": UNDO}.get(row.state, CANCEL)
     row.error, row.failure = problem, [{"field": "", "problem": problem, "remedy": remedy}]
 
 
 def forget(row: Import) -> None:
-    """Remove what ``stall`` wrote: the import is worked on again."""
+    """Remove what ``stall`` recorded: a worker works on the import again."""
     row.error, row.failure = None, None
 
 
-def stands_still(row: Import) -> bool:
-    """Whether the import's job was given up or discarded, and none has taken its place."""
+def is_stalled(row: Import) -> bool:
+    """Whether the import's job was given up or discarded, and no other job has replaced it."""
     return row.state in _WORKED_ON and row.error is not None
 
 
 def shown_state(row: Import) -> str:
     """The state for callers: ``stalled`` while no worker works on an import that is not over."""
-    return STALLED if stands_still(row) else row.state
+    return STALLED if is_stalled(row) else row.state

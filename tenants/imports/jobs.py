@@ -1,4 +1,4 @@
-"""The job that runs an uploaded import."""
+"""The jobs of imports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @job(JOB, max_attempts=5, lease=timedelta(minutes=2), on_end=job_ended)
 def run(ctx: JobContext, payload: dict[str, Any]) -> None:
-    """Run the import named in the payload, or go on with it."""
+    """Run, or resume, the import in the payload."""
     from tenants.imports.uploads import run_upload
 
     run_upload(ctx, UUID(payload["import_uuid"]))
@@ -23,7 +23,7 @@ def run(ctx: JobContext, payload: dict[str, Any]) -> None:
 
 @job(UNDO_JOB, max_attempts=5, lease=timedelta(minutes=2), on_end=job_ended)
 def undo(ctx: JobContext, payload: dict[str, Any]) -> None:
-    """Bring the records in line after the import named in the payload was undone, or go on with it."""
+    """Update the records after the import in the payload was undone, or resume that."""
     from tenants.imports.applying.undoing import finish
 
     finish(ctx.session, UUID(payload["import_uuid"]), ctx.progress)

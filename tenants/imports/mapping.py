@@ -1,6 +1,6 @@
-"""The mapping: a small YAML file that says how a partner's files become records.
+"""The mapping: a small YAML file that maps a partner's files to records.
 
-Every key is described in ``docs/reference/mapping.md``.
+``docs/reference/mapping.md`` describes every key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DEFAULT_DATES = ("iso", "dd-Mon-yyyy")
 
 
 def cell_text(value: Scalar) -> str:
-    """A scalar of the mapping as a cell of a file would write it: ``1``, ``true``, ``2015-06-08``; None as nothing."""
+    """A scalar of the mapping as the text of a cell: ``1``, ``true``, ``2015-06-08``; empty for None."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -35,7 +35,7 @@ def cell_text(value: Scalar) -> str:
 
 
 class Part(BaseModel):
-    """What every part of a mapping shares: a key that is not known is an error."""
+    """The base of all parts of a mapping: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,10 +62,10 @@ def _short(value: object) -> object:
 
 
 def check_date_formats(formats: Sequence[str]) -> None:
-    """Refuse forms of dates of which two read one text as different days: rows would be guessed at one by one.
+    """Reject date formats of which two read one text as different days: rows would be guesses.
 
     Raises:
-        ValueError: two of them do, or one is no form of a date.
+        ValueError: two of them do, or one is no date format.
     """
     readings: dict[str, date] = {}
     for form in formats:
@@ -80,7 +80,7 @@ def check_date_formats(formats: Sequence[str]) -> None:
 
 
 class Column(Part):
-    """Where a field's value comes from; a bare text is short for ``{column: text}``."""
+    """The source of a field's value. A bare text is short for ``{column: text}``."""
 
     column: str | None = None
     constant: Scalar = None
@@ -93,14 +93,14 @@ class Column(Part):
 
     @field_validator("formats")
     @classmethod
-    def _told_apart(cls, given: list[str] | None) -> list[str] | None:
-        check_date_formats(given or ())
-        return given
+    def _check_forms(cls, forms: list[str] | None) -> list[str] | None:
+        check_date_formats(forms or ())
+        return forms
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        given = [self.column is not None, self.constant is not None, self.age is not None]
-        if sum(given) != 1:
+        sources = [self.column is not None, self.constant is not None, self.age is not None]
+        if sum(sources) != 1:
             message = "give exactly one of 'column', 'constant' and 'age' (with 'at')"
             raise ValueError(message)
         if (self.age is None) != (self.at is None):
@@ -117,7 +117,7 @@ ColumnOrName = Annotated[Column, BeforeValidator(_short)]
 
 
 class FacilityColumns(Part):
-    """Where the facility of a row is found."""
+    """The columns that give the facility of a row."""
 
     datim_id: ColumnOrName
     name: ColumnOrName | None = None
@@ -125,18 +125,18 @@ class FacilityColumns(Part):
     county_district: ColumnOrName | None = None
 
     def parts(self) -> dict[str, Column]:
-        """The columns that are given, by field."""
-        found = {
+        """Field -> its column, for the columns that are given."""
+        parts = {
             "datim_id": self.datim_id,
             "name": self.name,
             "state_province": self.state_province,
             "county_district": self.county_district,
         }
-        return {name: column for name, column in found.items() if column is not None}
+        return {name: column for name, column in parts.items() if column is not None}
 
 
 class Join(Part):
-    """Columns of another file, found by key, usable as ``alias.column``."""
+    """Columns of another file, joined by key, and usable as ``alias.column``."""
 
     file: str
     match: dict[str, str] = Field(min_length=1, max_length=4)
@@ -144,7 +144,7 @@ class Join(Part):
 
 
 class File(Part):
-    """One file of the set, found by name."""
+    """One file of the set, identified by name."""
 
     name: str
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
@@ -156,7 +156,7 @@ class File(Part):
 
 
 class DataDate(Part):
-    """The data date, read from a column: of the one row that ``where`` selects, or the latest of all."""
+    """The data date from a column: of the one row that ``where`` selects, or the latest of all."""
 
     file: str
     column: str
@@ -165,7 +165,7 @@ class DataDate(Part):
 
 
 class Record(Part):
-    """What one row of a file becomes."""
+    """A record that one row of a file becomes."""
 
     into: Literal[
         "facilities",
@@ -188,12 +188,12 @@ class Record(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        known = FIELDS[self.into]
+        fields = FIELDS[self.into]
         for name in self.columns:
-            if name not in known:
-                message = f"{self.into} have no field {name!r}; they have: {', '.join(known)}"
+            if name not in fields:
+                message = f"{self.into} have no field {name!r}; they have: {', '.join(fields)}"
                 raise ValueError(message)
-        for name, spec in known.items():
+        for name, spec in fields.items():
             if spec.required and name not in self.columns:
                 message = f"{self.into} need the field {name!r} under 'columns'"
                 raise ValueError(message)
@@ -201,7 +201,7 @@ class Record(Part):
             if column.age is not None and name != "birthdate":
                 message = f"{name!r} cannot be read from an age: 'age' and 'at' are for the birthdate"
                 raise ValueError(message)
-            if column.unit is not None and column.unit not in _UNITS.get(known[name].type, ()):
+            if column.unit is not None and column.unit not in _UNITS.get(fields[name].type, ()):
                 message = (
                     f"{name!r} takes no unit {column.unit!r}: days_supplied takes days, weeks, months; numbers log10"
                 )
@@ -223,20 +223,20 @@ class Record(Part):
         return self
 
     def all_columns(self) -> list[str]:
-        """Every column of the file that the record reads, in no particular order."""
+        """Every column of the file that the record reads, in any order."""
         specs = [*self.columns.values(), *(self.facility.parts().values() if self.facility else ())]
         specs += [spec for spec in (self.patient, self.stamp, self.seen_on) if spec is not None]
         return [name for spec in specs for name in spec.columns()] + [*self.when, *(self.key or ())]
 
 
 class Refill(Part):
-    """For LAMIS+ lists: the unit of the refill period, where it cannot be told from the numbers."""
+    """For LAMIS+ lists: the unit of the refill period, if the numbers do not show it."""
 
     unit: Literal["days", "months"]
 
 
 class Mapping(Part):
-    """A whole mapping; who runs the import fills in an empty ``time_zone``."""
+    """A whole mapping. The import fills in an empty ``time_zone``."""
 
     format: str = "csv"
     source: str = Field(default="", max_length=60, pattern=r"^[a-z0-9][a-z0-9:._+-]*$|^$")
@@ -261,27 +261,27 @@ class Mapping(Part):
 
     @field_validator("date_formats")
     @classmethod
-    def _told_apart(cls, given: list[str]) -> list[str]:
-        check_date_formats(given)
-        return given
+    def _check_forms(cls, forms: list[str]) -> list[str]:
+        check_date_formats(forms)
+        return forms
 
     @field_validator("time_zone")
     @classmethod
-    def _known_zone(cls, given: str) -> str:
-        if given:
+    def _known_zone(cls, zone: str) -> str:
+        if zone:
             try:
-                ZoneInfo(given)
+                ZoneInfo(zone)
             except (ZoneInfoNotFoundError, ValueError, OSError) as error:
                 message = "no time zone has this name; write one such as Africa/Lagos"
                 raise ValueError(message) from error
-        return given
+        return zone
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         for record in self.records:
             if record.file not in self.files:
-                known = ", ".join(self.files) or "empty"
-                message = f"a record reads the file {record.file!r}, which is not under 'files' ({known})"
+                names = ", ".join(self.files) or "empty"
+                message = f"a record reads the file {record.file!r}, which is not under 'files' ({names})"
                 raise ValueError(message)
             if record.into == "patients" and record.facility is None and self.facility is None:
                 message = (
@@ -315,7 +315,7 @@ def parse_mapping(text: str | bytes) -> Mapping:
     """Read and check a mapping.
 
     Raises:
-        Invalid: with one field error for each key that is wrong: its path, what is wrong, and what to do.
+        Invalid: with one field error per wrong key: its path, the problem, and the remedy.
     """
     remedy = "correct the mapping; docs/reference/mapping.md describes every key"
     if len(text) > MAX_MAPPING_BYTES:
@@ -336,10 +336,10 @@ def parse_mapping(text: str | bytes) -> Mapping:
 
 
 def check_mapping(content: dict[str, Any]) -> Mapping:
-    """Check a mapping that is already parsed (also one stored with an import).
+    """Check a parsed mapping, such as one stored with an import.
 
     Raises:
-        Invalid: as ``parse_mapping``.
+        Invalid: as for ``parse_mapping``.
     """
     try:
         return Mapping.model_validate(content)

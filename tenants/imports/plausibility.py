@@ -103,7 +103,7 @@ def _too_old(value: date, data_date: date) -> Problem | None:
     return Problem(f"nobody is older than {OLDEST_YEARS} years", "correct the year of birth")
 
 
-def _born_late(born: date, started: date, _data_date: date) -> Problem | None:
+def _birth_after_start(born: date, started: date, _data_date: date) -> Problem | None:
     # An estimated birthdate is 1 January of the year: whoever starts within that year is not before birth.
     if born <= started:
         return None
@@ -125,7 +125,7 @@ def _appointment(value: date, seen: date, _data_date: date) -> Problem | None:
     return None
 
 
-def _measured(value: float, variable: str, _data_date: date) -> Problem | None:
+def _measurement(value: float, variable: str, _data_date: date) -> Problem | None:
     limits = RANGES.get(variable)
     if limits is None or limits[0] <= value <= limits[1]:
         return None
@@ -136,7 +136,7 @@ def _coded(value: str, variable: str, _data_date: date) -> Problem | None:
     codes = CODED.get(variable)
     if codes is None or value in codes:
         return None
-    return Problem("a code that is not known", f"map it under 'values' to one of {', '.join(codes)}")
+    return Problem("an unknown code", f"map it under 'values' to one of {', '.join(codes)}")
 
 
 def _supply(value: int, _data_date: date) -> Problem | None:
@@ -159,7 +159,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule("birthdate", _too_old),
         Rule("art_start_date", _future),
         Rule("art_start_date", _before_treatment),
-        Rule("birthdate", _born_late, ("art_start_date",)),
+        Rule("birthdate", _birth_after_start, ("art_start_date",)),
     ),
     "patient_states": (Rule("start_date", _future, whole=True),),
     "visits": (
@@ -174,7 +174,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "encounters": (Rule("encounter_datetime", _future, whole=True),),
     "observations": (
         Rule("obs_datetime", _future, whole=True),
-        Rule("value_numeric", _measured, ("variable_name",), whole=True),
+        Rule("value_numeric", _measurement, ("variable_name",), whole=True),
         Rule("value_coded", _coded, ("variable_name",), whole=True),
     ),
     "dispensations": (
@@ -246,13 +246,13 @@ def doubtful(kind: str, facts: Sequence[Fact], data_date: date, today: date) -> 
 
     Each distinct value is judged once.
     """
-    found = {at for at, fact in enumerate(facts) if fact.voided} if any(fact.voided for fact in facts) else set()
+    places = {at for at, fact in enumerate(facts) if fact.voided} if any(fact.voided for fact in facts) else set()
     if kind == UnreadContactFact.kind:
         return set(range(len(facts)))  # a row may say it twice
 
     def note(column: Sequence[Any], is_wrong: Callable[[Any], bool]) -> None:
         if wrong := {value for value in set(column) if is_wrong(value)}:
-            found.update(at for at, value in enumerate(column) if value in wrong)
+            places.update(at for at, value in enumerate(column) if value in wrong)
 
     def unfit(name: str, of: str = kind) -> Callable[[Any], bool]:
         return lambda text: text is not None and field_problem(of, name, text) is not None
@@ -270,7 +270,7 @@ def doubtful(kind: str, facts: Sequence[Fact], data_date: date, today: date) -> 
         note(list(zip(*columns, strict=True)), partial(_breaks, rule, data_date))
     latest = today + timedelta(days=1)
     note([fact.known_at and fact.known_at.date() for fact in facts], lambda day: day is not None and day > latest)
-    return found
+    return places
 
 
 def _breaks(rule: Rule, data_date: date, values: tuple[Any, ...]) -> bool:
@@ -279,10 +279,10 @@ def _breaks(rule: Rule, data_date: date, values: tuple[Any, ...]) -> bool:
 
 def _comparable(kind: str, name: str, facts: Sequence[Fact]) -> list[Any]:
     """A field of facts. Of times, the days: one instant has several, by its zone."""
-    found = list(map(attrgetter(name), facts))
+    values = list(map(attrgetter(name), facts))
     if FIELDS[kind][name].type == "datetime":
-        return [value and _day(value) for value in found]
-    return found
+        return [value and _day(value) for value in values]
+    return values
 
 
 def _implausible(
@@ -296,8 +296,8 @@ def _implausible(
             (whole if rule.whole else parts)[rule.field] = problem
     # A day's grace: the stamp may be written in a zone where tomorrow has begun.
     if fact.known_at is not None and fact.known_at.date() > today + timedelta(days=1):
-        kept = parts if isinstance(fact, PatientFact) and fact.derived_on is None else whole
-        kept["stamp"] = Problem("the stamp lies in the future", "correct the stamp")
+        problems = parts if isinstance(fact, PatientFact) and fact.derived_on is None else whole
+        problems["stamp"] = Problem("the stamp lies in the future", "correct the stamp")
 
 
 def _without(fact: Fact, wrong: frozenset[str]) -> Fact:

@@ -123,7 +123,7 @@ def rejections_csv(session: TenantSession, uuid: UUID) -> Iterator[str]:
 
 
 def _taken(buffer: io.StringIO) -> str:
-    found = buffer.getvalue()
+    text = buffer.getvalue()
     buffer.seek(0)
     buffer.truncate()
-    return found
+    return text

@@ -78,8 +78,8 @@ SELECT EXISTS (SELECT FROM import_staging WHERE import_uuid = %(import)s)
 def is_staged(session: TenantSession, uuid: UUID) -> bool:
     """Whether the import has any staged row, and what names people in them can be read."""
     with session.cursor() as cursor:
-        found: bool = cursor.execute(_IS_STAGED, {"import": uuid}).fetchall()[0][0]
-        return found
+        staged: bool = cursor.execute(_IS_STAGED, {"import": uuid}).fetchall()[0][0]
+        return staged
 
 
 _REJECTIONS = """
@@ -150,8 +150,8 @@ def is_large(session: TenantSession, uuid: UUID) -> bool:
     A schema that is behind the code lacks the right, and says no.
     """
     with session.cursor() as cursor:
-        found: bool = cursor.execute(_LARGE, {"import": uuid, "rows": EMPTY_ROWS}).fetchall()[0][0]
-        return found
+        large: bool = cursor.execute(_LARGE, {"import": uuid, "rows": EMPTY_ROWS}).fetchall()[0][0]
+        return large
 
 
 def empty(session: TenantSession, uuid: UUID) -> bool:

@@ -24,12 +24,12 @@ from tenants.imports.applying import apply, cohort_block, steps
 from tenants.imports.applying.apply import Terms
 from tenants.imports.clearing import clear
 from tenants.imports.given_up import forget
-from tenants.imports.held import lasting, patiently
+from tenants.imports.lock_wait import lasting, patiently
 from tenants.imports.mapping import Mapping, check_mapping
 from tenants.imports.models import UNFINISHED, Import
 from tenants.imports.reading.blocks import PortionLimits
 from tenants.imports.reading.reader import Position
-from tenants.imports.reading.reader_process import Apart, Here, Portions, ReaderEnded, reading, seldom_collecting
+from tenants.imports.reading.reader_process import Apart, InProcess, Portions, ReaderEnded, reading, seldom_collecting
 from tenants.imports.reading.survey import Survey
 from tenants.imports.staging import checks, facility_checks
 from tenants.imports.staging.keys import Whereabouts, settle, survey
@@ -49,7 +49,7 @@ BLOCK_ROWS = 4
 READ_FACTS = 25_000
 """Facts at which such a transaction ends earlier: a row may be a person with a whole history."""
 
-Report = Callable[[int, int | None, str], None]
+ProgressCallback = Callable[[int, int | None, str], None]
 
 
 class Stopped(Conflict):
@@ -89,7 +89,7 @@ class Runner:
         open_session: SessionOpener,
         import_uuid: UUID,
         sources: Sequence[Source],
-        report: Report,
+        report: ProgressCallback,
         *,
         shared: bool = False,
     ) -> None:
@@ -144,7 +144,7 @@ class Runner:
 
         Raises:
             Stopped: it was cancelled or taken over.
-            Held: another process holds what the step needs, and does not go on.
+            ImportBlocked: another process holds what the step needs, and does not go on.
             RewoundError: it does not stand where this process left it.
         """
         with patiently(self._open, self._uuid) as session:
@@ -191,14 +191,14 @@ class Runner:
             raise error
         return state
 
-    def _prepare(self, reader: Here | Apart) -> None:
+    def _prepare(self, reader: InProcess | Apart) -> None:
         """Find the format, the source's name and the data date, and see that the mapping's blocks fit."""
         with self._step() as (session, row):
-            mapping, given, wanted = self._mapping(session, row), row.data_date, row.format
+            mapping, fixed_date, format_name = self._mapping(session, row), row.data_date, row.format
             cohort_block.check(session, mapping.cohort)
             today = now().astimezone(ZoneInfo(session.tenant.time_zone)).date()
-        found = reader.survey(Survey(self._sources, mapping, wanted, given))
-        data_date = found.data_date
+        result = reader.survey(Survey(self._sources, mapping, format_name, fixed_date))
+        data_date = result.data_date
         if data_date is None:
             remedy = "give the import a data date (YYYY-MM-DD), or 'data_date' in the mapping"
             message = "the date to which the data run is not known"
@@ -207,9 +207,9 @@ class Runner:
             message = f"the data date {data_date} lies in the future"
             raise Invalid(message, errors=[FieldError("data_date", "lies in the future", "give the day of the export")])
         with self._step() as (session, row):
-            row.format, row.data_date, row.notes = found.format, data_date, found.notes
+            row.format, row.data_date, row.notes = result.format, data_date, result.notes
             # Lists of one system share its people: they are of one source.
-            row.source = mapping.source or found.source
+            row.source = mapping.source or result.source
             row.state = "reading"
 
     @staticmethod
@@ -247,7 +247,7 @@ class Runner:
         with self._step():
             return
 
-    def _read(self, reader: Here | Apart) -> None:
+    def _read(self, reader: InProcess | Apart) -> None:
         with self._step() as (session, row):
             mapping = self._mapping(session, row)
             after = Position(row.cursor_file, row.cursor_line) if row.cursor_line else None
@@ -330,12 +330,12 @@ class Runner:
     def _settled_ends(self, mapping: Mapping) -> dict[str, int]:
         """See that each staged event has the identities of the facility it belongs to; the last row of each kind."""
         with self._step() as (session, row):
-            found = survey(session, row.uuid)
-        rows = apply.STEP_ROWS if found.astray else 0
+            ends = survey(session, row.uuid)
+        rows = apply.STEP_ROWS if ends.astray else 0
         while rows >= apply.STEP_ROWS:
             with self._step() as (session, row):
                 rows = settle(session, row.uuid, self._terms(row, mapping).source, apply.STEP_ROWS)
-        return found.ends
+        return ends.ends
 
     def _finish(self) -> None:
         with self._step() as (session, row):
@@ -369,7 +369,8 @@ class Runner:
             lasting(session)
             row.state, row.error, row.finished_at = "failed", error.detail, now()
             row.failure = [
-                {"field": found.field, "problem": found.problem, "remedy": found.remedy} for found in error.errors
+                {"field": field_error.field, "problem": field_error.problem, "remedy": field_error.remedy}
+                for field_error in error.errors
             ] or [{"field": "", "problem": error.detail, "remedy": error.remedy}]
             audit.record(session, "import:records:fail", "import", row.uuid, {"state": row.step})
         clear(self._open, self._uuid)

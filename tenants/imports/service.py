@@ -16,7 +16,7 @@ from core.jobs import enqueue
 from tenants.imports import repository
 from tenants.imports.applying import undoing
 from tenants.imports.clearing import clear
-from tenants.imports.given_up import RESUME, UNDO_JOB, forget, stands_still
+from tenants.imports.given_up import RESUME, UNDO_JOB, forget, is_stalled
 from tenants.imports.mapping import Mapping
 from tenants.imports.models import UNFINISHED, Import, ImportFile
 from tenants.imports.reading.reader import reader
@@ -59,14 +59,14 @@ class Order:
 
     def content_hash(self) -> str:
         """The same for the same contents, names, mapping and terms."""
-        said = {
+        content = {
             "files": sorted((file.name, file.sha256) for file in self.files),
             "mapping": self.mapping.model_dump(mode="json"),
             "format": self.format,
             "data_date": self.data_date,
             "strict": self.strict,
         }
-        return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> tuple[Import, bool]:
@@ -89,10 +89,10 @@ def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> t
     content_hash = order.content_hash()
     with session.cursor() as cursor:
         lock_own(cursor, f"imports:content:{content_hash}")  # else the same files sent at once become an import each
-    found = repository.unfinished(session, content_hash) or repository.done_of(session, content_hash, swept)
-    if found is not None:
-        return found, True
-    made = Import(
+    earlier = repository.unfinished(session, content_hash) or repository.done_of(session, content_hash, swept)
+    if earlier is not None:
+        return earlier, True
+    row = Import(
         format=named,
         source=order.mapping.source,
         mapping=order.mapping.model_dump(mode="json", exclude_defaults=True),
@@ -101,11 +101,11 @@ def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> t
         content_hash=content_hash,
         requested_by=session.actor,
     )
-    session.add(made)
+    session.add(row)
     for number, file in enumerate(order.files):
         session.add(
             ImportFile(
-                import_uuid=made.uuid,
+                import_uuid=row.uuid,
                 number=number,
                 name=file.name,
                 size=file.size,
@@ -114,10 +114,8 @@ def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> t
             )
         )
     session.flush()
-    audit.record(
-        session, "import:records:start", "import", made.uuid, {"files": len(order.files), "format": made.format}
-    )
-    return made, False
+    audit.record(session, "import:records:start", "import", row.uuid, {"files": len(order.files), "format": row.format})
+    return row, False
 
 
 def _format_of(mapping: Mapping) -> str:
@@ -156,11 +154,11 @@ def get(session: TenantSession, uuid: UUID) -> Import:
     Raises:
         NotFound: there is none with this id.
     """
-    found = repository.find(session, uuid)
-    if found is None:
+    row = repository.find(session, uuid)
+    if row is None:
         message = "there is no such import"
         raise NotFound(message)
-    return found
+    return row
 
 
 def cancel(session: TenantSession, uuid: UUID) -> Import:
@@ -170,20 +168,20 @@ def cancel(session: TenantSession, uuid: UUID) -> Import:
         NotFound: there is none with this id.
         Conflict: it is over, or records are being written.
     """
-    found = repository.find(session, uuid, lock=True)
-    if found is None:
+    row = repository.find(session, uuid, lock=True)
+    if row is None:
         message = "there is no such import"
         raise NotFound(message)
-    if found.state not in CANCELLABLE:
-        message, remedy = f"the import is {found.state}", "there is nothing to stop"
-        if stands_still(found):
-            message = f"the import is {found.state}, part of it is in the records, and {found.error}"
+    if row.state not in CANCELLABLE:
+        message, remedy = f"the import is {row.state}", "there is nothing to stop"
+        if is_stalled(row):
+            message = f"the import is {row.state}, part of it is in the records, and {row.error}"
             remedy = f"{RESUME}; it goes on to its end. Import the corrected files after it"
-        elif found.state in UNFINISHED:
+        elif row.state in UNFINISHED:
             remedy = "it goes on to its end: import the corrected files after it"
         raise Conflict(message, remedy=remedy)
-    forget(found)
-    found.state, found.finished_at, found.step = "cancelled", now(), ""
-    session.add(found)
+    forget(row)
+    row.state, row.finished_at, row.step = "cancelled", now(), ""
+    session.add(row)
     audit.record(session, "import:records:cancel", "import", uuid)
-    return found
+    return row

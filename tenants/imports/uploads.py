@@ -50,11 +50,11 @@ def store(tenant: TenantRef, uploads: Sequence[tuple[str, BinaryIO]]) -> list[Gi
     if problem:
         remedy = "send one or more parts named 'files', each with a file name of its own"
         raise Invalid(problem, remedy=remedy, errors=[FieldError("files", problem, remedy)])
-    found = []
+    file_refs = []
     for name, stream in uploads:
-        kept = blobs.put(tenant, "upload", stream, expires_in_days=KEPT_DAYS)
-        found.append(GivenFile(name, kept.size, kept.sha256, kept.key))
-    return found
+        blob = blobs.put(tenant, "upload", stream, expires_in_days=KEPT_DAYS)
+        file_refs.append(GivenFile(name, blob.size, blob.sha256, blob.key))
+    return file_refs
 
 
 def discard(tenant: TenantRef, files: Sequence[GivenFile | ImportFile]) -> None:
@@ -86,8 +86,8 @@ def _adopt(session: TenantSession, row: Import, order: Order) -> list[GivenFile]
     """Give an import that goes on the uploads it lacks (it was begun from a path); what is left over."""
     left = {(file.name, file.sha256): file for file in order.files}
     for file in repository.files(session, row.uuid):
-        if file.blob_key is None and (given := left.pop((file.name, file.sha256), None)) is not None:
-            file.blob_key = given.blob_key
+        if file.blob_key is None and (blob_ref := left.pop((file.name, file.sha256), None)) is not None:
+            file.blob_key = blob_ref.blob_key
             session.add(file)
     return list(left.values())
 

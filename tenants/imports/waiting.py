@@ -60,8 +60,8 @@ SELECT count(*) FROM gone
 def count(session: TenantSession, import_uuid: UUID) -> int:
     """How many rows of an import wait."""
     with session.cursor() as cursor:
-        found: int = cursor.execute(_COUNT, (import_uuid,)).fetchall()[0][0]
-        return found
+        rows: int = cursor.execute(_COUNT, (import_uuid,)).fetchall()[0][0]
+        return rows
 
 
 def reasons(session: TenantSession, import_uuid: UUID, source: str) -> list[dict[str, Any]]:
@@ -83,5 +83,5 @@ def reasons(session: TenantSession, import_uuid: UUID, source: str) -> list[dict
 def let_go(session: TenantSession, before: datetime) -> int:
     """Reject a batch of rows that wait since imports that ended before an instant; of how many people they were."""
     with session.cursor() as cursor:
-        found: int = cursor.execute(_LET_GO, {"before": before, "rows": LET_GO_AT_ONCE}).fetchall()[0][0]
-        return found
+        people: int = cursor.execute(_LET_GO, {"before": before, "rows": LET_GO_AT_ONCE}).fetchall()[0][0]
+        return people

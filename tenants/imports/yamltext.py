@@ -56,11 +56,11 @@ def _refusal(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError
 
 
 def _text(loader: _Loader, node: yaml.ScalarNode) -> str:
-    found = str(loader.construct_scalar(node))
-    if _UNFIT.search(found):
+    text = str(loader.construct_scalar(node))
+    if _UNFIT.search(text):
         problem = "a text holds a character that cannot be stored (NUL or half of a pair)"
         raise _refusal(problem, node)
-    return found
+    return text
 
 
 def _number(loader: _Loader, node: yaml.ScalarNode) -> int | float:
@@ -69,19 +69,19 @@ def _number(loader: _Loader, node: yaml.ScalarNode) -> int | float:
         raise _refusal(problem, node)
     try:
         whole = node.tag.endswith(":int")
-        found: int | float = loader.construct_yaml_int(node) if whole else loader.construct_yaml_float(node)
+        number: int | float = loader.construct_yaml_int(node) if whole else loader.construct_yaml_float(node)
     except (ValueError, LookupError, OverflowError) as error:
         problem = "this is no number; quote it if it is a text"
         raise _refusal(problem, node) from error
-    if not math.isfinite(found) or (whole and not -WHOLE <= found < WHOLE):
+    if not math.isfinite(number) or (whole and not -WHOLE <= number < WHOLE):
         problem = "the number is out of range; quote it if it is a text"
         raise _refusal(problem, node)
-    return found
+    return number
 
 
 def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     seen: set[object] = set()
-    found: dict[str, Any] = {}
+    content: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str | int | float | bool):
@@ -92,8 +92,8 @@ def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[st
             raise _refusal(problem, key_node)
         seen.add(key)
         name = str(key).lower() if isinstance(key, bool) else str(key)
-        found[name] = loader.construct_object(value_node, deep=True)
-    return found
+        content[name] = loader.construct_object(value_node, deep=True)
+    return content
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping_without_repeats)

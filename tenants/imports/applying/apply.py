@@ -32,7 +32,7 @@ from tenants.records.people import ATTRIBUTES
 from tenants.records.personal import FIELDS, seal_patients
 from tenants.records.staging import Asked
 from tenants.records.statements import Repeated, bring, known_statements
-from tenants.records.statements import Terms as Said
+from tenants.records.statements import Terms as Statement
 from tenants.records.upsert import UpsertCounts, Upserted, staging, upsert
 
 if TYPE_CHECKING:
@@ -319,7 +319,7 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
     repeats = [
         Repeated(uuid, row.digest, row.known_at) for uuid, row in rows_to_keep if (uuid, row.digest) in known_rows
     ]
-    statements: dict[UUID, Said] = {}
+    statements: dict[UUID, Statement] = {}
     new = [(uuid, row) for uuid, row in rows_to_keep if (uuid, row.digest) not in known_rows]
     sealed = seal_patients(session, [(uuid, personal[uuid]) for uuid, _ in new])
     with staging(session, Patient, source=terms.source) as stage:
@@ -345,14 +345,14 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
     return Upserted(counts, folded.changed)
 
 
-def _statement(row: StagedRow, content: dict[str, Any], personal: dict[str, str | None]) -> Said:
+def _statement(row: StagedRow, content: dict[str, Any], personal: dict[str, str | None]) -> Statement:
     """A staged person's statement; it removes ``partial`` and ``fallback`` from the content."""
     partial, fallback = content.pop("partial", False), content.pop("fallback", ())
     if partial:
         names = [name for name in ATTRIBUTES if (personal if name in FIELDS else content).get(name) not in (None, "")]
     else:
         names = list(ATTRIBUTES)
-    return Said(row.digest, tuple(names), tuple(fallback))
+    return Statement(row.digest, tuple(names), tuple(fallback))
 
 
 def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]) -> tuple[int | None, int, Upserted]:

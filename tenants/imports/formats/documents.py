@@ -111,7 +111,7 @@ def members(source: Source) -> Iterator[Member]:
                 raise refused(source.name, f"{problem.problem} (member {number})", problem.remedy)
             try:
                 with archive.open(info) as stream:
-                    yield Member(number, shown(info.filename), stream)
+                    yield Member(number, name_for_reports(info.filename), stream)
             except _DAMAGED as error:
                 raise refused(source.name, f"member {number} is damaged", "make the archive again") from error
 
@@ -119,8 +119,8 @@ def members(source: Source) -> Iterator[Member]:
 def peek(head: Head) -> bytes:
     """The first bytes of the first document, decoded to UTF-8: of an archive, of the first that looks like one."""
     if not head.is_archive:
-        return plain(head.data, whole=False)
-    begins = (plain(data, whole=False) for data in _beginnings(head.data))
+        return to_utf8(head.data, whole=False)
+    begins = (to_utf8(data, whole=False) for data in _beginnings(head.data))
     return next((data for data in begins if data.lstrip()[:1] in (b"{", b"<")), b"")
 
 
@@ -133,7 +133,7 @@ def _beginnings(data: bytes) -> Iterator[bytes]:
         at += _LOCAL.size + name_length + extra
         if magic != b"PK\x03\x04" or flags & 1:
             break
-        if name.endswith(b"/") or _hidden(name.decode("utf-8", "replace")):
+        if name.endswith(b"/") or _is_added_by_system(name.decode("utf-8", "replace")):
             at += packed
             continue
         body = data[at:]
@@ -149,7 +149,7 @@ def _beginnings(data: bytes) -> Iterator[bytes]:
         at += packed
 
 
-def plain(data: bytes, *, whole: bool = True) -> bytes:
+def to_utf8(data: bytes, *, whole: bool = True) -> bytes:
     """The bytes as UTF-8 without a byte-order mark, from UTF-8, UTF-16 or Windows-1252.
 
     Raises:
@@ -183,7 +183,7 @@ def json_of(data: bytes) -> Any:  # noqa: ANN401 - whatever the JSON holds
         return None
 
 
-def shown(name: str) -> str:
+def name_for_reports(name: str) -> str:
     """A member's name as reports show it: without folders and odd characters."""
     last = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     return "".join(character for character in last if character.isprintable())[:MAX_NAME]
@@ -196,13 +196,15 @@ def _is_zip(source: Source) -> bool:
 
 @contextmanager
 def _archive(source: Source) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
-    with source.opener() as given, _sought(given) as stream:
+    with source.opener() as raw, _seekable(raw) as stream:
         try:
             archive = zipfile.ZipFile(stream)
         except _DAMAGED as error:
             raise refused(source.name, "the zip archive is cut off or damaged", "copy or make it again") from error
         with archive:
-            infos = [info for info in archive.infolist() if not info.is_dir() and not _hidden(info.filename)]
+            infos = [
+                info for info in archive.infolist() if not info.is_dir() and not _is_added_by_system(info.filename)
+            ]
             if not infos:
                 raise refused(source.name, "the zip archive is empty", "give an archive with the files in it")
             if len(infos) > MAX_MEMBERS:
@@ -215,7 +217,7 @@ def _archive(source: Source) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.Zip
 
 
 @contextmanager
-def _sought(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+def _seekable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
     """The stream itself if one can seek in it, else a nameless copy: an archive is read from its end."""
     if stream.seekable():
         yield stream
@@ -226,7 +228,7 @@ def _sought(stream: IO[bytes]) -> Iterator[IO[bytes]]:
         yield cast("IO[bytes]", spool)
 
 
-def _hidden(name: str) -> bool:
+def _is_added_by_system(name: str) -> bool:
     """What systems put into archives by themselves."""
     return name.startswith("__MACOSX/") or is_bystander(name.rsplit("/", 1)[-1])
 
@@ -238,7 +240,7 @@ def _unfit(info: zipfile.ZipInfo) -> Rejection | None:
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, number: int) -> Document:
-    name = shown(info.filename)
+    name = name_for_reports(info.filename)
     problem = _unfit(info)
     if problem is None and info.file_size > MAX_DOCUMENT:
         problem = _too_large()

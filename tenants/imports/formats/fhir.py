@@ -46,9 +46,9 @@ class FhirResources(Reader):
         Raises:
             Invalid: a file cannot be read to its end, or holds the errors of a server and nothing else.
         """
-        given = known_date(mapping)
-        if given is not None:
-            return given
+        data_date = known_date(mapping)
+        if data_date is not None:
+            return data_date
         return latest_day(self._days(sources, FhirTerms(mapping)))
 
     def _days(self, sources: Sequence[Source], terms: FhirTerms) -> Iterator[date]:
@@ -56,8 +56,8 @@ class FhirResources(Reader):
         for source in sources:
             for item in _answered(source):
                 for fact in self._reading(0, item, terms, nothing).facts:
-                    day = None if fact.voided else fact.event_date()
-                    yield from (found for found in (day, fact.known_at and fact.known_at.date()) if found is not None)
+                    own_day = None if fact.voided else fact.event_date()
+                    yield from (day for day in (own_day, fact.known_at and fact.known_at.date()) if day is not None)
 
     def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:
         """What a person should know of how the files are read."""

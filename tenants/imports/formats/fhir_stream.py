@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import ijson
 
 from tenants.imports.facts import Rejection
-from tenants.imports.formats.documents import json_of, members, plain
+from tenants.imports.formats.documents import json_of, members, to_utf8
 from tenants.imports.reading.sources import refused
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _too_large_or_damaged(data: bytes) -> Rejection:
 def _parse_json(data: bytes) -> Any:  # noqa: ANN401 - whatever the JSON holds
     """The parsed JSON, or None."""
     try:
-        return json_of(plain(data))
+        return json_of(to_utf8(data))
     except UnicodeDecodeError:
         return None
 

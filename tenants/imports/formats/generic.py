@@ -64,7 +64,7 @@ class GenericCsv(Reader):
         if not isinstance(spec, DataDate):
             return spec
         file = mapping.files[spec.file]
-        found: set[date] = set()
+        dates: set[date] = set()
         limit = now().date()
         for number in self.shared(sources, mapping).get(spec.file, []):
             source = sources[number]
@@ -82,15 +82,15 @@ class GenericCsv(Reader):
                     except BadValueError:
                         continue
                     if spec.latest:
-                        found = {max({value, *found})} if value <= limit else found
+                        dates = {max({value, *dates})} if value <= limit else dates
                     else:
-                        found.add(value)
-        if len(found) != 1:
-            problem = "no row gives a date" if not found else "several rows give different dates"
+                        dates.add(value)
+        if len(dates) != 1:
+            problem = "no row gives a date" if not dates else "several rows give different dates"
             remedy = "correct data_date in the mapping (file, column, where), or give the import a data date"
             message = f"the data date cannot be read from {file.name}, column {spec.column}: {problem}"
             raise Invalid(message, remedy=remedy, errors=[FieldError("data_date", problem, remedy)])
-        return found.pop()
+        return dates.pop()
 
     def files(self, sources: Sequence[Source], mapping: Mapping, after: Position | None) -> Iterator[InputFile]:
         """The files that the mapping uses: those with patients first, else in the order of the mapping."""
@@ -175,8 +175,8 @@ class GenericCsv(Reader):
                 owner[number] = alias
                 assigned.setdefault(alias, []).append(number)
             if alias not in assigned and not file.optional:
-                given = ", ".join(source.name for source in sources)
-                message = f"the mapping needs a file named {file.name} (files.{alias}); the files given are: {given}"
+                names = ", ".join(source.name for source in sources)
+                message = f"the mapping needs a file named {file.name} (files.{alias}); the files given are: {names}"
                 remedy = "give the file too, correct files.<alias>.name, or mark it 'optional: true'"
                 raise Invalid(
                     message, remedy=remedy, errors=[FieldError(f"files.{alias}", "no file has this name", remedy)]

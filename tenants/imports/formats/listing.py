@@ -52,11 +52,11 @@ class _Converted(dict[Any, Any]):
 
     def __missing__(self, key: Any) -> Any:  # noqa: ANN401 - as varied as cells
         from_1904, cell = (False, key) if isinstance(key, str) else key[1:]
-        found = self._read(cell, from_1904=from_1904)
+        value = self._read(cell, from_1904=from_1904)
         if len(self) >= MOST_REMEMBERED:
             self.clear()
-        self[key] = found
-        return found
+        self[key] = value
+        return value
 
     def _read(self, cell: object, *, from_1904: bool) -> Any:  # noqa: ANN401 - as varied as the fields
         if isinstance(cell, Unreadable):
@@ -89,8 +89,8 @@ class ListColumns(dict[tuple[str, str], _Converted]):
         self._dates, self._refills, self._missing = dates, refills, missing
 
     def __missing__(self, key: tuple[str, str]) -> _Converted:
-        found = self[key] = _Converted(self._converter(*key), self._missing)
-        return found
+        converted = self[key] = _Converted(self._converter(*key), self._missing)
+        return converted
 
     def _converter(self, how: str, name: str) -> Callable[[object, bool], Any]:
         if how == "day":
@@ -147,67 +147,67 @@ class Row:
 
     def has(self, name: str) -> bool:
         """Whether the cell holds anything."""
-        return self._found("has", name) is not None
+        return self._value("has", name) is not None
 
     def text(self, name: str) -> str | None:
         """A text, without spaces around; of a field that holds codes, as it is written."""
-        found: str | None = self._read("text", name)
-        return found
+        value: str | None = self._read("text", name)
+        return value
 
     def word(self, name: str) -> str:
         """A word of a fixed vocabulary: lower-case, single spaces; empty where there is none."""
-        found: str | None = self._read("word", name)
-        return found or ""
+        value: str | None = self._read("word", name)
+        return value or ""
 
     def identifier(self, name: str) -> str | None:
         """An identifier, without the decimals that a spreadsheet added."""
-        found: str | None = self._read("identifier", name)
-        return found
+        value: str | None = self._read("identifier", name)
+        return value
 
     def needed(self, name: str) -> str | None:
         """An identifier that may not be missing."""
-        found = self.identifier(name)
-        if found is None:
+        value = self.identifier(name)
+        if value is None:
             self.refuse(name, "the identifier is missing", "fill it in: a row without it belongs to nobody")
-        return found
+        return value
 
     def day(self, name: str) -> date | None:
         """A date."""
-        found: date | None = self._read("day", name)
-        return found
+        value: date | None = self._read("day", name)
+        return value
 
     def days_supplied(self, name: str) -> int | None:
         """A refill in days."""
-        found: int | None = self._read("days_supplied", name)
-        return found
+        value: int | None = self._read("days_supplied", name)
+        return value
 
     def number(self, name: str) -> float | None:
         """A number."""
-        found: float | None = self._read("number", name)
-        return found
+        value: float | None = self._read("number", name)
+        return value
 
     def result(self, name: str) -> tuple[float, str | None] | None:
         """A laboratory's result: its number, and ``<`` or ``>`` where it is only known to lie below or above."""
-        found: tuple[float, str | None] | None = self._read("result", name)
-        return found
+        value: tuple[float, str | None] | None = self._read("result", name)
+        return value
 
     def code(self, name: str, codes: Table[str, str]) -> str | None:
         """A code by the word that the list has for it; a word that is not known is refused."""
         if (word := self.word(name)) == "":
             return None
-        if (found := codes.get(word)) is None:
+        if (code := codes.get(word)) is None:
             known = ", ".join(sorted(set(codes)))
             self.refuse(name, "a word that is not known", f"write one of: {known}")
-        return found
+        return code
 
     def _read(self, how: str, name: str) -> Any:  # noqa: ANN401 - as varied as the fields
-        found = self._found(how, name)
-        if type(found) is Wrong:
-            self.refuse(name, *found)
+        value = self._value(how, name)
+        if type(value) is Wrong:
+            self.refuse(name, *value)
             return None
-        return found
+        return value
 
-    def _found(self, how: str, name: str) -> Any:  # noqa: ANN401 - as varied as the fields
+    def _value(self, how: str, name: str) -> Any:  # noqa: ANN401 - as varied as the fields
         cell = self._cells.get(name)
         if cell is None or cell == "":
             return None
@@ -265,23 +265,23 @@ class ListReader(Reader):
     def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:
         """What a person should know of how the files are read."""
         profiles = [self.profile(source, mapping) for source in sources]
-        found = [] if any(one.rows for one in profiles) else [NOTHING_READ]
+        notes = [] if any(one.rows for one in profiles) else [NOTHING_READ]
         if self.refill is not None and mapping.refill is not None:
             heading = self.layout.heading_of[self.refill[0]]
-            found.append(f"{heading} of {len(sources)} file(s) read as {mapping.refill.unit}, as the mapping says")
+            notes.append(f"{heading} of {len(sources)} file(s) read as {mapping.refill.unit}, as the mapping says")
         more = sum(one.sheets > 1 for one in profiles)
         if more:
-            found.append(
+            notes.append(
                 f"{more} file(s) have several sheets with these headings, of which only the first was read:"
                 " give the others as files of their own"
             )
         swapped = {name for one in profiles for name, column in one.columns.items() if column.swapped}
-        found += [
+        notes += [
             f"the dates in {self.layout.heading_of[name]!r} look as if a spreadsheet had taken days for months: those"
             " that it could are dates on days up to 12, the others are texts; export the list again from its system"
             for name in sorted(swapped)
         ]
-        return found + [f"question: {question}" for question in self._questions(profiles, mapping)]
+        return notes + [f"question: {question}" for question in self._questions(profiles, mapping)]
 
     def rows(self, file: InputFile) -> Iterator[Reading]:
         """One reading per row."""

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tenants.imports.facts import Reading
-from tenants.imports.formats.documents import documents, peek, plain
+from tenants.imports.formats.documents import documents, peek, to_utf8
 from tenants.imports.formats.ndr_patient import Message, NdrTerms
 from tenants.imports.formats.records import BadFieldError, refuse
 from tenants.imports.formats.xmltree import BadXmlError, parse
@@ -40,9 +40,9 @@ class NdrMessages(Reader):
 
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
         """The mapping's date, else the latest creation of a message, else the latest day of all records."""
-        given = known_date(mapping)
-        if given is not None:
-            return given
+        data_date = known_date(mapping)
+        if data_date is not None:
+            return data_date
         terms = NdrTerms(mapping)
         return stamp_or_latest_day(self._days(document, terms) for source in sources for document in documents(source))
 
@@ -91,7 +91,7 @@ def _tree(data: bytes) -> tuple[str, Any]:
         return parse(data, _BIOMETRICS)
     except BadXmlError:
         try:
-            shown = plain(data)
+            shown = to_utf8(data)
         except UnicodeDecodeError:
             shown = data
         if shown == data:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tenants.imports.facts import Reading
-from tenants.imports.formats.documents import documents, json_of, peek, plain
+from tenants.imports.formats.documents import documents, json_of, peek, to_utf8
 from tenants.imports.formats.nmrs_patient import Container
 from tenants.imports.formats.nmrs_terms import NmrsTerms
 from tenants.imports.formats.records import BadFieldError, Fields, each_of, refuse
@@ -39,9 +39,9 @@ class NmrsContainers(Reader):
 
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
         """The mapping's date, else the latest of the containers' own stamps, else the latest day of all records."""
-        given = known_date(mapping)
-        if given is not None:
-            return given
+        data_date = known_date(mapping)
+        if data_date is not None:
+            return data_date
         terms = NmrsTerms(mapping)
         return stamp_or_latest_day(self._days(document, terms) for source in sources for document in documents(source))
 
@@ -90,4 +90,4 @@ class NmrsContainers(Reader):
 
 
 def _parsed(document: Document) -> Any:  # noqa: ANN401 - whatever the JSON holds
-    return json_of(plain(document.data))
+    return json_of(to_utf8(document.data))

@@ -1,4 +1,4 @@
-"""What an NMRS encounter's observations say together: a pick-up, a visit with its next appointment, an outcome."""
+"""The facts of an NMRS encounter's observations together: a pick-up, a visit with its next appointment, an outcome."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _OUTCOME = ("termination_reason", "discontinued_reason")
 
 
 class Care:
-    """Makes facts of encounters, and gathers what they say of the person.
+    """Turns encounters into facts, and collects what they say of the person.
 
     Attributes:
-        art_start: the earliest start of treatment said.
-        transferred_in: whether one says that the person came from elsewhere.
+        art_start: the earliest start of treatment in any of them.
+        transferred_in: whether one of them says that the person came from elsewhere.
     """
 
     def __init__(self, terms: NmrsTerms, patient: str, facility: str, rejections: list[Rejection]) -> None:
@@ -41,13 +41,13 @@ class Care:
 
     def of(self, encounter: Encounter) -> list[Fact]:
         """The facts of one encounter besides itself and its measurements."""
-        found: list[Fact] = []
+        facts: list[Fact] = []
         following = self._latest_day(encounter, "next_appointment")
         pickup = bool(encounter.kinds & self._terms.pharmacy) or any(name in encounter.answers for name in _PICKUP)
         if pickup:
-            found.append(self._pickup(encounter, following))
+            facts.append(self._pickup(encounter, following))
         elif "next_appointment" in encounter.answers and not encounter.kinds & self._terms.laboratory:
-            found.append(
+            facts.append(
                 VisitFact(
                     key=SEPARATOR.join((encounter.key, "visit")),
                     patient=self._patient,
@@ -59,21 +59,21 @@ class Care:
                     next_appointment=following,
                 )
             )
-        started = [day for said in self._live(encounter, "art_start") if (day := self._day(said)) is not None]
+        started = [day for item in self._live(encounter, "art_start") if (day := self._day(item)) is not None]
         if started and not encounter.voided:
             self.art_start = min(filter(None, (self.art_start, *started)))
-        found += self._transfer_in(encounter)
-        found += self._outcomes(encounter)
-        return found
+        facts += self._transfer_in(encounter)
+        facts += self._outcomes(encounter)
+        return facts
 
     def _pickup(self, encounter: Encounter, following: date | None) -> DispensationFact:
-        said = [item for name in _PICKUP for item in encounter.answers.get(name, [])]
-        gone = bool(said) and all(item.voided for item in said)
+        answers = [item for name in _PICKUP for item in encounter.answers.get(name, [])]
+        all_voided = bool(answers) and all(item.voided for item in answers)
         durations = self._live(encounter, "days_supplied")
         supplies = [days for item in durations if (days := self._read(item, _days)) is not None]
         regimens, drugs = self._live(encounter, "regimen"), self._texts(encounter, "regimen")
         lines = self._texts(encounter, "regimen_line")
-        # The question that the regimen answers names its line where none is given.
+        # The regimen's question names the line if there is no line.
         lines += [line for item in regimens if item.concept and (line := self._terms.lines.get(fold(item.concept)))]
         return DispensationFact(
             key=SEPARATOR.join((encounter.key, "pickup")),
@@ -81,9 +81,10 @@ class Care:
             facility=self._facility,
             labels=self._labels(encounter, "days_supplied"),
             known_at=encounter.stamp,
-            voided=encounter.voided or gone,
+            voided=encounter.voided or all_voided,
             date_dispensed=encounter.when.date(),
-            # Of several durations on one form, one may be of drugs for TB: the longest would keep the person too long.
+            # Of several durations on one form, one may be of drugs for TB: the longest would keep the person on supply
+            # too long.
             days_supplied=min(supplies, default=None),
             regimen=next(iter(drugs), None),
             regimen_line=next(iter(lines), None),
@@ -94,34 +95,36 @@ class Care:
         )
 
     def _transfer_in(self, encounter: Encounter) -> list[Fact]:
-        said = encounter.answers.get("transferred_in_date", [])
-        found: list[Fact] = []
-        for item in said[:1] if all(item.voided for item in said) else self._live(encounter, "transferred_in_date")[:1]:
+        answers = encounter.answers.get("transferred_in_date", [])
+        facts: list[Fact] = []
+        for item in (
+            answers[:1] if all(item.voided for item in answers) else self._live(encounter, "transferred_in_date")[:1]
+        ):
             day = self._day(item)
             if day is None:
                 continue
             self.transferred_in = self.transferred_in or not (item.voided or encounter.voided)
-            found.append(self._state(encounter, "transferred_in", day, item, voided=item.voided or encounter.voided))
-        return found
+            facts.append(self._state(encounter, "transferred_in", day, item, voided=item.voided or encounter.voided))
+        return facts
 
     def _outcomes(self, encounter: Encounter) -> list[Fact]:
-        """Died, transferred out or stopped; unless the form says that care was not ended."""
-        ended = self._live(encounter, "care_terminated")
-        if ended and not any(self._says_yes(item) for item in ended):
+        """Death, transfer out or stop, unless the form says that care has not ended."""
+        answers = self._live(encounter, "care_terminated")
+        if answers and not any(self._says_yes(item) for item in answers):
             return []
-        when = self._latest_day(encounter, "termination_date") or encounter.when.date()
-        found: dict[str, Fact] = {}
+        day = self._latest_day(encounter, "termination_date") or encounter.when.date()
+        facts: dict[str, Fact] = {}
         for question in _OUTCOME:
             for item in encounter.answers.get(question, []):
-                said = self._read(item, text)
-                answer = fold(said) if said is not None else ""
+                answer_text = self._read(item, text)
+                answer = fold(answer_text) if answer_text is not None else ""
                 state = self._terms.outcomes.get(answer, "stopped" if question == "discontinued_reason" else None)
-                gone = item.voided or encounter.voided
-                if state is not None and (state not in found or not gone):
-                    found[state] = self._state(encounter, state, when, item, voided=gone)
-        return list(found.values())
+                is_voided = item.voided or encounter.voided
+                if state is not None and (state not in facts or not is_voided):
+                    facts[state] = self._state(encounter, state, day, item, voided=is_voided)
+        return list(facts.values())
 
-    def _state(self, encounter: Encounter, state: str, when: date, item: Answer, *, voided: bool) -> PatientStateFact:
+    def _state(self, encounter: Encounter, state: str, day: date, item: Answer, *, voided: bool) -> PatientStateFact:
         return PatientStateFact(
             key=SEPARATOR.join((encounter.key, state)),
             patient=self._patient,
@@ -130,11 +133,11 @@ class Care:
             known_at=encounter.stamp,
             voided=voided,
             state=state,
-            start_date=when,
+            start_date=day,
         )
 
     def _labels(self, encounter: Encounter, question: str) -> Labels:
-        """The encounter's fields; of what its observations say, the place of the first."""
+        """The labels of the encounter's fields; for its observations, the place of the first one."""
         names = {
             "date_dispensed": "encounterDatetime",
             "date_started": "encounterDatetime",
@@ -145,15 +148,15 @@ class Care:
 
     @staticmethod
     def _live(encounter: Encounter, question: str) -> list[Answer]:
-        said = encounter.answers.get(question, [])
-        return said if encounter.voided else [item for item in said if not item.voided]
+        answers = encounter.answers.get(question, [])
+        return answers if encounter.voided else [item for item in answers if not item.voided]
 
     def _texts(self, encounter: Encounter, question: str) -> list[str]:
         live = self._live(encounter, question)
-        found = [answer for item in live if (answer := self._read(item, text)) is not None]
+        texts = [answer for item in live if (answer := self._read(item, text)) is not None]
         if question != "regimen_line":
-            return found
-        return [self._terms.lines.get(fold(answer)) or answer for answer in found]
+            return texts
+        return [self._terms.lines.get(fold(answer)) or answer for answer in texts]
 
     def _latest_day(self, encounter: Encounter, question: str) -> date | None:
         days = [day for item in self._live(encounter, question) if (day := self._day(item)) is not None]
@@ -163,7 +166,7 @@ class Care:
         return self._read(item, lambda value: moment(value, self._terms.values).date())
 
     def _says_yes(self, item: Answer) -> bool:
-        # 1066 is "no" in the dictionary that NMRS took over.
+        # 1066 is "no" in the dictionary that NMRS uses.
         return is_true(item.value) and str(item.value).strip() != "1066"
 
     def _read(self, item: Answer, convert: Callable[[Any], _T]) -> _T | None:

@@ -1,4 +1,4 @@
-"""An encounter of an NMRS container, and the answers that its observations hold."""
+"""An encounter of an NMRS container, with the answers of its observations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer to a question: its value, where it stands, whether its source voided it, and the concept asked."""
+    """One answer to a question: its value, its place, whether its source voided it, and the question's concept."""
 
     value: Any
     place: Fields

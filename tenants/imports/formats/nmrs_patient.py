@@ -51,9 +51,9 @@ class Container:
 
     Args:
         content: the parsed JSON.
-        suffix: which document it is, for the report.
-        terms: of the import.
-        reading: takes the facts and the refusals.
+        suffix: name of the document, for the report.
+        terms: terms of the import.
+        reading: receives the facts and the rejections.
     """
 
     def __init__(self, content: Mapping[str, Any], suffix: str, terms: NmrsTerms, reading: Reading) -> None:
@@ -72,7 +72,7 @@ class Container:
         """Fill the reading.
 
         Raises:
-            BadFieldError: the person cannot be told.
+            BadFieldError: the person is not identifiable.
         """
         person = self._read_person()
         self._reading.facts += [self._place(), person]
@@ -86,20 +86,20 @@ class Container:
         person.transferred_in = person.transferred_in or care.transferred_in or None
 
     def _find_facility(self) -> str:
-        found = self._header.text("facilityDatimCode", "datimId") or self._person.text("datimId", "datimCode")
-        found = found or self._terms.facility.get("datim_id")
-        if not found:
+        facility = self._header.text("facilityDatimCode", "datimId") or self._person.text("datimId", "datimCode")
+        facility = facility or self._terms.facility.get("datim_id")
+        if not facility:
             remedy = "give the facility in the mapping: facility: {datim_id: {constant: ...}}"
             raise self._header.bad("facilityDatimCode", "the facility is missing", remedy)
-        return found
+        return facility
 
     def _place(self) -> FacilityFact:
-        given = self._terms.facility if self._terms.facility.get("datim_id") == self._facility else {}
+        facility_fields = self._terms.facility if self._terms.facility.get("datim_id") == self._facility else {}
         return FacilityFact(
             key=self._facility,
-            name=self._header.text("facilityName") or given.get("name"),
-            state_province=self._header.text("facilityState") or given.get("state_province"),
-            county_district=self._header.text("facilityLga") or given.get("county_district"),
+            name=self._header.text("facilityName") or facility_fields.get("name"),
+            state_province=self._header.text("facilityState") or facility_fields.get("state_province"),
+            county_district=self._header.text("facilityLga") or facility_fields.get("county_district"),
         )
 
     def _read_person(self) -> PatientFact:
@@ -110,7 +110,7 @@ class Container:
             facility=self._facility,
             labels=person.labels(_PERSON),
             voided=self._voided,
-            known_at=each_of(bad, person.moment, "dateCreated"),  # a later change does not say since when
+            known_at=each_of(bad, person.moment, "dateCreated"),  # the stamp of a change does not give the start
             given_name=each_of(bad, person.text, "firstName", "givenName"),
             family_name=each_of(bad, person.text, "lastName", "familyName"),
             phone=each_of(bad, person.text, "phoneNumber") or self._listed_phone(),
@@ -121,8 +121,8 @@ class Container:
             sex=self._sex(),
         )
         self._birth(fact)
-        fact.pepfar_id = each_of(bad, person.text, "pepfarId") or self._listed(self._terms.pepfar_id)
-        fact.hospital_number = each_of(bad, person.text, "hospitalNumber", "hospitalNo") or self._listed(
+        fact.pepfar_id = each_of(bad, person.text, "pepfarId") or self._listed_identifier(self._terms.pepfar_id)
+        fact.hospital_number = each_of(bad, person.text, "hospitalNumber", "hospitalNo") or self._listed_identifier(
             self._terms.hospital_number
         )
         died = each_of(bad, person.day, "deathDate", "deathdate")
@@ -160,9 +160,9 @@ class Container:
         else:
             fact.birthdate_estimated = estimated or self._person.flag("birthdateEstimated")
 
-    def _listed(self, types: frozenset[str]) -> str | None:
+    def _listed_identifier(self, types: frozenset[str]) -> str | None:
         """The identifier of these types; the preferred of several, else the first."""
-        found: list[tuple[bool, str]] = []
+        candidates: list[tuple[bool, str]] = []
         for owner in (self._body, self._person):
             for _, item in owner.each("patientIdentifiers", []):
                 kind = each_of(self._bad, item.text, "identifierType", "identifierTypeId")
@@ -170,8 +170,8 @@ class Container:
                     continue
                 value = each_of(self._bad, item.text, "identifier")
                 if value is not None:
-                    found.append((item.flag("preferred"), value))
-        return max(found, key=lambda pair: pair[0])[1] if found else None
+                    candidates.append((item.flag("preferred"), value))
+        return max(candidates, key=lambda pair: pair[0])[1] if candidates else None
 
     def _listed_phone(self) -> str | None:
         for owner in (self._body, self._person):
@@ -183,23 +183,23 @@ class Container:
         return None
 
     def _visits(self) -> frozenset[str]:
-        """Adds the visits; the UUIDs of those that are voided."""
+        """Add the visits; return the UUIDs of the voided ones."""
         voided: set[str] = set()
         for _, item in self._body.each("visits", self._bad):
             uuid = each_of(self._bad, item.text, "visitUuid", "uuid")
-            gone = self._voided or item.flag("voided")
-            if gone and uuid is not None:
+            is_voided = self._voided or item.flag("voided")
+            if is_voided and uuid is not None:
                 voided.add(uuid)
-            fact = each_of(self._bad, self._visit, item, uuid, voided=gone)
+            fact = each_of(self._bad, self._visit, item, uuid, voided=is_voided)
             if fact is not None:
                 self._add(fact, named=uuid is not None)
         return frozenset(voided)
 
     def _came(self, item: Fields, name: str, not_after: date | None, *, contact: bool) -> datetime:
-        """When a contact was; where it cannot be read, the person came all the same.
+        """The time of a contact; if it is not readable, an unread contact is added.
 
         Raises:
-            BadFieldError: it is missing, or cannot be read.
+            BadFieldError: it is missing or not readable.
         """
         try:
             return item.needed_moment(name)
@@ -269,7 +269,7 @@ class Container:
             each_of(self._bad, self._observation, item)
 
     def _unasked(self, content: Mapping[str, Any]) -> bool:
-        """Whether an observation is none that is taken, told before anything of it is read: most are not."""
+        """Whether an observation is certainly not imported, checked before anything of it is read: most are not."""
         return self._terms.unasked(content.get("conceptId", 0), content.get("variableName", 0))
 
     def _observation(self, item: Fields) -> None:
@@ -279,42 +279,42 @@ class Container:
             return
         encounter = self._encounters.get(item.text("encounterUuid", "encounter") or "")
         observed = each_of(self._bad, item.moment, "obsDatetime")
-        when = observed or (encounter.when if encounter else item.needed_moment("obsDatetime"))
+        moment = observed or (encounter.when if encounter else item.needed_moment("obsDatetime"))
         voided = self._voided or item.flag("voided") or (encounter is not None and encounter.voided)
         if question is None or question.startswith(MEASURED):
             variable = question.removeprefix(MEASURED) if question else fold(name or "") or f"concept {concept}"
-            self._measured(item, variable, concept, encounter, when, voided=voided)
+            self._measurement(item, variable, concept, encounter, moment, voided=voided)
             return
         if encounter is None:
-            # An answer outside any known encounter: each such day is taken for one.
-            key = SEPARATOR.join((self._patient, when.date().isoformat()))
-            made = Encounter(key, when, self._voided, item.moment(*_STAMPS), item)
-            encounter = self._encounters.setdefault(key, made)
+            # An answer outside any known encounter: each such day counts as an encounter.
+            key = SEPARATOR.join((self._patient, moment.date().isoformat()))
+            encounter_made = Encounter(key, moment, self._voided, item.moment(*_STAMPS), item)
+            encounter = self._encounters.setdefault(key, encounter_made)
         value_name, value = item.raw("valueDatetime", *_VALUES)
         if value is not None:
             encounter.answers.setdefault(question, []).append(Answer(value, item, value_name, voided, concept))
 
-    def _measured(
+    def _measurement(
         self,
         item: Fields,
         variable: str,
         concept: str | None,
         encounter: Encounter | None,
-        when: datetime,
+        moment: datetime,
         *,
         voided: bool,
     ) -> None:
         uuid = item.text("obsUuid", "uuid")
-        key = uuid or SEPARATOR.join((self._patient, encounter.key if encounter else "", variable, when.isoformat()))
-        said, _ = item.raw(*_VALUES)
+        key = uuid or SEPARATOR.join((self._patient, encounter.key if encounter else "", variable, moment.isoformat()))
+        raw_value, _ = item.raw(*_VALUES)
         fact = ObservationFact(
             key=key,
             patient=self._patient,
             facility=self._facility,
-            labels=item.labels({**_OBSERVATION, "value_numeric": said, "value_coded": said}),
+            labels=item.labels({**_OBSERVATION, "value_numeric": raw_value, "value_coded": raw_value}),
             known_at=item.moment(*_STAMPS),
             voided=voided,
-            obs_datetime=when,
+            obs_datetime=moment,
             variable_name=variable,
             concept_id=int(concept) if concept and concept.isdecimal() and len(concept) < 10 else None,  # noqa: PLR2004 - int4
         )
@@ -343,17 +343,17 @@ class Container:
         except BadValueError as bad:
             if name == "valueNumeric":
                 raise item.bad(name, bad.problem, bad.remedy) from bad
-            said = item.text(name)
+            answer_text = item.text(name)
             if name == "valueCoded":
-                fact.value_coded = said
+                fact.value_coded = answer_text
             else:
-                fact.value_text = said
+                fact.value_text = answer_text
 
     def _add(self, fact: Fact, *, named: bool) -> None:
         """Add a fact.
 
-        Of those without an identifier of their own and alike by nature, a live one stands before a voided one, the
-        same is said once, and what differs is told apart by its order.
+        Among similar facts without their own identifier, a live one precedes a voided one, equal ones are added once,
+        and the order distinguishes different ones.
         """
         if not named:
             place = self._by_key.setdefault((fact.kind, fact.key), len(self._reading.facts))

@@ -1,4 +1,4 @@
-"""What an NMRS import goes by: which question means what, which answer, which identifier; from mapping and defaults."""
+"""The terms of an NMRS import: the meaning of questions, answers and identifiers, from the mapping and defaults."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from tenants.imports.mapping import Mapping
 
 MEASURED = "measured:"
-"""Before the name of a variable, in the table of questions."""
+"""Prefix of the names of variables in the table of questions."""
 MOST_QUESTIONS = 20_000
-"""Questions whose answer is remembered: a dictionary has a few thousand, a damaged file as many as it likes."""
+"""Most questions whose answer is cached: a dictionary has a few thousand, a damaged file any number."""
 
 
 class NmrsTerms:
     """The ``nmrs`` block of a mapping, ready for look-ups.
 
     Attributes:
-        questions: what a concept id or (folded) name asks: a name of ``NmrsConcepts``, or ``measured:<variable>``.
-        answers, outcomes, lines: by concept id or folded words; None means that the answer says nothing.
+        questions: concept id or (folded) name -> its question: a name of ``NmrsConcepts``, or ``measured:<variable>``.
+        answers, outcomes, lines: by concept id or folded words; None means that the answer has no meaning here.
         values: how values are read.
     """
 
@@ -52,12 +52,12 @@ class NmrsTerms:
         }
 
     def question(self, concept: str | None, name: str | None) -> str | None:
-        """What an observation answers: told by its concept, else by its variable's name."""
-        found = self.questions.get(fold(concept)) if concept else None
-        return found if found is not None or not name else self.questions.get(fold(name))
+        """The question of an observation, by its concept, else by its variable's name."""
+        question = self.questions.get(fold(concept)) if concept else None
+        return question if question is not None or not name else self.questions.get(fold(name))
 
     def unasked(self, concept: object, name: object) -> bool:
-        """Whether a concept id and name (0 where not given), as they stand in the file, are certainly not taken."""
+        """Whether this concept id and name (0 if missing), as in the file, are certainly not imported."""
         if (
             self.keep_all
             or not isinstance(concept, int | str)
@@ -65,15 +65,15 @@ class NmrsTerms:
             or not (concept or name)
         ):
             return False
-        found = self._unasked.get((concept, name))
-        if found is None:
-            found = self.question(str(concept) if concept else None, str(name) if name else None) is None
+        is_unasked = self._unasked.get((concept, name))
+        if is_unasked is None:
+            is_unasked = self.question(str(concept) if concept else None, str(name) if name else None) is None
             if len(self._unasked) < MOST_QUESTIONS:
-                self._unasked[concept, name] = found
-        return found
+                self._unasked[concept, name] = is_unasked
+        return is_unasked
 
 
-def _table(defaults: Map[str, str], given: Map[str, str | int | None]) -> dict[str, str | None]:
-    """The defaults with what the mapping gives laid over them, by folded code."""
-    said = {**defaults, **given}
-    return {fold(code): None if value is None else str(value) for code, value in said.items()}
+def _table(defaults: Map[str, str], overrides: Map[str, str | int | None]) -> dict[str, str | None]:
+    """The defaults, overridden by the mapping, by folded code."""
+    texts = {**defaults, **overrides}
+    return {fold(code): None if value is None else str(value) for code, value in texts.items()}

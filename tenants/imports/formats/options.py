@@ -1,6 +1,6 @@
-"""What a mapping may say about the formats of records systems: codes, identifier types, bounds of meaning.
+"""The options of a mapping for formats of records systems: codes, identifier types, limits of meaning.
 
-Every default can be seen, with where it comes from, in ``docs/reference/formats``.
+``docs/reference/formats`` shows every default with its source.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Codes = Annotated[list[str], BeforeValidator(_texts)]
 
 
 class Options(BaseModel):
-    """A block of a mapping; a key that is not known is an error."""
+    """A block of a mapping. An unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,7 +55,7 @@ ANSWERS: dict[str, str] = {
     "who stage 3 adult": "3",
     "who stage 4 adult": "4",
 }
-"""Answers to coded questions, by concept or by words, as the platform's variables write them."""
+"""Answers to coded questions, by concept or by words -> the value of the platform's variable."""
 
 OUTCOMES: dict[str, State] = {
     "159492": "transferred_out",
@@ -122,12 +122,12 @@ class NmrsOptions(Options):
 
 
 def _ciel(*concepts: int) -> list[str]:
-    """A concept as FHIR servers of OpenMRS code it: its number in CIEL, and the UUID made of it (36 characters)."""
+    """The codes of a concept on FHIR servers of OpenMRS: its CIEL number, and the UUID (36 characters) from it."""
     return [code for concept in concepts for code in (str(concept), str(concept).ljust(36, "A"))]
 
 
 class FhirCodes(Options):
-    """Codes of Observations, whatever the code system; a code may be narrowed as ``system|code``."""
+    """Codes of Observations in any code system; ``system|code`` narrows a code."""
 
     art_start: Codes = _ciel(159599)
     next_appointment: Codes = _ciel(5096)
@@ -136,7 +136,7 @@ class FhirCodes(Options):
 
 
 UNDETECTED_ANSWERS = [*_ciel(1302), "260415000", "la11883-8"]
-"""Answers to a question about the viral load that say "not detected": CIEL, SNOMED CT, LOINC."""
+"""Answers to a question about the viral load that mean "not detected": CIEL, SNOMED CT, LOINC."""
 
 FHIR_VARIABLES: dict[str, list[str]] = {
     "viral_load": [*_ciel(856, 1305), "20447-9", "25836-8"],

@@ -1,4 +1,4 @@
-"""The person of a row of a list: one place for all lists that say more of people than an identifier."""
+"""The person of a row of a list, for all lists that describe people by more than an identifier."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def person_of(
     derived_on: date | None = None,
     is_programme_id: bool = True,
 ) -> PatientFact:
-    """The person, as far as the list has columns for it: a field without a column is not said.
+    """The person, from the columns that the list has: a field without a column is not stated.
 
     Args:
         row: the cells.
         patient: the identifier in the source.
-        facility: DATIM id; None where nobody says it.
-        labels: what the list calls the fields.
+        facility: DATIM id; None if it is unknown.
+        labels: the list's names of the fields.
         transferred_in: whether the person came from another facility.
-        derived_on: the day of the row, where a person may have several.
-        is_programme_id: whether the source's identifier is the programme's, too. Where it is not, it stands in for
-            the programme's as long as nobody knows that one.
+        derived_on: the day of the row, if a person may have several rows.
+        is_programme_id: whether the source's identifier is also the programme's. If not, it replaces the programme's
+            only while that one is unknown.
     """
     unique = row.identifier("unique_id")
     return PatientFact(

@@ -1,4 +1,4 @@
-"""What one pass over a list says of it as a whole: order of day and month, unit of refills, latest day, rows."""
+"""The profile of a list from one pass: order of day and month, unit of refills, latest day, number of rows."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ MONTHS_AT_MOST = 12
 SAMPLE_ROWS = 2000
 _DAYS_FROM_1900_TO_1904 = 1462
 _MIDDLE = 12
-"""The last number that may be a day or a month."""
+"""The largest number that may be a day or a month."""
 _SWAPPED_AT_LEAST = 5
 _MOST_REMEMBERED = 10_000
-"""Distinct cells that are kept in memory; then memory begins anew."""
+"""Most distinct cells in memory; then the memory restarts."""
 
 
 @dataclass(slots=True)
 class ColumnProfile:
-    """What a column of dates says.
+    """The profile of a column of dates.
 
     Attributes:
         day_first: texts that can only have the day first; ``month_first``, the month.
-        open_line: the line of the first text that may be either; 0 where there is none.
+        open_line: the line of the first ambiguous text; 0 if there is none.
         open_date: that text.
         early_days: real dates of a workbook on days up to 12; ``late_days``, on later days.
     """
@@ -49,25 +49,25 @@ class ColumnProfile:
 
     @property
     def orders(self) -> set[str]:
-        """The orders that its texts show."""
+        """The orders that its texts prove."""
         return {name for name, count in ((DAY_FIRST, self.day_first), (MONTH_FIRST, self.month_first)) if count}
 
     @property
     def swapped(self) -> bool:
-        """Whether a spreadsheet seems to have read days for months: it made dates of those texts that it could."""
+        """Whether a spreadsheet seems to have swapped days and months: it turned the texts that it could into dates."""
         return self.day_first > 0 and self.late_days == 0 and self.early_days >= _SWAPPED_AT_LEAST
 
 
 @dataclass(slots=True)
 class Profile:
-    """What a list says as a whole.
+    """The profile of a whole list.
 
     Attributes:
-        rows: rows below the headings.
-        columns: the fields that hold dates.
-        refills: the first refills above none.
-        sheets: sheets of the workbook that have the headings.
-        latest: by field and order of day and month, the latest day that is not ahead; no order: of other dates.
+        rows: number of rows below the headings.
+        columns: the fields with dates.
+        refills: the first refills above zero.
+        sheets: number of sheets of the workbook with the headings.
+        latest: by field and order of day and month, the latest day that is not ahead; without an order: of other dates.
     """
 
     rows: int = 0
@@ -77,56 +77,56 @@ class Profile:
     latest: dict[tuple[str, str], date] = field(default_factory=dict)
 
     def orders(self) -> dict[str, str]:
-        """The order of each column that says it, or whose file says it; columns that speak both ways have none."""
-        said = {name: column.orders for name, column in self.columns.items()}
-        alone = {next(iter(orders)) for orders in said.values() if len(orders) == 1}
-        decided = {name: next(iter(orders)) for name, orders in said.items() if len(orders) == 1}
-        if len(alone) == 1 and all(len(orders) <= 1 for orders in said.values()):
-            decided |= {name: next(iter(alone)) for name, orders in said.items() if not orders}
+        """The order of each column, proved by it or its file; a column that proves both orders has none."""
+        orders_of = {name: column.orders for name, column in self.columns.items()}
+        alone = {next(iter(orders)) for orders in orders_of.values() if len(orders) == 1}
+        decided = {name: next(iter(orders)) for name, orders in orders_of.items() if len(orders) == 1}
+        if len(alone) == 1 and all(len(orders) <= 1 for orders in orders_of.values()):
+            decided |= {name: next(iter(alone)) for name, orders in orders_of.items() if not orders}
         return decided
 
     def take(self, name: str, days: dict[str, date], limit: date) -> None:
-        """Note the day of a cell, by the order in which it is read, unless it lies after ``limit``."""
+        """Record the day of a cell, by the order of its reading, unless it lies after ``limit``."""
         for order, day in days.items():
             if day <= limit and day > self.latest.get((name, order), date.min):
                 self.latest[name, order] = day
 
-    def latest_day(self, told: str) -> date | None:
-        """The latest day that is not ahead; ``told`` is the order that somebody gave, or empty."""
+    def latest_day(self, mapped_order: str) -> date | None:
+        """The latest day that is not ahead; ``mapped_order`` is the order that the mapping gives, or empty."""
         orders = self.orders()
-        days = [day for (name, order), day in self.latest.items() if order in ("", told or orders.get(name))]
+        days = [day for (name, order), day in self.latest.items() if order in ("", mapped_order or orders.get(name))]
         return max(days, default=None)
 
 
 @lru_cache(maxsize=256)
-def profile(source: Source, layout: ProfiledLayout, given: tuple[str, ...] | None) -> Profile:
-    """The profile of a file, made in one pass and remembered.
+def profile(source: Source, layout: ProfiledLayout, formats: tuple[str, ...] | None) -> Profile:
+    """The profile of a file, computed in one pass and cached.
 
     Args:
         source: the file.
-        layout: of the list.
-        given: the forms of dates that a mapping names; None where it names none.
+        layout: layout of the list.
+        formats: the date formats of the mapping; None if it has none.
 
     Raises:
-        Invalid: the file cannot be read to its end.
+        Invalid: the file is not readable to its end.
     """
-    found = Profile(columns={name: ColumnProfile() for name in layout.layout.dates})
-    dates, limit = _Dates(given), now().date()
+    list_profile = Profile(columns={name: ColumnProfile() for name in layout.layout.dates})
+    dates, limit = _Dates(formats), now().date()
     with open_list(source, layout.layout) as rows:
         for row in rows:
             if row.left_out:
                 continue
-            found.rows += 1
+            list_profile.rows += 1
             if row.rejection is None:
-                _note(found, row, layout, dates, limit)
+                _note(list_profile, row, layout, dates, limit)
     if source.head().is_archive:
-        found.sheets = sum(map(layout.layout.fits, peek(source, hidden=False)))
-    return found
+        list_profile.sheets = sum(map(layout.layout.fits, peek(source, hidden=False)))
+    return list_profile
 
 
 @dataclass(frozen=True)
 class ProfiledLayout:
-    """A list, as far as its profile needs it; each list has one, by which profiles are remembered."""
+    """The part of a list's layout that its profile needs. Profiles are cached by it."""
 
     layout: Layout = field(hash=False, compare=False)
     title: str
@@ -134,14 +134,14 @@ class ProfiledLayout:
     refill: str | None
 
 
-class _Seen(NamedTuple):
-    """What one cell of a column of dates says.
+class _CellProfile(NamedTuple):
+    """The profile of one cell of a column of dates.
 
     Attributes:
         early: whether it is a real date on a day up to 12; ``late``, on a later day.
         day_first: whether it can only have the day first; ``month_first``, the month.
-        open_date: the date that may have either first.
-        days: by the order of day and month; no order where its form says which it is.
+        open_date: the ambiguous date.
+        days: by the order of day and month; no order if its form is clear.
     """
 
     early: bool
@@ -153,30 +153,30 @@ class _Seen(NamedTuple):
 
 
 class _Dates:
-    """What the cells of dates of one file say; each distinct one is read once."""
+    """The profiles of the date cells of one file; each distinct cell is read once."""
 
-    def __init__(self, given: tuple[str, ...] | None) -> None:
-        self._given = given
-        self._seen: dict[tuple[type, bool, object], _Seen] = {}
+    def __init__(self, formats: tuple[str, ...] | None) -> None:
+        self._formats = formats
+        self._cell_profiles: dict[tuple[type, bool, object], _CellProfile] = {}
 
-    def __call__(self, cell: object, *, from_1904: bool) -> _Seen:
-        """What a cell says."""
+    def __call__(self, cell: object, *, from_1904: bool) -> _CellProfile:
+        """Return the profile of a cell."""
         key = (type(cell), from_1904, cell)
-        found = self._seen.get(key)
-        if found is None:
-            if len(self._seen) >= _MOST_REMEMBERED:
-                self._seen.clear()
-            found = self._seen[key] = self._look(cell, from_1904=from_1904)
-        return found
+        cell_profile = self._cell_profiles.get(key)
+        if cell_profile is None:
+            if len(self._cell_profiles) >= _MOST_REMEMBERED:
+                self._cell_profiles.clear()
+            cell_profile = self._cell_profiles[key] = self._look(cell, from_1904=from_1904)
+        return cell_profile
 
-    def _look(self, cell: object, *, from_1904: bool) -> _Seen:
-        parts = numbered(cell) if self._given is None else None
+    def _look(self, cell: object, *, from_1904: bool) -> _CellProfile:
+        parts = numbered(cell) if self._formats is None else None
         read = (
-            {"": _read(cell, self._given, from_1904=from_1904)}
+            {"": _read(cell, self._formats, from_1904=from_1904)}
             if parts is None
             else {order: parts.read(order) for order in (DAY_FIRST, MONTH_FIRST)}
         )
-        return _Seen(
+        return _CellProfile(
             isinstance(cell, datetime) and cell.day <= _MIDDLE,
             isinstance(cell, datetime) and cell.day > _MIDDLE,
             parts is not None and parts.first > _MIDDLE >= parts.second,
@@ -186,33 +186,33 @@ class _Dates:
         )
 
 
-def _note(found: Profile, row: ListRow, layout: ProfiledLayout, dates: _Dates, limit: date) -> None:
+def _note(list_profile: Profile, row: ListRow, layout: ProfiledLayout, dates: _Dates, limit: date) -> None:
     """Add a row to the profile; ``limit`` is today."""
-    for name, column in found.columns.items():
+    for name, column in list_profile.columns.items():
         cell = row.cells.get(name)
         if cell is None or cell == "" or isinstance(cell, Unreadable):
             continue
-        seen = dates(cell, from_1904=row.from_1904)
-        column.early_days += seen.early
-        column.late_days += seen.late
-        column.day_first += seen.day_first
-        column.month_first += seen.month_first
-        if seen.open_date is not None and not column.open_line:
-            column.open_line, column.open_date = row.line, seen.open_date
+        cell_profile = dates(cell, from_1904=row.from_1904)
+        column.early_days += cell_profile.early
+        column.late_days += cell_profile.late
+        column.day_first += cell_profile.day_first
+        column.month_first += cell_profile.month_first
+        if cell_profile.open_date is not None and not column.open_line:
+            column.open_line, column.open_date = row.line, cell_profile.open_date
         if name in layout.dated_by:
-            found.take(name, seen.days, limit)
-    if layout.refill is not None and len(found.refills) < SAMPLE_ROWS:
+            list_profile.take(name, cell_profile.days, limit)
+    if layout.refill is not None and len(list_profile.refills) < SAMPLE_ROWS:
         try:
             value = values.number(row.cells.get(layout.refill))
         except BadValueError:
             return
         if value > 0:
-            found.refills.append(value)
+            list_profile.refills.append(value)
 
 
-def _read(cell: object, given: tuple[str, ...] | None, *, from_1904: bool) -> date | None:
+def _read(cell: object, formats: tuple[str, ...] | None, *, from_1904: bool) -> date | None:
     try:
-        return read_day(cell, given or FORMS, from_1904=from_1904)
+        return read_day(cell, formats or FORMS, from_1904=from_1904)
     except BadValueError:
         return None
 
@@ -221,7 +221,7 @@ def read_day(cell: object, formats: tuple[str, ...], *, from_1904: bool, born: b
     """The date in a cell of a list.
 
     Raises:
-        BadValueError: it holds none.
+        BadValueError: the cell has no date.
     """
     if from_1904 and isinstance(cell, int | float) and not isinstance(cell, bool):
         return values.day(cell + _DAYS_FROM_1900_TO_1904, FORMS)

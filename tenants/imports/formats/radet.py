@@ -1,7 +1,7 @@
-"""What both forms of the RADET share: one row is a person, with the last pick-up, results, and the partner's status.
+"""The common part of both RADETs: a row is a person, with the last pick-up, results, and the partner's status.
 
-Facts of a RADET have keys of their own, so that they stand beside those of a longer file of the same system (a
-pharmacy list, NMRS containers) and never replace what that file says of the same day.
+Facts of a RADET have their own keys. They stand beside the facts of a longer file of the same system (a pharmacy list,
+NMRS containers), and never replace what that file says of the same day.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ LASTING = ("died", "transferred_out", "stopped", "invalid")
 
 
 class Person:
-    """The person of a row, and how facts about them are made.
+    """Builds the facts of the person of a row.
 
     Args:
         row: the cells.
-        reading: takes the facts.
+        reading: receives the facts.
         patient: the identifier in the source.
         facility: DATIM id.
-        labels: what the list calls the fields.
+        labels: the list's names of the fields.
     """
 
     def __init__(self, row: Row, reading: Reading, patient: str, facility: str, labels: Table[str, str]) -> None:
@@ -84,10 +84,10 @@ class Person:
         dsd_model: str | None = None,
         *,
         following: date | None = None,
-        dated: tuple[str, ...] = ("last_pickup",),
+        date_fields: tuple[str, ...] = ("last_pickup",),
     ) -> None:
-        """The last pick-up, where its date can be read: a wrong refill costs the refill, not the pick-up."""
-        if day is None or self._row.broken(*dated):
+        """Add the last pick-up if its date is readable. A wrong refill rejects the refill, not the pick-up."""
+        if day is None or self._row.broken(*date_fields):
             return
         self._reading.facts.append(
             DispensationFact(
@@ -106,7 +106,7 @@ class Person:
         )
 
     def unread(self, status: str | None) -> None:
-        """The last pick-up is on the list, and nobody can say when it was or how long it lasts: no absence follows.
+        """Add an unread contact: the list has a last pick-up whose day or supply is unknown, so absence proves nothing.
 
         Args:
             status: the partner's own status of the person in this row.
@@ -124,37 +124,37 @@ class Person:
     def result(
         self, variable: str, value: str, sampled: str, *, reported: str | None = None, unit: str | None = None
     ) -> None:
-        """A laboratory's result, by the day of the sample; by that of the report where the sample's is missing.
+        """Add a laboratory result, on the day of its sample, else on that of its report.
 
         A sample without a result is an observation without a value.
         """
         row = self._row
-        found = row.result(value)
+        result = row.result(value)
         day, on = row.day(sampled), sampled
         if day is None and reported:
             day, on = row.day(reported), reported
-        if row.broken(value, sampled, *([reported] if reported else [])) or (found is None and day is None):
+        if row.broken(value, sampled, *([reported] if reported else [])) or (result is None and day is None):
             return
         if day is None:
             row.refuse(sampled, "the result has no date", "fill in the day of the sample")
             return
-        number, sign = found if found is not None else (None, None)
-        said: dict[str, object] = {"value_numeric": number, "value_text": sign, "unit": unit}
-        self._observation(variable, day, said, value=value, on=on)
+        number, sign = result if result is not None else (None, None)
+        values: dict[str, object] = {"value_numeric": number, "value_text": sign, "unit": unit}
+        self._observation(variable, day, values, value=value, on=on)
 
-    def measured(self, variable: str, value: str, on: str, *, unit: str) -> None:
-        """A measurement with its day; without a day it is not taken: nobody knows when it held."""
+    def measurement(self, variable: str, value: str, on: str, *, unit: str) -> None:
+        """Add a measurement with its day. Without a day it is skipped: nobody knows when it was valid."""
         number, day = self._row.number(value), self._row.day(on)
         if number is not None and day is not None:
             self._observation(variable, day, {"value_numeric": number, "unit": unit}, value=value, on=on)
 
     def coded(self, variable: str, code: str | None, value: str, on: str) -> None:
-        """A coded observation, of the field ``value``, with its day."""
+        """Add a coded observation, from the field ``value``, with its day."""
         day = self._row.day(on)
         if code is not None and day is not None:
             self._observation(variable, day, {"value_coded": code}, value=value, on=on)
 
-    def _observation(self, variable: str, day: date, said: dict[str, object], *, value: str, on: str) -> None:
+    def _observation(self, variable: str, day: date, values: dict[str, object], *, value: str, on: str) -> None:
         heading = self._row.heading(value)
         labels = {"obs_datetime": self._row.heading(on), "value_numeric": heading, "value_coded": heading}
         self._reading.facts.append(
@@ -165,27 +165,27 @@ class Person:
                 labels={**self._labels, **labels},
                 obs_datetime=datetime.combine(day, time(0)),
                 variable_name=variable,
-                **said,  # type: ignore[arg-type]
+                **values,  # type: ignore[arg-type]
             )
         )
 
     def state(
         self, state: str | None, day: date | None, name: str, reason: str | None = None, *, on: str | None = None
     ) -> None:
-        """A lasting state and its day.
+        """Add a lasting state with its day.
 
         Args:
-            state: died, transferred_out, stopped or invalid; any other is none.
-            day: from which it holds; None where the list does not say: it holds from the list's own day.
-            name: the field that the day is from.
-            reason: as the list says it.
-            on: the field that the day is from, where the list has several for it.
+            state: died, transferred_out, stopped or invalid; any other adds nothing.
+            day: its first day; None if the list has none: then the list's own day counts.
+            name: the field of the day.
+            reason: the reason in the list.
+            on: the field of the day, if the list has several.
         """
         if state not in LASTING:
             return
-        # One dies once: a corrected date is an update. Transfers and stops may happen again.
-        again = state in ("transferred_out", "stopped") and day is not None
-        key = self._key(state, day.isoformat()) if again and day is not None else self._key(state)
+        # A person dies once: a corrected date is an update. Transfers and stops may happen again.
+        may_repeat = state in ("transferred_out", "stopped") and day is not None
+        key = self._key(state, day.isoformat()) if may_repeat and day is not None else self._key(state)
         self._reading.facts.append(
             PatientStateFact(
                 key=key,
@@ -207,7 +207,7 @@ class Person:
         pickup: date | None,
         days: int | None,
     ) -> None:
-        """What the list says of the person's status."""
+        """Add the partner's status of the person."""
         self._reading.facts.append(
             SnapshotFact(
                 key=self._patient,
@@ -225,7 +225,7 @@ class Person:
 
 
 def facility_of(row: Row, datim_id: str) -> FacilityFact:
-    """The facility of a row, as far as both forms say where it is."""
+    """The facility of a row, as far as both lists describe it."""
     return FacilityFact(
         key=datim_id,
         name=row.text("facility_name"),
@@ -237,16 +237,16 @@ def facility_of(row: Row, datim_id: str) -> FacilityFact:
 def is_unread(
     row: Row, pickup: date | None, days: int | None, status: str | None, following: date | None = None
 ) -> bool:
-    """Whether nobody can say when the last pick-up was, or until when its drugs last.
+    """Whether the day of the last pick-up, or the end of its drugs, is unknown.
 
-    A refill that is blank or 0 says nothing either: where the partner has the person active, theirs is the better word.
+    A refill that is blank or 0 is unknown too, if the partner has the person active: then the partner's status counts.
 
     Args:
         row: the cells.
         pickup: the day of the last pick-up.
-        days: what it handed out.
+        days: its supply in days.
         status: the partner's own status of the person in this row.
-        following: the next appointment that the row gives.
+        following: the next appointment in the row.
     """
     if pickup is None or row.broken("refill"):
         return True
@@ -254,20 +254,20 @@ def is_unread(
 
 
 def known_status(word: str) -> str | None:
-    """The status that a word means; None for a word that means none.
+    """The status of a word; None for an unknown word.
 
-    LAMIS+ has several statuses for records that are no person on treatment (``Invalid - Duplicates``,
-    ``Invalid - Nonexistent``, ``Invalid - Biometrical Naive``): all begin with the same word.
+    LAMIS+ has several statuses for records that are no person on treatment (``Invalid - Duplicates``, ``Invalid -
+    Nonexistent``, ``Invalid - Biometrical Naive``): all begin with the same word.
     """
     return "invalid" if word.split(maxsplit=1)[:1] == ["invalid"] else STATUSES.get(word)
 
 
 def status_of(row: Row, name: str) -> str | None:
-    """The partner's status; None where there is none, ``unknown`` for a word that is none, which is rejected."""
+    """The partner's status; None if there is none, ``unknown`` for an unknown word, which is rejected."""
     if not row.has(name):
         return None
-    found = known_status(row.word(name))
-    if found is None:
-        known = "Active, Active Restart, IIT, Stopped, Died, Transferred Out"
-        row.refuse(name, "a status that is not known", f"write one of: {known}")
-    return found or "unknown"
+    status = known_status(row.word(name))
+    if status is None:
+        words = "Active, Active Restart, IIT, Stopped, Died, Transferred Out"
+        row.refuse(name, "an unknown status", f"write one of: {words}")
+    return status or "unknown"

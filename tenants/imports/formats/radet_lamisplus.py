@@ -111,7 +111,7 @@ HEADINGS = (
     "Number of Fingers Recaptured",
     "Case Manager",
 )
-"""As LAMIS+ writes them, in its order; the RADET that we make has the same."""
+"""The headings as LAMIS+ writes them, in its order; our own RADET has the same."""
 
 LAYOUT = Layout(
     title="LAMIS+ RADET",
@@ -179,14 +179,14 @@ class LamisPlusRadet(ListReader):
     dated_by: ClassVar[tuple[str, ...]] = ("last_pickup", "status_date")
 
     def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:  # noqa: ARG002 - as all lists
-        """The facility, the person, the last pick-up, results, a lasting state, and the partner's status."""
+        """Add the facility, the person, the last pick-up, results, a lasting state, and the partner's status."""
         datim_id, patient = row.needed("datim_id"), row.needed("patient_id")
         if datim_id is None or patient is None:
             return
-        moved = "transfer" in row.word("care_entry_point") or None
+        came_by_transfer = "transfer" in row.word("care_entry_point") or None
         reading.facts += [
             facility_of(row, datim_id),
-            person_of(row, patient, datim_id, _LABELS, transferred_in=moved, is_programme_id=False),
+            person_of(row, patient, datim_id, _LABELS, transferred_in=came_by_transfer, is_programme_id=False),
         ]
         person = Person(row, reading, patient, datim_id, _LABELS)
         pickup, days = row.day("last_pickup"), row.days_supplied("refill")
@@ -198,7 +198,7 @@ class LamisPlusRadet(ListReader):
             row.text("dsd_model"),
         )
         person.result("cd4", "cd4", "cd4_date", unit="cells/mm3")
-        # The current result has a sample of its own; a later sample may still be without one.
+        # The current result has its own sample; a later sample may have no result yet.
         sampled = "vl_sample_date" if row.has("vl_sample_date") or not row.has("sample_date") else "sample_date"
         if row.has("viral_load"):
             person.result("viral_load", "viral_load", sampled, reported="vl_date", unit="copies/mL")
@@ -213,10 +213,10 @@ class LamisPlusRadet(ListReader):
 
 
 def _reason(row: Row, status: str | None) -> str | None:
-    """Why a status holds, as the list says it."""
+    """The reason of a status, in the list's words."""
     return {"died": row.text("cause_of_death"), "invalid": row.text("status")}.get(status or "")
 
 
 def _previous(row: Row) -> str | None:
-    """The status before: a word that is none is no reason to reject anything."""
+    """The previous status. An unknown word there rejects nothing."""
     return known_status(row.word("previous_status"))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tenants.imports.mapping import Mapping
 
 SOURCE = "nmrs"
-"""All NMRS lists are of one system: their people are the same."""
+"""The source of all NMRS lists: they are from one system and have the same people."""
 
 HEADINGS = (
     "DatimCode", "PatientUniqueID", "PatientHospitalNo", "Sex", "AgeAtStartOfARTYears", "AgeAtStartOfARTMonths",
@@ -33,7 +33,7 @@ HEADINGS = (
     "TBTreatmentStartDate", "TBTreatmentStopDate", "LastViralLoadSampleCollectionFormDate", "OTZStartDate",
     "OTZStopDate", "EnrollmentDate",
 )  # fmt: skip
-"""As NMRS' query names them, in its order."""
+"""The headings as NMRS' query names them, in its order."""
 
 LAYOUT = Layout(
     title="NMRS RADET",
@@ -116,12 +116,12 @@ class NmrsRadet(ListReader):
     dated_by: ClassVar[tuple[str, ...]] = ("last_pickup", "last_visit", "outcome_date")
 
     def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:  # noqa: ARG002 - as all lists
-        """The facility, the person, the last visit and pick-up, results, a lasting state, and the partner's status."""
+        """Add the facility, person, last visit and pick-up, results, a lasting state, and the partner's status."""
         datim_id, patient = row.needed("datim_id"), row.needed("patient_id")
         if datim_id is None or patient is None:
             return
-        moved = row.word("transfer_in")
-        came = moved.startswith("transfer") or moved in ("yes", "true") or None
+        transfer_in = row.word("transfer_in")
+        came = transfer_in.startswith("transfer") or transfer_in in ("yes", "true") or None
         reading.facts += [
             facility_of(row, datim_id),
             person_of(row, patient, datim_id, _LABELS, transferred_in=came),
@@ -145,7 +145,7 @@ class NmrsRadet(ListReader):
         if row.has("viral_load") or row.has("vl_sample_date"):
             person.result("viral_load", "viral_load", "vl_sample_date", reported="vl_date", unit="copies/mL")
         person.result("cd4", "cd4", "cd4_date", unit="cells/mm3")
-        person.measured("weight", "weight", "weight_date", unit="kg")
+        person.measurement("weight", "weight", "weight_date", unit="kg")
         person.coded("pregnancy", _PREGNANCY.get(row.word("pregnancy")), "pregnancy", "pregnancy_date")
         status = "died" if row.word("deceased") in _DECEASED else status_of(row, "status")
         day, on = _status_day(row, status)
@@ -157,28 +157,28 @@ class NmrsRadet(ListReader):
 
 
 def _regimen(row: Row) -> str | None:
-    """The current regimen: of the line that was begun last, where the list has one column for each."""
-    if (found := row.text("regimen")) is not None:
-        return found
+    """The current regimen; if the list has one column per line, that of the line with the latest start."""
+    if (regimen := row.text("regimen")) is not None:
+        return regimen
     first, second = row.text("first_line"), row.text("second_line")
     if first is None or second is None:
         return first or second
-    began, changed = row.day("first_line_date"), row.day("second_line_date")
-    return first if began is not None and changed is not None and began > changed else second
+    began, second_line_began = row.day("first_line_date"), row.day("second_line_date")
+    return first if began is not None and second_line_began is not None and began > second_line_began else second
 
 
 def _status_day(row: Row, status: str | None) -> tuple[date | None, str | None]:
-    """The day from which the status holds, and the field that says it.
+    """The first day of the status, and the field that gives it.
 
-    The list has the day of death; of a transfer or stop only newer forms have one. Without it, the status holds from
-    the list's own day.
+    The list has the day of death; only newer forms have that of a transfer or stop. Without it, the list's own day
+    counts.
     """
-    said: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
     if status == "died":
-        said = ("death_date", "outcome_date", "termination_date")
+        fields = ("death_date", "outcome_date", "termination_date")
     elif status in ("transferred_out", "stopped"):
-        said = ("termination_date", "outcome_date")
-    for name in said:
+        fields = ("termination_date", "outcome_date")
+    for name in fields:
         if (day := row.day(name)) is not None:
             return day, name
     return None, None

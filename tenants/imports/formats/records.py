@@ -1,4 +1,4 @@
-"""Values out of nested records (JSON, XML): typed, and where one is wrong, said with its place and never its value."""
+"""Read typed values from nested records (JSON, XML). An error names the place of a wrong value, never the value."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from tenants.imports.mapping import Mapping as ImportMapping
 
 DATES = ("iso", "dd-Mon-yyyy", "%b %d, %Y %I:%M:%S %p")
-"""The forms in which exports write dates; the last is how Java's JSON libraries do by default.
+"""The date formats of exports; the last is the default of Java's JSON libraries.
 
-None has a numbered month in the middle or in front: whether 03/04/2024 is in March or April only a mapping can say.
+None has a numbered month in the middle or in front: only a mapping can say whether 03/04/2024 is in March or April.
 """
 MILLISECONDS_FROM = 10**10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ _P = ParamSpec("_P")
 
 
 class BadFieldError(Exception):
-    """A field does not hold what it must."""
+    """A field with a wrong value."""
 
     def __init__(self, rejection: Rejection) -> None:
         super().__init__(rejection.problem)
@@ -42,12 +42,12 @@ class BadFieldError(Exception):
 
 
 class Labels(Mapping[str, str]):
-    """What a record's fields are called in the report: their place in the document.
+    """The labels of a record's fields in the report: their places in the document.
 
     Args:
-        names: the source's name by our field; what is not named keeps ours.
+        names: our field -> the source's name; other fields keep our name.
         prefix: the record's place, such as ``messageData.obs[3].``.
-        suffix: which document, where a file has several.
+        suffix: name of the document, if a file has several.
     """
 
     __slots__ = ("_names", "_prefix", "_suffix")
@@ -60,27 +60,27 @@ class Labels(Mapping[str, str]):
         return f"{self._prefix}{self._names.get(field, field)}{self._suffix}"
 
     def __iter__(self) -> Iterator[str]:
-        """The fields that have a name of their own."""
+        """The fields with their own name."""
         return iter(self._names)
 
     def __len__(self) -> int:
-        """Never nothing: every field has a place."""
+        """Never zero: every field has a place."""
         return max(1, len(self._names))
 
     def get(self, field: str, default: object = None) -> Any:  # noqa: ANN401, ARG002 - the signature of a mapping
-        """The place of a field; there always is one."""
+        """The place of a field; every field has one."""
         return self[field]
 
 
 @lru_cache(maxsize=16_384)
 def fold(text: str) -> str:
-    """A name by its letters and digits alone."""
+    """A name reduced to letters and digits."""
     return "".join(character for character in text.casefold() if character.isalnum())
 
 
 @dataclass(slots=True)
 class Terms:
-    """How the values of a document are read: the zone of its days, the texts that say "missing", forms of dates."""
+    """How to read the values of a document: the zone of its days, texts that mean "missing", date formats."""
 
     zone: ZoneInfo | None = None
     missing: frozenset[str] = frozenset({""})
@@ -88,7 +88,7 @@ class Terms:
 
     @classmethod
     def of(cls, mapping: ImportMapping) -> Terms:
-        """From a mapping's keys."""
+        """Build them from a mapping."""
         return cls(
             ZoneInfo(mapping.time_zone) if mapping.time_zone else None,
             frozenset(mapping.missing) | {""},
@@ -103,7 +103,7 @@ def _forms(mapping: ImportMapping) -> tuple[str, ...]:
 
 
 class Fields:
-    """One record: a mapping of names to values, and its place in the document."""
+    """One record: names -> values, with its place in the document."""
 
     __slots__ = ("_content", "path", "suffix", "terms")
 
@@ -111,7 +111,7 @@ class Fields:
         self._content, self.path, self.suffix, self.terms = content, path, suffix, terms
 
     def labels(self, names: Mapping[str, str]) -> Labels:
-        """The places of the record's fields, by our names."""
+        """The labels of the record's fields, by our names."""
         return Labels(names, f"{self.path}." if self.path else "", self.suffix)
 
     def place(self, name: str) -> str:
@@ -119,11 +119,11 @@ class Fields:
         return f"{self.path}.{name}{self.suffix}" if self.path else f"{name}{self.suffix}"
 
     def bad(self, name: str, problem: str, remedy: str) -> BadFieldError:
-        """The error that a field is wrong."""
+        """Return the error of a wrong field."""
         return BadFieldError(Rejection(self.place(name), problem, remedy))
 
     def raw(self, *names: str) -> tuple[str, Any]:
-        """The first of these fields that holds something, and its value (None: none does)."""
+        """The first of these fields with a value, and the value (None if none has one)."""
         for name in names:
             value = self._content.get(name)
             if value is None or (
@@ -134,20 +134,23 @@ class Fields:
         return names[0], None
 
     def record(self, name: str) -> Fields:
-        """A record within the record; empty where there is none."""
-        found = self._content.get(name)
+        """A record within the record; empty if it is missing."""
+        content = self._content.get(name)
         path = f"{self.path}.{name}" if self.path else name
-        return Fields(found if isinstance(found, dict) else {}, path, self.suffix, self.terms)
+        return Fields(content if isinstance(content, dict) else {}, path, self.suffix, self.terms)
 
     def each(
         self, name: str, rejections: list[Rejection], unwanted: Callable[[Mapping[str, Any]], bool] | None = None
     ) -> Iterator[tuple[int, Fields]]:
-        """The records of a list, by their place in it; what is no record is refused, what is unwanted passed over."""
-        found = self._content.get(name)
-        if found is None:
+        """The records of a list, by their place in it.
+
+        An item that is no record is rejected, an unwanted one skipped.
+        """
+        items = self._content.get(name)
+        if items is None:
             return
         path = f"{self.path}.{name}" if self.path else name
-        for number, item in enumerate(found if isinstance(found, list) else [found]):
+        for number, item in enumerate(items if isinstance(items, list) else [items]):
             if isinstance(item, dict):
                 if unwanted is None or not unwanted(item):
                     yield number, Fields(item, f"{path}[{number}]", self.suffix, self.terms)
@@ -171,31 +174,31 @@ class Fields:
         return self._read(names, text)
 
     def needed(self, *names: str) -> str:
-        """A text that may not be missing: an identifier."""
-        found = self.text(*names)
-        if found is None:
+        """A required text: an identifier."""
+        identifier = self.text(*names)
+        if identifier is None:
             raise self.bad(names[0], "the identifier is missing", "fill it in: a record without it belongs to nobody")
-        return found
+        return identifier
 
     def flag(self, *names: str) -> bool:
-        """Whether any of these says yes; nothing says no."""
+        """Whether any of these fields says yes; an empty field means no."""
         return any(is_true(self._content.get(name)) for name in names)
 
     def moment(self, *names: str) -> datetime | None:
-        """A time, in the zone of the terms where the source names a zone."""
+        """A time; if the source names a zone, in the zone of the terms."""
         return self._read(names, lambda value: moment(value, self.terms))
 
     def day(self, *names: str) -> date | None:
         """A day, in the zone of the terms."""
-        found = self.moment(*names)
-        return None if found is None else found.date()
+        moment = self.moment(*names)
+        return None if moment is None else moment.date()
 
     def needed_moment(self, *names: str) -> datetime:
-        """A time that may not be missing."""
-        found = self.moment(*names)
-        if found is None:
+        """A required time."""
+        moment = self.moment(*names)
+        if moment is None:
             raise self.bad(names[0], "the date is missing", "fill it in")
-        return found
+        return moment
 
     def days(self, *names: str) -> int | None:
         """A supply in days."""
@@ -203,7 +206,7 @@ class Fields:
 
 
 def each_of(rejections: list[Rejection], read: Callable[_P, _T], *args: _P.args, **words: _P.kwargs) -> _T | None:
-    """What ``read`` gives; where a field is wrong, None and the reason among the rejections."""
+    """Return the result of ``read``; for a wrong field, None, with the reason among the rejections."""
     try:
         return read(*args, **words)
     except BadFieldError as bad:
@@ -212,36 +215,36 @@ def each_of(rejections: list[Rejection], read: Callable[_P, _T], *args: _P.args,
 
 
 def text(value: object) -> str:
-    """A text that can be stored.
+    """Return a text that can be stored.
 
     Raises:
-        BadValueError: it is no text or number, is too long, or holds a control character.
+        BadValueError: it is no text or number, is too long, or has a control character.
     """
     if isinstance(value, dict | list | bytes):
         problem = "not a text"
         raise BadValueError(problem, "export the file again")
-    found = values.text(value)
-    if (bad := text_problem(found)) is not None:
+    cleaned = values.text(value)
+    if (bad := text_problem(cleaned)) is not None:
         raise BadValueError(*bad)
-    return found
+    return cleaned
 
 
 def is_zero_date(text: str) -> bool:
-    """Whether a text is the date of zeros that MySQL writes for a date that was never given."""
+    """Whether a text is the zero date that MySQL writes for a missing date."""
     return text.startswith("0000-00-00")
 
 
 def is_true(value: object) -> bool:
-    """Whether a flag is set: true, 1, "1", "yes"; anything but no, in fact."""
+    """Whether a flag is set: true, 1, "1", "yes"; in fact anything but no."""
     if isinstance(value, str):
         return value.strip().casefold() not in _FALSE
     return bool(value)
 
 
 def moment(value: object, terms: Terms) -> datetime:
-    """A time as exports write it: a text, milliseconds since 1970, or MongoDB's ``{"$date": ...}``.
+    """Return a time of an export: a text, milliseconds since 1970, or MongoDB's ``{"$date": ...}``.
 
-    A text without a zone stays without one; with one, it is brought to the zone of the terms.
+    A text without a zone stays without one; a text with a zone is converted to the zone of the terms.
 
     Raises:
         BadValueError: it is no such time.
@@ -256,11 +259,11 @@ def moment(value: object, terms: Terms) -> datetime:
         raise BadValueError(problem, "write it as 2015-06-08 or 2015-06-08 14:30:00")
     if isinstance(value, int | float) and abs(value) >= MILLISECONDS_FROM:
         try:
-            found = _EPOCH + timedelta(milliseconds=float(value))
+            time = _EPOCH + timedelta(milliseconds=float(value))
         except (OverflowError, ValueError) as error:
             problem = "a number that is no time"
             raise BadValueError(problem, "write the date as text") from error
-        values.day(found.date(), ())
+        values.day(time.date(), ())
     elif isinstance(value, int | float):
         problem = "a number where a date is expected"
         raise BadValueError(problem, "write the date as text, such as 2015-06-08")
@@ -271,18 +274,18 @@ def moment(value: object, terms: Terms) -> datetime:
         )
         raise BadValueError(problem, remedy)
     else:
-        found = values.moment(value, terms.formats)
-    if found.tzinfo is None:
-        return found
+        time = values.moment(value, terms.formats)
+    if time.tzinfo is None:
+        return time
     try:
-        return found.astimezone(terms.zone) if terms.zone is not None else found
+        return time.astimezone(terms.zone) if terms.zone is not None else time
     except (OverflowError, ValueError) as error:
         problem = "a time out of range"
         raise BadValueError(problem, "correct the year") from error
 
 
 def birth(value: object, terms: Terms) -> tuple[date, bool]:
-    """A date of birth, and whether it is estimated: a year or a month alone stands for its first day.
+    """Return a date of birth, and whether it is estimated: a year or a month alone becomes its first day.
 
     Raises:
         BadValueError: it is no date.
@@ -297,12 +300,12 @@ def birth(value: object, terms: Terms) -> tuple[date, bool]:
 
 
 def whole_day(day: date) -> datetime:
-    """A day as the time that begins it, without a zone."""
+    """The time at which a day begins, without a zone."""
     return datetime.combine(day, time(0))
 
 
 def refuse(reading: Reading, field: str, problem: str, remedy: str) -> Reading:
-    """The reading, refused as a whole."""
+    """Reject the whole reading, and return it."""
     reading.facts.clear()
     reading.rejections.append(Rejection(field, problem, remedy))
     return reading

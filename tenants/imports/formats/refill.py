@@ -1,4 +1,4 @@
-"""How long a refill lasts: lists give days or months, and some give one under the heading of the other."""
+"""The length of a refill. Lists give days or months, and some give one under the heading of the other."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ class Refills:
 
     Args:
         source: the file, for messages.
-        profile: what its first rows show.
-        mapping: whose ``refill.unit`` decides where it is given.
-        heading: of the column.
-        unit: what the list's heading says; None where it says nothing and the numbers must.
+        profile: profile of the file, with its first refills.
+        mapping: its ``refill.unit``, if given, decides.
+        heading: heading of the column.
+        unit: unit in the list's heading; None if only the numbers can decide.
 
     Raises:
-        Invalid: the numbers fit both units, or speak against the heading.
+        Invalid: the numbers fit both units, or contradict the heading.
     """
 
     def __init__(self, source: Source, profile: Profile, mapping: Mapping, heading: str, unit: Unit | None) -> None:
-        self._told = mapping.refill is not None
+        self._has_unit = mapping.refill is not None
         self.unit: Unit = mapping.refill.unit if mapping.refill else _unit(source, profile.refills, heading, unit)
 
     def read(self, cell: object) -> int:
-        """The days of treatment that a cell stands for.
+        """Return the days of treatment in a cell.
 
         Raises:
-            BadValueError: it is no number of them, or days under a heading of months.
+            BadValueError: it is no number of days, or has days under a heading of months.
         """
-        if self.unit == "months" and not self._told and values.number(cell) > MONTHS_AT_MOST:
+        if self.unit == "months" and not self._has_unit and values.number(cell) > MONTHS_AT_MOST:
             problem = f"more than {MONTHS_AT_MOST} months of refill: probably days"
             raise BadValueError(problem, "correct it, or say 'refill: {unit: days}' in a mapping if all are days")
         days = values.days(cell, self.unit)
@@ -51,7 +51,7 @@ class Refills:
 
 
 def _packs(months: float, days: int) -> int:
-    """The days of a number of months, or of whole packs where they round to it: to LAMIS+, 28 days are 0.9 months."""
+    """The days of a number of months; of whole packs, if the number is a rounded one: LAMIS+ writes 28 days as 0.9."""
     packs = round(days / PACK) * PACK
     return packs if not months.is_integer() and round(packs / values.DAYS_A_MONTH, 1) == months else days
 

@@ -1,4 +1,4 @@
-"""A list with known headings as rows, from csv or xlsx: cells by field, whatever the order of the columns."""
+"""Rows of a list with known headings, from csv or xlsx: cells by field, in any order of the columns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HINT = re.compile(r"\((?:yyyy|dd|mm)[^)]*\)", re.IGNORECASE)
 
 
 def folded(heading: object) -> str:
-    """A heading by its letters and digits alone, without a hint at the form of dates such as ``(yyyy-mm-dd)``."""
+    """A heading reduced to letters and digits, without a date format such as ``(yyyy-mm-dd)``."""
     return fold(_HINT.sub("", str(heading or "")))
 
 
@@ -35,12 +35,12 @@ class Layout:
     """The columns of a list.
 
     Attributes:
-        title: what the list is called, for messages.
-        columns: field by heading, as the list writes it; columns that are not here are not read.
-        needed: fields whose columns tell the list from others.
-        dates: fields that hold dates.
+        title: name of the list, for messages.
+        columns: heading, as the list writes it -> field; other columns are not read.
+        needed: fields whose columns distinguish the list from others.
+        dates: fields with dates.
         also: further headings of fields, folded.
-        contacts: fields that hold the day of a contact; where none can be read, the row says that there was one.
+        contacts: fields with the day of a contact; if none is readable, an unread contact is added.
     """
 
     title: str
@@ -52,7 +52,7 @@ class Layout:
 
     @cached_property
     def essential(self) -> frozenset[str]:
-        """The fields without which a row is rejected; any other that is wrong is left out."""
+        """The fields without which a row is rejected; a wrong value in any other is left out."""
         return frozenset(name for name in self.needed if name != "refill")
 
     @cached_property
@@ -62,7 +62,7 @@ class Layout:
 
     @cached_property
     def heading_of(self) -> dict[str, str]:
-        """Heading by field, as the list writes it: what reports call it."""
+        """Field -> heading, as the list writes it and as reports show it."""
         return {name: heading for heading, name in reversed(list(self.columns.items()))}
 
     @property
@@ -71,32 +71,32 @@ class Layout:
         return ", ".join(self.heading_of[name] for name in self.needed)
 
     def fits(self, headings: Sequence[str]) -> bool:
-        """Whether these headings have all that are needed."""
+        """Whether these headings include all that are needed."""
         return set(self.needed) <= {self.field_of.get(folded(heading)) for heading in headings}
 
     def fields(self, headings: Sequence[str], source: Source) -> list[str | None]:
-        """The field of each column, None for one that is not read.
+        """The field of each column; None for a column that is not read.
 
         Raises:
-            Invalid: a needed column is absent, or two columns are of one field.
+            Invalid: a needed column is missing, or two columns have the same field.
         """
-        found = [self.field_of.get(folded(heading)) for heading in headings]
+        field_of_column = [self.field_of.get(folded(heading)) for heading in headings]
         for name in self.needed:
-            if name not in found:
+            if name not in field_of_column:
                 remedy = f"give a {self.title}, or name another format"
                 raise refused(source.name, f"it has no column {self.heading_of[name]!r}", remedy)
-        for name in {name for name in found if name is not None and found.count(name) > 1}:
-            problem = f"the column {self.heading_of[name]!r} stands twice"
+        for name in {name for name in field_of_column if name is not None and field_of_column.count(name) > 1}:
+            problem = f"the column {self.heading_of[name]!r} appears twice"
             raise refused(source.name, problem, "delete or rename the one that does not hold")
-        return found
+        return field_of_column
 
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One row: its line, its cells by field, or why it cannot be read.
+    """One row: its line, and its cells by field, or why it is not readable.
 
     Attributes:
-        from_1904: numbers of days in it count from 1904-01-01.
+        from_1904: whether its numbers of days count from 1904-01-01.
         left_out: whether it is a total or repeats the headings.
     """
 
@@ -116,10 +116,10 @@ def recognised(layout: Layout, head: Head) -> bool:
 
 @contextmanager
 def open_list(source: Source, layout: Layout) -> Iterator[Iterator[ListRow]]:
-    """The rows of a list.
+    """Open a list, and yield its rows.
 
     Raises:
-        Invalid: the file is no such list, or cannot be read to its end.
+        Invalid: the file is no such list, or is not readable to its end.
     """
     if source.head().is_archive:
         with open_sheet(source, layout.fits, layout.expected) as sheet:
@@ -128,7 +128,7 @@ def open_list(source: Source, layout: Layout) -> Iterator[Iterator[ListRow]]:
             yield (
                 ListRow(
                     line,
-                    _named(fields, cells),
+                    _cells_by_field(fields, cells),
                     from_1904=sheet.from_1904,
                     left_out=no_record(cells),
                 )
@@ -141,7 +141,7 @@ def open_list(source: Source, layout: Layout) -> Iterator[Iterator[ListRow]]:
         yield (
             ListRow(
                 line,
-                _named(fields, cells),
+                _cells_by_field(fields, cells),
                 rejection := batch.rejections.get(at),
                 left_out=rejection is None and no_record(cells),
             )
@@ -158,5 +158,5 @@ def _no_record(headings: Sequence[str], fields: Sequence[str | None], layout: La
     )
 
 
-def _named(fields: Sequence[str | None], cells: Sequence[Any]) -> Cells:
+def _cells_by_field(fields: Sequence[str | None], cells: Sequence[Any]) -> Cells:
     return {name: cell for name, cell in zip(fields, cells, strict=False) if name}

@@ -1,7 +1,7 @@
-"""The LAMIS+ client verification list (xlsx, csv): one row per person who was tracked, with what came of it.
+"""The LAMIS+ client verification list (xlsx, csv): one row per tracked person, with the outcome.
 
-Its facts are those of a tracking form: an encounter with observations, which later rooms read; and the state of who
-died, was transferred or stopped.
+Its facts are those of a tracking form: an encounter with observations, which later features read; and the state of
+people who died, were transferred or stopped.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ _STATES = (
     ("transferred_out", ("transferred out", "transfer out", "transferred to another", "self transfer")),
     ("stopped", ("stopped", "discontinued care", "refused", "opted out", "discontinued treatment")),
 )
-"""What an outcome or a reason says of the person, by the words in it."""
+"""Words in an outcome or a reason -> the state that they mean."""
 
 
 class VerificationList(ListReader):
-    """Reads client verification lists. They name no DATIM id: facilities are those of the people, or the mapping's."""
+    """Reads client verification lists. They have no DATIM id: facilities come from the people or from the mapping."""
 
     name: ClassVar[str] = "lamisplus-verification"
     description: ClassVar[str] = (
@@ -74,13 +74,13 @@ class VerificationList(ListReader):
     dated_by: ClassVar[tuple[str, ...]] = ("observed", "attempted", "returned", "discontinued_on")
 
     def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:
-        """The tracking form of the person; any cell that is wrong refuses the row."""
+        """Add the tracking form of the person. Any wrong cell rejects the row."""
         patient, (datim_id, place_name) = row.needed("patient_id"), place(row, mapping)
         hospital_number = row.text("hospital_number")
-        when = row.day("attempted") or row.day("observed")
-        if when is None:
+        tracked_on = row.day("attempted") or row.day("observed")
+        if tracked_on is None:
             row.refuse("attempted", "the value is missing", "fill in the day of the attempt, or of the observation")
-        said: dict[str, dict[str, object]] = {
+        observations: dict[str, dict[str, object]] = {
             "tracking_outcome": {"value_text": row.text("outcome")},
             "tracking_indication": {"value_text": row.text("indication")},
             "tracking_attempts": {"value_numeric": row.number("attempts")},
@@ -90,8 +90,8 @@ class VerificationList(ListReader):
         }
         state, day = _state(row), row.day("discontinued_on")
         if row.word("discontinued") in _YES:
-            said["care_discontinued"] = {"value_coded": "yes", "value_text": row.text("reason")}
-        if row.problems or patient is None or when is None:
+            observations["care_discontinued"] = {"value_coded": "yes", "value_text": row.text("reason")}
+        if row.problems or patient is None or tracked_on is None:
             return
         about: dict[str, Any] = {"patient": patient, "facility": datim_id, "labels": _LABELS}
         if datim_id is not None:
@@ -101,17 +101,17 @@ class VerificationList(ListReader):
                     key=patient,
                     pepfar_id=patient,
                     hospital_number=hospital_number,
-                    derived_on=when,
+                    derived_on=tracked_on,
                     partial=True,
                     fallback=("pepfar_id",),
                     **about,
                 ),
             ]
-        key = SEPARATOR.join((patient, "verification", when.isoformat()))
+        key = SEPARATOR.join((patient, "verification", tracked_on.isoformat()))
         reading.facts.append(
             EncounterFact(
                 key=key,
-                encounter_datetime=datetime.combine(when, time(0)),
+                encounter_datetime=datetime.combine(tracked_on, time(0)),
                 encounter_type=ENCOUNTER,
                 form=FORM,
                 **about,
@@ -120,12 +120,12 @@ class VerificationList(ListReader):
         reading.facts += [
             ObservationFact(
                 key=SEPARATOR.join((key, variable)),
-                obs_datetime=datetime.combine(when, time(0)),
+                obs_datetime=datetime.combine(tracked_on, time(0)),
                 variable_name=variable,
                 **about,
                 **values,  # type: ignore[arg-type]
             )
-            for variable, values in said.items()
+            for variable, values in observations.items()
             if any(value is not None for value in values.values())
         ]
         if state is not None:
@@ -133,7 +133,7 @@ class VerificationList(ListReader):
                 PatientStateFact(
                     key=SEPARATOR.join((patient, "verification", state)),
                     state=state,
-                    start_date=day or when,
+                    start_date=day or tracked_on,
                     reason=row.text("reason"),
                     **about,
                 )
@@ -145,9 +145,9 @@ def _moment(day: date | None) -> datetime | None:
 
 
 def _state(row: Row) -> str | None:
-    """Died, transferred out or stopped, where outcome or reason say so; discontinued without more is stopped."""
-    said = f"{row.word('outcome')} {row.word('reason')}"
-    for state, words in _STATES:
-        if any(word in said for word in words):
+    """Died, transferred out or stopped, by outcome or reason; discontinued without a reason means stopped."""
+    words = f"{row.word('outcome')} {row.word('reason')}"
+    for state, signs in _STATES:
+        if any(sign in words for sign in signs):
             return state
     return "stopped" if row.word("discontinued") in _YES and not row.has("returned") else None

@@ -1,4 +1,4 @@
-"""XML as nested records, within bounds: no DTD, no entities, nothing from elsewhere, no depth or text without end."""
+"""XML as nested records, within limits: no DTD, no entities, no external content, no endless depth or text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHUNK = 64 << 10
 
 
 class BadXmlError(Exception):
-    """The text is not XML that is taken."""
+    """The text is not acceptable XML."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem)
@@ -24,10 +24,10 @@ class BadXmlError(Exception):
 
 
 class _Builder:
-    """Target of the parser: elements become dicts of lists, those without elements in them become texts.
+    """Target of the parser: an element becomes a dict of lists; an element without elements in it, a text.
 
     Args:
-        skipped: elements that are read over with all that is in them.
+        skipped: elements to skip with everything in them.
     """
 
     def __init__(self, skipped: frozenset[str]) -> None:
@@ -78,19 +78,19 @@ class _Builder:
             self.root = (name, content)
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing: nothing is left to do."""
 
 
 def parse(data: bytes, skipped: frozenset[str] = frozenset(), encoding: str | None = None) -> tuple[str, Any]:
-    """The root's name and its content: elements as ``{name: [content, ...]}``, texts as texts; attributes left out.
+    """The root's name and content: elements as ``{name: [content, ...]}``, texts as texts, without attributes.
 
     Args:
         data: the document.
-        skipped: elements that are not wanted, with all in them.
-        encoding: overrides what the document says of itself.
+        skipped: elements to skip with everything in them.
+        encoding: overrides the document's declaration.
 
     Raises:
-        BadXmlError: it is not well-formed, declares a DTD or entities, or is beyond the bounds.
+        BadXmlError: it is not well-formed, declares a DTD or entities, or is beyond the limits.
     """
     builder = _Builder(skipped)
     parser = DefusedXMLParser(

@@ -43,7 +43,7 @@ class Events:
         file: whose rows they are; ``rows``, the places of these rows in the block, and ``lines``, their lines.
         patients: the source's identifiers; ``keys``, the facts' keys.
         blind: the blind indexes of the keys, once ``make_blind`` has made them of ``keys``, which are then gone.
-        said: what the fingerprints are made of, without the patients.
+        fingerprint_parts: what the fingerprints are made of, without the patients.
         days: on which they happened, ``stamps``, since when they are known, and ``content``, the fields that the kind
             fills, each as COPY takes it.
         facilities: DATIM ids, or None where an event is at its patient's facility; None where all are.
@@ -58,7 +58,7 @@ class Events:
     lines: Sequence[int]
     patients: list[str]
     keys: list[str]
-    said: list[bytes]
+    fingerprint_parts: list[bytes]
     days: list[bytes]
     stamps: list[bytes] | None
     content: list[bytes]

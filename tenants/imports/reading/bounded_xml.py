@@ -48,16 +48,16 @@ def elements(
     """
     parser: Any = ET.XMLPullParser(events=("start", "end"))
     stack: list[Element] = []
-    held = since = 0
+    depth = bytes_since = 0
     start = part.read(PROLOG_BYTES)
     _check_prolog(source, start)
     block = start
     while block:
         parser.feed(block)
-        since += len(block)
+        bytes_since += len(block)
         for event, element in parser.read_events():
             if event == "start":
-                held += local(element.tag) in wanted
+                depth += local(element.tag) in wanted
                 stack.append(element)
                 continue
             stack.pop()
@@ -65,14 +65,14 @@ def elements(
             if name == inside:
                 return
             if name in wanted:
-                held -= 1
-                if not held:
+                depth -= 1
+                if not depth:
                     yield local(stack[-1].tag) if stack else "", element
-                    since = 0
-            if not held and stack:
+                    bytes_since = 0
+            if not depth and stack:
                 # Its parent must not hold what was read.
                 stack[-1].clear()
-        if since > MAX_ELEMENT:
+        if bytes_since > MAX_ELEMENT:
             problem = f"a row or another element of the workbook takes more than {MAX_ELEMENT >> 20} MB"
             raise refused(source.name, problem, "export the table as CSV, or check where the file comes from")
         block = part.read(CHUNK)

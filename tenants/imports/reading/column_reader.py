@@ -52,14 +52,14 @@ class Converted(dict[Any, Any]):
     def __missing__(self, key: Any) -> Any:  # noqa: ANN401 - a cell, or a tuple of cells
         cells: Any = {self._at[0]: key} if len(self._at) == 1 else dict(zip(self._at, key, strict=True))
         try:
-            found = self._finish(self._get(cells))
+            value = self._finish(self._get(cells))
         except BadValueError:
-            found = ODD
-        if found is ODD:
+            value = ODD
+        if value is ODD:
             self.odd = True
         if len(self) < MOST_CACHED:
-            self[key] = found
-        return found
+            self[key] = value
+        return value
 
     def column(self, columns: Sequence[Sequence[str]], count: int) -> list[Any]:
         """Row by row, what its cells become."""
@@ -84,7 +84,7 @@ class RecordColumns:
         if patient is None:
             message = "an event has a patient"
             raise ValueError(message)
-        self._patient = _converted(columns, patient.columns(), columns.identifier(patient), lambda found: found)
+        self._patient = _converted(columns, patient.columns(), columns.identifier(patient), lambda cell: cell)
         self._fields = {
             name: _converted(columns, spec.columns(), columns.value(spec, fields[name]), self._finisher(name))
             for name, spec in record.columns.items()
@@ -108,7 +108,7 @@ class RecordColumns:
             else None
         )
         self._key = (
-            [_converted(columns, [name], columns.raw(name), lambda found: found or "") for name in record.key]
+            [_converted(columns, [name], columns.raw(name), lambda cell: cell or "") for name in record.key]
             if record.key
             else None
         )
@@ -128,7 +128,7 @@ class RecordColumns:
                 return ODD
             return reading.facts[0]
 
-        return _converted(columns, names, read, lambda found: found)
+        return _converted(columns, names, read, lambda cell: cell)
 
     def _finisher(self, name: str) -> Callable[[Any], Cell]:
         """From a value to a cell; what lies after the data date is odd, where the field may not."""
@@ -151,9 +151,9 @@ class RecordColumns:
             day = value.date() if isinstance(value, datetime) else value
             if odd_value(self.kind, name, value, self._data_date):
                 return ODD
-            kept = self._zoned(value) if isinstance(value, datetime) else value
+            zoned = self._zoned(value) if isinstance(value, datetime) else value
             happened = binary_copy.field("date", day) if past else binary_copy.NULL
-            return Cell(kept, binary_copy.field(kind, kept), orjson.dumps(kept), key_part(value), happened)
+            return Cell(zoned, binary_copy.field(kind, zoned), orjson.dumps(zoned), key_part(value), happened)
 
         return finish
 
@@ -162,8 +162,8 @@ class RecordColumns:
             return ABSENT
         if value.date() > self._latest_stamp:
             return ODD
-        kept = self._zoned(value)
-        return Cell(kept, binary_copy.field("timestamptz", kept), b"", "", binary_copy.NULL)
+        zoned = self._zoned(value)
+        return Cell(zoned, binary_copy.field("timestamptz", zoned), b"", "", binary_copy.NULL)
 
     def _zoned(self, moment: datetime) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
@@ -173,7 +173,7 @@ class RecordColumns:
         applies = None if self.when is None else self.when.column(columns, count)
         if self.when is not None and self.when.odd and applies is not None:
             odd.update(at for at, cell in enumerate(applies) if cell is ODD)
-        found = _Read(
+        columns_read = _Read(
             applies,
             self._patient.column(columns, count),
             {name: cells.column(columns, count) for name, cells in self._fields.items()},
@@ -182,48 +182,54 @@ class RecordColumns:
             self._facility.column(columns, count) if self._facility is not None else None,
         )
         for name, instead in self._else.items():
-            found.fields[name] = [instead if cell is ABSENT else cell for cell in found.fields[name]]
+            columns_read.fields[name] = [instead if cell is ABSENT else cell for cell in columns_read.fields[name]]
         for converted, column in (
-            *zip(self._key or (), found.keys or (), strict=True),
-            (self._patient, found.patients),
-            *((self._fields[name], found.fields[name]) for name in self._fields),
-            *([(self._stamp, found.stamps)] if self._stamp is not None and found.stamps is not None else ()),
+            *zip(self._key or (), columns_read.keys or (), strict=True),
+            (self._patient, columns_read.patients),
+            *((self._fields[name], columns_read.fields[name]) for name in self._fields),
             *(
-                [(self._facility, found.facilities)]
-                if self._facility is not None and found.facilities is not None
+                [(self._stamp, columns_read.stamps)]
+                if self._stamp is not None and columns_read.stamps is not None
+                else ()
+            ),
+            *(
+                [(self._facility, columns_read.facilities)]
+                if self._facility is not None and columns_read.facilities is not None
                 else ()
             ),
         ):
             if converted.odd:
                 odd.update(_applied((at for at, cell in enumerate(column) if cell is ODD), applies))
-        odd.update(_applied(odd_rows(self.kind, found.fields, self._data_date), applies))
-        if found.keys is not None:
+        odd.update(_applied(odd_rows(self.kind, columns_read.fields, self._data_date), applies))
+        if columns_read.keys is not None:
             odd.update(
-                _applied((at for at, parts in enumerate(zip(*found.keys, strict=True)) if not any(parts)), applies)
+                _applied(
+                    (at for at, parts in enumerate(zip(*columns_read.keys, strict=True)) if not any(parts)), applies
+                )
             )
-        return found
+        return columns_read
 
-    def events(self, found: _Read, file: int, count: int, odd: set[int]) -> Events:
+    def events(self, columns_read: _Read, file: int, count: int, odd: set[int]) -> Events:
         """What the rows say that are not odd and that the record applies to."""
-        applies = found.applies
+        applies = columns_read.applies
         rows: Sequence[int] = range(count)
         if odd or applies is not None:
             rows = [at for at in rows if at not in odd and (applies is None or applies[at])]
 
-        def kept(column: list[Any]) -> list[Any]:
+        def of_valid_rows(column: list[Any]) -> list[Any]:
             return column if len(rows) == count else [column[at] for at in rows]
 
-        fields = {name: kept(cells) for name, cells in found.fields.items()}
+        fields = {name: of_valid_rows(cells) for name, cells in columns_read.fields.items()}
         fields |= {name: [cell] * len(rows) for name, cell in self._defaults.items()}
         if self.kind == "observations" and "value_numeric" in fields:
             _settle_signs(fields, len(rows))
-        patients = kept(found.patients)
-        if found.keys is not None:
+        patients = of_valid_rows(columns_read.patients)
+        if columns_read.keys is not None:
             about = _keys_of(fields.get(ABOUT[self.kind]), len(rows)) if self.kind in ABOUT else repeat("", len(rows))
-            parts: list[Iterable[str]] = [patients, about, *map(kept, found.keys)]
+            parts: list[Iterable[str]] = [patients, about, *map(of_valid_rows, columns_read.keys)]
         else:
             parts = [patients, *(_keys_of(fields.get(name), len(rows)) for name in NATURAL_KEYS[self.kind])]
-        facts = kept(found.facilities) if found.facilities is not None else None
+        facts = of_valid_rows(columns_read.facilities) if columns_read.facilities is not None else None
         named: dict[int, tuple[int, int, FacilityFact]] = {}
         if facts is not None:
             for at, fact in zip(rows, facts, strict=True):
@@ -235,9 +241,9 @@ class RecordColumns:
             rows,
             patients,
             list(map(SEPARATOR.join, zip(*parts, strict=True))),
-            joined_columns.said(self.kind, fields, len(rows)),
+            joined_columns.fingerprint_parts(self.kind, fields, len(rows)),
             joined_columns.days(fields.get(EVENT_FIELD[self.kind]) or [ABSENT] * len(rows)),
-            joined_columns.fields(kept(found.stamps)) if found.stamps is not None else None,
+            joined_columns.fields(of_valid_rows(columns_read.stamps)) if columns_read.stamps is not None else None,
             joined_columns.content(self.kind, fields, len(rows)),
             [fact.key for fact in facts] if facts is not None else None,
             list(named.values()),
@@ -262,12 +268,12 @@ class FileColumns:
     def __init__(self, plan: FilePlan, data_date: date, today: date, zone: ZoneInfo) -> None:
         self._where = _tested(plan.columns, plan.conditions)
         self._no_record = plan.no_record
-        self._records = [RecordColumns(record, plan.columns, data_date, today, zone) for record in plan.given]
+        self._records = [RecordColumns(record, plan.columns, data_date, today, zone) for record in plan.records]
 
     @staticmethod
     def can_read(plan: FilePlan) -> bool:
         """Whether all records of the file are events."""
-        return all(record.into in SLOTS for record in plan.given)
+        return all(record.into in SLOTS for record in plan.records)
 
     def read(
         self, block: Block, lines: Sequence[int], rows: Sequence[Cells], careful: Callable[[int], Reading]
@@ -291,24 +297,27 @@ class FileColumns:
         odd = {at for at, cells in enumerate(chosen) if self._no_record(cells)}
         columns = list(zip(*chosen, strict=True))
         if self._where is not None:
-            held = self._where.column(columns, count)
-            if self._where.odd or not all(held):
-                odd_places = [at for at, holds in enumerate(held) if holds is ODD or at in odd]
-                block.left_out += sum(holds is False and at not in odd for at, holds in enumerate(held))
+            conditions = self._where.column(columns, count)
+            if self._where.odd or not all(conditions):
+                odd_places = [at for at, holds in enumerate(conditions) if holds is ODD or at in odd]
+                block.left_out += sum(holds is False and at not in odd for at, holds in enumerate(conditions))
                 block.readings += [(places[at], careful(places[at])) for at in odd_places]
-                taken = [holds is True and at not in odd for at, holds in enumerate(held)]
+                taken = [holds is True and at not in odd for at, holds in enumerate(conditions)]
                 places, columns = list(compress(places, taken)), [tuple(compress(column, taken)) for column in columns]
                 count, odd = len(places), set()
-        found = [record.read(columns, count, odd) for record in self._records]
-        if all(one.applies is not None for one in found):
+        records_read = [record.read(columns, count, odd) for record in self._records]
+        if all(record_read.applies is not None for record_read in records_read):
             silent = [
-                at for at in range(count) if at not in odd and not any(one.applies[at] for one in found if one.applies)
+                at
+                for at in range(count)
+                if at not in odd
+                and not any(record_read.applies[at] for record_read in records_read if record_read.applies)
             ]
             block.left_out += len(silent)
             block.by_column -= len(silent)
         block.by_column += count - len(odd)
-        for record, one in zip(self._records, found, strict=True):
-            events = record.events(one, block.file, count, odd)
+        for record, record_read in zip(self._records, records_read, strict=True):
+            events = record.events(record_read, block.file, count, odd)
             events.rows = [places[at] for at in events.rows]
             events.lines = [lines[at] for at in events.rows]
             events.named = [(places[at], lines[places[at]], fact) for at, _, fact in events.named]
@@ -339,6 +348,6 @@ def _settle_signs(fields: dict[str, list[Cell]], count: int) -> None:
     fields["value_text"] = [
         Cell(sign, binary_copy.field("text", sign), orjson.dumps(sign), sign, binary_copy.NULL)
         if cell.value is not None and (sign := cell.value[1]) is not None
-        else said
-        for cell, said in zip(fields["value_numeric"], texts, strict=True)
+        else text_cell
+        for cell, text_cell in zip(fields["value_numeric"], texts, strict=True)
     ]

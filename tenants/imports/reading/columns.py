@@ -48,8 +48,8 @@ class Columns:
             cell = cells[at]
             if isinstance(cell, Unreadable):
                 raise BadValueError(*cell)
-            found = clean(cell)
-            return None if found in missing else found
+            text = clean(cell)
+            return None if text in missing else text
 
         return get
 
@@ -62,12 +62,12 @@ class Columns:
         whole = spec.whole_number
 
         def identify(cells: Cells) -> str:
-            found = get(cells)
-            if found is None:
+            identifier = get(cells)
+            if identifier is None:
                 problem = "the identifier is missing"
                 raise BadValueError(problem, "fill it in: a row without it belongs to nobody")
-            _storable(found)
-            return values.whole_number(found) if whole else values.identifier(found)
+            _storable(identifier)
+            return values.whole_number(identifier) if whole else values.identifier(identifier)
 
         return identify
 
@@ -83,16 +83,16 @@ class Columns:
         replace = _replacer(spec.values, self.missing)
 
         def read(cells: Cells) -> Any:  # noqa: ANN401 - as varied as the fields
-            found = get(cells)
-            if found is not None and replace is not None:
-                found = replace(found)
-            if found is None:
+            text = get(cells)
+            if text is not None and replace is not None:
+                text = replace(text)
+            if text is None:
                 if required:
                     problem = "the value is missing"
                     raise BadValueError(problem, "fill it in")
                 return None
             try:
-                return convert(found)
+                return convert(text)
             except NotRecordedError:
                 if required:
                     raise
@@ -156,8 +156,8 @@ def _replacer(replacements: dict[str, Scalar], missing: frozenset[str]) -> Calla
     table = {clean(key): (None if value is None else cell_text(value)) for key, value in replacements.items()}
     folded = {key.casefold(): value for key, value in table.items()}
 
-    def replace(found: str) -> str | None:
-        new = table[found] if found in table else folded.get(found.casefold(), found)
+    def replace(text: str) -> str | None:
+        new = table[text] if text in table else folded.get(text.casefold(), text)
         return None if new is None or new in missing else new
 
     return replace
@@ -166,7 +166,7 @@ def _replacer(replacements: dict[str, Scalar], missing: frozenset[str]) -> Calla
 def converter(field: FieldSpec, spec: Column, formats: tuple[str, ...]) -> Callable[[object], Any]:
     """The function from a cell to a value of the field's type."""
     unit = spec.unit if spec.unit in ("days", "weeks", "months") else "days"
-    found: dict[str, Callable[[object], Any]] = {
+    converters: dict[str, Callable[[object], Any]] = {
         "integer": values.integer,
         "boolean": values.boolean,
         "date": lambda cell: values.day(cell, formats, born=field is BIRTHDATE),
@@ -176,21 +176,21 @@ def converter(field: FieldSpec, spec: Column, formats: tuple[str, ...]) -> Calla
         "code": lambda cell: code(cell, field.codes),
         "text": _text_whole if spec.whole_number else _identifier if field.identifier else _text,
     }
-    return found[field.type]
+    return converters[field.type]
 
 
 def _logarithm(cell: object) -> tuple[float, str | None]:
-    found, sign = values.measured(cell)
-    if not -5 <= found <= 15:  # noqa: PLR2004 - 10^15 copies/mL is no measurement
+    number, sign = values.measured(cell)
+    if not -5 <= number <= 15:  # noqa: PLR2004 - 10^15 copies/mL is no measurement
         problem = "not a plausible logarithm (base 10)"
         raise BadValueError(problem, "check the unit: log10 copies/mL or copies/mL")
-    return float(10.0**found), sign
+    return float(10.0**number), sign
 
 
 def _text(cell: object) -> str:
-    found = values.text(cell)
-    _storable(found)
-    return found
+    text = values.text(cell)
+    _storable(text)
+    return text
 
 
 def _storable(text: str) -> None:
@@ -208,15 +208,15 @@ def _text_whole(cell: object) -> str:
 
 def code(cell: object, codes: tuple[str, ...]) -> str:
     """One of a field's codes; sex also in words, and case, spaces and dashes do not matter."""
-    found = values.text(cell)
+    word = values.text(cell)
     if codes == ("F", "M"):
-        if (sex := _SEX.get(found.casefold())) is not None:
+        if (sex := _SEX.get(word.casefold())) is not None:
             return sex
     else:
-        folded = found.casefold().replace(" ", "_").replace("-", "_")
+        folded = word.casefold().replace(" ", "_").replace("-", "_")
         if folded in codes:
             return folded
-    problem = "a code that is not known"
+    problem = "an unknown code"
     raise BadValueError(problem, f"write one of {', '.join(codes)}, or map the code under 'values'")
 
 

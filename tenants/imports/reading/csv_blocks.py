@@ -1,4 +1,4 @@
-"""Tables as batches of rows: the lines of a batch of CSV are told apart by the CSV library in one call.
+"""Tables as batches of rows: one call of the CSV library splits a batch of lines.
 
 Where a row of the batch goes over several lines, or anything in it is not as it should be, the batch's rows are read
 one by one by ``csv_files``, which says what is wrong.
@@ -67,8 +67,8 @@ def batches(table: Table, *, skip: int, size: int) -> Iterator[Batch]:
         yield from _of_lines(table, table.lines, skip, size)
         return
     rows = (row for row in table.rows if row.line > skip)
-    while found := list(islice(rows, size)):
-        yield Batch.of(found)
+    while rows_of_batch := list(islice(rows, size)):
+        yield Batch.of(rows_of_batch)
 
 
 def _of_lines(table: Table, lines: Iterator[str], skip: int, size: int) -> Iterator[Batch]:
@@ -83,15 +83,15 @@ def _of_lines(table: Table, lines: Iterator[str], skip: int, size: int) -> Itera
                 line += taken
                 continue
             if cells is not None:
-                found = _checked(cells, line, table, ended=chunk[-1].endswith(("\n", "\r")))
+                rows_of_chunk = _checked(cells, line, table, ended=chunk[-1].endswith(("\n", "\r")))
             else:
                 counted = _Counted(chain(chunk, lines))
-                found = list(
+                rows_of_chunk = list(
                     read_rows(counted, len(table.headings), table.delimiter, table.encoding, first=line, most=taken)
                 )
                 taken = counted.count
             line += taken
-            if rest := [row for row in found if row.line > skip]:
+            if rest := [row for row in rows_of_chunk if row.line > skip]:
                 yield Batch.of(rest)
     finally:
         csv.field_size_limit(before)
@@ -143,14 +143,14 @@ def _joined(plan: FilePlan, cells: Cells) -> Cells:
 
 def _chunk(lines: Iterator[str], size: int) -> list[str]:
     """So many lines, or fewer where they are long: what is held at once is bounded."""
-    found: list[str] = []
+    lines_of_chunk: list[str] = []
     characters = 0
     for line in lines:
-        found.append(line)
+        lines_of_chunk.append(line)
         characters += len(line)
-        if len(found) >= size or characters >= MOST_CHARACTERS:
+        if len(lines_of_chunk) >= size or characters >= MOST_CHARACTERS:
             break
-    return found
+    return lines_of_chunk
 
 
 class _Counted:
@@ -164,9 +164,9 @@ class _Counted:
         return self
 
     def __next__(self) -> str:
-        found = next(self._lines)
+        line = next(self._lines)
         self.count += 1
-        return found
+        return line
 
 
 def _split(chunk: list[str], table: Table) -> list[list[str]] | None:
@@ -196,9 +196,9 @@ def _whole(cells: list[list[str]], width: int) -> bool:
 def _checked(cells: list[list[str]], first: int, table: Table, *, ended: bool) -> list[Row]:
     """Rows that are not all whole, each with what is wrong with it; empty ones are none."""
     width, last = len(table.headings), first + len(cells) - 1
-    found = (
+    checked_rows = (
         Row(line, row) if len(row) == width else checked(line, row, width, table.encoding, ended=ended or line < last)
         for line, row in enumerate(cells, start=first)
         if any(row)
     )
-    return fitted(found, width)
+    return fitted(checked_rows, width)

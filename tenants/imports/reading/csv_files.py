@@ -1,4 +1,4 @@
-"""CSV files as rows, streamed: encoding and delimiter found or given, broken rows told apart from broken files."""
+"""CSV files as a stream of rows: encoding and delimiter detected or set, broken rows separate from broken files."""
 
 from __future__ import annotations
 
@@ -82,18 +82,21 @@ def open_table(
         )
     if b"\x00" in head.data:
         raise refused(source.name, "the file holds binary data, not a table", "give a CSV file")
-    found = encoding or head.encoding or find_encoding(head.data)
+    file_encoding = encoding or head.encoding or find_encoding(head.data)
     with source.expanded() as stream:
         text = io.TextIOWrapper(
-            stream, encoding=found, errors="replace" if found in REPLACED else "surrogateescape", newline=""
+            stream,
+            encoding=file_encoding,
+            errors="replace" if file_encoding in REPLACED else "surrogateescape",
+            newline="",
         )
         lines = _bounded_lines(text, source)
         beginning = _beginning(lines)
-        headings, used, taken = _found(beginning, delimiter, wanted)
+        headings, used, taken = _find_headings(beginning, delimiter, wanted)
         check_headings(headings, source)
         rest = chain(beginning[taken:], lines)
-        rows = read_rows(rest, len(headings), used, found, first=taken + 1)
-        yield Table(headings, found, used, rows, rest, taken + 1)
+        rows = read_rows(rest, len(headings), used, file_encoding, first=taken + 1)
+        yield Table(headings, file_encoding, used, rows, rest, taken + 1)
 
 
 def first_rows(head: Head) -> list[list[str]]:
@@ -114,12 +117,12 @@ def _bounded_lines(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
 
 def _beginning(lines: Iterator[str]) -> list[str]:
     """The lines in which the headings may stand."""
-    found: list[str] = []
+    lines_at_start: list[str] = []
     for line in lines:
-        found.append(line)
-        if len(found) > HEADING_ROWS:
+        lines_at_start.append(line)
+        if len(lines_at_start) > HEADING_ROWS:
             break
-    return found
+    return lines_at_start
 
 
 def _candidates(lines: list[str], delimiter: str | None) -> Iterator[tuple[list[str], str, int]]:
@@ -144,7 +147,7 @@ def _candidates(lines: list[str], delimiter: str | None) -> Iterator[tuple[list[
         at += 1
 
 
-def _found(
+def _find_headings(
     lines: list[str], delimiter: str | None, wanted: Callable[[Sequence[str]], bool]
 ) -> tuple[list[str], str, int]:
     first: tuple[list[str], str, int] | None = None

@@ -29,7 +29,7 @@ def days(cells: Iterable[Cell]) -> list[bytes]:
     return list(map(_DAY, cells))
 
 
-def said(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]:
+def fingerprint_parts(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]:
     """What the fingerprint of each row has after the patient, to its end."""
     parts: list[Iterable[bytes]] = [repeat(b",", count)]
     for name in fingerprint_order(kind)[1:]:
@@ -42,12 +42,12 @@ def content(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]
     """Each row's last fields, as COPY takes them. Columns that hold nothing for the whole record go as one."""
     parts: list[Iterable[bytes]] = [repeat(b"", count)]
     empty = 0
-    for held in fields_in_order(kind):
-        if held is not None and held in fields:
+    for field_name in fields_in_order(kind):
+        if field_name is not None and field_name in fields:
             if empty:
                 parts.append(repeat(binary_copy.NULL * empty))
                 empty = 0
-            parts.append(map(_WIRE, fields[held]))
+            parts.append(map(_WIRE, fields[field_name]))
         else:
             empty += 1
     if empty:

@@ -15,31 +15,31 @@ _LONG_NUMBER = re.compile(r"([1-9]\d*?)(0*)([.,]0*)?$")
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,](\d*))?[eE]([+-]?)(\d{1,3})$")
 
 
-def is_rounded(found: str) -> bool:
+def is_rounded(text: str) -> bool:
     """Whether a text is a long number as a spreadsheet writes it: zeros in place of the digits that it lost."""
-    match = _LONG_NUMBER.match(found) if len(found) > _DIGITS_KEPT else None
+    match = _LONG_NUMBER.match(text) if len(text) > _DIGITS_KEPT else None
     if match is None or len(match[1]) + len(match[2]) <= _DIGITS_KEPT:
         return False
-    kept, zeros = len(match[1]), len(match[2])
+    digit_count, zeros = len(match[1]), len(match[2])
     if match[3] is not None:
         return True
-    if kept <= _DIGITS_KEPT:
-        return kept + zeros - _DIGITS_KEPT >= _ZEROS_OF_SPREADSHEET
-    return kept <= _FLOAT_DIGITS and zeros >= _ZEROS_OF_FLOAT
+    if digit_count <= _DIGITS_KEPT:
+        return digit_count + zeros - _DIGITS_KEPT >= _ZEROS_OF_SPREADSHEET
+    return digit_count <= _FLOAT_DIGITS and zeros >= _ZEROS_OF_FLOAT
 
 
-def written_out(found: str) -> str | None:
+def written_out(text: str) -> str | None:
     """The whole number that a text in scientific notation stands for; any other text as it is; None: digits are lost.
 
     The decimal mark is a point or a comma, as the spreadsheet's language has it.
     """
-    match = _SCIENTIFIC.match(found)
+    match = _SCIENTIFIC.match(text)
     if match is None:
-        return found
+        return text
     decimals, sign, exponent = match[1], match[2], int(match[3])
     if decimals is None and not sign:
-        return found  # 219E01 is a clinic's own code
+        return text  # 219E01 is a clinic's own code
     if sign == "-" or len((decimals or "").rstrip("0")) > exponent:
-        return found  # no whole number
-    number = int(float(found.replace(",", "."))) if exponent < len(str(LOST_DIGITS)) else LOST_DIGITS
+        return text  # no whole number
+    number = int(float(text.replace(",", "."))) if exponent < len(str(LOST_DIGITS)) else LOST_DIGITS
     return str(number) if len(decimals or "") >= exponent and abs(number) < LOST_DIGITS else None

@@ -39,20 +39,20 @@ def merged_ranges(source: Source, part: IO[bytes]) -> list[Range]:
     Raises:
         Invalid: there are more than any list has.
     """
-    found: list[Range] = []
+    ranges: list[Range] = []
     tail = b""
     while block := part.read(_CHUNK):
         window = tail + block
         end = 0
         for match in _RANGE.finditer(window):
             end = match.end()
-            found.append(Range(int(match[2]), int(match[4]), _column(match[1]), _column(match[3])))
-        if len(found) > MAX_MERGED:
+            ranges.append(Range(int(match[2]), int(match[4]), _column(match[1]), _column(match[3])))
+        if len(ranges) > MAX_MERGED:
             raise refused(
                 source.name, f"the sheet has more than {MAX_MERGED:,} merged cells", "unmerge them, or export it as CSV"
             )
         tail = window[max(end, len(window) - _LONGEST) :]
-    return sorted(found, key=lambda item: item.first_row)
+    return sorted(ranges, key=lambda item: item.first_row)
 
 
 def _column(letters: bytes) -> int:

@@ -100,8 +100,8 @@ class NoRecord:
         )
 
     def _repeats(self, cells: Sequence[object]) -> bool:
-        told = [(heading, fold(cells[at])) for at, heading in self._folded if at < len(cells)]
-        return len(told) > 1 and all(heading == cell for heading, cell in told)
+        pairs = [(heading, fold(cells[at])) for at, heading in self._folded if at < len(cells)]
+        return len(pairs) > 1 and all(heading == cell for heading, cell in pairs)
 
 
 def _plain(text: str) -> str:

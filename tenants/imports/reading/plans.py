@@ -56,7 +56,7 @@ class FilePlan:
     ) -> None:
         file = mapping.files[alias]
         records = [record for record in mapping.records if record.file == alias]
-        self.mapping, self.given, self.conditions = mapping, records, file.where
+        self.mapping, self.records, self.conditions = mapping, records, file.where
         self.no_record = _no_record(headings, records)
         names = [*file.where, *(name for record in records for name in record.all_columns())]
         prefix = f"{file.join.file}." if file.join else None
@@ -79,8 +79,8 @@ class FilePlan:
         """The cells with those joined to them; None where a row has none and must have."""
         if self._join is None:
             return cells
-        found = self._join.find(cells)
-        return None if found is None else [*cells, *found]
+        joined_cells = self._join.find(cells)
+        return None if joined_cells is None else [*cells, *joined_cells]
 
     def read(self, number: int, row: Row) -> Reading:
         """The facts of a row, or why it is refused."""
@@ -139,9 +139,9 @@ class _JoinIndex:
                 for row in table.rows:
                     if row.rejection is not None or any(isinstance(row.cells[i], Unreadable) for i in key_places):
                         continue
-                    found = tuple(row.cells[i] for i in at)
+                    values = tuple(row.cells[i] for i in at)
                     # Equal values are kept once: a column of programmes costs no more than a reference per row.
-                    self._rows.setdefault(tuple(key(row.cells) for key in keys), seen.setdefault(found, found))
+                    self._rows.setdefault(tuple(key(row.cells) for key in keys), seen.setdefault(values, values))
 
     def find(self, cells: Cells) -> tuple[str | Unreadable, ...] | None:
         """The joined columns of a row, or None where nothing has its key and something must."""
@@ -218,10 +218,10 @@ class _RecordPlan:
                 Rejection("key", "all columns of the row's key are missing", "fill in at least one of them")
             )
             return
-        made: Fact = self._type(
+        fact: Fact = self._type(
             key=key, facility=facility, known_at=stamp, labels=self._labels, patient=patient, **values
         )  # type: ignore[call-arg]
-        reading.facts.append(made)
+        reading.facts.append(fact)
 
     def _is_contact(self, values: dict[str, Any]) -> bool:
         return self._kind in CONTACTS and values.get("antiretroviral", True)
@@ -282,7 +282,7 @@ class FacilityPlan:
 
 
 def _remembered(columns: Columns, spec: Column, get: Getter) -> Getter:
-    """A getter of one column's cells that converts each distinct one once; what is wrong is said each time."""
+    """A getter of one column's cells that converts each distinct cell one time, and raises for each wrong cell."""
     if spec.column is None or spec.age is not None:
         return get
     at = columns.index[spec.column]
@@ -293,11 +293,11 @@ def _remembered(columns: Columns, spec: Column, get: Getter) -> Getter:
         try:
             return known[cell]
         except KeyError:
-            found = get(cells)
+            value = get(cells)
         if len(known) >= MOST_REMEMBERED:
             known.clear()
-        known[cell] = found
-        return found
+        known[cell] = value
+        return value
 
     return read
 

@@ -200,7 +200,7 @@ def detect(sources: Sequence[Source]) -> Reader:
     Raises:
         Invalid: no reader recognises them, or they are of several formats.
     """
-    found: dict[str, list[str]] = {}
+    files_of_format: dict[str, list[str]] = {}
     sure: set[str] = set()
     unclear: Invalid | None = None
     for source in sources:
@@ -209,7 +209,7 @@ def detect(sources: Sequence[Source]) -> Reader:
         except Invalid as error:
             unclear = unclear or error
             continue
-        found.setdefault(best, []).append(source.name)
+        files_of_format.setdefault(best, []).append(source.name)
         # Any text with a comma may be CSV: one that is no list that we know has to be called so to count.
         if score >= LIKELY or _TABLE.search(source.name):
             sure.add(best)
@@ -217,11 +217,11 @@ def detect(sources: Sequence[Source]) -> Reader:
         return only
     if unclear is not None:
         raise unclear
-    if len(found) > 1:
-        listed = "; ".join(f"{name}: {', '.join(files[:5])}" for name, files in found.items())
+    if len(files_of_format) > 1:
+        listed = "; ".join(f"{name}: {', '.join(files[:5])}" for name, files in files_of_format.items())
         message = f"the files are of several formats ({listed})"
         raise Invalid(message, remedy="import each format by itself, or name one format")
-    return reader(next(iter(found)))
+    return reader(next(iter(files_of_format)))
 
 
 def without_rows(sources: Sequence[Source], readings: Iterator[Reading]) -> list[str]:

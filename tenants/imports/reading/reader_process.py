@@ -96,7 +96,7 @@ class ReaderEnded(Unavailable):
     """The reading process was ended, or could not get at the files. The import goes on when asked again."""
 
 
-class Here:
+class InProcess:
     """Reads in this process: for small files of a command, whose files and whose process are one person's."""
 
     def survey(self, wanted: Survey) -> Surveyed:
@@ -129,8 +129,8 @@ class Apart:
             Invalid: as the reader says it, or the process was too much for its limits.
             ReaderEnded: it could not get at the files, or was ended from outside.
         """
-        (found,) = self._ask(wanted, wanted.sources)
-        surveyed: Surveyed = found
+        (survey_result,) = self._ask(wanted, wanted.sources)
+        surveyed: Surveyed = survey_result
         return surveyed
 
     def portions(self, wanted: Portions) -> Iterator[Block]:
@@ -180,8 +180,8 @@ class Apart:
             return Invalid(detail, remedy=remedy, errors=errors)
         if kind == "failed":
             error, detail, remedy = what
-            found: AppError = error(detail, remedy=remedy)
-            return found
+            app_error: AppError = error(detail, remedy=remedy)
+            return app_error
         if kind == "memory":
             return self._too_large()
         problem = f"the file cannot be read: its reader failed ({what})"
@@ -235,7 +235,7 @@ class Apart:
 @contextmanager
 def reading(
     sources: Sequence[Source], watch: Callable[[], object], *, shared: bool, large: int | None = None
-) -> Iterator[Here | Apart]:
+) -> Iterator[InProcess | Apart]:
     """What reads the files of one import, until the block ends.
 
     Args:
@@ -246,7 +246,7 @@ def reading(
     """
     size = sum(source.size for source in sources)
     if not shared and size < (LARGE_BYTES if large is None else large):
-        yield Here()
+        yield InProcess()
         return
     apart = Apart(watch, spare=shared)
     try:
@@ -263,10 +263,10 @@ _spare: list[tuple[subprocess.Popen[bytes], dict[str, str]]] = []
 def take() -> subprocess.Popen[bytes]:
     """A reading process that has read nothing yet: the spare one, or a new one."""
     with _lock:
-        found = _spare.pop() if _spare else None
-    if found is None:
+        spare = _spare.pop() if _spare else None
+    if spare is None:
         return _begun()
-    process, environment = found
+    process, environment = spare
     if environment == _environment() and process.poll() is None:
         return process
     end(process)

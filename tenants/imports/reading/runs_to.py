@@ -1,4 +1,4 @@
-"""The date to which files' data run, for formats whose mapping has no column for it."""
+"""The data date of files, for formats whose mapping has no column for it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def known_date(mapping: Mapping) -> date | None:
-    """The mapping's constant, if it gives one.
+    """Return the mapping's constant, if it has one.
 
     Raises:
-        Invalid: it names a column instead.
+        Invalid: the mapping names a column instead.
     """
     if mapping.data_date is None or isinstance(mapping.data_date, date):
         return mapping.data_date
@@ -34,19 +34,19 @@ def latest_day(days: Iterable[date]) -> date | None:
 
 
 def event_days(reading: Reading) -> list[date]:
-    """The days of a row's facts, those of voided ones left out."""
+    """The days of a row's facts, without voided ones."""
     return [day for fact in reading.facts if not fact.voided and (day := fact.event_date()) is not None]
 
 
 def stamp_or_latest_day(documents: Iterable[tuple[date | None, list[date]]]) -> date | None:
-    """The latest day on which a document was made; where none says so, the latest day of their events.
+    """The latest day on which a document was made; without such days, the latest day of their events.
 
-    The events come second, for one wrong date among thousands would be the latest.
+    Events come second, because one wrong date among thousands would be the latest.
     """
     stamps: list[date] = []
     latest: list[date] = []
     for stamp, days in documents:
         stamps += [stamp] if stamp is not None else []
-        found = latest_day([*latest, *days])
-        latest = [found] if found is not None else []
+        day = latest_day([*latest, *days])
+        latest = [day] if day is not None else []
     return latest_day(stamps) or next(iter(latest), None)

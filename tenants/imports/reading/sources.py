@@ -148,11 +148,11 @@ class Source:
             Invalid: it is larger than any file that can be imported.
         """
         self._check_size()
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         with self.opener() as stream:
             while block := stream.read(CHUNK):
-                found.update(block)
-        return found.hexdigest()
+                digest.update(block)
+        return digest.hexdigest()
 
 
 class _Bounded(io.RawIOBase):
@@ -224,7 +224,7 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
         Invalid: a path does not exist or cannot be read, a folder holds a link or something that is no file, or two
             files have one name.
     """
-    found: list[Source] = []
+    sources: list[Source] = []
     for path in paths:
         if not path.exists():
             raise refused(str(path), "there is no such file or folder", "check the path")
@@ -233,17 +233,17 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
         for item in _inside(place) if place.is_dir() else [place]:
             size = _size_of_file(item)
             name = item.name.encode("utf-8", "replace").decode()
-            found.append(Source(name, partial(_opened, item), size, limits or Limits()))
-    if not found:
+            sources.append(Source(name, partial(_opened, item), size, limits or Limits()))
+    if not sources:
         raise refused(str(paths[0]) if paths else "no path", "there are no files in it", "give the files to import")
-    if len(found) > MOST_FILES:
+    if len(sources) > MOST_FILES:
         raise refused(
             str(paths[0]), f"there are more than {MOST_FILES:,} files", "import them by folders, or in one zip archive"
         )
-    name, times = Counter(source.name for source in found).most_common(1)[0]
+    name, times = Counter(source.name for source in sources).most_common(1)[0]
     if times > 1:
         raise refused(name, "two files have this name", "rename one of them, or import them one after the other")
-    return found
+    return sources
 
 
 def bystanders(paths: Sequence[Path]) -> list[str]:
@@ -259,8 +259,8 @@ def is_bystander(name: str) -> bool:
 
 def _inside(folder: Path) -> list[Path]:
     """The files of a folder, by name; folders in it are not looked into."""
-    found = [path for path in sorted(folder.iterdir()) if not is_bystander(path.name)]
-    return [path for path in found if path.is_symlink() or not path.is_dir()]
+    paths = [path for path in sorted(folder.iterdir()) if not is_bystander(path.name)]
+    return [path for path in paths if path.is_symlink() or not path.is_dir()]
 
 
 def _size_of_file(path: Path) -> int:

@@ -57,20 +57,20 @@ class Survey:
             Invalid: a file cannot be read, the format is not recognised, or it needs a mapping.
         """
         check_size(self.sources)
-        found = reader(self.format) if self.format else detect(self.sources)
-        if not found.each_file_is_a_row:
+        file_reader = reader(self.format) if self.format else detect(self.sources)
+        if not file_reader.each_file_is_a_row:
             for source in self.sources:
                 source.head()
-        if found.mapping_needed and not self.mapping.records:
-            message = f"the format {found.name} needs a mapping that says how its columns become records"
+        if file_reader.mapping_needed and not self.mapping.records:
+            message = f"the format {file_reader.name} needs a mapping that says how its columns become records"
             raise Invalid(message, remedy="send a mapping; docs/how-to/import-your-records.md shows one")
         notes: list[str] = []
         data_date = self.data_date
         if data_date is None:
-            data_date = found.data_date(self.sources, self.mapping)
+            data_date = file_reader.data_date(self.sources, self.mapping)
             if data_date is not None and self.mapping.data_date is None:
                 notes.append(
                     f"data date {data_date} taken from the latest row; give the day of the export if it was later"
                 )
-        notes += found.notes(self.sources, self.mapping)
-        return Surveyed(found.name, found.source, data_date, notes)
+        notes += file_reader.notes(self.sources, self.mapping)
+        return Surveyed(file_reader.name, file_reader.source, data_date, notes)

@@ -94,16 +94,16 @@ class NotRecordedError(BadValueError):
         super().__init__("the day stands for a date that was not recorded", "fill in the date")
 
 
-def clean(found: str) -> str:
+def clean(text_value: str) -> str:
     """A text without white space around and with single spaces inside.
 
     White space is what every reader takes for it: spaces of any width, no-break spaces, marks without width, and line
     breaks inside a cell. The apostrophe that our exports set before a formula goes.
     """
-    if found.isascii() and found.isprintable():
-        cleaned = found.strip() if "  " not in found else " ".join(found.split())
+    if text_value.isascii() and text_value.isprintable():
+        cleaned = text_value.strip() if "  " not in text_value else " ".join(text_value.split())
     else:
-        cleaned = " ".join(found.translate(_MARKS).split())
+        cleaned = " ".join(text_value.translate(_MARKS).split())
     return unguarded(cleaned) if cleaned[:1] == "'" else cleaned
 
 
@@ -124,10 +124,10 @@ def text(cell: object) -> str:
 
 def whole_number(cell: object) -> str:
     """An identifier saved as a decimal number, without its empty decimals: ``29872499824296.0``."""
-    found = identifier(cell)
-    if match := _WHOLE.match(found):
+    digits = identifier(cell)
+    if match := _WHOLE.match(digits):
         return match.group(1)
-    return found
+    return digits
 
 
 def identifier(cell: object) -> str:
@@ -140,12 +140,12 @@ def identifier(cell: object) -> str:
     if isinstance(cell, date) or (isinstance(cell, str) and _DATE_FORMS.match(cell.strip())):
         problem = "the cell holds a date where an identifier is expected: a spreadsheet has changed it"
         raise BadValueError(problem, "format the column as text, and type the identifier again")
-    found = text(cell)
+    original = text(cell)
     is_long = isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) >= LOST_DIGITS
-    if is_long or is_rounded(found):
+    if is_long or is_rounded(original):
         problem = "a number of more than 15 digits, of which a spreadsheet keeps only 15"
         raise BadValueError(problem, "format the column as text, and enter the identifiers again")
-    written = written_out(found)
+    written = written_out(original)
     if written is not None:
         return written
     problem = "the identifier was saved in scientific notation and has lost digits"
@@ -171,48 +171,48 @@ def day(cell: object, formats: tuple[str, ...], *, born: bool = False) -> date:
         return _within(cell)
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return _serial(float(cell))
-    found = _day_of_text(text(cell), formats)
-    return found if isinstance(found, date) else short_year(*found, born=born)
+    parts = _day_of_text(text(cell), formats)
+    return parts if isinstance(parts, date) else short_year(*parts, born=born)
 
 
 @lru_cache(maxsize=65536)
-def _day_of_text(found: str, formats: tuple[str, ...]) -> date | tuple[int, int, int]:
+def _day_of_text(text_value: str, formats: tuple[str, ...]) -> date | tuple[int, int, int]:
     """The date, or day, month and year where the year has two digits."""
     for name in formats:
         try:
-            read = _by_form(found, name)
+            read = _by_form(text_value, name)
         except ValueError:
             continue
         if read is not None:
             return read
-    named = _NAMED.match(found) if "dd-Mon-yyyy" in formats else None
-    if ("iso" in formats and _ISO.match(found)) or (named is not None and named[2].lower() in MONTHS):
+    named = _NAMED.match(text_value) if "dd-Mon-yyyy" in formats else None
+    if ("iso" in formats and _ISO.match(text_value)) or (named is not None and named[2].lower() in MONTHS):
         problem = "not a day of the calendar"
         raise BadValueError(problem, "correct the date")
-    if _YEAR.match(found):
+    if _YEAR.match(text_value):
         raise _year_alone()
     remedy = f"write it as one of: {', '.join(formats)}; or name its form in the mapping under 'date_formats'"
     problem = "not a date in a form that the mapping names"
     raise BadValueError(problem, remedy)
 
 
-def _by_form(found: str, form: str) -> date | tuple[int, int, int] | None:
+def _by_form(text_value: str, form: str) -> date | tuple[int, int, int] | None:
     """The date by one form; None where the text does not have it."""
     if form == "iso":
-        match = _ISO.match(found)
+        match = _ISO.match(text_value)
         return None if match is None else _within(date(int(match[1]), int(match[2]), int(match[3])))
     if form == "dd-Mon-yyyy":
-        return _named_day(found)
+        return _named_day(text_value)
     if form == "excel":
-        return _serial(float(found)) if _SERIAL.match(found) else None
-    parsed = datetime.strptime(_short_month(found), form).date()  # noqa: DTZ007 - a date of care, no time
+        return _serial(float(text_value)) if _SERIAL.match(text_value) else None
+    parsed = datetime.strptime(_short_month(text_value), form).date()  # noqa: DTZ007 - a date of care, no time
     if _SHORT_YEAR.search(form):
         return parsed.day, parsed.month, parsed.year % 100
     return _within(parsed)
 
 
-def _named_day(found: str) -> date | tuple[int, int, int] | None:
-    match = _NAMED.match(found)
+def _named_day(text_value: str) -> date | tuple[int, int, int] | None:
+    match = _NAMED.match(text_value)
     month = MONTHS.get(match[2].lower()) if match is not None else None
     if match is None or month is None:
         return None
@@ -221,9 +221,9 @@ def _named_day(found: str) -> date | tuple[int, int, int] | None:
     return _within(date(int(match[3]), month, int(match[1])))
 
 
-def _short_month(found: str) -> str:
+def _short_month(text_value: str) -> str:
     """``Sept`` as the library knows it."""
-    return re.sub(r"(?i)\bsept\b", "Sep", found) if "sept" in found.casefold() else found
+    return re.sub(r"(?i)\bsept\b", "Sep", text_value) if "sept" in text_value.casefold() else text_value
 
 
 def short_year(day_of_month: int, month: int, year: int, *, born: bool = False) -> date:
@@ -238,15 +238,15 @@ def short_year(day_of_month: int, month: int, year: int, *, born: bool = False) 
     today = now().date()
     whole = today.year - today.year % 100 + year
     try:
-        found = date(whole, month, day_of_month)
-        if (born and found > today) or whole - today.year > 50:  # noqa: PLR2004 - half a century
-            found = date(whole - 100, month, day_of_month)
+        candidate = date(whole, month, day_of_month)
+        if (born and candidate > today) or whole - today.year > 50:  # noqa: PLR2004 - half a century
+            candidate = date(whole - 100, month, day_of_month)
         elif not born and today.year - whole > 50:  # noqa: PLR2004
-            found = date(whole + 100, month, day_of_month)
+            candidate = date(whole + 100, month, day_of_month)
     except ValueError:
         problem = "not a day of the calendar"
         raise BadValueError(problem, "correct the date") from None
-    return _within(found)
+    return _within(candidate)
 
 
 def _serial(number: float) -> date:
@@ -262,13 +262,13 @@ def _year_alone() -> BadValueError:
     return BadValueError("a year alone is not a day", "write the whole date, such as 2015-06-08")
 
 
-def _within(found: date) -> date:
-    if found in NOT_RECORDED:
+def _within(day_value: date) -> date:
+    if day_value in NOT_RECORDED:
         raise NotRecordedError
-    if not EARLIEST <= found < LATEST:
+    if not EARLIEST <= day_value < LATEST:
         problem = f"a date outside {EARLIEST.year}-{LATEST.year}"
         raise BadValueError(problem, "correct the year")
-    return found
+    return day_value
 
 
 def moment(cell: object, formats: tuple[str, ...]) -> datetime:
@@ -276,10 +276,10 @@ def moment(cell: object, formats: tuple[str, ...]) -> datetime:
     if isinstance(cell, datetime):
         _within(cell.date())
         return cell
-    found = text(cell) if isinstance(cell, str) else ""
-    if len(found) > len("2015-06-08"):
+    text_value = text(cell) if isinstance(cell, str) else ""
+    if len(text_value) > len("2015-06-08"):
         try:
-            parsed = datetime.fromisoformat(found)
+            parsed = datetime.fromisoformat(text_value)
         except ValueError:
             parsed = None
         if parsed is not None:
@@ -294,7 +294,7 @@ def number(cell: object) -> float:
     A comma before one or two digits at the end is a decimal comma: no thousands are written so.
     """
     if isinstance(cell, int | float) and not isinstance(cell, bool):
-        found = float(cell)
+        value = float(cell)
     else:
         raw = text(cell)
         if re.fullmatch(r"[+-]?\d{1,3}([, ]\d{3})+(\.\d+)?", raw):
@@ -303,13 +303,13 @@ def number(cell: object) -> float:
             raw = raw.replace(",", ".")
         try:
             # float() also takes 1_000 and words such as 'infinity'.
-            found = math.nan if "_" in raw else float(raw)
+            value = math.nan if "_" in raw else float(raw)
         except ValueError:
-            found = math.nan
-    if not math.isfinite(found):
+            value = math.nan
+    if not math.isfinite(value):
         problem = "not a number"
         raise BadValueError(problem, "write digits with a decimal point, or map the text under 'values'")
-    return found + 0.0  # -0 is 0, and has its fingerprint
+    return value + 0.0  # -0 is 0, and has its fingerprint
 
 
 def measured(cell: object) -> tuple[float, str | None]:
@@ -329,11 +329,11 @@ def measured(cell: object) -> tuple[float, str | None]:
 
 def integer(cell: object) -> int:
     """A whole number that PostgreSQL's integer holds."""
-    found = number(cell)
-    if not found.is_integer() or abs(found) >= 2**31:
+    value = number(cell)
+    if not value.is_integer() or abs(value) >= 2**31:
         problem = "not a whole number"
         raise BadValueError(problem, "write a whole number")
-    return int(found)
+    return int(value)
 
 
 def days(cell: object, unit: str) -> int:
@@ -342,25 +342,25 @@ def days(cell: object, unit: str) -> int:
     Raises:
         BadValueError: it is no number of them, is negative or over a year, or is in days and ends within one.
     """
-    found = number(cell) * {"days": 1, "weeks": 7, "months": DAYS_A_MONTH}[unit]
-    if found < 0:
+    value = number(cell) * {"days": 1, "weeks": 7, "months": DAYS_A_MONTH}[unit]
+    if value < 0:
         problem = "a negative supply"
         raise BadValueError(problem, "write how many days of treatment were handed out")
-    if found > MOST_DAYS:
+    if value > MOST_DAYS:
         problem = f"a supply of more than {MOST_DAYS} days"
         raise BadValueError(problem, "correct it, and check the unit: days or months")
-    if unit == "days" and abs(found - round(found)) > _NO_FRACTION:
+    if unit == "days" and abs(value - round(value)) > _NO_FRACTION:
         problem = "a supply of days with a fraction"
         raise BadValueError(problem, "write whole days, and check the unit: days or months")
-    return round(found)
+    return round(value)
 
 
 def boolean(cell: object) -> bool:
     """Yes or no."""
-    found = text(cell).lower()
-    if found in _TRUE:
+    word = text(cell).lower()
+    if word in _TRUE:
         return True
-    if found in _FALSE:
+    if word in _FALSE:
         return False
     problem = "neither yes nor no"
     raise BadValueError(problem, "write yes or no, or map the text under 'values'")

@@ -122,16 +122,16 @@ def peek(source: Source, *, hidden: bool = True) -> tuple[tuple[str, ...], ...]:
     Raises:
         Invalid: the workbook is damaged.
     """
-    found: list[tuple[str, ...]] = []
+    rows_of_sheets: list[tuple[str, ...]] = []
     with _opened(source) as book:
         for sheet in book.sheets:
             if sheet.hidden and not hidden:
                 continue
             for number, cells in _sound(source, book, sheet):
-                found.append(tuple(_heading(cell) for cell in cells))
+                rows_of_sheets.append(tuple(_heading(cell) for cell in cells))
                 if number >= HEADING_ROWS:
                     break
-    return tuple(found)
+    return tuple(rows_of_sheets)
 
 
 @contextmanager
@@ -155,11 +155,11 @@ def _sound(source: Source, book: Book, sheet: SheetPart) -> Iterator[tuple[int, 
     with soundness(source):
         with book.part(sheet.path) as part:
             merged = Merged(merged_ranges(source, part), MERGED_ACROSS)
-        found = book.rows(sheet)
+        sheet_rows = book.rows(sheet)
     last = 0
     while True:
         with soundness(source):
-            row = next(found, None)
+            row = next(sheet_rows, None)
         if row is None:
             return
         number, cells = row

@@ -89,7 +89,7 @@ class Book:
         relations = list(self._relations(f"{folder}/_rels/{name}.rels", folder))
         by_id = {identifier: target for kind, identifier, target in relations if kind == "worksheet"}
         self.from_1904 = False
-        found: list[SheetPart] = []
+        sheet_parts: list[SheetPart] = []
         with self._small(main) as part:
             for _, element in elements(source, part, {"workbookPr", "sheet"}):
                 if local(element.tag) == "workbookPr":
@@ -98,8 +98,8 @@ class Book:
                 target = by_id.get(next((v for k, v in element.items() if local(k) == "id" and k != "id"), ""))
                 if target is not None:
                     hidden = element.get("state", "visible") != "visible"
-                    found.append(SheetPart(element.get("name", ""), target, hidden))
-        self.sheets = sorted(found, key=lambda sheet: sheet.hidden)
+                    sheet_parts.append(SheetPart(element.get("name", ""), target, hidden))
+        self.sheets = sorted(sheet_parts, key=lambda sheet: sheet.hidden)
         parts = {kind: target for kind, _, target in relations}
         self._dates, self._spans = self._styles(parts.get("styles"))
         self._strings_part = parts.get("sharedStrings")
@@ -164,16 +164,16 @@ class Book:
         return self._strings[at]
 
     def _load_strings(self) -> list[str]:
-        found: list[str] = []
+        strings: list[str] = []
         if self._strings_part is None or self._strings_part.casefold() not in self._names:
-            return found
+            return strings
         with self._small(self._strings_part, self._source.limits.shared_strings) as part:
             for _, element in elements(self._source, part, {"si"}):
-                found.append(_text_of(element))
-                if len(found) > MAX_STRINGS:
+                strings.append(_text_of(element))
+                if len(strings) > MAX_STRINGS:
                     problem = f"the workbook has more than {MAX_STRINGS:,} different texts"
                     raise refused(self._source.name, problem, "export the table as CSV, which has no such limit")
-        return found
+        return strings
 
     def rows(self, sheet: SheetPart) -> Iterator[tuple[int, list[Cell | Unreadable]]]:
         """The rows of a sheet with their numbers; empty ones that the file writes are among them."""
@@ -181,8 +181,8 @@ class Book:
         number = 0
         with self.part(sheet.path) as part:
             for _, row in elements(self._source, part, {"row"}, inside="sheetData"):
-                given = row.get("r")
-                number = int(given) if given is not None else number + 1
+                row_number = row.get("r")
+                number = int(row_number) if row_number is not None else number + 1
                 cells: list[Cell | Unreadable] = []
                 at = -1
                 for element in row:
@@ -213,16 +213,16 @@ class Book:
 
     def _stored(self, kind: str, text: str) -> Cell | Unreadable:
         if kind == "s":
-            found: Cell | Unreadable = self._shared(int(text)) or None
+            cell_value: Cell | Unreadable = self._shared(int(text)) or None
         elif kind == "b":
-            found = text.strip() in ("1", "true")
+            cell_value = text.strip() in ("1", "true")
         elif kind == "e":
-            found = _NOT_RECORDED if text == _NOT_RECORDED else _ERROR
+            cell_value = _NOT_RECORDED if text == _NOT_RECORDED else _ERROR
         elif kind == "d":
-            found = datetime.fromisoformat(text.strip()).replace(tzinfo=None)
+            cell_value = datetime.fromisoformat(text.strip()).replace(tzinfo=None)
         else:
-            found = _unescaped(text)
-        return found
+            cell_value = _unescaped(text)
+        return cell_value
 
     def _number(self, text: str, style: str | None) -> Cell | Unreadable:
         number = float(text) if "." in text or "e" in text or "E" in text else int(text)
@@ -233,10 +233,10 @@ class Book:
 
         epoch = MAC_EPOCH if self.from_1904 else WINDOWS_EPOCH
         try:
-            found: Cell = from_excel(number, epoch, timedelta=shown in self._spans)
+            cell_value: Cell = from_excel(number, epoch, timedelta=shown in self._spans)
         except (OverflowError, ValueError):
             return _NO_DATE
-        return found
+        return cell_value
 
 
 def _column(letters: str) -> int:

@@ -34,14 +34,14 @@ def open_book_table(
     Raises:
         Invalid: the workbook is damaged, or has no such sheet.
     """
-    with open_sheet(source, wanted, "a row of column names", name=sheet, otherwise=any) as found:
-        headings = list(found.headings)
+    with open_sheet(source, wanted, "a row of column names", name=sheet, otherwise=any) as sheet_open:
+        headings = list(sheet_open.headings)
         while headings and not headings[-1]:
             headings.pop()
         check_headings(headings, source)
-        if found.from_1904:
+        if sheet_open.from_1904:
             _refuse_plain_numbers(source)
-        yield Table(headings, "xlsx", "", _rows(found, headings))
+        yield Table(headings, "xlsx", "", _rows(sheet_open, headings))
 
 
 def _refuse_plain_numbers(source: Source) -> None:
@@ -53,14 +53,14 @@ def _refuse_plain_numbers(source: Source) -> None:
 def _rows(sheet: Sheet, headings: list[str]) -> Iterator[Row]:
     width = len(headings)
     for line, cells in sheet.rows:
-        found = [_cell(cell) for cell in cells]
-        while len(found) > width and found[-1] == "":
-            found.pop()
-        if len(found) > width:
-            problem = f"the row has {len(found)} cells under {width} headings"
+        texts = [_cell(cell) for cell in cells]
+        while len(texts) > width and texts[-1] == "":
+            texts.pop()
+        if len(texts) > width:
+            problem = f"the row has {len(texts)} cells under {width} headings"
             yield Row(line, [], Rejection("row", problem, "give every column a heading, or delete what has none"))
         else:
-            yield Row(line, found + [""] * (width - len(found)))
+            yield Row(line, texts + [""] * (width - len(texts)))
 
 
 def _cell(cell: object) -> str | Unreadable:

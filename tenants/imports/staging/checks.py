@@ -46,8 +46,7 @@ WHERE s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged') AND s.kin
   AND s.file = r.file AND s.line = r.line
 """
 
-# What only repeated a fact of a row that was refused as a whole for another one stands in its place; what was an older
-# version of it does not.
+# If a row is rejected as a whole for another fact, duplicates of its facts are reinstated; older versions are not.
 _REVIVED = """
 WITH left_alone AS (
     SELECT kind, facility, source_key FROM import_staging
@@ -308,8 +307,8 @@ class _Checks:
 
     def ask(self, statement: str) -> tuple[Any, ...]:
         """The one row that a query gives."""
-        ((*found,),) = self._cursor.execute(statement, self._values).fetchall()
-        return tuple(found)
+        ((*answers,),) = self._cursor.execute(statement, self._values).fetchall()
+        return tuple(answers)
 
 
 def _repeated_rows(checks: _Checks, *, refused: bool, differ: bool) -> None:

@@ -157,8 +157,8 @@ class Encoder:
         self, names: RecordNames, state: str, file: int, facility_name: str | None, *, voided: bool
     ) -> bytes:
         """The fields that all rows of a kind have in common."""
-        found = self._beginnings.get((names, state, file, facility_name, voided))
-        if found is None:
+        beginning = self._beginnings.get((names, state, file, facility_name, voided))
+        if beginning is None:
             values = (
                 self._import_uuid,
                 names.kind,
@@ -169,11 +169,11 @@ class Encoder:
                 voided,
                 facility_name,
             )
-            found = binary_copy.row_of(len(STAGED_TYPES)) + binary_copy.fields(
+            beginning = binary_copy.row_of(len(STAGED_TYPES)) + binary_copy.fields(
                 [STAGED_TYPES[name] for name in _COMMON], values
             )
-            self._beginnings[names, state, file, facility_name, voided] = found
-        return found
+            self._beginnings[names, state, file, facility_name, voided] = beginning
+        return beginning
 
     def _people(self, events: Events) -> list[_Person]:
         where, kind = self._where, events.record.kind
@@ -182,23 +182,23 @@ class Encoder:
         known: dict[tuple[str, str | None], _Person] = {}
 
         def person(who: tuple[str, str | None]) -> _Person:
-            made = known.get(who)
-            if made is None:
+            encoded = known.get(who)
+            if encoded is None:
                 key = self._patient_key(who[0])
                 facility = where.facility(who[1], key)
                 if facility is None:
-                    made = _Person(binary_copy.SIXTEEN + key, binary_copy.NULL, binary_copy.NULL, b"", b"")
+                    encoded = _Person(binary_copy.SIXTEEN + key, binary_copy.NULL, binary_copy.NULL, b"", b"")
                 else:
                     patient: UUID = where.patient(facility, key)
-                    made = _Person(
+                    encoded = _Person(
                         binary_copy.SIXTEEN + key,
                         binary_copy.SIXTEEN + facility.bytes,
                         binary_copy.SIXTEEN + patient.bytes,
                         b'["' + str(patient).encode() + b'"',
                         kind.encode() + b"\x1f" + facility.bytes + middle,
                     )
-                known[who] = made
-            return made
+                known[who] = encoded
+            return encoded
 
         return list(map(person, zip(events.patients, places, strict=False)))
 
@@ -220,8 +220,8 @@ def _joined(
     keys, facilities, patients, fingerprints, names = zip(*people, strict=True)
     entities = [blake2b(name + key, digest_size=16).digest() for name, key in zip(names, blind, strict=True)]
     hashes = [
-        blake2b(fingerprint + said, digest_size=16).digest()
-        for fingerprint, said in zip(fingerprints, events.said[part], strict=True)
+        blake2b(fingerprint + parts, digest_size=16).digest()
+        for fingerprint, parts in zip(fingerprints, events.fingerprint_parts[part], strict=True)
     ]
     pieces: list[Iterable[bytes]] = [
         repeat(beginning),
@@ -260,10 +260,10 @@ def _places(seqs: Sequence[int], lines: Sequence[int]) -> list[bytes]:
 
 def _uuids(digests: list[bytes]) -> list[bytes]:
     """UUIDv8s of these bytes, as ``records.ids.entity_uuid`` makes them."""
-    made = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 16).copy()
-    made[:, 6] = made[:, 6] & 0x0F | 0x80
-    made[:, 8] = made[:, 8] & 0x3F | 0x80
-    return _cut(made.tobytes(), 16)
+    table = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 16).copy()
+    table[:, 6] = table[:, 6] & 0x0F | 0x80
+    table[:, 8] = table[:, 8] & 0x3F | 0x80
+    return _cut(table.tobytes(), 16)
 
 
 def _cut(whole: bytes, size: int) -> list[bytes]:

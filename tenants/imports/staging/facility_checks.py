@@ -103,11 +103,11 @@ def run(session: TenantSession, import_uuid: UUID, source: str, mapping: Mapping
             cursor.execute(_ALIASES, values | {"codes": codes, "meant": meant})
         if known is not None:
             cursor.execute(_REFUSE, values)
-        held, notes = _hold_back(cursor, values, {*listed, *confirmed.confirmed})
+        held_back, notes = _hold_back(cursor, values, {*listed, *confirmed.confirmed})
         notes += people_checks.run(session, cursor, import_uuid, source, expected=mapping.new_people)
         if notes:
             cursor.execute(_TELL, values | {"notes": Jsonb(notes)})
-    return known is not None or held
+    return known is not None or held_back
 
 
 def _hold_back(cursor: Cursor[Any], values: dict[str, Any], confirmed: set[str]) -> tuple[bool, list[str]]:
@@ -119,20 +119,20 @@ def _hold_back(cursor: Cursor[Any], values: dict[str, Any], confirmed: set[str])
     on_record = dict(cursor.execute("SELECT datim_id, name FROM facilities").fetchall()) if unknown else {}
     if not on_record:
         return False, []
-    known, held = Known(on_record), []
+    known, held_back = Known(on_record), []
     for code, names in unknown.items():
         for what, like in (("code", known.like_code(code)), ("name", known.like_name(names))):
             if like is not None and code not in confirmed:
-                held.append((code, PROBLEM.format(what=what), REMEDY.format(known=like)))
+                held_back.append((code, PROBLEM.format(what=what), REMEDY.format(known=like)))
                 break
     notes = []
-    if added := len(unknown) - len(held):
+    if added := len(unknown) - len(held_back):
         notes.append(f"{_were(added, 'not known before and {were} added')}")
-    if held:
-        codes, problems, remedies = map(list, zip(*held, strict=True))
+    if held_back:
+        codes, problems, remedies = map(list, zip(*held_back, strict=True))
         cursor.execute(_HOLD, values | {"codes": codes, "problems": problems, "remedies": remedies})
-        notes.append(_were(len(held), "not known before and {were} held back: the rejected rows say what to do"))
-    return bool(held), notes
+        notes.append(_were(len(held_back), "not known before and {were} held back: the rejected rows say what to do"))
+    return bool(held_back), notes
 
 
 def _were(count: int, what: str) -> str:

@@ -46,8 +46,8 @@ class _Encoded(dict[Any, Any]):
         self._encode = encode
 
     def __missing__(self, value: Any) -> Any:  # noqa: ANN401 - as varied as the fields
-        found = self[value] = self._encode(value)
-        return found
+        encoded = self[value] = self._encode(value)
+        return encoded
 
 
 class FactColumns:
@@ -97,7 +97,7 @@ class FactColumns:
             [one.reading.line for one in placed],
             [fact.patient for fact in bound],
             [fact.key for fact in facts],
-            joined_columns.said(kind, fields, count),
+            joined_columns.fingerprint_parts(kind, fields, count),
             days,
             [self._stamps[fact.known_at] for fact in facts] if any(fact.known_at for fact in facts) else None,
             joined_columns.content(kind, fields, count),
@@ -122,9 +122,9 @@ class FactColumns:
             if value is None:
                 # A column that is never empty enters the fingerprint with its default.
                 return ABSENT if default is None else ABSENT._replace(json=orjson.dumps(default))
-            kept = self.zoned(value) if isinstance(value, datetime) else value
-            kept = convert(kept) if convert is not None else kept
-            return Cell(kept, binary_copy.field(type_name, kept), orjson.dumps(kept), "", binary_copy.NULL)
+            zoned = self.zoned(value) if isinstance(value, datetime) else value
+            zoned = convert(zoned) if convert is not None else zoned
+            return Cell(zoned, binary_copy.field(type_name, zoned), orjson.dumps(zoned), "", binary_copy.NULL)
 
         return encode
 

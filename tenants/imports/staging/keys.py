@@ -103,11 +103,11 @@ class Whereabouts:
 
     def patient(self, facility_uuid: UUID, patient_key: bytes) -> UUID:
         """The UUID of a patient at a facility."""
-        found = self._patients.get((facility_uuid, patient_key))
-        if found is None:
-            found = entity_uuid("patients", facility_uuid, self.source, patient_key)
-            self._patients[facility_uuid, patient_key] = found
-        return found
+        facility_key = self._patients.get((facility_uuid, patient_key))
+        if facility_key is None:
+            facility_key = entity_uuid("patients", facility_uuid, self.source, patient_key)
+            self._patients[facility_uuid, patient_key] = facility_key
+        return facility_key
 
 
 _HOMES_AS_CHECKED = """
@@ -205,24 +205,24 @@ def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) ->
     where = Whereabouts(import_uuid, source)
     with session.cursor() as cursor:
         set_local(cursor, **_BY_HASH)
-        found = cursor.execute(_UNSETTLED, values).fetchall()
-        if not found:
+        unsettled = cursor.execute(_UNSETTLED, values).fetchall()
+        if not unsettled:
             return 0
         cursor.execute(_TEMPORARY)
         with cursor.copy(_COPY) as copy:
             copy.set_types(["int8", *_KEYS.values()])
-            for row in found:
+            for row in unsettled:
                 copy.write_row(_settled(where, row))
         cursor.execute("ANALYZE settled_rows")
         set_local(cursor, **_BY_KEY)
         cursor.execute(_SETTLE, (import_uuid,))
-    return len(found)
+    return len(unsettled)
 
 
 def _settled(where: Whereabouts, row: tuple[Any, ...]) -> tuple[Any, ...]:
     seq, kind, facility, patient_key, source_key, *slots = row
-    said = {name: slots[COLUMNS.index(slot)] for name, slot in SLOTS[kind].items()}
-    return (seq, *identities(where, kind, facility, patient_key, source_key, said), *slots)
+    columns = {name: slots[COLUMNS.index(slot)] for name, slot in SLOTS[kind].items()}
+    return (seq, *identities(where, kind, facility, patient_key, source_key, columns), *slots)
 
 
 def identities(
@@ -231,9 +231,9 @@ def identities(
     facility_uuid: UUID,
     patient_key: bytes,
     source_key: bytes,
-    said: Mapping[str, object],
+    content: Mapping[str, object],
 ) -> tuple[UUID, UUID, UUID, bytes]:
     """Facility, UUID, patient's UUID and fingerprint of an event at a facility."""
     patient = where.patient(facility_uuid, patient_key)
-    _, fingerprint = content_values(MODELS[kind], {**said, "patient_uuid": patient})
+    _, fingerprint = content_values(MODELS[kind], {**content, "patient_uuid": patient})
     return facility_uuid, entity_uuid(kind, facility_uuid, where.source, source_key), patient, fingerprint

@@ -39,7 +39,7 @@ class Known:
 
     def like_name(self, names: Iterable[str]) -> str | None:
         """The known code of a facility with one of these names."""
-        return min((found for name in names if (found := self._by_name.get(folded(name)))), default=None)
+        return min((code for name in names if (code := self._by_name.get(folded(name)))), default=None)
 
 
 def _parts(code: str) -> Iterator[str]:

@@ -173,9 +173,9 @@ class Stager:
                 if is_rejected and not any(isinstance(fact, UnreadContactFact) for fact in facts):
                     gaps = _gap(reading)
                 if problems:
-                    told = any(map(_says, facts))
-                    tally.in_part += told
-                    tally.refused += not told
+                    says_something = any(map(_says, facts))
+                    tally.in_part += says_something
+                    tally.refused += not says_something
                     rejected += [(self.import_uuid, reading.file, reading.line, *_clean(bad)) for bad in problems]
             first = self.seq + 1 + (at * width if width else len(taken))
             taken += [Placed(seq, reading, fact) for seq, fact in enumerate(facts, start=first)]
@@ -210,13 +210,13 @@ class Stager:
         good: list[Fact] = []
         rejections, omissions = list(reading.rejections), list(reading.omissions)
         for fact in reading.facts:
-            found = judged(fact, self._data_date, self._today)
-            rejections += found.rejections
-            omissions += found.omissions
-            if found.fact is not None:
-                good.append(found.fact)
-                good += _unread_supply(found.fact, reading)
-            elif _is_contact(fact) and found.wrong == {EVENT_FIELD[fact.kind]}:
+            judgement = judged(fact, self._data_date, self._today)
+            rejections += judgement.rejections
+            omissions += judgement.omissions
+            if judgement.fact is not None:
+                good.append(judgement.fact)
+                good += _unread_supply(judgement.fact, reading)
+            elif _is_contact(fact) and judgement.wrong == {EVENT_FIELD[fact.kind]}:
                 good.append(unread_contact(fact, reading))
         missed = [fact for fact in good if isinstance(fact, UnreadContactFact)]
         if missed:
@@ -264,12 +264,12 @@ class Stager:
 
     def _body(self, fact: Fact) -> bytes:
         """What a fact says, encoded; rows repeat people, who are encoded once."""
-        said = (fact.kind, fact.voided, *_content_of(fact.kind)(fact))
+        content = (fact.kind, fact.voided, *_content_of(fact.kind)(fact))
         if isinstance(fact, PatientFact):
-            said += (*_PERSONAL_OF(fact), _bare(fact.patient))
-        known = self._known.get(said)
+            content += (*_PERSONAL_OF(fact), _bare(fact.patient))
+        known = self._known.get(content)
         if known is None:
-            known = self._known[said] = body_of(*self._encoded(fact))
+            known = self._known[content] = body_of(*self._encoded(fact))
         return known
 
     def _encoded(self, fact: Fact) -> tuple[bytes, bytes, bytes | None]:
@@ -298,10 +298,10 @@ class Stager:
 
     def patient_key(self, identifier: str) -> bytes:
         """The blind index of a patient's identifier. Files repeat it row after row, so those of this step are kept."""
-        found = self._patients.get(identifier)
-        if found is None:
-            found = self._patients[identifier] = self.vault.blind_index("source:patients", identifier)
-        return found
+        key = self._patients.get(identifier)
+        if key is None:
+            key = self._patients[identifier] = self.vault.blind_index("source:patients", identifier)
+        return key
 
 
 def _gap(reading: Reading) -> list[UnreadContactFact]:
@@ -353,12 +353,12 @@ def _clean(bad: Rejection) -> tuple[str, str, str]:
 
 def content(kind: str, encoded: bytes) -> dict[str, Any]:
     """The content of a staged fact, with its dates and times again."""
-    found: dict[str, Any] = orjson.loads(encoded)
+    content_fields: dict[str, Any] = orjson.loads(encoded)
     for name, parse in _parsers(kind):
-        value = found.get(name)
+        value = content_fields.get(name)
         if value is not None:
-            found[name] = parse(value)
-    return found
+            content_fields[name] = parse(value)
+    return content_fields
 
 
 @cache

@@ -135,7 +135,7 @@ def codes_by_name(cursor: Cursor[Any]) -> dict[str, list[str]]:
     codes: dict[str, set[str]] = {}
     for code, name in cursor.execute(_FACILITY_NAMES).fetchall():
         codes.setdefault(folded(name), set()).add(code)
-    known = {name: min(found) for name, found in codes.items() if name and len(found) == 1}
+    known = {name: min(codes_of_name) for name, codes_of_name in codes.items() if name and len(codes_of_name) == 1}
     return {"names": list(known), "codes": list(known.values())}
 
 

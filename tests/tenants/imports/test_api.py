@@ -127,7 +127,7 @@ def test_names_of_files_and_columns_are_no_formulas_in_the_report(api: TestClien
     upload = send(api, files=[("files", (name, b"id,=cmd()\nP1,X\n"))], data={"mapping": mapping}).json()
     drain(owner.ref)
     text = api.get(f"/v1/imports/{upload['id']}/rejections.csv").text
-    assert text.splitlines()[1].startswith("'@import.csv,2,'=cmd(),a code that is not known")
+    assert text.splitlines()[1].startswith("'@import.csv,2,'=cmd(),an unknown code")
 
 
 def test_a_file_that_cannot_be_read_ends_the_import_and_not_the_job(api: TestClient, owner: CreatedTenant) -> None:

@@ -1,4 +1,4 @@
-"""Steps do not wait for the disk: where the server breaks off and loses some, the same run does them again."""
+"""Steps do not wait for the disk: if the server crashes and loses some, the same run repeats them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.database import TenantRef, TenantSession
-from tenants.imports import held, repository, runner
+from tenants.imports import lock_wait, repository, runner
 from tenants.imports.applying import apply
 
 from .conftest import RunImport
@@ -33,7 +33,7 @@ class Losing:
         self._lasting = False
         lose = self.steps == self._at
         try:
-            with held.patiently(*args) as session:
+            with lock_wait.patiently(*args) as session:
                 yield session
                 if lose and not self._lasting:
                     raise _Lost  # noqa: TRY301 - so that the transaction is rolled back
@@ -42,7 +42,7 @@ class Losing:
 
     def lasting(self, session: TenantSession) -> None:
         self._lasting = True
-        held.lasting(session)
+        lock_wait.lasting(session)
 
 
 @pytest.fixture
@@ -71,4 +71,4 @@ def test_whichever_step_is_lost_the_rows_are_those_of_an_import_that_lost_none(
         losing = Losing(at)
         assert content_of(losing) == expected, f"step {at} of {undisturbed.steps} was lost"
         losses += losing.lost
-    assert losses >= undisturbed.steps - 2, "claim and end are waited for"
+    assert losses >= undisturbed.steps - 2, "only claim and end wait for the disk"

@@ -20,7 +20,7 @@ from tenants.records.ids import entity_uuid
 from tenants.records.models import Dispensation, Facility, Patient, PatientState
 from tenants.records.people import ATTRIBUTES
 from tenants.records.personal import seal_patient
-from tenants.records.statements import Terms as Said
+from tenants.records.statements import Terms as Statement
 from tenants.records.statements import bring
 from tenants.records.upsert import staging, upsert
 from tests.tenants.imports.conftest import rows
@@ -72,13 +72,13 @@ def add_facility(session: TenantSession) -> None:
 
 def bring_list(session: TenantSession, one: PartnerList) -> UUID:
     """Apply a list as an import does; its import."""
-    made = Import(
+    row = Import(
         format=one.kind, source=SOURCE, mapping={}, data_date=one.day, content_hash=one.digest, state="done",
         requested_by="test:1",
     )  # fmt: skip
-    session.add(made)
+    session.add(row)
     session.flush()
-    uuid = made.uuid
+    uuid = row.uuid
     run = runs.register(
         session, uuid, source=SOURCE, data_date=one.day, kind=one.kind, precedence=KINDS[one.kind], digest=one.digest,
         lag_days=3,
@@ -132,7 +132,7 @@ def _touch(session: TenantSession, uuid: UUID, kind: str, patients: list[UUID]) 
 
 
 def _people(session: TenantSession, one: PartnerList, run: runs.Run) -> None:
-    said: dict[UUID, Said] = {}
+    statements: dict[UUID, Statement] = {}
     firsts: dict[UUID, date] = {}
     with staging(session, Patient, source=SOURCE) as stage:
         for number, person in one.people:
@@ -140,7 +140,7 @@ def _people(session: TenantSession, one: PartnerList, run: runs.Run) -> None:
             content: dict[str, Any] = {"datim_id": "C1", "sex": person.sex, "art_start_date": person.start}
             named = {"phone": person.phone}
             names = [name for name in ATTRIBUTES if (content | named).get(name)]
-            said[uuid] = Said(repr((content, named)).encode(), tuple(names))
+            statements[uuid] = Statement(repr((content, named)).encode(), tuple(names))
             days = [day for day, _ in person.pickups]
             if person.died and one.kind == "radet-lamisplus":
                 days.append(EVENTS[1])
@@ -152,7 +152,9 @@ def _people(session: TenantSession, one: PartnerList, run: runs.Run) -> None:
                 FACILITY, key(number), content | seal_patient(session, uuid, named),
                 assumed_from=None if began is None else began + timedelta(days=3),
             )  # fmt: skip
-    _touch(session, run.import_uuid, "patients", bring(session, stage, run, terms=said, first_facts=firsts).changed)
+    _touch(
+        session, run.import_uuid, "patients", bring(session, stage, run, terms=statements, first_facts=firsts).changed
+    )
 
 
 def _events(session: TenantSession, one: PartnerList, uuid: UUID) -> None:
@@ -201,7 +203,7 @@ def people() -> st.SearchStrategy[Person]:
     )
     return st.builds(
         Person,
-        pickups=pickups.map(lambda found: tuple(sorted(found))),
+        pickups=pickups.map(lambda pick_ups: tuple(sorted(pick_ups))),
         sex=st.sampled_from((None, "F", "M")),
         start=st.sampled_from((None, EVENTS[0], date(2022, 1, 1))),
         phone=st.sampled_from((None, "08030000001", "08030000002")),
@@ -215,14 +217,17 @@ def lists(kinds: tuple[str, ...] = tuple(KINDS)) -> st.SearchStrategy[PartnerLis
     """A list whose people lack what lies after its day, as a source's would."""
 
     def within(one: PartnerList) -> PartnerList:
-        kept = tuple(
+        listed = tuple(
             (number, Person(**(person.__dict__ | {"pickups": tuple(p for p in person.pickups if p[0] <= one.day)})))
             for number, person in one.people
         )
         return PartnerList(
             **(
                 one.__dict__
-                | {"people": kept, "digest": sha256(repr((one.kind, one.day, kept, one.gaps)).encode()).hexdigest()}
+                | {
+                    "people": listed,
+                    "digest": sha256(repr((one.kind, one.day, listed, one.gaps)).encode()).hexdigest(),
+                }
             )
         )
 

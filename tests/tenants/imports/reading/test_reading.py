@@ -171,7 +171,7 @@ def test_the_data_date_is_read_where_the_mapping_says() -> None:
 
 
 def test_a_constant_that_does_not_fit_its_field_is_refused() -> None:
-    with pytest.raises(Invalid, match="the constant 'X': a code that is not known"):
+    with pytest.raises(Invalid, match="the constant 'X': an unknown code"):
         read("id,name,start\nP1,Aaa,2020-01-01\n", SIMPLE.replace("given_name: name", "sex: {constant: X}"))
 
 

@@ -110,6 +110,6 @@ def test_only_unknown_facilities_are_confirmed_and_only_as_known_ones(
     known: TenantRef, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert iit(["facility", "confirm", known.slug, "abc123"]) == 1
-    assert "the code is that of a facility on record" in capsys.readouterr().err
+    assert "the code belongs to a facility on record" in capsys.readouterr().err
     assert iit(["facility", "confirm", known.slug, "abc124", "--as", "nowhere"]) == 1
-    assert "the facility that is meant is not on record" in capsys.readouterr().err
+    assert "the known facility is not on record" in capsys.readouterr().err

@@ -15,8 +15,8 @@ import pytest
 from core.database import TenantRef, TenantSession, tenant_session
 from core.errors import Invalid
 from core.settings import get_settings
-from tenants.imports import held, report, repository, service
-from tenants.imports.held import Held
+from tenants.imports import lock_wait, report, repository, service
+from tenants.imports.lock_wait import ImportBlocked
 from tenants.imports.mapping import parse_mapping
 from tenants.imports.reading.sources import Limits, Source, check_size, from_paths
 from tenants.imports.runner import Runner
@@ -49,7 +49,7 @@ def step_of(tenant: TenantRef, uuid: UUID) -> Iterator[TenantSession]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held, "PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(lock_wait, "PATIENCE_SECONDS", 1)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -57,7 +57,7 @@ def test_an_import_held_by_a_stopped_process_says_so_and_goes_on_when_it_is_free
     tenant: TenantRef, partner_files: list[Path]
 ) -> None:
     runner = begin(tenant, partner_files)
-    with step_of(tenant, runner._uuid), pytest.raises(Held, match=str(runner._uuid)) as refused:
+    with step_of(tenant, runner._uuid), pytest.raises(ImportBlocked, match=str(runner._uuid)) as refused:
         runner.run()
     assert "end it" in refused.value.remedy
     runner.run()
@@ -68,7 +68,7 @@ def test_an_import_that_waits_for_another_names_it(tenant: TenantRef, partner_fi
     first, second = begin(tenant, partner_files), begin(tenant, partner_files, date(2024, 6, 29))
     with step_of(tenant, first._uuid) as session:
         lock_for_import(session)
-        with pytest.raises(Held, match=f"waits for import {first._uuid}"):
+        with pytest.raises(ImportBlocked, match=f"waits for import {first._uuid}"):
             second.run()
     second.run()
 
@@ -82,9 +82,9 @@ def test_a_failed_import_says_field_problem_and_remedy(
     with pytest.raises(Invalid):
         run_import(tenant, [*paths, tmp_path / "pickups.csv.gz"])
     with tenant_session(tenant, actor="test:1") as session:
-        found = newest_import(session)
-        (failure,) = report.summary(session, found).failure
-    assert found.state == "failed"
+        row = newest_import(session)
+        (failure,) = report.summary(session, row).failure
+    assert row.state == "failed"
     assert failure["field"].startswith("file ")
     assert failure["problem"]
     assert failure["remedy"]
