@@ -1,6 +1,6 @@
 """A regularised additive model: each feature adds a step curve to the log-odds, so its reasons are exact.
 
-Importing this module is cheap: what fits is imported when it fits.
+Importing this module is cheap: the code that fits is imported on the first fit.
 """
 
 from plugins.additive.plugin import AdditivePlugin
@@ -11,5 +11,5 @@ IIT_SDK = 1
 
 @hookimpl
 def iit_models(context: PluginContext) -> list[ModelPlugin]:  # noqa: ARG001 - it has no settings
-    """Give the additive model."""
+    """Return the additive model."""
     return [AdditivePlugin()]

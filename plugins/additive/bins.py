@@ -1,4 +1,4 @@
-"""From numbers to bins: each column becomes small codes, with a bin of its own for what is missing."""
+"""Turns numbers into bins: each column becomes small codes, with a separate bin for missing values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Codes = NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """How one column is cut.
+    """The bins of one column.
 
     ``edges`` of a numeric column separate ``len(edges) + 1`` bins; a value equal to an edge belongs to the bin above
     it. A categorical column has one bin for each of its ``categories``. The last code is always what is missing or

@@ -1,4 +1,4 @@
-"""The fitted additive model: reads JSON, scores and explains with numpy alone."""
+"""The fitted additive model: reads JSON, scores and explains with numpy only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ MAX_WEIGHT = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What one feature adds to the log-odds: one value per bin, the last for missing, zero on average in training."""
+    """The values that one feature adds to the log-odds: one per bin, the last for missing values.
+
+    Their average over the training rows is zero.
+    """
 
     feature: FeatureSpec
     bins: Bins

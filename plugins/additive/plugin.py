@@ -1,4 +1,4 @@
-"""Fitting the additive model: bins, a path of penalties, and the one that does best on rows left out."""
+"""Fits the additive model: cuts bins, tries a series of penalties, and keeps the best one on validation rows."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _choose_inside(
     settings: _Settings,
     seed: int,
 ) -> tuple[int, list[float]]:
-    """The penalty that does best on patients left out; the strongest when too few are there to tell."""
+    """Return the penalty that does best on patients left out; the strongest if there are too few patients."""
     patients, index = np.unique(group, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(patients))
     validation = (order < max(1, round(settings.inner_share * len(patients))))[index]
@@ -150,7 +150,7 @@ def _choose_inside(
 def _centred(
     data: TrainingData, bins: tuple[Bins, ...], codes: Sequence[Codes], beta: FloatArray, facts: Mapping[str, Json]
 ) -> AdditiveModel:
-    """Curves that are zero on average in training, their averages moved to the base."""
+    """Return the curves with a training average of zero; their averages move to the base."""
     base, start = float(beta[0]), 1
     curves = []
     for feature, each, column in zip(data.features, bins, codes, strict=True):

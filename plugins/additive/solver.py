@@ -1,10 +1,10 @@
-"""Penalised logistic regression on bins, in counts instead of a design matrix.
+"""Penalised logistic regression on bins, by counts instead of a design matrix.
 
-A row is one bin per feature, so gradients and curvatures are weighted counts (``bincount``): no matrix of indicators
-is built, memory stays at a few bytes per cell, and the result does not depend on the number of threads.
+A row is one bin per feature, so gradients and curvatures are weighted counts (``bincount``). No matrix of indicators
+is built, and a cell takes a few bytes. The result does not depend on the number of threads.
 
-The penalty asks neighbouring bins to be alike (first differences) and every bin to be small (ridge). A strong penalty
-makes a feature vanish, a weak one lets it follow the data.
+The penalty pulls neighbouring bins together (first differences) and every bin towards zero (ridge). A strong penalty
+makes a feature vanish; a weak one lets it follow the data.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REFRESH = 4
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each feature's coefficients lie in one vector; position 0 is the intercept."""
+    """The positions of each feature's coefficients in one vector; position 0 is the intercept."""
 
     bins: tuple[Bins, ...]
 

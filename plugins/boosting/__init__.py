@@ -11,5 +11,5 @@ IIT_SDK = 1
 
 @hookimpl
 def iit_models(context: PluginContext) -> list[ModelPlugin]:  # noqa: ARG001 - it has no settings
-    """Give the boosting model."""
+    """Return the boosting model."""
     return [BoostingPlugin()]

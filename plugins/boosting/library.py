@@ -1,4 +1,4 @@
-"""LightGBM, loaded when it is first needed and told not to burn the processor while its threads wait."""
+"""Loads LightGBM when it is first needed, and keeps its waiting threads from using the processor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitting the boosting model: log loss throughout, so that scores stay probabilities that can be calibrated."""
+"""Fits the boosting model with log loss, so that its scores are probabilities and can be calibrated."""
 
 from __future__ import annotations
 

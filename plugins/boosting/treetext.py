@@ -1,8 +1,8 @@
-"""LightGBM's text format, cut down to what scoring needs and checked before LightGBM reads it.
+"""Trims LightGBM's text format to the parts that scoring needs, and checks it before LightGBM reads it.
 
 LightGBM's reader is C++ that trusts its input: a damaged or hostile text can crash the process or loop for ever. So
-every number of lines, nodes and children is checked here first, and what scoring does not need (its parameters, the
-smallest and largest value of each feature, which can be one person's) is not kept at all.
+this module first checks every number of lines, nodes and children. It drops the parts that scoring does not need: the
+parameters, and each feature's smallest and largest value, which can be one person's.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ IS_CATEGORICAL = 1
 
 
 def column_names(columns: int) -> list[str]:
-    """Names for the text: features' own names may hold blanks, and stay in the model's JSON."""
+    """Return column names for the text. The features' own names may contain blanks; the model's JSON has them."""
     return [f"f{index}" for index in range(columns)]
 
 
 def trim(text: str) -> str:
-    """The header and the trees of a LightGBM model, without ranges of features, importances and parameters."""
+    """Return the header and the trees of a LightGBM model, without feature ranges, importances and parameters."""
     model_text = text[: text.index(f"\n{END}\n")] + f"\n{END}\n"
     lines = model_text.split("\n")
     for index, line in enumerate(lines):
@@ -47,13 +47,13 @@ def trim(text: str) -> str:
 
 
 def check(content: bytes, columns: int) -> int:
-    """Refuse a text that is not exactly what :func:`trim` gives for a binary model of ``columns`` features.
+    """Check that a text is exactly what :func:`trim` returns for a binary model of ``columns`` features.
 
     Returns:
         The number of trees.
 
     Raises:
-        BadArtifactError: says which section and what is wrong with it.
+        BadArtifactError: a section is wrong; the error names the section and the fault.
     """
     try:
         text = content.decode("ascii")

@@ -1,4 +1,4 @@
-"""What a plugin of the platform may import: contract types, hook specification, contract tests."""
+"""The SDK: everything that a plugin may import. Contract types, hook specification, contract tests."""
 
 from plugins.sdk.artifact import MANIFEST, Artifact, BadArtifactError, seal, verify
 from plugins.sdk.contract import (

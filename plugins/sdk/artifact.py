@@ -1,4 +1,4 @@
-"""A fitted model as data: named files with a manifest of their hashes, never code and never a pickle."""
+"""Artifacts: fitted models as named files with a manifest of hashes. An artifact is data, never code or a pickle."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class BadArtifactError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A fitted model: a format, with its version in the name (``iit-additive/1``), and files by name.
+    """A fitted model: its format, with a version in the name (``iit-additive/1``), and its files by name.
 
-    Make one with :func:`seal`, which adds the manifest; read one after :func:`verify`.
+    Create one with :func:`seal`, which adds the manifest. Call :func:`verify` before you read one.
     """
 
     format: str
@@ -45,7 +45,7 @@ class Artifact:
 
 
 def seal(format: str, files: Mapping[str, bytes]) -> Artifact:  # noqa: A002 - the artifact's own word
-    """An artifact of these files with a manifest of their sizes and SHA-256.
+    """Create an artifact of these files, and add a manifest of their sizes and SHA-256 hashes.
 
     Raises:
         BadArtifactError: a name is not plain, a file holds code, or the whole is too large.
@@ -64,14 +64,14 @@ def seal(format: str, files: Mapping[str, bytes]) -> Artifact:  # noqa: A002 - t
 
 
 def verify(artifact: Artifact, format: str | None = None) -> None:  # noqa: A002
-    """Refuse an artifact that is not exactly what was sealed. Nothing is interpreted before this.
+    """Check that an artifact is exactly as it was sealed. Call this before you interpret any of its files.
 
     Args:
-        artifact: what to look at.
-        format: the one format the caller reads; any when absent.
+        artifact: the artifact to check.
+        format: the only format that the caller reads; any format when absent.
 
     Raises:
-        BadArtifactError: says which file and what is wrong with it.
+        BadArtifactError: a file is wrong; the error names the file and the fault.
     """
     if format is not None and artifact.format != format:
         message = f"the artifact has format {artifact.format!r}, this plugin reads {format!r}"
@@ -90,10 +90,10 @@ def verify(artifact: Artifact, format: str | None = None) -> None:  # noqa: A002
 
 
 def check_files(artifact: Artifact) -> None:
-    """Refuse names, sizes and contents that no artifact has.
+    """Check that names, sizes and contents of files are allowed in an artifact.
 
     Raises:
-        BadArtifactError: says which file and what is wrong with it.
+        BadArtifactError: a file is wrong; the error names the file and the fault.
     """
     if not FORMAT.fullmatch(str(artifact.format)):
         message = "the artifact's format must be a short lower-case name"
@@ -151,7 +151,7 @@ def _refuse_objects(name: str, content: bytes) -> None:
 
 
 def _refuse_archive(name: str, content: bytes) -> None:
-    """An .npz is a zip of .npy files; anything else in a zip is refused, and so are bombs."""
+    """Reject a zip that contains anything but the .npy files of an .npz, or that expands to an excessive size."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()

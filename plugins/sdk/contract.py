@@ -1,4 +1,4 @@
-"""The types that the platform and a model plugin exchange. Nothing here knows of a database, a file or a tenant."""
+"""The types that the platform and a model plugin exchange. None of them refers to a database, a file or a tenant."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class BadDataError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """One column of the matrix, described so that a model, a model card and a reader agree on it.
+    """One column of the matrix.
 
     Attributes:
         name: unique among the features, for example ``days_late_last``.
-        kind: how to treat the numbers. A ``categorical`` column holds codes 0..k-1 into ``categories``.
-        unit: ``days``, ``cells/mm3``, ``copies/mL``; empty when it has none.
+        kind: how to treat the numbers. A ``categorical`` column contains codes 0..k-1, positions in ``categories``.
+        unit: ``days``, ``cells/mm3``, ``copies/mL``; empty if there is none.
         description: one sentence for people.
-        source: where the definition comes from.
+        source: the source of the definition.
         categories: the names of the codes of a ``categorical`` column.
-        version: of the definition, from 1. Two features of one name and version have the same values.
+        version: version of the definition, from 1. Features of the same name and version have the same values.
     """
 
     name: str
@@ -91,11 +91,11 @@ class FeatureSpec:
 
 
 def check_matrix(X: ArrayLike, columns: int) -> FloatArray:
-    """The matrix as C-ordered float64, or a clear refusal.
+    """Return the matrix as C-ordered float64, after checking it.
 
     Args:
-        X: shape (rows, columns); NaN is a missing value, infinity is refused.
-        columns: the number of columns the model was fitted on.
+        X: shape (rows, columns). NaN is a missing value; infinity is an error.
+        columns: the number of columns that the model was fitted on.
 
     Raises:
         BadDataError: wrong number of dimensions or columns, not numeric, or infinite values.
@@ -127,18 +127,18 @@ def _check_labels(name: str, labels: ArrayLike | None, rows: int) -> LabelArray:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """What a model is fitted on.
+    """The data that a model is fitted on.
 
     Attributes:
-        X: float64 (n, p), one row per prediction unit, NaN where a value is not known.
-        y: int8 (n,), 1 where treatment was interrupted.
-        group: int64 (n,), one number per patient, so that an inner split keeps a patient on one side.
+        X: float64 (n, p), one row per prediction unit; NaN is an unknown value.
+        y: int8 (n,); 1 if treatment was interrupted.
+        group: int64 (n,), one number per patient, so that an inner split keeps each patient on one side.
         features: the columns, in order.
-        X_val: float64 (m, p) of later time than ``X``, for early stopping and the choice of penalties.
+        X_val: float64 (m, p), later in time than ``X``, for early stopping and the choice of penalties.
         y_val: int8 (m,).
 
     Raises:
-        BadDataError: shapes, types or values are not as described, or ``y`` has one class only.
+        BadDataError: a shape, a type or a value is wrong, or ``y`` has only one class.
     """
 
     X: FloatArray
@@ -175,7 +175,7 @@ class TrainingData:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a score is what it is, in log-odds.
+    """The reasons for the scores, in log-odds.
 
     Attributes:
         base: the log-odds of the average training row.
@@ -187,13 +187,13 @@ class Explanation:
 
     @property
     def log_odds(self) -> FloatArray:
-        """The raw log-odds (n,) that the contributions add up to."""
+        """Return the raw log-odds (n,): the sum of base and contributions."""
         return np.asarray(self.base + self.contributions.sum(axis=1), dtype=np.float64)
 
 
 @runtime_checkable
 class FittedModel(Protocol):
-    """A model that has been read from its artifact and can score."""
+    """A model that was read from its artifact and can score."""
 
     @property
     def features(self) -> tuple[FeatureSpec, ...]:
@@ -215,7 +215,7 @@ class FittedModel(Protocol):
 
 @runtime_checkable
 class ModelPlugin(Protocol):
-    """A kind of model: it fits, and it reads back what it fitted."""
+    """A kind of model: fits it, and reads it back from its artifact."""
 
     @property
     def name(self) -> str:
@@ -224,11 +224,11 @@ class ModelPlugin(Protocol):
 
     @property
     def version(self) -> str:
-        """Version of the code that fits and reads, kept with every model."""
+        """Version of the code that fits and reads; it is stored with every model."""
         ...
 
     def fit(self, data: TrainingData, params: Mapping[str, Json], seed: int) -> Artifact:
-        """Fit, and give the result as data. The same data, params and seed give the same predictions.
+        """Fit a model and return it as an artifact. The same data, params and seed give the same predictions.
 
         Raises:
             BadDataError: the data or a parameter cannot be used.

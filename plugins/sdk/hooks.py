@@ -1,8 +1,8 @@
 """The hooks that a plugin may implement, and the version of this list.
 
-A plugin is a module, found by an entry point of the group ``iit.plugins``, that states the major version it was
-written for (``IIT_SDK = 1``) and implements any of these functions under the mark :data:`hookimpl`. Each gets one
-context object; more fields may be added to it in minor versions, none is taken away.
+A plugin is a module. The platform finds it by an entry point of the group ``iit.plugins``. The module states the major
+version that it is written for (``IIT_SDK = 1``) and implements any of these functions, marked with :data:`hookimpl`.
+Each function gets one context object. Minor versions may add fields to it, and never remove one.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @dataclass(frozen=True, slots=True)
 class PluginContext:
-    """All that a plugin is told. It can be written as JSON; there is no database, no key and no patient in it.
+    """The context that every hook gets. It can be written as JSON, and contains no database, no key and no patient.
 
     Attributes:
         spec_version: version of the hooks that the platform offers.
-        settings: the plugin's own settings, already validated; empty when it has none.
+        settings: the plugin's own settings, validated; empty if it has none.
     """
 
     spec_version: tuple[int, int] = SPEC_VERSION
@@ -43,4 +43,4 @@ class PluginContext:
 
 @hookspec
 def iit_models(context: PluginContext) -> list[ModelPlugin]:  # type: ignore[empty-body]
-    """Give the kinds of model that this plugin can fit."""
+    """Return the kinds of model that this plugin can fit."""

@@ -1,4 +1,4 @@
-"""The two functions every model of a probability needs, safe at the ends."""
+"""Functions that every model of a probability needs, safe for extreme values."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ MAX_LOG_ODDS = 30.0
 
 
 def sigmoid(log_odds: FloatArray) -> FloatArray:
-    """Probability of the log-odds, always inside (0, 1)."""
+    """Return the probability of the log-odds, always inside (0, 1)."""
     bounded = np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return np.asarray(1.0 / (1.0 + np.exp(-bounded)), dtype=np.float64)
 
 
 def logit(probability: FloatArray) -> FloatArray:
-    """Log-odds of a probability in (0, 1)."""
+    """Return the log-odds of a probability in (0, 1)."""
     return np.asarray(np.log(probability) - np.log1p(-probability), dtype=np.float64)
 
 
 def log_loss(log_odds: FloatArray, labels: np.ndarray) -> float:
-    """Mean negative log-likelihood, in nats, of 0/1 labels under the log-odds."""
+    """Return the mean negative log-likelihood, in nats, of 0/1 labels under the log-odds."""
     return float(np.mean(np.logaddexp(0.0, log_odds) - labels * log_odds))

@@ -1,9 +1,9 @@
-"""The contract tests: run them on a plugin, and it is right or says what is wrong.
+"""The contract tests: run them on a plugin; the first broken promise raises an error that says what to change.
 
     from plugins.sdk.testing import check_model
     check_model(MyPlugin())
 
-Each check is also a function of its own in :data:`CHECKS`, to be run one by one under any test runner.
+:data:`CHECKS` has each check as a function of its own, for any test runner.
 """
 
 from plugins.sdk.testing.checks import CHECKS, ContractError, check_model

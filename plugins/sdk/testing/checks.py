@@ -1,4 +1,4 @@
-"""What every model must promise, as one function each. A check raises :class:`ContractError` with what to change."""
+"""The promises of every model, one function each. A check raises :class:`ContractError`, which says what to change."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def predicts_probabilities(subject: Subject) -> None:
 
 
 def learns(subject: Subject) -> None:
-    """On data with a clear signal, the model does better on unseen rows than knowing the base rate."""
+    """On data with a clear signal, the model predicts unseen rows better than the base rate does."""
     fresh = small_data(600, seed=23, validation=False)
     base = float(subject.data.y.mean())
     own = log_loss(logit(subject.fitted.predict(fresh.X)), fresh.y)
@@ -102,7 +102,7 @@ def repeats_itself(subject: Subject) -> None:
 
 
 def reads_what_it_wrote(subject: Subject) -> None:
-    """A model read from a copy of the artifact's bytes scores and describes itself alike."""
+    """A model that is read from a copy of the artifact gives the same scores and the same summary."""
     artifact = subject.artifact
     copy = Artifact(artifact.format, {name: bytes(bytearray(content)) for name, content in artifact.files.items()})
     model = subject.plugin.load(copy)
@@ -154,7 +154,7 @@ def copes_with_unknown_categories(subject: Subject) -> None:
 
 
 def scores_rows_alone_as_together(subject: Subject) -> None:
-    """One patient's score and reasons do not depend on who else is scored."""
+    """A patient's score and reasons do not depend on the other rows of the batch."""
     together, reasons = subject.fitted.predict(subject.rows), subject.fitted.explain(subject.rows)
     for row in range(0, len(subject.rows), 29):
         one = subject.rows[row : row + 1]
@@ -178,7 +178,7 @@ def copes_with_constant_columns(subject: Subject) -> None:
 
 
 def refuses_wrong_shapes(subject: Subject) -> None:
-    """Another number of columns, or a row without its batch, is refused with a ValueError."""
+    """The model raises a ValueError for a wrong number of columns, and for a single row that is not a matrix."""
     rows = subject.rows
     wrong = {
         "one column more": np.column_stack([rows, rows[:, 0]]),
@@ -197,7 +197,7 @@ def refuses_wrong_shapes(subject: Subject) -> None:
 
 
 def refuses_unknown_parameters(subject: Subject) -> None:
-    """A parameter that does not exist is refused, so that a typing error is not silently ignored."""
+    """The plugin rejects a parameter that does not exist, so that nobody's typing error is silently ignored."""
     try:
         subject.plugin.fit(subject.data, {**subject.params, "no_such_parameter_xyz": 1}, SEED)
     except ValueError:
@@ -207,7 +207,7 @@ def refuses_unknown_parameters(subject: Subject) -> None:
 
 
 def refuses_a_changed_artifact(subject: Subject) -> None:
-    """An artifact with a changed byte, a missing file, or another format is refused before it is interpreted."""
+    """The plugin rejects an artifact with a changed byte, a missing file or another format before it interprets it."""
     artifact = subject.artifact
     changed: dict[str, Artifact] = {"another format": seal("not-this-format/1", {"a.json": b"{}"})}
     for name, content in artifact.files.items():
@@ -231,7 +231,7 @@ def refuses_a_changed_artifact(subject: Subject) -> None:
 
 
 def leaves_its_input_alone(subject: Subject) -> None:
-    """Fitting, predicting and explaining do not write into the arrays that they are given."""
+    """Fitting, predicting and explaining do not change their input arrays."""
     data = small_data()
     copies = [array.copy() for array in (data.X, data.y, data.group)]
     rows = subject.rows.copy()
@@ -267,7 +267,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def subject(plugin: ModelPlugin, params: Mapping[str, Json] | None = None) -> Subject:
-    """A plugin made ready for :data:`CHECKS`."""
+    """Return a plugin prepared for :data:`CHECKS`."""
     data = small_data()
     return Subject(plugin, params or {}, data, check_matrix(small_matrix(), len(data.features)))
 
@@ -277,7 +277,7 @@ def check_model(plugin: ModelPlugin, params: Mapping[str, Json] | None = None) -
 
     Args:
         plugin: the plugin's model.
-        params: parameters that keep its fit small; its defaults when absent.
+        params: parameters that make its fit small; its defaults when absent.
 
     Raises:
         ContractError: names the first promise that is broken, and what to change.

@@ -21,12 +21,12 @@ CD4_UNKNOWN, LATENESS_UNKNOWN = 0.4, 0.05
 
 
 def small_data(rows: int = 900, seed: int = 7, *, validation: bool = True) -> TrainingData:
-    """Invented training data with a signal that any model should find.
+    """Return invented training data with a signal that any model should find.
 
     Args:
-        rows: number of decisions; validation rows come on top.
-        seed: of the invention.
-        validation: whether to give validation rows.
+        rows: number of decisions, without validation rows.
+        seed: seed of the random numbers.
+        validation: whether to add validation rows.
     """
     random = np.random.default_rng(seed)
     total = rows + (rows // 3 if validation else 0)
@@ -50,5 +50,5 @@ def small_data(rows: int = 900, seed: int = 7, *, validation: bool = True) -> Tr
 
 
 def small_matrix(seed: int = 11) -> np.ndarray:
-    """Rows to score that were not trained on."""
+    """Return rows to score that are not in the training data."""
     return small_data(TEST_PATIENTS, seed, validation=False).X.copy()

@@ -1,4 +1,4 @@
-"""The plugin: which version of the hooks it is written for, and the models it gives."""
+"""The plugin: states the version of the hooks that it is written for, and returns its models."""
 
 from example_model.model import ExamplePlugin
 from plugins.sdk import ModelPlugin, PluginContext, hookimpl
@@ -8,6 +8,6 @@ IIT_SDK = 1
 
 @hookimpl
 def iit_models(context: PluginContext) -> list[ModelPlugin]:
-    """Give the example model."""
+    """Return the example model."""
     del context  # this plugin has no settings
     return [ExamplePlugin()]

@@ -1,4 +1,4 @@
-"""A linear model, small enough to read at once. Put yours in its place; the contract tests say when it is right."""
+"""A small linear model. Replace it by yours; the contract tests pass when yours is right."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ class ExampleModel:
 
 @dataclass(frozen=True)
 class ExamplePlugin:
-    """Logistic regression by gradient descent. Parameter: ``ridge`` (1.0), how strongly weights are held to zero."""
+    """Logistic regression by gradient descent. Parameter: ``ridge`` (1.0), how strongly weights shrink to zero."""
 
     name: str = "example"
     version: str = "0.1.0"
 
     def fit(self, data: TrainingData, params: Mapping[str, Json], seed: int) -> Artifact:
-        """Fit; nothing here is random, so the seed is not used."""
+        """Fit the model. Nothing in it is random, so it does not use the seed."""
         del seed
         if unknown := set(params) - {"ridge"}:
             message = f"the example model has no parameter {', '.join(sorted(unknown))}"
@@ -90,7 +90,7 @@ class ExamplePlugin:
         return seal(FORMAT, {FILE: json.dumps(content).encode()})
 
     def load(self, artifact: Artifact) -> ExampleModel:
-        """Verify first, then read, then check what was read."""
+        """Verify the artifact, read it, and check the values."""
         verify(artifact, FORMAT)
         try:
             content = json.loads(artifact.files[FILE])

@@ -1,4 +1,4 @@
-"""Every promise that a model makes to the platform, one test each."""
+"""Tests each promise that a model makes to the platform."""
 
 import pytest
 
