@@ -1,4 +1,4 @@
-"""Bodies of requests: small ones are taken in before the request gets its turn, and none may be sent for ever."""
+"""Bodies of requests: reads small ones before the request gets its slot, and ends those that come too slowly."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope
 
 BUFFER = 65_536
-"""Bytes of a body that are taken in before the turn; what is longer is read as the application asks for it."""
+"""Bytes of a body that are read before the slot. The application reads a longer body part by part."""
 
 IDLE = 30.0
-"""Seconds that the next part of a body may take."""
+"""Seconds within which the next part of a body must come."""
 
 RATE = 1024
-"""Bytes a second that a body must come at, in each ``IDLE`` seconds that were waited for it: what came fast before
-earns nobody the right to trickle."""
+"""Slowest rate of a body, in bytes a second, measured anew after each ``IDLE`` seconds of waiting. A fast beginning
+does not excuse a slow rest."""
 
 _LATE = "the body of the request did not come in time"
 
 
 class Body:
-    """What the application receives.
+    """The body of one request, as the application receives it.
 
     Attributes:
-        whole: nothing of the body is still to come.
-        late: what to answer with, when the body did not come in time.
+        whole: whether the body has come completely.
+        late: the error to answer with, if the body did not come in time.
     """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
@@ -38,47 +38,47 @@ class Body:
         length = headers.get(b"content-length", b"0")
         self._length = int(length) if length.isdigit() else 0
         self._receive = receive
-        self._kept: list[Message] = []
-        self._got = 0
-        self._waited = 0.0  # since the rate was last looked at
-        self._came = 0
+        self._buffer: list[Message] = []
+        self._bytes = 0
+        self._waiting_seconds = 0.0  # since the last check of the rate
+        self._bytes_since_check = 0
         self.whole = not self._length and b"transfer-encoding" not in headers
         self.late: RequestTimeout | None = None
 
     async def take_in(self) -> None:
-        """Take in the body if it is small.
+        """Read the body into memory if it is small.
 
         Raises:
-            RequestTimeout: it did not come in time (408).
+            RequestTimeout: the body did not come in time (408).
         """
-        while not self.whole and self._length <= BUFFER and self._got <= BUFFER:
-            self._kept.append(await self._next())
+        while not self.whole and self._length <= BUFFER and self._bytes <= BUFFER:
+            self._buffer.append(await self._next())
 
     async def take_whole(self, most: int, seconds: float) -> None:
-        """Take in the whole body, which has at most ``most`` bytes.
+        """Read the whole body into memory.
 
         Raises:
-            TooLarge: it is longer (413).
-            RequestTimeout: it did not come in ``seconds`` (408).
+            TooLarge: the body has more than ``most`` bytes (413).
+            RequestTimeout: the body did not come within ``seconds`` (408).
         """
         try:
             with anyio.fail_after(seconds):
                 self._refuse_more_than(most)
                 while not self.whole:
-                    self._kept.append(await self._next())
+                    self._buffer.append(await self._next())
                     self._refuse_more_than(most)
         except TimeoutError:
             raise RequestTimeout(_LATE) from None
 
     def _refuse_more_than(self, most: int) -> None:
-        if max(self._length, self._got) > most:
+        if max(self._length, self._bytes) > most:
             detail = f"the body of the request is larger than {most} bytes"
             raise TooLarge(detail)
 
     async def receive(self) -> Message:
-        """The next message, for the application. A body that is late ends as a connection that broke."""
-        if self._kept:
-            return self._kept.pop(0)
+        """Return the next message for the application; a late body ends as a broken connection does."""
+        if self._buffer:
+            return self._buffer.pop(0)
         if self.whole:
             return await self._receive()
         try:
@@ -95,12 +95,12 @@ class Body:
         except TimeoutError:
             raise RequestTimeout(_LATE) from None
         size = len(message.get("body", b""))
-        self._got += size
-        self._came += size
-        self._waited += time.monotonic() - began
-        if self._waited >= IDLE:
-            if self._came < self._waited * RATE:
+        self._bytes += size
+        self._bytes_since_check += size
+        self._waiting_seconds += time.monotonic() - began
+        if self._waiting_seconds >= IDLE:
+            if self._bytes_since_check < self._waiting_seconds * RATE:
                 raise RequestTimeout(_LATE)
-            self._waited, self._came = 0.0, 0
+            self._waiting_seconds, self._bytes_since_check = 0.0, 0
         self.whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message

@@ -1,8 +1,8 @@
-"""Who sends a request, asked before any of its body is read.
+"""Identifies the sender of a request before its body is read.
 
-A credential that was accepted before says whose share a request counts to, and no more: each request's credential is
-verified anew, here when the request has a body, else by its route. Unknown credentials are verified here, a few at a
-time, and an address whose credentials are refused gets fewer and fewer answers.
+A credential that was accepted before only tells whose share the request counts to. Every request's credential is still
+verified: by this module if the request has a body, else by its route. This module also verifies unknown credentials, a
+few at a time. It answers 429 to an address that sends many invalid ones.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ KNOWN = 20_000
 """Credentials whose share is remembered."""
 
 ADDRESSES = 20_000
-"""Addresses whose refused credentials are counted; one more drops the address that was counted first."""
+"""Addresses whose rejected credentials are counted; one more drops the address that was counted first."""
 
 GUESSES = 240
-"""Refused credentials that an address may send at once."""
+"""Rejected credentials that an address may send at once."""
 
 GUESSES_A_SECOND = 2.0
-"""Refused credentials that an address may send per second after that."""
+"""Rejected credentials that an address may send per second after that."""
 
 VERIFIERS = 2
-"""Credentials verified at once, each with a database connection beside those of the turns."""
+"""Credentials verified at once. Each takes a database connection beside those of the slots."""
 
 VERIFYING_OF_ADDRESS = 64
 VERIFYING_IN_ALL = 512
@@ -50,7 +50,7 @@ VERIFYING_IN_ALL = 512
 
 @dataclass(slots=True)
 class Guesses:
-    """Refused credentials of one address that still count."""
+    """Rejected credentials of one address that still count."""
 
     count: float
     moment: float
@@ -68,12 +68,12 @@ class Callers:
         self._verifying: dict[str, int] = {}
 
     async def share_of(self, scope: Scope, address: str, *, with_body: bool) -> UUID | str:
-        """Whose share a request counts to: its tenant's, or the actor's where there is no tenant.
+        """Return whose share a request counts to: the tenant, or the actor if there is no tenant.
 
         Raises:
             Unauthenticated: there is no credential, or it is not valid (401).
             Forbidden: the tenant is suspended, or the principal lacks the permission (403).
-            TooManyRequests: too many credentials of the address were refused, or are being verified (429).
+            TooManyRequests: too many credentials of the address were rejected, or are being verified (429).
             Unavailable: too many credentials are being verified (503).
         """
         credential = credential_for(scope)
@@ -105,7 +105,7 @@ class Callers:
         return share
 
     def forget(self, scope: Scope) -> None:
-        """Verify the request's credential here the next time, because its route rejected it."""
+        """Forget the share of a request's credential, because its route rejected the credential."""
         self._shares.pop(_digest(credential_for(scope)), None)
 
     async def _verify(self, credential: Credential, address: str) -> Verification:
@@ -131,10 +131,10 @@ class Callers:
                 del self._verifying[address]
 
     def _refuse_guesser(self, address: str) -> None:
-        found = self._guesses.get(address)
-        if found is None:
+        guesses = self._guesses.get(address)
+        if guesses is None:
             return
-        left = found.count - (time.monotonic() - found.moment) * GUESSES_A_SECOND
+        left = guesses.count - (time.monotonic() - guesses.moment) * GUESSES_A_SECOND
         if left <= 0:
             del self._guesses[address]
         elif left > GUESSES - 1:
@@ -144,9 +144,9 @@ class Callers:
 
     def _count_guess(self, address: str) -> None:
         moment = time.monotonic()
-        found = self._guesses.setdefault(address, Guesses(0.0, moment))
-        found.count = max(0.0, found.count - (moment - found.moment) * GUESSES_A_SECOND) + 1
-        found.moment = moment
+        guesses = self._guesses.setdefault(address, Guesses(0.0, moment))
+        guesses.count = max(0.0, guesses.count - (moment - guesses.moment) * GUESSES_A_SECOND) + 1
+        guesses.moment = moment
         if len(self._guesses) > ADDRESSES:
             self._guesses.popitem(last=False)
 
@@ -156,7 +156,7 @@ def _digest(credential: Credential) -> bytes:
 
 
 def address_of(scope: Scope) -> str:
-    """The client's address; of IPv6 the network of 64 bits, for a client has one to itself."""
+    """Return the client's address. For IPv6 it is the /64 network, because one client usually has all of it."""
     client = scope.get("client")
     host = str(client[0]) if client else ""
     if ":" in host:

@@ -1,8 +1,8 @@
-"""Reads that the caller has already: ``ETag``, ``If-None-Match`` and 304, for every GET under /v1.
+"""Conditional reads: ``ETag``, ``If-None-Match`` and 304, for every GET under /v1.
 
-A row's ETag is its version (``core.web.etag``) with a digest of the answer after it: a patient's age and a facility's
-dates change while the version stays. Any other JSON answer that is sent whole gets a weak ETag, the digest alone. The
-read itself runs, and its audit rows are written, before the answer becomes a 304.
+A row's ETag is its version (``core.web.etag``) and a digest of the answer. The version alone would not do: a patient's
+age and a facility's dates change while the version stays. Any other JSON answer in one piece gets a weak ETag, the
+digest alone. The read still runs and writes its audit rows before the answer becomes a 304.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _DIGEST_BYTES = 16
 
 
 class Conditional:
-    """What one request asks, and what its answer becomes."""
+    """The condition of one request, and the answer that it leads to."""
 
     def __init__(self, scope: Scope, api: str) -> None:
         self._applies = scope["method"] == "GET" and scope["path"].startswith(api)
         self._asked = _tags(scope) if self._applies else frozenset()
 
     def delays(self, start: Message) -> bool:
-        """Whether the first body of the answer is needed before its head can be sent."""
+        """Tell whether the head of the answer must wait for the first part of the body."""
         if not self._applies or start["status"] != HTTPStatus.OK:
             return False
         return _value(start, b"etag") is not None or (_value(start, b"content-type") or b"").startswith(_JSON)
 
     def complete(self, start: Message, body: Message) -> tuple[Message, Message]:
-        """The head and the first body as they are sent: with an ETag, or as 304 without the content."""
+        """Return the head and the first part of the body to send: with an ETag, or as 304 without content."""
         if body.get("more_body", False):
             return start, body
         digest = hashlib.blake2b(body.get("body", b""), digest_size=_DIGEST_BYTES).hexdigest().encode()
@@ -43,8 +43,8 @@ class Conditional:
         start["headers"] = [*others, (b"etag", tag)]
         if b"*" not in self._asked and _opaque(tag) not in self._asked:
             return start, body
-        kept = [pair for pair in start["headers"] if pair[0].lower() not in _OF_CONTENT]
-        return {**start, "status": HTTPStatus.NOT_MODIFIED.value, "headers": kept}, {**body, "body": b""}
+        headers = [pair for pair in start["headers"] if pair[0].lower() not in _OF_CONTENT]
+        return {**start, "status": HTTPStatus.NOT_MODIFIED.value, "headers": headers}, {**body, "body": b""}
 
 
 def _tags(scope: Scope) -> frozenset[bytes]:
@@ -53,7 +53,7 @@ def _tags(scope: Scope) -> frozenset[bytes]:
 
 
 def _opaque(tag: bytes) -> bytes:
-    """The tag without its mark of weakness: reads compare weakly (RFC 9110, 13.1.2)."""
+    """Return the tag without ``W/``: reads compare weakly (RFC 9110, 13.1.2)."""
     return tag.removeprefix(b"W/")
 
 

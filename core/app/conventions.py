@@ -1,4 +1,4 @@
-"""What every route under /v1 rejects, without a line in the route: unknown names, and bodies of another media type."""
+"""Checks that every route under /v1 gets: reject unknown names, and bodies of another media type."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ JSON = "application/json"
 
 
 def refuse_unknown(route: APIRoute) -> None:
-    """Let a route reject names that its signature does not declare, and a body of another media type than its own.
+    """Make a route reject names that its signature does not declare, and a body of another media type than its own.
 
-    The check runs after the route's other dependencies: who may not call the operation gets 401 or 403 first. A public
-    route that declares ``any_query`` takes all query parameters.
+    The check runs after the route's other dependencies, so that 401 and 403 come first. A public route that declares
+    ``any_query`` accepts all query parameters.
 
     Raises:
         LookupError: a route that needs a credential declares ``any_query``.
@@ -42,7 +42,7 @@ def refuse_unknown(route: APIRoute) -> None:
 
 
 def query_names(route: APIRoute) -> frozenset[str]:
-    """The query parameters that a route declares."""
+    """Return the query parameters that a route declares."""
     return frozenset(
         field.alias
         for field in get_flat_params(route.dependant)
@@ -51,12 +51,12 @@ def query_names(route: APIRoute) -> frozenset[str]:
 
 
 def form_names(route: APIRoute) -> frozenset[str]:
-    """The fields of a route's form, files too; none where it takes no form."""
+    """Return the fields of a route's form, files included; none if it takes no form."""
     return frozenset(field.alias for field in _body_fields(route.dependant) if isinstance(field.field_info, Form))
 
 
 def media_type(route: APIRoute) -> str | None:
-    """The media type of a route's body; None where it takes none."""
+    """Return the media type of a route's body; None if it takes no body."""
     info = None if route.body_field is None else route.body_field.field_info
     return getattr(info, "media_type", None)
 
@@ -72,7 +72,7 @@ def _check(
 ) -> Callable[[Request], Coroutine[Any, Any, None]]:
     async def refuse(request: Request) -> None:
         if media is None and _has_body(request):
-            await request.body()  # else a body over the limit is 413 after the operation took effect
+            await request.body()  # else a body over the limit would answer 413 after the operation took effect
         elif media is not None and _has_body(request) and not _is_of(request, media):
             detail = "the body has another media type than this operation reads"
             raise UnsupportedMedia(detail, remedy=f"Send {media}, and say so in the header Content-Type.")
@@ -92,7 +92,7 @@ def _has_body(request: Request) -> bool:
 
 
 def _is_of(request: Request, media: str) -> bool:
-    """Whether the body has the media type, or JSON one of its relatives (``application/geo+json``)."""
+    """Tell whether the body has the media type. For JSON, a relative such as ``application/geo+json`` counts too."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind == media or (media == JSON and kind.startswith("application/") and kind.endswith("+json"))
 
@@ -104,6 +104,6 @@ def _unknown(place: str, names: Iterable[str], known: Collection[str]) -> Iterat
 
 
 def body_names(route: object, location: Sequence[int | str]) -> frozenset[str]:
-    """The fields that the body of a route has beside the one at ``location`` (as Pydantic gives it, with ``body``)."""
+    """Return the fields beside the one at ``location`` in a route's body; Pydantic's location begins with ``body``."""
     field = getattr(route, "body_field", None)
     return frozenset() if field is None else names_beside(field.field_info.annotation, location[1:])

@@ -1,4 +1,4 @@
-"""Every error as problem+json: ours, FastAPI's, the router's, the database's, and those nobody foresaw."""
+"""Error handlers: answer every error as problem+json, be it ours, FastAPI's, the router's or the database's."""
 
 from __future__ import annotations
 
@@ -76,30 +76,30 @@ _REMEDIES = {
 }
 
 
-def log_failure(event: str, found: AppError, error: BaseException) -> None:
-    """Log an error that is not the caller's: with its traceback where the code may be to blame.
+def log_failure(event: str, failure: AppError, error: BaseException) -> None:
+    """Log an error that the caller did not cause, with a traceback if the code may be to blame.
 
-    What is away or full is told in one line at a bounded rate: every request meets it, for as long as it lasts.
+    A server that is unavailable or a full disk is logged in one line at a bounded rate: every request meets it.
     """
-    if found.status < SERVER_ERROR:
+    if failure.status < SERVER_ERROR:
         return
-    if found.status not in _OUTSIDE:
-        log.error(event, problem=found.slug, exc_info=error)
+    if failure.status not in _OUTSIDE:
+        log.error(event, problem=failure.slug, exc_info=error)
         return
-    left_out = _logged.due((event, found.slug, found.detail))
+    left_out = _logged.due((event, failure.slug, failure.detail))
     if left_out is not None:
-        log.error(event, problem=found.slug, reason=found.detail, left_out=left_out)
+        log.error(event, problem=failure.slug, reason=failure.detail, left_out=left_out)
 
 
 def answer(scope: MutableMapping[str, Any], error: AppError, *, more: dict[str, str] | None = None) -> Response:
-    """``error`` as the answer of the present request: a page where a page was asked for, else a problem document."""
+    """Return the answer for ``error``: a page if the request asked for a page, else a problem document."""
     if is_page(scope):
         return error_page(scope, error, {**headers(error), **(more or {})})
     return problem_response(error, more=more)
 
 
 def problem_response(error: AppError, *, more: dict[str, str] | None = None) -> Response:
-    """``error`` as the answer of the present request."""
+    """Return the problem document for ``error``, with the id of the current request."""
     return Response(
         orjson.dumps(problem(error, telemetry.request_id())),
         status_code=error.status,
@@ -109,11 +109,11 @@ def problem_response(error: AppError, *, more: dict[str, str] | None = None) -> 
 
 
 def from_validation(findings: Sequence[Any], route: object = None) -> AppError:
-    """Pydantic's findings in the family's words. What the caller sent is not repeated.
+    """Turn Pydantic's findings into an error of ours, without the values that the caller sent.
 
     Args:
-        findings: as Pydantic lists them.
-        route: the operation, whose fields are offered in place of an unknown one.
+        findings: the list that Pydantic gives.
+        route: the operation; the remedy for an unknown field names the nearest of its fields.
     """
     if any(item["type"] == "json_invalid" for item in findings):
         detail = "the body is not valid JSON"
@@ -129,10 +129,10 @@ def _field_error(item: dict[str, Any], route: object) -> FieldError:
         names, name = body_names(route, location), str(location[-1])
         place = ".".join(str(part) for part in location[:-1])
         return FieldError(field_of(place, name), "this operation has no such field", remedy_for(name, names))
-    return FieldError(".".join(str(part) for part in location), _said(str(item["msg"])), _remedy(item))
+    return FieldError(".".join(str(part) for part in location), _without_prefix(str(item["msg"])), _remedy(item))
 
 
-def _said(message: str) -> str:
+def _without_prefix(message: str) -> str:
     return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 
@@ -143,14 +143,14 @@ def _remedy(item: dict[str, Any]) -> str:
     for bound, word in (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than")):
         if bound in context:
             return f"Send {word} {context[bound]}."
-    remedy = getattr(context.get("error"), "remedy", None)  # what a validator of ours says with its ValueError
+    remedy = getattr(context.get("error"), "remedy", None)  # our validators put one on their ValueError
     return remedy or _REMEDIES.get(kind, "See the API's description at /docs.")
 
 
 def from_http(error: HTTPException) -> AppError:
-    """The router's and FastAPI's own refusals, as errors of the family."""
+    """Turn an error of the router or of FastAPI into one of ours."""
     if isinstance(error.__cause__, OSError):
-        return as_app_error(error.__cause__)  # met by FastAPI while it read the body, and taken for the sender's fault
+        return as_app_error(error.__cause__)  # FastAPI could not store the body, and would blame the sender
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail = "there is nothing at this path"
         return NotFound(detail, remedy="See the paths at /docs.")
@@ -162,34 +162,34 @@ def from_http(error: HTTPException) -> AppError:
 
 
 async def on_app_error(request: Request, error: Exception) -> Response:
-    """Answer an error of the family."""
-    found = as_app_error(error)
-    log_failure("request failed", found, error)
-    return answer(request.scope, found)
+    """Answer an error of ours, or of the database."""
+    failure = as_app_error(error)
+    log_failure("request failed", failure, error)
+    return answer(request.scope, failure)
 
 
 async def on_validation(request: Request, error: Exception) -> Response:
-    """Answer what FastAPI refused."""
+    """Answer a request that FastAPI found invalid."""
     findings = error.errors() if isinstance(error, RequestValidationError) else []
     return answer(request.scope, from_validation(findings, request.scope.get("route")))
 
 
 async def on_http(request: Request, error: Exception) -> Response:
-    """Answer what the router refused."""
+    """Answer a request that the router rejected."""
     if not isinstance(error, HTTPException):
         return answer(request.scope, as_app_error(error))
-    found = from_http(error)
-    log_failure("request failed", found, error)
-    return answer(request.scope, found, more=dict(error.headers or {}))
+    failure = from_http(error)
+    log_failure("request failed", failure, error)
+    return answer(request.scope, failure, more=dict(error.headers or {}))
 
 
 async def on_unexpected(request: Request, error: Exception) -> Response:
-    """Answer what nobody foresaw, without its text; the outermost middleware logs it."""
+    """Answer an unexpected error without its text; the outermost middleware logs it."""
     return answer(request.scope, as_app_error(error))
 
 
 def install(app: FastAPI) -> None:
-    """Let the application answer every error as problem+json, or as a page."""
+    """Make the application answer every error as problem+json, or as a page."""
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
     for kind in (AppError, exc.SQLAlchemyError, psycopg.Error):

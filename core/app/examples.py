@@ -1,4 +1,4 @@
-"""Examples for the description: every body and answer has one, made of its fields' own examples where it has none."""
+"""Examples in the OpenAPI document: where a body or an answer has none, one is built from its fields' examples."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ _DEPTH = 16
 
 
 def example_of(schema: dict[str, Any], schemas: dict[str, Any], depth: int = 0) -> Any:  # noqa: ANN401 - any JSON
-    """An example of ``schema``: its own, else its default, else made of its parts.
+    """Return an example of ``schema``: its own, else its default, else one built from its parts.
 
     Args:
         schema: JSON Schema 2020-12, as in OpenAPI 3.1.
-        schemas: what ``#/components/schemas`` holds.
-        depth: how far down we are; schemas may refer to themselves.
+        schemas: the schemas under ``#/components/schemas``.
+        depth: levels above this one; it ends the recursion of a schema that refers to itself.
     """
     if depth > _DEPTH:
         return None
@@ -33,10 +33,10 @@ def example_of(schema: dict[str, Any], schemas: dict[str, Any], depth: int = 0) 
     for word in ("allOf", "anyOf", "oneOf"):
         if word in schema:
             return example_of(schema[word][0], schemas, depth + 1)
-    return _made(schema, schemas, depth)
+    return _built(schema, schemas, depth)
 
 
-def _made(schema: dict[str, Any], schemas: dict[str, Any], depth: int) -> Any:  # noqa: ANN401 - any JSON
+def _built(schema: dict[str, Any], schemas: dict[str, Any], depth: int) -> Any:  # noqa: ANN401 - any JSON
     kind = schema.get("type")
     if kind == "object" or "properties" in schema:
         return _object(schema, schemas, depth)
@@ -51,15 +51,15 @@ def _made(schema: dict[str, Any], schemas: dict[str, Any], depth: int) -> Any:  
 
 
 def _object(schema: dict[str, Any], schemas: dict[str, Any], depth: int) -> dict[str, Any]:
-    found = {name: example_of(part, schemas, depth + 1) for name, part in schema.get("properties", {}).items()}
+    values = {name: example_of(part, schemas, depth + 1) for name, part in schema.get("properties", {}).items()}
     more = schema.get("additionalProperties")
-    if not found and isinstance(more, dict) and more:
+    if not values and isinstance(more, dict) and more:
         return {"name": example_of(more, schemas, depth + 1)}
-    return found
+    return values
 
 
 def complete(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Give the operation's JSON body and answers an example where they have none."""
+    """Add an example to the JSON body and to each JSON answer of an operation that has none."""
     parts = [operation["requestBody"]] if "requestBody" in operation else []
     parts += [answer for status, answer in operation["responses"].items() if status.startswith("2")]
     for part in parts:

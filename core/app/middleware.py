@@ -1,4 +1,4 @@
-"""The outermost layer, pure ASGI: request id, log context, security headers, bulkhead, log line, last resort."""
+"""The outermost ASGI layer: request id, log context, security headers, admission, log line, unexpected errors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import anyio
 from uuid_utils.compat import uuid7
 
 from core import telemetry
+from core.app.admission import Admission, Slot
 from core.app.bodies import Body
 from core.app.callers import Callers, address_of
 from core.app.conditional import Conditional
@@ -20,7 +21,6 @@ from core.app.errors import answer as error_answer
 from core.app.errors import log_failure
 from core.app.pages import asset_origin
 from core.app.rates import Limiter, ProcessLimiter
-from core.app.turns import Turn, Turns
 from core.errors import AppError, FieldError, Invalid, TooLarge, TooManyRequests, Unauthenticated
 from core.errors.database import as_app_error
 from core.errors.problem import MEDIA_TYPE
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
     from core.app.permissions import PublicRoute, RoutePermissions
 
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
-"""A caller's X-Request-ID is taken over only when it is a UUID: it is logged, so it must not carry anything else."""
+"""Form of a caller's X-Request-ID. It is logged, so that anything but a UUID is replaced."""
 
 API = "/v1"
 PROBES = frozenset({"/healthz", "/readyz"})
 ALIVE = "/healthz"
 OPEN = 4
-"""Requests that need no key and run at once: /readyz asks the database. /healthz waits for nobody."""
+"""Requests without a key that run at once: /readyz asks the database. /healthz never waits."""
 
 PUBLIC_BODY = 65_536
-"""Bytes of a body that a request without a credential may send."""
+"""Most bytes of the body of a request without a credential."""
 
 PUBLIC_SECONDS = 10.0
-"""Seconds in which the whole of that body must come."""
+"""Seconds within which the whole of that body must come."""
 
 STALLED_SECONDS = 0.25
-"""What a client may take to read a part of an answer before the request's turn is given to another."""
+"""Seconds that a client may take to read a part of an answer before another request gets the slot."""
 
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -68,13 +68,13 @@ log = telemetry.get_logger("core.app.requests")
 
 
 class RequestBoundary:
-    """Everything that holds for every request, whatever answers it.
+    """Handles what all requests have in common.
 
     Args:
         app: the application.
-        concurrency: requests under /v1 that run at once (``core.app.turns``).
-        patience: seconds that a request waits for its turn before it is answered 503.
-        permissions: what the operations ask for; when None, the routes alone say.
+        concurrency: requests under /v1 that run at once (``core.app.admission``).
+        patience: seconds that a request waits for its slot before it is answered 503.
+        permissions: the permissions of the operations; when None, only the routes check them.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class RequestBoundary:
     ) -> None:
         self._app = app
         self._patience = patience
-        self._turns = Turns(concurrency, patience)
+        self._admission = Admission(concurrency, patience)
         self._permissions = permissions
         self._callers = Callers(permissions, patience)
         self._limiter: Limiter = ProcessLimiter()
@@ -99,25 +99,25 @@ class RequestBoundary:
             began = time.perf_counter()
             try:
                 _refuse_nul(scope)
-                await self._in_turn(scope, receive, answer)
+                await self._admit(scope, receive, answer)
             except Exception as caught:
                 error = _own_error(caught)
-                found = as_app_error(error)
-                if answer.status and found.status < AppError.status:
-                    log.info("an answer was cut short", problem=found.slug)
+                failure = as_app_error(error)
+                if answer.status and failure.status < AppError.status:
+                    log.info("an answer was cut short", problem=failure.slug)
                 elif not isinstance(error, AppError) or answer.status:
-                    log_failure("an answer broke off" if answer.status else "unexpected error", found, error)
+                    log_failure("an answer broke off" if answer.status else "unexpected error", failure, error)
                 if answer.ended:
                     return
                 if not answer.status:
-                    await answer.refuse(receive, found)
-                elif found.status == AppError.status:
-                    raise  # part of the answer is out: the connection must break, so that nobody takes it for the whole
-                # Else the server breaks it too, for want of an end, and writes no traceback of what is no fault.
+                    await answer.refuse(receive, failure)
+                elif failure.status == AppError.status:
+                    raise  # the connection must break: else the client takes the part for the whole answer
+                # Else the server breaks the connection too, because the answer has no end, but logs no traceback.
             finally:
-                _tell(scope, answer.status, time.perf_counter() - began)
+                _log_request(scope, answer.status, time.perf_counter() - began)
 
-    async def _in_turn(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+    async def _admit(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if self._permissions is not None and self._permissions.page(scope["path"]):
             mark_as_page(scope)
         elif not scope["path"].startswith(API):
@@ -128,17 +128,17 @@ class RequestBoundary:
         public = None if self._permissions is None else self._permissions.public(scope["method"], scope["path"])
         if public is not None:
             self._refuse_hasty(public, address)
-            with self._turns.enter_public(address) as place:
+            with self._admission.enter_public(address) as place:
                 await body.take_whole(PUBLIC_BODY, PUBLIC_SECONDS)
-                answer.body, answer.turn = body, place.turn(long=False)
-                await answer.turn.take()
+                answer.body, answer.slot = body, place.slot(long=False)
+                await answer.slot.take()
                 await self._app(scope, body.receive, answer.send)
             return
         share = await self._callers.share_of(scope, address, with_body=not body.whole)
-        with self._turns.enter(share, address) as place:
+        with self._admission.enter(share, address) as place:
             await body.take_in()
-            answer.body, answer.turn = body, place.turn(long=not body.whole)
-            await answer.turn.take()
+            answer.body, answer.slot = body, place.slot(long=not body.whole)
+            await answer.slot.take()
             await self._app(scope, body.receive, answer.send)
         if answer.status == Unauthenticated.status:
             self._callers.forget(scope)
@@ -147,7 +147,7 @@ class RequestBoundary:
         """Count a call of a public route.
 
         Raises:
-            TooManyRequests: the address calls it too often (429).
+            TooManyRequests: the address calls the route too often (429).
         """
         wait = self._limiter.take(f"{route.name} {address}", route.rate)
         if wait:
@@ -159,16 +159,16 @@ class RequestBoundary:
         if scope["path"] == ALIVE or scope["path"].startswith(ASSETS):
             await self._app(scope, receive, answer.send)
             return
-        answer.turn = Turn((self._open,), self._patience)
-        await answer.turn.take()
+        answer.slot = Slot((self._open,), self._patience)
+        await answer.slot.take()
         try:
             await self._app(scope, receive, answer.send)
         finally:
-            answer.turn.leave()
+            answer.slot.leave()
 
 
 class _Answer:
-    """What goes out: headers are added, and the server's plain 413 becomes a problem document."""
+    """The answer to one request: adds headers, and turns the server's plain 413 into a problem document."""
 
     def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
         self._scope = scope
@@ -176,7 +176,7 @@ class _Answer:
         self._request_id = request_id
         self._replaced = False
         self.body: Body | None = None
-        self.turn: Turn | None = None
+        self.slot: Slot | None = None
         self._long = False
         self._conditional = Conditional(scope, API)
         self._head: Message | None = None
@@ -209,8 +209,8 @@ class _Answer:
                 await self._begin(head)
             self.ended = not message.get("more_body", False)
             self._long = self._long or not self.ended
-            if self._long and self.turn is not None:
-                await self._send_part(message, self.turn)
+            if self._long and self.slot is not None:
+                await self._send_part(message, self.slot)
                 return
         await self._send(message)
 
@@ -219,15 +219,15 @@ class _Answer:
         head["headers"] = self._with_headers(head.get("headers", []))
         await self._send(head)
 
-    async def _send_part(self, message: Message, turn: Turn) -> None:
-        """Send a part of a long answer. While the client does not read it, others have the turn."""
+    async def _send_part(self, message: Message, slot: Slot) -> None:
+        """Send a part of a long answer. While the client does not read it, another request gets the slot."""
         sending = asyncio.ensure_future(self._send(message))
         try:
             done, _ = await asyncio.wait((sending,), timeout=STALLED_SECONDS)
             if not done:
-                turn.leave()
+                slot.leave()
                 await sending
-                await turn.take()
+                await slot.take()
             sending.result()
         finally:
             sending.cancel()
@@ -235,20 +235,20 @@ class _Answer:
     async def refuse(self, receive: Receive | None, error: AppError) -> None:
         await error_answer(self._scope, error)(self._scope, receive or _nothing, self.send)
 
-    def _with_headers(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        present = {name.lower() for name, _ in given}
+    def _with_headers(self, own: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        present = {name.lower() for name, _ in own}
         wanted = (*page_headers(asset_origin()), *_HEADERS) if is_page(self._scope) else _HEADERS
         added = [(name, value) for name, value in dict(reversed(wanted)).items() if name not in present]
         if self._scope.get("scheme") == "https":
             added.append(_HSTS)
-        return [*given, *added, (b"x-request-id", self._request_id.encode())]
+        return [*own, *added, (b"x-request-id", self._request_id.encode())]
 
 
 def _refuse_nul(scope: Scope) -> None:
-    """No text of the path or the query may have a NUL: the database stores none, and nothing is found by it.
+    """Reject a NUL in the path or the query: PostgreSQL cannot store one.
 
     Raises:
-        Invalid: names the path, or the parameters (422).
+        Invalid: the path or a parameter has a NUL; the error names it (422).
     """
     fields = ["path"] if "\0" in scope["path"] else []
     query = scope.get("query_string", b"")
@@ -261,12 +261,12 @@ def _refuse_nul(scope: Scope) -> None:
 
 
 def _parameter(name: str) -> str:
-    """The name as errors have it; what is not formed as a name is not repeated."""
+    """Return the field name for errors. A name in another form is not repeated: it may be personal."""
     return f"query.{name}" if re.fullmatch(r"[a-z_]{1,40}", name) else "query"
 
 
 def _own_error(error: Exception) -> Exception:
-    """The error of the family that Starlette wraps in a RuntimeError when the answer has begun; else the error."""
+    """Unwrap our own error from the RuntimeError that Starlette raises once the answer has begun."""
     return error.__cause__ if isinstance(error, RuntimeError) and isinstance(error.__cause__, AppError) else error
 
 
@@ -281,17 +281,17 @@ def _is_problem(message: Message) -> bool:
 def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
-            given = value.decode("latin-1")
-            if REQUEST_ID.fullmatch(given):
-                return str(given).lower()
+            text = value.decode("latin-1")
+            if REQUEST_ID.fullmatch(text):
+                return str(text).lower()
     return str(uuid7())
 
 
-def _tell(scope: Scope, status: int, seconds: float) -> None:
-    """One line per request. The operation, never the path: paths and queries can name a person."""
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    """Log one line per request. It names the operation, never the path: paths and queries can name a person."""
     endpoint = scope.get("endpoint")
-    tell = log.debug if scope["path"] in PROBES else log.info
-    tell(
+    write = log.debug if scope["path"] in PROBES else log.info
+    write(
         "request",
         method=scope["method"],
         operation=getattr(endpoint, "__name__", "none"),

@@ -1,4 +1,4 @@
-"""Which operations are public and which permissions the others need, known before the request is read."""
+"""Finds the permissions of an operation, or that it is public, before the request is read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _rate_of(route: RouteContext) -> PublicRate:
 
 
 class RoutePermissions:
-    """What the routes of an application ask for."""
+    """The permissions that the routes of an application need."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
@@ -45,25 +45,25 @@ class RoutePermissions:
         self._pages: list[re.Pattern[str]] | None = None
 
     def page(self, path: str) -> bool:
-        """Whether a page is at the path, whatever the method."""
+        """Tell whether a page is at the path, whatever the method."""
         if self._pages is None:
             self._pages = [route.path_regex for route in page_routes(self._app)]
         return any(pattern.match(path) for pattern in self._pages)
 
     def of(self, method: str, path: str) -> frozenset[str]:
-        """The permissions of one operation; none where there is no such operation, as the router will say."""
+        """Return the permissions of one operation; none if there is no such operation, which the router answers."""
         if self._patterns is None:
             self._patterns = self._read()
         fixed = self._fixed.get((method, path))
         if fixed is not None:
             return fixed
-        for taken, pattern, permissions in self._patterns:
-            if taken == method and pattern.match(path):
+        for own_method, pattern, permissions in self._patterns:
+            if own_method == method and pattern.match(path):
                 return permissions
         return frozenset()
 
     def public(self, method: str, path: str) -> PublicRoute | None:
-        """The operation, where it needs no credential."""
+        """Return the operation if it needs no credential, else None."""
         if self._public is None:
             self._public = [
                 (method, route.path_regex, PublicRoute(f"{method} {route.path}", _rate_of(route)))
@@ -71,8 +71,8 @@ class RoutePermissions:
                 if is_public(route)
                 for method in route.methods or ()
             ]
-        for taken, pattern, route in self._public:
-            if method == taken and pattern.match(path):
+        for own_method, pattern, route in self._public:
+            if own_method == method and pattern.match(path):
                 return route
         return None
 

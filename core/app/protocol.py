@@ -1,8 +1,8 @@
-"""HTTP on the wire, with bounds on what a connection may cost before a request of it is served.
+"""HTTP protocol with limits on what a connection may cost before its request is served.
 
-uvicorn's httptools protocol bounds neither the size of a request's head nor the time that it takes to arrive, and waits
-for ever for a client that does not read. One connection with an endless header line made the process copy that line
-anew with every packet. Its h11 protocol bounds the size alone, at half the throughput.
+uvicorn's httptools protocol limits neither the size of a request's head nor the time that it takes to arrive. It waits
+for ever for a client that does not read. An endless header line made the process copy that line again with every
+packet. uvicorn's h11 protocol limits the size only, at half the throughput.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ IDLE = 512
 """Connections without a request."""
 
 SPARE_FILES = 256
-"""Files that connections to the database, uploads and libraries need beside the connections of clients."""
+"""Files kept free for database connections, uploads and libraries, beside the connections of clients."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on one connection, and on all of them.
+    """Limits of one connection, and of all connections together.
 
     Attributes:
-        head_bytes: of a request's first line and headers; of the trailers of a body as well.
-        head_fields: headers of one request.
-        head_seconds: from the connection, or the end of the last answer, to the end of a head that has begun.
-        write_seconds: that a client may leave what is sent to it unread.
-        linger_seconds: that a connection which is being closed may take to send what is left.
-        pipelined: requests that may be sent before the first of them is answered.
-        idle: connections without a request; beyond them the one that has waited longest is closed.
-        connections: of all kinds; a further one is closed at once.
-        of_address: of them from one address; a further one is closed at once.
-        sweep_seconds: between two looks at what is late.
+        head_bytes: most bytes of a request's first line and headers, and of a body's trailers.
+        head_fields: most headers of one request.
+        head_seconds: most seconds from the connection, or from the last answer, to the end of the next head.
+        write_seconds: most seconds that a client may leave an answer unread.
+        linger_seconds: most seconds that a closing connection may take to send the rest.
+        pipelined: most requests that a client may send before the first is answered.
+        idle: most connections without a request; one more closes the one that has waited longest.
+        connections: most connections in all; the server closes a further one at once.
+        of_address: most connections from one address; the server closes a further one at once.
+        sweep_seconds: seconds between two checks for connections that are late.
     """
 
     head_bytes: int = 32_768
@@ -70,7 +70,7 @@ class Limits:
 
 
 def allow_open_files() -> Limits:
-    """Let this process open as many files as it may, up to ``OPEN_FILES``; the limits that follow from it."""
+    """Raise this process's limit of open files, up to ``OPEN_FILES``, and return the limits of connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -83,7 +83,7 @@ def allow_open_files() -> Limits:
 
 
 class Sweeper:
-    """Looks at all connections of one server from time to time, so that no request pays for a timer of its own."""
+    """Checks all connections of one server at intervals, so that no request needs a timer of its own."""
 
     def __init__(self, state: ServerState, limits: Limits) -> None:
         self._state = state
@@ -93,7 +93,7 @@ class Sweeper:
         self.addresses: Counter[str] = Counter()
 
     def admit(self, protocol: BoundedProtocol) -> None:
-        """Take up a new connection, at the cost of the one that has been without a request for longest."""
+        """Admit a new connection; at the limit, close the one that has been idle for longest."""
         if self._timer is None:
             self._timer = protocol.loop.call_later(self._limits.sweep_seconds, self._sweep, protocol.loop)
         self.addresses[protocol.address] += 1
@@ -105,7 +105,7 @@ class Sweeper:
             self.idle[protocol] = None
 
     def release(self, protocol: BoundedProtocol) -> None:
-        """A connection is gone."""
+        """Stop counting a connection that is gone."""
         self.idle.pop(protocol, None)
         self.addresses[protocol.address] -= 1
         if self.addresses[protocol.address] <= 0:
@@ -135,32 +135,32 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **options)
         self.address = ""
-        self._outside = 0  # bytes received that were neither of a body nor of a head that is complete
+        self._outside = 0  # bytes received that belong to no body and to no complete head
         self._refusal: AppError | None = None
         self._head_since: float | None = None
         self._unread_since: float | None = None
         self._closing_since: float | None = None
         self._deferred: tuple[RequestResponseCycle, ASGI3Application] | None = None
-        found = self._sweepers.get(self.server_state)
-        if found is None:
-            found = self._sweepers[self.server_state] = Sweeper(self.server_state, self.limits)
-        self._sweeper = found
+        sweeper = self._sweepers.get(self.server_state)
+        if sweeper is None:
+            sweeper = self._sweepers[self.server_state] = Sweeper(self.server_state, self.limits)
+        self._sweeper = sweeper
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected: its first head is due."""
+        """Start the clock for the first head of a new connection."""
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
         self._head_since = time.monotonic()
         self._sweeper.admit(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """Release the connection of a client that is gone."""
         self._sweeper.release(self)
         self._deferred = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, unless it is too much of a head."""
+        """Parse the bytes that came, unless they make the head too large."""
         if self.transport.is_closing():
             return
         self._outside += len(data)
@@ -171,13 +171,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_since = time.monotonic()
 
     def on_headers_complete(self) -> None:
-        """A head is complete: its request is served, or waits for those before it.
+        """Serve the request of a complete head, or queue it behind those before it.
 
         Raises:
-            ValueError: it has more than the limits allow; the parser stops, and ``send_400_response`` says why.
+            ValueError: the head exceeds the limits; the parser stops, and ``send_400_response`` says why.
         """
         many = len(self.headers) > self.limits.head_fields
-        # What came with the head, of its body perhaps, is counted too: look closer only where that could be too much.
+        # The count may include bytes of the body that came with the head: measure exactly only when it is too high.
         if many or (self._outside > self.limits.head_bytes and self._head_bytes() > self.limits.head_bytes):
             what = f"{self.limits.head_fields} headers" if many else f"{self.limits.head_bytes} bytes"
             self._refusal = HeadTooLarge(f"the head of the request has more than {what}")
@@ -193,31 +193,31 @@ class BoundedProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
-        """A part of a body has come."""
+        """Pass on a part of a body."""
         self._outside = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The body is complete."""
+        """End a complete body."""
         self._outside = 0
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """An answer is out: the connection waits for the next request."""
+        """Let the connection wait for its next request, now that an answer is sent."""
         super().on_response_complete()
         if self.transport.is_closing() or not self.cycle.response_complete:
             return
         self._sweeper.idle[self] = None
-        # A body that nobody wanted is read for as long as a head may take, so that the client gets to see the answer.
+        # Read an unwanted body for as long as a head may take: else the client would not see the answer.
         self._head_since = time.monotonic() if self.cycle.more_body else None
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as it is sent to."""
+        """Start the clock for a client that reads too slowly."""
         self._unread_since = time.monotonic()
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """The client has read."""
+        """Stop that clock, and start the request that waited for it."""
         self._unread_since = None
         super().resume_writing()
         deferred, self._deferred = self._deferred, None
@@ -228,20 +228,20 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._unread_since is None:
             super()._start_asgi_task(cycle, app)
         else:
-            self._deferred = (cycle, app)  # it would take a turn, and wait for the last answer to be read
+            self._deferred = (cycle, app)  # it would occupy a slot while the client reads the last answer
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, or not within the limits."""
+        """Reject a request that is not HTTP, or that exceeds the limits."""
         refusal, self._refusal = self._refusal, None
         self._refuse(refusal or BadRequest(msg))
 
     def end_if_late(self, moment: float) -> None:
-        """End the connection if it keeps us waiting."""
+        """Close the connection if it is late."""
         if self.transport.is_closing():
             if self._closing_since is None:
                 self._closing_since = moment
             elif moment - self._closing_since > self.limits.linger_seconds:
-                self.transport.abort()  # closing waits for what is left to be read, which may be never
+                self.transport.abort()  # closing waits until the client reads the rest, which it may never do
         elif self._unread_since is not None and moment - self._unread_since > self.limits.write_seconds:
             self.logger.warning("a client did not read its answer for %d s", self.limits.write_seconds)
             self.transport.abort()
@@ -252,9 +252,9 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.transport.close()
 
     def _refuse(self, error: AppError) -> None:
-        """Answer in the place of the application, and close.
+        """Answer an error in place of the application, and close the connection.
 
-        Nothing is answered while an earlier request of the connection is: its answer would be taken for that one's.
+        If an earlier request is being answered, only close: the client would take the error for its answer.
         """
         self._sweeper.idle.pop(self, None)
         cycle: RequestResponseCycle | None = self.cycle

@@ -1,6 +1,6 @@
-"""How often one caller may call one operation: a bound over time (GCRA), counted in the memory of the process.
+"""Rate limits: how often one caller may call one operation (GCRA), counted in the memory of the process.
 
-Each process counts by itself: N processes allow N times the rate, and no server that is unavailable opens or closes a
+Each process counts by itself: N processes allow N times the rate. In return, no unavailable server opens or closes a
 route. A limiter in Redis for users and tenants has the same method ``take``.
 """
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from core.web.public_routes import PublicRate
 
 COUNTED = 50_000
-"""Callers that are counted; one more drops the caller whose last call is the longest ago."""
+"""Callers that are counted. One more drops the caller that has not called for longest."""
 
 
 class Limiter(Protocol):
-    """Counts calls."""
+    """A rate limiter."""
 
     def take(self, key: str, rate: PublicRate) -> float:
-        """Count one call; the seconds to wait where it is one too many, else 0."""
+        """Count one call. Return the seconds to wait if it is one too many, else 0."""
 
 
 class ProcessLimiter:
-    """Counts the calls that this process gets.
+    """A rate limiter that counts the calls of this process.
 
     Args:
-        clock: gives seconds that never go back.
+        clock: monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,7 +38,7 @@ class ProcessLimiter:
         self._next: OrderedDict[str, float] = OrderedDict()
 
     def take(self, key: str, rate: PublicRate) -> float:
-        """Count one call; the seconds to wait where it is one too many, else 0. A rejected call does not count."""
+        """Count one call. Return the seconds to wait if it is one too many, else 0. A rejected call does not count."""
         moment, interval = self._clock(), 60.0 / rate.per_minute
         due = max(self._next.get(key, moment), moment)
         wait = due - moment - (rate.burst - 1) * interval

@@ -1,4 +1,4 @@
-"""Can this installation do its work: every check, and the figures that an operator asks for first.
+"""Readiness: checks whether this installation can do its work, and gives the figures that operators ask for first.
 
 ``/readyz`` and ``iit status`` show the same report. It names no tenant, no path, no host and no address.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 REDIS_SECONDS: Final = 2.0
 QUEUE_SLOW_SECONDS: Final = 900.0
-"""A job that has been due for longer waits for a reason."""
+"""Seconds that a job may be due before the check of the queue warns."""
 
 FEWEST_INODES: Final = 1000
 _DATABASES_OF_TENANTS = text("SELECT DISTINCT database FROM platform.tenants WHERE phase IS DISTINCT FROM 'purging'")
@@ -50,7 +50,7 @@ log = get_logger(__name__)
 
 
 class Finding(Exception):  # noqa: N818 - a warning is no error
-    """What a check has to say; the text is for everybody to read."""
+    """A fault that a check reports; anybody may read its text."""
 
     def __init__(self, detail: str, remedy: str, state: State = "failed") -> None:
         super().__init__(detail)
@@ -59,11 +59,11 @@ class Finding(Exception):  # noqa: N818 - a warning is no error
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one check.
+    """The outcome of one check.
 
     Attributes:
-        state: ``skipped`` where the database, which it asks, does not answer.
-        detail: what is wrong; empty where nothing is.
+        state: ``skipped`` if the check needs a database that does not answer.
+        detail: what is wrong; empty if nothing is.
         remedy: what to do about it.
     """
 
@@ -85,10 +85,10 @@ class Disk:
 
 @dataclass(slots=True)
 class Report:
-    """What the checks found.
+    """The outcomes of all checks, and the figures that they read.
 
     Attributes:
-        workers: live workers; None where that could not be asked.
+        workers: live workers; None if no database could be asked.
         waiting: jobs that are due and that no worker has taken.
         running: jobs that a worker runs now.
         oldest_seconds: how long the oldest waiting job has been due.
@@ -105,31 +105,32 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        """Whether no check failed."""
+        """Tell whether no check failed."""
         return not any(outcome.state == "failed" for outcome in self.checks)
 
 
 def report(exclude: Collection[str] = (), stopped: Mapping[str, Outcome] | None = None) -> Report:
-    """Run every check. Where the database does not answer, those that ask it are skipped.
+    """Run every check; skip those that need the database if it does not answer.
 
     Args:
-        exclude: checks that warn where they would fail.
-        stopped: outcomes of servers that are known not to run; then no server is asked, or started by being asked.
+        exclude: checks that only warn instead of failing.
+        stopped: outcomes of servers that do not run; with it, no server is asked, because asking could start one.
     """
-    found = Report()
+    summary = Report()
     away = bool(stopped)
     for name, (check, asks_database) in CHECKS.items():
         if stopped and name in SERVERS:
-            found.checks.append(stopped.get(name, Outcome(name, "skipped", "not checked: another server does not run")))
+            skipped = Outcome(name, "skipped", "not checked: another server does not run")
+            summary.checks.append(stopped.get(name, skipped))
             continue
         if away and asks_database:
-            found.checks.append(Outcome(name, "skipped", "not checked: the database does not answer"))
+            summary.checks.append(Outcome(name, "skipped", "not checked: the database does not answer"))
             continue
         began = time.perf_counter()
         state: State = "ok"
         detail = remedy = ""
         try:
-            check(found)
+            check(summary)
         except Finding as finding:
             state, detail, remedy = finding.state, finding.detail, finding.remedy
         except AppError as error:
@@ -139,18 +140,18 @@ def report(exclude: Collection[str] = (), stopped: Mapping[str, Outcome] | None 
         away = away or (name == "postgresql" and state != "ok")
         if state != "ok":
             log.warning("not ready" if state == "failed" else "ready with a warning", check=name, reason=detail)
-        found.checks.append(Outcome(name, state, detail, remedy, round((time.perf_counter() - began) * 1000, 2)))
-    return found
+        summary.checks.append(Outcome(name, state, detail, remedy, round((time.perf_counter() - began) * 1000, 2)))
+    return summary
 
 
 def check_postgresql(_: Report) -> None:
-    """The control database answers."""
+    """Check that the control database answers."""
     with platform_session() as session:
         session.execute(text("SELECT 1"))
 
 
 def check_redis(_: Report) -> None:
-    """Redis or Valkey answers.
+    """Check that Redis or Valkey answers.
 
     Raises:
         Finding: it does not.
@@ -161,38 +162,38 @@ def check_redis(_: Report) -> None:
         ) as client:
             client.ping()
     except (RedisError, OSError) as error:
-        # The message of the client may repeat the address, and with it the password.
+        # The client's message may repeat the address, which has the password in it.
         message = f"Redis does not answer ({type(error).__name__})"
         raise Finding(message, "See that it runs, and that REDIS_URL is right.") from None
 
 
 def check_migrations(_: Report) -> None:
-    """The schemas that all tenants share are those of this code, or newer ones.
+    """Check that the schemas that all tenants share are as new as this code, or newer.
 
-    Newer is fine: a migration only adds what the next release needs, so that this one goes on meanwhile.
+    Newer is fine: a migration only adds what the next release needs, so that this release still works.
     """
     require_migrated(DEFAULT_DATABASE)
 
 
 def check_master_key(_: Report) -> None:
-    """The master key is the installation's."""
+    """Check that the master key is the installation's."""
     from core.installation import check_master_key as compare
 
     compare()
 
 
 def check_blob_store(_: Report) -> None:
-    """The store of files is the installation's, and is mounted."""
+    """Check that the store of files is mounted, and is the installation's."""
     from core.blobs import verify_store
 
     verify_store()
 
 
-def check_data_databases(found: Report) -> None:
-    """Every data database that has tenants is known to this process, answers, and is migrated.
+def check_data_databases(summary: Report) -> None:
+    """Check that every data database with tenants is known to this process, answers, and is migrated.
 
     Raises:
-        Finding: one is not; a warning where only databases without tenants are not.
+        Finding: one fails; a warning if only databases without tenants fail.
     """
     with platform_session() as session:
         used = set(session.scalars(_DATABASES_OF_TENANTS))
@@ -200,9 +201,9 @@ def check_data_databases(found: Report) -> None:
     for name in databases():
         try:
             require_migrated(name)
-            found.answering.append(name)
+            summary.answering.append(name)
         except AppError as error:
-            if name != DEFAULT_DATABASE:  # that is what the check of migrations says
+            if name != DEFAULT_DATABASE:  # the check of migrations reports that one
                 faults[name] = error
     unknown = sorted(used - set(databases()))
     if unknown:
@@ -213,50 +214,50 @@ def check_data_databases(found: Report) -> None:
         raise Finding(message, faults[min(faults)].at_terminal, "failed" if used & set(faults) else "warning")
 
 
-def check_workers(found: Report) -> None:
-    """A worker is alive for every data database that answers.
+def check_workers(summary: Report) -> None:
+    """Check that a worker is alive for every data database that answers.
 
     Raises:
-        Finding: none is: a warning, since requests are answered all the same.
+        Finding: a database has no live worker; a warning, because requests are answered without one.
     """
     from core.jobs import live_workers
 
-    alive = {name: {worker.id for worker in live_workers(name)} for name in found.answering}
-    found.workers = len(set().union(*alive.values()))
+    alive = {name: {worker.id for worker in live_workers(name)} for name in summary.answering}
+    summary.workers = len(set().union(*alive.values()))
     idle = sorted(name for name, ids in alive.items() if not ids)
     if idle:
         message = f"no live worker serves the data database {', '.join(idle)}: imports, training and scoring wait"
         raise Finding(message, "Start `iit worker`, or `iit serve --worker`.", "warning")
 
 
-def check_queue(found: Report) -> None:
-    """No job has been due for long.
+def check_queue(summary: Report) -> None:
+    """Check that no job has been due for long.
 
     Raises:
-        Finding: one has: a warning.
+        Finding: a job has been due for too long; a warning.
     """
     from core.jobs import queue_age
 
-    kinds = [kind for name in found.answering for kind in queue_age(name)]
-    found.waiting, found.running = sum(kind.waiting for kind in kinds), sum(kind.running for kind in kinds)
-    found.oldest_seconds = round(max((kind.oldest_seconds for kind in kinds), default=0.0), 1)
-    if found.oldest_seconds > QUEUE_SLOW_SECONDS:
-        message = f"a job has been due for {found.oldest_seconds / 60:.0f} minutes; {found.waiting} jobs wait"
+    kinds = [kind for name in summary.answering for kind in queue_age(name)]
+    summary.waiting, summary.running = sum(kind.waiting for kind in kinds), sum(kind.running for kind in kinds)
+    summary.oldest_seconds = round(max((kind.oldest_seconds for kind in kinds), default=0.0), 1)
+    if summary.oldest_seconds > QUEUE_SLOW_SECONDS:
+        message = f"a job has been due for {summary.oldest_seconds / 60:.0f} minutes; {summary.waiting} jobs wait"
         raise Finding(message, "See `iit jobs list`, and start more workers or threads.", "warning")
 
 
-def check_disk(found: Report) -> None:
-    """There is room where this process and the embedded servers write.
+def check_disk(summary: Report) -> None:
+    """Check that the disks have room where this process and the embedded servers write.
 
     Raises:
-        Finding: a disk is full; a warning where one is nearly so.
+        Finding: a disk is full; a warning if one is nearly full.
     """
     settings = get_settings()
     full, low = [], []
     for place, path in places().items():
         facts = os.statvfs(path)
         free = facts.f_frsize * facts.f_bavail
-        found.disk.append(Disk(place, free, facts.f_frsize * facts.f_blocks))
+        summary.disk.append(Disk(place, free, facts.f_frsize * facts.f_blocks))
         if free < settings.disk_full_bytes or (facts.f_files and facts.f_favail < FEWEST_INODES):
             full.append(place)
         elif free < settings.disk_low_bytes:
@@ -271,7 +272,7 @@ def check_disk(found: Report) -> None:
 
 
 def places() -> dict[str, Path]:
-    """The folders of this machine that the platform writes to, by what they are for."""
+    """Return the folders of this machine that the platform writes to, by their purpose."""
     from core.blobs import local_folder
 
     settings = get_settings()
@@ -297,6 +298,6 @@ CHECKS: dict[CheckName, tuple[Callable[[Report], None], bool]] = {
     "workers": (check_workers, True),
     "queue": (check_queue, True),
 }
-"""Name -> the check, and whether it asks the control database."""
+"""For each name, the check, and whether it needs the control database."""
 
 SERVERS: Final = ("postgresql", "redis")

@@ -1,4 +1,4 @@
-"""What time it is: the only place that asks the machine, so that tests can say otherwise."""
+"""The clock: the only place that reads the machine's time, so that tests can set it."""
 
 from core.clock.time import frozen, now, today
 

@@ -21,10 +21,10 @@ def key() -> None:
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="First day (UTC) on which it no longer works.")
 @json_option
 def create(slug: str, name: str, permissions: tuple[str, ...], expires: datetime | None, *, as_json: bool) -> None:
-    """Make a key for the tenant SLUG and print it: it is shown this once and cannot be shown again."""
+    """Create a key for the tenant SLUG and print it. It cannot be shown again."""
     from core.identity.keys import create_key
 
-    made = create_key(
+    new_key = create_key(
         tenant(slug),
         name=name,
         permissions=permissions or None,
@@ -32,9 +32,9 @@ def create(slug: str, name: str, permissions: tuple[str, ...], expires: datetime
         actor=ACTOR,
     )
     if as_json:
-        print_json({"id": made.id, "name": made.name, "api_key": made.plaintext})
+        print_json({"id": new_key.id, "name": new_key.name, "api_key": new_key.plaintext})
     else:
-        click.echo(made.plaintext)
+        click.echo(new_key.plaintext)
         note("keep it: it is not stored and cannot be shown again")
 
 
@@ -42,12 +42,12 @@ def create(slug: str, name: str, permissions: tuple[str, ...], expires: datetime
 @click.argument("slug")
 @json_option
 def list_(slug: str, *, as_json: bool) -> None:
-    """List the keys of the tenant SLUG, newest first. Their secrets are not known."""
+    """List the keys of the tenant SLUG, newest first, without their secrets."""
     from core.identity.keys import list_keys
 
-    found = list_keys(tenant(slug))
+    keys = list_keys(tenant(slug))
     if as_json:
-        print_json({"keys": found})
+        print_json({"keys": keys})
         return
     print_table(
         (
@@ -59,7 +59,7 @@ def list_(slug: str, *, as_json: bool) -> None:
                 "revoked": _day(item.revoked_at),
                 "last_used": _day(item.last_used_at),
             }
-            for item in found
+            for item in keys
         ),
         ("prefix", "name", "made", "expires", "revoked", "last_used"),
     )
@@ -86,12 +86,13 @@ def permissions(*, as_json: bool) -> None:
     """List the permissions that a key can have."""
     from core.identity.permissions import declared_permissions
 
-    found = declared_permissions()
+    declared = declared_permissions()
     if as_json:
-        print_json({"permissions": [{"name": item.name, "description": item.description} for item in found.values()]})
+        rows = [{"name": item.name, "description": item.description} for item in declared.values()]
+        print_json({"permissions": rows})
         return
     print_table(
-        ({"permission": item.name, "allows": item.description} for _, item in sorted(found.items())),
+        ({"permission": item.name, "allows": item.description} for _, item in sorted(declared.items())),
         ("permission", "allows"),
     )
 

@@ -333,7 +333,9 @@ def _granted(permissions: Collection[str] | None) -> frozenset[str]:
 def _refuse_inactive(state: str) -> None:
     if state in ("deleting", "purging"):
         detail = "the organisation is being deleted from this installation"
-        raise Forbidden(detail, remedy="Ask its operator soon: until the days of grace are over it can be taken back.")
+        raise Forbidden(
+            detail, remedy="Ask its operator soon: the deletion can be cancelled until the grace period ends."
+        )
     if state != "active":
         detail = "the organisation's access is suspended"
         raise Forbidden(detail, remedy="Ask the operator of this installation to resume it.")

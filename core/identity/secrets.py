@@ -1,4 +1,4 @@
-"""The form of an API key: ``iit_<prefix>_<secret>``. The prefix finds the row, the secret proves it."""
+"""API keys as text: ``iit_<prefix>_<secret>``. The prefix finds the row; the secret proves that the caller owns it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORM = re.compile(r"iit_([0-9a-f]{12})_([0-9a-f]{64})")
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A new key: shown once as ``plaintext``, kept as ``prefix`` and ``digest``."""
+    """A new key. The caller sees ``plaintext`` once; only ``prefix`` and ``digest`` are stored."""
 
     plaintext: str
     prefix: str
@@ -21,22 +21,22 @@ class Secret:
 
 
 def new_secret() -> Secret:
-    """A key with 256 random bits."""
+    """Return a new key with 256 random bits."""
     prefix, secret = secrets.token_hex(6), secrets.token_hex(32)
     return Secret(f"iit_{prefix}_{secret}", prefix, digest_of(secret))
 
 
 def digest_of(secret: str) -> bytes:
-    """What is stored of the secret: SHA-256."""
+    """Return the digest of a secret that is stored: SHA-256."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def split(key: str) -> tuple[str, str] | None:
-    """Prefix and secret of a key, None when it has not the form of one."""
-    found = FORM.fullmatch(key)
-    return (found[1], found[2]) if found else None
+    """Return the prefix and the secret of a key; None if the text is not a key."""
+    match = FORM.fullmatch(key)
+    return (match[1], match[2]) if match else None
 
 
 def same(secret: str, digest: bytes) -> bool:
-    """Whether the secret is the one that ``digest`` was made of, in a time that tells nothing."""
+    """Tell whether ``digest`` is the secret's, in constant time."""
     return hmac.compare_digest(digest_of(secret), digest)

@@ -56,16 +56,16 @@ def list_(state: str | None, slug: str | None, limit: int, *, platform: bool, as
 @click.argument("job_id", type=click.UUID)
 @json_option
 def show(job_id: UUID, *, as_json: bool) -> None:
-    """Show all that is known of one job."""
+    """Show everything about one job."""
     from core.jobs import operations
 
-    found = operations.show(job_id)
+    job = operations.show(job_id)
     if as_json:
-        print_json(found)
+        print_json(job)
         return
-    letters = found.pop("dead_letters")
+    letters = job.pop("dead_letters")
     print_table(
-        [{"what": name, "value": str(value)} for name, value in found.items() if value is not None], ("what", "value")
+        [{"what": name, "value": str(value)} for name, value in job.items() if value is not None], ("what", "value")
     )
     for letter in letters:
         click.echo(
@@ -108,7 +108,7 @@ def _resolve(job_id: UUID | None, *, all_dead: bool, as_json: bool, verb: str) -
 
 
 def _named(row: dict[str, Any], names: dict[UUID, str]) -> dict[str, Any]:
-    """The row with its tenant's slug in place of its id; None for a job of the platform."""
+    """Replace the tenant's id in a row by its slug; None for a job of the platform."""
     return {
         **{name: value for name, value in row.items() if name != "tenant_id"},
         "tenant": None if row["tenant_id"] is None else names.get(row["tenant_id"], "?"),

@@ -1,7 +1,7 @@
-"""Which workers are alive, and how long jobs have been waiting: what an operator asks first when nothing moves.
+"""Heartbeats of workers, and the age of the queue: what an operator asks first when nothing moves.
 
-Each worker writes a row in every data database that it serves, every few seconds, and deletes it when it stops. The
-times are the database's, so that machines need not agree on the clock.
+Every few seconds, each worker writes a row to every data database that it serves. It deletes the row when it stops. The
+database's clock counts, because the clocks of machines may differ.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     import psycopg
 
 BEAT_SECONDS = 5.0
-"""Seconds between two signs of life of a worker."""
+"""Seconds between two heartbeats of a worker."""
 
 ALIVE = timedelta(seconds=30)
-"""A worker without a sign of life for this long counts as gone. Longer than a busy database makes a beat late."""
+"""A worker without a heartbeat for this long counts as gone. A busy database delays a heartbeat for less than this."""
 
 _FORGOTTEN = timedelta(days=1)
 _BEAT = """
@@ -40,7 +40,7 @@ log = telemetry.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LiveWorker:
-    """A worker that showed a sign of life a moment ago.
+    """A worker with a recent heartbeat.
 
     Attributes:
         process: its process number on ``host``.
@@ -61,7 +61,7 @@ class QueueAge:
 
     Attributes:
         waiting: jobs that are due and that no worker has taken.
-        oldest_seconds: how long the oldest of them has been due; 0 when none waits.
+        oldest_seconds: how long the oldest of them has been due; 0 if none waits.
         running: jobs that a worker runs now.
     """
 
@@ -72,25 +72,25 @@ class QueueAge:
 
 
 class Heartbeat:
-    """The signs of life of one worker in one data database.
+    """The heartbeat of one worker in one data database.
 
     Args:
-        worker_id: the same in every database that the worker serves.
+        worker_id: the worker's id, the same in every database that it serves.
         threads: jobs that it runs at a time.
-        database: where the row is.
+        database: the database of the row.
     """
 
     def __init__(self, worker_id: UUID, threads: int, database: str = DEFAULT_DATABASE) -> None:
         self._id, self._threads, self._database = worker_id, threads, database
 
     def run(self, stopping: Event) -> None:
-        """Beat until ``stopping``, then delete the row. A database that is away or new is waited for."""
+        """Beat until ``stopping``, then delete the row. If the database is unavailable or new, try again."""
         first = True
         while first or not stopping.wait(BEAT_SECONDS):
             first = False
             try:
                 self.beat()
-            except Exception as error:  # noqa: BLE001 - the next beat tries again, whatever it was
+            except Exception as error:  # noqa: BLE001 - the next beat tries again, whatever the error is
                 log.warning("no sign of life written", database=self._database, error=type(error).__name__)
         try:
             self.end()
@@ -98,7 +98,7 @@ class Heartbeat:
             log.warning("worker not signed off", database=self._database, error=type(error).__name__)
 
     def beat(self) -> None:
-        """Write one sign of life.
+        """Write one heartbeat.
 
         Raises:
             Unavailable: the database is not there.
@@ -109,7 +109,7 @@ class Heartbeat:
             connection.execute("DELETE FROM node.workers WHERE seen_at < now() - %s", (_FORGOTTEN,))
 
     def end(self) -> None:
-        """Delete the row: the worker has stopped.
+        """Delete the row of a worker that has stopped.
 
         Raises:
             Unavailable: the database is not there.
@@ -119,7 +119,7 @@ class Heartbeat:
 
 
 def live_workers(database: str = DEFAULT_DATABASE) -> list[LiveWorker]:
-    """The workers that are alive, by what they wrote in a data database; the one that started first comes first.
+    """Return the live workers of a data database, in the order in which they started.
 
     Raises:
         Unavailable: the database is not there.
@@ -134,7 +134,7 @@ def live_workers(database: str = DEFAULT_DATABASE) -> list[LiveWorker]:
 
 
 def threads_alive(connection: psycopg.Connection[object]) -> int:
-    """Jobs that all live workers of a data database run at a time."""
+    """Return the number of jobs that all live workers of a data database run at a time."""
     row = connection.execute(
         "SELECT coalesce(sum(threads), 0)::int FROM node.workers WHERE seen_at > now() - %s", (ALIVE,)
     ).fetchone()
@@ -142,14 +142,14 @@ def threads_alive(connection: psycopg.Connection[object]) -> int:
 
 
 def queue_age(database: str | None = None) -> list[QueueAge]:
-    """How long jobs have been waiting, by kind: of one data database, or of all.
+    """Return how long jobs have been waiting, by kind, in one data database or in all.
 
-    A job waits from the instant at which it was due. Jobs that are due later are not counted.
+    A job waits from the instant at which it was due. Jobs that are due later do not count.
 
     Raises:
         Unavailable: a database is not there.
     """
-    found: dict[str, QueueAge] = {}
+    ages: dict[str, QueueAge] = {}
     for name in databases() if database is None else (database,):
         with node_session(name) as session:
             cursor = psycopg_connection(session).cursor(row_factory=class_row(QueueAge))
@@ -164,11 +164,11 @@ def queue_age(database: str | None = None) -> list[QueueAge]:
                 GROUP BY kind ORDER BY kind
                 """
             ):
-                known = found.get(row.kind, QueueAge(row.kind, 0, 0.0, 0))
-                found[row.kind] = QueueAge(
+                known = ages.get(row.kind, QueueAge(row.kind, 0, 0.0, 0))
+                ages[row.kind] = QueueAge(
                     row.kind,
                     known.waiting + row.waiting,
                     max(known.oldest_seconds, row.oldest_seconds),
                     known.running + row.running,
                 )
-    return [found[kind] for kind in sorted(found)]
+    return [ages[kind] for kind in sorted(ages)]

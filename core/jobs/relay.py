@@ -146,7 +146,7 @@ class Relay:
         self._epoch = str(uuid4())
 
     def run(self, stopping: Event) -> None:
-        """Go round until ``stopping``; a database or Redis that is away is waited for."""
+        """Run rounds until ``stopping``. If the database or Redis is unavailable, try again later."""
         poll = get_settings().jobs_poll_seconds
         pause, swept = poll, time.monotonic()
         while not stopping.wait(pause):

@@ -1,4 +1,4 @@
-"""Reading jobs of one tenant; row policies keep each tenant to its own."""
+"""Reads the jobs of one tenant; row policies hide those of other tenants."""
 
 from typing import Any
 from uuid import UUID
@@ -26,7 +26,7 @@ _COLUMNS = (
 
 
 def get_job(session: TenantSession, job_id: UUID) -> JobOut:
-    """One job.
+    """Return one job.
 
     Raises:
         NotFound: the tenant has no such job.
@@ -40,7 +40,7 @@ def get_job(session: TenantSession, job_id: UUID) -> JobOut:
 
 
 def latest_job(session: TenantSession, kind: str, dedupe_key: str) -> JobOut | None:
-    """The job of a kind and key that was asked for last; None where there is none, or it ended long ago."""
+    """Return the newest job of a kind and key; None if there is none, or if its row was removed long after its end."""
     query = f"SELECT {_COLUMNS} FROM node.jobs WHERE kind = %s AND dedupe_key = %s ORDER BY id DESC LIMIT 1"  # noqa: S608 - constant
     with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(query, (kind, dedupe_key)).fetchone()
@@ -50,7 +50,7 @@ def latest_job(session: TenantSession, kind: str, dedupe_key: str) -> JobOut | N
 def list_jobs(
     session: TenantSession, paging: PageRequest, *, kind: str | None = None, state: JobState | None = None
 ) -> Slice[JobOut]:
-    """One page of the tenant's jobs, and how many there are."""
+    """Return one page of the tenant's jobs, and how many there are."""
     stored = None if state is None else [name for name, shown in _SHOWN.items() if shown == state]
     part = keyset_sql(paging, {"id": "id"}, "id")
     chosen = {"kind": kind, "states": stored, **part.values}
@@ -67,5 +67,5 @@ def list_jobs(
 
 def _shown(row: dict[str, Any]) -> JobOut:
     progress = ProgressOut(done=row["progress_done"], total=row["progress_total"], note=row["progress_note"])
-    kept = {name: row[name] for name in JobOut.model_fields if name not in {"state", "progress"}}
-    return JobOut(**kept, state=_SHOWN[row["state"]], progress=progress)
+    values = {name: row[name] for name in JobOut.model_fields if name not in {"state", "progress"}}
+    return JobOut(**values, state=_SHOWN[row["state"]], progress=progress)

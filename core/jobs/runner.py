@@ -1,4 +1,4 @@
-"""One try of one job: lease, owner's scope, the registered function, and what its end means for the row."""
+"""Runs jobs: takes the lease, opens the owner's scope, calls the registered function, and writes the outcome."""
 
 from __future__ import annotations
 
@@ -31,39 +31,39 @@ if TYPE_CHECKING:
 
     from core.jobs.leases import Hold
 
-HELD = timedelta(minutes=10)
-"""How long the jobs of a suspended tenant wait before they are looked at again."""
+SUSPENDED = timedelta(minutes=10)
+"""Delay before the next try if the tenant is suspended."""
 
 MOVING = timedelta(seconds=2)
-"""How long the jobs of a tenant that is being moved wait; where they are then, a move has taken them along."""
+"""Delay if the tenant is being moved; the move takes its jobs along."""
 
 UPGRADING = timedelta(minutes=1)
-"""How long a job waits whose tenant's schema lacks what the job needs."""
+"""Delay if the tenant's schema lacks what the job needs."""
 
 STORE_AWAY = timedelta(minutes=1)
-"""How long a job waits that this worker's store of files, another one or not mounted, does not serve."""
+"""Delay if this worker's store of files is not mounted, or is not the installation's."""
 
 EARLIER = timedelta(seconds=2)
-"""How long a job waits that must follow an earlier one."""
+"""Delay if the job must follow an earlier one."""
 
 _WAITS: dict[type[BaseException], timedelta] = {
     EarlierFirst: EARLIER,
     WorkerStopping: timedelta(0),
-    TenantSuspended: HELD,
+    TenantSuspended: SUSPENDED,
     TenantMoving: MOVING,
     TenantUpgrading: UPGRADING,
     BlobStoreForeign: STORE_AWAY,
 }
-"""What a job is given back for, no try of its own spent, and for how long it then waits."""
+"""Errors that give a job back without counting a try, and how long the job then waits."""
 
 REFUSALS = frozenset({400, 401, 403, 404, 413, 415, 422})
-"""Errors of our own family that would be the same in the next try."""
+"""Statuses of our own errors that the next try would meet again."""
 
 TICK = 0.25
-"""Seconds between two looks at which leases are due."""
+"""Seconds between two checks for leases that are due."""
 
 PAUSE = 1.0
-"""Seconds between two tries of what the row of a job, or its database, does not allow at the moment."""
+"""Seconds before a write is tried again that the job's row, or its database, does not allow at the moment."""
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 log = telemetry.get_logger(__name__)
@@ -71,7 +71,12 @@ log = telemetry.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Try:
-    """A job that runs now: since when, and when its lease is next to be prolonged (seconds of the monotonic clock)."""
+    """A job that runs now.
+
+    Attributes:
+        since: when it started, in seconds of the monotonic clock.
+        due: when its lease must be prolonged next, by the same clock.
+    """
 
     lease: Lease
     context: JobContext | PlatformJobContext
@@ -80,12 +85,12 @@ class _Try:
 
 
 class Runner:
-    """Runs jobs in the threads of one process, and keeps their leases while they run.
+    """Runs jobs in the threads of one process, and prolongs their leases while they run.
 
     Args:
-        isolating: jobs under suspicion get a process of their own. Without it they run here: whoever runs one job at a
-            time has nothing beside it.
-        threads: that call :meth:`run` at once; one tenant's jobs never hold them all, where there are two or more.
+        isolating: whether suspect jobs get a process of their own. A process that runs one job at a time does not need
+            it, because a crash harms no other job.
+        threads: threads that call :meth:`run` at once. If there are several, one tenant's jobs never occupy them all.
     """
 
     def __init__(self, *, isolating: bool = False, threads: int = 1) -> None:
@@ -104,23 +109,23 @@ class Runner:
 
     @property
     def settled(self) -> bool:
-        """Whether the row of each job that ran here says how its try ended."""
+        """Tell whether the outcome of each job that ran here is written to its row."""
         return not self._interrupted
 
     def run(self, job_id: UUID, database: str = DEFAULT_DATABASE, *, token: UUID | None = None) -> str | None:
-        """Run the job once, if it waits to be run.
+        """Run a job once, if it is due.
 
         Args:
-            job_id: which.
-            database: where its row is.
-            token: that of its lease; a new one when None.
+            job_id: the job.
+            database: the database of its row.
+            token: token of its lease; a new one when None.
 
         Returns:
-            How it ended: ``done``, ``queued`` (another try later), ``dead``, ``lost``; ``ended``: in a process of its
-            own, whose log says how; None: there was nothing to do.
+            ``done``, ``queued`` (another try follows), ``dead`` or ``lost``; ``ended`` if it ran in a process of its
+            own, whose log has the outcome; None if there was nothing to do.
 
         Raises:
-            Unavailable: the database is not there; the job is tried again.
+            Unavailable: the database does not answer; the job is tried again.
         """
         with ExitStack() as seats:
             return self._run_here(job_id, database, token, seats)
@@ -145,7 +150,7 @@ class Runner:
         return self._run_alone(taken)
 
     def _seat(self, role: str, seats: ExitStack) -> bool:
-        """Give a tenant one more thread until ``seats`` close, unless it has its share of them."""
+        """Give a tenant one more thread until ``seats`` closes, unless it has its full share."""
         with self._lock:
             if self._tenants[role] >= self._share:
                 return False
@@ -188,12 +193,12 @@ class Runner:
             return self._fail(lease, describe(error), final=True)
         telemetry.bind(tenant=tenant.slug)
         if tenant.state != "active":
-            return "queued" if leases.give_back(lease, delay=HELD) else None
+            return "queued" if leases.give_back(lease, delay=SUSPENDED) else None
         return self._call(lease, JobContext(lease, tenant, self.stopping))
 
     def _call(self, lease: Lease, context: JobContext | PlatformJobContext) -> str | None:
         try:
-            with self._kept(lease, context):
+            with self._lease_prolonged(lease, context):
                 kind_of(lease.kind.name).run(context, dict(lease.payload))
             if not context.finished:
                 context.finish_alone()
@@ -220,7 +225,7 @@ class Runner:
         return "done"
 
     def _fail(self, lease: Lease, error: str, *, final: bool) -> str | None:
-        """Count a failed try; where that cannot be written, the try is made again and nobody is blamed."""
+        """Count a failed try. If the database cannot store that, the job is tried again and the try does not count."""
         try:
             return endings.fail(lease, error, final=final)
         except TenantMoving:
@@ -230,7 +235,7 @@ class Runner:
             return None
 
     def _let_go(self, hold: Hold) -> None:
-        """Put the job back; where the database is away, as soon as it is there, so that no lease runs out for it."""
+        """Put the job back. If the database is unavailable, do it as soon as it answers, before the lease runs out."""
         try:
             leases.let_go(hold)
         except DatabaseUnavailable:
@@ -238,7 +243,7 @@ class Runner:
                 self._interrupted.append(hold)
 
     @contextmanager
-    def _kept(self, lease: Lease, context: JobContext | PlatformJobContext) -> Iterator[None]:
+    def _lease_prolonged(self, lease: Lease, context: JobContext | PlatformJobContext) -> Iterator[None]:
         started = time.monotonic()
         with self._lock:
             self._running[lease.token] = _Try(lease, context, started, started + _beat_every(lease))
@@ -249,7 +254,7 @@ class Runner:
                 self._running.pop(lease.token, None)
 
     def release(self) -> int:
-        """Give back what still runs, since this process ends now, and say how many: nothing more of theirs is kept."""
+        """Give back the jobs that still run, because the process ends; return how many. Their later writes are lost."""
         with self._lock:
             running = list(self._running.values())
         for one in running:
@@ -258,7 +263,7 @@ class Runner:
         return given_back + (0 if self._isolation is None else self._isolation.release())
 
     def close(self) -> None:
-        """Take no more jobs, and stop prolonging leases."""
+        """Stop taking jobs and prolonging leases."""
         self.stopping.set()
         self._closed.set()
         self._beats.join(timeout=5)
@@ -272,7 +277,7 @@ class Runner:
                 log.warning("leases not prolonged", error=describe(error))
 
     def _put_back(self) -> None:
-        """Put back the jobs that the database broke off, now that it is there again."""
+        """Put back the jobs that an unavailable database interrupted, once it answers again."""
         present = time.monotonic()
         with self._lock:
             waiting = list(self._interrupted) if present >= self._put_back_at else []
@@ -283,19 +288,19 @@ class Runner:
                 self._interrupted.remove(hold)
 
     def _beat(self) -> None:
-        """Prolong the leases that are due; let go of jobs whose time is over or whose lease is lost."""
+        """Prolong the leases that are due; stop jobs that exceed their time limit or lost their lease."""
         present = time.monotonic()
         with self._lock:
             due = [one for one in self._running.values() if one.due <= present]
-        kept: dict[str, list[_Try]] = {}
+        in_time: dict[str, list[_Try]] = {}
         for one in due:
             if present - one.since > one.lease.kind.time_limit.total_seconds():
                 one.context.lose()
                 counted = endings.overrun(one.lease) is not None
                 one.due = math.inf if counted else present + PAUSE
             else:
-                kept.setdefault(one.lease.database, []).append(one)
-        for database, tries in kept.items():
+                in_time.setdefault(one.lease.database, []).append(one)
+        for database, tries in in_time.items():
             lost = leases.prolong([one.lease for one in tries], database)
             for one in tries:
                 one.due = present + _beat_every(one.lease)
@@ -304,12 +309,12 @@ class Runner:
 
 
 def _beat_every(lease: Lease) -> float:
-    """Seconds between two signs of life: a third of the lease, so that one may be missed."""
+    """Return the seconds between two heartbeats: a third of the lease, so that one may be missed."""
     return lease.kind.lease.total_seconds() / 3
 
 
 def describe(error: BaseException) -> str:
-    """Kind and place of an error, without its values, which may be personal; our own family says it in its words."""
+    """Describe an error by its type and place, without values, which may be personal; one of ours by its detail."""
     name = type(error).__name__
     if isinstance(error, AppError):
         return f"{name}: {error.detail}"

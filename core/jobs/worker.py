@@ -1,4 +1,4 @@
-"""The process ``iit worker``: relay and a Dramatiq worker's threads, ended gently by SIGTERM."""
+"""The process ``iit worker``: the relay and a Dramatiq worker's threads. SIGTERM lets running steps finish."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ IDLE_MILLISECONDS = 250
 """How long Dramatiq's threads sleep when there is nothing to do."""
 
 WAITS = 60
-"""Seconds that a message waits for a database that is away."""
+"""Seconds that a message waits for an unavailable database."""
 
 log = telemetry.get_logger(__name__)
 
@@ -54,7 +54,7 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     """
     settings = get_settings()
     load_jobs()
-    list_tenants()  # refuses at once where the database is away or new
+    list_tenants()  # fails at once if the database is unavailable or new
     check_start()
     left = scratch.sweep()
     if left:
@@ -92,7 +92,7 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
 
 
 def serve(threads: int | None = None) -> None:
-    """Run jobs until SIGTERM or SIGINT, then let the steps that run be finished and give back the rest.
+    """Run jobs until SIGTERM or SIGINT, then finish the running steps and give back the rest.
 
     Raises:
         Unavailable: database or Redis cannot be reached.
@@ -116,12 +116,12 @@ def serve(threads: int | None = None) -> None:
 
 
 def drain(tenant: TenantRef, *, most: int = 10_000) -> int:
-    """Run the tenant's jobs that are due now in this thread, without a worker or Redis, until none is left.
+    """Run all due jobs of a tenant in this thread, without a worker or Redis.
 
-    For commands that wait for their own job, and for tests. Workers elsewhere may run some of the jobs meanwhile.
+    For commands that wait for their own job, and for tests. Other workers may run some of the jobs meanwhile.
 
     Returns:
-        How many tries were made.
+        The number of tries.
 
     Raises:
         Unavailable: the database cannot be reached.
@@ -143,9 +143,9 @@ def drain(tenant: TenantRef, *, most: int = 10_000) -> int:
 
 
 def _guarded(runner: Runner, job_id: UUID, database: str) -> None:
-    """One message. What is raised here is not the job's error, which is on its row: the database is waited for.
+    """Run the job of one message; if the database is unavailable, try again for a while.
 
-    Running it anew does no harm: what has been taken already is not taken again.
+    Trying again is safe: no two tries can have one job's lease. The job's own errors are on its row, not raised here.
     """
     for _ in range(WAITS):
         try:

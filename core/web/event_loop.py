@@ -1,4 +1,4 @@
-"""Dependencies that only gather parameters, made where the request is read and not in a thread of their own."""
+"""Runs a dependency that only gathers parameters on the event loop, without a thread of its own."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 
 
-def here(make: Callable[..., Made]) -> Callable[..., Awaitable[Made]]:
-    """For ``Depends``: as ``make``, which does not wait for anything.
+def on_event_loop(make: Callable[..., Value]) -> Callable[..., Awaitable[Value]]:
+    """Return ``make`` as a coroutine function for ``Depends``; ``make`` must not wait for anything.
 
-    FastAPI takes every class and plain function for something that may wait, and gives it to a thread: that costs as
-    much as reading a row.
+    FastAPI runs every class and plain function in a thread, because it might wait. A thread costs as much as reading a
+    row.
     """
 
     @wraps(make)
-    async def made(**given: Any) -> Made:  # noqa: ANN401 - whatever it takes
-        return make(**given)
+    async def call(**parameters: Any) -> Value:  # noqa: ANN401 - as the signature of make has them
+        return make(**parameters)
 
-    made.__signature__ = signature(make)  # type: ignore[attr-defined]  # what FastAPI reads
-    return made
+    call.__signature__ = signature(make)  # type: ignore[attr-defined]  # FastAPI reads it
+    return call

@@ -9,7 +9,7 @@ from core.access import TenantDb, require
 from core.errors import Conflict, Forbidden, NotFound
 from core.errors.problem import responses
 from core.identity import Principal
-from core.web.here import here
+from core.web.event_loop import on_event_loop
 from core.web.location import set_location
 from core.web.paging import Page, Paging
 from tenants.followup import service
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/attempts", tags=["attempts"])
 
 AttemptsRead = Annotated[Principal, Depends(require("attempts.read", confined=True))]
 AttemptsWrite = Annotated[Principal, Depends(require("attempts.write", confined=True))]
-Wanted = Annotated[AttemptFilter, Depends(here(AttemptFilter))]
+Wanted = Annotated[AttemptFilter, Depends(on_event_loop(AttemptFilter))]
 
 
 @router.get("", operation_id="list_attempts", summary="List attempts to reach patients, newest first")

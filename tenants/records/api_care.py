@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from core.access import TenantDb
-from core.web.here import here
+from core.web.event_loop import on_event_loop
 from core.web.paging import Page, PageRequest, long_pages
 from tenants.records import service_care as service
 from tenants.records.filters import CareFilter
@@ -16,7 +16,7 @@ from tenants.records.schemas_care import AppointmentOut, ContactOut, Dispensatio
 
 router = APIRouter()
 
-Wanted = Annotated[CareFilter, Depends(here(CareFilter))]
+Wanted = Annotated[CareFilter, Depends(on_event_loop(CareFilter))]
 OrderedDispensations = Annotated[
     PageRequest, Depends(long_pages({"date_dispensed": date, "known_from": datetime}, "-date_dispensed"))
 ]

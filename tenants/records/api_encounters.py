@@ -11,7 +11,7 @@ from core.access import TenantDb, TenantScope
 from core.errors.family import NotFound, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.web.etag import IfMatch, set_etag
-from core.web.here import here
+from core.web.event_loop import on_event_loop
 from core.web.location import set_location
 from core.web.ndjson import RESPONSES, ndjson
 from core.web.paging import Page, PageRequest, long_pages
@@ -23,7 +23,7 @@ from tenants.records.schemas_care import EncounterOut, EncounterPatch, Encounter
 
 router = APIRouter(prefix="/encounters", tags=["encounters"])
 
-Wanted = Annotated[EncounterFilter, Depends(here(EncounterFilter))]
+Wanted = Annotated[EncounterFilter, Depends(on_event_loop(EncounterFilter))]
 Ordered = Annotated[
     PageRequest, Depends(long_pages({"encounter_datetime": datetime, "known_from": datetime}, "-encounter_datetime"))
 ]

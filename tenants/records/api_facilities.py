@@ -9,7 +9,7 @@ from core.access import TenantDb
 from core.errors.family import Conflict, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.web.etag import IfMatch, set_etag
-from core.web.here import here
+from core.web.event_loop import on_event_loop
 from core.web.location import set_location
 from core.web.paging import Page, PageRequest, long_pages
 from tenants.records import service_facilities as service
@@ -25,7 +25,10 @@ Ordered = Annotated[PageRequest, Depends(long_pages({"name": str, "datim_id": st
 
 @router.get("/facilities", tags=["facilities"], summary="List facilities, by name unless sorted")
 def list_facilities(
-    _: FacilitiesRead, db: TenantDb, paging: Ordered, wanted: Annotated[FacilityFilter, Depends(here(FacilityFilter))]
+    _: FacilitiesRead,
+    db: TenantDb,
+    paging: Ordered,
+    wanted: Annotated[FacilityFilter, Depends(on_event_loop(FacilityFilter))],
 ) -> Page[FacilityOut]:
     """With the dates to which their data run. `datim_id` looks one up."""
     return service.read_facilities(db, wanted, paging)

@@ -11,7 +11,7 @@ from core.access import TenantDb, TenantScope
 from core.errors.family import Conflict, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.web.etag import IfMatch, etag, set_etag
-from core.web.here import here
+from core.web.event_loop import on_event_loop
 from core.web.location import set_location
 from core.web.ndjson import RESPONSES, ndjson
 from core.web.paging import Page, PageRequest, long_pages, sorted_pages
@@ -30,7 +30,7 @@ from tenants.records.timeline import read_timeline
 
 router = APIRouter(prefix="/patients", tags=["patients"])
 
-Wanted = Annotated[PatientFilter, Depends(here(PatientFilter))]
+Wanted = Annotated[PatientFilter, Depends(on_event_loop(PatientFilter))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"id": UUID, "known_from": datetime}))]
 OrderedEntries = Annotated[PageRequest, Depends(sorted_pages({"date": date}, "-date"))]
 TimelineKind = Literal["visit", "encounter", "observation", "dispensation", "appointment", "state", "contact"]

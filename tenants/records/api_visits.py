@@ -11,7 +11,7 @@ from core.access import TenantDb, TenantScope
 from core.errors.family import NotFound, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.web.etag import IfMatch, set_etag
-from core.web.here import here
+from core.web.event_loop import on_event_loop
 from core.web.location import set_location
 from core.web.ndjson import RESPONSES, ndjson
 from core.web.paging import Page, PageRequest, long_pages
@@ -23,7 +23,7 @@ from tenants.records.schemas_care import VisitOut, VisitPatch, VisitPost
 
 router = APIRouter(prefix="/visits", tags=["visits"])
 
-Wanted = Annotated[VisitFilter, Depends(here(VisitFilter))]
+Wanted = Annotated[VisitFilter, Depends(on_event_loop(VisitFilter))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"date_started": date, "known_from": datetime}, "-date_started"))]
 CHANGES = responses(PreconditionFailed, PreconditionRequired)
 

@@ -1,4 +1,4 @@
-"""Requests without a key, and bodies that do not come, take nobody's turn."""
+"""Requests without a key, and bodies that do not come, occupy no slot."""
 
 import asyncio
 

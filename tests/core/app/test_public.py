@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request
 
 from core.access.require import open_to_all, refuse_open_routes, require
-from core.app import middleware, turns
+from core.app import admission, middleware
 from core.app.factory import create_app
 from core.feature import feature
 from core.features import Feature
@@ -98,8 +98,8 @@ def test_a_body_that_trickles_is_cut_off(port, monkeypatch):
 
 def test_slow_clients_of_one_address_hinder_nobody_else(port, owner):
     with ExitStack() as stack:
-        clients = [stack.enter_context(connect(port)) for _ in range(turns.PUBLIC_OF_ADDRESS + 3)]
-        for client in clients[: turns.PUBLIC_OF_ADDRESS]:
+        clients = [stack.enter_context(connect(port)) for _ in range(admission.PUBLIC_OF_ADDRESS + 3)]
+        for client in clients[: admission.PUBLIC_OF_ADDRESS]:
             client.sendall(knocking(1000, X_Forwarded_For="10.0.0.1"))
         refused = []
 

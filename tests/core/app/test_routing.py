@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from core.app.factory import create_app
 from core.app.routing import UNCHANGED, lay_flat
-from core.web.here import here
+from core.web.event_loop import on_event_loop
 from core.web.location import HEADER
 
 
@@ -28,7 +28,7 @@ def rooms():
     inner = APIRouter(prefix="/inner", tags=["b"], responses={409: {"description": "No"}, **laid})
 
     @inner.get("/{number}", status_code=202, summary="Inner", response_model_exclude_none=True)
-    def read(number: int, wanted: Annotated[Wanted, Depends(here(Wanted))]) -> dict[str, object]:
+    def read(number: int, wanted: Annotated[Wanted, Depends(on_event_loop(Wanted))]) -> dict[str, object]:
         """Says it again."""
         return {"number": number, "name": wanted.name}
 
@@ -73,7 +73,7 @@ def test_parameters_are_gathered_where_the_request_is_read():
     app = FastAPI()
 
     @app.get("/")
-    async def read(name: Annotated[str, Depends(here(make))]) -> list[object]:
+    async def read(name: Annotated[str, Depends(on_event_loop(make))]) -> list[object]:
         return [name, threading.current_thread() is made_in[-1]]
 
     assert TestClient(app).get("/?name=a").json() == ["a", True]

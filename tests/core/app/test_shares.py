@@ -223,7 +223,7 @@ class TestShares:
             assert ask(port, "/v1/toy/one", other) == 200
 
     def test_a_tenant_with_too_many_requests_is_told_so(self, port, owner, other, monkeypatch):
-        monkeypatch.setattr("core.app.turns.WAITING", 3)
+        monkeypatch.setattr("core.app.admission.WAITING", 3)
         assert ask(port, "/v1/toy/one", other) == 200
         with ExitStack() as stack:
             for _ in range(3):
