@@ -24,8 +24,8 @@ def main(venv: Path) -> int:
         return 0
     if not all(shutil.which(name) for name in ("apt-get", "apt-cache", "dpkg-deb")):
         return _say("there is no apt here")
-    with tempfile.TemporaryDirectory(prefix="iit-debian-") as kept:
-        packages = Path(kept)
+    with tempfile.TemporaryDirectory(prefix="iit-debian-") as folder_name:
+        packages = Path(folder_name)
         packages.chmod(0o777)  # apt downloads as an account of its own
         if not _download(packages):
             _run(["apt-get", "update", "-qq"], packages)  # allowed to root alone; lists may be there without it

@@ -70,7 +70,7 @@ def set_up(venv: Path) -> None:
 
 
 def _make_venv(venv: Path, python: Path, base: str) -> None:
-    """Make the environment; one made by another Python, or in another place, is made anew."""
+    """Make the environment. Rebuild one that another Python made, or that was made in another place."""
     base_stamp = venv / ".iit-base"
     if python.exists() and _read(base_stamp) in (base, ""):
         return
@@ -135,19 +135,21 @@ def _install_web(venv: Path, python: Path) -> None:
 
 def _environment(venv: Path) -> dict[str, str]:
     """This process's environment, with compiled bytecode wanted and a cache that can be written to."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")}
-    home = Path(kept.get("HOME") or "/nonexistent")
-    if "UV_CACHE_DIR" not in kept and "XDG_CACHE_HOME" not in kept and not os.access(home, os.W_OK):
-        kept["UV_CACHE_DIR"] = str(venv / ".uv-cache")
+    wanted = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
+    }
+    home = Path(wanted.get("HOME") or "/nonexistent")
+    if "UV_CACHE_DIR" not in wanted and "XDG_CACHE_HOME" not in wanted and not os.access(home, os.W_OK):
+        wanted["UV_CACHE_DIR"] = str(venv / ".uv-cache")
     trusted = ssl.get_default_verify_paths()
-    if "UV_SYSTEM_CERTS" not in kept and (trusted.cafile or (trusted.capath and any(os.scandir(trusted.capath)))):
-        kept["UV_SYSTEM_CERTS"] = "1"  # as pip: an organisation's proxy is trusted by the system, not by uv
-    return kept
+    if "UV_SYSTEM_CERTS" not in wanted and (trusted.cafile or (trusted.capath and any(os.scandir(trusted.capath)))):
+        wanted["UV_SYSTEM_CERTS"] = "1"  # as pip: an organisation's proxy is trusted by the system, not by uv
+    return wanted
 
 
 def _mirror(pip: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
     """Where pip was told to look, in uv's words: an organisation's mirror is set up once, for pip."""
-    told = {}
+    values = {}
     for setting, name in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
         if name in environment:
             continue
@@ -155,9 +157,9 @@ def _mirror(pip: Sequence[str], environment: Mapping[str, str]) -> dict[str, str
             get = [*pip, "config", "get", f"{scope}.{setting}"]
             done = subprocess.run(get, env=environment, capture_output=True, text=True, check=False)
             if done.returncode == 0 and done.stdout.strip():
-                told[name] = done.stdout.strip()
+                values[name] = done.stdout.strip()
                 break
-    return told
+    return values
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> bool:

@@ -28,13 +28,13 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="run only those of this name, or whose names hold it")
     parser.add_argument("--scale", choices=("small", "full"), default=os.environ.get("IIT_BENCH_SCALE", "small"))
     parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     files = sorted(Path(__file__).parent.glob("bench_*.py"))
-    names = chosen([file.stem for file in files], given.words)
+    names = chosen([file.stem for file in files], arguments.words)
     if not names:
-        sys.stderr.write(f"no benchmark is named like {' '.join(given.words)}\n")
+        sys.stderr.write(f"no benchmark is named like {' '.join(arguments.words)}\n")
         return 2
-    os.environ["IIT_BENCH_SCALE"] = given.scale
+    os.environ["IIT_BENCH_SCALE"] = arguments.scale
     with tempfile.TemporaryDirectory(prefix="iit-bench-") as folder:
         Path(folder).chmod(0o755)  # when root, the servers run as an account that must be able to enter
         settings = Path(folder) / "settings.env"
@@ -44,7 +44,7 @@ def main() -> int:
         for name in FOREIGN:
             os.environ.pop(name, None)
         for name in names:
-            _run(name, given.scale, write=given.record)
+            _run(name, arguments.scale, write=arguments.record)
     return 0
 
 
@@ -61,18 +61,18 @@ def _run(name: str, scale: str, *, write: bool) -> None:
     from core.database.upgrade import migrate
     from core.services import reset
 
-    found: list[Ratio] = []
+    ratios: list[Ratio] = []
     sys.stderr.write(f"measuring {name.removeprefix('bench_')} ...\n")
     try:
         migrate()
         for ratio in import_module(f"benchmarks.{name}").run():
-            found.append(ratio)
+            ratios.append(ratio)
             print(shown(ratio), flush=True)
     finally:
         dispose()
         reset()
     if write:
-        record(name.removeprefix("bench_"), scale, found)
+        record(name.removeprefix("bench_"), scale, ratios)
 
 
 if __name__ == "__main__":

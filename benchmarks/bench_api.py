@@ -47,11 +47,11 @@ def run() -> Iterator[Ratio]:
     from core.services import ensure
     from core.tenancy import create_tenant
 
-    made = create_tenant(f"bench-{uuid4().hex[:8]}", name="Benchmark")
-    patients = _patients(made.ref)
+    created = create_tenant(f"bench-{uuid4().hex[:8]}", name="Benchmark")
+    patients = _patients(created.ref)
     settled()
-    key = {"Authorization": f"Bearer {made.api_key}"}
-    bare = {"BARE_URL": ensure().database_owner_url, "BARE_SCHEMA": made.ref.schema_name}
+    key = {"Authorization": f"Bearer {created.api_key}"}
+    bare = {"BARE_URL": ensure().database_owner_url, "BARE_SCHEMA": created.ref.schema_name}
     with _served(_OURS, {}) as ours, _served(_BARE, bare) as theirs:
         one = [f"/patients/{uuid}" for uuid in patients[:500]]
         pages = [f"/patients?page={page}&page_size=50" for page in range(1, 50)]
@@ -60,17 +60,17 @@ def run() -> Iterator[Ratio]:
 
 
 def _compared(name: str, ours: Load, bare: Load) -> Ratio:
-    found: dict[str, list[float]] = {"ours": [], "bare": []}
+    seconds: dict[str, list[float]] = {"ours": [], "bare": []}
     try:
         for warm in (ours, bare):
             warm.run(REQUESTS // 4)
         for _ in range(ROUNDS):
-            found["ours"].append(ours.run(REQUESTS) / REQUESTS)
-            found["bare"].append(bare.run(REQUESTS) / REQUESTS)
+            seconds["ours"].append(ours.run(REQUESTS) / REQUESTS)
+            seconds["bare"].append(bare.run(REQUESTS) / REQUESTS)
     finally:
         ours.close()
         bare.close()
-    return Ratio(name, statistics.median(found["ours"]), statistics.median(found["bare"]), target=3.0)
+    return Ratio(name, statistics.median(seconds["ours"]), statistics.median(seconds["bare"]), target=3.0)
 
 
 def _patients(tenant: TenantRef) -> list[UUID]:

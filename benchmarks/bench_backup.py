@@ -53,13 +53,13 @@ def run(tenants: int | None = None, rows: int | None = None) -> Iterator[Ratio]:
     blocked: list[float] = []
 
     def there_or_back() -> None:
-        here = get_tenant(one.slug)
-        blocked.append(move(one.slug, _OTHER if here.database == "default" else "default").blocked_seconds)
+        present = get_tenant(one.slug)
+        blocked.append(move(one.slug, _OTHER if present.database == "default" else "default").blocked_seconds)
 
     name = f"move of {many:,} contacts, all compared, over COPY to COPY into indexed tables"
     yield compare(name, there_or_back, lambda: _copied(get_tenant(one.slug), many), calls=1, rounds=_ROUNDS)
-    held = sorted(blocked)[len(blocked) // 2]
-    yield Ratio(f"of a move of {many:,} contacts: writers held, over a second", held, 1.0)
+    median_blocked = sorted(blocked)[len(blocked) // 2]
+    yield Ratio(f"of a move of {many:,} contacts: writers held, over a second", median_blocked, 1.0)
 
 
 def _fill(tenant: TenantRef, rows: int) -> None:

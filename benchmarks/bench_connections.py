@@ -43,14 +43,14 @@ def run() -> Iterator[Ratio]:
         dispose()
         return max(visit(tenant) for tenant in tenants) / 2**20
 
-    kept = {name: os.environ.get(name) for name in ("IIT_DATABASE_POOL_SIZE", "IIT_DATABASE_POOL_OVERFLOW")}
+    before = {name: os.environ.get(name) for name in ("IIT_DATABASE_POOL_SIZE", "IIT_DATABASE_POOL_OVERFLOW")}
     try:
         bare = peak(count + 1)
         os.environ.pop("IIT_DATABASE_CONNECTION_TENANTS")
         get_settings.cache_clear()
         ours = peak(get_settings().database_connection_tenants)
     finally:
-        for name, value in kept.items():
+        for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
         os.environ.pop("IIT_DATABASE_CONNECTION_TENANTS", None)
         get_settings.cache_clear()

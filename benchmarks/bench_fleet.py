@@ -101,9 +101,9 @@ def _bound_insert(link: psycopg.Connection[tuple[object, ...]]) -> Ratio:
 
     bound = f"{_OWN_ROLE} AND tenant_id = (SELECT node.own_tenant_id())"
     name = f"{_INSERTS} rows of usage bound to role and id, over rows bound to the role"
-    found = compare(name, insert(bound), insert(_OWN_ROLE), calls=1)
+    ratio = compare(name, insert(bound), insert(_OWN_ROLE), calls=1)
     link.execute(f"ALTER POLICY own_rows ON node.usage_events WITH CHECK ({bound})".encode())
-    return found
+    return ratio
 
 
 def _nothing_to_do(size: int) -> Ratio:
@@ -144,12 +144,12 @@ def _one_step(raw: Raw, size: int) -> Ratio:
 @contextmanager
 def _trees() -> Iterator[Path]:
     """A copy of the trees, to add revisions to."""
-    kept = scripts.MIGRATIONS
+    original = scripts.MIGRATIONS
     with tempfile.TemporaryDirectory(prefix="iit-bench-trees-") as folder:
-        shutil.copytree(kept, Path(folder) / "migrations")
+        shutil.copytree(original, Path(folder) / "migrations")
         scripts.MIGRATIONS = Path(folder) / "migrations"
         try:
             yield scripts.MIGRATIONS
         finally:
-            scripts.MIGRATIONS = kept
+            scripts.MIGRATIONS = original
             scripts.forget()

@@ -62,7 +62,7 @@ def run(contacts: int = 0, rounds: int = 2) -> Iterator[Ratio]:
 
     Args:
         contacts: pick-ups in the file; 0 for the size that ``IIT_BENCH_SCALE`` names.
-        rounds: times that both are run, in turns, each on a server that has come to rest; the fastest of each counts.
+        rounds: times that both are run, in turns, each after the server has settled; the fastest of each counts.
     """
     contacts = contacts or _CONTACTS[os.environ.get("IIT_BENCH_SCALE", "small")]
     with tempfile.TemporaryDirectory(prefix="iit-bench-import-") as name:
@@ -116,32 +116,32 @@ def _ours(folder: Path) -> dict[str, Any]:
         stdout=subprocess.PIPE,
         check=True,
     )
-    found: dict[str, Any] = orjson.loads(child.stdout)
-    return found
+    figures: dict[str, Any] = orjson.loads(child.stdout)
+    return figures
 
 
 def _bare(folder: Path) -> dict[str, float]:
     """Seconds of each part."""
     tenant = create_tenant(f"bench-{secrets.token_hex(4)}", "Benchmark").ref
-    found: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     with psycopg.connect(ensure().database_owner_url, autocommit=True) as link:
         path = sql.SQL("SET search_path TO {}, public").format(sql.Identifier(tenant.schema_name))
         link.execute(path)
         link.execute(_STAGING)
         began = time.perf_counter()
         people, pickups = _parsed(folder)
-        found["parse"] = time.perf_counter() - began
+        seconds["parse"] = time.perf_counter() - began
         began = time.perf_counter()
         _copy(link, "bare_people", _PEOPLE, people)
         _copy(link, "bare_pickups", _PICKUPS, pickups)
-        found["copy"] = time.perf_counter() - began
+        seconds["copy"] = time.perf_counter() - began
         link.execute("ANALYZE bare_people, bare_pickups")
         del people, pickups
         began = time.perf_counter()
         _upsert(link)
-        found["upsert"] = time.perf_counter() - began
+        seconds["upsert"] = time.perf_counter() - began
         link.execute("DROP TABLE bare_people, bare_pickups")
-    return found
+    return seconds
 
 
 _PEOPLE = {

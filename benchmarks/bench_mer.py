@@ -68,14 +68,14 @@ def run() -> Iterator[Ratio]:
     tenant = make(patients)
     _build(tenant)
     took: dict[str, list[float]] = {"ours": [], "bare": []}
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for _ in range(_ROUNDS):
         for kind, way in (("ours", _ours), ("bare", _bare)):
             began = time.perf_counter()
-            found[kind] = way(tenant)
+            counts[kind] = way(tenant)
             took[kind].append(time.perf_counter() - began)
-    if found["ours"] != found["bare"]:
-        message = f"TX_CURR is {found['ours']} and in bare SQL {found['bare']}"
+    if counts["ours"] != counts["bare"]:
+        message = f"TX_CURR is {counts['ours']} and in bare SQL {counts['bare']}"
         raise RuntimeError(message)
     name = f"MER indicators of a quarter, {patients:,} patients, by facility, sex and age, over bare SQL"
     yield Ratio(name, median(took["ours"]), median(took["bare"]))

@@ -79,8 +79,8 @@ def _forget(tenant: TenantRef) -> None:
 def _ours(tenant: TenantRef) -> tuple[float, int]:
     """Seconds and megabytes at the peak, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.night_process", tenant.slug]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - ours
-    return float(found["seconds"]), int(found["peak_mb"])
+    figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - ours
+    return float(figures["seconds"]), int(figures["peak_mb"])
 
 
 def _bare(tenant: TenantRef) -> float:

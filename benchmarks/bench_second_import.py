@@ -44,16 +44,16 @@ def run(contacts: int = 0) -> Iterator[Ratio]:
         whole = Path(name) / "whole"
         whole.mkdir()
         simulate(whole, contacts)
-        part, kept = _shortened(Path(name), whole)
+        part, part_rows = _shortened(Path(name), whole)
         tenant = create_tenant(f"bench-{secrets.token_hex(4)}", "Benchmark").ref
         first = _import(tenant, whole, _FIRST) / contacts
         yield _ratio("the same list again", _import(tenant, whole, _FIRST + timedelta(days=7)) / contacts, first)
         tenant = create_tenant(f"bench-{secrets.token_hex(4)}", "Benchmark").ref
-        first = _import(tenant, part, _FIRST) / kept
+        first = _import(tenant, part, _FIRST) / part_rows
         grown = _import(tenant, whole, _FIRST + timedelta(days=7)) / contacts
         yield _ratio("a list that grew by a tenth", grown, first)
         tenant = create_tenant(f"bench-{secrets.token_hex(4)}", "Benchmark").ref
-        first = _import(tenant, part, _FIRST) / kept
+        first = _import(tenant, part, _FIRST) / part_rows
         for week in range(1, _BEFORE):
             _import(tenant, part, _FIRST + timedelta(days=7 * week))
         grown = _import(tenant, whole, _FIRST + timedelta(days=7 * _BEFORE)) / contacts
@@ -66,7 +66,7 @@ def _ratio(what: str, ours: float, bare: float) -> Ratio:
 
 def _shortened(folder: Path, whole: Path) -> tuple[Path, int]:
     """The list as it was: nine of ten pick-ups, the people whole."""
-    part, kept = folder / "part", 0
+    part, part_rows = folder / "part", 0
     part.mkdir()
     (part / "patients.csv").write_bytes((whole / "patients.csv").read_bytes())
     with (whole / "pickups.csv").open(newline="") as stream, (part / "pickups.csv").open("w", newline="") as out:
@@ -75,8 +75,8 @@ def _shortened(folder: Path, whole: Path) -> tuple[Path, int]:
         for number, row in enumerate(reader):
             if number % 10:
                 writer.writerow(row)
-                kept += 1
-    return part, kept
+                part_rows += 1
+    return part, part_rows
 
 
 def _import(tenant: TenantRef, folder: Path, day: date) -> float:

@@ -50,7 +50,7 @@ def main() -> int:
         uuid = service.begin(session, order)[0].uuid
     Runner(open_session, uuid, sources, report).run()
     report(0, None, "ending and clearing")
-    found: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "seconds": time.perf_counter() - began,
         "cpu": _cpu() - cpu,
         "others": others[0],
@@ -62,7 +62,7 @@ def main() -> int:
         if row.state != "done" or row.rows_refused:
             sys.stderr.write(f"the import is {row.state}, {row.rows_refused} rows refused\n")
             return 1
-    sys.stdout.buffer.write(orjson.dumps(found))
+    sys.stdout.buffer.write(orjson.dumps(figures))
     return 0
 
 
@@ -74,12 +74,12 @@ def _cpu() -> float:
 
 def _childrens_peak() -> int:
     """Bytes that the processes we have begun have had at most, together; what ended between two looks is left out."""
-    found = 0
+    peak = 0
     for children in Path("/proc/self/task").glob("*/children"):
         for pid in children.read_text(encoding="ascii").split():
             with suppress(FileNotFoundError, RuntimeError):
-                found += memory_of(int(pid), "VmHWM")
-    return found
+                peak += memory_of(int(pid), "VmHWM")
+    return peak
 
 
 def _timed_listeners() -> list[float]:

@@ -37,10 +37,10 @@ PHONE_CHANGED, IDENTIFIER_NEW, START_LATER, MOVED = 0.50, 0.75, 0.60, 0.90
 def simulate(people: int, twice: int, seed: int = 1) -> tuple[list[Person], set[tuple[int, int]]]:
     """Records of ``people``, then second ones of ``twice`` of them; and the true pairs, by place."""
     rng = random.Random(seed)  # noqa: S311 - a simulation
-    given, family = _names(rng, 800, (2, 3, 3)), _names(rng, 4000, (2, 3, 4))
-    common = [1 / (place + 3) ** 0.9 for place in range(len(given))]
+    given_names, family = _names(rng, 800, (2, 3, 3)), _names(rng, 4000, (2, 3, 4))
+    common = [1 / (place + 3) ** 0.9 for place in range(len(given_names))]
     rarer = [1 / (place + 3) ** 0.8 for place in range(len(family))]
-    chosen = zip(rng.choices(given, common, k=people), rng.choices(family, rarer, k=people), strict=True)
+    chosen = zip(rng.choices(given_names, common, k=people), rng.choices(family, rarer, k=people), strict=True)
     records = [_person(rng, number, *names) for number, names in enumerate(chosen)]
     truth: set[tuple[int, int]] = set()
     for number in range(people, people + twice):
@@ -52,27 +52,27 @@ def simulate(people: int, twice: int, seed: int = 1) -> tuple[list[Person], set[
 
 def judge(pairs: list[Pair], truth: set[tuple[int, int]], least: float) -> tuple[int, float, float]:
     """How many pairs there are from a probability on, their precision and recall."""
-    found = {(pair.left, pair.right) for pair in pairs if pair.probability >= least}
-    right = len(found & truth)
-    return len(found), right / max(1, len(found)), right / max(1, len(truth))
+    judged = {(pair.left, pair.right) for pair in pairs if pair.probability >= least}
+    right = len(judged & truth)
+    return len(judged), right / max(1, len(judged)), right / max(1, len(truth))
 
 
 def _names(rng: random.Random, count: int, syllables: tuple[int, ...]) -> list[str]:
-    def made() -> str:
+    def random_name() -> str:
         parts = [rng.choice(CONSONANTS) + rng.choice(VOWELS) for _ in range(rng.choice(syllables))]
         return ("".join(parts) + rng.choice(("", "n", "m", "l"))).capitalize()
 
-    return sorted({made() for _ in range(count)}, key=lambda name: hashlib.sha256(name.encode()).digest())
+    return sorted({random_name() for _ in range(count)}, key=lambda name: hashlib.sha256(name.encode()).digest())
 
 
-def _person(rng: random.Random, number: int, given: str, family: str) -> Person:
+def _person(rng: random.Random, number: int, given_name: str, family: str) -> Person:
     born = END - timedelta(days=int(max(1.0, rng.gauss(37, 12)) * 365.25))
     estimated = rng.random() < ESTIMATED
     facility = rng.randrange(FACILITIES)
     return Person(
         uuid=UUID(int=number + 1),
         facility=UUID(int=10**9 + facility),
-        given_name=given,
+        given_name=given_name,
         family_name=family,
         sex=rng.choice("FFM"),
         birthdate=date(born.year, 1, 1) if estimated else born,
@@ -86,21 +86,21 @@ def _person(rng: random.Random, number: int, given: str, family: str) -> Person:
 
 
 def _again(rng: random.Random, person: Person, number: int) -> Person:
-    given, family, born = person.given_name or "", person.family_name or "", person.birthdate or END
+    given_name, family, born = person.given_name or "", person.family_name or "", person.birthdate or END
     if rng.random() < SLIP:
-        given = _slip(rng, given)
+        given_name = _slip(rng, given_name)
     if rng.random() < SLIP:
         family = _slip(rng, family)
     if rng.random() < SWAPPED:
-        given, family = family, given
+        given_name, family = family, given_name
     chance = rng.random()
-    told: date | None = born
+    birthdate: date | None = born
     if chance < BIRTH_PART:
-        told = date(born.year, rng.randrange(1, 13), min(born.day, 28))
+        birthdate = date(born.year, rng.randrange(1, 13), min(born.day, 28))
     elif chance < BIRTH_PART + BIRTH_ESTIMATED:
-        told = date(born.year + rng.choice((-1, 1)), 1, 1)
+        birthdate = date(born.year + rng.choice((-1, 1)), 1, 1)
     elif chance < BIRTH_PART + BIRTH_ESTIMATED + BIRTH_MISSING:
-        told = None
+        birthdate = None
     phone = person.phone
     if rng.random() < PHONE_CHANGED:
         phone = _digest(f"phone {rng.randrange(10**9)}") if rng.random() < PHONE_TOLD else None
@@ -109,9 +109,9 @@ def _again(rng: random.Random, person: Person, number: int) -> Person:
         person,
         uuid=UUID(int=number + 1),
         facility=UUID(int=10**9 + rng.randrange(FACILITIES)) if rng.random() < MOVED else person.facility,
-        given_name=given,
+        given_name=given_name,
         family_name=family,
-        birthdate=told,
+        birthdate=birthdate,
         phone=phone,
         pepfar_id=_digest(f"second id {number}") if rng.random() < IDENTIFIER_NEW else person.pepfar_id,
         hospital_number=_digest(f"second number {number}"),
@@ -145,8 +145,8 @@ def main() -> int:
     pairs = compare(gathered, threshold=0.5).pairs
     rows = []
     for least in (0.5, 0.9, 0.99):
-        found, precision, recall = judge(pairs, truth, least)
-        rows.append({"least": least, "pairs": found, "precision": f"{precision:.3f}", "recall": f"{recall:.3f}"})
+        judged, precision, recall = judge(pairs, truth, least)
+        rows.append({"least": least, "pairs": judged, "precision": f"{precision:.3f}", "recall": f"{recall:.3f}"})
     print_table(rows, ("least", "pairs", "precision", "recall"))
     compared = time.process_time() - keyed
     print(f"keys {keyed - began:.1f} s, comparison {compared:.1f} s of one core, at most {own_peak_mb():.0f} MB")

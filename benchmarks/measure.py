@@ -42,14 +42,14 @@ def compare(name: str, ours: Way, bare: Way, *, calls: int, rounds: int = _ROUND
     """Time ``ours`` and ``bare`` in turns, ``calls`` of each per round, and keep the medians of the rounds."""
     ours()
     bare()
-    found: dict[str, list[float]] = {"ours": [], "bare": []}
+    seconds: dict[str, list[float]] = {"ours": [], "bare": []}
     for _ in range(rounds):
         for kind, way in (("ours", ours), ("bare", bare)):
             began = time.perf_counter()
             for _ in range(calls):
                 way()
-            found[kind].append((time.perf_counter() - began) / calls)
-    return Ratio(name, statistics.median(found["ours"]), statistics.median(found["bare"]))
+            seconds[kind].append((time.perf_counter() - began) / calls)
+    return Ratio(name, statistics.median(seconds["ours"]), statistics.median(seconds["bare"]))
 
 
 def settled() -> None:

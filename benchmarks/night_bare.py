@@ -90,17 +90,17 @@ def read(session: TenantSession) -> tuple[Timelines, np.ndarray[Any, Any]]:
             binary=True,
         )
         people, homes = (np.frombuffer(packed, dtype="S16") for packed in cursor.fetchone() or ())
-        found: dict[str, Any] = {name: _columns(cursor, name, people) for name in _TABLES}
-        texts = {name: _texts(cursor, found["contacts"], name) for name in ("regimen", "line")}
-    made = make_timelines(
+        columns_read: dict[str, Any] = {name: _columns(cursor, name, people) for name in _TABLES}
+        texts = {name: _texts(cursor, columns_read["contacts"], name) for name in ("regimen", "line")}
+    timelines = make_timelines(
         np.arange(people.size).astype(np.object_),
         facility=np.searchsorted(np.array([uuid.bytes for uuid in facilities], dtype="S16"), homes),
         facilities=facilities,
         regimens=texts["regimen"],
         lines=texts["line"],
-        **found,
+        **columns_read,
     )
-    return made, people
+    return timelines, people
 
 
 def _texts(cursor: Any, contacts: dict[str, Any], name: str) -> list[str]:  # noqa: ANN401 - a cursor
@@ -118,23 +118,23 @@ def _columns(cursor: Any, name: str, people: np.ndarray[Any, Any]) -> dict[str, 
     source, columns = _TABLES[name]
     wanted = {**columns, **_KNOWN}
     packed = ", ".join(f"string_agg({expression}, ''::bytea)" for expression in wanted.values())
-    given = {"states": list(STATE_CODES), "variables": list(VARIABLES)}
-    cursor.execute(f"SELECT {packed} FROM {source}", given, binary=True)  # noqa: S608 - constants
-    found: dict[str, Any] = {}
+    parameters = {"states": list(STATE_CODES), "variables": list(VARIABLES)}
+    cursor.execute(f"SELECT {packed} FROM {source}", parameters, binary=True)  # noqa: S608 - constants
+    columns_read: dict[str, Any] = {}
     for (of, expression), data in zip(wanted.items(), cursor.fetchone(), strict=True):
         kind = expression.split("send")[0].rstrip("_")
         values = np.frombuffer(data or b"", dtype=_FORMS[kind])
         if kind == "uuid":
-            found[of] = np.searchsorted(people, values)
+            columns_read[of] = np.searchsorted(people, values)
         elif kind == "date":
             days = values.astype(np.int64)
-            found[of] = np.where(days == -(2**31), days, days + _EPOCH)
+            columns_read[of] = np.where(days == -(2**31), days, days + _EPOCH)
         elif kind == "timestamptz":
             days = (values.astype(np.int64) + _HOUR) // _MICROSECONDS + _EPOCH  # Lagos: an hour ahead all year
-            found[of] = np.where(values == 2**63 - 1, _OPEN, days)
+            columns_read[of] = np.where(values == 2**63 - 1, _OPEN, days)
         else:
-            found[of] = values.astype(values.dtype.newbyteorder("="))
-    return found
+            columns_read[of] = values.astype(values.dtype.newbyteorder("="))
+    return columns_read
 
 
 def night(session: TenantSession, as_of: date, model: Serving, library: Booster, rules: CohortSettings) -> int:

@@ -146,12 +146,12 @@ def _indexes_made_after(tenant: TenantRef) -> Iterator[None]:
     Twenty million rows would else take most of an hour.
     """
     with psycopg.connect(ensure().database_owner_url, autocommit=True) as link:
-        found = link.execute(_INDEXES, (tenant.schema_name, list(_FILLED))).fetchall()
-        for name, _ in found:
+        indexes = link.execute(_INDEXES, (tenant.schema_name, list(_FILLED))).fetchall()
+        for name, _ in indexes:
             link.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(tenant.schema_name, name)))
         yield
         link.execute("SET maintenance_work_mem = '1GB'")
-        for _, definition in found:
+        for _, definition in indexes:
             link.execute(definition)
 
 
@@ -170,8 +170,8 @@ def train_sample() -> tuple[TenantRef, str]:
     tenant = make(_SAMPLE)
     boosting = {"boosting": plugins.models()["boosting"]}
     with patch.object(plugins, "models", lambda: boosting):
-        said = service.train(tenant, lambda: tenant_session(tenant, actor=ACTOR))
-    return tenant, next(str(model["version"]) for model in said.models if model["kind"] == "boosting")
+        training = service.train(tenant, lambda: tenant_session(tenant, actor=ACTOR))
+    return tenant, next(str(model["version"]) for model in training.models if model["kind"] == "boosting")
 
 
 def give_model(source: TenantRef, version: str, tenant: TenantRef) -> None:
@@ -187,5 +187,5 @@ def give_model(source: TenantRef, version: str, tenant: TenantRef) -> None:
     stored = blobs.put(tenant, "model.zip", blobs.get(source, facts["blob_key"], sha256=facts["blob_sha256"]))
     facts |= {"uuid": new_uuid(), "state": "preferred", "blob_key": stored.key, "blob_sha256": stored.sha256}
     with tenant_session(tenant, actor=ACTOR) as session:
-        made: RiskModel = RiskModel(**facts)
-        session.add(made)
+        model: RiskModel = RiskModel(**facts)
+        session.add(model)

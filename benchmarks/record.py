@@ -51,23 +51,23 @@ def record(name: str, scale: str, ratios: Sequence[Ratio]) -> None:
     }
     FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_TABLES.sub(lambda found: found[1] + tables(figures) + found[2], page), encoding="utf-8")
+    PAGE.write_text(_TABLES.sub(lambda match: match[1] + tables(figures) + match[2], page), encoding="utf-8")
 
 
 def tables(figures: dict[str, Any]) -> str:
     """All figures as Markdown, a section per benchmark."""
     parts = []
-    for name, found in sorted(figures.items()):
+    for name, entry in sorted(figures.items()):
         story = DOCS / "benchmarks" / f"{name}.md"
         link = f" [What it measures, and where the time goes](benchmarks/{name}.md)." if story.exists() else ""
         rows = [
             f"| {row['name']} | {amount(row['ours'], row['unit'])} | {amount(row['bare'], row['unit'])}"
             f" | {row['ours'] / row['bare']:.2f} | {'' if row['target'] is None else format(row['target'], '.2f')} |"
-            for row in found["figures"]
+            for row in entry["figures"]
         ]
         parts.append(
-            f"## {name}\n\n`{found['command']}` on {found['day']}; {found['machine']};"
-            f" load {found['load']} at its end.{link}\n\n"
+            f"## {name}\n\n`{entry['command']}` on {entry['day']}; {entry['machine']};"
+            f" load {entry['load']} at its end.{link}\n\n"
             "| measured | ours | bare | ours / bare | at most |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
         )
     return "\n" + "\n".join(parts) + "\n"

@@ -1,8 +1,8 @@
-"""The one family of errors that the API, the command line and the jobs answer with.
+"""The errors that the API, the command line and the jobs answer with.
 
-Each carries what is wrong (``detail``), what to do (``remedy``) and, where fields are to blame, which (``errors``).
-``remedy`` is for every reader, callers of the API among them, and names no command. Where somebody at the command line
-can do more, ``command`` says what to type. Texts are shown to callers and logged: they name fields, never a person's
+Each says what is wrong (``detail``), what to do (``remedy``) and, if fields are to blame, which (``errors``).
+``remedy`` is for every reader, including API callers, and names no command. If somebody at the command line can do
+more, ``command`` says what to type. Callers see these texts, and logs store them: they name fields, never a person's
 data.
 """
 
@@ -16,13 +16,13 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field that was refused.
+    """One field that is wrong.
 
     Attributes:
-        field: where it is, dotted: ``body.birthdate``, ``query.page_size``.
+        field: its place, dotted: ``body.birthdate``, ``query.page_size``.
         problem: what is wrong with it.
         remedy: what to send instead.
-        command: the remedy at the command line, where it is another one.
+        command: the remedy at the command line, if it is a different one.
     """
 
     field: str
@@ -42,9 +42,9 @@ class AppError(Exception):
     Args:
         detail: what is wrong, for the caller to read.
         remedy: what the caller can do; the class's own ``hint`` when empty.
-        command: the remedy at the command line, where it is another one.
-        errors: the fields to blame.
-        retry_after: seconds after which trying again makes sense (``Retry-After``).
+        command: the remedy at the command line, if it is a different one.
+        errors: the fields that are wrong.
+        retry_after: seconds after which the caller should try again (``Retry-After``).
     """
 
     status: ClassVar[int] = 500
@@ -98,7 +98,7 @@ class Unauthenticated(AppError):
 
 
 class Forbidden(AppError):
-    """The caller is known and may not do this."""
+    """The caller lacks the permission."""
 
     status = 403
     slug = "forbidden"
@@ -107,7 +107,7 @@ class Forbidden(AppError):
 
 
 class NotFound(AppError):
-    """It does not exist, or not for this caller (another tenant's rows answer the same)."""
+    """The thing does not exist, or belongs to another tenant: both cases get the same answer."""
 
     status = 404
     slug = "not-found"
@@ -116,7 +116,7 @@ class NotFound(AppError):
 
 
 class MethodNotAllowed(AppError):
-    """The path exists, the method does not."""
+    """The path does not take this method."""
 
     status = 405
     slug = "method-not-allowed"
@@ -134,7 +134,7 @@ class RequestTimeout(AppError):
 
 
 class Conflict(AppError):
-    """It clashes with what is already there."""
+    """The request conflicts with the present state."""
 
     status = 409
     slug = "conflict"
@@ -170,7 +170,7 @@ class UnsupportedMedia(AppError):
 
 
 class Invalid(AppError):
-    """The content was read, and is wrong."""
+    """The request is readable, but a value in it is wrong."""
 
     status = 422
     slug = "invalid"
@@ -179,7 +179,7 @@ class Invalid(AppError):
 
 
 class PreconditionRequired(AppError):
-    """The operation must say which version it changes."""
+    """The request does not say which version it changes."""
 
     status = 428
     slug = "precondition-required"
@@ -197,7 +197,7 @@ class HeadTooLarge(AppError):
 
 
 class TooManyRequests(AppError):
-    """The caller goes too fast."""
+    """The caller sends too many requests."""
 
     status = 429
     slug = "quota-exceeded"
@@ -206,7 +206,7 @@ class TooManyRequests(AppError):
 
 
 class Unavailable(AppError):
-    """Something that is needed does not answer now."""
+    """A server that the request needs does not answer at the moment."""
 
     status = 503
     slug = "unavailable"
@@ -215,7 +215,7 @@ class Unavailable(AppError):
 
 
 class StorageFull(AppError):
-    """There is no room left on a disk of the installation."""
+    """A disk of the installation is full."""
 
     status = 507
     slug = "storage-full"

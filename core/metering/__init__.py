@@ -1,4 +1,4 @@
-"""What tenants use, counted in the transaction of the use: billing reads this ledger and nothing else."""
+"""Metering: counts what tenants use, in the transaction of the use. Billing reads only this ledger."""
 
 from core.metering.reading import BEGINNING, Usage, UsageCursor, read_usage
 from core.metering.service import meters, record, recorded, totals

@@ -1,4 +1,4 @@
-"""The ledger of usage, in ``node``, where it commits with the effect that it counts."""
+"""The table of the usage ledger. It is in ``node``, so that a row commits with the effect that it counts."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -21,8 +21,8 @@ class UsageEvent(NodeBase, table=True):
 
     Attributes:
         value: the quantity, in the unit of the meter.
-        occurred_at: when the tenant used it; NULL in rows of earlier versions: then ``recorded_at``.
-        dimensions: what the use is divided by, each a dimension that the meter declares.
+        occurred_at: time of the use; NULL in rows of earlier versions, where ``recorded_at`` counts.
+        dimensions: the dimensions of the use, which the meter declares.
         transaction_id: the transaction that wrote the row in this database; ``read_usage`` orders by it.
     """
 

@@ -1,7 +1,7 @@
-"""Reading the ledger of one data database onward from a cursor, so that no use is skipped.
+"""Reads the ledger of one data database from a cursor on, without skipping a use.
 
-Ids and times are given before a commit, so a transaction that commits late leaves rows behind a cursor that has passed
-them. The ledger is therefore read in the order of transactions, and only up to the oldest one that still runs.
+A row gets its id and time before its commit. A transaction that commits late would leave rows behind the cursor. So the
+ledger is read in the order of transactions, and only up to the oldest one that still runs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ORDER BY transaction_id, id LIMIT %s
 
 @dataclass(frozen=True, slots=True)
 class UsageCursor:
-    """A place in the ledger of one data database. It means nothing in another one."""
+    """A position in the ledger of one data database. It is valid only there."""
 
     transaction_id: int
     id: UUID
@@ -37,7 +37,7 @@ BEGINNING: Final = UsageCursor(0, UUID(int=0))
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One use. A tenant that was moved or restored brings its uses along under the same ``id``: count each id once."""
+    """One use. A tenant that is moved or restored keeps the ``id`` of its uses: count each id once."""
 
     id: UUID
     tenant_id: UUID
@@ -50,19 +50,19 @@ class Usage:
 
     @property
     def cursor(self) -> UsageCursor:
-        """Where to read on after this use."""
+        """Return the cursor from which to read the next use."""
         return UsageCursor(self.transaction_id, self.id)
 
 
 def read_usage(after: UsageCursor = BEGINNING, *, database: str, limit: int = 10_000) -> list[Usage]:
-    """The next uses of all tenants of a data database.
+    """Return the next uses of all tenants of a data database.
 
-    Uses of a transaction that began after the oldest running one wait until that one ends.
+    Uses of a transaction that began after the oldest running one appear when that one ends.
 
     Args:
         after: the cursor of the last use that was read.
-        database: whose ledger.
-        limit: uses at most.
+        database: the database of the ledger.
+        limit: most uses to return.
 
     Raises:
         Unavailable: the database cannot be reached.

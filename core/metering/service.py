@@ -1,4 +1,4 @@
-"""Recording use in the transaction of the effect, and reading the totals."""
+"""Records use in the transaction of the effect, and reads the totals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST_VALUE = 200
 
 @cache
 def meters() -> dict[str, Meter]:
-    """The meters of all installed features by name.
+    """Return the meters of all installed features by name.
 
     Raises:
         RuntimeError: two features declare one meter.
@@ -42,18 +42,18 @@ def record(
     occurred_at: datetime | None = None,
     dimensions: Mapping[str, str] | None = None,
 ) -> bool:
-    """Count ``value`` of a meter for the session's tenant, one time for each ``key``.
+    """Count ``value`` of a meter for the session's tenant, only once for each ``key``.
 
     Args:
         session: the transaction of the effect.
         meter: the name of a meter that a feature declares.
         value: the quantity in the meter's unit, not negative.
-        key: names the use, such as the id of the import; a second record with the same key counts nothing.
-        occurred_at: when the tenant used it; now when None.
-        dimensions: what the use is divided by, never a person's data; the meter declares the names.
+        key: name of the use, such as the id of the import; a second record with the same key counts nothing.
+        occurred_at: time of the use; now when None.
+        dimensions: the dimensions of the use, never a person's data; the meter declares their names.
 
     Returns:
-        Whether it was counted (False: this key was counted before).
+        True if the use was counted, False if its key was counted before.
 
     Raises:
         LookupError: no feature declares the meter, or the meter does not declare a dimension.
@@ -100,7 +100,7 @@ def record(
 
 
 def recorded(session: TenantSession, meter: str, key: str) -> bool:
-    """Whether something was counted under this key for the session's tenant."""
+    """Tell whether a use with this key was counted for the session's tenant."""
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT FROM node.usage_events WHERE tenant_role = current_user AND meter = %s AND key = %s", (meter, key)
@@ -109,7 +109,7 @@ def recorded(session: TenantSession, meter: str, key: str) -> bool:
 
 
 def totals(session: TenantSession) -> dict[str, Decimal]:
-    """Meter -> total of the session's tenant, of a gauge the latest value; a meter that was never used is 0."""
+    """Return the total of each meter for the session's tenant: 0 if unused; for a gauge, the latest value."""
     used = dict.fromkeys(meters(), Decimal(0))
     gauges = sorted(name for name, meter in meters().items() if meter.gauge)
     with session.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""How much room a tenant takes: its schema and its stored files, measured once a day."""
+"""Measures the storage of a tenant once a day: its schema and its stored files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SCHEMA_BYTES: Final = text(
 
 
 def measure(tenant: TenantRef) -> int | None:
-    """Record what the tenant's tables, indexes and stored files take today; None where today was recorded already.
+    """Record the bytes of the tenant's tables, indexes and stored files; None if today is recorded already.
 
     Raises:
         AppError: the tenant's database, or the store of files, cannot be reached.
@@ -32,9 +32,11 @@ def measure(tenant: TenantRef) -> int | None:
     with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
         if recorded(session, METER, key):
             return None
-    with node_session(tenant.database) as shared:  # a tenant's role may not ask for sizes: it could ask for others'
+    with node_session(
+        tenant.database
+    ) as shared:  # a tenant's role may not read sizes: it could read those of other tenants
         tables = int(shared.execute(_SCHEMA_BYTES, {"schema": tenant.schema_name}).scalar_one())
-    # The store may be far: it is asked with no transaction open.
+    # The store may be slow: no transaction is open meanwhile.
     size = tables + blobs.stored_bytes(tenant)
     with tenant_session(tenant, actor=ACTOR) as session:
         return size if record(session, METER, size, key=key) else None

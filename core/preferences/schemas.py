@@ -1,4 +1,4 @@
-"""What the API says about settings."""
+"""Answers of the API about a tenant's settings."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ _EXAMPLE: Final[dict[str, Any]] = {
 
 
 class SettingsGroupOut(BaseModel):
-    """A group of settings as it stands for the tenant."""
+    """A group of the tenant's settings."""
 
     model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
     name: str = Field(description="Name of the group, as in the path.")
     title: str = Field(description="What the group is about.")
-    value: dict[str, Any] = Field(description="What holds now.")
-    default: dict[str, Any] = Field(description="What holds where the tenant sets nothing.")
+    value: dict[str, Any] = Field(description="The values in force.")
+    default: dict[str, Any] = Field(description="The defaults, which apply to settings that the tenant has not set.")
     set_names: list[str] = Field(
-        description="The settings that the tenant has set, dotted; the others follow defaults."
+        description="Names of the settings that the tenant has set, dotted. The others have their defaults."
     )
-    permission: str = Field(description="What changing the group takes, besides settings.write.")
-    changed_at: datetime | None = Field(description="When the group was changed last.")
-    changed_by: str | None = Field(description="Who changed it last.")
+    permission: str = Field(description="Permission needed to change the group, besides settings.write.")
+    changed_at: datetime | None = Field(description="Time of the last change.")
+    changed_by: str | None = Field(description="Actor of the last change.")
     problem: str | None = Field(
-        default=None, description="Why what is stored is not in force; the defaults hold until it is put or reset."
+        default=None,
+        description="Why the stored values are not in force. The defaults apply until the group is put or reset.",
     )
 
 
@@ -50,12 +51,12 @@ class SettingsGroupDetail(SettingsGroupOut):
 
 
 def group_out(state: GroupState) -> SettingsGroupOut:
-    """The state as the list shows it."""
+    """Return a group as the list shows it."""
     return SettingsGroupOut(**_facts(state))
 
 
 def group_detail(state: GroupState) -> SettingsGroupDetail:
-    """The state as one group is shown."""
+    """Return a group with its schema."""
     return SettingsGroupDetail(**_facts(state), json_schema=state.group.model.model_json_schema())
 
 

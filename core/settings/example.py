@@ -1,6 +1,6 @@
-"""Writes ``settings.example.env``: every key, its default and what it is for, from the settings themselves.
+"""Writes ``settings.example.env``: the default and the purpose of every setting, read from the model.
 
-``python -m core.settings.example`` rewrites the file; a test keeps it equal.
+Run ``python -m core.settings.example`` to rewrite the file; a test fails if it is out of date.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HEAD = """\
 
 
 def render() -> str:
-    """The whole file."""
+    """Return the text of the file."""
     parts = [_HEAD]
     for name, field in Settings.model_fields.items():
         comment = textwrap.wrap(field.description or "", width=116)
@@ -43,7 +43,7 @@ def _choices(field: FieldInfo) -> tuple[str, ...]:
 
 
 def _default(field: FieldInfo) -> str:
-    """The default as it would be written in the file; empty where there is none."""
+    """Return the default as the file shows it; empty if there is none."""
     value = field.default
     if value is None or value is PydanticUndefined:
         return ""

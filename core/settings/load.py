@@ -1,4 +1,4 @@
-"""Reading the settings, and the master key that they name or that is generated beside the embedded servers."""
+"""Reads the settings and the master key; generates the key for embedded servers."""
 
 import base64
 import os
@@ -13,15 +13,16 @@ from core.errors import FieldError, Invalid, Unavailable
 from core.settings.model import CHECKOUT, MASTER_KEY_BYTES, Settings, decode_master_key, environment_name
 
 FILE_VARIABLE = "IIT_SETTINGS_FILE"
-"""Names the settings file; ``settings.env`` of the checkout when not set. Variables of the environment win over it."""
+"""Variable that names the settings file; the default is ``settings.env`` of the checkout. The environment wins over the
+file."""
 
 
 @cache
 def get_settings() -> Settings:
-    """The settings of this process. ``get_settings.cache_clear()`` makes the next call read them again.
+    """Return the settings of this process. ``get_settings.cache_clear()`` makes the next call read them again.
 
     Raises:
-        Invalid: a key is unknown or its value is not acceptable; each is named, its value never repeated.
+        Invalid: a key is unknown or a value is wrong; the error names each key, and repeats no value.
     """
     named = os.environ.get(FILE_VARIABLE)
     file = Path(named) if named else CHECKOUT / "settings.env"
@@ -38,7 +39,7 @@ def get_settings() -> Settings:
 
 
 def _explained(error: ValidationError) -> Invalid:
-    """The same refusal in an operator's words, without the values, which may be secrets."""
+    """Turn Pydantic's error into one for operators, without the values, which may be secrets."""
     problems = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
@@ -51,14 +52,14 @@ def _explained(error: ValidationError) -> Invalid:
 
 
 def master_key() -> bytes:
-    """The 32 bytes that wrap every tenant's key.
+    """Return the 32 bytes that wrap every tenant's key.
 
-    From ``IIT_MASTER_KEY``; else, with the embedded servers only, from ``master.key`` in the state folder, made (0600)
-    at first use. An external database outlives this machine's folder, so with one the key must be given.
+    They come from ``IIT_MASTER_KEY``. Embedded servers can use ``master.key`` in the state folder instead, which is
+    created (0600) on first use. An external database outlives this machine's folder, so it needs ``IIT_MASTER_KEY``.
 
     Raises:
-        Invalid: ``DATABASE_URL`` is set and ``IIT_MASTER_KEY`` is not, or the file does not hold a key.
-        Unavailable: the key's file can be neither read nor made.
+        Invalid: ``DATABASE_URL`` is set and ``IIT_MASTER_KEY`` is not, or the file contains no key.
+        Unavailable: the key's file can be neither read nor created.
     """
     settings = get_settings()
     if settings.master_key is not None:
@@ -80,16 +81,18 @@ def master_key() -> bytes:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, unless it is there. Root's may be passed through, not listed: servers and plugins reach theirs.
+    """Create a private folder if it does not exist.
+
+    If root creates it, other accounts may enter but not list it: servers and plugins reach their own folders in it.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be created.
     """
     folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
 
 
 def _create_once(file: Path, content: bytes) -> None:
-    """Write a new private file whole, or leave the one that another process has just made."""
+    """Write a new private file in one step; leave a file that another process has just created."""
     make_private(file.parent)
     draft = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

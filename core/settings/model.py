@@ -1,6 +1,6 @@
-"""The settings of one installation: every key, its type, its default and what it is for.
+"""The settings of one installation: the type, the default and the purpose of every key.
 
-``settings.example.env`` says the same to the reader, and a test keeps both equal.
+``settings.example.env`` lists the same for operators; a test compares the two.
 """
 
 import base64
@@ -14,7 +14,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, fiel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-"""The source tree that runs: the application is deployed from its tree, never as a wheel."""
+"""The source tree: the application runs from its tree, never from a wheel."""
 
 MASTER_KEY_BYTES = 32
 DATABASE_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
@@ -22,7 +22,7 @@ MAIN_DATABASE = "default"
 
 
 class DataDatabase(BaseModel):
-    """Another database for tenants' data: the application's login, and the owner's where this process may have it."""
+    """Another database for tenants' data: the application's login, and the owner's if this process may use it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,15 +31,15 @@ class DataDatabase(BaseModel):
 
 
 def _url(name: str, description: str) -> SecretStr | None:
-    """An optional address that carries a password, under its customary name without our prefix."""
+    """Return a field for an optional address with a password; its variable has no prefix of ours."""
     field: SecretStr | None = Field(default=None, validation_alias=AliasChoices(name), description=description)
     return field
 
 
 class Settings(BaseSettings):
-    """What an operator can set, by environment variable or in the settings file.
+    """The settings that an operator can change, by environment variable or in the settings file.
 
-    Keys are ``IIT_`` and the field's name in capitals, except the three addresses, which have their customary ones.
+    A key is ``IIT_`` and the field's name in capitals. Only the three addresses have their customary names.
     """
 
     model_config = SettingsConfigDict(env_prefix="IIT_", extra="forbid", frozen=True, env_ignore_empty=True)

@@ -1,6 +1,6 @@
-"""Sort orders and cursors of lists: ``sort=-date_started``, and ``after``, the opaque place where the next page begins.
+"""Sort orders and cursors of lists: ``sort=-date_started``, and ``after``, the opaque start of the next page.
 
-A cursor holds the sort order, the number of its page, and the sort value and identifier of the last row before it. A
+A cursor contains the sort order, the page number, and the sort value and identifier of the last row before the page. A
 list that continues after such a row (a keyset) reads its ten thousandth page as fast as its first.
 """
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 Value = str | int | date | datetime | UUID
 Key = tuple[Value, Value]
-"""The sort value and the identifier of a row: where a page ends."""
+"""The sort value and the identifier of the last row of a page."""
 
 LARGEST_INTEGER: Final = 2**63 - 1
 CURSOR_MAX: Final = 4_000
-"""Characters of the longest cursor that is read."""
+"""Most characters of a cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Sort:
 
     @classmethod
     def parse(cls, text: str) -> Sort:
-        """The order that ``sort`` names: a field, ``-`` before it for descending."""
+        """Return the order that ``sort`` names: a field, with ``-`` before it for descending."""
         return cls(text.removeprefix("-"), descending=text.startswith("-"))
 
     def __str__(self) -> str:
@@ -47,30 +47,30 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page begins: after the row with this key."""
+    """The start of a page: the row after the one with this key."""
 
     sort: Sort
     page: int
     key: Key
 
     def encode(self) -> str:
-        """The text that the API gives to its callers."""
+        """Return the cursor as text, for callers of the API."""
         parts = [str(self.sort), self.page, *(_text(value) for value in self.key)]
         return urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
 
 
 def decode(text: str, sort: Sort, types: Mapping[str, type], identity: type, page_max: int) -> Cursor:
-    """The cursor that ``after`` holds.
+    """Return the cursor that ``after`` contains.
 
     Args:
         text: as ``Cursor.encode`` wrote it.
         sort: the order that the request asks for.
         types: type of each field by which the list can be sorted.
         identity: type of the rows' identifiers.
-        page_max: the largest number of a page.
+        page_max: the largest page number.
 
     Raises:
-        Invalid: it is no cursor of this list in this order.
+        Invalid: the text is not a cursor of this list in this order.
     """
     try:
         order, page, value, identifier = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
@@ -98,10 +98,10 @@ def _text(value: Value) -> str | int:
 
 
 def _value(text: Any, kind: type) -> Value:  # noqa: ANN401 - whatever the caller's JSON holds
-    """The value that a part of a cursor stands for.
+    """Return the value of one part of a cursor.
 
     Raises:
-        ValueError: it is none of this type, or PostgreSQL cannot hold it.
+        ValueError: the value has another type, or PostgreSQL cannot store it.
     """
     if kind is int:
         if type(text) is int and abs(text) <= LARGEST_INTEGER:

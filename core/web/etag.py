@@ -1,6 +1,7 @@
-"""Versions on the wire: a row's ETag is its ``version_id``; who changes a row says in If-Match which version was read.
+"""Versions of rows over HTTP: a row's ETag is its ``version_id``, and a change sends it back in If-Match.
 
-A change with no If-Match answers 428, with a stale one 412, so that nobody overwrites what they have not seen.
+A change without If-Match gets 428; one with an old version gets 412. So nobody overwrites a change that they have not
+seen.
 """
 
 import re
@@ -13,7 +14,7 @@ from fastapi import Depends, Header, Response
 from core.errors import FieldError, Invalid, PreconditionFailed, PreconditionRequired
 
 _SUFFIX = re.compile(r'\.[0-9a-f]{32}"$')
-"""What reads put after the version: a digest of the answer (``core.app.conditional``). A change needs the version."""
+"""The digest that reads add after the version (``core.app.conditional``). A change compares the version only."""
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _IF_MATCH = re.compile(rf"\*|{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
@@ -23,15 +24,15 @@ REVALIDATED = "private, no-cache"
 
 
 def etag(version_id: UUID) -> str:
-    """The strong ETag of a row's version."""
+    """Return the strong ETag of a row's version."""
     return f'"{version_id}"'
 
 
 def set_etag(response: Response, version_id: UUID, *, personal: bool = True) -> None:
     """Send the ETag of the row that is answered.
 
-    Nothing keeps a copy of an answer (``Cache-Control: no-store``) unless it says of no person anything: then a
-    browser may keep it, and asks with If-None-Match whether it still holds.
+    Personal answers are not cached (``Cache-Control: no-store``). A browser may cache others, and checks them with
+    If-None-Match.
     """
     response.headers["ETag"] = etag(version_id)
     if not personal:
@@ -40,15 +41,15 @@ def set_etag(response: Response, version_id: UUID, *, personal: bool = True) -> 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The versions that the caller is ready to change: those of If-Match, or any (``*``)."""
+    """The versions that the caller agrees to change: those in If-Match, or any (``*``)."""
 
     tags: frozenset[str]
 
     def check(self, version_id: UUID) -> None:
-        """Let the change go on only when the caller has seen this version.
+        """Check that the caller has seen this version of the row.
 
         Raises:
-            PreconditionFailed: the row has another version now (412).
+            PreconditionFailed: the caller has seen another version (412).
         """
         if "*" not in self.tags and etag(version_id) not in {_SUFFIX.sub('"', tag) for tag in self.tags}:
             detail = "the row has another version than If-Match names"
@@ -61,11 +62,11 @@ async def expected_version(
         Header(description="ETag of the version that you read.", examples=['"019c2291-b3a0-7768-a5f9-23774462ebfc"']),
     ] = None,
 ) -> Expected:
-    """What If-Match says.
+    """Return the versions in If-Match.
 
     Raises:
-        PreconditionRequired: there is no If-Match (428).
-        Invalid: it is no list of ETags (422).
+        PreconditionRequired: the request has no If-Match (428).
+        Invalid: If-Match is not a list of ETags (422).
     """
     value = (if_match or "").strip()
     if not value:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def folder_of(reference: str) -> Path:
-    """The folder of ``"module:folder"``, which is beside the module's file.
+    """Return the folder that ``"module:folder"`` names, which is beside the module's file.
 
     Raises:
         LookupError: there is no such folder.
@@ -26,10 +26,10 @@ def folder_of(reference: str) -> Path:
 
 
 def folders_of(registered: Iterable[Mapping[str, str]]) -> dict[str, Path]:
-    """Prefix -> folder, of all features.
+    """Return the folder of each prefix, over all features.
 
     Raises:
-        LookupError: two features have one prefix, a prefix is no name, or there is no such folder.
+        LookupError: two features have the same prefix, a prefix is not a name, or a folder is missing.
     """
     folders: dict[str, Path] = {}
     for references in registered:

@@ -21,10 +21,10 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 def parse(value: str) -> str:
-    r"""The key, without quotes and escapes.
+    r"""Return the key without quotes and escapes.
 
     Raises:
-        Invalid: it is not a key (422). The value is not repeated.
+        Invalid: the value is not a key (422). The error does not repeat it.
 
     >>> parse('"8e03978e-40d5"'), parse("8e03978e-40d5"), parse(r'"a\"b"')
     ('8e03978e-40d5', '8e03978e-40d5', 'a"b')
@@ -52,10 +52,10 @@ async def idempotency_key(
         ),
     ] = None,
 ) -> str | None:
-    """The key of the request, or None where it has none.
+    """Return the key of the request, or None if it has none.
 
     Raises:
-        Invalid: it is not a key, or there are several (422).
+        Invalid: the header is not a key, or is sent more than once (422).
     """
     values = request.headers.getlist(NAME)
     if len(values) > 1:

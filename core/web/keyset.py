@@ -1,6 +1,6 @@
-"""The SQL of long lists: sorted, and read after a cursor's row instead of past an offset.
+"""SQL of long lists: sorts them, and continues after a cursor's row instead of counting an offset.
 
-Every column here is NOT NULL: a comparison with null would lose rows.
+Sort columns must be NOT NULL: a comparison with null would lose rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Slice(Generic[Row]):
-    """The rows of one page, how many there are in all, and the key of the last one where more follow."""
+    """The rows of one page, the total, and the key of the last row if more rows follow."""
 
     rows: Sequence[Row]
     total: int
@@ -33,7 +33,7 @@ class Slice(Generic[Row]):
 
 
 def cut(rows: Sequence[Row], paging: PageRequest, total: int, key: Callable[[Row], Key]) -> Slice[Row]:
-    """The page out of one row more than it takes: the surplus row says that a page follows."""
+    """Return the page from rows that include one row more: that row shows that another page follows."""
     shown = rows[: paging.page_size]
     return Slice(shown, total, key(shown[-1]) if len(rows) > len(shown) else None)
 
@@ -45,14 +45,14 @@ def read_slice(
     columns: Mapping[str, Any],
     identity: Any,  # noqa: ANN401 - a column of any type
 ) -> Slice[Row]:
-    """One page of the rows that ``statement`` selects.
+    """Return one page of the rows that ``statement`` selects.
 
     Args:
         session: the tenant's transaction.
-        statement: selects a model, or the columns that are named below, with its conditions and without an order.
-        paging: of a route that takes ``long_pages``.
-        columns: column of each field by which the list can be sorted.
-        identity: column that decides between rows of the same value.
+        statement: selects a model, or the columns named below, with conditions and without an order.
+        paging: the request's page, from ``long_pages``.
+        columns: the column of each field by which the list can be sorted.
+        identity: the column that orders rows of the same value.
     """
     total = session.exec(select(func.count()).select_from(statement.order_by(None).subquery())).one()
     rows = session.exec(page_statement(statement, paging, columns, identity)).all()
@@ -66,7 +66,7 @@ def page_statement(
     columns: Mapping[str, Any],
     identity: Any,  # noqa: ANN401 - a column of any type
 ) -> SelectOfScalar[Row]:
-    """The statement that reads one page and one row more, of arguments as ``read_slice`` takes them."""
+    """Return the statement that reads one page and one row more; for the arguments, see ``read_slice``."""
     sort = _sort(paging)
     column = columns[sort.field]
     if getattr(column, "nullable", False):
@@ -95,10 +95,10 @@ class KeysetSql:
     """Parts of a statement in plain SQL.
 
     Attributes:
-        where: the condition that skips what stands before the page; ``true`` where nothing does.
-        order: for ORDER BY.
+        where: the condition that skips the rows before the page; ``true`` on the first page.
+        order: the list after ORDER BY.
         limit: LIMIT and OFFSET.
-        values: of the parameters that these name.
+        values: the values of the parameters in these parts.
     """
 
     where: str
@@ -108,7 +108,7 @@ class KeysetSql:
 
 
 def keyset_sql(paging: PageRequest, columns: Mapping[str, str], identity: str) -> KeysetSql:
-    """The parts of a statement that reads one page and one row more, for ``cut``.
+    """Return the parts of a statement that reads one page and one row more, for ``cut``.
 
     >>> from core.web.cursors import Sort
     >>> from core.web.paging import PageRequest

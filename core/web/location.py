@@ -1,4 +1,4 @@
-"""``Location``: where the thing is that a request has made (201), or that will be made or tells of it (202)."""
+"""``Location``: the path of the thing that a request created (201), or of the job that creates it (202)."""
 
 from http import HTTPStatus
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 from fastapi import Response
 
 STATUSES = frozenset({HTTPStatus.CREATED, HTTPStatus.ACCEPTED})
-"""Answers that carry the header; a test asks every operation that gives one of them."""
+"""Statuses that need the header; a test checks every operation that answers one of them."""
 
 HEADER: dict[str, Any] = {
-    "Location": {"description": "Path of what was made, or of the job that makes it.", "schema": {"type": "string"}}
+    "Location": {"description": "Path of the new thing, or of the job that creates it.", "schema": {"type": "string"}}
 }
 
 
 def set_location(response: Response, path: str) -> None:
-    """Send the path of what was made: ``/v1/visits/019c2291-b3a0-7768-a5f9-23774462ebfc``."""
+    """Send the path of the new thing: ``/v1/visits/019c2291-b3a0-7768-a5f9-23774462ebfc``."""
     response.headers["Location"] = path
 
 

@@ -1,4 +1,4 @@
-"""What pages load from npm packages, which `make setup` installs into the virtual environment."""
+"""Files of npm packages that pages load; `make setup` installs the packages into the virtual environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FILES = {"htmx.js": "htmx.org/dist/htmx.min.js"}
 
 
 def package_files() -> dict[str, Path]:
-    """Name of each asset -> its file.
+    """Return the file of each asset, by the asset's name.
 
     Raises:
         LookupError: the packages are not installed.

@@ -32,14 +32,14 @@ PageDependency = Callable[..., Awaitable["PageRequest"]]
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page the caller asks for; pages count from 1.
+    """The page that the caller asks for; pages count from 1.
 
     Attributes:
-        path: of the list, for the links to the pages beside this one.
+        path: the path of the list, for the links to the next and the previous page.
         query: the caller's other parameters, which those links repeat.
-        sort: the order, where the list offers a choice.
-        key: the last row of the page before, where the caller sent a cursor; the page begins after it.
-        keyed: whether the list gives cursors, so that ``next`` carries one.
+        sort: the order, if the list offers a choice.
+        key: the last row of the previous page, if the caller sent a cursor; the page begins after it.
+        keyed: whether the list has cursors, so that ``next`` contains one.
     """
 
     page: int = 1
@@ -97,7 +97,7 @@ PageSize = Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Rows per pa
 
 
 async def page_request(request: Request, page: PageNumber = 1, page_size: PageSize = PAGE_SIZE) -> PageRequest:
-    """The page that the query asks for."""
+    """Return the page that the query asks for."""
     return PageRequest(page, page_size, request.url.path, _others(request))
 
 

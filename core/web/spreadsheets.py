@@ -1,4 +1,4 @@
-"""Text that goes into a file which people open in a spreadsheet, and comes back from one."""
+"""Guards text in files for spreadsheets against being run as a formula, and undoes the guard on the way back."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 
 
 def guarded(text: str) -> str:
-    """The text, with an apostrophe before it where a spreadsheet would run it as a formula; ``unguarded`` undoes it."""
+    """Return the text, after an apostrophe if a spreadsheet would run it as a formula; ``unguarded`` undoes it."""
     return _GUARD + text if _runs(text) else text
 
 
 def unguarded(text: str) -> str:
-    """The text that ``guarded`` was given, for every text."""
+    """Return the text as it was before ``guarded``; every text survives both."""
     return text[1:] if text.startswith(_GUARD) and _runs(text) else text
 
 

@@ -1,4 +1,4 @@
-"""Answers that are sent in pieces while they are made."""
+"""Answers that are sent piece by piece while they are produced."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BLOCK = 65_536
 
 
 def file_blocks(file: BinaryIO) -> Generator[bytes]:
-    """What is in a file, from its beginning; the file is closed at the end.
+    """Yield a file's content from its beginning, then close the file.
 
-    What takes a transaction is written to a file first: a client that reads slowly would keep the transaction open.
+    Write the answer of a transaction to a file first: a slow client would otherwise keep the transaction open.
     """
     with file:
         file.seek(0)
@@ -31,7 +31,7 @@ def file_blocks(file: BinaryIO) -> Generator[bytes]:
 
 
 def written(pieces: Iterable[str]) -> BinaryIO:
-    """A nameless file with these texts, for ``file_blocks``."""
+    """Write texts to a nameless file, for ``file_blocks``, and return the file."""
     file = nameless()
     try:
         for piece in pieces:
@@ -43,9 +43,9 @@ def written(pieces: Iterable[str]) -> BinaryIO:
 
 
 class StreamedResponse(StreamingResponse):
-    """Sends what a generator gives, and closes the generator when the client has it all, or is gone.
+    """Sends what a generator yields, and closes the generator when the client has everything or is gone.
 
-    Else it would keep its transaction, or its file, until the garbage collector comes by.
+    A generator that stays open keeps its transaction, or its file, until it is garbage-collected.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class StreamedResponse(StreamingResponse):
         self._pieces = pieces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the answer, and close the generator."""
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -29,12 +29,12 @@ _UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff
 
 
 def safe(cell: Cell) -> Cell:
-    """The cell, quoted if it is a text that a spreadsheet would take for a formula, without what XML cannot hold."""
+    """Return a cell that is safe in a spreadsheet: formulas guarded, characters that XML forbids removed."""
     return guarded(_UNFIT.sub("", cell)) if isinstance(cell, str) else cell
 
 
 def csv_lines(rows: Iterable[Sequence[Cell]]) -> bytes:
-    """Rows as CSV (RFC 4180 but for the line ends, which are LF); dates ISO, truth as ``true`` and ``false``."""
+    """Yield rows as CSV: RFC 4180, but with LF as line end; dates in ISO form, booleans as ``true`` and ``false``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([_plain(safe(cell)) for cell in row] for row in rows)
@@ -50,7 +50,7 @@ def _plain(cell: Cell) -> object:
 
 
 def json_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """Rows as objects, one a line."""
+    """Yield rows as JSON objects, one a line."""
     return b"".join(orjson.dumps(dict(zip(columns, row, strict=True))) + b"\n" for row in rows)
 
 
@@ -63,7 +63,7 @@ class Workbook:
         self._book = Book(write_only=True)
 
     def sheet(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> int:
-        """Add a sheet (more, numbered, where the rows do not fit one); how many rows were written."""
+        """Add a sheet, or several numbered ones if the rows do not fit into one; return the number of rows."""
         written, sheet = 0, self._begun(title, columns)
         for row in rows:
             if written and written % SHEET_ROWS == 0:
@@ -79,5 +79,5 @@ class Workbook:
         return sheet
 
     def save(self, file: BinaryIO) -> None:
-        """Write the whole to ``file``."""
+        """Write the workbook to ``file``."""
         self._book.save(file)

@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 
 
 def translator(language: str | None) -> Callable[[str], str]:  # noqa: ARG001 - texts are in English so far
-    """What turns a text into the language's; English where there is no catalogue."""
+    """Return the function that translates a text; without a catalogue it returns the English text."""
     return NullTranslations().gettext

@@ -1,4 +1,4 @@
-"""Uploads: how large one may be, and how much of it is held in memory."""
+"""Uploads: limits their size, and the part of them that is in memory."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ FILES = 250
 
 
 def upload_limit() -> int:
-    """Largest upload, in bytes. A route that takes files says ``max_body_size=upload_limit()``; others have less."""
+    """Return the largest upload, in bytes. A route that takes files declares ``max_body_size=upload_limit()``."""
     return get_settings().upload_max_bytes
 
 
 class UploadRequest(Request):
-    """A request whose form has few fields. Starlette takes a thousand: a gigabyte, in an upload of a gigabyte."""
+    """A request whose form may have few fields. Starlette allows a thousand, which can fill a gigabyte of memory."""
 
     def form(self, *, max_files: float = FILES, max_fields: float = FIELDS, **options: Any) -> Any:  # noqa: ANN401 - as Starlette has it
-        """The form, as ``Request.form`` gives it."""
+        """Return the form, as ``Request.form`` does."""
         return super().form(max_files=min(max_files, FILES), max_fields=min(max_fields, FIELDS), **options)
 
 
@@ -37,7 +37,7 @@ class UploadRoute(APIRoute):
     """The class of routes that take files: ``APIRouter(route_class=UploadRoute)``."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, given a request whose form is bounded."""
+        """Return a handler that gets a request with a limited form."""
         handle = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:
