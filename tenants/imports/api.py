@@ -74,7 +74,7 @@ def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by nam
 
 
 def _name(file: UploadFile) -> str:
-    """The file's name without folders and odd characters, for reports."""
+    """The file's name without folders and unusual characters, for reports."""
     plain = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(character for character in plain if character.isprintable())[:200] or "file"
 
@@ -107,9 +107,9 @@ def get_import(_: ImportsRead, db: TenantDb, import_id: UUID) -> ImportSummary:
     "/imports/{import_id}", operation_id="cancel_import", summary="Cancel an import before it writes records"
 )
 def cancel_import(_: ImportsWrite, scope: TenantScope, import_id: UUID) -> ImportSummary:
-    """Possible while it is pending, reading or checking; afterwards it goes on to its end (409).
+    """Possible while it is pending, reading or checking; afterwards it runs to its end (409).
 
-    If its job has given up in the meantime, the answer says how to resume it.
+    If its job has failed for good, the answer says how to resume it.
     """
     with scope.session() as session:
         row = service.cancel(session, import_id)
@@ -145,7 +145,7 @@ def undo_import(_: ImportsWrite, db: TenantDb, import_id: UUID, response: Respon
     },
 )
 def download_rejections(_: ImportsRead, scope: TenantScope, import_id: UUID) -> StreamedResponse:
-    """One line per problem, in the order of the files. It says where, what and what to do, and repeats no value."""
+    """One line per problem, in the order of the files. It names the place, the problem and the remedy, and no value."""
     with scope.session() as session:
         service.get(session, import_id)
         audit.record(session, "import:rejections:read", "import", import_id)

@@ -1,4 +1,4 @@
-"""Delete what an import staged."""
+"""Delete the staged rows of an import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tenants.imports import repository
 
 
 def clear(open_session: SessionOpener, import_uuid: UUID) -> None:
-    """Delete what an import staged, in steps or at once, and destroy the key of its personal fields."""
+    """Delete the staged rows of an import, in steps or at once, and destroy the key of its personal fields."""
     with open_session() as session:
         large = repository.is_large(session, import_uuid)
     if large:

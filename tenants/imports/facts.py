@@ -36,19 +36,19 @@ KINDS = (
     "snapshots",
     "unread_contacts",
 )
-"""The kinds of fact, in the order in which they are applied: who and where come before what happened."""
+"""The kinds of fact, in the order in which imports apply them: facilities and people come before events."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Fact:
-    """What every fact has.
+    """The fields of every fact.
 
     Attributes:
         key: what identifies the fact in its source, below its facility; the same key later is an update.
         facility: DATIM id of the facility; None means the patient's own.
         known_at: the source's created or changed stamp, if it has one. Times without a zone are of the tenant's zone.
         labels: what the source calls the fields, for the report; shared between facts.
-        voided: the source has taken the record back: it becomes a tombstone, whatever else it says.
+        voided: the source has voided the record: it becomes a tombstone, and its other fields do not count.
     """
 
     kind: ClassVar[str] = ""
@@ -91,9 +91,9 @@ class PatientFact(PatientBound):
     Attributes:
         derived_on: the day of the row that the person was read from, where rows are events and repeat the person;
             of several rows the latest day wins. None where a row is a person.
-        partial: the row says only some of what is known of people: a field that is None is not said, and what was
-            known of it stays. Otherwise None means that it is not recorded.
-        fallback: fields that stand only where nothing else is known, such as an identifier used in another's place.
+        partial: the row has only some fields of the person: a field that is None keeps its known value. Otherwise None
+            means that it is not recorded.
+        fallback: fields that count only where no other value is known, such as an identifier in place of another.
     """
 
     kind: ClassVar[str] = "patients"
@@ -172,7 +172,7 @@ class ObservationFact(ObservationFields, PatientBound):
 class DispensationFact(DispensationFields, PatientBound):
     """Drugs handed out; ``days_supplied`` in days. Only antiretrovirals are a supply and a contact.
 
-    ``supply_unread``: the source gives a supply that cannot be read, so nobody may take the usual one in its place.
+    ``supply_unread``: the source gives a supply that cannot be read, so the usual one must not replace it.
     """
 
     kind: ClassVar[str] = "dispensations"
@@ -185,7 +185,7 @@ class DispensationFact(DispensationFields, PatientBound):
 
 @dataclass(slots=True, kw_only=True)
 class AppointmentFact(AppointmentFields, PatientBound):
-    """A booking: made on ``booked_on`` for ``due_date``; whether it was kept is known from the due date on."""
+    """A booking on ``booked_on`` for ``due_date``; its outcome is known from the due date on."""
 
     kind: ClassVar[str] = "appointments"
 
@@ -196,12 +196,12 @@ class AppointmentFact(AppointmentFields, PatientBound):
 
 @dataclass(slots=True, kw_only=True)
 class SnapshotFact(PatientBound):
-    """What a partner's own list says of a patient's status, on the day to which the list runs (the data date).
+    """A patient's status in the partner's own list, on the day to which the list runs (the data date).
 
     Attributes:
-        status: active, active_restart, iit, stopped, died, transferred_out or invalid; ``unknown`` for a word that
-            is none.
-        last_pickup: the last pick-up on the list, and ``days_supplied`` what it handed out, in days.
+        status: active, active_restart, iit, stopped, died, transferred_out or invalid; ``unknown`` for any
+            other word.
+        last_pickup: the last pick-up on the list, and ``days_supplied`` its supply, in days.
     """
 
     kind: ClassVar[str] = "snapshots"
@@ -217,7 +217,7 @@ class SnapshotFact(PatientBound):
 class UnreadContactFact(PatientBound):
     """A row that shows a contact of a patient on a day that cannot be read: missing is not absent.
 
-    ``key`` is the patient's identifier, and the day that bounds it: one list says it of a person once.
+    ``key`` is the patient's identifier, and the day that bounds it: one list has it of a person one time.
 
     Attributes:
         partner_status: the partner's own status of the person in that row, as in ``SnapshotFact``; None where the list
@@ -231,7 +231,7 @@ class UnreadContactFact(PatientBound):
     not_after: date | None = None
 
     def __post_init__(self) -> None:
-        """Tell rows with different bounds apart."""
+        """Give rows with different bounds different keys."""
         self.key = self.patient if self.not_after is None else f"{self.patient}\x1f{self.not_after}"
 
 
@@ -263,7 +263,7 @@ class Rejection:
 
 @dataclass(slots=True)
 class Reading:
-    """One row of one file: its facts, and why it (or a part of it) is refused; neither when the mapping leaves it out.
+    """One row of one file: its facts, and why it (or a part of it) is rejected; neither if the mapping leaves it out.
 
     Attributes:
         file: index of the file among the sources.
@@ -285,7 +285,7 @@ class Reading:
 
 
 def unread_contact(fact: Fact, reading: Reading, not_after: date | None = None) -> UnreadContactFact:
-    """That a person was seen on a day that cannot be read, with the partner's status of them in the same row.
+    """A contact of a person on an unreadable day, with the partner's status of the person in the same row.
 
     Args:
         fact: about the person; its next appointment bounds the day.

@@ -65,4 +65,4 @@ NATURAL_KEYS: dict[str, tuple[str, ...]] = {
     "dispensations": ("date_dispensed", "regimen"),
     "appointments": ("booked_on", "due_date"),
 }
-"""What tells two facts of one patient apart where the mapping names no key."""
+"""The fields that distinguish two facts of one patient if the mapping names no key."""

@@ -53,5 +53,5 @@ def is_stalled(row: Import) -> bool:
 
 
 def shown_state(row: Import) -> str:
-    """The state for callers: ``stalled`` while no worker works on an import that is not over."""
+    """The state for callers: ``stalled`` while no worker works on an unfinished import."""
     return STALLED if is_stalled(row) else row.state

@@ -33,17 +33,17 @@ _ZERO = {"server_default": text("0")}
 
 
 class Import(TenantBase, table=True):
-    """One import: what was given, how far it is, what came of it.
+    """One import: its order, its progress and its outcome.
 
     Attributes:
-        content_hash: of the files' contents, names and what was asked for; the same unfinished content is continued.
-        runner: who works on it now; whoever takes over writes its own, and the one before stops at its next step.
+        content_hash: of the files' contents and names and of the order; the same unfinished content is resumed.
+        runner: the process that works on it; a process that takes over writes itself, and the earlier one then stops.
         cursor_file: number of the file that is being read; with ``cursor_line``, the last line taken.
         cursor_seq: while reading, the number of the last staged row; while applying, the last that was applied, within
             ``step``.
         staged: facts in the staging table while reading; from the checks on, those that are to be written.
         counts: per kind of record: inserted, updated, unchanged, superseded.
-        failure: of an import that failed as a whole: field, problem and remedy of what was wrong.
+        failure: of an import that failed as a whole: the field, the problem and the remedy.
         people_first: no longer read, and true for workers of the release before, which read it; a later release drops
             the column.
         notes: sentences for the reader, such as where the data date was taken from.
@@ -118,17 +118,17 @@ class ImportRejection(TenantBase, table=True):
 
 
 class ImportStaging(TenantBase, table=True):
-    """One fact between file and records; gone when its import is finished.
+    """One fact between file and records; deleted when its import ends.
 
-    Identifiers are blind indexes here, and what names a person is encrypted under the import's own key, destroyed at
-    the end. What an event says lies in typed columns (``slots``); of other kinds in ``content``.
+    Identifiers are blind indexes here, and personal data are encrypted under the import's own key, destroyed at the
+    end. The fields of an event are in typed columns (``slots``); those of other kinds in ``content``.
 
     Attributes:
         state: accepted; refused; merged (another row of this import says the same, or says it later);
             known (a patient already in the records, put here so that events find their facility); waiting (an event
             whose person nobody has named yet).
         facility_name: what the row of an event without a facility calls it, folded.
-        digest: of the content, to tell a repeated row from a conflicting one; empty where the typed columns tell it.
+        digest: of the content, to distinguish a repeated row from a conflicting one; empty for typed columns.
         event_date: the day it happened; of a patient, the start of ART.
         first_event: of a patient: the earliest day of the import's facts about the person.
         label: what the source calls the field of the event's date; ``patient_label``, that of the patient's identifier.
@@ -136,7 +136,7 @@ class ImportStaging(TenantBase, table=True):
         facility_uuid: the facility that the row is believed to belong to; with ``entity_uuid``, ``patient_uuid`` and
             ``row_hash``, which follow from it, right only when that is its facility once all rows are read and checked
             (``keys``).
-        voided: the source has taken the record back.
+        voided: the source has voided the record.
     """
 
     __tablename__ = "import_staging"
@@ -182,7 +182,7 @@ class ImportStaging(TenantBase, table=True):
 
 
 class ImportTouched(TenantBase, table=True):
-    """A patient of whom an import that is under way has changed a table, until the rooms after it are told."""
+    """A patient of whom a running import has changed a table, until it publishes the change to later features."""
 
     __tablename__ = "import_touched"
 

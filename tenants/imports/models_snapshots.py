@@ -1,4 +1,4 @@
-"""The table of partners' own statuses, as their lists said them on the days to which the lists ran."""
+"""The tables of partners' own statuses, from their lists, on the days to which the lists run."""
 
 from datetime import date
 from uuid import UUID
@@ -13,12 +13,12 @@ from tenants.imports.fields import SNAPSHOT_STATUSES
 class RadetSnapshot(TenantBase, table=True):
     """One patient on one RADET. Kept for each day to which a list ran; the same day again replaces it.
 
-    It is what the partner says, not what the platform works out: ``tenants.cohort.radet`` compares the two.
+    The partner states it, the platform does not compute it: ``tenants.cohort.radet`` compares the two.
 
     Attributes:
         data_date: the day to which the list runs.
         status: the partner's status of the person on that day.
-        status_date: the day from which it holds, as the list says it.
+        status_date: its first day, from the list.
         previous_status: the status before, where the list has it.
         last_pickup: the last pick-up on the list, and ``days_supplied`` what it handed out, in days.
     """
@@ -44,7 +44,7 @@ class RadetSnapshot(TenantBase, table=True):
 
 
 class RadetListRow(TenantBase, table=True):
-    """What one run's list says of one patient; ``radet_snapshots`` has, of each day, the list that counts."""
+    """The row of one run's list about one patient; ``radet_snapshots`` has, for each day, the list that counts."""
 
     __tablename__ = "radet_list_rows"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Tables for the events of people whom their own import does not name: where they are placed, and those that wait."""
+"""Tables for the events of people whom their own import does not name: their placements, and those that wait."""
 
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +15,7 @@ _STAMP = DateTime(timezone=True)
 
 
 class ImportPlacement(TenantBase, table=True):
-    """The events that one import has of a person whom it does not name: whose record they are in, or that they wait.
+    """The events of one import about a person whom it does not name: the record that has them, or that they wait.
 
     The person is known by other imports of the source. Whose the events are changes as these come and are undone
     (``applying.placing``). Events of one person that name different facilities are placements of their own.
@@ -26,7 +26,7 @@ class ImportPlacement(TenantBase, table=True):
         facility_name: what such rows call the facility instead, folded; empty where they do not.
         patient_uuid: the patient in whose record the events are; empty while they wait.
         rows: rows of the import's files.
-        gap: one of its rows was rejected: what the import lacks of the person says nothing.
+        gap: one of its rows was rejected, so an event that the import lacks of the person means nothing.
         label: what the source calls the field of the identifier.
         source_keys: keys of the events, where the import has other placements of the person; else they are all.
     """

@@ -1,7 +1,7 @@
-"""What a fact by itself must satisfy, whatever format it came in. Across facts: ``tenants.imports.staging.checks``.
+"""The rules that a single fact must satisfy, in every format. Across facts: ``tenants.imports.staging.checks``.
 
-The rules are data: rows read one by one and blocks read column by column are judged by the same ones. What can be
-stored is judged here too (``tenants.records.storable``), so that nothing is accepted that cannot be written.
+The rules are data: the same ones apply to rows read one by one and to blocks read column by column. They include what
+can be stored (``tenants.records.storable``), so that the import accepts nothing that it cannot write.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "weight": (0.2, 500, "kg"),
     "height": (20, 260, "cm"),
 }
-"""Beyond these a result is a slip of the pen or another unit."""
+"""A result beyond these bounds is a slip of the pen or has another unit."""
 
 CODED: dict[str, tuple[str, ...]] = {
     "arv_adherence": ("good", "fair", "poor"),
@@ -60,14 +60,14 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a field of a kind of fact must satisfy.
+    """A rule for a field of a kind of fact.
 
     Attributes:
-        field: the field that is wrong where the rule is broken.
+        field: the field that is wrong if a fact breaks the rule.
         judge: what is wrong with the field's value; its arguments are the value, those of ``beside``, and the data
-            date. It is asked only where all these fields hold something.
-        beside: further fields that it looks at.
-        whole: whether nothing is taken of a fact that breaks it; else only the field is left out.
+            date. It is called only if all these fields have a value.
+        beside: further fields that it reads.
+        whole: whether a fact that breaks it is rejected as a whole; else only the field is left out.
     """
 
     field: str
@@ -201,12 +201,12 @@ _RECORD_ONLY = ("value_numeric", "value_text", "value_coded", "value_datetime", 
 
 
 class Judgement(NamedTuple):
-    """What is taken of a fact.
+    """The accepted part of a fact.
 
     Attributes:
-        fact: without what is left out; None where nothing of it is taken.
-        rejections: why nothing is taken.
-        omissions: what is left out, and why.
+        fact: without the fields that are left out; None if it is rejected as a whole.
+        rejections: why it is rejected as a whole.
+        omissions: the fields that are left out, and why.
         wrong: the fields that are rejected or left out.
     """
 
@@ -217,10 +217,10 @@ class Judgement(NamedTuple):
 
 
 def judged(fact: Fact, data_date: date, today: date) -> Judgement:
-    """What is taken of a fact, and why the rest cannot be true or cannot be stored.
+    """The accepted part of a fact, and why the rest cannot be true or cannot be stored.
 
-    What is wrong costs only its field, where the fact says something without it: a slip in a date must not cost a
-    person's whole history, nor a wrong refill the visit. What is left out stays as it was known before.
+    If a fact is useful without a wrong field, only the field is rejected: a slip in a date must not reject a person's
+    whole history, nor a wrong refill the visit. Fields that are left out keep their known values.
 
     Args:
         fact: as read.
@@ -228,7 +228,7 @@ def judged(fact: Fact, data_date: date, today: date) -> Judgement:
         today: nothing can have been written after it (a stamp may well be later than the data date).
     """
     whole, parts = _unstorable(fact)
-    # What a source took back is often wrong: that is why it did.
+    # A voided record is often wrong: that is why the source voided it.
     if not fact.voided:
         _implausible(fact, data_date, today, whole, parts)
     if not whole and not parts:
@@ -242,13 +242,13 @@ def judged(fact: Fact, data_date: date, today: date) -> Judgement:
 
 
 def doubtful(kind: str, facts: Sequence[Fact], data_date: date, today: date) -> set[int]:
-    """The places of facts of one kind of which something may be wrong: ``judged`` says what.
+    """The places of facts of one kind that may have a wrong field; ``judged`` decides.
 
-    Each distinct value is judged once.
+    Each distinct value is checked one time.
     """
     places = {at for at, fact in enumerate(facts) if fact.voided} if any(fact.voided for fact in facts) else set()
     if kind == UnreadContactFact.kind:
-        return set(range(len(facts)))  # a row may say it twice
+        return set(range(len(facts)))  # a row may have it twice
 
     def note(column: Sequence[Any], is_wrong: Callable[[Any], bool]) -> None:
         if wrong := {value for value in set(column) if is_wrong(value)}:
@@ -278,7 +278,7 @@ def _breaks(rule: Rule, data_date: date, values: tuple[Any, ...]) -> bool:
 
 
 def _comparable(kind: str, name: str, facts: Sequence[Fact]) -> list[Any]:
-    """A field of facts. Of times, the days: one instant has several, by its zone."""
+    """The values of a field of facts; of times their days, which depend on the zone."""
     values = list(map(attrgetter(name), facts))
     if FIELDS[kind][name].type == "datetime":
         return [value and _day(value) for value in values]
@@ -309,7 +309,7 @@ def _without(fact: Fact, wrong: frozenset[str]) -> Fact:
 
 
 def _unstorable(fact: Fact) -> tuple[dict[str, Problem], dict[str, Problem]]:
-    """The fields that no table takes: those without which the fact is none, and those that may be left out."""
+    """The fields that no table can store: those that a fact needs, and those that may be left out."""
     whole: dict[str, Problem] = {}
     parts: dict[str, Problem] = {}
     place = fact.key if isinstance(fact, FacilityFact) else fact.facility
@@ -331,7 +331,7 @@ def _unstorable(fact: Fact) -> tuple[dict[str, Problem], dict[str, Problem]]:
 
 @cache
 def _texts(kind: str) -> tuple[tuple[str, bool], ...]:
-    """The fields of a kind that hold texts, and whether a fact without the field is none."""
+    """The text fields of a kind, and whether a fact needs the field."""
     there = {item.name for item in fields(FACT_TYPES[kind])}
     return tuple(
         (name, spec.required or (kind == ObservationFact.kind and name in _RECORD_ONLY))

@@ -1,4 +1,4 @@
-"""What an import tells its reader: numbers, the problems met, and the refused rows as CSV."""
+"""The report of an import: numbers, problems, and the rejected rows as CSV."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEADINGS = ("file", "line", "field", "problem", "remedy")
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An import in numbers: ``rows_read`` is accepted, refused and waiting; what is left out is apart.
+    """An import in numbers: ``rows_read`` is accepted, refused and waiting; rows that are left out count separately.
 
     Attributes:
         rows_waiting: rows about people whom no import of the source has named: they are in the records once one does,
@@ -35,11 +35,11 @@ class Summary:
         waiting: why rows wait, and what releases them: field, problem, remedy, rows, people.
         rows_in_part: accepted rows of which something was left out: the cells that the report names.
         people: the people whom the accepted rows name.
-        rows_repeated: accepted rows that say what another row of the import says, or that a later row replaces.
+        rows_repeated: accepted rows that repeat another row of the import, or that a later row replaces.
         counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), held (voided
         by a person).
         failure: why it failed as a whole: field, problem, remedy; empty when it did not.
-        problems: how often each problem was met, the most frequent first, at most 50.
+        problems: the number of times of each problem, the most frequent first, at most 50.
     """
 
     id: UUID

@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
 CLEAR_ROWS = 20_000
 EMPTY_ROWS = 100_000
-"""Rows from which on the table is emptied rather than deleted from."""
+"""Number of rows from which the table is truncated instead of deleting its rows."""
 
 EMPTY_PATIENCE = "3s"
 """Long enough for a vacuum of the table to give way, which PostgreSQL asks of it after a second."""
 
 PART_ROWS = 5_000
 MANY_FILES = 20
-"""Files from which on problems are counted over all of them: a folder of patients has thousands."""
+"""Number of files from which problems are counted over all files: a folder of patients has thousands."""
 
 
 def find(session: TenantSession, uuid: UUID, *, lock: bool = False) -> Import | None:
-    """An import; with ``lock``, nobody else takes a step of it until this transaction ends."""
+    """An import; with ``lock``, no other process takes a step of it until this transaction ends."""
     statement = select(Import).where(col(Import.uuid) == uuid)
     return session.exec(statement.with_for_update() if lock else statement).one_or_none()
 
 
 def unfinished(session: TenantSession, content_hash: str) -> Import | None:
-    """The newest import of the same content that was begun and not finished."""
+    """The newest unfinished import of the same content."""
     statement = (
         select(Import)
         .where(col(Import.content_hash) == content_hash, col(Import.state).in_(UNFINISHED))
@@ -76,7 +76,7 @@ SELECT EXISTS (SELECT FROM import_staging WHERE import_uuid = %(import)s)
 
 
 def is_staged(session: TenantSession, uuid: UUID) -> bool:
-    """Whether the import has any staged row, and what names people in them can be read."""
+    """Whether the import has a staged row, and the personal data in its staged rows can be decrypted."""
     with session.cursor() as cursor:
         staged: bool = cursor.execute(_IS_STAGED, {"import": uuid}).fetchall()[0][0]
         return staged
@@ -124,7 +124,7 @@ def rejections(session: TenantSession, uuid: UUID) -> Iterator[tuple[str, int, s
 
 
 def problems(session: TenantSession, uuid: UUID) -> list[dict[str, Any]]:
-    """How often each problem was met, the most frequent first."""
+    """The number of times of each problem, the most frequent first."""
     keys = ("file", "field", "problem", "remedy", "count")
     values: dict[str, Any] = {"import": uuid, "many": MANY_FILES}
     with session.cursor() as cursor:
@@ -155,10 +155,10 @@ def is_large(session: TenantSession, uuid: UUID) -> bool:
 
 
 def empty(session: TenantSession, uuid: UUID) -> bool:
-    """Empty the staging table at once, where this import is alone in it; whether that was done.
+    """Truncate the staging table if this import is alone in it; return whether it was truncated.
 
-    To delete many rows costs about as much as to stage them did, and leaves the table as large as it was. Whoever
-    reads the table (a backup, say) is not waited for long.
+    Deleting many rows takes about as long as staging them, and leaves the table as large as before. The statement
+    waits only briefly for readers of the table, such as a backup.
 
     Args:
         session: a transaction that has not read the table: two that have, and now want it for themselves, would wait
@@ -178,7 +178,7 @@ def empty(session: TenantSession, uuid: UUID) -> bool:
 
 
 def clear_some(session: TenantSession, uuid: UUID) -> bool:
-    """Delete a part of the staged rows; whether any were left to delete."""
+    """Delete a part of the staged rows; return whether there were any."""
     with session.cursor() as cursor:
         # Two statements, so that the second is a plain range of the primary key whatever the planner believes.
         last = cursor.execute(_NEXT_PART, {"import": uuid, "rows": CLEAR_ROWS}).fetchone()
@@ -189,7 +189,7 @@ def clear_some(session: TenantSession, uuid: UUID) -> bool:
 
 
 def leftovers(session: TenantSession) -> list[UUID]:
-    """Imports that are over and whose staged rows a kill has left behind."""
+    """Ended imports that still have staged rows, after a kill."""
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT uuid FROM imports AS i WHERE state IN ('done', 'failed', 'cancelled')"

@@ -1,4 +1,4 @@
-"""A tenant that comes from an archive: imports that were under way have no staged rows there, and are ended."""
+"""A tenant restored from an archive: end its unfinished imports, which have no staged rows there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHY = "it was under way when the organisation's archive was written: import the 
 
 
 def end_unfinished(session: TenantSession, _payload: Mapping[str, Any]) -> None:
-    """Mark imports that were under way as failed, and destroy the keys of their staged rows. Stall started undoings."""
+    """Mark unfinished imports as failed, and destroy the keys of their staged rows. Stall started undoings."""
     with session.cursor() as cursor:
         cursor.execute(
             "UPDATE imports SET state = 'failed', error = %s, finished_at = now(), runner = NULL"

@@ -1,6 +1,6 @@
 """One import from its files to the records, in steps that are each a transaction and move a cursor.
 
-A kill costs one step: whoever runs the import again goes on after the last step that was committed. The steps are
+A kill costs one step: the next run of the import resumes after the last committed step. The steps are
 reading (rows are staged), checking (in the staging table), applying (the versioned upsert, kind by kind), clearing,
 and the end.
 """
@@ -44,7 +44,7 @@ READ_ROWS = 5_000
 """Rows read and staged in one transaction."""
 
 BLOCK_ROWS = 4
-"""Rows of a transaction that reads columns, for each that it would read one by one."""
+"""Rows that a transaction reads as columns, for each row that it would read one by one."""
 
 READ_FACTS = 25_000
 """Facts at which such a transaction ends earlier: a row may be a person with a whole history."""
@@ -59,17 +59,17 @@ class Stopped(Conflict):
 
 
 class Lost(Conflict):
-    """What was staged is no longer there, so that the import cannot go on from where it was."""
+    """The staged rows are gone, so the import cannot resume."""
 
     title = "The import cannot go on"
 
 
 class RewoundError(Exception):
-    """The server broke off and has lost the last steps, which do not wait for the disk."""
+    """The server crashed and lost the last steps, which do not wait for the disk."""
 
 
 def _place(row: Import) -> tuple[object, ...]:
-    """Where an import stands: a step moves it."""
+    """The cursor of an import: each step moves it."""
     return row.state, row.step, row.cursor_seq, row.cursor_file, row.cursor_line, row.rows_read, row.staged
 
 
@@ -77,7 +77,7 @@ class Runner:
     """Runs one import.
 
     Args:
-        open_session: gives one transaction of the tenant.
+        open_session: opens one transaction of the tenant.
         import_uuid: which.
         sources: its files, in the order of their numbers.
         report: told how far it is: done, total (None: not known yet), and what is going on.
@@ -104,10 +104,10 @@ class Runner:
 
     @seldom_collecting()
     def run(self) -> None:
-        """Go on from wherever the import stands to its end.
+        """Run the import from its cursor to its end.
 
         Raises:
-            AppError: what was given cannot be imported: the import has failed and nothing of it is in the records.
+            AppError: the files cannot be imported: the import has failed and changed no records.
             Stopped: it was cancelled or taken over.
             Lost: it comes from a backup without its staged rows, and has failed.
         """
@@ -115,7 +115,7 @@ class Runner:
             try:
                 self._run()
             except RewoundError:
-                continue  # what is lost is done again, by where the row says that the import stands
+                continue  # repeat the lost steps, from the cursor in the import's row
             return
 
     def _run(self) -> None:
@@ -140,12 +140,12 @@ class Runner:
 
     @contextmanager
     def _step(self) -> Iterator[tuple[TenantSession, Import]]:
-        """One transaction of the import, which is locked and still ours.
+        """One transaction of the import, which this process has locked and still owns.
 
         Raises:
             Stopped: it was cancelled or taken over.
-            ImportBlocked: another process holds what the step needs, and does not go on.
-            RewoundError: it does not stand where this process left it.
+            ImportBlocked: another process has a lock that the step needs, and has stopped.
+            RewoundError: its cursor is not where this process left it.
         """
         with patiently(self._open, self._uuid) as session:
             row = repository.find(session, self._uuid, lock=True)
@@ -167,7 +167,7 @@ class Runner:
         self._at = at
 
     def _claim(self) -> str:
-        """Take the import over; its state.
+        """Take the import over; return its state.
 
         Raises:
             Lost: its staged rows are gone. The import has failed.
@@ -192,7 +192,7 @@ class Runner:
         return state
 
     def _prepare(self, reader: InProcess | Apart) -> None:
-        """Find the format, the source's name and the data date, and see that the mapping's blocks fit."""
+        """Find the format, the source's name and the data date, and check the mapping's blocks."""
         with self._step() as (session, row):
             mapping, fixed_date, format_name = self._mapping(session, row), row.data_date, row.format
             cohort_block.check(session, mapping.cohort)
@@ -225,7 +225,7 @@ class Runner:
         return Terms(row.uuid, row.source, row.data_date, mapping.assumed_lag_days)
 
     def _twice(self, act: Callable[[], None]) -> None:
-        """Do what reads; a reading process that is ended twice at one place is ended by what is there.
+        """Read; if the reading process ends twice at one place, blame the file.
 
         Raises:
             Invalid: a file cannot be read.
@@ -243,7 +243,7 @@ class Runner:
                 return
 
     def _watch(self) -> None:
-        """See that the import is still wanted, while its reader is busy; raises as ``_step``."""
+        """Check that the import was not cancelled, while its reader is busy; raises as ``_step``."""
         with self._step():
             return
 
@@ -263,7 +263,7 @@ class Runner:
             )
         for block in reader.portions(wanted):
             self._stage(block, where, mapping)
-        # Of what an earlier reading staged, the keys are not known.
+        # The keys of rows that an earlier reading staged are not known.
         self._differ = after is None and where.keys.all_differ()
         with self._step() as (_, row):
             row.state, row.step, row.cursor_seq = "checking", "", 0
@@ -280,7 +280,7 @@ class Runner:
             row.rows_left_out += tally.left_out
             row.staged += tally.staged
             row.cursor_file, row.cursor_line = block.file, block.last
-            # A file's name may be personal, and this note goes on to the job's row: a number will do.
+            # A file's name may be personal, and the job's row copies this note: a number is enough.
             row.step = f"reading file {block.file + 1} of {len(self._sources)}"
             done, step = row.rows_read + row.rows_left_out, row.step
         self._report(done, None, step)
@@ -328,7 +328,7 @@ class Runner:
                     self._report(done, total, note.replace("_", " "))
 
     def _settled_ends(self, mapping: Mapping) -> dict[str, int]:
-        """See that each staged event has the identities of the facility it belongs to; the last row of each kind."""
+        """Check that each staged event has the identities of its facility; return the last row of each kind."""
         with self._step() as (session, row):
             ends = survey(session, row.uuid)
         rows = apply.STEP_ROWS if ends.astray else 0
@@ -364,7 +364,7 @@ class Runner:
         publish_after_commit(session, "imports.completed", subject=str(row.uuid), payload=completed)
 
     def _fail(self, error: AppError) -> None:
-        """The import ends here, and what it staged goes. Unless it was ``Lost``, nothing of it is in the records."""
+        """End the import as failed, and delete its staged rows. Unless it was ``Lost``, it changed no records."""
         with self._step() as (session, row):
             lasting(session)
             row.state, row.error, row.finished_at = "failed", error.detail, now()

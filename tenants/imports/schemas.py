@@ -1,4 +1,4 @@
-"""What the API says of imports."""
+"""The API's answers about imports."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ProblemCount(BaseModel):
-    """A problem that rows were refused for, or cells left out, and how often it was met."""
+    """A problem for which rows were rejected or cells left out, and its number of times."""
 
     file: str = Field(description="Name of the file.", examples=["visits.csv.gz"])
     field: str = Field(description="Column, as the file calls it.", examples=["visit_date"])
@@ -34,7 +34,7 @@ class WaitingRows(BaseModel):
 
 
 class ImportFailure(BaseModel):
-    """What was wrong with an import as a whole."""
+    """The error of an import as a whole."""
 
     field: str = Field(
         description="File, or key of the mapping or of the order; empty for the whole.", examples=["visits.csv.gz"]
@@ -44,7 +44,7 @@ class ImportFailure(BaseModel):
 
 
 class ImportSummary(BaseModel):
-    """An import: how far it is, and what came of it."""
+    """An import: its progress and its outcome."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -63,7 +63,7 @@ class ImportSummary(BaseModel):
     rows_read: int = Field(description="Rows read so far: accepted, refused and waiting.")
     rows_accepted: int = Field(description="Rows that are in the records, or will be: all, or some of their cells.")
     rows_in_part: int = Field(description="Accepted rows of which a cell was left out; `problems` say which.")
-    rows_refused: int = Field(description="Rows of which nothing is taken.")
+    rows_refused: int = Field(description="Rows that are rejected as a whole.")
     rows_waiting: int = Field(
         description="Rows about people whom no import of the source has named: kept, and in the records once one does;"
         " `waiting` says why. Read = accepted + refused + waiting."
@@ -83,11 +83,9 @@ class ImportSummary(BaseModel):
     problems: list[ProblemCount] = Field(description="The problems met, the most frequent first, at most 50.")
     waiting: list[WaitingRows] = Field(description="Why rows wait, and what releases them, the most rows first.")
     notes: list[str] = Field(
-        description="What else the import has to say, one sentence each.", examples=[["2 facilities were added"]]
+        description="Further notes of the import, one sentence each.", examples=[["2 facilities were added"]]
     )
-    error: str | None = Field(
-        description="Why it failed, or why it stands still while it is not over, in one sentence.", examples=[None]
-    )
+    error: str | None = Field(description="Why it failed, or why it stalls, in one sentence.", examples=[None])
     failure: list[ImportFailure] = Field(description="What was wrong, and what to do.")
     created_at: datetime = Field(description="When the files were accepted.")
     started_at: datetime | None = Field(description="When the work began; null: it has not begun.")

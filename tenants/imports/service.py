@@ -1,4 +1,4 @@
-"""Imports as a service: begun, continued, run, cancelled, reported. What each step does is in ``runner``."""
+"""The service of imports: begin, resume, cancel, undo, report. ``runner`` has the steps."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CANCELLABLE = ("pending", "reading", "checking")
 
 @dataclass(frozen=True, slots=True)
 class GivenFile:
-    """A file as it was given: what identifies its content, and where an upload is kept."""
+    """A file of an order: the identity of its content, and the place of an upload."""
 
     name: str
     size: int
@@ -43,12 +43,12 @@ class GivenFile:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for: the files and how to read them.
+    """An order: the files, and how to read them.
 
     Attributes:
         format: a reader's name; empty to detect it.
         data_date: overrides the mapping's.
-        strict: a single refused row means that nothing is applied.
+        strict: apply nothing if any row is rejected.
     """
 
     files: Sequence[GivenFile]
@@ -58,7 +58,7 @@ class Order:
     strict: bool = False
 
     def content_hash(self) -> str:
-        """The same for the same contents, names, mapping and terms."""
+        """A hash that is the same for the same contents, names, mapping and terms."""
         content = {
             "files": sorted((file.name, file.sha256) for file in self.files),
             "mapping": self.mapping.model_dump(mode="json"),
@@ -74,11 +74,11 @@ def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> t
 
     Args:
         session: the tenant's transaction.
-        order: what is asked for.
-        swept: imports killed in their last step, as ``sweep`` gives them: asked for again, such a one is done.
+        order: the files, and how to read them.
+        swept: imports killed in their last step, from ``sweep``; a repeated order of such an import is done.
 
     Returns:
-        The import, and whether it is one begun before that goes on (or only had to be swept).
+        The import, and whether it began before and resumes (or only had to be swept).
 
     Raises:
         Invalid: there is no such format.
@@ -88,7 +88,7 @@ def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> t
         reader(named)
     content_hash = order.content_hash()
     with session.cursor() as cursor:
-        lock_own(cursor, f"imports:content:{content_hash}")  # else the same files sent at once become an import each
+        lock_own(cursor, f"imports:content:{content_hash}")  # else the same files sent at once become several imports
     earlier = repository.unfinished(session, content_hash) or repository.done_of(session, content_hash, swept)
     if earlier is not None:
         return earlier, True
@@ -119,12 +119,12 @@ def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> t
 
 
 def _format_of(mapping: Mapping) -> str:
-    """A mapping without records is of a format of its own, if it names one; else the files tell."""
+    """A mapping without records has the format that it names; without one, the files decide."""
     return mapping.format if "format" in mapping.model_fields_set else ""
 
 
 def undo(session: TenantSession, uuid: UUID) -> Import:
-    """Let an import no longer count, and have a job bring the records in line.
+    """Exclude an import, and have a job update the records.
 
     Raises:
         NotFound: there is none with this id.
@@ -140,7 +140,7 @@ def undo(session: TenantSession, uuid: UUID) -> Import:
 
 
 def sweep(open_session: SessionOpener) -> list[UUID]:
-    """Delete what killed imports that are over have left in the staging table; which they were."""
+    """Delete the staged rows that ended imports left after a kill; return these imports."""
     with open_session() as session:
         left = repository.leftovers(session)
     for uuid in left:
@@ -162,11 +162,11 @@ def get(session: TenantSession, uuid: UUID) -> Import:
 
 
 def cancel(session: TenantSession, uuid: UUID) -> Import:
-    """Stop an import that has not begun to write records; its next step does not happen.
+    """Cancel an import that has not begun to write records, before its next step.
 
     Raises:
         NotFound: there is none with this id.
-        Conflict: it is over, or records are being written.
+        Conflict: it has ended, or it writes records.
     """
     row = repository.find(session, uuid, lock=True)
     if row is None:
@@ -176,9 +176,9 @@ def cancel(session: TenantSession, uuid: UUID) -> Import:
         message, remedy = f"the import is {row.state}", "there is nothing to stop"
         if is_stalled(row):
             message = f"the import is {row.state}, part of it is in the records, and {row.error}"
-            remedy = f"{RESUME}; it goes on to its end. Import the corrected files after it"
+            remedy = f"{RESUME}; it runs to its end. Import the corrected files after it"
         elif row.state in UNFINISHED:
-            remedy = "it goes on to its end: import the corrected files after it"
+            remedy = "it runs to its end: import the corrected files after it"
         raise Conflict(message, remedy=remedy)
     forget(row)
     row.state, row.finished_at, row.step = "cancelled", now(), ""

@@ -1,4 +1,4 @@
-"""What a tenant has confirmed of facilities that imports name."""
+"""A tenant's confirmations of facilities that imports name."""
 
 from typing import Annotated, ClassVar
 
@@ -8,7 +8,7 @@ Code = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class FacilitySettings(BaseModel):
-    """Codes of facilities that were held back, and what became of them."""
+    """Codes of facilities that imports hold back, and their confirmations."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
     settings_key: ClassVar[str] = "facilities"

@@ -1,6 +1,6 @@
-"""Where the fields of a fact lie in the staging table: typed columns, so that SQL alone brings them to the records.
+"""The columns of a fact's fields in the staging table: typed, so that SQL alone moves them to the records.
 
-Kinds that are not here are staged as JSON (``ImportStaging.content``) and applied by a function of their own.
+Other kinds are staged as JSON (``ImportStaging.content``), and each has its own function that applies it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EVENT_FIELD = {
     "dispensations": "date_dispensed",
     "appointments": "booked_on",
 }
-"""The field that says when a fact of a kind happened."""
+"""The field with the time of a fact of a kind."""
 
 _POOLS: dict[FieldType, str] = {
     "date": "date",

@@ -1,4 +1,4 @@
-"""Imports of uploaded files: kept encrypted until the import is over, then deleted."""
+"""Imports of uploaded files, stored encrypted until the import ends, then deleted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MOST_FILES = 200
 
 
 def store(tenant: TenantRef, uploads: Sequence[tuple[str, BinaryIO]]) -> list[GivenFile]:
-    """Keep uploaded files, encrypted. Not within a transaction: the store may be far.
+    """Store uploaded files, encrypted. Not within a transaction, since the store may be slow.
 
     Raises:
         Invalid: there is no file, too many, or two of one name.
@@ -65,10 +65,10 @@ def discard(tenant: TenantRef, files: Sequence[GivenFile | ImportFile]) -> None:
 
 
 def submit(session: TenantSession, order: Order) -> tuple[Import, list[GivenFile]]:
-    """Ask for the import of uploaded files, by job.
+    """Enqueue the import of uploaded files.
 
     Returns:
-        The import, and the uploads that it does not need: those of content that is on its way with files of its own.
+        The import, and the uploads that it does not need, because a running import has files of the same content.
 
     Raises:
         Invalid: there is no such format.
@@ -83,7 +83,7 @@ def submit(session: TenantSession, order: Order) -> tuple[Import, list[GivenFile
 
 
 def _adopt(session: TenantSession, row: Import, order: Order) -> list[GivenFile]:
-    """Give an import that goes on the uploads it lacks (it was begun from a path); what is left over."""
+    """Give a resumed import the uploads that it lacks (it began from a path); return the others."""
     left = {(file.name, file.sha256): file for file in order.files}
     for file in repository.files(session, row.uuid):
         if file.blob_key is None and (blob_ref := left.pop((file.name, file.sha256), None)) is not None:
@@ -93,7 +93,7 @@ def _adopt(session: TenantSession, row: Import, order: Order) -> list[GivenFile]
 
 
 def run_upload(ctx: JobContext, import_uuid: UUID) -> None:
-    """Run the import within its job. What is wrong with the files is the import's end, not the job's failure."""
+    """Run the import within its job. A wrong file fails the import, not the job."""
     with ctx.session() as session:
         row = service.get(session, import_uuid)
         over = row.state not in UNFINISHED
@@ -127,12 +127,12 @@ def _source(tenant: TenantRef, file: ImportFile) -> Source:
 def _opened(tenant: TenantRef, key: str, *, workbook: bool) -> BinaryIO:
     try:
         stream = blobs.open(tenant, key)
-    except NotFound as error:  # as Invalid it ends the import, with this reason; the job alone would end silently
+    except NotFound as error:  # Invalid fails the import with this reason; otherwise only the job would fail
         message = "an uploaded file of this import is no longer stored: it expired or was deleted"
         raise Invalid(message, remedy="upload the files again") from error
     if not workbook:
         return stream
-    # A workbook is read from its end: it needs a file that can be sought in, nameless and gone when closed.
+    # A workbook is read from its end: it needs a seekable file, here a temporary one.
     spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by whoever opened the source
     with stream:
         shutil.copyfileobj(stream, spool, 1 << 20)

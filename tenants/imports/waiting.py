@@ -1,4 +1,4 @@
-"""Rows that wait for people whom no import has named yet: how many, why, and for how long they are kept."""
+"""Rows that wait for people whom no import has named yet: their number, the reasons, and the time limit."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ SELECT count(*) FROM gone
 
 
 def count(session: TenantSession, import_uuid: UUID) -> int:
-    """How many rows of an import wait."""
+    """The number of an import's rows that wait."""
     with session.cursor() as cursor:
         rows: int = cursor.execute(_COUNT, (import_uuid,)).fetchall()[0][0]
         return rows
@@ -81,7 +81,7 @@ def reasons(session: TenantSession, import_uuid: UUID, source: str) -> list[dict
 
 
 def let_go(session: TenantSession, before: datetime) -> int:
-    """Reject a batch of rows that wait since imports that ended before an instant; of how many people they were."""
+    """Reject a batch of rows that wait since imports that ended before an instant; return the number of people."""
     with session.cursor() as cursor:
         people: int = cursor.execute(_LET_GO, {"before": before, "rows": LET_GO_AT_ONCE}).fetchall()[0][0]
         return people

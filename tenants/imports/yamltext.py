@@ -1,4 +1,4 @@
-"""YAML of a mapping as people mean it, and bounded: what costs much, or fits no database, is refused."""
+"""The YAML of a mapping as people mean it, within bounds: expensive or unstorable parts are errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases (a few lines of them expand to gigabytes) and nesting that no mapping has."""
+        """Reject aliases (a few lines of them expand to gigabytes) and nesting that no mapping has."""
         if self.check_event(yaml.AliasEvent):
             message = "aliases (*name) are not taken: write the part out"
             raise yaml.composer.ComposerError(None, None, message, self.get_mark())
@@ -104,10 +104,10 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
 def load(text: str | bytes) -> object:
-    """What the text says.
+    """The parsed text.
 
     Raises:
-        yaml.YAMLError: it is not readable, or holds what a mapping does not.
-        ValueError: as the library raises for values that it cannot make (also RecursionError, OverflowError).
+        yaml.YAMLError: it is not readable, or has parts that no mapping has.
+        ValueError: from the library, for values that it cannot build (also RecursionError, OverflowError).
     """
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with stricter rules

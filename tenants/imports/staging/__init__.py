@@ -1,1 +1,1 @@
-"""From readings to the staging table, and the checks on what is staged."""
+"""From readings to the staging table, and the checks of the staged rows."""

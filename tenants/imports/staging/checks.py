@@ -1,8 +1,8 @@
-"""What facts must satisfy together: checked in the staging table by statements over the whole set.
+"""The rules that facts must satisfy together, checked in the staging table by statements over the whole set.
 
-A refused event takes its whole row along (facilities aside, which other rows may have named too); where the row is a
-person, only what is wrong is refused. Most files have little wrong with them, and there are twenty events to a patient:
-so what may be wrong is looked for among patients first, and the rows are gone through only where something is.
+A rejected event rejects its whole row (except facilities, which other rows may name too); where the row is a person,
+only the wrong fact is rejected. Most files have few wrong rows, and a patient has about twenty events: so the checks
+look for problems among patients first, and read the rows only if there are any.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ homes AS (
     ) AS own GROUP BY patient_key
 )
 """
-"""The people whom the import names itself: at how many facilities, and when they were born."""
+"""The people whom the import itself names: the number of their facilities, and their dates of birth."""
 
 _WHOLE_ROWS = """
 WITH broken AS MATERIALIZED (
@@ -67,7 +67,7 @@ next AS (
 UPDATE import_staging AS s SET state = 'accepted' FROM next AS n WHERE s.import_uuid = %(import)s AND s.seq = n.seq
 """
 
-# A key alone says nearly as much as kind, facility and key do, in half the time.
+# A key alone is nearly as distinctive as kind, facility and key together, in half the time.
 _ARE_REPEATED = """
 SELECT EXISTS (
     SELECT FROM import_staging
@@ -126,7 +126,7 @@ FROM judged AS j LEFT JOIN import_files AS f ON f.import_uuid = %(import)s AND f
 WHERE j.state = 'refused'
 """  # noqa: S608 - constants of the rooms' own
 
-# Events that were rejected count for what the import lacks of their people, and for nothing else.
+# Rejected events count only as gaps of the import for their people.
 _SEEN = """
 CREATE TEMPORARY TABLE seen_events ON COMMIT DROP AS
 SELECT patient_key, facility, facility_name, min(event_date) FILTER (WHERE state = 'accepted') AS first,
@@ -136,7 +136,7 @@ WHERE import_uuid = %(import)s AND state IN ('accepted', 'refused') AND kind NOT
 GROUP BY patient_key, facility, facility_name
 """
 
-# What is wrong with an event is wrong with those that repeat it; an older version of it was corrected by its source.
+# A wrong event is wrong in its repetitions too; its source has corrected an older version.
 _LIKE_JUDGED = """
 s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged') AND s.kind = j.kind AND s.source_key = j.source_key
 AND coalesce(s.facility, '') = coalesce(j.facility, '') AND s.known_at IS NOT DISTINCT FROM j.known_at
@@ -249,7 +249,7 @@ kept AS (
 SELECT (SELECT count(*) FROM faulty) - (SELECT count(*) FROM kept), (SELECT count(*) FROM kept)
 """
 
-# Rows that are events repeat their person as well: what they say of the person is not what is counted.
+# Rows that are events repeat their person as well: only the event is counted.
 _ROWS_REPEATED = """
 SELECT count(*) FROM (
     SELECT s.file, s.line
@@ -274,7 +274,7 @@ _TELL = "UPDATE imports SET notes = notes || %(notes)s WHERE uuid = %(import)s"
 BEFORE_BIRTH = "{} listed with an event before the date of birth on record: kept; find out which of the two is wrong"
 
 MEMORY = "64MB"
-"""What a sort or a hash of a check may take on the server before it goes to disk."""
+"""The memory of a sort or hash of a check on the server, before it goes to disk."""
 
 
 class _Checks:
@@ -286,7 +286,7 @@ class _Checks:
         self.plan(sort=True)
 
     def plan(self, *, sort: bool) -> None:
-        """Have the planner do without nested loops, and without sorting where a hash will do.
+        """Keep the planner from nested loops, and from sorts where a hash is enough.
 
         The rows are fresh and not analysed (only their owner may): the planner takes them for a few. A nested loop
         over them would take hours, and to sort them all takes several times what a hash does.
@@ -294,19 +294,19 @@ class _Checks:
         set_local(self._cursor, work_mem=MEMORY, enable_nestloop="off", enable_sort="on" if sort else "off")
 
     def do(self, statement: str, **more: object) -> int:
-        """Run a statement; how many rows it concerned."""
+        """Run a statement; return its number of rows."""
         return self._cursor.execute(statement, self._values | more).rowcount
 
     def place_unnamed(self) -> None:
-        """Find whose the events are whose people the import does not name."""
+        """Find the people of events whose people the import does not name."""
         unnamed.place(self._cursor, self._values["import"], self._values["source"])
 
     def all(self, statement: str, **more: object) -> list[tuple[Any, ...]]:
-        """All rows that a query gives."""
+        """All rows that a query returns."""
         return self._cursor.execute(statement, self._values | more).fetchall()
 
     def ask(self, statement: str) -> tuple[Any, ...]:
-        """The one row that a query gives."""
+        """The one row that a query returns."""
         ((*answers,),) = self._cursor.execute(statement, self._values).fetchall()
         return tuple(answers)
 
@@ -357,11 +357,11 @@ def _counting(checks: _Checks) -> None:
 
 
 STEPS = ("repeated rows", "patients", "counting")
-"""The checks in order: what each step is about."""
+"""The checks in order: the subject of each step."""
 
 
 def note(number: int) -> str:
-    """What an import says that it does while a step runs, and after it until the next."""
+    """The text that an import shows during a step, and after it until the next."""
     return f"checking {STEPS[number]}"
 
 
@@ -375,7 +375,7 @@ def run_step(
         number: which.
         import_uuid: whose rows.
         source: the import's.
-        refused: whether something may have been refused before the first step.
+        refused: whether a fact may have been rejected before the first step.
         differ: whether it is known that all rows have different keys.
     """
     with session.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Facts as rows of the staging table: identities column by column, rows put together as COPY takes them."""
+"""Facts as rows of the staging table: identities column by column, and rows in COPY's binary format."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _COMMON = tuple(STAGED_TYPES)[: tuple(STAGED_TYPES).index("digest")]
 _NO_DOCUMENT = binary_copy.field("bytea", b"") * 2 + binary_copy.NULL * 3
 """Digest, content and what follows them up to the number, of events: they lie in columns of their own."""
 _NO_EVENT = binary_copy.NULL * (4 + len(SLOT_TYPES))
-"""Identities and columns of what is staged as a document."""
+"""Identities and columns of facts that are staged as JSON."""
 _ROWS_A_WRITE = 1000
 
 
@@ -87,17 +87,17 @@ class Document(NamedTuple):
 
 
 def body_of(digest: bytes, content: bytes, personal: bytes | None) -> bytes:
-    """The fields of what a fact says, of the digest by which equal ones are told, and of what names a person."""
+    """The fields for a fact's content, for the digest that equal facts share, and for personal data."""
     return binary_copy.fields(("bytea",) * 3, (digest, content, personal))
 
 
 class Encoder:
-    """Rows of the staging table as COPY takes them.
+    """Builds rows of the staging table in COPY's binary format.
 
     Args:
         session: the step's transaction.
         import_uuid: whose rows they are.
-        where: at which facilities the import's patients are.
+        where: the facilities of the import's patients.
         patient_key: the blind index of a patient's identifier.
     """
 
@@ -128,7 +128,7 @@ class Encoder:
         )
 
     def look_up(self, events: Sequence[Events], facts: Iterable[Fact]) -> None:
-        """Have the facilities of these events' and facts' patients at hand: in at most three statements for all."""
+        """Load the facilities of the patients of these events and facts, in at most three statements."""
         keys: set[bytes] = set()
         places: set[str] = set()
         for fact in facts:
@@ -144,7 +144,7 @@ class Encoder:
         self._where.look_up(self._session, keys, places)
 
     def events(self, events: Events, seqs: Sequence[int]) -> Iterator[bytes]:
-        """The rows of events, so many at a time: the server takes in some while we make others."""
+        """The rows of events in portions, so that the server stores some while this process builds others."""
         names, file, place = events.record, events.file, events.facility_name
         beginning = self._beginning(names, "accepted", file, place, voided=events.voided) + _NO_DOCUMENT
         people = self._people(events)
@@ -156,7 +156,7 @@ class Encoder:
     def _beginning(
         self, names: RecordNames, state: str, file: int, facility_name: str | None, *, voided: bool
     ) -> bytes:
-        """The fields that all rows of a kind have in common."""
+        """The fields that are the same in all rows of a kind."""
         beginning = self._beginnings.get((names, state, file, facility_name, voided))
         if beginning is None:
             values = (
@@ -204,7 +204,7 @@ class Encoder:
 
 
 class _Person(NamedTuple):
-    """What a patient at a facility adds to each event: fields, the beginning of fingerprints and of names of UUIDs."""
+    """The part of an event that depends on patient and facility: fields, and the start of fingerprints and UUIDs."""
 
     key: bytes
     facility: bytes
@@ -259,7 +259,7 @@ def _places(seqs: Sequence[int], lines: Sequence[int]) -> list[bytes]:
 
 
 def _uuids(digests: list[bytes]) -> list[bytes]:
-    """UUIDv8s of these bytes, as ``records.ids.entity_uuid`` makes them."""
+    """UUIDv8s of these bytes, in the form of ``records.ids.entity_uuid``."""
     table = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 16).copy()
     table[:, 6] = table[:, 6] & 0x0F | 0x80
     table[:, 8] = table[:, 8] & 0x3F | 0x80

@@ -1,8 +1,8 @@
 """The checks of the facilities that an import names, before any other check.
 
 A mistyped DATIM id makes a facility of its own, with people of its own. Where the mapping lists the facilities
-(``known_facilities``), or asks for those on record (``registered``), rows of any other are refused. A facility that is
-not on record is held back where it is like one that is, until somebody confirms it (``settings``).
+(``known_facilities``), or requires those on record (``registered``), rows of any other are rejected. The import holds
+back a facility that is not on record but resembles one that is, until somebody confirms it (``settings``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 REGISTERED = "registered"
 
-# What the file calls the other spelling does not rename the facility that is meant.
+# The name of an alias in the file does not rename the facility that is meant.
 _ALIASES = """
 UPDATE import_staging AS s
 SET facility = f.datim_id, state = CASE WHEN s.kind = 'facilities' THEN 'merged' ELSE s.state END
@@ -88,10 +88,10 @@ def run(session: TenantSession, import_uuid: UUID, source: str, mapping: Mapping
             any will do) and ``new_people``.
 
     Returns:
-        Whether facts may have been refused.
+        Whether facts may have been rejected.
 
     Raises:
-        Invalid: nobody of a facility is known, where many should be.
+        Invalid: no person of a facility is known, although many should be.
     """
     confirmed = settings.get(session, FacilitySettings)
     known = mapping.known_facilities
@@ -111,7 +111,7 @@ def run(session: TenantSession, import_uuid: UUID, source: str, mapping: Mapping
 
 
 def _hold_back(cursor: Cursor[Any], values: dict[str, Any], confirmed: set[str]) -> tuple[bool, list[str]]:
-    """Refuse the facts of unknown facilities that are like a known one; whether there were any, and notes."""
+    """Reject the facts of unknown facilities that resemble a known one; return whether there were any, and notes."""
     unknown: dict[str, set[str]] = {}
     for code, encoded in cursor.execute(_UNKNOWN, values).fetchall():
         name = content("facilities", encoded).get("name")

@@ -1,4 +1,4 @@
-"""Facts of events as columns, as tables that are read by columns give them: each distinct value is encoded once."""
+"""Facts of events as columns, in the form of tables that are read as columns: each distinct value is encoded once."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class Placed(NamedTuple):
-    """A fact and where it stands.
+    """A fact and its place.
 
     Attributes:
         seq: its number among the import's facts.
-        state: in which it is staged.
+        state: its staged state.
     """
 
     seq: int
@@ -39,7 +39,7 @@ class Placed(NamedTuple):
 
 
 class _Encoded(dict[Any, Any]):
-    """What values become; each distinct one is encoded once."""
+    """Encodes values, each distinct one once."""
 
     def __init__(self, encode: Callable[[Any], Any]) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class FactColumns:
         kind, voided = first.kind, first.voided
         cells = self._cells.get(kind) or self._cells.setdefault(kind, self._encoders(kind))
         fields = {name: list(map(cells[name].__getitem__, map(attrgetter(name), facts))) for name in SLOTS[kind]}
-        # What did not happen has no day to be judged by.
+        # An event that did not happen has no day to check.
         days = [binary_copy.NULL] * count if voided else [self._days[fact.event_date()] for fact in facts]
         bound: list[PatientBound] = facts  # type: ignore[assignment]  # kinds with columns are of patients
         facilities = [fact.facility for fact in facts]
@@ -130,12 +130,12 @@ class FactColumns:
 
 
 def named_place(fact: Fact, reading: Reading) -> str | None:
-    """What the row of an event without a facility calls it, without case, spaces and punctuation."""
+    """The row's name for the facility of an event without a DATIM id, without case, spaces and punctuation."""
     if fact.facility is not None or not reading.facility_name or not isinstance(fact, PatientBound):
         return None
     return folded(reading.facility_name) or None
 
 
 def day_of(fact: Fact) -> date | None:
-    """The day by which a fact is judged: what did not happen has none."""
+    """The day to check of a fact; an event that did not happen has none."""
     return None if fact.voided else fact.event_date()

@@ -1,4 +1,4 @@
-"""Whether any key of an import comes twice, told from what is staged: most files have no row twice."""
+"""Whether a key of an import is repeated, known while rows are staged: most files repeat no row."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 MOST = 4_000_000
-"""Keys that are remembered, eight bytes of each; of larger imports the staging table is asked."""
+"""Number of keys kept in memory, eight bytes of each; for larger imports, a query of the staging table decides."""
 
 
 class KeyCount:
     """The keys of the rows that one reading of an import's files stages.
 
-    Keys are blind indexes: that two begin with the same eight bytes by chance costs a question to the database.
+    Keys are blind indexes: if two begin with the same eight bytes by chance, the database decides.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class KeyCount:
         self._count = 0
 
     def add(self, keys: Sequence[bytes]) -> None:
-        """Note the keys of further rows, of 16 bytes each."""
+        """Add the keys of further rows, of 16 bytes each."""
         self._count += len(keys)
         if self._count > MOST:
             self._parts.clear()
@@ -34,7 +34,7 @@ class KeyCount:
             self._parts.append(np.frombuffer(b"".join(keys), dtype=np.uint64)[::2].copy())
 
     def all_differ(self) -> bool:
-        """Whether no key came twice for certain; False where that is not known."""
+        """Whether certainly no key is repeated; False if that is unknown."""
         if self._count > MOST:
             return False
         return not self._parts or bool(np.unique(np.concatenate(self._parts)).size == self._count)

@@ -1,8 +1,8 @@
-"""Who a staged event belongs to, and the identities that follow: worked out while it is read, settled before it counts.
+"""The patient of a staged event, and its identities: computed while it is read, corrected before it counts.
 
-An event's UUID, its patient's and its fingerprint follow from the facility it belongs to. That is known for certain
-only when all rows are read and checked; while they are read it is nearly always known already. So it is believed then,
-and ``settle`` corrects the rows where the belief was wrong, or where there was none.
+An event's UUID, its patient's and its fingerprint depend on its facility. That is certain only after all rows are read
+and checked, but nearly always known while they are read. So the stager assumes it then, and ``settle`` corrects the
+rows with a wrong facility or with none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 MOST_REMEMBERED = 100_000
-"""Patients whose facility is kept in memory; then memory begins anew."""
+"""Number of patients whose facility is kept in memory; then the memory is cleared."""
 
 _FACILITIES = "SELECT datim_id, uuid FROM facilities WHERE datim_id = ANY(%s)"
 
@@ -50,12 +50,12 @@ def facility_to_be(import_uuid: UUID, source: str, datim_id: str) -> UUID:
 
 
 class Whereabouts:
-    """At which facility an import's patients are, as far as it is known while the files are read.
+    """The facilities of an import's patients, as far as they are known while the files are read.
 
-    It may be asked in any number of transactions, also after one was rolled back: what it says is settled later.
+    It works over any number of transactions, also after a rollback, since ``settle`` corrects its answers.
 
     Attributes:
-        keys: of the rows that were staged, facilities and what events say of their person aside.
+        keys: of the staged rows, without facilities and the people of events.
     """
 
     def __init__(self, import_uuid: UUID, source: str) -> None:
@@ -67,11 +67,11 @@ class Whereabouts:
         self._patients: dict[tuple[UUID, bytes], UUID] = {}
 
     def learn(self, patient_key: bytes, datim_id: str) -> None:
-        """A row says that this patient is at this facility."""
+        """Add the facility of a patient from a row."""
         self._homes[patient_key] = datim_id
 
     def look_up(self, session: TenantSession, patient_keys: Collection[bytes], datim_ids: Collection[str]) -> None:
-        """Bring what is known of these patients and facilities to hand, in at most three statements."""
+        """Load the known facilities of these patients, in at most three statements."""
         if len(self._homes) + len(patient_keys) > MOST_REMEMBERED:
             self._homes.clear()
         if len(self._patients) > MOST_REMEMBERED:
@@ -118,7 +118,7 @@ homes AS (
 )
 """
 
-# One pass over the rows, and then only what differs among patients is looked at.
+# One pass over the rows, and then only patients with differences.
 _SURVEY = f"""
 WITH groups AS MATERIALIZED (
     SELECT kind, patient_key, facility, facility_uuid, max(seq) AS last FROM import_staging
@@ -164,10 +164,10 @@ _BY_KEY = {"enable_nestloop": "on", "enable_hashjoin": "off", "enable_mergejoin"
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What there is to apply.
+    """The rows to apply.
 
     Attributes:
-        astray: some rows are not at the facility they were believed to be at: ``settle`` them first.
+        astray: some rows have a wrong facility: ``settle`` them first.
         ends: the last accepted row of each kind.
     """
 
@@ -176,7 +176,7 @@ class Survey:
 
 
 def survey(session: TenantSession, import_uuid: UUID) -> Survey:
-    """See what there is to apply, once all rows are checked and the facilities exist.
+    """Survey the rows to apply, after all rows are checked and the facilities exist.
 
     Args:
         session: the transaction, which does nothing else (the planner is told how to join).
@@ -190,16 +190,16 @@ def survey(session: TenantSession, import_uuid: UUID) -> Survey:
 
 
 def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) -> int:
-    """Correct the identities of accepted events that are not at the facility they were believed to be at.
+    """Correct the identities of accepted events with a wrong facility.
 
     Args:
         session: the transaction, which does nothing else (the planner is told how to join).
         import_uuid: whose rows.
         source: the import's.
-        rows: how many at most.
+        rows: the largest number to correct.
 
     Returns:
-        How many were corrected; fewer than ``rows`` when none are left.
+        The number of corrected events; fewer than ``rows`` when none are left.
     """
     values = {"import": import_uuid, "kinds": list(SLOTS), "rows": rows}
     where = Whereabouts(import_uuid, source)

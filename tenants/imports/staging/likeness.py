@@ -1,4 +1,4 @@
-"""Which known facility an unknown one may be: its code is one edit away, or its name is the same spelled otherwise."""
+"""The known facility that an unknown one may be: its code is one edit away, or its name differs only in spelling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 SHORTEST = 6
-"""Characters of the longer of two codes from which on they are compared: C1 and C2 are like each other by chance."""
+"""Length of the longer of two codes from which they are compared: C1 and C2 resemble each other by chance."""
 
 
 def folded(name: str) -> str:

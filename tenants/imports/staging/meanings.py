@@ -1,4 +1,4 @@
-"""How rows were understood, where a reader of the report should know: people by what their rows mean."""
+"""Notes on how the import understood rows, for readers of the report: people by the meaning of their rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEANINGS = {
     "sex_changed": "{} listed with another sex than before: the newer list holds; check for a mix-up",
     "other_drugs": "{} listed with pick-ups of drugs other than antiretrovirals: kept, but no supply and no contact",
 }
-"""Sentences by what is counted, each with a place for how many people."""
+"""Meaning -> sentence, with a place for the number of people."""
 
 _MEANING = f"""
 CASE WHEN kind = 'unread_contacts' THEN 'unread'
@@ -33,16 +33,16 @@ CASE WHEN kind = 'unread_contacts' THEN 'unread'
      WHEN kind = 'patient_states' AND {_DAY} IS NULL THEN {_STATE} END
 """
 HAS_MEANING = f"state = 'accepted' AND NOT voided AND ({_MEANING}) IS NOT NULL"
-"""The condition on a staged row that ``COUNT_MEANINGS`` counts the person of; few imports have any such row."""
+"""The condition on a staged row for which ``COUNT_MEANINGS`` counts the person; few imports have such a row."""
 
 COUNT_MEANINGS = f"""
 SELECT {_MEANING} AS meaning, count(DISTINCT patient_key) FROM import_staging
 WHERE import_uuid = %(import)s AND {HAS_MEANING} GROUP BY meaning
 """  # noqa: S608 - constants of the room's own
-"""People by meaning; people of whom nothing of the kind is said are in none."""
+"""People by meaning; people without any of these meanings are not counted."""
 
 IS_DEATH = f"kind = 'patient_states' AND state = 'accepted' AND NOT voided AND {_STATE} = 'died'"
-"""The condition on a staged row that it says that somebody died."""
+"""The condition on a staged row that records a death."""
 
 # Most imports have no death in them (``died``) or before them: then no row is read. A list that has a person's status
 # says itself whether a death on record still holds.
@@ -65,7 +65,7 @@ SELECT 'seen_dead', people FROM (
       AND (c.kind = 'visits' OR (c.kind = 'dispensations' AND c.{_ANTIRETROVIRAL}))
 ) AS seen WHERE people > 0
 """  # noqa: S608 - constants of the room's own
-"""People who came after a death, as a meaning."""
+"""People with a contact after their death, as a meaning."""
 
 COUNT_SEX_CHANGED = """
 SELECT 'sex_changed', people FROM (
@@ -76,7 +76,7 @@ SELECT 'sex_changed', people FROM (
       AND p.sex <> convert_from(s.content, 'UTF8')::json ->> 'sex'
 ) AS changed WHERE people > 0
 """
-"""People whose sex is not what was known, as a meaning; none where there are none."""
+"""People whose sex differs from the known one, as a meaning; no row if there are none."""
 
 
 def sentences(counts: Iterable[tuple[str, int]]) -> list[str]:

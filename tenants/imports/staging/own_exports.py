@@ -1,6 +1,6 @@
-"""Lists that this installation made itself: their patient identifiers are the platform's own, and nobody else's.
+"""Lists that this installation exported: their patient identifiers are the platform's own.
 
-Read as a partner's list, such a file would double every person on it.
+Imported as a partner's list, such a file would duplicate every person on it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def reject_own_export(session: TenantSession, facts: Iterable[Fact]) -> None:
 
     Args:
         session: the step's transaction.
-        facts: of the first rows of an import: an export has its identifiers in every row.
+        facts: of the first rows of an import, since an export has its identifiers in every row.
 
     Raises:
         Invalid: the identifier of a person is the UUID of a patient of this tenant.
