@@ -1,10 +1,10 @@
-"""Old observations, year by year, out of the table and into the tenant's blobs; and back.
+"""Archive old observations, year by year, into the tenant's blobs; and restore them.
 
-What goes is what no present answer reads: features and reports read the latest results of a patient (of weights the
-last two). So an observation of a year before ``before`` goes when at least ``KEPT`` later results of the same patient
-and variable, dated and known before that year began, stay. Answers as of days from 1 January of ``before`` on are the
-same before and after; those of earlier days are not, until the years are restored. All versions of an observation go
-together, and come back exactly.
+Only what no present answer reads is archived: features and reports read the latest results of a patient (of weights the
+last two). An observation of a year before ``before`` is archived if at least ``LATER_RESULTS`` later results of the
+same patient and variable, dated and known before that year began, stay. Answers as of days from 1 January of ``before``
+on do not change; those of earlier days do, until the years are restored. All versions of an observation are archived
+together, and are restored exactly.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from core.database import TenantRef, TenantSession
 
-KEPT: Final = 2
+LATER_RESULTS: Final = 2
 """Later results of the same kind that must stay: no feature reads more (tenants/risk/features.py)."""
 YEARS_KEPT: Final = 5
 """Whole years before this one that always stay."""
@@ -106,8 +106,10 @@ def archived(session: TenantSession) -> list[Part]:
     return sorted(tenant_settings.get(session, ObservationArchives).parts, key=lambda part: (part.year, part.made_at))
 
 
-def archive(tenant: TenantRef, before: int, *, actor: str, told: Callable[[int], None] = lambda _rows: None) -> Moved:
-    """Archive what may go of all years before ``before``, part by part; each is read back before its rows are deleted.
+def archive(
+    tenant: TenantRef, before: int, *, actor: str, progress: Callable[[int], None] = lambda _rows: None
+) -> Moved:
+    """Archive what may go of all years before ``before``, part by part. Read each part back before deleting its rows.
 
     A kill between the two leaves a stored part that nothing names, and all rows in the table.
 
@@ -126,14 +128,14 @@ def archive(tenant: TenantRef, before: int, *, actor: str, told: Callable[[int],
     for year in range(before if first is None else max(first - 1, YEARS[0]), before):
         while rows := _archive_part(tenant, year, before, actor):
             moved[year] = moved.get(year, 0) + rows
-            told(rows)
+            progress(rows)
     return Moved(moved)
 
 
 def _archive_part(tenant: TenantRef, year: int, before: int, actor: str) -> int:
     bounds = {
         "first": _start(tenant, year), "last": _start(tenant, year + 1), "before": _start(tenant, before),
-        "kept": KEPT, "rows": PART_ROWS,
+        "kept": LATER_RESULTS, "rows": PART_ROWS,
     }  # fmt: skip
     with tenant_session(tenant, actor=actor, readonly=True) as session:
         rows: list[tuple[UUID, str]] = psycopg_connection(session).execute(_OLD, bounds).fetchall()
@@ -193,8 +195,8 @@ def restore(tenant: TenantRef, year: int, *, actor: str) -> Moved:
 
 def _put_back(connection: psycopg.Connection[Any], lines: list[str]) -> int:
     """Insert the lines of a part; columns that the table got since have their defaults."""
-    told = json.loads(lines[0])
-    names = [sql.Identifier(name) for (name,) in connection.execute(_COLUMNS).fetchall() if name in told]
+    stored = json.loads(lines[0])
+    names = [sql.Identifier(name) for (name,) in connection.execute(_COLUMNS).fetchall() if name in stored]
     query = sql.SQL(_BACK).format(
         columns=sql.SQL(", ").join(names),
         values=sql.SQL(", ").join(sql.SQL("r.{}").format(name) for name in names),

@@ -67,7 +67,7 @@ FROM pg_temp.chain_entities AS e CROSS JOIN LATERAL (
 _CONTRADICTED = sql.SQL("""
 INSERT INTO pg_temp.chain_rows ({columns}, stored)
 SELECT {new_uuid}, v.uuid, v.facility_uuid, v.source, v.source_key, v.known_from, NULL, false, s.data_date, NULL,
-       v.row_hash, true, 'source', NULL, 'a newer list of the same source says otherwise', {actor},
+       v.row_hash, true, 'source', NULL, 'a newer list of the same source differs', {actor},
        ARRAY[-r.number], NULL, {v_content}, false
 FROM pg_temp.chain_rows AS v
 JOIN radet_snapshots AS s ON s.patient_uuid = v.patient_uuid AND s.source = v.source

@@ -175,7 +175,7 @@ _ORDER = sql.SQL("f.rank, f.days_supplied DESC NULLS LAST, {}, f.facility_uuid")
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """How many versions of contacts were added, closed and taken back (a history that now reads otherwise)."""
+    """How many versions of contacts were added, closed, and removed because their history changed."""
 
     added: int = 0
     closed: int = 0

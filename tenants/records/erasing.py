@@ -128,8 +128,8 @@ def _forget(session: TenantSession, patients: list[UUID]) -> None:
 
 def identifiers_of(facility_uuid: UUID, pepfar_id: str | None, hospital_number: str | None) -> list[tuple[str, str]]:
     """The identifiers by which a person is known again: a hospital number is that of one facility."""
-    given = (("pepfar_id", pepfar_id), (f"hospital_number:{facility_uuid}", hospital_number))
-    return [(kind, text) for kind, text in given if text and text.strip()]
+    identifiers = (("pepfar_id", pepfar_id), (f"hospital_number:{facility_uuid}", hospital_number))
+    return [(kind, text) for kind, text in identifiers if text and text.strip()]
 
 
 def _identifiers(

@@ -61,14 +61,14 @@ WHERE p.version_id = t.version_id
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Whose versions read otherwise now, and what became of each person."""
+    """The people whose versions changed, and how many people had each outcome."""
 
     changed: list[UUID] = field(default_factory=list)
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     superseded: int = 0
-    held: int = 0
+    voided_by_hand: int = 0
 
 
 def refold(
@@ -76,19 +76,19 @@ def refold(
     patients: Sequence[UUID],
     *,
     run: Run | None = None,
-    told: Mapping[UUID, FirstFact] | None = None,
+    new_facts: Mapping[UUID, FirstFact] | None = None,
 ) -> Folded:
-    """Bring the versions of these people in line with all that is said of them.
+    """Fold the versions of these people again from all their statements.
 
     Args:
         session: the transaction, which holds the tenant's lock.
-        patients: whose.
-        run: the run whose statements are new: where it is the newest and says what is known, little is to be done.
-        told: a person's first fact that is not in the records yet.
+        patients: the people.
+        run: the run whose statements are new. Little is to be done if it is the newest and repeats what is known.
+        new_facts: a person's first fact that is not in the records yet.
     """
     if not patients:
         return Folded()
-    return _Folding(session, sorted(set(patients)), run).write(told or {})
+    return _Folding(session, sorted(set(patients)), run).write(new_facts or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,9 @@ def first_facts(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID, 
     ).format(zone=sql.Literal(zone), patients=uuid_array(patients), every=every)
     with session.cursor() as cursor:
         set_local(cursor, enable_seqscan="off")
-        found = cursor.execute(query).fetchall()
+        rows = cursor.execute(query).fetchall()
         set_local(cursor, enable_seqscan="on")
-    return {uuid: FirstFact(day or known, known) for uuid, day, known in found}
+    return {uuid: FirstFact(day or known, known) for uuid, day, known in rows}
 
 
 class _Folding:
@@ -157,33 +157,33 @@ class _Folding:
                 for facility, source, *rest in cursor.execute(query_of_lists, (facilities,)).fetchall():
                     self._lists.setdefault((facility, source), []).append(ListOfPeople(*rest))
 
-    def write(self, told: Mapping[UUID, FirstFact]) -> Folded:
-        """Write what reads otherwise."""
-        counts = {"unchanged": 0, "updated": 0, "superseded": 0, "held": 0}
+    def write(self, new_facts: Mapping[UUID, FirstFact]) -> Folded:
+        """Write the versions that changed."""
+        counts = {"unchanged": 0, "updated": 0, "superseded": 0, "voided_by_hand": 0}
         rest: list[UUID] = []
-        kept: list[tuple[UUID, date, bool]] = []
+        confirmed_versions: list[tuple[UUID, date, bool]] = []
         for uuid in self._patients:
             confirmed = self._confirmed(uuid)
             if confirmed is None:
                 rest.append(uuid)
             else:
                 counts["unchanged"] += 1
-                kept.append(confirmed)
+                confirmed_versions.append(confirmed)
         facts = first_facts(self._session, rest) if rest else {}
         deleted: list[UUID] = []
-        made: list[dict[str, Any]] = []
+        new_rows: list[dict[str, Any]] = []
         changed: list[UUID] = []
         for uuid in rest:
-            firsts = [each for each in (facts.get(uuid), told.get(uuid)) if each is not None]
+            firsts = [each for each in (facts.get(uuid), new_facts.get(uuid)) if each is not None]
             first = FirstFact(min(f.day for f in firsts), min(f.known for f in firsts)) if firsts else None
             outcome, same, gone, new = self._folded(uuid, first)
             counts[outcome] += 1
-            kept += same
+            confirmed_versions += same
             deleted += gone
-            made += new
+            new_rows += new
             if gone or new:
                 changed.append(uuid)
-        self._store(kept, deleted, made)
+        self._store(confirmed_versions, deleted, new_rows)
         return Folded(changed=changed, **counts)
 
     def _confirmed(self, uuid: UUID) -> tuple[UUID, date, bool] | None:
@@ -200,18 +200,18 @@ class _Folding:
         return version_id, run.data_date, assumed
 
     def _assertions(self, uuid: UUID) -> list[Assertion]:
-        found: list[Assertion] = []
+        assertions: list[Assertion] = []
         for one in self._statements.get(uuid, ()):
             attributes, fallback = frozenset(one["said"]), frozenset(one["fallback"])
             if one["runs"] is None:
                 run = PersonRun(0, None, "", one["data_date"], 0, "", None)
-                found.append(Assertion(run, one["stamps"][0], one, attributes, fallback, by_hand=True))
+                assertions.append(Assertion(run, one["stamps"][0], one, attributes, fallback, by_hand=True))
                 continue
             stamps = one["stamps"] or [None] * len(one["runs"])
             for number, stamp in zip(one["runs"], stamps, strict=True):
                 if number in self._runs:
-                    found.append(Assertion(self._runs[number], stamp, one, attributes, fallback))
-        return found
+                    assertions.append(Assertion(self._runs[number], stamp, one, attributes, fallback))
+        return assertions
 
     def _folded(
         self, uuid: UUID, first: FirstFact | None
@@ -248,7 +248,7 @@ class _Folding:
                 same.append((present[0], version.data_date, version.assumed))
         gone = [row[0] for row in left.values()]
         if before and before[-1][5] and versions and versions[-1].cause.by_hand and versions[-1].voided:
-            return "held", same, gone, new
+            return "voided_by_hand", same, gone, new
         if not gone and not new:
             return "unchanged", same, gone, new
         other = not before or newest is None or bytes(before[-1][6]) != newest or before[-1][5] != versions[-1].voided
@@ -280,16 +280,16 @@ class _Folding:
             **dict(zip(self._columns, values, strict=True)),
         }
 
-    def _store(self, kept: list[tuple[UUID, date, bool]], deleted: list[UUID], made: list[dict[str, Any]]) -> None:
+    def _store(self, confirmed: list[tuple[UUID, date, bool]], deleted: list[UUID], rows: list[dict[str, Any]]) -> None:
         with self._session.cursor() as cursor:
             if deleted:
                 cursor.execute("DELETE FROM patients WHERE version_id = ANY(%s::uuid[])", (uuid_array(deleted),))
-            if kept:
-                ids, days, flags = zip(*kept, strict=True)
+            if confirmed:
+                ids, days, flags = zip(*confirmed, strict=True)
                 cursor.execute(_REDATE, (uuid_array(ids), list(days), list(flags)))
-            if made:
-                names = list(made[0])
+            if rows:
+                names = list(rows[0])
                 statement = sql.SQL("INSERT INTO patients ({}) VALUES ({})").format(
                     sql.SQL(", ").join(map(sql.Identifier, names)), sql.SQL(", ").join(map(sql.Placeholder, names))
                 )
-                cursor.executemany(statement, made)
+                cursor.executemany(statement, rows)

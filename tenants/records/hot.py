@@ -47,7 +47,7 @@ _KEY: Final = ("tenant_key_version", "wrapped_key")
 _NAMES: Final = len(_SHOWN)
 """Where a row goes over from what is shown as it is to what is sealed."""
 
-_SAID: Final = (
+_SELECT: Final = (
     f"SELECT {', '.join(f'p.{name}' for name in (*map(_COLUMNS.__getitem__, _SHOWN), *personal.SEALED))},"  # noqa: S608 - names of our own columns
     f" {', '.join(f'k.{name}' for name in _KEY)},"
     " (SELECT i.canonical_uuid FROM patient_identities AS i WHERE i.patient_uuid = p.uuid AND"
@@ -55,7 +55,7 @@ _SAID: Final = (
     " AND i.known_from < coalesce(%(end)s::timestamptz, 'infinity')) AS canonical"
 )
 _KEYS: Final = "LEFT JOIN patient_keys AS k ON k.patient_uuid = p.uuid"
-_FROM: Final = f"{_SAID} FROM patients AS p {_KEYS} WHERE NOT p.voided"
+_FROM: Final = f"{_SELECT} FROM patients AS p {_KEYS} WHERE NOT p.voided"
 _NOW: Final = " AND p.known_to IS NULL"
 _THEN: Final = " AND p.known_from < %(end)s AND (p.known_to IS NULL OR p.known_to >= %(end)s)"
 _ONE: Final = f"{_FROM} AND p.uuid = %(uuid)s"
@@ -73,8 +73,8 @@ def one(session: TenantSession, uuid: UUID, as_of: date | None) -> dict[str, Any
     if not session.reach.everything and patient_as_of(session, uuid, as_of) is None:
         return None
     query, values = _one(session.tenant, uuid, as_of)
-    found = _read(session, query, values, as_of)
-    return found[0] if found else None
+    rows = _read(session, query, values, as_of)
+    return rows[0] if rows else None
 
 
 def one_at_once(scope: Scope, uuid: UUID, as_of: date | None) -> dict[str, Any] | None:
@@ -87,8 +87,8 @@ def one_at_once(scope: Scope, uuid: UUID, as_of: date | None) -> dict[str, Any] 
     _require_whole_tenant(scope)
     query, values = _one(scope.tenant, uuid, as_of)
     (rows,) = at_once(scope.tenant, audit.audited_query(query, values, READ, SUBJECT, by=scope.by))
-    found = _clear_at_once(scope.tenant, rows, as_of)
-    return found[0] if found else None
+    patients = _clear_at_once(scope.tenant, rows, as_of)
+    return patients[0] if patients else None
 
 
 def page(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> Slice[dict[str, Any]]:
@@ -147,7 +147,7 @@ def page_query(paging: PageRequest) -> tuple[str, dict[str, Any]]:
     """Reads one page. Its last column says whether a row follows: that one is not read, nor in the audit as read."""
     parts = keyset_sql(paging, _ORDERS, "p.uuid")
     query = (
-        f"{_SAID}, p.followed FROM (SELECT *, lead(p.uuid) OVER (ORDER BY {parts.order}) IS NOT NULL AS followed"  # noqa: S608 - names of our own columns
+        f"{_SELECT}, p.followed FROM (SELECT *, lead(p.uuid) OVER (ORDER BY {parts.order}) IS NOT NULL AS followed"  # noqa: S608 - names of our own columns
         f" FROM (SELECT * FROM patients AS p WHERE NOT p.voided{_NOW} AND {parts.where}"
         f" ORDER BY {parts.order} {parts.limit}) AS p ORDER BY {parts.order} LIMIT %(page_size)s) AS p {_KEYS}"
         " ORDER BY p.uuid"

@@ -1,6 +1,6 @@
 """Who counts as whom, and since when: the rows of ``patient_identities``.
 
-A merge says that from now on the facts of one patient count for another, the canonical one. Everything that is said
+A merge says that from now on the facts of one patient count for another, the canonical one. Everything that is known
 "as of" an earlier day is as it was; an unmerge ends it from its own moment on. No fact is changed by either.
 """
 
@@ -99,22 +99,22 @@ def between(session: TenantSession, first: UUID, last: UUID) -> list[Identity]:
 
 
 def connected(session: TenantSession, patients: Iterable[UUID]) -> tuple[list[UUID], list[Identity]]:
-    """These patients with all that merges ever tied to them, and those merges: whose derived rows a change touches.
+    """These patients with all whom merges ever tied to them, and those merges. A change touches their derived rows.
 
     The patients asked for come first, in their order.
     """
     known = list(dict.fromkeys(patients))
     if not known or not _any(session):
         return known, []
-    found = concerning(session, known)
+    identities = concerning(session, known)
     while True:
         seen = set(known)
-        others = {uuid for each in found for uuid in (each.patient, each.canonical)} - seen
+        others = {uuid for each in identities for uuid in (each.patient, each.canonical)} - seen
         if not others:
-            return known, found
+            return known, identities
         known += sorted(others)
         # Whom they are tied to, once more, until nobody is added.
-        found = concerning(session, {uuid for each in found for uuid in (each.patient, each.canonical)})
+        identities = concerning(session, {uuid for each in identities for uuid in (each.patient, each.canonical)})
 
 
 def laid(identities: Iterable[Identity]) -> list[Laid]:
@@ -172,7 +172,7 @@ def merged_at(session: TenantSession, moment: datetime) -> frozenset[UUID]:
 
 
 def merge(session: TenantSession, patient: UUID, canonical: UUID, reason: str) -> list[UUID]:
-    """From now on the facts of ``patient``, and of who was merged into it, count for ``canonical``.
+    """Count the facts of ``patient``, and of those merged into it, for ``canonical`` from now on.
 
     Called under the lock of records' changes; the caller brings contacts and listeners in line.
 
@@ -189,16 +189,16 @@ def merge(session: TenantSession, patient: UUID, canonical: UUID, reason: str) -
         row = _open(session, uuid)
         if row is not None:
             detail = "one of the two was merged before"
-            said = f"{uuid} counts for {row.canonical_uuid}"
-            raise Conflict(detail, remedy=f"{said}: name {row.canonical_uuid} instead, or unmerge {uuid} first")
+            state = f"{uuid} counts for {row.canonical_uuid}"
+            raise Conflict(detail, remedy=f"{state}: name {row.canonical_uuid} instead, or unmerge {uuid} first")
     moment = now()
-    made = _add(session, patient, canonical, None, moment, reason)
+    identity = _add(session, patient, canonical, None, moment, reason)
     moved = members_of(session, patient)
     for member in moved:
         row = _open(session, member)
         if row is not None:
             _close(session, row, moment, reason)
-            _add(session, member, canonical, made.uuid, moment, reason)
+            _add(session, member, canonical, identity.uuid, moment, reason)
     return [canonical, patient, *moved]
 
 

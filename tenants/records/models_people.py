@@ -1,4 +1,4 @@
-"""What is said of people, and the columns that a statement and a patient share."""
+"""Statements of people, and the columns that a statement and a patient share."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -46,13 +46,13 @@ class PatientStatement(PatientContent, table=True):
     """What runs, or a person, say of one patient, by attribute; ``patients`` is folded from these (``people``).
 
     Attributes:
-        statement_hash: keyed digest of all that is said; the same statement of several runs is one row.
+        statement_hash: keyed digest of the whole statement; the same statement of several runs is one row.
         runs: numbers of ``record_runs``; empty where a person wrote it, or an earlier release did: then
             ``data_date`` is its day, and ``stamps`` has the moment.
         stamps: the source's stamp in each of ``runs``, in the same order; None where none has one.
-        said: the attributes that the statement is about; one without a value is said to be empty.
+        attributes: those that the statement is about (column ``said``); one without a value is empty by it.
         fallback: attributes that count only where no other statement has them.
-        voided: the source has taken the patient back, or a person has voided the record (``runs`` empty).
+        voided: the source has withdrawn the patient, or a person has voided the record (``runs`` empty).
     """
 
     __tablename__ = "patient_statements"
@@ -71,7 +71,7 @@ class PatientStatement(PatientContent, table=True):
     runs: list[int] | None = Field(default=None, sa_column=Column(ARRAY(Integer)))
     stamps: list[datetime | None] | None = Field(default=None, sa_column=Column(ARRAY(DateTime(timezone=True))))
     data_date: date | None = Field(default=None, sa_type=Date)
-    said: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    attributes: list[str] = Field(sa_column=Column("said", ARRAY(Text), nullable=False))
     fallback: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))
     voided: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     voided_by: str | None = Field(default=None, sa_type=Text)

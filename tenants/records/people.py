@@ -19,7 +19,7 @@ PLAIN = (
     "case_manager",
 )  # fmt: skip
 ATTRIBUTES = (*FIELDS, *PLAIN)
-"""What is said of people; whether a birth date is estimated goes with the date."""
+"""The attributes of statements; whether a birth date is estimated goes with the date."""
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
@@ -110,16 +110,16 @@ class _Line:
     changes: list[tuple[datetime, object, Assertion | None]] = field(default_factory=list)
 
     def at(self, instant: datetime) -> tuple[object, Assertion | None]:
-        found: tuple[object, Assertion | None] = (None, None)
+        latest: tuple[object, Assertion | None] = (None, None)
         for since, key, assertion in self.changes:
             if since > instant:
                 break
-            found = (key, assertion)
-        return found
+            latest = (key, assertion)
+        return latest
 
 
 def fold(assertions: Sequence[Assertion], world: World) -> list[PersonVersion]:
-    """The versions of a person, oldest first; none where nothing is said."""
+    """The versions of a person, oldest first; none without statements."""
     ordered = _until_voided_by_hand(sorted(assertions, key=Assertion.place))
     if not ordered:
         return []
@@ -167,9 +167,9 @@ def _beginning(ordered: Sequence[Assertion], world: World) -> tuple[datetime, bo
     first = unstamped[0]
     day, lag = first.run.data_date, first.run.lag_days
     start = _start(ordered)
-    # What was first known after a list named the person says nothing of the time before that list.
-    told = world.first_known is not None and world.first_known <= day
-    fact, fact_known = (world.first_fact, world.first_known) if told else (None, None)
+    # A fact first known after a list named the person says nothing of the time before that list.
+    fact_first = world.first_known is not None and world.first_known <= day
+    fact, fact_known = (world.first_fact, world.first_known) if fact_first else (None, None)
     anchor = max((each for each in (start, fact) if each is not None), default=None)
     assumed = False
     if anchor is not None and lag is not None and not first.columns["voided"]:
@@ -189,10 +189,10 @@ def _start(ordered: Sequence[Assertion]) -> date | None:
     """The start of ART that counts from the beginning: no earlier list of its kind named the person without one."""
     lacking: list[tuple[str, date]] = []
     for one in ordered:
-        said: date | None = one.columns["art_start_date"]
-        if said is not None and "art_start_date" in one.attributes and not one.columns["voided"]:
+        start: date | None = one.columns["art_start_date"]
+        if start is not None and "art_start_date" in one.attributes and not one.columns["voided"]:
             late = any(kind == one.run.kind and day < one.run.data_date for kind, day in lacking)
-            return None if late or one.stamp is not None else said
+            return None if late or one.stamp is not None else start
         lacking.append((one.run.kind, one.run.data_date))
     return None
 
@@ -211,7 +211,7 @@ def _instants(ordered: Sequence[Assertion], world: World) -> list[datetime]:
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The attributes of which two rows of ``patients`` say different things."""
+    """The attributes in which two rows of ``patients`` differ."""
     return [name for name in ATTRIBUTES if _key(name, before) != _key(name, after)]
 
 
@@ -243,11 +243,11 @@ def _line(
     for one, instant in zip(ordered, instants, strict=True):
         if one.columns["voided"]:
             continue
-        said = name in one.attributes and (name in one.fallback) == fallback
-        value = _key(name, one.columns) if said else None
+        stated = name in one.attributes and (name in one.fallback) == fallback
+        value = _key(name, one.columns) if stated else None
         if value is None:
             lacking.append((one.run.kind, one.run.data_date))
-            if not said or not ever or key is None:
+            if not stated or not ever or key is None:
                 continue
         if value == key:
             continue

@@ -102,8 +102,8 @@ def seal_patients(
 
 def _indexes(safe: Vault, purpose: str, texts: Sequence[str]) -> list[bytes | None]:
     """The blind index of each text; None where there is none."""
-    made = iter(safe.blind_indexes(purpose, [text for text in texts if text]))
-    return [next(made) if text else None for text in texts]
+    indexes = iter(safe.blind_indexes(purpose, [text for text in texts if text]))
+    return [next(indexes) if text else None for text in texts]
 
 
 def digest_of(personal_hash: bytes | None, name: str) -> bytes:

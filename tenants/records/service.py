@@ -66,8 +66,8 @@ def find_patient(session: TenantSession, text: str, *, as_of: date | None = None
         Conflict: several patients have this identifier.
     """
     uuid = as_uuid(text)
-    found = [patient_as_of(session, uuid, as_of)] if uuid else list(patients_by_identifier(session, text, as_of))
-    rows = [row for row in found if row is not None]
+    candidates = [patient_as_of(session, uuid, as_of)] if uuid else list(patients_by_identifier(session, text, as_of))
+    rows = [row for row in candidates if row is not None]
     if not rows:
         raise NotFound(NO_SUCH, remedy=NO_SUCH_REMEDY)
     if len(rows) > 1:
@@ -223,12 +223,12 @@ def facility_of(session: TenantSession, datim_id: str) -> Facility:
     Raises:
         Invalid: there is none.
     """
-    found = find_facility(session, datim_id)
-    if found is None:
+    facility = find_facility(session, datim_id)
+    if facility is None:
         problem = FieldError("body.facility", "names no facility", "give the DATIM id of a facility, or add it first")
         detail = "there is no such facility"
         raise Invalid(detail, errors=[problem])
-    return found
+    return facility
 
 
 def shown(session: TenantSession, row: Patient, as_of: date | None) -> PatientOut:

@@ -1,4 +1,4 @@
-"""Bring what a run says of people into ``patient_statements``, and fold ``patients`` from all that is said."""
+"""Bring a run's statements of people into ``patient_statements``, and fold ``patients`` from all statements."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _FRESH = sql.SQL(
     " AND c.facility_uuid IN (SELECT s.facility_uuid FROM {staged} AS s))"
 )
 
-# What was written before runs were numbered, or by a person alone: as if a person had said all of it.
+# Rows written before runs were numbered, or by a person alone, count as a person's statement of all attributes.
 _EARLIER = sql.SQL("""
 INSERT INTO patient_statements
     (statement_id, patient_uuid, facility_uuid, source, source_key, statement_hash, stamps, data_date, said, voided,
@@ -87,7 +87,7 @@ _UNLESS_KNOWN = sql.SQL(
 )
 _ALL_NEW = sql.SQL("true")
 
-# A person of whom nothing was known is what is said of them.
+# A person of whom nothing was known gets exactly what the statement has.
 _NEW = sql.SQL("""
 INSERT INTO patients (version_id, uuid, facility_uuid, source, source_key, known_from, known_assumed, data_date,
                       import_uuid, row_hash, voided, voided_by, date_voided, void_reason, changed_by, {content})
@@ -113,16 +113,16 @@ _UNKNOWN = sql.SQL("NOT EXISTS (SELECT FROM patients AS p WHERE p.uuid = s.uuid)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Of a staged person: the digest of what is said, which attributes that is about, and which only stand in."""
+    """A staged person's statement: its digest, the attributes that it is about, and those that are only fallbacks."""
 
     statement_hash: bytes
-    said: tuple[str, ...] = ATTRIBUTES
+    attributes: tuple[str, ...] = ATTRIBUTES
     fallback: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A statement that is known, said again: not staged, so that nothing of it is decrypted or sealed again."""
+    """A known statement, repeated. It is not staged, so that nothing of it is decrypted or sealed again."""
 
     patient_uuid: UUID
     statement_hash: bytes
@@ -132,12 +132,12 @@ class Repeated:
 def known_statements(session: TenantSession, patients: Collection[UUID]) -> set[tuple[UUID, bytes]]:
     """The statements that runs have made of these patients, by patient and digest."""
     with session.cursor() as cursor:
-        found = cursor.execute(
+        rows = cursor.execute(
             "SELECT patient_uuid, statement_hash FROM patient_statements"
             " WHERE patient_uuid = ANY(%s::uuid[]) AND runs IS NOT NULL",
             (uuid_array(patients),),
         )
-        return {(patient, bytes(digest)) for patient, digest in found.fetchall()}
+        return {(patient, bytes(digest)) for patient, digest in rows.fetchall()}
 
 
 def bring(
@@ -174,13 +174,15 @@ def _stage_terms(cursor: Cursor[Any], terms: Mapping[UUID, Terms], parts: Mappin
     cursor.execute("DROP TABLE IF EXISTS pg_temp.staged_terms")
     cursor.execute(_TERMS)
     if terms:
-        # Most people are spoken of in the same terms: the driver takes long to put arrays of texts together.
-        kinds = {kind: number for number, kind in enumerate({(t.said, t.fallback) for t in terms.values()}, start=1)}
+        # Most people have the same terms: send each array of texts once, because the driver builds them slowly.
+        kinds = {
+            kind: number for number, kind in enumerate({(t.attributes, t.fallback) for t in terms.values()}, start=1)
+        }
         values = (
             uuid_array(terms),
             bytea_array(each.statement_hash for each in terms.values()),
-            [kinds[each.said, each.fallback] for each in terms.values()],
-            [_names(said) for said, _ in kinds],
+            [kinds[each.attributes, each.fallback] for each in terms.values()],
+            [_names(attributes) for attributes, _ in kinds],
             [_names(fallback) for _, fallback in kinds],
         )
         cursor.execute(_STAGE_TERMS, values)
@@ -194,15 +196,15 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _all_new(session: TenantSession, parts: Mapping[str, sql.Composable]) -> Folded | None:
-    """Insert all as new; None, and nothing inserted, where one of them is there after all."""
+    """Insert all as new; None, and nothing inserted, if one of them exists after all."""
     known = {**parts, "unless": _ALL_NEW, "unknown": _ALL_NEW, "assumable": _ALL_NEW}
     try:
         with session.begin_nested(), session.cursor() as cursor:
-            made = [row[0] for row in cursor.execute(_NEW.format(**known)).fetchall()]
+            uuids = [row[0] for row in cursor.execute(_NEW.format(**known)).fetchall()]
             cursor.execute(_INSERT.format(**known))
     except psycopg.errors.UniqueViolation:
         return None
-    return Folded(changed=made, inserted=len(made))
+    return Folded(changed=uuids, inserted=len(uuids))
 
 
 def _compared(
@@ -229,19 +231,19 @@ def _compared(
         )
         cursor.execute(_APPEND.format(**parts, repeated=listed))
     cursor.execute(_INSERT.format(**parts, unless=_UNLESS_KNOWN))
-    made = {row[0] for row in cursor.execute(_NEW.format(**parts, unknown=_UNKNOWN)).fetchall()}
+    new = {row[0] for row in cursor.execute(_NEW.format(**parts, unknown=_UNKNOWN)).fetchall()}
     set_local(cursor, enable_seqscan="on")
-    rest = [uuid for uuid in patients if uuid not in made]
+    rest = [uuid for uuid in patients if uuid not in new]
     lag = timedelta(days=run.lag_days or 0)
-    told = {uuid: FirstFact(day, min(day + lag, run.data_date)) for uuid, day in first_facts.items()}
-    folded = refold(session, rest, run=run, told=told)
+    new_facts = {uuid: FirstFact(day, min(day + lag, run.data_date)) for uuid, day in first_facts.items()}
+    folded = refold(session, rest, run=run, new_facts=new_facts)
     return Folded(
-        changed=[*made, *folded.changed],
-        inserted=len(made),
+        changed=[*new, *folded.changed],
+        inserted=len(new),
         updated=folded.updated,
         unchanged=folded.unchanged,
         superseded=folded.superseded,
-        held=folded.held,
+        voided_by_hand=folded.voided_by_hand,
     )
 
 
@@ -276,13 +278,13 @@ def _parts(session: TenantSession, stage: Stage, run: Run) -> dict[str, sql.Comp
     }
 
 
-def note_by_hand(session: TenantSession, row: Patient, said: Collection[str]) -> None:
-    """Keep what a person changed of a patient, or that they voided the record, among what is said of the patient.
+def note_by_hand(session: TenantSession, row: Patient, attributes: Collection[str]) -> None:
+    """Record a person's change of a patient, or that they voided the record, as a statement of the patient.
 
     Args:
         session: the transaction, which holds the patient's lock.
         row: the version that the change made.
-        said: the attributes that were changed; none where it was voided.
+        attributes: the attributes that were changed; none where it was voided.
     """
     columns = shape(Patient).columns
     statement = sql.SQL("""
@@ -298,4 +300,4 @@ WHERE p.version_id = %(version)s AND EXISTS (SELECT FROM patient_statements AS t
         query = statement.format(
             content=sql.SQL(", ").join(map(sql.Identifier, columns)), new_uuid=new_uuid_sql(cursor)
         )
-        cursor.execute(query, {"said": sorted(said), "version": row.version_id})
+        cursor.execute(query, {"said": sorted(attributes), "version": row.version_id})

@@ -97,8 +97,8 @@ def _tables(cursor: Cursor[Any], parts: dict[str, sql.Composable]) -> list[Count
         )
         for name in TABLES
     ]
-    found = dict(cursor.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
-    return [Count(name=name, count=found[name]) for name in TABLES]
+    rows = dict(cursor.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
+    return [Count(name=name, count=rows[name]) for name in TABLES]
 
 
 def _bands(years: dict[int | None, int]) -> list[Count]:

@@ -81,22 +81,22 @@ def field_problem(kind: str, field: str, text: str) -> Problem | None:
         field: of the record.
         text: without spaces around.
     """
-    found = text_problem(text, most_bytes=INDEXED_BYTES if field in indexed_texts(kind) else None)
-    if found is None and kind == "patients" and field in INDEXED and is_blank(field, text):
+    problem = text_problem(text, most_bytes=INDEXED_BYTES if field in indexed_texts(kind) else None)
+    if problem is None and kind == "patients" and field in INDEXED and is_blank(field, text):
         what = "no digit of a telephone number" if field == "phone" else "no letter or digit"
         return Problem(f"the cell holds {what}", "correct it, or leave it empty")
-    return found
+    return problem
 
 
 @cache
 def indexed_texts(kind: str) -> frozenset[str]:
-    """The text columns of a kind's table that stand in an index, from the table itself."""
+    """The indexed text columns of a kind's table, read from the table itself."""
     if kind not in _MODELS:
         return frozenset({"datim_id"})
     table = _MODELS[kind].__table__  # type: ignore[attr-defined]
-    held = [index.columns for index in table.indexes]
-    held += [constraint.columns for constraint in table.constraints]
-    return frozenset({column.name for columns in held for column in columns if isinstance(column.type, Text)})
+    indexed = [index.columns for index in table.indexes]
+    indexed += [constraint.columns for constraint in table.constraints]
+    return frozenset({column.name for columns in indexed for column in columns if isinstance(column.type, Text)})
 
 
 def storable_text(text: str) -> str:
@@ -105,8 +105,8 @@ def storable_text(text: str) -> str:
     Raises:
         ValueError: it cannot be stored.
     """
-    found = text_problem(text, most_bytes=INDEXED_BYTES)
-    if found is not None:
-        message = f"{found.problem}: {found.remedy}"
+    problem = text_problem(text, most_bytes=INDEXED_BYTES)
+    if problem is not None:
+        message = f"{problem.problem}: {problem.remedy}"
         raise ValueError(message)
     return text

@@ -164,16 +164,16 @@ class UpsertCounts:
     Attributes:
         inserted: entities that were not there.
         updated: entities that got a new version (voided and revived ones too).
-        unchanged: entities that already said the same.
+        unchanged: entities that already had the same content.
         superseded: rows that are not the newest of their entity: they are kept as earlier versions.
-        held: rows of entities that a person voided.
+        voided_by_hand: rows of entities that a person voided.
     """
 
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     superseded: int = 0
-    held: int = 0
+    voided_by_hand: int = 0
 
     def __add__(self, other: UpsertCounts) -> UpsertCounts:
         """The sum, field by field."""
@@ -182,7 +182,7 @@ class UpsertCounts:
             self.updated + other.updated,
             self.unchanged + other.unchanged,
             self.superseded + other.superseded,
-            self.held + other.held,
+            self.voided_by_hand + other.voided_by_hand,
         )
 
 
@@ -239,7 +239,7 @@ def _people(session: TenantSession, stage: Stage, run: Run, *, adhoc: bool) -> U
         folded = bring(session, stage, run)
         cursor.execute(sql.SQL("DROP TABLE {}").format(stage.temporary))
     stage.forget()
-    counts = UpsertCounts(folded.inserted, folded.updated, folded.unchanged, folded.superseded, folded.held)
+    counts = UpsertCounts(folded.inserted, folded.updated, folded.unchanged, folded.superseded, folded.voided_by_hand)
     return Upserted(counts, folded.changed)
 
 
@@ -252,20 +252,20 @@ def _compared(
     if stage.repeated:
         staged -= _run(cursor, _FORGET_REPEATED, parts).rowcount
     _run(cursor, sql.SQL("ANALYZE {staged} (seq, uuid, facility_uuid)"), parts)
-    # By its index, row by row (LIMIT keeps the planner to that): read whole, the table would cost each step as much
-    # as all steps before it.
+    # Read by the index, row by row (LIMIT keeps the planner to that): a scan of the whole table would cost each step
+    # as much as all steps before it.
     set_local(cursor, enable_seqscan="off")
-    found = _run(cursor, _PLAN, parts).rowcount
+    planned = _run(cursor, _PLAN, parts).rowcount
     set_local(cursor, enable_seqscan="on")
-    verdicts: dict[str, int] = dict(_run(cursor, _COUNT, parts).fetchall()) if found else {}
-    if found:
+    verdicts: dict[str, int] = dict(_run(cursor, _COUNT, parts).fetchall()) if planned else {}
+    if planned:
         _run(cursor, sql.SQL("ANALYZE {plan}"), parts)
     if verdicts.get("append"):
         _run(cursor, _APPEND, parts)
     if verdicts.get("update"):
         _run(cursor, _CLOSE, parts)
     patients: set[UUID] = set()
-    inserted = staged - found
+    inserted = staged - planned
     if inserted or verdicts.get("update"):
         _run(cursor, _INSERT, parts)
         patients.update(row[0] for row in _run(cursor, _TOUCHED, parts))
@@ -279,7 +279,7 @@ def _compared(
         updated=verdicts.get("update", 0) + rebuilt.updated,
         unchanged=verdicts.get("same", 0) + verdicts.get("append", 0) + rebuilt.confirmed,
         superseded=verdicts.get("rebuild", 0) - rebuilt.updated - rebuilt.confirmed,
-        held=verdicts.get("held", 0),
+        voided_by_hand=verdicts.get("held", 0),
     )
     return Upserted(counts, sorted(patients))
 

@@ -80,7 +80,7 @@ class Asserted(Versioned):
         stamps: the source's stamp in each of ``runs``, in the same order; None where none has one.
     """
 
-    # sa_type: a mixin's columns are made anew for each table
+    # sa_type: SQLModel builds a mixin's columns again for each table
     runs: list[int] | None = Field(default=None, sa_type=ARRAY(Integer))
     stamps: list[datetime] | None = Field(default=None, sa_type=ARRAY(DateTime(timezone=True)))
 

@@ -63,15 +63,15 @@ def create(
     Raises:
         ValueError: a name is not a content column of the table.
     """
-    made = uuid or new_uuid()
+    entity_id = uuid or new_uuid()
     _, fingerprint = content_values(model, content)
     row = model.model_validate(
         {
             **content,
-            "uuid": made,
+            "uuid": entity_id,
             "facility_uuid": facility_uuid,
             "source": API_SOURCE,
-            "source_key": made.bytes,
+            "source_key": entity_id.bytes,
             "known_from": now(),
             "data_date": today(session.tenant.time_zone),
             "row_hash": fingerprint,
@@ -113,7 +113,7 @@ def void(session: TenantSession, row: Row, reason: str) -> Row:
 
 
 def void_care_of(session: TenantSession, patient_uuid: UUID, reason: str) -> int:
-    """Void everything that belongs to a patient; returns how many rows."""
+    """Void everything that belongs to a patient; return how many rows."""
     total = 0
     with session.cursor() as cursor:
         for model in CARE:
@@ -128,7 +128,7 @@ def void_care_of(session: TenantSession, patient_uuid: UUID, reason: str) -> int
                 "actor": sql.Literal(session.actor),
                 "reason": sql.Literal(reason),
             }
-            closed = [found for (found,) in cursor.execute(_CLOSE_ALL.format(**parts))]
+            closed = [version_id for (version_id,) in cursor.execute(_CLOSE_ALL.format(**parts))]
             if closed:
                 cursor.execute(_TOMBSTONES.format(**parts, closed=sql.Literal(closed)))
             total += len(closed)
@@ -156,6 +156,6 @@ def _next(session: TenantSession, row: Row, content: Mapping[str, object], **boo
     session.add(following)
     session.flush()
     if isinstance(row, Patient) and isinstance(following, Patient):
-        # An import folds the patient anew from all that is said: a person's word must be among it.
+        # The next import folds the patient again from all statements: a person's change must be one of them.
         note_by_hand(session, following, differing(row.model_dump(), following.model_dump()))
     return following

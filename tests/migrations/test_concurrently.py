@@ -1,4 +1,4 @@
-"""An index of a shared table is built while others write to it, and a half-made one of a killed try is made anew.
+"""An index of a shared table is built while others write to it; the next try rebuilds what a killed one left.
 
 On servers of its own, since it changes ``node``.
 """

@@ -1,4 +1,4 @@
-"""Code of the last release goes on with schemas of this one: all that it reads and writes is still there."""
+"""Code of the last release works on schemas of this one: all that it reads and writes is still there."""
 
 import pytest
 from sqlalchemy import text

@@ -341,7 +341,7 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
     firsts = {uuid: row.first_event for uuid, row in rows_to_keep if row.first_event is not None}
     run = run_of(session, terms.import_uuid)
     folded = bring(session, stage, run, terms=statements, repeated=repeats, first_facts=firsts)
-    counts = UpsertCounts(folded.inserted, folded.updated, folded.unchanged, folded.superseded, folded.held)
+    counts = UpsertCounts(folded.inserted, folded.updated, folded.unchanged, folded.superseded, folded.voided_by_hand)
     return Upserted(counts, folded.changed)
 
 

@@ -40,7 +40,7 @@ def test_fingerprints_are_equal_only_for_equal_rows(left, right):
 
 
 def _same_text(left, right):
-    """Bytes are told apart from their hex text by the column that holds them, not by the fingerprint."""
+    """The column distinguishes bytes from their hex text; the fingerprint does not."""
     texts = [[value.hex() if isinstance(value, bytes) else str(value) for value in row] for row in (left, right)]
     return texts[0] == texts[1]
 

@@ -1,4 +1,4 @@
-"""A model that fails stops nobody: training goes on with the others, and another model scores in its place."""
+"""A model that fails stops nobody: the others are trained, and another model scores in its place."""
 
 from __future__ import annotations
 
