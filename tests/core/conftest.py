@@ -86,8 +86,8 @@ def bad_answer(_: Reader, db: TenantDb) -> Out:
 
 
 @toy.post("/body")
-def body(_: Reader, given: Body) -> Body:
-    return given
+def body(_: Reader, content: Body) -> Body:
+    return content
 
 
 @toy.post("/data-error")

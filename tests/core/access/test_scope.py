@@ -15,8 +15,8 @@ def key(owner):
 
 @pytest.fixture
 def scope(key):
-    found = verify_key(key.plaintext)
-    return Scope(found.principal, found.tenant, "r1", Confirmation(float("-inf")))
+    verified = verify_key(key.plaintext)
+    return Scope(verified.principal, verified.tenant, "r1", Confirmation(float("-inf")))
 
 
 def revoked(owner, key):

@@ -39,6 +39,6 @@ class _Ref:
 
 @pytest.fixture
 def keys(monkeypatch):
-    made = Keys()
-    monkeypatch.setattr("core.app.callers.verify", made.verify)
-    return made
+    fake_keys = Keys()
+    monkeypatch.setattr("core.app.callers.verify", fake_keys.verify)
+    return fake_keys

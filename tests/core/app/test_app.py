@@ -33,13 +33,13 @@ class TestBoundary:
         assert "strict-transport-security" in anonymous.get("https://testserver/healthz").headers
 
     def test_a_request_id_that_is_a_uuid_is_taken_over(self, anonymous):
-        given = str(uuid4())
-        assert anonymous.get("/healthz", headers={"X-Request-ID": given}).headers["x-request-id"] == given
+        sent = str(uuid4())
+        assert anonymous.get("/healthz", headers={"X-Request-ID": sent}).headers["x-request-id"] == sent
 
-    @pytest.mark.parametrize("given", ["08030000000", "a name", "x" * 500, "0197c1f0-0000-7000-8000-000000000001x", ""])
-    def test_any_other_request_id_is_replaced(self, anonymous, given):
-        answer = anonymous.get("/healthz", headers={"X-Request-ID": given})
-        assert answer.headers["x-request-id"] != given
+    @pytest.mark.parametrize("sent", ["08030000000", "a name", "x" * 500, "0197c1f0-0000-7000-8000-000000000001x", ""])
+    def test_any_other_request_id_is_replaced(self, anonymous, sent):
+        answer = anonymous.get("/healthz", headers={"X-Request-ID": sent})
+        assert answer.headers["x-request-id"] != sent
         assert UUID(answer.headers["x-request-id"])
 
     def test_request_ids_do_not_repeat(self, anonymous):
@@ -149,8 +149,8 @@ class TestDocumentation:
 
 @pytest.fixture(scope="module")
 def operations(application):
-    found = application.openapi()
-    return {(path, method): item for path, methods in found["paths"].items() for method, item in methods.items()}
+    document = application.openapi()
+    return {(path, method): item for path, methods in document["paths"].items() for method, item in methods.items()}
 
 
 class TestDescription:

@@ -60,8 +60,8 @@ class Generated:
 @pytest.fixture
 def client(generated, api, owner):
     """The generated client with the key of ``owner``, over the connection of ``api``."""
-    made = generated.client.AuthenticatedClient(base_url=str(api.base_url), token=owner.api_key)
-    return made.set_httpx_client(api)
+    generated_client = generated.client.AuthenticatedClient(base_url=str(api.base_url), token=owner.api_key)
+    return generated_client.set_httpx_client(api)
 
 
 def test_the_generator_leaves_nothing_out_and_warns_of_nothing(generated, application):

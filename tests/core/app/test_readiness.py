@@ -43,22 +43,22 @@ def anonymous(app):
 def ask(anonymous):
     def ask():
         answer = anonymous.get("/readyz")
-        found = answer.json()
-        assert set(found) >= MEMBERS
-        return answer.status_code, found, {check["name"]: check for check in found["checks"]}
+        report = answer.json()
+        assert set(report) >= MEMBERS
+        return answer.status_code, report, {check["name"]: check for check in report["checks"]}
 
     return ask
 
 
 def test_an_installation_that_works_is_ready_and_warns_that_no_worker_is_alive(ask):
-    code, found, checks = ask()
-    assert (code, found["status"], found["ready"]) == (200, "ready", True)
+    code, report, checks = ask()
+    assert (code, report["status"], report["ready"]) == (200, "ready", True)
     assert list(checks) == list(readiness.CHECKS)
     assert {name for name, check in checks.items() if check["state"] != "ok"} == {"workers"}
     assert checks["workers"]["state"] == "warning"
     assert "iit worker" in checks["workers"]["remedy"]
-    assert (found["workers"], found["queue"]) == (0, {"waiting": 0, "running": 0, "oldest_seconds": 0.0})
-    assert {disk["place"] for disk in found["disk"]} == {"state", "database", "files", "scratch", "temporary"}
+    assert (report["workers"], report["queue"]) == (0, {"waiting": 0, "running": 0, "oldest_seconds": 0.0})
+    assert {disk["place"] for disk in report["disk"]} == {"state", "database", "files", "scratch", "temporary"}
 
 
 def test_the_scratch_folder_is_a_place_of_its_own(tmp_path, settings_of):
@@ -69,9 +69,9 @@ def test_the_scratch_folder_is_a_place_of_its_own(tmp_path, settings_of):
 def test_a_live_worker_is_counted(ask):
     beat = Heartbeat(uuid7(), 4)
     beat.beat()
-    _, found, checks = ask()
+    _, report, checks = ask()
     beat.end()
-    assert (found["workers"], checks["workers"]["state"]) == (1, "ok")
+    assert (report["workers"], checks["workers"]["state"]) == (1, "ok")
 
 
 def test_a_job_that_waits_for_long_is_a_warning(ask):
@@ -81,20 +81,20 @@ def test_a_job_that_waits_for_long_is_a_warning(ask):
     with owner_connection() as connection:
         connection.execute("UPDATE node.jobs SET created_at = now() - interval '1 hour', run_after = created_at")
         connection.execute("UPDATE node.jobs SET run_after = created_at")
-    code, found, checks = ask()
+    code, report, checks = ask()
     with owner_connection() as connection:
         connection.execute("DELETE FROM node.jobs")
-    assert (code, found["queue"]["waiting"], checks["queue"]["state"]) == (200, 1, "warning")
-    assert found["queue"]["oldest_seconds"] >= 3600
+    assert (code, report["queue"]["waiting"], checks["queue"]["state"]) == (200, 1, "warning")
+    assert report["queue"]["oldest_seconds"] >= 3600
 
 
 def test_another_master_key_is_not_ready(ask, settings_of):
     ask()
     settings_of(master_key=base64.b64encode(secrets.token_bytes(32)).decode())
-    code, found, checks = ask()
-    assert (code, found["ready"], checks["master_key"]["state"]) == (503, False, "failed")
-    assert [error["field"] for error in found["errors"]] == ["master_key"]
-    assert "IIT_MASTER_KEY" in found["errors"][0]["remedy"]
+    code, report, checks = ask()
+    assert (code, report["ready"], checks["master_key"]["state"]) == (503, False, "failed")
+    assert [error["field"] for error in report["errors"]] == ["master_key"]
+    assert "IIT_MASTER_KEY" in report["errors"][0]["remedy"]
 
 
 def test_another_store_of_files_is_not_ready(ask, settings_of, tmp_path):
@@ -118,9 +118,9 @@ def test_a_full_disk_is_not_ready_and_a_nearly_full_one_warns(ask, settings_of, 
 
 def test_a_redis_that_does_not_answer_is_named_without_its_password(ask, anonymous, settings_of):
     settings_of(redis_url="redis://:secret@127.0.0.1:1/0")
-    code, found, _ = ask()
-    assert (code, [error["field"] for error in found["errors"]]) == (503, ["redis"])
-    assert "secret" not in json.dumps(found)
+    code, report, _ = ask()
+    assert (code, [error["field"] for error in report["errors"]]) == (503, ["redis"])
+    assert "secret" not in json.dumps(report)
     assert anonymous.get("/healthz").status_code == 200
 
 
@@ -131,10 +131,10 @@ def test_a_database_that_does_not_answer_is_told_once(ask, monkeypatch):
         raise Unavailable("the database cannot be reached")
 
     monkeypatch.setattr(readiness, "platform_session", away)
-    code, found, checks = ask()
-    assert (code, [error["field"] for error in found["errors"]]) == (503, ["postgresql"])
+    code, report, checks = ask()
+    assert (code, [error["field"] for error in report["errors"]]) == (503, ["postgresql"])
     assert checks["master_key"]["state"] == "skipped"
-    assert found["workers"] is None
+    assert report["workers"] is None
 
 
 def test_a_database_behind_the_code_is_not_ready(ask, monkeypatch):
@@ -144,9 +144,9 @@ def test_a_database_behind_the_code_is_not_ready(ask, monkeypatch):
     monkeypatch.setattr(
         scripts, "revisions", lambda tree: (*genuine(tree), "9999") if tree == "node" else genuine(tree)
     )
-    code, found, _ = ask()
+    code, report, _ = ask()
     assert code == 503
-    assert [(error["field"], error["remedy"]) for error in found["errors"]] == [("migrations", "run `iit migrate`")]
+    assert [(error["field"], error["remedy"]) for error in report["errors"]] == [("migrations", "run `iit migrate`")]
 
 
 def test_a_data_database_is_needed_from_its_first_tenant_on(ask, anonymous, capsys):
@@ -158,9 +158,9 @@ def test_a_data_database_is_needed_from_its_first_tenant_on(ask, anonymous, caps
     assert ask()[2]["data_databases"]["state"] == "ok"
     create_tenant("elsewhere", "Partner", database="second")
     with Closed("second"):
-        code, found, _ = ask()
-        assert (code, [error["field"] for error in found["errors"]]) == (503, ["data_databases"])
-        assert "second" in found["errors"][0]["problem"]
+        code, report, _ = ask()
+        assert (code, [error["field"] for error in report["errors"]]) == (503, ["data_databases"])
+        assert "second" in report["errors"][0]["problem"]
         excluded = anonymous.get("/readyz", params={"exclude": "data_databases"})
         assert (excluded.status_code, excluded.json()["ready"]) == (200, True)
         assert anonymous.get("/readyz", params={"exclude": "nothing"}).status_code == 422
@@ -170,12 +170,12 @@ def test_a_data_database_is_needed_from_its_first_tenant_on(ask, anonymous, caps
 
 
 def test_a_process_that_does_not_know_a_tenants_database_is_not_ready_and_says_so_to_the_tenant(ask, anonymous):
-    made = create_tenant("unknown", "Partner", database="second")
-    key = {"X-API-Key": made.api_key}
+    tenant = create_tenant("unknown", "Partner", database="second")
+    key = {"X-API-Key": tenant.api_key}
     assert anonymous.get("/v1/audit", headers=key).status_code == 200
     with Unknown("second"):
-        code, found, _ = ask()
-        assert (code, [error["field"] for error in found["errors"]]) == (503, ["data_databases"])
+        code, report, _ = ask()
+        assert (code, [error["field"] for error in report["errors"]]) == (503, ["data_databases"])
         answer = anonymous.get("/v1/audit", headers=key)
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
@@ -189,10 +189,10 @@ def test_the_command_shows_the_same_report(ask, capsys):
     assert set(shown) == MEMBERS
     assert [check["name"] for check in shown["checks"]] == list(readiness.CHECKS)
     assert iit(["status"]) == 0
-    told = capsys.readouterr()
-    assert "live workers: 0" in told.out
-    assert "disk of state" in told.out
-    assert "workers: Start `iit worker`" in told.err
+    output = capsys.readouterr()
+    assert "live workers: 0" in output.out
+    assert "disk of state" in output.out
+    assert "workers: Start `iit worker`" in output.err
 
 
 def test_the_command_starts_no_server(own_services, capsys):
@@ -201,7 +201,7 @@ def test_the_command_starts_no_server(own_services, capsys):
     dispose()
     stop()
     assert iit(["status"]) == 1
-    told = capsys.readouterr().out
-    assert "not started" in told
-    assert "disk of state" in told, "a full disk may be why"
+    output = capsys.readouterr().out
+    assert "not started" in output
+    assert "disk of state" in output, "a full disk may be why"
     assert not any(server.running for server in status())

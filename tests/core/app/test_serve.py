@@ -22,8 +22,8 @@ def wait_for(condition, what):
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         try:
-            if found := condition():
-                return found
+            if value := condition():
+                return value
         except OSError:
             pass
         time.sleep(0.05)
@@ -41,8 +41,8 @@ def test_it_serves_until_it_is_told_to_stop_and_its_worker_stops_with_it(databas
     )
     with log.open("wb") as out, subprocess.Popen([sys.executable, "-c", code], stderr=out) as server:
         try:
-            found = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()), "it did not say where")
-            with wait_for(lambda: urlopen(f"{found[0]}/readyz"), "the server did not answer") as answer:  # noqa: S310
+            address = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()), "it did not say where")
+            with wait_for(lambda: urlopen(f"{address[0]}/readyz"), "the server did not answer") as answer:  # noqa: S310
                 assert answer.status == 200
                 assert "server" not in {name.lower() for name in answer.headers}
             pid = int(wait_for(lambda: worker.exists() and worker.read_text(), "the worker did not start"))

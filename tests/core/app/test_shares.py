@@ -115,11 +115,11 @@ class TestBeforeTheBody:
     def test_a_key_that_was_accepted_before_is_asked_for_again_for_a_body(self, port, owner):
         from core.identity.keys import revoke_key
 
-        made = create_key(owner.ref, name="short-lived")
-        assert ask(port, "/v1/toy/one", made.plaintext) == 200
-        revoke_key(owner.ref, str(made.id))
+        key = create_key(owner.ref, name="short-lived")
+        assert ask(port, "/v1/toy/one", key.plaintext) == 200
+        revoke_key(owner.ref, str(key.id))
         with connect(port) as client:
-            client.sendall(upload_head(made.plaintext))
+            client.sendall(upload_head(key.plaintext))
             assert status_of(client) == 401
 
     def test_a_whole_upload_is_taken(self, port, owner):
@@ -187,10 +187,10 @@ class TestGuesses:
     def test_the_key_that_a_route_refuses_is_not_counted_to_its_tenant_any_more(self, port, owner):
         from core.identity.keys import revoke_key
 
-        made = create_key(owner.ref, name="short-lived")
-        assert ask(port, "/v1/toy/one", made.plaintext) == 200
-        revoke_key(owner.ref, str(made.id))
-        assert [ask(port, "/v1/toy/one", made.plaintext) for _ in range(3)] == [401] * 3
+        key = create_key(owner.ref, name="short-lived")
+        assert ask(port, "/v1/toy/one", key.plaintext) == 200
+        revoke_key(owner.ref, str(key.id))
+        assert [ask(port, "/v1/toy/one", key.plaintext) for _ in range(3)] == [401] * 3
 
 
 class TestShares:
@@ -269,10 +269,10 @@ class TestRevocation:
         from core.identity.keys import revoke_key
 
         caplog.set_level(logging.INFO)
-        made = create_key(owner.ref, name="leaked")
+        key = create_key(owner.ref, name="leaked")
         with connect(port) as client:
-            self.begun(client, made.plaintext)
-            revoke_key(owner.ref, str(made.id))
+            self.begun(client, key.plaintext)
+            revoke_key(owner.ref, str(key.id))
             self.ends_with(client, "unauthenticated")
         wait_until(lambda: "an answer was cut short" in caplog.text)
         assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

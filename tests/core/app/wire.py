@@ -34,10 +34,10 @@ def served(app, limits=None, proxies=""):
 
 def wait_until(condition):
     until = time.monotonic() + PATIENCE
-    while not (found := condition()):
+    while not (value := condition()):
         assert time.monotonic() < until, "it did not happen"
         time.sleep(0.01)
-    return found
+    return value
 
 
 def connect(port, *, receives=None):

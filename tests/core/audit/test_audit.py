@@ -46,13 +46,13 @@ def test_an_act_within_a_savepoint_that_is_rolled_back_leaves_no_event(tenant, o
             audit.record(session, "api:audit:read", "patient", uuid4())
             raise ZeroDivisionError
 
-    kept = uuid4()
+    subject = uuid4()
     with open_session(tenant) as session:
-        audit.record(session, "api:audit:read", "patient", kept)
+        audit.record(session, "api:audit:read", "patient", subject)
         with pytest.raises(ZeroDivisionError):
             act(session)
     with open_session(tenant) as session:
-        assert [row[3] for row in rows(session)] == [kept]
+        assert [row[3] for row in rows(session)] == [subject]
 
 
 def test_an_event_that_cannot_be_written_takes_the_act_with_it(tenant, open_session):

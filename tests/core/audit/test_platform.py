@@ -12,29 +12,29 @@ from core.tenancy import create_tenant, resume_tenant, suspend_tenant
 from core.tenancy.archive.deleting import delete_tenant, undelete_tenant
 
 
-def told(tenant):
+def recorded_acts(tenant):
     return [(row["action"], row["actor"]) for row in acts(tenant_id=tenant.id)]
 
 
 def test_making_suspending_and_resuming_are_in_it(database, tenant):
-    assert [action for action, _ in told(tenant)] == ["cli:tenant:create"]
+    assert [action for action, _ in recorded_acts(tenant)] == ["cli:tenant:create"]
     suspend_tenant(tenant.slug, actor="cli:alice")
     suspend_tenant(tenant.slug, actor="cli:alice")  # it is: nothing is done
     resume_tenant(tenant.slug, actor="cli:bob")
-    assert told(tenant)[:2] == [("cli:tenant:resume", "cli:bob"), ("cli:tenant:suspend", "cli:alice")]
-    assert len(told(tenant)) == 3
+    assert recorded_acts(tenant)[:2] == [("cli:tenant:resume", "cli:bob"), ("cli:tenant:suspend", "cli:alice")]
+    assert len(recorded_acts(tenant)) == 3
 
 
 def test_deleting_and_undeleting_are_in_it(database, tenant):
     delete_tenant(tenant.slug, confirm=tenant.slug, actor="cli:alice")
     undelete_tenant(tenant.slug, actor="cli:bob")
-    assert told(tenant)[:2] == [("cli:tenant:undelete", "cli:bob"), ("cli:tenant:delete", "cli:alice")]
+    assert recorded_acts(tenant)[:2] == [("cli:tenant:undelete", "cli:bob"), ("cli:tenant:delete", "cli:alice")]
 
 
 def test_an_act_that_fails_is_not_in_it(database, tenant):
     with pytest.raises(Conflict):
         create_tenant(tenant.slug, "Again")
-    assert len(told(tenant)) == 1
+    assert len(recorded_acts(tenant)) == 1
 
 
 def test_the_command_line_lists_them(database, tenant, capsys):

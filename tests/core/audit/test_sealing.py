@@ -50,15 +50,21 @@ def sealed(tenant, open_session):
 
 
 def test_what_is_committed_is_sealed_anchored_and_found_intact(sealed):
-    found = verify(sealed)
-    assert (found.intact, found.seals, found.events, found.pending, found.anchored_through) == (True, 3, 30, 0, 3)
+    verdict = verify(sealed)
+    assert (verdict.intact, verdict.seals, verdict.events, verdict.pending, verdict.anchored_through) == (
+        True,
+        3,
+        30,
+        0,
+        3,
+    )
     assert sealer.seal(sealed) == sealer.Sealed(0, 0)
 
 
 def test_an_event_not_sealed_yet_is_pending_and_no_problem(sealed, open_session):
     act(open_session, sealed)
-    found = verify(sealed)
-    assert (found.intact, found.pending) == (True, 1)
+    verdict = verify(sealed)
+    assert (verdict.intact, verdict.pending) == (True, 1)
 
 
 def test_a_backlog_is_sealed_in_batches(tenant, open_session, monkeypatch):
@@ -78,8 +84,8 @@ def test_an_event_that_commits_after_later_ones_were_sealed_is_sealed_too(tenant
         assert sealer.seal(tenant, watches).events == 1
     assert sealer.seal(tenant, watches).events == 1
     assert members(tenant) == ["{[2,4)}", "{[4,5)}", "{[1,2)}"]
-    found = verify(tenant)
-    assert (found.intact, found.events, found.pending) == (True, 4, 0)
+    verdict = verify(tenant)
+    assert (verdict.intact, verdict.events, verdict.pending) == (True, 4, 0)
 
 
 def test_a_number_that_was_drawn_and_rolled_back_is_settled_once_its_transaction_is_over(tenant, open_session):
@@ -100,21 +106,21 @@ def test_a_number_that_was_drawn_and_rolled_back_is_settled_once_its_transaction
 
 def test_settling_goes_on_while_somebody_is_always_writing(tenant, open_session):
     watches, settled = {}, []
-    turns = [open_session(tenant) for _ in range(4)]
+    sessions_open = [open_session(tenant) for _ in range(4)]
     sessions = []
-    for turn in turns:
+    for turn in sessions_open:
         session = turn.__enter__()
         write_now(session)
         sessions.append(session)
         if len(sessions) > 1:
-            turns[len(sessions) - 2].__exit__(None, None, None)  # the one before commits while this one writes
+            sessions_open[len(sessions) - 2].__exit__(None, None, None)  # the one before commits while this one writes
             sealer.seal(tenant, watches)
             settled.append(as_owner(tenant, "SELECT max(settled_through) FROM audit_seals").scalar())
-    turns[-1].__exit__(None, None, None)
+    sessions_open[-1].__exit__(None, None, None)
     sealer.seal(tenant, watches)
     assert settled[-1] > 0
-    found = verify(tenant)
-    assert (found.intact, found.events) == (True, 4)
+    verdict = verify(tenant)
+    assert (verdict.intact, verdict.events) == (True, 4)
 
 
 def test_many_writers_and_two_sealers_at_once_miss_and_repeat_nothing(tenant, open_session):
@@ -139,8 +145,8 @@ def test_many_writers_and_two_sealers_at_once_miss_and_repeat_nothing(tenant, op
     for thread in sealers:
         thread.join()
     sealer.seal(tenant)
-    found = verify(tenant)
-    assert (found.intact, found.events, found.pending) == (True, 300, 0)
+    verdict = verify(tenant)
+    assert (verdict.intact, verdict.events, verdict.pending) == (True, 300, 0)
 
 
 def forge(tenant, number):
@@ -153,7 +159,7 @@ def forge(tenant, number):
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "problem_text"),
     [
         ("UPDATE audit_events SET actor = 'nobody' WHERE event_id = 15", "changed or changed places"),
         ("UPDATE audit_events SET detail = '{}' WHERE event_id = 15", "changed or changed places"),
@@ -175,11 +181,11 @@ def forge(tenant, number):
         ("DELETE FROM audit_seals", "was anchored and is not there"),
     ],
 )
-def test_what_is_done_to_the_audit_afterwards_is_found(sealed, statement, said):
+def test_what_is_done_to_the_audit_afterwards_is_found(sealed, statement, problem_text):
     as_owner(sealed, statement)
-    found = verify(sealed)
-    assert not found.intact
-    assert any(said in problem for problem in found.problems), found.problems
+    verdict = verify(sealed)
+    assert not verdict.intact
+    assert any(problem_text in problem for problem in verdict.problems), verdict.problems
 
 
 @pytest.mark.parametrize("number", [0, -5])
@@ -198,9 +204,9 @@ def test_a_chain_that_is_computed_anew_over_changed_events_contradicts_its_ancho
     as_owner(sealed, "DELETE FROM audit_seals")
     as_owner(sealed, "DELETE FROM audit_events WHERE event_id = 15")
     sealer.seal(sealed, anchor=False)
-    found = verify(sealed)
-    assert (found.seals, found.anchored_through) == (1, 0)
-    assert "written anew" in found.problems[0]
+    verdict = verify(sealed)
+    assert (verdict.seals, verdict.anchored_through) == (1, 0)
+    assert "written anew" in verdict.problems[0]
 
 
 def test_a_chain_set_back_to_before_its_anchor_is_found_until_it_is_accepted(sealed, open_session):
@@ -211,8 +217,8 @@ def test_a_chain_set_back_to_before_its_anchor_is_found_until_it_is_accepted(sea
     assert verify(sealed).intact
     act(open_session, sealed, 5)
     sealer.seal(sealed)
-    found = verify(sealed)
-    assert (found.intact, found.seals, found.anchored_through) == (True, 2, 2)
+    verdict = verify(sealed)
+    assert (verdict.intact, verdict.seals, verdict.anchored_through) == (True, 2, 2)
 
 
 def test_another_chain_is_not_accepted_as_an_earlier_point_of_this_one(sealed):
@@ -259,8 +265,8 @@ def test_nothing_that_the_tenants_role_forges_makes_an_intact_audit_fail(sealed,
         session.cursor().execute(statement.encode())
     act(open_session, sealed)
     assert sealer.seal(sealed).events == 1
-    found = verify(sealed)
-    assert (found.intact, found.seals, found.pending) == (True, 4, 0)
+    verdict = verify(sealed)
+    assert (verdict.intact, verdict.seals, verdict.pending) == (True, 4, 0)
 
 
 def test_the_canary_a_seal_forged_by_the_owner_makes_it_fail(sealed):
@@ -277,9 +283,9 @@ def test_the_application_can_neither_change_nor_remove_anchors(sealed):
 class TestSealer:
     @pytest.fixture
     def going(self, database):
-        found = sealer.Sealer(list_tenants, every=0.0, anchor_every=0.0)
-        found.look()
-        return found
+        running = sealer.Sealer(list_tenants, every=0.0, anchor_every=0.0)
+        running.look()
+        return running
 
     def test_only_tenants_that_wrote_are_looked_at_again(self, going, two_tenants, open_session, monkeypatch):
         first, second = two_tenants
@@ -300,11 +306,16 @@ class TestSealer:
         with working(threads=1):
             act(open_session, tenant, 3)
             for _ in range(300):
-                found = verify(tenant)
-                if found.anchored_through:
+                verdict = verify(tenant)
+                if verdict.anchored_through:
                     break
                 threading.Event().wait(0.1)
-        assert (found.intact, found.events, found.pending, found.anchored_through) == (True, 3, 0, found.seals)
+        assert (verdict.intact, verdict.events, verdict.pending, verdict.anchored_through) == (
+            True,
+            3,
+            0,
+            verdict.seals,
+        )
 
     def test_a_tenant_that_cannot_be_sealed_does_not_keep_the_others(self, two_tenants, open_session, monkeypatch):
         first, second = two_tenants

@@ -138,7 +138,7 @@ def test_purge_removes_what_expired_before_today_and_nothing_else(two_tenants):
     with clock.frozen(datetime(2026, 3, 1, 12, tzinfo=UTC)):
         today = blobs.put(one, "a", b"1", expires_in_days=0)
         week = blobs.put(one, "b", b"22", expires_in_days=7)
-        kept = blobs.put(one, "c", b"333")
+        permanent = blobs.put(one, "c", b"333")
         others = blobs.put(other, "d", b"4444", expires_in_days=0)
 
         assert blobs.purge(one).blobs == 0
@@ -147,10 +147,10 @@ def test_purge_removes_what_expired_before_today_and_nothing_else(two_tenants):
 
     assert (purged.days, purged.blobs) == (1, 1)
     assert purged.stored_bytes > 0
-    assert [blobs.exists(one, ref.key) for ref in (today, week, kept)] == [False, True, True]
+    assert [blobs.exists(one, ref.key) for ref in (today, week, permanent)] == [False, True, True]
     assert blobs.exists(other, others.key)
     assert blobs.purge(today=date(2026, 3, 9)).blobs == 2
-    assert blobs.exists(one, kept.key)
+    assert blobs.exists(one, permanent.key)
     with pytest.raises(NotFound):
         blobs.get(one, week.key)
 

@@ -48,10 +48,10 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Register:
     """Registers commands, instead of those of the features, that do what is passed."""
 
     def make(**does: Callable[[], object]) -> None:
-        found = {name: Command(f"{__name__}:{name}", f"Help of {name}") for name in does}
-        made = {f"{__name__}:{name}": click.command(name)(function) for name, function in does.items()}
-        monkeypatch.setattr(tool, "commands", lambda: found)
-        monkeypatch.setattr(tool, "resolve", made.__getitem__)
+        registered = {name: Command(f"{__name__}:{name}", f"Help of {name}") for name in does}
+        resolved = {f"{__name__}:{name}": click.command(name)(function) for name, function in does.items()}
+        monkeypatch.setattr(tool, "commands", lambda: registered)
+        monkeypatch.setattr(tool, "resolve", resolved.__getitem__)
 
     return make
 
@@ -106,9 +106,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("words", [["no-such-command"], ["services", "no-such"], ["services", "stop", "--no-such"]])
 def test_a_wrong_call_is_answered_with_two(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "Error" in told.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "Error" in output.err
 
 
 def test_an_expected_error_is_told_with_its_remedy_and_fields_and_no_trace(
@@ -117,9 +117,9 @@ def test_an_expected_error_is_told_with_its_remedy_and_fields_and_no_trace(
     fields = [FieldError("grace_days", "must be at least 0", "give 28")]
     register(wrong=raising(Invalid("the rules cannot be used", remedy="correct them", errors=fields)))
     assert run(["wrong"]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err == (
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err == (
         "error: the rules cannot be used\n  grace_days: must be at least 0 (give 28)\nwhat to do: correct them\n"
     )
 
@@ -127,9 +127,9 @@ def test_an_expected_error_is_told_with_its_remedy_and_fields_and_no_trace(
 def test_a_database_that_goes_away_is_an_expected_error(register: Register, capsys: pytest.CaptureFixture[str]) -> None:
     register(lost=raising(psycopg.OperationalError("server closed the connection: 08031234567")))
     assert run(["lost"]) == 1
-    told = capsys.readouterr().err
-    assert "the database does not answer" in told
-    assert "08031234567" not in told
+    error_text = capsys.readouterr().err
+    assert "the database does not answer" in error_text
+    assert "08031234567" not in error_text
 
 
 def test_a_fault_of_ours_keeps_its_trace(register: Register) -> None:

@@ -48,9 +48,9 @@ class Pair:
 )
 def test_every_kind_of_value_has_one_form(value: object, expected: object, capsys: pytest.CaptureFixture[str]) -> None:
     print_json(value)
-    told = capsys.readouterr()
-    assert json.loads(told.out) == expected
-    assert told.err == ""
+    output = capsys.readouterr()
+    assert json.loads(output.out) == expected
+    assert output.err == ""
 
 
 @pytest.mark.parametrize("value", [object(), float("nan")])
@@ -88,9 +88,9 @@ def test_what_is_slow_says_how_far_it_is_on_standard_error(at_once: None, capsys
     with Progress("Scoring") as progress:
         progress.advance(10)
         progress.update(500, total=2000, text="clinic 3")
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.splitlines() == [
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.splitlines() == [
         "Scoring ...",
         "Scoring: 10",
         "Scoring: clinic 3: 500 of 2,000 (25%)",

@@ -13,7 +13,7 @@ def test_uuids_and_bytes_come_back_as_they_were(database):
         @given(st.lists(st.uuids()), st.lists(st.binary(max_size=40)))
         def check(uuids, values):
             query = "SELECT %s::uuid[], %s::bytea[]"
-            found = connection.execute(query, (uuid_array(uuids), bytea_array(values))).fetchone()
-            assert found == (uuids, values)
+            row = connection.execute(query, (uuid_array(uuids), bytea_array(values))).fetchone()
+            assert row == (uuids, values)
 
         check()

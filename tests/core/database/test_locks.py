@@ -54,11 +54,11 @@ def test_only_tenants_take_locks_by_name(database, call):
 
 def test_a_tenant_takes_no_lock_by_number_whatever_the_form(tenant):
     with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
-        found = cursor.execute(
+        functions = cursor.execute(
             "SELECT oid::regprocedure::text, has_function_privilege(oid, 'EXECUTE') FROM pg_proc"
             " WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ 'advisory'"
         ).fetchall()
-    assert len(found) > 10
-    assert [name for name, allowed in found if allowed] == []
+    assert len(functions) > 10
+    assert [name for name, allowed in functions if allowed] == []
     with pytest.raises(InsufficientPrivilege), tenant_session(tenant, actor="test:1") as session:
         session.cursor().execute("SELECT pg_advisory_unlock_all()")

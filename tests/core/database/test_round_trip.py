@@ -41,8 +41,8 @@ def test_it_is_the_tenants_transaction_and_committed_when_it_returns(two_tenants
     "text", ["'); DROP TABLE tenant_settings; --", "a'b\\'c", "%(key)s %s %%", "; COMMIT; SELECT 1"]
 )
 def test_a_value_is_a_value_whatever_is_in_it(tenant, text):
-    ((found,),) = at_once(tenant, (PUT, {"key": text}))
-    assert found == (text,)
+    ((row,),) = at_once(tenant, (PUT, {"key": text}))
+    assert row == (text,)
     assert keys(tenant) == [text]
 
 

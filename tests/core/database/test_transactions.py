@@ -31,41 +31,41 @@ def test_a_transaction_that_failed_is_open_no_longer(tenant):
 
 
 def test_the_transactions_of_others_are_their_own(tenant):
-    found = []
+    errors = []
 
     def other():
         try:
             require_none("a plugin was called")
         except TransactionOpenError as error:
-            found.append(error)
+            errors.append(error)
 
     with tenant_session(tenant, actor="test:1"):
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()
-    assert found == []
+    assert errors == []
 
 
 def test_a_unit_of_work_is_one_in_all_its_threads(tenant):
     """As a request is: begun in one thread, used in another."""
     import contextvars
 
-    found = []
+    outcomes = []
 
     def within():
         try:
             require_none("a plugin was called")
         except TransactionOpenError:
-            found.append("refused")
+            outcomes.append("refused")
 
     with telemetry.bound():
-        here = contextvars.copy_context()
+        present_context = contextvars.copy_context()
         with tenant_session(tenant, actor="test:1"):
-            thread = threading.Thread(target=here.run, args=(within,))
+            thread = threading.Thread(target=present_context.run, args=(within,))
             thread.start()
             thread.join()
         within()
-    assert found == ["refused"]
+    assert outcomes == ["refused"]
 
 
 def test_a_route_with_the_requests_transaction_cannot_call_a_plugin(database, client_for, owner):

@@ -30,8 +30,12 @@ def test_a_table_of_dead_rows_is_named_with_the_statement_that_helps(churned):
     with tenant_session(churned, actor="test:1") as session:
         session.cursor().execute("SELECT pg_stat_force_next_flush()")
     (state,) = watch.watch(["default"])
-    (found,) = [table for table in state.tables if table.schema == churned.schema_name]
-    assert (found.table, found.dead >= 300, found.advice.startswith("VACUUM")) == ("tenant_settings", True, True)
+    (churned_table,) = [table for table in state.tables if table.schema == churned.schema_name]
+    assert (churned_table.table, churned_table.dead >= 300, churned_table.advice.startswith("VACUUM")) == (
+        "tenant_settings",
+        True,
+        True,
+    )
     assert not state.healthy
 
 
@@ -59,6 +63,6 @@ def test_the_command_ends_with_3_when_something_is_over_its_limit(churned, capsy
     assert run(["database", "bloat"]) == 3
     assert "VACUUM" in capsys.readouterr().err
     assert run(["database", "bloat", "--json"]) == 3
-    told = json.loads(capsys.readouterr().out)["databases"][0]
-    assert told["healthy"] is False
+    report = json.loads(capsys.readouterr().out)["databases"][0]
+    assert report["healthy"] is False
     assert run(["database", "bloat", "--database", "nowhere"]) == 2

@@ -33,10 +33,10 @@ def lines(monkeypatch):
     [FULL, exc.OperationalError("INSERT", None, FULL), OSError(errno.ENOSPC, "x"), OSError(errno.EDQUOT, "x")],
 )
 def test_a_full_disk_is_507_and_nobody_is_told_to_try_again_in_a_few_seconds(error):
-    found = as_app_error(error)
-    assert (found.status, found.slug, found.retry_after) == (507, "storage-full", None)
-    assert "seconds" not in found.remedy
-    assert "operator" in found.remedy
+    app_error = as_app_error(error)
+    assert (app_error.status, app_error.slug, app_error.retry_after) == (507, "storage-full", None)
+    assert "seconds" not in app_error.remedy
+    assert "operator" in app_error.remedy
 
 
 @pytest.mark.parametrize("place", ["spool", "route"])

@@ -49,9 +49,9 @@ class TestFamily:
         assert headers(Unavailable("no", retry_after=7)) == {"Retry-After": "7"}
 
     def test_errors_document_themselves_in_openapi(self):
-        found = responses(Invalid, Unavailable)
-        assert set(found) == {422, 503}
-        assert set(found[422]["content"][MEDIA_TYPE]["example"]) == MEMBERS
+        documented = responses(Invalid, Unavailable)
+        assert set(documented) == {422, 503}
+        assert set(documented[422]["content"][MEDIA_TYPE]["example"]) == MEMBERS
 
     def test_the_family_loads_no_heavy_library(self):
         heavy = {"fastapi", "pydantic", "psycopg", "sqlalchemy", "structlog"}
@@ -84,12 +84,12 @@ class TestDatabase:
         ],
     )
     def test_what_the_database_raises_has_its_status(self, error, status, again):
-        for given in (error, exc.DBAPIError("SELECT", None, error)):
-            if isinstance(error, (exc.SQLAlchemyError, ValueError)) and given is not error:
+        for raised in (error, exc.DBAPIError("SELECT", None, error)):
+            if isinstance(error, (exc.SQLAlchemyError, ValueError)) and raised is not error:
                 continue
-            found = as_app_error(given)
-            assert found.status == status
-            assert (found.retry_after is not None) == again
+            app_error = as_app_error(raised)
+            assert app_error.status == status
+            assert (app_error.retry_after is not None) == again
 
     def test_an_error_of_the_family_stays_as_it_is(self):
         error = Invalid("x")

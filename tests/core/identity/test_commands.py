@@ -16,30 +16,30 @@ def iit_key(*arguments):
 
 
 def test_the_key_that_create_prints_works_and_is_the_only_line(tenant):
-    made = iit_key("create", tenant.slug, "--name", "laptop", "--permission", "audit.read")
-    assert made.exit_code == 0
-    found = verify_key(made.stdout.strip())
-    assert found.tenant == tenant
-    assert found.principal.permissions == {"audit.read"}
+    result = iit_key("create", tenant.slug, "--name", "laptop", "--permission", "audit.read")
+    assert result.exit_code == 0
+    verified = verify_key(result.stdout.strip())
+    assert verified.tenant == tenant
+    assert verified.principal.permissions == {"audit.read"}
 
 
 def test_with_json_each_command_prints_one_object(tenant):
-    made = json.loads(iit_key("create", tenant.slug, "--expires", "2999-01-01", "--json").stdout)
+    created = json.loads(iit_key("create", tenant.slug, "--expires", "2999-01-01", "--json").stdout)
     listed = json.loads(iit_key("list", tenant.slug, "--json").stdout)["keys"]
-    assert {made["id"]} < {item["id"] for item in listed}
-    assert made["api_key"] not in str(listed)
-    assert json.loads(iit_key("revoke", tenant.slug, made["id"], "--json").stdout) == {
-        "id": made["id"],
+    assert {created["id"]} < {item["id"] for item in listed}
+    assert created["api_key"] not in str(listed)
+    assert json.loads(iit_key("revoke", tenant.slug, created["id"], "--json").stdout) == {
+        "id": created["id"],
         "revoked": True,
     }
     assert {"name", "description"} == set(json.loads(iit_key("permissions", "--json").stdout)["permissions"][0])
     with pytest.raises(Unauthenticated, match="revoked"):
-        verify_key(made["api_key"])
+        verify_key(created["api_key"])
 
 
 def test_the_lists_for_people_show_prefixes_and_permissions_and_no_secret(tenant):
-    made = iit_key("create", tenant.slug, "--name", "laptop").stdout.strip()
-    prefix, secret = made.split("_")[1:]
+    plaintext = iit_key("create", tenant.slug, "--name", "laptop").stdout.strip()
+    prefix, secret = plaintext.split("_")[1:]
     shown = iit_key("list", tenant.slug).stdout
     assert prefix in shown
     assert "laptop" in shown

@@ -17,12 +17,12 @@ from core.identity.secrets import new_secret, same, split
 
 
 def test_the_key_of_a_new_tenant_is_its_principal_with_every_permission(make_tenant):
-    made = make_tenant()
-    found = verify_key(made.api_key)
-    assert found.tenant == made.ref
-    assert found.principal.tenant_id == made.ref.id
-    assert found.principal.permissions == all_permissions()
-    assert found.principal.actor == f"api_key:{found.principal.id}"
+    tenant = make_tenant()
+    verified = verify_key(tenant.api_key)
+    assert verified.tenant == tenant.ref
+    assert verified.principal.tenant_id == tenant.ref.id
+    assert verified.principal.permissions == all_permissions()
+    assert verified.principal.actor == f"api_key:{verified.principal.id}"
 
 
 def test_only_the_hash_of_the_secret_is_stored(tenant, database):
@@ -49,28 +49,28 @@ def test_a_revoked_key_is_refused_at_once_and_the_others_work(tenant):
 
 
 def test_a_key_works_until_it_expires(tenant):
-    made = create_key(tenant, name="short", expires_at=now() + timedelta(days=1))
-    assert verify_key(made.plaintext)
+    key = create_key(tenant, name="short", expires_at=now() + timedelta(days=1))
+    assert verify_key(key.plaintext)
     with frozen(now() + timedelta(days=1)), pytest.raises(Unauthenticated, match="expired"):
-        verify_key(made.plaintext)
+        verify_key(key.plaintext)
     with pytest.raises(Invalid):
         create_key(tenant, name="late", expires_at=now() - timedelta(seconds=1))
 
 
 def test_the_right_prefix_with_another_secret_is_refused(tenant):
-    made, other = create_key(tenant, name="a"), create_key(tenant, name="b")
-    forged = "_".join([*made.plaintext.split("_")[:2], other.plaintext.split("_")[2]])
+    key, other = create_key(tenant, name="a"), create_key(tenant, name="b")
+    forged = "_".join([*key.plaintext.split("_")[:2], other.plaintext.split("_")[2]])
     with pytest.raises(Unauthenticated, match="not known"):
         verify_key(forged)
 
 
 def test_the_last_use_is_written_at_most_once_a_minute(tenant):
-    made, start = create_key(tenant, name="a"), now()
+    created, start = create_key(tenant, name="a"), now()
 
     def used_at(moment):
         with frozen(moment):
-            verify_key(made.plaintext)
-        return next(key.last_used_at for key in list_keys(tenant) if key.id == made.id)
+            verify_key(created.plaintext)
+        return next(key.last_used_at for key in list_keys(tenant) if key.id == created.id)
 
     assert used_at(start) == start
     assert used_at(start + timedelta(seconds=59)) == start
@@ -79,7 +79,7 @@ def test_the_last_use_is_written_at_most_once_a_minute(tenant):
 
 @pytest.mark.parametrize("when", ["begun", "committed"])
 def test_a_full_disk_leaves_the_last_use_unwritten_and_the_key_valid(tenant, monkeypatch, when):
-    made, session_of = create_key(tenant, name="a"), keys.platform_session
+    created, session_of = create_key(tenant, name="a"), keys.platform_session
 
     @contextmanager
     def full():
@@ -89,11 +89,11 @@ def test_a_full_disk_leaves_the_last_use_unwritten_and_the_key_valid(tenant, mon
         raise psycopg.errors.DiskFull
 
     monkeypatch.setattr(keys, "platform_session", full)
-    assert verify_key(made.plaintext).tenant.id == tenant.id
+    assert verify_key(created.plaintext).tenant.id == tenant.id
 
 
 def test_any_other_trouble_with_the_last_use_is_not_hidden(tenant, monkeypatch):
-    made = create_key(tenant, name="a")
+    created = create_key(tenant, name="a")
 
     @contextmanager
     def gone():
@@ -102,25 +102,25 @@ def test_any_other_trouble_with_the_last_use_is_not_hidden(tenant, monkeypatch):
 
     monkeypatch.setattr(keys, "platform_session", gone)
     with pytest.raises(psycopg.OperationalError):
-        verify_key(made.plaintext)
+        verify_key(created.plaintext)
 
 
 def test_a_tenant_sees_and_revokes_only_its_own_keys(two_tenants):
     mine, other = two_tenants
-    made = create_key(mine, name="mine")
-    assert made.id not in {key.id for key in list_keys(other)}
+    created = create_key(mine, name="mine")
+    assert created.id not in {key.id for key in list_keys(other)}
     with pytest.raises(NotFound):
-        revoke_key(other, str(made.id))
-    assert verify_key(made.plaintext)
+        revoke_key(other, str(created.id))
+    assert verify_key(created.plaintext)
 
 
 def test_making_and_revoking_are_in_the_tenants_audit(tenant, open_session):
-    made = create_key(tenant, name="a")
-    revoke_key(tenant, str(made.id))
+    created = create_key(tenant, name="a")
+    revoke_key(tenant, str(created.id))
     with open_session(tenant) as session:
         rows = (
             session.cursor()
-            .execute("SELECT action, actor FROM audit_events WHERE subject_uuid = %s ORDER BY event_id", (made.id,))
+            .execute("SELECT action, actor FROM audit_events WHERE subject_uuid = %s ORDER BY event_id", (created.id,))
             .fetchall()
         )
     assert rows == [("cli:api_key:create", ACTOR), ("cli:api_key:revoke", ACTOR)]

@@ -56,9 +56,9 @@ def test_what_is_not_in_the_installations_store_is_not_found(module_tenant, shar
 @pytest.mark.parametrize("command", [["serve", "--port", "0"], ["worker"], ["services", "blobs"]])
 def test_api_and_worker_do_not_start_with_a_store_of_their_own(elsewhere, capsys, command):
     assert iit(command) == 1
-    told = capsys.readouterr().err
-    assert "keeps files in another place" in told
-    assert "IIT_BLOB_URL" in told
+    error_text = capsys.readouterr().err
+    assert "keeps files in another place" in error_text
+    assert "IIT_BLOB_URL" in error_text
 
 
 def test_a_worker_on_another_machine_without_a_shared_store_does_not_start(
@@ -89,18 +89,18 @@ def test_of_two_processes_that_come_first_at_once_both_share_one_store_or_one_is
     one, together, outcomes = {}, Barrier(2), []
     stores = [one, one if same else {}]
 
-    def come(kept):
+    def come(marks):
         together.wait()
         try:
-            compare(lambda: kept.get("mark"), lambda mark: kept.update(mark=mark))
+            compare(lambda: marks.get("mark"), lambda mark: marks.update(mark=mark))
             outcomes.append("shared")
         except BlobStoreForeign:
             outcomes.append("refused")
 
-    threads = [Thread(target=come, args=(kept,)) for kept in stores]
+    threads = [Thread(target=come, args=(marks,)) for marks in stores]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == (["shared", "shared"] if same else ["refused", "shared"])
-    assert len([kept for kept in ([one] if same else stores) if kept]) == 1
+    assert len([marks for marks in ([one] if same else stores) if marks]) == 1

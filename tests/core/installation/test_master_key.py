@@ -57,9 +57,9 @@ def test_api_and_worker_do_not_start_with_another_key(database, settings_of, oth
     check_master_key()
     settings_of(master_key=other_key)
     assert iit(command) == 1
-    told = capsys.readouterr().err
-    assert "master key" in told
-    assert "Traceback" not in told
+    error_text = capsys.readouterr().err
+    assert "master key" in error_text
+    assert "Traceback" not in error_text
 
 
 @pytest.mark.parametrize(

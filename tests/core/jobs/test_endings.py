@@ -22,13 +22,13 @@ def act_long(context, payload):
 
 
 @pytest.fixture
-def told(monkeypatch, effect):
-    """What a feature heard of jobs; it writes each down as the tenant, too. ``told.fails`` has it fail."""
+def job_events(monkeypatch, effect):
+    """The events of jobs that a feature got; each also writes a row as the tenant. With ``fails`` it raises."""
 
-    class Told(list):
+    class JobEvents(list):
         fails = False
 
-    heard = Told()
+    heard = JobEvents()
 
     def listen(event):
         def hear(session, payload):
@@ -44,7 +44,7 @@ def told(monkeypatch, effect):
 
 
 @pytest.fixture
-def dead(tenant, ask, told):
+def dead(tenant, ask, job_events):
     def act(_context, _payload):
         message = "there is no such column"
         raise Invalid(message)
@@ -60,8 +60,8 @@ def letters(job_id):
         return [tuple(row) for row in session.execute(query, {"id": job_id})]
 
 
-def test_a_refused_job_is_told_to_its_feature_in_a_session_of_its_tenant(tenant, dead, told, row, effects):
-    ((event, slug, payload),) = told
+def test_a_refused_job_is_told_to_its_feature_in_a_session_of_its_tenant(tenant, dead, job_events, row, effects):
+    ((event, slug, payload),) = job_events
     assert (event, slug) == ("jobs.given_up", tenant.slug)
     assert payload["job_uuid"] == dead
     assert (payload["kind"], payload["reason"]) == ("testing.act", "refused")
@@ -70,16 +70,16 @@ def test_a_refused_job_is_told_to_its_feature_in_a_session_of_its_tenant(tenant,
     assert effects(tenant) == ["jobs.given_up"]
 
 
-def test_a_job_out_of_attempts_is_told_once(tenant, ask, told):
+def test_a_job_out_of_attempts_is_told_once(tenant, ask, job_events):
     def act(_context, _payload):
         raise ZeroDivisionError
 
     ask(tenant, act)
     assert drain(tenant) == 3
-    assert [(event, payload["reason"]) for event, _, payload in told] == [("jobs.given_up", "attempts")]
+    assert [(event, payload["reason"]) for event, _, payload in job_events] == [("jobs.given_up", "attempts")]
 
 
-def test_a_job_that_died_alone_is_told(tenant, ask, change, told, row):
+def test_a_job_that_died_alone_is_told(tenant, ask, change, job_events, row):
     job_id = ask(tenant)
     change(
         job_id,
@@ -90,19 +90,19 @@ def test_a_job_that_died_alone_is_told(tenant, ask, change, told, row):
 
     assert Relay(LocalMessages(), tenant=tenant).tick().buried == 1
     assert row(job_id)["state"] == "dead"
-    assert [(event, payload["reason"]) for event, _, payload in told] == [("jobs.given_up", "interruptions")]
+    assert [(event, payload["reason"]) for event, _, payload in job_events] == [("jobs.given_up", "interruptions")]
 
 
-def test_a_job_of_a_kind_that_nobody_knows_is_told_when_it_is_given_up(tenant, ask, change, told, row):
+def test_a_job_of_a_kind_that_nobody_knows_is_told_when_it_is_given_up(tenant, ask, change, job_events, row):
     job_id = ask(tenant)
     change(job_id, "kind = 'testing.of_tomorrow', max_attempts = 1")
     drain(tenant)
     assert row(job_id)["state"] == "dead"
-    assert [(event, payload["kind"]) for event, _, payload in told] == [("jobs.given_up", "testing.of_tomorrow")]
+    assert [(event, payload["kind"]) for event, _, payload in job_events] == [("jobs.given_up", "testing.of_tomorrow")]
 
 
-def test_a_feature_that_fails_does_not_keep_a_job_from_being_given_up(tenant, ask, told, row, effects):
-    told.fails = True
+def test_a_feature_that_fails_does_not_keep_a_job_from_being_given_up(tenant, ask, job_events, row, effects):
+    job_events.fails = True
 
     def act(_context, _payload):
         message = "no"
@@ -116,14 +116,16 @@ def test_a_feature_that_fails_does_not_keep_a_job_from_being_given_up(tenant, as
 
 
 @pytest.mark.parametrize("verb", ["retry", "discard"])
-def test_what_an_operator_decides_is_told_and_in_the_audit_of_the_tenant(tenant, dead, told, row, open_session, verb):
+def test_what_an_operator_decides_is_told_and_in_the_audit_of_the_tenant(
+    tenant, dead, job_events, row, open_session, verb
+):
     act, resolution, state = {
         "retry": (operations.retry, "retried", "queued"),
         "discard": (operations.discard, "discarded", "discarded"),
     }[verb]
-    told.clear()
+    job_events.clear()
     act(dead, actor="cli:operator")
-    ((event, slug, payload),) = told
+    ((event, slug, payload),) = job_events
     assert (event, slug, payload["job_uuid"]) == (f"jobs.{resolution}", tenant.slug, dead)
     assert row(dead)["state"] == state
     assert letters(dead) == [("refused", resolution)]
@@ -132,15 +134,15 @@ def test_what_an_operator_decides_is_told_and_in_the_audit_of_the_tenant(tenant,
         assert session.execute(query, {"action": f"cli:job:{verb}"}).all() == [("cli:operator", dead)]
 
 
-def test_a_retry_that_a_feature_refuses_did_not_happen(dead, told, row):
-    told.fails = True
+def test_a_retry_that_a_feature_refuses_did_not_happen(dead, job_events, row):
+    job_events.fails = True
     with pytest.raises(ZeroDivisionError):
         operations.retry(dead, actor="cli:operator")
     assert row(dead)["state"] == "dead"
     assert letters(dead) == [("refused", None)]
 
 
-def test_a_job_that_takes_longer_than_its_limit_is_blamed_at_once(tenant, ask, row, monkeypatch, told):
+def test_a_job_that_takes_longer_than_its_limit_is_blamed_at_once(tenant, ask, row, monkeypatch, job_events):
     monkeypatch.setattr(endings, "MAX_INTERRUPTIONS", 1)
     pause = threading.Event()
 
@@ -156,7 +158,7 @@ def test_a_job_that_takes_longer_than_its_limit_is_blamed_at_once(tenant, ask, r
         if row(job_id)["state"] == "dead":
             break
         pause.wait(0.05)
-    found = row(job_id)
-    assert (found["state"], found["suspicion"], found["interruptions"]) == ("dead", 0, 1)
-    assert "longer than its limit" in found["error"]
-    assert [payload["reason"] for _, _, payload in told] == ["interruptions"]
+    state = row(job_id)
+    assert (state["state"], state["suspicion"], state["interruptions"]) == ("dead", 0, 1)
+    assert "longer than its limit" in state["error"]
+    assert [payload["reason"] for _, _, payload in job_events] == ["interruptions"]

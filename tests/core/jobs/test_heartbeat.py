@@ -68,23 +68,23 @@ def test_a_running_worker_is_seen_in_every_data_database(own_services):
     assert live_workers() == []
 
 
-def until(found):
+def until(condition):
     ticks = threading.Event()
     for _ in range(600):
-        if value := found():
+        if value := condition():
             return value
         ticks.wait(0.05)
     pytest.fail("what was promised did not come")
 
 
 def test_rows_of_workers_that_vanished_are_removed_after_a_day(own_services):
-    gone, here = uuid4(), uuid4()
+    gone, present = uuid4(), uuid4()
     Heartbeat(gone, 1).beat()
     set_back(gone, "25 hours")
-    Heartbeat(here, 1).beat()
+    Heartbeat(present, 1).beat()
     with node_session() as session:
         left = set(session.scalars(text("SELECT id FROM node.workers")))
-    assert here in left
+    assert present in left
     assert gone not in left
 
 
@@ -107,5 +107,5 @@ def test_the_age_of_a_queue_counts_from_when_its_oldest_job_was_due(no_jobs, ten
 def test_a_job_that_waits_from_an_earlier_day_of_its_own_is_not_older_than_itself(no_jobs, tenant, ask, change):
     """``run_after`` may lie before the job was asked for."""
     change(ask(tenant), "run_after = now() - interval '1 year'")
-    (found,) = queue_age()
-    assert found.oldest_seconds < 300
+    (age,) = queue_age()
+    assert age.oldest_seconds < 300

@@ -90,10 +90,10 @@ def test_a_tenant_sees_its_own_jobs_over_the_api(api, owner, ask, make_tenant, a
     job_id = ask(owner.ref, act)
     assert api.get(f"/v1/jobs/{job_id}").json()["state"] == "queued"
     drain(owner.ref)
-    found = api.get(f"/v1/jobs/{job_id}")
-    assert found.status_code == 200
-    assert (found.json()["state"], found.json()["progress"]) == ("done", {"done": 3, "total": 4, "note": "rows"})
-    assert "tenant_role" not in found.json()
+    answer = api.get(f"/v1/jobs/{job_id}")
+    assert answer.status_code == 200
+    assert (answer.json()["state"], answer.json()["progress"]) == ("done", {"done": 3, "total": 4, "note": "rows"})
+    assert "tenant_role" not in answer.json()
 
     listed = api.get("/v1/jobs", params={"state": "done", "kind": "testing.act"}).json()
     assert [job["id"] for job in listed["items"]] == [str(job_id)]

@@ -17,11 +17,11 @@ def count(tenant):
 
 
 def test_a_job_carries_its_tenant_and_who_asked(tenant, ask, row):
-    found = row(ask(tenant, payload={"day": "2024-01-01"}))
-    assert (found["tenant_id"], found["tenant_role"]) == (tenant.id, tenant.role_name)
-    assert (found["state"], found["max_attempts"], found["attempts"]) == ("queued", 3, 0)
-    assert (found["requested_by"], found["request_id"]) == ("test:1", "r-1")
-    assert found["payload"]["day"] == "2024-01-01"
+    job = row(ask(tenant, payload={"day": "2024-01-01"}))
+    assert (job["tenant_id"], job["tenant_role"]) == (tenant.id, tenant.role_name)
+    assert (job["state"], job["max_attempts"], job["attempts"]) == ("queued", 3, 0)
+    assert (job["requested_by"], job["request_id"]) == ("test:1", "r-1")
+    assert job["payload"]["day"] == "2024-01-01"
 
 
 def test_what_is_rolled_back_was_not_asked_for(tenant):

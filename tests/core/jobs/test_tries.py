@@ -46,9 +46,9 @@ def test_a_job_runs_in_its_tenants_scope_and_is_done(tenant, ask, row, effect, e
     job_id = ask(tenant, act, payload={"day": 1})
     assert drain(tenant) == 1
     assert seen == [(tenant, f"job:{job_id}", "r-1", 1, 1)]
-    found = row(job_id)
-    assert (found["state"], found["attempts"], found["deliveries"]) == ("done", 0, 1)
-    assert found["finished_at"] >= found["started_at"]
+    job = row(job_id)
+    assert (job["state"], job["attempts"], job["deliveries"]) == ("done", 0, 1)
+    assert job["finished_at"] >= job["started_at"]
     assert effects(tenant) == ["a"]
     assert drain(tenant) == 0
 
@@ -99,9 +99,9 @@ def test_what_may_pass_is_tried_again_after_a_growing_delay(tenant, ask, row):
 
     job_id = ask(tenant, act, kind="testing.slow_backoff")
     assert drain(tenant) == 1
-    found = row(job_id)
-    assert (found["state"], found["attempts"]) == ("queued", 1)
-    delay = found["run_after"] - datetime.now(UTC)
+    job = row(job_id)
+    assert (job["state"], job["attempts"]) == ("queued", 1)
+    delay = job["run_after"] - datetime.now(UTC)
     assert timedelta(minutes=7) < delay < timedelta(minutes=13), "an hour is cut to ten minutes, give or take"
 
 
@@ -116,8 +116,8 @@ def test_a_database_that_breaks_off_is_not_the_jobs_fault(tenant, ask, row, effe
 
     job_id = ask(tenant, act)
     assert drain(tenant) == 2
-    found = row(job_id)
-    assert (found["state"], found["attempts"], found["suspicion"], found["interruptions"]) == ("done", 0, 0, 0)
+    job = row(job_id)
+    assert (job["state"], job["attempts"], job["suspicion"], job["interruptions"]) == ("done", 0, 0, 0)
     assert effects(tenant) == ["try 1"]
 
 
@@ -268,9 +268,9 @@ def test_jobs_of_a_suspended_tenant_are_held(tenant, ask, row):
     job_id = ask(tenant)
     suspend_tenant(tenant.slug)
     assert drain(tenant) == 1
-    found = row(job_id)
-    assert (found["state"], found["deliveries"]) == ("queued", 0)
-    assert found["run_after"] > datetime.now(UTC) + timedelta(minutes=5)
+    job = row(job_id)
+    assert (job["state"], job["deliveries"]) == ("queued", 0)
+    assert job["run_after"] > datetime.now(UTC) + timedelta(minutes=5)
     resume_tenant(tenant.slug)
 
 
@@ -285,9 +285,9 @@ def test_a_job_whose_tenant_is_suspended_while_it_runs_is_held_from_its_next_ste
 
     job_id = ask(tenant, act)
     assert drain(tenant) == 1
-    found = row(job_id)
-    assert (found["state"], found["deliveries"], found["attempts"]) == ("queued", 0, 0)
-    assert found["lease_token"] is None
+    job = row(job_id)
+    assert (job["state"], job["deliveries"], job["attempts"]) == ("queued", 0, 0)
+    assert job["lease_token"] is None
     assert effects(tenant) == ["step of try 1"]
     resume_tenant(tenant.slug)
 
@@ -296,17 +296,17 @@ def test_a_kind_that_this_worker_does_not_know_is_left_for_one_that_does(tenant,
     job_id = ask(tenant)
     change(job_id, "kind = 'testing.of_tomorrow'")
     drain(tenant)
-    found = row(job_id)
-    assert (found["state"], found["attempts"]) == ("queued", 1)
-    assert found["run_after"] > datetime.now(UTC) + timedelta(seconds=30)
-    assert "testing.of_tomorrow" in found["error"]
+    job = row(job_id)
+    assert (job["state"], job["attempts"]) == ("queued", 1)
+    assert job["run_after"] > datetime.now(UTC) + timedelta(seconds=30)
+    assert "testing.of_tomorrow" in job["error"]
 
 
 def test_errors_of_libraries_are_named_by_the_place_in_our_code():
     with pytest.raises(ValueError, match="Givenname") as error:
         int("Givenname")
-    here = "test_errors_of_libraries_are_named_by_the_place_in_our_code"
-    assert describe(error.value) == f"ValueError at tests/core/jobs/test_tries.py:{error.tb.tb_lineno} in {here}"
+    function = "test_errors_of_libraries_are_named_by_the_place_in_our_code"
+    assert describe(error.value) == f"ValueError at tests/core/jobs/test_tries.py:{error.tb.tb_lineno} in {function}"
 
 
 def test_temporary_folders_of_a_run_go_when_it_ends_however_it_ends(tenant, ask):
@@ -328,14 +328,14 @@ def test_temporary_folders_of_a_run_go_when_it_ends_however_it_ends(tenant, ask)
 def test_a_job_that_needs_a_file_waits_uncharged_while_the_store_is_not_the_installations(
     tenant, ask, row, change, settings_of, tmp_path
 ):
-    kept = blobs.put(tenant, "upload.csv", b"content")
+    upload = blobs.put(tenant, "upload.csv", b"content")
     settings_of(blob_url=tmp_path.as_uri())
-    job_id = ask(tenant, lambda context, _payload: blobs.get(context.tenant, kept.key))
+    job_id = ask(tenant, lambda context, _payload: blobs.get(context.tenant, upload.key))
     assert drain(tenant) == 1
-    found = row(job_id)
-    assert (found["state"], found["attempts"]) == ("queued", 0)
-    assert found["run_after"] > datetime.now(UTC) + timedelta(seconds=30)
-    assert "keeps files in another place" in found["error"]
+    job = row(job_id)
+    assert (job["state"], job["attempts"]) == ("queued", 0)
+    assert job["run_after"] > datetime.now(UTC) + timedelta(seconds=30)
+    assert "keeps files in another place" in job["error"]
     assert dead_letters(job_id) == []
     settings_of(blob_url="")
     change(job_id, "run_after = now()")

@@ -25,8 +25,8 @@ def test_the_same_key_counts_once_and_another_key_adds(session):
     assert not metering.record(session, "import_rows", 10, key="import 1")
     assert metering.record(session, "import_rows", Decimal("2.5"), key="import 2")
     assert metering.record(session, "imports", 1, key="import 1")
-    found = metering.totals(session)
-    assert (found["import_rows"], found["imports"]) == (Decimal("12.5"), 1)
+    totals = metering.totals(session)
+    assert (totals["import_rows"], totals["imports"]) == (Decimal("12.5"), 1)
 
 
 def test_what_was_rolled_back_was_not_used(tenant):

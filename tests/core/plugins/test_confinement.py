@@ -59,7 +59,7 @@ def attacked(hostile, services):
 
 @pytest.mark.parametrize("measure", [FILES, NETWORK, USER])
 def test_a_hostile_plugin_fails_at_each_attempt_or_the_gap_is_warned_of(attacked, measure):
-    found = {name: attacked["found"][name] for name in ATTEMPTS[measure]}
+    outcomes = {name: attacked["found"][name] for name in ATTEMPTS[measure]}
     if confinement.GAPS[measure] in gaps():
         with capture_logs() as lines:
             plugins.reload()
@@ -68,7 +68,7 @@ def test_a_hostile_plugin_fails_at_each_attempt_or_the_gap_is_warned_of(attacked
         assert confinement.GAPS[measure] in warning["gaps"]
         assert warning["remedy"]
     else:
-        assert all(found.values()), found
+        assert all(outcomes.values()), outcomes
 
 
 def test_a_platform_that_runs_as_root_has_no_gap_and_a_user_for_each_run(attacked):
@@ -118,9 +118,9 @@ def test_a_user_that_cannot_reach_the_modules_is_taken_on_only_where_files_are_c
     for measures, taken_on in (((FILES, CALLS), root), ((FILES,), False), ((), False)):
         monkeypatch.setattr(confinement, "_measures", lambda measures=measures: measures)
         with scratch.temporary("test-") as folder:
-            found = confinement.confinement(folder, limits, python_path=[private])
-        assert (found.user is not None) == taken_on
-        assert json.loads(found.specification)["reach"] == taken_on
+            rules = confinement.confinement(folder, limits, python_path=[private])
+        assert (rules.user is not None) == taken_on
+        assert json.loads(rules.specification)["reach"] == taken_on
 
 
 def test_no_rule_opens_a_folder_that_holds_secrets(tmp_path):
@@ -129,7 +129,7 @@ def test_no_rule_opens_a_folder_that_holds_secrets(tmp_path):
     (tmp_path / "tree" / "code").mkdir()
     (tmp_path / "tree" / "link").symlink_to(hidden)
     (tmp_path / "tree" / "module.py").touch()
-    found = set(confinement._without(tmp_path / "tree", [hidden]))
-    assert found == {tmp_path / "tree" / "code", tmp_path / "tree" / "module.py"}
+    allowed = set(confinement._without(tmp_path / "tree", [hidden]))
+    assert allowed == {tmp_path / "tree" / "code", tmp_path / "tree" / "module.py"}
     assert list(confinement._without(hidden / "inner", [hidden])) == []
     assert list(confinement._without(tmp_path / "tree" / "code", [hidden])) == [Path(tmp_path / "tree" / "code")]

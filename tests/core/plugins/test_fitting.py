@@ -17,7 +17,7 @@ from core.plugins.process import RUN_VARIABLE
 
 def processes(of: str) -> list[str]:
     """Command lines of the running processes that contain a text and were started by a plugin's run."""
-    found = []
+    lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = path.read_bytes().replace(b"\0", b" ").decode()
@@ -25,17 +25,17 @@ def processes(of: str) -> list[str]:
         except OSError:
             continue
         if of in line and started_by_a_run:
-            found.append(line)
-    return found
+            lines.append(line)
+    return lines
 
 
 def test_first_party_models_are_fitted_apart_as_they_are_here(data):
     apart = fit_in_process("additive", data, {"max_bins": 8}, 3)
     model = models()["additive"]
 
-    here = model.fit(data, {"max_bins": 8}, 3)
+    local = model.fit(data, {"max_bins": 8}, 3)
 
-    assert apart == here
+    assert apart == local
     assert model.load(apart).predict(data.X).shape == (400,)
 
 
@@ -53,12 +53,12 @@ def test_it_is_told_nothing_of_the_platform(hostile, data, monkeypatch):
     monkeypatch.setenv("IIT_MASTER_KEY", "c2VjcmV0")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
-    told = json.loads(fit_in_process("tell", data, {}, 0, 60).files["told.json"])
+    report = json.loads(fit_in_process("tell", data, {}, 0, 60).files["told.json"])
 
-    ours = {name for name in told["environment"] if name.startswith(("IIT_", "DATABASE", "REDIS", "AWS"))}
+    ours = {name for name in report["environment"] if name.startswith(("IIT_", "DATABASE", "REDIS", "AWS"))}
     assert ours == {"IIT_PLUGIN_RUN"}
-    assert "secret" not in json.dumps(told)
-    assert set(told["folder"]) == {"X.npy", "y.npy", "group.npy", "request.json", "output.log", "home"}
+    assert "secret" not in json.dumps(report)
+    assert set(report["folder"]) == {"X.npy", "y.npy", "group.npy", "request.json", "output.log", "home"}
 
 
 @pytest.mark.parametrize("mood", ["hang", "hang_with_children"])

@@ -47,9 +47,9 @@ def test_one_bad_plugin_does_not_stop_the_others(install):
         thief=MODEL.format(name="additive"),
     )
 
-    found = models()
+    registered = models()
 
-    assert set(found) == {"additive", "boosting", "good"}
+    assert set(registered) == {"additive", "boosting", "good"}
     assert manager.is_first_party(manager.origin("additive")), "a stranger cannot take a first-party name"
     bad = {"raises", "dies", "unversioned", "future", "no_list", "bad_name", "misspelt", "thief"}
     assert failures() == {(name, "iit_models"): 1 for name in bad}

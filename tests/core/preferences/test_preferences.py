@@ -48,7 +48,7 @@ class TestModels:
     def test_the_permissions_that_groups_name_are_declared(self):
         from core.identity import declared_permissions
 
-        assert {found.permission for found in groups().values()} <= set(declared_permissions())
+        assert {group.permission for group in groups().values()} <= set(declared_permissions())
 
     def test_the_reference_page_is_that_of_the_models(self):
         assert FILE.read_text(encoding="utf-8") == page()
@@ -66,7 +66,7 @@ class TestApi:
         assert after["set_names"] == ["capacity_share"]
         assert after["changed_by"].startswith("api_key:")
         assert after["changed_at"]
-        listed = {found["name"]: found for found in ok(api.get("/v1/settings"))}
+        listed = {group["name"]: group for group in ok(api.get("/v1/settings"))}
         assert listed["risk"]["value"] == after["value"]
         assert set(listed) == set(groups())
 
@@ -103,7 +103,7 @@ class TestApi:
         assert api.patch("/v1/settings/risk", json={"reasons": 1}, headers={"If-Match": tag}).status_code == 412
 
     @pytest.mark.parametrize(
-        ("given", "field"),
+        ("body", "field"),
         [
             ({"capacity_share": 0.9}, "body.capacity_share"),
             ({"capacity_share": "much"}, "body.capacity_share"),
@@ -114,8 +114,8 @@ class TestApi:
         ],
     )
     @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-    def test_what_does_not_fit_is_refused_by_name_and_changes_nothing(self, api, owner, method, given, field):
-        answer = api.request(method, "/v1/settings/risk", json=given, headers=ANY)
+    def test_what_does_not_fit_is_refused_by_name_and_changes_nothing(self, api, owner, method, body, field):
+        answer = api.request(method, "/v1/settings/risk", json=body, headers=ANY)
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == [field]
         assert audited(owner.ref) == []
@@ -156,7 +156,7 @@ class TestApi:
     def test_a_stored_value_that_no_longer_fits_is_told_and_can_be_reset(self, api, owner):
         with tenant_session(owner.ref, actor="test:1") as session:
             session.execute(text("INSERT INTO tenant_settings VALUES ('risk', '{\"gone\": 1}', now(), 'test:1')"))
-        listed = {found["name"]: found for found in ok(api.get("/v1/settings"))}
+        listed = {group["name"]: group for group in ok(api.get("/v1/settings"))}
         assert "do not fit" in listed["risk"]["problem"]
         assert listed["risk"]["value"] == listed["risk"]["default"]
         assert listed["cohort"]["problem"] is None
@@ -206,7 +206,7 @@ class TestCommands:
         assert "by cli:" in shown
         assert "risk.capacity_share" in shown
         assert iit(["settings", "list", tenant.slug, "--json"]) == 0
-        listed = {found["name"]: found for found in json.loads(capsys.readouterr().out)["groups"]}
+        listed = {group["name"]: group for group in json.loads(capsys.readouterr().out)["groups"]}
         assert listed["risk"]["value"]["capacity_share"] == 0.2
         assert iit(["settings", "reset", tenant.slug, "risk.capacity_share", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["set_names"] == []
@@ -226,7 +226,7 @@ class TestCommands:
         assert json.loads(capsys.readouterr().out)["set_names"] == []
 
     @pytest.mark.parametrize(
-        ("arguments", "code", "told"),
+        ("arguments", "code", "message"),
         [
             (["set", "{}", "risk.capacity_share", "2"], 1, "capacity_share"),
             (["set", "{}", "risk.nothing", "2"], 1, "choose one of"),
@@ -237,6 +237,6 @@ class TestCommands:
             (["show", "{}", "nothing"], 1, "choose one of"),
         ],
     )
-    def test_what_cannot_be_done_is_said(self, tenant, capsys, arguments, code, told):
+    def test_what_cannot_be_done_is_said(self, tenant, capsys, arguments, code, message):
         assert iit(["settings", *(word.format(tenant.slug) if word == "{}" else word for word in arguments)]) == code
-        assert told in capsys.readouterr().err
+        assert message in capsys.readouterr().err

@@ -59,8 +59,8 @@ def test_every_nigerian_number_is_one_with_and_without_its_calling_code(number):
 
 def the_long_way(purpose: str, text: str) -> str:
     """Written with a letter that is no ASCII, so that no short way is taken; it adds nothing to a phone's digits."""
-    found = normalise(purpose, f"{text}\u00df") if purpose == "phone" else normalise(purpose, f"{text}\u65e5")
-    return found.removesuffix("\u65e5")
+    normalised = normalise(purpose, f"{text}\u00df") if purpose == "phone" else normalise(purpose, f"{text}\u65e5")
+    return normalised.removesuffix("\u65e5")
 
 
 @given(st.text(st.characters(max_codepoint=127)), st.sampled_from(["phone", "pepfar_id"]))
@@ -78,10 +78,10 @@ def test_a_text_of_ascii_alone_comes_to_the_form_that_any_text_comes_to(text: st
 @given(st.text(min_size=1))
 def test_bringing_an_identifier_to_its_form_twice_changes_nothing(text):
     try:
-        once = normalise("pepfar_id", text)
+        normalised = normalise("pepfar_id", text)
     except Invalid:
         return
-    assert normalise("pepfar_id", once) == once
+    assert normalise("pepfar_id", normalised) == normalised
 
 
 def test_the_index_differs_by_purpose_key_and_tenant(two_tenants, open_session):
@@ -92,12 +92,12 @@ def test_the_index_differs_by_purpose_key_and_tenant(two_tenants, open_session):
         )
         == 3
     )
-    found = []
+    indexes = []
     for tenant in two_tenants:
         with open_session(tenant) as session:
-            found.append(vault(session).blind_index("phone", "08031234567"))
-    assert found[0] != found[1]
-    assert {len(index) for index in found} == {16}
+            indexes.append(vault(session).blind_index("phone", "08031234567"))
+    assert indexes[0] != indexes[1]
+    assert {len(index) for index in indexes} == {16}
 
 
 @given(st.lists(st.text(min_size=1).filter(str.strip), max_size=5), st.sampled_from(["source:visits", "pepfar_id"]))

@@ -127,7 +127,7 @@ def test_an_erased_patient_can_be_neither_read_nor_written_nor_given_a_new_key(t
     uuid, row, spared = uuid4(), uuid4(), uuid4()
     with open_session(tenant) as session:
         data = vault(session).encrypt(uuid, "patients", "given_name", row, NAME)
-        kept = vault(session).encrypt(spared, "patients", "given_name", row, NAME)
+        sealed = vault(session).encrypt(spared, "patients", "given_name", row, NAME)
     with open_session(tenant) as session:
         assert vault(session).erase_patient(uuid)
         assert not vault(session).erase_patient(uuid)
@@ -138,7 +138,7 @@ def test_an_erased_patient_can_be_neither_read_nor_written_nor_given_a_new_key(t
         with pytest.raises(PatientErased):
             keys.encrypt(uuid, "patients", "given_name", row, NAME)
         assert keys.ensure_patient_keys([uuid, spared]) == {uuid}
-        assert keys.decrypt(spared, "patients", "given_name", row, kept) == NAME
+        assert keys.decrypt(spared, "patients", "given_name", row, sealed) == NAME
         stored = (
             session.cursor()
             .execute("SELECT wrapped_key, erased_at IS NOT NULL FROM patient_keys WHERE patient_uuid = %s", (uuid,))
@@ -217,8 +217,8 @@ class TestMasterKey:
 
         old, new = b"o" * 32, b"n" * 32
         monkeypatch.setattr(master, "master_key", lambda: new)
-        given = get_settings().model_copy(update={"master_key_previous": SecretStr(base64.b64encode(old).decode())})
-        monkeypatch.setattr(master, "get_settings", lambda: given)
+        settings = get_settings().model_copy(update={"master_key_previous": SecretStr(base64.b64encode(old).decode())})
+        monkeypatch.setattr(master, "get_settings", lambda: settings)
         assert master.by_kid(master.kid(old)) == old
         assert master.by_kid(master.kid(new)) == new
         with pytest.raises(MasterKeyMissing) as refusal:

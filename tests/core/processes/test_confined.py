@@ -91,13 +91,13 @@ def cases():
 def test_what_is_not_given_to_a_confined_process_it_cannot_use(folder, become, options):
     measures = run(folder, confined.PROBE, become=become, **options)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        found = run(folder, "attempt", become=become, port=listener.getsockname()[1], **options)
-    assert found.pop("write here") is None
-    assert found.pop("large file") == "OSError"
-    assert found.pop("memory") == "MemoryError"
+        outcomes = run(folder, "attempt", become=become, port=listener.getsockname()[1], **options)
+    assert outcomes.pop("write here") is None
+    assert outcomes.pop("large file") == "OSError"
+    assert outcomes.pop("memory") == "MemoryError"
     expected = {"connect": confined.NETWORK, **dict.fromkeys(("read", "read by a child", "write"), confined.FILES)}
     for attempt, measure in expected.items():
-        assert found[attempt] or measure not in measures, (attempt, found)
+        assert outcomes[attempt] or measure not in measures, (attempt, outcomes)
     if become is not None:
         assert confined.USER in measures
 

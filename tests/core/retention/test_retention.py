@@ -104,10 +104,10 @@ def test_many_rows_go_in_many_transactions(tenant, monkeypatch):
 
 
 def test_expired_files_go_and_kept_ones_stay(tenant):
-    kept = blobs.put(tenant, "kept", b"1")
+    permanent = blobs.put(tenant, "kept", b"1")
     gone = blobs.put(tenant, "gone", b"2", expires_in_days=0)
     run(tenant)
-    assert blobs.exists(tenant, kept.key)
+    assert blobs.exists(tenant, permanent.key)
     blobs.purge(tenant, today=now().date() + timedelta(days=3))
     assert not blobs.exists(tenant, gone.key)
 
@@ -145,7 +145,7 @@ def test_a_tenant_that_fails_does_not_keep_the_others(two_tenants, monkeypatch, 
 
 
 def test_the_record_and_the_audit_are_no_kinds():
-    functions = [kept.function for kept in kinds().values()]
+    functions = [kind.function for kind in kinds().values()]
     assert not any("audit" in name or "records" in name for name in functions)
     assert not RECORD & set(kinds())
 

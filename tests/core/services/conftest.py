@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
     from core.services import Endpoints
 
-GIVEN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
+ADDRESSES = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
 
 
 @dataclass
 class Place:
-    """A state folder, and what the servers said about it."""
+    """A state folder, and the messages of its servers."""
 
     folder: Path
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     @contextmanager
-    def here(self) -> Iterator[None]:
+    def environment(self) -> Iterator[None]:
         """Make this the state folder of the settings."""
         wanted = {"IIT_STATE_DIR": str(self.folder), "IIT_SERVICES_FSYNC": "false"}
-        before = {name: os.environ.get(name) for name in (*wanted, *GIVEN)}
-        for name in GIVEN:
+        before = {name: os.environ.get(name) for name in (*wanted, *ADDRESSES)}
+        for name in ADDRESSES:
             os.environ.pop(name, None)
         os.environ.update(wanted)
         get_settings.cache_clear()
@@ -51,16 +51,16 @@ class Place:
             get_settings.cache_clear()
 
     def ensure(self) -> Endpoints:
-        with self.here():
-            return services.ensure(self.said.append)
+        with self.environment():
+            return services.ensure(self.messages.append)
 
     def stop(self) -> list[str]:
-        with self.here():
-            return services.stop(self.said.append)
+        with self.environment():
+            return services.stop(self.messages.append)
 
     def reset(self) -> None:
-        with self.here():
-            services.reset(self.said.append)
+        with self.environment():
+            services.reset(self.messages.append)
 
     @property
     def state(self) -> state.State:
@@ -89,23 +89,23 @@ def a_place() -> Iterator[Place]:
     """A folder that other accounts may pass through, as a checkout usually is; reset and removed at the end."""
     parent = Path(tempfile.mkdtemp(prefix="iit-services-"))
     parent.chmod(0o755)
-    made = Place(parent / "state")
+    new_place = Place(parent / "state")
     try:
-        yield made
+        yield new_place
     finally:
-        made.reset()
+        new_place.reset()
         shutil.rmtree(parent)
 
 
 @pytest.fixture
 def place() -> Iterator[Place]:
     """A state folder of one test."""
-    with a_place() as made:
-        yield made
+    with a_place() as new_place:
+        yield new_place
 
 
 @pytest.fixture(scope="module")
-def kept() -> Iterator[Place]:
+def shared_place() -> Iterator[Place]:
     """A state folder that the tests of a module share, each beginning with ``ensure``."""
-    with a_place() as made:
-        yield made
+    with a_place() as new_place:
+        yield new_place

@@ -25,11 +25,11 @@ ROOT = os.geteuid() == 0
 def private_place() -> Iterator[Place]:
     """A state folder under one that only its owner can enter, as a home often is."""
     with tempfile.TemporaryDirectory() as parent:
-        made = Place(Path(parent) / "state")
+        new_place = Place(Path(parent) / "state")
         try:
-            yield made
+            yield new_place
         finally:
-            made.reset()
+            new_place.reset()
 
 
 def test_root_runs_the_servers_as_an_unprivileged_account_and_a_user_as_itself(place: Place) -> None:
@@ -48,7 +48,7 @@ def test_where_the_account_cannot_reach_the_folder_a_private_one_elsewhere_is_us
     assert ask(url, "SELECT 1") == 1
     home = private_place.data.parent
     assert (private_place.folder in home.parents) is not ROOT
-    assert [str(home) in " ".join(private_place.said)] == [ROOT]
+    assert [str(home) in " ".join(private_place.messages)] == [ROOT]
     assert home.stat().st_mode & 0o777 == 0o700
     assert private_place.folder.parent.stat().st_mode & 0o077 == 0, "no permission of others' folders is opened"
     private_place.reset()
@@ -76,9 +76,9 @@ def test_a_system_without_any_of_the_accounts_is_refused_with_a_remedy(
 
 def test_an_account_that_this_system_does_not_let_us_take_on_is_refused_with_a_remedy(tmp_path: Path) -> None:
     beyond = Account("beyond", 0, 0, switch=True)
-    with pytest.raises(Unavailable, match="account beyond") as told:
+    with pytest.raises(Unavailable, match="account beyond") as refusal:
         beyond.own(tmp_path / "missing")
-    assert "ordinary user" in told.value.remedy
+    assert "ordinary user" in refusal.value.remedy
     with pytest.raises(Unavailable, match="program cannot be run"):
         beyond.run([str(tmp_path / "program")], folder=tmp_path)
 
@@ -92,15 +92,15 @@ def test_a_copy_of_the_programs_is_whole_and_made_once() -> None:
         who.own(home)
         copied = programs.copied(programs.installed(), home, who)
         assert who.reaches(copied.bin)
-        server = Postgres(home, who, place.said.append)
+        server = Postgres(home, who, place.messages.append)
         server.create(copied, "secret", fsync=False)
         port = server.start(copied, 0, fsync=False)
         try:
             assert ask(f"postgresql://postgres:secret@127.0.0.1:{port}/postgres", "SELECT 1") == 1
         finally:
             server.stop(copied)
-        made = copied.valkey.stat().st_mtime_ns
-        assert programs.copied(programs.installed(), home, who).valkey.stat().st_mtime_ns == made
+        modified = copied.valkey.stat().st_mtime_ns
+        assert programs.copied(programs.installed(), home, who).valkey.stat().st_mtime_ns == modified
 
 
 def test_an_interrupted_copy_is_not_taken_for_a_whole_one(place: Place) -> None:
@@ -120,11 +120,11 @@ def test_a_missing_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_folder_elsewhere_is_told_from_that_of_another_checkout() -> None:
-    made = [manager._elsewhere(Path(f"/checkout-{number}"), server_account(Path("/none"))) for number in (1, 1, 2)]
+    folders = [manager._elsewhere(Path(f"/checkout-{number}"), server_account(Path("/none"))) for number in (1, 1, 2)]
     try:
-        tags = [path.name.split("-")[1] for path in made]
+        tags = [path.name.split("-")[1] for path in folders]
         assert tags[0] == tags[1] != tags[2]
-        assert len(set(made)) == 3, "nobody can make it before us: the name is not to be guessed"
+        assert len(set(folders)) == 3, "nobody can make it before us: the name is not to be guessed"
     finally:
-        for path in made:
+        for path in folders:
             path.rmdir()

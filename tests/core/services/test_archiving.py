@@ -12,9 +12,9 @@ from core.services.archiving import restore_settings, settings_of
 
 
 def command(text: str, name: str) -> str:
-    found = re.search(rf"^{name} = '(.*)'$", text, re.MULTILINE)
-    assert found
-    return found[1].replace("''", "'")
+    match = re.search(rf"^{name} = '(.*)'$", text, re.MULTILINE)
+    assert match
+    return match[1].replace("''", "'")
 
 
 def call(template: str, path: Path, name: str) -> int:

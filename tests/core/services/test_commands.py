@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_start_status_stop_and_reset(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    with place.here():
+    with place.environment():
         assert run(["services", "status"]) == 1
         assert "stopped" in capsys.readouterr().out
         assert run(["services", "start", "--json"]) == 0
@@ -41,7 +41,7 @@ def test_reset_that_is_not_confirmed_deletes_nothing(
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     place.folder.mkdir()
     (place.folder / "services.json").write_text("{}")
-    with place.here():
+    with place.environment():
         assert run(["services", "reset"]) == 1
     assert (place.folder / "services.json").exists()
     assert "stopped" in capsys.readouterr().err

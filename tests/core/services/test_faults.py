@@ -47,45 +47,45 @@ def listening(port: int) -> Iterator[None]:
         yield
 
 
-def test_stopping_and_starting_keeps_data_port_and_passwords(kept: Place) -> None:
-    before = kept.ensure()
+def test_stopping_and_starting_keeps_data_port_and_passwords(shared_place: Place) -> None:
+    before = shared_place.ensure()
     write_a_row(before.database_owner_url)
-    assert sorted(kept.stop()) == ["postgresql", "valkey"]
-    assert kept.stop() == []
-    assert kept.ensure() == before
+    assert sorted(shared_place.stop()) == ["postgresql", "valkey"]
+    assert shared_place.stop() == []
+    assert shared_place.ensure() == before
     assert the_row(before.database_owner_url) == 42
 
 
-def test_killed_servers_are_started_again_with_what_was_committed(kept: Place) -> None:
-    before = kept.ensure()
+def test_killed_servers_are_started_again_with_what_was_committed(shared_place: Place) -> None:
+    before = shared_place.ensure()
     write_a_row(before.database_owner_url)
-    os.kill(int((kept.data.parent / "valkey.pid").read_text()), signal.SIGKILL)
-    os.kill(kept.postmaster(), signal.SIGKILL)
-    after = kept.ensure()
+    os.kill(int((shared_place.data.parent / "valkey.pid").read_text()), signal.SIGKILL)
+    os.kill(shared_place.postmaster(), signal.SIGKILL)
+    after = shared_place.ensure()
     assert after.database_url == before.database_url
     assert the_row(after.database_owner_url) == 42
 
 
-def test_a_stale_lock_that_names_a_live_process_of_another_kind_does_not_stop_a_start(kept: Place) -> None:
-    write_a_row(kept.ensure().database_owner_url)
-    lock = (kept.data / "postmaster.pid").read_text().splitlines()
-    kept.stop()
-    (kept.data / "postmaster.pid").write_text("\n".join([str(os.getpid()), *lock[1:]]) + "\n")
-    assert the_row(kept.ensure().database_owner_url) == 42
+def test_a_stale_lock_that_names_a_live_process_of_another_kind_does_not_stop_a_start(shared_place: Place) -> None:
+    write_a_row(shared_place.ensure().database_owner_url)
+    lock = (shared_place.data / "postmaster.pid").read_text().splitlines()
+    shared_place.stop()
+    (shared_place.data / "postmaster.pid").write_text("\n".join([str(os.getpid()), *lock[1:]]) + "\n")
+    assert the_row(shared_place.ensure().database_owner_url) == 42
 
 
-def test_where_a_port_is_taken_another_is_chosen_remembered_and_said(kept: Place) -> None:
-    write_a_row(kept.ensure().database_owner_url)
-    kept.stop()
-    database, queue = kept.state.postgres_port, kept.state.valkey_port
-    kept.said.clear()
+def test_where_a_port_is_taken_another_is_chosen_remembered_and_said(shared_place: Place) -> None:
+    write_a_row(shared_place.ensure().database_owner_url)
+    shared_place.stop()
+    database, queue = shared_place.state.postgres_port, shared_place.state.valkey_port
+    shared_place.messages.clear()
     with listening(database), listening(queue):
-        found = kept.ensure()
-        assert the_row(found.database_owner_url) == 42
-    assert kept.state.postgres_port != database
-    assert kept.state.valkey_port != queue
-    assert [f"port {port} is taken" in " ".join(kept.said) for port in (database, queue)] == [True, True]
-    assert kept.ensure() == found
+        services = shared_place.ensure()
+        assert the_row(services.database_owner_url) == 42
+    assert shared_place.state.postgres_port != database
+    assert shared_place.state.valkey_port != queue
+    assert [f"port {port} is taken" in " ".join(shared_place.messages) for port in (database, queue)] == [True, True]
+    assert shared_place.ensure() == services
 
 
 def test_a_folder_left_by_a_killed_first_start_is_made_anew(place: Place) -> None:
@@ -107,7 +107,7 @@ def test_a_full_disk_says_so_leaves_nothing_half_made_and_the_next_start_works(p
         "from core.cli.main import run\n"
         "raise SystemExit(run(['services', 'start']))"
     )
-    with place.here():
+    with place.environment():
         done = subprocess.run(
             [sys.executable, "-c", code],
             cwd=Path(__file__).resolve().parents[3],

@@ -41,7 +41,7 @@ def prepared(place: Place) -> Iterator[dict[str, str]]:
     who = server_account(place.folder / "none")
     who.own(home)
     carried = programs.reachable(who, home)
-    database, queue = Postgres(home, who, place.said.append), Valkey(home, who, place.said.append)
+    database, queue = Postgres(home, who, place.messages.append), Valkey(home, who, place.messages.append)
     database.create(carried, PASSWORD, fsync=False)
     port = database.start(carried, 0, fsync=False)
     redis_port = queue.start(carried, 0, PASSWORD)
@@ -74,13 +74,13 @@ def test_servers_prepared_as_the_page_says_carry_the_platform(prepared: dict[str
             command, cwd=CHECKOUT, env=os.environ | prepared, stdout=subprocess.PIPE, text=True, check=True
         ).stdout
 
-    told = json.loads(iit("services", "status", "--json"))["services"]
-    assert [(service["mode"], service["running"]) for service in told] == [("external", True)] * 2
+    services = json.loads(iit("services", "status", "--json"))["services"]
+    assert [(service["mode"], service["running"]) for service in services] == [("external", True)] * 2
     iit("migrate")
-    made = json.loads(iit("tenant", "create", "own-servers", "--json"))
+    tenant = json.loads(iit("tenant", "create", "own-servers", "--json"))
     assert [tenant["slug"] for tenant in json.loads(iit("tenant", "list", "--json"))["tenants"]] == ["own-servers"]
     with psycopg.connect(prepared["DATABASE_URL"]) as link, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        link.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(made["schema"], "patients")))
+        link.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(tenant["schema"], "patients")))
     assert not Path(prepared["IIT_STATE_DIR"]).exists()
 
 

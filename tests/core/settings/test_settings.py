@@ -66,10 +66,10 @@ def test_the_example_file_uncommented_gives_the_defaults(bare: Set, tmp_path: Pa
 def test_the_environment_wins_over_the_file(bare: Set, tmp_path: Path) -> None:
     file = tmp_path / "settings.env"
     file.write_text("IIT_LOG_LEVEL=debug\nIIT_PORT=1234\nDATABASE_URL=postgresql://from-file/d\n")
-    found = bare(IIT_SETTINGS_FILE=str(file), IIT_PORT="4321")
-    assert (found.log_level, found.port) == ("debug", 4321)
-    assert found.database_url is not None
-    assert found.database_url.get_secret_value() == "postgresql://from-file/d"
+    settings = bare(IIT_SETTINGS_FILE=str(file), IIT_PORT="4321")
+    assert (settings.log_level, settings.port) == ("debug", 4321)
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://from-file/d"
 
 
 def test_a_misspelt_key_of_the_file_is_named(bare: Set, tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ def test_variables_of_others_with_our_prefix_are_left_alone(bare: Set) -> None:
 def test_a_value_that_does_not_do_is_named_and_never_repeated(bare: Set, name: str, value: str) -> None:
     with pytest.raises(Invalid, match=name) as refused:
         bare(**{name: value})
-    told = f"{refused.value.detail} {refused.value.remedy} {refused.value.errors}"
+    message = f"{refused.value.detail} {refused.value.remedy} {refused.value.errors}"
     assert [error.field for error in refused.value.errors] == [name]
-    assert "hunter2" not in told
+    assert "hunter2" not in message
 
 
 def test_secrets_are_not_in_the_representation(bare: Set) -> None:
@@ -114,8 +114,8 @@ def test_secrets_are_not_in_the_representation(bare: Set) -> None:
 
 
 def test_an_empty_variable_is_one_that_is_not_set(bare: Set) -> None:
-    found = bare(DATABASE_URL="", IIT_LOG_LEVEL="")
-    assert (found.database_url, found.log_level) == (None, "info")
+    settings = bare(DATABASE_URL="", IIT_LOG_LEVEL="")
+    assert (settings.database_url, settings.log_level) == (None, "info")
 
 
 def test_a_relative_state_folder_is_one_of_the_checkout(bare: Set) -> None:
@@ -126,8 +126,8 @@ def test_the_master_key_is_made_once_for_the_owners_eyes(bare: Set, tmp_path: Pa
     state = tmp_path / "state"
     bare(IIT_STATE_DIR=str(state))
     with ThreadPoolExecutor(8) as pool:
-        found = set(pool.map(lambda _: master_key(), range(16)))
-    assert [len(key) for key in found] == [32]
+        keys = set(pool.map(lambda _: master_key(), range(16)))
+    assert [len(key) for key in keys] == [32]
     assert (state / "master.key").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in state.iterdir()] == ["master.key"]
 
@@ -165,9 +165,11 @@ def test_every_key_survives_its_writing(key: bytes) -> None:
 
 
 def test_further_databases_are_named_with_their_logins_and_shown_without(bare: Set) -> None:
-    found = bare(IIT_DATA_DATABASES='{"east": {"url": "postgresql://a:hidden@h/d", "owner_url": "postgres://o@h/d"}}')
-    assert found.data_databases["east"].url.get_secret_value() == "postgresql://a:hidden@h/d"
-    assert "hidden" not in repr(found)
+    settings = bare(
+        IIT_DATA_DATABASES='{"east": {"url": "postgresql://a:hidden@h/d", "owner_url": "postgres://o@h/d"}}'
+    )
+    assert settings.data_databases["east"].url.get_secret_value() == "postgresql://a:hidden@h/d"
+    assert "hidden" not in repr(settings)
 
 
 @pytest.mark.parametrize(

@@ -128,10 +128,10 @@ class TestTracebacks:
         class Twice(psycopg.errors.UniqueViolation):
             diag = Diag()
 
-        told = describe(exc.IntegrityError(f"INSERT {NAME}", {"name": NAME}, Twice(f"Key (name)=({NAME})")))
-        assert NAME not in told
-        assert "23505" in told
-        assert "uq_patients" in told
+        description = describe(exc.IntegrityError(f"INSERT {NAME}", {"name": NAME}, Twice(f"Key (name)=({NAME})")))
+        assert NAME not in description
+        assert "23505" in description
+        assert "uq_patients" in description
 
     def test_validation_is_told_by_field_and_kind(self):
         class Model(BaseModel):

@@ -28,10 +28,10 @@ def test_create_prints_the_key_alone_on_standard_output(iit):
 
 def test_create_as_json_is_one_object(iit):
     code, out, _ = iit("tenant", "create", "by-json", "--time-zone", "Africa/Nairobi", "--json")
-    made = json.loads(out)
+    created = json.loads(out)
     assert code == 0
-    assert (made["slug"], made["time_zone"], made["state"]) == ("by-json", "Africa/Nairobi", "active")
-    assert verify_key(made["api_key"]).tenant.slug == "by-json"
+    assert (created["slug"], created["time_zone"], created["state"]) == ("by-json", "Africa/Nairobi", "active")
+    assert verify_key(created["api_key"]).tenant.slug == "by-json"
 
 
 def test_a_bad_slug_and_a_taken_one_fail_with_what_to_do(iit, tenant):
@@ -44,15 +44,15 @@ def test_a_bad_slug_and_a_taken_one_fail_with_what_to_do(iit, tenant):
 
 
 def test_list_and_show_tell_of_a_tenant_and_nothing_secret(iit, make_tenant):
-    made = make_tenant()
+    new_tenant = make_tenant()
     code, out, _ = iit("tenant", "list", "--json")
     assert code == 0
-    assert made.ref.slug in [row["slug"] for row in json.loads(out)["tenants"]]
-    code, shown, _ = iit("tenant", "show", made.ref.slug, "--json")
+    assert new_tenant.ref.slug in [row["slug"] for row in json.loads(out)["tenants"]]
+    code, shown, _ = iit("tenant", "show", new_tenant.ref.slug, "--json")
     assert code == 0
     assert json.loads(shown)["usage"]["imports"] == "0"
-    assert made.api_key not in out + shown
-    code, table, _ = iit("tenant", "show", made.ref.slug)
+    assert new_tenant.api_key not in out + shown
+    code, table, _ = iit("tenant", "show", new_tenant.ref.slug)
     assert code == 0
     assert "patients_scored" in table
 

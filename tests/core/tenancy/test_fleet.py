@@ -84,8 +84,8 @@ def stamp(session, schema, revision):
 
 def standing(tenants):
     with owner_session() as session:
-        found = dict(session.execute(text("SELECT schema_name, revision FROM node.tenant_schemas")).all())
-    return [found[tenant.schema_name] for tenant in tenants]
+        revisions = dict(session.execute(text("SELECT schema_name, revision FROM node.tenant_schemas")).all())
+    return [revisions[tenant.schema_name] for tenant in tenants]
 
 
 def spoil(tenant):
@@ -96,7 +96,7 @@ def spoil(tenant):
 
 def shape(tenant):
     with owner_session() as session:
-        found = session.execute(
+        columns = session.execute(
             text(
                 "SELECT (SELECT array_agg(attname::text || atttypid::text ORDER BY attnum) FROM pg_attribute"
                 " WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped),"
@@ -106,7 +106,7 @@ def shape(tenant):
             ),
             {"schema": tenant.schema_name, "table": f'"{tenant.schema_name}".tenant_settings'},
         ).one()
-        return tuple(found)
+        return tuple(columns)
 
 
 def test_sql_sent_once_for_all_and_scripts_run_one_by_one_leave_the_same(tenants, newer, monkeypatch):
@@ -145,9 +145,9 @@ def test_a_failed_canary_holds_back_all_others(tenants, newer, capsys):
 
 def test_a_canary_that_does_well_is_followed_by_all(tenants, newer):
     newer()
-    told = []
-    done = upgrade.migrate(progress=told.append, canaries=[tenants[3].slug])
-    assert told[0] == tenants[3].schema_name
+    upgraded = []
+    done = upgrade.migrate(progress=upgraded.append, canaries=[tenants[3].slug])
+    assert upgraded[0] == tenants[3].schema_name
     assert (done.failed, done.postponed) == ({}, 0)
     assert standing(tenants) == [NEWER] * 4
 
@@ -161,12 +161,12 @@ def test_a_canary_that_is_no_tenant_is_refused_before_anything_is_done(tenants, 
 
 def test_a_tenant_whose_tables_are_in_use_is_come_back_to_and_holds_up_nobody(tenants, newer):
     newer()
-    busy, said, others = tenants[0], [], len(status_rows()) - 1
+    busy, reported, others = tenants[0], [], len(status_rows()) - 1
     release = threading.Event()
 
     def progress(schema):
-        said.append(schema)
-        if len(said) == others:
+        reported.append(schema)
+        if len(reported) == others:
             release.set()
 
     def use():
@@ -182,7 +182,7 @@ def test_a_tenant_whose_tables_are_in_use_is_come_back_to_and_holds_up_nobody(te
     done = upgrade.migrate(progress=progress, options=replace(QUICK, connections=1, attempts=200))
     user.join()
     assert done.failed == {}
-    assert said[-1] == busy.schema_name
+    assert reported[-1] == busy.schema_name
     assert standing(tenants) == [NEWER] * 4
 
 
@@ -193,9 +193,9 @@ def test_a_failure_is_recorded_shown_counted_and_forgotten_when_it_is_mended(ten
     upgrade.migrate(options=QUICK)
     upgrade.migrate(options=QUICK)
     assert run(["migrate", "status", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["at_head"] is False
-    (one,) = found["databases"]
+    status_report = json.loads(capsys.readouterr().out)
+    assert status_report["at_head"] is False
+    (one,) = status_report["databases"]
     assert (one["behind"], one["revisions"][HEAD], one["at_head"]) == (1, 1, one["tenants"] - 1)
     (failure,) = one["failed"]
     assert (failure["tenant"], failure["revision"], failure["wanted"]) == (broken.slug, HEAD, NEWER)
@@ -258,9 +258,9 @@ def test_a_run_that_is_killed_is_gone_on_with_by_the_next(tenants, newer):
     folder = newer()
     done = subprocess.run([sys.executable, "-c", KILLED, str(folder)], env=os.environ, timeout=120, check=False)
     assert done.returncode == -signal.SIGKILL
-    found = standing(tenants)
-    assert 2 <= found.count(NEWER) < len(status_rows()) or HEAD in found
-    for tenant, revision in zip(tenants, found, strict=True):
+    revisions = standing(tenants)
+    assert 2 <= revisions.count(NEWER) < len(status_rows()) or HEAD in revisions
+    for tenant, revision in zip(tenants, revisions, strict=True):
         assert ("note" in str(shape(tenant)[0])) == (revision == NEWER), "each is whole, or was not begun"
     deadline = time.monotonic() + 30  # until PostgreSQL notices that the killed one is gone
     while time.monotonic() < deadline and (done := upgrade.migrate(options=QUICK)).failed:
@@ -283,14 +283,14 @@ def test_a_tenant_made_by_older_code_meanwhile_is_not_forgotten(tenants, newer, 
             {"to": NEWER, "one": late.schema_name},
         )
 
-    made = "UPDATE node.tenant_schemas SET revision = :to WHERE schema_name = :one"
-    told = []
+    statement = "UPDATE node.tenant_schemas SET revision = :to WHERE schema_name = :one"
+    upgraded = []
 
     def progress(schema):
-        told.append(schema)
-        if len(told) == 1:
+        upgraded.append(schema)
+        if len(upgraded) == 1:
             with owner_session() as session:
-                session.execute(text(made), {"to": HEAD, "one": late.schema_name})
+                session.execute(text(statement), {"to": HEAD, "one": late.schema_name})
 
     upgrade.migrate(progress=progress)
     assert standing(tenants) == [NEWER] * 4

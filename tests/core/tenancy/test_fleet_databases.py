@@ -36,7 +36,9 @@ def fleet(own_services, tmp_path, monkeypatch):
     add_database("east")
     dispose()
     upgrade.migrate()
-    made = [create_tenant(f"fleet-{secrets.token_hex(4)}", "Fleet", database=name).ref for name in ("default", "east")]
+    new_tenants = [
+        create_tenant(f"fleet-{secrets.token_hex(4)}", "Fleet", database=name).ref for name in ("default", "east")
+    ]
     before = scripts.head("tenant")
     revision = f"{int(before) + 1:04}"
     shutil.copytree(scripts.MIGRATIONS, tmp_path / "migrations")
@@ -44,7 +46,7 @@ def fleet(own_services, tmp_path, monkeypatch):
     script.write_text(SCRIPT.format(revision=revision, before=before))
     monkeypatch.setattr(scripts, "MIGRATIONS", tmp_path / "migrations")
     scripts.forget()
-    yield made, revision
+    yield new_tenants, revision
     monkeypatch.undo()
     scripts.forget()
 
@@ -61,9 +63,9 @@ def test_both_databases_are_under_way_at_once_and_both_get_to_head(fleet):
         with owner_session(tenant.database) as session:
             query = text("SELECT revision FROM node.tenant_schemas WHERE schema_name = :schema")
             assert session.scalar(query, {"schema": tenant.schema_name}) == revision
-    found = status()
-    assert found.at_head
-    assert [(one.database, one.tenants, sorted(one.shared)) for one in found.databases] == [
+    report = status()
+    assert report.at_head
+    assert [(one.database, one.tenants, sorted(one.shared)) for one in report.databases] == [
         ("default", 1, ["node", "platform"]),
         ("east", 1, ["node"]),
     ]

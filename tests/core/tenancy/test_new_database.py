@@ -23,7 +23,7 @@ def new(own_services):
 
 
 @pytest.fixture(scope="module")
-def made(own_services):
+def new_tenant(own_services):
     return create_tenant("here", "Partner")
 
 
@@ -37,11 +37,11 @@ def lost():
         connection.execute("ALTER SCHEMA platform_kept RENAME TO platform")
 
 
-def test_a_move_to_it_is_refused_before_anything_is_begun(new, made, capsys):
+def test_a_move_to_it_is_refused_before_anything_is_begun(new, new_tenant, capsys):
     assert iit(["tenant", "move", "here", "--to", new]) == 1
-    told = capsys.readouterr().err
-    assert "the data database north is not set up" in told
-    assert "iit migrate" in told
+    error_text = capsys.readouterr().err
+    assert "the data database north is not set up" in error_text
+    assert "iit migrate" in error_text
     with owner_connection() as connection:
         assert connection.execute("SELECT count(*) FROM platform.tenant_moves").fetchone() == (0,)
 
@@ -53,17 +53,17 @@ def test_no_tenant_is_made_or_restored_there(new):
 
 
 @pytest.mark.parametrize("command", [["tenant", "list"], ["jobs", "list"], ["migrate", "status"], ["worker"]])
-def test_commands_say_what_to_do_where_nothing_was_migrated(made, lost, capsys, command):
+def test_commands_say_what_to_do_where_nothing_was_migrated(new_tenant, lost, capsys, command):
     assert iit(command) == 1
-    told = capsys.readouterr().err
-    assert "iit migrate" in told
-    assert "Traceback" not in told
+    error_text = capsys.readouterr().err
+    assert "iit migrate" in error_text
+    assert "Traceback" not in error_text
 
 
-def test_the_api_answers_503_where_nothing_was_migrated(made, lost):
+def test_the_api_answers_503_where_nothing_was_migrated(new_tenant, lost):
     from core.app.factory import create_app
 
-    with TestClient(create_app(), headers={"X-API-Key": made.api_key}) as client:
+    with TestClient(create_app(), headers={"X-API-Key": new_tenant.api_key}) as client:
         answer = client.get("/v1/audit")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
     assert "Ask the operator of this installation to migrate" in answer.json()["remedy"]
@@ -95,17 +95,17 @@ TENANT_COMMANDS = [
 def test_commands_on_a_tenant_whose_database_cannot_be_had_say_so(away, capsys, tmp_path, without, command):
     with without("north"):
         assert iit([word.replace("TMP", str(tmp_path)) for word in command]) == 1
-    told = capsys.readouterr().err
-    assert ("does not know" if without is Unknown else "cannot be reached") in told
-    assert "what to do:" in told
+    error_text = capsys.readouterr().err
+    assert ("does not know" if without is Unknown else "cannot be reached") in error_text
+    assert "what to do:" in error_text
 
 
 @pytest.mark.parametrize("without", [Closed, Unknown])
-def test_the_api_answers_503_for_such_a_tenant_and_serves_the_others(made, away, without):
+def test_the_api_answers_503_for_such_a_tenant_and_serves_the_others(new_tenant, away, without):
     from core.app.factory import create_app
 
     with without("north"), TestClient(create_app()) as client:
-        answers = [client.get("/v1/audit", headers={"X-API-Key": key}) for key in (away.api_key, made.api_key)]
+        answers = [client.get("/v1/audit", headers={"X-API-Key": key}) for key in (away.api_key, new_tenant.api_key)]
     assert [answer.status_code for answer in answers] == [503, 200]
     assert answers[0].json()["remedy"]
     assert answers[0].headers["retry-after"]

@@ -28,9 +28,9 @@ def listed(capsys):
     def listed():
         capsys.readouterr()
         code = iit(["tenant", "list", "--json"])
-        told = capsys.readouterr()
-        found = json.loads(told.out)
-        return code, {row["slug"]: row for row in found["tenants"]}, found["unasked"], told.err
+        output = capsys.readouterr()
+        report = json.loads(output.out)
+        return code, {row["slug"]: row for row in report["tenants"]}, report["unasked"], output.err
 
     return listed
 
@@ -73,22 +73,22 @@ def test_each_database_is_asked_once_however_many_tenants_there_are(east, monkey
         return genuine(database, ids)
 
     monkeypatch.setattr(overview, "_rows", counted)
-    found = overview.overview()
-    assert len(found.tenants) > 2
+    seen_once = overview.overview()
+    assert len(seen_once.tenants) > 2
     assert sorted(asked) == ["default", "east"]
 
 
 def test_the_table_shows_megabytes_and_minutes(east, capsys):
     assert iit(["tenant", "list"]) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for head in ("last import", "last score", "size mb"):
-        assert head in told.splitlines()[0]
+        assert head in output.splitlines()[0]
 
 
 @pytest.mark.parametrize("without", [Closed, Unknown])
 def test_a_database_that_cannot_be_asked_is_named_and_the_other_tenants_are_listed(east, listed, without):
     with without("east"):
-        code, rows, unasked, told = listed()
+        code, rows, unasked, error_text = listed()
     assert (code, list(unasked)) == (3, ["east"])
     assert rows["busy"]["last_import"]
-    assert "east" in told
+    assert "east" in error_text

@@ -71,8 +71,8 @@ def test_all_tenants_are_rewrapped_and_the_old_key_is_not_needed_any_more(fleet,
         sealed = vault(session).encrypt(patient, "patients", "given_name", row, NAME)
     old = rotate()
     assert run(["keys", "rewrap", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["tenants"], told["changed"], told["keys"], told["failed"]) == (3, 3, 9, {})
+    report = json.loads(capsys.readouterr().out)
+    assert (report["tenants"], report["changed"], report["keys"], report["failed"]) == (3, 3, 9, {})
     monkeypatch.delenv("IIT_MASTER_KEY_PREVIOUS")
     get_settings.cache_clear()
     tenant_keys.forget()
@@ -121,13 +121,13 @@ def test_without_the_previous_key_nothing_is_changed(fleet, rotate):
 
 def test_a_tenant_whose_keys_do_not_open_is_named_and_holds_up_nobody(fleet, rotate, capsys):
     with tenant_session(fleet[1], actor="test:1") as session:
-        kept = session.execute(text("SELECT wrapped_key FROM tenant_keys WHERE purpose = 'blob'")).scalar()
+        wrapped_key = session.execute(text("SELECT wrapped_key FROM tenant_keys WHERE purpose = 'blob'")).scalar()
         session.execute(text("UPDATE tenant_keys SET wrapped_key = 'x' WHERE purpose = 'blob'"))
     rotate()
     assert run(["keys", "rewrap"]) == 3
-    told = capsys.readouterr()
-    assert "two: " in told.err
-    assert "of 2 tenants" in told.out
+    output = capsys.readouterr()
+    assert "two: " in output.err
+    assert "of 2 tenants" in output.out
     with tenant_session(fleet[1], actor="test:1") as session:
-        session.execute(text("UPDATE tenant_keys SET wrapped_key = :key WHERE purpose = 'blob'"), {"key": kept})
+        session.execute(text("UPDATE tenant_keys SET wrapped_key = :key WHERE purpose = 'blob'"), {"key": wrapped_key})
     assert run(["keys", "rewrap"]) == 0

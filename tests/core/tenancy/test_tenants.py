@@ -32,8 +32,8 @@ def traces(slug, schema):
     """How many tenants, schemas, roles and rows of this slug or schema there are."""
     with owner_session() as session:
         return [
-            session.scalar(text(f"SELECT count(*) FROM {found}"), {"slug": slug, "schema": schema})  # noqa: S608 - below
-            for found in (
+            session.scalar(text(f"SELECT count(*) FROM {table}"), {"slug": slug, "schema": schema})  # noqa: S608 - below
+            for table in (
                 "platform.tenants WHERE slug = :slug",
                 "platform.api_keys k JOIN platform.tenants t ON t.id = k.tenant_id WHERE t.slug = :slug",
                 "pg_namespace WHERE nspname = :schema",
@@ -51,10 +51,10 @@ def test_a_new_tenant_is_found_by_its_slug_and_by_its_role(tenant):
 
 
 def test_names_of_schemas_and_roles_tell_nothing_of_the_partner(make_tenant):
-    made = make_tenant("hope-clinics", "Hope Clinics").ref
-    assert made.schema_name == made.role_name
-    assert "hope" not in made.schema_name
-    assert made.id.hex not in made.schema_name
+    new_tenant = make_tenant("hope-clinics", "Hope Clinics").ref
+    assert new_tenant.schema_name == new_tenant.role_name
+    assert "hope" not in new_tenant.schema_name
+    assert new_tenant.id.hex not in new_tenant.schema_name
 
 
 def test_a_password_that_a_tenants_role_gives_itself_was_never_valid(tenant):
@@ -64,10 +64,10 @@ def test_a_password_that_a_tenants_role_gives_itself_was_never_valid(tenant):
 
 
 def test_a_new_tenant_has_keys_and_an_api_key_of_its_own(make_tenant):
-    made = make_tenant()
-    assert verify_key(made.api_key).tenant == made.ref
-    assert made.api_key not in repr(made)
-    with tenant_session(made.ref, actor="test:1") as session:
+    new_tenant = make_tenant()
+    assert verify_key(new_tenant.api_key).tenant == new_tenant.ref
+    assert new_tenant.api_key not in repr(new_tenant)
+    with tenant_session(new_tenant.ref, actor="test:1") as session:
         assert session.scalar(text("SELECT count(*) FROM tenant_keys")) == 3
 
 

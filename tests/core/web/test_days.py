@@ -14,17 +14,17 @@ NUMBERS = [20261101, "20261101", "1793491200", 1793491200.0, "-1", "2026"]
 FOREIGN_DIGITS = "\u0662\u0660\u0662\u0666-11-01"
 
 
-@pytest.mark.parametrize("given", [*NUMBERS, "2026-11-01T00:00:00Z", "2026-1-1", FOREIGN_DIGITS, None, True])
-def test_a_day_is_nothing_else(given):
+@pytest.mark.parametrize("value", [*NUMBERS, "2026-11-01T00:00:00Z", "2026-1-1", FOREIGN_DIGITS, None, True])
+def test_a_day_is_nothing_else(value):
     with pytest.raises(ValidationError):
-        TypeAdapter(IsoDay).validate_python(given)
+        TypeAdapter(IsoDay).validate_python(value)
     assert TypeAdapter(IsoDay).validate_python("2026-11-01") == date(2026, 11, 1)
 
 
-@pytest.mark.parametrize("given", [*NUMBERS, "2026-11-01", "2026-11-01T10:00:00", "20261101T100000Z", None, True])
-def test_an_instant_is_nothing_else(given):
+@pytest.mark.parametrize("value", [*NUMBERS, "2026-11-01", "2026-11-01T10:00:00", "20261101T100000Z", None, True])
+def test_an_instant_is_nothing_else(value):
     with pytest.raises(ValidationError):
-        TypeAdapter(IsoInstant).validate_python(given)
+        TypeAdapter(IsoInstant).validate_python(value)
     assert TypeAdapter(IsoInstant).validate_python("2026-11-01T10:00:00+01:00").hour == 10
 
 
@@ -59,9 +59,9 @@ def takes_numbers(field):
     adapter = TypeAdapter(field)
     if not formats(adapter.json_schema(), {}) & {"date", "date-time"}:
         return False
-    for given in NUMBERS:
+    for number in NUMBERS:
         try:
-            adapter.validate_python(given)
+            adapter.validate_python(number)
         except ValidationError:
             continue
         return True
@@ -69,12 +69,12 @@ def takes_numbers(field):
 
 
 def parameters(route: APIRoute) -> list[ModelField]:
-    found, pending = [], [route.dependant]
+    fields, pending = [], [route.dependant]
     while pending:
         dependant = pending.pop()
         pending += dependant.dependencies
-        found += [*dependant.query_params, *dependant.header_params, *dependant.body_params]
-    return found
+        fields += [*dependant.query_params, *dependant.header_params, *dependant.body_params]
+    return fields
 
 
 def test_no_parameter_and_no_field_of_a_body_takes_a_number_for_a_day(application):

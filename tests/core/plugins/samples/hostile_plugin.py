@@ -156,15 +156,15 @@ def attack(params):
         "become root": lambda: os.setuid(0),
         "stop the platform": lambda: os.kill(parent, signal.SIGCONT),
     }
-    found = {}
+    outcomes = {}
     for name, attempt in attempts.items():
         try:
             attempt()
         except (OSError, subprocess.CalledProcessError) as error:
-            found[name] = type(error).__name__
+            outcomes[name] = type(error).__name__
         else:
-            found[name] = None
-    return found
+            outcomes[name] = None
+    return outcomes
 
 
 class Model:
@@ -177,12 +177,12 @@ class Model:
         if self.name == "attack":
             return seal(FORMAT, {"told.json": json.dumps({"user": os.getuid(), "found": attack(params)}).encode()})
         if self.name == "tell":
-            told = {
+            report = {
                 "environment": dict(os.environ),
                 "folder": sorted(path.name for path in Path.cwd().iterdir()),
                 "arguments": sys.argv,
             }
-            return seal(FORMAT, {"told.json": json.dumps(told).encode()})
+            return seal(FORMAT, {"told.json": json.dumps(report).encode()})
         if self.name == "pickle":
             return Artifact(FORMAT, {"model.bin": b"\x80\x04."})
         if self.name == "no_artifact":

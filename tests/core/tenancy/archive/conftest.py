@@ -13,7 +13,7 @@ from core.tenancy.archive import sealing
 FACILITY = UUID("00000000-0000-7000-8000-00000000000f")
 ODD = 'Aaa "Bbb" \\ \t\n\r\x01 ü€😀 \\x41 null \x0b\x0c\x1c\x1e\x85\u2028\u2029.'
 """Also every character that Python, though not JSON, ends a line at."""
-KEPT = b"model " * 1000
+STORED_BYTES = b"model " * 1000
 
 
 def patient_uuid(number):
@@ -22,7 +22,7 @@ def patient_uuid(number):
 
 def fill(tenant, open_session, patients=40):
     """Rows of many types in many tables, written as the rooms write them."""
-    kept = blobs.put(tenant, "model.zip", KEPT)
+    stored_file = blobs.put(tenant, "model.zip", STORED_BYTES)
     empty = blobs.put(tenant, "empty", b"")
     blobs.put(tenant, "upload", b"expires", expires_in_days=7)
     with open_session(tenant) as session:
@@ -80,7 +80,7 @@ def fill(tenant, open_session, patients=40):
             "INSERT INTO models (uuid, name, plugin, plugin_version, version, state, trained_at, features, blob_key,"
             " blob_sha256, calibrator, metrics, card, gates, trained_by, state_changed_at) VALUES (gen_random_uuid(),"
             " 'm', 'p', '1', 'v1', 'candidate', now(), '[]', %s, %s, %s, '{}', '{}', '{}', 't', now())",
-            (kept.key, kept.sha256, json.dumps({"a": 1.10, "b": [1e-7, None, ODD.replace("\x01", "")]})),
+            (stored_file.key, stored_file.sha256, json.dumps({"a": 1.10, "b": [1e-7, None, ODD.replace("\x01", "")]})),
         )
         cursor.execute(
             "INSERT INTO tenant_settings (key, value, updated_at, updated_by)"
@@ -94,7 +94,7 @@ def fill(tenant, open_session, patients=40):
         safe.erase_patient(patient_uuid(2))
         audit.record_many(session, "api:audit:read", "patient", [patient_uuid(n) for n in range(1, 21)], {"f": ["a"]})
     sealer.seal(tenant)
-    return kept, empty
+    return stored_file, empty
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from core.tenancy.archive.comparing import check_archive, contents_of
 from core.tenancy.archive.restoring import import_archive
 from core.tenancy.archive.writing import export
 from core.tenancy.move import capture
-from tests.core.tenancy.archive.conftest import KEPT, ODD, fill, patient_uuid
+from tests.core.tenancy.archive.conftest import ODD, STORED_BYTES, fill, patient_uuid
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +76,14 @@ def test_what_is_exported_while_it_is_moved_is_the_same_and_can_be_restored(make
 
 def test_names_are_sealed_anew_for_the_new_tenant_and_open_there(filled, restored):
     query = "SELECT given_name_enc FROM patients WHERE uuid = %s"
-    found = []
+    names = []
     for tenant in (filled, restored.ref):
         with open_session(tenant) as session:
             sealed = session.cursor().execute(query, (patient_uuid(1),)).fetchone()[0]
             text = vault(session).decrypt(patient_uuid(1), "patients", "given_name_enc", patient_uuid(1), sealed)
-            found.append((sealed, text))
-    assert found[0][1] == found[1][1] == f"{ODD} given_name 1"
-    assert found[0][0] != found[1][0]
+            names.append((sealed, text))
+    assert names[0][1] == names[1][1] == f"{ODD} given_name 1"
+    assert names[0][0] != names[1][0]
 
 
 def test_people_are_found_by_the_same_indexes(restored):
@@ -102,16 +102,16 @@ def test_an_erased_patient_stays_erased(restored):
 
 
 def test_stored_files_come_along_under_their_keys_and_those_that_expire_do_not(filled, restored):
-    kept = blobs.permanent_keys(filled)
-    assert blobs.permanent_keys(restored.ref) == kept
-    assert sorted(blobs.get(restored.ref, key) for key in kept) == [b"", KEPT]
+    file_keys = blobs.permanent_keys(filled)
+    assert blobs.permanent_keys(restored.ref) == file_keys
+    assert sorted(blobs.get(restored.ref, key) for key in file_keys) == [b"", STORED_BYTES]
 
 
 def test_the_audit_comes_along_sealed_and_goes_on(restored):
-    found = verify(restored.ref)
-    assert found.intact
-    assert found.seals > restored.manifest.audit.seal
-    assert found.anchored_through == found.seals
+    verdict = verify(restored.ref)
+    assert verdict.intact
+    assert verdict.seals > restored.manifest.audit.seal
+    assert verdict.anchored_through == verdict.seals
     with open_session(restored.ref) as session:
         actions = session.cursor().execute("SELECT action FROM audit_events ORDER BY event_id DESC LIMIT 2").fetchall()
     assert [row[0] for row in actions] == ["cli:tenant:import_archive", "cli:tenant:export"]
@@ -130,17 +130,17 @@ def test_numbers_that_the_database_gives_go_on_after_those_of_the_rows(restored)
 def test_an_archive_of_the_restored_tenant_says_the_same_but_for_its_audit(archive, restored, keys, tmp_path):
     again = export(restored.ref.slug, tmp_path / "again.age", keys[1], actor="test:1").manifest
     audit = {"audit_events", "audit_seals"}
-    first = {name: found for name, found in archive[1].manifest.contents.items() if name not in audit}
-    assert {name: found for name, found in again.contents.items() if name not in audit} == first
+    first = {name: content for name, content in archive[1].manifest.contents.items() if name not in audit}
+    assert {name: content for name, content in again.contents.items() if name not in audit} == first
     assert {(one.key, one.sha256) for one in again.blobs} == {
         (one.key, one.sha256) for one in archive[1].manifest.blobs
     }
 
 
 def test_what_is_left_out_is_told_with_its_reason(archive):
-    told = {one.what: one.why for one in archive[1].manifest.left_out}
+    reasons = {one.what: one.why for one in archive[1].manifest.left_out}
     for what in ("table import_staging", "table tenant_keys", "jobs", "API keys", "usage"):
-        assert told[what]
+        assert reasons[what]
     assert "tenant_keys" not in archive[1].manifest.contents
 
 
@@ -152,11 +152,11 @@ def test_no_plain_text_and_no_key_is_in_the_file_as_it_is_on_disk(archive):
 
 def test_a_file_that_the_store_has_lost_is_told_and_does_not_keep_the_rest(make_tenant, keys, tmp_path):
     tenant = make_tenant().ref
-    kept, _ = fill(tenant, lambda one, **_options: open_session(one), patients=1)
-    blobs.delete(tenant, kept.key)
+    stored_file, _ = fill(tenant, lambda one, **_options: open_session(one), patients=1)
+    blobs.delete(tenant, stored_file.key)
     written = export(tenant.slug, tmp_path / "a.age", keys[1], actor="test:1")
-    assert written.missing == [kept.key]
-    assert f"file {kept.key}" in {one.what for one in written.manifest.left_out}
+    assert written.missing == [stored_file.key]
+    assert f"file {stored_file.key}" in {one.what for one in written.manifest.left_out}
     assert check_archive(tmp_path / "a.age", keys[0]) == written.manifest
 
 

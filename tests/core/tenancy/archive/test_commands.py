@@ -70,9 +70,9 @@ def test_a_tenant_that_differs_from_its_archive_ends_with_1(iit, archive, keys, 
     code, out, _ = iit(
         "tenant", "verify-archive", archive[0], "--identity", keys[0], "--against", tenant.slug, "--json"
     )
-    told = json.loads(out)
-    assert (code, told["intact"], told["same"]) == (1, True, False)
-    assert "patients" in told["differ"]
+    report = json.loads(out)
+    assert (code, report["intact"], report["same"]) == (1, True, False)
+    assert "patients" in report["differ"]
 
 
 def test_a_damaged_archive_ends_with_1_and_says_what_to_do(iit, archive, keys, tmp_path):

@@ -30,17 +30,17 @@ from tests.core.tenancy.archive.conftest import fill
 @pytest.fixture
 def doomed(make_tenant, open_session):
     """A tenant with records, files, usage and a job, whose days of grace are over."""
-    made = make_tenant()
-    fill(made.ref, open_session, patients=5)
-    with open_session(made.ref) as session:
+    new_tenant = make_tenant()
+    fill(new_tenant.ref, open_session, patients=5)
+    with open_session(new_tenant.ref) as session:
         metering.record(session, "imports", 3, key="one")
         session.cursor().execute(
             "INSERT INTO node.jobs (id, tenant_id, tenant_role, kind, payload, run_after, max_attempts, requested_by)"
             " VALUES (gen_random_uuid(), %s, current_user, 'x.y', '{}', now(), 1, 't')",
-            (made.ref.id,),
+            (new_tenant.ref.id,),
         )
-    delete_tenant(made.ref.slug, confirm=made.ref.slug, actor="test:1", grace_days=0)
-    return made
+    delete_tenant(new_tenant.ref.slug, confirm=new_tenant.ref.slug, actor="test:1", grace_days=0)
+    return new_tenant
 
 
 @pytest.fixture
@@ -69,20 +69,20 @@ def traces(ref):
         "audit": "platform.gone_audit_events WHERE tenant_id = :id",
     }
     with owner_session() as session:
-        found = {
+        counts = {
             name: session.scalar(text(f"SELECT count(*) FROM {where}"), {"id": ref.id, "schema": ref.schema_name})  # noqa: S608 - fixed
             for name, where in queries.items()
         }
-    return {**found, "blobs": len(blobs.permanent_keys(ref))}
+    return {**counts, "blobs": len(blobs.permanent_keys(ref))}
 
 
 def assert_gone(ref):
     left = traces(ref)
     assert {name for name, count in left.items() if count} == {"usage", "audit"}
     assert left["usage"] == 1
-    found, stone = verify_gone(ref.id), tombstone_of(ref.slug)
-    assert (found.intact, found.events) == (True, left["audit"])
-    assert (stone.audit_events, stone.audit_seals, stone.audit_digest) == (left["audit"], found.seals, found.head)
+    verdict, stone = verify_gone(ref.id), tombstone_of(ref.slug)
+    assert (verdict.intact, verdict.events) == (True, left["audit"])
+    assert (stone.audit_events, stone.audit_seals, stone.audit_digest) == (left["audit"], verdict.seals, verdict.head)
     assert (stone.counts["patients"], stone.counts["blobs"], stone.purged_by) == (5, 2, "test:1")
     assert stone.purged_at is not None
     assert stone.requested_at <= stone.purge_began_at <= stone.purged_at
@@ -95,15 +95,15 @@ def test_the_wrong_confirmation_changes_nothing(tenant):
 
 
 def test_a_tenant_to_be_deleted_is_refused_everywhere_until_it_is_taken_back(make_tenant):
-    made = make_tenant()
-    slug = made.ref.slug
+    new_tenant = make_tenant()
+    slug = new_tenant.ref.slug
     row = delete_tenant(slug, confirm=slug, actor="test:1")
     assert (row.delete_after - row.phase_since).days == 30
     assert describe_tenant(slug).ref().state == "deleting"
     with pytest.raises(Forbidden, match="scheduled for deletion"):
         get_tenant(slug)
     with pytest.raises(Forbidden, match="being deleted"):
-        verify_key(made.api_key)
+        verify_key(new_tenant.api_key)
     with pytest.raises(Conflict, match="days of grace"):
         purge(slug, actor="test:1")
     for act in (resume_tenant, suspend_tenant):
@@ -113,8 +113,8 @@ def test_a_tenant_to_be_deleted_is_refused_everywhere_until_it_is_taken_back(mak
         delete_tenant(slug, confirm=slug, actor="test:1")
     assert slug not in {one.slug for one in due()}
     undelete_tenant(slug, actor="test:1")
-    assert verify_key(made.api_key).tenant == get_tenant(slug) == made.ref
-    with tenant_session(made.ref, actor="test:1") as session:
+    assert verify_key(new_tenant.api_key).tenant == get_tenant(slug) == new_tenant.ref
+    with tenant_session(new_tenant.ref, actor="test:1") as session:
         query = "SELECT action FROM audit_events ORDER BY event_id"
         assert [row[0] for row in session.cursor().execute(query)] == ["cli:tenant:delete", "cli:tenant:undelete"]
 
@@ -200,14 +200,14 @@ def describe_or_none(slug):
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "reason"),
     [
         (Conflict("broken"), "broken"),
         (psycopg.errors.DeadlockDetected("x"), "busy"),
         (ZeroDivisionError("x"), "ZeroDivisionError"),
     ],
 )
-def test_one_tenant_that_cannot_be_purged_does_not_keep_the_others(doomed, monkeypatch, error, said):
+def test_one_tenant_that_cannot_be_purged_does_not_keep_the_others(doomed, monkeypatch, error, reason):
     real = purging.purge
 
     def broken(slug, **options):
@@ -222,7 +222,7 @@ def test_one_tenant_that_cannot_be_purged_does_not_keep_the_others(doomed, monke
     assert [stone.slug for stone in gone] == [doomed.ref.slug]
     ((slug, why),) = failed
     assert slug == "always-first"
-    assert said in why
+    assert reason in why
 
 
 def test_nothing_is_destroyed_while_a_part_of_the_audit_cannot_be_sealed(doomed, monkeypatch):
@@ -246,8 +246,8 @@ def test_what_is_done_between_sealing_and_moving_is_sealed_too(doomed):
     with pytest.raises(Conflict, match="nothing was destroyed"):
         purge(doomed.ref.slug, actor="test:1", after=meanwhile)
     stone = purge(doomed.ref.slug, actor="test:1")
-    found = verify_gone(doomed.ref.id)
-    assert (found.pending, found.events) == (0, stone.audit_events)
+    verdict = verify_gone(doomed.ref.id)
+    assert (verdict.pending, verdict.events) == (0, stone.audit_events)
 
 
 def test_what_the_role_owns_outside_its_schema_is_destroyed_with_it(doomed, as_tenant):

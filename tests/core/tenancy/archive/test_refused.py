@@ -324,8 +324,8 @@ def test_a_tenant_of_an_older_revision_is_exported_as_it_is_and_restored_at_head
         assert session.scalar(query, {"id": done.ref.id}) == head("tenant")
     with tenant_session(done.ref, actor="test:1") as session:
         value = session.cursor().execute("SELECT notes_enc FROM interventions").fetchone()[0]
-        found = vault(session).decrypt(patient_uuid(1), "interventions", "notes_enc", patient_uuid(5), value)
-        assert found == "Givenname moved"
+        notes = vault(session).decrypt(patient_uuid(1), "interventions", "notes_enc", patient_uuid(5), value)
+        assert notes == "Givenname moved"
         assert session.scalar(text("SELECT count(*) FROM audit_seals")) == 1
 
 

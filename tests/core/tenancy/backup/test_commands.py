@@ -41,7 +41,7 @@ def test_backup_and_restore(iit, tenant, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("restore", "SLUG"), "give FILE, or --at TIME"),
         (("restore", "SLUG", "--at", "yesterday"), "no moment with a time zone"),
@@ -50,10 +50,10 @@ def test_backup_and_restore(iit, tenant, tmp_path):
         (("move", "SLUG", "--to", "x", "--abort"), "give --to DATABASE, or --abort"),
     ],
 )
-def test_a_wrong_call_says_what_to_give(iit, tenant, words, said):
+def test_a_wrong_call_says_what_to_give(iit, tenant, words, message):
     code, _, err = iit("tenant", *(tenant.slug if word == "SLUG" else word for word in words))
     assert code == 2
-    assert said in " ".join(err.split())
+    assert message in " ".join(err.split())
 
 
 def test_what_cannot_be_done_says_what_to_do(iit, tenant, tmp_path):
@@ -102,8 +102,8 @@ class TestAll:
 
         monkeypatch.setattr(saving, "backup", sometimes)
         code, out, err = iit("tenant", "backup", "--all", "--to", tmp_path, "--json")
-        found = json.loads(out)
-        assert (code, list(found["saved"]), list(found["failed"])) == (3, [second.slug], [first.slug])
+        report = json.loads(out)
+        assert (code, list(report["saved"]), list(report["failed"])) == (3, [second.slug], [first.slug])
         assert first.slug in err
         assert "secret" not in out + err
 

@@ -29,7 +29,7 @@ def fill(ref, *keys):
 
 
 @pytest.fixture(scope="module")
-def made(own_services):
+def tenants(own_services):
     add_database("east")
     dispose()
     migrate()
@@ -45,15 +45,15 @@ def made(own_services):
     return first, other, far
 
 
-def test_a_moment_before_the_first_base_backup_or_in_the_future_is_refused(made):
+def test_a_moment_before_the_first_base_backup_or_in_the_future_is_refused(tenants):
     with pytest.raises(Invalid, match="no base backup reaches"):
         service.to_moment("first", datetime.now(UTC) - timedelta(days=1))
     with pytest.raises(Invalid, match="in the future"):
         service.to_moment("first", datetime.now(UTC) + timedelta(days=1))
 
 
-def test_damage_is_undone_to_the_moment_and_others_are_not_touched(made):
-    first, other, far = made
+def test_damage_is_undone_to_the_moment_and_others_are_not_touched(tenants):
+    first, other, far = tenants
     fill(first, "wanted")
     wanted, then = digest_of(first), moment(first)
     fill(first, "after")
@@ -72,7 +72,7 @@ def test_damage_is_undone_to_the_moment_and_others_are_not_touched(made):
     assert digest_of(undone.restored.ref) == damaged
 
 
-def test_a_tenant_comes_back_from_wherever_it_was_then(made):
+def test_a_tenant_comes_back_from_wherever_it_was_then(tenants):
     far = get_tenant("far")
     fill(far, "wanted")
     wanted, then = digest_of(far), moment(far)
@@ -84,7 +84,7 @@ def test_a_tenant_comes_back_from_wherever_it_was_then(made):
     assert digest_of(ref) == wanted
 
 
-def test_old_base_backups_go_with_the_wal_that_only_they_need(made):
+def test_old_base_backups_go_with_the_wal_that_only_they_need(tenants):
     (folder,) = (path for path in backups.backup_folder().iterdir() if path.name.isdigit())
     newest, removed = backups.base_backup(keep=1)
     assert len(removed) == 1

@@ -17,12 +17,12 @@ from core.tenancy.backup.saving import backup
 @pytest.fixture
 def restored(two_tenants, tmp_path):
     """Two tenants that were each restored once: tenant, and the file of what it was before."""
-    found = []
+    previous_names = []
     for tenant in two_tenants:
         file = tmp_path / f"{tenant.slug}.iitbackup"
         backup(tenant.slug, file)
-        found.append((tenant, service.from_file(tenant.slug, file).previous))
-    return found
+        previous_names.append((tenant, service.from_file(tenant.slug, file).previous))
+    return previous_names
 
 
 def doom(tenant):

@@ -62,10 +62,10 @@ def test_damaged_rows_come_back_exactly(filled, tmp_path):
     assert back.restored.ref == ref
     assert digest_of(ref) == before != damaged
     assert back.restored.rows == saved.rows
-    told = [
+    actions = [
         row[0] for row in rows(ref, "SELECT coalesce(detail ->> 'when', action) FROM audit_events ORDER BY event_id")
     ]
-    assert told == ["before", "after", "cli:tenant:restore"], "the audit does not go back"
+    assert actions == ["before", "after", "cli:tenant:restore"], "the audit does not go back"
     with pytest.raises(TenantMoving), tenant_session(filled, actor="test:1"):
         pytest.fail("the state that was left was opened")
     assert placing.retired(ref.id) == []
@@ -115,18 +115,20 @@ def test_a_backup_shows_nothing_without_the_master_key_and_no_byte_of_it_can_cha
 
 
 def test_encrypted_values_open_after_a_restore_and_the_erased_stay_erased(tenant, tmp_path):
-    kept, erased, row = uuid7(), uuid7(), uuid7()
+    spared, erased, row = uuid7(), uuid7(), uuid7()
     with tenant_session(tenant, actor="test:1") as session:
-        vault(session).ensure_patient_keys([kept, erased])
-        sealed = {who: vault(session).encrypt(who, "patients", "name_enc", row, "Givenname") for who in (kept, erased)}
+        vault(session).ensure_patient_keys([spared, erased])
+        sealed = {
+            who: vault(session).encrypt(who, "patients", "name_enc", row, "Givenname") for who in (spared, erased)
+        }
     file = tmp_path / "t.iitbackup"
     backup(tenant.slug, file)
     with tenant_session(tenant, actor="test:1") as session:
         assert vault(session).erase_patient(erased)
     service.from_file(tenant.slug, file)
     with tenant_session(get_tenant(tenant.slug), actor="test:1") as session:
-        vault(session).load_patient_keys([kept, erased])
-        assert vault(session).decrypt(kept, "patients", "name_enc", row, sealed[kept]) == "Givenname"
+        vault(session).load_patient_keys([spared, erased])
+        assert vault(session).decrypt(spared, "patients", "name_enc", row, sealed[spared]) == "Givenname"
         with pytest.raises(PatientErased):
             vault(session).decrypt(erased, "patients", "name_enc", row, sealed[erased])
 
@@ -197,7 +199,7 @@ def test_a_tenant_that_is_gone_comes_back_with_its_identity_under_another_name(f
 
 
 @pytest.mark.parametrize(
-    ("name", "place", "kind", "said"),
+    ("name", "place", "kind", "message"),
     [
         ("x'y", "default", Invalid, "no slug"),
         ("TAKEN", "default", Conflict, "exists already"),
@@ -206,7 +208,7 @@ def test_a_tenant_that_is_gone_comes_back_with_its_identity_under_another_name(f
     ],
 )
 def test_a_tenant_that_is_gone_gets_no_name_that_is_another_tenants(
-    filled, make_tenant, tmp_path, monkeypatch, name, place, kind, said
+    filled, make_tenant, tmp_path, monkeypatch, name, place, kind, message
 ):
     file, taken, gone = tmp_path / "t.iitbackup", make_tenant().ref, make_tenant().ref
     backup(filled.slug, file)
@@ -216,7 +218,7 @@ def test_a_tenant_that_is_gone_gets_no_name_that_is_another_tenants(
     wanted = {"TAKEN": taken.slug, "GONE": gone.slug}.get(name, name)
     with monkeypatch.context() as patch:
         patch.setattr(restoring, "_load", None)  # it is refused before anything is loaded
-        with pytest.raises(kind, match=said):
+        with pytest.raises(kind, match=message):
             service.from_file(filled.slug, file, new_slug=wanted, database=place)
     assert service.from_file(filled.slug, file).restored.ref.slug == filled.slug
 

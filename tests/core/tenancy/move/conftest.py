@@ -56,7 +56,7 @@ class Writer(threading.Thread):
 
     def __init__(self, slug, name):
         super().__init__(name=name)
-        self.slug, self.kept, self.deleted, self.refused = slug, {}, set(), 0
+        self.slug, self.expected, self.deleted, self.refused = slug, {}, set(), 0
         self.stopping, self.count, self.error = threading.Event(), 0, None
 
     def run(self):
@@ -83,17 +83,17 @@ class Writer(threading.Thread):
             self.refused += 1
             self.stopping.wait(0.02)
             return
-        self.kept |= {key: self.count, other: -self.count}
+        self.expected |= {key: self.count, other: -self.count}
         if gone:
-            self.kept.pop(gone, None)
+            self.expected.pop(gone, None)
             self.deleted.add(gone)
 
     def check(self, tenant):
         """All that was acknowledged is there, once, and nothing that was deleted."""
-        found = dict(rows(tenant, "SELECT key, value FROM tenant_settings WHERE key LIKE %s", f"{self.name}-%"))
+        stored = dict(rows(tenant, "SELECT key, value FROM tenant_settings WHERE key LIKE %s", f"{self.name}-%"))
         keys = {f"{self.name}-{number}" for number in range(1, self.count + 1)}
         assert self.error is None
-        assert found == self.kept
+        assert stored == self.expected
         for statement in (
             "SELECT payload ->> 'key' FROM node.jobs WHERE payload ->> 'key' LIKE %s",
             "SELECT detail ->> 'key' FROM audit_events WHERE detail ->> 'key' LIKE %s",

@@ -24,11 +24,11 @@ def digest_of(ref, **options):
 
 
 def test_a_tenant_in_another_database_works_as_in_the_first(east, make):
-    made = make(database=east)
-    assert get_tenant(made.ref.slug).database == east
-    with tenant_session(made.ref, actor="test:1") as session:
+    new_tenant = make(database=east)
+    assert get_tenant(new_tenant.ref.slug).database == east
+    with tenant_session(new_tenant.ref, actor="test:1") as session:
         put(session, "a")
-    assert rows(made.ref, "SELECT current_database()") == [("iit_east",)]
+    assert rows(new_tenant.ref, "SELECT current_database()") == [("iit_east",)]
 
 
 def test_further_databases_are_shown_among_the_services(east):
@@ -37,17 +37,17 @@ def test_further_databases_are_shown_among_the_services(east):
 
 
 def test_one_process_serves_a_tenant_before_and_after_its_move(east, make):
-    made = make()
-    with TestClient(create_app(), headers={"Authorization": f"Bearer {made.api_key}"}) as client:
+    new_tenant = make()
+    with TestClient(create_app(), headers={"Authorization": f"Bearer {new_tenant.api_key}"}) as client:
         assert client.post("/v1/facilities", json={"datim_id": "FacAaa00001", "name": "Aaa"}).status_code == 201
         for place in (east, "default"):
-            sealing.seal(get_tenant(made.ref.slug))
-            service.move(made.ref.slug, place)
-            found = client.get("/v1/facilities")
-            assert (found.status_code, [row["name"] for row in found.json()["items"]]) == (200, ["Aaa"])
+            sealing.seal(get_tenant(new_tenant.ref.slug))
+            service.move(new_tenant.ref.slug, place)
+            answer = client.get("/v1/facilities")
+            assert (answer.status_code, [row["name"] for row in answer.json()["items"]]) == (200, ["Aaa"])
         assert client.post("/v1/facilities", json={"datim_id": "FacAaa00002", "name": "Bbb"}).status_code == 201
-    sealing.seal(get_tenant(made.ref.slug))
-    checked = verify(get_tenant(made.ref.slug))
+    sealing.seal(get_tenant(new_tenant.ref.slug))
+    checked = verify(get_tenant(new_tenant.ref.slug))
     assert (checked.problems, checked.pending) == ([], 0)
     assert checked.seals >= 3
 
@@ -84,7 +84,7 @@ def test_the_copy_has_equal_checksums_and_numbers_on(east, make):
     before = digest_of(ref)
     moved = service.move(ref.slug, east)
     assert digest_of(moved.ref, but={"audit_events"}) == {k: v for k, v in before.items() if k != "audit_events"}
-    assert moved.rows == sum(found.rows for found in before.values())
+    assert moved.rows == sum(content.rows for content in before.values())
     assert rows(moved.ref, "SELECT action FROM audit_events") == [("cli:tenant:move",)]
 
 
@@ -105,17 +105,17 @@ def test_while_writers_are_held_reads_go_on_and_writes_are_to_come_again(east, m
 
 def test_a_transaction_under_way_is_waited_for_and_counted(east, make):
     ref = make().ref
-    held, go = threading.Event(), threading.Event()
+    writing, go = threading.Event(), threading.Event()
 
     def slow():
         with tenant_session(ref, actor="test:1") as session:
             put(session, "slow")
-            held.set()
+            writing.set()
             go.wait(30)
 
     thread = threading.Thread(target=slow)
     thread.start()
-    held.wait(30)
+    writing.wait(30)
     with pytest.raises(Unavailable, match="writing for over"), placing.fence(ref, patience=0.1):
         pytest.fail("held while one writes")
     threading.Timer(0.3, go.set).start()
@@ -168,10 +168,10 @@ def test_a_running_job_goes_on_in_the_new_place(east, make, ask):
     drain(ref)
     there = get_tenant(ref.slug)
     with node_session(east) as session:
-        found = session.connection().exec_driver_sql(
+        cursor = session.connection().exec_driver_sql(
             "SELECT state, attempts, interruptions FROM node.jobs WHERE id = %s", (job_id,)
         )
-        assert found.fetchall() == [("queued", 0, 0)]
+        assert cursor.fetchall() == [("queued", 0, 0)]
     drain(there)
     assert steps == ["default", "east"]
     assert rows(there, "SELECT state FROM node.jobs WHERE id = %s", job_id) == [("done",)]

@@ -124,7 +124,7 @@ def test_a_tenant_brought_back_and_destroyed_again_keeps_the_audit_of_both_lives
     first = destroyed(tenant.slug)
     backups.from_file(tenant.slug, file)
     again = get_tenant(tenant.slug)
-    assert [told for told in whats(again) if told] == ["first", "after the backup"], "the audit does not go back"
+    assert [what for what in whats(again) if what] == ["first", "after the backup"], "the audit does not go back"
     act(again, "second")
     sealer.seal(again)
     assert verify(again).intact
@@ -133,13 +133,13 @@ def test_a_tenant_brought_back_and_destroyed_again_keeps_the_audit_of_both_lives
     assert second.audit_events > first.audit_events
     assert verify_gone(tenant.id).intact
     with owner_connection() as connection:
-        kept = connection.execute(
+        tombstones = connection.execute(
             "SELECT coalesce(detail ->> 'what', action) FROM platform.gone_audit_events WHERE tenant_id = %s"
             " ORDER BY event_id",
             (tenant.id,),
         ).fetchall()
         left = connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (again.schema_name,)).rowcount
-    assert [row[0] for row in kept] == [
+    assert [row[0] for row in tombstones] == [
         "first", "after the backup", "cli:tenant:delete", "cli:tenant:restore", "second", "cli:tenant:delete",
     ]  # fmt: skip
     assert left == 0
