@@ -166,14 +166,14 @@ class UpsertCounts:
         updated: entities that got a new version (voided and revived ones too).
         unchanged: entities that already had the same content.
         superseded: rows that are not the newest of their entity: they are kept as earlier versions.
-        voided_by_hand: rows of entities that a person voided.
+        held: rows of entities that a person voided (the name in an import's answer).
     """
 
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     superseded: int = 0
-    voided_by_hand: int = 0
+    held: int = 0
 
     def __add__(self, other: UpsertCounts) -> UpsertCounts:
         """The sum, field by field."""
@@ -182,7 +182,7 @@ class UpsertCounts:
             self.updated + other.updated,
             self.unchanged + other.unchanged,
             self.superseded + other.superseded,
-            self.voided_by_hand + other.voided_by_hand,
+            self.held + other.held,
         )
 
 
@@ -279,7 +279,7 @@ def _compared(
         updated=verdicts.get("update", 0) + rebuilt.updated,
         unchanged=verdicts.get("same", 0) + verdicts.get("append", 0) + rebuilt.confirmed,
         superseded=verdicts.get("rebuild", 0) - rebuilt.updated - rebuilt.confirmed,
-        voided_by_hand=verdicts.get("held", 0),
+        held=verdicts.get("held", 0),
     )
     return Upserted(counts, sorted(patients))
 
