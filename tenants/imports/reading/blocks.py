@@ -1,4 +1,4 @@
-"""What readers give and the stager takes: blocks of rows, as readings of single rows and as columns of events."""
+"""Blocks of rows, which readers return and the stager takes: readings of single rows, and columns of events."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PortionLimits:
-    """How large a block of rows may be.
+    """The limits of a block of rows.
 
     Attributes:
         rows: rows that are read one by one.
-        facts: facts at which a block ends earlier: a row may be a person with a whole history.
+        facts: number of facts that ends a block earlier: a row may be a person with a whole history.
         block: rows that are read as columns.
     """
 
@@ -37,19 +37,19 @@ class RecordNames(NamedTuple):
 
 @dataclass(slots=True)
 class Events:
-    """Events of one kind, column by column; each is of a row of a file.
+    """Events of one kind, column by column; each comes from a row of a file.
 
     Attributes:
         file: whose rows they are; ``rows``, the places of these rows in the block, and ``lines``, their lines.
         patients: the source's identifiers; ``keys``, the facts' keys.
-        blind: the blind indexes of the keys, once ``make_blind`` has made them of ``keys``, which are then gone.
-        fingerprint_parts: what the fingerprints are made of, without the patients.
+        blind: the blind indexes of the keys, after ``make_blind``, which deletes ``keys``.
+        fingerprint_parts: the content of the fingerprints, without the patients.
         days: on which they happened, ``stamps``, since when they are known, and ``content``, the fields that the kind
-            fills, each as COPY takes it.
+            fills, each in COPY's binary format.
         facilities: DATIM ids, or None where an event is at its patient's facility; None where all are.
         named: the facilities as facts, with the place and the line of the row that names them first.
-        voided: whether the source has taken them back.
-        facility_name: what their rows call the facility where they give no DATIM id, folded.
+        voided: whether the source has voided them.
+        facility_name: the rows' name for the facility where they give no DATIM id, folded.
     """
 
     record: RecordNames
@@ -81,9 +81,9 @@ class Block:
     Attributes:
         file: of the last row; ``last``, its line.
         readings: rows that are read one by one, by their place in the block.
-        events: what the other rows say, record by record.
-        by_column: how many rows the events are of.
-        left_out: how many of the other rows the mapping leaves out.
+        events: the facts of the other rows, record by record.
+        by_column: number of rows of the events.
+        left_out: number of the other rows that the mapping leaves out.
     """
 
     file: int
@@ -94,12 +94,12 @@ class Block:
     left_out: int = 0
 
     def __len__(self) -> int:
-        """How many rows it has."""
+        """The number of its rows."""
         return len(self.readings) + self.by_column + self.left_out
 
 
 def chunks(readings: Iterable[Reading], limits: PortionLimits) -> Iterator[Block]:
-    """Blocks of rows that were read one by one: so many at most, or fewer where they hold that many facts."""
+    """Blocks of rows that were read one by one, within the limits of rows and facts."""
     chunk: list[Reading] = []
     facts = 0
     for reading in readings:

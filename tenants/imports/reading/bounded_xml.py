@@ -1,4 +1,4 @@
-"""Elements of a large XML part, one by one: nothing larger than one bounded element is ever held."""
+"""Elements of a large XML part, one by one: the memory never has more than one bounded element."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Element = ET.Element
 CHUNK = 64 << 10
 MAX_ELEMENT = 4 << 20
-"""Bytes of one element, and of what stands between two: a row of 500 cells takes a hundredth."""
+"""The largest number of bytes of one element, or between two: a row of 500 cells takes a hundredth."""
 PROLOG_BYTES = 4096
 _ENTITIES = re.compile(rb"<\s*!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
@@ -32,15 +32,15 @@ def local(tag: str) -> str:
 def elements(
     source: Source, part: IO[bytes], wanted: AbstractSet[str], *, inside: str | None = None
 ) -> Iterator[tuple[str, Element]]:
-    """The elements of these local names, each with the local name of the one that it stands in.
+    """The elements of these local names, each with the local name of its parent.
 
-    Parsed in C; entities cannot blow up, since a part that declares any is refused before.
+    Parsed in C; entities cannot expand, since a part that declares any is rejected before.
 
     Args:
         source: the file, for messages.
         part: the XML.
         wanted: local names; elements within such an element belong to it.
-        inside: the element in which they stand: reading ends with it.
+        inside: their ancestor: reading ends with it.
 
     Raises:
         Invalid: the part declares entities, or an element is larger than any that a table has.
@@ -70,7 +70,7 @@ def elements(
                     yield local(stack[-1].tag) if stack else "", element
                     bytes_since = 0
             if not depth and stack:
-                # Its parent must not hold what was read.
+                # Free the element: its parent would keep it.
                 stack[-1].clear()
         if bytes_since > MAX_ELEMENT:
             problem = f"a row or another element of the workbook takes more than {MAX_ELEMENT >> 20} MB"
@@ -80,7 +80,7 @@ def elements(
 
 
 def _check_prolog(source: Source, start: bytes) -> None:
-    """Refuse a part that declares entities; its first element must stand within the bytes looked at.
+    """Reject a part that declares entities; its first element must be within the inspected bytes.
 
     Without the zeros, text in UTF-16 reads as if it were ASCII.
     """

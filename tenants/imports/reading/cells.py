@@ -1,6 +1,6 @@
-"""Converted cells, and which of them are odd by the rules that rows read one by one are judged by.
+"""Converted cells, and which of them are odd by the rules for rows that are read one by one.
 
-A row is odd where the careful way might refuse it: that way then says why.
+A row is odd if reading it by itself might reject it; that reading then gives the reason.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Cell(NamedTuple):
     """A converted cell.
 
     Attributes:
-        value: what it says.
-        wire: its field, as COPY takes it.
+        value: its value.
+        wire: its field in COPY's binary format.
         json: its text in the fingerprint.
         key: its text in a key.
         day: the field of the day on which it happened.
@@ -35,11 +35,11 @@ class Cell(NamedTuple):
 
 ABSENT = Cell(None, binary_copy.NULL, b"null", "", binary_copy.NULL)
 ODD = Cell(BadValueError("", ""), binary_copy.NULL, b"null", "", binary_copy.NULL)
-"""Stands where a cell cannot be converted: its row goes the careful way."""
+"""Marks a cell that cannot be converted: its row is read by itself."""
 
 
 def odd_rows(kind: str, fields: Mapping[str, list[Any]], data_date: date) -> Iterable[int]:
-    """The places of rows that break a rule which looks at several fields (``plausibility.RULES``)."""
+    """The places of rows that break a rule of several fields (``plausibility.RULES``)."""
     for rule in RULES.get(kind, ()):
         columns = [fields.get(name) for name in (rule.field, *rule.beside)]
         if not rule.beside or any(column is None for column in columns):
@@ -63,5 +63,5 @@ def odd_value(kind: str, field: str, value: object, data_date: date) -> bool:
 
 
 def _plain(cell: Cell) -> object:
-    """What a cell says; of a result, its number."""
+    """The value of a cell; of a result, its number."""
     return cell.value[0] if isinstance(cell.value, tuple) else cell.value

@@ -1,7 +1,7 @@
 """Rows of a file as columns: each distinct cell is converted once, by the functions that read single rows.
 
-This is the fast way for tables by a mapping whose records are all events. It takes rows with which nothing is wrong;
-every other row is left to the careful way (``plans.FilePlan.read``), which says what is wrong with it.
+This is the fast path for tables by a mapping whose records are all events. It reads rows without faults, and leaves
+every other row to the careful path (``plans.FilePlan.read``), which says what is wrong with the row.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from tenants.imports.reading.blocks import Block
 
 MOST_CACHED = 100_000
-"""Distinct cells of a column that are kept; beyond, each is converted anew."""
+"""Number of distinct cells of a column that are cached; further cells are converted each time."""
 
 
 class Converted(dict[Any, Any]):
-    """What the cells of one column, or the tuples of several, become; each distinct one is converted once.
+    """Converts the cells of one column, or the tuples of several, each distinct one once.
 
     Attributes:
         odd: whether any was ``ODD``.
@@ -62,7 +62,7 @@ class Converted(dict[Any, Any]):
         return value
 
     def column(self, columns: Sequence[Sequence[str]], count: int) -> list[Any]:
-        """Row by row, what its cells become."""
+        """The converted cells, row by row."""
         if not self._at:
             return [self[()]] * count
         if len(self._at) == 1:
@@ -131,7 +131,7 @@ class RecordColumns:
         return _converted(columns, names, read, lambda cell: cell)
 
     def _finisher(self, name: str) -> Callable[[Any], Cell]:
-        """From a value to a cell; what lies after the data date is odd, where the field may not."""
+        """From a value to a cell; a day after the data date is odd, unless the field allows it."""
         slot = self.slots[name]
         kind = SLOT_TYPES[slot]
         past = name == EVENT_FIELD[self.kind]
@@ -169,7 +169,7 @@ class RecordColumns:
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
 
     def read(self, columns: Sequence[Sequence[str]], count: int, odd: set[int]) -> _Read:
-        """Convert the columns; places of odd rows are added to ``odd``."""
+        """Convert the columns, and add the places of odd rows to ``odd``."""
         applies = None if self.when is None else self.when.column(columns, count)
         if self.when is not None and self.when.odd and applies is not None:
             odd.update(at for at, cell in enumerate(applies) if cell is ODD)
@@ -210,7 +210,7 @@ class RecordColumns:
         return columns_read
 
     def events(self, columns_read: _Read, file: int, count: int, odd: set[int]) -> Events:
-        """What the rows say that are not odd and that the record applies to."""
+        """The events of the rows that are not odd and that the record applies to."""
         applies = columns_read.applies
         rows: Sequence[int] = range(count)
         if odd or applies is not None:
@@ -278,12 +278,12 @@ class FileColumns:
     def read(
         self, block: Block, lines: Sequence[int], rows: Sequence[Cells], careful: Callable[[int], Reading]
     ) -> None:
-        """Add to the block what its rows say.
+        """Add the facts of its rows to the block.
 
         Args:
-            block: rows that are odd already are in it.
+            block: it already has the rows that are odd.
             lines: of its rows.
-            rows: cells, by their place in the block; those of rows that are odd already are not looked at.
+            rows: cells, by their place in the block; those of rows that are odd already are not read.
             careful: reads the row at a place one by one.
         """
         places: Sequence[int] = range(len(rows))

@@ -1,4 +1,4 @@
-"""From a mapping's columns to functions of a row: made once per file, called once per row."""
+"""From a mapping's columns to functions of a row: built once per file, called once per row."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SEX = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
 
 class Columns:
-    """The columns of one file, by heading, and how their cells become values.
+    """The columns of one file by heading, and the conversion of their cells.
 
     Args:
         headings: of the file, then those joined to it (``alias.column``).
@@ -137,7 +137,7 @@ class Columns:
 
 
 def _constant(convert: Callable[[object], Any], spec: Column) -> Any:  # noqa: ANN401 - as varied as the fields
-    """The value that a constant of the mapping stands for.
+    """The value of a constant of the mapping.
 
     Raises:
         Invalid: it does not fit its field.
@@ -207,7 +207,7 @@ def _text_whole(cell: object) -> str:
 
 
 def code(cell: object, codes: tuple[str, ...]) -> str:
-    """One of a field's codes; sex also in words, and case, spaces and dashes do not matter."""
+    """One of a field's codes; sex also in words. Case, spaces and dashes do not matter."""
     word = values.text(cell)
     if codes == ("F", "M"):
         if (sex := _SEX.get(word.casefold())) is not None:

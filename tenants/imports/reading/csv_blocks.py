@@ -1,7 +1,7 @@
 """Tables as batches of rows: one call of the CSV library splits a batch of lines.
 
-Where a row of the batch goes over several lines, or anything in it is not as it should be, the batch's rows are read
-one by one by ``csv_files``, which says what is wrong.
+If a row of the batch spans several lines or has any fault, ``csv_files`` reads the batch's rows one by one, and says
+what is wrong.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
 _END = "x"
 BATCH_ROWS = 1000
-"""Rows of a batch that are then read one by one."""
+"""Number of rows that are then read one by one."""
 MOST_CHARACTERS = 16 << 20
-"""Characters of the lines that are held at once."""
+"""Number of characters of lines in memory at one time."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Batch:
 
     Attributes:
         lines: on which they begin.
-        rows: their cells; nothing of a row that cannot be read.
+        rows: their cells; none of a row that cannot be read.
         rejections: why rows cannot be read, by their place.
     """
 
@@ -60,7 +60,7 @@ def batches(table: Table, *, skip: int, size: int) -> Iterator[Batch]:
 
     Args:
         table: of which no row was read.
-        skip: rows up to this line are left out.
+        skip: skip rows up to this line.
         size: lines of a batch.
     """
     if table.lines is not None:
@@ -107,7 +107,7 @@ def read_blocks(
         plan: reads a row by itself.
         columns: reads many.
         number: of the file among the sources.
-        skip: rows up to this line were taken before.
+        skip: skip rows up to this line, which were read before.
         size: lines of a block.
     """
     for batch in batches(table, skip=skip, size=size):
@@ -134,7 +134,7 @@ def _block(batch: Batch, plan: FilePlan, columns: FileColumns, number: int) -> B
 
 
 def _joined(plan: FilePlan, cells: Cells) -> Cells:
-    """The cells with those joined to them; nothing where a row has none and must have, or cannot tell."""
+    """The cells with the joined ones; empty for a row that lacks required ones or has a faulty key."""
     try:
         return plan.joined(cells) or ()
     except BadValueError:
@@ -142,7 +142,7 @@ def _joined(plan: FilePlan, cells: Cells) -> Cells:
 
 
 def _chunk(lines: Iterator[str], size: int) -> list[str]:
-    """So many lines, or fewer where they are long: what is held at once is bounded."""
+    """The next lines, fewer if they are long, so that memory is bounded."""
     lines_of_chunk: list[str] = []
     characters = 0
     for line in lines:
@@ -154,7 +154,7 @@ def _chunk(lines: Iterator[str], size: int) -> list[str]:
 
 
 class _Counted:
-    """Lines, and how many were taken."""
+    """Lines, with a count of those read."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
@@ -170,7 +170,7 @@ class _Counted:
 
 
 def _split(chunk: list[str], table: Table) -> list[list[str]] | None:
-    """The cells of lines that are a row each; None where they are not, or hold characters to be looked at singly."""
+    """The cells of lines that are one row each; None if some are not, or have characters that need a closer look."""
     whole = "".join(chunk)
     try:
         plain = whole.encode()
@@ -179,7 +179,7 @@ def _split(chunk: list[str], table: Table) -> list[list[str]] | None:
     if len(plain.translate(None, _CONTROL)) != len(plain) or (table.encoding in REPLACED and "\ufffd" in whole):
         return None
     try:
-        # The last line would be swallowed by a quotation mark that is still open.
+        # A quotation mark that is still open would swallow the last line.
         rows = list(csv.reader([*chunk, _END], delimiter=table.delimiter))
     except csv.Error:
         return None
@@ -189,12 +189,12 @@ def _split(chunk: list[str], table: Table) -> list[list[str]] | None:
 
 
 def _whole(cells: list[list[str]], width: int) -> bool:
-    """Whether every row has a cell under each heading, and something in one of them."""
+    """Whether every row has a cell under each heading, and one of them is not empty."""
     return set(map(len, cells)) == {width} and all(map(any, cells))
 
 
 def _checked(cells: list[list[str]], first: int, table: Table, *, ended: bool) -> list[Row]:
-    """Rows that are not all whole, each with what is wrong with it; empty ones are none."""
+    """Rows of which some are faulty, each with its fault; empty rows are skipped."""
     width, last = len(table.headings), first + len(cells) - 1
     checked_rows = (
         Row(line, row) if len(row) == width else checked(line, row, width, table.encoding, ended=ended or line < last)

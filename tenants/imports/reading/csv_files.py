@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 DELIMITERS = ",;\t|"
 MAX_LINES = 200
-"""Lines that one row may go over, by line breaks inside quotation marks."""
+"""Number of lines that one row may span, by line breaks inside quotation marks."""
 REPLACED = ("cp1252", "utf-16")
-"""Encodings whose undecodable bytes cannot be kept apart: a replacement character stands for them."""
+"""Encodings whose undecodable bytes cannot be distinguished: a replacement character takes their place."""
 MAX_LINE = MAX_FIELD * 16
 
 
@@ -60,8 +60,8 @@ def open_table(
 
     Args:
         source: the file.
-        encoding: as the mapping gives it; found when None.
-        delimiter: as the mapping gives it; found when None.
+        encoding: from the mapping; None: detect it.
+        delimiter: from the mapping; None: detect it.
         sheet: of a workbook, as the mapping gives it; the first that is not empty when None.
         wanted: whether a row is the one with the headings; titles may stand above it. Where none is among the first
             rows, the headings are the first row that holds anything.
@@ -100,7 +100,7 @@ def open_table(
 
 
 def first_rows(head: Head) -> list[list[str]]:
-    """The rows at the beginning of a text file that may be its headings, for telling formats."""
+    """The rows at the beginning of a text file that may be its headings, to detect formats."""
     text = head.data.decode(find_encoding(head.data), errors="replace").lstrip("\ufeff")
     lines = list(io.StringIO(text, newline=""))[: HEADING_ROWS + 1]
     return [cells for cells, _, _ in _candidates(lines, None)]
@@ -116,7 +116,7 @@ def _bounded_lines(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
 
 
 def _beginning(lines: Iterator[str]) -> list[str]:
-    """The lines in which the headings may stand."""
+    """The lines that may have the headings."""
     lines_at_start: list[str] = []
     for line in lines:
         lines_at_start.append(line)
@@ -179,7 +179,7 @@ def read_rows(
 
 
 class _RowLines:
-    """The lines of one row after the other, counted: a row that goes over too many ends there."""
+    """The lines of one row after the other, counted: a row of too many lines ends there."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
@@ -233,7 +233,7 @@ def _raw_rows(
 def _joined_up(rows: Iterator[Row], width: int) -> Iterator[Row]:
     """The rows, those with too few cells filled up: spreadsheets leave out empty cells at a row's end.
 
-    Two rows in a run that have a row's cells together, with one cell cut in two, are one row with a line break.
+    Two successive rows that together have the cells of one, with one cell cut in two, are one row with a line break.
     """
     short: Row | None = None
     for row in rows:
@@ -260,7 +260,7 @@ MOST_AMBIGUOUS = 4
 
 
 def filled(row: Row, width: int) -> Row:
-    """A row with empty cells in place of those that are not there."""
+    """A row with empty cells in place of missing ones."""
     return Row(row.line, [*row.cells, *[""] * (width - len(row.cells))])
 
 
@@ -270,7 +270,7 @@ def _cut(row: Row, width: int) -> Row:
 
 
 def _swallowed(first: int, last: int) -> Iterator[Row]:
-    """The lines that a refused row took along, each refused by itself, so that none is lost unsaid."""
+    """The lines that a rejected row swallowed, each rejected by itself, so that none is lost silently."""
     why = f"it stands behind the quotation mark that was opened in line {first} and never closed"
     remedy = f"close or double the quotation mark in line {first} and import the file again"
     for line in range(first + 1, last + 1):
@@ -285,7 +285,7 @@ def checked(line: int, cells: list[str], width: int, encoding: str, *, ended: bo
         cells: of the row; where there are fewer than ``width``, the caller fills them up.
         width: how many cells a row has.
         encoding: of the file.
-        ended: whether its last line has an end: a file that was cut off has none.
+        ended: whether its last line has a line end: that of a truncated file has none.
     """
     while len(cells) > width and not cells[-1].strip():
         cells.pop()
@@ -308,5 +308,5 @@ def checked(line: int, cells: list[str], width: int, encoding: str, *, ended: bo
 
 
 def fitted(rows: Iterable[Row], width: int) -> list[Row]:
-    """``_joined_up`` of rows that are at hand."""
+    """``_joined_up`` of rows that are in memory."""
     return list(_joined_up(iter(rows), width))

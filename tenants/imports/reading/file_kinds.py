@@ -1,4 +1,4 @@
-"""What kind of file something is, by its first bytes: those that hold no table are named, with what to do instead."""
+"""The kind of a file by its first bytes: the error for a file without a table names the kind and the remedy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     ArithmeticError,
     RuntimeError,
 )
-"""What reading a damaged archive raises: offsets that point nowhere, lengths that lie, methods that do not exist."""
+"""The errors from reading a damaged archive: offsets that point nowhere, wrong lengths, unknown methods."""
 _WORKBOOKS = (".xlsx", ".xlsm")
 _DOCUMENTS = (".docx", ".pptx")
 _TABLE = "export the table itself, as CSV or .xlsx"
@@ -52,7 +52,7 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def wrong_kind(start: bytes) -> tuple[str, str] | None:
-    """What a file is that no reader takes, and what to do; None where it may be read.
+    """The kind of a file that no reader takes, and what to do; None if it can be read.
 
     Args:
         start: its first kilobytes, in UTF-8 where they are text.
@@ -69,7 +69,7 @@ def wrong_kind(start: bytes) -> tuple[str, str] | None:
 
 
 def zip_kind(stream: BinaryIO, name: str) -> ZipKind:
-    """What a zip archive is meant as, sound or not: a workbook, a text document or presentation, or files.
+    """The purpose of a zip archive, damaged or not: a workbook, a text document or presentation, or files.
 
     Args:
         stream: the archive, from its beginning.

@@ -1,4 +1,4 @@
-"""Columns of cells put together row by row: what fingerprints are made of, and fields as COPY takes them."""
+"""Columns of cells joined row by row: the content of fingerprints, and fields in COPY's binary format."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _WIRE, _JSON, _DAY = attrgetter("wire"), attrgetter("json"), attrgetter("day")
 
 
 def fields(cells: Iterable[Cell]) -> list[bytes]:
-    """A column, as COPY takes it."""
+    """A column in COPY's binary format."""
     return list(map(_WIRE, cells))
 
 
 def days(cells: Iterable[Cell]) -> list[bytes]:
-    """The days on which the facts of a column happened, as COPY takes them."""
+    """The days of the facts of a column, in COPY's binary format."""
     return list(map(_DAY, cells))
 
 
 def fingerprint_parts(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]:
-    """What the fingerprint of each row has after the patient, to its end."""
+    """The part of each row's fingerprint after the patient."""
     parts: list[Iterable[bytes]] = [repeat(b",", count)]
     for name in fingerprint_order(kind)[1:]:
         parts += [map(_JSON, fields[name]) if name in fields else repeat(b"null"), repeat(b",")]
@@ -39,7 +39,7 @@ def fingerprint_parts(kind: str, fields: dict[str, list[Cell]], count: int) -> l
 
 
 def content(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]:
-    """Each row's last fields, as COPY takes them. Columns that hold nothing for the whole record go as one."""
+    """Each row's last fields, in COPY's binary format. Columns that are empty in the whole record are one."""
     parts: list[Iterable[bytes]] = [repeat(b"", count)]
     empty = 0
     for field_name in fields_in_order(kind):

@@ -1,4 +1,4 @@
-"""Long numbers in texts: which a spreadsheet has rounded, and what those in scientific notation stand for."""
+"""Long numbers in texts: those that a spreadsheet has rounded, and the values of those in scientific notation."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _DIGITS_KEPT = 15
 _FLOAT_DIGITS, _ZEROS_OF_FLOAT = 17, 3
 """Programs that keep numbers as floats write up to 17 digits, then zeros. Chance seldom makes three of them."""
 _ZEROS_OF_SPREADSHEET = 2
-"""Zeros in place of lost digits that tell a rounded number: one zero alone ends every tenth real number."""
+"""Number of zeros at the end that mark a rounded number: one zero alone ends every tenth real number."""
 _LONG_NUMBER = re.compile(r"([1-9]\d*?)(0*)([.,]0*)?$")
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,](\d*))?[eE]([+-]?)(\d{1,3})$")
 
 
 def is_rounded(text: str) -> bool:
-    """Whether a text is a long number as a spreadsheet writes it: zeros in place of the digits that it lost."""
+    """Whether a text is a long number that a spreadsheet has rounded: zeros replace the lost digits."""
     match = _LONG_NUMBER.match(text) if len(text) > _DIGITS_KEPT else None
     if match is None or len(match[1]) + len(match[2]) <= _DIGITS_KEPT:
         return False
@@ -29,9 +29,9 @@ def is_rounded(text: str) -> bool:
 
 
 def written_out(text: str) -> str | None:
-    """The whole number that a text in scientific notation stands for; any other text as it is; None: digits are lost.
+    """The whole number of a text in scientific notation; any other text unchanged; None: digits are lost.
 
-    The decimal mark is a point or a comma, as the spreadsheet's language has it.
+    The decimal mark is a point or a comma, by the spreadsheet's language.
     """
     match = _SCIENTIFIC.match(text)
     if match is None:

@@ -1,6 +1,6 @@
-"""Merged cells of a sheet: a cell that is merged downwards counts for each of its rows; across columns it is refused.
+"""Merged cells: one merged downwards counts for each of its rows; one merged across columns is rejected.
 
-The ranges stand behind the rows in the file, so they are looked for before the rows are read.
+The ranges follow the rows in the file, so they are read before the rows.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Merged:
 
     Args:
         ranges: by first row.
-        across: what cells merged over several columns become.
+        across: the value of cells merged over several columns.
     """
 
     ranges: list[Range]
@@ -77,7 +77,7 @@ class Merged:
     _open: list[tuple[Range, Any]] = field(default_factory=list)
 
     def fill(self, number: int, cells: list[Any]) -> list[Any]:
-        """The cells of row ``number``, with what merged cells say of them."""
+        """The cells of row ``number``, filled in from merged cells."""
         if not self.ranges:
             return cells
         for item in self._beginning(number):
@@ -100,7 +100,7 @@ class Merged:
             self._next += 1
 
     def _refuse(self, item: Range, cells: list[Any]) -> None:
-        """The first cell keeps its text where the row may be a heading or a title: that one has no other cell."""
+        """Keep the text of the first cell if the row may be a heading or a title, which has no other cell."""
         others = [at for at in range(len(cells)) if not item.first_column <= at <= item.last_column]
         if not any(cells[at] is not None for at in others):
             return

@@ -1,4 +1,4 @@
-"""Tells rows of a table that are none of a record: totals, and the headings once more."""
+"""Recognises rows of a table that are no records: totals and repeated headings."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _IS_TOTAL = re.compile(
 )
 """A total in English, French or Portuguese, with or without the count."""
 _BEGINS = "tsgofTSGOF"
-"""The letters that totals begin with: most rows are told by their first letter."""
+"""The letters that totals begin with: the first letter decides for most rows."""
 _DAY = re.compile(r"\b(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ](?:\d{1,2}|[^\W\d]{3,9}\.?)[-/. ,]+\d{2,4})\b")
 _NUMBER = re.compile(r"[+-]?\d[\d ,.]*%?$")
 _FIRST_SERIAL, _LAST_SERIAL = 3654, 109_574
-"""Numbers of days between which a column of dates holds days: 1910 to 2199. A count of rows may stand there, too."""
+"""The range of day numbers in a column of dates: 1910 to 2199. Other numbers there may be counts of rows."""
 _MOST_SUSPECTS = 10_000
-"""First cells whose look is remembered."""
+"""Number of first cells whose result is cached."""
 
 
 def fold(heading: object) -> str:
-    """A heading without what people vary: case, spaces, dots, underscores, dashes."""
+    """A heading without the parts that people vary: case, spaces, dots, underscores, dashes."""
     return "".join(character for character in str(heading or "").casefold() if character.isalnum())
 
 
 class NoRecord:
-    """Tells rows that are a total, or the headings once more, as lists have that were put together by hand.
+    """Recognises rows that are a total or repeated headings, which lists compiled by hand have.
 
-    A total has no day: nobody who has the name of one is left out, once a day is known of them.
+    A total has no day: a person with the name of a total is kept if the row has a day.
 
     Args:
         headings: of the table.
-        identifiers: the columns that say whose row it is.
+        identifiers: the columns that identify the person.
         days: the columns that hold dates.
     """
 
@@ -52,7 +52,7 @@ class NoRecord:
         self._suspects: dict[str, bool] = {}
 
     def __call__(self, cells: Sequence[object]) -> bool:
-        """Whether a row is none of a record."""
+        """Whether a row is no record."""
         blank = bool(self._identifiers)
         for at in self._identifiers:
             cell = cells[at] if at < len(cells) else None
@@ -64,7 +64,7 @@ class NoRecord:
         first = next((cell for cell in cells if cell is not None and cell != ""), None)
         if not isinstance(first, str):
             return False
-        # Rows begin with codes and names that come again and again.
+        # The first cells of rows repeat codes and names.
         suspect = self._suspects.get(first)
         if suspect is None:
             suspect = _is_total(first) or fold(first) == self._first[1]
@@ -111,7 +111,7 @@ def _plain(text: str) -> str:
 
 
 def _is_total(cell: str) -> bool:
-    # Codes such as SUM-0012 are people's.
+    # Codes such as SUM-0012 identify people.
     return not re.search(r"\S[-/]\d", cell) and _IS_TOTAL.match(_plain(cell)) is not None
 
 

@@ -33,16 +33,16 @@ class NumberedDate:
 
     @property
     def is_open(self) -> bool:
-        """Whether it may be two days."""
+        """Whether it has two readings."""
         return self.first <= _LAST_MONTH and self.second <= _LAST_MONTH and self.first != self.second
 
     @property
     def order(self) -> str:
-        """The only order in which it is a date; also where both give the same."""
+        """The only order in which it is a date; day first if both orders give one."""
         return DAY_FIRST if self.second <= _LAST_MONTH else MONTH_FIRST
 
     def read(self, order: str, *, born: bool = False) -> date | None:
-        """The date, the day or the month first; None where it is none."""
+        """The date in an order; None if it is no date."""
         try:
             return self.needed(order, born=born)
         except BadValueError:
@@ -52,7 +52,7 @@ class NumberedDate:
         """As ``read``.
 
         Raises:
-            BadValueError: it is none.
+            BadValueError: it is no date.
         """
         number, month = (self.first, self.second) if order == DAY_FIRST else (self.second, self.first)
         if self.short:
@@ -71,7 +71,7 @@ def numbered(cell: object) -> NumberedDate | None:
 
 
 def order_formats(order: str) -> tuple[str, ...]:
-    """The forms of dates that are read in an order, for mappings; none where there is no order."""
+    """The date formats of an order, for mappings; none without an order."""
     if not order:
         return ()
     parts = ("%d", "%m") if order == DAY_FIRST else ("%m", "%d")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SEPARATOR = "\x1f"
 MOST_REMEMBERED = 10_000
-"""Distinct cells of a column whose values are kept in memory; then memory begins anew."""
+"""Number of distinct cells of a column whose values are cached; then the cache is cleared."""
 CONTACTS = ("visits", "dispensations")
 """Kinds of record that show that a person was seen."""
 ABOUT = {"patient_states": "state", "observations": "variable_name"}
@@ -45,7 +45,7 @@ class FilePlan:
         headings: of the file.
         source: the file, for messages.
         mapping: the whole mapping.
-        join_sources: the files that this one is joined to.
+        join_sources: the files that this one joins.
 
     Raises:
         Invalid: the mapping names a column that the file, or the joined one, does not have.
@@ -72,18 +72,18 @@ class FilePlan:
 
     @property
     def joins(self) -> bool:
-        """Whether cells of another file are joined to those of a row."""
+        """Whether the file joins cells of another file."""
         return self._join is not None
 
     def joined(self, cells: Cells) -> Cells | None:
-        """The cells with those joined to them; None where a row has none and must have."""
+        """The cells with the joined ones; None if a row lacks required ones."""
         if self._join is None:
             return cells
         joined_cells = self._join.find(cells)
         return None if joined_cells is None else [*cells, *joined_cells]
 
     def read(self, number: int, row: Row) -> Reading:
-        """The facts of a row, or why it is refused."""
+        """The facts of a row, or why it is rejected."""
         reading = Reading(number, row.line)
         if self.no_record(row.cells):
             reading.left_out = True
@@ -140,11 +140,11 @@ class _JoinIndex:
                     if row.rejection is not None or any(isinstance(row.cells[i], Unreadable) for i in key_places):
                         continue
                     values = tuple(row.cells[i] for i in at)
-                    # Equal values are kept once: a column of programmes costs no more than a reference per row.
+                    # Equal values share one object: a column of programmes takes one reference per row.
                     self._rows.setdefault(tuple(key(row.cells) for key in keys), seen.setdefault(values, values))
 
     def find(self, cells: Cells) -> tuple[str | Unreadable, ...] | None:
-        """The joined columns of a row, or None where nothing has its key and something must."""
+        """The joined columns of a row; None if no row has its key and the join is not optional."""
         return self._rows.get(tuple(get(cells) for get in self._gets), self._empty)
 
 
@@ -227,7 +227,7 @@ class _RecordPlan:
         return self._kind in CONTACTS and values.get("antiretroviral", True)
 
     def _values(self, cells: Cells, reading: Reading) -> tuple[dict[str, Any], bool]:
-        """The fields by name, without those that cannot be read, and whether the day of the event is among these."""
+        """The readable fields by name, and whether the day of the event is unreadable."""
         values, unread = dict(self._defaults), False
         for name, label, get in self._fields:
             try:
@@ -245,7 +245,7 @@ class _RecordPlan:
 
     @staticmethod
     def _omitted(reading: Reading, before: int, values: dict[str, Any]) -> bool:
-        """Whether a result was left out: an observation without it would say that there is none."""
+        """Whether a result was left out: an observation without it would mean that there is none."""
         return len(reading.omissions) > before and not any(name.startswith("value_") for name in values)
 
     def _identity(self, patient: str, values: dict[str, Any], cells: Cells) -> str | None:
@@ -253,14 +253,14 @@ class _RecordPlan:
             return patient
         if self._key is not None:
             parts = [get(cells) for get in self._key]
-            # One row may say several things of one person under one key: what it is about tells them apart.
+            # One row may have several facts of one person under one key: their subject distinguishes them.
             about = key_part(values.get(ABOUT[self._kind])) if self._kind in ABOUT else ""
             return SEPARATOR.join([patient, about, *(part or "" for part in parts)]) if any(parts) else None
         return SEPARATOR.join([patient, *(key_part(values.get(name)) for name in NATURAL_KEYS[self._kind])])
 
 
 class FacilityPlan:
-    """The facility of a row, which also becomes a fact; whoever stages it drops repeats."""
+    """The facility of a row, which also becomes a fact; the stager drops repeats."""
 
     def __init__(self, facility: FacilityColumns, columns: Columns) -> None:
         fields = FIELDS["facilities"]
@@ -303,7 +303,7 @@ def _remembered(columns: Columns, spec: Column, get: Getter) -> Getter:
 
 
 def _no_record(headings: Sequence[str], records: Sequence[Record]) -> NoRecord:
-    """Tells rows of the file that are totals; of columns joined to it nothing is known here."""
+    """Recognises totals among the rows of the file, without the joined columns."""
     at = {name: place for place, name in enumerate(headings)}
     people = [name for record in records if record.patient is not None for name in record.patient.columns()]
     days = [
@@ -337,7 +337,7 @@ def _settle(kind: str, values: dict[str, Any], *, estimated: bool) -> None:
 
 
 def check_columns(columns: Columns, names: Iterable[str], source: Source, place: str) -> None:
-    """Refuse a file that lacks a column. Its own headings are not shown: without headings, they are a person's cells.
+    """Reject a file that lacks a column. Its own headings are not shown: without headings, they are a person's cells.
 
     Raises:
         Invalid: it lacks one of these columns.
@@ -357,7 +357,7 @@ def check_columns(columns: Columns, names: Iterable[str], source: Source, place:
 
 @contextmanager
 def open_file(source: Source, file: File, needed: Sequence[str]) -> Iterator[Table]:
-    """Open a file as the mapping describes it, from its headings on: the row that has all the columns needed."""
+    """Open a file as the mapping describes it, from its headings on: the row with all required columns."""
     names = set(needed)
     with open_table(
         source,
@@ -370,7 +370,7 @@ def open_file(source: Source, file: File, needed: Sequence[str]) -> Iterator[Tab
 
 
 def needed_columns(mapping: Mapping, alias: str) -> list[str]:
-    """The columns of a file that its records and conditions read, those of a joined file left out."""
+    """The columns of a file that its records and conditions read, without those of a joined file."""
     file = mapping.files[alias]
     names = [
         *file.where,

@@ -1,4 +1,4 @@
-"""The reader interface: a format is a ``Reader`` registered here, found by name or by looking at the files."""
+"""The reader interface: a format is a ``Reader`` registered here, chosen by name or detected from the files."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ CERTAIN = 1.0
 LIKELY = 0.8
 NO = 0.0
 HEADINGS_BYTES = 1 << 20
-"""A file that holds nothing but its headings is never so large."""
+"""Bytes that a file with only headings never reaches."""
 NOTHING_READ = "nothing was read: the files hold no rows; check that they were exported whole"
 _TABLE = re.compile(r"\.(csv|tsv)(\.gz)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where reading stands: rows of ``file`` up to and with ``line`` have been taken, and all files before it."""
+    """A position in the files: the rows of ``file`` up to and including ``line``, and all earlier files, were read."""
 
     file: int = 0
     line: int = 0
@@ -42,13 +42,13 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """One file of an import, as a format reads it.
+    """One file of an import, for a format to read.
 
     Attributes:
         number: its place among the import's files.
         sources: all files of the import.
         mapping: with its time zone.
-        after: rows up to this line were taken. A format may skip them; ``Reader.read`` drops those that it gives.
+        after: rows up to this line were read. A format may skip them; ``Reader.read`` drops them otherwise.
         shared: what ``Reader.shared`` prepared.
     """
 
@@ -65,13 +65,13 @@ class InputFile:
 
 
 class Reader(ABC):
-    """One format: ``detect`` and ``rows``. The other methods are there for formats that can do better.
+    """One format: ``detect`` and ``rows``. Formats that can do better override the other methods.
 
     Attributes:
         name: as ``--format`` takes it.
         description: one line for the list of formats.
         source: the system whose people these are; formats of one system share its people.
-        mapping_needed: whether the format says nothing by itself and a mapping must.
+        mapping_needed: whether the format needs a mapping.
         each_file_is_a_row: whether a file (of a zip: a member) is one row, such as one patient: a file that cannot be
             read is then a rejected row, and the import reads the others.
     """
@@ -83,7 +83,7 @@ class Reader(ABC):
     each_file_is_a_row: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
-        """A format that names no system is a system of its own."""
+        """Make a format that names no system its own source."""
         super().__init_subclass__()
         if "name" in cls.__dict__ and not hasattr(cls, "source"):
             cls.source = cls.name
@@ -94,14 +94,14 @@ class Reader(ABC):
 
     @abstractmethod
     def rows(self, file: InputFile) -> Iterator[Reading]:
-        """One ``Reading`` per row of the file, streamed, in a fixed order, with lines that go up.
+        """One ``Reading`` per row of the file, streamed, in a fixed order, with ascending lines.
 
         Raises:
             Invalid: the file cannot be read at all, or lacks a column that the mapping names.
         """
 
     def shared(self, sources: Sequence[Source], mapping: Mapping) -> Any:  # noqa: ANN401, ARG002 - each format's own
-        """Prepare what all files are read with, such as the mapping's terms: ``InputFile.shared``."""
+        """Prepare what all files share, such as the mapping's terms: ``InputFile.shared``."""
         return None
 
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
@@ -116,7 +116,7 @@ class Reader(ABC):
         return latest_day(day for reading in self.read(sources, mapping) for day in event_days(reading))
 
     def read(self, sources: Sequence[Source], mapping: Mapping, *, after: Position | None = None) -> Iterator[Reading]:
-        """One ``Reading`` per row, file by file; with ``after``, those that follow it.
+        """One ``Reading`` per row, file by file; with ``after``, only later ones.
 
         Raises:
             Invalid: as ``rows``.
@@ -127,13 +127,13 @@ class Reader(ABC):
                     yield reading
 
     def files(self, sources: Sequence[Source], mapping: Mapping, after: Position | None) -> Iterator[InputFile]:
-        """The files in the order in which they are read, without those that ``after`` has passed."""
+        """The files in reading order, without those before ``after``."""
         start, shared = after or Position(), self.shared(sources, mapping)
         for number in range(start.file, len(sources)):
             yield InputFile(number, sources, mapping, start.line if number == start.file else 0, shared)
 
     def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:  # noqa: ARG002 - for formats that have some
-        """What a person should know of how the files are read."""
+        """Notes for the report on how the files are read."""
         return []
 
     def read_blocks(
@@ -145,14 +145,14 @@ class Reader(ABC):
         data_date: date,  # noqa: ARG002 - for formats that read columns
         limits: PortionLimits,
     ) -> Iterator[Block]:
-        """The same rows as ``read`` gives, in blocks; tables of events by a mapping are given as columns.
+        """The same rows as in ``read``, in blocks; tables of events by a mapping come as columns.
 
         Args:
             sources: the files.
             mapping: with its time zone.
-            after: rows up to here were taken.
-            data_date: nothing can have happened after it.
-            limits: how large a portion may be.
+            after: rows up to here were read.
+            data_date: no event can be later.
+            limits: the limits of a portion.
 
         Raises:
             Invalid: as ``read``.
@@ -192,10 +192,10 @@ def reader(name: str) -> Reader:
 
 
 def detect(sources: Sequence[Source]) -> Reader:
-    """The format that all the files agree on.
+    """The format of all the files.
 
-    Where each file is one row, those that are recognised decide, and the rest is left to the reader, which refuses it
-    file by file: what is broken, and text that is of no known format and is not called a table.
+    If each file is one row, the recognised files decide, and the reader rejects the others file by file: broken files,
+    and text of no known format that is not named as a table.
 
     Raises:
         Invalid: no reader recognises them, or they are of several formats.
@@ -210,7 +210,7 @@ def detect(sources: Sequence[Source]) -> Reader:
             unclear = unclear or error
             continue
         files_of_format.setdefault(best, []).append(source.name)
-        # Any text with a comma may be CSV: one that is no list that we know has to be called so to count.
+        # Any text with a comma may be CSV: a text that is no known list counts only if its name says so.
         if score >= LIKELY or _TABLE.search(source.name):
             sure.add(best)
     if len(sure) == 1 and (only := reader(next(iter(sure)))).each_file_is_a_row:
@@ -225,16 +225,16 @@ def detect(sources: Sequence[Source]) -> Reader:
 
 
 def without_rows(sources: Sequence[Source], readings: Iterator[Reading]) -> list[str]:
-    """A note where the files hold no row at all: no fault, but seldom what is meant.
+    """A note if the files have no row at all: no error, but seldom intended.
 
     Args:
         sources: the files.
-        readings: what they give, not begun.
+        readings: their rows, not yet read.
 
     Raises:
         Invalid: a file cannot be read.
     """
-    # Headings alone are short: large files are not opened once more for this.
+    # Headings alone are short: large files need no second reading for this.
     if any(source.size > HEADINGS_BYTES for source in sources):
         return []
     if next(readings, None) is not None:

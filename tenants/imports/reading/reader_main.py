@@ -1,6 +1,6 @@
-"""The process that reads files: ``python -m tenants.imports.reading.reader_main PARENT``, asked over standard input.
+"""The reading process: ``python -m tenants.imports.reading.reader_main PARENT``, with requests on standard input.
 
-What goes wrong here may quote a cell: it is named by its type alone.
+An error here may quote a cell: the process reports only its type.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PROGRESS_SECONDS = 1.0
 
 
 def send(stream: IO[bytes], kind: str, what: object) -> None:
-    """Send one message: its length, then itself."""
+    """Send one message: its length, then its bytes."""
     body = pickle.dumps((kind, what), pickle.HIGHEST_PROTOCOL)
     stream.write(len(body).to_bytes(LENGTH_BYTES, "big"))
     stream.write(body)
@@ -38,7 +38,7 @@ def send(stream: IO[bytes], kind: str, what: object) -> None:
 
 
 class _Watched(io.RawIOBase):
-    """A file that says now and then that it is being read."""
+    """A file that reports from time to time that it is being read."""
 
     def __init__(self, inner: BinaryIO, stream: IO[bytes]) -> None:
         self._inner, self._stream = inner, stream
@@ -71,7 +71,7 @@ class _Watched(io.RawIOBase):
 
 
 class _Opener:
-    """Opens a file, and says which one it is and that it is being read."""
+    """Opens a file, and reports which file it reads."""
 
     def __init__(self, source: Source, number: int, stream: IO[bytes]) -> None:
         self._source, self._number, self._stream = source, number, stream
@@ -91,7 +91,7 @@ def _answers(wanted: Survey | Portions, stream: IO[bytes]) -> Iterator[tuple[str
 
 
 def answer(wanted: Survey | Portions, stream: IO[bytes]) -> None:
-    """Read what is asked for, and send it; what goes wrong is sent, too."""
+    """Read the requested files and send the rows, or the error."""
     try:
         for kind, what in _answers(wanted, stream):
             send(stream, kind, what)
@@ -113,12 +113,12 @@ def answer(wanted: Survey | Portions, stream: IO[bytes]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Answer one request after another until there is none; the exit code."""
+    """Answer requests until there are no more; return the exit code."""
     die_with_parent(int(arguments[0]))
     bind({resource.RLIMIT_CORE: 0})
     gc.set_threshold(*YOUNG)
     for name in READERS:
-        reader(name)  # now, while nobody waits
+        reader(name)  # now, while no import waits
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
     while True:
         try:
@@ -129,7 +129,7 @@ def main(arguments: list[str]) -> int:
         try:
             answer(wanted, stdout)
         except OSError:
-            return _FAILED  # the import is over, or the files cannot be had
+            return _FAILED  # the import has ended, or the files are not available
 
 
 if __name__ == "__main__":

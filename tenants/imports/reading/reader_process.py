@@ -1,7 +1,7 @@
-"""Reading files in a process of their own: what a file does to it, it does to nothing else.
+"""Reading files in a process of their own: a hostile file harms only that process.
 
-Whoever wrote a file is a stranger. The process has a limit on memory, and is ended when it makes no progress for long:
-then the import fails, naming the file, and the worker lives. It also reads one portion ahead of the process that stages
+Files come from strangers. The process has a memory limit, and is ended if it makes no progress for long: then the
+import fails and names the file, and the worker survives. It also reads one portion ahead of the process that stages
 them, so that two processors work on a large import. What is read comes over a pipe, in order; the reading process waits
 until it is taken. It has no connection to the database; the key of the tenant's blind indexes comes to it over its own
 pipe, with what it is to read. It ends with the import, however that ends.
@@ -39,19 +39,19 @@ if TYPE_CHECKING:
     from tenants.imports.reading.survey import Survey, Surveyed
 
 LARGE_BYTES = 8 << 20
-"""Files of a command from which on a process of its own pays: it takes a second to begin."""
+"""Bytes of a command's files from which a process of its own pays: it takes a second to start."""
 
 MOST_MESSAGE_BYTES = 512 << 20
-"""No portion of real rows is so large; what is larger is not taken into this process."""
+"""The largest message: no portion of real rows is so large."""
 
 LOOK_SECONDS = 1.0
-"""Seconds between two looks at whether the import is still wanted, while the reading process is busy."""
+"""Seconds between two checks for a cancel, while the reading process is busy."""
 
 COMMAND = (sys.executable, "-m", "tenants.imports.reading.reader_main")
 _PATIENCE_SECONDS = 10
 LENGTH_BYTES = 8
 _OTHERS = ("PYTEST_CURRENT_TEST",)
-"""Variables of the environment that say nothing to a reading process."""
+"""Variables of the environment that a reading process does not need."""
 
 YOUNG = (50_000, 20, 100)
 """Objects between collections of garbage while rows are read: a portion makes many that live, and none in circles."""
@@ -65,9 +65,9 @@ class Portions:
         format: the reader's name.
         sources: the files.
         mapping: with its time zone.
-        after: rows up to here were taken.
-        data_date: nothing can have happened after it.
-        limits: how large a portion may be.
+        after: rows up to here were read.
+        data_date: no event can be later.
+        limits: the limits of a portion.
         blind: makes the blind indexes of the facts' keys, by the tenant's key.
     """
 
@@ -93,14 +93,14 @@ class Portions:
 
 
 class ReaderEnded(Unavailable):
-    """The reading process was ended, or could not get at the files. The import goes on when asked again."""
+    """The reading process was ended, or could not open the files. The import resumes on the next run."""
 
 
 class InProcess:
-    """Reads in this process: for small files of a command, whose files and whose process are one person's."""
+    """Reads in this process: for small files of a command, since files and process belong to one person."""
 
     def survey(self, wanted: Survey) -> Surveyed:
-        """What is to be known of the files."""
+        """Survey the files."""
         return wanted.run()
 
     def portions(self, wanted: Portions) -> Iterator[Block]:
@@ -110,7 +110,7 @@ class InProcess:
 
 
 class Apart:
-    """Reads in a process of its own, which is begun when it is first asked for something.
+    """Reads in a process of its own, which starts with the first request.
 
     Args:
         watch: called from time to time while the process is busy; what it raises ends the reading.
@@ -123,11 +123,11 @@ class Apart:
         self._file = ""
 
     def survey(self, wanted: Survey) -> Surveyed:
-        """What is to be known of the files.
+        """Survey the files.
 
         Raises:
-            Invalid: as the reader says it, or the process was too much for its limits.
-            ReaderEnded: it could not get at the files, or was ended from outside.
+            Invalid: the reader rejects a file, or the process exceeded its limits.
+            ReaderEnded: it could not open the files, or was ended from outside.
         """
         (survey_result,) = self._ask(wanted, wanted.sources)
         surveyed: Surveyed = survey_result
@@ -137,14 +137,14 @@ class Apart:
         """The rows, portion by portion.
 
         Raises:
-            Invalid: as the reader says it, or the process was too much for its limits.
-            ReaderEnded: it could not get at the files, or was ended from outside.
+            Invalid: the reader rejects a file, or the process exceeded its limits.
+            ReaderEnded: it could not open the files, or was ended from outside.
         """
         with seldom_collecting():
             yield from self._ask(wanted, wanted.sources)
 
     def close(self) -> None:
-        """See that the process is gone, whether or not it was done."""
+        """End the process, whether or not it is done."""
         process, self._process = self._process, None
         if process is not None:
             end(process)
@@ -197,7 +197,7 @@ class Apart:
         return message
 
     def _bytes(self, process: subprocess.Popen[bytes], wanted: int, seconds: float) -> bytearray:
-        """So many bytes of the pipe, waited for as long as there is progress and the import is wanted."""
+        """The next bytes of the pipe; wait while there is progress and nobody cancels the import."""
         if process.stdout is None:
             message = "the reading process has pipes"
             raise RuntimeError(message)
@@ -236,7 +236,7 @@ class Apart:
 def reading(
     sources: Sequence[Source], watch: Callable[[], object], *, shared: bool, large: int | None = None
 ) -> Iterator[InProcess | Apart]:
-    """What reads the files of one import, until the block ends.
+    """The reader of one import's files, until the block ends.
 
     Args:
         sources: the files.
@@ -257,7 +257,7 @@ def reading(
 
 _lock = Lock()
 _spare: list[tuple[subprocess.Popen[bytes], dict[str, str]]] = []
-"""A reading process that waits for its import: it takes a second to begin, which no import then waits for."""
+"""A reading process that waits for its import: it takes a second to start, and no import waits for that."""
 
 
 def take() -> subprocess.Popen[bytes]:
@@ -297,18 +297,18 @@ def _begun() -> subprocess.Popen[bytes]:
         [*COMMAND, str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        start_new_session=True,  # what interrupts the import at a terminal is the import's to handle
+        start_new_session=True,  # the import handles interrupts at a terminal
     )
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """See that a reading process is gone."""
+    """End a reading process."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None and not pipe.closed:
             try:
                 pipe.close()
             except BrokenPipeError:
-                continue  # it went before it had read what it was given
+                continue  # it ended before it read its request
     process.kill()
     process.wait()
 

@@ -1,4 +1,4 @@
-"""What is to be known of files before their rows are read: format, source, data date, notes."""
+"""A survey of files before their rows are read: format, source, data date, notes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """What the files say of themselves.
+    """The result of a survey.
 
     Attributes:
         format: the reader's name.
         source: the system whose people these are.
-        data_date: to which the data run; None where neither files nor mapping say it.
+        data_date: to which the data run; None if neither the files nor the mapping give it.
         notes: sentences for the import's report.
     """
 
@@ -36,13 +36,13 @@ class Surveyed:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What to look at.
+    """The files to survey.
 
     Attributes:
         sources: the files.
         mapping: with its time zone.
         format: the reader's name; empty to detect it.
-        data_date: that was given with the import: it stands above what files say.
+        data_date: from the import's order: it overrides the files.
     """
 
     sources: Sequence[Source]
@@ -51,7 +51,7 @@ class Survey:
     data_date: date | None
 
     def run(self) -> Surveyed:
-        """Look at the files in this process.
+        """Survey the files in this process.
 
         Raises:
             Invalid: a file cannot be read, the format is not recognised, or it needs a mapping.

@@ -1,4 +1,4 @@
-"""A table below its headings, whatever file it comes from: its rows, and the checks of its headings."""
+"""A table below its headings, from a file of any kind: its rows, and the checks of its headings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Table:
 
 
 def check_headings(headings: list[str], source: Source) -> None:
-    """Refuse headings that cannot name the columns.
+    """Reject headings that cannot name the columns.
 
     Raises:
         Invalid: there are none, too many, two alike, or some that cannot be read.

@@ -22,7 +22,7 @@ HEADING_ROWS = 20
 MAX_WIDTH = 500
 MAX_ROWS = 1_048_576
 MAX_EMPTY = 10_000
-"""Empty rows in a run: no list has them, and a row number that lies costs nothing to write."""
+"""Number of successive empty rows that no list has: a file can easily have a false row number."""
 MERGED_ACROSS = Unreadable(
     "the cell is part of cells merged across columns", "unmerge them and fill in each cell by itself"
 )
@@ -151,7 +151,7 @@ def _heading(cell: Cell | Unreadable) -> str:
 
 
 def _sound(source: Source, book: Book, sheet: SheetPart) -> Iterator[tuple[int, list[Cell | Unreadable]]]:
-    """The rows of a sheet that hold anything, by their numbers."""
+    """The rows of a sheet that are not empty, by their numbers."""
     with soundness(source):
         with book.part(sheet.path) as part:
             merged = Merged(merged_ranges(source, part), MERGED_ACROSS)

@@ -1,8 +1,8 @@
 """The parts of an xlsx file: sheets, shared texts and styles out of their XML, each element within a bound.
 
-Elements are told by their local names, so that strict workbooks and those that write prefixes are read alike. What
-openpyxl knows of number formats and days is asked of it; its readers hold whole parts in memory, which a small file can
-make expand to gigabytes.
+Elements are recognised by their local names, so that strict workbooks and those with prefixes are read alike. openpyxl
+converts number formats and days; its readers are not used, since they load whole parts, which a small file can make
+expand to gigabytes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _NO_DATE = Unreadable("the cell holds a number that is no spreadsheet date", "fo
 
 @contextmanager
 def soundness(source: Source) -> Iterator[None]:
-    """What damaged parts raise is as varied as they are: all of it says that the workbook is not sound."""
+    """The errors from damaged parts: each means that the workbook is damaged."""
     try:
         yield
     except _UNSOUND as error:
