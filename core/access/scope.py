@@ -109,7 +109,7 @@ HeaderKey = Annotated[str | None, Depends(_header)]
 
 
 def scope_of(request: Request) -> PrincipalScope:
-    """Who sends the request. Asks the database.
+    """Identify the sender of a request, with a query to the database.
 
     Raises:
         Unauthenticated: no credential, or one that is not valid (401).

@@ -1,4 +1,4 @@
-"""``iit serve``: the API on one address, with a worker beside it if wanted."""
+"""``iit serve``: serves the API on one address, with a worker beside it on request."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
 
 
 def _check_start() -> None:
-    """Refuse another master key or store of files than the installation's; a new database only makes it not ready.
+    """Check that the master key and the store of files are the installation's. A new database is only not ready.
 
     Raises:
-        Unavailable: the key or the store is another one.
+        Unavailable: the key or the store is not the installation's.
     """
     from core.database import DatabaseNotMigrated, DatabaseUnavailable
     from core.startup import check_start
@@ -77,7 +77,7 @@ def _shown(listening: socket.socket) -> str:
 
 
 class Companion:
-    """A child process that is started again when it ends by itself, and stopped with us. Used as a context manager."""
+    """A child process that restarts when it ends by itself, and stops with us. Used as a context manager."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command

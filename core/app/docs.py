@@ -54,22 +54,22 @@ ASSETS = {
 
 @router.get("")
 def page() -> Response:
-    """The page."""
+    """Return the page."""
     return Response(PAGE, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": POLICY})
 
 
 @router.get("/start.js")
 def start() -> Response:
-    """The script that starts the page, a file so that no script is inline."""
+    """Return the script that starts the page; it is a file, so that no script is inline."""
     return Response(START, media_type="text/javascript; charset=utf-8")
 
 
 @router.get("/{name}")
 def asset(name: str) -> Response:
-    """A file of Swagger UI, as its package has it.
+    """Return a file of Swagger UI from its package.
 
     Raises:
-        NotFound: it is not one of those that the page uses.
+        NotFound: the page does not use this file.
     """
     if name not in ASSETS:
         detail = "the page has no such file"

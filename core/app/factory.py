@@ -1,4 +1,4 @@
-"""The application: features' routers under /v1, their pages, health, documentation, what holds for every request."""
+"""Creates the application: features' routers under /v1, their pages, health checks and documentation."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -47,10 +47,10 @@ lists it carries a cursor, `after`, so that a page far into the list takes no lo
 
 
 class Application(FastAPI):
-    """FastAPI with our boundary as its outermost layer, outside of Starlette's own last resort."""
+    """FastAPI with our boundary as the outermost layer, outside Starlette's own error handler."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        """The whole stack."""
+        """Return the whole stack of middleware."""
         settings = get_settings()
         connections = settings.database_pool_size + settings.database_pool_overflow
         return RequestBoundary(
@@ -61,7 +61,7 @@ class Application(FastAPI):
         )
 
     def openapi(self) -> dict[str, object]:
-        """The OpenAPI document."""
+        """Return the OpenAPI document."""
         return openapi.document(self)
 
 
@@ -77,12 +77,12 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 
 def operation_id(route: APIRoute) -> str:
-    """Operations are named by their functions: ``list_patients``."""
+    """Return the id of an operation: the name of its function, such as ``list_patients``."""
     return route.name
 
 
 def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
-    """The application.
+    """Create the application.
 
     Args:
         rooms: the features to serve; every installed one when None.

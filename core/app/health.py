@@ -1,4 +1,4 @@
-"""Is the process alive, and can it do its work: /healthz and /readyz, which need no credential and tell no secrets."""
+"""Health checks: /healthz and /readyz, which need no credential and reveal no secrets."""
 
 from typing import Annotated, Any, Literal
 
@@ -81,7 +81,7 @@ class Ready(BaseModel):
 
 
 def as_json(report: readiness.Report) -> dict[str, Any]:
-    """The report as ``/readyz`` and ``iit status --json`` show it, ready or not."""
+    """Return the report as ``/readyz`` and ``iit status --json`` show it, ready or not."""
     return {
         "ready": report.ready,
         "checks": [

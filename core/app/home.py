@@ -1,4 +1,4 @@
-"""The address of the installation itself: what this is, and where to go."""
+"""The root of the installation, ``/``: says what this is, and links to the documentation and the health checks."""
 
 from html import escape
 
@@ -20,7 +20,7 @@ LINKS = {
 
 @router.get("/")
 def home(request: Request) -> Response:
-    """JSON for programs; browsers go to the sign-in, or get a page where there is none. Nobody learns the version."""
+    """Answer programs with JSON, and browsers with a redirect to the sign-in or a page. Neither names the version."""
     name = request.app.title
     sign_in = request.app.state.site.sign_in
     if "text/html" in request.headers.get("accept", ""):

@@ -1,4 +1,4 @@
-"""The OpenAPI document (3.1), with the problems, the permission and an example of each operation."""
+"""Creates the OpenAPI document (3.1), with the problems, the permission and an example of each operation."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ _FASTAPI_OWN = ("HTTPValidationError", "ValidationError")
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """The document of ``app``; the first call makes it, later calls return the same."""
+    """Return the document of ``app``; the first call creates it, later calls return the same one."""
     if app.openapi_schema is None:
         described = get_openapi(
             title=app.title,
@@ -68,7 +68,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 def _complete(
     operation: dict[str, Any], path: str, method: str, permissions: list[str], schemas: dict[str, Any]
 ) -> None:
-    """Say which permission the operation needs and which problems any operation may answer with."""
+    """Add the permission that the operation needs, and the problems that it may answer with."""
     operation["x-permissions"] = permissions
     if permissions:
         needed = "Needs the permission " + ", ".join(f"`{name}`" for name in permissions) + "."
@@ -90,13 +90,13 @@ def _complete(
 
 
 def _replace_fastapi_errors(operation: dict[str, Any]) -> None:
-    """Describe 422 as a problem document where FastAPI names its own schema, which no answer has."""
+    """Describe 422 as a problem document where FastAPI names its own schema, which we never send."""
     if any("application/json" in answer.get("content", {}) for answer in [operation["responses"].get("422", {})]):
         operation["responses"] |= {str(status): answer for status, answer in responses(Invalid).items()}
 
 
 def _describe_identifiers(operation: dict[str, Any]) -> None:
-    """Describe the identifiers in the path, which need no words of their own: ``{report_id}`` identifies the report."""
+    """Describe the identifiers in the path by their names: ``{report_id}`` identifies the report."""
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path" and not parameter.get("description"):
             thing, _, word = parameter["name"].rpartition("_")
@@ -119,7 +119,7 @@ def _name_cookies(described: dict[str, Any]) -> None:
 
 
 def _names_something(operation: dict[str, Any], path: str, schemas: dict[str, Any]) -> bool:
-    """Whether the request names what may not be there: in the path, the query or the body."""
+    """Tell whether the path, the query or the body names a thing that may not exist."""
     fields = {item["name"]: item["schema"] for item in operation.get("parameters", ()) if item["in"] == "query"}
     for content in operation.get("requestBody", {}).get("content", {}).values():
         schema = content.get("schema", {})
@@ -128,7 +128,7 @@ def _names_something(operation: dict[str, Any], path: str, schemas: dict[str, An
 
 
 def _identifies(schema: dict[str, Any]) -> bool:
-    """Whether a parameter or a field is the identifier of a record."""
+    """Tell whether a parameter or a field is the identifier of a record."""
     return schema.get("format") == "uuid" or any(_identifies(part) for part in schema.get("anyOf", ()))
 
 

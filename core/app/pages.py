@@ -1,4 +1,4 @@
-"""The pages of the features: mounted outside /v1, kept out of the OpenAPI document, with errors that are pages too."""
+"""Mounts the pages of the features outside /v1 and outside the OpenAPI document; their errors are pages too."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ _REMEDIES = {
 
 
 def lay_pages(app: FastAPI, rooms: Sequence[Feature]) -> None:
-    """Mount the pages of the features, with what they share: templates, assets, navigation.
+    """Mount the pages of the features, with their common templates, assets and navigation.
 
     Raises:
-        LookupError: a page is where something else is, two features have a sign-in page, an entry of the navigation
-            leads to no page, or a folder is missing.
-        TypeError: a router holds something else than routes.
+        LookupError: a page has a reserved path, two features have a sign-in page, an entry of the navigation leads to
+            no page, or a folder is missing.
+        TypeError: a router contains something other than routes.
     """
     base = get_settings().asset_url
     assets = Assets(folders_of([OWN_ASSETS, *(room.assets for room in rooms)]), base, package_files())
@@ -72,7 +72,7 @@ def lay_pages(app: FastAPI, rooms: Sequence[Feature]) -> None:
 
 
 def asset_origin() -> str:
-    """Scheme and host of the CDN of the assets; empty where there is none."""
+    """Return scheme and host of the CDN of the assets; empty if there is none."""
     parts = urlsplit(get_settings().asset_url)
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
@@ -80,7 +80,7 @@ def asset_origin() -> str:
 def error_page(
     scope: MutableMapping[str, Any], error: AppError, headers: MutableMapping[str, str] | None = None
 ) -> Response:
-    """``error`` as a page; who is not signed in is sent to the sign-in instead."""
+    """Return ``error`` as a page, or redirect to the sign-in if the caller is not signed in."""
     site: Site = scope["app"].state.site
     if isinstance(error, Unauthenticated) and site.sign_in is not None:
         return RedirectResponse(sign_in_address(site.sign_in, scope), SEE_OTHER)
@@ -101,7 +101,7 @@ def _lay(app: FastAPI, router: APIRouter, rules: Sequence[params.Depends]) -> No
             message = f"the page {route.path} is where the kernel answers: give it another path"
             raise LookupError(message)
         methods = route.methods or set()
-        # First of all dependencies: before the route's own, and before what it says about who may call it.
+        # Before all other dependencies, also those that check permissions.
         first = [Depends(checked_form)] if WRITES & methods else []
         app.router.add_api_route(
             route.path,

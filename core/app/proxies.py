@@ -1,8 +1,8 @@
-"""Headers of reverse proxies: X-Forwarded-For, -Proto and -Host count when a trusted proxy sends them, else never.
+"""Headers of reverse proxies: uses X-Forwarded-For, -Proto and -Host only if a trusted proxy sends them.
 
-Anybody can send these headers. So they are removed from every request, and their values are used only where the
-connection comes from a declared proxy. The header ``Forwarded`` (RFC 7239) is removed and never used: a proxy that sets
-one family of headers lets the other pass, and a client could fill it.
+Anybody can send these headers. So they are removed from every request, and their values are used only if the connection
+comes from a declared proxy. ``Forwarded`` (RFC 7239) is removed and never used: a proxy that sets one family of headers
+passes the other on, so that a client could forge it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _WITH_PORT = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}|\[([0-9A-Fa-f:.]+)\]
 
 
 def networks_of(proxies: str) -> tuple[Network, ...]:
-    """The networks of the setting ``proxies``: addresses and networks, with commas between.
+    """Return the networks of the setting ``proxies``: addresses and networks, separated by commas.
 
     Raises:
-        Invalid: one of them is neither.
+        Invalid: an entry is neither an address nor a network.
     """
     networks = []
     for part in filter(None, (part.strip() for part in proxies.split(","))):
@@ -42,11 +42,11 @@ def networks_of(proxies: str) -> tuple[Network, ...]:
 
 
 class TrustedProxies:
-    """Gives the application the client's address, the scheme and the host as the trusted proxies report them.
+    """Replaces the client's address, the scheme and the host by those that trusted proxies report.
 
     Args:
         app: the application.
-        networks: where the proxies are.
+        networks: the networks of the proxies.
     """
 
     def __init__(self, app: ASGIApp, networks: tuple[Network, ...]) -> None:
@@ -82,7 +82,7 @@ class TrustedProxies:
             scope["headers"] = [pair for pair in headers if pair[0] != b"host"] + [(b"host", host.encode("ascii"))]
 
     def _client(self, chain: list[str] | tuple[()]) -> str | None:
-        """The last address that no trusted proxy has: what stands before it, the client may have written."""
+        """Return the last address that is not a trusted proxy's; the client can forge all before it."""
         address = None
         for part in reversed(chain):
             with_port = _WITH_PORT.fullmatch(part)

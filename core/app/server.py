@@ -18,7 +18,7 @@ GRACE = 30
 """Seconds that requests under way, or a job, get to end when the server stops."""
 
 UNREAD_BYTES = 131_072
-"""Bytes of an unread answer that the kernel keeps. By itself it would keep megabytes, and hide a client that stalls."""
+"""Bytes of an unread answer that the kernel buffers. Its default of megabytes would hide a client that stalls."""
 
 
 CUT_SHORT = "ASGI callable returned without completing response."
@@ -30,12 +30,12 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def configuration(app: ASGIApp, *, limits: Limits | None = None, proxies: str = "", keep_alive: int = 5) -> Config:
-    """The server's options.
+    """Return the server's options.
 
     Args:
         app: the application.
-        limits: bounds on connections; when None, those that the files which this process may open allow.
-        proxies: addresses and networks, with commas between, of reverse proxies; see ``core.app.proxies``.
+        limits: limits of connections; when None, they follow from the number of files that this process may open.
+        proxies: addresses and networks of reverse proxies, separated by commas; see ``core.app.proxies``.
         keep_alive: seconds that a connection may be without a request.
 
     Raises:
@@ -50,7 +50,7 @@ def configuration(app: ASGIApp, *, limits: Limits | None = None, proxies: str = 
     bounds = limits or allow_open_files()
 
     class Protocol(BoundedProtocol):
-        """The protocol with these bounds."""
+        """The protocol with the limits of this server."""
 
         limits = bounds
 
@@ -68,10 +68,10 @@ def configuration(app: ASGIApp, *, limits: Limits | None = None, proxies: str = 
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    """Return a listening socket.
 
     Raises:
-        Unavailable: the address is not free, or not one of this machine.
+        Unavailable: the address is not free, or does not belong to this machine.
     """
     try:
         listening = socket.create_server(

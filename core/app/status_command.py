@@ -32,7 +32,7 @@ def status(*, as_json: bool) -> None:
 
 
 def _report() -> Report:
-    """The report; where a server does not run, what that server says, and the checks that need none."""
+    """Return the report. If a server does not run, it has that server's problem, and the checks that need no server."""
     from core.app import readiness
     from core.services import status as servers
 

@@ -1,7 +1,7 @@
-"""The open transactions of tenants, so that nothing slow or foreign is called while one holds its locks.
+"""Keeps track of tenants' open transactions, so that no slow or foreign code is called while one has locks.
 
 A request's transaction begins, works and ends in different threads. So a transaction belongs to a unit of work (a
-request, a job), and to a thread where there is none.
+request, a job), or to a thread if there is none.
 """
 
 from __future__ import annotations

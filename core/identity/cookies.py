@@ -1,4 +1,4 @@
-"""Cookies that carry credentials: HttpOnly, SameSite, and bound to this host where the connection is encrypted."""
+"""Cookies with credentials: HttpOnly, SameSite, and bound to this host if the connection is encrypted."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def set_credential(
 
 
 def clear_credential(response: Response, scope: MutableMapping[str, Any], name: str) -> None:
-    """Have the browser delete a credential."""
+    """Tell the browser to delete a credential."""
     secure = is_secure(scope)
     response.delete_cookie(cookie_name(name, secure=secure), path="/", secure=secure, httponly=True, samesite="lax")

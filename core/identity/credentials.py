@@ -1,4 +1,4 @@
-"""Kinds of credentials: API keys, and what features register beside them (sessions of people, tokens of an issuer).
+"""Kinds of credentials: API keys, and those that features register (sessions of people, tokens of an issuer).
 
 A feature names its kinds in ``Feature.credentials``. The boundary of the application finds a request's credential
 before it reads the body; a credential that no kind recognises is answered 401.
@@ -53,10 +53,10 @@ class CredentialKind(Protocol):
         """Whether the credential has this kind's form. Runs for every request: no input or output, no cryptography."""
 
     def verify(self, credential: str) -> Identified:
-        """Who the credential belongs to. May ask the database; runs in a thread.
+        """Return the owner of the credential. It runs in a thread, and may read the database.
 
         Raises:
-            Unauthenticated: nobody, or it was revoked or has expired (401).
+            Unauthenticated: the credential is unknown, revoked or expired (401).
             Forbidden: the tenant is suspended (403).
         """
 
@@ -86,7 +86,7 @@ class Credential:
         return self.place.startswith(_COOKIE)
 
     def verify(self) -> Identified:
-        """Who it belongs to; see ``CredentialKind.verify``."""
+        """Return the owner of the credential; see ``CredentialKind.verify``."""
         return self.kind.verify(self.secret)
 
 

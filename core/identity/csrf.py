@@ -1,7 +1,7 @@
 """Tokens that prove that a page of this server sent a request, not a page of another site (CSRF).
 
-A token is derived from the session's secret, so nothing is stored, and a token of one session is none of another. Each
-is masked anew, so that compressed pages do not reveal it.
+A token is derived from the session's secret, so that nothing is stored and no other session can use it. Each token has
+a new mask, so that compressed pages do not reveal it.
 """
 
 from __future__ import annotations

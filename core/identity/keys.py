@@ -1,4 +1,4 @@
-"""API keys: made, found, listed, revoked. The plaintext leaves this module once, when the key is made."""
+"""Creates, finds, lists and revokes API keys. Only the creation of a key returns its plaintext."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class KeyInfo:
 
 @dataclass(frozen=True, slots=True)
 class CreatedKey:
-    """A new key with its plaintext, which is nowhere else and cannot be shown again."""
+    """A new key with its plaintext, which is not stored and cannot be shown again."""
 
     id: UUID
     name: str
@@ -151,7 +151,7 @@ _ORDERS = {
 def list_keys(
     tenant: TenantRef, *, limit: int | None = None, offset: int = 0, sort: Sort = NEWEST_FIRST
 ) -> list[KeyInfo]:
-    """The tenant's keys, revoked ones included."""
+    """Return the tenant's keys, revoked ones included."""
     with platform_session() as session:
         rows = session.execute(
             text(
@@ -164,7 +164,7 @@ def list_keys(
 
 
 def count_keys(tenant: TenantRef) -> int:
-    """How many keys the tenant has, revoked ones included."""
+    """Return the number of the tenant's keys, revoked ones included."""
     with platform_session() as session:
         counted = text("SELECT count(*) FROM platform.api_keys WHERE tenant_id = :tenant_id")
         return int(session.execute(counted, {"tenant_id": tenant.id}).scalar_one())
@@ -198,7 +198,7 @@ def _info(row: Mapping[Any, Any]) -> KeyInfo:
 def revoke_key(
     tenant: TenantRef, key: str, *, actor: str = ACTOR, source: str = "cli", request_id: str | None = None
 ) -> UUID:
-    """Revoke a key at once, named by its prefix or id; returns its id. A revoked key stays revoked.
+    """Revoke a key at once, by its prefix or id; return its id. A revoked key stays revoked.
 
     Raises:
         NotFound: the tenant has no such key.
@@ -271,7 +271,7 @@ def verify_key(key: str) -> Identified:
 
 
 def _note_use(key: UUID, moment: datetime) -> None:
-    """Write when the key was used; on a full disk the request goes on without it: reading needs no room."""
+    """Store the time of use. If the disk is full, the request continues without it."""
     try:
         with platform_session() as session, psycopg_connection(session).cursor() as cursor:
             cursor.execute(_USED, (moment, key))
@@ -318,7 +318,7 @@ class ApiKeys:
         confirm_key(principal)
 
     def counts_as_guess(self, error: Unauthenticated) -> bool:  # noqa: ARG002 - the same for every refusal
-        """Every refused key counts: a client with a revoked key that goes on asking is slowed down too."""
+        """Count every rejected key, so that a client that repeats a revoked key is slowed down too."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""API keys, in the control schema: what must be known before a tenant is."""
+"""The table of API keys. It is in the control schema, because a key is read before its tenant is known."""
 
 from datetime import datetime
 from typing import Any, ClassVar

@@ -1,6 +1,6 @@
-"""Who acts on the command line: the operating system's user, until people sign in.
+"""The actor of commands: the operating system's user.
 
-Light, and without anything of ours: every command imports it.
+Every command imports this module, so that it imports no other module of ours.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _PLAIN = re.compile(r"[^A-Za-z0-9._@\\-]")
 
 
 def operator() -> str:
-    """The actor of a command: ``cli:<user>``. With sudo it is who called sudo, which root alone can be told."""
+    """Return the actor of a command: ``cli:<user>``. For root it is the user who called sudo, if any."""
     uid = os.getuid()
     name = os.environ.get("SUDO_USER", "") if uid == 0 else ""
     if name and not _known(name):

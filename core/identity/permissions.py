@@ -9,10 +9,10 @@ from core.features import Permission, declared
 
 @cache
 def declared_permissions() -> dict[str, Permission]:
-    """Name -> permission, of every installed feature.
+    """Return the permissions of every installed feature, by name.
 
     Raises:
-        RuntimeError: two features declare one name.
+        RuntimeError: two features declare the same name.
     """
     return declared("permission", lambda feature: ((each.name, each) for each in feature.permissions))
 

@@ -61,7 +61,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """What a valid credential says: the principal, and its tenant. Operators have no tenant."""
+    """The principal that a valid credential identifies, and its tenant. Operators have no tenant."""
 
     principal: Principal
     tenant: TenantRef | None

@@ -48,7 +48,7 @@ ROLES: Final[dict[str, Role]] = {
 
 @cache
 def permissions_of_role(name: str) -> frozenset[str]:
-    """What a built-in role permits; nothing where there is no such role."""
+    """Return the permissions of a built-in role; none if there is no such role."""
     if name not in ROLES:
         return frozenset()
     return frozenset(
@@ -59,5 +59,5 @@ def permissions_of_role(name: str) -> frozenset[str]:
 
 
 def permissions_for(roles: Collection[str]) -> frozenset[str]:
-    """What the roles permit together."""
+    """Return the permissions of several roles together."""
     return frozenset().union(*(permissions_of_role(name) for name in roles))

@@ -1,4 +1,4 @@
-"""What the API says of the caller and of API keys."""
+"""Bodies and answers of the API about the caller and API keys."""
 
 from datetime import datetime
 from typing import Annotated

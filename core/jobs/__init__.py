@@ -1,4 +1,4 @@
-"""Work done later, for one tenant or for the platform, at least once and with an effect that is there once.
+"""Jobs: work that is done later, for one tenant or for the platform. It may run twice, but takes effect once.
 
 A room registers a function with ``@job("room.kind")``; ``enqueue(session, "room.kind", payload)`` asks for it in the
 caller's transaction. ``README.md`` tells the journey of a job and what the function must keep to.

@@ -1,4 +1,4 @@
-"""Relay, sealer and heartbeat of each data database, those that are added while the worker runs included."""
+"""Runs the relay, the sealer and the heartbeat of each data database, also of one added while the worker runs."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ log = telemetry.get_logger(__name__)
 
 
 class Attendance:
-    """Sees to it that every data database has its threads in this process.
+    """Gives every data database its threads in this process.
 
     Args:
-        messages: where relays send messages, and where those for this process come from.
-        run: what is done with a message about a job of a database.
+        messages: the messages that relays send and this process receives.
+        run: handles a message about a job of a database.
         stopping: ends all threads.
         threads: jobs that this process runs at a time.
     """
@@ -49,7 +49,7 @@ class Attendance:
         self._looking = Thread(target=self._keep_looking, name="iit-databases", daemon=True)
 
     def prepare(self) -> None:
-        """Take messages about the databases that are there. Before the worker starts."""
+        """Subscribe to messages about the present databases. Call this before the worker starts."""
         self._names = databases()
         self._messages.serve(self._run, self._names)
 
@@ -60,7 +60,7 @@ class Attendance:
         self._looking.start()
 
     def join(self, timeout: float) -> None:
-        """Wait for the threads to end, each for so many seconds at most. ``stopping`` is set before."""
+        """Wait for the threads to end, each for ``timeout`` seconds at most. Set ``stopping`` first."""
         self._looking.join(timeout)
         for thread in self._threads:
             thread.join(timeout)

@@ -13,15 +13,15 @@ PLATFORM_ID = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class JobBounds:
-    """What a job of one kind may take.
+    """The limits of the jobs of one kind.
 
     Attributes:
-        name: of the kind.
-        max_attempts: tries that may end in an error; after the last the job is a dead letter.
-        lease: how long after its worker's last sign of life the job is given to another.
-        backoff: delay before the second try; it doubles with each, up to ten minutes.
-        time_limit: how long one try may take; afterwards it is no longer listened to, and counts as interrupted.
-        platform: its jobs are the platform's, and have no tenant.
+        name: name of the kind.
+        max_attempts: tries that may end in an error; after the last one the job is a dead letter.
+        lease: time after its worker's last heartbeat at which the job goes to another worker.
+        backoff: delay before the second try; it doubles with each try, up to ten minutes.
+        time_limit: longest time of one try; after it, the try's writes are rejected and it counts as interrupted.
+        platform: whether the jobs belong to the platform, and have no tenant.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Dramatiq, cut down to what it is used for: a wake-up that carries a job's id to whoever is free.
+"""Dramatiq, reduced to one use: a message that carries a job's id to a free worker.
 
 Its retries, delays, time limits and dead letters are left out (no middleware is added): the job's row owns all of that.
 """
@@ -76,7 +76,7 @@ class DramatiqMessages:
 
 
 class LocalMessages:
-    """Messages kept in this process: for running jobs without a worker (commands, tests)."""
+    """Messages in this process, for running jobs without a worker (commands, tests)."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[UUID, str]] = []

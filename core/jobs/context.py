@@ -1,4 +1,4 @@
-"""What a job's function gets: its owner, its transactions, and ways to say how far it is."""
+"""The argument of a job's function: its owner, its transactions, and its progress."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ _S = TypeVar("_S", bound=Session)
 
 
 class JobInterrupted(BaseException):
-    """The try ends here, through no fault of the job. Not an ``Exception``, so that no job takes it for its own."""
+    """Ends a try without blaming the job. It is not an ``Exception``, so that no job catches it by mistake."""
 
 
 class LeaseLost(JobInterrupted):
-    """The job was given to another worker, or was ended: nothing more of this try is kept."""
+    """Another worker has the job, or the job was ended: this try can store nothing more."""
 
 
 class WorkerStopping(JobInterrupted):
-    """The worker is asked to stop: the job goes on elsewhere from its last committed step."""
+    """The worker must stop: another worker resumes the job after its last committed step."""
 
 
 class TenantSuspended(JobInterrupted):
-    """The tenant was suspended: the job waits, and goes on from its last committed step when the tenant is resumed."""
+    """The tenant is suspended: the job waits, and resumes after its last committed step when the tenant does."""
 
 
 class EarlierFirst(JobInterrupted):
-    """The job waits, and no try is counted: an earlier one that it must follow has not ended."""
+    """The job must follow an earlier one that has not ended: it waits, and the try does not count."""
 
 
 class StepContext(Generic[_S]):
     """One try of one job, in steps.
 
     Attributes:
-        job_id: its id, the same in every try: what makes effects elsewhere recognisable.
-        attempt: which try this is, from 1.
-        actor: who acts, for the audit.
+        job_id: the job's id, the same in every try; use it to recognise effects in other systems.
+        attempt: number of the try, from 1.
+        actor: the actor for the audit.
     """
 
     def __init__(self, lease: Lease, stopping: Event) -> None:
@@ -67,19 +67,19 @@ class StepContext(Generic[_S]):
 
     @property
     def finished(self) -> bool:
-        """Whether a transaction that marked the job done has been committed."""
+        """Tell whether a transaction that marked the job done is committed."""
         return self._finished
 
     @contextmanager
     def session(self) -> Iterator[_S]:
-        """One transaction of the job's owner: a step of the job. Beginning it prolongs the lease.
+        """Open a step of the job: one transaction of its owner. The beginning prolongs the lease.
 
-        While it is open nobody else can take the job, so that a step is committed by one worker only.
+        While the step is open no other worker can take the job, so that only one worker commits it.
 
         Raises:
-            LeaseLost: the job is no longer ours.
-            WorkerStopping: the worker stops; raised only here, between steps.
-            TenantSuspended: the tenant was suspended since the last step; raised only here, too.
+            LeaseLost: this process has lost the job.
+            WorkerStopping: the worker stops; raised only between steps.
+            TenantSuspended: the tenant was suspended since the last step; raised only between steps.
             RuntimeError: a step is open already, or the job is finished.
         """
         if self._session is not None or self._finished:
@@ -104,12 +104,12 @@ class StepContext(Generic[_S]):
             self._finishing = False
 
     def progress(self, done: int, total: int | None = None, note: str = "") -> None:
-        """Say how far the job is: within the open step if there is one (seen when it commits), else at once.
+        """Store the progress of the job: with the open step, visible when it commits; without a step, at once.
 
         Args:
             done: units done.
-            total: units in all, None while that is not known.
-            note: what is going on, in words without personal data.
+            total: units in all; None if unknown.
+            note: the present activity, without personal data.
         """
         if self._session is not None:
             with _cursor(self._session) as cursor:
@@ -119,11 +119,11 @@ class StepContext(Generic[_S]):
             leases.progress(cursor, self._lease, done, total, note)
 
     def finish(self, session: _S) -> None:
-        """Mark the job done in this step, so that effect and mark stand or fall together. Last thing of the job.
+        """Mark the job done in this step, so that effect and mark commit together. Call this last.
 
         Raises:
             ValueError: ``session`` is not the open step of this job.
-            LeaseLost: the job is no longer ours.
+            LeaseLost: this process has lost the job.
         """
         if session is not self._session:
             message = "finish takes the session of the job's open step"
@@ -134,12 +134,12 @@ class StepContext(Generic[_S]):
         self._finishing = True
 
     def finish_alone(self) -> None:
-        """Mark the job done in a step of its own, where its function did not."""
+        """Mark the job done in a separate step, if its function has not done so."""
         with self.session() as session:
             self.finish(session)
 
     def lose(self) -> None:
-        """Let no further step begin (the lease is known to be lost, or the time is over)."""
+        """Prevent further steps, because the lease is lost or the time limit is over."""
         self._lost = True
 
     def _begin(self) -> AbstractContextManager[_S]:
@@ -147,14 +147,14 @@ class StepContext(Generic[_S]):
         raise NotImplementedError
 
     def _check_owner(self) -> None:
-        """Raise where the job's owner lets no step begin now."""
+        """Raise if the job's owner allows no step at the moment."""
 
 
 class JobContext(StepContext[TenantSession]):
     """One try of one job of a tenant.
 
     Attributes:
-        tenant: whose job it is.
+        tenant: the owner of the job.
     """
 
     def __init__(self, lease: Lease, tenant: TenantRef, stopping: Event) -> None:
@@ -172,8 +172,7 @@ class JobContext(StepContext[TenantSession]):
 class PlatformJobContext(StepContext[Session]):
     """One try of one job of the platform. Its steps are transactions of the application in the control database.
 
-    They reach ``node`` and ``platform``, and no tenant's table: what is to be done for a tenant, a job of the tenant
-    does.
+    They reach ``node`` and ``platform``, but no tenant's table. Work for a tenant needs a job of that tenant.
     """
 
     @contextmanager
@@ -183,6 +182,6 @@ class PlatformJobContext(StepContext[Session]):
 
 
 def _cursor(session: Session) -> psycopg.Cursor[Any]:
-    """A cursor on the session's transaction; what the session holds is flushed first."""
+    """Flush the session, and return a cursor on its transaction."""
     session.flush()
     return psycopg_connection(session).cursor()

@@ -67,7 +67,7 @@ def forward(connection: psycopg.Connection[Any], role: str | None, batch: int) -
     Args:
         connection: a transaction in ``node``; the deliveries are enqueued when it commits, and only then.
         role: only this tenant's events; all tenants' when None.
-        batch: events at most.
+        batch: most events to forward.
     """
     values = {"events": sorted(declared_events()), "role": role, "batch": batch}
     due = connection.execute(_DUE, values).fetchall()
@@ -122,7 +122,7 @@ def deliver(context: JobContext, payload: dict[str, Any]) -> None:
 
 
 def _earlier_waits(session: TenantSession, job_id: UUID, payload: dict[str, Any]) -> bool:
-    """Whether an earlier event of the same subject has still to be delivered to the same subscriber."""
+    """Tell whether an earlier event of the same subject still waits for the same subscriber."""
     with session.cursor() as cursor:
         cursor.execute(_EARLIER, {**payload, "payload": None, "kind": KIND, "job_id": job_id})
         row = cursor.fetchone()

@@ -1,8 +1,8 @@
-"""How a job ends badly: a try fails, a worker vanishes, a job takes too long; and what the rooms do about it.
+"""Failed tries: errors, vanished workers and jobs that take too long; and what their rooms do then.
 
-A job that is given up becomes a dead letter. In the same transaction the room that registers its kind changes what the
-job was for (``on_end`` of the kind), so that no row says for ever that a job works on it. After that, rooms may listen
-to the events ``jobs.given_up``, ``jobs.retried`` and ``jobs.discarded`` of tenants' jobs; see ``core.events``.
+A job that is given up becomes a dead letter. In the same transaction the room that registers its kind updates its own
+rows (``on_end`` of the kind), so that none waits for ever for a dead job. After that, rooms may listen to the events
+``jobs.given_up``, ``jobs.retried`` and ``jobs.discarded`` of tenants' jobs; see ``core.events``.
 """
 
 from __future__ import annotations
@@ -114,12 +114,12 @@ class Ended:
 
 
 def fail(lease: Lease, error: str, *, final: bool = False) -> str | None:
-    """Count a try that ended in an error: try again later, or give up.
+    """Count a try that ended in an error, and queue the job again or give it up.
 
     Args:
         lease: the job.
         error: kind and place of the error, without values.
-        final: trying again would end the same way.
+        final: whether the next try would end the same way.
 
     Returns:
         The job's state: ``queued``, ``dead``, or None when the lease is no longer ours.
@@ -134,19 +134,19 @@ def fail(lease: Lease, error: str, *, final: bool = False) -> str | None:
 
 
 def fail_unknown(job_id: UUID, database: str, error: str) -> str | None:
-    """Count a try of a job whose kind this worker does not know: one that knows it may come in a while."""
+    """Count a try of a job whose kind this worker does not know; a newer worker may know it."""
     values = {"error": error, "final": False, "delay": UNKNOWN_KIND_DELAY, "id": job_id, "token": None}
     return _end(database, _FAIL, values, "attempts")
 
 
 def vanish(hold: Hold) -> str | None:
-    """The job's own process died: suspect it more, and blame it where nothing ran beside it."""
+    """Suspect a job whose own process died; count the death as its own if no other job ran beside it."""
     values = {"id": hold.job_id, "token": hold.token, "most": MAX_INTERRUPTIONS}
     return _end(hold.database, _BY_TOKEN, values, "interruptions")
 
 
 def vanish_expired(job_id: UUID, database: str) -> str | None:
-    """The job's lease ran out, and so its worker vanished: as :func:`vanish`."""
+    """Handle a job whose lease ran out, because its worker vanished; see :func:`vanish`."""
     return _end(database, _BY_TIME, {"id": job_id, "most": MAX_INTERRUPTIONS}, "interruptions")
 
 
@@ -157,13 +157,13 @@ def overrun(lease: Lease) -> str | None:
 
 
 def announce(session: Session, decision: Decision, ended: Ended, reason: str = "") -> None:
-    """Have the job's room change what the job was for, and publish the event of a tenant's job, in this transaction.
+    """Call ``on_end`` of the job's kind, and publish the event of a tenant's job, in this transaction.
 
     Args:
-        session: of the job's tenant, or of the application for a job of the platform.
-        decision: what was decided.
+        session: a session of the job's tenant, or of the application for a job of the platform.
+        decision: the decision about the job.
         ended: the job.
-        reason: why it was given up.
+        reason: the reason for giving it up.
     """
     try:
         on_end = kind_of(ended.kind).on_end
@@ -180,7 +180,7 @@ def announce(session: Session, decision: Decision, ended: Ended, reason: str = "
 def as_owner(
     session: Session, ended: Ended, tenant: TenantRef | None, *, actor: str, request_id: str | None
 ) -> Iterator[Session | None]:
-    """Go on in a transaction of the application as the job's owner. What is the node's has to be done before.
+    """Continue a transaction of the application as the job's owner. Write to ``node`` before, not after.
 
     Args:
         session: a transaction of the application in ``node``.

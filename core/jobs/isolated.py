@@ -1,4 +1,4 @@
-"""The process of one job under suspicion: ``python -m core.jobs.isolated JOB DATABASE TOKEN PARENT``."""
+"""The process of one suspect job: ``python -m core.jobs.isolated JOB DATABASE TOKEN PARENT``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job once; 0 when its try has ended, however it went."""
+    """Run the job once; return 0 when its try has ended, whatever the outcome."""
     job_id, database, token, parent = arguments
     die_with_parent(int(parent))
     from core import telemetry

@@ -1,8 +1,8 @@
-"""Running jobs under suspicion: in a process of their own, and at last with nothing beside them.
+"""Runs suspect jobs in a process of their own, and finally with no other job beside them.
 
-When a worker vanishes, each of the jobs that it ran may be why. None is blamed: each is run again in a process of its
-own, so that another death takes that process alone. A job whose process died, or vanished together with its worker,
-is run once more while this worker runs nothing else. Only a death then counts against the job.
+When a worker vanishes, any of its jobs may be the cause. The death counts against none of them: each runs again in a
+process of its own, so that another death takes only that process. If that process dies too, or vanishes together with
+its worker, the job runs once more while this worker runs nothing else. Only a death then counts against the job.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ log = telemetry.get_logger(__name__)
 
 
 class Gate:
-    """Lets jobs run side by side, or one of them alone. Who waits to be alone goes first, so that it is not starved."""
+    """Lets jobs run side by side, or one of them alone. A job that waits to be alone goes first."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -79,10 +79,10 @@ class Gate:
 
 
 class Isolation:
-    """The processes of a worker's jobs under suspicion.
+    """The processes of a worker's suspect jobs.
 
     Args:
-        stopping: the worker is asked to stop: the jobs end their step and are given back.
+        stopping: set when the worker must stop: the jobs end their step and are given back.
         let_go: puts back a job whose process lost the database.
     """
 
@@ -93,14 +93,14 @@ class Isolation:
         self._released: set[UUID] = set()
 
     def run(self, suspect: Suspect) -> str | None:
-        """Run the job in a process of its own until that ends.
+        """Run the job in a process of its own, and wait for its end.
 
         Returns:
-            ``ended``: its try is over, however it went; else the job's state after its process died; None: it was not
-            ours any more.
+            ``ended`` if its try is over, whatever the outcome; else the job's state after its process died; None if
+            this worker had lost the job.
 
         Raises:
-            Unavailable: the process died, and the database is not there to say so.
+            Unavailable: the process died, and the database does not answer to record that.
         """
         hold = Hold(suspect.job_id, uuid4(), suspect.database)
         arguments = (str(hold.job_id), hold.database, str(hold.token), str(os.getpid()))
@@ -127,7 +127,7 @@ class Isolation:
         return endings.vanish(hold)
 
     def release(self) -> int:
-        """Kill what still runs and give the jobs back, since this worker ends now; how many there were."""
+        """Kill the processes and give the jobs back, because this worker ends; return their number."""
         with self._lock:
             running = list(self._running.values())
             self._released.update(hold.token for hold, _ in running)

@@ -1,4 +1,4 @@
-"""What a room gets to know about the end of one of its jobs."""
+"""The end of a job, as its room learns of it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The statements on a job's row that its worker makes: take, keep, finish, give back. ``endings`` has the failures.
+"""Statements of a worker on a job's row: take, prolong, finish, give back. ``endings`` has the failures.
 
-All but ``hold`` and ``finish`` are the application's own, since they are not part of the tenant's work. Times are the
-database's, so that workers need not agree on the clock.
+All but ``hold`` and ``finish`` run as the application, because they are not part of the tenant's work. The database's
+clock counts, because the clocks of workers may differ.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from core.jobs.bounds import JobBounds
 
 SHARE_DELAY = timedelta(seconds=1)
-"""How long a job waits whose tenant holds its share of this worker: another worker may be free."""
+"""Delay of a job whose tenant has its full share of this worker: another worker may be free."""
 
 BESIDE_OTHERS, OWN_PROCESS, ALONE = 0, 1, 2
-"""Levels of suspicion of a job, and how one of each is run; see ``core.jobs.isolation``."""
+"""Levels of suspicion, which decide how a job runs; see ``core.jobs.isolation``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A job that this worker holds, or has a process of its own hold: whoever knows the token may change the row."""
+    """The lease of a job by its token: only a process that knows the token may change the row."""
 
     job_id: UUID
     token: UUID
@@ -38,7 +38,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Lease(Hold):
-    """A job in the hands of this process."""
+    """A job that this process runs."""
 
     tenant_role: str
     kind: JobBounds
@@ -49,7 +49,7 @@ class Lease(Hold):
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A job that waits to be taken, and is to be taken by a process of its own.
+    """A job that waits, and must run in a process of its own.
 
     Attributes:
         level: ``OWN_PROCESS`` or ``ALONE``.
@@ -61,7 +61,7 @@ class Suspect:
 
 
 class UnknownKindError(LookupError):
-    """No feature registers the job's kind: this worker may be of an older version than whoever asked for the job."""
+    """No feature registers the job's kind: the process that enqueued the job may have a newer version."""
 
 
 def take(
@@ -73,18 +73,18 @@ def take(
     up_to: int = ALONE,
     admits: Callable[[str], bool] | None = None,
 ) -> Lease | Suspect | None:
-    """Take the job's lease, if it waits to be taken: a second message for the same job finds nothing to do.
+    """Take the job's lease if a message for it was sent; a second message for the same job does nothing.
 
     Args:
-        job_id: which.
-        bounds_of: gives the bounds of a kind by its name; raises LookupError for one that no feature registers.
-        database: where its row is.
-        token: that of the lease; a new one when None.
-        up_to: a job under more suspicion than this is left, and given as a ``Suspect``.
-        admits: gets ``tenant_role``; where it returns False, the job is queued again for a moment.
+        job_id: the job.
+        bounds_of: returns the bounds of a kind by its name; raises LookupError if no feature registers it.
+        database: the database of its row.
+        token: token of the lease; a new one when None.
+        up_to: highest level of suspicion to take; a job above it is returned as a ``Suspect``.
+        admits: called with ``tenant_role``; if it returns False, the job is queued again for a moment.
 
     Raises:
-        UnknownKindError: no feature registers its kind; the job has not been taken.
+        UnknownKindError: no feature registers its kind; the job is not taken.
     """
     token = token or uuid4()
     with node_session(database) as session:
@@ -118,9 +118,9 @@ def take(
 
 
 def hold(cursor: psycopg.Cursor[Any], lease: Lease) -> bool:
-    """Within the tenant's transaction: lock the job's row and prolong the lease; False when it is no longer ours.
+    """Lock the job's row in the tenant's transaction, and prolong the lease; False if the lease is lost.
 
-    The lock is the fence: while the transaction lasts nobody takes the job away, however late the lease.
+    While the transaction lasts, the lock keeps other workers from taking the job, even after the lease ran out.
     """
     cursor.execute(
         "UPDATE node.jobs SET lease_until = now() + %s, updated_at = now()"
@@ -131,7 +131,7 @@ def hold(cursor: psycopg.Cursor[Any], lease: Lease) -> bool:
 
 
 def finish(cursor: psycopg.Cursor[Any], lease: Lease) -> bool:
-    """Mark the job done, within the transaction of its effect; False when the lease is no longer ours."""
+    """Mark the job done in the transaction of its effect; False if the lease is lost."""
     cursor.execute(
         "UPDATE node.jobs SET state = 'done', lease_token = NULL, lease_until = NULL, finished_at = now(),"
         " updated_at = now() WHERE id = %s AND lease_token = %s AND state = 'running'",
@@ -141,7 +141,7 @@ def finish(cursor: psycopg.Cursor[Any], lease: Lease) -> bool:
 
 
 def progress(cursor: psycopg.Cursor[Any], lease: Lease, done: int, total: int | None, note: str) -> None:
-    """Say how far the job is."""
+    """Store the progress of the job."""
     cursor.execute(
         "UPDATE node.jobs SET progress_done = %s, progress_total = %s, progress_note = %s, updated_at = now()"
         " WHERE id = %s AND lease_token = %s AND state = 'running'",
@@ -153,7 +153,7 @@ def prolong(leases: Sequence[Lease], database: str) -> set[UUID]:
     """Prolong the leases of running jobs in one statement.
 
     Returns:
-        The tokens that are no longer ours. A row that a transaction of the job itself has locked counts as ours.
+        The tokens of lost leases. A row that the job's own transaction has locked does not count as lost.
     """
     with node_session(database) as session:
         rows = (
@@ -183,12 +183,12 @@ def prolong(leases: Sequence[Lease], database: str) -> set[UUID]:
 
 
 def give_back(hold: Hold, *, delay: timedelta = timedelta(0), why: str | None = None) -> bool:
-    """Put the job back as if it had not been taken (its worker stops, its tenant is suspended).
+    """Put the job back without counting a try (its worker stops, its tenant is suspended).
 
     Args:
-        hold: the job, and the lease on it.
-        delay: how long it waits.
-        why: what the row says of it; None leaves what it said.
+        hold: the lease of the job.
+        delay: time that the job waits.
+        why: text for the row's ``error``; None leaves the column unchanged.
     """
     with node_session(hold.database) as session:
         cursor = psycopg_connection(session).execute(
@@ -201,7 +201,7 @@ def give_back(hold: Hold, *, delay: timedelta = timedelta(0), why: str | None = 
 
 
 def let_go(hold: Hold) -> bool:
-    """Put the job back after the database broke off: nobody is blamed, and the pauses grow up to ten minutes."""
+    """Put the job back after losing the database, without counting a try; the delays grow up to ten minutes."""
     with node_session(hold.database) as session:
         cursor = psycopg_connection(session).execute(
             "UPDATE node.jobs SET state = 'queued', lease_token = NULL, lease_until = NULL, updated_at = now(),"

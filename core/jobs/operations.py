@@ -1,4 +1,4 @@
-"""What operators do with jobs: look, retry, discard. Rows carry ids and settings, never a person's data."""
+"""Operators' work with jobs: list, show, retry, discard. Rows contain ids and settings, never a person's data."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def find(
         state: only jobs in this state.
         tenant: only jobs of this tenant.
         platform: only jobs of the platform itself.
-        limit: so many at most.
+        limit: most jobs to return.
 
     Returns:
         Rows; those of the platform's jobs have None as ``tenant_id``.
@@ -115,7 +115,7 @@ def dead_jobs(tenant: TenantRef | None = None) -> list[UUID]:
 
 
 def _resolve(job_id: UUID, change: str, resolution: Decision, actor: str) -> None:
-    """Change a dead job, say so on its dead letter, and announce it, in one transaction."""
+    """Change a dead job, record the decision on its dead letter, and announce it, in one transaction."""
     for database in databases():
         with node_session(database) as session:
             tenant = endings.tenant_of_job(session, job_id)

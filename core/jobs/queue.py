@@ -1,4 +1,4 @@
-"""Enqueue a job, in the transaction that makes it necessary."""
+"""Enqueues jobs in the transaction that makes them necessary."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ def enqueue(
     run_after: datetime | None = None,
     dedupe_key: str | None = None,
 ) -> UUID:
-    """Ask for a job of the session's tenant. It is there when the caller's transaction commits, and only then.
+    """Enqueue a job for the session's tenant. The job exists once the caller's transaction commits.
 
     Args:
-        session: the caller's transaction; its tenant is the job's.
-        kind: what is to be run.
-        payload: what to work on, by ids and settings: never a person's data, it is seen by operators.
-        run_after: not before this instant; at once when None.
-        dedupe_key: while a job of this tenant and kind with the same key waits or runs, none is added; one that was to
-            wait for longer is brought forward.
+        session: the caller's transaction; the job belongs to its tenant.
+        kind: the kind of job.
+        payload: ids and settings for the job, never a person's data: operators see it.
+        run_after: earliest time to run; at once when None.
+        dedupe_key: while a job of this tenant and kind with the same key waits or runs, none is added. If it waits for
+            a later time than ``run_after``, it is brought forward.
 
     Returns:
-        The job's id; that of the job that is there already, where ``dedupe_key`` says so.
+        The job's id; with ``dedupe_key``, perhaps the id of the job that exists already.
 
     Raises:
-        TenantRequired: ``session`` is no tenant's.
+        TenantRequired: ``session`` is not a tenant's.
         LookupError: no feature registers the kind.
         ValueError: the kind is the platform's, the payload is too large, or ``run_after`` has no time zone.
     """
@@ -91,14 +91,14 @@ def enqueue_platform(
     run_after: datetime | None = None,
     dedupe_key: str | None = None,
 ) -> UUID:
-    """As ``enqueue``, for a job of the platform, which has no tenant.
+    """Enqueue a job of the platform, which has no tenant.
 
     Args:
         session: a transaction of the application in the control database (``platform_session``).
         kind: a kind that ``platform_job`` registers.
-        payload: what to work on, by ids and settings.
-        actor: who asks for it.
-        run_after: not before this instant; at once when None.
+        payload: ids and settings for the job.
+        actor: the actor that enqueues it.
+        run_after: earliest time to run; at once when None.
         dedupe_key: as for ``enqueue``.
 
     Raises:

@@ -30,13 +30,13 @@ SHORTEST_LEASE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class JobKind(JobBounds):
-    """A kind of job: its bounds, and what its room does.
+    """A kind of job: its bounds and its functions.
 
     Attributes:
         run: runs one job.
-        on_end: changes what the job was for, when the job is given up, discarded or retried; in the transaction that
-            changes the job's row, in a session of its tenant or, without a tenant, of the application. None where a
-            job leaves nothing unfinished.
+        on_end: updates the room's rows when the job is given up, discarded or retried. It runs in the transaction that
+            changes the job's row, in a session of its tenant or, without a tenant, of the application. None if a job
+            leaves nothing unfinished.
     """
 
     run: Callable[..., None]
@@ -57,10 +57,10 @@ def job(
 ) -> Callable[[Run], Run]:
     """Register the decorated function to run jobs of ``kind``, such as ``imports.run``, each for one tenant.
 
-    A room whose rows say that a job works on them names ``on_end``, so that no row says so for ever.
+    Give ``on_end`` if the room's rows show that a job works on them: else they show it for ever after the job died.
 
     Raises:
-        ValueError: the name is not ``room.kind``, is taken by another function, or a bound makes no sense.
+        ValueError: the name is not ``room.kind``, belongs to another function, or a bound makes no sense.
     """
     bounds = JobBounds(kind, max_attempts, lease, backoff, time_limit, platform=False)
     return _registering(bounds, on_end)
@@ -75,7 +75,9 @@ def platform_job(
     time_limit: timedelta = timedelta(hours=6),
     on_end: PlatformOnEnd | None = None,
 ) -> Callable[[PlatformRun], PlatformRun]:
-    """As ``job``, for the work of the platform itself: roll-ups, alerts of operators. No tenant can ask for it.
+    """Register the decorated function for jobs of the platform, such as roll-ups and alerts of operators.
+
+    No tenant can enqueue such a job. The arguments are those of ``job``.
 
     Raises:
         ValueError: as ``job``.
@@ -112,10 +114,10 @@ def _registering(bounds: JobBounds, on_end: Callable[..., None] | None) -> Calla
 
 
 def kind_of(name: str) -> JobKind:
-    """The kind of this name, of any installed feature.
+    """Return the kind of this name, of any installed feature.
 
     Raises:
-        LookupError: no feature registers it.
+        LookupError: no feature registers the kind.
     """
     if name not in _kinds:
         load_jobs()
@@ -127,6 +129,6 @@ def kind_of(name: str) -> JobKind:
 
 
 def kinds() -> dict[str, JobKind]:
-    """The kinds of the installed features, by name."""
+    """Return the kinds of the installed features, by name."""
     load_jobs()
     return dict(sorted(_kinds.items()))

@@ -1,7 +1,7 @@
-"""The relay: admits due jobs, tenants in turn, and sends a message for each; finds what was lost on the way.
+"""The relay: admits due jobs, tenants in turn, sends a message for each, and sends lost messages again.
 
-It may run in any number of workers: a lock lets one of them work at a time. The row is the truth; a message only says
-"look at this row", so that one too many does nothing, and one that is lost is sent again.
+It may run in any number of workers: a lock lets one of them work at a time. The job's row has the state; a message only
+says "look at this row". So an extra message does nothing, and a lost one is sent again.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ log = telemetry.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What one round of the relay did, in jobs."""
+    """Counts of jobs in one round of the relay."""
 
     admitted: int = 0
     resent: int = 0
@@ -122,10 +122,10 @@ class Relay:
     """Moves the jobs of one data database.
 
     Args:
-        messages: where messages are sent.
-        database: whose jobs.
-        tenant: only this tenant's jobs; the others are left to a relay for all.
-        threads: jobs that this process runs at a time; 0 where it runs one after another, for one tenant.
+        messages: sends the messages.
+        database: the database of the jobs.
+        tenant: only this tenant's jobs; all tenants' when None.
+        threads: jobs that this process runs at a time; 0 if it runs one tenant's jobs one after another.
     """
 
     def __init__(

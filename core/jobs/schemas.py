@@ -1,4 +1,4 @@
-"""What the API says of a job."""
+"""Answers of the API about jobs."""
 
 from datetime import datetime
 from typing import Literal

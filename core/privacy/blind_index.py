@@ -100,7 +100,7 @@ def _begun(key: bytes, purpose: str) -> HMAC:
 
 
 def blind_indexes(key: bytes, purpose: str, texts: Iterable[str]) -> list[bytes]:
-    """``blind_index`` of many texts."""
+    """Return the blind index of each of many texts; see ``blind_index``."""
     forms = [text.strip() for text in texts] if purpose.startswith(EXACT) else [_form(purpose, text) for text in texts]
     if not all(forms):
         normalise(purpose, "")

@@ -232,7 +232,7 @@ def _all_answer(known: state.State, folder: Path, wanted: Wanted) -> bool:
 
 
 def _is_set_up(known: state.State) -> bool:
-    """Whether the databases are set up, and by code that sets them up as this does."""
+    """Tell whether the databases are set up in the way in which this code sets them up."""
     return known.bootstrapped and known.bootstrap == bootstrap.fingerprint()
 
 

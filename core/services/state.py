@@ -88,10 +88,11 @@ def write(folder: Path, state: State) -> None:
 def prepare(folder: Path) -> None:
     """Create the state folder.
 
-    Root's can be passed through (not listed) by the servers on the way to their data; a user's by nobody.
+    If root creates it, the servers may enter it to reach their data, but not list it. If a user creates it, no other
+    account may enter it.
 
     Raises:
-        Unavailable: it cannot be created or written to.
+        Unavailable: the folder cannot be created or written to.
     """
     try:
         make_private(folder)
@@ -133,7 +134,7 @@ def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def unusable(folder: Path, error: OSError) -> Unavailable:
-    """The error for an unusable folder, by the system's reason."""
+    """Return the error for an unusable folder, with the system's reason."""
     remedies = {
         errno.ENOSPC: "free some space (a new database needs about 300 MB); committed data are safe",
         errno.EDQUOT: "free some of your quota, or set IIT_STATE_DIR to a folder elsewhere",

@@ -1,6 +1,7 @@
-"""What routes without a credential may declare: how often one address may call them, and that they take any query.
+"""Declarations of routes without a credential: how often one address may call them, and that they take any query.
 
-Each is a dependency that does nothing; the application reads it from the route: ``dependencies=[Depends(any_query)]``.
+A declaration is a dependency that does nothing: ``dependencies=[Depends(any_query)]``. The application reads it from
+the route.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ class AuditHead(_Part):
 
 
 class Manifest(Header):
-    """The archive's last member: the header again, with the counts and checksums of all that came between."""
+    """The archive's last member: the header again, and the counts and checksums of all members before it."""
 
     contents: dict[str, Counted]
     blobs: list[BlobInfo]

@@ -116,12 +116,12 @@ def left_out() -> list[LeftOut]:
 
 
 def tables_of(connection: psycopg.Connection[Any], schema: str, *, all_tables: bool = False) -> list[TableInfo]:
-    """The tables of a schema that an archive carries: patients' keys first, each table after those it refers to.
+    """Return the tables of a schema that an archive contains: patients' keys first, each table after its references.
 
     Args:
-        connection: to the schema's data database.
-        schema: the tenant's.
-        all_tables: include those that rooms leave out today; an older archive may carry them.
+        connection: a connection to the schema's data database.
+        schema: the tenant's schema.
+        all_tables: include tables that rooms leave out today; an older archive may contain them.
     """
     load_tables()
     omitted = _OF_MOVES | set(_MADE_ANEW)
