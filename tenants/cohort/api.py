@@ -16,8 +16,7 @@ from tenants.cohort.schemas import DayStatusOut, FacilityCompleteness, Indicator
 
 router = APIRouter(tags=["cohort"])
 
-CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
-CohortOfReach = Annotated[Principal, Depends(require("cohort.read", confined=True))]
+CohortRead = Annotated[Principal, Depends(require("cohort.read", confined=True))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True))]
 AsOf = Annotated[
     IsoDay | None, Query(description="The day, with what was known then. Default: today.", examples=["2026-09-30"])
@@ -55,7 +54,7 @@ def get_cohort_status(_: CohortRead, db: TenantDb, as_of: AsOf = None) -> DaySta
     operation_id="list_facility_completeness",
     summary="List how far each facility's records reach",
 )
-def list_facility_completeness(_: CohortOfReach, db: TenantDb) -> list[FacilityCompleteness]:
+def list_facility_completeness(_: CohortRead, db: TenantDb) -> list[FacilityCompleteness]:
     """Return each facility's complete-through date, from its reporting volume, and whether it is stale, by DATIM id."""
     return [FacilityCompleteness.model_validate(row) for row in service.facility_list(db)]
 
@@ -64,7 +63,7 @@ def list_facility_completeness(_: CohortOfReach, db: TenantDb) -> list[FacilityC
     "/patients/{patient_id}/status", operation_id="get_patient_status", summary="Get a patient's status and its history"
 )
 def get_patient_status(
-    _: CohortOfReach, __: PatientsRead, db: TenantDb, patient_id: UUID, as_of: AsOf = None
+    _: CohortRead, __: PatientsRead, db: TenantDb, patient_id: UUID, as_of: AsOf = None
 ) -> PatientStatus:
     """Return the status on a day and every change of status. The audit records the read."""
     status = service.patient_status(db, patient_id, as_of_day(db, as_of))

@@ -16,6 +16,7 @@ from tenants.cohort.status import STATUSES, status_at, transitions
 from tenants.cohort.timelines import NO_DAY, PICKUP, Timelines, day_number, snapshot, to_date
 from tenants.cohort.waiting import waiting
 from tenants.records.identities import merged_into
+from tenants.records.reach import patients_within_reach
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -149,7 +150,7 @@ def compare(session: TenantSession, data_date: date, datim_ids: Sequence[str] | 
         for person in _people(chunk, rules, day_number(data_date)):
             uuids_left.discard(person.uuid)
             _add(comparison, person, theirs.get(person.uuid), facilities, rules)
-    for uuid in sorted(uuids_left):
+    for uuid in sorted(patients_within_reach(session, uuids_left)):
         row = theirs[uuid]
         place = facilities[row.facility]
         comparison.counts[place, row.status, "none"] += 1
@@ -182,6 +183,8 @@ def _require_listed(datim_ids: Sequence[str] | None, listed: Collection[str]) ->
 def _people_listed(session: TenantSession, rows: dict[UUID, Listed]) -> dict[UUID, Listed]:
     """The list's rows by person: a merged record counts under the other, and a person recorded twice once."""
     canonical_of = merged_into(session, rows)
+    within = patients_within_reach(session, set(canonical_of.values()))
+    canonical_of = {uuid: canonical for uuid, canonical in canonical_of.items() if canonical in within}
     rows_by_person = {uuid: row for uuid, row in rows.items() if uuid not in canonical_of}
     for uuid, canonical in sorted(canonical_of.items()):
         if uuid in rows:

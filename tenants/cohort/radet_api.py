@@ -21,8 +21,8 @@ from tenants.cohort.radet_schemas import (
 
 router = APIRouter(tags=["cohort"])
 
-CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
-PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
+CohortRead = Annotated[Principal, Depends(require("cohort.read", confined=True))]
+PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True))]
 Facility = Annotated[
     list[str] | None, Query(description="DATIM ids of facilities; all of the list when left out.", max_length=200)
 ]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from psycopg import sql
+
+from tenants.records.reach import within_reach_sql
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
@@ -12,36 +16,36 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
 
-_DATES = """
+_DATES = sql.SQL("""
 SELECT r.data_date, r.source, count(DISTINCT r.facility_uuid), count(*),
        count(*) FILTER (WHERE r.status = 'active'), count(*) FILTER (WHERE r.status = 'active_restart'),
        count(*) FILTER (WHERE r.status = 'iit'), count(*) FILTER (WHERE r.status = 'stopped'),
        count(*) FILTER (WHERE r.status = 'died'), count(*) FILTER (WHERE r.status = 'transferred_out'),
        count(*) FILTER (WHERE r.status = 'invalid'), count(*) FILTER (WHERE r.status = 'unknown')
-FROM radet_snapshots AS r
+FROM radet_snapshots AS r WHERE {within_reach}
 GROUP BY r.data_date, r.source ORDER BY r.data_date DESC, r.source
-"""
+""")
 
-_ROWS = """
+_ROWS = sql.SQL("""
 SELECT r.patient_uuid, r.facility_uuid, r.status, r.last_pickup, r.days_supplied
 FROM radet_snapshots AS r
-WHERE r.data_date = %s AND (%s::text[] IS NULL OR r.facility_uuid IN (
+WHERE r.data_date = %s AND {within_reach} AND (%s::text[] IS NULL OR r.facility_uuid IN (
     SELECT f.uuid FROM facilities AS f WHERE f.datim_id = ANY(%s::text[])
 ))
-"""
+""")
 
-_FACILITIES = """
+_FACILITIES = sql.SQL("""
 SELECT f.uuid, f.datim_id FROM facilities AS f
 WHERE EXISTS (SELECT FROM radet_snapshots AS r WHERE r.data_date = %s AND r.facility_uuid = f.uuid)
-  AND (%s::text[] IS NULL OR f.datim_id = ANY(%s::text[]))
+  AND (%s::text[] IS NULL OR f.datim_id = ANY(%s::text[])) AND {within_reach}
 ORDER BY f.datim_id
-"""
+""")
 
 # Only facilities that are on both lists: in any other, the whole list would seem to arrive or leave.
-_FLOWS = """
+_FLOWS = sql.SQL("""
 WITH both_days AS (
     SELECT r.facility_uuid FROM radet_snapshots AS r
-    WHERE r.data_date IN (%(start)s, %(end)s)
+    WHERE r.data_date IN (%(start)s, %(end)s) AND {within_reach}
     GROUP BY r.facility_uuid HAVING count(DISTINCT r.data_date) = 2
 ),
 before AS (
@@ -57,7 +61,7 @@ FROM before AS b FULL OUTER JOIN after AS a ON a.patient_uuid = b.patient_uuid
 JOIN facilities AS f ON f.uuid = coalesce(a.facility_uuid, b.facility_uuid)
 WHERE %(facilities)s::text[] IS NULL OR f.datim_id = ANY(%(facilities)s::text[])
 GROUP BY f.datim_id, b.status, a.status ORDER BY f.datim_id, 2, 3
-"""
+""")
 
 COUNTED = ("active", "active_restart", "iit", "stopped", "died", "transferred_out", "invalid", "unknown")
 
@@ -84,9 +88,10 @@ class Listed:
 
 
 def listed_days(session: TenantSession) -> list[ListedDay]:
-    """The data dates of the lists, the newest first."""
+    """The data dates of the lists of facilities within reach, the newest first."""
+    query = _DATES.format(within_reach=within_reach_sql(session, "r.facility_uuid"))
     with session.cursor() as cursor:
-        rows = cursor.execute(_DATES).fetchall()
+        rows = cursor.execute(query).fetchall()
     return [
         ListedDay(
             data_date=day,
@@ -100,24 +105,27 @@ def listed_days(session: TenantSession) -> list[ListedDay]:
 
 
 def list_rows(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, Listed]:
-    """The rows of the lists of a day by patient; with ``datim_ids``, only of these facilities."""
+    """The rows of the lists of a day within reach, by patient; with ``datim_ids``, only of these facilities."""
     ids = None if datim_ids is None else list(datim_ids)
+    query = _ROWS.format(within_reach=within_reach_sql(session, "r.facility_uuid"))
     with session.cursor() as cursor:
-        rows = cursor.execute(_ROWS, (data_date, ids, ids)).fetchall()
+        rows = cursor.execute(query, (data_date, ids, ids)).fetchall()
     return {row[0]: Listed(*row[1:]) for row in rows}
 
 
 def listed_facilities(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, str]:
-    """The facilities on the lists of a day -> DATIM id, in the order of the DATIM ids."""
+    """The facilities within reach on the lists of a day -> DATIM id, in the order of the DATIM ids."""
     ids = None if datim_ids is None else list(datim_ids)
+    query = _FACILITIES.format(within_reach=within_reach_sql(session, "f.uuid"))
     with session.cursor() as cursor:
-        return dict(cursor.execute(_FACILITIES, (data_date, ids, ids)).fetchall())
+        return dict(cursor.execute(query, (data_date, ids, ids)).fetchall())
 
 
 def flows(
     session: TenantSession, start: date, end: date, datim_ids: Sequence[str] | None
 ) -> list[tuple[str, str, str, int]]:
-    """How many people changed from one status to another between two lists: facility, from, to, people."""
+    """How many people within reach changed from one status to another: facility, from, to, people."""
+    query = _FLOWS.format(within_reach=within_reach_sql(session, "r.facility_uuid"))
     values = {"start": start, "end": end, "facilities": None if datim_ids is None else list(datim_ids)}
     with session.cursor() as cursor:
-        return [tuple(row) for row in cursor.execute(_FLOWS, values).fetchall()]
+        return [tuple(row) for row in cursor.execute(query, values).fetchall()]

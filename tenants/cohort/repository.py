@@ -32,18 +32,19 @@ _NO_DAY = sql.SQL("'-2147483648'::int4")
 _PEOPLE = sql.SQL(
     "SELECT p.uuid, p.facility_uuid, (CASE p.sex WHEN 'F' THEN 1 WHEN 'M' THEN 2 ELSE 0 END)::int2,"
     " coalesce(p.birthdate - DATE '1970-01-01', {no_day}), coalesce(p.art_start_date - DATE '1970-01-01', {no_day})"
-    " FROM patients AS p WHERE p.known_to IS NULL AND NOT p.voided AND p.uuid > {after} ORDER BY p.uuid LIMIT {limit}"
+    " FROM patients AS p WHERE p.known_to IS NULL AND NOT p.voided AND p.uuid > {after} AND {within_reach}"
+    " ORDER BY p.uuid LIMIT {limit}"
 )
 _TRANSITIONS = sql.SQL(
     "SELECT patient_uuid, date - DATE '1970-01-01', (array_position({statuses}::text[], from_status) - 1)::int2,"
     " (array_position({statuses}::text[], to_status) - 1)::int2, (array_position({reasons}::text[], reason) - 1)::int2"
-    " FROM status_transitions WHERE patient_uuid BETWEEN {first} AND {last} ORDER BY patient_uuid, seq"
+    " FROM status_transitions AS t WHERE {chunk} ORDER BY patient_uuid, seq"
 )
 _VIRAL_LOADS = sql.SQL(
     "SELECT DISTINCT ON ({who}) {who},"
     " (o.value_numeric * CASE WHEN o.value_text = '<' THEN 0.999999 ELSE 1 END)::float8"
     " FROM observations AS o {merged} WHERE o.known_to IS NULL AND NOT o.voided AND o.variable_name = 'viral_load'"
-    " AND o.value_numeric IS NOT NULL AND (o.patient_uuid BETWEEN {first} AND {last} OR o.patient_uuid = ANY({others}))"
+    " AND o.value_numeric IS NOT NULL AND ({chunk} OR o.patient_uuid = ANY({others}))"
     " AND o.obs_datetime >= ({end}::timestamp + interval '1 day' - interval '12 months') AT TIME ZONE {zone}"
     " AND o.obs_datetime < ({end}::timestamp + interval '1 day') AT TIME ZONE {zone}"
     " ORDER BY {who}, o.obs_datetime DESC, o.value_numeric"
@@ -53,7 +54,7 @@ _MEMBERS = sql.SQL(
     "SELECT p.uuid, i.canonical_uuid, (CASE p.sex WHEN 'F' THEN 1 WHEN 'M' THEN 2 ELSE 0 END)::int2,"
     " coalesce(p.birthdate - DATE '1970-01-01', {no_day}), coalesce(p.art_start_date - DATE '1970-01-01', {no_day})"
     " FROM patients AS p JOIN patient_identities AS i ON i.patient_uuid = p.uuid AND i.known_to IS NULL"
-    " WHERE p.known_to IS NULL AND NOT p.voided AND i.canonical_uuid BETWEEN {first} AND {last} ORDER BY p.uuid"
+    " WHERE p.known_to IS NULL AND NOT p.voided AND {chunk} ORDER BY p.uuid"
 )
 
 
@@ -112,35 +113,51 @@ def forget_strangers(session: TenantSession) -> None:
 
 
 def indicator_chunks(session: TenantSession, period: Period) -> Iterator[tuple[Transitions, People]]:
-    """Yield transitions and people, one chunk of patients after another."""
-    facilities_known = np.array([value.bytes for value in facilities_of(session)], dtype="S16")
+    """Yield transitions and people within reach, one chunk of patients after another."""
+    facilities_known = np.array([value.bytes for value in _facilities_within_reach(session)], dtype="S16")
+    within = within_reach_sql(session, "p.facility_uuid")
     after = UUID(int=0)
     while True:
-        query = _PEOPLE.format(no_day=_NO_DAY, after=after, limit=CHUNK_PATIENTS)
+        query = _PEOPLE.format(no_day=_NO_DAY, after=after, within_reach=within, limit=CHUNK_PATIENTS)
         form = {"uuid": "uuid", "facility": "uuid", "sex": "int2", "birth": "int4", "art_start": "int4"}
         rows = fetch(session, query, form)
         if rows["uuid"].size == 0:
             return
-        first, after = (_uuid(rows["uuid"][place]) for place in (0, -1))
-        members = _fill_from_members(session, rows, first, after)
+        after = _uuid(rows["uuid"][-1])
+        members = _fill_from_members(session, rows)
         people = People(
             facility=places(facilities_known, rows["facility"]),
             sex=rows["sex"].astype(np.int64),
             birth=rows["birth"],
             art_start=rows["art_start"],
-            viral_load=_viral_loads(session, rows["uuid"], (first, after), members, period.end),
+            viral_load=_viral_loads(session, rows["uuid"], members, period.end),
         )
-        yield _transitions(session, rows["uuid"], first, after), people
+        yield _transitions(session, rows["uuid"]), people
         if rows["uuid"].size < CHUNK_PATIENTS:
             return
+
+
+def _facilities_within_reach(session: TenantSession) -> tuple[UUID, ...]:
+    if session.reach.everything:
+        return facilities_of(session)
+    return tuple(sorted((row.uuid for row in facilities(session)), key=lambda uuid: uuid.bytes))
+
+
+def _of_chunk(session: TenantSession, column: str, uuids: npt.NDArray[np.bytes_]) -> sql.Composable:
+    """The condition for a chunk's patients: a range along the index; their list where others lie between them."""
+    name = sql.Identifier(*column.split("."))
+    if session.reach.everything:
+        return sql.SQL("{} BETWEEN {} AND {}").format(name, _uuid(uuids[0]), _uuid(uuids[-1]))
+    return sql.SQL("{} = ANY({}::uuid[])").format(name, uuid_array(map(_uuid, uuids.tolist())))
 
 
 def _uuid(value: bytes) -> UUID:
     return UUID(bytes=bytes(value).ljust(16, b"\0"))
 
 
-def _transitions(session: TenantSession, uuids: npt.NDArray[np.bytes_], first: UUID, last: UUID) -> Transitions:
-    query = _TRANSITIONS.format(statuses=list(STATUSES), reasons=list(REASONS), first=first, last=last)
+def _transitions(session: TenantSession, uuids: npt.NDArray[np.bytes_]) -> Transitions:
+    chunk = _of_chunk(session, "t.patient_uuid", uuids)
+    query = _TRANSITIONS.format(statuses=list(STATUSES), reasons=list(REASONS), chunk=chunk)
     form = {"patient": "uuid", "date": "int4", "before": "int2", "after": "int2", "reason": "int2"}
     rows = fetch(session, query, form)
     owner = places(uuids, rows["patient"])
@@ -158,10 +175,11 @@ def _transitions(session: TenantSession, uuids: npt.NDArray[np.bytes_], first: U
     )
 
 
-def _fill_from_members(session: TenantSession, rows: Columns, first: UUID, last: UUID) -> list[UUID]:
+def _fill_from_members(session: TenantSession, rows: Columns) -> list[UUID]:
     """Fill gaps of merged people from the records merged into them, as ``merged`` does; return the members."""
     form = {"uuid": "uuid", "canonical": "uuid", "sex": "int2", "birth": "int4", "art_start": "int4"}
-    members = fetch(session, _MEMBERS.format(no_day=_NO_DAY, first=first, last=last), form)
+    chunk = _of_chunk(session, "i.canonical_uuid", rows["uuid"])
+    members = fetch(session, _MEMBERS.format(no_day=_NO_DAY, chunk=chunk), form)
     place = places(rows["uuid"], members["canonical"])
     for member in np.flatnonzero(place >= 0).tolist():
         at = place[member]
@@ -177,7 +195,6 @@ def _fill_from_members(session: TenantSession, rows: Columns, first: UUID, last:
 def _viral_loads(
     session: TenantSession,
     uuids: npt.NDArray[np.bytes_],
-    bounds: tuple[UUID, UUID],
     members: list[UUID],
     end: date,
 ) -> npt.NDArray[np.float64]:
@@ -189,8 +206,7 @@ def _viral_loads(
         who=sql.SQL("coalesce(i.canonical_uuid, o.patient_uuid)" if members else "o.patient_uuid"),
         merged=_MERGED if members else sql.SQL(""),
         others=members,
-        first=bounds[0],
-        last=bounds[1],
+        chunk=_of_chunk(session, "o.patient_uuid", uuids),
         end=end,
         zone=session.tenant.time_zone,
     )

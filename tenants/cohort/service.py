@@ -203,7 +203,8 @@ def day_status(session: TenantSession, as_of: date) -> DayStatus:
     totals = np.zeros(len(STATUSES), dtype=np.int64)
     patients = pending = late = beyond = 0
     merged_uuids = merged_at(session, start_of_day(session.tenant, as_of + timedelta(days=1)))
-    for chunk in load_timelines(session):
+    within = None if session.reach.everything else [row.uuid for row in repository.facilities(session)]
+    for chunk in load_timelines(session, facility_uuids=within):
         everyone = np.arange(len(chunk))
         if merged_uuids:  # a merged patient counts under the canonical one on that day
             everyone = np.flatnonzero([uuid not in merged_uuids for uuid in chunk.patient_uuid])

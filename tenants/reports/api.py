@@ -22,10 +22,10 @@ from tenants.reports.dhis2 import Dhis2Mapping
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 
-ReportsRead = Annotated[Principal, Depends(require("reports.read"))]
-ReportsIdentify = Annotated[Principal, Depends(require("reports.identify"))]
-PatientsRead = Annotated[Principal, Depends(require("patients.read"))]
-CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
+ReportsRead = Annotated[Principal, Depends(require("reports.read", confined=True))]
+ReportsIdentify = Annotated[Principal, Depends(require("reports.identify", confined=True))]
+PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True))]
+CohortRead = Annotated[Principal, Depends(require("cohort.read", confined=True))]
 AsOf = Annotated[
     IsoDay | None, Query(description="The day, with what was known then. Default: today.", examples=["2026-09-30"])
 ]
