@@ -14,10 +14,16 @@ from tenants.quality.schemas import JobAsked, MeasureDefinition, ReportHead, Rep
 
 router = APIRouter(prefix="/quality", tags=["quality"])
 
-QualityRead = Annotated[Principal, Depends(require("quality.read"))]
+QualityRead = Annotated[Principal, Depends(require("quality.read", confined=True))]
+QualityOfImports = Annotated[Principal, Depends(require("quality.read"))]
 QualityWrite = Annotated[Principal, Depends(require("quality.write"))]
 FacilityQuery = Annotated[
-    str | None, Query(description="DATIM id. Default: all facilities together.", max_length=64, examples=["SIM001"])
+    str | None,
+    Query(
+        description="DATIM id. Default: all facilities together, for callers who reach all of them.",
+        max_length=64,
+        examples=["SIM001"],
+    ),
 ]
 
 
@@ -47,7 +53,10 @@ def list_quality_reports(
     facility: FacilityQuery = None,
     import_id: Annotated[UUID | None, Query(description="Only those made after this import.")] = None,
 ) -> Page[ReportHead]:
-    """List reports of one facility, or of all facilities of a run together. Each has its scores, without measures."""
+    """List reports of one facility, or of all facilities of a run together. Each has its scores, without measures.
+
+    Callers who reach some facilities get the reports of each of these.
+    """
     reports = service.list_reports(db, paging, facility=facility, import_id=import_id)
     return Page.of([ReportHead.model_validate(row) for row in reports.items], paging, reports.total)
 
@@ -67,7 +76,7 @@ def get_quality_report(_: QualityRead, db: TenantDb, report_id: UUID) -> ReportO
 
 
 @router.get("/imports/{import_id}", operation_id="get_import_quality", summary="Get the newest report after an import")
-def get_import_quality(_: QualityRead, db: TenantDb, import_id: UUID) -> ReportOut:
+def get_import_quality(_: QualityOfImports, db: TenantDb, import_id: UUID) -> ReportOut:
     """Return the report with the import's refused rows by problem, and the scores of its facilities."""
     return ReportOut.model_validate(service.report_of_import(db, import_id), from_attributes=True)
 

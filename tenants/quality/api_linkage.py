@@ -28,6 +28,8 @@ router = APIRouter(tags=["people recorded twice"])
 
 IdentitiesRead = Annotated[Principal, Depends(require("identities.read"))]
 IdentitiesWrite = Annotated[Principal, Depends(require("identities.write"))]
+PairsRead = Annotated[Principal, Depends(require("identities.read", confined=True))]
+PairsWrite = Annotated[Principal, Depends(require("identities.write", confined=True))]
 QualityWrite = Annotated[Principal, Depends(require("quality.write"))]
 DECIDED = responses(Conflict)
 
@@ -42,7 +44,7 @@ def find_candidates(_: QualityWrite, db: TenantDb, response: Response) -> JobAsk
 
 @router.get("/quality/candidates", operation_id="list_candidates", summary="List pairs who may be one person")
 def list_candidates(
-    _: IdentitiesRead,
+    _: PairsRead,
     db: TenantDb,
     paging: Paging,
     state: Annotated[State, Query(description="Only pairs in this state.")] = "pending",
@@ -53,7 +55,7 @@ def list_candidates(
 
 
 @router.get("/quality/candidates/{candidate_id}", operation_id="get_candidate", summary="Get a pair with its evidence")
-def get_candidate(_: IdentitiesRead, db: TenantDb, candidate_id: UUID) -> CandidateOut:
+def get_candidate(_: PairsRead, db: TenantDb, candidate_id: UUID) -> CandidateOut:
     """Return which parts agree and differ, and what their care shows. Names are only in the patients' own records."""
     return CandidateOut.model_validate(candidates.read_candidate(db, candidate_id))
 
@@ -77,7 +79,7 @@ def merge_candidate(_: IdentitiesWrite, db: TenantDb, candidate_id: UUID, body: 
     summary="Refuse the pair: they are two people",
     responses=DECIDED,
 )
-def refuse_candidate(_: IdentitiesWrite, db: TenantDb, candidate_id: UUID, body: DecisionPost) -> CandidateOut:
+def refuse_candidate(_: PairsWrite, db: TenantDb, candidate_id: UUID, body: DecisionPost) -> CandidateOut:
     """The pair stays refused until its evidence changes."""
     return CandidateOut.model_validate(candidates.refuse_candidate(db, candidate_id, body.reason))
 

@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from tenants.quality.measuring import Shares
 from tenants.quality.models import QualityReport
+from tenants.records.reach import within_reach, within_reach_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ _TREND = """
 WITH r AS (
     SELECT q.uuid, q.import_uuid, q.data_date, q.made_at, q.score, q.dimensions, q.definitions,
            CASE WHEN {quarterly} THEN to_char(q.data_date, 'YYYY"Q"Q') ELSE q.import_uuid::text END AS period
-    FROM quality_reports AS q WHERE q.facility_uuid IS NOT DISTINCT FROM {facility}
+    FROM quality_reports AS q WHERE q.facility_uuid IS NOT DISTINCT FROM {facility} AND {within_reach}
 )
 SELECT period, import_uuid, data_date, made_at, definitions, score, dimensions FROM (
     SELECT DISTINCT ON (period) * FROM r WHERE period IS NOT NULL
@@ -52,8 +53,9 @@ def store(session: TenantSession, rows: Sequence[tuple[QualityReport, Shares]]) 
 
 
 def find(session: TenantSession, uuid: UUID) -> QualityReport | None:
-    """Return a report by its UUID."""
-    return session.exec(select(QualityReport).where(col(QualityReport.uuid) == uuid)).one_or_none()
+    """Return a report by its UUID: for a session of some facilities, only one of these."""
+    conditions = (col(QualityReport.uuid) == uuid, within_reach(session, QualityReport.facility_uuid))
+    return session.exec(select(QualityReport).where(*conditions)).one_or_none()
 
 
 def newest(session: TenantSession, *, import_id: UUID) -> QualityReport | None:
@@ -81,14 +83,14 @@ def datim_id(session: TenantSession, facility: UUID | None) -> str | None:
 
 
 def scores_of_run(session: TenantSession, run: UUID) -> list[dict[str, Any]]:
-    """The scores of the facilities in one run, the lowest first."""
+    """The scores of the facilities within reach in one run, the lowest first."""
+    query = sql.SQL(
+        "SELECT f.datim_id, f.name, r.uuid, r.score FROM quality_reports AS r"
+        " JOIN facilities AS f ON f.uuid = r.facility_uuid"
+        " WHERE r.run_uuid = %s AND {} ORDER BY r.score NULLS LAST, f.datim_id"
+    ).format(within_reach_sql(session, "r.facility_uuid"))
     with session.cursor() as cursor:
-        cursor.execute(
-            "SELECT f.datim_id, f.name, r.uuid, r.score FROM quality_reports AS r"
-            " JOIN facilities AS f ON f.uuid = r.facility_uuid"
-            " WHERE r.run_uuid = %s ORDER BY r.score NULLS LAST, f.datim_id",
-            (run,),
-        )
+        cursor.execute(query, (run,))
         keys = ("facility", "name", "report_id", "score")
         return [dict(zip(keys, row, strict=True)) for row in cursor.fetchall()]
 
@@ -96,12 +98,15 @@ def scores_of_run(session: TenantSession, run: UUID) -> list[dict[str, Any]]:
 def page(
     session: TenantSession, *, facility: UUID | None, import_id: UUID | None, offset: int, limit: int
 ) -> tuple[list[dict[str, Any]], int]:
-    """Reports, the newest first, with their total number: of a facility, or those over several together."""
-    conditions: list[sql.Composable] = [
-        sql.SQL("r.facility_uuid IS NULL")
-        if facility is None
-        else sql.SQL("r.facility_uuid = {}").format(sql.Literal(facility))
-    ]
+    """Reports, the newest first, with their total number: of a facility, or those over several together.
+
+    For a session of some facilities there are none over several: without ``facility`` they are those of each.
+    """
+    conditions: list[sql.Composable] = [within_reach_sql(session, "r.facility_uuid")]
+    if facility is not None:
+        conditions.append(sql.SQL("r.facility_uuid = {}").format(sql.Literal(facility)))
+    elif session.reach.everything:
+        conditions.append(sql.SQL("r.facility_uuid IS NULL"))
     if import_id is not None:
         conditions.append(sql.SQL("r.import_uuid = {}").format(sql.Literal(import_id)))
     where = sql.SQL(" AND ").join(conditions)
@@ -115,8 +120,12 @@ def page(
 
 
 def trend(session: TenantSession, *, facility: UUID | None, by: str) -> list[dict[str, Any]]:
-    """The last report of every import or quarter, oldest first."""
-    query = sql.SQL(_TREND).format(quarterly=sql.Literal(by == "quarter"), facility=sql.Literal(facility))
+    """The last report of every import or quarter, oldest first: of a facility, or over all for who reaches all."""
+    query = sql.SQL(_TREND).format(
+        quarterly=sql.Literal(by == "quarter"),
+        facility=sql.Literal(facility),
+        within_reach=within_reach_sql(session, "q.facility_uuid"),
+    )
     keys = ("period", "import_id", "data_date", "made_at", "definitions", "score", "dimensions")
     with session.cursor() as cursor:
         return [dict(zip(keys, row, strict=True)) for row in cursor.execute(query).fetchall()]

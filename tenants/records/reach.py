@@ -50,6 +50,16 @@ def within_reach_sql(session: TenantSession, facility: str) -> sql.Composable:
     )
 
 
+def patient_within_reach(session: TenantSession, patient: Any) -> ColumnElement[bool]:  # noqa: ANN401 - a column of UUIDs
+    """The condition that the patient in a column is on record at a facility that the session serves."""
+    if session.reach.everything:
+        return true()
+    condition: ColumnElement[bool] = patient.in_(
+        select(Patient.uuid).where(col(Patient.known_to).is_(None), within_reach(session, Patient.facility_uuid))
+    )
+    return condition
+
+
 def patients_within_reach(session: TenantSession, patients: Collection[UUID]) -> set[UUID]:
     """Those of these patients whom the session serves."""
     if session.reach.everything or not patients:

@@ -9,11 +9,14 @@ from psycopg.types.json import Jsonb
 from sqlmodel import col, func, select
 
 from tenants.quality.models import LinkageCandidate
+from tenants.records.reach import patient_within_reach
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
     from uuid import UUID
+
+    from sqlalchemy import ColumnElement
 
     from core.database import TenantSession
 
@@ -139,26 +142,33 @@ def mark_gone(
 
 
 def find_candidate(session: TenantSession, uuid: UUID, *, lock: bool = False) -> LinkageCandidate | None:
-    """Return a candidate; with ``lock``, locked for a decision."""
-    query = select(LinkageCandidate).where(col(LinkageCandidate.uuid) == uuid)
+    """Return a candidate whose patients are both within reach; with ``lock``, locked for a decision."""
+    query = select(LinkageCandidate).where(col(LinkageCandidate.uuid) == uuid, *_both_within_reach(session))
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     return session.exec(query).one_or_none()
 
 
 def page(session: TenantSession, *, state: str, offset: int, limit: int) -> tuple[Sequence[LinkageCandidate], int]:
-    """Candidates in a state, the most probable first, and their total number."""
-    total = session.exec(
-        select(func.count()).select_from(LinkageCandidate).where(col(LinkageCandidate.state) == state)
-    ).one()
+    """Candidates within reach in a state, the most probable first, and their total number."""
+    conditions = (col(LinkageCandidate.state) == state, *_both_within_reach(session))
+    total = session.exec(select(func.count()).select_from(LinkageCandidate).where(*conditions)).one()
     rows = session.exec(
         select(LinkageCandidate)
-        .where(col(LinkageCandidate.state) == state)
+        .where(*conditions)
         .order_by(col(LinkageCandidate.probability).desc(), col(LinkageCandidate.uuid))
         .offset(offset)
         .limit(limit)
     ).all()
     return rows, int(total)
+
+
+def _both_within_reach(session: TenantSession) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """A pair shows both patients, so who reaches one of them does not see it."""
+    return (
+        patient_within_reach(session, LinkageCandidate.first_uuid),
+        patient_within_reach(session, LinkageCandidate.second_uuid),
+    )
 
 
 def of_pair(session: TenantSession, first: UUID, second: UUID) -> LinkageCandidate | None:
