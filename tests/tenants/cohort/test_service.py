@@ -67,7 +67,7 @@ def test_every_change_of_records_is_followed_at_once(store, clinic, person):
 
 
 def test_a_visit_entered_over_the_api_is_followed_too(store, api, clinic, person):
-    body = {"patient_uuid": str(person), "date_started": "2025-02-01", "next_appointment": "2025-06-01"}
+    body = {"patient_id": str(person), "date_started": "2025-02-01", "next_appointment": "2025-06-01"}
     assert api.post("/v1/visits", json=body).status_code == 201
     assert table(store)[1][3] == date(2025, 6, 30)
 
