@@ -8,6 +8,7 @@ feature = Feature(
         "core.audit.api:router",
         "core.identity.api:router",
         "core.identity.people.api:router",
+        "core.identity.tenant_roles.api:router",
         "core.jobs.api:router",
         "core.preferences.api:router",
     ),
@@ -25,6 +26,7 @@ feature = Feature(
         "core.tenancy.archive.models",
         "core.identity.models",
         "core.identity.people.models",
+        "core.identity.tenant_roles.models",
         "core.installation.models",
     ),
     permissions=(
@@ -41,6 +43,9 @@ feature = Feature(
         Permission("keys.write", "Create and revoke API keys, with at most one's own permissions."),
         Permission("people.read", "See the people of the organisation, and what they may do."),
         Permission("people.write", "Invite, change and remove people, and make links to new passwords."),
+        Permission(
+            "roles.write", "Create, change and delete roles of the organisation, with at most one's own permissions."
+        ),
         Permission("retention.write", "Change for how long what is not the record is kept."),
         Permission("settings.read", "See the tenant's settings.", roles=("data_officer",)),
         Permission("settings.write", "Change the tenant's settings; each group asks for its own permission too."),
@@ -53,6 +58,7 @@ feature = Feature(
         *(f"{source}:person:{act}" for source in ("api", "cli", "page") for act in ("add", "change", "remove")),
         *(f"{source}:person:link" for source in ("api", "cli", "page")),
         "api:person:list",
+        *(f"{source}:role:{act}" for source in ("api", "cli") for act in ("create", "change", "delete")),
         "cli:operator:add",
         "settings:group:change",
         "system:retention:run",
@@ -86,6 +92,7 @@ feature = Feature(
     loops=(
         # Soon after a start: a worker that is restarted every half hour would else never look.
         Loop("retention", "core.retention.service:look", seconds=3600.0, first_seconds=60.0),
+        Loop("roles", "core.identity.tenant_roles.changes:settle_all", seconds=60.0),
     ),
     commands={
         "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all: as iit tenant backup"),
@@ -95,6 +102,10 @@ feature = Feature(
         "people": Command(
             "core.identity.people.commands:people", "Add, list and remove people; make links to passwords"
         ),
+        "roles": Command(
+            "core.identity.tenant_roles.commands:roles", "List the roles of a tenant; create, change and delete its own"
+        ),
+        "access": Command("core.access.commands:access", "Explain what a person or a key may do, and why"),
         "keys": Command("core.privacy.commands:keys", "The keys that protect personal data: rotate the master key"),
         "key": Command("core.identity.commands:key", "Make, list and revoke the API keys of a tenant"),
         "settings": Command("core.preferences.commands:settings", "See and change the settings of a tenant"),

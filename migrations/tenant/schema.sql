@@ -805,6 +805,17 @@ CREATE TABLE record_sources (
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_record_sources PRIMARY KEY (facility_uuid, source, table_name)
 );
+CREATE TABLE roles (
+    name TEXT NOT NULL, 
+    version_id UUID NOT NULL, 
+    meaning TEXT NOT NULL, 
+    includes TEXT[] NOT NULL, 
+    permissions TEXT[] NOT NULL, 
+    changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    changed_by TEXT NOT NULL, 
+    CONSTRAINT pk_roles PRIMARY KEY (name), 
+    CONSTRAINT ck_roles_name CHECK (name ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$' AND length(name) <= 40)
+);
 CREATE TABLE score_runs (
     uuid UUID NOT NULL, 
     as_of DATE NOT NULL, 
@@ -949,7 +960,7 @@ CREATE TABLE worklist_entries (
     CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, roles, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

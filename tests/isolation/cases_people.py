@@ -24,11 +24,6 @@ def invite_person(world: World) -> Call:
     return Call(json=_body(), state=lambda: world.json("GET", "/v1/people")["total"])
 
 
-@case("GET", "/v1/roles", kind="catalogue")
-def list_roles(_: World) -> Call:
-    return Call()
-
-
 @case("GET", "/v1/people/{person_id}", kind="item")
 def get_person(world: World) -> Call:
     return Call(path={"person_id": _person(world)})

@@ -18,9 +18,9 @@ from core.identity.people.schemas import (
     PersonIn,
     PersonInvited,
     PersonOut,
-    RoleOut,
 )
-from core.identity.roles import ROLES, permissions_of_role
+from core.identity.tenant_roles.changes import roles_at
+from core.identity.tenant_roles.compiled import permissions_of
 from core.web.location import set_location
 from core.web.paging import Page, Paging
 
@@ -37,22 +37,12 @@ def list_people(_: PeopleRead, scope: TenantScope, paging: Paging) -> Page[Perso
     return Page.of([PersonOut.model_validate(member) for member in rows], paging, total)
 
 
-@router.get("/roles", operation_id="list_roles", summary="List the roles that people can have")
-def list_roles(_: PeopleRead) -> list[RoleOut]:
-    """The built-in roles, each with what it permits."""
-    return [
-        RoleOut(name=role.name, meaning=role.meaning, permissions=sorted(permissions_of_role(role.name)))
-        for role in ROLES.values()
-        if not role.operator
-    ]
-
-
 @router.post(
     "/people", operation_id="invite_person", status_code=201, summary="Invite a person", responses=responses(Conflict)
 )
 def invite_person(principal: PeopleWrite, scope: TenantScope, body: PersonIn, response: Response) -> PersonInvited:
     """The answer has a link by which the person chooses a password. An account that exists is used as it is."""
-    grant = _grant(principal, body)
+    grant = _grant(principal, scope, body)
     person_id = members.add_member(scope.tenant, body.email, body.name, grant, actor=principal.actor)
     member = members.get_member(scope.tenant, person_id)
     link = _link(scope, principal, person_id, links.INVITATION) if member.invited else None
@@ -74,7 +64,7 @@ def get_person(_: PeopleRead, scope: TenantScope, person_id: UUID) -> PersonOut:
 )
 def change_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID, body: GrantFields) -> PersonOut:
     """It holds from the person's next request."""
-    members.change_member(scope.tenant, person_id, _grant(principal, body), actor=principal.actor)
+    members.change_member(scope.tenant, person_id, _grant(principal, scope, body), actor=principal.actor)
     return PersonOut.model_validate(members.get_member(scope.tenant, person_id))
 
 
@@ -116,13 +106,13 @@ def _link(scope: TenantScope, principal: Principal, person_id: UUID, purpose: st
     return LinkOut.model_validate(link)
 
 
-def _grant(principal: Principal, body: GrantFields) -> members.Grant:
+def _grant(principal: Principal, scope: TenantScope, body: GrantFields) -> members.Grant:
     """What the body grants.
 
     Raises:
         Forbidden: it is more than the principal may do (403).
     """
-    granted = frozenset().union(*(permissions_of_role(name) for name in body.roles))
+    granted = permissions_of(scope.tenant, body.roles, roles_at(scope.tenant.id))
     more = sorted(granted - principal.permissions)
     if more:
         detail = f"a role cannot permit what you may not do: {', '.join(more[:3])}"

@@ -18,7 +18,7 @@ def people() -> None:
 @click.argument("slug")
 @click.argument("email")
 @click.option("--name", required=True, help="How pages call the person.")
-@click.option("--role", "roles", multiple=True, required=True, help="A role; again for more. See iit people roles.")
+@click.option("--role", "roles", multiple=True, required=True, help="A role; again for more. See iit roles list.")
 @click.option(
     "--facility", "facilities", multiple=True, type=click.UUID, help="Only this facility (id); again for more."
 )

@@ -18,6 +18,8 @@ from core.database import TenantRef, platform_session, tenant_session
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.identity.people import sessions
 from core.identity.roles import ADMIN, ROLES
+from core.identity.tenant_roles.changes import hold_roles
+from core.identity.tenant_roles.compiled import read_rules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -55,7 +57,7 @@ class Grant:
     """What a person may do in a tenant.
 
     Attributes:
-        roles: names of built-in roles, none of them an operator's.
+        roles: names of built-in roles, none of them an operator's, and of the tenant's own.
         facility_ids: only these facilities; None for all.
         states: only the facilities of these states; None for all.
     """
@@ -86,8 +88,8 @@ def add_member(tenant: TenantRef, email: str, name: str, grant: Grant, *, actor:
         Conflict: the person is a member already.
     """
     address, shown = normal_email(email), _checked_name(name)
-    roles = _checked_roles(grant.roles)
     with platform_session() as session:
+        roles = _checked_roles(session, tenant, grant.roles)
         person_id = _ensure_person(session, address, shown, actor)
         added = session.execute(
             text(
@@ -113,8 +115,8 @@ def change_member(tenant: TenantRef, person_id: UUID, grant: Grant, *, actor: st
         Invalid: a role is not valid.
         Conflict: the person is the last admin of the tenant.
     """
-    roles = _checked_roles(grant.roles)
     with platform_session() as session:
+        roles = _checked_roles(session, tenant, grant.roles)
         before = _locked(session, tenant, person_id)
         if ADMIN in before and ADMIN not in roles:
             _refuse_last_admin(session, tenant, person_id)
@@ -306,8 +308,13 @@ def _refuse_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> 
         raise Conflict(detail, remedy="Make somebody else an admin first.")
 
 
-def _checked_roles(roles: Collection[str]) -> list[str]:
+def _checked_roles(session: Session, tenant: TenantRef, roles: Collection[str]) -> list[str]:
+    """The roles, sorted. A role of the tenant's own cannot be deleted until the transaction ends."""
     known = {role.name for role in ROLES.values() if not role.operator}
+    if not set(roles) <= known:
+        hold_roles(session, tenant.id)
+        with tenant_session(tenant, actor="system:roles", readonly=True) as scope:
+            known |= {rule.name for rule in read_rules(scope)}
     unknown = sorted(set(roles) - known)
     if unknown or not roles:
         problem = "names a role that does not exist" if unknown else "names no role"

@@ -69,14 +69,6 @@ class PersonInvited(PersonOut):
     link: LinkOut | None = Field(description="Give it to the person. It is in this answer only.")
 
 
-class RoleOut(BaseModel):
-    """A role, and what it permits."""
-
-    name: str = Field(description="The role.", examples=["tracking_officer"])
-    meaning: str = Field(description="Who has it.", examples=["Calls and visits the people on today's lists."])
-    permissions: list[str] = Field(description="What it permits.", examples=[["attempts.write"]])
-
-
 class LinkIn(BaseModel):
     """Which link to make."""
 

@@ -19,6 +19,7 @@ from core.errors import Forbidden, NotFound, Unauthenticated
 from core.identity.credentials import cookie
 from core.identity.principal import Identified, Principal
 from core.identity.roles import permissions_for
+from core.identity.tenant_roles.compiled import RolesAt, permissions_of
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ _TENANT = ("id", "slug", "name", "schema_name", "role_name", "database", "state"
 _VERIFY = (
     "SELECT s.id AS session_id, s.person_id, s.signed_in_by, s.expires_at, s.last_seen_at, s.revoked_at,"
     " p.name AS person_name, p.state AS person_state, p.operator_role, s.tenant_id,"
-    " m.roles, m.facility_ids, m.states,"
+    " m.roles, m.facility_ids, m.states, v.version AS roles_version, v.settled AS roles_settled,"
     " t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.time_zone, coalesce(t.phase, t.state) AS state"
     " FROM platform.sessions s JOIN platform.people p ON p.id = s.person_id"
     " LEFT JOIN platform.memberships m ON m.person_id = s.person_id AND m.tenant_id = s.tenant_id"
+    " LEFT JOIN platform.role_versions v ON v.tenant_id = s.tenant_id"
     " LEFT JOIN platform.tenants t ON t.id = s.tenant_id WHERE s.{column} = %s"
 )
 
@@ -179,7 +181,9 @@ class Sessions:
         return FORM.fullmatch(credential) is not None
 
     def verify(self, credential: str) -> Identified:
-        """Who the session belongs to. Nothing is cached: an ended session is ended, a changed role is changed.
+        """Who the session belongs to. Of the session nothing is cached: an ended one is ended.
+
+        A tenant's own roles are cached under their version, which the same look-up reads.
 
         Raises:
             Unauthenticated: there is none, it has ended, or the person was deactivated or left the tenant.
@@ -242,7 +246,7 @@ def _identified(row: Mapping[str, Any] | None) -> Identified:
         "person",
         str(row["person_id"]),
         tenant.id,
-        permissions_for(row["roles"]),
+        permissions_of(tenant, row["roles"], RolesAt(row["roles_version"], settled=bool(row["roles_settled"]))),
         name=row["person_name"],
         roles=frozenset(row["roles"]),
         facility_ids=None if facilities is None else frozenset(facilities),

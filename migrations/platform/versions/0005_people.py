@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 14 steps."""
+    """Take 16 steps."""
     op.create_table(
         "people",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -79,6 +79,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_one_time_links_person_id", "one_time_links", ["person_id"], unique=False, schema="platform")
     op.create_table(
+        "role_versions",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("settled", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_role_versions_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_role_versions")),
+        schema="platform",
+    )
+    op.create_table(
         "sessions",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
@@ -104,4 +116,5 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_failures")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "memberships")
     grant_application("SELECT, INSERT, UPDATE", "platform", "one_time_links")
+    grant_application("SELECT, INSERT, UPDATE", "platform", "role_versions")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sessions")

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 20 steps."""
+    """Take 21 steps."""
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -91,10 +91,22 @@ def upgrade() -> None:
     op.add_column("models", sa.Column("feature_set", sa.Text(), nullable=True))
     op.add_column("models", sa.Column("feature_set_version", sa.Integer(), nullable=True))
     op.alter_column("predictions", "expected_date", existing_type=sa.Date(), nullable=True)
+    op.create_table(
+        "roles",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version_id", sa.Uuid(), nullable=False),
+        sa.Column("meaning", sa.Text(), nullable=False),
+        sa.Column("includes", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("permissions", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_by", sa.Text(), nullable=False),
+        sa.CheckConstraint("name ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$' AND length(name) <= 40", name=op.f("ck_roles_name")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_roles")),
+    )
     op.drop_constraint("ck_score_runs_state", "score_runs", type_="check")
     # allow: it allows more words than the check before it, so every row passes; one look at one tenant's rows
     op.create_check_constraint(
         op.f("ck_score_runs_state"), "score_runs", "state IN ('scoring', 'explaining', 'done', 'failed')"
     )
     op.alter_column("worklist_entries", "expected_date", existing_type=sa.Date(), nullable=True)
-    grant_tenant("SELECT, INSERT, UPDATE, DELETE", "import_placements", "import_waiting_facts")
+    grant_tenant("SELECT, INSERT, UPDATE, DELETE", "import_placements", "import_waiting_facts", "roles")

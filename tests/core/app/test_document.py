@@ -92,7 +92,7 @@ def test_no_example_is_a_placeholder(operations):
 
 VERBS = {"Add", "Cancel", "Change", "Check", "Compare", "Count", "Create", "Download", "End", "Export", "Find", "Get"}
 VERBS |= {"Import", "Issue", "List", "Make", "Merge", "Refuse", "Replace", "Revoke", "Score", "Search", "Train", "Undo"}
-VERBS |= {"Invite", "Record", "Remove", "Void"}
+VERBS |= {"Delete", "Invite", "Record", "Remove", "Void"}
 
 
 def test_every_summary_begins_with_a_verb(operations):

@@ -1,0 +1,111 @@
+"""Why a person or an API key may do something, or may not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from core.access.policy import enforcer_of
+from core.clock import now
+from core.database import platform_session, tenant_session
+from core.errors import FieldError, Invalid, NotFound
+from core.identity.people.members import get_member, person_of
+from core.identity.permissions import all_permissions
+from core.identity.tenant_roles.compiled import read_rules
+
+if TYPE_CHECKING:
+    from core.database import TenantRef
+    from core.identity.people.members import Member
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Whether somebody may do something, and why.
+
+    Attributes:
+        through: for a person, the roles that permit it, each with the included role that has the rule where it is
+            another; for a key, what of the key permits it.
+        reasons: why not, where it is refused.
+        facility_ids: the facilities that the person reaches; None for all.
+        states: the states whose facilities the person reaches; None for all.
+    """
+
+    allowed: bool
+    through: list[str]
+    reasons: list[str] = field(default_factory=list)
+    facility_ids: list[str] | None = None
+    states: list[str] | None = None
+
+
+def explain(tenant: TenantRef, who: str, permission: str) -> Explanation:
+    """Whether ``who``, an e-mail address or the prefix of an API key, holds the permission in the tenant.
+
+    Raises:
+        Invalid: there is no such permission.
+        NotFound: the tenant has no such person or key.
+    """
+    if permission not in all_permissions():
+        near = get_close_matches(permission, all_permissions(), 1)
+        remedy = f"Do you mean {near[0]}?" if near else "See permissions in GET /v1/me."
+        command = remedy if near else "see `iit key permissions`"
+        detail = "there is no such permission"
+        raise Invalid(detail, errors=[FieldError("permission", "is no permission", remedy, command)])
+    return _person(tenant, who, permission) if "@" in who else _key(tenant, who, permission)
+
+
+def _person(tenant: TenantRef, email: str, permission: str) -> Explanation:
+    member = get_member(tenant, person_of(email))
+    through = _roles_that_permit(tenant, member, permission)
+    reasons = [] if through else [f"none of the roles permits it: {', '.join(member.roles)}"]
+    if member.state != "active":
+        reasons.append("the account is deactivated")
+    return Explanation(
+        not reasons,
+        through,
+        reasons,
+        None if member.facility_ids is None else [str(each) for each in member.facility_ids],
+        None if member.states is None else list(member.states),
+    )
+
+
+def _roles_that_permit(tenant: TenantRef, member: Member, permission: str) -> list[str]:
+    with tenant_session(tenant, actor="system:roles", readonly=True) as session:
+        own = read_rules(session)
+    domain = str(tenant.id)
+    enforcer = enforcer_of({domain: own})
+    through = []
+    for name in member.roles:
+        allowed, rule = enforcer.enforce_ex(name, domain, permission)
+        if allowed:
+            through.append(name if rule[0] == name else f"{name}, which includes {rule[0]}")
+    return through
+
+
+def _key(tenant: TenantRef, prefix: str, permission: str) -> Explanation:
+    with platform_session() as session:
+        row = session.execute(
+            text(
+                "SELECT permissions, expires_at, revoked_at FROM platform.api_keys"
+                " WHERE tenant_id = :tenant AND prefix = :prefix"
+            ),
+            {"tenant": tenant.id, "prefix": prefix},
+        ).first()
+    if row is None:
+        detail = "the organisation has no key with this prefix"
+        raise NotFound(
+            detail, remedy="Give an e-mail address, or a prefix of GET /v1/keys.", command="see `iit key list`"
+        )
+    through = []
+    if row.permissions is None:
+        through = ["the key, which holds every permission"]
+    elif permission in row.permissions:
+        through = ["the permissions of the key"]
+    reasons = [] if through else ["the key does not hold it"]
+    if row.revoked_at is not None:
+        reasons.append("the key was revoked")
+    elif row.expires_at is not None and row.expires_at <= now():
+        reasons.append("the key has expired")
+    return Explanation(not reasons, through, reasons)

@@ -1,0 +1,82 @@
+"""The roles of an organisation over the API."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Response
+
+from core.access import TenantScope, require
+from core.errors import Conflict, NotFound, PreconditionFailed, PreconditionRequired
+from core.errors.problem import responses
+from core.identity import Principal
+from core.identity.tenant_roles import service
+from core.identity.tenant_roles.schemas import RoleFields, RoleIn, RoleOut
+from core.web.etag import IfMatch, set_etag
+from core.web.location import set_location
+
+router = APIRouter(prefix="/roles", tags=["people"])
+
+RolesRead = Annotated[Principal, Depends(require("people.read"))]
+RolesWrite = Annotated[Principal, Depends(require("roles.write"))]
+RoleName = Annotated[str, Path(description="Name of the role.", examples=["case-lead"], max_length=100)]
+
+
+@router.get("", operation_id="list_roles", summary="List the roles that people can have")
+def list_roles(_: RolesRead, scope: TenantScope) -> list[RoleOut]:
+    """The built-in roles, then the organisation's own by name; each with what it permits."""
+    return [RoleOut.model_validate(role) for role in service.list_roles(scope.tenant)]
+
+
+@router.post("", operation_id="create_role", status_code=201, summary="Create a role", responses=responses(Conflict))
+def create_role(principal: RolesWrite, scope: TenantScope, body: RoleIn, response: Response) -> RoleOut:
+    """A role permits no more than you may do."""
+    draft = service.RoleDraft(body.name, body.meaning, tuple(body.includes), tuple(body.permissions))
+    role = service.create_role(scope.tenant, draft, _author(principal, scope))
+    set_location(response, f"/v1/roles/{role.name}")
+    return _answer(response, role)
+
+
+@router.get("/{role_name}", operation_id="get_role", summary="Get a role", responses=responses(NotFound))
+def get_role(_: RolesRead, scope: TenantScope, role_name: RoleName, response: Response) -> RoleOut:
+    """A built-in role, or one of the organisation's own with its ETag."""
+    return _answer(response, service.get_role(scope.tenant, role_name))
+
+
+@router.put(
+    "/{role_name}",
+    operation_id="change_role",
+    summary="Change a role",
+    responses=responses(NotFound, Conflict, PreconditionFailed, PreconditionRequired),
+)
+def change_role(
+    principal: RolesWrite,
+    scope: TenantScope,
+    role_name: RoleName,
+    body: RoleFields,
+    if_match: IfMatch,
+    response: Response,
+) -> RoleOut:
+    """It holds from the next request of everybody who has the role. Built-in roles cannot be changed."""
+    draft = service.RoleDraft(role_name, body.meaning, tuple(body.includes), tuple(body.permissions))
+    return _answer(response, service.change_role(scope.tenant, draft, _author(principal, scope), if_match))
+
+
+@router.delete(
+    "/{role_name}",
+    operation_id="delete_role",
+    status_code=204,
+    summary="Delete a role",
+    responses=responses(NotFound, Conflict),
+)
+def delete_role(principal: RolesWrite, scope: TenantScope, role_name: RoleName) -> None:
+    """A role that somebody has cannot be deleted."""
+    service.delete_role(scope.tenant, role_name, _author(principal, scope))
+
+
+def _author(principal: Principal, scope: TenantScope) -> service.RoleAuthor:
+    return service.RoleAuthor(principal.actor, permissions=principal.permissions, request_id=scope.request_id)
+
+
+def _answer(response: Response, role: service.RoleView) -> RoleOut:
+    if role.version_id is not None:
+        set_etag(response, role.version_id, personal=False)
+    return RoleOut.model_validate(role)

@@ -1,0 +1,114 @@
+"""What a tenant's roles permit, compiled: one set of permissions for each role, cached by the version of the roles.
+
+A change marks the version as unsettled before it writes, and settles it after it has committed (``changes``). Nothing
+that was read while the version was unsettled is cached. So a process that dies between the two leaves every other
+process reading the roles anew, never with old ones.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from core.database import tenant_session
+from core.identity.permissions import all_permissions
+from core.identity.roles import ROLES, permissions_for
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from core.database import TenantRef, TenantSession
+
+LASTS_SECONDS: Final = 60.0
+"""How long a cached set counts at most: the bound for what no version tells, such as a schema that was restored."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRules:
+    """What a role of a tenant's own is made of: built-in roles that it includes, and permissions."""
+
+    name: str
+    includes: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RolesAt:
+    """The version of a tenant's own roles, as the look-up of a credential reads it.
+
+    Attributes:
+        version: None where the tenant has never had roles of its own.
+        settled: no change is under way.
+    """
+
+    version: int | None
+    settled: bool = True
+
+
+Compiled = dict[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    place: tuple[str, str]
+    version: int
+    read_at: float
+    roles: Compiled
+
+
+_cache: dict[object, _Cached] = {}
+
+
+def compile_roles(rules: Iterable[RoleRules]) -> Compiled:
+    """Name of each role -> all that it permits. A permission that no feature declares any more permits nothing."""
+    known = all_permissions()
+    return {rule.name: permissions_for(rule.includes) | (known & frozenset(rule.permissions)) for rule in rules}
+
+
+def read_rules(session: TenantSession) -> list[RoleRules]:
+    """The tenant's own roles, by name."""
+    with session.cursor() as cursor:
+        cursor.execute("SELECT name, includes, permissions FROM roles ORDER BY name")
+        return [RoleRules(name, tuple(includes), tuple(names)) for name, includes, names in cursor.fetchall()]
+
+
+def permissions_of(tenant: TenantRef, roles: Collection[str], at: RolesAt) -> frozenset[str]:
+    """What the roles permit together in the tenant. A role that does not exist permits nothing.
+
+    Args:
+        tenant: whose roles.
+        roles: names of built-in roles and of the tenant's own.
+        at: as it was read before this call. A version read after the roles could be newer than they are.
+    """
+    own = [name for name in roles if name not in ROLES]
+    granted = permissions_for(roles)
+    if own:
+        compiled = own_roles(tenant, at)
+        granted = granted.union(*(compiled.get(name, frozenset()) for name in own))
+    return granted
+
+
+def own_roles(tenant: TenantRef, at: RolesAt) -> Mapping[str, frozenset[str]]:
+    """The tenant's own roles, compiled; from the cache while it is of this settled version."""
+    cached = _cache.get(tenant.id)
+    place, moment = (tenant.database, tenant.schema_name), time.monotonic()
+    if (
+        cached is not None
+        and at.settled
+        and (cached.version, cached.place) == (at.version, place)
+        and moment - cached.read_at < LASTS_SECONDS
+    ):
+        return cached.roles
+    with tenant_session(tenant, actor="system:roles", readonly=True) as session:
+        compiled = compile_roles(read_rules(session))
+    remember(tenant, at, compiled, moment)
+    return compiled
+
+
+def remember(tenant: TenantRef, at: RolesAt, compiled: Compiled, moment: float) -> None:
+    """Cache roles that were read after ``at``, from ``moment`` (``time.monotonic``) on; unsettled ones never."""
+    if at.settled and at.version is not None:
+        _cache[tenant.id] = _Cached((tenant.database, tenant.schema_name), at.version, moment, compiled)
+    else:
+        _cache.pop(tenant.id, None)

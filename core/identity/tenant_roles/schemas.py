@@ -1,0 +1,46 @@
+"""What the API says of roles."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from core.identity.tenant_roles.service import MEANING_MAX, NAME, NAME_MAX
+
+
+class RoleOut(BaseModel):
+    """A role, and what it permits."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(description="The role, as people's `roles` name it.", examples=["tracking_officer"])
+    meaning: str = Field(description="Who has it.", examples=["Calls and visits the people on today's lists."])
+    built_in: bool = Field(description="Whether it comes with the platform, and cannot be changed.")
+    includes: list[str] = Field(description="The built-in roles that it includes.", examples=[[]])
+    permissions: list[str] = Field(
+        description="What it permits besides the roles that it includes.", examples=[["attempts.write"]]
+    )
+    effective_permissions: list[str] = Field(description="All that it permits.", examples=[["attempts.write"]])
+
+
+class RoleFields(BaseModel):
+    """What a role means and permits."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    meaning: Annotated[str, StringConstraints(min_length=1, max_length=MEANING_MAX)] = Field(
+        description="Who has it, in one line.", examples=["Leads the case managers of a state."]
+    )
+    includes: list[str] = Field(
+        default_factory=list, max_length=20, description="Built-in roles to include.", examples=[["case_manager"]]
+    )
+    permissions: list[str] = Field(
+        default_factory=list, max_length=200, description="Permissions, at most yours.", examples=[["jobs.read"]]
+    )
+
+
+class RoleIn(RoleFields):
+    """A role to create."""
+
+    name: Annotated[str, StringConstraints(max_length=NAME_MAX, pattern=f"^{NAME}$")] = Field(
+        description="Its name: small letters, digits and hyphens. It cannot be changed.", examples=["case-lead"]
+    )
