@@ -7,7 +7,7 @@ Each is one transaction in that tenant's own role and schema.
 from core.database.absent import DatabaseNotMigrated, DatabaseUnavailable, TenantMoving, TenantUpgrading
 from core.database.bases import NodeBase, PlatformBase, TenantBase
 from core.database.engines import DEFAULT_DATABASE, DatabaseUnknown, databases, dispose, owner_engine
-from core.database.locks import lock_own, try_lock_own
+from core.database.locks import lock_own, try_lock_installation, try_lock_own
 from core.database.opening import SessionOpener
 from core.database.reach import WHOLE_TENANT, Reach
 from core.database.round_trip import NotAtOnce, at_once
@@ -59,5 +59,6 @@ __all__ = [
     "require_none",
     "set_local",
     "tenant_session",
+    "try_lock_installation",
     "try_lock_own",
 ]

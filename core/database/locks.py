@@ -23,3 +23,13 @@ def lock_own(cursor: psycopg.Cursor[Any], name: str, *, shared: bool = False) ->
 def try_lock_own(cursor: psycopg.Cursor[Any], name: str) -> bool:
     """Take the acting tenant's lock ``name`` if it is free; return whether it was."""
     return bool(cursor.execute(_TRY, (name,)).fetchall()[0][0])
+
+
+def try_lock_installation(connection: psycopg.Connection[Any], number: int) -> bool:
+    """Take the installation's lock of this number until the transaction ends, if it is free; return whether it was.
+
+    Args:
+        connection: of the application's own login; a tenant's role takes locks by name alone.
+        number: of one lock in the control database.
+    """
+    return bool(connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (number,)).fetchall()[0][0])

@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from core import telemetry
-from core.database import DEFAULT_DATABASE, node_session, psycopg_connection
+from core.database import DEFAULT_DATABASE, node_session, psycopg_connection, try_lock_installation
 from core.features import declared, resolve
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Loops:
             try:
                 with node_session(DEFAULT_DATABASE) as session:
                     connection = psycopg_connection(session)
-                    if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).fetchone() == (True,):
+                    if try_lock_installation(connection, _LOCK):
                         self._lead(connection)
             except Exception as error:  # noqa: BLE001 - the next try comes soon, whatever it was
                 log.warning("no leader of the loops here", error=type(error).__name__)

@@ -79,6 +79,7 @@ def shared_api(make_api: Callable[[], Api]) -> Api:
     """The API of one tenant for all tests of a module that only read, or are refused."""
     made = make_api()
     made.add("/facilities", datim_id="FAC1", name="Clinic one", state_province="Kano")
+    made.add("/facilities", datim_id="FAC2", name="Clinic two", state_province="Kano")
     return made
 
 
