@@ -12,7 +12,7 @@ feature = Feature(
         "core.jobs.api:router",
         "core.preferences.api:router",
     ),
-    jobs=("core.jobs.deliveries",),
+    jobs=("core.jobs.announcing", "core.jobs.deliveries"),
     credentials=("core.identity.keys:KIND", "core.identity.people.sessions:KIND"),
     tables=(
         "core.tenancy.models",

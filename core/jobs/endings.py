@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from core import telemetry
@@ -29,6 +30,7 @@ from core.tenancy import tenant_of_role
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import psycopg
     from sqlmodel import Session
 
     from core.database import TenantRef
@@ -37,6 +39,12 @@ if TYPE_CHECKING:
 
 MAX_INTERRUPTIONS = 3
 """A job that died alone this often is taken to be what kills it."""
+
+ANNOUNCE = "jobs.announce"
+ANNOUNCE_PLATFORM = "jobs.announce_platform"
+ANNOUNCE_ATTEMPTS = 8
+"""Tries to announce that a job was given up, after its room failed at that: see ``announcing``."""
+ANNOUNCE_PAUSE = timedelta(seconds=10)
 
 LONGEST_BACKOFF = timedelta(minutes=10)
 UNKNOWN_KIND_DELAY = timedelta(minutes=1)
@@ -90,6 +98,11 @@ RETURNING {ENDED}
 _BURY = """
 INSERT INTO node.dead_letters (id, job_id, tenant_id, tenant_role, kind, payload, reason, error, attempts, deliveries)
 SELECT %s, id, tenant_id, tenant_role, kind, payload, %s, error, attempts, deliveries FROM node.jobs WHERE id = %s
+"""
+
+_ANNOUNCE_AGAIN = """
+INSERT INTO node.jobs (id, tenant_id, tenant_role, kind, payload, run_after, max_attempts, requested_by, request_id)
+SELECT %s, tenant_id, tenant_role, %s, %s, now() + %s, %s, 'job:' || id, request_id FROM node.jobs WHERE id = %s
 """
 
 log = telemetry.get_logger(__name__)
@@ -219,7 +232,10 @@ def tenant_of_job(session: Session, job_id: UUID) -> TenantRef | None:
 
 
 def _end(database: str, statement: str, values: dict[str, object], reason: str) -> str | None:
-    """Change the job's row by a statement; where it is dead then, add a dead letter and announce it, all or nothing."""
+    """Change the job's row by a statement; where it is dead then, add a dead letter and announce it, all or nothing.
+
+    Where the room fails at that, a job announces it again.
+    """
     with node_session(database) as session:
         tenant = tenant_of_job(session, UUID(str(values["id"])))
     try:
@@ -254,6 +270,17 @@ def _end_at_once(
                 with as_owner(session, ended, tenant, actor=actor, request_id=ended.request_id) as within:
                     if within is not None:
                         announce(within, "given_up", ended, reason)
+            elif tenant is not None or ended.tenant_role == PLATFORM_ROLE:
+                _announce_later(connection, ended, reason)
     if ended.state == "dead":
         log.error("job given up", job_id=str(ended.job_id), job=ended.kind, reason=reason)
     return ended.state
+
+
+def _announce_later(connection: psycopg.Connection[Any], ended: Ended, reason: str) -> None:
+    """Add a job that announces it; none for such a job itself, which is a dead letter like any other."""
+    if ended.kind in (ANNOUNCE, ANNOUNCE_PLATFORM):
+        return
+    kind = ANNOUNCE_PLATFORM if ended.tenant_role == PLATFORM_ROLE else ANNOUNCE
+    payload = Jsonb({"job_id": str(ended.job_id), "reason": reason})
+    connection.execute(_ANNOUNCE_AGAIN, (uuid7(), kind, payload, ANNOUNCE_PAUSE, ANNOUNCE_ATTEMPTS, ended.job_id))

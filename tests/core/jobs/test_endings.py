@@ -162,3 +162,56 @@ def test_a_job_that_takes_longer_than_its_limit_is_blamed_at_once(tenant, ask, r
     assert (state["state"], state["suspicion"], state["interruptions"]) == ("dead", 0, 1)
     assert "longer than its limit" in state["error"]
     assert [payload["reason"] for _, _, payload in job_events] == ["interruptions"]
+
+
+@pytest.fixture
+def announcement(tenant, ask, job_events, change):
+    """The job that announces a give-up at which the feature failed, due at once, with the id of the job given up."""
+    job_events.fails = True
+
+    def act(_context, _payload):
+        message = "no"
+        raise Invalid(message)
+
+    job_id = ask(tenant, act)
+    drain(tenant)
+    (announce_id,) = announcements(tenant)
+    change(announce_id, "run_after = now()")
+    job_events.clear()
+    return announce_id, job_id
+
+
+def announcements(tenant):
+    with node_session() as session:
+        query = text("SELECT id FROM node.jobs WHERE tenant_role = :role AND kind = 'jobs.announce'")
+        return list(session.scalars(query, {"role": tenant.role_name}))
+
+
+def test_a_give_up_at_which_the_feature_failed_is_announced_again(tenant, announcement, job_events, row, effects):
+    announce_id, job_id = announcement
+    job_events.fails = False
+    drain(tenant)
+    ((event, slug, payload),) = job_events
+    assert (event, slug) == ("jobs.given_up", tenant.slug)
+    assert (payload["job_uuid"], payload["reason"]) == (job_id, "refused")
+    assert effects(tenant) == ["jobs.given_up"]
+    assert (row(announce_id)["state"], row(job_id)["state"]) == ("done", "dead")
+
+
+def test_an_announcement_that_fails_each_time_is_a_dead_letter(tenant, announcement, change, row):
+    announce_id, _ = announcement
+    change(announce_id, "max_attempts = 1")
+    drain(tenant)
+    assert row(announce_id)["state"] == "dead"
+    assert letters(announce_id) == [("attempts", None)]
+    assert announcements(tenant) == [announce_id], "nobody announces an announcement"
+
+
+def test_a_job_that_was_retried_meanwhile_is_not_announced_as_given_up(tenant, announcement, job_events, change, row):
+    announce_id, job_id = announcement
+    job_events.fails = False
+    operations.discard(job_id, actor="cli:operator")
+    job_events.clear()
+    drain(tenant)
+    assert job_events == []
+    assert row(announce_id)["state"] == "done"

@@ -1,0 +1,44 @@
+"""Announce again that a job was given up, where its room failed at that: by a job, which succeeds or is a dead letter.
+
+``endings`` adds such a job in the transaction that buries the other one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from core.database import psycopg_connection
+from core.jobs import endings
+from core.jobs.registry import job, platform_job
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from core.jobs.context import JobContext, PlatformJobContext
+
+# The row is locked: an operator who retries the job meanwhile waits, so that the room hears of the retry last.
+_DEAD = f"SELECT {endings.ENDED} FROM node.jobs WHERE id = %s AND state = 'dead' FOR UPDATE"  # noqa: S608 - constants
+
+
+@job(endings.ANNOUNCE, max_attempts=endings.ANNOUNCE_ATTEMPTS)
+def announce_again(context: JobContext, payload: dict[str, Any]) -> None:
+    """Announce in a session of the tenant."""
+    with context.session() as session:
+        _announce(session, payload)
+
+
+@platform_job(endings.ANNOUNCE_PLATFORM, max_attempts=endings.ANNOUNCE_ATTEMPTS)
+def announce_again_for_platform(context: PlatformJobContext, payload: dict[str, Any]) -> None:
+    """Announce in a session of the application."""
+    with context.session() as session:
+        _announce(session, payload)
+
+
+def _announce(session: Session, payload: dict[str, Any]) -> None:
+    cursor = psycopg_connection(session).cursor(row_factory=class_row(endings.Ended))
+    ended = cursor.execute(_DEAD.encode(), (UUID(payload["job_id"]),)).fetchone()
+    if ended is not None:  # otherwise an operator retried or discarded it, which was announced then
+        endings.announce(session, "given_up", ended, payload["reason"])
