@@ -219,7 +219,7 @@ def test_hooked_letters_and_phones_pair_and_twins_are_never_certain(
         search.search(session)
         known = numbers(session)
         pairs = list_candidates(session, PageRequest(), "pending").items
-    by_people = {tuple(sorted(known[side.patient_uuid][0] for side in pair.patients)): pair for pair in pairs}
+    by_people = {tuple(sorted(known[side.patient_id][0] for side in pair.patients)): pair for pair in pairs}
     assert {(f"A{n}", f"B{n}") for n in range(1, 6)} <= by_people.keys()
     twins = by_people.pop(("T1", "T2"), None)
     assert twins is None or (search.MAY_BE_TWINS in twins.differ and twins.probability <= search.THRESHOLD)
