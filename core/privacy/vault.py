@@ -56,9 +56,13 @@ class _NoSession:
 def vault_from_memory(tenant: TenantRef) -> Vault:
     """A vault without a session, for rows that were read together with their keys (``take_patient_key``).
 
-    Its methods raise ``NeedsSession`` for keys that this process does not have in memory.
+    Raises:
+        NeedsSession: this process does not have the tenant's keys in memory; a method of the vault raises it for a
+            newer version of them.
     """
-    return Vault(cast("TenantSession", _NoSession(tenant)))
+    safe = Vault(cast("TenantSession", _NoSession(tenant)))
+    safe.load_tenant_keys()
+    return safe
 
 
 class Vault:
@@ -249,6 +253,10 @@ class Vault:
             Invalid: one of them has no character to search for.
         """
         return index.blind_indexes(self._keys.index, purpose, texts)
+
+    def load_tenant_keys(self) -> None:
+        """Load the tenant's keys, where this process has not loaded them before."""
+        self._ring = self._keys
 
     @property
     def _keys(self) -> KeyRing:

@@ -85,9 +85,10 @@ def one_at_once(scope: Scope, uuid: UUID, as_of: date | None) -> dict[str, Any] 
         Invalid: the day is out of range.
     """
     _require_whole_tenant(scope)
+    safe = _vault_at_once(scope.tenant)
     query, values = _one(scope.tenant, uuid, as_of)
     (rows,) = at_once(scope.tenant, audit.audited_query(query, values, READ, SUBJECT, by=scope.by))
-    patients = _clear_at_once(scope.tenant, rows, as_of)
+    patients = _clear(scope.tenant, safe, rows, as_of)
     return patients[0] if patients else None
 
 
@@ -117,10 +118,11 @@ def page_at_once(scope: Scope, paging: PageRequest) -> Slice[dict[str, Any]]:
         NotAtOnce: use ``page``.
     """
     _require_whole_tenant(scope)
+    safe = _vault_at_once(scope.tenant)
     query, values = page_query(paging)
     reading = audit.audited_query(query, values, LIST, SUBJECT, by=scope.by, detail={"filters": []})
     rows, ((total,),) = at_once(scope.tenant, reading, (_COUNT, {}))
-    return _slice(scope.tenant, _vault_at_once(scope.tenant), rows, total, paging)
+    return _slice(scope.tenant, safe, rows, total, paging)
 
 
 def _require_whole_tenant(scope: Scope) -> None:
@@ -177,17 +179,18 @@ def _read(session: TenantSession, query: str, values: dict[str, Any], as_of: dat
         rows = cursor.execute(query, values).fetchall()
     answers = _clear(session.tenant, vault(session), rows, as_of)
     if not session.reach.everything:
-        within = patients_within_reach(session, {row["merged_into"] for row in answers} - {None})
+        within = patients_within_reach(session, {row["canonical_id"] for row in answers} - {None})
         for row in answers:
-            row["merged_into"] = row["merged_into"] if row["merged_into"] in within else None
+            row["canonical_id"] = row["canonical_id"] if row["canonical_id"] in within else None
     return answers
 
 
-def _clear_at_once(tenant: TenantRef, rows: list[Any], as_of: date | None) -> list[dict[str, Any]]:
-    return _clear(tenant, _vault_at_once(tenant), rows, as_of)
-
-
 def _vault_at_once(tenant: TenantRef) -> Vault:
+    """The vault that opens the rows: asked for before they are read, since reading them is in the audit.
+
+    Raises:
+        NotAtOnce: this process does not know the tenant's keys yet.
+    """
     try:
         return vault_from_memory(tenant)
     except NeedsSession:

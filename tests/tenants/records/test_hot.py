@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -12,7 +13,7 @@ from core.access import Scope
 from core.clock import today
 from core.database import NotAtOnce
 from core.identity.principal import Principal
-from core.privacy import vault
+from core.privacy import tenant_keys, vault
 from core.web.cursors import Sort
 from core.web.keyset import Slice
 from core.web.paging import PageRequest
@@ -127,6 +128,20 @@ def test_what_does_not_go_in_one_round_trip_is_answered_all_the_same(api, uuids,
     monkeypatch.setattr(hot, "at_once", refuse)
     after = [api.call("GET", f"/patients/{uuids[0]}"), api.call("GET", "/patients")]
     assert [answer.content for answer in after] == [answer.content for answer in before]
+
+
+def test_the_first_reads_of_a_process_are_answered_and_audited_one_time(api, uuids, monkeypatch, open_session):
+    for path in (f"/patients/{uuids[0]}", "/patients"):
+        before = reads(open_session, api.tenant)
+        monkeypatch.setattr(tenant_keys, "_rings", OrderedDict())
+        assert api.call("GET", path).status_code == 200
+        assert reads(open_session, api.tenant) == before + (1 if "/patients/" in path else 3)
+
+
+def reads(open_session, tenant):
+    with open_session(tenant) as session:
+        query = "SELECT count(*) FROM audit_events WHERE action IN ('api:patient:read', 'api:patient:list')"
+        return session.cursor().execute(query).fetchone()[0]
 
 
 def test_an_erased_patient_is_shown_without_a_name(api, uuids, scope, open_session):

@@ -7,6 +7,10 @@ import pytest
 
 from core.database import Reach, tenant_session
 from core.errors import Conflict, Invalid, NotFound
+from core.web.cursors import Sort
+from core.web.paging import PageRequest
+from tenants.records import hot
+from tenants.records.filters import PatientFilter
 from tenants.records.models import Patient, Visit
 from tenants.records.reach import patients_within_reach
 from tenants.records.schemas import FacilityPost, PatientPost
@@ -62,6 +66,14 @@ def test_one_identifier_of_two_facilities_is_that_of_the_one_within_reach(north,
         find_patient(north, str(other))
     with tenant_session(tenant, actor="test:1") as session, pytest.raises(Conflict):
         find_patient(session, SHARED)
+
+
+def test_one_patient_and_a_page_of_them_are_shown_within_reach(north, clinics):
+    (_, _, own, _), (_, _, other, _) = clinics
+    assert hot.one(north, own, None)["id"] == own
+    assert hot.one(north, other, None) is None
+    part = hot.page(north, PatientFilter(), PageRequest(1, 10, sort=Sort("id"), keyed=True))
+    assert ([row["id"] for row in part.rows], part.total) == ([own], 1)
 
 
 def test_what_is_counted_is_within_reach(north, clinics):
