@@ -22,6 +22,7 @@ from core.web.folders import folders_of
 from core.web.packages import package_files
 from core.web.pages import SEE_OTHER, PageRoute, Site, sign_in_address
 from core.web.templates import Templates
+from core.web.texts import translator
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -87,7 +88,14 @@ def error_page(
     request_id = telemetry.request_id()
     shown = problem(error, request_id)
     remedy = _REMEDIES.get(type(error)) if error.remedy == error.hint else None
-    values = {**shown, "remedy": remedy or shown["remedy"], "request_id": request_id}
+    values = {
+        **shown,
+        "remedy": remedy or shown["remedy"],
+        "request_id": request_id,
+        "_": translator(None),
+        "navigation": (),
+        "principal": None,
+    }
     more = {name: value for name, value in (headers or {}).items() if name.lower() != "www-authenticate"}
     return HTMLResponse(site.templates.render(PROBLEM, values), error.status, more)
 
