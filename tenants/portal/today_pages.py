@@ -105,6 +105,7 @@ def show_today(
         new_id=new_uuid,
         done=done,
         may_record="attempts.write" in principal.permissions,
+        may_open="patients.read" in principal.permissions,
         page_size=today.PAGE_SIZE,
         outcomes=words.OUTCOMES,
     )

@@ -182,6 +182,21 @@ def get_member(tenant: TenantRef, person_id: UUID) -> Member:
     return _member(row)
 
 
+def names_of(tenant: TenantRef, people: Collection[UUID]) -> dict[UUID, str]:
+    """The names of those of these people who belong to the tenant."""
+    if not people:
+        return {}
+    with platform_session() as session:
+        rows = session.execute(
+            text(
+                "SELECT p.id, p.name FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
+                " WHERE m.tenant_id = :tenant AND p.id = ANY(:people)"
+            ),
+            {"tenant": tenant.id, "people": sorted(people)},
+        ).all()
+    return {UUID(str(row.id)): row.name for row in rows}
+
+
 def person_of(email: str) -> UUID:
     """The person with this address.
 

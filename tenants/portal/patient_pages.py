@@ -1,0 +1,215 @@
+"""Patients: finding one by number or phone, and what is on record of them."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.access import Scope, TenantScope, require
+from core.access.pages import Page, PageContext
+from core.errors import Conflict, Invalid
+from core.identity import Principal
+from core.web.cursors import Sort
+from core.web.days import IsoDay
+from core.web.pages import SEE_OTHER
+from core.web.paging import Page as ListPage
+from core.web.paging import PageRequest
+from tenants.followup import service
+from tenants.followup.schemas import NOTE_MAX, AttemptPost
+from tenants.portal import patient_words
+from tenants.portal.patient_view import DAYS_ON_PAGE, read_view
+from tenants.portal.words import OUTCOMES
+from tenants.records.ids import new_uuid
+from tenants.records.repository import facility_names
+from tenants.records.schemas import PatientOut, PatientSearch
+from tenants.records.service import search_patients
+
+router = APIRouter()
+
+Reader = Annotated[Principal, Depends(require("patients.read", confined=True))]
+Recorder = Annotated[Principal, Depends(require("attempts.write", confined=True))]
+PageNumber = Annotated[int, Query(ge=1, le=10_000)]
+
+MOST: Final = 20
+"""Patients of one search; whoever has more matches searches more narrowly."""
+
+_SEARCHED: Final = ("hospital_number", "pepfar_id", "phone")
+_WRONG: Final = {
+    "outcome": "Choose what happened.",
+    "medium": "Choose how you tried.",
+    "promised_for": "A promised day goes with “Will come” alone. It is today or later, written as YYYY-MM-DD.",
+    "returned_on": "A day of return goes with “Came back” alone. It is today or earlier, written as YYYY-MM-DD.",
+    "reason": "Choose a reason.",
+    "note": f"Write a note of at most {NOTE_MAX} characters.",
+}
+
+
+class AttemptForm(BaseModel):
+    """The form of an attempt as the browser sends it; the page gave it its id."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: UUID
+    outcome: str = Field(default="", max_length=40)
+    medium: str = Field(default="phone_call", max_length=40)
+    promised_for: str = Field(default="", max_length=40)
+    returned_on: str = Field(default="", max_length=40)
+    reason: str = Field(default="", max_length=200)
+    note: str = Field(default="", max_length=2 * NOTE_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongForm:
+    """A form that is not recorded, and the fields to change."""
+
+    form: AttemptForm
+    fields: tuple[str, ...]
+
+
+@router.get("/patients")
+def show_search(page: Page, _: Reader, scope: TenantScope) -> HTMLResponse:
+    """The form of the search."""
+    return _search_page(page, scope)
+
+
+@router.post("/patients")
+def post_search(
+    page: Page, _: Reader, scope: TenantScope, text: Annotated[str, Form(max_length=100)] = ""
+) -> HTMLResponse:
+    """The patients whose number or phone is in the form: never in an address, which logs keep."""
+    searches = _searches(text)
+    if not searches:
+        return _search_page(page, scope, text=text, problem=True)
+    patients: dict[UUID, PatientOut] = {}
+    more = False
+    paging = PageRequest(1, MOST, "/patients", sort=Sort.parse("id"), keyed=True)
+    for search in searches:
+        part = ListPage[PatientOut].model_validate_json(search_patients(scope, search, paging))
+        patients |= {patient.id: patient for patient in part.items}
+        more = more or part.next is not None
+    return _search_page(page, scope, text=text, patients=list(patients.values()), more=more)
+
+
+@router.get("/patients/{patient_id}")
+def show_patient(
+    page: Page,
+    _: Reader,
+    scope: TenantScope,
+    patient_id: UUID,
+    day: IsoDay | None = None,
+    number: Annotated[PageNumber, Query(alias="page")] = 1,
+    done: UUID | None = None,
+) -> HTMLResponse:
+    """What is on record of a patient. ``done`` is the attempt that was just recorded, to be undone."""
+    return _patient_page(page, scope, patient_id, day=day, number=number, done=done)
+
+
+@router.post("/patients/{patient_id}/attempts")
+def post_attempt(
+    page: Page,
+    _: Reader,
+    __: Recorder,
+    scope: TenantScope,
+    patient_id: UUID,
+    form: Annotated[AttemptForm, Form()],
+) -> Response:
+    """Records an attempt; where the form is not right, it comes back with what to change."""
+    sent = {name: value for name, value in form.model_dump().items() if value != ""}
+    try:
+        body = AttemptPost.model_validate({**sent, "patient_id": patient_id})
+        with scope.session() as session:
+            service.record(session, body)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        wrong = WrongForm(form, tuple(dict.fromkeys(str(problem["loc"][0]) for problem in problems)))
+        return _patient_page(page, scope, patient_id, wrong=wrong)
+    except Invalid as error:
+        fields = tuple(problem.field.removeprefix("body.") for problem in error.errors)
+        return _patient_page(page, scope, patient_id, wrong=WrongForm(form, fields))
+    except Conflict:
+        renewed = form.model_copy(update={"id": new_uuid()})
+        return _patient_page(page, scope, patient_id, wrong=WrongForm(renewed, ()))
+    return RedirectResponse(f"/patients/{patient_id}?done={form.id}", SEE_OTHER)
+
+
+@router.post("/patients/{patient_id}/attempts/{attempt_id}/undo")
+def post_undo(_: Recorder, scope: TenantScope, patient_id: UUID, attempt_id: UUID) -> RedirectResponse:
+    """Takes the attempt off the record."""
+    with scope.session() as session:
+        service.undo(session, attempt_id)
+    return RedirectResponse(f"/patients/{patient_id}", SEE_OTHER)
+
+
+def _searches(text: str) -> list[PatientSearch]:
+    """What the text may be: a number of either kind, or a phone."""
+    if not any(character.isalnum() for character in text):
+        return []
+    searches = []
+    for field in _SEARCHED:
+        try:
+            searches.append(PatientSearch.model_validate({field: text}))
+        except ValidationError:
+            continue  # the text is no phone
+    return searches
+
+
+def _search_page(
+    page: PageContext,
+    scope: Scope,
+    *,
+    text: str = "",
+    patients: list[PatientOut] | None = None,
+    more: bool = False,
+    problem: bool = False,
+) -> HTMLResponse:
+    with scope.session() as session:
+        names = facility_names(session, {patient.facility for patient in patients or ()})
+    return page.render(
+        "portal/patients.html",
+        scope.principal,
+        status=Invalid.status if problem else 200,
+        organisation=scope.tenant.name,
+        current="/patients",
+        text=text,
+        patients=patients,
+        more=more,
+        problem=problem,
+        clinics=names,
+        words=patient_words,
+    )
+
+
+def _patient_page(
+    page: PageContext,
+    scope: Scope,
+    patient_id: UUID,
+    *,
+    number: int = 1,
+    day: date | None = None,
+    done: UUID | None = None,
+    wrong: WrongForm | None = None,
+) -> HTMLResponse:
+    view = read_view(scope, patient_id, day, number)
+    return page.render(
+        "portal/patient.html",
+        scope.principal,
+        status=200 if wrong is None else Invalid.status,
+        organisation=scope.tenant.name,
+        current="/patients",
+        view=view,
+        reasons=patient_words.reason_rows(view.risk.reasons if view.risk else ()),
+        words=patient_words,
+        outcomes={"": "Choose", **OUTCOMES},
+        page_number=number,
+        pages=-(-view.days // DAYS_ON_PAGE),
+        done=done,
+        form=AttemptForm(id=new_uuid()) if wrong is None else wrong.form,
+        form_again=wrong is not None,
+        errors={} if wrong is None else {field: _WRONG[field] for field in wrong.fields},
+        note_max=NOTE_MAX,
+        may_record="attempts.write" in scope.principal.permissions,
+    )

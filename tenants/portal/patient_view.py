@@ -1,0 +1,143 @@
+"""Gathers what the page of a patient shows, from the services that the API calls."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from core import audit
+from core.audit.repository import find_events
+from core.clock import today
+from core.identity.people import members
+from core.web.cursors import Sort
+from core.web.paging import PageRequest
+from tenants.cohort.presenting import day_asked
+from tenants.cohort.service import patient_status
+from tenants.followup import service as attempts
+from tenants.followup.schemas import AttemptFilter, AttemptOut
+from tenants.portal import patient_words as words
+from tenants.records import service as records
+from tenants.records.repository import facility_names
+from tenants.records.schemas import PatientOut, TimelineEntry
+from tenants.records.timeline import read_timeline
+from tenants.risk import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import date
+
+    from core.access import Scope
+    from core.audit.models import AuditEvent
+    from core.database import TenantSession
+    from tenants.risk.explain import RiskExplanation
+
+KINDS: Final = frozenset({"visit", "dispensation", "appointment", "observation", "state"})
+"""What the timeline shows: the entries that a source wrote, not what is derived from them."""
+
+DAYS_ON_PAGE: Final = 20
+_ALL: Final = 10_000
+_ACTS: Final = 100
+_LOOKS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PatientView:
+    """A patient as the page shows them.
+
+    Attributes:
+        day: of the status; ``today`` unless the reader asked for another.
+        status: on that day; None where the reader may not see it or the record was merged into another.
+        risk: today; None where the reader may not see it or the record was merged into another.
+        regimen: of the newest refill that names one.
+        timeline: each day of one page of days, as ISO text, in words, and what happened; newest first.
+        days: how many days the whole timeline has.
+        looks: who looked; None where the reader may not see it.
+    """
+
+    patient: PatientOut
+    clinic: str
+    today: date
+    day: date
+    status: Mapping[str, Any] | None
+    risk: RiskExplanation | None
+    regimen: str | None
+    timeline: Sequence[tuple[str, str, str]]
+    days: int
+    looks: Sequence[tuple[str, str, str]] | None
+
+
+def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> PatientView:
+    """What the principal may see of a patient. Each read is in the audit.
+
+    Args:
+        scope: who asks.
+        patient_id: the patient.
+        day: of the status; today when None.
+        page: of the timeline, counted from 1.
+
+    Raises:
+        NotFound: there is no such patient within reach.
+        Invalid: the day is before 1900 or after 2199.
+    """
+    permissions, asked = scope.principal.permissions, day_asked(scope.tenant, day)
+    patient = PatientOut.model_validate_json(records.read_patient(scope, patient_id, None)[1])
+    own = patient.canonical_id is None
+    risk = None
+    if own and "risk.read" in permissions:
+        risk = explain.explain(scope.tenant, scope.session, str(patient_id), None)
+    with scope.session() as session:
+        status = None
+        if own and "cohort.read" in permissions:
+            status = patient_status(session, patient_id, asked)
+            audit.record(session, "api:status:read", "patient", patient_id)
+        entries = read_timeline(session, patient_id, None, KINDS, PageRequest(1, _ALL)).items
+        recorded: list[AttemptOut] = []
+        if "attempts.read" in permissions:
+            recorded = attempts.read_list(session, AttemptFilter(patient_id=patient_id), PageRequest(1, _ALL)).items
+        acts = _acts(session, patient_id) if "audit.read" in permissions else None
+        clinic = facility_names(session, [patient.facility]).get(patient.facility, patient.facility)
+    names = _names(scope, {attempt.recorded_by for attempt in recorded} | {act.actor for act in acts or ()})
+    days = _by_day(entries, recorded, names)
+    first = (page - 1) * DAYS_ON_PAGE
+    return PatientView(
+        patient=patient,
+        clinic=clinic,
+        today=today(scope.tenant.time_zone),
+        day=asked,
+        status=status,
+        risk=risk,
+        regimen=next((entry.facts["regimen"] for entry in entries if "regimen" in entry.facts), None),
+        timeline=days[first : first + DAYS_ON_PAGE],
+        days=len(days),
+        looks=None if acts is None else words.looks(acts, names, ZoneInfo(scope.tenant.time_zone))[:_LOOKS],
+    )
+
+
+def _acts(session: TenantSession, patient_id: UUID) -> Sequence[AuditEvent]:
+    """The newest acts on the patient, those of this request left out."""
+    paging = PageRequest(1, _ACTS, sort=Sort.parse("-id"), keyed=True)
+    part = find_events(session, paging, subject_id=patient_id, action=None, since=None, until=None)
+    audit.record(session, "api:audit:read", "audit", patient_id)
+    return [event for event in part.rows if event.request_id != session.request_id]
+
+
+def _names(scope: Scope, actors: Collection[str]) -> dict[str, str]:
+    """What the page calls each actor."""
+    people = {UUID(actor.removeprefix("person:")) for actor in actors if actor.startswith("person:")}
+    known = members.names_of(scope.tenant, people)
+    return {actor: words.actor_words(actor, known, scope.principal.actor) for actor in actors}
+
+
+def _by_day(
+    entries: Sequence[TimelineEntry], recorded: Sequence[AttemptOut], names: Mapping[str, str]
+) -> list[tuple[str, str, str]]:
+    """What happened on each day, newest day first; the same line of one day is there one time."""
+    days: dict[date, dict[str, None]] = defaultdict(dict)
+    for entry in entries:
+        days[entry.date][words.event_words(entry)] = None
+    for attempt in recorded:
+        days[attempt.day][words.attempt_words(attempt, names)] = None
+    return [(day.isoformat(), words.day_words(day), " · ".join(days[day])) for day in sorted(days, reverse=True)]

@@ -1,0 +1,218 @@
+"""The page of a patient in a browser: find by number, read, record, undo; on a phone, without script, by keyboard."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.clock import today
+from core.database import platform_session
+from core.identity.people import members, sessions
+from tenants.risk import explain
+from tests.browser.conftest import DESKTOP, PHONE
+
+NUMBER, PHONE_NUMBER = "H-0412", "0803 000 0412"
+NARROW = {"width": 320, "height": 640}
+ROLES = ("case_manager", "partner_admin", "viewer")
+
+
+@pytest.fixture(scope="module")
+def clinic(make_tenant, application):
+    """A tenant with a patient who has a history: tenant, the patient's identifier, and the role's session secrets."""
+    owner = make_tenant()
+    day = today("Africa/Lagos")
+    with TestClient(application, headers={"X-API-Key": owner.api_key}) as client:
+
+        def add(path, **body):
+            answer = client.post(f"/v1/{path}", json=body)
+            assert answer.status_code == 201, answer.text
+            return answer.headers["location"].rsplit("/", 1)[1]
+
+        datim_id = f"T{uuid4().hex[:10]}"
+        add("facilities", datim_id=datim_id, name="Central clinic")
+        patient = add(
+            "patients", facility=datim_id, hospital_number=NUMBER, phone=PHONE_NUMBER, sex="F", birthdate="1990-05-01",
+            art_start_date=(day - timedelta(days=200)).isoformat(),
+        )  # fmt: skip
+        for ago, following in ((200, 170), (150, 120), (100, 10), (5, -25)):
+            visited, expected = (day - timedelta(days=days) for days in (ago, following))
+            add(
+                "visits", patient_id=patient, date_started=visited.isoformat(), visit_type="clinical",
+                next_appointment=expected.isoformat(),
+            )  # fmt: skip
+        add(
+            "observations", patient_id=patient, obs_datetime=f"{day - timedelta(days=100)}T09:00:00+01:00",
+            variable_name="viral_load", value_numeric=40,
+        )  # fmt: skip
+    secrets = {}
+    for role in ROLES:
+        email = f"{role}@{owner.ref.slug}.example.org"
+        person = members.add_member(
+            owner.ref, email, role.replace("_", " ").capitalize(), members.Grant([role]), actor="test:1"
+        )
+        with platform_session() as session:
+            secrets[role] = sessions.begin(session, person, owner.ref.id, signed_in_by="password").secret
+    return owner.ref, patient, secrets
+
+
+@pytest.fixture
+def visit(open_page, clinic, site):
+    """Opens a page as a role: ``visit("/patients", "viewer")``."""
+
+    def begin(path, role="case_manager", size=PHONE, **options):
+        page = open_page(None, size, **options)
+        page.context.add_cookies([{"name": sessions.COOKIE, "value": clinic[2][role], "url": site}])
+        page.goto(path)
+        return page
+
+    return begin
+
+
+@pytest.fixture
+def address(clinic):
+    return f"/patients/{clinic[1]}"
+
+
+@pytest.fixture
+def reasons(monkeypatch):
+    """Gives each patient the risk and the reasons that a trained model would give."""
+    real = explain.explain
+    reasons = [
+        {"theme": "lateness", "text": "12 days late at the last refill, late at 3 of the last 5", "contribution": 0.83},
+        {"theme": "viral_load", "text": "last viral load 40 copies/mL, 3 months ago", "contribution": -0.44},
+    ]
+
+    def explained(*args, **options):
+        facts = {"risk": 0.42, "risk_low": 0.36, "risk_high": 0.49, "usual_risk": 0.12, "kind": "at_risk"}
+        return replace(real(*args, **options), reasons=reasons, **facts)
+
+    monkeypatch.setattr(explain, "explain", explained)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+@pytest.mark.parametrize("text", [NUMBER, "h-0412", "08030000412"])
+def test_a_number_or_phone_leads_to_the_patient_and_stays_out_of_the_address(visit, address, text, script):
+    page = visit("/patients", java_script_enabled=script)
+    page.get_by_label("Number or phone").fill(text)
+    page.get_by_role("button", name="Search").click()
+    page.get_by_text("1 patient").wait_for()
+    assert page.url.endswith("/patients")
+    page.get_by_role("link", name=NUMBER).click()
+    page.wait_for_url(f"**{address}")
+    assert page.get_by_role("heading", level=1).inner_text() == NUMBER
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("9999", "No patient has this number or phone"), ("--", "Write a number or a phone.")]
+)
+def test_a_search_without_a_match_says_what_to_do(visit, accessible, text, words):
+    page = visit("/patients")
+    page.get_by_label("Number or phone").fill(text)
+    page.get_by_role("button", name="Search").click()
+    page.get_by_text(words).first.wait_for()
+    assert page.get_by_label("Number or phone").input_value() == text
+    accessible(page)
+
+
+def test_the_page_says_who_how_it_stands_what_happened_and_why(visit, address, reasons):
+    page = visit(address)
+    head = page.locator(".page-head").inner_text()
+    assert "On treatment" in head
+    assert "female · Central clinic" in head
+    call = page.get_by_role("link", name=f"Call {PHONE_NUMBER}")
+    assert call.get_attribute("href") == "tel:08030000412"
+    story = page.get_by_role("region", name="What happened").inner_text()
+    assert "Viral load: 40 copies/mL" in story
+    assert "Visit (clinical), next on" in story
+    risk = page.get_by_role("region", name="Risk of an interruption")
+    assert "42 % (36 to 49 %), usual is 12 %" in risk.inner_text()
+    assert risk.locator("svg.bars rect").count() == 2
+    rows = [" ".join(row.split()) for row in risk.locator("tbody tr").all_inner_texts()]
+    assert rows == [
+        "12 days late at the last refill, late at 3 of the last 5 raises, 2.29 times",
+        "Last viral load 40 copies/mL, 3 months ago lowers, 0.64 times",
+    ]
+    assert page.get_by_role("region", name="Who looked").count() == 0
+
+
+def test_the_status_of_another_day_is_shown(visit, address):
+    page = visit(address)
+    page.get_by_label("Another day").fill((today("Africa/Lagos") - timedelta(days=1000)).isoformat())
+    page.get_by_role("button", name="Show").click()
+    page.get_by_text("Not on treatment yet").first.wait_for()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_an_attempt_with_all_its_facts_is_recorded_and_undone(visit, address, script):
+    page = visit(address, java_script_enabled=script)
+    page.get_by_text("Record an attempt").click()
+    page.get_by_label("What happened?").select_option("Will come")
+    page.get_by_label("Will come on").fill((today("Africa/Lagos") + timedelta(days=2)).isoformat())
+    page.get_by_label("Why did the patient stay away?").select_option("Transport or distance")
+    page.get_by_label("Note").fill("asked to call after five")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved.").wait_for()
+    story = page.get_by_role("region", name="What happened").inner_text()
+    assert "Phone call: will come on" in story
+    assert "reason: transport or distance, by you. “asked to call after five”" in story
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_url(f"**{address}")
+    assert "asked to call after five" not in page.locator("main").inner_text()
+
+
+def test_a_form_that_is_not_right_says_what_to_change_and_loses_nothing(visit, address, accessible):
+    page = visit(address)
+    page.get_by_text("Record an attempt").click()
+    page.get_by_label("Note").fill("left a message")
+    page.get_by_label("Will come on").fill("2020-01-01")
+    page.get_by_label("What happened?").select_option("Will come")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("alert").wait_for()
+    page.get_by_role("alert").get_by_role("link").click()
+    assert page.evaluate("document.activeElement.id") == "promised_for"
+    assert page.get_by_label("Note").input_value() == "left a message"
+    accessible(page)
+
+
+def test_an_attempt_is_recorded_by_keyboard(visit, address):
+    page = visit(address, size=DESKTOP)
+    page.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Not")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent.trim()") == "Save":
+            break
+    page.keyboard.press("Enter")
+    page.get_by_text("Saved.").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_url(f"**{address}")
+
+
+def test_an_admin_sees_who_looked(visit, address):
+    visit(address)
+    page = visit(address, "partner_admin", DESKTOP)
+    assert "Case manager opened the record" in page.get_by_role("region", name="Who looked").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/patients", "patient"])
+def test_pages_are_accessible_and_never_wider_than_the_screen(visit, accessible, address, path, scheme, reasons):
+    page = visit(address if path == "patient" else path, "partner_admin", color_scheme=scheme)
+    if path == "patient":
+        page.get_by_text("Record an attempt").click()
+    for size in (DESKTOP, NARROW, PHONE):
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        if size is not NARROW:
+            accessible(page)
+
+
+def test_who_may_not_see_patients_is_told_who_can_allow_it(visit, accessible, address):
+    page = visit(address, "viewer")
+    assert "patients.read" in page.locator("main").inner_text()
+    assert "administrator" in page.locator("main").inner_text()
+    accessible(page)

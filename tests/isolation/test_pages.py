@@ -1,0 +1,184 @@
+"""Every page, opened by who may, as nobody, by a role that may not, by another tenant, and from another facility."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.access.require import is_public, page_routes, permissions_of
+from core.database import platform_session
+from core.identity.people import members, sessions
+from core.identity.roles import permissions_of_role
+from tests.isolation.pages import Row
+
+ROWS = [
+    Row("GET", "/sign-in", "public", status=303),
+    Row("POST", "/sign-in", "public", form={"email": "nobody@example.org", "password": "wrong"}, status=401),
+    Row("GET", "/password/{secret}", "public", status=404),
+    Row("POST", "/password/{secret}", "public", form={"password": "seven green bicycles"}, status=404),
+    Row("GET", "/start", "own", status=303),
+    Row("GET", "/me", "own"),
+    Row("POST", "/me/sessions/{session_id}/end", "own", status=404),
+    Row("POST", "/me/organisation", "own", form={"tenant_id": "{tenant_id}"}, status=404),
+    Row("POST", "/sign-out", "own", status=303),
+    Row("GET", "/today", "worklists.read"),
+    Row(
+        "POST",
+        "/today/attempts",
+        "attempts.write",
+        names=("patient_id",),
+        form={"id": "{new_id}", "outcome": "reached"},
+        status=303,
+    ),
+    Row("POST", "/today/attempts/{attempt_id}/undo", "attempts.write", names=("attempt_id",), status=303),
+    Row("GET", "/patients", "patients.read"),
+    Row("POST", "/patients", "patients.read", form={"text": "{number}"}),
+    Row("GET", "/patients/{patient_id}", "patients.read", names=("patient_id",)),
+    Row(
+        "POST",
+        "/patients/{patient_id}/attempts",
+        "attempts.write",
+        names=("patient_id",),
+        form={"id": "{new_id}", "outcome": "reached"},
+        status=303,
+    ),
+    Row(
+        "POST",
+        "/patients/{patient_id}/attempts/{attempt_id}/undo",
+        "attempts.write",
+        names=("patient_id", "attempt_id"),
+        status=303,
+    ),
+]
+GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
+NAMING = [row for row in GUARDED if row.names]
+SEARCH = next(row for row in ROWS if str(row) == "POST /patients")
+
+
+def may(row):
+    """A role that holds what the page needs."""
+    return "case_manager" if row.needs == "attempts.write" else "tracking_officer"
+
+
+@pytest.fixture(scope="module")
+def places(world):
+    """Two facilities of the owner: where the patients are, and an empty one."""
+    places = []
+    for name in ("Clinic", "Empty"):
+        body = {"datim_id": f"P{uuid4().hex[:10]}", "name": name}
+        places.append(world.json("POST", "/v1/facilities", json=body))
+    return places
+
+
+@pytest.fixture(scope="module")
+def signed_in(application, two, places):
+    """Clients with a session: ``signed_in("owner", "viewer")``, confined to a facility with ``facility=``."""
+    clients = {}
+
+    def begin(whose, role, facility=None):
+        key = (whose, role, facility)
+        if key not in clients:
+            tenant = two[0 if whose == "owner" else 1].ref
+            reach = None if facility is None else [UUID(facility)]
+            email = f"{role}-{uuid4().hex[:8]}@example.org"
+            person = members.add_member(tenant, email, "Person", members.Grant([role], reach), actor="test:1")
+            with platform_session() as session:
+                begun = sessions.begin(session, person, tenant.id, signed_in_by="password")
+            client = TestClient(application, follow_redirects=False)
+            client.cookies.set("iit_session", begun.secret)
+            clients[key] = client
+        return clients[key]
+
+    return begin
+
+
+@pytest.fixture
+def things(world, places, signed_in):
+    """What the rows name: all of the owner's, new for each test; ``case_manager`` recorded the attempt."""
+
+    def prepare(recorder):
+        number = f"H-{uuid4().hex[:10]}"
+        body = {"facility": places[0]["datim_id"], "hospital_number": number, "art_start_date": "2025-01-10"}
+        patient = world.owner.post("/v1/patients", json=body).headers["location"].rsplit("/", 1)[1]
+        named = {"patient_id": patient, "number": number, "new_id": str(uuid4()), "attempt_id": str(uuid4())}
+        named |= {name: str(uuid4()) for name in ("session_id", "tenant_id", "secret")}
+        if recorder is not None:
+            row = next(row for row in ROWS if row.path == "/today/attempts")
+            assert row.ask(recorder, {**named, "new_id": named["attempt_id"]}).status_code == row.status
+        return named
+
+    return prepare
+
+
+def test_every_page_has_its_row_and_every_row_its_page(application):
+    pages = {(method, route.path) for route in page_routes(application) for method in route.methods}
+    rows = {(row.method, row.path) for row in ROWS}
+    assert sorted(pages - rows) == []
+    assert sorted(rows - pages) == []
+
+
+def test_each_page_needs_what_its_row_says(application):
+    needed = {}
+    for route in page_routes(application):
+        for method in route.methods:
+            needed[method, route.path] = permissions_of(route) or {"public" if is_public(route) else "own"}
+    assert [str(row) for row in ROWS if row.needs not in needed[row.method, row.path]] == []
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_who_may_gets_the_page(row, things, signed_in):
+    client = signed_in("owner", may(row)) if str(row) != "POST /sign-out" else signed_in("owner", "clinician")
+    answer = row.ask(client, things(client if "attempt_id" in row.names else None))
+    assert answer.status_code == row.status, answer.text
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.needs != "public"], ids=str)
+def test_nobody_is_sent_to_the_sign_in(row, application, things):
+    answer = row.ask(TestClient(application, follow_redirects=False), things(None))
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize("row", GUARDED, ids=str)
+def test_another_role_is_told_what_is_needed(row, things, signed_in):
+    assert row.needs not in permissions_of_role("viewer")
+    answer = row.ask(signed_in("owner", "viewer"), things(None))
+    assert answer.status_code == 403
+    assert "text/html" in answer.headers["content-type"]
+    assert row.needs in answer.text or "patients.read" in answer.text
+
+
+@pytest.mark.parametrize("row", NAMING, ids=str)
+def test_another_organisation_has_no_such_thing(row, things, signed_in):
+    recorder = signed_in("owner", "case_manager")
+    named = things(recorder if "attempt_id" in row.names else None)
+    answer = row.ask(signed_in("stranger", may(row)), named)
+    assert answer.status_code == 404
+    assert "text/html" in answer.headers["content-type"]
+    assert named["number"] not in answer.text
+
+
+@pytest.mark.parametrize("row", NAMING, ids=str)
+def test_who_works_at_another_facility_has_no_such_thing(row, things, signed_in, places):
+    recorder = signed_in("owner", "case_manager")
+    named = things(recorder if "attempt_id" in row.names else None)
+    answer = row.ask(signed_in("owner", may(row), places[1]["id"]), named)
+    assert answer.status_code == 404
+    assert named["number"] not in answer.text
+    ours = signed_in("owner", may(row), places[0]["id"])
+    if "attempt_id" not in row.names:
+        assert row.ask(ours, named).status_code == row.status
+
+
+def test_a_search_shows_whom_the_reader_reaches_and_nobody_else(things, signed_in, places):
+    named = things(None)
+    href = f'href="/patients/{named["patient_id"]}"'
+    for client, shown in (
+        (signed_in("owner", "tracking_officer"), True),
+        (signed_in("owner", "tracking_officer", places[0]["id"]), True),
+        (signed_in("owner", "tracking_officer", places[1]["id"]), False),
+        (signed_in("stranger", "tracking_officer"), False),
+    ):
+        answer = SEARCH.ask(client, named)
+        assert answer.status_code == 200, answer.text
+        assert (href in answer.text) is shown
