@@ -196,7 +196,7 @@ def own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints
     from core.services import ensure, stop
     from core.settings import get_settings
 
-    kept = dict(os.environ)
+    environment = dict(os.environ)
     folder = Path(tempfile.mkdtemp(prefix="iit-tests-own-"))
     folder.chmod(0o755)
     dispose()
@@ -210,7 +210,7 @@ def own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints
         stop()
         shutil.rmtree(folder, ignore_errors=True)
         os.environ.clear()
-        os.environ.update(kept)
+        os.environ.update(environment)
         get_settings.cache_clear()
 
 

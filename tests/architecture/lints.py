@@ -122,16 +122,16 @@ def length(path: str, text: str) -> Iterator[str]:
 def unfinished(path: str, text: str) -> Iterator[str]:
     """What is left to do is an issue, not a comment."""
     for number, line in enumerate(text.splitlines(), start=1):
-        if found := _UNFINISHED.search(line):
-            yield f"{path}:{number}: {found[0]}: do it, or file it"
+        if match := _UNFINISHED.search(line):
+            yield f"{path}:{number}: {match[0]}: do it, or file it"
 
 
 def places(path: str, text: str) -> Iterator[str]:
     """No address of a package index, no path of one machine."""
     for number, line in enumerate(text.splitlines(), start=1):
         for pattern, what in _PLACES:
-            if found := pattern.search(line):
-                yield f"{path}:{number}: {what}: {found[0]}"
+            if match := pattern.search(line):
+                yield f"{path}:{number}: {what}: {match[0]}"
 
 
 def unknown_tools(targets: set[str], commands: set[str]) -> Rule:
@@ -139,12 +139,12 @@ def unknown_tools(targets: set[str], commands: set[str]) -> Rule:
 
     def rule(path: str, text: str) -> Iterator[str]:
         for number, line in enumerate(text.splitlines(), start=1):
-            for found in _MAKE.finditer(line):
-                if found[2] not in targets:
-                    yield f"{path}:{number}: make {found[2]} is no target of the Makefile"
-            for found in _IIT.finditer(line):
-                if found[1] not in commands:
-                    yield f"{path}:{number}: iit {found[1]} is no command"
+            for match in _MAKE.finditer(line):
+                if match[2] not in targets:
+                    yield f"{path}:{number}: make {match[2]} is no target of the Makefile"
+            for match in _IIT.finditer(line):
+                if match[1] not in commands:
+                    yield f"{path}:{number}: iit {match[1]} is no command"
 
     return rule
 
@@ -171,17 +171,19 @@ def unplaced_rooms(tree: Path, project: Mapping[str, object]) -> Iterator[str]:
     entries = _table(project, "project", "entry-points")
     named = [str(value) for value in _table(entries, "iit.features").values()]
     features = {value.split(".")[1] for value in named if value.startswith("tenants.")}
-    here = rooms(tree)
-    yield from (f"tenants/{room} has no place in the order of import-linter" for room in sorted(here - ordered))
-    yield from (f"tenants/{room} is ordered without brackets, and is not there" for room in sorted(required - here))
-    with_feature = {room for room in here if (tree / "tenants" / room / "feature.py").exists()}
+    present = rooms(tree)
+    yield from (f"tenants/{room} has no place in the order of import-linter" for room in sorted(present - ordered))
+    yield from (f"tenants/{room} is ordered without brackets, and is not there" for room in sorted(required - present))
+    with_feature = {room for room in present if (tree / "tenants" / room / "feature.py").exists()}
     yield from (f"tenants/{room} is not registered in pyproject.toml" for room in sorted(with_feature - features))
-    yield from (f"tenants/{room} is registered in pyproject.toml, and is not there" for room in sorted(features - here))
-    found = {f"plugins.{path.parent.name}" for path in (tree / "plugins").glob("*/__init__.py")} - {"plugins.sdk"}
+    yield from (
+        f"tenants/{room} is registered in pyproject.toml, and is not there" for room in sorted(features - present)
+    )
+    plugins = {f"plugins.{path.parent.name}" for path in (tree / "plugins").glob("*/__init__.py")} - {"plugins.sdk"}
     alone = {name for contract in contracts if contract["type"] == "independence" for name in contract["modules"]}
-    yield from (f"{name} is in no independence contract of import-linter" for name in sorted(found - alone))
+    yield from (f"{name} is in no independence contract of import-linter" for name in sorted(plugins - alone))
     registered = {str(value).split(":")[0] for value in _table(entries, "iit.plugins").values()}
-    yield from (f"{name} is not registered in pyproject.toml" for name in sorted(found - registered))
+    yield from (f"{name} is not registered in pyproject.toml" for name in sorted(plugins - registered))
 
 
 def _table(parent: Mapping[str, object], *names: str) -> Mapping[str, object]:

@@ -109,9 +109,9 @@ def test_bytecode_is_wanted_and_a_home_that_cannot_be_written_to_is_not_used(
     monkeypatch.setenv("HOME", str(tmp_path / "none"))
     monkeypatch.delenv("UV_CACHE_DIR", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    found = setup._environment(tmp_path / ".venv")
-    assert "PYTHONDONTWRITEBYTECODE" not in found
-    assert found["UV_CACHE_DIR"] == str(tmp_path / ".venv" / ".uv-cache")
+    environment = setup._environment(tmp_path / ".venv")
+    assert "PYTHONDONTWRITEBYTECODE" not in environment
+    assert environment["UV_CACHE_DIR"] == str(tmp_path / ".venv" / ".uv-cache")
 
 
 def test_uv_is_told_of_the_mirror_that_pip_was_told_of(
@@ -145,15 +145,15 @@ def test_the_tested_python_is_taken_where_it_works_else_another_that_is_new_enou
 
 def test_where_there_is_no_python_that_is_said_with_what_to_do(tmp_path: Path) -> None:
     pretend(tmp_path, "python3", good=False)
-    found = choose(path=tmp_path)
-    assert (found.returncode, found.stdout) == (1, "")
-    assert "Python 3.11 or newer is needed" in found.stderr
-    assert "PYTHON=" in found.stderr
+    result = choose(path=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "Python 3.11 or newer is needed" in result.stderr
+    assert "PYTHON=" in result.stderr
 
 
 def test_a_python_that_was_named_is_taken_or_refused_never_replaced(tmp_path: Path) -> None:
     pretend(tmp_path, "python3.11", good=True)
     pretend(tmp_path, "python3.12", good=False)
-    found = choose("python3.12", path=tmp_path)
-    assert (found.returncode, found.stdout) == (1, "")
-    assert "PYTHON=python3.12 is not" in found.stderr
+    result = choose("python3.12", path=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "PYTHON=python3.12 is not" in result.stderr

@@ -30,34 +30,34 @@ class Example:
 
 def pages() -> list[Path]:
     """Every Markdown page that is kept in the project."""
-    found = subprocess.run(
+    listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    return [ROOT / name for name in found.stdout.split()]
+    return [ROOT / name for name in listed.stdout.split()]
 
 
 def examples(text: str) -> list[Example]:
     """The executed examples of a page, in order."""
-    found: list[Example] = []
+    pairs: list[Example] = []
     for block in BLOCK.findall(text):
         command = ""
         output: list[str] = []
         for line in block.splitlines():
             if line.startswith("$ "):
                 if command:
-                    found.append(Example(command, "\n".join(output)))
+                    pairs.append(Example(command, "\n".join(output)))
                 command, output = line[2:], []
             elif command.endswith("\\"):
                 command = command[:-1] + line.strip()
             else:
                 output.append(line)
         if command:
-            found.append(Example(command, "\n".join(output)))
-    return found
+            pairs.append(Example(command, "\n".join(output)))
+    return pairs
 
 
 def run(example: Example, *, folder: Path, state: Path) -> tuple[bool, str]:

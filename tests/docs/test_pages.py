@@ -26,8 +26,8 @@ def test_every_executed_example_does_what_the_page_shows(page: Path, tmp_path: P
     folder.mkdir()
     try:
         for example in examples(page.read_text(encoding="utf-8")):
-            good, told = run(example, folder=folder, state=state)
-            assert good, f"$ {example.command}\n{told}\n--- the page shows ---\n{example.expected}"
+            good, output = run(example, folder=folder, state=state)
+            assert good, f"$ {example.command}\n{output}\n--- the page shows ---\n{example.expected}"
     finally:
         run(Example("iit services stop", ""), folder=folder, state=state)
 

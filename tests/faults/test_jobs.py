@@ -46,10 +46,10 @@ def ask(tenant):
     return enqueue_
 
 
-def until(found):
-    """Wait for ``found()`` to be true, and give it."""
+def until(condition):
+    """Wait for ``condition()`` to be true, and give it."""
     end = time.monotonic() + PATIENCE
-    while not (value := found()):
+    while not (value := condition()):
         assert time.monotonic() < end, "what was promised did not come"
         time.sleep(0.05)
     return value
@@ -86,8 +86,8 @@ def test_a_worker_killed_in_the_middle_costs_a_step_and_its_effect_is_there_once
     start()
     until(done(job_id))
     assert effects(tenant, job_id) == ONCE_EACH
-    found = job_row(job_id)
-    assert (found["suspicion"], found["interruptions"], found["deliveries"]) == (1, 0, 2)
+    job = job_row(job_id)
+    assert (job["suspicion"], job["interruptions"], job["deliveries"]) == (1, 0, 2)
 
 
 def test_a_worker_asked_to_stop_ends_its_step_gives_the_job_back_and_exits_well(tenant, ask, start, tmp_path):
@@ -97,10 +97,10 @@ def test_a_worker_asked_to_stop_ends_its_step_gives_the_job_back_and_exits_well(
     worker.send_signal(signal.SIGTERM)
     (tmp_path / "go on").touch()
     assert worker.wait(timeout=PATIENCE) == 0
-    found = job_row(job_id)
+    job = job_row(job_id)
     # The relay that is just ending may have admitted it once more: then its message waits for the next worker.
-    assert found["state"] in ("queued", "sent")
-    assert (found["attempts"], found["interruptions"]) == (0, 0)
+    assert job["state"] in ("queued", "sent")
+    assert (job["attempts"], job["interruptions"]) == (0, 0)
     assert effects(tenant, job_id).total() == 2
     start()
     until(done(job_id))
@@ -156,8 +156,8 @@ def test_a_job_that_kills_its_worker_is_given_up_alone_and_a_job_beside_it_is_no
     until(done(innocent))
     assert worker.poll() is None, "the worker has outlived them"
 
-    found = job_row(innocent)
-    assert (found["attempts"], found["interruptions"], found["deliveries"]) == (0, 0, 2)
+    job = job_row(innocent)
+    assert (job["attempts"], job["interruptions"], job["deliveries"]) == (0, 0, 2)
     assert effects(other, innocent) == Counter({"begun": 2, "watched": 1})
     with node_session() as session:
         letter = session.execute(
@@ -200,9 +200,9 @@ def test_a_worker_asked_to_stop_gives_back_the_jobs_that_run_in_processes_of_the
     until((tmp_path / "watched").exists)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=PATIENCE) == 0
-    found = job_row(job_id)
-    assert found["state"] in ("queued", "sent")
-    assert (found["attempts"], found["suspicion"], found["interruptions"]) == (0, 1, 0)
+    job = job_row(job_id)
+    assert job["state"] in ("queued", "sent")
+    assert (job["attempts"], job["suspicion"], job["interruptions"]) == (0, 1, 0)
     processes = [int(path.name.split()[1]) for path in tmp_path.glob("watched *")]
     assert not any(Path(f"/proc/{process}").exists() for process in processes), "none is left behind"
     (tmp_path / "go on").touch()
@@ -254,6 +254,6 @@ def test_a_postgresql_killed_and_started_again_is_gone_on_with(tenant, ask, star
     until(lambda: not refused())
     until(done(job_id))
     assert effects(tenant, job_id) == ONCE_EACH
-    found = job_row(job_id)
-    assert (found["attempts"], found["suspicion"], found["interruptions"]) == (0, 0, 0), "it is not the job's fault"
+    job = job_row(job_id)
+    assert (job["attempts"], job["suspicion"], job["interruptions"]) == (0, 0, 0), "it is not the job's fault"
     dispose()

@@ -71,8 +71,8 @@ def test_a_killed_restore_is_ended_by_asking_again(damaged, point):
     placing.drop_retired(ref.id, early=True)
     assert schemas_of(ref.id) == []
     with owner_connection() as connection:
-        found = connection.execute("SELECT schema_name FROM node.tenant_schemas WHERE tenant_id = %s", (ref.id,))
-        assert found.fetchall() == [(ref.schema_name,)]
+        cursor = connection.execute("SELECT schema_name FROM node.tenant_schemas WHERE tenant_id = %s", (ref.id,))
+        assert cursor.fetchall() == [(ref.schema_name,)]
 
 
 def test_a_restore_killed_while_nobody_could_write_is_given_up(damaged):

@@ -56,10 +56,10 @@ def test_a_killed_scoring_goes_on_to_the_same_rows(make_tenant, undisturbed, ste
     store(tenant, clinics(120, facilities=3))
     killed(tenant, step, place)
     seen = []
-    found = scoring.score(tenant, opener(tenant), DAY, progress=lambda done, *_: seen.append(done), chunk_patients=40)
+    outcome = scoring.score(tenant, opener(tenant), DAY, progress=lambda done, *_: seen.append(done), chunk_patients=40)
     assert predictions(tenant, DAY) == undisturbed
     with opener(tenant)() as session:
-        assert metering.totals(session)["patients_scored"] == found.at_risk
+        assert metering.totals(session)["patients_scored"] == outcome.at_risk
         with session.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM audit_events WHERE action = 'risk:patients:score'")
             assert cursor.fetchone()[0] == 1
@@ -67,6 +67,6 @@ def test_a_killed_scoring_goes_on_to_the_same_rows(make_tenant, undisturbed, ste
         query = text(
             "SELECT payload ->> 'at_risk' FROM node.outbox WHERE event = 'risk.scored' AND tenant_id = :tenant"
         )
-        assert session.scalars(query, {"tenant": tenant.id}).all() == [str(found.at_risk)]
+        assert session.scalars(query, {"tenant": tenant.id}).all() == [str(outcome.at_risk)]
     if step > LAST_BEFORE_STEPS + 1:
         assert seen[0] > 40, "it went on from its cursor"

@@ -36,11 +36,11 @@ def program() -> Path:
     places = f"{FETCHED}/usr/sbin:/usr/sbin:/usr/local/bin:/usr/bin"
     if shutil.which("pgbouncer", path=places) is None:
         subprocess.run([sys.executable, FETCH, sys.prefix], check=False)
-    found = shutil.which("pgbouncer", path=places)
-    if found is None:
+    executable = shutil.which("pgbouncer", path=places)
+    if executable is None:
         message = "PgBouncer is not installed and cannot be fetched: install the package pgbouncer"
         raise AssertionError(message)
-    return Path(found)
+    return Path(executable)
 
 
 @contextlib.contextmanager
@@ -49,8 +49,8 @@ def bouncer(services: Endpoints, *, pool_size: int) -> Iterator[str]:
     executable = program()
     url = make_url(services.database_url)
     account = server_account(Path("/nonexistent"))
-    with tempfile.TemporaryDirectory(prefix="iit-bouncer-") as kept:
-        folder = Path(kept)
+    with tempfile.TemporaryDirectory(prefix="iit-bouncer-") as base:
+        folder = Path(base)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         host = url.host or url.query.get("host")

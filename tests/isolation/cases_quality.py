@@ -77,16 +77,16 @@ def report(world: World) -> Call:
 
 @case("GET", "/v1/quality/imports/{import_id}", kind="item")
 def report_of_import(world: World) -> Call:
-    made = _import(world)
-    _report(world, import_uuid=UUID(made))
-    return Call(path={"import_id": made})
+    import_id = _import(world)
+    _report(world, import_uuid=UUID(import_id))
+    return Call(path={"import_id": import_id})
 
 
 @case("GET", "/v1/quality/trend", kind="collection")
 def trend(world: World) -> Call:
-    made = uuid4()
-    _report(world, import_uuid=made)
-    return Call(params={"by": "import"}, marks=[made])
+    import_uuid = uuid4()
+    _report(world, import_uuid=import_uuid)
+    return Call(params={"by": "import"}, marks=[import_uuid])
 
 
 @case("POST", "/v1/quality/links", kind="own")

@@ -41,8 +41,8 @@ def observation_body(world: World) -> dict[str, Any]:
 
 @case("GET", "/v1/facilities", kind="collection")
 def list_facilities(world: World) -> Call:
-    made = facility(world)
-    return Call(params={"name": made["name"]}, marks=[made["id"], made["datim_id"]])
+    added = facility(world)
+    return Call(params={"name": added["name"]}, marks=[added["id"], added["datim_id"]])
 
 
 @case("POST", "/v1/facilities", kind="own")
@@ -83,8 +83,8 @@ def search_patients(world: World) -> Call:
 
 @case("GET", "/v1/patients/export", kind="collection")
 def export_patients(world: World) -> Call:
-    made = patient(world)
-    return Call(marks=[made["id"], made["pepfar_id"]])
+    added = patient(world)
+    return Call(marks=[added["id"], added["pepfar_id"]])
 
 
 @case("POST", "/v1/patients", kind="item")
@@ -121,15 +121,15 @@ def event_cases(name: str, parameter: str, body: Callable[[World], dict[str, Any
     """The six routes that visits, encounters and observations have alike."""
     path = f"/v1/{name}"
 
-    def made(world: World) -> dict[str, Any]:
+    def add(world: World) -> dict[str, Any]:
         return world.json("POST", path, json=body(world))
 
     def marks(world: World) -> list[str]:
-        found = made(world)
-        return [found["id"], found["patient_id"]]
+        event = add(world)
+        return [event["id"], event["patient_id"]]
 
     def item(world: World) -> dict[str, str]:
-        return {parameter: made(world)["id"]}
+        return {parameter: add(world)["id"]}
 
     one = f"{path}/{{{parameter}}}"
     case("GET", path, kind="collection")(lambda world: Call(marks=marks(world)))
@@ -181,5 +181,5 @@ def list_appointments(world: World) -> Call:
 @case("GET", "/v1/contacts", kind="collection")
 def list_contacts(world: World) -> Call:
     """A visit makes the contact."""
-    made = world.json("POST", "/v1/visits", json=visit_body(world))
-    return Call(marks=[made["patient_id"]])
+    added = world.json("POST", "/v1/visits", json=visit_body(world))
+    return Call(marks=[added["patient_id"]])

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef, TenantSession
 
 Kind = Literal["item", "collection", "own", "catalogue"]
-FOUND = range(200, 300)
+SUCCESSES = range(200, 300)
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ class Call:
     refused: int = 404
 
     def options(self) -> dict[str, Any]:
-        given = {
+        request_options = {
             "params": self.params,
             "json": self.json,
             "headers": self.headers,
             "files": self.files,
             "data": self.data,
         }
-        return {name: value for name, value in given.items() if value}
+        return {name: value for name, value in request_options.items() if value}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class World:
     def json(self, method: str, path: str, **options: Any) -> Any:
         """What the owner gets; fails when it is refused."""
         answer = self.owner.request(method, path, **options)
-        assert answer.status_code in FOUND, f"{method} {path}: {answer.status_code} {answer.text}"
+        assert answer.status_code in SUCCESSES, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
     def session(self) -> AbstractContextManager[TenantSession]:
@@ -134,7 +134,7 @@ def check(case: Case, world: World) -> None:
     """The promise: the owner reaches it, another tenant does not, and has changed nothing by trying."""
     call = case.prepare(world)
     answer = case.ask(world.owner, call)
-    assert answer.status_code in FOUND, f"the owner of what {case} names gets {answer.status_code}: {answer.text}"
+    assert answer.status_code in SUCCESSES, f"the owner of what {case} names gets {answer.status_code}: {answer.text}"
     if case.kind == "collection":
         assert call.marks, f"the case of {case} names no marks"
         assert not list(_missing(call, answer)), f"{case} does not show the owner its own: {answer.text}"
@@ -145,13 +145,15 @@ def check(case: Case, world: World) -> None:
     if case.kind == "item":
         assert foreign.status_code == again.refused, f"{case} as another tenant: {foreign.status_code} {foreign.text}"
     else:
-        assert foreign.status_code in FOUND, f"{case} as another tenant: {foreign.status_code} {foreign.text}"
+        assert foreign.status_code in SUCCESSES, f"{case} as another tenant: {foreign.status_code} {foreign.text}"
     if case.kind == "catalogue":
         assert foreign.text == answer.text, f"{case} is no catalogue: another tenant gets another answer"
     seen = [mark for mark in (*call.marks, *again.marks) if str(mark) in foreign.text]
     assert not seen, f"{case} shows another tenant {seen}"
     answer = case.ask(world.owner, again)
-    assert answer.status_code in FOUND, f"after a stranger's {case} the owner gets {answer.status_code}: {answer.text}"
+    assert answer.status_code in SUCCESSES, (
+        f"after a stranger's {case} the owner gets {answer.status_code}: {answer.text}"
+    )
     assert not list(_missing(again, answer)), f"after a stranger's {case} the owner misses its own: {answer.text}"
 
 

@@ -21,8 +21,8 @@ from tests.isolation.test_connections import forgotten_scope, pid, remember, rem
 
 @pytest.fixture(scope="module")
 def address(database):
-    with bouncer(database, pool_size=1) as found:
-        yield found
+    with bouncer(database, pool_size=1) as pooled:
+        yield pooled
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ def test_many_transactions_at_once_take_turns_and_never_mix(behind, two_tenants)
 
 def test_the_api_and_its_jobs_work(behind, owner, client_for):
     client = client_for(create_app(), owner.api_key)
-    made = client.post("/v1/facilities", json={"datim_id": "FAC1", "name": "Clinic"})
-    assert made.status_code == 201, made.text
+    answer = client.post("/v1/facilities", json={"datim_id": "FAC1", "name": "Clinic"})
+    assert answer.status_code == 201, answer.text
     patient = client.post("/v1/patients", json={"facility": "FAC1", "hospital_number": "H1"})
     assert patient.status_code == 201, patient.text
     assert client.get(f"/v1/patients/{patient.json()['id']}").json()["hospital_number"] == "H1"

@@ -65,9 +65,9 @@ def test_a_wrong_key_gets_401_everywhere(application, operations, client_for):
 def test_a_suspended_tenant_gets_403_everywhere(application, operations, client_for, make_tenant):
     from core.tenancy import suspend_tenant
 
-    made = make_tenant()
-    suspend_tenant(made.ref.slug)
-    assert statuses(operations, client_for(application, made.api_key)) == {403}
+    suspended = make_tenant()
+    suspend_tenant(suspended.ref.slug)
+    assert statuses(operations, client_for(application, suspended.api_key)) == {403}
 
 
 def test_a_key_without_permissions_gets_403_everywhere_but_of_itself(application, operations, client_for, tenant):
@@ -91,7 +91,7 @@ class TestCanary:
             return shared[name]
 
         @router.get("/kept/{name}")
-        def kept(principal: reader, name: str) -> str:
+        def named(principal: reader, name: str) -> str:
             if shared.get(name) != str(principal.tenant_id):
                 raise NotFound("no")
             return name
@@ -122,16 +122,16 @@ class TestCanary:
         return World(owner.ref, ours, theirs), prepare
 
     @pytest.mark.parametrize(
-        ("method", "path", "kind", "said"),
+        ("method", "path", "kind", "message"),
         [
             ("GET", "/v1/canary/leak/{name}", "item", "as another tenant: 200"),
             ("GET", "/v1/canary/all", "collection", "shows another tenant"),
             ("DELETE", "/v1/canary/forgetful/{name}", "item", "after a stranger's"),
         ],
     )
-    def test_a_route_that_leaks_is_found(self, leaky, method, path, kind, said):
+    def test_a_route_that_leaks_is_found(self, leaky, method, path, kind, message):
         world, prepare = leaky
-        with pytest.raises(AssertionError, match=said):
+        with pytest.raises(AssertionError, match=message):
             check(
                 Case(
                     method,

@@ -78,9 +78,9 @@ def test_the_comparison_sees_a_difference_of_each_kind(both):
         f'GRANT DELETE ON audit_events TO "{by_script}"',
     ):
         session.execute(text(change))
-    found = catalog(session, by_script)
+    actual = catalog(session, by_script)
     for what in ("columns", "constraints", "indexes", "privileges"):
-        assert found[what] != expected[what], what
+        assert actual[what] != expected[what], what
 
 
 def test_what_is_committed_is_what_the_models_say():

@@ -30,10 +30,10 @@ def grown(request, database, tenant):
 def test_every_released_column_is_there_and_takes_what_it_took(grown):
     tree, schema, tables = grown
     with owner_session() as session:
-        found = {(row.relname, row.attname): row for row in session.execute(COLUMNS, {"schema": schema})}
+        columns = {(row.relname, row.attname): row for row in session.execute(COLUMNS, {"schema": schema})}
     for name, table in tables.items():
         for column, was in table["columns"].items():
-            now = found[name, column]
+            now = columns[name, column]
             assert not (was["nullable"] and now.must), f"{tree}: {name}.{column}"
             if "(" not in was["type"]:
                 assert now.type == SAME.get(was["type"], was["type"]), f"{tree}: {name}.{column}"
@@ -51,11 +51,11 @@ def test_a_row_of_released_columns_alone_is_accepted(grown):
 def test_what_released_code_names_in_on_conflict_is_still_unique(grown):
     tree, schema, tables = grown
     with owner_session() as session:
-        found = set(session.scalars(UNIQUE, {"schema": schema}))
+        unique = set(session.scalars(UNIQUE, {"schema": schema}))
     for table in tables.values():
         wanted = {name for name, index in table["indexes"].items() if index.startswith("CREATE UNIQUE")}
         wanted |= {name for name, one in table["constraints"].items() if "UNIQUE" in one or "PRIMARY KEY" in one}
-        assert wanted <= found, tree
+        assert wanted <= unique, tree
 
 
 def test_released_grants_are_still_given(grown):
@@ -73,10 +73,12 @@ def test_released_grants_are_still_given(grown):
 
 
 def test_an_index_of_a_shared_table_is_rendered_without_a_lock_and_first(monkeypatch):
-    kept = snapshot.released("node")
-    jobs = {**kept["tables"]["jobs"], "indexes": dict(kept["tables"]["jobs"]["indexes"])}
+    released = snapshot.released("node")
+    jobs = {**released["tables"]["jobs"], "indexes": dict(released["tables"]["jobs"]["indexes"])}
     del jobs["indexes"]["ix_jobs_running"]
-    monkeypatch.setattr(snapshot, "released", lambda _tree: {**kept, "tables": {**kept["tables"], "jobs": jobs}})
+    monkeypatch.setattr(
+        snapshot, "released", lambda _tree: {**released, "tables": {**released["tables"], "jobs": jobs}}
+    )
     body = render.migration("node").split("def upgrade", 1)[1].splitlines()
     assert body[2] == "    with concurrently('node', 'ix_jobs_running'):"
     assert "postgresql_concurrently=True" in "".join(body[3:5])

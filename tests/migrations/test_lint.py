@@ -16,7 +16,7 @@ def upgrade() -> None:
 """
 
 
-def found(step, path="migrations/tenant/versions/0002_x.py", top=""):
+def findings(step, path="migrations/tenant/versions/0002_x.py", top=""):
     return list(unsafe(path, SCRIPT.format(step=step, top=top)))
 
 
@@ -108,11 +108,11 @@ UNSAFE = [
 ]
 
 
-@pytest.mark.parametrize(("step", "said"), UNSAFE)
-def test_an_unsafe_step_is_found(step, said):
-    problems = found(step)
+@pytest.mark.parametrize(("step", "message"), UNSAFE)
+def test_an_unsafe_step_is_found(step, message):
+    problems = findings(step)
     assert len(problems) >= 1
-    assert said in problems[0]
+    assert message in problems[0]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_an_unsafe_step_is_found(step, said):
     ],
 )
 def test_an_index_of_a_shared_table_is_built_concurrently(step):
-    assert "CONCURRENTLY" in found(step, "migrations/node/versions/0002_x.py")[0]
+    assert "CONCURRENTLY" in findings(step, "migrations/node/versions/0002_x.py")[0]
 
 
 @pytest.mark.parametrize(
@@ -157,25 +157,25 @@ def test_an_index_of_a_shared_table_is_built_concurrently(step):
     ],
 )  # fmt: skip
 def test_a_safe_step_passes(step, path):
-    assert found(step, f"migrations/{path}/versions/0002_x.py") == []
+    assert findings(step, f"migrations/{path}/versions/0002_x.py") == []
 
 
 def test_a_reason_lets_a_step_pass_and_an_empty_one_does_not():
-    assert found('op.drop_table("alerts")  # allow: no release since 0007 reads it') == []
-    assert found('# allow: no release since 0007 reads it\n    op.drop_table("alerts")') == []
-    assert "says nothing" in found('op.drop_table("alerts")  # allow: ok')[0]
+    assert findings('op.drop_table("alerts")  # allow: no release since 0007 reads it') == []
+    assert findings('# allow: no release since 0007 reads it\n    op.drop_table("alerts")') == []
+    assert "says nothing" in findings('op.drop_table("alerts")  # allow: ok')[0]
 
 
 def test_a_script_that_says_it_works_on_rows_may():
-    assert found("op.get_bind()", top="DATA_STEPS = True") == []
+    assert findings("op.get_bind()", top="DATA_STEPS = True") == []
 
 
 def test_a_statement_that_is_not_seen_passes_with_a_reason():
-    assert found("# allow: one row for each tenant, in batches\n    op.execute(made_elsewhere)") == []
-    assert found("import elsewhere  # allow: names of the columns, and no step") == []
+    assert findings("# allow: one row for each tenant, in batches\n    op.execute(made_elsewhere)") == []
+    assert findings("import elsewhere  # allow: names of the columns, and no step") == []
 
 
 def test_a_reason_at_the_end_of_a_line_is_not_that_of_the_next():
     first, second = 'op.drop_table("a")  # allow: no release since 0007 reads it', 'op.drop_table("b")'
-    (problem,) = found(f"{first}\n    {second}")
+    (problem,) = findings(f"{first}\n    {second}")
     assert ":10:" in problem

@@ -7,17 +7,17 @@ from migrations.lint_sql import Place, judge
 from migrations.lint_tokens import UnreadableError, statements
 
 UNKNOWN = "not known to be safe"
-HERE = Place(shared=False, created=frozenset({"made"}), concurrent=frozenset(), steps=False)
-SHARED = Place(shared=True, created=frozenset({"made"}), concurrent=frozenset(), steps=False)
+PLACE = Place(shared=False, created=frozenset({"created"}), concurrent=frozenset(), steps=False)
+SHARED = Place(shared=True, created=frozenset({"created"}), concurrent=frozenset(), steps=False)
 ROWS = Place(shared=False, created=frozenset(), concurrent=frozenset(), steps=True)
 
 
-def found(sql, place=HERE, *, concurrent=False):
+def findings(sql, place=PLACE, *, concurrent=False):
     return list(judge(sql, place, concurrent=concurrent))
 
 
 @pytest.mark.parametrize(
-    ("sql", "said"),
+    ("sql", "message"),
     [
         ("ALTER TABLE alerts DROP CONSTRAINT uq_alerts_x", lint_sql.UNBOUND),
         ("ALTER TABLE alerts DROP CONSTRAINT IF EXISTS pk_alerts", lint_sql.UNBOUND),
@@ -61,7 +61,7 @@ def found(sql, place=HERE, *, concurrent=False):
         ("/* a /* b */ ; */ UPDATE alerts SET a = 1", lint_sql.ROWS),
         ("-- SELECT\nDELETE FROM alerts", lint_sql.ROWS),
         ("INSERT INTO alerts SELECT * FROM patients", lint_sql.ROWS),
-        ("INSERT INTO made SELECT * FROM patients", lint_sql.ROWS),
+        ("INSERT INTO created SELECT * FROM patients", lint_sql.ROWS),
         ("INSERT INTO alerts VALUES (1)", lint_sql.STEPS),
         ("COPY alerts FROM STDIN", lint_sql.STEPS),
         ("REVOKE UPDATE ON alerts FROM PUBLIC", lint_sql.TAKES),
@@ -85,7 +85,7 @@ def found(sql, place=HERE, *, concurrent=False):
         ("ALTER TABLE alerts SET SCHEMA x", UNKNOWN),
         ("ALTER TABLE alerts SET UNLOGGED", UNKNOWN),
         ("ALTER TABLE alerts ALTER a ADD GENERATED ALWAYS AS IDENTITY", UNKNOWN),
-        ("ALTER TABLE made ATTACH PARTITION alerts DEFAULT", UNKNOWN),
+        ("ALTER TABLE created ATTACH PARTITION alerts DEFAULT", UNKNOWN),
         ("ALTER POLICY p ON alerts USING (false)", UNKNOWN),
         ("CLUSTER alerts", UNKNOWN),
         ("DO $$ BEGIN END $$", UNKNOWN),
@@ -94,10 +94,10 @@ def found(sql, place=HERE, *, concurrent=False):
         ("SELECT 1 /* /* */", "cannot be read"),
     ],
 )
-def test_an_unsafe_statement_is_found(sql, said):
-    problems = found(sql)
+def test_an_unsafe_statement_is_found(sql, message):
+    problems = findings(sql)
     assert len(problems) == 1
-    assert said in problems[0]
+    assert message in problems[0]
 
 
 @pytest.mark.parametrize(
@@ -117,43 +117,47 @@ def test_an_unsafe_statement_is_found(sql, said):
         "ALTER TABLE alerts ALTER a SET DEFAULT 1, ALTER COLUMN b DROP NOT NULL, ALTER c SET STATISTICS 100",
         "ALTER TABLE alerts SET (fillfactor = 90)",
         "ALTER TABLE alerts VALIDATE CONSTRAINT c",
-        "ALTER TABLE made ADD UNIQUE (a), ENABLE ROW LEVEL SECURITY, ADD CHECK (a > 0)",
+        "ALTER TABLE created ADD UNIQUE (a), ENABLE ROW LEVEL SECURITY, ADD CHECK (a > 0)",
         "DROP INDEX IF EXISTS ix_alerts_a",
         "CREATE TABLE x (a int PRIMARY KEY, b text CHECK (b <> ''), c uuid DEFAULT gen_random_uuid())",
         "CREATE INDEX IF NOT EXISTS i ON alerts (a)",
-        "CREATE UNIQUE INDEX i ON made (a)",
+        "CREATE UNIQUE INDEX i ON created (a)",
         "CREATE VIEW v AS SELECT * FROM alerts",
         "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN DELETE FROM alerts; END $$",
-        "CREATE POLICY p ON made USING (true)",
-        "CREATE TRIGGER t BEFORE INSERT OR UPDATE OF a ON made EXECUTE FUNCTION f()",
-        "INSERT INTO made VALUES (1)",
+        "CREATE POLICY p ON created USING (true)",
+        "CREATE TRIGGER t BEFORE INSERT OR UPDATE OF a ON created EXECUTE FUNCTION f()",
+        "INSERT INTO created VALUES (1)",
         "GRANT SELECT ON alerts TO x; COMMENT ON TABLE alerts IS 'REVOKE'",
         "SET LOCAL maintenance_work_mem = '1GB'",
         "ANALYZE alerts",
     ],
 )
 def test_a_safe_statement_passes(sql):
-    assert found(sql) == []
+    assert findings(sql) == []
 
 
 def test_each_statement_of_a_text_is_judged_and_said_once():
-    assert found("UPDATE a SET x = 1; DROP TABLE b; DROP TABLE b, c") == [lint_sql.ROWS, lint_sql.DROPS, lint_sql.DROPS]
+    assert findings("UPDATE a SET x = 1; DROP TABLE b; DROP TABLE b, c") == [
+        lint_sql.ROWS,
+        lint_sql.DROPS,
+        lint_sql.DROPS,
+    ]
 
 
 def test_an_index_of_a_shared_table_is_built_concurrently_and_nowhere_else():
-    assert found("CREATE INDEX i ON jobs (a)", SHARED) == [lint_sql.SHARED]
-    assert found("CREATE INDEX i ON made (a)", SHARED) == []
-    assert found("CREATE INDEX CONCURRENTLY i ON jobs (a)", SHARED, concurrent=True) == []
+    assert findings("CREATE INDEX i ON jobs (a)", SHARED) == [lint_sql.SHARED]
+    assert findings("CREATE INDEX i ON created (a)", SHARED) == []
+    assert findings("CREATE INDEX CONCURRENTLY i ON jobs (a)", SHARED, concurrent=True) == []
 
 
 def test_a_script_that_says_it_works_on_rows_may_insert_some():
-    assert found("INSERT INTO alerts VALUES (1)", ROWS) == []
-    assert found("UPDATE alerts SET a = 1", ROWS) == [lint_sql.ROWS]
+    assert findings("INSERT INTO alerts VALUES (1)", ROWS) == []
+    assert findings("UPDATE alerts SET a = 1", ROWS) == [lint_sql.ROWS]
 
 
 def test_tables_are_made_only_where_they_are_surely_new():
-    made = 'CREATE TABLE a (x int); CREATE TABLE IF NOT EXISTS b (x int); CREATE TABLE node."C" (x int)'
-    assert list(lint_sql.tables_made(made)) == ["a", "C"]
+    script = 'CREATE TABLE a (x int); CREATE TABLE IF NOT EXISTS b (x int); CREATE TABLE node."C" (x int)'
+    assert list(lint_sql.tables_made(script)) == ["a", "C"]
 
 
 @pytest.mark.parametrize("sql", ["SELECT 'a", 'SELECT "a', "SELECT 1 /*", "SELECT E'a\\'"])

@@ -44,8 +44,8 @@ def models(tmp_path, monkeypatch):
 
 def _from_scratch(folder):
     """A first migration with every table of the models as they are now."""
-    found = steps.difference("tenant", {}, [])
-    body = "\n".join(f"    {line}" for step in found.items for line in step.lines.splitlines())
+    difference = steps.difference("tenant", {}, [])
+    body = "\n".join(f"    {line}" for step in difference.items for line in step.lines.splitlines())
     return (
         "import sqlalchemy as sa\nfrom alembic import op\nfrom sqlalchemy.dialects import postgresql\n"
         "from migrations.operations import grant_tenant\n"
@@ -116,8 +116,8 @@ def steps_of(tree, change):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(snapshot.TREES, tree, ours)
         change(ours.tables)
-        found = steps.difference(tree, before, snapshot.prelude_of(tree)).items
-    return [(step.allow, step.lines) for step in found]
+        items = steps.difference(tree, before, snapshot.prelude_of(tree)).items
+    return [(step.allow, step.lines) for step in items]
 
 
 def test_rights_that_are_given_need_no_reason_of_ours_and_those_that_are_taken_do(monkeypatch):
@@ -179,7 +179,7 @@ def gone_column(models):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (gone_column, "due_date"),
         (lambda models: models.remove(models.tables["audit_events"]), "audit_events"),
@@ -191,11 +191,11 @@ def gone_column(models):
         ),
     ],
 )
-def test_what_landed_code_would_not_survive_is_refused_and_nothing_is_written(models, change, said, capsys):
+def test_what_landed_code_would_not_survive_is_refused_and_nothing_is_written(models, change, message, capsys):
     change(models)
     before = [script.read_text() for script in snapshot.scripts_of("tenant")]
     assert render.main([]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert [script.read_text() for script in snapshot.scripts_of("tenant")] == before
 
 

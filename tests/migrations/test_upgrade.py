@@ -52,14 +52,14 @@ def fleet(own_services):
 
 def has_note(tenant):
     with tenant_session(tenant, actor="test:1") as session:
-        found = session.scalar(
+        note = session.scalar(
             text(
                 "SELECT count(*) FROM information_schema.columns"
                 " WHERE table_schema = :schema AND table_name = 'tenant_settings' AND column_name = 'note'"
             ),
             {"schema": tenant.schema_name},
         )
-        return bool(found)
+        return bool(note)
 
 
 def versions():

@@ -33,8 +33,8 @@ def test_reasons_are_those_of_the_reference_implementation(data):
     import shap
 
     # The reference does not know splits by category: fit without one.
-    kept = (0, 1, 2, 4)
-    plain = TrainingData(data.X[:, kept], data.y, data.group, tuple(data.features[i] for i in kept))
+    columns = (0, 1, 2, 4)
+    plain = TrainingData(data.X[:, columns], data.y, data.group, tuple(data.features[i] for i in columns))
     model = BoostingPlugin().load(BoostingPlugin().fit(plain, {"max_trees": 25}, 1))
     explainer = shap.TreeExplainer(model._booster, feature_perturbation="tree_path_dependent")
     # Otherwise it hands the work back to LightGBM, and the comparison would be of one thing with itself.

@@ -36,8 +36,8 @@ FEATURE = FeatureSpec("days_late", "continuous", unit="days")
 
 
 def data(**changes):
-    given = {"X": np.zeros((4, 1)), "y": np.array([0, 1, 0, 1]), "group": np.arange(4), "features": (FEATURE,)}
-    return TrainingData(**{**given, **changes})
+    fields = {"X": np.zeros((4, 1)), "y": np.array([0, 1, 0, 1]), "group": np.arange(4), "features": (FEATURE,)}
+    return TrainingData(**{**fields, **changes})
 
 
 @pytest.mark.parametrize(

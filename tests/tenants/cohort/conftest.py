@@ -41,18 +41,18 @@ class Store:
     def rows(self, model: type[Versioned], facility: UUID, *rows: dict[str, Any], **stage: Any) -> list[UUID]:
         """Upsert rows, bring contacts in line and tell the listeners, in one transaction."""
         with self.session() as session:
-            made = []
+            uuids = []
             with staging(session, model, source="csv:a") as staged:
                 for row in rows:
                     content = dict(row)
                     key = content.pop("number").to_bytes(16, "big")
                     options = {"assumed_from": content.pop("assumed", None), "known_from": content.pop("stamp", None)}
                     voided = content.pop("voided", False)
-                    made.append(staged.add(facility, key, content, voided=voided, **options, **stage))
+                    uuids.append(staged.add(facility, key, content, voided=voided, **options, **stage))
             done = upsert(session, staged, import_uuid=new_uuid(), data_date=self.data_date)
             contacts.refresh(session, done.patients)
             publish(session, "records.changed", {"patients": done.patients})
-        return made
+        return uuids
 
     def patient(self, facility: UUID, number: int = 1, **facts: Any) -> UUID:
         content = {"datim_id": "FAC1", "number": number, "birthdate_estimated": False, "transferred_in": False, **facts}

@@ -190,7 +190,7 @@ class Walk:
     rules: CohortSettings
     status: str = "none"
     expected: int | None = None
-    given: int = NO_DAY
+    appointment_day: int = NO_DAY
     until: int = NO_DAY
     doubted: bool = False
     dead: bool = False
@@ -292,7 +292,7 @@ class Walk:
         supplied = 1 <= contact.supply <= rules.longest_supply_days
         self.doubted = contact.supply > rules.longest_supply_days and not appointed
         if appointed:
-            self.given = contact.appointment
+            self.appointment_day = contact.appointment
         supposed = day + self.by_rule(day)
         blank = contact.supply != 0 and not (appointed or supplied or self.doubted)
         supply = contact.supply if supplied else supposed - day if blank else 0
@@ -300,16 +300,16 @@ class Walk:
             self.until = max(self.until, day) + supply
         elif supply:
             self.until = max(self.until, day + supply)
-        told = {"appointment": self.given, "supply": self.until}
-        told = {name: when for name, when in told.items() if when > day}
+        candidates = {"appointment": self.appointment_day, "supply": self.until}
+        candidates = {name: when for name, when in candidates.items() if when > day}
         if rules.expected_by == "later" and not (appointed or supplied or self.doubted):
-            told["rule"] = supposed
+            candidates["rule"] = supposed
         if rules.expected_by in ("later", "earlier"):
             pick = max if rules.expected_by == "later" else min
-            self.expected = pick(told.values(), default=supposed)
+            self.expected = pick(candidates.values(), default=supposed)
         else:
             first = "appointment" if rules.expected_by == "appointment" else "supply"
-            self.expected = told.get(first, next(iter(told.values()), supposed))
+            self.expected = candidates.get(first, next(iter(candidates.values()), supposed))
 
     def by_rule(self, day: int) -> int:
         rule = self.rules.rule

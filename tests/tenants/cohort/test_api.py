@@ -26,13 +26,13 @@ def ok(answer):
 
 
 def test_indicators_of_a_period_by_group(api, person):
-    told = ok(api.get("/v1/cohort/indicators", params={"period": "2025Q1", "by": "sex,facility"}))
-    ((group, counts),) = [(row["group"], row["counts"]) for row in told["rows"]]
+    report = ok(api.get("/v1/cohort/indicators", params={"period": "2025Q1", "by": "sex,facility"}))
+    ((group, counts),) = [(row["group"], row["counts"]) for row in report["rows"]]
     assert group == {"sex": "F", "facility": "FAC1"}
     assert (counts["TX_NEW"], counts["TX_CURR"], counts["TX_ML"]) == (1, 1, 0)
-    assert (told["start"], told["end"], told["by"]) == ("2025-01-01", "2025-03-31", ["sex", "facility"])
-    assert told["provisional"]
-    assert "day 29" in told["definition"]
+    assert (report["start"], report["end"], report["by"]) == ("2025-01-01", "2025-03-31", ["sex", "facility"])
+    assert report["provisional"]
+    assert "day 29" in report["definition"]
     same = api.get("/v1/cohort/indicators", params={"start": "2025-01-01", "end": "2025-03-31"})
     assert ok(same)["rows"][0]["counts"]["TX_NEW"] == 1
 
@@ -55,20 +55,20 @@ def test_a_wrong_question_is_told_what_is_wrong(api, query, field):
 
 
 def test_status_of_a_day(api, person):
-    told = ok(api.get("/v1/cohort/status", params={"as_of": "2025-04-15"}))
-    assert (told["patients"], told["statuses"]["active"], told["late"], told["pending"]) == (1, 1, 1, 0)
+    status = ok(api.get("/v1/cohort/status", params={"as_of": "2025-04-15"}))
+    assert (status["patients"], status["statuses"]["active"], status["late"], status["pending"]) == (1, 1, 1, 0)
     assert ok(api.get("/v1/cohort/status"))["statuses"]["iit"] == 1
     assert api.get("/v1/cohort/status", params={"as_of": "0001-01-01"}).status_code == 422
 
 
 def test_a_patients_status_and_its_history_are_read_and_audited(api, store, person):
-    told = ok(api.get(f"/v1/patients/{person}/status", params={"as_of": "2025-04-15"}))
-    assert (told["status"], told["expected"], told["days_late"]) == ("active", "2025-04-01", 14)
-    assert [row["to_status"] for row in told["transitions"]] == ["active", "iit"]
-    assert told["transitions"][1]["date"] == "2025-04-30"
+    status = ok(api.get(f"/v1/patients/{person}/status", params={"as_of": "2025-04-15"}))
+    assert (status["status"], status["expected"], status["days_late"]) == ("active", "2025-04-01", 14)
+    assert [row["to_status"] for row in status["transitions"]] == ["active", "iit"]
+    assert status["transitions"][1]["date"] == "2025-04-30"
     with store.session() as session:
-        found = session.cursor().execute("SELECT subject_uuid FROM audit_events WHERE action = 'api:status:read'")
-        assert found.fetchall() == [(person,)]
+        events = session.cursor().execute("SELECT subject_uuid FROM audit_events WHERE action = 'api:status:read'")
+        assert events.fetchall() == [(person,)]
     assert api.get(f"/v1/patients/{uuid4()}/status").status_code == 404
 
 
@@ -85,11 +85,11 @@ def test_facilities_say_how_far_they_reach(api, person):
 def test_changed_rules_hold_and_have_the_statuses_recomputed(api, store, person):
     tag = api.get("/v1/settings/cohort").headers["etag"]
     wanted = {"grace_days": 60, "rule": {"kind": "usual_interval"}}
-    told = ok(api.put("/v1/settings/cohort", json=wanted, headers={"If-Match": tag}))
-    assert (told["value"]["grace_days"], told["value"]["rule"]["window"]) == (60, 5)
-    found = ok(api.get("/v1/cohort/indicators", params={"period": "2025"}))
-    assert found["provisional"]
-    assert "from day 61" in found["definition"]
+    setting = ok(api.put("/v1/settings/cohort", json=wanted, headers={"If-Match": tag}))
+    assert (setting["value"]["grace_days"], setting["value"]["rule"]["window"]) == (60, 5)
+    report = ok(api.get("/v1/cohort/indicators", params={"period": "2025"}))
+    assert report["provisional"]
+    assert "from day 61" in report["definition"]
     assert [job["kind"] for job in ok(api.get("/v1/jobs"))["items"]] == ["cohort.rebuild"]
 
 

@@ -24,8 +24,8 @@ from tenants.cohort.timelines import NO_DAY, day_number
     ],
 )
 def test_periods(text: str, start: date, end: date) -> None:
-    found = period_of(text)
-    assert (found.start, found.end) == (start, end)
+    period = period_of(text)
+    assert (period.start, period.end) == (start, end)
 
 
 @pytest.mark.parametrize("text", ["", "2026Q5", "Q3", "26", "2026-13", "0000Q1", "FY26Q5", "FY1900"])

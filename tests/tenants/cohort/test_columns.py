@@ -25,8 +25,8 @@ def microseconds(moment):
 
 @given(st.lists(MOMENTS, max_size=20), st.sampled_from(ZONES))
 def test_the_day_of_a_moment_is_that_of_the_zone_whatever_its_clock_changes(moments, zone):
-    found = local_days(np.array([microseconds(moment) for moment in moments], dtype=np.int64), zone)
-    assert found.tolist() == [day_number(moment.astimezone(ZoneInfo(zone)).date()) for moment in moments]
+    days = local_days(np.array([microseconds(moment) for moment in moments], dtype=np.int64), zone)
+    assert days.tolist() == [day_number(moment.astimezone(ZoneInfo(zone)).date()) for moment in moments]
 
 
 def test_both_ends_of_time_are_days_of_their_own():
@@ -40,10 +40,10 @@ def test_dates_and_moments_are_read_as_postgresql_means_them(session):
         "SELECT d, s FROM (VALUES ('-infinity'::date, '-infinity'::timestamptz), ('1969-12-31', '2024-03-31 23:30Z'),"
         " ('2024-02-29', '2024-03-30 22:59:59Z'), ('infinity', 'infinity')) AS v (d, s)"
     ).format()
-    found = fetch(session, query, {"d": "date", "s": "stamp"})
-    assert found["d"].tolist() == [NO_DAY, -1, day_number(date(2024, 2, 29)), OPEN_DAY]
+    columns = fetch(session, query, {"d": "date", "s": "stamp"})
+    assert columns["d"].tolist() == [NO_DAY, -1, day_number(date(2024, 2, 29)), OPEN_DAY]
     days = [NO_DAY, day_number(date(2024, 4, 1)), day_number(date(2024, 3, 30)), OPEN_DAY]
-    assert local_days(found["s"], "Africa/Lagos").tolist() == days
+    assert local_days(columns["s"], "Africa/Lagos").tolist() == days
 
 
 def test_several_queries_by_one_statement_give_what_each_gives_alone(session):
@@ -52,13 +52,13 @@ def test_several_queries_by_one_statement_give_what_each_gives_alone(session):
         "none": (sql.SQL("SELECT 1 WHERE false").format(), {"a": "int4"}),
         "uuid": (sql.SQL("SELECT gen_random_uuid() FROM generate_series(1, 2)").format(), {"u": "uuid"}),
     }  # fmt: skip
-    found = fetch_together(session, asked)
+    columns = fetch_together(session, asked)
     alone = fetch(session, *asked["some"])
-    assert {name: column.tolist() for name, column in found["some"].items()} == {
+    assert {name: column.tolist() for name, column in columns["some"].items()} == {
         name: column.tolist() for name, column in alone.items()
     }
-    assert found["none"]["a"].size == 0
-    assert found["uuid"]["u"].size == 2
+    assert columns["none"]["a"].size == 0
+    assert columns["uuid"]["u"].size == 2
 
 
 def test_a_null_is_refused_in_one_statement_too(session):

@@ -23,9 +23,9 @@ def slug(store):
 def test_indicators_as_json_csv_and_table(slug, capsys):
     assert run(["indicators", slug, "--period", "2025Q1", "--by", "sex", "--json"]) == 0
     out, err = capsys.readouterr()
-    told = json.loads(out)
-    assert told["rows"][0]["group"] == {"sex": "M"}
-    assert told["rows"][0]["counts"]["TX_NEW"] == 1
+    report = json.loads(out)
+    assert report["rows"][0]["group"] == {"sex": "M"}
+    assert report["rows"][0]["counts"]["TX_NEW"] == 1
     assert "provisional" in err
     assert run(["indicators", slug, "--period", "2025Q1", "--by", "sex", "--format", "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
@@ -43,7 +43,7 @@ def test_a_wrong_period_and_an_unknown_tenant_are_told_plainly(slug, capsys):
 
 def test_the_cohort_of_a_day(slug, capsys):
     assert run(["cohort", slug, "--as-of", "2025-04-15", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["as_of"], told["late"], told["statuses"]["active"]) == ("2025-04-15", 1, 1)
+    report = json.loads(capsys.readouterr().out)
+    assert (report["as_of"], report["late"], report["statuses"]["active"]) == ("2025-04-15", 1, 1)
     assert run(["cohort", slug]) == 0
     assert "iit" in capsys.readouterr().out

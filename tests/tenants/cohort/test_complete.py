@@ -19,13 +19,13 @@ def volume(rate: float, days: int, facility: int = 0, seed: int = 0) -> list[tup
     return [(facility, day, int(count)) for day, count in enumerate(counts) if count]
 
 
-def found(rows: list[tuple[int, int, int]], *data_days: int) -> Complete:
+def completeness(rows: list[tuple[int, int, int]], *data_days: int) -> Complete:
     table = np.array(rows, dtype=np.int64).reshape(-1, 3)
     return complete_through(table[:, 0], table[:, 1], table[:, 2], list(data_days), RULES)
 
 
 def through(rows: list[tuple[int, int, int]], *data_days: int) -> list[int]:
-    return found(rows, *data_days).through.tolist()
+    return completeness(rows, *data_days).through.tolist()
 
 
 def test_a_facility_that_reports_to_the_end_is_complete_to_its_data_date() -> None:
@@ -63,7 +63,7 @@ def test_nothing_is_complete_after_the_data_date() -> None:
 
 
 def test_a_facility_without_records_has_no_date_and_is_stale() -> None:
-    table = found(volume(8, 700), 699, 699)
+    table = completeness(volume(8, 700), 699, 699)
     assert table.through.tolist() == [699, NO_DAY]
     assert table.stale(720, RULES).tolist() == [False, True]
     assert table.stale(699 + RULES.stale_after_days + 1, RULES).tolist() == [True, True]
@@ -71,7 +71,7 @@ def test_a_facility_without_records_has_no_date_and_is_stale() -> None:
 
 def test_small_facilities_are_judged_together() -> None:
     rows = [row for index in range(20) for row in volume(0.05, 700, index, seed=index)]
-    table = found(rows, *[699] * 20)
+    table = completeness(rows, *[699] * 20)
     assert table.low_volume.all()
     assert set(table.through.tolist()) == {699}
 
@@ -93,7 +93,7 @@ def test_small_facilities_end_where_their_pool_ends() -> None:
     st.lists(st.tuples(st.integers(0, 3), st.integers(-50, 900), st.integers(0, 40)), max_size=80), st.integers(0, 800)
 )
 def test_it_never_passes_the_data_date(rows: list[tuple[int, int, int]], end: int) -> None:
-    table = found(rows, end, end - 5, end, end + 20)
+    table = completeness(rows, end, end - 5, end, end + 20)
     assert (table.through <= table.data_day).all()
     for facility in range(4):
         reported = any(row[0] == facility and row[2] and row[1] <= table.data_day[facility] for row in rows)

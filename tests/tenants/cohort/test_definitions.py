@@ -28,8 +28,8 @@ def came(day: str, days: int = 0, appointment: str | None = None) -> Contact:
 def iit_from(*contacts: Contact, rules: CohortSettings = RULES) -> date | None:
     """The day on which a person with these contacts alone is in IIT."""
     moves = transitions(timelines_of([History(contacts, art_start=contacts[0].day)]), rules)
-    found = [day for day, after in zip(moves.date.tolist(), moves.after.tolist(), strict=True) if after == 2]
-    return date.fromordinal(found[-1] + date(1970, 1, 1).toordinal()) if found else None
+    iit_days = [day for day, after in zip(moves.date.tolist(), moves.after.tolist(), strict=True) if after == 2]
+    return date.fromordinal(iit_days[-1] + date(1970, 1, 1).toordinal()) if iit_days else None
 
 
 @pytest.mark.parametrize(
@@ -166,5 +166,5 @@ def test_contacts_after_a_death_change_nothing_and_a_death_before_the_last_conta
     history = History((came("2025-01-02", 90), came("2025-03-02", 90)), (State(DIED, d("2025-02-01")),), art_start=0)
     moves = transitions(timelines_of([history]), RULES)
     days = ["2025-01-31", "2025-02-01", "2025-03-02", "2025-12-31"]
-    found = [STATUSES[code] for code in status_at(moves, [0] * 4, [d(day) for day in days])]
-    assert Counter(found) == {"active": 1, "died": 3}
+    statuses_of_days = [STATUSES[code] for code in status_at(moves, [0] * 4, [d(day) for day in days])]
+    assert Counter(statuses_of_days) == {"active": 1, "died": 3}

@@ -20,11 +20,11 @@ def expected(history: History, rules: CohortSettings = FIXED) -> list[int]:
 
 def test_the_later_of_appointment_and_supply_and_else_the_rule() -> None:
     history = History(contacts=(Contact(0, appointment=14, supply=90), Contact(100, 170, supply=60), Contact(300)))
-    found = episodes(timelines_of([history]), FIXED)
-    assert found.expected.tolist() == [90, 170, 330]
-    assert found.source.tolist() == [FROM_SUPPLY, FROM_APPOINTMENT, FROM_RULE]
-    assert found.fulfilled.tolist() == [100, 300, NO_DAY]
-    assert not found.unread.any()
+    table = episodes(timelines_of([history]), FIXED)
+    assert table.expected.tolist() == [90, 170, 330]
+    assert table.source.tolist() == [FROM_SUPPLY, FROM_APPOINTMENT, FROM_RULE]
+    assert table.fulfilled.tolist() == [100, 300, NO_DAY]
+    assert not table.unread.any()
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_an_implausible_appointment_is_ignored(appointment: int) -> None:
 
 
 def test_a_supply_that_is_not_recorded_is_supposed_by_the_rule() -> None:
-    found = episodes(timelines_of([History(contacts=(Contact(0, supply=-1),))]), FIXED)
-    assert (found.expected.tolist(), found.unread.tolist()) == ([30], [False])
+    table = episodes(timelines_of([History(contacts=(Contact(0, supply=-1),))]), FIXED)
+    assert (table.expected.tolist(), table.unread.tolist()) == ([30], [False])
 
 
 @pytest.mark.parametrize("supply", [367, 900, 5000])
 def test_a_supply_that_cannot_be_believed_leaves_the_expected_day_unknown(supply: int) -> None:
-    found = episodes(timelines_of([History(contacts=(Contact(0, supply=supply),))]), FIXED)
-    assert (found.source.tolist(), found.unread.tolist()) == ([FROM_UNREAD], [True])
-    told = History(contacts=(Contact(0, appointment=60, supply=supply),))
-    found = episodes(timelines_of([told]), FIXED)
-    assert (found.expected.tolist(), found.unread.tolist()) == ([60], [False])
+    table = episodes(timelines_of([History(contacts=(Contact(0, supply=supply),))]), FIXED)
+    assert (table.source.tolist(), table.unread.tolist()) == ([FROM_UNREAD], [True])
+    history = History(contacts=(Contact(0, appointment=60, supply=supply),))
+    table = episodes(timelines_of([history]), FIXED)
+    assert (table.expected.tolist(), table.unread.tolist()) == ([60], [False])
 
 
 def test_an_appointment_399_days_ahead_holds() -> None:
@@ -137,18 +137,18 @@ def test_each_booking_is_its_own_and_they_may_overlap() -> None:
             "status": [MISSED, KEPT, MISSED, CANCELLED, SCHEDULED],
         },
     )
-    found = episodes(timelines, rules)
-    assert found.expected.tolist() == [20, 10, 15, 40]
-    assert found.fulfilled.tolist() == [25, 10, 25, NO_DAY]
+    table = episodes(timelines, rules)
+    assert table.expected.tolist() == [20, 10, 15, 40]
+    assert table.fulfilled.tolist() == [25, 10, 25, NO_DAY]
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(histories(), min_size=1, max_size=5), rules)
 def test_expected_days_are_those_of_the_rules_walked_through(people: list[History], rules: CohortSettings) -> None:
-    found = episodes(timelines_of(people), rules)
+    table = episodes(timelines_of(people), rules)
     for index, history in enumerate(people):
-        walk, told = Walk(history, rules), []
+        walk, walked = Walk(history, rules), []
         for contact in sorted(history.contacts, key=lambda c: c.day):
             walk.expect(contact)
-            told.append(walk.expected)
-        assert found.expected[found.offsets[index] : found.offsets[index + 1]].tolist() == told
+            walked.append(walk.expected)
+        assert table.expected[table.offsets[index] : table.offsets[index + 1]].tolist() == walked

@@ -143,11 +143,11 @@ def test_the_flows_reconcile(people: list[History], rules: CohortSettings, start
                 assert row[whole] == sum(value for name, value in row.items() if name.startswith(f"{whole}_"))
     row = Counts(())
     row.add(moves, people_of(people), start, end, 3)
-    told = [Walk(history, rules).run() for history in people]
+    walks = [Walk(history, rules).run() for history in people]
     counted = row.rows([])[0][1]
-    assert counted["TX_CURR"] == sum(days[end] == "active" for days in told)
+    assert counted["TX_CURR"] == sum(days[end] == "active" for days in walks)
     if start:
-        assert counted["TX_CURR_start"] == sum(days[start - 1] == "active" for days in told)
+        assert counted["TX_CURR_start"] == sum(days[start - 1] == "active" for days in walks)
 
 
 @settings(max_examples=60, deadline=None)

@@ -20,15 +20,15 @@ START, MARCH, JUNE = date(2025, 1, 1), date(2025, 3, 31), date(2025, 6, 30)
 def people(store):
     """One person in IIT since May whom the list gives as dead in June, and one on treatment as a restart."""
     clinic = store.facility()
-    found = []
+    uuids = []
     for number in (1, 2):
         uuid = store.patient(clinic, number, art_start_date=START, stamp=STAMP, sex="F")
         store.visits(clinic, uuid, START, start=number, next_appointment=START + timedelta(90 * number), stamp=STAMP)
-        found.append(uuid)
-    listed(store, clinic, found[0], MARCH, "active", START)
-    listed(store, clinic, found[0], JUNE, "died", START)
-    listed(store, clinic, found[1], JUNE, "active_restart", START)
-    return found
+        uuids.append(uuid)
+    listed(store, clinic, uuids[0], MARCH, "active", START)
+    listed(store, clinic, uuids[0], JUNE, "died", START)
+    listed(store, clinic, uuids[1], JUNE, "active_restart", START)
+    return uuids
 
 
 def listed(store, clinic, patient, day, status, pickup):
@@ -59,18 +59,18 @@ def test_lists_are_shown_by_their_day_with_the_partners_statuses(api, people):
 
 
 def test_the_comparison_counts_people_by_both_statuses_and_gives_reasons(api, people):
-    told = ok(api.get("/v1/cohort/radets/2025-06-30/comparison"))
-    assert (told["compared"], told["agreed"], told["grace_days"]) == (2, 1, 28)
-    counts = {(row["theirs"], row["ours"]): (row["people"], row["agree"]) for row in told["counts"]}
+    comparison = ok(api.get("/v1/cohort/radets/2025-06-30/comparison"))
+    assert (comparison["compared"], comparison["agreed"], comparison["grace_days"]) == (2, 1, 28)
+    counts = {(row["theirs"], row["ours"]): (row["people"], row["agree"]) for row in comparison["counts"]}
     assert counts == {("died", "iit"): (1, False), ("active_restart", "active"): (1, True)}
-    assert [row["reason"] for row in told["reasons"]] == ["left_only_on_list"]
+    assert [row["reason"] for row in comparison["reasons"]] == ["left_only_on_list"]
     assert ok(api.get("/v1/cohort/radets/2025-03-31/comparison", params={"facility": "FAC1"}))["compared"] == 1
 
 
 def test_who_differs_is_listed_page_by_page_and_the_read_is_in_the_audit(api, people, store):
-    told = ok(api.get("/v1/cohort/radets/2025-06-30/disagreements", params={"page_size": 1}))
-    assert told["total"] == 1
-    (item,) = told["items"]
+    page = ok(api.get("/v1/cohort/radets/2025-06-30/disagreements", params={"page_size": 1}))
+    assert page["total"] == 1
+    (item,) = page["items"]
     assert (item["patient_id"], item["theirs"], item["ours"]) == (str(people[0]), "died", "iit")
     assert (item["last_contact"], item["expected"]) == ("2025-01-01", "2025-04-01")
     with store.session() as session, session.cursor() as cursor:
@@ -79,8 +79,8 @@ def test_who_differs_is_listed_page_by_page_and_the_read_is_in_the_audit(api, pe
 
 
 def test_flows_between_two_lists_by_the_partners_statuses(api, people):
-    told = ok(api.get("/v1/cohort/radets/2025-06-30/flows", params={"since": "2025-03-31"}))
-    flows = {(row["before"], row["after"]): row["people"] for row in told["flows"]}
+    answer = ok(api.get("/v1/cohort/radets/2025-06-30/flows", params={"since": "2025-03-31"}))
+    flows = {(row["before"], row["after"]): row["people"] for row in answer["flows"]}
     assert flows == {("active", "died"): 1, ("not_on_list", "active_restart"): 1}
 
 
@@ -105,9 +105,9 @@ def test_the_command_line_lists_compares_and_shows_flows(store, people, capsys):
     assert run(["radet", "list", slug]) == 0
     assert "2025-06-30" in capsys.readouterr().out
     assert run(["radet", "compare", slug]) == 0
-    said = capsys.readouterr().out
-    assert "1 of 2 people have the same status" in said
-    assert str(people[0]) in said
+    output = capsys.readouterr().out
+    assert "1 of 2 people have the same status" in output
+    assert str(people[0]) in output
     assert run(["radet", "compare", slug, "--data-date", "2025-06-30", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["disagreements"][0]["reason"] == "left_only_on_list"
     assert run(["radet", "flows", slug, "--from", "2025-03-31", "--json"]) == 0

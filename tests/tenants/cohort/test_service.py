@@ -103,10 +103,10 @@ def run_jobs(store):
         ids = session.execute(
             text("SELECT id FROM node.jobs WHERE tenant_id = :id AND state = 'queued'"), {"id": store.tenant.id}
         ).scalars()
-        found = list(ids)
-        for job_id in found:
+        job_ids = list(ids)
+        for job_id in job_ids:
             session.execute(text("UPDATE node.jobs SET state = 'sent', sent_at = now() WHERE id = :id"), {"id": job_id})
-    return found
+    return job_ids
 
 
 def test_new_rules_are_applied_by_a_job(store, clinic, person):
@@ -140,8 +140,8 @@ def test_new_rules_of_an_empty_tenant_need_no_job(store):
 def test_indicators_by_facility_with_their_flows_from_the_tables(store):
     for name in ("FAC1", "FAC2"):
         clinic = store.facility(name)
-        here = store.patient(clinic, 1, sex="F", art_start_date=START + timedelta(5), birthdate=date(1990, 1, 1))
-        store.visits(clinic, here, START + timedelta(5), start=1, next_appointment=date(2025, 9, 1))
+        local = store.patient(clinic, 1, sex="F", art_start_date=START + timedelta(5), birthdate=date(1990, 1, 1))
+        store.visits(clinic, local, START + timedelta(5), start=1, next_appointment=date(2025, 9, 1))
         old = store.patient(clinic, 2, sex="M", art_start_date=date(2024, 6, 1))
         store.visits(clinic, old, date(2024, 6, 1), start=20, next_appointment=date(2025, 1, 10))
         at = datetime(2025, 3, 31, 23, 30, tzinfo=UTC)
@@ -219,15 +219,15 @@ def test_bookings_are_complete_where_their_outcomes_are_known(store, clinic, per
 def test_a_day_is_told_as_it_was_known(store, clinic, person):
     store.visits(clinic, person, START, next_appointment=START + timedelta(30))
     with store.session() as session:
-        told = {days: service.day_status(session, START + timedelta(days)) for days in (-1, 0, 30, 31, 59)}
-    assert {days: (t.statuses["none"], t.statuses["active"], t.statuses["iit"]) for days, t in told.items()} == {
+        by_day = {days: service.day_status(session, START + timedelta(days)) for days in (-1, 0, 30, 31, 59)}
+    assert {days: (t.statuses["none"], t.statuses["active"], t.statuses["iit"]) for days, t in by_day.items()} == {
         -1: (1, 0, 0),
         0: (0, 1, 0),
         30: (0, 1, 0),
         31: (0, 1, 0),
         59: (0, 0, 1),
     }
-    assert {days: (t.pending, t.late, t.iit_to_trace) for days, t in told.items()} == {
+    assert {days: (t.pending, t.late, t.iit_to_trace) for days, t in by_day.items()} == {
         -1: (0, 0, 0),
         0: (1, 0, 0),
         30: (1, 0, 0),

@@ -192,8 +192,8 @@ def test_status_is_that_of_the_rules_walked_through_day_by_day(people: list[Hist
     days = np.arange(LAST + 1)
     for index, history in enumerate(people):
         walk = Walk(history, rules)
-        told = [STATUSES[code] for code in status_at(moves, np.full(days.size, index), days)]
-        assert told == walk.run()
+        computed = [STATUSES[code] for code in status_at(moves, np.full(days.size, index), days)]
+        assert computed == walk.run()
         own = slice(moves.offsets[index], moves.offsets[index + 1])
         rows = zip(moves.date[own].tolist(), moves.after[own].tolist(), moves.reason[own].tolist(), strict=True)
         assert [(d, STATUSES[s], REASONS[r]) for d, s, r in rows if d <= LAST] == walk.log
@@ -205,23 +205,23 @@ def test_a_snapshot_says_what_the_records_of_that_day_said(
     people: list[History], rules: CohortSettings, day: int
 ) -> None:
     def then(history: History) -> History:
-        def kept(fact: Contact | State | Gap) -> bool:
+        def is_known(fact: Contact | State | Gap) -> bool:
             return fact.known_from <= day < fact.known_to and fact.day <= day
 
         known = history.profile_from <= day
         return History(
-            contacts=tuple(Contact(c.day, c.appointment, c.supply) for c in history.contacts if kept(c)),
-            states=tuple(State(s.code, s.day) for s in history.states if kept(s)),
-            gaps=tuple(Gap(g.day, g.word) for g in history.gaps if kept(g)),
+            contacts=tuple(Contact(c.day, c.appointment, c.supply) for c in history.contacts if is_known(c)),
+            states=tuple(State(s.code, s.day) for s in history.states if is_known(s)),
+            gaps=tuple(Gap(g.day, g.word) for g in history.gaps if is_known(g)),
             art_start=history.art_start if known and history.art_start <= day else NO_DAY,
             transferred_in=history.transferred_in and known,
         )
 
     everyone = np.arange(len(people))
     seen = transitions(snapshot(timelines_of(people), everyone, day), rules)
-    told = transitions(current(timelines_of([then(history) for history in people])), rules)
+    of_current = transitions(current(timelines_of([then(history) for history in people])), rules)
     for name in ("offsets", "date", "before", "after", "reason"):
-        assert getattr(seen, name).tolist() == getattr(told, name).tolist()
+        assert getattr(seen, name).tolist() == getattr(of_current, name).tolist()
 
 
 def test_who_is_transferred_in_on_the_day_of_the_first_contact_is_no_new_start() -> None:
@@ -239,8 +239,8 @@ def test_a_later_contact_changes_no_status_that_a_list_gave_before(
 ) -> None:
     before = History(gaps=(Gap(400, word),), art_start=art_start, transferred_in=transferred_in)
     after = replace(before, contacts=(Contact(411, appointment=441),))
-    said = "active" if word == THEIRS_ACTIVE else "iit"
-    assert statuses(before, 400, 410) == statuses(after, 400, 410) == [said, said]
+    listed = "active" if word == THEIRS_ACTIVE else "iit"
+    assert statuses(before, 400, 410) == statuses(after, 400, 410) == [listed, listed]
     assert statuses(after, 399) == statuses(before, 399)
     assert statuses(after, 411) == ["active"]
     moves = transitions(timelines_of([after]), RULES)
@@ -250,20 +250,20 @@ def test_a_later_contact_changes_no_status_that_a_list_gave_before(
 
 @pytest.mark.parametrize("mode", ["contacts", "bookings"])
 @pytest.mark.parametrize(
-    ("word", "found"),
+    ("word", "expected"),
     [
         (THEIRS_ACTIVE, ["none", "active", "active", "unknown"]),
         (THEIRS_IIT, ["none", "iit", "iit", "iit"]),
         (NO_WORD, ["none", "unknown", "unknown", "unknown"]),
     ],
 )
-def test_who_is_known_by_a_list_alone_is_what_the_list_says_from_its_day(word: int, found: list[str], mode) -> None:
+def test_who_is_known_by_a_list_alone_is_what_the_list_says_from_its_day(word: int, expected: list[str], mode) -> None:
     history = History(gaps=(Gap(100, word),))
     rules = CohortSettings(rule=FixedRule(days=30), expected_from=mode)
-    assert statuses(history, 99, 100, 128, 129, rules=rules) == found
+    assert statuses(history, 99, 100, 128, 129, rules=rules) == expected
     assert statuses(history, 400, rules=replace_start(rules, "never")) == ["none"]
     picked = statuses(history, 100, rules=replace_start(rules, "first_pickup"))
-    assert picked == (["none"] if word == NO_WORD else [found[1]])
+    assert picked == (["none"] if word == NO_WORD else [expected[1]])
 
 
 def replace_start(rules: CohortSettings, start: str) -> CohortSettings:

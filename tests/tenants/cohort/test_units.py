@@ -42,8 +42,8 @@ def of(history: History, complete: int = 10_000, per_episode: int = 40, **more: 
 
 
 def labels(history: History, origin: int = 0) -> set[int]:
-    found = of(history)
-    return set(found.label[found.origin == origin].tolist())
+    table = of(history)
+    return set(table.label[table.origin == origin].tolist())
 
 
 def test_a_contact_on_day_28_is_no_interruption_and_on_day_29_it_is() -> None:
@@ -54,15 +54,15 @@ def test_a_contact_on_day_28_is_no_interruption_and_on_day_29_it_is() -> None:
 
 def test_days_are_drawn_over_the_whole_interval() -> None:
     history = History((Contact(0, 10), Contact(12, 20)), art_start=0)
-    found = of(history, per_episode=400)
-    days = found.day[found.origin == 0]
+    table = of(history, per_episode=400)
+    days = table.day[table.origin == 0]
     assert set(days.tolist()) == set(range(11))
-    assert set(found.known_day[found.origin == 0].tolist()) == set(range(10))
+    assert set(table.known_day[table.origin == 0].tolist()) == set(range(10))
 
 
 def test_who_came_back_before_the_day_is_no_unit_and_who_came_on_it_still_is_one() -> None:
-    found = of(History((Contact(0, 30), Contact(10, 60)), art_start=0), per_episode=200)
-    assert max(found.day[found.origin == 0]) == 10
+    table = of(History((Contact(0, 30), Contact(10, 60)), art_start=0), per_episode=200)
+    assert max(table.day[table.origin == 0]) == 10
 
 
 def test_a_unit_waits_for_its_whole_window_returned_or_not() -> None:
@@ -80,8 +80,8 @@ def test_a_unit_waits_for_its_whole_window_returned_or_not() -> None:
     ("code", "outcome"), [(DIED, "died"), (TRANSFERRED_OUT, "transferred out"), (STOPPED, "stopped")]
 )
 def test_who_left_before_the_deadline_is_a_competing_outcome(code: int, outcome: str) -> None:
-    found = of(History((Contact(0, 30),), (State(code, 58, known_from=58),), art_start=0))
-    assert (set(found.label.tolist()), {OUTCOMES[o] for o in found.outcome}) == ({-1}, {outcome})
+    table = of(History((Contact(0, 30),), (State(code, 58, known_from=58),), art_start=0))
+    assert (set(table.label.tolist()), {OUTCOMES[o] for o in table.outcome}) == ({-1}, {outcome})
     late = of(History((Contact(0, 30),), (State(code, 59, known_from=59),), art_start=0))
     assert set(late.label.tolist()) == {1}
     after_return = of(History((Contact(0, 30), Contact(20, 400)), (State(code, 25, known_from=25),), art_start=0))
@@ -111,8 +111,8 @@ def test_a_contact_entered_late_is_not_known_before() -> None:
     assert pending_units(timelines, 25, RULES).origin.tolist() == [0]
     assert to_trace(timelines, 40, RULES).days_late.tolist() == [10]
     assert pending_units(timelines, 45, RULES).origin.tolist() == [20]
-    found = of(history, per_episode=200)
-    early = found.where(found.origin == 0)
+    table = of(history, per_episode=200)
+    early = table.where(table.origin == 0)
     assert set(early.label.tolist()) == {0}
     assert early.day.max() > 20
 
@@ -175,22 +175,22 @@ def bookings(*rows: tuple[int, int, int], contacts: tuple[int, ...] = ()) -> Tim
 
 def test_each_booking_is_decided_and_labelled_by_itself() -> None:
     timelines = bookings((0, 20, MISSED), (5, 10, KEPT), (12, 30, KEPT), (13, 40, CANCELLED), contacts=(10, 30))
-    found = units(timelines, BOOKINGS, FAR, per_episode=300)
-    told = {(int(e), int(label)) for e, label in zip(found.expected, found.label, strict=True)}
-    assert told == {(20, 1), (10, 0), (30, 0)}
+    table = units(timelines, BOOKINGS, FAR, per_episode=300)
+    labelled = {(int(e), int(label)) for e, label in zip(table.expected, table.label, strict=True)}
+    assert labelled == {(20, 1), (10, 0), (30, 0)}
     for due, booked in ((20, 0), (10, 5), (30, 12)):
-        days = found.day[found.expected == due]
+        days = table.day[table.expected == due]
         assert (days.min(), days.max()) == (booked, due)
 
 
 def test_what_came_of_a_booking_is_not_seen_before_its_day_is_over() -> None:
     timelines = bookings((0, 20, MISSED), (5, 10, KEPT), contacts=(10,))
-    found = units(timelines, BOOKINGS, FAR, per_episode=50)
-    seen = found.snapshot(timelines)
+    table = units(timelines, BOOKINGS, FAR, per_episode=50)
+    seen = table.snapshot(timelines)
     owner = seen.bookings.owner
     known = seen.bookings.status != SCHEDULED
-    assert (seen.bookings.due[known] < found.day[owner][known]).all()
-    assert (seen.contacts.date < found.day[seen.contacts.owner]).all()
+    assert (seen.bookings.due[known] < table.day[owner][known]).all()
+    assert (seen.contacts.date < table.day[seen.contacts.owner]).all()
 
 
 def test_booked_and_due_on_one_day_is_nothing_to_predict() -> None:
@@ -206,15 +206,15 @@ def test_all_pending_bookings_are_at_risk() -> None:
 @given(st.lists(histories(), min_size=1, max_size=6), rules, st.integers(100, LAST + 200))
 def test_every_unit_is_open_when_decided_and_resolved(people: list[History], rules: CohortSettings, end: int) -> None:
     timelines = timelines_of(people)
-    found = units(timelines, rules, [end], per_episode=2)
-    assert (found.deadline <= end).all()
-    assert ((found.origin <= found.known_day) & (found.known_day <= found.day) & (found.day <= found.expected)).all()
-    seen = found.snapshot(timelines)
-    status = status_at(transitions(seen, rules), np.arange(len(found)), found.known_day)
+    table = units(timelines, rules, [end], per_episode=2)
+    assert (table.deadline <= end).all()
+    assert ((table.origin <= table.known_day) & (table.known_day <= table.day) & (table.day <= table.expected)).all()
+    seen = table.snapshot(timelines)
+    status = status_at(transitions(seen, rules), np.arange(len(table)), table.known_day)
     assert {STATUSES[code] for code in status} <= {"active"}
     then = episodes(seen, rules)
-    assert then.expected[then.last].tolist() == found.expected.tolist()
-    assert (np.isin(found.label, (0, 1)) == (found.outcome <= 1)).all()
+    assert then.expected[then.last].tolist() == table.expected.tolist()
+    assert (np.isin(table.label, (0, 1)) == (table.outcome <= 1)).all()
 
 
 @settings(max_examples=40, deadline=None)

@@ -61,8 +61,8 @@ def unread(store, clinic, person, word=None, day=LISTED, closed=None):
 
 def on(store, person, day):
     with store.session() as session:
-        found = service.patient_status(session, person, day)
-    return found["status"], found["status_source"], found["day_known"], found["days_late"]
+        status = service.patient_status(session, person, day)
+    return status["status"], status["status_source"], status["day_known"], status["days_late"]
 
 
 def called(store, day):
@@ -87,8 +87,13 @@ def test_a_contact_that_cannot_be_read_makes_a_person_unknown_from_when_the_list
     assert called(store, date(2025, 6, 30)) == ([], [])
     assert counted(store, "2025Q2") == {"TX_CURR_start": 1, "to_unknown": 1}
     with store.session() as session:
-        found = service.day_status(session, date(2025, 6, 30))
-    assert (found.statuses["unknown"], found.pending, found.late, found.iit_to_trace) == (1, 0, 0, 0)
+        day_status = service.day_status(session, date(2025, 6, 30))
+    assert (day_status.statuses["unknown"], day_status.pending, day_status.late, day_status.iit_to_trace) == (
+        1,
+        0,
+        0,
+        0,
+    )
 
 
 def test_a_corrected_list_closes_the_gap(store, clinic, person):
@@ -104,8 +109,8 @@ def test_a_corrected_list_closes_the_gap(store, clinic, person):
 )
 def test_the_partners_own_status_decides_and_is_marked_as_theirs(store, clinic, person, word, status, traced):
     unread(store, clinic, person, word)
-    found, source, _, late = on(store, person, LISTED)
-    assert (found, source) == (status, "records" if word == "unknown" else "partner")
+    shown, source, _, late = on(store, person, LISTED)
+    assert (shown, source) == (status, "records" if word == "unknown" else "partner")
     with store.session() as session:
         expected = service.patient_status(session, person, LISTED)["expected"]
     assert (expected, late) == (None, None if traced else 0)  # nobody knows when they were expected

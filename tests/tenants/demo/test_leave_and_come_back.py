@@ -20,9 +20,9 @@ def lists(slug, as_of):
     return step("worklist", slug, "--as-of", as_of, "--capacity", CAPACITY).answer
 
 
-def people(found):
+def people(answer):
     """Who is on a list, whenever it was issued."""
-    return [{name: value for name, value in one.items() if name != "worklist_id"} for one in found["people"]]
+    return [{name: value for name, value in one.items() if name != "worklist_id"} for one in answer["people"]]
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def left(database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("partner")
     sealing.generate(folder / "their.key", folder / "their.pub")
     partner = simulated_partners(folder, people=180)[0]
-    told = run_partner(partner)
-    as_of = told.answers["import"]["data_date"]
+    result = run_partner(partner)
+    as_of = result.answers["import"]["data_date"]
     work = lists(partner.slug, as_of)
     exported = step(
         "tenant", "export", partner.slug, "--to", str(folder / "a.age"), "--recipient", str(folder / "their.pub")
@@ -46,7 +46,7 @@ def left(database, tmp_path_factory):
         "lists": work,
         "exported": exported,
         "key": master_key(),
-        "indicators": told.answers["indicators"],
+        "indicators": result.answers["indicators"],
     }
 
 
@@ -78,9 +78,9 @@ def test_the_same_files_imported_again_change_nothing(left, back):
     paths = [str(path) for path in partner.paths]
     answer = step("import", partner.slug, *paths, *partner.options).answer
     counts = answer["counts"]
-    assert sum(found.get("unchanged", 0) for found in counts.values()) > 1000
-    for table, found in counts.items():
-        assert found.get("inserted", 0) == found.get("updated", 0) == 0, table
+    assert sum(counted.get("unchanged", 0) for counted in counts.values()) > 1000
+    for table, counted in counts.items():
+        assert counted.get("inserted", 0) == counted.get("updated", 0) == 0, table
 
 
 def test_scoring_again_and_the_indicators_say_the_same(left, back):
@@ -94,5 +94,5 @@ def test_scoring_again_and_the_indicators_say_the_same(left, back):
 
 def test_the_archive_is_whole_wherever_it_is_carried(left, back, tmp_path):
     carried = Path(shutil.copy(left["folder"] / "a.age", tmp_path))
-    told = step("tenant", "verify-archive", str(carried), "--identity", str(left["folder"] / "their.key")).answer
-    assert json.dumps(told["contents"]) == json.dumps(back["contents"])
+    verdict = step("tenant", "verify-archive", str(carried), "--identity", str(left["folder"] / "their.key")).answer
+    assert json.dumps(verdict["contents"]) == json.dumps(back["contents"])

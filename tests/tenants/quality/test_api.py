@@ -80,10 +80,10 @@ def test_people_recorded_twice_are_found_merged_and_unmerged(api: TestClient, pe
     first, second = (people.person(facility, number, **ALIKE) for number in (1, 2))
     assert api.post("/v1/quality/links").status_code == 202
     drain(people.tenant)
-    (found,) = api.get("/v1/quality/candidates").json()["items"]
-    assert {each["patient_id"] for each in found["patients"]} == {str(first), str(second)}
-    url = f"/v1/quality/candidates/{found['id']}"
-    assert api.get(url).json() == found
+    (candidate,) = api.get("/v1/quality/candidates").json()["items"]
+    assert {each["patient_id"] for each in candidate["patients"]} == {str(first), str(second)}
+    url = f"/v1/quality/candidates/{candidate['id']}"
+    assert api.get(url).json() == candidate
     body = {"reason": "same person, seen", "canonical_id": str(first)}
     assert api.post(f"{url}/merge", json=body).json() == {"canonical_id": str(first), "members": [str(second)]}
     assert api.post(f"{url}/merge", json=body).status_code == 409
@@ -95,7 +95,7 @@ def test_people_recorded_twice_are_found_merged_and_unmerged(api: TestClient, pe
     assert api.get("/v1/quality/candidates", params={"state": "refused"}).json()["items"][0]["reason"] == "twins"
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+def answer_of(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     capsys.readouterr()
     assert run([*words, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
@@ -107,20 +107,20 @@ def test_the_command_line_says_the_same(people: People, capsys: pytest.CaptureFi
     for number in range(3, 9):
         people.person(facility, number, given_name=f"Aaa{number}", family_name=f"Bbb{number}", sex="M")
     first, second = (people.person(facility, number, **ALIKE) for number in (1, 2))
-    report = told(capsys, "quality", "report", slug, "--facility", "FAC1")
+    report = answer_of(capsys, "quality", "report", slug, "--facility", "FAC1")
     assert report["facility"] == "FAC1"
     assert {each["measure"] for each in report["measures"]} >= {"sex_filled", "not_twice"}
-    assert told(capsys, "quality", "report", slug)["facilities"][0]["facility"] == "FAC1"
-    assert told(capsys, "quality", "trend", slug)["points"][0]["score"] == report["score"]
-    assert told(capsys, "quality", "link", slug)["new"] == 1
-    (found,) = told(capsys, "quality", "candidates", slug)["candidates"]
-    merged = told(capsys, "quality", "merge", slug, found["id"], "--keep", str(first), "--reason", "seen both")
+    assert answer_of(capsys, "quality", "report", slug)["facilities"][0]["facility"] == "FAC1"
+    assert answer_of(capsys, "quality", "trend", slug)["points"][0]["score"] == report["score"]
+    assert answer_of(capsys, "quality", "link", slug)["new"] == 1
+    (candidate,) = answer_of(capsys, "quality", "candidates", slug)["candidates"]
+    merged = answer_of(capsys, "quality", "merge", slug, candidate["id"], "--keep", str(first), "--reason", "seen both")
     assert merged["members"] == [str(second)]
-    assert told(capsys, "quality", "unmerge", slug, str(second), "--reason", "twins")["members"] == []
+    assert answer_of(capsys, "quality", "unmerge", slug, str(second), "--reason", "twins")["members"] == []
     for words in (["report", slug], ["trend", slug], ["candidates", slug, "--state", "refused"]):
         assert run(["quality", *words]) == 0
     assert run(["quality", "report", slug, "--facility", "NONE"]) == 1
-    refused = told(capsys, "quality", "refuse", slug, found["id"], "--reason", "twins indeed")
+    refused = answer_of(capsys, "quality", "refuse", slug, candidate["id"], "--reason", "twins indeed")
     assert refused["state"] == "refused"
 
 
@@ -128,13 +128,13 @@ def test_a_report_of_one_facility_is_none_of_all(
     api: TestClient, people: People, imported: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slug = people.tenant.slug
-    before = told(capsys, "quality", "trend", slug)
+    before = answer_of(capsys, "quality", "trend", slug)
     listed = api.get("/v1/quality/reports").json()
     for words in ([], ["--import", imported]):
-        report = told(capsys, "quality", "report", slug, "--facility", "Q1", *words)
+        report = answer_of(capsys, "quality", "report", slug, "--facility", "Q1", *words)
         assert (report["facility"], report["facilities"]) == ("Q1", [])
         assert api.get("/v1/quality/reports", params={"facility": "Q1"}).json()["items"][0]["id"] == report["id"]
-    assert told(capsys, "quality", "trend", slug) == before
+    assert answer_of(capsys, "quality", "trend", slug) == before
     assert api.get("/v1/quality/reports").json() == listed
     assert api.get(f"/v1/quality/imports/{imported}").json()["facility"] is None, "the import's own is still its newest"
     assert run(["quality", "report", slug, "--facility", "Q1", "--import", str(people.facility())]) == 1
@@ -145,12 +145,12 @@ def test_a_merge_says_who_counts_for_whom(people: People, capsys: pytest.Capture
     facility = people.facility()
     for number in range(3, 9):
         people.person(facility, number, given_name=f"Aaa{number}", family_name=f"Bbb{number}", sex="M")
-    away, kept = (people.person(facility, number, **ALIKE) for number in (1, 2))
-    told(capsys, "quality", "link", slug)
-    (found,) = told(capsys, "quality", "candidates", slug)["candidates"]
-    assert run(["quality", "merge", slug, found["id"], "--keep", str(kept), "--reason", "seen both"]) == 0
-    assert capsys.readouterr().out == f"{away} counts for {kept}\n"
-    assert run(["quality", "unmerge", slug, str(kept), "--reason", "twins"]) == 1
+    away, canonical = (people.person(facility, number, **ALIKE) for number in (1, 2))
+    answer_of(capsys, "quality", "link", slug)
+    (candidate,) = answer_of(capsys, "quality", "candidates", slug)["candidates"]
+    assert run(["quality", "merge", slug, candidate["id"], "--keep", str(canonical), "--reason", "seen both"]) == 0
+    assert capsys.readouterr().out == f"{away} counts for {canonical}\n"
+    assert run(["quality", "unmerge", slug, str(canonical), "--reason", "twins"]) == 1
     assert f"unmerge who counts for it: {away}" in capsys.readouterr().err
     assert run(["quality", "unmerge", slug, str(away), "--reason", "twins"]) == 0
     assert capsys.readouterr().out == f"{away} counts for itself alone\n"

@@ -35,14 +35,14 @@ ALIKE = {
 @pytest.fixture
 def twins(people: People) -> tuple[People, UUID, UUID]:
     """One person at two clinics, first here, then there, among others."""
-    here, there = people.facility("FAC1"), people.facility("FAC2")
+    first_clinic, second_clinic = people.facility("FAC1"), people.facility("FAC2")
     for number in range(3, 9):
-        people.person(here, number, given_name=f"Aaa{number}", family_name=f"Bbb{number}", sex="M",
+        people.person(first_clinic, number, given_name=f"Aaa{number}", family_name=f"Bbb{number}", sex="M",
                       birthdate=date(1960 + number, 5, number))  # fmt: skip
-    first = people.person(here, 1, **ALIKE)
-    second = people.person(there, 2, **{**ALIKE, "given_name": "Givename"})
-    people.pickups(here, first, date(2025, 1, 10), date(2025, 2, 10), start=100)
-    people.pickups(there, second, date(2025, 3, 20), date(2025, 4, 20), start=200)
+    first = people.person(first_clinic, 1, **ALIKE)
+    second = people.person(second_clinic, 2, **{**ALIKE, "given_name": "Givename"})
+    people.pickups(first_clinic, first, date(2025, 1, 10), date(2025, 2, 10), start=100)
+    people.pickups(second_clinic, second, date(2025, 3, 20), date(2025, 4, 20), start=200)
     return people, first, second
 
 
@@ -65,12 +65,12 @@ def test_one_person_at_two_clinics_is_a_candidate_with_its_evidence(twins: tuple
     people, first, second = twins
     outcome = searched(people)
     assert (outcome.patients, outcome.pairs, outcome.new) == (8, 1, 1)
-    (found,) = pending(people)
-    assert {side.patient_id for side in found.patients} == {first, second}
-    assert {side.facility for side in found.patients} == {"FAC1"}, "as the patients' own rows say"
-    assert found.probability > 0.9
-    assert {"names are alike", "same birth date", "same phone"} <= set(found.agree)
-    assert (found.care, found.gap_days) == ("consecutive", 38)
+    (candidate,) = pending(people)
+    assert {side.patient_id for side in candidate.patients} == {first, second}
+    assert {side.facility for side in candidate.patients} == {"FAC1"}, "as the patients' own rows say"
+    assert candidate.probability > 0.9
+    assert {"names are alike", "same birth date", "same phone"} <= set(candidate.agree)
+    assert (candidate.care, candidate.gap_days) == ("consecutive", 38)
     assert "api:candidate:list" in actions(people)
 
 
@@ -87,12 +87,12 @@ def test_what_is_stored_holds_no_name_and_no_key(twins: tuple[People, UUID, UUID
 def test_a_refused_pair_comes_back_only_when_what_agrees_has_changed(twins: tuple[People, UUID, UUID]) -> None:
     people, _, _ = twins
     searched(people)
-    (found,) = pending(people)
+    (candidate,) = pending(people)
     with people.session() as session:
-        refuse_candidate(session, found.id, REASON)
+        refuse_candidate(session, candidate.id, REASON)
     assert searched(people).new == 0
     assert pending(people) == []
-    assert [each.id for each in pending(people, "refused")] == [found.id]
+    assert [each.id for each in pending(people, "refused")] == [candidate.id]
     there = people.facility("FAC2")
     people.person(there, 2, **{**ALIKE, "given_name": "Givenname"})
     assert searched(people).reopened == 1
@@ -103,9 +103,9 @@ def test_a_refused_pair_comes_back_only_when_what_agrees_has_changed(twins: tupl
 def test_a_merged_pair_is_no_candidate_and_an_unmerged_one_stays_refused(twins: tuple[People, UUID, UUID]) -> None:
     people, first, second = twins
     searched(people)
-    (found,) = pending(people)
+    (candidate,) = pending(people)
     with people.session() as session:
-        merged = merge_candidate(session, found.id, keep=None, reason="transfer letter")
+        merged = merge_candidate(session, candidate.id, keep=None, reason="transfer letter")
     assert (merged.canonical_id, merged.members) == (second, [first]), "where the person was seen last"
     outcome = searched(people)
     assert (outcome.patients, outcome.pairs) == (7, 0)
@@ -133,28 +133,28 @@ def test_who_was_erased_is_compared_with_nobody(twins: tuple[People, UUID, UUID]
 
 def test_care_by_turns_at_two_clinics_argues_against_one_person(twins: tuple[People, UUID, UUID]) -> None:
     people, first, second = twins
-    here = people.facility("FAC1")
-    people.pickups(here, first, date(2025, 3, 30), date(2025, 5, 30), start=300)
+    clinic = people.facility("FAC1")
+    people.pickups(clinic, first, date(2025, 3, 30), date(2025, 5, 30), start=300)
     outcome = searched(people)
-    found = [each for each in pending(people) if {side.patient_id for side in each.patients} == {first, second}]
-    assert outcome.pairs == len(found)
-    assert all(each.care == "overlapping" and each.probability >= search.OVERLAPPING_THRESHOLD for each in found)
+    candidates = [each for each in pending(people) if {side.patient_id for side in each.patients} == {first, second}]
+    assert outcome.pairs == len(candidates)
+    assert all(each.care == "overlapping" and each.probability >= search.OVERLAPPING_THRESHOLD for each in candidates)
 
 
 def test_a_decision_that_cannot_be_is_refused(twins: tuple[People, UUID, UUID]) -> None:
     people, first, _ = twins
     searched(people)
-    (found,) = pending(people)
+    (candidate,) = pending(people)
     with people.session() as session:
         with pytest.raises(Invalid):
-            merge_candidate(session, found.id, keep=UUID(int=1), reason=REASON)
+            merge_candidate(session, candidate.id, keep=UUID(int=1), reason=REASON)
         with pytest.raises(NotFound):
             merge_candidate(session, UUID(int=1), keep=None, reason=REASON)
-        merge_candidate(session, found.id, keep=first, reason=REASON)
+        merge_candidate(session, candidate.id, keep=first, reason=REASON)
         with pytest.raises(Conflict):
-            merge_candidate(session, found.id, keep=first, reason=REASON)
+            merge_candidate(session, candidate.id, keep=first, reason=REASON)
         with pytest.raises(Conflict):
-            refuse_candidate(session, found.id, REASON)
+            refuse_candidate(session, candidate.id, REASON)
 
 
 def test_the_same_search_again_changes_nothing(twins: tuple[People, UUID, UUID]) -> None:
@@ -176,21 +176,21 @@ def test_a_person_registered_twice_in_one_clinic_is_a_candidate(people: People) 
     people.pickups(facility, one, day, day + timedelta(days=60), start=100)
     people.pickups(facility, two, day + timedelta(days=30), start=200)
     searched(people)
-    (found,) = pending(people)
-    assert found.care == "together"
-    assert "hospital numbers differ" in found.differ
+    (candidate,) = pending(people)
+    assert candidate.care == "together"
+    assert "hospital numbers differ" in candidate.differ
 
 
 def test_twins_are_shown_as_such_and_never_as_certain(people: People) -> None:
-    here = people.facility("FAC1")
+    clinic = people.facility("FAC1")
     for number in range(3, 15):
-        people.person(here, number, given_name=f"Aaa{number}", family_name=f"Bbb{number}", sex="M",
+        people.person(clinic, number, given_name=f"Aaa{number}", family_name=f"Bbb{number}", sex="M",
                       birthdate=date(1960 + number, 5, number))  # fmt: skip
     born = {**ALIKE, "sex": "M", "birthdate": date(2001, 3, 14)}
-    first = people.person(here, 1, **{**born, "given_name": "Hassan", "family_name": "Musa"})
-    second = people.person(here, 2, **{**born, "given_name": "Hussaini", "family_name": "Musa"})
-    people.pickups(here, first, date(2025, 1, 10), date(2025, 2, 10), date(2025, 3, 10), start=100)
-    people.pickups(here, second, date(2025, 1, 20), date(2025, 2, 20), date(2025, 3, 20), start=200)
+    first = people.person(clinic, 1, **{**born, "given_name": "Hassan", "family_name": "Musa"})
+    second = people.person(clinic, 2, **{**born, "given_name": "Hussaini", "family_name": "Musa"})
+    people.pickups(clinic, first, date(2025, 1, 10), date(2025, 2, 10), date(2025, 3, 10), start=100)
+    people.pickups(clinic, second, date(2025, 1, 20), date(2025, 2, 20), date(2025, 3, 20), start=200)
     searched(people)
     (candidate,) = pending(people)
     assert search.MAY_BE_TWINS in candidate.differ
@@ -207,10 +207,10 @@ def read_of(people: People, patient: UUID) -> list[str]:
 def test_reading_a_candidate_is_in_the_audit_of_both_patients(twins: tuple[People, UUID, UUID]) -> None:
     people, first, second = twins
     searched(people)
-    (found,) = pending(people)
+    (candidate,) = pending(people)
     with people.session() as session:
-        read_candidate(session, found.id)
-        refuse_candidate(session, found.id, REASON)
+        read_candidate(session, candidate.id)
+        refuse_candidate(session, candidate.id, REASON)
     for patient in (first, second):
         assert read_of(people, patient)[-3:] == ["api:candidate:list", "api:candidate:read", "api:candidate:refuse"]
 

@@ -22,8 +22,8 @@ TODAY = date(2026, 7, 10)
 def shares_of(people: People, facility: object = None) -> Shares:
     with people.session() as session:
         refresh_completeness(session)
-        found = measure(session, TODAY, None if facility is None else [facility])  # type: ignore[list-item]
-    return add([shares for _, shares in found.values()])
+        measured = measure(session, TODAY, None if facility is None else [facility])  # type: ignore[list-item]
+    return add([shares for _, shares in measured.values()])
 
 
 def monthly(until: date = DATA_DATE, months: int = 12) -> list[date]:
@@ -62,23 +62,23 @@ def clinic(people: People) -> tuple[People, object, list[object]]:
 
 def test_nothing_amiss_measures_as_nothing_amiss(clinic: tuple[People, object, list[object]]) -> None:
     people, _, _ = clinic
-    found = shares_of(people)
-    assert found["birthdate_filled"] == (20, 20)
-    assert found["days_supplied_filled"] == found["regimen_filled"] == (240, 240)
-    amiss = {name: pair for name, pair in found.items() if pair[0] != pair[1]}
+    shares = shares_of(people)
+    assert shares["birthdate_filled"] == (20, 20)
+    assert shares["days_supplied_filled"] == shares["regimen_filled"] == (240, 240)
+    amiss = {name: pair for name, pair in shares.items() if pair[0] != pair[1]}
     assert set(amiss) == {"data_to_today"}
     assert amiss["data_to_today"] == (80, 90)
-    assert set(found) <= set(BY_NAME)
+    assert set(shares) <= set(BY_NAME)
 
 
 def test_what_is_not_filled_is_counted(people: People) -> None:
     facility = people.facility()
     people.person(facility, 1)
     people.person(facility, 2, sex="M", birthdate=date(1980, 5, 5), phone="08030000001", hospital_number="H1")
-    found = shares_of(people)
+    shares = shares_of(people)
     for name in ("sex_filled", "birthdate_filled", "phone_filled", "identifier_filled"):
-        assert found[name] == (1, 2), name
-    assert found["art_start_filled"] == (0, 2)
+        assert shares[name] == (1, 2), name
+    assert shares["art_start_filled"] == (0, 2)
 
 
 def test_events_that_cannot_be_and_that_contradict_are_counted(clinic: tuple[People, object, list[object]]) -> None:
@@ -106,31 +106,33 @@ def test_events_that_cannot_be_and_that_contradict_are_counted(clinic: tuple[Peo
         {"number": 9203, "obs_datetime": datetime(2026, 5, 5, 9, tzinfo=UTC), "variable_name": "weight",
          "value_numeric": 12.5},
     )  # fmt: skip
-    found = shares_of(people)
-    assert found["supply_plausible"] == (241, 242)
-    assert found["supply_once"] == (242, 243)
-    assert found["line_fits_regimen"] == (240, 241)
-    assert found["events_of_patients"] == (242, 243)
-    assert found["dead_stay_away"] == (0, 1)
-    assert found["transferred_stay_away"] == (0, 1)
-    assert found["start_before_pickup"] == (19, 20)
-    assert found["age_plausible"] == (19, 20)
-    assert found["result_filled"] == (1, 2)
-    assert found["viral_load_plausible"] == (0, 1)
-    assert found["weight_plausible"] == (0, 1)
-    assert found["next_after_contact"] == (240, 241)
+    shares = shares_of(people)
+    assert shares["supply_plausible"] == (241, 242)
+    assert shares["supply_once"] == (242, 243)
+    assert shares["line_fits_regimen"] == (240, 241)
+    assert shares["events_of_patients"] == (242, 243)
+    assert shares["dead_stay_away"] == (0, 1)
+    assert shares["transferred_stay_away"] == (0, 1)
+    assert shares["start_before_pickup"] == (19, 20)
+    assert shares["age_plausible"] == (19, 20)
+    assert shares["result_filled"] == (1, 2)
+    assert shares["viral_load_plausible"] == (0, 1)
+    assert shares["weight_plausible"] == (0, 1)
+    assert shares["next_after_contact"] == (240, 241)
 
 
 def test_identifiers_used_twice_are_counted_here_and_elsewhere(people: People) -> None:
-    here, there = people.facility("FAC1"), people.facility("FAC2")
-    people.person(here, 1, pepfar_id="P1", hospital_number="H1")
-    people.person(there, 2, pepfar_id="P1", hospital_number="H1")
-    people.person(here, 3, pepfar_id="P3", hospital_number="H3")
-    people.person(here, 4, hospital_number="H3")
-    found = shares_of(people)
-    assert found["pepfar_id_unique"] == (1, 3)
-    assert found["hospital_number_unique"] == (2, 4)
-    assert shares_of(people, there)["pepfar_id_unique"] == (0, 1), "one facility alone is still judged against all"
+    clinic, other_clinic = people.facility("FAC1"), people.facility("FAC2")
+    people.person(clinic, 1, pepfar_id="P1", hospital_number="H1")
+    people.person(other_clinic, 2, pepfar_id="P1", hospital_number="H1")
+    people.person(clinic, 3, pepfar_id="P3", hospital_number="H3")
+    people.person(clinic, 4, hospital_number="H3")
+    shares = shares_of(people)
+    assert shares["pepfar_id_unique"] == (1, 3)
+    assert shares["hospital_number_unique"] == (2, 4)
+    assert shares_of(people, other_clinic)["pepfar_id_unique"] == (0, 1), (
+        "one facility alone is still judged against all"
+    )
 
 
 def test_candidates_count_once_they_were_looked_for(people: People) -> None:
@@ -147,9 +149,9 @@ def test_dates_heaped_on_the_first_of_the_month_are_counted(people: People) -> N
     for number in range(30):
         uuid = people.person(facility, number, birthdate=date(1960 + number, 1, 1))
         people.pickups(facility, uuid, *[date(2026, month, 1) for month in range(1, 7)], start=100 * number)
-    found = shares_of(people)
-    assert found["days_not_heaped"][0] < 0.2 * found["days_not_heaped"][1]
-    assert found["birthdates_not_heaped"] == (1, 30)
+    shares = shares_of(people)
+    assert shares["days_not_heaped"][0] < 0.2 * shares["days_not_heaped"][1]
+    assert shares["birthdates_not_heaped"] == (1, 30)
 
 
 def test_a_silent_facility_is_neither_timely_nor_wholly_reported(people: People) -> None:
@@ -157,10 +159,10 @@ def test_a_silent_facility_is_neither_timely_nor_wholly_reported(people: People)
     for number in range(20):
         uuid = people.person(facility, number)
         people.pickups(facility, uuid, *monthly(date(2026, 3, 1) - timedelta(days=number % 7)), start=100 * number)
-    found = shares_of(people)
-    assert found["complete_to_data_date"][0] == 0, "ended four months before the data date"
-    told, weeks = found["weeks_reported"]
-    assert 10 < told < weeks - 15
+    shares = shares_of(people)
+    assert shares["complete_to_data_date"][0] == 0, "ended four months before the data date"
+    reported, weeks = shares["weeks_reported"]
+    assert 10 < reported < weeks - 15
 
 
 def test_a_facility_whose_volume_jumps_is_not_steady(people: People) -> None:
@@ -169,8 +171,8 @@ def test_a_facility_whose_volume_jumps_is_not_steady(people: People) -> None:
         uuid = people.person(facility, number)
         came = monthly()[-12:] if number < 5 else monthly()[-3:]
         people.pickups(facility, uuid, *came, start=100 * number)
-    kept, bins = shares_of(people)["volume_steady"]
-    assert (kept, bins) == (8, 11)
+    steady, bins = shares_of(people)["volume_steady"]
+    assert (steady, bins) == (8, 11)
 
 
 def test_a_year_ago_is_not_judged(people: People) -> None:

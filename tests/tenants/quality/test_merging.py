@@ -37,24 +37,24 @@ def came(people: People, facility: UUID, patient: UUID, *days: date, start: int)
 def moved(people: People) -> tuple[People, UUID, UUID]:
     """One person: in care at one clinic until 150 days ago, at another from then on, recorded twice."""
     people.data_date = TODAY
-    here, there = people.facility("FAC1"), people.facility("FAC2")
-    first = people.person(here, 1, sex="F", birthdate=date(1990, 2, 3), art_start_date=A_YEAR_AGO)
-    second = people.person(there, 2, art_start_date=TODAY - timedelta(days=120), transferred_in=True)
-    came(people, here, first, *(A_YEAR_AGO + timedelta(days=28 * n) for n in range(8)), start=100)
-    came(people, there, second, *(TODAY - timedelta(days=120 - 28 * n) for n in range(5)), start=200)
+    first_clinic, second_clinic = people.facility("FAC1"), people.facility("FAC2")
+    first = people.person(first_clinic, 1, sex="F", birthdate=date(1990, 2, 3), art_start_date=A_YEAR_AGO)
+    second = people.person(second_clinic, 2, art_start_date=TODAY - timedelta(days=120), transferred_in=True)
+    came(people, first_clinic, first, *(A_YEAR_AGO + timedelta(days=28 * n) for n in range(8)), start=100)
+    came(people, second_clinic, second, *(TODAY - timedelta(days=120 - 28 * n) for n in range(5)), start=200)
     people.observe(
-        here, first,
+        first_clinic, first,
         {"number": 300, "obs_datetime": datetime.now(UTC) - timedelta(days=200), "variable_name": "viral_load",
          "value_numeric": 50.0, "assumed": TODAY - timedelta(days=200)},
     )  # fmt: skip
     return people, first, second
 
 
-def told(people: People, patient: UUID, day: date) -> list[Any]:
+def history_of(people: People, patient: UUID, day: date) -> list[Any]:
     """All that a snapshot of a patient on a day holds."""
     with people.session() as session:
-        found = list(load_timelines(session, patient_uuids=[patient]))
-    return facts(found[0], day) if found else []
+        timelines = list(load_timelines(session, patient_uuids=[patient]))
+    return facts(timelines[0], day) if timelines else []
 
 
 def facts(timelines: Timelines, day: date) -> list[Any]:
@@ -110,17 +110,17 @@ def test_the_canonical_patient_has_the_whole_history(moved: tuple[People, UUID, 
     assert seen.profiles.art_start.tolist() == [day_number(A_YEAR_AGO)]
     assert seen.profiles.sex.tolist() == [1]
     assert seen.profiles.transferred_in.tolist() == [False], "a move between the two clinics is no transfer in"
-    assert told(people, first, TODAY)[1][0] == ("offsets", [0, 0])
+    assert history_of(people, first, TODAY)[1][0] == ("offsets", [0, 0])
 
 
 def test_what_was_known_before_the_merge_reads_as_it_did(moved: tuple[People, UUID, UUID]) -> None:
     people, first, second = moved
     yesterday = TODAY - timedelta(days=1)
-    before = [told(people, patient, yesterday) for patient in (first, second)]
+    before = [history_of(people, patient, yesterday) for patient in (first, second)]
     with people.session() as session:
         status = day_status(session, yesterday)
         merge_patients(session, first, second, REASON)
-    assert [told(people, patient, yesterday) for patient in (first, second)] == before
+    assert [history_of(people, patient, yesterday) for patient in (first, second)] == before
     with people.session() as session:
         assert day_status(session, yesterday) == status
 
@@ -210,12 +210,12 @@ def test_every_instant_of_a_merged_patient_counts_for_exactly_one(hours: list[in
             for span in spans
             if (span.since is None or span.since <= probe) and (span.until is None or probe < span.until)
         ]
-        held = [
+        canonical = [
             each.canonical
             for each in merges
             if each.known_from <= probe and (each.known_to is None or probe < each.known_to)
         ]
-        assert counted == (held or [patient])
+        assert counted == (canonical or [patient])
 
 
 STEP = st.tuples(st.sampled_from(["merge", "unmerge"]), st.integers(0, 3), st.integers(0, 3))
@@ -231,7 +231,7 @@ def test_after_all_is_unmerged_everything_is_as_before(people: People, steps: li
         uuids.append(people.person(facility, number, art_start_date=A_YEAR_AGO))
         days = [A_YEAR_AGO + timedelta(days=20 * number + 30 * n) for n in range(4)]
         came(people, facility, uuids[-1], *days, start=100 * (number + 1))
-    before = [told(people, uuid, TODAY) for uuid in uuids]
+    before = [history_of(people, uuid, TODAY) for uuid in uuids]
     with people.session() as session:
         for act, one, two in steps:
             try:
@@ -248,4 +248,4 @@ def test_after_all_is_unmerged_everything_is_as_before(people: People, steps: li
             for uuid in uuids:
                 if identities.canonical_of(session, uuid) != uuid:
                     unmerge_patient(session, uuid, REASON)
-    assert [told(people, uuid, TODAY) for uuid in uuids] == before
+    assert [history_of(people, uuid, TODAY) for uuid in uuids] == before

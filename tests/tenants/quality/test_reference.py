@@ -11,8 +11,8 @@ PAGE = (Path(__file__).parents[3] / "docs/reference/data-quality.md").read_text(
 
 def test_every_measure_stands_in_the_reference_as_it_is_counted() -> None:
     rows = [f"| {m.dimension} | `{m.name}` | {m.weight} | {m.numerator} | {m.denominator} |" for m in MEASURES]
-    told = [line for line in PAGE.splitlines() if line.startswith("|") and "`" in line]
-    assert told == rows
+    lines = [line for line in PAGE.splitlines() if line.startswith("|") and "`" in line]
+    assert lines == rows
 
 
 def test_the_weights_of_dimensions_and_the_version_stand_there() -> None:

@@ -43,8 +43,8 @@ class Api:
     def events(self) -> list[tuple[str, str]]:
         """Action and subject of everything in the audit, oldest first."""
         with tenant_session(self.tenant, actor="test:1", readonly=True) as session:
-            found = session.cursor().execute("SELECT action, subject_uuid::text FROM audit_events ORDER BY event_id")
-            return found.fetchall()
+            cursor = session.cursor().execute("SELECT action, subject_uuid::text FROM audit_events ORDER BY event_id")
+            return cursor.fetchall()
 
 
 @pytest.fixture(scope="session")
@@ -77,15 +77,15 @@ def make_api(make_tenant: Callable[..., Any], records_app: FastAPI) -> Callable[
 @pytest.fixture(scope="module")
 def shared_api(make_api: Callable[[], Api]) -> Api:
     """The API of one tenant for all tests of a module that only read, or are refused."""
-    made = make_api()
-    made.add("/facilities", datim_id="FAC1", name="Clinic one", state_province="Kano")
-    made.add("/facilities", datim_id="FAC2", name="Clinic two", state_province="Kano")
-    return made
+    new_api = make_api()
+    new_api.add("/facilities", datim_id="FAC1", name="Clinic one", state_province="Kano")
+    new_api.add("/facilities", datim_id="FAC2", name="Clinic two", state_province="Kano")
+    return new_api
 
 
 @pytest.fixture
 def api(make_api: Callable[[], Api]) -> Iterator[Api]:
     """The API of a fresh tenant with one facility, ``FAC1``."""
-    made = make_api()
-    made.add("/facilities", datim_id="FAC1", name="Clinic one", state_province="Kano")
-    return made
+    new_api = make_api()
+    new_api.add("/facilities", datim_id="FAC1", name="Clinic one", state_province="Kano")
+    return new_api

@@ -95,16 +95,16 @@ def test_a_year_that_is_restored_while_the_tenant_is_exported_is_not_lost_in_sil
 ):
     seen(store, YEARS)
     archive(store.tenant, 2018, actor="test:1")
-    told = []
+    restored = []
 
     def meanwhile(table, _rows):
-        if not told:
-            told.append(table)
+        if not restored:
+            restored.append(table)
             restore(store.tenant, 2008, actor="test:1")
 
     with pytest.raises(Conflict, match="while it was exported"):
         export(store.tenant.slug, tmp_path / "a.age", keys[1], actor="test:1", progress=meanwhile)
-    assert told
+    assert restored
     assert not (tmp_path / "a.age").exists()
     export(store.tenant.slug, tmp_path / "a.age", keys[1], actor="test:1")
 
@@ -130,7 +130,9 @@ def test_a_restore_names_the_years_that_were_archived_then_and_are_in_the_store_
     assert json.loads(capsys.readouterr().out)["missing"] == []
     restore(get_tenant(store.tenant.slug), 2008, actor="test:1")
     assert run(["tenant", "restore", store.tenant.slug, file, "--json"]) == 3
-    told = json.loads(capsys.readouterr().out)
-    assert told["missing"] == [gone]
-    assert run(["tenant", "restore", store.tenant.slug, told["previous"]]) == 0, "the rows are in what was there before"
+    report = json.loads(capsys.readouterr().out)
+    assert report["missing"] == [gone]
+    assert run(["tenant", "restore", store.tenant.slug, report["previous"]]) == 0, (
+        "the rows are in what was there before"
+    )
     assert 2008 not in {part.year for part in parts_of(get_tenant(store.tenant.slug))}

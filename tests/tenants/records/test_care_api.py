@@ -57,9 +57,9 @@ every = pytest.mark.parametrize("path", list(BODIES))
 def test_a_moment_that_no_record_is_of_is_refused_by_its_name(shared, shared_api, path, field, moment):
     person, rows = shared
     body = {**BODIES[path], "patient_id": person["id"], field: moment}
-    made = shared_api.call("POST", f"/{path}", json=body)
+    added = shared_api.call("POST", f"/{path}", json=body)
     changed = shared_api.patch(f"/{path}/{rows[path]['id']}", rows[path]["version_id"], **{field: moment})
-    for answer in (made, changed):
+    for answer in (added, changed):
         assert answer.status_code == 422, answer.text
         assert [error["field"] for error in answer.json()["errors"]] == [f"body.{field}"]
 
@@ -68,9 +68,9 @@ def test_a_moment_that_no_record_is_of_is_refused_by_its_name(shared, shared_api
 def test_written_read_changed_listed_exported_and_voided(api, patient, path):
     row = api.add(f"/{path}", patient_id=patient["id"], **BODIES[path])
     item = f"/{path}/{row['id']}"
-    found = api.call("GET", item)
-    assert found.json() == row
-    assert found.headers["etag"].startswith(f'"{row["version_id"]}.')
+    answer = api.call("GET", item)
+    assert answer.json() == row
+    assert answer.headers["etag"].startswith(f'"{row["version_id"]}.')
     assert row["facility"] == patient["facility"] == "FAC1"
     changed = api.patch(item, row["version_id"], **CHANGES[path])
     assert changed.status_code == 200
@@ -172,7 +172,7 @@ def test_a_visit_of_another_patient_is_refused(api, patient):
 
 
 @pytest.mark.parametrize(
-    ("path", "query", "found"),
+    ("path", "query", "total"),
     [
         ("visits", {"date_from": "2024-01-10", "date_to": "2024-01-10"}, 1),
         ("visits", {"date_from": "2024-01-11"}, 0),
@@ -189,8 +189,8 @@ def test_a_visit_of_another_patient_is_refused(api, patient):
         ("observations", {"concept_id": 5497}, 0),
     ],
 )
-def test_lists_are_narrowed(shared_api, shared, path, query, found):
-    assert shared_api.get(f"/{path}", **query)["total"] == found
+def test_lists_are_narrowed(shared_api, shared, path, query, total):
+    assert shared_api.get(f"/{path}", **query)["total"] == total
 
 
 def test_a_list_of_somebody_who_is_not_there_is_404(api):
@@ -223,8 +223,8 @@ def test_what_imports_bring_is_listed_and_counted(api, patient):
     assert [item["pickup"] for item in api.get("/contacts", facility="FAC1")["items"]] == [False, True]
     assert api.get("/contacts", as_of="2024-01-31")["total"] == 0
     assert api.get("/contacts", as_of="2024-02-01")["total"] == 2
-    found = api.get("/records/statistics")
-    counts = {item["name"]: item["count"] for item in found["tables"]}
+    statistics = api.get("/records/statistics")
+    counts = {item["name"]: item["count"] for item in statistics["tables"]}
     assert counts == {
         "patients": 1,
         "patient_states": 0,
@@ -235,7 +235,7 @@ def test_what_imports_bring_is_listed_and_counted(api, patient):
         "appointments": 1,
         "contacts": 2,
     }
-    assert found["months"] == [{"month": "2024-01-01", "visits": 0, "dispensations": 1, "contacts": 2}]
+    assert statistics["months"] == [{"month": "2024-01-01", "visits": 0, "dispensations": 1, "contacts": 2}]
     read = [action for action, subject in api.events() if subject == patient["id"]][1:]
     assert read == ["api:dispensation:list", "api:appointment:list", *["api:contact:list"] * 2]
 
@@ -243,25 +243,25 @@ def test_what_imports_bring_is_listed_and_counted(api, patient):
 def test_statistics_say_what_is_not_recorded(api, patient):
     api.add("/patients", facility="FAC1", hospital_number="H-2")
     api.add("/facilities", datim_id="FAC2", name="Clinic two")
-    found = api.get("/records/statistics")
-    assert found["facilities"] == [
+    statistics = api.get("/records/statistics")
+    assert statistics["facilities"] == [
         {"facility": "FAC1", "name": "Clinic one", "patients": 2, "data_date": None},
         {"facility": "FAC2", "name": "Clinic two", "patients": 0, "data_date": None},
     ]
-    assert found["sexes"] == [{"name": "F", "count": 1}, {"name": "not recorded", "count": 1}]
-    bands = {item["name"]: item["count"] for item in found["age_bands"]}
+    assert statistics["sexes"] == [{"name": "F", "count": 1}, {"name": "not recorded", "count": 1}]
+    bands = {item["name"]: item["count"] for item in statistics["age_bands"]}
     assert list(bands)[:3] == ["<1", "1-4", "5-9"]
     assert (sum(bands.values()), bands["not recorded"]) == (2, 1)
     assert api.get("/records/statistics", as_of="2001-01-01")["tables"][0]["count"] == 0
 
 
 def test_facilities_are_added_read_changed_and_found(api):
-    made = api.add("/facilities", datim_id="FAC2", name="Clinic two", state_province="Lagos")
-    path = f"/facilities/{made['id']}"
-    assert api.get("/facilities", datim_id="FAC2")["items"] == [api.get(path)] == [made]
+    facility = api.add("/facilities", datim_id="FAC2", name="Clinic two", state_province="Lagos")
+    path = f"/facilities/{facility['id']}"
+    assert api.get("/facilities", datim_id="FAC2")["items"] == [api.get(path)] == [facility]
     assert api.get("/facilities", datim_id="FAC")["total"] == 0
     body = {"name": "Clinic 2", "state_province": "Lagos"}
-    put = {"json": body, "headers": {"If-Match": f'"{made["version_id"]}"'}}
+    put = {"json": body, "headers": {"If-Match": f'"{facility["version_id"]}"'}}
     assert api.call("PUT", path, json=body).status_code == 428
     changed = api.call("PUT", path, **put)
     assert (changed.status_code, changed.json()["name"]) == (200, "Clinic 2")
@@ -289,9 +289,9 @@ def test_facilities_of_imports_are_made_once_and_completed(session):
         rows = session.cursor().execute("SELECT name, state_province, county_district, data_date FROM facilities")
         return rows.fetchall()
 
-    made = load(3, FacilityFacts("FAC1"))
+    first = load(3, FacilityFacts("FAC1"))
     assert stored() == [("FAC1", None, None, date(2024, 3, 1))]
-    assert load(4, FacilityFacts("FAC1", "Clinic", "Kano")) == made
+    assert load(4, FacilityFacts("FAC1", "Clinic", "Kano")) == first
     load(2, FacilityFacts("FAC1", "Old name", "Old state", "Nassarawa"))
     assert stored() == [("Clinic", "Kano", "Nassarawa", date(2024, 4, 1))]
     before = session.cursor().execute("SELECT version_id FROM facilities").fetchall()
@@ -321,8 +321,8 @@ def test_a_day_beyond_reckoning_is_refused_by_name(shared_api, path, name, value
     ):
         assert answer.json()["errors"][0]["problem"] == "this operation has no such parameter"
         return
-    said = "out of range" if name == "updated_since" else "1900 to 2200"
-    assert said in answer.json()["errors"][0]["problem"]
+    problem = "out of range" if name == "updated_since" else "1900 to 2200"
+    assert problem in answer.json()["errors"][0]["problem"]
     assert answer.json()["errors"][0]["remedy"] == "Send a day from 1900-01-01 to 2200-12-31."
 
 

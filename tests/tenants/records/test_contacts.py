@@ -190,27 +190,27 @@ def merged(session, as_of):
     """What the contacts as of a day must be: the merge of the facts that were known then, worked out in Python."""
     instant = end_of_day(session.tenant, as_of)
     bound = {"at": instant}
-    found: dict[date, list] = {}
+    days: dict[date, list] = {}
     for day, word in session.cursor().execute(VISITS_KNOWN, bound):
         if word != "laboratory":
-            row = found.setdefault(day, [False, False, None])
+            row = days.setdefault(day, [False, False, None])
             row[0 if word == "clinical" else 1] = True
     for day, supplied in session.cursor().execute(DISPENSATIONS_KNOWN, bound):
-        row = found.setdefault(day, [False, False, None])
+        row = days.setdefault(day, [False, False, None])
         row[1] = True
         row[2] = max((n for n in (row[2], supplied) if n is not None), default=None)
-    return [(day, *row, None, None) for day, row in sorted(found.items())]
+    return [(day, *row, None, None) for day, row in sorted(days.items())]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(told=st.lists(FACTS, min_size=1, max_size=5), data=st.data())
-def test_as_of_any_day_contacts_are_the_merge_of_the_facts_known_then(module_tenant, told, data):
-    order = data.draw(st.permutations(list(enumerate(told))))
+@given(facts=st.lists(FACTS, min_size=1, max_size=5), data=st.data())
+def test_as_of_any_day_contacts_are_the_merge_of_the_facts_known_then(module_tenant, facts, data):
+    order = data.draw(st.permutations(list(enumerate(facts))))
     with tenant_session(module_tenant, actor="test:1") as session:
         for month, fact in order:
             tell(session, month, fact)
             contacts.refresh(session, [PATIENT])
-        for month in range(len(told) + 1):
+        for month in range(len(facts) + 1):
             as_of = DAY + timedelta(30 * (month + 1) - 1 + data.draw(st.integers(0, 1)))
             assert known(session, as_of) == merged(session, as_of)
         assert known(session) == merged(session, date(2100, 1, 1))

@@ -73,6 +73,6 @@ def test_it_is_logged_without_what_was_read(api, damaged, caplog):
     with caplog.at_level("ERROR"):
         api.get("/patients")
         api.get("/patients")
-    told = [record for record in caplog.records if "does not open" in str(record.msg)]
-    assert len(told) == len(damaged[1])
-    assert not [name for name in NAMES.values() for record in told if name in str(record.msg)]
+    logged = [record for record in caplog.records if "does not open" in str(record.msg)]
+    assert len(logged) == len(damaged[1])
+    assert not [name for name in NAMES.values() for record in logged if name in str(record.msg)]

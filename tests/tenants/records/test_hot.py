@@ -77,7 +77,7 @@ def test_one_patient_as_of_a_day_is_what_was_known_then(api, uuids, open_session
         assert hot.one(session, uuids[0], date(2100, 1, 1))["sex"] == "M"
 
 
-def told(session):
+def audit_rows(session):
     """What the audit says of reads: actor, action, whose, request, detail; in order."""
     query = (
         "SELECT actor, action, subject_type, subject_uuid, request_id, detail FROM audit_events"
@@ -92,20 +92,20 @@ def test_a_read_in_one_round_trip_answers_and_is_audited_as_a_session_does(api, 
         assert [hot.one_at_once(scope, uuid, as_of) for uuid in uuids] == [
             hot.one(session, uuid, as_of) for uuid in uuids
         ]
-        assert [row[3] for row in told(session)] == [UUID(uuid) for uuid in uuids]
-        assert {row[:3] + row[4:] for row in told(session)} == {
+        assert [row[3] for row in audit_rows(session)] == [UUID(uuid) for uuid in uuids]
+        assert {row[:3] + row[4:] for row in audit_rows(session)} == {
             ("api_key:k1", "api:patient:read", "patient", "r1", None)
         }
         assert hot.one_at_once(scope, uuid4(), as_of) is None
-        assert len(told(session)) == 3, "nobody was read"
+        assert len(audit_rows(session)) == 3, "nobody was read"
 
 
 def test_a_page_in_one_round_trip_answers_and_is_audited_as_a_session_does(api, uuids, scope, open_session):
     with open_session(api.tenant) as session:
         for paging in (of_page(1, 2), of_page(2, 2), of_page(9, 50)):
             assert hot.page_at_once(scope, paging) == hot.page(session, PatientFilter(), paging)
-        assert [row[3] for row in told(session)] == sorted(UUID(uuid) for uuid in uuids)
-        assert [row[5] for row in told(session)] == [{"filters": []}] * 3
+        assert [row[3] for row in audit_rows(session)] == sorted(UUID(uuid) for uuid in uuids)
+        assert [row[5] for row in audit_rows(session)] == [{"filters": []}] * 3
 
 
 def test_reads_over_the_api_go_in_one_round_trip(api, uuids, monkeypatch):

@@ -25,11 +25,11 @@ values = st.one_of(
 
 @given(facility=st.uuids(), source=st.text(min_size=1, max_size=5), key=st.binary(min_size=1, max_size=16))
 def test_an_imported_entitys_uuid_is_a_valid_function_of_its_key(facility, source, key):
-    made = ids.entity_uuid("visits", facility, source, key)
-    assert made == ids.entity_uuid("visits", facility, source, key)
-    assert (made.version, made.variant) == (8, "specified in RFC 4122")
-    assert made != ids.entity_uuid("visits", facility, source, key + b"x")
-    assert made != ids.entity_uuid("visits", uuid4(), source, key)
+    uuid = ids.entity_uuid("visits", facility, source, key)
+    assert uuid == ids.entity_uuid("visits", facility, source, key)
+    assert (uuid.version, uuid.variant) == (8, "specified in RFC 4122")
+    assert uuid != ids.entity_uuid("visits", facility, source, key + b"x")
+    assert uuid != ids.entity_uuid("visits", uuid4(), source, key)
 
 
 @given(left=st.lists(values, max_size=4), right=st.lists(values, max_size=4))
@@ -72,16 +72,16 @@ def test_bookkeeping_is_what_every_versioned_table_has():
 
 def test_the_floor_of_an_instant_lies_below_what_is_made_after_it():
     before = ids.uuid_floor(datetime.now(UTC))
-    made = ids.new_uuid()
+    between = ids.new_uuid()
     after = ids.uuid_floor(datetime.now(UTC) + timedelta(seconds=1))
-    assert before <= made < after
-    assert (before.version, made.version) == (7, 7)
+    assert before <= between < after
+    assert (before.version, between.version) == (7, 7)
 
 
 def test_servers_before_18_make_the_same_kind_of_uuid(session):
     text = f"SELECT {ids._UUIDV7_BEFORE.as_string()} FROM generate_series(1, 200)"  # noqa: S608 - a constant
     floor = ids.uuid_floor(datetime.now(UTC) - timedelta(seconds=5))
-    made: list[UUID] = [row[0] for row in session.cursor().execute(text)]
-    assert {(uuid.version, uuid.variant) for uuid in made} == {(7, "specified in RFC 4122")}
-    assert len(set(made)) == 200
-    assert all(floor < uuid < ids.uuid_floor(datetime.now(UTC) + timedelta(seconds=5)) for uuid in made)
+    uuids: list[UUID] = [row[0] for row in session.cursor().execute(text)]
+    assert {(uuid.version, uuid.variant) for uuid in uuids} == {(7, "specified in RFC 4122")}
+    assert len(set(uuids)) == 200
+    assert all(floor < uuid < ids.uuid_floor(datetime.now(UTC) + timedelta(seconds=5)) for uuid in uuids)

@@ -34,9 +34,9 @@ def patient(api):
 
 
 def test_what_was_written_is_read_in_the_clear(api, patient):
-    found = api.call("GET", f"/patients/{patient['id']}")
-    assert found.json() == patient
-    assert found.headers["etag"].startswith(f'"{patient["version_id"]}.')
+    answer = api.call("GET", f"/patients/{patient['id']}")
+    assert answer.json() == patient
+    assert answer.headers["etag"].startswith(f'"{patient["version_id"]}.')
     assert {name: patient[name] for name in PERSON | FACTS} == PERSON | FACTS
     assert (patient["source"], patient["facility"], patient["known_to"]) == ("api", "FAC1", None)
 
@@ -96,7 +96,7 @@ def test_who_is_not_there_is_404(shared_api, shared_patient, reference):
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "total"),
     [
         ({"facility": "FAC1"}, True),
         ({"facility": "FAC2"}, False),
@@ -114,10 +114,10 @@ def test_who_is_not_there_is_404(shared_api, shared_patient, reference):
         ({"updated_since": "2999-01-01T00:00:00Z"}, False),
     ],
 )
-def test_lists_are_narrowed(shared_api, shared_patient, query, found):
+def test_lists_are_narrowed(shared_api, shared_patient, query, total):
     page = shared_api.get("/patients", **query)
-    assert page["total"] == int(found)
-    assert [item["id"] for item in page["items"]] == [shared_patient["id"]] * found
+    assert page["total"] == int(total)
+    assert [item["id"] for item in page["items"]] == [shared_patient["id"]] * total
 
 
 def by_phone(api, phone):
@@ -132,11 +132,11 @@ def test_age_turns_on_the_birthday(shared_api, shared_patient):
 
 
 def test_pages_are_whole_and_do_not_overlap(api):
-    made = {api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["id"] for n in range(5)}
+    patient_ids = {api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["id"] for n in range(5)}
     pages = [api.get("/patients", page=page, page_size=2) for page in (1, 2, 3)]
     assert [len(page["items"]) for page in pages] == [2, 2, 1]
     assert {page["total"] for page in pages} == {5}
-    assert {item["id"] for page in pages for item in page["items"]} == made
+    assert {item["id"] for page in pages for item in page["items"]} == patient_ids
 
 
 @pytest.mark.parametrize("sort", ["id", "-id", "known_from", "-known_from"])
@@ -258,12 +258,12 @@ def test_a_voided_patient_is_gone_with_all_that_is_theirs_and_stays_in_the_histo
 
 
 def test_the_export_streams_every_patient(api):
-    made = [api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["id"] for n in range(3)]
+    patient_ids = [api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["id"] for n in range(3)]
     answer = api.call("GET", "/patients/export", params={"facility": "FAC1"})
     assert answer.headers["content-type"].startswith("application/x-ndjson")
-    assert [line["id"] for line in map(json.loads, answer.text.splitlines())] == sorted(made)
+    assert [line["id"] for line in map(json.loads, answer.text.splitlines())] == sorted(patient_ids)
     assert [(a, s) for a, s in api.events() if a == "api:patient:export"] == [
-        ("api:patient:export", uuid) for uuid in sorted(made)
+        ("api:patient:export", uuid) for uuid in sorted(patient_ids)
     ]
 
 
@@ -271,9 +271,9 @@ def test_an_export_goes_on_where_a_step_ended(api, monkeypatch):
     from tenants.records import service
 
     monkeypatch.setattr(service, "EXPORT_STEP", 2)
-    made = [api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["id"] for n in range(4)]
+    patient_ids = [api.add("/patients", facility="FAC1", hospital_number=f"H-{n}")["id"] for n in range(4)]
     lines = api.call("GET", "/patients/export").text.splitlines()
-    assert [line.split('"')[3] for line in lines] == sorted(made)
+    assert [line.split('"')[3] for line in lines] == sorted(patient_ids)
 
 
 def test_every_read_of_a_patient_is_in_the_audit(api, patient):
@@ -319,9 +319,9 @@ def test_nothing_personal_is_in_the_tables_in_the_clear(api, patient):
 def test_an_erased_patient_is_shown_without_what_named_them(api, patient):
     with tenant_session(api.tenant, actor="test:1") as session:
         vault(session).erase_patient(find_patient(session, patient["id"]).uuid)
-    found = api.get(f"/patients/{patient['id']}")
-    assert [found[name] for name in PERSON] == [None] * len(PERSON)
-    assert found["sex"] == "F"
+    shown = api.get(f"/patients/{patient['id']}")
+    assert [shown[name] for name in PERSON] == [None] * len(PERSON)
+    assert shown["sex"] == "F"
     answer = api.patch(f"/patients/{patient['id']}", patient["version_id"], given_name="Again")
     assert answer.status_code == 409
 

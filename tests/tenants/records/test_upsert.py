@@ -40,11 +40,11 @@ def load(session, rows, data_date, *, source="csv:a", import_uuid=None, **option
 
 def current(session):
     """(number, type, data date) of what holds now."""
-    found = session.cursor().execute(
+    versions = session.cursor().execute(
         "SELECT source_key, visit_type, data_date FROM visits"
         " WHERE known_to IS NULL AND NOT voided ORDER BY source_key",
     )
-    return [(int.from_bytes(k, "big"), word, day) for k, word, day in found]
+    return [(int.from_bytes(k, "big"), word, day) for k, word, day in versions]
 
 
 def versions(session):

@@ -33,20 +33,20 @@ def by_uuid(rows, people, key="patient_id"):
 
 
 def test_the_line_list_tells_each_person_s_state_on_the_day(api, people):
-    found = by_uuid(lines(api), people)
-    assert {name: row["status"] for name, row in found.items()} == {
+    by_name = by_uuid(lines(api), people)
+    assert {name: row["status"] for name, row in by_name.items()} == {
         "active": "active", "iit": "iit", "restart": "active", "died": "died", "left": "transferred_out",
         "none": "none",
     }  # fmt: skip
-    row = found["active"]
+    row = by_name["active"]
     assert (row["facility"], row["sex"], row["age_years"]) == ("FAC1", "F", "34")
     assert (row["last_pickup"], row["days_supplied"], row["expected_date"]) == ("2025-03-01", "75", "2025-05-15")
     assert (row["regimen"], row["regimen_line"], row["dsd_model"]) == ("TDF/3TC/DTG", "first", "MMD")
     assert (row["viral_load_copies_ml"], row["viral_load_date"], row["cd4_cells_mm3"]) == ("2500", "2025-03-02", "180")
-    assert (found["iit"]["expected_date"], found["iit"]["days_late"]) == ("2025-01-31", "74")
-    assert found["iit"]["status_date"] == "2025-03-01"  # expected + 28 is on treatment, the day after is IIT
-    assert (found["restart"]["restarted_in_period"], found["active"]["restarted_in_period"]) == ("true", "false")
-    assert (found["died"]["expected_date"], found["died"]["days_late"]) == ("", "")
+    assert (by_name["iit"]["expected_date"], by_name["iit"]["days_late"]) == ("2025-01-31", "74")
+    assert by_name["iit"]["status_date"] == "2025-03-01"  # expected + 28 is on treatment, the day after is IIT
+    assert (by_name["restart"]["restarted_in_period"], by_name["active"]["restarted_in_period"]) == ("true", "false")
+    assert (by_name["died"]["expected_date"], by_name["died"]["days_late"]) == ("", "")
 
 
 def test_what_was_learned_later_is_not_on_an_earlier_day_s_list(api, people):
@@ -91,11 +91,11 @@ def test_the_radet_has_its_91_headings_and_its_own_words(api, people):
     rows = lines(api, "radet")
     assert tuple(rows[0]) == HEADINGS
     assert len(HEADINGS) == 91
-    found = by_uuid(rows, people, "Patient ID")
-    assert {name: row["Current ART Status"] for name, row in found.items()} == {
+    by_name = by_uuid(rows, people, "Patient ID")
+    assert {name: row["Current ART Status"] for name, row in by_name.items()} == {
         "active": "Active", "iit": "IIT", "restart": "Active Restart", "died": "Died", "left": "Transferred Out",
     }  # fmt: skip
-    row = found["active"]
+    row = by_name["active"]
     assert row["Months of ARV Refill"] == "2.5"
     assert (row["Regimen at ART Start"], row["Current ART Regimen"]) == ("TDF/3TC/EFV", "TDF/3TC/DTG")
     assert row["Date of Start of Current ART Regimen"] == "2025-02-01"
@@ -137,10 +137,10 @@ def test_whose_day_is_not_known_and_whose_word_a_status_is_are_on_the_lists(api,
         gap = {"list_date": date(2025, 4, 1), "known_from": stamp, "partner_status": "iit", "facility_uuid": clinic}
         named = {"source": "a", "list_kind": "b", "import_uuid": new_uuid()}
         session.add(UnreadContact(patient_uuid=people["iit"], **named, **gap))
-    found = by_uuid(lines(api), people)
-    dead = found["restart"]
+    by_name = by_uuid(lines(api), people)
+    dead = by_name["restart"]
     assert (dead["status"], dead["status_date"], dead["status_day_known"]) == ("died", "", "false")
-    lost = found["iit"]
+    lost = by_name["iit"]
     assert (lost["status"], lost["status_date"], lost["status_source"]) == ("iit", "2025-04-01", "partner")
     assert (lost["expected_date"], lost["days_late"]) == ("", "")
     radet = by_uuid(lines(api, "radet"), people, "Patient ID")
@@ -201,7 +201,7 @@ def test_who_is_merged_into_another_is_listed_once_with_the_records_of_both(api,
     merged = api.post(f"/v1/patients/{people['restart']}/merge", json=body)
     assert merged.status_code == 200, merged.text
     today = {"as_of": clock.today(store.tenant.time_zone).isoformat()}
-    found = by_uuid(lines(api, **today), people)
-    assert "restart" not in found
-    assert found["active"]["last_contact"] == "2025-04-10"
+    by_name = by_uuid(lines(api, **today), people)
+    assert "restart" not in by_name
+    assert by_name["active"]["last_contact"] == "2025-04-10"
     assert len(lines(api, "radet", **today)) == 4

@@ -51,9 +51,9 @@ def test_a_data_value_set_has_what_dhis2_needs(api, people):
     }
     answer = api.post("/v1/reports/data-value-sets", json={"period": "2025Q1", "mapping": mapping})
     assert answer.status_code == 200, answer.text
-    told = answer.json()
+    answer_body = answer.json()
     common = {"period": "2025Q1", "orgUnit": "orgunit0001", "attributeOptionCombo": "mechanism01"}
-    assert told == {
+    assert answer_body == {
         "dataSet": "set00000001",
         "period": "2025Q1",
         "dataValues": [
@@ -81,8 +81,8 @@ def test_groups_that_share_a_combination_are_summed_and_zeros_are_sent_when_aske
     bands = dict.fromkeys(("not recorded", "30-34"), "all00000001")
     element = {"indicator": "TX_ML", "dataElement": "ml000000001", "by": ["age"], "categoryOptionCombos": bands}
     mapping = {"elements": [element, {"indicator": "TX_RTT", "dataElement": "rtt00000001"}], "zeros": True}
-    told = api.post("/v1/reports/data-value-sets", json={"period": "2025Q1", "mapping": mapping}).json()
-    assert [(value["dataElement"], value["value"]) for value in told["dataValues"]] == [
+    value_set = api.post("/v1/reports/data-value-sets", json={"period": "2025Q1", "mapping": mapping}).json()
+    assert [(value["dataElement"], value["value"]) for value in value_set["dataValues"]] == [
         ("ml000000001", "4"), ("rtt00000001", "0"),
     ]  # fmt: skip
 
@@ -112,8 +112,8 @@ def test_zeros_are_sent_for_every_cell_of_every_facility(api, people, store):
     combos = {"F": "female00001", "M": "male0000001", "not recorded": "unknown0001"}
     element = {"indicator": "TX_CURR", "dataElement": "curr0000001", "by": ["sex"], "categoryOptionCombos": combos}
     mapping = {"elements": [element, {"indicator": "TX_RTT", "dataElement": "rtt00000001"}], "zeros": True}
-    told = api.post("/v1/reports/data-value-sets", json={"period": "2025Q2", "mapping": mapping}).json()
-    cells = {(value["orgUnit"], value.get("categoryOptionCombo")): value["value"] for value in told["dataValues"]}
+    value_set = api.post("/v1/reports/data-value-sets", json={"period": "2025Q2", "mapping": mapping}).json()
+    cells = {(value["orgUnit"], value.get("categoryOptionCombo")): value["value"] for value in value_set["dataValues"]}
     assert cells.keys() == {(unit, combo) for unit in ("FAC1", "FAC2") for combo in (*combos.values(), None)}
     assert {cells["FAC2", combo] for combo in (*combos.values(), None)} == {"0"}
     assert cells["FAC1", "male0000001"] == "0"

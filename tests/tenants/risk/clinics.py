@@ -62,21 +62,21 @@ def clinics(people: int = 400, *, facilities: int = 6, end: int = END, seed: int
     )
 
 
-def timelines_of(made: Clinics) -> Timelines:
+def timelines_of(cohort: Clinics) -> Timelines:
     """The cohort as timelines, every fact known on its day."""
-    patient = np.repeat(np.arange(made.people), [len(days) for days in made.contacts])
-    day = np.concatenate([np.asarray(days) for days in made.contacts])
-    everyone = np.arange(made.people)
+    patient = np.repeat(np.arange(cohort.people), [len(days) for days in cohort.contacts])
+    day = np.concatenate([np.asarray(days) for days in cohort.contacts])
+    everyone = np.arange(cohort.people)
     return make_timelines(
-        made.uuids(),
-        facility=made.facility,
-        facilities=made.facilities(),
+        cohort.uuids(),
+        facility=cohort.facility,
+        facilities=cohort.facilities(),
         profiles={
             "patient": everyone,
-            "sex": made.sex,
-            "birth": made.birth,
-            "art_start": made.start,
-            "known_from": made.start,
+            "sex": cohort.sex,
+            "birth": cohort.birth,
+            "art_start": cohort.start,
+            "known_from": cohort.start,
         },
         contacts={
             "patient": patient,

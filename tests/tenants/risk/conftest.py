@@ -19,9 +19,9 @@ def stamp(day):
     return datetime.combine(to_date(int(day)), time(6), tzinfo=UTC)
 
 
-def store(tenant, made, *, complete_through=END):
+def store(tenant, cohort, *, complete_through=END):
     """Write facilities, patients and contacts, as an import leaves them."""
-    uuids, facilities, data_date = made.uuids(), made.facilities(), to_date(END)
+    uuids, facilities, data_date = cohort.uuids(), cohort.facilities(), to_date(END)
     through = to_date(complete_through)
     with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
         cursor.executemany(
@@ -34,26 +34,26 @@ def store(tenant, made, *, complete_through=END):
             " changed_by, sex, birthdate, datim_id, art_start_date) FROM STDIN"
         ) as copy:
             for i, uuid in enumerate(uuids):
-                place = int(made.facility[i])
-                known = stamp(made.start[i])
+                place = int(cohort.facility[i])
+                known = stamp(cohort.start[i])
                 copy.write_row(
                     (new_uuid(), uuid, facilities[place], "csv:t", uuid.bytes, known, data_date, b"h", "test:1",
-                     SEX[int(made.sex[i])], to_date(int(made.birth[i])), f"F{place}", to_date(int(made.start[i])))
+                     SEX[int(cohort.sex[i])], to_date(int(cohort.birth[i])), f"F{place}", to_date(int(cohort.start[i])))
                 )  # fmt: skip
         with cursor.copy(
             "COPY contacts (contact_id, patient_uuid, contact_date, facility_uuid, clinical, pickup, days_supplied,"
             " next_appointment, regimen, known_from, known_assumed) FROM STDIN"
         ) as copy:
-            for i, days in enumerate(made.contacts):
+            for i, days in enumerate(cohort.contacts):
                 for day in days:
                     copy.write_row(
-                        (new_uuid(), uuids[i], to_date(day), facilities[int(made.facility[i])], True, True, INTERVAL,
+                        (new_uuid(), uuids[i], to_date(day), facilities[int(cohort.facility[i])], True, True, INTERVAL,
                          to_date(day) + timedelta(days=INTERVAL), "TDF/3TC/DTG", stamp(day), False)
                     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def made():
+def cohort():
     return clinics()
 
 
@@ -62,7 +62,7 @@ def opener(tenant):
 
 
 @pytest.fixture(scope="module")
-def trained(make_tenant, made):
+def trained(make_tenant, cohort):
     """A tenant with the cohort and trained models: its reference, its key, and what training said.
 
     Fitted in this process and coarsely: what a process of its own adds is tested with the plugins.
@@ -73,7 +73,7 @@ def trained(make_tenant, made):
     additive = plugins.models()["additive"]
     quick = {"max_bins": 8, "strengths": [300.0, 100.0]}
     created = make_tenant()
-    store(created.ref, made)
+    store(created.ref, cohort)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plugins, "models", lambda: {"additive": additive})
         patch.setattr(plugins, "fit_in_process", lambda _, data, __, seed, ___: additive.fit(data, quick, seed))

@@ -37,8 +37,8 @@ def issued(tenant, **order):
 
 def test_a_list_of_who_is_due_soon_holds_nobody_expected_later_and_ranks_anew(trained, scored):
     tenant = trained[0].ref
-    kept, people = issued(tenant, kind="at_risk", capacity=3, due_within=7)
-    assert kept.due_within == 7
+    worklist_row, people = issued(tenant, kind="at_risk", capacity=3, due_within=7)
+    assert worklist_row.due_within == 7
     assert people
     assert all(entry.expected_date <= DAY + timedelta(days=7) for entry in people)
     for facility in {entry.facility_uuid for entry in people}:
@@ -46,18 +46,18 @@ def test_a_list_of_who_is_due_soon_holds_nobody_expected_later_and_ranks_anew(tr
         assert [entry.rank for entry in own] == list(range(1, len(own) + 1))
         assert [entry.score for entry in own] == sorted((entry.score for entry in own), reverse=True)
     whole, _ = issued(tenant, kind="at_risk", capacity=3)
-    assert whole.uuid != kept.uuid
-    assert whole.candidates > kept.candidates
+    assert whole.uuid != worklist_row.uuid
+    assert whole.candidates > worklist_row.candidates
     with pytest.raises(Invalid) as refused:
         issued(tenant, kind="to_trace", due_within=7)
     assert [error.field for error in refused.value.errors] == ["due_within"]
 
 
 @pytest.mark.parametrize(
-    ("day", "said"), [(DAY + timedelta(days=365 * 150), "lies ahead"), (DAY + timedelta(days=60), "records of all")]
+    ("day", "message"), [(DAY + timedelta(days=365 * 150), "lies ahead"), (DAY + timedelta(days=60), "records of all")]
 )
-def test_a_day_that_no_list_can_be_of_is_refused_with_what_to_do(trained, day, said):
-    with opener(trained[0].ref)() as session, pytest.raises(Invalid, match=said) as refused:
+def test_a_day_that_no_list_can_be_of_is_refused_with_what_to_do(trained, day, message):
+    with opener(trained[0].ref)() as session, pytest.raises(Invalid, match=message) as refused:
         staleness.day_to_score(session, day)
     assert refused.value.errors[0].field == "as_of"
     assert "score as of" in refused.value.remedy
@@ -75,10 +75,10 @@ def test_what_an_evaluation_found_is_kept_with_the_model(trained):
         repository.store_evaluation(session, row.uuid, {"decisions_from": DAY, "share": np.float64(0.5)})
         uuid, before = row.uuid, dict(row.metrics)
     with opener(tenant)() as session:
-        found = ModelEvaluation.of(repository.get_model(session, uuid))
-    assert found.since_training["decisions_from"] == DAY.isoformat()
-    assert found.since_training["share"] == 0.5
-    assert found.when_trained == {name: value for name, value in before.items() if name != "since_training"}
+        stored = ModelEvaluation.of(repository.get_model(session, uuid))
+    assert stored.since_training["decisions_from"] == DAY.isoformat()
+    assert stored.since_training["share"] == 0.5
+    assert stored.when_trained == {name: value for name, value in before.items() if name != "since_training"}
 
 
 def test_a_model_is_read_once_by_a_process_and_a_newly_preferred_one_at_once(trained, monkeypatch):

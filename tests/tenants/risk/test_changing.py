@@ -78,9 +78,9 @@ def seen_of(tenant):
 
 
 def assert_of_one_state(tenant):
-    found = predictions(tenant, DAY)
+    rows = predictions(tenant, DAY)
     scoring.score(tenant, opener(tenant), DAY)
-    assert predictions(tenant, DAY) == found
+    assert predictions(tenant, DAY) == rows
 
 
 def test_a_killed_scoring_goes_on_where_nothing_changed(clinic):
@@ -104,8 +104,8 @@ def test_a_killed_scoring_begins_anew_where_a_setting_changed(clinic):
 
 
 def test_records_that_change_while_they_are_scored_are_scored_anew(clinic):
-    found = scoring.score(clinic, disturbed(clinic, {STEPS_FROM + 1}, import_newer), DAY, chunk_patients=CHUNK)
-    assert found.patients == 60
+    outcome = scoring.score(clinic, disturbed(clinic, {STEPS_FROM + 1}, import_newer), DAY, chunk_patients=CHUNK)
+    assert outcome.patients == 60
     assert_of_one_state(clinic)
 
 

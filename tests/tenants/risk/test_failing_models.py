@@ -27,12 +27,12 @@ class Broken:
         self._inner, self._broken, self._error = inner, broken, error or RuntimeError("a person's name")
 
     def __getattr__(self, name):
-        found = getattr(self._inner, name)
+        value = getattr(self._inner, name)
         if name == "load":
-            return lambda artifact: Broken(found(artifact), *self._broken, error=self._error)
+            return lambda artifact: Broken(value(artifact), *self._broken, error=self._error)
         if name in self._broken:
             return self._raise
-        return found
+        return value
 
     def _raise(self, *_, **__):
         raise self._error
@@ -60,10 +60,10 @@ def fresh(monkeypatch):
 
 @pytest.fixture
 def kinds(monkeypatch):
-    def given(**wanted):
+    def plugins_of(**wanted):
         monkeypatch.setattr(plugins, "models", lambda: wanted)
 
-    return given
+    return plugins_of
 
 
 def additive():
@@ -103,9 +103,9 @@ def test_training_goes_on_with_the_others_when_one_model_fails(trained, kinds, m
         return ours.fit(data, quick, seed)
 
     monkeypatch.setattr(plugins, "fit_in_process", fit)
-    said = service.train(tenant, opener(tenant))
-    assert said.preferred.startswith("additive-")
-    assert [failure["kind"] for failure in said.failures] == ["third"]
+    outcome = service.train(tenant, opener(tenant))
+    assert outcome.preferred.startswith("additive-")
+    assert [failure["kind"] for failure in outcome.failures] == ["third"]
     listed = failed_ones(tenant)
     version = max(listed, key=lambda name: int(name.rsplit("-", 1)[1]))
     assert version.startswith("third-")
@@ -132,9 +132,9 @@ def test_a_chosen_model_that_fails_without_some_patients_is_still_chosen(trained
 
     kinds(additive=ours)
     monkeypatch.setattr(plugins, "fit_in_process", fit)
-    said = service.train(tenant, opener(tenant))
-    assert said.preferred.startswith("additive-")
-    assert "failed to be fitted without some patients" in said.unseen["patients"]["not_measured"]
+    outcome = service.train(tenant, opener(tenant))
+    assert outcome.preferred.startswith("additive-")
+    assert "failed to be fitted without some patients" in outcome.unseen["patients"]["not_measured"]
 
 
 @pytest.mark.parametrize("broken", [("predict",), ("explain",)])
@@ -149,9 +149,9 @@ def test_another_model_scores_where_the_preferred_one_fails_and_every_list_says_
     assert all("The preferred model additive-" in note for note in notes)
     uuid = worklist.issue(tenant, opener(tenant), worklist.Order("at_risk", day, 5))
     with opener(tenant)() as session:
-        kept, people = worklist.read(session, uuid)
+        worklist_row, people = worklist.read(session, uuid)
         preferred = repository.preferred_model(session)
-    assert "The preferred model additive-" in kept.note
+    assert "The preferred model additive-" in worklist_row.note
     assert any(entry.reasons for entry in people)
     assert "failed to" in preferred.failure
 
@@ -184,9 +184,9 @@ def test_a_person_is_explained_by_another_model_where_the_preferred_one_fails(tr
 
     kinds(additive=Counted(additive(), "predict"))
     for _ in range(2):
-        found = explain.explain(tenant, opener(tenant), patient, DAY)
-        assert found.model_version.startswith("naive-")
-        assert "failed" in found.note
+        explanation = explain.explain(tenant, opener(tenant), patient, DAY)
+        assert explanation.model_version.startswith("naive-")
+        assert "failed" in explanation.note
     assert len(calls) == 1, "a model that failed is not asked at every call"
 
 

@@ -29,17 +29,17 @@ NONE = FacilityRates(np.zeros(0, dtype=np.int64), {}, np.zeros((0, 1)), np.zeros
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def matrix(timelines, found, rules=RULES, rates=NONE):
-    seen = found.snapshot(timelines)
-    return compute(seen, episodes(seen, rules), pending_of(found), rules, rates)
+def matrix(timelines, decisions, rules=RULES, rates=NONE):
+    seen = decisions.snapshot(timelines)
+    return compute(seen, episodes(seen, rules), pending_of(decisions), rules, rates)
 
 
 def person(contacts, *, day, rules=RULES, bookings=None, **more):
     """The features of one person as of a day, by name."""
     timelines = make_timelines([UUID(int=1)], facilities=[UUID(int=9)], contacts=contacts, bookings=bookings, **more)
-    found = pending_units(timelines, day, rules)
-    assert len(found) == 1
-    return dict(zip(NAMES, matrix(timelines, found, rules)[0], strict=True))
+    decisions = pending_units(timelines, day, rules)
+    assert len(decisions) == 1
+    return dict(zip(NAMES, matrix(timelines, decisions, rules)[0], strict=True))
 
 
 def visits(*days, appointment=30, **more):
@@ -58,38 +58,38 @@ def test_every_feature_says_what_it_is_and_belongs_to_one_theme():
 
 def test_lateness_counts_days_past_each_expected_contact():
     # Expected on 30, 72, 105, 140: came 12 days late, 3 days late, 5 days late.
-    found = person(visits(0, 42, 75, 110), day=120)
-    assert found["days_late_last"] == 5
-    assert found["days_late_mean_3"] == pytest.approx((12 + 3 + 5) / 3)
-    assert found["days_late_max_5"] == 12
-    assert found["late_0_last_3"] == 3
-    assert found["late_7_last_3"] == 1
-    assert found["interruptions"] == 0
-    assert found["days_to_expected"] == 20
-    assert found["lead_days"] == 30
+    values = person(visits(0, 42, 75, 110), day=120)
+    assert values["days_late_last"] == 5
+    assert values["days_late_mean_3"] == pytest.approx((12 + 3 + 5) / 3)
+    assert values["days_late_max_5"] == 12
+    assert values["late_0_last_3"] == 3
+    assert values["late_7_last_3"] == 1
+    assert values["interruptions"] == 0
+    assert values["days_to_expected"] == 20
+    assert values["lead_days"] == 30
 
 
 def test_an_interruption_is_counted_with_the_time_since_the_return():
-    found = person(visits(0, 30, 100, 130), day=140)  # expected on 60, came on 100: 40 days late
-    assert found["interruptions"] == 1
-    assert found["days_since_interruption"] == 40
-    assert found["contacts_since_interruption"] == 1
-    assert found["days_late_last"] == 0
+    values = person(visits(0, 30, 100, 130), day=140)  # expected on 60, came on 100: 40 days late
+    assert values["interruptions"] == 1
+    assert values["days_since_interruption"] == 40
+    assert values["contacts_since_interruption"] == 1
+    assert values["days_late_last"] == 0
 
 
 def test_coming_early_is_not_late():
-    found = person(visits(0, 20), day=25)
-    assert found["days_late_last"] == 0
-    assert found["days_early_last"] == 10
+    values = person(visits(0, 20), day=25)
+    assert values["days_late_last"] == 0
+    assert values["days_early_last"] == 10
 
 
 def test_a_first_contact_leaves_history_missing_not_zero():
-    found = person(visits(0), day=5)
+    values = person(visits(0), day=5)
     assert np.isnan(
-        [found[name] for name in ("days_late_last", "days_late_mean_5", "interval_last", "longest_lateness")]
+        [values[name] for name in ("days_late_last", "days_late_mean_5", "interval_last", "longest_lateness")]
     ).all()
-    assert found["interruptions"] == 0
-    assert found["contacts"] == 1
+    assert values["interruptions"] == 0
+    assert values["contacts"] == 1
 
 
 def test_days_late_are_clipped_to_a_hundred():
@@ -104,19 +104,19 @@ def test_a_viral_load_is_log10_with_its_age_and_a_sample_without_result_is_none(
         "value": [1000.0, np.nan],
         "known_from": [1, 5],
     }
-    found = person(visits(0), day=10, observations=samples)
-    assert found["viral_load_log10"] == pytest.approx(3)
-    assert found["viral_load_age"] == 9
-    assert found["viral_load_samples"] == 2
-    assert found["viral_load_sample_age"] == 5
+    values = person(visits(0), day=10, observations=samples)
+    assert values["viral_load_log10"] == pytest.approx(3)
+    assert values["viral_load_age"] == 9
+    assert values["viral_load_samples"] == 2
+    assert values["viral_load_sample_age"] == 5
 
 
 def test_a_change_of_regimen_is_counted_once_with_its_age():
     drugs = {"regimens": ("TDF/3TC/EFV", "TDF/3TC/DTG")}
-    found = person(visits(0, 30, 60, regimen=[0, 0, 1]), day=65, **drugs)
-    assert found["regimen_switches"] == 1
-    assert found["days_since_switch"] == 5
-    assert found["regimen"] == 1
+    values = person(visits(0, 30, 60, regimen=[0, 0, 1]), day=65, **drugs)
+    assert values["regimen_switches"] == 1
+    assert values["days_since_switch"] == 5
+    assert values["regimen"] == 1
 
 
 def test_of_bookings_the_past_counts_and_those_ahead_do_not():
@@ -129,11 +129,11 @@ def test_of_bookings_the_past_counts_and_those_ahead_do_not():
         "entity": [0, 1, 2, 3],
     }
     timelines = make_timelines([UUID(int=1)], facilities=[UUID(int=9)], bookings=booked)
-    found = dict(zip(NAMES, matrix(timelines, pending_units(timelines, 30, BOOKED), BOOKED)[0], strict=True))
-    assert found["bookings_before"] == 2
-    assert found["interruptions"] == 1
-    assert found["days_late_last"] == 0
-    assert found["lead_days"] == 20
+    values = dict(zip(NAMES, matrix(timelines, pending_units(timelines, 30, BOOKED), BOOKED)[0], strict=True))
+    assert values["bookings_before"] == 2
+    assert values["interruptions"] == 1
+    assert values["days_late_last"] == 0
+    assert values["lead_days"] == 20
 
 
 def test_one_patient_and_a_chunk_give_the_same_numbers():
@@ -141,17 +141,17 @@ def test_one_patient_and_a_chunk_give_the_same_numbers():
     counts = FacilityCounts(END - 200, END, RULES)
     counts.add(timelines)
     rates = counts.rates()
-    found = units(timelines, RULES, np.full(6, END))
-    found = found.where(found.known_day > END - 200)
-    together = matrix(timelines, found, rates=rates)
+    decisions = units(timelines, RULES, np.full(6, END))
+    decisions = decisions.where(decisions.known_day > END - 200)
+    together = matrix(timelines, decisions, rates=rates)
     for patient in range(60):
-        own = found.where(found.patient == patient)
+        own = decisions.where(decisions.patient == patient)
         if len(own) == 0:
             continue
         alone = select(timelines, [patient])
         single = own.where(np.ones(len(own), dtype=bool))
         object.__setattr__(single, "patient", np.zeros(len(own), dtype=np.int64))
-        np.testing.assert_array_equal(matrix(alone, single, rates=rates), together[found.patient == patient])
+        np.testing.assert_array_equal(matrix(alone, single, rates=rates), together[decisions.patient == patient])
 
 
 def test_chunks_give_the_same_facility_rates_as_all_at_once():
@@ -223,8 +223,8 @@ def test_what_becomes_known_later_never_changes_earlier_features(facts):
     for timelines in (before, after):
         counts = FacilityCounts(now, now, RULES)
         counts.add(timelines)
-        found = pending_units(timelines, now, RULES)
-        rows.append(matrix(timelines, found, rates=counts.rates()))
+        decisions = pending_units(timelines, now, RULES)
+        rows.append(matrix(timelines, decisions, rates=counts.rates()))
     np.testing.assert_array_equal(*rows)
 
 

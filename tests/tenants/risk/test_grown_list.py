@@ -12,23 +12,23 @@ from tests.tenants.risk.clinics import END, INTERVAL, clinics
 
 FIRST_END = END - 300
 """The day to which the first list runs."""
-MADE = clinics(150, facilities=1)
+COHORT = clinics(150, facilities=1)
 
 
 def built(assumed, late=0):
     """The decisions of both lists' contacts, each known on the day after it, later ones ``late`` days after that."""
-    patient = np.repeat(np.arange(MADE.people), [len(days) for days in MADE.contacts])
-    day = np.concatenate([np.asarray(days) for days in MADE.contacts])
+    patient = np.repeat(np.arange(COHORT.people), [len(days) for days in COHORT.contacts])
+    day = np.concatenate([np.asarray(days) for days in COHORT.contacts])
     timelines = make_timelines(
-        MADE.uuids(),
-        facility=MADE.facility,
-        facilities=MADE.facilities(),
+        COHORT.uuids(),
+        facility=COHORT.facility,
+        facilities=COHORT.facilities(),
         profiles={
-            "patient": np.arange(MADE.people),
-            "sex": MADE.sex,
-            "birth": MADE.birth,
-            "art_start": MADE.start,
-            "known_from": MADE.start,
+            "patient": np.arange(COHORT.people),
+            "sex": COHORT.sex,
+            "birth": COHORT.birth,
+            "art_start": COHORT.start,
+            "known_from": COHORT.start,
         },
         contacts={
             "patient": patient,

@@ -23,7 +23,7 @@ from tests.tenants.risk.conftest import opener
 
 FIRST_END = END - 300
 """The day to which the first list runs."""
-MADE = clinics(150, facilities=1)
+COHORT = clinics(150, facilities=1)
 MAPPING = """
 source: csv:grown
 files:
@@ -48,12 +48,12 @@ def written(folder, until):
         "patients": [("id", "clinic", "clinic_name", "sex", "born", "art_start")],
         "pickups": [("id", "day", "days", "regimen", "next")],
     }
-    for index, days in enumerate(MADE.contacts):
+    for index, days in enumerate(COHORT.contacts):
         known = [day for day in days if day <= until]
         if not known:
             continue
-        born, start = to_date(int(MADE.birth[index])), to_date(int(MADE.start[index]))
-        sex = "F" if MADE.sex[index] == 1 else "M"
+        born, start = to_date(int(COHORT.birth[index])), to_date(int(COHORT.start[index]))
+        sex = "F" if COHORT.sex[index] == 1 else "M"
         tables["patients"].append((f"P{index}", "C1", "Clinic one", sex, born, start))
         for day in known:
             regimen = "TDF/3TC/DTG"

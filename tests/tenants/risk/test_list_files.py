@@ -26,7 +26,7 @@ from tests.tenants.risk.clinics import END, clinics
 from tests.tenants.risk.conftest import opener, store
 
 DAY = to_date(END)
-MADE = clinics(60, facilities=2)
+COHORT = clinics(60, facilities=2)
 FORMULA = "=HYPERLINK(1)"
 
 
@@ -44,10 +44,10 @@ def person(index):
 def owner(make_tenant):
     """A scored tenant whose people have names."""
     created = make_tenant()
-    store(created.ref, MADE)
+    store(created.ref, COHORT)
     with opener(created.ref)() as session:
-        vault(session).ensure_patient_keys(MADE.uuids())
-        for index, uuid in enumerate(MADE.uuids()):
+        vault(session).ensure_patient_keys(COHORT.uuids())
+        for index, uuid in enumerate(COHORT.uuids()):
             sealed = seal_patient(session, uuid, person(index))
             with session.cursor() as cursor:
                 for name, value in sealed.items():
@@ -68,9 +68,9 @@ def application_client(application, owner):
     return client
 
 
-def issued(tenant, kind="at_risk", **given):
+def issued(tenant, kind="at_risk", **options):
     with opener(tenant)() as session:
-        order = worklist.order_for(session, kind, DAY, **given)
+        order = worklist.order_for(session, kind, DAY, **options)
     return worklist.issue(tenant, opener(tenant), order)
 
 
@@ -98,9 +98,9 @@ def test_a_list_names_the_clinic_and_for_those_who_may_see_them_the_people(owner
     client = application_client()
     answer = client.get(f"/v1/worklists/{uuid}").json()
     assert answer["people"]
-    place = {str(uuid): index for index, uuid in enumerate(MADE.uuids())}
+    place = {str(uuid): index for index, uuid in enumerate(COHORT.uuids())}
     for one in answer["people"]:
-        assert one["clinic"] == f"Clinic {MADE.facility[place[one['patient_id']]]}"
+        assert one["clinic"] == f"Clinic {COHORT.facility[place[one['patient_id']]]}"
         assert one["identity"] == person(place[one["patient_id"]])
 
 
@@ -127,9 +127,9 @@ def test_a_file_is_read_clinic_by_clinic_and_holds_everybody(owner, application_
     read, seen = presenting.view, []
 
     def watched(*args, **words):
-        found = read(*args, **words)
-        seen.append({entry.facility_uuid for entry in found.people})
-        return found
+        shown_list = read(*args, **words)
+        seen.append({entry.facility_uuid for entry in shown_list.people})
+        return shown_list
 
     monkeypatch.setattr(presenting, "view", watched)
     client = application_client("worklists.read")
@@ -175,20 +175,20 @@ def test_each_sight_of_a_person_is_one_row_of_the_audit_that_says_whether_names_
 @contextmanager
 def statements():
     """Statements sent meanwhile."""
-    found = []
+    queries = []
     with pytest.MonkeyPatch.context() as patch:
         execute = psycopg.Cursor.execute
 
         def counted(self, query, *args, **kwargs):
-            found.append(str(query))
+            queries.append(str(query))
             return execute(self, query, *args, **kwargs)
 
         patch.setattr(psycopg.Cursor, "execute", counted)
-        yield found
+        yield queries
 
 
 def test_names_of_a_whole_list_take_as_many_statements_as_those_of_one_person(owner):
-    uuids = MADE.uuids()
+    uuids = COHORT.uuids()
     counts = []
     for some in (uuids[:1], uuids):
         with opener(owner.ref)() as session, statements() as sent:
@@ -198,14 +198,14 @@ def test_names_of_a_whole_list_take_as_many_statements_as_those_of_one_person(ow
 
 
 def test_one_damaged_name_costs_that_person_and_not_the_list(owner):
-    uuids = MADE.uuids()
+    uuids = COHORT.uuids()
     with opener(owner.ref)() as session:
         with session.cursor() as cursor:
             cursor.execute("UPDATE patients SET phone_enc = decode('00ff', 'hex') WHERE uuid = %s", (uuids[3],))
-        found = identities.identities_of(session, uuids[:5])
+        identities_by_uuid = identities.identities_of(session, uuids[:5])
         session.rollback()
-    assert found[uuids[3]]["phone"] == identities.UNREADABLE
-    assert found[uuids[4]]["phone"] == person(4)["phone"]
+    assert identities_by_uuid[uuids[3]]["phone"] == identities.UNREADABLE
+    assert identities_by_uuid[uuids[4]]["phone"] == person(4)["phone"]
 
 
 def test_spreadsheets_run_no_formula_of_a_name(owner, application_client):
@@ -224,14 +224,14 @@ def test_spreadsheets_run_no_formula_of_a_name(owner, application_client):
     assert any("usual risk" in str(cell.value) for row in book["about"].iter_rows() for cell in row)
     names = {row["name"] for row in rows} | {row[sheet[0].index("name")] for row in sheet[1:]}
     assert not any(name.startswith("=") for name in names)
-    if str(MADE.uuids()[0]) in {row["patient_id"] for row in rows}:
+    if str(COHORT.uuids()[0]) in {row["patient_id"] for row in rows}:
         assert f"'{FORMULA} <b>Family0</b>" in names
 
 
 def test_each_clinic_has_a_page_of_its_own_that_can_be_written_on(owner):
     uuid = issued(owner.ref, due_within=365, capacity=100)
-    found = shown(owner.ref, uuid)
-    text = as_file("html", [found]).decode()
+    worklist_shown = shown(owner.ref, uuid)
+    text = as_file("html", [worklist_shown]).decode()
     sections = re.findall(r"<section>.*?</section>", text, re.DOTALL)
     assert [re.search(r"<h1>(.*?)</h1>", section).group(1) for section in sections] == ["Clinic 0", "Clinic 1"]
     assert "break-before:page" in text
@@ -246,14 +246,14 @@ def test_each_clinic_has_a_page_of_its_own_that_can_be_written_on(owner):
 
 def test_a_list_at_risk_holds_who_is_due_within_the_tenants_horizon_and_capacity_by_default(owner):
     tenant = owner.ref
-    kept = shown(tenant, issued(tenant), names=False)
-    assert (kept.worklist.due_within, kept.worklist.capacity) == (14, 20)
-    assert all((entry.expected_date - DAY).days <= 14 for entry in kept.people)
+    worklist_shown = shown(tenant, issued(tenant), names=False)
+    assert (worklist_shown.worklist.due_within, worklist_shown.worklist.capacity) == (14, 20)
+    assert all((entry.expected_date - DAY).days <= 14 for entry in worklist_shown.people)
     with opener(tenant)() as session:
         tenant_settings.put(session, RiskSettings(horizon_days=3, capacity=2))
     try:
-        kept = shown(tenant, issued(tenant), names=False)
-        assert (kept.worklist.due_within, kept.worklist.capacity) == (3, 2)
+        worklist_shown = shown(tenant, issued(tenant), names=False)
+        assert (worklist_shown.worklist.due_within, worklist_shown.worklist.capacity) == (3, 2)
         traced = shown(tenant, issued(tenant, "to_trace"), names=False)
         assert (traced.worklist.due_within, traced.worklist.capacity) == (None, 2)
     finally:
@@ -271,9 +271,9 @@ def test_a_list_is_issued_over_the_api_without_a_capacity_or_a_horizon(owner, ap
 
 def test_every_person_on_a_list_has_one_line_that_says_why(owner):
     for kind in ("at_risk", "to_trace"):
-        found = shown(owner.ref, issued(owner.ref, kind, capacity=100), names=False)
-        assert found.people
-        assert all(found.why(entry) for entry in found.people)
+        worklist_shown = shown(owner.ref, issued(owner.ref, kind, capacity=100), names=False)
+        assert worklist_shown.people
+        assert all(worklist_shown.why(entry) for entry in worklist_shown.people)
 
 
 def test_levels_are_said_to_be_by_capacity_wherever_they_are_shown():
@@ -292,10 +292,10 @@ def run(slug, *arguments):
 
 def test_the_command_prints_and_writes_lists_in_every_form(owner, tmp_path):
     slug = owner.ref.slug
-    told = run(slug).stdout
-    assert "Clinic 0" in told
-    assert "Family" not in told
-    assert "Levels follow" in told
+    output = run(slug).stdout
+    assert "Clinic 0" in output
+    assert "Family" not in output
+    assert "Levels follow" in output
     assert "Family" in run(slug, "--identities").stdout
     for form in ("csv", "xlsx", "html"):
         to = tmp_path / f"lists.{form}"

@@ -120,13 +120,13 @@ def test_weights_count_patients_as_repeated_rows_would():
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
-    held = 0
+    covered = 0
     for seed in range(60):
         p, y, patient = cohort(1200, 200, seed=seed)
         estimate = evaluate(p, y, patient, replicates=100, seed=seed).metrics["roc_auc"]
-        held += estimate.low <= TRUE_AUC <= estimate.high
+        covered += estimate.low <= TRUE_AUC <= estimate.high
 
-    assert 50 <= held <= 60
+    assert 50 <= covered <= 60
 
 
 TRUE_AUC = evaluate(*cohort(400_000, 80_000, seed=99), replicates=0).metrics["roc_auc"].value

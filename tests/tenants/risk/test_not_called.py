@@ -17,14 +17,14 @@ from tests.tenants.risk.conftest import opener, predictions, stamp, store
 
 DAY = to_date(END)
 LISTED = END - 2
-MADE = clinics(80, facilities=1)
+COHORT = clinics(80, facilities=1)
 
 
 @pytest.fixture
 def tenant(make_tenant):
-    found = make_tenant().ref
-    store(found, MADE)
-    return found
+    new_tenant = make_tenant().ref
+    store(new_tenant, COHORT)
+    return new_tenant
 
 
 def kinds(tenant):
@@ -40,7 +40,7 @@ def unread(tenant, patient, word):
                 source="csv:t",
                 list_kind="radet-lamisplus",
                 import_uuid=new_uuid(),
-                facility_uuid=MADE.facilities()[0],
+                facility_uuid=COHORT.facilities()[0],
                 list_date=to_date(LISTED),
                 partner_status=word,
                 known_from=stamp(LISTED),
@@ -55,22 +55,22 @@ def invalid(tenant, patient):
             " start_date, known_from, data_date, row_hash, changed_by)"
             " VALUES (%(a)s, %(b)s, %(p)s, %(f)s, 'csv:t', 'k', 'invalid', %(day)s, %(at)s, %(day)s, 'h', 'test:1')",
             {
-                "a": new_uuid(), "b": new_uuid(), "p": patient, "f": MADE.facilities()[0],
+                "a": new_uuid(), "b": new_uuid(), "p": patient, "f": COHORT.facilities()[0],
                 "day": to_date(LISTED), "at": stamp(LISTED),
             },
         )  # fmt: skip
 
 
 def listed(tenant):
-    found = set()
+    patients = set()
     for kind in worklist.KINDS:
         with opener(tenant)() as session:
             order = worklist.order_for(session, kind, DAY, capacity=1000, due_within=365 if kind == "at_risk" else None)
         uuid = worklist.issue(tenant, opener(tenant), order)
         with opener(tenant)() as session:
             shown = presenting.view(session, uuid, identities=False)
-        found |= {entry.patient_uuid for entry in shown.people}
-    return found
+        patients |= {entry.patient_uuid for entry in shown.people}
+    return patients
 
 
 def traced_in_iit(tenant):
@@ -83,15 +83,15 @@ def test_someone_whose_contact_cannot_be_read_is_on_no_list_unless_the_partner_s
     for patient, word in ((unknown, None), (active, "active"), (theirs, "iit")):
         unread(tenant, patient, word)
     scoring.score(tenant, opener(tenant), DAY)
-    found = kinds(tenant)
-    assert unknown not in found
-    assert active not in found
-    assert found[theirs] == found[other] == "to_trace"
+    by_patient = kinds(tenant)
+    assert unknown not in by_patient
+    assert active not in by_patient
+    assert by_patient[theirs] == by_patient[other] == "to_trace"
     assert {theirs, other} <= listed(tenant)
     assert not {unknown, active} & listed(tenant)
-    told = explain.explain(tenant, opener(tenant), str(unknown), DAY)
-    assert (told.status, told.kind, told.risk) == ("unknown", "none", None)
-    assert "is not readable; not called" in told.summary
+    explanation = explain.explain(tenant, opener(tenant), str(unknown), DAY)
+    assert (explanation.status, explanation.kind, explanation.risk) == ("unknown", "none", None)
+    assert "is not readable; not called" in explanation.summary
 
 
 def test_who_is_traced_by_the_partners_own_list_is_listed_as_such(tenant):
@@ -114,11 +114,11 @@ def test_of_whom_the_partners_own_list_has_in_iit_no_date_and_no_days_are_made_u
     scoring.score(tenant, opener(tenant), DAY)
     with opener(tenant)() as session:
         everybody = {"risk_level": None, "facility": None, "patient": None, "due_within": None}
-        found, _ = repository.list_predictions(session, PageRequest(1, 500), as_of=DAY, kind="to_trace", **everybody)
-        said = {row.patient_id: row for row in presenting.predictions(session, found)}
+        rows, _ = repository.list_predictions(session, PageRequest(1, 500), as_of=DAY, kind="to_trace", **everybody)
+        shown_rows = {row.patient_id: row for row in presenting.predictions(session, rows)}
         order = worklist.order_for(session, "to_trace", DAY, capacity=1000)
-    assert (said[theirs].expected_date, said[theirs].days_late) == (None, None)
-    assert all(row.expected_date and row.days_late for uuid, row in said.items() if uuid != theirs)
+    assert (shown_rows[theirs].expected_date, shown_rows[theirs].days_late) == (None, None)
+    assert all(row.expected_date and row.days_late for uuid, row in shown_rows.items() if uuid != theirs)
     uuid = worklist.issue(tenant, opener(tenant), order)
     with opener(tenant)() as session:
         shown = presenting.view(session, uuid, identities=False)
@@ -126,9 +126,9 @@ def test_of_whom_the_partners_own_list_has_in_iit_no_date_and_no_days_are_made_u
     assert flat[theirs] == (None, None)
     page = presenting.detail(shown, PageRequest(1, 500))
     assert [(e.expected_date, e.days_late) for e in page.people if e.patient_id == theirs] == [(None, None)]
-    told = explain.explain(tenant, opener(tenant), str(theirs), DAY)
-    assert (told.kind, told.expected_date, told.days_late) == ("to_trace", None, None)
-    assert "by the partner's own list" in told.summary
+    explanation = explain.explain(tenant, opener(tenant), str(theirs), DAY)
+    assert (explanation.kind, explanation.expected_date, explanation.days_late) == ("to_trace", None, None)
+    assert "by the partner's own list" in explanation.summary
 
 
 def test_an_invalid_record_is_neither_scored_nor_traced(tenant):
@@ -140,9 +140,9 @@ def test_an_invalid_record_is_neither_scored_nor_traced(tenant):
     scoring.score(tenant, opener(tenant), DAY)
     assert not set(chosen) & set(kinds(tenant))
     assert not set(chosen) & listed(tenant)
-    told = explain.explain(tenant, opener(tenant), str(chosen[0]), DAY)
-    assert (told.status, told.kind) == ("invalid", "none")
-    assert "not a valid record" in told.summary
+    explanation = explain.explain(tenant, opener(tenant), str(chosen[0]), DAY)
+    assert (explanation.status, explanation.kind) == ("invalid", "none")
+    assert "not a valid record" in explanation.summary
 
 
 def test_a_contact_that_turns_out_to_be_unread_while_people_are_scored_begins_the_scoring_anew(tenant):
@@ -162,7 +162,7 @@ def test_a_contact_that_turns_out_to_be_unread_while_people_are_scored_begins_th
 
 
 def test_unread_contacts_that_keep_coming_end_the_scoring(tenant):
-    patient = MADE.uuids()[0]
+    patient = COHORT.uuids()[0]
 
     def open_session():
         unread(tenant, patient, None)

@@ -66,8 +66,8 @@ def test_it_takes_one_round_trip_and_no_session(scored, monkeypatch):
     def refuse():
         pytest.fail("a session was opened")
 
-    found = explain.explain(scored, refuse, str(patient), DAY, by=BY)
-    assert found.risk is not None
+    explanation = explain.explain(scored, refuse, str(patient), DAY, by=BY)
+    assert explanation.risk is not None
     assert len(trips) <= 1
 
 
@@ -110,9 +110,9 @@ def test_someone_who_was_merged_with_another_is_read_with_the_others_records(sco
             values,
         )
     try:
-        found = online(scored, patient)
-        assert found == by_session(scored, patient)
-        assert found.status == "died"
+        explanation = online(scored, patient)
+        assert explanation == by_session(scored, patient)
+        assert explanation.status == "died"
     finally:
         with opener(scored)() as session, session.cursor() as cursor:
             cursor.execute("DELETE FROM patient_identities WHERE uuid = %(id)s", values)

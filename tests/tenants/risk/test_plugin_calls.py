@@ -29,11 +29,11 @@ class Watched:
         self._inner, self._calls, self._open = inner, calls, open_ones
 
     def __getattr__(self, name):
-        found = getattr(self._inner, name)
+        value = getattr(self._inner, name)
         self._calls.append((name, self._open[get_ident()]))
         if name == "load":
-            return lambda artifact: Watched(found(artifact), self._calls, self._open)
-        return found
+            return lambda artifact: Watched(value(artifact), self._calls, self._open)
+        return value
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ def calls(trained, monkeypatch):
 
     event.listen(Session, "after_begin", begun)
     event.listen(Session, "after_transaction_end", ended)
-    found = []
-    kinds = {name: Watched(kind, found, open_ones) for name, kind in plugins.models().items()}
+    recorded = []
+    kinds = {name: Watched(kind, recorded, open_ones) for name, kind in plugins.models().items()}
     monkeypatch.setattr(plugins, "models", lambda: kinds)
     monkeypatch.setattr(serving, "_CACHE", serving._ModelCache(4))
-    yield found
+    yield recorded
     event.remove(Session, "after_begin", begun)
     event.remove(Session, "after_transaction_end", ended)
 

@@ -31,14 +31,14 @@ def test_places_follow_the_keys_in_turn_then_the_order_given(people):
 
 
 def test_rates_need_no_contact_before_their_first_day():
-    made = clinics(200)
+    cohort = clinics(200)
     rules = CohortSettings()
     whole, cut = FacilityCounts(END, END, rules), FacilityCounts(END, END, rules)
-    whole.add(timelines_of(made))
+    whole.add(timelines_of(cohort))
     since = cut.since
-    later = [[day for day in days if day >= since] for days in made.contacts]
-    assert 0 < sum(map(len, later)) < sum(map(len, made.contacts))
-    cut.add(timelines_of(replace(made, contacts=later)))
+    later = [[day for day in days if day >= since] for days in cohort.contacts]
+    assert 0 < sum(map(len, later)) < sum(map(len, cohort.contacts))
+    cut.add(timelines_of(replace(cohort, contacts=later)))
     np.testing.assert_array_equal(whole.rates().resolved, cut.rates().resolved)
     np.testing.assert_array_equal(whole.rates().interrupted, cut.rates().interrupted)
     assert whole.rates().resolved.sum() > 0

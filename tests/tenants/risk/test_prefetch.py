@@ -23,11 +23,11 @@ def clinic(make_tenant):
 
 
 def test_items_come_in_order_and_one_is_made_while_the_one_before_is_used():
-    made, may = [], threading.Event()
+    produced, may = [], threading.Event()
 
     def items():
         for number in range(5):
-            made.append((number, threading.current_thread().name))
+            produced.append((number, threading.current_thread().name))
             may.set()
             yield number
 
@@ -36,9 +36,9 @@ def test_items_come_in_order_and_one_is_made_while_the_one_before_is_used():
         may.wait(10)
         may.clear()
         taken.append(number)
-        assert len(made) <= number + 2, "no more than one ahead"
+        assert len(produced) <= number + 2, "no more than one ahead"
     assert taken == list(range(5))
-    assert {name.split("_")[0] for _, name in made} == {"iit-ahead"}
+    assert {name.split("_")[0] for _, name in produced} == {"iit-ahead"}
 
 
 def test_what_making_raises_is_raised_in_its_place():
@@ -46,10 +46,10 @@ def test_what_making_raises_is_raised_in_its_place():
         yield 1
         raise ZeroDivisionError
 
-    found = prefetch(items())
-    assert next(found) == 1
+    fetched = prefetch(items())
+    assert next(fetched) == 1
     with pytest.raises(ZeroDivisionError):
-        next(found)
+        next(fetched)
 
 
 def test_who_stops_leaves_no_thread():
@@ -68,16 +68,16 @@ def test_what_is_bound_for_the_log_is_bound_where_items_are_made():
 
 
 def test_everybody_is_read_once_by_whole_facilities_and_at_last_nobody(clinic):
-    found = list(people_after(clinic, None, CHUNK))
-    assert [people.after for people in found] == [None, *(people.facilities[-1] for people in found[:-1])]
-    assert (found[-1].facilities, found[-1].chunks) == ([], [])
-    uuids = [uuid for people in found for chunk in people.chunks for uuid in chunk.patient_uuid]
+    read_ahead = list(people_after(clinic, None, CHUNK))
+    assert [people.after for people in read_ahead] == [None, *(people.facilities[-1] for people in read_ahead[:-1])]
+    assert (read_ahead[-1].facilities, read_ahead[-1].chunks) == ([], [])
+    uuids = [uuid for people in read_ahead for chunk in people.chunks for uuid in chunk.patient_uuid]
     assert len(uuids) == len(set(uuids)) == 60
-    facilities = [facility for people in found for facility in people.facilities]
+    facilities = [facility for people in read_ahead for facility in people.facilities]
     assert facilities == sorted(set(facilities))
-    first = found[0].facilities[-1]
+    first = read_ahead[0].facilities[-1]
     assert [people.facilities for people in people_after(clinic, first, CHUNK)] == [
-        people.facilities for people in found[1:]
+        people.facilities for people in read_ahead[1:]
     ]
 
 
@@ -85,11 +85,11 @@ def test_two_who_score_the_same_day_at_once_end_with_one_scoring(clinic, make_te
     """The second begins after the first step of the first, and does the next one; the first then goes on from there."""
     done = []
 
-    def told(seen, _total, _note):
+    def progress(seen, _total, _note):
         if seen and not done:
             done.append(scoring.score(clinic, opener(clinic), DAY, chunk_patients=CHUNK))
 
-    first = scoring.score(clinic, opener(clinic), DAY, progress=told, chunk_patients=CHUNK)
+    first = scoring.score(clinic, opener(clinic), DAY, progress=progress, chunk_patients=CHUNK)
     assert first == done[0]
     assert first.patients == 60
     rows = predictions(clinic, DAY)

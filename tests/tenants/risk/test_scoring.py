@@ -54,9 +54,9 @@ def actions(tenant, action):
 
 
 def test_training_promotes_what_beats_the_naive_rule_and_stores_a_card(trained):
-    created, said = trained
-    assert said.preferred == "additive-1"
-    assert {m["version"]: m["state"] for m in said.models} == {"naive-1": "candidate", "additive-1": "preferred"}
+    created, outcome = trained
+    assert outcome.preferred == "additive-1"
+    assert {m["version"]: m["state"] for m in outcome.models} == {"naive-1": "candidate", "additive-1": "preferred"}
     with opener(created.ref)() as session:
         card = repository.model_of_version(session, None).card
     assert card["metrics"]["metrics"]["roc_auc"]["low"] > 0.5
@@ -110,8 +110,8 @@ def test_capacity_is_a_setting_of_the_tenant(make_tenant):
     store(tenant, clinics(60, facilities=1))
     with opener(tenant)() as session:
         tenant_settings.put(session, RiskSettings(capacity_share=0.1))
-    found = scoring.score(tenant, opener(tenant), DAY)
-    assert found.within_capacity == math.ceil(0.1 * found.at_risk)
+    outcome = scoring.score(tenant, opener(tenant), DAY)
+    assert outcome.within_capacity == math.ceil(0.1 * outcome.at_risk)
 
 
 def test_those_within_capacity_have_reasons_in_words_and_the_rest_on_demand(trained, scored):
@@ -128,14 +128,18 @@ def test_those_within_capacity_have_reasons_in_words_and_the_rest_on_demand(trai
 def test_an_explanation_adds_up_exactly_and_agrees_with_the_score(trained, scored):
     tenant = trained[0].ref
     row = next(row for row in predictions(tenant, DAY) if row[1] == "at_risk" and row[6])
-    found = explain.explain(tenant, opener(tenant), str(row[0]), DAY)
-    assert found.risk == row[2]
-    assert found.raw_score == row[3]
-    total = found.base + sum(reason["contribution"] for reason in found.reasons) + found.other_contribution
-    assert total == pytest.approx(found.raw_log_odds, abs=1e-9)
-    assert all(abs(reason["contribution"]) >= LEAST for reason in found.reasons)
-    assert set(found.features) == set(NAMES)
-    assert row[7][0] in found.reasons
+    explanation = explain.explain(tenant, opener(tenant), str(row[0]), DAY)
+    assert explanation.risk == row[2]
+    assert explanation.raw_score == row[3]
+    total = (
+        explanation.base
+        + sum(reason["contribution"] for reason in explanation.reasons)
+        + explanation.other_contribution
+    )
+    assert total == pytest.approx(explanation.raw_log_odds, abs=1e-9)
+    assert all(abs(reason["contribution"]) >= LEAST for reason in explanation.reasons)
+    assert set(explanation.features) == set(NAMES)
+    assert row[7][0] in explanation.reasons
     assert row[0] in actions(tenant, "risk:explanation:read")
 
 
@@ -150,9 +154,9 @@ def test_contributions_by_theme_sum_to_the_raw_log_odds_without_rounding(trained
 def test_who_is_past_the_expected_contact_is_traced_not_scored(trained, scored):
     tenant = trained[0].ref
     row = next(row for row in predictions(tenant, DAY) if row[1] == "to_trace")
-    found = explain.explain(tenant, opener(tenant), str(row[0]), DAY)
-    assert (found.kind, found.risk, found.reasons) == ("to_trace", None, [])
-    assert "days past the expected contact" in found.summary
+    explanation = explain.explain(tenant, opener(tenant), str(row[0]), DAY)
+    assert (explanation.kind, explanation.risk, explanation.reasons) == ("to_trace", None, [])
+    assert "days past the expected contact" in explanation.summary
 
 
 def test_an_unknown_patient_is_not_found(trained, scored):
@@ -168,9 +172,9 @@ def test_the_two_lists_are_never_mixed_and_each_is_cut_per_facility(trained, sco
     assert not {p.patient_uuid for p in risk_people} & {p.patient_uuid for p in trace_people}
     assert {p.risk_level for p in risk_people} <= {"high", "medium", "low"}
     assert {p.risk_level for p in trace_people} <= {"late", "iit"}
-    for kept, people in ((risk, risk_people), (trace, trace_people)):
-        assert kept.entries == len(people)
-        for facility in kept.facilities:
+    for worklist_row, people in ((risk, risk_people), (trace, trace_people)):
+        assert worklist_row.entries == len(people)
+        for facility in worklist_row.facilities:
             own = [p for p in people if str(p.facility_uuid) == facility["facility_uuid"]]
             assert len(own) == facility["listed"] == min(4, facility["candidates"])
             assert facility["cut_off"] == own[-1].score
@@ -220,30 +224,30 @@ def test_a_list_that_makes_no_sense_is_refused(trained, scored, wrong):
 def test_a_facility_whose_records_end_early_is_stale_and_its_list_stops(make_tenant):
     tenant = make_tenant().ref
     store(tenant, clinics(80, facilities=1), complete_through=END - 60)
-    found = scoring.score(tenant, opener(tenant), DAY)
-    assert found.stale == ["F0"]
-    kept, people = issued(tenant, kind="to_trace")
+    outcome = scoring.score(tenant, opener(tenant), DAY)
+    assert outcome.stale == ["F0"]
+    worklist_row, people = issued(tenant, kind="to_trace")
     assert people == []
-    assert kept.facilities[0]["stale"]
+    assert worklist_row.facilities[0]["stale"]
 
 
 def test_before_any_training_the_naive_rule_scores_and_says_so(make_tenant):
     tenant = make_tenant().ref
     store(tenant, clinics(50, facilities=2))
-    found = scoring.score(tenant, opener(tenant), DAY)
-    assert found.model_version == serving.UNTRAINED
-    assert "naive rule" in found.note
+    outcome = scoring.score(tenant, opener(tenant), DAY)
+    assert outcome.model_version == serving.UNTRAINED
+    assert "naive rule" in outcome.note
 
 
 def test_a_tenant_too_young_to_train_keeps_the_naive_rule_with_shares_of_its_history(make_tenant):
     tenant = make_tenant().ref
     store(tenant, clinics(50, facilities=2))
-    said = service.train(tenant, opener(tenant))
-    assert said.preferred == "naive-1"
-    assert "too young to train" in said.why
-    found = scoring.score(tenant, opener(tenant), DAY)
-    assert found.model_version == "naive-1"
-    assert "No fitted model serves" in found.note
+    training = service.train(tenant, opener(tenant))
+    assert training.preferred == "naive-1"
+    assert "too young to train" in training.why
+    scored = scoring.score(tenant, opener(tenant), DAY)
+    assert scored.model_version == "naive-1"
+    assert "No fitted model serves" in scored.note
     with opener(tenant)() as session:
         assert repository.preferred_model(session).card["too_young"]
 
@@ -280,9 +284,9 @@ def test_a_model_whose_plugin_is_gone_is_a_clear_error(trained):
 
 def test_evaluation_is_on_what_was_decided_after_training(trained):
     tenant = trained[0].ref
-    found = service.evaluate(tenant, opener(tenant))
-    assert found["decisions_from"] > found["trained_through"]
-    assert found["held_out"]["decisions"] == found["naive_rule"]["decisions"] > 0
+    evaluation = service.evaluate(tenant, opener(tenant))
+    assert evaluation["decisions_from"] > evaluation["trained_through"]
+    assert evaluation["held_out"]["decisions"] == evaluation["naive_rule"]["decisions"] > 0
 
 
 def test_without_a_model_there_is_nothing_to_evaluate(tenant):

@@ -37,12 +37,12 @@ def prefer(tenant, name):
 
 
 def test_both_kinds_of_model_are_fitted_measured_and_judged(trained_by_both):
-    tenant, said = trained_by_both
-    assert said.too_young == ""
-    assert said.failures == []
-    assert {model["kind"] for model in said.models} == {"naive", "additive", "boosting"}
-    assert said.preferred != "naive-1"
-    for model in said.models[1:]:
+    tenant, outcome = trained_by_both
+    assert outcome.too_young == ""
+    assert outcome.failures == []
+    assert {model["kind"] for model in outcome.models} == {"naive", "additive", "boosting"}
+    assert outcome.preferred != "naive-1"
+    for model in outcome.models[1:]:
         assert model["held_out"]["metrics"]["roc_auc"]["low"] > 0.5
         assert set(model["gates"]) == {"passed", "performance", "calibration", "groups", "leakage"}
         with opener(tenant)() as session:
@@ -61,17 +61,21 @@ def test_a_fitted_model_scores_explains_and_makes_lists_through_the_database(tra
     assert len(rows) == scored.at_risk > 100
     assert len({row[2] for row in rows}) > 20, "a model that was fitted tells people apart"
     row = next(row for row in rows if row[6] and row[7])
-    found = explain.explain(tenant, opener(tenant), str(row[0]), DAY)
-    assert found.risk == pytest.approx(row[2], abs=1e-12)
-    total = found.base + sum(reason["contribution"] for reason in found.reasons) + found.other_contribution
-    assert total == pytest.approx(found.raw_log_odds, abs=1e-6)
+    explanation = explain.explain(tenant, opener(tenant), str(row[0]), DAY)
+    assert explanation.risk == pytest.approx(row[2], abs=1e-12)
+    total = (
+        explanation.base
+        + sum(reason["contribution"] for reason in explanation.reasons)
+        + explanation.other_contribution
+    )
+    assert total == pytest.approx(explanation.raw_log_odds, abs=1e-6)
     with opener(tenant)() as session:
         order = worklist.order_for(session, "at_risk", DAY, due_within=365)
     uuid = worklist.issue(tenant, opener(tenant), order)
     with opener(tenant)() as session:
         shown = presenting.view(session, uuid, identities=False)
     assert shown.worklist.model_version == f"{kind}-1"
-    assert shown.worklist.usual_risk == pytest.approx(found.usual_risk, abs=1e-9)
+    assert shown.worklist.usual_risk == pytest.approx(explanation.usual_risk, abs=1e-9)
     assert all(shown.why(entry) for entry in shown.people)
 
 

@@ -38,67 +38,67 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def found(data):
+def trained(data):
     return training.train(data, fit, ["additive"], FACILITIES)
 
 
-def test_a_fitted_model_that_beats_the_naive_rule_is_chosen(found):
-    assert found.choice.name == "additive"
-    assert found.choice.gates["passed"]
-    assert found.choice.figures.against_naive.beats("roc_auc", "average_precision")
-    assert "simplest" in found.why
-    assert found.too_young == ""
+def test_a_fitted_model_that_beats_the_naive_rule_is_chosen(trained):
+    assert trained.choice.name == "additive"
+    assert trained.choice.gates["passed"]
+    assert trained.choice.figures.against_naive.beats("roc_auc", "average_precision")
+    assert "simplest" in trained.why
+    assert trained.too_young == ""
 
 
-def test_every_figure_is_measured_after_the_folds_that_were_fitted_and_calibrated_on(found):
-    folds = found.folds
+def test_every_figure_is_measured_after_the_folds_that_were_fitted_and_calibrated_on(trained):
+    folds = trained.folds
     assert folds["train"]["last_outcome_known"] < folds["calibrate"]["first_decision"]
     assert folds["calibrate"]["last_outcome_known"] < folds["test"]["first_decision"]
-    assert found.choice.figures.evaluation.decisions == folds["test"]["decisions"]
-    assert found.naive.decisions == folds["test"]["decisions"]
+    assert trained.choice.figures.evaluation.decisions == folds["test"]["decisions"]
+    assert trained.naive.decisions == folds["test"]["decisions"]
 
 
-def test_unseen_patients_and_facilities_stand_beside_the_main_evaluation(found):
+def test_unseen_patients_and_facilities_stand_beside_the_main_evaluation(trained):
     for what in ("patients", "facilities"):
-        assert found.unseen[what]["metrics"]["roc_auc"]["value"] > 0.5
-        assert found.unseen[what]["decisions"] < found.folds["test"]["decisions"]
+        assert trained.unseen[what]["metrics"]["roc_auc"]["value"] > 0.5
+        assert trained.unseen[what]["decisions"] < trained.folds["test"]["decisions"]
 
 
 def test_a_tenant_too_young_to_train_gets_the_naive_rule_and_is_told_why():
-    found = training.train(drawn(60, end=BEGIN + 600), fit, ["additive"], FACILITIES)
-    assert found.choice.name == naive.NAME
-    assert "too young to train" in found.why
-    assert "are needed" in found.too_young
-    assert len(found.candidates) == 1
-    shares = np.array(found.choice.model.shares)
+    trained = training.train(drawn(60, end=BEGIN + 600), fit, ["additive"], FACILITIES)
+    assert trained.choice.name == naive.NAME
+    assert "too young to train" in trained.why
+    assert "are needed" in trained.too_young
+    assert len(trained.candidates) == 1
+    shares = np.array(trained.choice.model.shares)
     assert ((shares > 0) & (shares < 1)).all()
 
 
 def test_nothing_resolved_at_all_still_gives_a_rule():
-    found = training.train(drawn(10, end=BEGIN), fit, ["additive"], FACILITIES)
-    assert found.choice.name == naive.NAME
-    assert found.choice.model.shares == pytest.approx(naive.PRIOR)
+    trained = training.train(drawn(10, end=BEGIN), fit, ["additive"], FACILITIES)
+    assert trained.choice.name == naive.NAME
+    assert trained.choice.model.shares == pytest.approx(naive.PRIOR)
 
 
 def test_a_feature_that_knows_the_outcome_raises_the_alarm_and_is_not_promoted(data):
     matrix = data.X.copy()
     matrix[:, NAMES.index("viral_load_log10")] = data.y + np.random.default_rng(1).normal(0, 0.2, len(data))
     leaky = dataset.Dataset(**{f: getattr(data, f) for f in data.__slots__} | {"X": matrix})
-    found = training.train(leaky, fit, ["additive"], FACILITIES)
-    assert not found.candidates[1].gates["leakage"]["passed"]
-    assert not found.candidates[1].gates["passed"]
-    assert found.choice.name == naive.NAME
-    assert "leakage" in found.why
+    trained = training.train(leaky, fit, ["additive"], FACILITIES)
+    assert not trained.candidates[1].gates["leakage"]["passed"]
+    assert not trained.candidates[1].gates["passed"]
+    assert trained.choice.name == naive.NAME
+    assert "leakage" in trained.why
 
 
 def test_a_more_complex_model_that_is_no_better_is_not_preferred(data):
     def same(name, rows, seed):
         return fit("additive", rows, seed)
 
-    found = training.train(data, same, ["boosting", "additive"], FACILITIES)
-    assert [c.name for c in found.candidates] == ["naive", "additive", "boosting"]
-    assert found.choice.name == "additive"
-    assert "boosting did no better beyond doubt" in found.why
+    trained = training.train(data, same, ["boosting", "additive"], FACILITIES)
+    assert [c.name for c in trained.candidates] == ["naive", "additive", "boosting"]
+    assert trained.choice.name == "additive"
+    assert "boosting did no better beyond doubt" in trained.why
 
 
 def test_a_model_that_only_guesses_fails_its_gates(data):
@@ -111,33 +111,33 @@ def test_a_model_that_only_guesses_fails_its_gates(data):
         def summary(self):
             return {}
 
-    found = training.train(data, lambda *_: (None, Guess(), "1"), ["guess"], FACILITIES)
-    assert not found.candidates[1].gates["performance"]["passed"]
-    assert found.choice.name == naive.NAME
+    trained = training.train(data, lambda *_: (None, Guess(), "1"), ["guess"], FACILITIES)
+    assert not trained.candidates[1].gates["performance"]["passed"]
+    assert trained.choice.name == naive.NAME
 
 
-def test_small_groups_are_pooled_and_each_division_is_reported(found):
-    groups = found.choice.figures.groups
+def test_small_groups_are_pooled_and_each_division_is_reported(trained):
+    groups = trained.choice.figures.groups
     assert set(groups) == {"facility", "sex", "age_band", "knowledge"}
     assert {group.label for group in groups["sex"]} == {"female", "male"}
 
 
 def test_a_group_ranked_worse_than_chance_closes_the_gate(data):
     risk = np.where(data.sex == 1, 0.1 + 0.8 * data.y, 0.9 - 0.8 * data.y)
-    held = data.where(data.labelled)
-    measured = evaluation.measure(risk[data.labelled], held, FACILITIES, 0)
+    labelled = data.where(data.labelled)
+    measured = evaluation.measure(risk[data.labelled], labelled, FACILITIES, 0)
     verdict = evaluation.gates(measured)
     assert not verdict["groups"]["passed"]
     assert "sex male: ranked worse than chance" in verdict["groups"]["why"]
 
 
-def test_competing_outcomes_are_reported(found):
-    assert set(found.outcomes) <= {"contact", "no contact", "died", "transferred out", "stopped"}
-    assert sum(found.outcomes.values()) > 0
+def test_competing_outcomes_are_reported(trained):
+    assert set(trained.outcomes) <= {"contact", "no contact", "died", "transferred out", "stopped"}
+    assert sum(trained.outcomes.values()) > 0
 
 
-def test_the_card_says_what_it_is_for_what_it_rests_on_and_its_limits(found):
-    card = cards.card(found.choice, found, RULES, "additive-1", "2026-01-01T00:00:00+00:00")
+def test_the_card_says_what_it_is_for_what_it_rests_on_and_its_limits(trained):
+    card = cards.card(trained.choice, trained, RULES, "additive-1", "2026-01-01T00:00:00+00:00")
     text = cards.markdown(card)
     for part in (
         "# Model additive-1",
@@ -149,7 +149,7 @@ def test_the_card_says_what_it_is_for_what_it_rests_on_and_its_limits(found):
         "kept out of training",
     ):
         assert part in text
-    rule = cards.card(found.candidates[0], found, RULES, "naive-1", "2026-01-01T00:00:00+00:00")
+    rule = cards.card(trained.candidates[0], trained, RULES, "naive-1", "2026-01-01T00:00:00+00:00")
     assert cards.markdown(rule).startswith("# Model naive-1")
     models = [{"card": each, "state": "candidate", "plugin": each["kind"]} for each in (rule, card)]
     page = report.page([{"title": "Made up", "about": "Simulated.", "served": "additive-1", "models": models}])
@@ -234,18 +234,18 @@ def estimated(slope, intercept=(0.0, -0.05, 0.05)):
     ],
 )
 def test_the_gate_of_calibration_holds_what_the_docs_promise(slope, intercept, passed, why):
-    found = evaluation._calibration(estimated(slope, intercept))
-    assert found["passed"] is passed
-    assert why in found["why"]
+    trained = evaluation._calibration(estimated(slope, intercept))
+    assert trained["passed"] is passed
+    assert why in trained["why"]
 
 
 def test_probabilities_that_are_off_are_told_on_the_card_of_all_people_and_of_groups(data):
-    held = data.where(data.labelled)
+    labelled = data.where(data.labelled)
     rng = np.random.default_rng(4)
-    log_odds = rng.normal(-1, 1, len(held))
-    drawn = (rng.random(len(held)) < sigmoid(2 * log_odds)).astype(np.int8)
-    held = dataset.Dataset(**{f: getattr(held, f) for f in held.__slots__} | {"y": drawn})
-    limits = evaluation.calibration_limits(evaluation.measure(sigmoid(log_odds), held, FACILITIES, 0))
+    log_odds = rng.normal(-1, 1, len(labelled))
+    drawn = (rng.random(len(labelled)) < sigmoid(2 * log_odds)).astype(np.int8)
+    labelled = dataset.Dataset(**{f: getattr(labelled, f) for f in labelled.__slots__} | {"y": drawn})
+    limits = evaluation.calibration_limits(evaluation.measure(sigmoid(log_odds), labelled, FACILITIES, 0))
     assert any("may be too close together" in line for line in limits)
     assert any("are too close together among facility" in line for line in limits)
-    assert evaluation.calibration_limits(evaluation.measure(sigmoid(2 * log_odds), held, FACILITIES, 0)) == []
+    assert evaluation.calibration_limits(evaluation.measure(sigmoid(2 * log_odds), labelled, FACILITIES, 0)) == []

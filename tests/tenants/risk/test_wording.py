@@ -38,8 +38,8 @@ NOTHING = {
 
 
 def row(**values):
-    given = {**NOTHING, **values}
-    return np.array([given.get(name, np.nan) for name in NAMES], dtype=np.float64)
+    known = {**NOTHING, **values}
+    return np.array([known.get(name, np.nan) for name in NAMES], dtype=np.float64)
 
 
 def text(theme, **values):
@@ -108,9 +108,9 @@ def test_contributions_of_columns_add_up_to_those_of_themes():
 def test_only_what_raises_the_risk_is_a_reason_strongest_first():
     themes = np.full(len(THEMES), -0.1)
     themes[INDEX["lateness"]], themes[INDEX["interruptions"]] = 0.4, 0.9
-    found = raising(row(days_late_last=12, days_supplied=30, interruptions=2), themes, 3)
-    assert sentence(found) == "2 earlier interruptions; 12 days late at the last refill"
-    assert [reason["contribution"] for reason in found] == [0.9, 0.4]
+    reasons = raising(row(days_late_last=12, days_supplied=30, interruptions=2), themes, 3)
+    assert sentence(reasons) == "2 earlier interruptions; 12 days late at the last refill"
+    assert [reason["contribution"] for reason in reasons] == [0.9, 0.4]
 
 
 # What is shown never contradicts itself or the score
@@ -151,7 +151,7 @@ def good_news(text):
 
 def bad_news(text):
     words = text.replace("no earlier interruption", "").replace("fairly regularly", "")
-    return any(found in words for found in BAD_NEWS)
+    return any(phrase in words for phrase in BAD_NEWS)
 
 
 @given(ROWS, ADDED)
@@ -164,12 +164,12 @@ def test_no_reason_reads_as_the_opposite_of_what_it_does(features, added):
 
 @given(ROWS, ADDED)
 def test_no_reason_is_smaller_than_what_is_said_of_it_and_none_comes_twice(features, added):
-    found = changing(features, added)
-    assert all(abs(reason["contribution"]) >= LEAST for reason in found)
-    assert len({reason["theme"] for reason in found}) == len(found)
-    sizes = [abs(reason["contribution"]) for reason in found]
+    reasons = changing(features, added)
+    assert all(abs(reason["contribution"]) >= LEAST for reason in reasons)
+    assert len({reason["theme"] for reason in reasons}) == len(reasons)
+    sizes = [abs(reason["contribution"]) for reason in reasons]
     assert sizes == sorted(sizes, reverse=True)
-    assert [reason for reason in found if reason["contribution"] > 0][:3] == raising(features, added, 3)
+    assert [reason for reason in reasons if reason["contribution"] > 0][:3] == raising(features, added, 3)
 
 
 class Fixed:
@@ -213,15 +213,15 @@ def test_the_summary_never_contradicts_the_score(features, added, base, calibrat
     usual = model.usual_risk(found_base)
     total = themes.sum()
     reasons = changing(features, themes[0])
-    told = summary(risk, usual, strongest(reasons))
-    assert told
-    if told.startswith("about"):
+    text = summary(risk, usual, strongest(reasons))
+    assert text
+    if text.startswith("about"):
         assert f"{risk:.0%}" == f"{usual:.0%}"
         return
     assert f"{risk:.0%}" != f"{usual:.0%}"
-    assert told.startswith("below") == (risk < usual) == (total < 0)
+    assert text.startswith("below") == (risk < usual) == (total < 0)
     if total > 0 and any(reason["contribution"] > 0 for reason in reasons):
-        assert told == sentence([reason for reason in reasons if reason["contribution"] > 0][:3])
+        assert text == sentence([reason for reason in reasons if reason["contribution"] > 0][:3])
 
 
 @given(ROWS, ADDED)
