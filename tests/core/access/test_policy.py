@@ -13,6 +13,8 @@ from core.identity.tenant_roles.service import INCLUDABLE
 PERMISSIONS = sorted(all_permissions())
 TENANTS = ("north", "south")
 NAMES = ("lead", "mentor", "clerk")
+RARE = ["audit.read", "keys.write", "people.write", "settings.write"]
+"""Permissions of the admin alone: only an own role gives them to anybody else, so a mix-up of roles shows."""
 BUILT_IN = sorted(name for name in ROLES if not ROLES[name].operator)
 
 own_roles = st.lists(st.sampled_from(NAMES), unique=True).flatmap(
@@ -22,7 +24,7 @@ own_roles = st.lists(st.sampled_from(NAMES), unique=True).flatmap(
                 RoleRules,
                 st.just(name),
                 st.lists(st.sampled_from(INCLUDABLE), max_size=2, unique=True).map(tuple),
-                st.lists(st.sampled_from([*PERMISSIONS, "gone.permission"]), max_size=4, unique=True).map(tuple),
+                st.lists(st.sampled_from([*RARE, "jobs.read", "gone.permission"]), max_size=4, unique=True).map(tuple),
             )
             for name in names
         )
@@ -40,14 +42,14 @@ def compiled_answer(own, roles):
 @given(
     roles=st.fixed_dictionaries(dict.fromkeys(TENANTS, own_roles)),
     memberships=st.fixed_dictionaries(dict.fromkeys(TENANTS, held_roles)),
-    asked=st.lists(st.sampled_from(PERMISSIONS), min_size=1, max_size=6, unique=True),
+    asked=st.lists(st.sampled_from(PERMISSIONS), max_size=4, unique=True),
 )
 def test_the_enforcer_and_the_compiled_sets_agree(roles, memberships, asked):
     members = [("person", role, tenant) for tenant in TENANTS for role in memberships[tenant]]
     enforcer = enforcer_of(roles, members)
     for tenant in TENANTS:
         allowed = compiled_answer(roles[tenant], memberships[tenant])
-        for permission in asked:
+        for permission in (*RARE, *asked):
             assert enforcer.enforce("person", tenant, permission) == (permission in allowed), (tenant, permission)
 
 
