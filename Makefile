@@ -1,17 +1,18 @@
 # Nothing is needed but Python >= 3.11 and make: every target first sets up what it needs, in seconds when it is there.
 #
-#   make demo      the whole path for two simulated partners, then the API   SERVE=0  JSON=1  DATA=folder MAPPING=file
+#   make demo      the whole path for two simulated partners, to the browser SERVE=0  JSON=1  DATA=folder MAPPING=file
 #   make test      the tests                                                 PYTHON=python3.12 for another version
 #   make check     lint, types, layers, and the project's own rules
 #   make results   measure everything on held-out time                       DATA=folder
 #   make bench     ratios against the bare library or the bare database      SCALE=full  ONLY=import  RECORD=1
 #   make docs      run the documentation's examples, follow its links
+#   make shots     a picture of every page, in build/shots                   README=1 for those of the README
 #   make serve     the API, on the embedded servers
 #   make lock      resolve the dependencies anew
 #   make clean     remove the environments and caches; the data under .iit stays (iit services reset deletes it)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench results docs serve lock clean
+.PHONY: help setup demo test check bench results docs shots serve lock clean
 MAKEFLAGS += --no-print-directory
 
 # Bytecode is wanted: without it every start compiles anew.
@@ -60,6 +61,10 @@ bench: setup
 
 docs: setup
 	$(BIN)/python -m pytest -q tests/docs
+
+shots: setup
+	@$(BIN)/python .ci/node_packages.py $(VENV) tests/browser
+	@$(BIN)/python -m tests.browser.shots $(if $(filter 1,$(README)),--readme)
 
 lock: setup
 	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes $(LOCKFLAGS) \

@@ -6,17 +6,24 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from core.cli.output import json_option, note, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenants.demo.partner_run import PartnerRun
+    from tenants.demo.sign_ins import SignIns
 
 PEOPLE = 3000
 """People of the larger simulated partner: enough to judge a model, few enough for a visitor's patience."""
 
 
 @click.command("demo")
-@click.option("--serve/--no-serve", default=True, show_default=True, help="Serve the API at the end.")
+@click.option("--serve/--no-serve", default=True, show_default=True, help="Serve the pages and the API at the end.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Your own files instead of the simulation.")
 @click.option(
     "--mapping",
@@ -30,6 +37,9 @@ def demo(
     data: Path | None, mapping: Path | None, data_date: datetime | None, people: int, *, serve: bool, as_json: bool
 ) -> None:
     """Go from a partner's records to today's lists, step by step. Each step is a command that you could type."""
+    from datetime import timedelta
+
+    from core.clock import today
     from core.database.upgrade import migrate
     from core.settings import get_settings
     from tenants.demo import partners
@@ -40,15 +50,21 @@ def demo(
         raise click.UsageError(message)
     start = time.perf_counter()
     migrate()
+    sign_ins = None
     if data is None:
         note("Simulated data, from published rates: nobody in it exists.")
-        partner_list = partners.simulated_partners(get_settings().state_dir / "demo", people=people)
+        folder = get_settings().state_dir / "demo"
+        run_to = partners.data_date_of(folder, today(partners.ZONE) - timedelta(days=1))
+        partner_list = partners.simulated_partners(folder, people=people, data_date=run_to)
     else:
         partner_list = [partners.own_partner(data, mapping, data_date.date() if data_date else None)]
     runs = [run_partner(partner) for partner in partner_list]
+    if data is None and get_settings().environment == "development":
+        sign_ins = _add_people(folder, runs)
     seconds = round(time.perf_counter() - start, 1)
     if as_json:
-        print_json({"simulated": data is None, "tenants": [run.to_json() for run in runs], "seconds": seconds})
+        summary = {"simulated": data is None, "tenants": [run.to_json() for run in runs], "seconds": seconds}
+        print_json(summary | ({} if sign_ins is None else {"sign_ins": sign_ins.to_json()}))
     else:
         from rich.console import Console
 
@@ -57,21 +73,56 @@ def demo(
         show(runs, Console(width=None if sys.stdout.isatty() else 120))
         note(f"From files to lists in {seconds:.0f} s.")
     if serve:
-        _serve([run.partner.slug for run in runs], quiet=as_json)
+        _note_keys([run.partner.slug for run in runs])
+    _note_sign_ins(sign_ins, runs, serve=serve)
+    if serve:
+        _serve(quiet=as_json)
 
 
-def _serve(slugs: list[str], *, quiet: bool) -> None:
-    """Create a key for each tenant, show how to use it, and serve the API with a worker until stopped."""
-    from core.app.commands import serve as serve_command
+def _add_people(folder: Path, runs: Sequence[PartnerRun]) -> SignIns:
+    """Create the demo's accounts, and record what they did in the last days."""
+    from tenants.demo.past import record_past
+    from tenants.demo.sign_ins import ensure_sign_ins
+
+    sign_ins = ensure_sign_ins(folder, [run.partner for run in runs])
+    for run in runs:
+        attempts = record_past(run, sign_ins)
+        if attempts:
+            note(f"{run.partner.name}: its people recorded {attempts} attempts of the last days")
+    return sign_ins
+
+
+def _note_sign_ins(sign_ins: SignIns | None, runs: Sequence[PartnerRun], *, serve: bool) -> None:
+    """Say where the portal is, and who can sign in."""
+    from core.settings import get_settings
+
+    at = get_settings()
+    if sign_ins is None:
+        slug = runs[0].partner.slug
+        note("\nNobody can sign in yet. Add the first person:")
+        note(f"  iit people add {slug} E-MAIL --name NAME --role partner_admin")
+        return
+    note(f"\nOpen http://{at.host}:{at.port}/sign-in" + ("" if serve else " after `iit serve --worker`"))
+    note(f"Password of every account of the demo, for this installation only: {sign_ins.password}")
+    for account in sign_ins.accounts:
+        note(f"  {account.email}")
+
+
+def _note_keys(slugs: list[str]) -> None:
+    """Create an API key for each tenant, and show how to use it."""
     from core.settings import get_settings
     from tenants.demo.steps import step
 
     at = get_settings()
     for slug in slugs:
-        answer = step("key", "create", slug, "--name", "demo", show=False).answer
-        note(
-            f"\nas {slug}:  curl -H 'Authorization: Bearer {answer['api_key']}' http://{at.host}:{at.port}/v1/worklists"
-        )
+        key = step("key", "create", slug, "--name", "demo", show=False).answer["api_key"]
+        note(f"\nas {slug}:  curl -H 'Authorization: Bearer {key}' http://{at.host}:{at.port}/v1/worklists")
+
+
+def _serve(*, quiet: bool) -> None:
+    """Serve the pages and the API with a worker until stopped."""
+    from core.app.commands import serve as serve_command
+
     note("")
     if quiet:
         note("the summary is on standard output")

@@ -24,10 +24,11 @@ def run_partner(partner: Partner) -> PartnerRun:
     partner_run = PartnerRun(partner)
     if partner.slug not in {tenant.slug for tenant in list_tenants()}:
         partner_run.run("tenant", "tenant", "create", partner.slug, "--name", partner.name)
-    paths = [str(path) for path in partner.paths]
-    import_answer = partner_run.run("import", "import", partner.slug, *paths, *partner.options)
-    partner_run.run("import_again", "import", partner.slug, *paths, *partner.options)
-    as_of = date.fromisoformat(import_answer["data_date"])
+    for number, delivery in enumerate(partner.earlier):
+        partner_run.deliver(f"import_before_{number}", delivery)
+    import_answer = partner_run.deliver("import", partner.delivery)
+    partner_run.deliver("import_again", partner.delivery)
+    as_of = partner.list_day or date.fromisoformat(import_answer["data_date"])
     partner_run.run("indicators", "indicators", partner.slug, "--period", quarter_before(as_of))
     partner_run.run("train", "train", partner.slug)
     partner_run.run("score", "score", partner.slug, "--as-of", as_of.isoformat())

@@ -33,6 +33,8 @@ LAMIS_HEADINGS = (
 )
 MMD_LEAST_DAYS = 84
 MMD_SIX_MONTHS = 168
+PHONELESS = 12
+CONTACT_HEADINGS = ("patient_id", "facility_id", "given_name", "family_name", "phone")
 
 
 def write_generic(cohort: Cohort, folder: Path, *, prefix: str, broken: bool = True) -> list[Path]:
@@ -54,6 +56,9 @@ def write_generic(cohort: Cohort, folder: Path, *, prefix: str, broken: bool = T
                 "facility_id",
                 "facility_name",
                 "state",
+                "given_name",
+                "family_name",
+                "phone",
                 "sex",
                 "birthdate",
                 "art_start_date",
@@ -67,6 +72,7 @@ def write_generic(cohort: Cohort, folder: Path, *, prefix: str, broken: bool = T
                     _facility(prefix, int(cohort.facility[i])),
                     _facility_name(prefix, int(cohort.facility[i])),
                     "Simulated State",
+                    *_identity(i),
                     str(cohort.sex[i]),
                     _day(int(cohort.birth[i])),
                     _day(int(cohort.art_start[i])),
@@ -140,6 +146,20 @@ def write_lamisplus(cohort: Cohort, folder: Path, *, prefix: str, broken: bool =
     return [path]
 
 
+def write_contacts(cohort: Cohort, folder: Path, *, prefix: str) -> Path:
+    """Write ``contacts.csv``, a list of names and phones, and return its path. No number in it is anybody's."""
+    path = folder / "contacts.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = ((_person(prefix, i), _facility(prefix, int(cohort.facility[i])), *_identity(i)) for i in _seen(cohort))
+        _write(file, CONTACT_HEADINGS, rows)
+    return path
+
+
+def _seen(cohort: Cohort) -> list[int]:
+    """The people who have a pick-up."""
+    return sorted({pickup.person for pickup in cohort.pickups})
+
+
 def _broken_pickups(cohort: Cohort, prefix: str) -> list[tuple[str, ...]]:
     """Three rows: a day that does not exist, a supply that is no number, and an unknown person."""
     day = _day(cohort.data_day - 40)
@@ -158,6 +178,12 @@ def _write(file: TextIO, headings: Sequence[str], rows: Iterable[Sequence[str]])
 
 def _person(prefix: str, index: int) -> str:
     return f"{prefix}-{index:06d}"
+
+
+def _identity(index: int) -> tuple[str, str, str]:
+    """Given name, family name and phone of nobody: one in twelve has no phone."""
+    phone = "" if index % PHONELESS == PHONELESS - 1 else f"0800000{index % 10_000:04d}"
+    return "Client", f"{index:04d}", phone
 
 
 def _facility(prefix: str, index: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tenants.demo.partners import Partner
+from tenants.demo.partners import Delivery, Partner
 from tenants.demo.steps import Step, step
 
 SHOWN = 5
@@ -32,6 +32,10 @@ class PartnerRun:
         self.steps.append(finished_step)
         self.answers[name] = finished_step.answer
         return finished_step.answer
+
+    def deliver(self, name: str, delivery: Delivery) -> dict[str, Any]:
+        """Import a delivery as the step ``name``."""
+        return self.run(name, "import", self.partner.slug, *map(str, delivery.paths), *delivery.options)
 
     def to_json(self) -> dict[str, Any]:
         """Return the run as the summary's JSON shows it."""

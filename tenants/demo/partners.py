@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
-from tenants.demo.files import write_generic, write_lamisplus
-from tenants.demo.simulate import simulate
+from tenants.demo.files import write_contacts, write_generic, write_lamisplus
+from tenants.demo.simulate import day_number, simulate
 from tenants.demo.simulate_command import DATA_DATE
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+ZONE: Final = "Africa/Lagos"
+"""The simulated partners' time zone, the default of a tenant."""
+LAST_WEEK: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a partner sends at one time.
+
+    Attributes:
+        paths: the files to import.
+        options: options of ``iit import``.
+    """
+
+    paths: tuple[Path, ...]
+    options: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,47 +38,81 @@ class Partner:
     Attributes:
         slug, name: slug and name of the tenant.
         summary: one line on its data.
-        paths: the files to import.
-        options: options of ``iit import``.
+        delivery: the newest files.
         simulated: whether the people are simulated.
+        earlier: deliveries before, oldest first.
+        list_day: the day to score and list for; None for the day to which the records run.
+        officer_facilities: how many facilities the tracking officer looks after.
     """
 
     slug: str
     name: str
     summary: str
-    paths: tuple[Path, ...]
-    options: tuple[str, ...]
+    delivery: Delivery
     simulated: bool
+    earlier: tuple[Delivery, ...] = ()
+    list_day: date | None = None
+    officer_facilities: int = 1
 
 
-def simulated_partners(folder: Path, *, people: int) -> list[Partner]:
-    """Write the files of two partners under ``folder``, and return the partners.
+def data_date_of(folder: Path, yesterday: date) -> date:
+    """The day to which the simulated records run: yesterday at the first demo, and the same day at every later one.
 
-    North sends generic CSV files with a mapping. South sends a LAMIS+ pharmacy list, without sex, age and deaths. The
-    same call writes the same files.
+    A cohort that moved with the calendar would be other people under the same identifiers.
     """
-    north = simulate(people=people, facilities=8, data_date=DATA_DATE, years=3.0, seed=20260930)
-    south = simulate(people=people // 3, facilities=4, data_date=DATA_DATE, years=2.5, seed=20260931)
-    write_generic(north, folder / "north", prefix="SIMN")
-    write_lamisplus(south, folder / "south", prefix="SIMS")
+    marker = folder / "data-date"
+    if not marker.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        marker.write_text(yesterday.isoformat(), encoding="utf-8")
+    return date.fromisoformat(marker.read_text(encoding="utf-8"))
+
+
+def simulated_partners(folder: Path, *, people: int, data_date: date = DATA_DATE) -> list[Partner]:
+    """Write the files of two partners under ``folder``, and return the partners. The same call writes the same files.
+
+    North sends generic CSV files with a mapping. South sends a LAMIS+ pharmacy list, without sex, age and deaths, and a
+    list of names and phones. Both sent what they had a week before, too.
+    """
+    north = simulate(people=people, facilities=8, data_date=data_date, years=3.0, seed=20260930)
+    south = simulate(people=people // 3, facilities=4, data_date=data_date, years=2.5, seed=20260931)
+    week_ago = data_date - LAST_WEEK
+    north_before, south_before = (cohort.known_on(day_number(week_ago)) for cohort in (north, south))
+    folders = {name: folder / name for name in ("north", "north-before", "south", "south-before")}
+    write_generic(north, folders["north"], prefix="SIMN")
+    write_generic(north_before, folders["north-before"], prefix="SIMN", broken=False)
+    (list_path,) = write_lamisplus(south, folders["south"], prefix="SIMS")
+    (list_before,) = write_lamisplus(south_before, folders["south-before"], prefix="SIMS", broken=False)
+    contacts = write_contacts(south, folders["south"], prefix="SIMS")
+    mapping = ("--mapping", str(EXAMPLES / "simulated-cohort.yaml"))
+    contacts_mapping = ("--mapping", str(EXAMPLES / "simulated-contacts.yaml"))
     return [
         Partner(
             "demo-north",
             "Simulated partner north",
             "generic CSV with a mapping: people, pick-ups, samples, deaths, transfers",
-            (folder / "north",),
-            ("--mapping", str(EXAMPLES / "simulated-cohort.yaml")),
+            Delivery((folders["north"],), mapping),
             simulated=True,
+            earlier=(Delivery((folders["north-before"],), mapping),),
+            list_day=data_date + timedelta(days=1),
         ),
         Partner(
             "demo-south",
             "Simulated partner south",
-            "a LAMIS+ pharmacy list (xlsx): pick-ups alone",
-            (folder / "south" / "pharmacy_list.xlsx",),
-            ("--format", "lamisplus-pharmacy", "--data-date", DATA_DATE.isoformat()),
+            "a LAMIS+ pharmacy list (xlsx): pick-ups alone; names and phones beside it",
+            Delivery((list_path,), _pharmacy_list(data_date)),
             simulated=True,
+            earlier=(
+                Delivery((list_before,), _pharmacy_list(week_ago)),
+                Delivery((contacts,), (*contacts_mapping, "--data-date", data_date.isoformat())),
+            ),
+            list_day=data_date + timedelta(days=1),
+            officer_facilities=2,
         ),
     ]
+
+
+def _pharmacy_list(data_date: date) -> tuple[str, ...]:
+    return ("--format", "lamisplus-pharmacy", "--data-date", data_date.isoformat())
 
 
 def own_partner(data: Path, mapping: Path | None, data_date: date | None) -> Partner:
@@ -72,7 +123,7 @@ def own_partner(data: Path, mapping: Path | None, data_date: date | None) -> Par
     )
     digest = sha256(f"{data.resolve()}\n{mapping.resolve() if mapping else ''}".encode()).hexdigest()[:8]
     slug = f"demo-own-{digest}"  # another folder, or another mapping, is another partner
-    return Partner(slug, "Your own files", f"the files in {data}", (data,), options, simulated=False)
+    return Partner(slug, "Your own files", f"the files in {data}", Delivery((data,), options), simulated=False)
 
 
 def simulated_for_results(folder: Path, *, people: int) -> Partner:
@@ -83,7 +134,6 @@ def simulated_for_results(folder: Path, *, people: int) -> Partner:
         "results-simulated",
         "Simulated cohort",
         f"simulated by this project from published rates ({people:,} people, 15 facilities): nobody in it exists",
-        (folder,),
-        ("--mapping", str(EXAMPLES / "simulated-cohort.yaml")),
+        Delivery((folder,), ("--mapping", str(EXAMPLES / "simulated-cohort.yaml"))),
         simulated=True,
     )

@@ -77,7 +77,9 @@ def results(data: Path | None, page: Path, people: int, *, as_json: bool) -> Non
         raise click.BadParameter(message, param_hint="--data")
     migrate()
     simulated = simulated_for_results(get_settings().state_dir / "results", people=people)
-    jobs = [(simulated.slug, "Simulated cohort", simulated.summary, simulated.paths, simulated.options)]
+    jobs = [
+        (simulated.slug, "Simulated cohort", simulated.summary, simulated.delivery.paths, simulated.delivery.options)
+    ]
     for data_set in KNOWN:
         folder = data / data_set.folder if data else None
         if folder is None or not folder.is_dir():

@@ -7,7 +7,7 @@ so no model can be perfect on it. ``parameters.py`` has the parameters and their
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ SIX_MONTHS = 182
 SUPPLIES = np.array([30, 60, 90, 180])
 SUPPLY_SHARES_STABLE = np.array([0.20, 0.20, 0.45, 0.15])
 MAX_CONTACTS = 400
+SETTLED_DAYS = 20
+"""Days before the end of the data in which nobody starts: everybody has been there for that long."""
 
 
 def day_number(day: date) -> int:
@@ -81,6 +83,25 @@ class Cohort:
         """The number of people."""
         return len(self.facility)
 
+    def known_on(self, day: int) -> Cohort:
+        """The same people as their records were on an earlier day.
+
+        Raises:
+            ValueError: the day is after the end of the data, or more than 20 days before it.
+        """
+        if not self.data_day - SETTLED_DAYS <= day <= self.data_day:
+            message = f"the day must be at most {SETTLED_DAYS} days before the end of the data"
+            raise ValueError(message)
+        return replace(
+            self,
+            data_day=day,
+            died=np.where(self.died <= day, self.died, -1),
+            transferred_out=np.where(self.transferred_out <= day, self.transferred_out, -1),
+            pickups=[pickup for pickup in self.pickups if pickup.day <= day],
+            viral_loads=[sample for sample in self.viral_loads if sample[1] <= day],
+            cd4_counts=[sample for sample in self.cd4_counts if sample[1] <= day],
+        )
+
 
 def simulate(*, people: int, facilities: int, data_date: date, years: float, seed: int) -> Cohort:
     """Simulate a cohort.
@@ -102,7 +123,7 @@ def simulate(*, people: int, facilities: int, data_date: date, years: float, see
     end = day_number(data_date)
     sizes = rng.dirichlet(np.full(facilities, 3.0))
     facility = rng.choice(facilities, size=people, p=sizes)
-    art_start = end - 20 - rng.integers(0, int(years * 365), size=people)
+    art_start = end - SETTLED_DAYS - rng.integers(0, int(years * 365), size=people)
     age_at_start = np.clip(rng.gamma(9.0, 3.9, size=people), 1, 80)
     sex = np.where(rng.random(people) < value("female_share"), "F", "M")
     birth = (art_start - age_at_start * 365.25).astype(np.int64)

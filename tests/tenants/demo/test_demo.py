@@ -11,12 +11,21 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from core.database import tenant_session
+from core.identity.people.sessions import list_sessions
+from core.identity.people.sign_in import sign_in
+from core.tenancy import list_tenants
+from core.web.paging import PageRequest
 from tenants.cohort.indicators import IN_TERMS, OUT_TERMS
 from tenants.demo.commands import demo
 from tenants.demo.demo import quarter_before, run_partner
 from tenants.demo.partner_run import PartnerRun
-from tenants.demo.partners import own_partner, simulated_partners
+from tenants.demo.partners import data_date_of, own_partner, simulated_partners
+from tenants.demo.past import AT_RISK, TO_TRACE, record_past
+from tenants.demo.sign_ins import ROLE_NAMES, SignIns, ensure_sign_ins
 from tenants.demo.summary import show
+from tenants.followup import service
+from tenants.followup.schemas import AttemptFilter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,11 +86,71 @@ def test_the_summary_says_that_it_is_simulated_and_shows_lists_and_reasons(runs:
         assert part in shown
 
 
+def test_the_simulated_day_stays_what_it_was_at_the_first_demo(tmp_path: Path) -> None:
+    first = data_date_of(tmp_path / "demo", date(2026, 5, 6))
+    assert first == date(2026, 5, 6)
+    assert data_date_of(tmp_path / "demo", date(2026, 5, 9)) == first
+
+
+def test_the_lists_are_those_of_the_day_after_the_records(runs: list[PartnerRun]) -> None:
+    for one in runs:
+        assert one.answers["score"]["as_of"] == "2026-10-01"
+        assert one.answers["import_before_0"]["data_date"] == "2026-09-23"
+
+
+@pytest.fixture(scope="module")
+def accounts_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("accounts") / "demo"
+
+
+@pytest.fixture(scope="module")
+def sign_ins(runs: list[PartnerRun], accounts_folder: Path) -> SignIns:
+    return ensure_sign_ins(accounts_folder, [one.partner for one in runs])
+
+
+def test_there_is_an_account_of_each_role_and_its_password_signs_in(sign_ins: SignIns) -> None:
+    assert [account.role for account in sign_ins.accounts if account.tenant == "demo-south"] == list(ROLE_NAMES)
+    assert len(sign_ins.accounts) == 2 * len(ROLE_NAMES) + 1
+    for account in (sign_ins.of("demo-north", "tracking_officer"), sign_ins.accounts[-1]):
+        assert sign_in(account.email, sign_ins.password, address="192.0.2.1", device="test").secret
+
+
+def test_accounts_and_password_are_the_same_the_second_time_and_sessions_go_on(
+    runs: list[PartnerRun], sign_ins: SignIns, accounts_folder: Path
+) -> None:
+    account = sign_ins.of("demo-south", "viewer")
+    sign_in(account.email, sign_ins.password, address="192.0.2.1", device="test")
+    assert ensure_sign_ins(accounts_folder, [one.partner for one in runs]) == sign_ins
+    assert len(list_sessions(account.person_id)) == 1
+
+
+def test_only_the_owner_of_the_files_may_read_the_password(sign_ins: SignIns, accounts_folder: Path) -> None:
+    path = accounts_folder / "password"
+    assert path.read_text(encoding="utf-8") == sign_ins.password
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_people_recorded_attempts_and_those_of_today_are_off_the_list(
+    runs: list[PartnerRun], sign_ins: SignIns
+) -> None:
+    for one in runs:
+        assert record_past(one, sign_ins) > 5
+        assert record_past(one, sign_ins) == 0, "a demo that runs again records nothing anew"
+    tenant = next(each for each in list_tenants() if each.slug == "demo-north")
+    officer = sign_ins.of("demo-north", "tracking_officer")
+    with tenant_session(tenant, actor=officer.actor) as session:
+        found = service.read_list(session, AttemptFilter(recorded_by="me"), PageRequest(1, 500)).items
+    assert {attempt.facility for attempt in found} == set(officer.facilities or ()) != set()
+    assert min(attempt.day for attempt in found) >= date(2026, 9, 26)
+    planned = {attempt.outcome for tries in (*TO_TRACE.values(), *AT_RISK.values()) for attempt in tries}
+    assert {attempt.outcome for attempt in found} <= planned
+
+
 def test_own_files_are_not_called_simulated(tmp_path: Path) -> None:
     partner = own_partner(tmp_path, None, date(2026, 1, 1))
     assert not partner.simulated
     assert partner.slug != own_partner(tmp_path / "other", None, None).slug
-    assert partner.options == ("--data-date", "2026-01-01")
+    assert partner.delivery.options == ("--data-date", "2026-01-01")
 
 
 def test_a_mapping_without_data_is_a_wrong_call(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def left(database, tmp_path_factory):
     sealing.generate(folder / "their.key", folder / "their.pub")
     partner = simulated_partners(folder, people=180)[0]
     result = run_partner(partner)
-    as_of = result.answers["import"]["data_date"]
+    as_of = result.answers["score"]["as_of"]
     work = lists(partner.slug, as_of)
     exported = step(
         "tenant", "export", partner.slug, "--to", str(folder / "a.age"), "--recipient", str(folder / "their.pub")
@@ -75,8 +75,8 @@ def test_the_list_of_the_same_day_is_the_same(left, back):
 
 def test_the_same_files_imported_again_change_nothing(left, back):
     partner = left["partner"]
-    paths = [str(path) for path in partner.paths]
-    answer = step("import", partner.slug, *paths, *partner.options).answer
+    paths = [str(path) for path in partner.delivery.paths]
+    answer = step("import", partner.slug, *paths, *partner.delivery.options).answer
     counts = answer["counts"]
     assert sum(counted.get("unchanged", 0) for counted in counts.values()) > 1000
     for table, counted in counts.items():

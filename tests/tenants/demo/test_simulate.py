@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenants.demo.files import LAMIS_HEADINGS, write_generic, write_lamisplus
+from tenants.demo.files import LAMIS_HEADINGS, write_contacts, write_generic, write_lamisplus
 from tenants.demo.parameters import PARAMETERS, page
 from tenants.demo.simulate import Cohort, day_number, from_day_number, simulate
 
@@ -86,6 +86,34 @@ def test_every_parameter_names_its_source_or_says_that_it_is_assumed() -> None:
 
 def test_day_numbers_and_dates_are_inverse() -> None:
     assert from_day_number(day_number(DATA_DATE)) == DATA_DATE
+
+
+def test_the_records_of_an_earlier_day_are_a_part_of_those_of_the_last(cohort: Cohort) -> None:
+    day = cohort.data_day - 7
+    before = cohort.known_on(day)
+    assert before.pickups == [pickup for pickup in cohort.pickups if pickup.day <= day]
+    assert len(before.pickups) < len(cohort.pickups)
+    assert before.people == cohort.people
+    assert max(before.died.max(), before.transferred_out.max()) <= day
+    assert {pickup.person for pickup in before.pickups} == {pickup.person for pickup in cohort.pickups}
+
+
+def test_a_day_on_which_some_had_not_started_is_refused(cohort: Cohort) -> None:
+    for day in (cohort.data_day - 21, cohort.data_day + 1):
+        with pytest.raises(ValueError, match="at most 20 days"):
+            cohort.known_on(day)
+
+
+def test_names_are_numbers_and_phones_are_nobodys(cohort: Cohort, tmp_path: Path) -> None:
+    path = write_generic(cohort, tmp_path, prefix="SIMT")[0]
+    write_contacts(cohort, tmp_path, prefix="SIMT")
+    for listed in (path, tmp_path / "contacts.csv"):
+        with listed.open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert {row["given_name"] for row in rows} == {"Client"}
+        phones = [row["phone"] for row in rows if row["phone"]]
+        assert all(len(phone) == 11 and phone.startswith("0800000") for phone in phones)
+        assert 0.9 < len(phones) / len(rows) < 0.93
 
 
 def test_generic_files_hold_every_pickup_and_three_broken_rows(cohort: Cohort, tmp_path: Path) -> None:
