@@ -36,6 +36,7 @@ def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
         "portal/me.html",
         principal,
         tenant=scope.tenant,
+        organisation="IIT platform" if scope.tenant is None else scope.tenant.name,
         tenants=[tenant for tenant in tenants if scope.tenant is None or tenant["id"] != scope.tenant.id],
         sessions=sessions.list_sessions(person_id),
     )

@@ -1,5 +1,6 @@
 """What pages say of a person on a list, in the words of those who call them."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -30,6 +31,7 @@ LEVELS: Final[dict[str, tuple[str, str]]] = {
 }
 """Word and shape of each level."""
 
+_NATIONAL: Final = re.compile(r"0[0-9]{10}")
 _SEXES: Final = {"F": "female", "M": "male"}
 
 
@@ -45,22 +47,27 @@ class ShownCard:
     why: str
     last: str
     phone: str | None
+    phoneless: bool
 
 
 def shown_card(card: Card, work: Today) -> ShownCard:
     """The texts of a card. Days are counted from the day that the list was made for; attempts from today."""
+    phone = None if card.identity is None else card.identity.get("phone")
     word, shape = LEVELS[card.risk_level]
     odds = f" · 1 in {round(1 / card.score)}" if card.risk_level in ("high", "medium", "low") and card.score > 0 else ""
+    one_clinic = sum(len(clinics) for clinics in work.clinics.values()) <= len(work.clinics)
+    clinic = "" if one_clinic else card.clinic
     who = [str(card.age) if card.age is not None else "", _SEXES.get(card.sex or "", ""), due(card, work.as_of)]
     return ShownCard(
         patient_id=card.patient_id,
         title=name_of(card),
-        meta=" · ".join(part for part in (", ".join(part for part in who[:2] if part), who[2], card.clinic) if part),
+        meta=" · ".join(part for part in (", ".join(part for part in who[:2] if part), who[2], clinic) if part),
         level=f"{word}{odds}",
         shape=shape,
         why=f"{card.why[:1].upper()}{card.why[1:]}.",
         last=last_attempt(card, work.day),
-        phone=None if card.identity is None else card.identity.get("phone"),
+        phone=grouped(phone) if phone else None,
+        phoneless=card.identity is not None and not phone,
     )
 
 
@@ -68,6 +75,11 @@ def name_of(card: Card) -> str:
     """How the page calls the person: by name, by number, or by the beginning of the identifier."""
     identity = card.identity or {}
     return full_name(identity) or identity.get("hospital_number") or f"Client {str(card.patient_id)[-6:]}"
+
+
+def grouped(phone: str) -> str:
+    """A number of eleven digits in groups, as people read it aloud; any other as it is."""
+    return f"{phone[:4]} {phone[4:7]} {phone[7:]}" if _NATIONAL.fullmatch(phone) else phone
 
 
 def due(card: Card, day: date) -> str:

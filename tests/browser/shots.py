@@ -81,6 +81,13 @@ FACES: Final[tuple[tuple[str, str, str | None, Callable[[Page], None]], ...]] = 
 """Name of the picture, address, role that looks (None: nobody signed in), and what that person does first."""
 
 
+README: Final = (
+    ("today-phone", "/today?list=to_trace", 360, 760, 2),
+    ("today-desktop", "/today?list=to_trace", 1280, 900, 1),
+)
+"""Name of the picture, address, width, height, and pixels of the picture to each of them."""
+
+
 def main() -> None:
     """Takes the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -158,16 +165,14 @@ def _row(name: str) -> str:
 def _take_for_readme(browser: Browser, site: str, password: str) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     cookies: dict[str, Any] = {}
-    for name, width, height, scale in (("today-phone", 360, 720, 2), ("today-desktop", 1280, 800, 1)):
+    for name, path, width, height, scale in README:
         with _page(browser, site, width, height, device_scale_factor=scale) as page:
             _sign_in(page, "tracking_officer", password, cookies)
-            page.goto("/today?list=to_trace")
-            if width < height:
-                _outcomes(page)
-            path = PICTURES / f"{name}.png"
-            page.screenshot(path=path)
-            _reduce(path)
-            print(f"{path}: {path.stat().st_size / 1000:.0f} kB")  # noqa: T201 - what the command answers
+            page.goto(path)
+            file = PICTURES / f"{name}.png"
+            page.screenshot(path=file)
+            _reduce(file)
+            print(f"{file}: {file.stat().st_size / 1000:.0f} kB")  # noqa: T201 - what the command answers
 
 
 @contextmanager
