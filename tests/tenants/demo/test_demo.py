@@ -139,11 +139,11 @@ def test_people_recorded_attempts_and_those_of_today_are_off_the_list(
     tenant = next(each for each in list_tenants() if each.slug == "demo-north")
     officer = sign_ins.of("demo-north", "tracking_officer")
     with tenant_session(tenant, actor=officer.actor) as session:
-        found = service.read_list(session, AttemptFilter(recorded_by="me"), PageRequest(1, 500)).items
-    assert {attempt.facility for attempt in found} == set(officer.facilities or ()) != set()
-    assert min(attempt.day for attempt in found) >= date(2026, 9, 26)
+        attempts = service.read_list(session, AttemptFilter(recorded_by="me"), PageRequest(1, 500)).items
+    assert {attempt.facility for attempt in attempts} == set(officer.facilities or ()) != set()
+    assert min(attempt.day for attempt in attempts) >= date(2026, 9, 26)
     planned = {attempt.outcome for tries in (*TO_TRACE.values(), *AT_RISK.values()) for attempt in tries}
-    assert {attempt.outcome for attempt in found} <= planned
+    assert {attempt.outcome for attempt in attempts} <= planned
 
 
 def test_own_files_are_not_called_simulated(tmp_path: Path) -> None:
