@@ -1,7 +1,5 @@
 """Scores, reasons and lists of a tenant, from records to what a tracker reads."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
