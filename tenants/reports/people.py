@@ -211,8 +211,8 @@ def _last(rows: Rows, mask: BoolArray) -> IntArray:
 def _first(rows: Rows, mask: BoolArray) -> IntArray:
     """The first row of each patient where ``mask`` is true; -1 where there is none."""
     place = np.where(mask, np.arange(mask.size), mask.size)
-    found = _reduced(np.minimum, rows, place, mask.size)
-    return np.where(found == mask.size, -1, found)
+    first = _reduced(np.minimum, rows, place, mask.size)
+    return np.where(first == mask.size, -1, first)
 
 
 def _reduced(function: np.ufunc, rows: Rows, place: IntArray, missing: int) -> IntArray:
