@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 FILES = ("package.json", "package-lock.json")
@@ -50,6 +52,9 @@ def _npm_install(folder: Path) -> bool:
     flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
     command = [str(home / "bin" / "node"), str(npm), "ci", *flags]
     environment = {**os.environ, "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+    bundle = next((path for path in _bundles() if path.is_file()), None)
+    if "NODE_EXTRA_CA_CERTS" not in environment and bundle is not None:
+        environment["NODE_EXTRA_CA_CERTS"] = str(bundle)  # an organisation's proxy is trusted by the system, not by npm
     if not os.access(Path(environment.get("HOME") or "/nonexistent"), os.W_OK):
         environment["npm_config_cache"] = str(folder / ".npm")
     try:
@@ -58,6 +63,12 @@ def _npm_install(folder: Path) -> bool:
         return False
     shutil.rmtree(folder / ".npm", ignore_errors=True)
     return done.returncode == 0
+
+
+def _bundles() -> Iterator[Path]:
+    """Where the system's certificates may be."""
+    named = os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, "/etc/ssl/certs/ca-certificates.crt"
+    yield from (Path(path) for path in named if path)
 
 
 if __name__ == "__main__":
