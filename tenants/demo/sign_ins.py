@@ -89,7 +89,9 @@ def ensure_sign_ins(folder: Path, partners: Sequence[Partner]) -> SignIns:
     accounts.append(_operator())
     for account, without_password in accounts:
         if new or without_password:
-            link = links.create_link(account.person_id, links.RESET, actor=ACTOR)
+            purpose = links.INVITATION if without_password and account.tenant else links.RESET
+            tenant_id = next((ref.id for ref in list_tenants() if ref.slug == account.tenant), None)
+            link = links.create_link(account.person_id, purpose, actor=ACTOR, tenant_id=tenant_id)
             links.use_link(link.path.removeprefix(links.PATH), password)
     return SignIns(password, [account for account, _ in accounts])
 

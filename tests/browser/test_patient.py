@@ -53,6 +53,7 @@ def clinic(make_tenant, application):
             owner.ref, email, role.replace("_", " ").capitalize(), members.Grant([role]), actor="test:1"
         )
         with platform_session() as session:
+            members.accept(session, person, owner.ref.id)
             secrets[role] = sessions.begin(session, person, owner.ref.id, signed_in_by="password").secret
     return owner.ref, patient, secrets
 

@@ -27,7 +27,7 @@ def partner(make_tenant, application, module_client):
             members.Grant([role]),
             actor="test:1",
         )
-        link = links.create_link(person, links.INVITATION, actor="test:1")
+        link = links.create_link(person, links.INVITATION, actor="test:1", tenant_id=owner.ref.id)
         links.use_link(link.path.removeprefix(links.PATH), PASSWORD)
     return owner.ref
 
@@ -155,7 +155,7 @@ def test_an_invited_person_chooses_a_password_and_signs_in(open_page, partner, a
     person = members.add_member(
         partner, f"new@{partner.slug}.example.org", "Newcomer", members.Grant(["tracking_officer"]), actor="test:1"
     )
-    page = open_page(links.create_link(person, links.INVITATION, actor="test:1").path)
+    page = open_page(links.create_link(person, links.INVITATION, actor="test:1", tenant_id=partner.id).path)
     accessible(page)
     page.get_by_label("New password").fill("newcomer newcomer")
     page.get_by_role("button", name="Set the password").click()
@@ -180,11 +180,15 @@ def test_who_may_not_see_lists_is_told_so_and_who_signs_out_is_out(signed_in):
     page.wait_for_url("**/sign-in?next=%2Fme")
 
 
-def test_another_organisation_is_one_tap_away(signed_in, partner):
+def test_another_organisation_is_joined_with_ones_password_and_one_tap_away(open_page, signed_in, partner):
     other = create_tenant(f"{partner.slug}-two", "Second partner").ref
-    members.add_member(
+    person = members.add_member(
         other, address(partner, "partner_admin"), "Admin", members.Grant(["tracking_officer"]), actor="test:1"
     )
+    invited = open_page(links.create_link(person, links.INVITATION, actor="test:1", tenant_id=other.id).path)
+    invited.get_by_label("Your password").fill(PASSWORD)
+    invited.get_by_role("button", name="Join").click()
+    invited.wait_for_url("**/sign-in?done=password")
     page = signed_in("partner_admin", path="/me")
     page.locator("form", has_text="Second partner").get_by_role("button").click()
     page.wait_for_url("**/today")

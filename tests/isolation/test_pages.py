@@ -83,6 +83,7 @@ def signed_in(application, two, places):
             email = f"{role}-{uuid4().hex[:8]}@example.org"
             person = members.add_member(tenant, email, "Person", members.Grant([role], reach), actor="test:1")
             with platform_session() as session:
+                members.accept(session, person, tenant.id)
                 begun = sessions.begin(session, person, tenant.id, signed_in_by="password")
             client = TestClient(application, follow_redirects=False)
             client.cookies.set("iit_session", begun.secret)

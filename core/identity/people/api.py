@@ -41,11 +41,11 @@ def list_people(_: PeopleRead, scope: TenantScope, paging: Paging) -> Page[Perso
     "/people", operation_id="invite_person", status_code=201, summary="Invite a person", responses=responses(Conflict)
 )
 def invite_person(principal: PeopleWrite, scope: TenantScope, body: PersonIn, response: Response) -> PersonInvited:
-    """The answer has a link by which the person chooses a password. An account that exists is used as it is."""
+    """The answer has a link: a new account chooses a password with it, one that exists gives the password it has."""
     grant = _grant(principal, scope, body)
     person_id = members.add_member(scope.tenant, body.email, body.name, grant, actor=principal.actor)
     member = members.get_member(scope.tenant, person_id)
-    link = _link(scope, principal, person_id, links.INVITATION) if member.invited else None
+    link = _link(scope, principal, person_id, links.INVITATION)
     set_location(response, f"/v1/people/{person_id}")
     return PersonInvited(**PersonOut.model_validate(member).model_dump(), link=link)
 
@@ -64,6 +64,7 @@ def get_person(_: PeopleRead, scope: TenantScope, person_id: UUID) -> PersonOut:
 )
 def change_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID, body: GrantFields) -> PersonOut:
     """It holds from the person's next request."""
+    _within_rights(principal, scope, person_id)
     members.change_member(scope.tenant, person_id, _grant(principal, scope, body), actor=principal.actor)
     return PersonOut.model_validate(members.get_member(scope.tenant, person_id))
 
@@ -77,6 +78,7 @@ def change_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID, b
 )
 def remove_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID) -> None:
     """Their sessions, and the API keys that they created, end at once."""
+    _within_rights(principal, scope, person_id)
     members.remove_member(scope.tenant, person_id, actor=principal.actor)
 
 
@@ -90,20 +92,37 @@ def remove_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID) -
 def create_link(
     principal: PeopleWrite, scope: TenantScope, person_id: UUID, body: LinkIn, response: Response
 ) -> LinkOut:
-    """Earlier links of the person stop working. An account of several organisations resets its password by itself."""
-    member = members.get_member(scope.tenant, person_id)
-    if len(members.tenants_of(person_id)) > 1 and not member.invited:
+    """Earlier links of the person stop working. Who has not accepted yet gets an invitation, whatever the purpose."""
+    member = _within_rights(principal, scope, person_id)
+    purpose = links.INVITATION if member.invited else body.purpose
+    elsewhere = [tenant for tenant in members.tenants_of(person_id) if tenant["id"] != scope.tenant.id]
+    if elsewhere and purpose == links.RESET:
         detail = "this account belongs to other organisations too"
         raise Forbidden(detail, remedy="Ask the operator of the installation for the link.")
     set_location(response, f"/v1/people/{person_id}")
-    return _link(scope, principal, person_id, body.purpose)
+    return _link(scope, principal, person_id, purpose)
 
 
 def _link(scope: TenantScope, principal: Principal, person_id: UUID, purpose: str) -> LinkOut:
-    link = links.create_link(person_id, purpose, actor=principal.actor)
+    link = links.create_link(person_id, purpose, actor=principal.actor, tenant_id=scope.tenant.id)
     with scope.session() as session:
         audit.record(session, "api:person:link", "person", person_id, {"purpose": purpose})
     return LinkOut.model_validate(link)
+
+
+def _within_rights(principal: Principal, scope: TenantScope, person_id: UUID) -> members.Member:
+    """The person, who may do no more than the principal: else a link to their password would give what they may do.
+
+    Raises:
+        NotFound: the tenant has no such person (404).
+        Forbidden: they may do more, or the principal reaches a part of the facilities only (403).
+    """
+    member = members.get_member(scope.tenant, person_id)
+    more = permissions_of(scope.tenant, member.roles, roles_at(scope.tenant.id)) - principal.permissions
+    if more or not principal.reach.everything:
+        detail = "the person may do more than you"
+        raise Forbidden(detail, remedy="Ask an admin of the organisation.")
+    return member
 
 
 def _grant(principal: Principal, scope: TenantScope, body: GrantFields) -> members.Grant:

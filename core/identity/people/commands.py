@@ -41,7 +41,7 @@ def add(
     ref = tenant(slug)
     grant = service.Grant(roles, facilities or None, states or None)
     person_id = service.add_member(ref, email, name, grant, actor=ACTOR, source="cli")
-    link = links.create_link(person_id, links.INVITATION, actor=ACTOR)
+    link = links.create_link(person_id, links.INVITATION, actor=ACTOR, tenant_id=ref.id)
     _print_link(person_id, link.path, as_json=as_json)
 
 
@@ -82,15 +82,18 @@ def remove(slug: str, person_id: UUID, *, as_json: bool) -> None:
 
 @people.command()
 @click.argument("email")
-@click.option("--reset/--invitation", "reset", default=True, help="A reset lasts shorter than an invitation.")
+@click.option("--tenant", "slug", help="Invite to this tenant again, instead of a reset.")
 @json_option
-def link(email: str, *, reset: bool, as_json: bool) -> None:
-    """Make a link by which the person with EMAIL chooses a password; earlier links stop working."""
+def link(email: str, slug: str | None, *, as_json: bool) -> None:
+    """Make a link by which the person with EMAIL chooses a new password; an earlier one stops working."""
     from core.identity.people import links
     from core.identity.people.members import person_of
 
     person_id = person_of(email)
-    path = links.create_link(person_id, links.RESET if reset else links.INVITATION, actor=ACTOR).path
+    if slug is None:
+        path = links.create_link(person_id, links.RESET, actor=ACTOR).path
+    else:
+        path = links.create_link(person_id, links.INVITATION, actor=ACTOR, tenant_id=tenant(slug).id).path
     _print_link(person_id, path, as_json=as_json)
 
 

@@ -14,8 +14,8 @@ from uuid_utils.compat import uuid7
 
 from core.clock import now
 from core.database import platform_session
-from core.errors import NotFound
-from core.identity.people import passwords, sessions
+from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.identity.people import members, passwords, sessions
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -37,16 +37,30 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class LinkHolder:
-    """Whom a link is for."""
+    """Whom a link is for.
+
+    Attributes:
+        tenant_id: the tenant that made the link; ``tenant`` is its name. None for an operator's link.
+        joins: the account has a password, and the invitation asks for it: it joins one more tenant.
+    """
 
     purpose: str
     person_id: UUID
     email: str
     name: str
+    tenant_id: UUID | None
+    tenant: str | None
+    joins: bool
 
 
-def create_link(person_id: UUID, purpose: str, *, actor: str) -> Link:
-    """A new link for the person; earlier ones stop working.
+def create_link(person_id: UUID, purpose: str, *, actor: str, tenant_id: UUID | None = None) -> Link:
+    """A new link for the person; earlier ones of the same tenant stop working.
+
+    Args:
+        person_id: whom it is for.
+        purpose: ``INVITATION`` or ``RESET``.
+        actor: who asks.
+        tenant_id: whose admin asks, and which membership an invitation accepts; None for the operator.
 
     Raises:
         NotFound: there is no such person, or the account is deactivated.
@@ -65,18 +79,25 @@ def create_link(person_id: UUID, purpose: str, *, actor: str) -> Link:
         if person is None:
             detail = "there is no such person"
             raise NotFound(detail)
-        _revoke(session, person_id)
+        session.execute(
+            text(
+                "UPDATE platform.one_time_links SET revoked_at = :now WHERE person_id = :person"
+                " AND tenant_id IS NOT DISTINCT FROM :tenant AND used_at IS NULL AND revoked_at IS NULL"
+            ),
+            {"person": person_id, "tenant": tenant_id, "now": moment},
+        )
         session.execute(
             text(
                 "INSERT INTO platform.one_time_links"
-                " (id, secret_hash, purpose, person_id, created_at, created_by, expires_at)"
-                " VALUES (:id, :digest, :purpose, :person, :now, :actor, :expires)"
+                " (id, secret_hash, purpose, person_id, tenant_id, created_at, created_by, expires_at)"
+                " VALUES (:id, :digest, :purpose, :person, :tenant, :now, :actor, :expires)"
             ),
             {
                 "id": link_id,
                 "digest": _digest(secret),
                 "purpose": purpose,
                 "person": person_id,
+                "tenant": tenant_id,
                 "now": moment,
                 "actor": actor,
                 "expires": moment + lasting,
@@ -88,7 +109,13 @@ def create_link(person_id: UUID, purpose: str, *, actor: str) -> Link:
 def revoke_links(person_id: UUID) -> None:
     """Make every link of the person stop working."""
     with platform_session() as session:
-        _revoke(session, person_id)
+        session.execute(
+            text(
+                "UPDATE platform.one_time_links SET revoked_at = :now"
+                " WHERE person_id = :person AND used_at IS NULL AND revoked_at IS NULL"
+            ),
+            {"person": person_id, "now": now()},
+        )
 
 
 def holder_of(secret: str) -> LinkHolder:
@@ -98,54 +125,77 @@ def holder_of(secret: str) -> LinkHolder:
         NotFound: there is no such link, or it was used, revoked, or has expired (404).
     """
     with platform_session() as session:
-        return _holder(session, secret)
+        return _holder(session, secret)[0]
 
 
 def use_link(secret: str, password: str) -> LinkHolder:
-    """Choose a password with a link. The link is used up, and the person's sessions end.
+    """Use a link up: choose a first or new password, or join one more tenant with the present one.
+
+    An invitation never replaces a password: else the admin of one tenant could take over the accounts of another's
+    people. A new password ends the person's sessions.
 
     Raises:
         NotFound: there is no such link, or it was used, revoked, or has expired (404).
-        Invalid: the password cannot be used; the link stays good (422).
+        Invalid: the password cannot be used, or is not that of the account; the link stays good (422).
+        Conflict: the account got another password meanwhile (409).
     """
-    holder = holder_of(secret)
-    passwords.check_new(password, (holder.email, holder.name))
-    stored = passwords.hash_of(password)
     with platform_session() as session:
-        holder = _holder(session, secret)
-        values = {"digest": _digest(secret), "now": now(), "person": holder.person_id, "hash": stored}
+        holder, present = _holder(session, secret)
+    if holder.joins:
+        if not passwords.matches(password, present):
+            problem = FieldError("password", "is not the password of this account", _JOIN_REMEDY)
+            detail = "the password is wrong"
+            raise Invalid(detail, errors=[problem])
+        stored = present
+    else:
+        passwords.check_new(password, (holder.email, holder.name))
+        stored = passwords.hash_of(password)
+    with platform_session() as session:
+        holder, still_present = _holder(session, secret)
+        if still_present != present:
+            detail = "the account got another password meanwhile"
+            raise Conflict(detail, remedy="Open the link again.")
+        values = {
+            "digest": _digest(secret),
+            "now": now(),
+            "person": holder.person_id,
+            "hash": stored,
+        }
         session.execute(text("UPDATE platform.one_time_links SET used_at = :now WHERE secret_hash = :digest"), values)
-        session.execute(
-            text("UPDATE platform.people SET password_hash = :hash, password_set_at = :now WHERE id = :person"), values
-        )
-        sessions.end_all(session, holder.person_id)
+        if holder.tenant_id is not None:
+            members.accept(session, holder.person_id, holder.tenant_id)
+        if not holder.joins:
+            session.execute(
+                text("UPDATE platform.people SET password_hash = :hash, password_set_at = :now WHERE id = :person"),
+                values,
+            )
+            sessions.end_all(session, holder.person_id)
     return holder
 
 
-def _holder(session: Session, secret: str) -> LinkHolder:
-    row = session.execute(
-        text(
-            "SELECT l.purpose, l.person_id, p.email, p.name FROM platform.one_time_links l"
-            " JOIN platform.people p ON p.id = l.person_id WHERE l.secret_hash = :digest AND l.used_at IS NULL"
-            " AND l.revoked_at IS NULL AND l.expires_at > :now AND p.state = 'active'"
-            " FOR UPDATE OF l"
-        ),
-        {"digest": _digest(secret), "now": now()},
-    ).first()
+_JOIN_REMEDY = "Give the password that you sign in with. If you do not know it, ask the operator of the installation."
+_HOLDER = (
+    "SELECT l.purpose, l.person_id, l.tenant_id, t.name AS tenant, p.email, p.name, p.password_hash"
+    " FROM platform.one_time_links l JOIN platform.people p ON p.id = l.person_id"
+    " LEFT JOIN platform.tenants t ON t.id = l.tenant_id"
+    " WHERE l.secret_hash = :digest AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > :now"
+    " AND p.state = 'active' AND (l.tenant_id IS NULL OR (EXISTS (SELECT 1 FROM platform.memberships m"
+    "  WHERE m.person_id = p.id AND m.tenant_id = l.tenant_id)"
+    " AND (l.purpose = 'invitation' OR (p.operator_role IS NULL AND NOT EXISTS (SELECT 1 FROM platform.memberships m"
+    "  WHERE m.person_id = p.id AND m.tenant_id <> l.tenant_id AND m.accepted_at IS NOT NULL)))))"
+    " FOR UPDATE OF l, p"
+)
+
+
+def _holder(session: Session, secret: str) -> tuple[LinkHolder, str | None]:
+    """Whom a link is for, and the hash of the account's present password; both rows are locked."""
+    row = session.execute(text(_HOLDER), {"digest": _digest(secret), "now": now()}).first()
     if row is None:
         detail = "this link does not work: it was used, replaced, or has expired"
         raise NotFound(detail, remedy="Ask your administrator for a new one.")
-    return LinkHolder(row.purpose, row.person_id, row.email, row.name)
-
-
-def _revoke(session: Session, person_id: UUID) -> None:
-    session.execute(
-        text(
-            "UPDATE platform.one_time_links SET revoked_at = :now"
-            " WHERE person_id = :person AND used_at IS NULL AND revoked_at IS NULL"
-        ),
-        {"person": person_id, "now": now()},
-    )
+    joins = row.purpose == INVITATION and row.password_hash is not None
+    holder = LinkHolder(row.purpose, row.person_id, row.email, row.name, row.tenant_id, row.tenant, joins)
+    return holder, row.password_hash
 
 
 def _digest(secret: str) -> bytes:

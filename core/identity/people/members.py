@@ -37,7 +37,7 @@ class Member:
     """A person of a tenant, and what they may do there.
 
     Attributes:
-        invited: they have not chosen a password yet, and cannot sign in with one.
+        invited: they have not used the invitation yet, and the membership permits nothing.
     """
 
     id: UUID
@@ -81,7 +81,9 @@ def normal_email(email: str) -> str:
 
 
 def add_member(tenant: TenantRef, email: str, name: str, grant: Grant, *, actor: str, source: str = "api") -> UUID:
-    """Make the person with this address a member of the tenant; an account that exists is used as it is.
+    """Invite the person with this address to the tenant; an account that exists is used as it is.
+
+    The membership permits nothing until the person uses a link of the tenant (``links.use_link``).
 
     Raises:
         Invalid: the address, the name or a role is not valid.
@@ -105,6 +107,17 @@ def add_member(tenant: TenantRef, email: str, name: str, grant: Grant, *, actor:
             raise Conflict(detail, remedy="Change the roles of the person instead.")
         _record(tenant, actor, f"{source}:person:add", person_id, {"roles": roles})
     return person_id
+
+
+def accept(session: Session, person_id: UUID, tenant_id: UUID) -> None:
+    """Make the membership count, in the caller's transaction: the person used the tenant's invitation."""
+    session.execute(
+        text(
+            "UPDATE platform.memberships SET accepted_at = coalesce(accepted_at, :now)"
+            " WHERE person_id = :person AND tenant_id = :tenant"
+        ),
+        {"person": person_id, "tenant": tenant_id, "now": now()},
+    )
 
 
 def change_member(tenant: TenantRef, person_id: UUID, grant: Grant, *, actor: str, source: str = "api") -> None:
@@ -220,7 +233,8 @@ def tenants_of(person_id: UUID) -> list[dict[str, Any]]:
             text(
                 "SELECT t.id, t.slug, t.name, m.roles FROM platform.memberships m"
                 " JOIN platform.tenants t ON t.id = m.tenant_id"
-                " WHERE m.person_id = :person AND t.state = 'active' AND t.phase IS NULL ORDER BY t.name, t.id"
+                " WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND t.state = 'active' AND t.phase IS NULL"
+                " ORDER BY t.name, t.id"
             ),
             {"person": person_id},
         ).mappings()
@@ -248,15 +262,17 @@ def add_operator(email: str, name: str, role: str, *, actor: str) -> UUID:
             detail = "this account belongs to an organisation"
             raise Conflict(detail, remedy="Give the operator an account with another address.")
         session.execute(
-            text("UPDATE platform.people SET operator_role = :role WHERE id = :person"),
+            # Whoever invited this address before may know the password: the operator chooses one by the new link.
+            text("UPDATE platform.people SET operator_role = :role, password_hash = NULL WHERE id = :person"),
             {"person": person_id, "role": role},
         )
+        sessions.end_all(session, person_id)
         record_act(session, "cli:operator:add", actor=actor, tenant_id=None, detail={"person": str(person_id)})
     return person_id
 
 
 _MEMBERS = (
-    "SELECT p.id, p.email, p.name, p.state, m.roles, m.facility_ids, m.states, p.password_hash IS NULL AS invited,"
+    "SELECT p.id, p.email, p.name, p.state, m.roles, m.facility_ids, m.states, m.accepted_at IS NULL AS invited,"
     " m.created_at, (SELECT max(s.last_seen_at) FROM platform.sessions s"
     " WHERE s.person_id = p.id AND s.tenant_id = m.tenant_id) AS last_seen_at"
     " FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
@@ -297,16 +313,20 @@ def _ensure_person(session: Session, email: str, name: str, actor: str) -> UUID:
 
 
 def _locked(session: Session, tenant: TenantRef, person_id: UUID) -> list[str]:
-    """The roles of a person of the tenant. Changes of the tenant's people wait for each other until the commit."""
+    """The roles that a person of the tenant holds, none before they accepted.
+
+    Changes of the tenant's people wait for each other until the commit.
+    """
     rows = session.execute(
         text(
-            "SELECT person_id, roles FROM platform.memberships WHERE tenant_id = :tenant ORDER BY person_id FOR UPDATE"
+            "SELECT person_id, roles, accepted_at FROM platform.memberships WHERE tenant_id = :tenant"
+            " ORDER BY person_id FOR UPDATE"
         ),
         {"tenant": tenant.id},
     ).all()
     for row in rows:
         if row.person_id == person_id:
-            return list(row.roles)
+            return [] if row.accepted_at is None else list(row.roles)
     raise NotFound(NO_SUCH)
 
 
@@ -315,6 +335,7 @@ def _refuse_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> 
         text(
             "SELECT 1 FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
             " WHERE m.tenant_id = :tenant AND m.person_id <> :person AND :admin = ANY(m.roles) AND p.state = 'active'"
+            " AND m.accepted_at IS NOT NULL"
         ),
         {"tenant": tenant.id, "person": person_id, "admin": ADMIN},
     ).first()

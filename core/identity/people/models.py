@@ -53,6 +53,8 @@ class Membership(PlatformBase, table=True):
         roles: names of roles; see ``core.identity.roles``.
         facility_ids: the facilities that the person reaches; None for all.
         states: the states whose facilities the person reaches; None for all.
+        accepted_at: when the person used this tenant's invitation; None until then, and the membership permits nothing.
+            Whoever invited an address first could have chosen the account's password.
     """
 
     __tablename__: ClassVar[str] = "memberships"
@@ -68,6 +70,7 @@ class Membership(PlatformBase, table=True):
     roles: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     facility_ids: list[UUID] | None = Field(default=None, sa_column=Column(ARRAY(Uuid), nullable=True))
     states: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text), nullable=True))
+    accepted_at: datetime | None = Field(default=None, sa_type=STAMP)
     created_at: datetime = Field(default_factory=now, sa_type=STAMP)
     created_by: str = Field(sa_type=Text)
 
@@ -100,7 +103,11 @@ class PersonSession(PlatformBase, table=True):
 
 
 class OneTimeLink(PlatformBase, table=True):
-    """A link by which a person chooses a password: an invitation, or a reset. Only the secret's SHA-256 is stored."""
+    """A link by which a person chooses a password: an invitation, or a reset. Only the secret's SHA-256 is stored.
+
+    Attributes:
+        tenant_id: whose admin made the link, and which membership an invitation accepts; None for an operator's link.
+    """
 
     __tablename__: ClassVar[str] = "one_time_links"
     __table_args__ = (
@@ -113,6 +120,9 @@ class OneTimeLink(PlatformBase, table=True):
     secret_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
     purpose: str = Field(sa_type=Text)
     person_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("platform.people.id"), nullable=False))
+    tenant_id: UUID | None = Field(
+        default=None, sa_column=Column(Uuid, ForeignKey("platform.tenants.id", ondelete="CASCADE"), nullable=True)
+    )
     created_at: datetime = Field(default_factory=now, sa_type=STAMP)
     created_by: str = Field(sa_type=Text)
     expires_at: datetime = Field(sa_type=STAMP)

@@ -46,7 +46,7 @@ class PersonOut(BaseModel):
     roles: list[str] = Field(description="Names of roles.", examples=[["tracking_officer"]])
     facility_ids: list[UUID] | None = Field(description="Only these facilities; null for all.", examples=[None])
     states: list[str] | None = Field(description="Only the facilities of these states; null for all.", examples=[None])
-    invited: bool = Field(description="Whether they have chosen no password yet.")
+    invited: bool = Field(description="Whether they have not used the invitation yet.")
     created_at: datetime = Field(description="When they joined the organisation.")
     last_seen_at: datetime | None = Field(description="Their last request, to the minute; null for none.")
 
@@ -64,9 +64,9 @@ class LinkOut(BaseModel):
 
 
 class PersonInvited(PersonOut):
-    """A new person, and the link by which they choose a password; null where the account has one already."""
+    """A new person, and the link by which they accept the invitation, with a first password or the one they have."""
 
-    link: LinkOut | None = Field(description="Give it to the person. It is in this answer only.")
+    link: LinkOut = Field(description="Give it to the person. It is in this answer only.")
 
 
 class LinkIn(BaseModel):

@@ -41,6 +41,7 @@ _VERIFY = (
     " t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.time_zone, coalesce(t.phase, t.state) AS state"
     " FROM platform.sessions s JOIN platform.people p ON p.id = s.person_id"
     " LEFT JOIN platform.memberships m ON m.person_id = s.person_id AND m.tenant_id = s.tenant_id"
+    " AND m.accepted_at IS NOT NULL"
     " LEFT JOIN platform.role_versions v ON v.tenant_id = s.tenant_id"
     " LEFT JOIN platform.tenants t ON t.id = s.tenant_id WHERE s.{column} = %s"
 )
@@ -156,7 +157,7 @@ def switch(session_id: UUID, person_id: UUID, tenant_id: UUID, device: str) -> N
         row = session.execute(
             text(
                 "SELECT s.signed_in_by FROM platform.sessions s JOIN platform.memberships m"
-                " ON m.person_id = s.person_id AND m.tenant_id = :tenant"
+                " ON m.person_id = s.person_id AND m.tenant_id = :tenant AND m.accepted_at IS NOT NULL"
                 " WHERE s.id = :id AND s.person_id = :person AND s.revoked_at IS NULL FOR UPDATE OF s"
             ),
             {"id": session_id, "person": person_id, "tenant": tenant_id},

@@ -74,7 +74,7 @@ def _tenant_of(session: Session, person_id: UUID) -> UUID:
     row = session.execute(
         text(
             "SELECT m.tenant_id FROM platform.memberships m JOIN platform.tenants t ON t.id = m.tenant_id"
-            " WHERE m.person_id = :person AND t.state = 'active' AND t.phase IS NULL"
+            " WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND t.state = 'active' AND t.phase IS NULL"
             " ORDER BY (SELECT max(s.last_seen_at) FROM platform.sessions s"
             "  WHERE s.person_id = m.person_id AND s.tenant_id = m.tenant_id) DESC NULLS LAST, t.name, t.id LIMIT 1"
         ),

@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("roles", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("facility_ids", sa.ARRAY(sa.Uuid()), nullable=True),
         sa.Column("states", sa.ARRAY(sa.Text()), nullable=True),
+        sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["platform.people.id"], name=op.f("fk_memberships_person_id")),
@@ -66,6 +67,7 @@ def upgrade() -> None:
         sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -73,6 +75,9 @@ def upgrade() -> None:
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("purpose IN ('invitation', 'reset')", name=op.f("ck_one_time_links_purpose")),
         sa.ForeignKeyConstraint(["person_id"], ["platform.people.id"], name=op.f("fk_one_time_links_person_id")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_one_time_links_tenant_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_one_time_links")),
         sa.UniqueConstraint("secret_hash", name=op.f("uq_one_time_links_secret_hash")),
         schema="platform",

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
-OTHER_PATH_PARAMETERS = {"data_date": "the day of a partner's list", "group": "name of a group of settings"}
+OTHER_PATH_PARAMETERS = {
+    "data_date": "the day of a partner's list",
+    "group": "name of a group of settings",
+    "role_name": "name of a role",
+}
 """Path parameters that are no identifiers of records, with what they are."""
 
 OF_ANOTHER_THING = {"/v1/quality/imports/{import_id}": "the report on an import"}

@@ -22,7 +22,7 @@ def client(client_for, database):
 @pytest.fixture
 def email(tenant):
     person = members.add_member(tenant, f"v@{tenant.slug}.example.org", "V", members.Grant(["viewer"]), actor="test:1")
-    link = links.create_link(person, links.INVITATION, actor="test:1")
+    link = links.create_link(person, links.INVITATION, actor="test:1", tenant_id=tenant.id)
     links.use_link(link.path.removeprefix(links.PATH), PASSWORD)
     return f"v@{tenant.slug}.example.org"
 

@@ -19,7 +19,7 @@ def add_person(tenant):
         person_id = members.add_member(
             of or tenant, email, "Person", members.Grant(roles or ("viewer",), **scope), actor="test:1"
         )
-        link = links.create_link(person_id, links.INVITATION, actor="test:1")
+        link = links.create_link(person_id, links.INVITATION, actor="test:1", tenant_id=(of or tenant).id)
         links.use_link(link.path.removeprefix(links.PATH), PASSWORD)
         return person_id, email
 

@@ -6,7 +6,7 @@ import pytest
 
 from core.clock import frozen, now
 from core.errors import Invalid, NotFound, Unauthenticated
-from core.identity.people import links
+from core.identity.people import links, members, sessions
 from core.identity.people.sessions import KIND
 from tests.core.identity.people.conftest import PASSWORD
 
@@ -60,3 +60,68 @@ def test_a_refused_password_leaves_the_link_good(add_person):
     with pytest.raises(Invalid):
         links.use_link(secret, email)
     assert links.use_link(secret, NEW)
+
+
+class TestTwoOrganisations:
+    """Who invites an address first must not get what a second organisation gives to it."""
+
+    @pytest.fixture
+    def invite(self):
+        def invite(tenant, email, role="viewer"):
+            person_id = members.add_member(tenant, email, "Person", members.Grant([role]), actor="test:1")
+            link = links.create_link(person_id, links.INVITATION, actor="test:1", tenant_id=tenant.id)
+            return person_id, secret_of(link)
+
+        return invite
+
+    def test_the_password_that_a_first_inviter_chose_opens_nothing_of_the_second(self, two_tenants, invite, begin):
+        ours, theirs = two_tenants
+        person_id, first = invite(ours, "victim@example.org")
+        links.use_link(first, NEW)
+        invite(theirs, "victim@example.org", "partner_admin")
+        started = begin("victim@example.org", NEW)
+        assert started.tenant_id == ours.id
+        assert [tenant["id"] for tenant in members.tenants_of(person_id)] == [ours.id]
+        with pytest.raises(NotFound):
+            sessions.switch(started.id, person_id, theirs.id, "")
+
+    def test_of_two_open_invitations_each_accepts_its_own_alone(self, two_tenants, invite, begin):
+        ours, theirs = two_tenants
+        person_id, first = invite(ours, "open@example.org")
+        _, second = invite(theirs, "open@example.org")
+        links.use_link(first, NEW)
+        assert [tenant["id"] for tenant in members.tenants_of(person_id)] == [ours.id]
+        with pytest.raises(Invalid):
+            links.use_link(second, PASSWORD)
+        links.use_link(second, NEW)
+        assert len(members.tenants_of(person_id)) == 2
+        assert begin("open@example.org", NEW)
+
+    def test_an_invitation_never_replaces_a_password(self, two_tenants, invite, add_person, begin):
+        _, email = add_person(of=two_tenants[0])
+        _, secret = invite(two_tenants[1], email)
+        assert links.holder_of(secret).joins
+        with pytest.raises(Invalid):
+            links.use_link(secret, NEW)
+        links.use_link(secret, PASSWORD)
+        assert begin(email, PASSWORD)
+
+    def test_a_reset_of_one_organisation_stops_working_when_the_person_joins_another(
+        self, two_tenants, invite, add_person
+    ):
+        ours, theirs = two_tenants
+        person_id, email = add_person(of=ours)
+        reset = secret_of(links.create_link(person_id, links.RESET, actor="test:1", tenant_id=ours.id))
+        assert links.holder_of(reset)
+        links.use_link(invite(theirs, email)[1], PASSWORD)
+        with pytest.raises(NotFound):
+            links.use_link(reset, NEW)
+
+    def test_a_new_operator_chooses_a_password_whatever_the_account_had(self, tenant, add_person, begin):
+        person_id, email = add_person()
+        other, _ = add_person("partner_admin")
+        members.remove_member(tenant, person_id, actor="test:1")
+        assert other
+        members.add_operator(email, "Operator", "platform_admin", actor="test:1")
+        with pytest.raises(Unauthenticated):
+            begin(email, PASSWORD)

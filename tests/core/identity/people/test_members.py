@@ -31,6 +31,7 @@ def test_an_invitation_gives_a_link_that_is_shown_one_time(client):
 def test_a_person_of_two_organisations_has_one_account(client, application, client_for, make_tenant):
     other = client_for(application, make_tenant().api_key)
     first, second = client.post("/v1/people", json=body()), other.post("/v1/people", json=body(roles=["viewer"]))
+    assert first.json()["link"]["path"] != second.json()["link"]["path"]
     assert first.json()["id"] == second.json()["id"]
     assert other.get("/v1/people").json()["items"][0]["roles"] == ["viewer"]
     assert client.post("/v1/people", json=body()).status_code == 409
@@ -60,10 +61,10 @@ def test_nobody_grants_more_than_they_may_do(client, application, client_for):
     assert few.get("/v1/people").json()["total"] == 0
 
 
-def test_the_last_admin_can_neither_be_removed_nor_changed(tenant):
-    first = members.add_member(tenant, "a@example.org", "Admin", Grant(["partner_admin"]), actor="test:1")
-    second = members.add_member(tenant, "b@example.org", "Admin", Grant(["partner_admin"]), actor="test:1")
+def test_the_last_admin_can_neither_be_removed_nor_changed(tenant, add_person):
+    first, second = add_person("partner_admin")[0], add_person("partner_admin")[0]
     members.remove_member(tenant, second, actor="test:1")
+    members.add_member(tenant, "invited@example.org", "Admin", Grant(["partner_admin"]), actor="test:1")
     with pytest.raises(Conflict):
         members.remove_member(tenant, first, actor="test:1")
     with pytest.raises(Conflict):
@@ -81,3 +82,17 @@ def test_an_operator_joins_no_organisation_and_a_member_is_no_operator(tenant):
         members.add_operator("member@example.org", "Member", "platform_admin", actor="test:1")
     with pytest.raises(Invalid):
         members.add_operator("third@example.org", "Third", "viewer", actor="test:1")
+
+
+def test_who_may_do_less_makes_no_link_for_and_changes_nothing_of_who_may_do_more(client, application, client_for):
+    from core.identity.keys import create_key
+
+    admin = client.post("/v1/people", json=body(roles=["partner_admin"])).json()["id"]
+    key = create_key(client.tenant, name="few", permissions=["people.read", "people.write"]).plaintext
+    few = client_for(application, key)
+    statuses = [
+        few.post(f"/v1/people/{admin}/links", json={}).status_code,
+        few.put(f"/v1/people/{admin}", json={"roles": ["viewer"]}).status_code,
+        few.delete(f"/v1/people/{admin}").status_code,
+    ]
+    assert statuses == [403, 403, 403]

@@ -7,10 +7,11 @@ import pytest
 
 from core.clock import frozen, now
 from core.errors import Forbidden, NotFound, Unauthenticated
-from core.identity.people import members, sessions
+from core.identity.people import links, members, sessions
 from core.identity.people.members import Grant
 from core.identity.people.sessions import KIND
 from core.identity.roles import permissions_of_role
+from tests.core.identity.people.conftest import PASSWORD
 
 
 def test_a_session_says_who_for_which_tenant_with_which_roles_and_scope(tenant, add_person, begin):
@@ -84,6 +85,10 @@ def test_a_switch_of_tenant_rotates_the_secret_and_needs_a_membership(two_tenant
     with pytest.raises(NotFound):
         sessions.switch(started.id, person_id, theirs.id, "")
     members.add_member(theirs, email, "Person", Grant(["data_officer"]), actor="test:1")
+    with pytest.raises(NotFound):
+        sessions.switch(started.id, person_id, theirs.id, "")
+    link = links.create_link(person_id, links.INVITATION, actor="test:1", tenant_id=theirs.id)
+    links.use_link(link.path.removeprefix(links.PATH), PASSWORD)
     switched = sessions.switch(started.id, person_id, theirs.id, "")
     with pytest.raises(Unauthenticated):
         KIND.verify(started.secret)
@@ -104,12 +109,10 @@ def test_a_suspended_tenant_lets_nobody_in(add_person, begin, tenant):
 
 
 def test_an_operator_has_no_tenant_and_no_permission_of_one(add_person, begin):
-    from core.identity.people import links
-
     person_id = members.add_operator("operator@example.org", "Operator", "platform_admin", actor="test:1")
     links.use_link(
         links.create_link(person_id, links.INVITATION, actor="test:1").path.removeprefix(links.PATH),
-        "seven green bicycles in the rain",
+        PASSWORD,
     )
     identified = KIND.verify(begin("operator@example.org").secret)
     assert identified.tenant is None
