@@ -74,7 +74,7 @@ def create_link(person_id: UUID, purpose: str, *, actor: str, tenant_id: UUID | 
     )
     with platform_session() as session:
         person = session.execute(
-            text("SELECT 1 FROM platform.people WHERE id = :id AND state = 'active'"), {"id": person_id}
+            text("SELECT 1 FROM platform.people WHERE id = :id AND state = 'active' FOR UPDATE"), {"id": person_id}
         ).first()
         if person is None:
             detail = "there is no such person"
@@ -162,6 +162,13 @@ def use_link(secret: str, password: str) -> LinkHolder:
             "hash": stored,
         }
         session.execute(text("UPDATE platform.one_time_links SET used_at = :now WHERE secret_hash = :digest"), values)
+        session.execute(
+            text(
+                "UPDATE platform.one_time_links SET revoked_at = :now"
+                " WHERE person_id = :person AND purpose = 'reset' AND used_at IS NULL AND revoked_at IS NULL"
+            ),
+            values,
+        )
         if holder.tenant_id is not None:
             members.accept(session, holder.person_id, holder.tenant_id)
         if not holder.joins:

@@ -131,7 +131,7 @@ def change_member(tenant: TenantRef, person_id: UUID, grant: Grant, *, actor: st
     with platform_session() as session:
         roles = _checked_roles(session, tenant, grant.roles)
         before = _locked(session, tenant, person_id)
-        if ADMIN in before and ADMIN not in roles:
+        if ADMIN in before and (ADMIN not in roles or grant.facility_ids is not None or grant.states is not None):
             _refuse_last_admin(session, tenant, person_id)
         session.execute(
             text(
@@ -335,7 +335,7 @@ def _refuse_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> 
         text(
             "SELECT 1 FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
             " WHERE m.tenant_id = :tenant AND m.person_id <> :person AND :admin = ANY(m.roles) AND p.state = 'active'"
-            " AND m.accepted_at IS NOT NULL"
+            " AND m.accepted_at IS NOT NULL AND m.facility_ids IS NULL AND m.states IS NULL"
         ),
         {"tenant": tenant.id, "person": person_id, "admin": ADMIN},
     ).first()

@@ -158,6 +158,7 @@ def switch(session_id: UUID, person_id: UUID, tenant_id: UUID, device: str) -> N
             text(
                 "SELECT s.signed_in_by FROM platform.sessions s JOIN platform.memberships m"
                 " ON m.person_id = s.person_id AND m.tenant_id = :tenant AND m.accepted_at IS NOT NULL"
+                " JOIN platform.tenants t ON t.id = m.tenant_id AND t.state = 'active' AND t.phase IS NULL"
                 " WHERE s.id = :id AND s.person_id = :person AND s.revoked_at IS NULL FOR UPDATE OF s"
             ),
             {"id": session_id, "person": person_id, "tenant": tenant_id},

@@ -51,7 +51,7 @@ def sign_in(email: str, password: str, *, address: str, device: str = "") -> New
             {"email": account},
         ).first()
     stored = None if person is None or person.state != "active" else person.password_hash
-    if not passwords.matches(password[: passwords.LONGEST + 1], stored) or person is None:
+    if not passwords.matches(password, stored) or person is None:
         _count_failure(digest)
         raise Unauthenticated(_WRONG, remedy="Try again, or ask your administrator for a link to a new password.")
     with platform_session() as session:

@@ -125,3 +125,12 @@ class TestTwoOrganisations:
         members.add_operator(email, "Operator", "platform_admin", actor="test:1")
         with pytest.raises(Unauthenticated):
             begin(email, PASSWORD)
+
+
+def test_a_used_link_makes_the_other_resets_of_the_person_stop_working(tenant, add_person):
+    person_id, _ = add_person()
+    of_operator = secret_of(links.create_link(person_id, links.RESET, actor="test:1"))
+    of_tenant = secret_of(links.create_link(person_id, links.RESET, actor="test:1", tenant_id=tenant.id))
+    links.use_link(of_tenant, NEW)
+    with pytest.raises(NotFound):
+        links.use_link(of_operator, PASSWORD)

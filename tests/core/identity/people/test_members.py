@@ -69,6 +69,8 @@ def test_the_last_admin_can_neither_be_removed_nor_changed(tenant, add_person):
         members.remove_member(tenant, first, actor="test:1")
     with pytest.raises(Conflict):
         members.change_member(tenant, first, Grant(["viewer"]), actor="test:1")
+    with pytest.raises(Conflict):
+        members.change_member(tenant, first, Grant(["partner_admin"], states=["Lagos"]), actor="test:1")
     with pytest.raises(NotFound):
         members.get_member(tenant, second)
 
