@@ -92,7 +92,7 @@ class TestHeads:
         with connect(port) as client:
             body = b"x" * 90_000
             client.sendall(head("POST", "/v1/toy/body", owner.api_key, Content_Length=len(body)) + body)
-            assert status_of(client) == 422
+            assert status_of(client) == 415
 
     def test_one_that_does_not_come_in_time_is_refused(self, quick):
         with connect(quick) as client:

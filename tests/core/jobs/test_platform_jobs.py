@@ -183,10 +183,12 @@ def test_a_row_whose_kind_and_owner_differ_never_runs(tenant, ask, change, row, 
     job_id = ask(tenant, lambda *_: ran.append(1))
     change(job_id, forged)
     messages, runner = LocalMessages(), Runner()
-    Relay(messages).tick()
+    relay = Relay(messages)
     try:
-        for job in messages.sent:
-            runner.run(*job)
+        for _ in range(20):  # jobs that other tests left may come first
+            relay.tick()
+            while messages.sent:
+                runner.run(*messages.sent.pop(0))
     finally:
         runner.close()
     assert (ran, row(job_id)["state"]) == ([], "dead")

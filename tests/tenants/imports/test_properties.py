@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.database import TenantRef, tenant_session
 from core.errors import Invalid
 from tenants.imports import repository
+from tenants.imports.reading.no_records import _is_number
 
 from .conftest import MAPPING, RunImport, rows, write
 
@@ -56,6 +57,11 @@ def quoted(cells: list[str]) -> str:
     return ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
 
 
+def _is_sum(cells: list[str]) -> bool:
+    """Whether a row names nobody and has numbers alone: it counts the others, and is no row."""
+    return not cells[0] and all(map(_is_number, filter(None, cells)))
+
+
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -73,7 +79,7 @@ def test_accepted_and_rejected_rows_add_up_to_the_rows_read(
         except Invalid as refused:
             explained(refused)
             return
-    given_rows = sum(any(cells) for cells in damaged) + 3
+    given_rows = sum(any(cells) and not _is_sum(cells) for cells in damaged) + 3
     with tenant_session(module_tenant, actor="test:1") as session:
         reported = {(file, line) for file, line, *_ in repository.rejections(session, summary.id)}
         after = rows(session, "SELECT count(*) FROM dispensations")[0][0]
