@@ -22,6 +22,7 @@ from core.identity.operator import ACTOR
 from core.identity.permissions import all_permissions
 from core.identity.principal import Identified, Principal
 from core.identity.secrets import new_secret, same, split
+from core.identity.tenants import refuse_inactive, tenant_of
 from core.web.cursors import Sort
 
 if TYPE_CHECKING:
@@ -257,8 +258,8 @@ def verify_key(key: str) -> Identified:
     last_used = row["last_used_at"]
     if last_used is None or moment - last_used >= USED_EVERY:
         _note_use(row["key_id"], moment)
-    tenant = _tenant(row)
-    _refuse_inactive(tenant.state)
+    tenant = tenant_of(row)
+    refuse_inactive(tenant.state)
     principal = Principal(
         "api_key",
         str(row["key_id"]),
@@ -293,7 +294,7 @@ def confirm_key(principal: Principal) -> None:
         detail = "the API key is not known"
         raise Unauthenticated(detail)
     _refuse_stale(row["revoked_at"], row["expires_at"], now())
-    _refuse_inactive(row["state"])
+    refuse_inactive(row["state"])
     if not principal.permissions <= _granted(row["permissions"]):
         detail = "a permission was taken from the API key"
         raise Forbidden(detail)
@@ -330,17 +331,6 @@ def _granted(permissions: Collection[str] | None) -> frozenset[str]:
     return all_permissions() if permissions is None else all_permissions() & frozenset(permissions)
 
 
-def _refuse_inactive(state: str) -> None:
-    if state in ("deleting", "purging"):
-        detail = "the organisation is being deleted from this installation"
-        raise Forbidden(
-            detail, remedy="Ask its operator soon: the deletion can be cancelled until the grace period ends."
-        )
-    if state != "active":
-        detail = "the organisation's access is suspended"
-        raise Forbidden(detail, remedy="Ask the operator of this installation to resume it.")
-
-
 def _refuse_stale(revoked_at: datetime | None, expires_at: datetime | None, moment: datetime) -> None:
     if revoked_at is not None:
         detail = "the API key was revoked"
@@ -348,16 +338,3 @@ def _refuse_stale(revoked_at: datetime | None, expires_at: datetime | None, mome
     if expires_at is not None and expires_at <= moment:
         detail = "the API key has expired"
         raise Unauthenticated(detail, remedy="Ask for a new key.")
-
-
-def _tenant(row: Mapping[str, Any]) -> TenantRef:
-    return TenantRef(
-        id=row["id"],
-        slug=row["slug"],
-        name=row["name"],
-        schema_name=row["schema_name"],
-        role_name=row["role_name"],
-        database=row["database"],
-        state=row["state"],
-        time_zone=row["time_zone"],
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from core.clock import now
 from core.database import platform_session
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.identity.people import members, passwords, sessions
+from core.identity.secrets import digest_of
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def create_link(person_id: UUID, purpose: str, *, actor: str, tenant_id: UUID | 
             ),
             {
                 "id": link_id,
-                "digest": _digest(secret),
+                "digest": digest_of(secret),
                 "purpose": purpose,
                 "person": person_id,
                 "tenant": tenant_id,
@@ -156,7 +156,7 @@ def use_link(secret: str, password: str) -> LinkHolder:
             detail = "the account got another password meanwhile"
             raise Conflict(detail, remedy="Open the link again.")
         values = {
-            "digest": _digest(secret),
+            "digest": digest_of(secret),
             "now": now(),
             "person": holder.person_id,
             "hash": stored,
@@ -196,14 +196,10 @@ _HOLDER = (
 
 def _holder(session: Session, secret: str) -> tuple[LinkHolder, str | None]:
     """Whom a link is for, and the hash of the account's present password; both rows are locked."""
-    row = session.execute(text(_HOLDER), {"digest": _digest(secret), "now": now()}).first()
+    row = session.execute(text(_HOLDER), {"digest": digest_of(secret), "now": now()}).first()
     if row is None:
         detail = "this link does not work: it was used, replaced, or has expired"
         raise NotFound(detail, remedy="Ask your administrator for a new one.")
     joins = row.purpose == INVITATION and row.password_hash is not None
     holder = LinkHolder(row.purpose, row.person_id, row.email, row.name, row.tenant_id, row.tenant, joins)
     return holder, row.password_hash
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()

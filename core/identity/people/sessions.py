@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -14,12 +13,14 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from core.clock import now
-from core.database import TenantRef, look_up, platform_session
+from core.database import look_up, platform_session
 from core.errors import Forbidden, NotFound, Unauthenticated
 from core.identity.credentials import cookie
 from core.identity.principal import Identified, Principal
 from core.identity.roles import permissions_for
+from core.identity.secrets import digest_of
 from core.identity.tenant_roles.compiled import RolesAt, permissions_of
+from core.identity.tenants import refuse_inactive, tenant_of
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ SEEN_EVERY = timedelta(minutes=1)
 """The last request is written at most this often."""
 
 DEVICE_MAX = 120
-_TENANT = ("id", "slug", "name", "schema_name", "role_name", "database", "state", "time_zone")
 _VERIFY = (
     "SELECT s.id AS session_id, s.person_id, s.signed_in_by, s.expires_at, s.last_seen_at, s.revoked_at,"
     " p.name AS person_name, p.state AS person_state, p.operator_role, s.tenant_id,"
@@ -89,7 +89,7 @@ def begin(
         ),
         {
             "id": session_id,
-            "digest": _digest(secret),
+            "digest": digest_of(secret),
             "person": person_id,
             "tenant": tenant_id,
             "by": signed_in_by,
@@ -191,7 +191,7 @@ class Sessions:
             Unauthenticated: there is none, it has ended, or the person was deactivated or left the tenant.
             Forbidden: the tenant is suspended.
         """
-        row = look_up(_VERIFY.format(column="secret_hash"), (_digest(credential),))
+        row = look_up(_VERIFY.format(column="secret_hash"), (digest_of(credential),))
         identified = _identified(row)
         moment = now()
         if row is not None and moment - row["last_seen_at"] >= SEEN_EVERY:
@@ -239,10 +239,8 @@ def _identified(row: Mapping[str, Any] | None) -> Identified:
         return _operator(row)
     if row["roles"] is None:
         raise _ended()
-    tenant = TenantRef(**{name: row[name] for name in _TENANT})
-    if tenant.state != "active":
-        detail = "the organisation is suspended"
-        raise Forbidden(detail, remedy="Ask its operator.")
+    tenant = tenant_of(row)
+    refuse_inactive(tenant.state)
     facilities, states = row["facility_ids"], row["states"]
     principal = Principal(
         "person",
@@ -282,10 +280,6 @@ def _operator(row: Mapping[str, Any]) -> Identified:
 def _ended() -> Unauthenticated:
     detail = "the session has ended"
     return Unauthenticated(detail, remedy="Sign in again.")
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def _idle() -> timedelta:
