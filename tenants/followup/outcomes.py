@@ -60,5 +60,4 @@ OUTCOMES: Final[dict[str, Outcome]] = {
 }
 
 Medium = Literal["phone_call", "home_visit", "sms", "in_person", "other"]
-MEDIA: Final = ("phone_call", "home_visit", "sms", "in_person", "other")
 """How somebody tried to reach the patient."""

@@ -7,25 +7,18 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from sqlmodel import col, func, select
 
-from core.database.arrays import uuid_array
 from tenants.followup.models import Intervention
 from tenants.records.models import Facility
 from tenants.records.reach import within_reach
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import date
     from uuid import UUID
 
     from core.database import TenantSession
     from core.web.paging import PageRequest
 
-_LATEST = sql.SQL(
-    "SELECT DISTINCT ON (patient_uuid) patient_uuid, outcome, outcome_date, promised_for, completed_at, created_by,"
-    " count(*) OVER (PARTITION BY patient_uuid) AS attempts"
-    " FROM interventions WHERE patient_uuid = ANY(%s::uuid[]) AND NOT voided AND outcome IS NOT NULL"
-    " ORDER BY patient_uuid, outcome_date DESC, completed_at DESC, uuid DESC"
-)
 _NOTE_ON_LISTS = sql.SQL(
     "UPDATE worklist_entries e SET contacted_at = last.completed_at, contacted_by = last.created_by,"
     " outcome = last.outcome, outcome_date = last.outcome_date"
@@ -87,14 +80,6 @@ def attempts(
 def datim_id_of(session: TenantSession, facility: UUID) -> str:
     """The DATIM id of a facility."""
     return session.exec(select(Facility.datim_id).where(Facility.uuid == facility)).one()
-
-
-def latest_of(session: TenantSession, patients: Iterable[UUID]) -> Mapping[UUID, dict[str, Any]]:
-    """The latest attempt of each patient who has one, and how many there were (``attempts``)."""
-    with session.cursor() as cursor:
-        rows = cursor.execute(_LATEST, (uuid_array(patients),)).fetchall()
-        columns = [column.name for column in cursor.description or ()]
-    return {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
 
 
 def note_on_lists(session: TenantSession, patient: UUID) -> None:
