@@ -70,18 +70,20 @@ def issue(tenant: TenantRef, open_session: SessionOpener, order: Order) -> UUID:
     _check(order)
     for _ in range(ISSUED_ANEW + 1):
         with open_session() as session:
-            draft = _draft(session, order)
-            before = worklist_repository.issued_before(session, draft.worklist)
+            head, rates = _head(session, order)
+            before = worklist_repository.issued_before(session, head)
             if before is not None:
                 return before.uuid
+            draft = _cut(session, order, head, rates)
         reasons, failure = _reasons(tenant, open_session, order, draft)
         with open_session() as session:
             repository.lock(session, "issue")
-            now_cut = _draft(session, order)
-            before = worklist_repository.issued_before(session, now_cut.worklist)
+            head, rates = _head(session, order)
+            before = worklist_repository.issued_before(session, head)
             if before is not None:
                 return before.uuid
-            if now_cut.worklist.scored_at == draft.worklist.scored_at:
+            if head.scored_at == draft.worklist.scored_at:
+                now_cut = _cut(session, order, head, rates)
                 now_cut.worklist.note = " ".join(filter(None, (now_cut.worklist.note, failure))) or None
                 return _store(session, order, now_cut, reasons)
     detail = f"{order.as_of} was scored again while its list was made"
@@ -97,24 +99,22 @@ class _Draft:
     rates: Mapping[str, Any]
 
 
-def _draft(session: TenantSession, order: Order) -> _Draft:
+def _head(session: TenantSession, order: Order) -> tuple[Worklist, Mapping[str, Any]]:
+    """The list without its people, whom ``_cut`` adds, and the facility rates of its scoring."""
     run = repository.run_of(session, order.as_of)
     if run is None or run.state != "done" or run.finished_at is None:
         failed = run is not None and run.state == "failed"
         detail = f"the scoring of {order.as_of} failed" if failed else f"{order.as_of} has not been scored"
         raise Conflict(detail, remedy=f"score {order.as_of} first")
-    rows, everyone = worklist_repository.candidates(
-        session, order.as_of, order.kind, order.facility, order.capacity, order.due_within
-    )
-    worklist = Worklist(
+    head = Worklist(
         uuid=new_uuid(),
         kind=order.kind,
         as_of=order.as_of,
         facility_uuid=order.facility,
         capacity=order.capacity,
         due_within=order.due_within,
-        candidates=sum(everyone.values()),
-        entries=len(rows),
+        candidates=0,
+        entries=0,
         model_uuid=run.model_uuid,
         model_version=run.model_version,
         scored_at=run.finished_at,
@@ -122,11 +122,20 @@ def _draft(session: TenantSession, order: Order) -> _Draft:
         capacity_share=run.capacity_share,
         usual_risk=run.usual_risk if order.kind == "at_risk" else None,
         note=run.note,
-        facilities=_facilities(session, order, rows, everyone),
         issued_by=session.actor,
         issued_at=now(),
     )
-    return _Draft(worklist, rows, run.rates)
+    return head, run.rates
+
+
+def _cut(session: TenantSession, order: Order, head: Worklist, rates: Mapping[str, Any]) -> _Draft:
+    """The list with the people who are within its capacity now."""
+    rows, everyone = worklist_repository.candidates(
+        session, order.as_of, order.kind, order.facility, order.capacity, order.due_within
+    )
+    head.candidates, head.entries = sum(everyone.values()), len(rows)
+    head.facilities = _facilities(session, order, rows, everyone)
+    return _Draft(head, rows, rates)
 
 
 def _store(session: TenantSession, order: Order, draft: _Draft, reasons: Mapping[UUID, list[dict[str, Any]]]) -> UUID:
