@@ -83,7 +83,7 @@ def declare(
     server_default: str | None = None,
     added: int = 0,
 ) -> Any:  # noqa: ANN401 - as SQLModel has it
-    """The declaration of a field, as it stands in ``Annotated``.
+    """The declaration of a field: what ``Annotated`` carries.
 
     Args:
         type: how its text is read; it decides the type of the column, too.

@@ -1,4 +1,4 @@
-"""Who makes something, or asks for it, is told where it is."""
+"""Every 201 and 202 names the address of what was created in ``Location``."""
 
 import pytest
 
