@@ -59,8 +59,8 @@ def main() -> int:
     }
     with open_session() as session:
         row = service.get(session, uuid)
-        if row.state != "done" or row.rows_refused:
-            sys.stderr.write(f"the import is {row.state}, {row.rows_refused} rows refused\n")
+        if row.state != "done" or row.rows_rejected:
+            sys.stderr.write(f"the import is {row.state}, {row.rows_rejected} rows rejected\n")
             return 1
     sys.stdout.buffer.write(orjson.dumps(figures))
     return 0

@@ -41,11 +41,9 @@ feature = Feature(
         ),
         Permission("keys.read", "See the tenant's API keys, without their secrets."),
         Permission("keys.write", "Create and revoke API keys, with at most one's own permissions."),
-        Permission("people.read", "See the people of the organisation, and what they may do."),
+        Permission("people.read", "See the people of the tenant, and what they may do."),
         Permission("people.write", "Invite, change and remove people, and make links to new passwords."),
-        Permission(
-            "roles.write", "Create, change and delete roles of the organisation, with at most one's own permissions."
-        ),
+        Permission("roles.write", "Create, change and delete roles of the tenant, with at most one's own permissions."),
         Permission("retention.write", "Change for how long what is not the record is kept."),
         Permission("settings.read", "See the tenant's settings.", roles=("data_officer",)),
         Permission("settings.write", "Change the tenant's settings; each group asks for its own permission too."),

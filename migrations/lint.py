@@ -134,7 +134,7 @@ def _altered(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
         yield sql.RENAMES
     nullable = script.option(call, "nullable")
     if nullable is not None and not script.is_(True, nullable):
-        yield sql.REFUSES
+        yield sql.REJECTS
 
 
 def _added(script: Source, call: ast.Call, place: Place) -> Iterator[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DROPS = "drops what landed code reads"
 RENAMES = "renames what landed code reads"
 RETYPES = "changes a type: rewrites the table, and code reads the old one"
-REFUSES = "refuses rows of code that still runs, and reads the whole table under a lock"
+REJECTS = "rejects rows of code that still runs, and reads the whole table under a lock"
 BARE = "adds a column that is NOT NULL without a default: fails where there are rows, and for code that still runs"
 VOLATILE = "adds a column with a volatile default, or one not known to be stable: rewrites the whole table under a lock"
 GENERATED = "adds a generated column: rewrites the whole table under a lock"
@@ -23,7 +23,7 @@ BUILDS = "adds a constraint that builds its index under a lock"
 UNBOUND = "drops what keeps rows unique, and what ON CONFLICT of code that still runs names"
 MAKES_UNIQUE = "makes unique what rows that are there, or that code which still runs writes, may repeat"
 SHARED = "builds an index of a shared table without CONCURRENTLY"
-OUTSIDE = "builds an index CONCURRENTLY outside `with concurrently(...)`: PostgreSQL refuses it in a transaction"
+OUTSIDE = "builds an index CONCURRENTLY outside `with concurrently(...)`: PostgreSQL rejects it in a transaction"
 ROWS = "changes rows of a whole table in one statement, without batches"
 STEPS = "works on rows: say DATA_STEPS = True, so that it is run tenant by tenant"
 TAKES = "takes rights from code that still runs"
@@ -303,7 +303,7 @@ def _bound(words: Words) -> Iterator[str]:
     if words.one_of("UNIQUE", "PRIMARY", "EXCLUDE"):
         yield BUILDS
     elif words.take("NOT", "NULL") and not unchecked:
-        yield REFUSES
+        yield REJECTS
     elif not unchecked:
         yield READS
 
@@ -356,7 +356,7 @@ def _column_altered(words: Words, whole: list[Token]) -> Iterator[str]:
     if words.take("TYPE") or words.take("SET", "DATA", "TYPE"):
         yield RETYPES
     elif words.take("SET", "NOT", "NULL"):
-        yield REFUSES
+        yield REJECTS
     elif not (
         words.take("DROP", "NOT", "NULL")
         or words.take("DROP", "DEFAULT")

@@ -96,7 +96,7 @@ def difference(tree: str, before: dict[str, snapshot.TableFacts], prelude: list[
             steps.call(line)
     names = {table.name for table in tables}
     if gone := sorted(set(before) - names):
-        _refuse(tree, ", ".join(gone), "the table is gone from the models")
+        _reject(tree, ", ".join(gone), "the table is gone from the models")
     for table in tables:
         if table.name in before:
             _change(steps, table, before[table.name])
@@ -106,7 +106,7 @@ def difference(tree: str, before: dict[str, snapshot.TableFacts], prelude: list[
     return steps
 
 
-def _refuse(tree: str, what: str, why: str) -> None:
+def _reject(tree: str, what: str, why: str) -> None:
     message = (
         f"{tree}: {what}: {why}. Landed code still reads it: keep it now (expand), and take it away by a migration"
         " written by hand in a later release (contract)"
@@ -129,13 +129,13 @@ def _indexes(table: Table) -> list[Index]:
 def _change(steps: Steps, table: Table, before: snapshot.TableFacts) -> None:
     where = f"{table.name}."
     if gone := sorted(set(before["columns"]) - {column.name for column in table.columns}):
-        _refuse(steps.tree, where + ", ".join(gone), "the column is gone from the models")
+        _reject(steps.tree, where + ", ".join(gone), "the column is gone from the models")
     added: set[str] = set()
     for column in table.columns:
         if (old := before["columns"].get(column.name)) is None:
             added.add(column.name)
             if not column.nullable and column.server_default is None:
-                _refuse(steps.tree, where + column.name, "a new column must be nullable or have a server default")
+                _reject(steps.tree, where + column.name, "a new column must be nullable or have a server default")
             steps.operation(ops.AddColumnOp(table.name, column, schema=table.schema), name=where + column.name)
         else:
             _alter(steps, table, column, old)
@@ -146,9 +146,9 @@ def _change(steps: Steps, table: Table, before: snapshot.TableFacts) -> None:
 def _alter(steps: Steps, table: Table, column: Column[Any], old: snapshot.ColumnFacts) -> None:
     new, where = snapshot.column_facts(column), f"{table.name}.{column.name}"
     if new["type"] != old["type"] or new["generated"] != old["generated"]:
-        _refuse(steps.tree, where, f"{old['type']} became {new['type']}")
+        _reject(steps.tree, where, f"{old['type']} became {new['type']}")
     if old["nullable"] and not new["nullable"]:
-        _refuse(steps.tree, where, "NULL was allowed, and rows may hold it")
+        _reject(steps.tree, where, "NULL was allowed, and rows may hold it")
     changes: dict[str, Any] = {}
     if new["nullable"] and not old["nullable"]:
         changes["modify_nullable"] = True
@@ -247,7 +247,7 @@ def _grant_lines(tree: str, table: str, new: dict[str, str], old: dict[str, str]
         verb = "regrant_tenants" if "tenant" in old else "own_rows_only"
         lines["tenant"] = f"{verb}({new['tenant']!r}, {tree!r}, {table!r})"
     elif "tenant" in old:
-        _refuse(tree, table, "tenants may no longer reach it")
+        _reject(tree, table, "tenants may no longer reach it")
     if "bound" in new:
         lines["bound"] = f"bind_tenant_id({tree!r}, {table!r})"
     return lines

@@ -28,7 +28,7 @@ class Explanation:
     Attributes:
         through: for a person, the roles that permit it, each with the included role that has the rule where it is
             another; for a key, what of the key permits it.
-        reasons: why not, where it is refused.
+        reasons: why not, where it is rejected.
         facility_ids: the facilities that the person reaches; None for all.
         states: the states whose facilities the person reaches; None for all.
     """
@@ -94,7 +94,7 @@ def _key(tenant: TenantRef, prefix: str, permission: str) -> Explanation:
             {"tenant": tenant.id, "prefix": prefix},
         ).first()
     if row is None:
-        detail = "the organisation has no key with this prefix"
+        detail = "the tenant has no key with this prefix"
         raise NotFound(
             detail, remedy="Give an e-mail address, or a prefix of GET /v1/keys.", command="see `iit key list`"
         )

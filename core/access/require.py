@@ -50,7 +50,7 @@ class Requirement(AccessRule):
             detail = f"the permission {self.permission} is needed"
             raise Forbidden(detail)
         if not self.confined and not principal.reach.everything:
-            detail = "this operation concerns all facilities of the organisation, and you reach some"
+            detail = "this operation concerns all facilities of the tenant, and you reach some"
             raise Forbidden(detail, remedy="Ask somebody who reaches all facilities.")
         return principal
 
@@ -200,8 +200,8 @@ def _walk(dependant: Dependant) -> Iterator[AccessRule]:
         yield from _walk(child)
 
 
-def refuse_open_routes(app: FastAPI) -> None:
-    """Refuse an application with a page or a route under /v1 that does not say who may call it, or says two things.
+def reject_open_routes(app: FastAPI) -> None:
+    """Reject an application with a page or a route under /v1 that does not say who may call it, or says two things.
 
     Raises:
         LookupError: names the routes.
@@ -217,11 +217,11 @@ def refuse_open_routes(app: FastAPI) -> None:
             if len(access_rules(route)) > 1:
                 message = f"the public route {route.path} declares a permission: move it to the feature's routers"
                 raise LookupError(message)
-            _refuse_cover(route, guarded)
+            _reject_cover(route, guarded)
 
 
-def _refuse_cover(public: RouteContext, guarded: list[RouteContext]) -> None:
-    """Refuse a public route whose pattern takes requests of a guarded one: their credentials would go unchecked."""
+def _reject_cover(public: RouteContext, guarded: list[RouteContext]) -> None:
+    """Reject a public route whose pattern takes requests of a guarded one: their credentials would go unchecked."""
     for route in guarded:
         sample = re.sub(r"\{[^}]*\}", "x", str(route.path))
         shared = (public.methods or set()) & (route.methods or set())

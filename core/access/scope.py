@@ -134,8 +134,8 @@ def tenant_scope_of(request: Request) -> Scope:
     """
     scope = scope_of(request)
     if not isinstance(scope, Scope):
-        detail = "this operation belongs to an organisation, and the credential to none"
-        raise Forbidden(detail, remedy="Use a credential of the organisation.")
+        detail = "this operation belongs to a tenant, and the credential to none"
+        raise Forbidden(detail, remedy="Use a credential of the tenant.")
     return scope
 
 

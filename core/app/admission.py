@@ -135,7 +135,7 @@ class Admission:
         self._all = anyio.CapacityLimiter(concurrency)
         self._long = anyio.CapacityLimiter(max(1, concurrency // 2))
         self.waiting = 0
-        self.tenants: Shares[UUID | str] = Shares(max(1, concurrency // 3), "the organisation")
+        self.tenants: Shares[UUID | str] = Shares(max(1, concurrency // 3), "the tenant")
         # Behind a proxy that is not declared, all clients have one address.
         self.addresses: Shares[str] = Shares(max(1, concurrency * 3 // 4), "the client's address")
         self.public: Shares[str] = Shares(max(1, concurrency // 3), "the public part of the server", PUBLIC_WAITING)

@@ -63,14 +63,14 @@ class Body:
         """
         try:
             with anyio.fail_after(seconds):
-                self._refuse_more_than(most)
+                self._reject_more_than(most)
                 while not self.whole:
                     self._buffer.append(await self._next())
-                    self._refuse_more_than(most)
+                    self._reject_more_than(most)
         except TimeoutError:
             raise RequestTimeout(_LATE) from None
 
-    def _refuse_more_than(self, most: int) -> None:
+    def _reject_more_than(self, most: int) -> None:
         if max(self._length, self._bytes) > most:
             detail = f"the body of the request is larger than {most} bytes"
             raise TooLarge(detail)

@@ -82,7 +82,7 @@ class Callers:
         if known is not None and not with_body:
             return known
         if known is None:
-            self._refuse_guesser(address)
+            self._reject_guesser(address)
         try:
             verification = await self._verify(credential, address)
         except Unauthenticated as error:
@@ -130,7 +130,7 @@ class Callers:
             else:
                 del self._verifying[address]
 
-    def _refuse_guesser(self, address: str) -> None:
+    def _reject_guesser(self, address: str) -> None:
         guesses = self._guesses.get(address)
         if guesses is None:
             return
@@ -138,7 +138,7 @@ class Callers:
         if left <= 0:
             del self._guesses[address]
         elif left > GUESSES - 1:
-            detail = "too many credentials of this address were refused"
+            detail = "too many credentials of this address were rejected"
             remedy = "Send a valid credential, and wait for as many seconds as the header Retry-After says."
             raise TooManyRequests(detail, remedy=remedy, retry_after=int((left - GUESSES + 1) / GUESSES_A_SECOND) + 1)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 JSON = "application/json"
 
 
-def refuse_unknown(route: APIRoute) -> None:
+def reject_unknown(route: APIRoute) -> None:
     """Make a route reject names that its signature does not declare, and a body of another media type than its own.
 
     The check runs after the route's other dependencies, so that 401 and 403 come first. A public route that declares
@@ -70,7 +70,7 @@ def _body_fields(dependant: Dependant) -> Iterator[ModelField]:
 def _check(
     query: frozenset[str] | None, form: frozenset[str], media: str | None
 ) -> Callable[[Request], Coroutine[Any, Any, None]]:
-    async def refuse(request: Request) -> None:
+    async def reject(request: Request) -> None:
         if media is None and _has_body(request):
             await request.body()  # else a body over the limit would answer 413 after the operation took effect
         elif media is not None and _has_body(request) and not _is_of(request, media):
@@ -84,7 +84,7 @@ def _check(
             detail = f"not valid: {', '.join(error.field for error in errors)}"
             raise Invalid(detail, errors=errors)
 
-    return refuse
+    return reject
 
 
 def _has_body(request: Request) -> bool:

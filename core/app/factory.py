@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from core import database, telemetry
-from core.access.require import open_to_all, refuse_open_routes
+from core.access.require import open_to_all, reject_open_routes
 from core.app import docs, health, home, openapi
 from core.app.callers import VERIFIERS
 from core.app.errors import install
@@ -121,5 +121,5 @@ def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
     app.include_router(home.router)
     app.include_router(health.router)
     app.include_router(docs.router)
-    refuse_open_routes(app)
+    reject_open_routes(app)
     return app

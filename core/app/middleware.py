@@ -98,7 +98,7 @@ class RequestBoundary:
             answer = _Answer(scope, send, request_id)
             began = time.perf_counter()
             try:
-                _refuse_nul(scope)
+                _reject_nul(scope)
                 await self._admit(scope, receive, answer)
             except Exception as caught:
                 error = _own_error(caught)
@@ -110,7 +110,7 @@ class RequestBoundary:
                 if answer.ended:
                     return
                 if not answer.status:
-                    await answer.refuse(receive, failure)
+                    await answer.reject(receive, failure)
                 elif failure.status == AppError.status:
                     raise  # the connection must break: else the client takes the part for the whole answer
                 # Else the server breaks the connection too, because the answer has no end, but logs no traceback.
@@ -127,7 +127,7 @@ class RequestBoundary:
         address = address_of(scope)
         public = None if self._permissions is None else self._permissions.public(scope["method"], scope["path"])
         if public is not None:
-            self._refuse_hasty(public, address)
+            self._reject_hasty(public, address)
             with self._admission.enter_public(address) as place:
                 await body.take_whole(PUBLIC_BODY, PUBLIC_SECONDS)
                 answer.body, answer.slot = body, place.slot(long=False)
@@ -143,7 +143,7 @@ class RequestBoundary:
         if answer.status == Unauthenticated.status:
             self._callers.forget(scope)
 
-    def _refuse_hasty(self, route: PublicRoute, address: str) -> None:
+    def _reject_hasty(self, route: PublicRoute, address: str) -> None:
         """Count a call of a public route.
 
         Raises:
@@ -189,12 +189,12 @@ class _Answer:
         if message["type"] == "http.response.start":
             if self.body is not None and self.body.late is not None:
                 late, self.body.late = self.body.late, None
-                await self.refuse(None, late)
+                await self.reject(None, late)
                 self._replaced = True
                 return
             if message["status"] == TooLarge.status and not _is_problem(message):
                 detail = "the body of the request is larger than this operation takes"
-                await self.refuse(None, TooLarge(detail))
+                await self.reject(None, TooLarge(detail))
                 self._replaced = True
                 return
             if self._conditional.delays(message):
@@ -232,7 +232,7 @@ class _Answer:
         finally:
             sending.cancel()
 
-    async def refuse(self, receive: Receive | None, error: AppError) -> None:
+    async def reject(self, receive: Receive | None, error: AppError) -> None:
         await error_answer(self._scope, error)(self._scope, receive or _nothing, self.send)
 
     def _with_headers(self, own: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -244,7 +244,7 @@ class _Answer:
         return [*own, *added, (b"x-request-id", self._request_id.encode())]
 
 
-def _refuse_nul(scope: Scope) -> None:
+def _reject_nul(scope: Scope) -> None:
     """Reject a NUL in the path or the query: PostgreSQL cannot store one.
 
     Raises:

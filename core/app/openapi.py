@@ -60,7 +60,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 examples.complete(operation, schemas)
         _name_cookies(described)
         _mark_files(described)
-        _refuse_twins(described)
+        _reject_twins(described)
         app.openapi_schema = described
     return app.openapi_schema
 
@@ -132,7 +132,7 @@ def _identifies(schema: dict[str, Any]) -> bool:
     return schema.get("format") == "uuid" or any(_identifies(part) for part in schema.get("anyOf", ()))
 
 
-def _refuse_twins(described: dict[str, Any]) -> None:
+def _reject_twins(described: dict[str, Any]) -> None:
     seen: set[str] = set()
     for path, methods in described["paths"].items():
         for operation in methods.values():

@@ -43,7 +43,7 @@ RESERVED = ("/v1", PATH.rstrip("/"), "/docs", "/openapi.json", "/healthz", "/rea
 PROBLEM = "core/problem.html"
 _REMEDIES = {
     Unauthenticated: "Sign in, and open the page again.",
-    NotFound: "Check the address. The page may have moved, or belong to another organisation.",
+    NotFound: "Check the address. The page may have moved, or belong to another partner.",
 }
 
 
@@ -69,7 +69,7 @@ def lay_pages(app: FastAPI, rooms: Sequence[Feature]) -> None:
             _lay(app, resolve(reference), [])
         for reference in room.public_pages:
             _lay(app, resolve(reference), [Depends(open_to_all)])
-    _refuse_dead_entries(app, rooms)
+    _reject_dead_entries(app, rooms)
 
 
 def asset_origin() -> str:
@@ -124,7 +124,7 @@ def _lay(app: FastAPI, router: APIRouter, rules: Sequence[params.Depends]) -> No
         )
 
 
-def _refuse_dead_entries(app: FastAPI, rooms: Sequence[Feature]) -> None:
+def _reject_dead_entries(app: FastAPI, rooms: Sequence[Feature]) -> None:
     needed = {
         route.path: permissions_of(route)
         for route in page_routes(app)

@@ -136,7 +136,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self.address = ""
         self._outside = 0  # bytes received that belong to no body and to no complete head
-        self._refusal: AppError | None = None
+        self._rejection: AppError | None = None
         self._head_since: float | None = None
         self._unread_since: float | None = None
         self._closing_since: float | None = None
@@ -166,7 +166,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._outside += len(data)
         super().data_received(data)
         if self._outside > self.limits.head_bytes and not self.transport.is_closing():
-            self._refuse(HeadTooLarge(f"the head of the request has more than {self.limits.head_bytes} bytes"))
+            self._reject(HeadTooLarge(f"the head of the request has more than {self.limits.head_bytes} bytes"))
         elif self._head_since is None and self in self._sweeper.idle:
             self._head_since = time.monotonic()
 
@@ -180,10 +180,10 @@ class BoundedProtocol(HttpToolsProtocol):
         # The count may include bytes of the body that came with the head: measure exactly only when it is too high.
         if many or (self._outside > self.limits.head_bytes and self._head_bytes() > self.limits.head_bytes):
             what = f"{self.limits.head_fields} headers" if many else f"{self.limits.head_bytes} bytes"
-            self._refusal = HeadTooLarge(f"the head of the request has more than {what}")
+            self._rejection = HeadTooLarge(f"the head of the request has more than {what}")
             raise ValueError(what)
         if len(self.pipeline) >= self.limits.pipelined:
-            self._refusal = BadRequest("too many requests were sent before the first was answered")
+            self._rejection = BadRequest("too many requests were sent before the first was answered")
             raise ValueError(self.limits.pipelined)
         self._outside, self._head_since = 0, None
         self._sweeper.idle.pop(self, None)
@@ -232,8 +232,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Reject a request that is not HTTP, or that exceeds the limits."""
-        refusal, self._refusal = self._refusal, None
-        self._refuse(refusal or BadRequest(msg))
+        rejection, self._rejection = self._rejection, None
+        self._reject(rejection or BadRequest(msg))
 
     def end_if_late(self, moment: float) -> None:
         """Close the connection if it is late."""
@@ -247,11 +247,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
         elif self._head_since is not None and moment - self._head_since > self.limits.head_seconds:
             if self._outside:
-                self._refuse(RequestTimeout("the head of the request did not come in time"))
+                self._reject(RequestTimeout("the head of the request did not come in time"))
             else:
                 self.transport.close()
 
-    def _refuse(self, error: AppError) -> None:
+    def _reject(self, error: AppError) -> None:
         """Answer an error in place of the application, and close the connection.
 
         If an earlier request is being answered, only close: the client would take the error for its answer.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Depends
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from core.app.conventions import refuse_unknown
+from core.app.conventions import reject_unknown
 from core.web import location
 from core.web.idempotency import idempotency_key
 
@@ -52,4 +52,4 @@ def lay_flat(app: FastAPI, router: APIRouter, prefix: str, dependencies: Sequenc
         app.router.add_api_route(prefix + route.path, route.endpoint, **options)
         added = app.router.routes[-1]
         if isinstance(added, APIRoute):
-            refuse_unknown(added)
+            reject_unknown(added)

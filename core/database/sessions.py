@@ -167,7 +167,7 @@ def tenant_session(
     except (DBAPIError, psycopg.Error) as error:
         state = _sqlstate(error)
         if (opened and not readonly and state == _READ_ONLY) or (not opened and state in _NO_SUCH_ROLE):
-            detail = "the organisation's data are being moved: nothing can be written for a moment"
+            detail = "the tenant's data are being moved: nothing can be written for a moment"
             raise TenantMoving(detail, remedy="send the same request again", retry_after=1) from error
         if opened and state in _NOT_THERE_YET and _is_behind(tenant):
             detail = f"the data of {tenant.slug} are being upgraded, and this request needs the upgrade"

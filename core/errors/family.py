@@ -103,7 +103,7 @@ class Forbidden(AppError):
     status = 403
     slug = "forbidden"
     title = "Not allowed"
-    hint = "Ask the organisation's administrator for the permission."
+    hint = "Ask the tenant's administrator for the permission."
 
 
 class NotFound(AppError):
@@ -112,7 +112,7 @@ class NotFound(AppError):
     status = 404
     slug = "not-found"
     title = "Not found"
-    hint = "Check the identifier; it may belong to another organisation or have been removed."
+    hint = "Check the identifier; it may belong to another tenant or have been removed."
 
 
 class MethodNotAllowed(AppError):

@@ -1,4 +1,4 @@
-"""The caller, and the API keys of the caller's organisation."""
+"""The caller, and the API keys of the caller's tenant."""
 
 from datetime import datetime
 from typing import Annotated

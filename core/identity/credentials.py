@@ -69,7 +69,7 @@ class CredentialKind(Protocol):
         """
 
     def counts_as_guess(self, error: Unauthenticated) -> bool:
-        """Whether this refusal counts towards the limit of guesses of the client's address."""
+        """Whether this rejection counts towards the limit of guesses of the client's address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from core.identity.operator import ACTOR
 from core.identity.permissions import all_permissions
 from core.identity.principal import Identified, Principal
 from core.identity.secrets import new_secret, same, split
-from core.identity.tenants import refuse_inactive, tenant_of
+from core.identity.tenants import reject_inactive, tenant_of
 from core.web.cursors import Sort
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def get_key(tenant: TenantRef, key_id: UUID) -> KeyInfo:
             .one_or_none()
         )
     if row is None:
-        detail = "the organisation has no API key with this id"
+        detail = "the tenant has no API key with this id"
         raise NotFound(detail)
     return _info(row)
 
@@ -254,12 +254,12 @@ def verify_key(key: str) -> Identified:
     if row is None or not genuine:
         detail = "the API key is not known"
         raise Unauthenticated(detail)
-    _refuse_stale(row["revoked_at"], row["expires_at"], moment)
+    _reject_stale(row["revoked_at"], row["expires_at"], moment)
     last_used = row["last_used_at"]
     if last_used is None or moment - last_used >= USED_EVERY:
         _note_use(row["key_id"], moment)
     tenant = tenant_of(row)
-    refuse_inactive(tenant.state)
+    reject_inactive(tenant.state)
     principal = Principal(
         "api_key",
         str(row["key_id"]),
@@ -293,8 +293,8 @@ def confirm_key(principal: Principal) -> None:
     if row is None:
         detail = "the API key is not known"
         raise Unauthenticated(detail)
-    _refuse_stale(row["revoked_at"], row["expires_at"], now())
-    refuse_inactive(row["state"])
+    _reject_stale(row["revoked_at"], row["expires_at"], now())
+    reject_inactive(row["state"])
     if not principal.permissions <= _granted(row["permissions"]):
         detail = "a permission was taken from the API key"
         raise Forbidden(detail)
@@ -318,7 +318,7 @@ class ApiKeys:
         """Check the key again; see ``confirm_key``."""
         confirm_key(principal)
 
-    def counts_as_guess(self, error: Unauthenticated) -> bool:  # noqa: ARG002 - the same for every refusal
+    def counts_as_guess(self, error: Unauthenticated) -> bool:  # noqa: ARG002 - the same for every rejection
         """Count every rejected key, so that a client that repeats a revoked key is slowed down too."""
         return True
 
@@ -331,7 +331,7 @@ def _granted(permissions: Collection[str] | None) -> frozenset[str]:
     return all_permissions() if permissions is None else all_permissions() & frozenset(permissions)
 
 
-def _refuse_stale(revoked_at: datetime | None, expires_at: datetime | None, moment: datetime) -> None:
+def _reject_stale(revoked_at: datetime | None, expires_at: datetime | None, moment: datetime) -> None:
     if revoked_at is not None:
         detail = "the API key was revoked"
         raise Unauthenticated(detail, remedy="Ask for a new key.")

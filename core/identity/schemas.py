@@ -12,18 +12,18 @@ _KEY = f"iit_{'0123456789ab'}_{'0' * 64}"
 
 
 class MyTenant(BaseModel):
-    """The organisation that the caller acts for."""
+    """The tenant that the caller acts for."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: UUID = Field(description="The organisation.")
+    id: UUID = Field(description="The tenant.")
     slug: str = Field(description="Its short name.", examples=["lakeside-care"])
     name: str = Field(description="Its full name.", examples=["Lakeside Care Initiative"])
     time_zone: str = Field(description="The zone in which its days begin.", examples=["Africa/Lagos"])
 
 
 class MyScope(BaseModel):
-    """The part of the organisation's records that the caller reaches."""
+    """The part of the tenant's records that the caller reaches."""
 
     facility_ids: list[UUID] | None = Field(description="Only these facilities; null for all.", examples=[None])
     states: list[str] | None = Field(description="Only facilities in these states; null for all.", examples=[None])
@@ -35,7 +35,7 @@ class Me(BaseModel):
     kind: str = Field(description="`api_key`, `person` or `operator`.", examples=["api_key"])
     id: str = Field(description="The key, or the account.", examples=["019c2291-b3a0-7768-a5f9-23774462ebfc"])
     name: str = Field(description="The name of the key or the person.", examples=["reporting server"])
-    tenant: MyTenant | None = Field(description="The organisation that it acts for; null for operators.")
+    tenant: MyTenant | None = Field(description="The tenant that it acts for; null for operators.")
     permissions: list[str] = Field(description="What it may do.", examples=[["cohort.read", "patients.read"]])
     roles: list[str] = Field(description="The roles that give the permissions.", examples=[[]])
     scope: MyScope = Field(description="Which tenant and facilities the caller sees.")

@@ -25,17 +25,17 @@ def tenant_of(row: Mapping[str, Any]) -> TenantRef:
     )
 
 
-def refuse_inactive(state: str) -> None:
+def reject_inactive(state: str) -> None:
     """Let only credentials of an active tenant pass.
 
     Raises:
         Forbidden: the tenant is suspended, restored, or being deleted (403).
     """
     if state in ("deleting", "purging"):
-        detail = "the organisation is being deleted from this installation"
+        detail = "the tenant is being deleted from this installation"
         raise Forbidden(
             detail, remedy="Ask its operator soon: the deletion can be cancelled until the grace period ends."
         )
     if state != "active":
-        detail = "the organisation's access is suspended"
+        detail = "the tenant's access is suspended"
         raise Forbidden(detail, remedy="Ask the operator of this installation to resume it.")

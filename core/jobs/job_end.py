@@ -24,7 +24,7 @@ class JobEnd:
     Attributes:
         decision: ``given_up``: no worker tries it again; ``discarded``: an operator leaves it so; ``retried``: an
             operator queued it again.
-        reason: of ``given_up``: ``attempts``, ``interruptions`` or ``refused``; empty otherwise.
+        reason: of ``given_up``: ``attempts``, ``interruptions`` or ``rejected``; empty otherwise.
         error: kind and place of the last error, without its values.
     """
 

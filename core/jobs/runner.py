@@ -56,7 +56,7 @@ _WAITS: dict[type[BaseException], timedelta] = {
 }
 """Errors that give a job back without counting a try, and how long the job then waits."""
 
-REFUSALS = frozenset({400, 401, 403, 404, 413, 415, 422})
+REJECTIONS = frozenset({400, 401, 403, 404, 413, 415, 422})
 """Statuses of our own errors that the next try would meet again."""
 
 TICK = 0.25
@@ -218,7 +218,7 @@ class Runner:
             if context.finished:
                 log.warning("job raised after it was done", error=describe(error))
                 return "done"
-            final = isinstance(error, AppError) and error.status in REFUSALS
+            final = isinstance(error, AppError) and error.status in REJECTIONS
             state = self._fail(lease, describe(error), final=final)
             log.warning("job failed", error=describe(error), state=state or "lost")
             return state

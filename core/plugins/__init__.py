@@ -4,12 +4,12 @@ Importing this package loads no plugin and nothing heavy.
 """
 
 from core.plugins.artifacts import pack, unpack
-from core.plugins.errors import ArtifactRefused, PluginFailed, PluginTimedOut
+from core.plugins.errors import ArtifactRejected, PluginFailed, PluginTimedOut
 from core.plugins.fitting import fit_in_process
 from core.plugins.manager import failures, models, reload
 
 __all__ = [
-    "ArtifactRefused",
+    "ArtifactRejected",
     "PluginFailed",
     "PluginTimedOut",
     "failures",

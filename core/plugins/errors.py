@@ -25,9 +25,9 @@ class PluginTimedOut(PluginFailed):
     hint = "Fit on fewer decisions, or give it more time."
 
 
-class ArtifactRefused(AppError):  # noqa: N818 - named as the family is
+class ArtifactRejected(AppError):  # noqa: N818 - named as the family is
     """Stored bytes are not a model: damaged, changed, or of another kind."""
 
-    slug = "artifact-refused"
+    slug = "artifact-rejected"
     title = "A stored model cannot be read"
     hint = "Restore the file from a backup, or train the model again."

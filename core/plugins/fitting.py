@@ -32,7 +32,7 @@ def fit_in_process(
 
     Raises:
         NotFound: no installed plugin gives this model.
-        Invalid: the plugin refused the data or a parameter.
+        Invalid: the plugin rejected the data or a parameter.
         PluginTimedOut: it was killed at its time limit.
         PluginFailed: it raised, died, or gave something that is not an artifact.
     """

@@ -70,7 +70,7 @@ def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -
         limits: when to kill it.
 
     Raises:
-        Invalid: the plugin refused the data or a parameter.
+        Invalid: the plugin rejected the data or a parameter.
         PluginTimedOut: it was killed at its time limit.
         PluginFailed: it raised, died, or gave no readable answer.
         TransactionOpenError: the caller has a transaction open.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.plugins.artifacts import pack, unpack
-from core.plugins.errors import ArtifactRefused, PluginFailed
+from core.plugins.errors import ArtifactRejected, PluginFailed
 from core.plugins.exchange import ARTIFACT, MATRIX, RESULT, read_array, read_bytes, write_array, write_data
 from core.plugins.process import MEMORY_BYTES, Limits, private_folder, run
 from plugins.sdk import Artifact, BadDataError, Explanation, FeatureSpec, FloatArray, Json, TrainingData, check_matrix
@@ -41,7 +41,7 @@ class RemoteModel:
         """Fit, and give back the verified artifact.
 
         Raises:
-            Invalid: the plugin refused the data or a parameter.
+            Invalid: the plugin rejected the data or a parameter.
             PluginFailed: it raised, died, timed out, or gave something that is not an artifact.
         """
         size = data.X.nbytes + (0 if data.X_val is None else data.X_val.nbytes)
@@ -51,8 +51,8 @@ class RemoteModel:
             run(folder, self.plugin.name, request, limits)
             try:
                 return unpack(read_bytes(folder / ARTIFACT))
-            except (OSError, ArtifactRefused) as error:
-                reason = error.detail if isinstance(error, ArtifactRefused) else "there is none"
+            except (OSError, ArtifactRejected) as error:
+                reason = error.detail if isinstance(error, ArtifactRejected) else "there is none"
                 detail = f"plugin {self.plugin.name!r} gave no artifact that can be used: {reason}"
                 raise PluginFailed(detail) from error
 

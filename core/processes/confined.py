@@ -43,7 +43,7 @@ _FILE = 0b0111 | 1 << 14 | 1 << 15
 _FILESYSTEM = {1: (1 << 13) - 1, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}
 _NET, _SCOPED = 0b11, 0b11
 
-# What is refused: sockets, and the calls that reach around that or into other processes.
+# What is rejected: sockets, and the calls that reach around that or into other processes.
 _CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
     # socket, ptrace, mount, add_key, keyctl, unshare, perf_event_open, open_by_handle_at, setns, process_vm_readv and
     # writev, bpf, userfaultfd, io_uring_setup
@@ -52,7 +52,7 @@ _CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
 }
 _X32 = 0x40000000
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
+_ALLOW, _REJECT = 0x7FFF0000, 0x00050000 | errno.EPERM
 
 
 def confine(spec: Mapping[str, Any]) -> list[str]:
@@ -77,7 +77,7 @@ def confine(spec: Mapping[str, Any]) -> list[str]:
     bare = _libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     if bare and _restrict_files(spec["read"], spec["write"]):
         done.append(FILES)
-    if bare and _refuse_calls():
+    if bare and _reject_calls():
         done.append(CALLS)
     if alone or CALLS in done:
         done.append(NETWORK)
@@ -146,7 +146,7 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
         os.close(beneath)
 
 
-def _refuse_calls() -> bool:
+def _reject_calls() -> bool:
     """Use a filter of system calls that rejects sockets of any kind."""
     known = _CALLS.get(platform.machine())
     if known is None:
@@ -168,7 +168,7 @@ def filter_of(architecture: int, calls: Sequence[int]) -> list[tuple[int, int, i
         (_AT_LEAST, last - 4, 0, _X32),
         *((_EQUAL, len(calls) - place, 0, call) for place, call in enumerate(calls)),
         (_RETURN, 0, 0, _ALLOW),
-        (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _REJECT),
     ]
 
 

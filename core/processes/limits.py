@@ -42,5 +42,5 @@ def bind(limits: Mapping[int, int]) -> None:
     for name, value in limits.items():
         hard = resource.getrlimit(name)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        with contextlib.suppress(ValueError, OSError):  # macOS refuses a limit on memory
+        with contextlib.suppress(ValueError, OSError):  # macOS rejects a limit on memory
             resource.setrlimit(name, (bound, bound))

@@ -195,7 +195,7 @@ def _make(place: BackupPlace) -> BaseBackup:
 def _run(place: BackupPlace, command: list[str]) -> None:
     done = place.account.run(command, folder=place.bases, timeout=_HOURS)
     if done.returncode:
-        raise faults.refused("the base backup could not be made", done.stdout, place.home / "postgres.log")
+        raise faults.rejected("the base backup could not be made", done.stdout, place.home / "postgres.log")
 
 
 def _first_wal(folder: Path) -> str:

@@ -27,7 +27,7 @@ _COMMANDS = {
 }
 
 
-def refused(what: str, output: str, log: Path) -> Unavailable:
+def rejected(what: str, output: str, log: Path) -> Unavailable:
     """The error for a server that did not start.
 
     Args:

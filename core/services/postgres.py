@@ -117,7 +117,7 @@ class Postgres:
         if done.returncode != 0:
             shutil.rmtree(draft, ignore_errors=True)
             what = "the embedded database could not be created"
-            raise faults.refused(what, done.stdout or f"ended with {done.returncode}", self.home)
+            raise faults.rejected(what, done.stdout or f"ended with {done.returncode}", self.home)
         with (draft / "postgresql.conf").open("a", encoding="utf-8") as stream:
             stream.write("include 'iit.conf'\n")
         draft.rename(self.data)
@@ -142,7 +142,7 @@ class Postgres:
             if any(sign in output for sign in faults.STILL_ENDING) and time.monotonic() < deadline:
                 time.sleep(0.2)  # the processes of a killed server are still releasing its memory
             elif not any(sign in output for sign in faults.PORT_TAKEN) or time.monotonic() > deadline:
-                raise faults.refused("PostgreSQL did not start", output, self.log)
+                raise faults.rejected("PostgreSQL did not start", output, self.log)
 
     def stop(self, programs: Programs) -> bool:
         """Stop the server, which rolls back its transactions; return False where none ran.
@@ -156,7 +156,7 @@ class Postgres:
         command += ["-t", str(_STOP_SECONDS)]
         done = self.account.run(command, folder=self.home, timeout=_STOP_SECONDS + 30)
         if done.returncode != 0 and self._alive(self._facts()):
-            raise faults.refused("PostgreSQL did not stop", done.stdout, self.log)
+            raise faults.rejected("PostgreSQL did not stop", done.stdout, self.log)
         return True
 
     def pid(self) -> int | None:
@@ -196,7 +196,7 @@ class Postgres:
             file.write_text(text, encoding="utf-8")
             self.account.own(file)
         except OSError as error:
-            raise faults.refused("PostgreSQL cannot be configured", f"FATAL: {error.strerror}", self.log) from error
+            raise faults.rejected("PostgreSQL cannot be configured", f"FATAL: {error.strerror}", self.log) from error
 
     def _check_version(self) -> None:
         """Raise for data of another major version, which the server could not read."""

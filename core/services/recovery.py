@@ -129,4 +129,4 @@ def _await_arrival(server: Postgres, copy: state.State) -> None:
             return
         time.sleep(_POLL_SECONDS)
     output = faults.since(server.log, 0)
-    raise faults.refused("the copy could not be recovered to that moment", output, server.log)
+    raise faults.rejected("the copy could not be recovered to that moment", output, server.log)

@@ -19,6 +19,6 @@ def ask(url: str, statement: str) -> tuple[Any, ...]:
         with psycopg.connect(url, connect_timeout=5) as link:
             row = link.execute(statement.encode()).fetchone()
     except psycopg.Error as error:
-        detail = f"the embedded PostgreSQL refused: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
+        detail = f"the embedded PostgreSQL rejected: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
         raise Unavailable(detail, command="see `iit services status`") from error
     return row or ()

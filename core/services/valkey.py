@@ -50,7 +50,7 @@ class Valkey:
             output = faults.since(self.log, 0) + done.stdout
             if not any(sign in output for sign in faults.PORT_TAKEN):
                 break
-        raise faults.refused("Valkey did not start", output, self.log)
+        raise faults.rejected("Valkey did not start", output, self.log)
 
     def stop(self, port: int, password: str) -> bool:
         """Stop the server on ``port``; return False where none ran."""

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "test", "production"] = Field(
         default="development",
-        description="What this installation is: development, test or production. API and worker refuse to start in"
+        description="What this installation is: development, test or production. API and worker reject to start in"
         " production without fsync, with debug logs, or with a generated or guessable master key.",
     )
     state_dir: Path = Field(
@@ -136,7 +136,7 @@ class Settings(BaseSettings):
         default=10, ge=0, description="Connections that one process opens beyond those when all are in use."
     )
     database_pool_timeout: float = Field(
-        default=10.0, gt=0, description="Seconds that a transaction waits for a connection before it is refused."
+        default=10.0, gt=0, description="Seconds that a transaction waits for a connection before it is rejected."
     )
     database_connection_lifetime: int = Field(
         default=1800,

@@ -28,7 +28,7 @@ from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from core.identity.keys import issue
 from core.identity.operator import ACTOR
 from core.privacy import create_tenant_keys
-from core.tenancy.archive.tombstones import refuse_gone
+from core.tenancy.archive.tombstones import reject_gone
 from core.tenancy.models import Tenant
 from core.tenancy.models_places import RetiredSchema
 from core.tenancy.provisioning import new_schema_name, provision
@@ -105,7 +105,7 @@ def create_tenant(
     row.database = database
     ref = row.ref()
     with owner_session() as session:
-        refuse_gone(session, slug)
+        reject_gone(session, slug)
         session.add(row)
         try:
             session.flush()

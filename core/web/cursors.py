@@ -79,13 +79,13 @@ def decode(text: str, sort: Sort, types: Mapping[str, type], identity: type, pag
     except (ValueError, TypeError, KeyError, OverflowError, binascii.Error):
         intact = False
     if not intact or len(text) > CURSOR_MAX:
-        raise _refused("is no cursor of this list")
+        raise _rejected("is no cursor of this list")
     if order != str(sort):
-        raise _refused("belongs to another sort order")
+        raise _rejected("belongs to another sort order")
     return Cursor(sort, page, key)
 
 
-def _refused(problem: str) -> Invalid:
+def _rejected(problem: str) -> Invalid:
     remedy = "Send `after` and `sort` as the `next` link has them, or leave `after` out to begin at the first page."
     detail = "not valid: query.after"
     return Invalid(detail, errors=[FieldError("query.after", problem, remedy)])

@@ -113,7 +113,7 @@ def check_files(artifact: Artifact) -> None:
         message = f"the artifact has {artifact.size} bytes, more than {MAX_BYTES}"
         raise BadArtifactError(message)
     for name, content in artifact.files.items():
-        _refuse_code(name, content)
+        _reject_code(name, content)
 
 
 def _manifest(artifact: Artifact) -> Mapping[str, Json]:
@@ -129,7 +129,7 @@ def _manifest(artifact: Artifact) -> Mapping[str, Json]:
     return listed
 
 
-def _refuse_code(name: str, content: bytes) -> None:
+def _reject_code(name: str, content: bytes) -> None:
     if content.startswith(CODE) or OLD_PICKLE.match(content[:200]):
         message = f"file {name!r} of the artifact holds code or a pickle: write JSON, text or arrays without objects"
         raise BadArtifactError(message)
@@ -137,12 +137,12 @@ def _refuse_code(name: str, content: bytes) -> None:
         message = f"file {name!r} of the artifact is compressed: write it plain, the platform compresses"
         raise BadArtifactError(message)
     if content.startswith(b"\x93NUMPY"):
-        _refuse_objects(name, content)
+        _reject_objects(name, content)
     if content.startswith(b"PK\x03\x04"):
-        _refuse_archive(name, content)
+        _reject_archive(name, content)
 
 
-def _refuse_objects(name: str, content: bytes) -> None:
+def _reject_objects(name: str, content: bytes) -> None:
     # The header of an .npy file is a literal that names its type; objects ('O') are pickled behind it.
     header = content[:4096].split(b"\n", 1)[0]
     if re.search(rb"'descr': *'?\|?O", header) or b"'|O" in header:
@@ -150,7 +150,7 @@ def _refuse_objects(name: str, content: bytes) -> None:
         raise BadArtifactError(message)
 
 
-def _refuse_archive(name: str, content: bytes) -> None:
+def _reject_archive(name: str, content: bytes) -> None:
     """Reject a zip that contains anything but the .npy files of an .npz, or that expands to an excessive size."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -167,7 +167,7 @@ def _refuse_archive(name: str, content: bytes) -> None:
                 if not start.startswith(b"\x93NUMPY"):
                     message = f"archive {name!r} of the artifact holds {entry.filename[:80]!r}, which is not an array"
                     raise BadArtifactError(message)
-                _refuse_objects(name, start)
+                _reject_objects(name, start)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         message = f"archive {name!r} of the artifact cannot be read"
         raise BadArtifactError(message) from error

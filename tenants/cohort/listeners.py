@@ -46,4 +46,4 @@ def tenant_restored(session: TenantSession, _payload: Mapping[str, Any]) -> None
     """Say that a rebuild that was under way in the archive has no job here."""
     from tenants.cohort.service import stop_rebuild
 
-    stop_rebuild(session, "it was under way when the organisation's archive was written")
+    stop_rebuild(session, "it was under way when the tenant's archive was written")

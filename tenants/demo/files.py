@@ -1,6 +1,6 @@
 """Write the simulated cohort as a partner would send it: generic CSV files, or a LAMIS+ pharmacy list.
 
-Each set has a few rows broken on purpose, so that the report of refused rows has something to show.
+Each set has a few rows broken on purpose, so that the report of rejected rows has something to show.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class PartnerRun:
             "brought": self.partner.summary,
             "import": _without(self.answers["import"], "problems"),
             "import_again": self.answers["import_again"]["counts"],
-            "refused": self.answers["import"]["problems"],
+            "rejected": self.answers["import"]["problems"],
             "indicators": self.answers["indicators"],
             "training": self.answers["train"],
             "scored": self.answers["score"],

@@ -107,7 +107,7 @@ def results(data: Path | None, page: Path, people: int, *, as_json: bool) -> Non
 def _counts(imported: dict[str, Any]) -> dict[str, Any]:
     return {
         name: imported[name]
-        for name in ("rows_read", "rows_accepted", "rows_in_part", "rows_refused", "rows_left_out", "data_date")
+        for name in ("rows_read", "rows_accepted", "rows_in_part", "rows_rejected", "rows_left_out", "data_date")
     }
 
 

@@ -1,4 +1,4 @@
-"""Print the demo's summary: the import and its refused rows, the quality of the model, and the lists."""
+"""Print the demo's summary: the import and its rejected rows, the quality of the model, and the lists."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def show(partners: list[PartnerRun], console: Console) -> None:
 
 def _records(first: dict[str, Any], repeat: dict[str, Any], console: Console) -> None:
     console.print(
-        f"Read {first['rows_read']:,} rows: {first['rows_accepted']:,} accepted, {first['rows_refused']:,} refused; "
+        f"Read {first['rows_read']:,} rows: {first['rows_accepted']:,} accepted, {first['rows_rejected']:,} rejected; "
         f"the records run to {first['data_date']}."
     )
     changed_rows = sum(
@@ -54,7 +54,7 @@ def _records(first: dict[str, Any], repeat: dict[str, Any], console: Console) ->
     console.print(f"The same files a second time changed {changed_rows} rows.")
     if not first["problems"]:
         return
-    table = Table(box=box.SIMPLE_HEAD, title="Refused rows, and what to do", title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, title="Rejected rows, and what to do", title_justify="left", pad_edge=False)
     for heading in ("rows", "file", "field", "problem", "remedy"):
         table.add_column(heading, justify="right" if heading == "rows" else "left")
     for problem in first["problems"]:

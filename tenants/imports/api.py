@@ -49,7 +49,7 @@ def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by nam
         Literal["day-first", "month-first"] | None,
         Form(description="What comes first in dates such as 03/04/2024; overrides the mapping's `dates`."),
     ] = None,
-    strict: Annotated[bool, Form(description="Import nothing if any row is refused.")] = False,  # noqa: FBT002
+    strict: Annotated[bool, Form(description="Import nothing if any row is rejected.")] = False,  # noqa: FBT002
     new_people: Annotated[  # noqa: FBT002
         bool, Form(description="The people are new, even if no person at a facility is known.")
     ] = False,
@@ -135,7 +135,7 @@ def undo_import(_: ImportsWrite, db: TenantDb, import_id: UUID, response: Respon
 @router.get(
     "/imports/{import_id}/rejections.csv",
     operation_id="download_rejections",
-    summary="Download the refused rows as CSV",
+    summary="Download the rejected rows as CSV",
     response_class=StreamedResponse,
     responses={
         200: {

@@ -43,10 +43,10 @@ FILES_SHOWN = 10
     type=click.Choice(["day-first", "month-first"]),
     help="Which comes first in dates such as 03/04/2024, if the files do not show it; overrides the mapping's.",
 )
-@click.option("--strict", is_flag=True, help="Import nothing if any row is refused.")
+@click.option("--strict", is_flag=True, help="Import nothing if any row is rejected.")
 @click.option("--new-people", is_flag=True, help="The people are new, even if no person at a facility is known.")
 @click.option(
-    "--rejections", type=click.Path(path_type=Path, dir_okay=False), help="Write the refused rows to this CSV file."
+    "--rejections", type=click.Path(path_type=Path, dir_okay=False), help="Write the rejected rows to this CSV file."
 )
 @output.json_option
 def import_command(  # noqa: PLR0913, PLR0917 - click passes options by name
@@ -64,7 +64,7 @@ def import_command(  # noqa: PLR0913, PLR0917 - click passes options by name
     """Import a partner's records from files or folders into the tenant SLUG.
 
     The same files again change nothing. After an interruption, the same command resumes. The exit code is 3 if some
-    rows were refused, or wait for people whom no import has named.
+    rows were rejected, or wait for people whom no import has named.
     """
     from tenants.imports.mapping import Mapping
     from tenants.imports.reading.sources import bystanders, from_paths
@@ -101,10 +101,10 @@ def import_command(  # noqa: PLR0913, PLR0917 - click passes options by name
 def _not_whole(summary: Summary, rejections: Path | None) -> str:
     """The rows that are not in the records, in words; empty if all of them are."""
     parts = []
-    if summary.rows_refused or summary.rows_in_part:
+    if summary.rows_rejected or summary.rows_in_part:
         where = f"; see {rejections}" if rejections else "; --rejections FILE writes them all"
         parts.append(
-            f"{summary.rows_refused:,} were refused and {summary.rows_in_part:,} taken without some of their"
+            f"{summary.rows_rejected:,} were rejected and {summary.rows_in_part:,} taken without some of their"
             f" cells{where}"
         )
     if summary.rows_waiting:
@@ -118,12 +118,12 @@ def _day(moment: datetime | None) -> date | None:
 
 def _mapping(path: Path) -> Mapping:
     from tenants.imports.mapping import parse_mapping
-    from tenants.imports.reading.sources import refused
+    from tenants.imports.reading.sources import rejected
 
     try:
         return parse_mapping(path.read_bytes())
     except OSError as error:
-        raise refused(
+        raise rejected(
             str(path), f"the mapping cannot be read ({error.strerror})", "check the path of --mapping"
         ) from error
 
@@ -177,7 +177,7 @@ def _show(summary: Summary) -> None:
     of_these = ", ".join(f"{count:,} {description}" for count, description in parts if count)
     click.echo(
         f"Rows read {summary.rows_read:,}: accepted {summary.rows_accepted:,}{f' ({of_these})' if of_these else ''},"
-        f" refused {summary.rows_refused:,}{_also(summary.rows_waiting, ', waiting')}{left_out}"
+        f" rejected {summary.rows_rejected:,}{_also(summary.rows_waiting, ', waiting')}{left_out}"
     )
     click.echo(f"People in the accepted rows: {summary.people:,}")
     for sentence in summary.notes:

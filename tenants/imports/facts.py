@@ -254,7 +254,7 @@ FACT_TYPES: dict[str, type[Fact]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a row was refused. Names the field as the source calls it; carries no value of the row."""
+    """Why a row was rejected. Names the field as the source calls it; carries no value of the row."""
 
     field: str
     problem: str
@@ -270,7 +270,7 @@ class Reading:
         line: line (row of a sheet) that the row begins on, counted from 1 with the heading.
         omissions: cells that are left out, and why; the row counts without them.
         facility_name: what the row calls the facility, where it gives no DATIM id.
-        patient: whose row it is, where something of it is refused and no fact names the person; ``facility``, where.
+        patient: whose row it is, where something of it is rejected and no fact names the person; ``facility``, where.
     """
 
     file: int

@@ -10,7 +10,7 @@ feature = Feature(
     permissions=(
         Permission(
             "imports.read",
-            "See imports, their progress and their refused rows",
+            "See imports, their progress and their rejected rows",
             roles=(
                 "data_officer",
                 "service",
@@ -52,8 +52,8 @@ feature = Feature(
         "import:rejections:read",
     ),
     retention={
-        "refused_rows": Retained(
-            "tenants.imports.repository:let_go_of_refusals", 365, "Which rows of old imports were refused, and why."
+        "rejected_rows": Retained(
+            "tenants.imports.repository:let_go_of_rejections", 365, "Which rows of old imports were rejected, and why."
         ),
         "waiting_rows": Retained(
             "tenants.imports.waiting:let_go",
@@ -63,7 +63,7 @@ feature = Feature(
     },
     events={
         "imports.completed": (
-            "`import_id`, `source`, `data_date`, `rows_read` and `rows_refused` of an import whose rows are in the"
+            "`import_id`, `source`, `data_date`, `rows_read` and `rows_rejected` of an import whose rows are in the"
             " records. Subject: the import."
         )
     },

@@ -1,4 +1,4 @@
-"""Tables of the room ``imports``: each import, its files, its refused rows, and the rows between file and records."""
+"""Tables of the room ``imports``: each import, its files, its rejected rows, and the rows between file and records."""
 
 from datetime import date, datetime
 from typing import Any
@@ -72,7 +72,9 @@ class Import(TenantBase, table=True):
     cursor_seq: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
     staged: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
     rows_read: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
-    rows_refused: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
+    rows_rejected: int = Field(
+        default=0, sa_column=Column("rows_refused", BigInteger, nullable=False, server_default=text("0"))
+    )
     rows_in_part: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
     rows_left_out: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
     rows_repeated: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
@@ -103,7 +105,7 @@ class ImportFile(TenantBase, table=True):
 
 
 class ImportRejection(TenantBase, table=True):
-    """One reason why one row was refused. Holds no value of the row."""
+    """One reason why one row was rejected. Holds no value of the row."""
 
     __tablename__ = "import_rejections"
     __table_args__ = (Index("ix_import_rejections_import_uuid", "import_uuid", "file", "line"),)
@@ -124,7 +126,7 @@ class ImportStaging(TenantBase, table=True):
     end. The fields of an event are in typed columns (``slots``); those of other kinds in ``content``.
 
     Attributes:
-        state: accepted; refused; merged (another row of this import says the same, or says it later);
+        state: accepted; rejected; merged (another row of this import says the same, or says it later);
             known (a patient already in the records, put here so that events find their facility); waiting (an event
             whose person nobody has named yet).
         facility_name: what the row of an event without a facility calls it, folded.

@@ -26,7 +26,7 @@ HEADINGS = ("file", "line", "field", "problem", "remedy")
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An import in numbers: ``rows_read`` is accepted, refused and waiting; rows that are left out count separately.
+    """An import in numbers: ``rows_read`` is accepted, rejected and waiting; rows that are left out count separately.
 
     Attributes:
         rows_waiting: rows about people whom no import of the source has named: they are in the records once one does,
@@ -53,7 +53,7 @@ class Summary:
     rows_read: int
     rows_accepted: int
     rows_in_part: int
-    rows_refused: int
+    rows_rejected: int
     rows_waiting: int
     rows_released: int
     rows_left_out: int
@@ -88,9 +88,9 @@ def summary(session: TenantSession, row: Import) -> Summary:
         strict=row.strict,
         files=[file.name for file in repository.files(session, row.uuid)],
         rows_read=row.rows_read,
-        rows_accepted=row.rows_read - row.rows_refused - wait,
+        rows_accepted=row.rows_read - row.rows_rejected - wait,
         rows_in_part=row.rows_in_part,
-        rows_refused=row.rows_refused,
+        rows_rejected=row.rows_rejected,
         rows_waiting=wait,
         rows_released=row.counts.get(RELEASED, {}).get("rows", 0),
         rows_left_out=row.rows_left_out,
@@ -111,7 +111,7 @@ def summary(session: TenantSession, row: Import) -> Summary:
 
 
 def rejections_csv(session: TenantSession, uuid: UUID) -> Iterator[str]:
-    """The refused rows as CSV, in pieces: one line per problem, in the order of the files."""
+    """The rejected rows as CSV, in pieces: one line per problem, in the order of the files."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(HEADINGS)

@@ -1,4 +1,4 @@
-"""The SQL of imports: their rows, their cursor, their refused rows."""
+"""The SQL of imports: their rows, their cursor, their rejected rows."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ ORDER BY count(*) DESC, 1, field, problem LIMIT 50
 
 
 def rejections(session: TenantSession, uuid: UUID) -> Iterator[tuple[str, int, str, str, str]]:
-    """Refused rows in the order of the files: file, line, field, problem, remedy; read in parts."""
+    """Rejected rows in the order of the files: file, line, field, problem, remedy; read in parts."""
     values: dict[str, Any] = {"import": uuid, "file": -1, "line": -1, "id": -1, "rows": PART_ROWS}
     with session.cursor() as cursor:
         while rows := cursor.execute(_REJECTIONS, values).fetchall():
@@ -218,8 +218,8 @@ def facilities(session: TenantSession, uuid: UUID) -> list[UUID]:
 LET_GO_AT_ONCE = 20_000
 
 
-def let_go_of_refusals(session: TenantSession, before: datetime) -> int:
-    """Remove a batch of refused rows of imports that ended before an instant; how many went."""
+def let_go_of_rejections(session: TenantSession, before: datetime) -> int:
+    """Remove a batch of rejected rows of imports that ended before an instant; how many went."""
     with session.cursor() as cursor:
         cursor.execute(
             "DELETE FROM import_rejections WHERE id IN (SELECT r.id FROM import_rejections AS r"

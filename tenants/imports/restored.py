@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
 
-UNDOING = "it was being undone when the organisation's archive was written"
-WHY = "it was under way when the organisation's archive was written: import the same files again"
+UNDOING = "it was being undone when the tenant's archive was written"
+WHY = "it was under way when the tenant's archive was written: import the same files again"
 
 
 def end_unfinished(session: TenantSession, _payload: Mapping[str, Any]) -> None:

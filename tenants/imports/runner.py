@@ -275,7 +275,7 @@ class Runner:
             tally = stager.take(block)
             row.cursor_seq = stager.seq
             row.rows_read += tally.read
-            row.rows_refused += tally.refused
+            row.rows_rejected += tally.rejected
             row.rows_in_part += tally.in_part
             row.rows_left_out += tally.left_out
             row.staged += tally.staged
@@ -295,13 +295,13 @@ class Runner:
                 session.add(row)
                 session.flush()
                 mapping = check_mapping(row.mapping)
-                refused = step == 0 and facility_checks.run(session, row.uuid, row.source, mapping)
-                checks.run_step(session, step, row.uuid, row.source, refused=refused, differ=self._differ)
+                rejected = step == 0 and facility_checks.run(session, row.uuid, row.source, mapping)
+                checks.run_step(session, step, row.uuid, row.source, rejected=rejected, differ=self._differ)
                 session.refresh(row)
             self._report(total, None, note)
         with self._step() as (session, row):
             if row.strict:
-                steps.refuse_parts(session, row)
+                steps.reject_parts(session, row)
             row.state, row.step, row.cursor_seq = "applying", "facilities", 0
 
     def _apply(self) -> None:
@@ -346,7 +346,7 @@ class Runner:
     def _end(self, session: TenantSession, row: Import, touched: list[UUID]) -> None:
         metering.record(session, "imports", 1, key=str(row.uuid))
         metering.record(session, "import_rows", row.rows_read, key=str(row.uuid))
-        detail = {"rows_read": row.rows_read, "rows_refused": row.rows_refused, "counts": row.counts}
+        detail = {"rows_read": row.rows_read, "rows_rejected": row.rows_rejected, "counts": row.counts}
         audit.record(session, "import:records:finish", "import", row.uuid, detail)
         row.state, row.step, row.finished_at = "done", "", now()
         session.add(row)
@@ -359,7 +359,7 @@ class Runner:
             "source": row.source,
             "data_date": None if row.data_date is None else row.data_date.isoformat(),
             "rows_read": row.rows_read,
-            "rows_refused": row.rows_refused,
+            "rows_rejected": row.rows_rejected,
         }
         publish_after_commit(session, "imports.completed", subject=str(row.uuid), payload=completed)
 

@@ -58,21 +58,21 @@ class ImportSummary(BaseModel):
     format: str = Field(description="Format of the files; empty until it is detected.", examples=["csv"])
     source: str = Field(description="Name of the source, part of every record's key.", examples=["csv:art-cohort"])
     data_date: date | None = Field(description="Date to which the data run; null until it is known.")
-    strict: bool = Field(description="Whether one refused row means that nothing is imported.", examples=[False])
+    strict: bool = Field(description="Whether one rejected row means that nothing is imported.", examples=[False])
     files: list[str] = Field(description="Names of the files.", examples=[["visits.csv.gz"]])
-    rows_read: int = Field(description="Rows read so far: accepted, refused and waiting.")
+    rows_read: int = Field(description="Rows read so far: accepted, rejected and waiting.")
     rows_accepted: int = Field(description="Rows that are in the records, or will be: all, or some of their cells.")
     rows_in_part: int = Field(description="Accepted rows of which a cell was left out; `problems` say which.")
-    rows_refused: int = Field(description="Rows that are rejected as a whole.")
+    rows_rejected: int = Field(description="Rows that are rejected as a whole.")
     rows_waiting: int = Field(
         description="Rows about people whom no import of the source has named: kept, and in the records once one does;"
-        " `waiting` says why. Read = accepted + refused + waiting."
+        " `waiting` says why. Read = accepted + rejected + waiting."
     )
     rows_released: int = Field(
         description="Rows of earlier imports that waited for people whom this import names, and are in the records now."
     )
     rows_left_out: int = Field(
-        description="Rows that the mapping leaves out, totals and repeated headings; neither read nor refused."
+        description="Rows that the mapping leaves out, totals and repeated headings; neither read nor rejected."
     )
     rows_repeated: int = Field(description="Accepted rows that repeat another, or that a later one replaces.")
     people: int = Field(description="People whom the accepted rows name; as records, under `counts.patients`.")

@@ -51,7 +51,7 @@ for _kind, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"^(?:{_pattern})$"), list(_first))
 
 
-def _refusal(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
+def _rejection(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
@@ -59,23 +59,23 @@ def _text(loader: _Loader, node: yaml.ScalarNode) -> str:
     text = str(loader.construct_scalar(node))
     if _UNFIT.search(text):
         problem = "a text holds a character that cannot be stored (NUL or half of a pair)"
-        raise _refusal(problem, node)
+        raise _rejection(problem, node)
     return text
 
 
 def _number(loader: _Loader, node: yaml.ScalarNode) -> int | float:
     if len(node.value) > MAX_NUMBER or ":" in node.value:
         problem = "this is no number that a mapping needs; quote it if it is a text"
-        raise _refusal(problem, node)
+        raise _rejection(problem, node)
     try:
         whole = node.tag.endswith(":int")
         number: int | float = loader.construct_yaml_int(node) if whole else loader.construct_yaml_float(node)
     except (ValueError, LookupError, OverflowError) as error:
         problem = "this is no number; quote it if it is a text"
-        raise _refusal(problem, node) from error
+        raise _rejection(problem, node) from error
     if not math.isfinite(number) or (whole and not -WHOLE <= number < WHOLE):
         problem = "the number is out of range; quote it if it is a text"
-        raise _refusal(problem, node)
+        raise _rejection(problem, node)
     return number
 
 
@@ -86,10 +86,10 @@ def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[st
         key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str | int | float | bool):
             problem = "a key must be a plain text or number"
-            raise _refusal(problem, key_node)
+            raise _rejection(problem, key_node)
         if key in seen:
             problem = f"the key {key!r} is given twice"
-            raise _refusal(problem, key_node)
+            raise _rejection(problem, key_node)
         seen.add(key)
         name = str(key).lower() if isinstance(key, bool) else str(key)
         content[name] = loader.construct_object(value_node, deep=True)

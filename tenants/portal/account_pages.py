@@ -1,4 +1,4 @@
-"""The pages about oneself: where to start, one's sessions, signing out, another organisation."""
+"""The pages about oneself: where to start, one's sessions, signing out, another partner."""
 
 from typing import Annotated
 from uuid import UUID
@@ -29,14 +29,14 @@ def show_start(request: Request, principal: SignedIn) -> RedirectResponse:
 
 @router.get("/me")
 def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
-    """Who one is, for which organisation, and one's sessions."""
+    """Who one is, for which partner, and one's sessions."""
     person_id = UUID(principal.id)
     tenants = members.tenants_of(person_id)
     return page.render(
         "portal/me.html",
         principal,
         tenant=scope.tenant,
-        organisation="IIT platform" if scope.tenant is None else scope.tenant.name,
+        partner="IIT platform" if scope.tenant is None else scope.tenant.name,
         tenants=[tenant for tenant in tenants if scope.tenant is None or tenant["id"] != scope.tenant.id],
         sessions=sessions.list_sessions(person_id),
     )
@@ -58,9 +58,9 @@ def post_sign_out(request: Request, principal: SignedIn) -> Response:
     return answer
 
 
-@router.post("/me/organisation")
-def post_organisation(request: Request, principal: SignedIn, tenant_id: Annotated[UUID, Form()]) -> Response:
-    """Goes over to another organisation of the person, in a new session."""
+@router.post("/me/tenant")
+def post_tenant(request: Request, principal: SignedIn, tenant_id: Annotated[UUID, Form()]) -> Response:
+    """Goes over to another partner of the person, in a new session."""
     started = sessions.switch(
         UUID(str(principal.credential_id)), UUID(principal.id), tenant_id, request.headers.get("user-agent", "")
     )

@@ -146,7 +146,7 @@ def attempt_words(attempt: AttemptOut, names: Mapping[str, str]) -> str:
 
 
 def actor_words(actor: str, people: Mapping[UUID, str], own: str) -> str:
-    """Who acted, such as the name of a person of the organisation."""
+    """Who acted, such as the name of a person of the partner."""
     kind, _, identifier = actor.partition(":")
     if actor == own:
         return "you"

@@ -95,7 +95,7 @@ def show_today(
     return page.render(
         "portal/today.html",
         principal,
-        organisation=scope.tenant.name,
+        partner=scope.tenant.name,
         current="/today",
         work=work,
         view=view,

@@ -77,7 +77,7 @@ def get_quality_report(_: QualityRead, db: TenantDb, report_id: UUID) -> ReportO
 
 @router.get("/imports/{import_id}", operation_id="get_import_quality", summary="Get the newest report after an import")
 def get_import_quality(_: QualityOfImports, db: TenantDb, import_id: UUID) -> ReportOut:
-    """Return the report with the import's refused rows by problem, and the scores of its facilities."""
+    """Return the report with the import's rejected rows by problem, and the scores of its facilities."""
     return ReportOut.model_validate(service.report_of_import(db, import_id), from_attributes=True)
 
 

@@ -198,9 +198,9 @@ def _print_report(report_out: Report) -> None:
         for each in report_out.measures
     ]
     print_table(rows, ("dimension", "measure", "good", "of", "percent", "weight"))
-    if report_out.refused:
-        click.echo("\nRefused rows")
-        print_table(report_out.refused, ("count", "file", "field", "problem"))
+    if report_out.rejected:
+        click.echo("\nRejected rows")
+        print_table(report_out.rejected, ("count", "file", "field", "problem"))
     if len(report_out.facilities) > 1:
         click.echo("\nFacilities, the lowest score first")
         print_table(report_out.facilities[:SHOWN], ("facility", "name", "score"))

@@ -24,7 +24,7 @@ class QualityReport(TenantBase, table=True):
         data_date: the date to which the data run (of several facilities the newest).
         score: whole percent; empty where no measure has data.
         dimensions: dimension -> whole percent, for dimensions with data.
-        refused: in the report of an import, refused rows by problem, as ``{file, field, problem, remedy, count}``.
+        rejected: in the report of an import, rejected rows by problem, as ``{file, field, problem, remedy, count}``.
     """
 
     __tablename__ = "quality_reports"
@@ -46,8 +46,8 @@ class QualityReport(TenantBase, table=True):
     dimensions: dict[str, int] = Field(
         sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")), default_factory=dict
     )
-    refused: list[dict[str, Any]] = Field(
-        sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")), default_factory=list
+    rejected: list[dict[str, Any]] = Field(
+        sa_column=Column("refused", JSONB, nullable=False, server_default=text("'[]'")), default_factory=list
     )
 
 

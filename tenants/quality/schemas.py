@@ -33,8 +33,8 @@ class FacilityScore(BaseModel):
     score: int | None = Field(examples=[87], description="Whole percent; null where there is nothing to measure.")
 
 
-class RefusedRows(BaseModel):
-    """The number of rows that an import refused for one problem."""
+class RejectedRows(BaseModel):
+    """The number of rows that an import rejected for one problem."""
 
     file: str = Field(description="Name of the file.", examples=["visits.csv.gz"])
     field: str = Field(description="Column, as the file calls it.", examples=["visit_date"])
@@ -71,7 +71,7 @@ class ReportOut(ReportHead):
     """A report with its measures."""
 
     measures: list[MeasureOut] = Field(description="The measures.")
-    refused: list[RefusedRows] = Field(description="In the report of an import: its refused rows by problem.")
+    rejected: list[RejectedRows] = Field(description="In the report of an import: its rejected rows by problem.")
     facilities: list[FacilityScore] = Field(
         description="In a report over several: each facility's score, lowest first."
     )

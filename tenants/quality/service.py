@@ -64,7 +64,7 @@ class Report:
     score: int | None
     dimensions: dict[str, int]
     measures: list[MeasureResult]
-    refused: list[dict[str, Any]]
+    rejected: list[dict[str, Any]]
     facilities: list[dict[str, Any]]
 
 
@@ -111,7 +111,7 @@ def make_reports(
 
     Args:
         session: the tenant's transaction.
-        import_id: the import before the report; its refused rows are part of the report over all.
+        import_id: the import before the report; its rejected rows are part of the report over all.
         facilities: the facilities that the import changed; None to look them up. Without an import all are measured.
 
     Raises:
@@ -129,17 +129,17 @@ def make_reports(
     for facility, (data_date, shares) in measures_of_facility.items():
         rows.append((_report(run, made_at, import_id, facility, data_date, shares), shares))
     whole = add([shares for _, shares in measures_of_facility.values()])
-    refused: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
     newest = max((day for day, _ in measures_of_facility.values()), default=None)
     if source_import is not None:
         whole["rows_accepted"] = (
-            source_import.rows_read - source_import.rows_refused - source_import.rows_in_part,
+            source_import.rows_read - source_import.rows_rejected - source_import.rows_in_part,
             source_import.rows_read,
         )
-        refused = problems(session, source_import.uuid)
+        rejected = problems(session, source_import.uuid)
         newest = source_import.data_date or newest
     overall = _report(run, made_at, import_id, None, newest, whole)
-    overall.refused = refused
+    overall.rejected = rejected
     rows.append((overall, whole))
     repository.store(session, rows)
     return overall
@@ -173,7 +173,7 @@ def read_report(session: TenantSession, uuid: UUID) -> Report:
 
 
 def report_of_import(session: TenantSession, import_id: UUID) -> Report:
-    """The newest report made after an import, with its refused rows.
+    """The newest report made after an import, with its rejected rows.
 
     Raises:
         NotFound: there is no such import, or no report of it yet.
@@ -242,7 +242,7 @@ def report_of(session: TenantSession, row: QualityReport) -> Report:
         score=row.score,
         dimensions=row.dimensions,
         measures=measures_of(shares),
-        refused=row.refused,
+        rejected=row.rejected,
         facilities=[] if row.facility_uuid is not None else repository.scores_of_run(session, row.run_uuid),
     )
 
@@ -283,7 +283,7 @@ def _report(
         definitions=catalog.VERSION,
         score=score,
         dimensions=dimensions,
-        refused=[],
+        rejected=[],
     )
 
 

@@ -78,7 +78,7 @@ def row_hash(values: Sequence[object]) -> bytes:
 
 
 def utc(moment: datetime) -> datetime:
-    """The same instant in UTC; a naive time is refused, since its instant is not known.
+    """The same instant in UTC; a naive time is rejected, since its instant is not known.
 
     Raises:
         ValueError: the time has no zone.

@@ -76,7 +76,7 @@ def seal_patients(
     """
     safe = vault(session)
     texts = {name: [(plain.get(name) or "").strip() for _, plain in people] for name in FIELDS}
-    # The separator cannot be in the texts: the readers and the API refuse control characters.
+    # The separator cannot be in the texts: the readers and the API reject control characters.
     names = [str(uuid) for uuid, _ in people]
     digests = [
         _indexes(

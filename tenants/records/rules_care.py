@@ -21,7 +21,7 @@ _PARENTS: dict[str, type[Visit] | type[Encounter]] = {"visit_uuid": Visit, "enco
 def check_row(
     session: TenantSession, kind: Kind[Any], whole: Mapping[str, Any], sent: Mapping[str, Any], patient_uuid: UUID
 ) -> None:
-    """Refuse a row that cannot be.
+    """Reject a row that cannot be.
 
     Args:
         session: the tenant's transaction.

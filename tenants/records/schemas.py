@@ -35,7 +35,7 @@ SHORTEST_PHONE = 6
 
 
 class Body(BaseModel):
-    """A request's body: what it does not know is refused, so that a misspelt field is not lost in silence."""
+    """A request's body: what it does not know is rejected, so that a misspelt field is not lost in silence."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -180,7 +180,7 @@ class ContactOut(PickupFields, SupplyFields, BaseModel):
 
 
 def check_value(variable_name: str, value_numeric: float | None, value_coded: str | None) -> None:
-    """Refuse what a known variable cannot be.
+    """Reject what a known variable cannot be.
 
     Raises:
         ValueError: says which values it takes.

@@ -162,8 +162,8 @@ def create_patient(session: TenantSession, body: PatientPost) -> PatientOut:
         Conflict: the facility has a patient with this programme identifier or hospital number.
     """
     facility = facility_of(session, body.facility)
-    _refuse_future(session, body)
-    _refuse_twin(session, facility, body, None)
+    _reject_future(session, body)
+    _reject_twin(session, facility, body, None)
     uuid = new_uuid()
     lock_patient(session, uuid)
     content = body.model_dump(exclude={"facility", *personal.FIELDS})
@@ -190,10 +190,10 @@ def change_patient(session: TenantSession, uuid: UUID, body: PatientPatch, expec
     if birthdate and start and start < birthdate:
         problem = FieldError("body.art_start_date", "is before birthdate", "correct one of the two")
         raise Invalid(problem.problem, errors=[problem])
-    _refuse_future(session, body)
+    _reject_future(session, body)
     if sent.keys() & set(personal.FIELDS):
         facility = facility_of(session, row.datim_id)
-        _refuse_twin(session, facility, body, row.uuid)
+        _reject_twin(session, facility, body, row.uuid)
         plain = personal.open_patient(session, row) | {name: sent[name] for name in personal.FIELDS if name in sent}
         facts |= personal.seal_patient(session, row.uuid, plain)
     changed = writing.change(session, row, facts)
@@ -274,7 +274,7 @@ def _locked(session: TenantSession, uuid: UUID, expected: Expected) -> Patient:
     return row
 
 
-def _refuse_future(session: TenantSession, body: PatientPost | PatientPatch) -> None:
+def _reject_future(session: TenantSession, body: PatientPost | PatientPatch) -> None:
     day = today(session.tenant.time_zone)
     problems = [
         FieldError(f"body.{name}", "lies in the future", "give a date up to today")
@@ -286,7 +286,7 @@ def _refuse_future(session: TenantSession, body: PatientPost | PatientPatch) -> 
         raise Invalid(detail, errors=problems)
 
 
-def _refuse_twin(
+def _reject_twin(
     session: TenantSession, facility: Facility, body: PatientPost | PatientPatch, uuid: UUID | None
 ) -> None:
     """One facility has one patient of a programme identifier, and one of a hospital number."""

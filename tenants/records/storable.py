@@ -24,7 +24,7 @@ MAX_TEXT = 2000
 """Characters of a text."""
 
 INDEXED_BYTES = 1000
-"""Bytes of an indexed text: PostgreSQL refuses an index entry of over 2,704 bytes, which two such texts must share."""
+"""Bytes of an indexed text: PostgreSQL rejects an index entry of over 2,704 bytes, which two such texts must share."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")

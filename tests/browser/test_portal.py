@@ -180,7 +180,7 @@ def test_who_may_not_see_lists_is_told_so_and_who_signs_out_is_out(signed_in):
     page.wait_for_url("**/sign-in?next=%2Fme")
 
 
-def test_another_organisation_is_joined_with_ones_password_and_one_tap_away(open_page, signed_in, partner):
+def test_another_partner_is_joined_with_ones_password_and_one_tap_away(open_page, signed_in, partner):
     other = create_tenant(f"{partner.slug}-two", "Second partner").ref
     person = members.add_member(
         other, address(partner, "partner_admin"), "Admin", members.Grant(["tracking_officer"]), actor="test:1"

@@ -151,7 +151,7 @@ def test_where_there_is_no_python_that_is_said_with_what_to_do(tmp_path: Path) -
     assert "PYTHON=" in result.stderr
 
 
-def test_a_python_that_was_named_is_taken_or_refused_never_replaced(tmp_path: Path) -> None:
+def test_a_python_that_was_named_is_taken_or_rejected_never_replaced(tmp_path: Path) -> None:
     pretend(tmp_path, "python3.11", good=True)
     pretend(tmp_path, "python3.12", good=False)
     result = choose("python3.12", path=tmp_path)

@@ -240,7 +240,7 @@ def test_a_postgresql_killed_and_started_again_is_gone_on_with(tenant, ask, star
     (postmaster,) = Path(os.environ["IIT_STATE_DIR"]).rglob("postmaster.pid")
     os.kill(int(postmaster.read_text().split()[0]), signal.SIGKILL)
 
-    def refused():
+    def rejected():
         try:
             with tenant_session(tenant, actor="test:1") as session:
                 session.execute(text("SELECT 1"))
@@ -248,10 +248,10 @@ def test_a_postgresql_killed_and_started_again_is_gone_on_with(tenant, ask, star
             return True
         return False
 
-    until(refused)
+    until(rejected)
     ensure()
     (tmp_path / "go on").touch()
-    until(lambda: not refused())
+    until(lambda: not rejected())
     until(done(job_id))
     assert effects(tenant, job_id) == ONCE_EACH
     job = job_row(job_id)

@@ -44,11 +44,11 @@ def fenced():
 
 def write_some(slug, writer, times=10):
     """Write as ``Writer`` does, in this thread; returns how often it was acknowledged."""
-    before = writer.refused
+    before = writer.rejected
     for _ in range(times):
         writer.count += 1
         writer.write(f"{writer.name}-{writer.count}", f"{writer.name}-{writer.count // 2}")
-    return times - (writer.refused - before)
+    return times - (writer.rejected - before)
 
 
 def traces(database, schema):

@@ -1,4 +1,4 @@
-"""The routes of an organisation's people."""
+"""The routes of a tenant's people."""
 
 from typing import Any
 from uuid import uuid4

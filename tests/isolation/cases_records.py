@@ -89,7 +89,7 @@ def export_patients(world: World) -> Call:
 
 @case("POST", "/v1/patients", kind="item")
 def create_patient(world: World) -> Call:
-    return Call(json={"facility": facility(world)["datim_id"], "pepfar_id": uuid4().hex}, refused=422)
+    return Call(json={"facility": facility(world)["datim_id"], "pepfar_id": uuid4().hex}, rejected=422)
 
 
 @case("GET", "/v1/patients/{patient_id}", kind="item")

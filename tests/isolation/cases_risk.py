@@ -113,7 +113,7 @@ def issue_worklist(world: World) -> Call:
     day = date(2025, 3, 1)
     facility = _facility(world)
     _scored(world, day)
-    return Call(json={"kind": "at_risk", "as_of": str(day), "capacity": 5, "facility": facility}, refused=422)
+    return Call(json={"kind": "at_risk", "as_of": str(day), "capacity": 5, "facility": facility}, rejected=422)
 
 
 @case("GET", "/v1/worklists", kind="collection")

@@ -1,4 +1,4 @@
-"""The routes of an organisation's own roles."""
+"""The routes of a tenant's own roles."""
 
 from typing import Any
 from uuid import uuid4

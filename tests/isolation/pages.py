@@ -1,4 +1,4 @@
-"""How a page proves that people reach no more of it than their organisation, role and facilities let them.
+"""How a page proves that people reach no more of it than their tenant, role and facilities let them.
 
 Each page has one row in ``test_pages.py``::
 

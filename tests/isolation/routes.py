@@ -13,7 +13,7 @@ A room registers one case per route in ``tests/isolation/cases_<room>.py``::
         return Call(marks=[visit["id"]])                               # in the owner's answer, never in another's
 
 ``item``: the call names something of the owner, in the path, the query or the body; the owner gets 2xx, another tenant
-404 (or what ``refused`` says). ``collection``: everybody gets 2xx, and the owner's marks are in the owner's answer
+404 (or what ``rejected`` says). ``collection``: everybody gets 2xx, and the owner's marks are in the owner's answer
 alone. ``own``: everybody gets 2xx and acts on their own; the owner's ``state`` is the same afterwards. ``catalogue``:
 the same answer for everybody, of nobody's rows. A call that changes what it names is prepared anew for each caller, and
 after the stranger's attempt the owner's must still succeed.
@@ -47,7 +47,7 @@ class Call:
         path: values of the path's parameters.
         marks: texts of the owner's rows that the answer shows.
         state: reads what of the owner must stay as it is.
-        refused: status of the stranger's answer; 422 where a body names by natural key what the stranger does not have.
+        rejected: status of the stranger's answer; 422 where a body names a natural key that the stranger lacks.
     """
 
     path: Mapping[str, object] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Call:
     data: Any = None
     marks: Sequence[object] = ()
     state: Callable[[], object] | None = None
-    refused: int = 404
+    rejected: int = 404
 
     def options(self) -> dict[str, Any]:
         request_options = {
@@ -80,7 +80,7 @@ class World:
     stranger: TestClient
 
     def json(self, method: str, path: str, **options: Any) -> Any:
-        """What the owner gets; fails when it is refused."""
+        """What the owner gets; fails when it is rejected."""
         answer = self.owner.request(method, path, **options)
         assert answer.status_code in SUCCESSES, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
@@ -143,7 +143,7 @@ def check(case: Case, world: World) -> None:
     foreign = case.ask(world.stranger, again)
     assert _state(case, again) == before, f"{case} as another tenant changes what is the owner's"
     if case.kind == "item":
-        assert foreign.status_code == again.refused, f"{case} as another tenant: {foreign.status_code} {foreign.text}"
+        assert foreign.status_code == again.rejected, f"{case} as another tenant: {foreign.status_code} {foreign.text}"
     else:
         assert foreign.status_code in SUCCESSES, f"{case} as another tenant: {foreign.status_code} {foreign.text}"
     if case.kind == "catalogue":

@@ -135,7 +135,7 @@ def test_a_failed_transaction_leaves_no_scope(one_connection, tenant):
 
 
 @pytest.mark.parametrize("nobody", [None, "partner-a", object()])
-def test_a_session_without_tenant_is_refused(nobody):
+def test_a_session_without_tenant_is_rejected(nobody):
     with pytest.raises(TenantRequired), tenant_session(nobody, actor="test:1"):
         pytest.fail("a session was opened for nobody")
 

@@ -19,7 +19,7 @@ ROWS = [
     Row("GET", "/start", "own", status=303),
     Row("GET", "/me", "own"),
     Row("POST", "/me/sessions/{session_id}/end", "own", status=404),
-    Row("POST", "/me/organisation", "own", form={"tenant_id": "{tenant_id}"}, status=404),
+    Row("POST", "/me/tenant", "own", form={"tenant_id": "{tenant_id}"}, status=404),
     Row("POST", "/sign-out", "own", status=303),
     Row("GET", "/today", "worklists.read"),
     Row(
@@ -150,7 +150,7 @@ def test_another_role_is_told_what_is_needed(row, things, signed_in):
 
 
 @pytest.mark.parametrize("row", NAMING, ids=str)
-def test_another_organisation_has_no_such_thing(row, things, signed_in):
+def test_another_tenant_has_no_such_thing(row, things, signed_in):
     recorder = signed_in("owner", "case_manager")
     named = things(recorder if "attempt_id" in row.names else None)
     answer = row.ask(signed_in("stranger", may(row)), named)

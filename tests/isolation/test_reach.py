@@ -108,7 +108,7 @@ def test_another_facilitys_rows_are_neither_shown_nor_counted_nor_changed(case, 
         assert answer.status_code == 403
         assert "you reach some" in answer.json()["detail"]
     elif case.kind == "item":
-        assert answer.status_code == call.refused, answer.text
+        assert answer.status_code == call.rejected, answer.text
         assert case.ask(world.owner, call).status_code in SUCCESSES
     else:
         assert answer.status_code in SUCCESSES, answer.text

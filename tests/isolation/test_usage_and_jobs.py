@@ -30,7 +30,7 @@ def test_a_row_of_its_own_is_written(tenant, statement):
 
 
 @pytest.mark.parametrize("statement", [JOB, USAGE])
-def test_another_tenants_id_is_refused_whatever_the_role_says(two_tenants, statement):
+def test_another_tenants_id_is_rejected_whatever_the_role_says(two_tenants, statement):
     mine, other = two_tenants
     for role in (mine.role_name, other.role_name):
         with pytest.raises(ProgrammingError) as error:

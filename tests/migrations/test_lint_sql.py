@@ -38,7 +38,7 @@ def findings(sql, place=PLACE, *, concurrent=False):
         ("ALTER TABLE alerts ADD CONSTRAINT pk PRIMARY KEY USING INDEX i", lint_sql.BUILDS),
         ("ALTER TABLE alerts ADD CONSTRAINT e EXCLUDE USING gist (a WITH =)", lint_sql.BUILDS),
         ("ALTER TABLE alerts ADD EXCLUDE (a WITH =)", lint_sql.BUILDS),
-        ("ALTER TABLE alerts ADD CONSTRAINT c NOT NULL a", lint_sql.REFUSES),
+        ("ALTER TABLE alerts ADD CONSTRAINT c NOT NULL a", lint_sql.REJECTS),
         ("ALTER TABLE alerts ADD x int CHECK (x > 0)", lint_sql.READS),
         ("ALTER TABLE alerts ADD CHECK (a <> ' NOT VALID ')", lint_sql.READS),
         ("ALTER TABLE alerts ADD CHECK (a > 0) NOT VALID, ADD CHECK (b > 0)", lint_sql.READS),

@@ -191,7 +191,7 @@ def gone_column(models):
         ),
     ],
 )
-def test_what_landed_code_would_not_survive_is_refused_and_nothing_is_written(models, change, message, capsys):
+def test_what_landed_code_would_not_survive_is_rejected_and_nothing_is_written(models, change, message, capsys):
     change(models)
     before = [script.read_text() for script in snapshot.scripts_of("tenant")]
     assert render.main([]) == 1
@@ -199,7 +199,7 @@ def test_what_landed_code_would_not_survive_is_refused_and_nothing_is_written(mo
     assert [script.read_text() for script in snapshot.scripts_of("tenant")] == before
 
 
-def test_a_released_script_that_was_edited_is_refused(models, capsys):
+def test_a_released_script_that_was_edited_is_rejected(models, capsys):
     script = snapshot.scripts_of("tenant")[0]
     script.write_text(script.read_text() + "\n")
     assert render.main([]) == 1

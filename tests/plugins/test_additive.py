@@ -111,7 +111,7 @@ def test_too_few_patients_to_leave_some_out_still_give_a_model():
         {"inner_share": 1.5},
     ],
 )
-def test_parameters_out_of_range_are_refused(params):
+def test_parameters_out_of_range_are_rejected(params):
     with pytest.raises(BadDataError):
         AdditivePlugin().fit(small_data(60), params, 0)
 
@@ -140,7 +140,7 @@ def _resealed(content):
         lambda c: c["curves"][3]["feature"].update(categories=["a"]),
     ],
 )
-def test_a_sealed_artifact_that_is_no_model_is_refused(damage):
+def test_a_sealed_artifact_that_is_no_model_is_rejected(damage):
     content = json.loads(json.dumps(GOOD))
     damage(content)
 
@@ -152,6 +152,6 @@ def test_a_sealed_artifact_that_is_no_model_is_refused(damage):
 @given(
     st.recursive(st.none() | st.floats() | st.text(max_size=5), lambda x: st.lists(x) | st.dictionaries(st.text(), x))
 )
-def test_any_json_is_a_model_or_refused(content):
+def test_any_json_is_a_model_or_rejected(content):
     with pytest.raises(BadArtifactError):
         AdditivePlugin().load(_resealed(content))

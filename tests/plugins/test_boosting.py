@@ -99,12 +99,12 @@ def test_monotone_features_are_monotone(data):
         {"row_share": 0},
     ],
 )
-def test_parameters_out_of_range_are_refused(data, params):
+def test_parameters_out_of_range_are_rejected(data, params):
     with pytest.raises(BadDataError):
         BoostingPlugin().fit(data, params, 0)
 
 
-def test_too_few_patients_to_leave_some_out_are_refused():
+def test_too_few_patients_to_leave_some_out_are_rejected():
     data = TrainingData(np.zeros((4, 1)), np.array([0, 0, 0, 1]), np.array([1, 1, 1, 1]), (FeatureSpec("a", "count"),))
 
     with pytest.raises(BadDataError, match="validation"):
@@ -171,7 +171,7 @@ def test_trees_that_are_no_trees_never_reach_the_reader(trees, damage):
 
 @settings(max_examples=60)
 @given(st.data())
-def test_a_damaged_byte_is_refused_or_harmless(trees, data):
+def test_a_damaged_byte_is_rejected_or_harmless(trees, data):
     content = bytearray(trees.encode())
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -193,7 +193,7 @@ def test_a_damaged_byte_is_refused_or_harmless(trees, data):
         {"features": [{"name": "a"}]},
     ],
 )
-def test_a_description_that_does_not_fit_is_refused(artifact, changes):
+def test_a_description_that_does_not_fit_is_rejected(artifact, changes):
     content = {**json.loads(artifact.files["model.json"]), **changes}
     files = {"trees.txt": artifact.files["trees.txt"], "model.json": json.dumps(content).encode()}
 
@@ -201,7 +201,7 @@ def test_a_description_that_does_not_fit_is_refused(artifact, changes):
         BoostingPlugin().load(seal(FORMAT, files))
 
 
-def test_an_unsealed_artifact_is_refused(artifact):
+def test_an_unsealed_artifact_is_rejected(artifact):
     files = {name: content for name, content in artifact.files.items() if name != "manifest.json"}
 
     with pytest.raises(BadArtifactError):

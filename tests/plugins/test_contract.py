@@ -98,7 +98,7 @@ class BentModel:
         ("unsealed", "seal"),
         ("trusts", "was accepted"),
         ("summary", "summary must be JSON"),
-        ("shapes", "must be refused"),
+        ("shapes", "must be rejected"),
         ("certain", r"inside \(0, 1\)"),
         ("constant", "base rate"),
         ("inexact", "miss the log-odds"),

@@ -57,7 +57,7 @@ def data(**changes):
         ({"X_val": np.zeros((1, 2)), "y_val": np.zeros(1)}, "shape"),
     ],
 )
-def test_training_data_that_cannot_be_used_is_refused(changes, message):
+def test_training_data_that_cannot_be_used_is_rejected(changes, message):
     with pytest.raises(BadDataError, match=message):
         data(**changes)
 
@@ -71,7 +71,7 @@ def test_training_data_that_cannot_be_used_is_refused(changes, message):
         {"name": "a", "kind": "binary", "categories": ("x",)},
     ],
 )
-def test_features_that_make_no_sense_are_refused(wrong):
+def test_features_that_make_no_sense_are_rejected(wrong):
     with pytest.raises(BadDataError):
         FeatureSpec(**wrong)
 
@@ -246,7 +246,7 @@ def test_importing_the_sdk_loads_nothing_heavy():
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_are_refused_or_verify(content):
+def test_any_bytes_are_rejected_or_verify(content):
     try:
         artifact = seal("x/1", {"a.bin": content})
     except BadArtifactError:

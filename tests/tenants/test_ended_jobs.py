@@ -173,7 +173,7 @@ def test_what_a_job_works_on_says_how_the_job_ended(
 ) -> None:
     case = CASES[kind]
 
-    def refuse(_context: object, _payload: object) -> None:
+    def reject(_context: object, _payload: object) -> None:
         message = "the test ends it"
         raise Invalid(message)
 
@@ -181,7 +181,7 @@ def test_what_a_job_works_on_says_how_the_job_ended(
         with tenant_session(tenant, actor="test:1") as session:
             return case.shows(session)
 
-    monkeypatch.setitem(registry._kinds, kind, replace(kinds()[kind], run=refuse))
+    monkeypatch.setitem(registry._kinds, kind, replace(kinds()[kind], run=reject))
     with tenant_session(tenant, actor="test:1") as session:
         job_id = case.begin(session)
     assert shown() == case.running
@@ -198,9 +198,9 @@ def test_what_a_job_works_on_says_how_the_job_ended(
 @pytest.mark.parametrize(
     ("kind", "shows"),
     [
-        ("imports.undo", ("stalled", "it was being undone when the organisation's archive was written", UNDO)),
+        ("imports.undo", ("stalled", "it was being undone when the tenant's archive was written", UNDO)),
         ("risk.score", "failed"),
-        ("cohort.rebuild", (True, "it was under way when the organisation's archive was written")),
+        ("cohort.rebuild", (True, "it was under way when the tenant's archive was written")),
     ],
 )
 def test_what_was_unfinished_in_an_archive_has_no_job_where_it_is_restored(

@@ -1,4 +1,4 @@
-"""The people of an organisation over the API."""
+"""The people of a tenant over the API."""
 
 from typing import Annotated
 from uuid import UUID
@@ -30,7 +30,7 @@ PeopleRead = Annotated[Principal, Depends(require("people.read"))]
 PeopleWrite = Annotated[Principal, Depends(require("people.write"))]
 
 
-@router.get("/people", operation_id="list_people", summary="List the people of the organisation, by name")
+@router.get("/people", operation_id="list_people", summary="List the people of the tenant, by name")
 def list_people(_: PeopleRead, scope: TenantScope, paging: Paging) -> Page[PersonOut]:
     """People who were removed are not in the list."""
     rows, total = members.list_members(scope.tenant, limit=paging.limit, offset=paging.offset)
@@ -52,7 +52,7 @@ def invite_person(principal: PeopleWrite, scope: TenantScope, body: PersonIn, re
 
 @router.get("/people/{person_id}", operation_id="get_person", summary="Get a person")
 def get_person(_: PeopleRead, scope: TenantScope, person_id: UUID) -> PersonOut:
-    """One person of the organisation."""
+    """One person of the tenant."""
     return PersonOut.model_validate(members.get_member(scope.tenant, person_id))
 
 
@@ -73,7 +73,7 @@ def change_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID, b
     "/people/{person_id}",
     operation_id="remove_person",
     status_code=204,
-    summary="Remove a person from the organisation",
+    summary="Remove a person from the tenant",
     responses=responses(NotFound, Conflict),
 )
 def remove_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID) -> None:
@@ -97,7 +97,7 @@ def create_link(
     purpose = links.INVITATION if member.invited else body.purpose
     elsewhere = [tenant for tenant in members.tenants_of(person_id) if tenant["id"] != scope.tenant.id]
     if elsewhere and purpose == links.RESET:
-        detail = "this account belongs to other organisations too"
+        detail = "this account belongs to other tenants too"
         raise Forbidden(detail, remedy="Ask the operator of the installation for the link.")
     set_location(response, f"/v1/people/{person_id}")
     return _link(scope, principal, person_id, purpose)
@@ -121,7 +121,7 @@ def _within_rights(principal: Principal, scope: TenantScope, person_id: UUID) ->
     more = permissions_of(scope.tenant, member.roles, roles_at(scope.tenant.id)) - principal.permissions
     if more or not principal.reach.everything:
         detail = "the person may do more than you"
-        raise Forbidden(detail, remedy="Ask an admin of the organisation.")
+        raise Forbidden(detail, remedy="Ask an admin of the tenant.")
     return member
 
 
@@ -135,7 +135,7 @@ def _grant(principal: Principal, scope: TenantScope, body: GrantFields) -> membe
     more = sorted(granted - principal.permissions)
     if more:
         detail = f"a role cannot permit what you may not do: {', '.join(more[:3])}"
-        raise Forbidden(detail, remedy="Ask an admin of the organisation.")
+        raise Forbidden(detail, remedy="Ask an admin of the tenant.")
     if principal.facility_ids is not None or principal.states is not None:
         detail = "you reach a part of the facilities only"
         raise Forbidden(detail, remedy="Ask somebody who reaches all facilities.")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+")
 EMAIL_MAX = 254
 NAME_MAX = 100
-NO_SUCH = "the organisation has no such person"
+NO_SUCH = "the tenant has no such person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def add_member(tenant: TenantRef, email: str, name: str, grant: Grant, *, actor:
             {"person": person_id, "tenant": tenant.id, "roles": roles, "now": now(), "actor": actor, **_scope(grant)},
         ).first()
         if added is None:
-            detail = "the person belongs to the organisation already"
+            detail = "the person belongs to the tenant already"
             raise Conflict(detail, remedy="Change the roles of the person instead.")
         _record(tenant, actor, f"{source}:person:add", person_id, {"roles": roles})
     return person_id
@@ -132,7 +132,7 @@ def change_member(tenant: TenantRef, person_id: UUID, grant: Grant, *, actor: st
         roles = _checked_roles(session, tenant, grant.roles)
         before = _locked(session, tenant, person_id)
         if ADMIN in before and (ADMIN not in roles or grant.facility_ids is not None or grant.states is not None):
-            _refuse_last_admin(session, tenant, person_id)
+            _reject_last_admin(session, tenant, person_id)
         session.execute(
             text(
                 "UPDATE platform.memberships SET roles = :roles, facility_ids = :facilities, states = :states"
@@ -152,7 +152,7 @@ def remove_member(tenant: TenantRef, person_id: UUID, *, actor: str, source: str
     """
     with platform_session() as session:
         if ADMIN in _locked(session, tenant, person_id):
-            _refuse_last_admin(session, tenant, person_id)
+            _reject_last_admin(session, tenant, person_id)
         values = {"person": person_id, "tenant": tenant.id, "now": now(), "creator": f"person:{person_id}"}
         session.execute(
             text("DELETE FROM platform.memberships WHERE person_id = :person AND tenant_id = :tenant"), values
@@ -259,7 +259,7 @@ def add_operator(email: str, name: str, role: str, *, actor: str) -> UUID:
             text("SELECT 1 FROM platform.memberships WHERE person_id = :person"), {"person": person_id}
         ).first()
         if member is not None:
-            detail = "this account belongs to an organisation"
+            detail = "this account belongs to a tenant"
             raise Conflict(detail, remedy="Give the operator an account with another address.")
         session.execute(
             # Whoever invited this address before may know the password: the operator chooses one by the new link.
@@ -307,7 +307,7 @@ def _ensure_person(session: Session, email: str, name: str, actor: str) -> UUID:
         text("SELECT id, state, operator_role FROM platform.people WHERE email = :email FOR UPDATE"), {"email": email}
     ).one()
     if row.state != "active" or row.operator_role is not None:
-        detail = "the account with this address cannot join an organisation"
+        detail = "the account with this address cannot join a tenant"
         raise Conflict(detail, remedy="Ask the operator of the installation.")
     return UUID(str(row.id))
 
@@ -330,7 +330,7 @@ def _locked(session: Session, tenant: TenantRef, person_id: UUID) -> list[str]:
     raise NotFound(NO_SUCH)
 
 
-def _refuse_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> None:
+def _reject_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> None:
     other = session.execute(
         text(
             "SELECT 1 FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
@@ -340,7 +340,7 @@ def _refuse_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> 
         {"tenant": tenant.id, "person": person_id, "admin": ADMIN},
     ).first()
     if other is None:
-        detail = "this is the last admin of the organisation"
+        detail = "this is the last admin of the tenant"
         raise Conflict(detail, remedy="Make somebody else an admin first.")
 
 

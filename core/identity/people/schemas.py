@@ -12,7 +12,7 @@ Roles = Annotated[list[str], Field(min_length=1, max_length=20)]
 
 
 class GrantFields(BaseModel):
-    """What a person may do in the organisation."""
+    """What a person may do in the tenant."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,7 +35,7 @@ class PersonIn(GrantFields):
 
 
 class PersonOut(BaseModel):
-    """A person of the organisation."""
+    """A person of the tenant."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -47,7 +47,7 @@ class PersonOut(BaseModel):
     facility_ids: list[UUID] | None = Field(description="Only these facilities; null for all.", examples=[None])
     states: list[str] | None = Field(description="Only the facilities of these states; null for all.", examples=[None])
     invited: bool = Field(description="Whether they have not used the invitation yet.")
-    created_at: datetime = Field(description="When they joined the organisation.")
+    created_at: datetime = Field(description="When they joined the tenant.")
     last_seen_at: datetime | None = Field(description="Their last request, to the minute; null for none.")
 
 

@@ -20,7 +20,7 @@ from core.identity.principal import Identified, Principal
 from core.identity.roles import permissions_for
 from core.identity.secrets import digest_of
 from core.identity.tenant_roles.compiled import RolesAt, permissions_of
-from core.identity.tenants import refuse_inactive, tenant_of
+from core.identity.tenants import reject_inactive, tenant_of
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def switch(session_id: UUID, person_id: UUID, tenant_id: UUID, device: str) -> N
             {"id": session_id, "person": person_id, "tenant": tenant_id},
         ).first()
         if row is None:
-            detail = "you belong to no such organisation"
+            detail = "you belong to no such tenant"
             raise NotFound(detail)
         session.execute(
             text("UPDATE platform.sessions SET revoked_at = :now WHERE id = :id"), {"id": session_id, "now": now()}
@@ -216,7 +216,7 @@ class Sessions:
             detail = "your permissions have changed"
             raise Forbidden(detail, remedy="Open the page again.")
 
-    def counts_as_guess(self, error: Unauthenticated) -> bool:  # noqa: ARG002 - the same for every refusal
+    def counts_as_guess(self, error: Unauthenticated) -> bool:  # noqa: ARG002 - the same for every rejection
         """An ended session is not a guess: browsers send its cookie until they are told to delete it."""
         return False
 
@@ -240,7 +240,7 @@ def _identified(row: Mapping[str, Any] | None) -> Identified:
     if row["roles"] is None:
         raise _ended()
     tenant = tenant_of(row)
-    refuse_inactive(tenant.state)
+    reject_inactive(tenant.state)
     facilities, states = row["facility_ids"], row["states"]
     principal = Principal(
         "person",

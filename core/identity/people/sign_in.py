@@ -44,7 +44,7 @@ def sign_in(email: str, password: str, *, address: str, device: str = "") -> New
     except Invalid:
         account = ""
     digest = hashlib.sha256(f"{account}\0{address}".encode()).digest()
-    _refuse_waiting(digest)
+    _reject_waiting(digest)
     with platform_session() as session:
         person = session.execute(
             text("SELECT id, password_hash, operator_role, state FROM platform.people WHERE email = :email"),
@@ -81,12 +81,12 @@ def _tenant_of(session: Session, person_id: UUID) -> UUID:
         {"person": person_id},
     ).first()
     if row is None:
-        detail = "you belong to no active organisation"
+        detail = "you belong to no active tenant"
         raise Forbidden(detail, remedy="Ask your administrator.")
     return UUID(str(row.tenant_id))
 
 
-def _refuse_waiting(digest: bytes) -> None:
+def _reject_waiting(digest: bytes) -> None:
     with platform_session() as session:
         row = session.execute(
             text("SELECT failures, last_at FROM platform.sign_in_failures WHERE digest = :digest"), {"digest": digest}

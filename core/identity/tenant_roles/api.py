@@ -1,4 +1,4 @@
-"""The roles of an organisation over the API."""
+"""The roles of a tenant over the API."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ RoleName = Annotated[str, Path(description="Name of the role.", examples=["case-
 
 @router.get("", operation_id="list_roles", summary="List the roles that people can have")
 def list_roles(_: RolesRead, scope: TenantScope) -> list[RoleOut]:
-    """The built-in roles, then the organisation's own by name; each with what it permits."""
+    """The built-in roles, then the tenant's own by name; each with what it permits."""
     return [RoleOut.model_validate(role) for role in service.list_roles(scope.tenant)]
 
 
@@ -37,7 +37,7 @@ def create_role(principal: RolesWrite, scope: TenantScope, body: RoleIn, respons
 
 @router.get("/{role_name}", operation_id="get_role", summary="Get a role", responses=responses(NotFound))
 def get_role(_: RolesRead, scope: TenantScope, role_name: RoleName, response: Response) -> RoleOut:
-    """A built-in role, or one of the organisation's own with its ETag."""
+    """A built-in role, or one of the tenant's own with its ETag."""
     return _answer(response, service.get_role(scope.tenant, role_name))
 
 

@@ -77,7 +77,7 @@ def changing(
                 yield platform, session
             _settle(platform, tenant.id)
         return
-    detail = "the roles of the organisation are being changed by others"
+    detail = "the roles of the tenant are being changed by others"
     raise Conflict(detail, remedy="Try again.")
 
 

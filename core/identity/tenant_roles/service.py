@@ -114,7 +114,7 @@ def create_role(tenant: TenantRef, draft: RoleDraft, author: RoleAuthor) -> Role
         if any(role.name == draft.name for role in present):
             raise _taken()
         if len(present) >= MOST:
-            detail = f"the organisation has {MOST} roles of its own, and cannot have more"
+            detail = f"the tenant has {MOST} roles of its own, and cannot have more"
             raise Conflict(detail, remedy="Delete a role that nobody has.")
         with session.cursor() as cursor:
             _store(cursor, checked, author)
@@ -159,7 +159,7 @@ def delete_role(tenant: TenantRef, name: str, author: RoleAuthor) -> None:
             {"tenant": tenant.id, "name": name},
         ).scalar_one()
         if holders:
-            detail = f"{holders} of the organisation's people have this role"
+            detail = f"{holders} of the tenant's people have this role"
             raise Conflict(detail, remedy="Give them another role first.")
         with session.cursor() as cursor:
             cursor.execute("DELETE FROM roles WHERE name = %s", (name,))
@@ -190,7 +190,7 @@ def _checked(draft: RoleDraft, author: RoleAuthor) -> RoleDraft:
     more = sorted(granted - author.permissions) if author.permissions is not None else []
     if more:
         detail = f"a role cannot permit what you may not do: {', '.join(more[:3])}"
-        raise Forbidden(detail, remedy="Leave it out, or ask an admin of the organisation.")
+        raise Forbidden(detail, remedy="Leave it out, or ask an admin of the tenant.")
     return replace(
         draft,
         meaning=meaning,
@@ -209,7 +209,7 @@ def _strangers(field: str, names: Iterable[str], known: Iterable[str], problem: 
 
 
 def _changeable(tenant: TenantRef, name: str) -> None:
-    """Refuse what no change would do, before the roles are marked: most mistakes cost no process its cache.
+    """Reject what no change would do, before the roles are marked: most mistakes cost no process its cache.
 
     Raises:
         NotFound: the tenant has no such role.
@@ -267,7 +267,7 @@ def _named(roles: list[RoleView], name: str) -> RoleView:
     for role in roles:
         if role.name == name:
             return role
-    detail = "the organisation has no such role"
+    detail = "the tenant has no such role"
     raise NotFound(detail, remedy="See GET /v1/roles.", command="see `iit roles list`")
 
 

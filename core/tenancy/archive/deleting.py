@@ -56,7 +56,7 @@ def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None
         if row.phase is not None:
             detail = f"the tenant {slug!r} is {row.phase}"
             raise Conflict(detail, command="see `iit tenant show`")
-        refuse_moving(session, row)
+        reject_moving(session, row)
         moment = now()
         row.state_before, row.state, row.phase = row.state, "suspended", "deleting"
         row.phase_since, row.phase_by, row.updated_at = moment, actor, moment
@@ -103,7 +103,7 @@ def _locked(session: Session, slug: str) -> Tenant:
     return row
 
 
-def refuse_moving(session: Session, row: Tenant) -> None:
+def reject_moving(session: Session, row: Tenant) -> None:
     """Reject the destruction of a tenant that is being moved.
 
     Raises:

@@ -28,7 +28,7 @@ from core.features import load_tables
 from core.privacy import tenant_keys
 from core.telemetry.tracebacks import describe
 from core.tenancy import placing
-from core.tenancy.archive.deleting import refuse_moving
+from core.tenancy.archive.deleting import reject_moving
 from core.tenancy.archive.models import TenantTombstone
 from core.tenancy.archive.tombstones import tombstone_of
 from core.tenancy.backup import previous
@@ -207,7 +207,7 @@ def _tenant(slug: str) -> TenantRef | None:
         if row.phase == "deleting" and (row.delete_after is None or row.delete_after > now()):
             detail = f"the tenant {slug!r} has days of grace until {row.delete_after:%Y-%m-%d %H:%M} UTC"
             raise Conflict(detail, remedy="run it again after that")
-        refuse_moving(session, row)
+        reject_moving(session, row)
         return row.ref()
 
 

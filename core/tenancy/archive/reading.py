@@ -138,7 +138,7 @@ class Archive:
         if stated != self.header.model_dump(exclude={"left_out"}):
             detail = "the archive's manifest and header do not belong together"
             raise ArchiveDamaged(detail)
-        refuse_difference({name: one.done() for name, one in counting.items()}, manifest.contents)
+        reject_difference({name: one.done() for name, one in counting.items()}, manifest.contents)
         files = [
             BlobInfo(key=key, size=size, sha256=digest.hexdigest())  # type: ignore[attr-defined]  # as above
             for key, (size, digest) in stored.items()
@@ -149,7 +149,7 @@ class Archive:
         self.manifest = manifest
 
 
-def refuse_difference(actual: dict[str, Counted], stated: dict[str, Counted]) -> None:
+def reject_difference(actual: dict[str, Counted], stated: dict[str, Counted]) -> None:
     """Compare counts and checksums of tables.
 
     Raises:

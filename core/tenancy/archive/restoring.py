@@ -30,9 +30,9 @@ from core.tenancy import placing
 from core.tenancy.archive import reading
 from core.tenancy.archive.errors import ArchiveDamaged, ArchiveTooNew
 from core.tenancy.archive.loading import Loader
-from core.tenancy.archive.reading import Archive, BlobPart, TablePart, refuse_difference
+from core.tenancy.archive.reading import Archive, BlobPart, TablePart, reject_difference
 from core.tenancy.archive.sealing import Stream
-from core.tenancy.archive.tombstones import refuse_gone
+from core.tenancy.archive.tombstones import reject_gone
 from core.tenancy.models import Tenant
 from core.tenancy.provisioning import new_schema_name, place_of, provision
 from core.tenancy.service import check, describe_tenant
@@ -92,7 +92,7 @@ def import_archive(
     """
     with reading.opened(path, identity) as archive:
         header = archive.header
-        _refuse_unknown(header)
+        _reject_unknown(header)
         wanted = slug or header.tenant.slug
         check(wanted, header.tenant.name, header.tenant.time_zone, database)
         with tenant_lock(wanted):
@@ -121,7 +121,7 @@ def give_up(slug: str) -> None:
         _clear(row.ref())
 
 
-def _refuse_unknown(header: Header) -> None:
+def _reject_unknown(header: Header) -> None:
     if header.revision not in revisions("tenant"):
         detail = (
             f"the archive stands at the migration {header.revision} and this installation knows up to {head('tenant')};"
@@ -154,7 +154,7 @@ def _reserve(header: Header, slug: str, database: str, actor: str) -> TenantRef:
     )
     ref = row.ref()
     with owner_session() as session:
-        refuse_gone(session, slug, origin=header.tenant.id)
+        reject_gone(session, slug, origin=header.tenant.id)
         if _row(session, slug) is not None:
             detail = f"a tenant {slug!r} exists already"
             raise Conflict(detail, command="give another slug with --slug")
@@ -243,7 +243,7 @@ def _activate(archive: Archive, ref: TenantRef, contents: dict[str, Counted], ac
     """
     archive.read_to_its_end()
     assert archive.manifest is not None  # noqa: S101 - it was compared at the end of the parts
-    refuse_difference(contents, archive.manifest.contents)
+    reject_difference(contents, archive.manifest.contents)
     with owner_session() as session:
         row = session.get(Tenant, ref.id, with_for_update=True)
         if row is None or row.phase != "restoring":

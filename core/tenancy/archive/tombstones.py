@@ -22,7 +22,7 @@ def tombstone_of(slug: str) -> TenantTombstone | None:
         return _newest(session, slug)
 
 
-def refuse_gone(session: Session, slug: str, *, origin: UUID | None = None) -> None:
+def reject_gone(session: Session, slug: str, *, origin: UUID | None = None) -> None:
     """Reject a slug that belonged to a deleted tenant.
 
     Args:

@@ -158,7 +158,7 @@ class _Writer:
         # it, but perhaps not yet when the store was listed. A file without a row may be gone since.
         for key in sorted({*listed, *referred}):
             yield from self._blob(key, needed=key in referred)
-        self._refuse_if_changed(header)
+        self._reject_if_changed(header)
         lacking = [
             LeftOut(what=f"file {key}", why="a row refers to it, but the store lacks it") for key in self.missing
         ]
@@ -213,7 +213,7 @@ class _Writer:
         row = session.cursor().execute(query).fetchone()
         return AuditHead(seal=row[0], digest=bytes(row[1]).hex()) if row else None
 
-    def _refuse_if_changed(self, header: Header) -> None:
+    def _reject_if_changed(self, header: Header) -> None:
         """Reject an export during which the tenant was migrated, moved or unarchived.
 
         After a migration or a move, the snapshot and the catalogue may differ in form. When a stored file was turned

@@ -32,8 +32,8 @@ from core.errors import Conflict
 from core.features import load_tables
 from core.identity.operator import ACTOR
 from core.tenancy import placing, shape
-from core.tenancy.archive.deleting import refuse_moving
-from core.tenancy.archive.tombstones import refuse_gone
+from core.tenancy.archive.deleting import reject_moving
+from core.tenancy.archive.tombstones import reject_gone
 from core.tenancy.backup.dump import load
 from core.tenancy.backup.gone import take_back_audit
 from core.tenancy.models import Tenant
@@ -148,7 +148,7 @@ def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | Non
     with owner_session() as session:
         row = session.get(Tenant, tenant_id)
         if row is not None:
-            refuse_moving(session, row)  # otherwise its half copy would be forgotten and stay
+            reject_moving(session, row)  # otherwise its half copy would be forgotten and stay
         there = row.ref() if row else None
     if there is not None:
         if new_slug is not None:
@@ -171,7 +171,7 @@ def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | Non
     wanted = new_slug or slug
     check(wanted, manifest.tenant["name"], manifest.tenant["time_zone"], database)
     with owner_session() as session:
-        refuse_gone(session, wanted, origin=tenant_id)
+        reject_gone(session, wanted, origin=tenant_id)
         taken = session.scalar(select(Tenant).where(Tenant.slug == wanted))  # type: ignore[arg-type]  # SQLModel's column
     if taken is not None:
         detail = f"a tenant {wanted!r} exists already"

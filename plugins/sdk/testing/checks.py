@@ -177,7 +177,7 @@ def copes_with_constant_columns(subject: Subject) -> None:
     _require(model.predict(subject.rows[:, :1]).shape == (len(subject.rows),), "a single feature must be enough")
 
 
-def refuses_wrong_shapes(subject: Subject) -> None:
+def rejects_wrong_shapes(subject: Subject) -> None:
     """The model raises a ValueError for a wrong number of columns, and for a single row that is not a matrix."""
     rows = subject.rows
     wrong = {
@@ -192,11 +192,11 @@ def refuses_wrong_shapes(subject: Subject) -> None:
                 call(matrix)
             except ValueError:
                 continue
-            message = f"{what} must be refused: call check_matrix(X, columns) first in predict and explain"
+            message = f"{what} must be rejected: call check_matrix(X, columns) first in predict and explain"
             raise ContractError(message)
 
 
-def refuses_unknown_parameters(subject: Subject) -> None:
+def rejects_unknown_parameters(subject: Subject) -> None:
     """The plugin rejects a parameter that does not exist, so that nobody's typing error is silently ignored."""
     try:
         subject.plugin.fit(subject.data, {**subject.params, "no_such_parameter_xyz": 1}, SEED)
@@ -206,7 +206,7 @@ def refuses_unknown_parameters(subject: Subject) -> None:
     raise ContractError(message)
 
 
-def refuses_a_changed_artifact(subject: Subject) -> None:
+def rejects_a_changed_artifact(subject: Subject) -> None:
     """The plugin rejects an artifact with a changed byte, a missing file or another format before it interprets it."""
     artifact = subject.artifact
     changed: dict[str, Artifact] = {"another format": seal("not-this-format/1", {"a.json": b"{}"})}
@@ -259,9 +259,9 @@ CHECKS: tuple[Check, ...] = (
     copes_with_unknown_categories,
     scores_rows_alone_as_together,
     copes_with_constant_columns,
-    refuses_wrong_shapes,
-    refuses_unknown_parameters,
-    refuses_a_changed_artifact,
+    rejects_wrong_shapes,
+    rejects_unknown_parameters,
+    rejects_a_changed_artifact,
     leaves_its_input_alone,
 )
 

@@ -49,7 +49,7 @@ GROUP BY 1, 2, 3
 """
 _LISTED = {"facilities": "facilities", "patients": "patients", "snapshots": "radet_snapshots"}
 """Kinds whose rows name their facility, with their tables."""
-_REFUSED = """
+_REJECTED = """
 SELECT DISTINCT f.uuid, s.patient_key FROM import_staging AS s
 LEFT JOIN LATERAL (
     SELECT min(h.facility) AS facility FROM import_staging AS h
@@ -101,9 +101,9 @@ def register(session: TenantSession, row: Import, mapping: Mapping) -> Run:
     )
     _cover(session, run, mapping)
     with session.cursor() as cursor:
-        refused_people = cursor.execute(_REFUSED, {"import": row.uuid}).fetchall()
+        rejected_people = cursor.execute(_REJECTED, {"import": row.uuid}).fetchall()
         rivals = cursor.execute(_RIVALS, (run.source, run.data_date, run.number, run.digest)).fetchall()[0][0]
-    runs.note_gaps(session, run, [entity_uuid("patients", place, run.source, key) for place, key in refused_people])
+    runs.note_gaps(session, run, [entity_uuid("patients", place, run.source, key) for place, key in rejected_people])
     notes = [RIVAL_NOTE] * bool(rivals) + absent.notes(session, run, mapping)
     row.notes = [*row.notes, *(note for note in notes if note not in row.notes)]
     return run

@@ -21,16 +21,16 @@ KINDS = ("facilities", "lists", *EVENT_KINDS, "waiting", "settling", "contacts")
 """The steps in order, with a description of each."""
 
 
-def refuse_parts(session: TenantSession, row: Import) -> None:
+def reject_parts(session: TenantSession, row: Import) -> None:
     """Reject a strict import as a whole if any of its rows would not be in the records.
 
     Raises:
-        Invalid: rows were refused, taken in part, or wait for their people.
+        Invalid: rows were rejected, taken in part, or wait for their people.
     """
-    bad, wait = row.rows_refused + row.rows_in_part, waiting.count(session, row.uuid)
-    remedy = "correct the refused rows, which the import lists, or leave out strict"
+    bad, wait = row.rows_rejected + row.rows_in_part, waiting.count(session, row.uuid)
+    remedy = "correct the rejected rows, which the import lists, or leave out strict"
     if bad:
-        problem = f"{bad} of {row.rows_read} rows were refused or taken in part, and the import is strict"
+        problem = f"{bad} of {row.rows_read} rows were rejected or taken in part, and the import is strict"
         raise Invalid(problem, remedy=remedy)
     if wait:
         problem = f"{wait} of {row.rows_read} rows are about people whom no import has named, and the import is strict"

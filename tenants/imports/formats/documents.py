@@ -19,7 +19,7 @@ import orjson
 
 from core.errors import Invalid
 from tenants.imports.facts import Rejection
-from tenants.imports.reading.sources import HEAD_BYTES, MAX_RATIO, MIN_BOMB_BYTES, is_bystander, refused
+from tenants.imports.reading.sources import HEAD_BYTES, MAX_RATIO, MIN_BOMB_BYTES, is_bystander, rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,12 +108,12 @@ def members(source: Source) -> Iterator[Member]:
         for number, info in enumerate(infos, start=1):
             problem = _unfit(info)
             if problem is not None:
-                raise refused(source.name, f"{problem.problem} (member {number})", problem.remedy)
+                raise rejected(source.name, f"{problem.problem} (member {number})", problem.remedy)
             try:
                 with archive.open(info) as stream:
                     yield Member(number, name_for_reports(info.filename), stream)
             except _DAMAGED as error:
-                raise refused(source.name, f"member {number} is damaged", "make the archive again") from error
+                raise rejected(source.name, f"member {number} is damaged", "make the archive again") from error
 
 
 def peek(head: Head) -> bytes:
@@ -200,19 +200,19 @@ def _archive(source: Source) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.Zip
         try:
             archive = zipfile.ZipFile(stream)
         except _DAMAGED as error:
-            raise refused(source.name, "the zip archive is cut off or damaged", "copy or make it again") from error
+            raise rejected(source.name, "the zip archive is cut off or damaged", "copy or make it again") from error
         with archive:
             infos = [
                 info for info in archive.infolist() if not info.is_dir() and not _is_added_by_system(info.filename)
             ]
             if not infos:
-                raise refused(source.name, "the zip archive is empty", "give an archive with the files in it")
+                raise rejected(source.name, "the zip archive is empty", "give an archive with the files in it")
             if len(infos) > MAX_MEMBERS:
-                raise refused(source.name, f"the archive has over {MAX_MEMBERS:,} members", "split it")
+                raise rejected(source.name, f"the archive has over {MAX_MEMBERS:,} members", "split it")
             total = sum(info.file_size for info in infos)
             if total > source.limits.expanded or total > max(MIN_BOMB_BYTES, source.size * MAX_RATIO):
                 problem = f"the archive expands to {total >> 20} MB"
-                raise refused(source.name, problem, "check where it comes from; split it if it really is so large")
+                raise rejected(source.name, problem, "check where it comes from; split it if it really is so large")
             yield archive, infos
 
 

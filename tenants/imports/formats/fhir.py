@@ -10,10 +10,10 @@ from tenants.imports.formats.documents import peek
 from tenants.imports.formats.fhir_resources import TAKEN, Resource
 from tenants.imports.formats.fhir_stream import items
 from tenants.imports.formats.fhir_terms import Beforehand, FhirTerms, look_through
-from tenants.imports.formats.records import BadFieldError, refuse
+from tenants.imports.formats.records import BadFieldError, reject
 from tenants.imports.reading.reader import CERTAIN, NO, InputFile, Reader, without_rows
 from tenants.imports.reading.runs_to import known_date, latest_day
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,13 +83,13 @@ class FhirResources(Reader):
         reading = Reading(file, item.number)
         if item.content is None:
             bad = item.rejection
-            return refuse(reading, f"{bad.field}{item.suffix}", bad.problem, bad.remedy) if bad else reading
+            return reject(reading, f"{bad.field}{item.suffix}", bad.problem, bad.remedy) if bad else reading
         kind = item.content.get("resourceType")
         if not isinstance(kind, str):
             remedy = "give FHIR R4 resources, Bundles or NDJSON"
-            return refuse(reading, f"resourceType{item.suffix}", "the JSON is no FHIR resource", remedy)
+            return reject(reading, f"resourceType{item.suffix}", "the JSON is no FHIR resource", remedy)
         if _is_error(item):
-            return refuse(reading, f"OperationOutcome{item.suffix}", _ANSWERED, _AGAIN)
+            return reject(reading, f"OperationOutcome{item.suffix}", _ANSWERED, _AGAIN)
         if kind not in TAKEN:
             reading.left_out = True
             return reading
@@ -120,7 +120,7 @@ def _answered(source: Source) -> Iterator[Item]:
             others += 1
         yield item
     if errors and not others:
-        raise refused(source.name, f"the file holds an OperationOutcome: {_ANSWERED}", _AGAIN)
+        raise rejected(source.name, f"the file holds an OperationOutcome: {_ANSWERED}", _AGAIN)
 
 
 def _is_error(item: Item) -> bool:

@@ -11,7 +11,7 @@ import ijson
 
 from tenants.imports.facts import Rejection
 from tenants.imports.formats.documents import json_of, members, to_utf8
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 
 if TYPE_CHECKING:
     import io
@@ -78,7 +78,7 @@ _Content = tuple[str, int, dict[str, Any] | None, str, Rejection | None]
 def _contents(source: Source, stream: io.BufferedReader, pattern: re.Pattern[bytes] | None) -> Iterator[_Content]:
     first = stream.readline(MAX_RESOURCE + 1)
     if first[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in first[:4]:
-        raise refused(source.name, "the file is not UTF-8 text", "FHIR is written in UTF-8: export it again")
+        raise rejected(source.name, "the file is not UTF-8 text", "FHIR is written in UTF-8: export it again")
     first = first.removeprefix(b"\xef\xbb\xbf")
     following = stream.peek(1)[:1]
     if _parse_json(first) is not None or following == b"{":
@@ -161,7 +161,7 @@ class _BoundedStream:
     def read(self, size: int = -1) -> bytes:
         if self.since > MAX_RESOURCE:
             problem = f"a resource of the Bundle takes more than {MAX_RESOURCE >> 20} MB"
-            raise refused(self._source.name, problem, "check where the file comes from")
+            raise rejected(self._source.name, problem, "check where the file comes from")
         if self._first:
             data = self._first if size < 0 else self._first[:size]
             self._first = self._first[len(data) :]
@@ -180,7 +180,7 @@ def _bundle(source: Source, first: bytes, stream: IO[bytes]) -> Iterator[_Conten
             yield place, 0, content, full_url, bad
     except (ijson.JSONError, UnicodeDecodeError) as error:
         problem = f"the Bundle is cut off or damaged after {number} entries"
-        raise refused(source.name, problem, "copy or export it again") from error
+        raise rejected(source.name, problem, "copy or export it again") from error
 
 
 def _entries(source: Source, stream: _BoundedStream) -> Iterator[object]:
@@ -215,7 +215,7 @@ class _Entries:
         self._depth += opens
         if self._depth > MAX_DEPTH or self._events > MAX_EVENTS:
             problem = "a resource of the Bundle is nested too deeply or too large"
-            raise refused(self._source.name, problem, "check where the file comes from")
+            raise rejected(self._source.name, problem, "check where the file comes from")
         return is_end
 
     def _build(self, event: str, value: object) -> bool:

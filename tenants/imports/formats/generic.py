@@ -18,7 +18,7 @@ from tenants.imports.reading.csv_blocks import BATCH_ROWS, batches, read_blocks
 from tenants.imports.reading.csv_files import find_delimiter, find_encoding
 from tenants.imports.reading.plans import FilePlan, check_columns, needed_columns, open_file
 from tenants.imports.reading.reader import NO, InputFile, Position, Reader, without_rows
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 from tenants.imports.reading.table import Row
 from tenants.imports.reading.values import BadValueError, day
 
@@ -167,7 +167,7 @@ class GenericCsv(Reader):
                 if not _matches(source.name, file.name):
                     continue
                 if number in owner:
-                    raise refused(
+                    raise rejected(
                         source.name,
                         f"it fits both files.{owner[number]} and files.{alias}",
                         "make the names in the mapping apart",

@@ -72,7 +72,7 @@ class PharmacyList(ListReader):
         """Add the facility, the patient and the pick-up, without the wrong cells."""
         datim_id, patient, day = row.needed("datim_id"), row.needed("patient_id"), row.day("date_visit")
         if day is None:
-            row.refuse("date_visit", "the value is missing", "fill it in")
+            row.reject("date_visit", "the value is missing", "fill it in")
         supply, following = row.days_supplied("refill"), row.day("next_appointment")
         facility_name, hospital_number = row.text("facility_name"), row.text("hospital_number")
         regimen, regimen_line, dsd_model = row.text("regimen"), row.text("regimen_line"), row.text("dsd_model")

@@ -138,7 +138,7 @@ class Row:
         """What reports call a field: its heading."""
         return self._layout.heading_of.get(name, name)
 
-    def refuse(self, name: str, problem: str, remedy: str) -> None:
+    def reject(self, name: str, problem: str, remedy: str) -> None:
         """Note what is wrong with a field, once."""
         if name not in self._wrong:
             self._wrong.add(name)
@@ -168,7 +168,7 @@ class Row:
         """An identifier that may not be missing."""
         value = self.identifier(name)
         if value is None:
-            self.refuse(name, "the identifier is missing", "fill it in: a row without it belongs to nobody")
+            self.reject(name, "the identifier is missing", "fill it in: a row without it belongs to nobody")
         return value
 
     def day(self, name: str) -> date | None:
@@ -192,18 +192,18 @@ class Row:
         return value
 
     def code(self, name: str, codes: Table[str, str]) -> str | None:
-        """A code by the word that the list has for it; a word that is not known is refused."""
+        """A code by the word that the list has for it; a word that is not known is rejected."""
         if (word := self.word(name)) == "":
             return None
         if (code := codes.get(word)) is None:
             known = ", ".join(sorted(set(codes)))
-            self.refuse(name, "a word that is not known", f"write one of: {known}")
+            self.reject(name, "a word that is not known", f"write one of: {known}")
         return code
 
     def _read(self, how: str, name: str) -> Any:  # noqa: ANN401 - as varied as the fields
         value = self._value(how, name)
         if type(value) is Wrong:
-            self.refuse(name, *value)
+            self.reject(name, *value)
             return None
         return value
 

@@ -62,7 +62,7 @@ class MissedAppointments(ListReader):
         """
         patient, due_day, visit_day = row.needed("patient_id"), row.day("due"), row.day("visited")
         if due_day is None:
-            row.refuse("due", "the value is missing", "fill it in")
+            row.reject("due", "the value is missing", "fill it in")
         datim_id, name = place(row, mapping)
         person = person_of(row, patient, datim_id, _LABELS, derived_on=due_day) if patient is not None else None
         if row.problems or patient is None or person is None or due_day is None:

@@ -84,7 +84,7 @@ class LamisPlusMissed(ListReader):
             ]
         if visit_day is None:
             if not row.broken("last_visit"):
-                row.refuse("last_visit", "the value is missing", "fill it in")
+                row.reject("last_visit", "the value is missing", "fill it in")
             return
         common: dict[str, Any] = {"patient": patient, "facility": datim_id, "labels": _LABELS}
         key = SEPARATOR.join((patient, "missed", visit_day.isoformat()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tenants.imports.facts import Reading
 from tenants.imports.formats.documents import documents, peek, to_utf8
 from tenants.imports.formats.ndr_patient import Message, NdrTerms
-from tenants.imports.formats.records import BadFieldError, refuse
+from tenants.imports.formats.records import BadFieldError, reject
 from tenants.imports.formats.xmltree import BadXmlError, parse
 from tenants.imports.reading.reader import CERTAIN, NO, InputFile, Reader
 from tenants.imports.reading.runs_to import event_days, known_date, stamp_or_latest_day
@@ -65,15 +65,15 @@ class NdrMessages(Reader):
         suffix = f" (in {document.name})" if document.name else ""
         if document.rejection is not None:
             bad = document.rejection
-            return refuse(reading, f"{bad.field}{suffix}", bad.problem, bad.remedy), None
+            return reject(reading, f"{bad.field}{suffix}", bad.problem, bad.remedy), None
         try:
             root, content = _tree(document.data)
         except BadXmlError as wrong:
-            return refuse(reading, f"file{suffix}", wrong.problem, wrong.remedy), None
+            return reject(reading, f"file{suffix}", wrong.problem, wrong.remedy), None
         if root != "Container" or not isinstance(content, dict) or "IndividualReport" not in content:
             problem = "the XML is not an NDR message"
             remedy = "give NDR messages: a Container with MessageHeader and IndividualReport"
-            return refuse(reading, f"file{suffix}", problem, remedy), None
+            return reject(reading, f"file{suffix}", problem, remedy), None
         message = None
         try:
             message = Message(content, suffix, terms, reading)

@@ -9,7 +9,7 @@ from tenants.imports.facts import Reading
 from tenants.imports.formats.documents import documents, json_of, peek, to_utf8
 from tenants.imports.formats.nmrs_patient import Container
 from tenants.imports.formats.nmrs_terms import NmrsTerms
-from tenants.imports.formats.records import BadFieldError, Fields, each_of, refuse
+from tenants.imports.formats.records import BadFieldError, Fields, each_of, reject
 from tenants.imports.reading.reader import CERTAIN, NO, InputFile, Reader
 from tenants.imports.reading.runs_to import event_days, known_date, stamp_or_latest_day
 
@@ -67,19 +67,19 @@ class NmrsContainers(Reader):
         suffix = f" (in {document.name})" if document.name else ""
         if document.rejection is not None:
             bad = document.rejection
-            return refuse(reading, f"{bad.field}{suffix}", bad.problem, bad.remedy)
+            return reject(reading, f"{bad.field}{suffix}", bad.problem, bad.remedy)
         try:
             content = _parsed(document)
         except UnicodeDecodeError:
-            return refuse(
+            return reject(
                 reading, f"file{suffix}", "the file is not UTF-8, UTF-16 or Windows-1252 text", "save it as UTF-8"
             )
         if content is None:
             problem = "the file is not whole JSON: cut off, damaged or nested too deeply"
-            return refuse(reading, f"file{suffix}", problem, "copy or export it again")
+            return reject(reading, f"file{suffix}", problem, "copy or export it again")
         body = content.get("messageData") if isinstance(content, dict) else None
         if not isinstance(body, dict) or not isinstance(body.get("demographics"), dict):
-            return refuse(reading, f"file{suffix}", "the JSON is not an NMRS container", _NOT_A_CONTAINER)
+            return reject(reading, f"file{suffix}", "the JSON is not an NMRS container", _NOT_A_CONTAINER)
         try:
             Container(content, suffix, terms, reading).into()
         except BadFieldError as bad_field:

@@ -136,7 +136,7 @@ class Person:
         if row.broken(value, sampled, *([reported] if reported else [])) or (result is None and day is None):
             return
         if day is None:
-            row.refuse(sampled, "the result has no date", "fill in the day of the sample")
+            row.reject(sampled, "the result has no date", "fill in the day of the sample")
             return
         number, sign = result if result is not None else (None, None)
         values: dict[str, object] = {"value_numeric": number, "value_text": sign, "unit": unit}
@@ -269,5 +269,5 @@ def status_of(row: Row, name: str) -> str | None:
     status = known_status(row.word(name))
     if status is None:
         words = "Active, Active Restart, IIT, Stopped, Died, Transferred Out"
-        row.refuse(name, "an unknown status", f"write one of: {words}")
+        row.reject(name, "an unknown status", f"write one of: {words}")
     return status or "unknown"

@@ -304,7 +304,7 @@ def whole_day(day: date) -> datetime:
     return datetime.combine(day, time(0))
 
 
-def refuse(reading: Reading, field: str, problem: str, remedy: str) -> Reading:
+def reject(reading: Reading, field: str, problem: str, remedy: str) -> Reading:
     """Reject the whole reading, and return it."""
     reading.facts.clear()
     reading.rejections.append(Rejection(field, problem, remedy))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tenants.imports.formats.profile import MONTHS_AT_MOST
 from tenants.imports.reading import values
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 from tenants.imports.reading.values import BadValueError
 
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ def _unit(source: Source, seen: list[float], heading: str, unit: Unit | None) ->
     large = sum(value > MONTHS_AT_MOST for value in seen)
     if unit == "months":
         if large * 2 > len(seen):
-            raise refused(source.name, f"{heading!r} seems to hold days, not months", remedy)
+            raise rejected(source.name, f"{heading!r} seems to hold days, not months", remedy)
         return "months"
     if unit == "days":
         if seen and not large:
-            raise refused(source.name, f"{heading!r} seems to hold months, not days", remedy)
+            raise rejected(source.name, f"{heading!r} seems to hold months, not days", remedy)
         return "days"
     if not seen or large * 2 > len(seen):
         return "days"
     if not large:
         return "months"
-    raise refused(source.name, "the refill period may be in days or in months", remedy)
+    raise rejected(source.name, "the refill period may be in days or in months", remedy)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tenants.imports.reading.csv_blocks import BATCH_ROWS, batches
 from tenants.imports.reading.csv_files import first_rows, open_table
 from tenants.imports.reading.no_records import NoRecord, fold
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 from tenants.imports.reading.workbook import open_sheet
 
 if TYPE_CHECKING:
@@ -84,10 +84,10 @@ class Layout:
         for name in self.needed:
             if name not in field_of_column:
                 remedy = f"give a {self.title}, or name another format"
-                raise refused(source.name, f"it has no column {self.heading_of[name]!r}", remedy)
+                raise rejected(source.name, f"it has no column {self.heading_of[name]!r}", remedy)
         for name in {name for name in field_of_column if name is not None and field_of_column.count(name) > 1}:
             problem = f"the column {self.heading_of[name]!r} appears twice"
-            raise refused(source.name, problem, "delete or rename the one that does not hold")
+            raise rejected(source.name, problem, "delete or rename the one that does not hold")
         return field_of_column
 
 

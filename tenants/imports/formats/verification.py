@@ -79,7 +79,7 @@ class VerificationList(ListReader):
         hospital_number = row.text("hospital_number")
         tracked_on = row.day("attempted") or row.day("observed")
         if tracked_on is None:
-            row.refuse("attempted", "the value is missing", "fill in the day of the attempt, or of the observation")
+            row.reject("attempted", "the value is missing", "fill in the day of the attempt, or of the observation")
         observations: dict[str, dict[str, object]] = {
             "tracking_outcome": {"value_text": row.text("outcome")},
             "tracking_indication": {"value_text": row.text("indication")},

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
 
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def elements(
                 stack[-1].clear()
         if bytes_since > MAX_ELEMENT:
             problem = f"a row or another element of the workbook takes more than {MAX_ELEMENT >> 20} MB"
-            raise refused(source.name, problem, "export the table as CSV, or check where the file comes from")
+            raise rejected(source.name, problem, "export the table as CSV, or check where the file comes from")
         block = part.read(CHUNK)
     parser.close()
 
@@ -86,6 +86,6 @@ def _check_prolog(source: Source, start: bytes) -> None:
     """
     plain = start.replace(b"\x00", b"")
     if _ENTITIES.search(plain):
-        raise refused(source.name, "the workbook declares XML entities", "check where the file comes from")
+        raise rejected(source.name, "the workbook declares XML entities", "check where the file comes from")
     if len(start) == PROLOG_BYTES and not re.search(rb"<[A-Za-z]", plain):
-        raise refused(source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again")
+        raise rejected(source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again")

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tenants.imports.facts import Rejection
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 from tenants.imports.reading.table import MAX_FIELD, Row, Table, check_headings, undecoded
 from tenants.imports.reading.values import clean
 from tenants.imports.reading.workbook import HEADING_ROWS
@@ -77,11 +77,11 @@ def open_table(
             yield table
         return
     if head.is_archive:
-        raise refused(
+        raise rejected(
             source.name, "the file is a workbook or archive, not CSV", "save the table as CSV, or name its format"
         )
     if b"\x00" in head.data:
-        raise refused(source.name, "the file holds binary data, not a table", "give a CSV file")
+        raise rejected(source.name, "the file holds binary data, not a table", "give a CSV file")
     file_encoding = encoding or head.encoding or find_encoding(head.data)
     with source.expanded() as stream:
         text = io.TextIOWrapper(
@@ -109,7 +109,7 @@ def first_rows(head: Head) -> list[list[str]]:
 def _bounded_lines(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
     while line := text.readline(MAX_LINE):
         if len(line) >= MAX_LINE and not line.endswith("\n"):
-            raise refused(
+            raise rejected(
                 source.name, f"a line of more than {MAX_LINE >> 20} MB", "this is no table of rows; export it again"
             )
         yield line
@@ -278,7 +278,7 @@ def _swallowed(first: int, last: int) -> Iterator[Row]:
 
 
 def checked(line: int, cells: list[str], width: int, encoding: str, *, ended: bool) -> Row:
-    """A row, or why it is refused: too many cells, a row that is cut off, characters that could not be read.
+    """A row, or why it is rejected: too many cells, a row that is cut off, characters that could not be read.
 
     Args:
         line: on which it begins.

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def merged_ranges(source: Source, part: IO[bytes]) -> list[Range]:
             end = match.end()
             ranges.append(Range(int(match[2]), int(match[4]), _column(match[1]), _column(match[3])))
         if len(ranges) > MAX_MERGED:
-            raise refused(
+            raise rejected(
                 source.name, f"the sheet has more than {MAX_MERGED:,} merged cells", "unmerge them, or export it as CSV"
             )
         tail = window[max(end, len(window) - _LONGEST) :]
@@ -87,7 +87,7 @@ class Merged:
         self._open = [(item, value) for item, value in self._open if item.last_row >= number]
         for item, value in self._open:
             if item.last_column > item.first_column:
-                self._refuse(item, cells)
+                self._reject(item, cells)
             elif value is not None:
                 if item.first_column >= len(cells):
                     cells.extend([None] * (item.first_column + 1 - len(cells)))
@@ -99,7 +99,7 @@ class Merged:
             yield self.ranges[self._next]
             self._next += 1
 
-    def _refuse(self, item: Range, cells: list[Any]) -> None:
+    def _reject(self, item: Range, cells: list[Any]) -> None:
         """Keep the text of the first cell if the row may be a heading or a title, which has no other cell."""
         others = [at for at in range(len(cells)) if not item.first_column <= at <= item.last_column]
         if not any(cells[at] is not None for at in others):

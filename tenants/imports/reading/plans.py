@@ -11,7 +11,7 @@ from tenants.imports.mapping import cell_text
 from tenants.imports.reading.columns import Cells, Columns, Getter, Test, key_part
 from tenants.imports.reading.csv_files import open_table
 from tenants.imports.reading.no_records import NoRecord
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 from tenants.imports.reading.values import BadValueError, Unreadable
 from tenants.imports.slots import EVENT_FIELD
 from tenants.records.field_spec import FieldSpec
@@ -348,7 +348,7 @@ def check_columns(columns: Columns, names: Iterable[str], source: Source, place:
         return
     there = [name for name in listed if name in columns.index]
     of_those = f"of the columns that are named it has: {', '.join(there)}" if there else "it has none of those named"
-    raise refused(
+    raise rejected(
         source.name,
         f"it has no column {absent!r}, which {place} names",
         f"correct the mapping, or begin the file with its line of headings; {of_those}",

@@ -96,8 +96,8 @@ def answer(wanted: Survey | Portions, stream: IO[bytes]) -> None:
         for kind, what in _answers(wanted, stream):
             send(stream, kind, what)
         send(stream, "end", None)
-    except Invalid as refusal:
-        send(stream, "refused", (refusal.detail, refusal.remedy, refusal.errors))
+    except Invalid as rejection:
+        send(stream, "refused", (rejection.detail, rejection.remedy, rejection.errors))
     except MemoryError:
         send(stream, "memory", None)
     except AppError as error:

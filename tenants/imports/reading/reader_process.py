@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import Invalid, Unavailable
 from core.settings import get_settings
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -185,7 +185,7 @@ class Apart:
         if kind == "memory":
             return self._too_large()
         problem = f"the file cannot be read: its reader failed ({what})"
-        return refused(self._file, problem, "export the file again; if that does not help, report it")
+        return rejected(self._file, problem, "export the file again; if that does not help, report it")
 
     def _received(self, process: subprocess.Popen[bytes], seconds: float) -> tuple[str, Any]:
         """The next message."""
@@ -213,7 +213,7 @@ class Apart:
             if time.monotonic() - since > seconds:
                 problem = f"reading the file made no progress for {seconds:g} seconds, and was ended"
                 remedy = "split the file, or export it in another format, as CSV"
-                raise refused(self._file, problem, remedy)
+                raise rejected(self._file, problem, remedy)
             self._watch()
         return taken
 
@@ -222,7 +222,7 @@ class Apart:
         problem = f"reading the file takes more memory than the {most:,} MB of the limit"
         remedy = "check that it is the right file; if it is, split it, or have the operator raise the limit"
         remedy += " (IIT_IMPORT_READER_MAX_BYTES)"
-        return refused(self._file, problem, remedy)
+        return rejected(self._file, problem, remedy)
 
     def _ended(self, process: subprocess.Popen[bytes]) -> ReaderEnded:
         code = process.wait(_PATIENCE_SECONDS)

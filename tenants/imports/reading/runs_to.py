@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from core.clock import now
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ def known_date(mapping: Mapping) -> date | None:
     if mapping.data_date is None or isinstance(mapping.data_date, date):
         return mapping.data_date
     problem = "data_date of this format is a date, not a column"
-    raise refused("mapping", problem, "write data_date: 2026-06-30, or give the import a data date")
+    raise rejected("mapping", problem, "write data_date: 2026-06-30, or give the import a data date")
 
 
 def latest_day(days: Iterable[date]) -> date | None:

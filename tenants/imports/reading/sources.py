@@ -1,6 +1,6 @@
 """The files of an import as bytes: what kind each is, expanded within bounds, hashed.
 
-Everything that is wrong with a file as a whole (truncated, a bomb, the wrong kind) is refused here with a sentence.
+Everything that is wrong with a file as a whole (truncated, a bomb, the wrong kind) is rejected here with a sentence.
 """
 
 from __future__ import annotations
@@ -95,11 +95,11 @@ class Source:
         self._check_size()
         if self.name.startswith("~$"):
             problem = "the file is a lock file of an office program, which has the table open"
-            raise refused(self.name, problem, "close the program, and give the table itself")
+            raise rejected(self.name, problem, "close the program, and give the table itself")
         with self.opener() as stream:
             start = stream.read(HEAD_BYTES)
         if not start:
-            raise refused(self.name, "the file is empty", "give a file with a heading line and rows")
+            raise rejected(self.name, "the file is empty", "give a file with a heading line and rows")
         if start.startswith(b"PK\x03\x04"):
             with self.opener() as stream:
                 return Head(self.name, zip_kind(stream, self.name), start)
@@ -111,9 +111,9 @@ class Source:
         plain, encoding = plain_head(start)
         wrong = wrong_kind(plain)
         if wrong is not None:
-            raise refused(self.name, f"the file is {wrong[0]}", wrong[1])
+            raise rejected(self.name, f"the file is {wrong[0]}", wrong[1])
         if b"\x00" in plain:
-            raise refused(
+            raise rejected(
                 self.name,
                 "the file is binary, not a table",
                 "give a CSV (also .gz) or .xlsx file; save text in UTF-16 as 'CSV UTF-8'",
@@ -121,12 +121,12 @@ class Source:
         return Head(self.name, container, plain, encoding)
 
     def _check_size(self) -> None:
-        """Refuse what is larger than any file that can be imported, before it is read."""
+        """Reject what is larger than any file that can be imported, before it is read."""
         if self.size > self.limits.expanded:
             problem = (
                 f"the file has {self.size >> 20:,} MB, more than the {self.limits.expanded >> 20:,} MB of the limit"
             )
-            raise refused(self.name, problem, "check that it is the right file; split it if it really is so large")
+            raise rejected(self.name, problem, "check that it is the right file; split it if it really is so large")
 
     @contextmanager
     def expanded(self) -> Iterator[BinaryIO]:
@@ -174,22 +174,24 @@ class _Bounded(io.RawIOBase):
         try:
             data = self._inner.read(len(view))
         except EOFError as error:
-            raise refused(name, "the gzip file is cut off before its end", "copy or download the file again") from error
+            raise rejected(
+                name, "the gzip file is cut off before its end", "copy or download the file again"
+            ) from error
         except (gzip.BadGzipFile, zlib.error) as error:
-            raise refused(name, "the gzip file is damaged", "copy or download the file again") from error
+            raise rejected(name, "the gzip file is damaged", "copy or download the file again") from error
         self._count += len(data)
         if self._count > self._limit:
             problem = f"the file expands to more than {_size(self._limit)}"
             remedy = (
                 "check that it is the right file; if it is, split it, or have the operator raise IIT_IMPORT_MAX_BYTES"
             )
-            raise refused(name, problem, remedy)
+            raise rejected(name, problem, remedy)
         view[: len(data)] = data
         return len(data)
 
 
 def check_size(sources: Sequence[Source]) -> None:
-    """Refuse, before anything is read, files that hold more than one import may.
+    """Reject, before anything is read, files that hold more than one import may.
 
     What compressed files expand to is known only as they are read, and bounded there.
 
@@ -212,7 +214,7 @@ def _size(count: int) -> str:
     return f"{count / (1 << 30):.3g} GB" if count >= 1 << 30 else f"{count / (1 << 20):.3g} MB"
 
 
-def refused(name: str, problem: str, remedy: str) -> Invalid:
+def rejected(name: str, problem: str, remedy: str) -> Invalid:
     """The error for a file that cannot be read as a whole."""
     return Invalid(f"{name}: {problem}", remedy=remedy, errors=[FieldError(f"file {name}", problem, remedy)])
 
@@ -227,7 +229,7 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
     sources: list[Source] = []
     for path in paths:
         if not path.exists():
-            raise refused(str(path), "there is no such file or folder", "check the path")
+            raise rejected(str(path), "there is no such file or folder", "check the path")
         # A path that the operator names may be a link; what stands inside a folder may not.
         place = path.resolve()
         for item in _inside(place) if place.is_dir() else [place]:
@@ -235,14 +237,14 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
             name = item.name.encode("utf-8", "replace").decode()
             sources.append(Source(name, partial(_opened, item), size, limits or Limits()))
     if not sources:
-        raise refused(str(paths[0]) if paths else "no path", "there are no files in it", "give the files to import")
+        raise rejected(str(paths[0]) if paths else "no path", "there are no files in it", "give the files to import")
     if len(sources) > MOST_FILES:
-        raise refused(
+        raise rejected(
             str(paths[0]), f"there are more than {MOST_FILES:,} files", "import them by folders, or in one zip archive"
         )
     name, times = Counter(source.name for source in sources).most_common(1)[0]
     if times > 1:
-        raise refused(name, "two files have this name", "rename one of them, or import them one after the other")
+        raise rejected(name, "two files have this name", "rename one of them, or import them one after the other")
     return sources
 
 
@@ -271,9 +273,9 @@ def _size_of_file(path: Path) -> int:
     """
     kind = path.lstat()
     if stat.S_ISLNK(kind.st_mode):
-        raise refused(path.name, "the folder holds a symbolic link", "put the file itself into the folder")
+        raise rejected(path.name, "the folder holds a symbolic link", "put the file itself into the folder")
     if not stat.S_ISREG(kind.st_mode):
-        raise refused(path.name, "it is no regular file", "give files that hold tables or documents")
+        raise rejected(path.name, "it is no regular file", "give files that hold tables or documents")
     return kind.st_size
 
 
@@ -282,10 +284,10 @@ def _opened(path: Path) -> BinaryIO:
         # What was checked may have been exchanged since: a link is not followed, and a pipe does not block.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise refused(
+        raise rejected(
             path.name, f"the file cannot be opened ({error.strerror})", "check that it is there and readable"
         ) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise refused(path.name, "it is no regular file", "give files that hold tables or documents")
+        raise rejected(path.name, "it is no regular file", "give files that hold tables or documents")
     return os.fdopen(handle, "rb")

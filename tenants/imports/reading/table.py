@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,11 +53,11 @@ def check_headings(headings: list[str], source: Source) -> None:
         Invalid: there are none, too many, two alike, or some that cannot be read.
     """
     if not headings:
-        raise refused(source.name, "the first line holds no headings", "begin the file with a line of column names")
+        raise rejected(source.name, "the first line holds no headings", "begin the file with a line of column names")
     if len(headings) > MAX_COLUMNS:
-        raise refused(source.name, f"more than {MAX_COLUMNS} columns", "check that it is the right file")
+        raise rejected(source.name, f"more than {MAX_COLUMNS} columns", "check that it is the right file")
     if any(undecoded(heading) for heading in headings):
-        raise refused(
+        raise rejected(
             source.name, "the headings are not valid UTF-8", "save it as 'CSV UTF-8', or give 'encoding' in the mapping"
         )
     counts = Counter(heading for heading in headings if heading)
@@ -65,7 +65,7 @@ def check_headings(headings: list[str], source: Source) -> None:
     repeated = next((heading for heading, count in counts.items() if count > 1), None)
     if repeated is not None:
         places = " and ".join(str(at) for at, heading in enumerate(headings, start=1) if heading == repeated)
-        raise refused(source.name, f"columns {places} have the same heading", "give every column a name of its own")
+        raise rejected(source.name, f"columns {places} have the same heading", "give every column a name of its own")
 
 
 def undecoded(text: str) -> bool:

@@ -1,7 +1,7 @@
 """From a cell to a value: dates in the forms that exports use, numbers, codes, supplies in days.
 
 Each converter takes what a cell holds (text, or what a workbook stores) and returns the value, or raises
-``BadValueError`` with what is wrong and the remedy. No message repeats the cell: a report of refused rows carries no
+``BadValueError`` with what is wrong and the remedy. No message repeats the cell: a report of rejected rows carries no
 personal data.
 """
 

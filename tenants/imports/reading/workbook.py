@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tenants.imports.reading.file_kinds import DAMAGE
 from tenants.imports.reading.merged_cells import Merged, merged_ranges
-from tenants.imports.reading.sources import MAX_RATIO, MIN_BOMB_BYTES, refused
+from tenants.imports.reading.sources import MAX_RATIO, MIN_BOMB_BYTES, rejected
 from tenants.imports.reading.values import Unreadable, clean
 from tenants.imports.reading.workbook_parts import Book, Cell, SheetPart, soundness
 
@@ -53,25 +53,25 @@ def check_archive(source: Source) -> list[str]:
             infos = archive.infolist()
             names = [info.filename for info in infos]
             if "xl/workbook.bin" in names:
-                raise refused(
+                raise rejected(
                     source.name, "the file is a binary workbook (.xlsb)", "save it as .xlsx (Excel Workbook), or as CSV"
                 )
             if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
-                raise refused(
+                raise rejected(
                     source.name, "the file is a zip archive, not a workbook", "give the .xlsx or .csv file itself"
                 )
             total = sum(info.file_size for info in infos)
             packed = sum(info.compress_size for info in infos)
             if total > source.limits.workbook:
                 problem = f"the workbook expands to {total >> 20} MB"
-                raise refused(source.name, problem, "export the table as CSV, which has no such limit")
+                raise rejected(source.name, problem, "export the table as CSV, which has no such limit")
             if total > MIN_BOMB_BYTES and total > packed * MAX_RATIO:
-                raise refused(
+                raise rejected(
                     source.name, "the workbook expands beyond what a table does", "check where the file comes from"
                 )
             return names
     except DAMAGE as error:
-        raise refused(source.name, "the workbook is cut off, damaged or locked", again) from error
+        raise rejected(source.name, "the workbook is cut off, damaged or locked", again) from error
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def open_sheet(
                     if number >= HEADING_ROWS:
                         break
         problem = f"it has no sheet {name!r} with headings" if name else "no sheet has the expected headings in one row"
-        raise refused(source.name, problem, f"expected among them: {expected}")
+        raise rejected(source.name, problem, f"expected among them: {expected}")
 
 
 def peek(source: Source, *, hidden: bool = True) -> tuple[tuple[str, ...], ...]:
@@ -164,12 +164,12 @@ def _sound(source: Source, book: Book, sheet: SheetPart) -> Iterator[tuple[int, 
             return
         number, cells = row
         if number <= last and last:
-            raise refused(source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again")
+            raise rejected(source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again")
         if number > MAX_ROWS or number - last > MAX_EMPTY:
             problem = (
                 f"the sheet has more than {MAX_EMPTY:,} empty rows in a run, or more rows than a workbook can have"
             )
-            raise refused(source.name, problem, "delete the empty rows and save it again, or export the table as CSV")
+            raise rejected(source.name, problem, "delete the empty rows and save it again, or export the table as CSV")
         if any(value is not None for value in cells):
             last = number
             yield number, merged.fill(number, cells)

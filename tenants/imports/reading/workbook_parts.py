@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 
 from tenants.imports.reading.bounded_xml import Element, elements, local
 from tenants.imports.reading.file_kinds import DAMAGE
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 from tenants.imports.reading.values import Unreadable
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def soundness(source: Source) -> Iterator[None]:
     try:
         yield
     except _UNSOUND as error:
-        raise refused(
+        raise rejected(
             source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again"
         ) from error
 
@@ -114,7 +114,7 @@ class Book:
     @contextmanager
     def _small(self, path: str, most: int = MAX_SMALL) -> Iterator[IO[bytes]]:
         if self._archive.getinfo(self._names[path.casefold()]).file_size > most:
-            raise refused(
+            raise rejected(
                 self._source.name, f"a part of the workbook expands to over {most >> 20} MB", "export it as CSV"
             )
         with self.part(path) as stream:
@@ -146,7 +146,7 @@ class Book:
                 elif parent == "cellXfs":
                     used.append(int(element.get("numFmtId", "0")))
                 if len(used) > MAX_FORMATS or len(formats) > MAX_FORMATS:
-                    raise refused(
+                    raise rejected(
                         self._source.name, f"the workbook has over {MAX_FORMATS:,} formats", "export it as CSV"
                     )
         dates = {number for number in set(used) if is_date_format(formats.get(number))}
@@ -172,7 +172,7 @@ class Book:
                 strings.append(_text_of(element))
                 if len(strings) > MAX_STRINGS:
                     problem = f"the workbook has more than {MAX_STRINGS:,} different texts"
-                    raise refused(self._source.name, problem, "export the table as CSV, which has no such limit")
+                    raise rejected(self._source.name, problem, "export the table as CSV, which has no such limit")
         return strings
 
     def rows(self, sheet: SheetPart) -> Iterator[tuple[int, list[Cell | Unreadable]]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tenants.imports.facts import Rejection
 from tenants.imports.reading import values
 from tenants.imports.reading.long_numbers import LOST_DIGITS
-from tenants.imports.reading.sources import refused
+from tenants.imports.reading.sources import rejected
 from tenants.imports.reading.table import MAX_FIELD, Row, Table, check_headings
 from tenants.imports.reading.values import BadValueError, Unreadable
 from tenants.imports.reading.workbook import Sheet, open_sheet
@@ -40,14 +40,14 @@ def open_book_table(
             headings.pop()
         check_headings(headings, source)
         if sheet_open.from_1904:
-            _refuse_plain_numbers(source)
+            _reject_plain_numbers(source)
         yield Table(headings, "xlsx", "", _rows(sheet_open, headings))
 
 
-def _refuse_plain_numbers(source: Source) -> None:
+def _reject_plain_numbers(source: Source) -> None:
     """A workbook that counts days from 1904 is read by list formats, which know which columns are dates; not here."""
     problem = "the workbook counts days from 1904: a number in a column of dates would be read four years too early"
-    raise refused(source.name, problem, "save it with the 1900 date system, or as CSV with dates as yyyy-mm-dd")
+    raise rejected(source.name, problem, "save it with the 1900 date system, or as CSV with dates as yyyy-mm-dd")
 
 
 def _rows(sheet: Sheet, headings: list[str]) -> Iterator[Row]:

@@ -78,7 +78,7 @@ SELECT EXISTS (
 
 # One record (an encounter's UUID, say) cannot be of two people: the second is rejected. Of one person's rows with one
 # key, a newer stamp is a newer version and stands; the same content is a repetition; else only one
-# of them can be right, and a row of which something was refused gives way to one that is whole.
+# of them can be right, and a row of which something was rejected gives way to one that is whole.
 _REPEATED = f"""
 WITH repeated AS MATERIALIZED (
     SELECT kind, facility, source_key FROM import_staging
@@ -159,19 +159,19 @@ judged AS (
            CASE WHEN h.patient_key IS NULL THEN 'no patient has this identifier'
                 ELSE 'patients of several facilities have this identifier' END AS problem,
            CASE WHEN h.patient_key IS NULL THEN
-                    'give the row of the patient too, and look in this report whether that row was refused'
+                    'give the row of the patient too, and look in this report whether that row was rejected'
                 ELSE 'name the facility of these rows in the mapping' END AS remedy
     FROM import_staging AS s LEFT JOIN homes AS h ON h.patient_key = s.patient_key
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind NOT IN ('facilities', 'patients')
       AND ((s.facility IS NULL AND s.facility_name IS NULL AND h.places > 1)
         OR (s.kind = 'snapshots' AND h.patient_key IS NULL))
 ),
-refused AS (
+rejected AS (
     UPDATE import_staging AS s SET state = 'refused' FROM judged AS j WHERE {_LIKE_JUDGED}
     RETURNING s.file, s.line, s.patient_label, j.problem, j.remedy
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
-SELECT DISTINCT %(import)s::uuid, file, line, patient_label, problem, remedy FROM refused
+SELECT DISTINCT %(import)s::uuid, file, line, patient_label, problem, remedy FROM rejected
 """  # noqa: S608 - constants of this module
 
 _ARE_BEFORE_BIRTH = f"""
@@ -188,14 +188,14 @@ judged AS (
     FROM import_staging AS s JOIN homes AS h ON h.patient_key = s.patient_key AND s.event_date < h.birthdate
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind NOT IN ('facilities', 'patients')
 ),
-refused AS (
+rejected AS (
     UPDATE import_staging AS s SET state = 'refused' FROM judged AS j WHERE {_LIKE_JUDGED}
     RETURNING s.file, s.line, s.label
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
 SELECT DISTINCT %(import)s::uuid, file, line, label,
        'the date lies before the date of birth of the patient', 'correct one of the two dates'
-FROM refused
+FROM rejected
 """  # noqa: S608 - constants of this module
 
 # Other imports may say when a person was born: a rule that rejects by that would depend on which of them are there.
@@ -237,7 +237,7 @@ SELECT count(*) FILTER (WHERE state IN ('accepted', 'waiting')),
 FROM import_staging WHERE import_uuid = %(import)s AND kind <> 'facilities'
 """  # noqa: S608 - constants of the rooms' own
 
-_ROWS_REFUSED = """
+_ROWS_REJECTED = """
 WITH faulty AS (
     SELECT DISTINCT file, line FROM import_rejections WHERE import_uuid = %(import)s
 ),
@@ -265,7 +265,7 @@ SELECT count(*) FROM (
 """
 
 _NOTE = """
-UPDATE imports SET staged = %(staged)s, rows_refused = %(refused)s, rows_in_part = %(in_part)s,
+UPDATE imports SET staged = %(staged)s, rows_refused = %(rejected)s, rows_in_part = %(in_part)s,
        rows_repeated = %(repeated)s, notes = notes || %(notes)s
 WHERE uuid = %(import)s
 """
@@ -311,17 +311,17 @@ class _Checks:
         return tuple(answers)
 
 
-def _repeated_rows(checks: _Checks, *, refused: bool, differ: bool) -> None:
+def _repeated_rows(checks: _Checks, *, rejected: bool, differ: bool) -> None:
     checks.plan(sort=False)
     repeated = not differ and checks.ask(_ARE_REPEATED)[0] and checks.do(_REPEATED)
-    if repeated or refused:
+    if repeated or rejected:
         _take_along(checks)
 
 
 def _patients(checks: _Checks) -> None:
     _see(checks)
-    for are_any, refuse in ((_ARE_BEFORE_BIRTH, _BEFORE_BIRTH), (_ARE_OPEN, _OPEN)):
-        if checks.ask(are_any)[0] and checks.do(refuse):
+    for are_any, reject in ((_ARE_BEFORE_BIRTH, _BEFORE_BIRTH), (_ARE_OPEN, _OPEN)):
+        if checks.ask(are_any)[0] and checks.do(reject):
             _take_along(checks)
             checks.do("DROP TABLE pg_temp.seen_events")
             _see(checks)
@@ -352,8 +352,8 @@ def _counting(checks: _Checks) -> None:
     people = checks.all(meanings.COUNT_MEANINGS) if meant else []
     people += checks.all(meanings.COUNT_SEEN_DEAD, died=died) + checks.all(meanings.COUNT_SEX_CHANGED)
     notes = Jsonb(meanings.sentences(people))
-    refused, in_part = checks.ask(_ROWS_REFUSED)
-    checks.do(_NOTE, notes=notes, staged=staged, refused=refused, in_part=in_part, repeated=repeated)
+    rejected, in_part = checks.ask(_ROWS_REJECTED)
+    checks.do(_NOTE, notes=notes, staged=staged, rejected=rejected, in_part=in_part, repeated=repeated)
 
 
 STEPS = ("repeated rows", "patients", "counting")
@@ -366,7 +366,7 @@ def note(number: int) -> str:
 
 
 def run_step(
-    session: TenantSession, number: int, import_uuid: UUID, source: str, *, refused: bool = False, differ: bool = False
+    session: TenantSession, number: int, import_uuid: UUID, source: str, *, rejected: bool = False, differ: bool = False
 ) -> None:
     """Run one step of ``STEPS`` in the session's transaction.
 
@@ -375,12 +375,12 @@ def run_step(
         number: which.
         import_uuid: whose rows.
         source: the import's.
-        refused: whether a fact may have been rejected before the first step.
+        rejected: whether a fact may have been rejected before the first step.
         differ: whether it is known that all rows have different keys.
     """
     with session.cursor() as cursor:
         checks = _Checks(cursor, import_uuid, source)
         if number == 0:
-            _repeated_rows(checks, refused=refused, differ=differ)
+            _repeated_rows(checks, rejected=rejected, differ=differ)
         else:
             (_patients, _counting)[number - 1](checks)

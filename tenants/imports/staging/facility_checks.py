@@ -36,8 +36,8 @@ WHERE s.import_uuid = %(import)s AND s.facility = a.code
   AND NOT EXISTS (SELECT FROM facilities AS o WHERE o.datim_id = a.code)
 """
 
-_REFUSE = """
-WITH refused AS (
+_REJECT = """
+WITH rejected AS (
     UPDATE import_staging AS s SET state = 'refused'
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.facility IS NOT NULL
       AND CASE WHEN %(registered)s
@@ -48,7 +48,7 @@ WITH refused AS (
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
 SELECT DISTINCT %(import)s::uuid, file, line, 'facility', 'the facility is not among those known',
        'correct the DATIM id, or add it to known_facilities in the mapping'
-FROM refused WHERE kind <> 'facilities'
+FROM rejected WHERE kind <> 'facilities'
 """
 
 _UNKNOWN = """
@@ -58,14 +58,14 @@ WHERE s.import_uuid = %(import)s AND s.kind = 'facilities' AND s.state = 'accept
 """
 
 _HOLD = """
-WITH refused AS (
+WITH rejected AS (
     UPDATE import_staging AS s SET state = 'refused'
     FROM unnest(%(codes)s::text[], %(problems)s::text[], %(remedies)s::text[]) AS h (code, problem, remedy)
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.facility = h.code
     RETURNING s.kind, s.file, s.line, h.problem, h.remedy
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
-SELECT DISTINCT %(import)s::uuid, file, line, 'facility', problem, remedy FROM refused WHERE kind <> 'facilities'
+SELECT DISTINCT %(import)s::uuid, file, line, 'facility', problem, remedy FROM rejected WHERE kind <> 'facilities'
 """
 
 _TELL = "UPDATE imports SET notes = notes || %(notes)s WHERE uuid = %(import)s"
@@ -102,7 +102,7 @@ def run(session: TenantSession, import_uuid: UUID, source: str, mapping: Mapping
             codes, meant = list(confirmed.aliases), list(confirmed.aliases.values())
             cursor.execute(_ALIASES, values | {"codes": codes, "meant": meant})
         if known is not None:
-            cursor.execute(_REFUSE, values)
+            cursor.execute(_REJECT, values)
         held_back, notes = _hold_back(cursor, values, {*listed, *confirmed.confirmed})
         notes += people_checks.run(session, cursor, import_uuid, source, expected=mapping.new_people)
         if notes:

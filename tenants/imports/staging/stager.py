@@ -73,7 +73,7 @@ class Tally:
     """What became of rows of files."""
 
     read: int = 0
-    refused: int = 0
+    rejected: int = 0
     in_part: int = 0
     left_out: int = 0
     staged: int = 0
@@ -175,7 +175,7 @@ class Stager:
                 if problems:
                     says_something = any(map(_says, facts))
                     tally.in_part += says_something
-                    tally.refused += not says_something
+                    tally.rejected += not says_something
                     rejected += [(self.import_uuid, reading.file, reading.line, *_clean(bad)) for bad in problems]
             first = self.seq + 1 + (at * width if width else len(taken))
             taken += [Placed(seq, reading, fact) for seq, fact in enumerate(facts, start=first)]
@@ -305,7 +305,7 @@ class Stager:
 
 
 def _gap(reading: Reading) -> list[UnreadContactFact]:
-    """Whose row it is of which something is rejected, if it can be told: staged as refused.
+    """Whose row it is of which something is rejected, if it can be told: staged as rejected.
 
     What the list lacks of the person then says nothing (``applying.lists``).
     """

@@ -35,9 +35,9 @@ def test_a_person_may_through_the_role_that_has_the_rule(tenant, lead):
     assert explain(tenant, lead, "jobs.read").through == ["lead"]
     assert explain(tenant, lead, "patients.read").through == ["lead, which includes case_manager"]
     assert explain(tenant, lead, "cohort.read").through == ["lead, which includes case_manager", "viewer"]
-    refused = explain(tenant, lead, "keys.write")
-    assert (refused.allowed, refused.through, refused.states) == (False, [], ["Lagos"])
-    assert refused.reasons == ["none of the roles permits it: lead, viewer"]
+    rejected = explain(tenant, lead, "keys.write")
+    assert (rejected.allowed, rejected.through, rejected.states) == (False, [], ["Lagos"])
+    assert rejected.reasons == ["none of the roles permits it: lead, viewer"]
 
 
 def test_the_explanation_says_what_a_request_is_answered(tenant, lead):

@@ -93,7 +93,7 @@ def test_an_operator_reaches_no_route_of_a_tenant(bearer):
     for path in ("toy/plain", "toy/one", "audit"):
         answer = bearer(path, "token-operator")
         assert answer.status_code == 403
-        assert "organisation" in answer.json()["detail"]
+        assert "tenant" in answer.json()["detail"]
 
 
 def test_nobody_but_an_operator_with_the_permission_reaches_a_route_of_operators(bearer, owner):
@@ -119,7 +119,7 @@ def test_a_scope_that_goes_on_asks_the_kind_again(tokens, owner):
 
 
 @pytest.mark.parametrize("credential", ["Bearer nonsense", "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer iit_short"])
-def test_an_unknown_kind_is_refused_while_its_body_has_not_come(tokens, credential):
+def test_an_unknown_kind_is_rejected_while_its_body_has_not_come(tokens, credential):
     with served(make_toy_app(toy)) as port, connect(port) as client:
         client.sendall(head("POST", "/v1/toy/body", Authorization=credential, Content_Length=900_000))
         assert status_of(client) == 401

@@ -6,11 +6,11 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
 from core.access import TenantDb, require
-from core.access.require import api_routes, permissions_of, refuse_open_routes
+from core.access.require import api_routes, permissions_of, reject_open_routes
 from core.identity import Principal
 
 
-def test_a_permission_that_nobody_declares_is_refused_when_the_module_is_imported():
+def test_a_permission_that_nobody_declares_is_rejected_when_the_module_is_imported():
     with pytest.raises(LookupError, match=r"patients\.fly"):
         require("patients.fly")
 
@@ -21,7 +21,7 @@ def test_every_route_of_the_installed_features_but_that_of_oneself_declares_a_pe
     assert [route.path for route in routes if not permissions_of(route)] == ["/v1/me"]
 
 
-def test_an_application_with_a_route_that_declares_none_is_refused():
+def test_an_application_with_a_route_that_declares_none_is_rejected():
     app, router = FastAPI(), APIRouter(prefix="/v1")
 
     @router.get("/open")
@@ -31,9 +31,9 @@ def test_an_application_with_a_route_that_declares_none_is_refused():
     def closed_route(_: Annotated[Principal, Depends(require("audit.read"))]) -> None: ...
 
     app.include_router(router)
-    with pytest.raises(LookupError, match="/v1/open") as refusal:
-        refuse_open_routes(app)
-    assert "closed" not in str(refusal.value)
+    with pytest.raises(LookupError, match="/v1/open") as rejection:
+        reject_open_routes(app)
+    assert "closed" not in str(rejection.value)
 
 
 def test_without_a_credential_the_answer_is_401(toy_app, client_for):

@@ -40,7 +40,7 @@ ENDS = [(revoked, Unauthenticated), (suspended, Forbidden), (restricted, Forbidd
 
 
 @pytest.mark.parametrize(("change", "error"), ENDS)
-def test_a_later_transaction_is_refused(owner, key, scope, change, error):
+def test_a_later_transaction_is_rejected(owner, key, scope, change, error):
     with scope.session() as session:
         assert session.tenant == owner.ref
     scope.confirmation.moment = float("-inf")

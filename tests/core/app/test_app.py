@@ -93,7 +93,7 @@ class TestBoundary:
             ("/docs/%00", ["path"]),
         ],
     )
-    def test_a_nul_in_the_path_or_the_query_is_refused_by_name(self, toy_api, path, fields):
+    def test_a_nul_in_the_path_or_the_query_is_rejected_by_name(self, toy_api, path, fields):
         answer = toy_api.get(path)
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == fields
@@ -207,11 +207,11 @@ class TestDescription:
         tree = {"type": "object", "properties": {"child": {"$ref": "#/components/schemas/Tree"}}}
         assert "child" in example_of(tree, {"Tree": tree})
 
-    def test_a_function_name_used_twice_is_refused(self):
-        from core.app.openapi import _refuse_twins
+    def test_a_function_name_used_twice_is_rejected(self):
+        from core.app.openapi import _reject_twins
 
         with pytest.raises(LookupError, match="twin"):
-            _refuse_twins({"paths": {"/a": {"get": {"operationId": "twin"}}, "/b": {"get": {"operationId": "twin"}}}})
+            _reject_twins({"paths": {"/a": {"get": {"operationId": "twin"}}, "/b": {"get": {"operationId": "twin"}}}})
 
 
 def _json_contents(item):

@@ -48,7 +48,7 @@ def quick(app):
         yield port
 
 
-def send_until_refused(client, part):
+def send_until_rejected(client, part):
     """Send for as long as the server takes it, and no more than a hundred megabytes."""
     try:
         for _ in range(100_000_000 // len(part)):
@@ -69,10 +69,10 @@ class TestHeads:
         ],
         ids=["header", "address", "upgrade", "trailer"],
     )
-    def test_one_without_an_end_is_refused_after_some_kilobytes(self, port, beginning):
+    def test_one_without_an_end_is_rejected_after_some_kilobytes(self, port, beginning):
         with connect(port) as client:
             client.sendall(beginning)
-            assert send_until_refused(client, b"a" * 16384)
+            assert send_until_rejected(client, b"a" * 16384)
 
     def test_it_is_told_what_was_too_large(self, port):
         with connect(port) as client:
@@ -94,7 +94,7 @@ class TestHeads:
             client.sendall(head("POST", "/v1/toy/body", owner.api_key, Content_Length=len(body)) + body)
             assert status_of(client) == 415
 
-    def test_one_that_does_not_come_in_time_is_refused(self, quick):
+    def test_one_that_does_not_come_in_time_is_rejected(self, quick):
         with connect(quick) as client:
             client.sendall(b"GET /healthz HTTP/1.1\r\nHost: test\r\n")
             assert status_of(client) == 408
@@ -121,7 +121,7 @@ class TestHeads:
         with connect(port, receives=4096) as client:
             client.sendall(head("GET", "/v1/endless/stream", owner.api_key))
             assert status_of(client) == 200
-            assert send_until_refused(client, head("GET", "/healthz") * 8)
+            assert send_until_rejected(client, head("GET", "/healthz") * 8)
 
 
 class TestHalfOpen:

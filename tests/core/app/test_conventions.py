@@ -64,7 +64,7 @@ class TestUnknownBodyFields:
         assert problems(answer) == [("body.fil", "Send file, or leave it out.")]
 
 
-def test_every_operation_refuses_an_unknown_parameter(application, api):
+def test_every_operation_rejects_an_unknown_parameter(application, api):
     for route in api_routes(application):
         parts = [str(uuid4()) if part.startswith("{") else part for part in str(route.path).split("/")]
         for method in route.methods:

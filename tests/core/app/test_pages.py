@@ -9,7 +9,7 @@ import pytest
 from fastapi import APIRouter
 
 from core.access.pages import checked_form
-from core.access.require import page_routes, refuse_open_routes
+from core.access.require import page_routes, reject_open_routes
 from core.app.factory import create_app
 from core.app.pages import WRITES
 from core.feature import feature
@@ -152,7 +152,7 @@ class TestForms:
         ["", "x", csrf.token_of("session-idle"), "A" * 86 + "=="],
         ids=["empty", "short", "of another session", "forged"],
     )
-    def test_another_token_is_refused(self, reader, token):
+    def test_another_token_is_rejected(self, reader, token):
         answer = reader.post("/sample", data={"note": "x", "csrf_token": token}, headers=OWN_ORIGIN)
         assert answer.status_code == 403
         assert "no valid token" in answer.text
@@ -169,7 +169,7 @@ class TestForms:
         ],
     )
     @pytest.mark.parametrize("path", ["/sample", "/sign-in"])
-    def test_a_form_of_another_site_is_refused_whatever_its_token(self, reader, path, headers):
+    def test_a_form_of_another_site_is_rejected_whatever_its_token(self, reader, path, headers):
         form = {"note": "x", "name": "x", "csrf_token": csrf.token_of("session-reader")}
         assert reader.post(path, data=form, headers=headers).status_code == 403
 
@@ -239,7 +239,7 @@ class TestAssets:
 
 
 class TestMounting:
-    def test_a_page_that_names_no_permission_is_refused(self, monkeypatch):
+    def test_a_page_that_names_no_permission_is_rejected(self, monkeypatch):
         bare = APIRouter()
         bare.add_api_route("/bare", lambda: None)
         monkeypatch.setattr(sample_pages, "pages", bare)
@@ -247,7 +247,7 @@ class TestMounting:
             create_app([feature, replace(SAMPLE, navigation=())])
 
     @pytest.mark.parametrize("path", ["/v1/page", "/assets", "/docs/mine", "/readyz"])
-    def test_a_page_where_the_kernel_answers_is_refused(self, monkeypatch, path):
+    def test_a_page_where_the_kernel_answers_is_rejected(self, monkeypatch, path):
         router = APIRouter()
         router.add_api_route(path, lambda: None)
         monkeypatch.setattr(sample_pages, "pages", router)
@@ -262,18 +262,18 @@ class TestMounting:
             NavigationEntry("Public", "/sign-in", "audit.read"),
         ],
     )
-    def test_an_entry_that_leads_to_no_such_page_is_refused(self, entry):
+    def test_an_entry_that_leads_to_no_such_page_is_rejected(self, entry):
         with pytest.raises(LookupError, match="navigation entry"):
             create_app([feature, replace(SAMPLE, navigation=(entry,))])
 
-    def test_two_sign_ins_and_two_owners_of_a_prefix_are_refused(self):
+    def test_two_sign_ins_and_two_owners_of_a_prefix_are_rejected(self):
         with pytest.raises(LookupError, match="several features have a page to sign in"):
             create_app([feature, SAMPLE, replace(SAMPLE, name="other", pages=(), templates={}, assets={})])
         with pytest.raises(LookupError, match="the prefix 'sample'"):
             create_app([feature, SAMPLE, replace(SAMPLE, name="other", assets={})])
 
     def test_the_installed_application_declares_every_page(self, application):
-        refuse_open_routes(application)
+        reject_open_routes(application)
 
 
 def test_an_unknown_name_in_a_template_is_an_error(app):

@@ -89,7 +89,7 @@ def test_no_header_of_a_peer_that_is_not_trusted_changes_anything(headers):
 
 
 @pytest.mark.parametrize("proxies", ["*", "localhost", "10.0.0.0/33", "10.0.0.5;10.0.0.6"])
-def test_a_setting_that_names_no_address_is_refused(proxies):
+def test_a_setting_that_names_no_address_is_rejected(proxies):
     with pytest.raises(Invalid, match="IIT_PROXIES"):
         networks_of(proxies)
 

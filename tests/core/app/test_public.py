@@ -7,7 +7,7 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request
 
-from core.access.require import open_to_all, refuse_open_routes, require
+from core.access.require import open_to_all, reject_open_routes, require
 from core.app import admission, middleware
 from core.app.factory import create_app
 from core.feature import feature
@@ -75,13 +75,13 @@ def test_their_neighbours_still_need_one(port, owner):
     assert ask(port, "/v1/toy/one", owner.api_key) == 200
 
 
-def test_a_large_body_is_refused_before_it_comes(port):
+def test_a_large_body_is_rejected_before_it_comes(port):
     with connect(port) as client:
         client.sendall(knocking(middleware.PUBLIC_BODY + 1))
         assert status_of(client) == 413
 
 
-def test_a_large_body_of_unknown_length_is_refused_as_it_comes(port):
+def test_a_large_body_of_unknown_length_is_rejected_as_it_comes(port):
     with connect(port) as client:
         client.sendall(head("POST", "/v1/door/knock", Transfer_Encoding="chunked"))
         client.sendall(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
@@ -101,13 +101,13 @@ def test_slow_clients_of_one_address_hinder_nobody_else(port, owner):
         clients = [stack.enter_context(connect(port)) for _ in range(admission.PUBLIC_OF_ADDRESS + 3)]
         for client in clients[: admission.PUBLIC_OF_ADDRESS]:
             client.sendall(knocking(1000, X_Forwarded_For="10.0.0.1"))
-        refused = []
+        rejected = []
 
         def one_more():
             with connect(port) as client:
                 client.sendall(head("GET", "/v1/door/named/x", X_Forwarded_For="10.0.0.1", Connection="close"))
-                refused.append(status_of(client))
-            return refused[-1] == 429
+                rejected.append(status_of(client))
+            return rejected[-1] == 429
 
         wait_until(one_more)
         with connect(port) as other:
@@ -140,13 +140,13 @@ def _app(public_path, *, dependencies=()):
     return app
 
 
-def test_a_public_route_that_declares_a_permission_is_refused():
-    refuse_open_routes(_app("/open"))
+def test_a_public_route_that_declares_a_permission_is_rejected():
+    reject_open_routes(_app("/open"))
     with pytest.raises(LookupError, match="/v1/open declares a permission"):
-        refuse_open_routes(_app("/open", dependencies=[Depends(require("audit.read"))]))
+        reject_open_routes(_app("/open", dependencies=[Depends(require("audit.read"))]))
 
 
 @pytest.mark.parametrize("path", ["/{any:path}", "/guarded/{other}", "/{a}/{b}"])
-def test_a_public_route_that_covers_a_guarded_one_is_refused(path):
+def test_a_public_route_that_covers_a_guarded_one_is_rejected(path):
     with pytest.raises(LookupError, match="takes requests of /v1/guarded"):
-        refuse_open_routes(_app(path))
+        reject_open_routes(_app(path))

@@ -56,7 +56,7 @@ def test_every_operation_of_the_application_is_its_own_route(database):
     assert {path for path in app.openapi()["paths"] if path.startswith("/v1/")} <= laid
 
 
-def test_a_router_with_something_else_than_operations_is_refused():
+def test_a_router_with_something_else_than_operations_is_rejected():
     router = APIRouter()
     router.mount("/files", FastAPI())
     with pytest.raises(TypeError, match="operations only"):

@@ -55,10 +55,10 @@ def test_it_serves_until_it_is_told_to_stop_and_its_worker_stops_with_it(databas
 
 
 def test_an_address_that_is_in_use_is_said_with_a_remedy():
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Unavailable, match="in use") as refusal:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Unavailable, match="in use") as rejection:
         listen("127.0.0.1", taken.getsockname()[1])
-    assert "--port" in str(refusal.value.command)
-    assert "another port" in refusal.value.remedy
+    assert "--port" in str(rejection.value.command)
+    assert "another port" in rejection.value.remedy
 
 
 def test_an_address_is_shown_as_a_browser_takes_it():

@@ -85,7 +85,9 @@ PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\
 
 
 class TestBeforeTheBody:
-    def test_uploads_with_a_fake_key_are_refused_before_they_are_read_and_hinder_nobody(self, port, owner, monkeypatch):
+    def test_uploads_with_a_fake_key_are_rejected_before_they_are_read_and_hinder_nobody(
+        self, port, owner, monkeypatch
+    ):
         from tempfile import SpooledTemporaryFile
 
         written = []
@@ -98,13 +100,13 @@ class TestBeforeTheBody:
             assert ask(port, "/v1/toy/one", owner.api_key) == 200
         assert written == []
 
-    def test_a_key_without_the_permission_is_refused_before_its_body_is_read(self, port, owner):
+    def test_a_key_without_the_permission_is_rejected_before_its_body_is_read(self, port, owner):
         limited = create_key(owner.ref, name="limited", permissions=())
         with connect(port) as client:
             client.sendall(upload_head(limited.plaintext))
             assert status_of(client) == 403
 
-    def test_a_suspended_tenant_is_refused_before_its_body_is_read(self, port, owner):
+    def test_a_suspended_tenant_is_rejected_before_its_body_is_read(self, port, owner):
         from core.tenancy import suspend_tenant
 
         suspend_tenant(owner.ref.slug)
@@ -153,7 +155,7 @@ class TestBeforeTheBody:
 
 
 class TestGuesses:
-    def test_an_address_whose_keys_are_refused_is_not_asked_for_more(self, port, owner, monkeypatch):
+    def test_an_address_whose_keys_are_rejected_is_not_asked_for_more(self, port, owner, monkeypatch):
         monkeypatch.setattr(callers, "GUESSES", 3)
         monkeypatch.setattr(callers, "GUESSES_A_SECOND", 0.001)
         looked_up = []
@@ -184,7 +186,7 @@ class TestGuesses:
     def test_of_an_ipv6_address_the_network_counts(self, host, address):
         assert callers.address_of({"client": (host, 1)}) == address
 
-    def test_the_key_that_a_route_refuses_is_not_counted_to_its_tenant_any_more(self, port, owner):
+    def test_the_key_that_a_route_rejects_is_not_counted_to_its_tenant_any_more(self, port, owner):
         from core.identity.keys import revoke_key
 
         key = create_key(owner.ref, name="short-lived")

@@ -89,7 +89,7 @@ def test_the_tenants_role_can_neither_change_nor_remove_events(tenant, open_sess
         session.cursor().execute(statement)
 
 
-def test_an_action_that_no_feature_declares_is_refused(session):
+def test_an_action_that_no_feature_declares_is_rejected(session):
     with pytest.raises(LookupError, match=r"feature\.py"):
         audit.record(session, "api:patient:stolen", "patient", uuid4())
     with pytest.raises(LookupError, match=r"feature\.py"):

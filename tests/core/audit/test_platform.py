@@ -46,7 +46,7 @@ def test_the_command_line_lists_them(database, tenant, capsys):
     assert '"cli:tenant:suspend"' in capsys.readouterr().out
 
 
-def test_an_action_that_nobody_declares_is_refused(database, tenant):
+def test_an_action_that_nobody_declares_is_rejected(database, tenant):
     with pytest.raises(LookupError), platform_session() as session:
         record_act(session, "cli:tenant:paint", actor="cli:a", tenant_id=tenant.id)
 

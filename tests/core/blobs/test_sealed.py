@@ -125,7 +125,7 @@ def test_it_is_bound_to_its_key_and_name():
 
 
 @given(st.binary(max_size=60))
-def test_any_other_bytes_are_refused(content):
+def test_any_other_bytes_are_rejected(content):
     with pytest.raises(BlobDamaged):
         opened(content)
 

@@ -155,7 +155,7 @@ def test_purge_removes_what_expired_before_today_and_nothing_else(two_tenants):
         blobs.get(one, week.key)
 
 
-def test_an_expiry_in_the_past_is_refused(module_tenant):
+def test_an_expiry_in_the_past_is_rejected(module_tenant):
     with pytest.raises(Invalid) as raised:
         blobs.put(module_tenant, "a", b"", expires_in_days=-1)
 

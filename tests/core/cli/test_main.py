@@ -157,9 +157,9 @@ def test_a_reader_that_closes_the_pipe_ends_it_quietly(
 
 
 def test_work_done_in_part_ends_with_three(register: Register, capsys: pytest.CaptureFixture[str]) -> None:
-    register(part=lambda: done_in_part("2 of 5 rows were refused"))
+    register(part=lambda: done_in_part("2 of 5 rows were rejected"))
     assert run(["part"]) == 3
-    assert capsys.readouterr() == ("", "2 of 5 rows were refused\n")
+    assert capsys.readouterr() == ("", "2 of 5 rows were rejected\n")
 
 
 def test_what_a_command_returns_is_not_taken_for_an_exit_code(register: Register) -> None:

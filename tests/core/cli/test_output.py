@@ -54,7 +54,7 @@ def test_every_kind_of_value_has_one_form(value: object, expected: object, capsy
 
 
 @pytest.mark.parametrize("value", [object(), float("nan")])
-def test_what_has_no_form_in_json_is_refused(value: object) -> None:
+def test_what_has_no_form_in_json_is_rejected(value: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         print_json(value)
 

@@ -51,12 +51,12 @@ def test_a_frozen_instant_of_any_zone_is_the_same_instant_in_utc(naive, hours):
         assert clock.now().utcoffset() == timedelta(0)
 
 
-def test_a_naive_instant_is_refused():
+def test_a_naive_instant_is_rejected():
     with pytest.raises(ValueError, match="time zone"), clock.frozen(datetime(2024, 1, 1)):  # noqa: DTZ001 - the fault
         pytest.fail("the clock was stopped at a time of no place")
 
 
 @pytest.mark.parametrize("zone", ["Lagos", "", "../etc/passwd", "Africa/Nowhere"])
-def test_an_unknown_time_zone_is_refused_by_name(zone):
+def test_an_unknown_time_zone_is_rejected_by_name(zone):
     with pytest.raises(ValueError, match="IANA"):
         clock.today(zone)

@@ -56,17 +56,17 @@ def test_what_fails_keeps_nothing_and_is_left_to_a_session(tenant):
 def test_another_tenants_rows_are_out_of_reach(two_tenants):
     one, other = two_tenants
     at_once(other, (PUT, {"key": "theirs"}))
-    with pytest.raises(NotAtOnce) as refusal:
+    with pytest.raises(NotAtOnce) as rejection:
         at_once(one, (KEYS.replace("tenant_settings", f"{other.schema_name}.tenant_settings"), {}))
-    assert isinstance(refusal.value.__cause__, psycopg.errors.InsufficientPrivilege)
+    assert isinstance(rejection.value.__cause__, psycopg.errors.InsufficientPrivilege)
 
 
 def test_a_tenant_that_is_being_moved_is_left_to_a_session(tenant):
     from core.tenancy import placing
 
-    with placing.fence(tenant, patience=5), pytest.raises(NotAtOnce) as refusal:
+    with placing.fence(tenant, patience=5), pytest.raises(NotAtOnce) as rejection:
         at_once(tenant, (PUT, {"key": "a"}))
-    assert isinstance(refusal.value.__cause__, psycopg.errors.ReadOnlySqlTransaction)
+    assert isinstance(rejection.value.__cause__, psycopg.errors.ReadOnlySqlTransaction)
     assert keys(tenant) == []
 
 
@@ -77,9 +77,9 @@ def test_a_connection_that_died_in_the_pool_is_left_to_a_session_and_thrown_away
     driver = connection.driver_connection
     connection.close()
     driver.close()  # as a server that was restarted
-    with pytest.raises(NotAtOnce) as refusal:
+    with pytest.raises(NotAtOnce) as rejection:
         at_once(tenant, (PUT, {"key": "a"}))
-    assert isinstance(refusal.value.__cause__, psycopg.OperationalError)
+    assert isinstance(rejection.value.__cause__, psycopg.OperationalError)
     at_once(tenant, (PUT, {"key": "a"}))
     assert keys(tenant) == ["a"]
 

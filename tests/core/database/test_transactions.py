@@ -16,7 +16,7 @@ from core.plugins.process import Limits, private_folder, run
 from plugins.sdk import FeatureSpec, TrainingData
 
 
-def test_it_is_refused_while_a_transaction_is_open_and_allowed_before_and_after(tenant):
+def test_it_is_rejected_while_a_transaction_is_open_and_allowed_before_and_after(tenant):
     require_none("a plugin was called")
     within = pytest.raises(TransactionOpenError, match="a plugin was called within a transaction")
     with tenant_session(tenant, actor="test:1"), within:

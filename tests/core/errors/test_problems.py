@@ -130,7 +130,7 @@ class TestOverTheApi:
         answer = toy_api.post("/v1/toy/body", content=b"\xff\xfe\x00", headers={"Content-Type": "application/json"})
         is_problem(answer, 400)
 
-    def test_a_value_that_the_database_refuses(self, toy_api):
+    def test_a_value_that_the_database_rejects(self, toy_api):
         answer = toy_api.post("/v1/toy/data-error", params={"text": PERSON})
         assert PERSON not in answer.text
         is_problem(answer, 422)

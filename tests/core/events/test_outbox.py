@@ -74,17 +74,17 @@ def test_a_tenant_reads_no_event_and_writes_none_for_another(tenant, make_tenant
     assert len(waiting(other)) == 1
 
 
-def test_an_event_that_no_feature_declares_is_refused(tenant):
+def test_an_event_that_no_feature_declares_is_rejected(tenant):
     with pytest.raises(LookupError, match=r"no feature declares the event 'testing\.nosuch'"):
         publish(tenant, event="testing.nosuch")
 
 
-def test_an_event_without_a_subject_is_refused(tenant):
+def test_an_event_without_a_subject_is_rejected(tenant):
     with pytest.raises(ValueError, match="needs a subject"):
         publish(tenant, subject="")
 
 
-def test_an_event_that_carries_too_much_is_refused(tenant):
+def test_an_event_that_carries_too_much_is_rejected(tenant):
     with pytest.raises(ValueError, match="store the data and name it"):
         publish(tenant, payload={"text": "x" * outbox.LARGEST_PAYLOAD})
 

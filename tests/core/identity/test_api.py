@@ -90,8 +90,8 @@ def test_a_key_lasts_no_longer_than_who_creates_it(owned):
     client = owned(expires_at=end)
     assert datetime.fromisoformat(client.post("/v1/keys", json={"name": "a"}).json()["expires_at"]) == end
     later = (end + timedelta(seconds=1)).isoformat()
-    refused = client.post("/v1/keys", json={"name": "b", "expires_at": later})
-    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "expires_at")
+    rejected = client.post("/v1/keys", json={"name": "b", "expires_at": later})
+    assert (rejected.status_code, rejected.json()["errors"][0]["field"]) == (422, "expires_at")
     past = (now() - timedelta(days=1)).isoformat()
     assert client.post("/v1/keys", json={"name": "c", "expires_at": past}).status_code == 422
 

@@ -64,13 +64,13 @@ def test_a_cookie_never_replaces_a_credential_that_the_client_chose():
         {"cookie": "iit_session=nonsense"},
     ],
 )
-def test_a_credential_of_no_kind_is_refused_whatever_stands_beside_it(headers):
+def test_a_credential_of_no_kind_is_rejected_whatever_stands_beside_it(headers):
     with pytest.raises(Unauthenticated, match="not valid"):
         chosen(**headers)
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Basic dXNlcjpwYXNz"}, {"cookie": "theme=dark; bad"}])
-def test_a_request_without_a_credential_is_refused(headers):
+def test_a_request_without_a_credential_is_rejected(headers):
     with pytest.raises(Unauthenticated, match="no credential"):
         chosen(**headers)
 
@@ -85,7 +85,7 @@ def test_the_kind_that_identified_the_principal_confirms_it():
     assert SESSION.confirmed == [person]
 
 
-def test_two_kinds_of_one_name_are_refused(monkeypatch):
+def test_two_kinds_of_one_name_are_rejected(monkeypatch):
     twin = Feature("twin", credentials=("core.identity.keys:KIND", "core.identity.keys:KIND"))
     monkeypatch.setattr("core.features.features", lambda: (twin,))
     with pytest.raises(RuntimeError, match="kind of credentials 'api_key' is declared twice"):

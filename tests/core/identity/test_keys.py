@@ -1,4 +1,4 @@
-"""API keys: shown once, stored as a hash, refused the moment they are revoked or expire."""
+"""API keys: shown once, stored as a hash, rejected the moment they are revoked or expire."""
 
 from contextlib import contextmanager
 from datetime import timedelta
@@ -39,7 +39,7 @@ def test_only_the_hash_of_the_secret_is_stored(tenant, database):
     assert secret not in row[0]
 
 
-def test_a_revoked_key_is_refused_at_once_and_the_others_work(tenant):
+def test_a_revoked_key_is_rejected_at_once_and_the_others_work(tenant):
     first, second = create_key(tenant, name="a"), create_key(tenant, name="b")
     assert verify_key(first.plaintext)
     assert revoke_key(tenant, first.plaintext.split("_")[1]) == first.id
@@ -57,7 +57,7 @@ def test_a_key_works_until_it_expires(tenant):
         create_key(tenant, name="late", expires_at=now() - timedelta(seconds=1))
 
 
-def test_the_right_prefix_with_another_secret_is_refused(tenant):
+def test_the_right_prefix_with_another_secret_is_rejected(tenant):
     key, other = create_key(tenant, name="a"), create_key(tenant, name="b")
     forged = "_".join([*key.plaintext.split("_")[:2], other.plaintext.split("_")[2]])
     with pytest.raises(Unauthenticated, match="not known"):
@@ -127,9 +127,9 @@ def test_making_and_revoking_are_in_the_tenants_audit(tenant, open_session):
 
 
 def test_a_permission_that_does_not_exist_cannot_be_given(tenant):
-    with pytest.raises(Invalid) as refusal:
+    with pytest.raises(Invalid) as rejection:
         create_key(tenant, name="a", permissions=["patients.fly"])
-    assert refusal.value.errors[0].field == "permissions"
+    assert rejection.value.errors[0].field == "permissions"
 
 
 @given(st.text(max_size=100))

@@ -1,4 +1,4 @@
-"""Two processes that share a database share the store of files too, or the second one is refused."""
+"""Two processes that share a database share the store of files too, or the second one is rejected."""
 
 import base64
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_a_store_that_files_were_moved_to_can_be_adopted(own_services, settings_
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_of_two_processes_that_come_first_at_once_both_share_one_store_or_one_is_refused(own_services, same):
+def test_of_two_processes_that_come_first_at_once_both_share_one_store_or_one_is_rejected(own_services, same):
     with owner_session() as session:
         session.execute(text("DELETE FROM platform.blob_store"))
     one, together, outcomes = {}, Barrier(2), []

@@ -29,7 +29,7 @@ def random_key():
         ({"master_key": base64.b64encode(b"a" * 32).decode()}, "IIT_MASTER_KEY"),
     ],
 )
-def test_each_unsafe_setting_is_refused_by_name(settings_of, wrong, named):
+def test_each_unsafe_setting_is_rejected_by_name(settings_of, wrong, named):
     settings_of(**{**GOOD, "master_key": random_key(), **wrong})
     with pytest.raises(Invalid) as error:
         check_environment()

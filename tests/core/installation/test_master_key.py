@@ -1,4 +1,4 @@
-"""A process with another master key than the installation's is refused before anything is written with it."""
+"""A process with another master key than the installation's is rejected before anything is written with it."""
 
 import base64
 import secrets
@@ -32,7 +32,7 @@ def test_the_same_key_passes_and_is_remembered_once(database):
     assert kids() == known
 
 
-def test_another_key_is_refused_with_what_to_do(database, settings_of, other_key):
+def test_another_key_is_rejected_with_what_to_do(database, settings_of, other_key):
     check_master_key()
     known = kids()
     settings_of(master_key=other_key)

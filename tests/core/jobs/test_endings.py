@@ -60,7 +60,7 @@ def letters(job_id):
         return [tuple(row) for row in session.execute(query, {"id": job_id})]
 
 
-def test_a_refused_job_is_told_to_its_feature_in_a_session_of_its_tenant(tenant, dead, job_events, row, effects):
+def test_a_rejected_job_is_told_to_its_feature_in_a_session_of_its_tenant(tenant, dead, job_events, row, effects):
     ((event, slug, payload),) = job_events
     assert (event, slug) == ("jobs.given_up", tenant.slug)
     assert payload["job_uuid"] == dead
@@ -134,7 +134,7 @@ def test_what_an_operator_decides_is_told_and_in_the_audit_of_the_tenant(
         assert session.execute(query, {"action": f"cli:job:{verb}"}).all() == [("cli:operator", dead)]
 
 
-def test_a_retry_that_a_feature_refuses_did_not_happen(dead, job_events, row):
+def test_a_retry_that_a_feature_rejects_did_not_happen(dead, job_events, row):
     job_events.fails = True
     with pytest.raises(ZeroDivisionError):
         operations.retry(dead, actor="cli:operator")

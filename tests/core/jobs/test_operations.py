@@ -61,7 +61,7 @@ def test_a_discarded_job_stays_discarded(iit, tenant, dead, row):
     assert "discarded" in iit("show", job_id)[1]
 
 
-def test_a_retry_is_refused_while_the_same_work_waits_anew(iit, tenant, dead, ask):
+def test_a_retry_is_rejected_while_the_same_work_waits_anew(iit, tenant, dead, ask):
     job_id, _ = dead
     assert ask(tenant, dedupe_key="once") != job_id
     code, _, err = iit("retry", job_id)

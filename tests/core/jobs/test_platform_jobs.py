@@ -73,7 +73,7 @@ def work(monkeypatch):
     return go
 
 
-def refuse(_context, _payload):
+def reject(_context, _payload):
     message = "there is no such month"
     raise Invalid(message)
 
@@ -135,7 +135,7 @@ def test_a_step_that_fails_keeps_nothing_and_the_job_is_tried_again(ask_platform
 
 
 def test_a_job_that_is_given_up_is_a_dead_letter_and_its_room_knows(ask_platform, work, row):
-    job_id = ask_platform(refuse)
+    job_id = ask_platform(reject)
     assert work() == ["dead"]
     assert [(end.decision, end.job_id, end.reason) for end in ends] == [("given_up", job_id, "refused")]
     assert ends[0].problem == "its job was given up: what it needs is missing (Invalid: there is no such month)"
@@ -147,7 +147,7 @@ def test_a_job_that_is_given_up_is_a_dead_letter_and_its_room_knows(ask_platform
 
 @pytest.mark.parametrize(("verb", "state"), [("retry", "queued"), ("discard", "discarded")])
 def test_an_operators_decision_is_in_the_audit_of_the_platform(ask_platform, work, row, verb, state):
-    job_id = ask_platform(refuse)
+    job_id = ask_platform(reject)
     work()
     getattr(operations, verb)(job_id, actor="cli:operator")
     assert row(job_id)["state"] == state

@@ -1,4 +1,4 @@
-"""A job is asked for in a tenant's transaction, is there when that commits, and is refused without a tenant."""
+"""A job is asked for in a tenant's transaction, is there when that commits, and is rejected without a tenant."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -32,12 +32,12 @@ def test_what_is_rolled_back_was_not_asked_for(tenant):
 
 
 @pytest.mark.parametrize("without_tenant", [node_session, platform_session])
-def test_a_job_without_tenant_is_refused(database, without_tenant):
+def test_a_job_without_tenant_is_rejected(database, without_tenant):
     with without_tenant() as session, pytest.raises(TenantRequired, match="needs a tenant"):
         enqueue(session, "testing.act", {})
 
 
-def test_the_database_refuses_a_job_without_tenant_too(tenant):
+def test_the_database_rejects_a_job_without_tenant_too(tenant):
     add = "INSERT INTO node.jobs (id, kind, payload, run_after, max_attempts, requested_by{}) VALUES {}"
     values = "(gen_random_uuid(), 'testing.act', '{}', now(), 1, 'test:1'"
     for columns, rest in (("", ")"), (", tenant_id, tenant_role", ", gen_random_uuid(), 't_00000000000000000000')")):
@@ -80,7 +80,7 @@ def test_a_later_time_is_kept(tenant, ask, row):
     assert row(ask(tenant, run_after=later))["run_after"] == later
 
 
-def test_faulty_requests_are_refused(session):
+def test_faulty_requests_are_rejected(session):
     with pytest.raises(LookupError, match=r"testing\.unknown"):
         enqueue(session, "testing.unknown", {})
     with pytest.raises(ValueError, match="time zone"):
@@ -99,7 +99,7 @@ def test_a_kind_is_named_by_room_and_act(name):
     "bounds",
     [{"max_attempts": 0}, {"lease": timedelta(0)}, {"time_limit": timedelta(seconds=1)}, {"backoff": timedelta(-1)}],
 )
-def test_bounds_that_make_no_sense_are_refused(bounds):
+def test_bounds_that_make_no_sense_are_rejected(bounds):
     with pytest.raises(ValueError, match="bounds"):
         job("testing.bounds", **bounds)
 

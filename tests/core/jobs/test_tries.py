@@ -82,7 +82,7 @@ def test_out_of_attempts_it_is_a_dead_letter_with_kind_and_place_of_the_error_bu
     assert "Givenname" not in error + row(job_id)["error"]
 
 
-def test_a_refusal_of_our_own_is_final(tenant, ask):
+def test_a_rejection_of_our_own_is_final(tenant, ask):
     def act(_context, _payload):
         message = "the mapping names no such column"
         raise Invalid(message)

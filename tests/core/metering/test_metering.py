@@ -44,13 +44,13 @@ def test_tenants_have_meters_of_their_own(two_tenants):
     assert (totals(first)["patients_scored"], totals(second)["patients_scored"]) == (1, 2)
 
 
-def test_an_unknown_meter_is_refused(session):
+def test_an_unknown_meter_is_rejected(session):
     with pytest.raises(LookupError, match="patients_scored"):
         metering.record(session, "patients_scoerd", 1, key="a")
 
 
 @pytest.mark.parametrize(("value", "key"), [(-1, "a"), (Decimal("NaN"), "a"), (Decimal("Infinity"), "a"), (1, "")])
-def test_a_use_of_no_amount_or_no_name_is_refused(session, value, key):
+def test_a_use_of_no_amount_or_no_name_is_rejected(session, value, key):
     with pytest.raises(ValueError, match="a use needs"):
         metering.record(session, "imports", value, key=key)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.plugins import ArtifactRefused, pack, unpack
+from core.plugins import ArtifactRejected, pack, unpack
 from plugins.sdk import Artifact, seal
 
 GOOD = seal("test/1", {"model.json": b'{"a": 1}', "weights.txt": b"1 2 3" * 100})
@@ -45,7 +45,7 @@ def test_the_same_artifact_gives_the_same_bytes():
 
 
 def test_only_sealed_artifacts_are_packed():
-    with pytest.raises(ArtifactRefused):
+    with pytest.raises(ArtifactRejected):
         pack(Artifact("test/1", {"model.json": b"{}"}))
 
 
@@ -72,14 +72,14 @@ def test_only_sealed_artifacts_are_packed():
         rebuilt(extra=[(f"f{i}.txt", b"") for i in range(100)]),
     ],
 )  # fmt: skip
-def test_anything_else_is_refused(data):
-    with pytest.raises(ArtifactRefused):
+def test_anything_else_is_rejected(data):
+    with pytest.raises(ArtifactRejected):
         unpack(data)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
-def test_two_files_of_one_name_are_refused():
-    with pytest.raises(ArtifactRefused):
+def test_two_files_of_one_name_are_rejected():
+    with pytest.raises(ArtifactRejected):
         unpack(rebuilt(extra=[("model.json", b"{}")]))
 
 
@@ -87,23 +87,23 @@ def test_a_bomb_is_not_unpacked():
     bomb = rebuilt(extra=[("bomb.bin", bytes(300 * 1024 * 1024))])
 
     assert len(bomb) < 1024 * 1024
-    with pytest.raises(ArtifactRefused, match="larger"):
+    with pytest.raises(ArtifactRejected, match="larger"):
         unpack(bomb)
 
 
 def test_a_file_that_is_larger_than_it_claims_is_not_read_on():
     data = rebuilt(lambda e: e.update({"weights.txt": bytes(10_000_000)}))
 
-    with pytest.raises(ArtifactRefused, match="larger than it claims"):
+    with pytest.raises(ArtifactRejected, match="larger than it claims"):
         unpack(data)
 
 
 @given(st.integers(0, len(pack(GOOD)) - 1), st.integers(1, 255))
-def test_a_changed_byte_is_refused_or_changes_nothing(position, change):
+def test_a_changed_byte_is_rejected_or_changes_nothing(position, change):
     data = bytearray(pack(GOOD))
     data[position] ^= change
     try:
         artifact = unpack(bytes(data))
-    except ArtifactRefused:
+    except ArtifactRejected:
         return
     assert artifact == GOOD

@@ -97,7 +97,7 @@ def test_what_it_leaves_behind_or_prints_does_not_matter(hostile, data, mood):
         ("link_to_a_secret", "no artifact"),
         ("leave_a_pipe", "no artifact"),
         ("answer_by_a_pipe", "cannot be read"),
-        ("pickle", "ArtifactRefused"),
+        ("pickle", "ArtifactRejected"),
         ("no_artifact", "AttributeError"),
     ],
 )
@@ -117,7 +117,7 @@ def test_memory_is_limited(hostile, data):
 
 def test_what_the_caller_did_wrong_is_the_callers(hostile, data):
     with pytest.raises(Invalid, match="max_widgets must be above zero"):
-        fit_in_process("refuse", data, {}, 0, 60)
+        fit_in_process("reject", data, {}, 0, 60)
     with pytest.raises(NotFound, match="no_such_model"):
         fit_in_process("no_such_model", data, {}, 0)
 
@@ -125,7 +125,7 @@ def test_what_the_caller_did_wrong_is_the_callers(hostile, data):
 
 
 @pytest.mark.parametrize("mood", ["wrong_shape", "not_probabilities", "nan_predictions"])
-def test_scores_that_are_none_are_refused(hostile, data, mood):
+def test_scores_that_are_none_are_rejected(hostile, data, mood):
     model = models()[mood].load(fit_in_process(mood, data, {}, 0, 60))
 
     with pytest.raises(PluginFailed):

@@ -114,7 +114,7 @@ class TestApi:
         ],
     )
     @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-    def test_what_does_not_fit_is_refused_by_name_and_changes_nothing(self, api, owner, method, body, field):
+    def test_what_does_not_fit_is_rejected_by_name_and_changes_nothing(self, api, owner, method, body, field):
         answer = api.request(method, "/v1/settings/risk", json=body, headers=ANY)
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == [field]
@@ -149,9 +149,9 @@ class TestApi:
         client = client_for(application, key.plaintext)
         assert client.patch("/v1/settings/risk", json={"reasons": 2}, headers=ANY).status_code == 200
         for method in ("PUT", "PATCH"):
-            refused = client.request(method, "/v1/settings/cohort", json={"grace_days": 2}, headers=ANY)
-            assert refused.status_code == 403
-            assert "cohort.write" in refused.json()["detail"]
+            rejected = client.request(method, "/v1/settings/cohort", json={"grace_days": 2}, headers=ANY)
+            assert rejected.status_code == 403
+            assert "cohort.write" in rejected.json()["detail"]
 
     def test_a_stored_value_that_no_longer_fits_is_told_and_can_be_reset(self, api, owner):
         with tenant_session(owner.ref, actor="test:1") as session:

@@ -46,10 +46,10 @@ def test_keys_of_machines_are_compared_exactly():
 
 
 @pytest.mark.parametrize(("purpose", "text"), [("phone", "none"), ("phone", ""), ("pepfar_id", "  ")])
-def test_nothing_to_look_for_is_refused(purpose, text):
-    with pytest.raises(Invalid) as refusal:
+def test_nothing_to_look_for_is_rejected(purpose, text):
+    with pytest.raises(Invalid) as rejection:
         blind_index(KEY, purpose, text)
-    assert refusal.value.errors[0].field == purpose
+    assert rejection.value.errors[0].field == purpose
 
 
 @given(st.from_regex(r"0[789][01]\d{8}", fullmatch=True))
@@ -111,6 +111,6 @@ def test_many_are_indexed_as_one_by_one(texts: list[str], purpose: str) -> None:
     assert blind_indexes(bytes(32), purpose, texts) == singly
 
 
-def test_nothing_among_many_is_refused() -> None:
+def test_nothing_among_many_is_rejected() -> None:
     with pytest.raises(Invalid, match="nothing to look for"):
         blind_indexes(bytes(32), "source:visits", ["a", " "])

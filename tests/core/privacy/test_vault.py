@@ -70,7 +70,7 @@ def test_a_row_and_its_key_copied_to_another_tenant_do_not_open(two_tenants, ope
             vault(session).decrypt(uuid, "patients", "given_name", row, data)
 
 
-def test_a_key_put_in_place_of_another_patients_is_refused_before_anything_is_encrypted_with_it(tenant, open_session):
+def test_a_key_put_in_place_of_another_patients_is_rejected_before_anything_is_encrypted_with_it(tenant, open_session):
     uuid, other = uuid4(), uuid4()
     with open_session(tenant) as session:
         vault(session).ensure_patient_keys([uuid, other])
@@ -84,7 +84,7 @@ def test_a_key_put_in_place_of_another_patients_is_refused_before_anything_is_en
 
 
 @pytest.mark.parametrize("where", ["another tenant", "another purpose"])
-def test_a_tenants_key_that_was_moved_is_refused(two_tenants, open_session, where):
+def test_a_tenants_key_that_was_moved_is_rejected(two_tenants, open_session, where):
     mine, other = two_tenants
     read = "SELECT wrapped_key FROM tenant_keys WHERE purpose = 'index'"
     with open_session(mine) as session:
@@ -221,9 +221,9 @@ class TestMasterKey:
         monkeypatch.setattr(master, "get_settings", lambda: settings)
         assert master.by_kid(master.kid(old)) == old
         assert master.by_kid(master.kid(new)) == new
-        with pytest.raises(MasterKeyMissing) as refusal:
+        with pytest.raises(MasterKeyMissing) as rejection:
             master.by_kid(master.kid(b"x" * 32))
-        assert "IIT_MASTER_KEY_PREVIOUS" in refusal.value.remedy
+        assert "IIT_MASTER_KEY_PREVIOUS" in rejection.value.remedy
 
     def test_no_key_is_stored_in_the_clear(self, tenant, open_session):
         with open_session(tenant) as session:

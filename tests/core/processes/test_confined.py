@@ -104,7 +104,7 @@ def test_what_is_not_given_to_a_confined_process_it_cannot_use(folder, become, o
 
 @pytest.mark.parametrize("machine", sorted(confined._CALLS))
 def test_the_filter_of_calls_jumps_to_where_it_means_to(machine):
-    """Run by an interpreter of its own: each call that is named is refused, as is any other machine's; others pass."""
+    """Run by an interpreter of its own: each call that is named is rejected, as is any other machine's; others pass."""
     architecture, calls = confined._CALLS[machine]
     steps = confined.filter_of(architecture, calls)
 
@@ -122,9 +122,9 @@ def test_the_filter_of_calls_jumps_to_where_it_means_to(machine):
             else:
                 return operand
 
-    assert all(verdict(call, architecture) == confined._REFUSE for call in (*calls, confined._X32 + 1))
+    assert all(verdict(call, architecture) == confined._REJECT for call in (*calls, confined._X32 + 1))
     assert all(verdict(call, architecture) == confined._ALLOW for call in range(600) if call not in calls)
-    assert verdict(0, architecture + 1) == confined._REFUSE
+    assert verdict(0, architecture + 1) == confined._REJECT
 
 
 def test_a_process_dies_with_whoever_started_it(tmp_path):

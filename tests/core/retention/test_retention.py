@@ -45,7 +45,7 @@ def count(tenant, table):
 
 
 def fill(tenant, days):
-    """One refused row and one score, so many days old; and a facility of the same age."""
+    """One rejected row and one score, so many days old; and a facility of the same age."""
     old = now() - timedelta(days=days)
     done = Import(
         state="done",
@@ -70,26 +70,26 @@ def fill(tenant, days):
 def test_what_is_older_than_its_days_goes_and_the_rest_stays(tenant):
     fill(tenant, 2000)
     fill(tenant, 10)
-    assert run(tenant).rows == {"refused_rows": 1, "waiting_rows": 0, "predictions": 1, "quality_reports": 0}
+    assert run(tenant).rows == {"rejected_rows": 1, "waiting_rows": 0, "predictions": 1, "quality_reports": 0}
     assert (count(tenant, "import_rejections"), count(tenant, "predictions")) == (1, 1)
     assert (count(tenant, "facilities"), count(tenant, "imports")) == (2, 2)
-    assert run(tenant).rows == {"refused_rows": 0, "waiting_rows": 0, "predictions": 0, "quality_reports": 0}
+    assert run(tenant).rows == {"rejected_rows": 0, "waiting_rows": 0, "predictions": 0, "quality_reports": 0}
 
 
 def test_a_tenants_own_days_hold(tenant):
     fill(tenant, 100)
     with tenant_session(tenant, actor="test:1") as session:
         amend(session, group("retention"), {"predictions": 60})
-    assert run(tenant).rows == {"refused_rows": 0, "waiting_rows": 0, "predictions": 1, "quality_reports": 0}
+    assert run(tenant).rows == {"rejected_rows": 0, "waiting_rows": 0, "predictions": 1, "quality_reports": 0}
     with tenant_session(tenant, actor="test:1") as session:
         assert days_of(session)["predictions"] == 60
 
 
 @pytest.mark.parametrize("days", [{"patients": 400}, {"predictions": 1}, {"predictions": 10**9}])
-def test_days_that_cannot_be_kept_are_refused_with_the_kind(tenant, days):
-    with tenant_session(tenant, actor="test:1") as session, pytest.raises(Invalid) as refused:
+def test_days_that_cannot_be_kept_are_rejected_with_the_kind(tenant, days):
+    with tenant_session(tenant, actor="test:1") as session, pytest.raises(Invalid) as rejected:
         amend(session, group("retention"), days)
-    assert refused.value.errors[0].field == next(iter(days))
+    assert rejected.value.errors[0].field == next(iter(days))
 
 
 def test_many_rows_go_in_many_transactions(tenant, monkeypatch):
@@ -124,7 +124,7 @@ def test_it_runs_once_a_day_and_tenant_and_says_what_it_did(tenant, monkeypatch)
         acts = (
             session.cursor().execute("SELECT detail FROM audit_events WHERE action = 'system:retention:run'").fetchall()
         )
-    assert acts == [({"rows": {"refused_rows": 1, "waiting_rows": 0, "predictions": 1, "quality_reports": 0}},)]
+    assert acts == [({"rows": {"rejected_rows": 1, "waiting_rows": 0, "predictions": 1, "quality_reports": 0}},)]
 
 
 @pytest.mark.parametrize("error", [Invalid("no"), psycopg.errors.UndefinedTable("no"), ZeroDivisionError("no")])

@@ -55,30 +55,30 @@ def test_where_the_account_cannot_reach_the_folder_a_private_one_elsewhere_is_us
     assert not home.exists()
 
 
-def test_an_account_that_can_reach_nothing_is_refused_with_a_remedy(
+def test_an_account_that_can_reach_nothing_is_rejected_with_a_remedy(
     private_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Account, "reaches", lambda *_, **__: False)
-    with pytest.raises(Unavailable, match="can reach neither") as refused:
+    with pytest.raises(Unavailable, match="can reach neither") as rejected:
         private_place.ensure()
-    assert "IIT_STATE_DIR" in refused.value.remedy
+    assert "IIT_STATE_DIR" in rejected.value.remedy
 
 
-def test_a_system_without_any_of_the_accounts_is_refused_with_a_remedy(
+def test_a_system_without_any_of_the_accounts_is_rejected_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(account, "CANDIDATES", ("no-such-account",))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with pytest.raises(Unavailable, match="cannot run as root") as refused:
+    with pytest.raises(Unavailable, match="cannot run as root") as rejected:
         server_account(tmp_path / "none")
-    assert "ordinary user" in refused.value.remedy
+    assert "ordinary user" in rejected.value.remedy
 
 
-def test_an_account_that_this_system_does_not_let_us_take_on_is_refused_with_a_remedy(tmp_path: Path) -> None:
+def test_an_account_that_this_system_does_not_let_us_take_on_is_rejected_with_a_remedy(tmp_path: Path) -> None:
     beyond = Account("beyond", 0, 0, switch=True)
-    with pytest.raises(Unavailable, match="account beyond") as refusal:
+    with pytest.raises(Unavailable, match="account beyond") as rejection:
         beyond.own(tmp_path / "missing")
-    assert "ordinary user" in refusal.value.remedy
+    assert "ordinary user" in rejection.value.remedy
     with pytest.raises(Unavailable, match="program cannot be run"):
         beyond.run([str(tmp_path / "program")], folder=tmp_path)
 

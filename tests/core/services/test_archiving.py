@@ -46,7 +46,7 @@ def test_a_segment_is_archived_once_and_restored_as_it_was(
     assert [file.name for file in archive.iterdir()] == ["0001.gz" if packed else "0001"]
 
 
-def test_a_folder_whose_name_a_shell_would_read_is_refused() -> None:
+def test_a_folder_whose_name_a_shell_would_read_is_rejected() -> None:
     for path in ('/a"b', "/a`b`", "/$HOME", "/a%pb", "/a\\b"):
         with pytest.raises(ValueError, match="path"):
             settings_of(path)

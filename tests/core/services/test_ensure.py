@@ -60,7 +60,7 @@ def test_the_application_begins_with_an_empty_search_path_and_can_make_nothing(s
         link.execute("CREATE TABLE public.left_behind (id int)")
 
 
-def test_a_wrong_password_is_refused(shared_place: Place) -> None:
+def test_a_wrong_password_is_rejected(shared_place: Place) -> None:
     services = shared_place.ensure()
     wrong = services.database_url.replace(shared_place.state.app_password, "guess")
     with pytest.raises(psycopg.OperationalError, match="authentication failed"):

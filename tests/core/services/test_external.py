@@ -65,11 +65,11 @@ def test_servers_that_do_not_answer_are_named_without_their_passwords(set_addres
     set_addresses(
         DATABASE_URL=f"postgresql://a:hidden@127.0.0.1:{port}/d", REDIS_URL=f"redis://:hidden@127.0.0.1:{port}/0"
     )
-    with pytest.raises(Unavailable) as refused:
+    with pytest.raises(Unavailable) as rejected:
         check()
-    assert f"postgresql (external) at 127.0.0.1:{port}" in refused.value.detail
-    assert f"valkey (external) at 127.0.0.1:{port}" in refused.value.detail
-    assert "hidden" not in refused.value.detail
+    assert f"postgresql (external) at 127.0.0.1:{port}" in rejected.value.detail
+    assert f"valkey (external) at 127.0.0.1:{port}" in rejected.value.detail
+    assert "hidden" not in rejected.value.detail
 
 
 def test_running_servers_by_address_are_looked_at_as_they_are(place: Place, set_addresses: Callable[..., None]) -> None:

@@ -125,24 +125,24 @@ def test_a_full_disk_says_so_leaves_nothing_half_made_and_the_next_start_works(p
 
 def test_too_little_room_is_said_before_anything_is_written(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manager, "_NEEDED_BYTES", 1 << 62)
-    with pytest.raises(Unavailable, match="MB are free") as refused:
+    with pytest.raises(Unavailable, match="MB are free") as rejected:
         place.ensure()
-    assert "free some space" in refused.value.remedy
+    assert "free some space" in rejected.value.remedy
 
 
 @pytest.mark.parametrize("folder", ["/dev/null/state", "/proc/iit-state"])
 def test_a_state_folder_that_cannot_be_made_is_named_with_a_remedy(place: Place, folder: str) -> None:
     elsewhere = type(place)(Path(folder))
-    with pytest.raises(Unavailable, match=folder) as refused:
+    with pytest.raises(Unavailable, match=folder) as rejected:
         elsewhere.ensure()
-    assert "IIT_STATE_DIR" in refused.value.remedy
+    assert "IIT_STATE_DIR" in rejected.value.remedy
 
 
 @pytest.mark.parametrize(
     ("code", "remedy"),
     [(errno.ENOSPC, "free some"), (errno.EROFS, "read-only"), (errno.EDQUOT, "quota"), (errno.EACCES, "can write")],
 )
-def test_each_refusal_of_the_disk_has_its_remedy(code: int, remedy: str) -> None:
+def test_each_rejection_of_the_disk_has_its_remedy(code: int, remedy: str) -> None:
     assert remedy in state.unusable(Path("/state"), OSError(code, os.strerror(code))).remedy
 
 
@@ -150,9 +150,9 @@ def test_a_damaged_memory_of_ports_and_passwords_is_said_and_reset_begins_anew(p
     place.ensure()
     place.stop()
     (place.folder / "services.json").write_text("{")
-    with pytest.raises(Unavailable, match="damaged") as refused:
+    with pytest.raises(Unavailable, match="damaged") as rejected:
         place.ensure()
-    assert "iit services reset" in refused.value.command
+    assert "iit services reset" in rejected.value.command
     place.reset()
     assert ask(place.ensure().database_url, "SELECT 1") == 1
 

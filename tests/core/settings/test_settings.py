@@ -1,4 +1,4 @@
-"""The settings: read from the environment and a file, refused by name, never shown."""
+"""The settings: read from the environment and a file, rejected by name, never shown."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def test_the_environment_wins_over_the_file(bare: Set, tmp_path: Path) -> None:
 def test_a_misspelt_key_of_the_file_is_named(bare: Set, tmp_path: Path) -> None:
     file = tmp_path / "settings.env"
     file.write_text("IIT_LOGLEVEL=debug\n")
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         bare(IIT_SETTINGS_FILE=str(file))
-    assert [(error.field, error.problem) for error in refused.value.errors] == [("IIT_LOGLEVEL", "is not a setting")]
+    assert [(error.field, error.problem) for error in rejected.value.errors] == [("IIT_LOGLEVEL", "is not a setting")]
 
 
 def test_a_file_that_is_named_and_missing_is_said(bare: Set, tmp_path: Path) -> None:
@@ -102,10 +102,10 @@ def test_variables_of_others_with_our_prefix_are_left_alone(bare: Set) -> None:
     ],
 )
 def test_a_value_that_does_not_do_is_named_and_never_repeated(bare: Set, name: str, value: str) -> None:
-    with pytest.raises(Invalid, match=name) as refused:
+    with pytest.raises(Invalid, match=name) as rejected:
         bare(**{name: value})
-    message = f"{refused.value.detail} {refused.value.remedy} {refused.value.errors}"
-    assert [error.field for error in refused.value.errors] == [name]
+    message = f"{rejected.value.detail} {rejected.value.remedy} {rejected.value.errors}"
+    assert [error.field for error in rejected.value.errors] == [name]
     assert "hunter2" not in message
 
 
@@ -183,8 +183,8 @@ def test_further_databases_are_named_with_their_logins_and_shown_without(bare: S
         '{"east": {}}',
     ],
 )
-def test_further_databases_that_do_not_do_are_refused_by_name_and_not_shown(bare: Set, value: str) -> None:
-    with pytest.raises(Invalid) as refused:
+def test_further_databases_that_do_not_do_are_rejected_by_name_and_not_shown(bare: Set, value: str) -> None:
+    with pytest.raises(Invalid) as rejected:
         bare(IIT_DATA_DATABASES=value)
-    assert [error.field for error in refused.value.errors][:1] == ["IIT_DATA_DATABASES"]
-    assert "hidden" not in f"{refused.value.detail} {refused.value.errors}"
+    assert [error.field for error in rejected.value.errors][:1] == ["IIT_DATA_DATABASES"]
+    assert "hidden" not in f"{rejected.value.detail} {rejected.value.errors}"

@@ -152,7 +152,7 @@ def test_a_canary_that_does_well_is_followed_by_all(tenants, newer):
     assert standing(tenants) == [NEWER] * 4
 
 
-def test_a_canary_that_is_no_tenant_is_refused_before_anything_is_done(tenants, newer):
+def test_a_canary_that_is_no_tenant_is_rejected_before_anything_is_done(tenants, newer):
     newer()
     with pytest.raises(Invalid, match="nobody"):
         upgrade.migrate(canaries=["nobody"])
@@ -307,12 +307,12 @@ def test_code_that_is_ahead_of_a_tenant_answers_that_it_is_upgraded_and_serves_t
     with tenant_session(behind, actor="test:1") as session:
         assert session.scalar(text("SELECT count(*) FROM tenant_settings")) == 0, "what is there is served"
     with (
-        pytest.raises(TenantUpgrading, match=behind.slug) as refused,
+        pytest.raises(TenantUpgrading, match=behind.slug) as rejected,
         tenant_session(behind, actor="test:1") as session,
     ):
         session.execute(text("SELECT note FROM tenant_settings"))
-    assert refused.value.status == 503
-    assert refused.value.retry_after
+    assert rejected.value.status == 503
+    assert rejected.value.retry_after
     with tenant_session(ready, actor="test:1") as session:
         assert session.execute(text("SELECT note FROM tenant_settings")).all() == []
 

@@ -37,7 +37,7 @@ def lost():
         connection.execute("ALTER SCHEMA platform_kept RENAME TO platform")
 
 
-def test_a_move_to_it_is_refused_before_anything_is_begun(new, new_tenant, capsys):
+def test_a_move_to_it_is_rejected_before_anything_is_begun(new, new_tenant, capsys):
     assert iit(["tenant", "move", "here", "--to", new]) == 1
     error_text = capsys.readouterr().err
     assert "the data database north is not set up" in error_text

@@ -81,7 +81,7 @@ def test_all_tenants_are_rewrapped_and_the_old_key_is_not_needed_any_more(fleet,
         assert vault(session).decrypt(patient, "patients", "given_name", row, sealed) == NAME
     (act, *_) = acts(limit=1)
     assert (act["action"], act["detail"]["keys"]) == ("cli:keys:rewrap", 9)
-    # A process that still has the old key alone is refused from now on.
+    # A process that still has the old key alone is rejected from now on.
     new = base64.b64encode(master_key()).decode()
     monkeypatch.setenv("IIT_MASTER_KEY", old)
     get_settings.cache_clear()

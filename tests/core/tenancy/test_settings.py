@@ -60,6 +60,6 @@ def test_a_stored_value_that_no_longer_fits_is_named(session):
     assert [field.field for field in error.value.errors] == ["days"]
 
 
-def test_a_model_without_a_key_is_refused(session):
+def test_a_model_without_a_key_is_rejected(session):
     with pytest.raises(TypeError, match="settings_key"):
         settings.get(session, Nameless)

@@ -1,4 +1,4 @@
-"""Tenants are made whole or not at all, found by their slug, and refused while suspended."""
+"""Tenants are made whole or not at all, found by their slug, and rejected while suspended."""
 
 import psycopg
 import pytest
@@ -71,7 +71,7 @@ def test_a_new_tenant_has_keys_and_an_api_key_of_its_own(make_tenant):
         assert session.scalar(text("SELECT count(*) FROM tenant_keys")) == 3
 
 
-def test_a_taken_slug_is_refused_and_leaves_nothing(tenant, next_schema):
+def test_a_taken_slug_is_rejected_and_leaves_nothing(tenant, next_schema):
     with pytest.raises(Conflict, match=tenant.slug):
         create_tenant(tenant.slug, "Another")
     assert traces(tenant.slug, next_schema) == [1, 1, 0, 0, 0]
@@ -97,7 +97,7 @@ def test_provisioning_that_fails_at_any_step_leaves_nothing(database, next_schem
 
 
 @pytest.mark.parametrize("slug", ["", "A", "1a", "a_b", "a--b", "-a", "a-", "a b", "ü", "a" * 41, "a;drop", "a\n"])
-def test_a_slug_that_is_none_is_refused_by_name(database, slug):
+def test_a_slug_that_is_none_is_rejected_by_name(database, slug):
     with pytest.raises(Invalid) as error:
         create_tenant(slug, "Name")
     assert [field.field for field in error.value.errors] == ["slug"]

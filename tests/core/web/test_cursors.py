@@ -71,7 +71,7 @@ def test_a_value_that_postgresql_cannot_hold_is_no_cursor(field, value):
         decode(forged(field, 2, value, str(ID)), Sort(field), TYPES, UUID, 100)
 
 
-def test_a_cursor_of_another_order_is_refused():
+def test_a_cursor_of_another_order_is_rejected():
     text = Cursor(Sort("day"), 2, (date(2026, 2, 3), ID)).encode()
     with pytest.raises(Invalid, match=r"query\.after"):
         decode(text, Sort("day", descending=True), TYPES, UUID, 100)
@@ -128,7 +128,7 @@ def test_previous_leads_back_by_the_number_of_the_page(client):
     assert client.get(second["previous"]).json()["items"] == list(range(10))
 
 
-def test_page_and_after_together_are_refused(client):
+def test_page_and_after_together_are_rejected(client):
     link = client.get("/long?page_size=10").json()["next"]
     answer = client.get(f"{link}&page=2")
     assert answer.status_code == 422

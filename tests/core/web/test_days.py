@@ -28,7 +28,7 @@ def test_an_instant_is_nothing_else(value):
     assert TypeAdapter(IsoInstant).validate_python("2026-11-01T10:00:00+01:00").hour == 10
 
 
-def test_the_audit_since_a_number_is_refused(toy_api):
+def test_the_audit_since_a_number_is_rejected(toy_api):
     answer = toy_api.get("/v1/audit", params={"since": "20261101"})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["remedy"] == "Send a time as YYYY-MM-DDThh:mm:ssZ."

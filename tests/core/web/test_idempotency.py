@@ -25,10 +25,10 @@ class TestParse:
         assert parse(value) == key
 
     @pytest.mark.parametrize("value", WRONG)
-    def test_what_is_no_key_is_refused_and_not_repeated(self, value):
-        with pytest.raises(Invalid) as refused:
+    def test_what_is_no_key_is_rejected_and_not_repeated(self, value):
+        with pytest.raises(Invalid) as rejected:
             parse(value)
-        assert len(value) < 10 or value not in str(refused.value.errors)
+        assert len(value) < 10 or value not in str(rejected.value.errors)
 
 
 class TestHeader:
@@ -38,13 +38,13 @@ class TestHeader:
         assert toy_api.post("/v1/toy/write", headers=headers).status_code == 200
 
     @pytest.mark.parametrize("value", ['"', "x" * 256])
-    def test_a_write_refuses_what_is_no_key(self, toy_api, value, written):
+    def test_a_write_rejects_what_is_no_key(self, toy_api, value, written):
         answer = toy_api.post("/v1/toy/write", headers={"Idempotency-Key": value})
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == ["header.idempotency-key"]
         assert written() == 0
 
-    def test_two_keys_are_refused(self, toy_api):
+    def test_two_keys_are_rejected(self, toy_api):
         headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
         assert toy_api.post("/v1/toy/write", headers=headers).status_code == 422
 

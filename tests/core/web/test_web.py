@@ -25,7 +25,7 @@ class TestPages:
             ({"page": "x"}, "query.page"),
         ],
     )
-    def test_a_page_that_cannot_be_is_refused_with_its_field(self, toy_api, query, field):
+    def test_a_page_that_cannot_be_is_rejected_with_its_field(self, toy_api, query, field):
         answer = toy_api.get("/v1/toy/pages", params=query)
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == [field]
@@ -152,7 +152,7 @@ async def _raw(app, path, query, key):
 
 
 class TestBodies:
-    def test_a_body_over_the_limit_is_refused(self, toy_api):
+    def test_a_body_over_the_limit_is_rejected(self, toy_api):
         from core.settings import get_settings
 
         answer = toy_api.post("/v1/toy/body", content=b'{"name": "' + b"x" * get_settings().body_max_bytes + b'"}')
@@ -160,7 +160,7 @@ class TestBodies:
         assert answer.json()["type"] == "urn:iit:problem:too-large"
         assert answer.headers["x-request-id"]
 
-    def test_a_body_over_the_limit_without_its_length_is_refused(self, toy_api):
+    def test_a_body_over_the_limit_without_its_length_is_rejected(self, toy_api):
         from core.settings import get_settings
 
         def chunks():
@@ -218,6 +218,6 @@ class TestUploads:
         assert answer.status_code == 400
         assert "Too many fields" in answer.json()["detail"]
 
-    def test_a_document_nested_without_end_is_refused(self, toy_api):
+    def test_a_document_nested_without_end_is_rejected(self, toy_api):
         answer = toy_api.post("/v1/toy/body", content=b"[" * 900_000, headers={"Content-Type": "application/json"})
         assert answer.status_code == 400

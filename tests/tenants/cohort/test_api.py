@@ -104,7 +104,7 @@ def test_changed_rules_hold_and_have_the_statuses_recomputed(api, store, person)
         {"grace": 28},
     ],
 )
-def test_rules_that_cannot_be_are_refused(api, change):
+def test_rules_that_cannot_be_are_rejected(api, change):
     answer = api.put("/v1/settings/cohort", json=change, headers={"If-Match": "*"})
     assert answer.status_code == 422
     assert answer.json()["errors"]

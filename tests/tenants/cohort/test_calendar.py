@@ -29,7 +29,7 @@ def test_periods(text: str, start: date, end: date) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "2026Q5", "Q3", "26", "2026-13", "0000Q1", "FY26Q5", "FY1900"])
-def test_what_is_no_period_is_refused(text: str) -> None:
+def test_what_is_no_period_is_rejected(text: str) -> None:
     with pytest.raises(Invalid):
         period_of(text)
 

@@ -61,7 +61,7 @@ def test_several_queries_by_one_statement_give_what_each_gives_alone(session):
     assert columns["uuid"]["u"].size == 2
 
 
-def test_a_null_is_refused_in_one_statement_too(session):
+def test_a_null_is_rejected_in_one_statement_too(session):
     asked = {"some": (sql.SQL("SELECT NULLIF(i, 2) FROM generate_series(1, 3) AS i").format(), {"a": "int4"})}
     with pytest.raises(ValueError, match="NULL in the column a"):
         fetch_together(session, asked)

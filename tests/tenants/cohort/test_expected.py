@@ -119,7 +119,7 @@ def test_the_trimmed_mean_leaves_out_the_extremes() -> None:
     assert expected(history, CohortSettings(rule=rule))[-1] == days[-1] + 45
 
 
-def test_two_versions_of_one_day_are_refused() -> None:
+def test_two_versions_of_one_day_are_rejected() -> None:
     timelines = make_timelines(timelines_of([History()]).patient_uuid, contacts={"patient": [0, 0], "date": [1, 1]})
     with pytest.raises(ValueError, match="take a snapshot"):
         episodes(timelines, FIXED)

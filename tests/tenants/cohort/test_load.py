@@ -187,7 +187,7 @@ def test_statuses_follow_from_expectations_alone(many):
         assert getattr(one, column).tolist() == getattr(other, column).tolist()
 
 
-def test_a_query_with_a_null_is_refused(session):
+def test_a_query_with_a_null_is_rejected(session):
     def values(query):
         return fetch(session, sql.Composed([sql.SQL(query)]), {"value": "int4"})["value"]
 
@@ -198,6 +198,6 @@ def test_a_query_with_a_null_is_refused(session):
 
 
 @pytest.mark.parametrize("query", ["SELECT 1::int8", "SELECT 'x'"])
-def test_a_query_of_another_type_is_refused(session, query):
+def test_a_query_of_another_type_is_rejected(session, query):
     with pytest.raises(psycopg.ProgrammingError), session.begin_nested():
         fetch(session, sql.Composed([sql.SQL(query)]), {"value": "int4"})

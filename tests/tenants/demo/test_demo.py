@@ -1,4 +1,4 @@
-"""``iit demo``: the main job end to end on a small simulation, its summary, and its refusals."""
+"""``iit demo``: the main job end to end on a small simulation, its summary, and its rejections."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def runs(database: object, tmp_path_factory: pytest.TempPathFactory) -> list[Par
 def test_both_partners_come_from_files_to_two_lists(runs: list[PartnerRun]) -> None:
     for one in runs:
         answer = one.to_json()
-        assert answer["import"]["rows_read"] == answer["import"]["rows_accepted"] + answer["import"]["rows_refused"]
+        assert answer["import"]["rows_read"] == answer["import"]["rows_accepted"] + answer["import"]["rows_rejected"]
         assert answer["scored"]["at_risk"] > 0
         assert answer["lists"]["at_risk"]["listed"] > 0
         assert answer["lists"]["to_trace"]["listed"] > 0
@@ -53,9 +53,9 @@ def test_both_partners_come_from_files_to_two_lists(runs: list[PartnerRun]) -> N
         assert not at_risk & to_trace
 
 
-def test_the_rows_broken_on_purpose_are_refused_or_taken_in_part_and_no_others(runs: list[PartnerRun]) -> None:
+def test_the_rows_broken_on_purpose_are_rejected_or_taken_in_part_and_no_others(runs: list[PartnerRun]) -> None:
     imports = [one.answers["import"] for one in runs]
-    assert [(one["rows_refused"], one["rows_in_part"]) for one in imports] == [(2, 1), (1, 1)]
+    assert [(one["rows_rejected"], one["rows_in_part"]) for one in imports] == [(2, 1), (1, 1)]
 
 
 def test_the_same_files_again_change_nothing(runs: list[PartnerRun]) -> None:
@@ -82,7 +82,7 @@ def test_the_summary_says_that_it_is_simulated_and_shows_lists_and_reasons(runs:
     out = io.StringIO()
     show(runs, Console(file=out, width=120))
     shown = out.getvalue()
-    for part in ("(simulated)", "At risk", "To be traced", "Refused rows", "TX_CURR", "Why "):
+    for part in ("(simulated)", "At risk", "To be traced", "Rejected rows", "TX_CURR", "Why "):
         assert part in shown
 
 

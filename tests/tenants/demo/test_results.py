@@ -26,7 +26,7 @@ def test_without_a_data_folder_the_page_tells_the_simulated_cohort_alone(tmp_pat
         assert known.title not in text
 
 
-def test_a_data_folder_without_any_known_data_set_is_refused_before_the_page_is_touched(tmp_path: Path) -> None:
+def test_a_data_folder_without_any_known_data_set_is_rejected_before_the_page_is_touched(tmp_path: Path) -> None:
     page = tmp_path / "results.md"
     answer = CliRunner().invoke(results, ["--data", str(tmp_path), "--page", str(page)])
     assert answer.exit_code == 2

@@ -68,7 +68,7 @@ def test_viral_loads_and_cd4_counts_are_possible_values(cohort: Cohort) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"people": 0}, {"facilities": 0}, {"years": 0.1}])
-def test_sizes_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
+def test_sizes_that_cannot_be_are_rejected(wrong: dict[str, float]) -> None:
     sizes = {"people": 10, "facilities": 2, "years": 2.0} | wrong
     with pytest.raises(ValueError, match="at least"):
         simulate(
@@ -98,7 +98,7 @@ def test_the_records_of_an_earlier_day_are_a_part_of_those_of_the_last(cohort: C
     assert {pickup.person for pickup in before.pickups} == {pickup.person for pickup in cohort.pickups}
 
 
-def test_a_day_on_which_some_had_not_started_is_refused(cohort: Cohort) -> None:
+def test_a_day_on_which_some_had_not_started_is_rejected(cohort: Cohort) -> None:
     for day in (cohort.data_day - 21, cohort.data_day + 1):
         with pytest.raises(ValueError, match="at most 20 days"):
             cohort.known_on(day)

@@ -1,4 +1,4 @@
-"""``iit simulate`` writes what it says, and refuses what cannot be."""
+"""``iit simulate`` writes what it says, and rejects what cannot be."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_it_writes_the_files_it_names_and_says_that_they_are_simulated(form: str
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(name.rsplit("/", 1)[1] for name in answer["files"])
 
 
-def test_a_cohort_of_nobody_is_refused(tmp_path: Path) -> None:
+def test_a_cohort_of_nobody_is_rejected(tmp_path: Path) -> None:
     result = CliRunner().invoke(simulate_command, [str(tmp_path), "--people", "0"])
     assert result.exit_code == 2
     assert "--people" in result.stderr

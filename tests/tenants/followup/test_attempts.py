@@ -84,7 +84,7 @@ def test_an_attempt_of_yesterday_is_not_undone(api, owner, open_session, patient
         ({"outcome": "lost"}, "body.outcome"),
     ],
 )
-def test_days_and_outcomes_that_do_not_fit_are_refused_by_field(api, patient, facts, field):
+def test_days_and_outcomes_that_do_not_fit_are_rejected_by_field(api, patient, facts, field):
     answer = api.post("/v1/attempts", json=attempt(patient, **facts))
     assert answer.status_code == 422
     assert field in [error["field"] for error in answer.json()["errors"]]

@@ -61,7 +61,7 @@ def test_an_upload_is_imported_by_a_job(api: TestClient, owner: CreatedTenant) -
         assert blobs.get(owner.ref, key) == text.encode()
     drain(owner.ref)
     done = get(api, upload)
-    assert (done["state"], done["rows_read"], done["rows_refused"]) == ("done", 7, 0)
+    assert (done["state"], done["rows_read"], done["rows_rejected"]) == ("done", 7, 0)
     assert done["counts"]["dispensations"]["inserted"] == 4
     assert api.get(f"/v1/jobs/{upload['job_id']}").json()["state"] == "done"
     for key in keys:
@@ -95,16 +95,16 @@ def test_the_same_content_sent_again_is_the_same_import(api: TestClient, owner: 
         assert rows(session, "SELECT count(*) FROM imports") == [(3,)]
 
 
-def test_the_report_of_refused_rows_is_downloaded_and_holds_no_value(api: TestClient, owner: CreatedTenant) -> None:
+def test_the_report_of_rejected_rows_is_downloaded_and_holds_no_value(api: TestClient, owner: CreatedTenant) -> None:
     upload = send(api, files=parts(patients__csv=PATIENTS, pickups__csv=BROKEN)).json()
     drain(owner.ref)
     done = get(api, upload)
-    assert done["rows_accepted"] + done["rows_refused"] + done["rows_waiting"] == done["rows_read"]
+    assert done["rows_accepted"] + done["rows_rejected"] + done["rows_waiting"] == done["rows_read"]
     assert [(one["field"], one["rows"], one["people"]) for one in done["waiting"]] == [("id", 1, 1)]
     answer = api.get(f"/v1/imports/{upload['id']}/rejections.csv")
     assert answer.headers["content-type"].startswith("text/csv")
     lines = list(csv.DictReader(io.StringIO(answer.text)))
-    assert len(lines) == done["rows_refused"] + done["rows_in_part"]
+    assert len(lines) == done["rows_rejected"] + done["rows_in_part"]
     assert len(lines) == sum(problem["count"] for problem in done["problems"])
     assert lines[0] == {
         "file": "pickups.csv",
@@ -156,7 +156,7 @@ def test_strict_fails_with_the_report_and_imports_nothing(api: TestClient, owner
     upload = send(api, files=files, data={"mapping": MAPPING, "strict": "true"}).json()
     drain(owner.ref)
     done = get(api, upload)
-    assert (done["state"], done["counts"], done["rows_refused"]) == ("failed", {}, 5)
+    assert (done["state"], done["counts"], done["rows_rejected"]) == ("failed", {}, 5)
     assert api.get("/v1/patients").json()["total"] == 0
 
 

@@ -132,7 +132,7 @@ def test_an_import_without_its_staged_rows_stops_and_the_next_one_repairs_it(
     with open_session() as session:
         assert service.get(session, uuid).state == "failed"
     summary = run_import(tenant, partner_files)
-    assert (summary.state, summary.rows_refused) == ("done", 0)
+    assert (summary.state, summary.rows_rejected) == ("done", 0)
     assert asked(tenant, "SELECT count(*) FROM contacts") == [(4,)]
     assert asked(tenant, "SELECT count(*) FROM import_touched") == [(0,)]
 
@@ -149,7 +149,7 @@ def test_an_import_whose_key_is_destroyed_stops_and_the_next_one_repairs_it(
         Runner(open_session, uuid, from_paths(partner_files), lambda *_: None).run()
     assert staged_by(tenant) == []
     summary = run_import(tenant, partner_files)
-    assert (summary.state, summary.rows_refused) == ("done", 0)
+    assert (summary.state, summary.rows_rejected) == ("done", 0)
     assert asked(tenant, "SELECT count(*) FROM contacts") == [(4,)]
 
 

@@ -34,11 +34,11 @@ def test_a_folder_is_imported_and_the_answer_is_one_json_object(
     assert (answer["state"], answer["rows_read"], answer["files"]) == ("done", 7, ["patients.csv", "pickups.csv"])
 
 
-def test_refused_rows_end_with_code_3_and_a_report(
+def test_rejected_rows_end_with_code_3_and_a_report(
     tenant: TenantRef, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(folder / "files", pickups__csv=BROKEN)
-    report = folder / "refused.csv"
+    report = folder / "rejected.csv"
     words = [
         "import",
         tenant.slug,
@@ -50,9 +50,9 @@ def test_refused_rows_end_with_code_3_and_a_report(
     ]
     assert run(words) == 3
     output = capsys.readouterr()
-    assert "refused 5, waiting 1" in output.out
+    assert "rejected 5, waiting 1" in output.out
     assert "no import has named a patient with this identifier yet" in output.out
-    assert "of 14 rows 5 were refused and 1 taken without some of their cells" in output.err
+    assert "of 14 rows 5 were rejected and 1 taken without some of their cells" in output.err
     assert "1 wait for people whom no import has named" in output.err
     with report.open(encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) == 6
@@ -62,7 +62,7 @@ def test_strict_ends_with_code_1_and_the_report_is_there(
     tenant: TenantRef, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(folder / "files", pickups__csv=BROKEN)
-    report = folder / "refused.csv"
+    report = folder / "rejected.csv"
     words = ["import", tenant.slug, str(folder / "files"), "--mapping", str(folder / "mapping.yaml"), "--strict"]
     assert run([*words, "--rejections", str(report)]) == 1
     assert "the import is strict" in capsys.readouterr().err

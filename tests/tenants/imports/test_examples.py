@@ -59,7 +59,7 @@ def test_programme_a_of_the_art_cohort(tenant: TenantRef, run_import: RunImport,
         "observations": 2,
         "unread_contacts": 1,
     }
-    assert (summary.rows_read, summary.rows_in_part, summary.rows_refused) == (11, 1, 1)
+    assert (summary.rows_read, summary.rows_in_part, summary.rows_rejected) == (11, 1, 1)
     assert summary.rows_left_out == 3
     with tenant_session(tenant, actor="test:1") as session:
         assert [(file, line) for file, line, *_ in repository.rejections(session, summary.id)] == [
@@ -87,7 +87,7 @@ def test_programme_b_has_its_own_rows_and_its_own_closing_date(
     tenant: TenantRef, run_import: RunImport, cohort_files: list[Path]
 ) -> None:
     summary = run_import(tenant, cohort_files, example("art-cohort-program-b.yaml"))
-    assert (summary.data_date, summary.rows_read, summary.rows_refused) == (date(2015, 6, 21), 3, 0)
+    assert (summary.data_date, summary.rows_read, summary.rows_rejected) == (date(2015, 6, 21), 3, 0)
     assert summary.counts["visits"]["inserted"] == 1
 
 
@@ -105,7 +105,7 @@ def test_appointments_are_bookings_with_their_outcomes(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     summary = run_import(tenant, write(tmp_path, appointments__csv__gz=APPOINTMENTS), example("appointments.yaml"))
-    assert (summary.data_date, summary.rows_read, summary.rows_refused) == (date(2016, 5, 10), 5, 1)
+    assert (summary.data_date, summary.rows_read, summary.rows_rejected) == (date(2016, 5, 10), 5, 1)
     assert sorted(problem["problem"] for problem in summary.problems) == [
         "an age outside 0-120 years",
         "the appointment is due before it was booked",

@@ -246,6 +246,6 @@ def test_a_run_that_resumes_after_a_check_does_not_repeat_it(
     files = write(tmp_path, mixed__csv=MIXED)
     interrupted(tenant, files, f"checking {after}", PEOPLE_FROM_EVENTS)
     summary = run_import(tenant, files, PEOPLE_FROM_EVENTS)
-    assert (summary.state, summary.rows_read, summary.rows_refused) == ("done", 2, 0)
+    assert (summary.state, summary.rows_read, summary.rows_rejected) == ("done", 2, 0)
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT count(*) FROM dispensations") == [(2,)]

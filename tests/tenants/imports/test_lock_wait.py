@@ -57,9 +57,9 @@ def test_an_import_held_by_a_stopped_process_says_so_and_goes_on_when_it_is_free
     tenant: TenantRef, partner_files: list[Path]
 ) -> None:
     runner = begin(tenant, partner_files)
-    with step_of(tenant, runner._uuid), pytest.raises(ImportBlocked, match=str(runner._uuid)) as refused:
+    with step_of(tenant, runner._uuid), pytest.raises(ImportBlocked, match=str(runner._uuid)) as rejected:
         runner.run()
-    assert "end it" in refused.value.remedy
+    assert "end it" in rejected.value.remedy
     runner.run()
 
 
@@ -90,15 +90,15 @@ def test_a_failed_import_says_field_problem_and_remedy(
     assert failure["remedy"]
 
 
-def test_files_that_hold_more_than_an_import_may_are_refused_before_they_are_read() -> None:
+def test_files_that_hold_more_than_an_import_may_are_rejected_before_they_are_read() -> None:
     def unread() -> Any:
         pytest.fail("it was opened")
 
     sources = [Source(f"{number}.csv", unread, 6 << 20, Limits(expanded=10 << 20)) for number in range(2)]
     check_size(sources[:1])
-    with pytest.raises(Invalid, match="12 MB, and one import may hold 10 MB") as refused:
+    with pytest.raises(Invalid, match="12 MB, and one import may hold 10 MB") as rejected:
         check_size(sources)
-    assert "IIT_IMPORT_MAX_BYTES" in refused.value.remedy
+    assert "IIT_IMPORT_MAX_BYTES" in rejected.value.remedy
 
 
 def test_the_limit_is_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:

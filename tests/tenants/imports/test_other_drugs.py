@@ -42,7 +42,7 @@ def test_other_drugs_and_deaths_without_a_day_are_stored_as_such(
         drugs__csv="id,day,days,drug,arv\np1,2023-01-10,90,TLD,\np1,2023-01-10,180,INH,no\n",
     )
     summary = run_import(tenant, files, parse_mapping(OTHER_DRUGS))
-    assert (summary.state, summary.rows_refused) == ("done", 0)
+    assert (summary.state, summary.rows_rejected) == ("done", 0)
     with tenant_session(tenant, actor="test:1") as session:
         drugs = rows(session, "SELECT regimen, days_supplied, antiretroviral FROM dispensations ORDER BY 1")
         assert drugs == [("INH", 180, False), ("TLD", 90, True)]

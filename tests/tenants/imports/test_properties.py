@@ -48,9 +48,9 @@ PEOPLE = "id,clinic,clinic_name,name,phone,sex,born,art_start,died_on\n" + "".jo
 )
 
 
-def explained(refused: Invalid) -> None:
+def explained(rejected: Invalid) -> None:
     """Assert that the rejection of a whole file says what to do."""
-    assert refused.remedy
+    assert rejected.remedy
 
 
 def quoted(cells: list[str]) -> str:
@@ -76,8 +76,8 @@ def test_accepted_and_rejected_rows_add_up_to_the_rows_read(
             before = rows(session, "SELECT count(*) FROM dispensations")[0][0]
         try:
             summary = run_import(module_tenant, paths, MAPPING)
-        except Invalid as refused:
-            explained(refused)
+        except Invalid as rejected:
+            explained(rejected)
             return
     given_rows = sum(any(cells) and not _is_sum(cells) for cells in damaged) + 3
     with tenant_session(module_tenant, actor="test:1") as session:
@@ -85,8 +85,8 @@ def test_accepted_and_rejected_rows_add_up_to_the_rows_read(
         after = rows(session, "SELECT count(*) FROM dispensations")[0][0]
         assert rows(session, "SELECT count(*) FROM import_staging") == [(0,)]
     assert summary.rows_read == given_rows
-    assert summary.rows_refused + summary.rows_in_part == len(reported)
-    assert summary.rows_accepted + summary.rows_refused + summary.rows_waiting == summary.rows_read
+    assert summary.rows_rejected + summary.rows_in_part == len(reported)
+    assert summary.rows_accepted + summary.rows_rejected + summary.rows_waiting == summary.rows_read
     counts = summary.counts.get("dispensations", {})
     assert sum(counts.values()) == summary.rows_accepted - summary.rows_repeated - 3
     # Of two imports of one day, the digest decides: the loser may add an earlier version, so one row more or none.

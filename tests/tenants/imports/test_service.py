@@ -23,7 +23,7 @@ def test_good_rows_become_records_and_contacts(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
     summary = run_import(tenant, partner_files)
-    assert (summary.state, summary.rows_read, summary.rows_refused) == ("done", 7, 0)
+    assert (summary.state, summary.rows_read, summary.rows_rejected) == ("done", 7, 0)
     inserted = {kind: counts["inserted"] for kind, counts in summary.counts.items() if "inserted" in counts}
     assert inserted == {"patients": 3, "patient_states": 1, "dispensations": 4}
     with tenant_session(tenant, actor="test:1") as session:
@@ -159,7 +159,7 @@ def test_broken_rows_are_reported_and_the_good_ones_stay(
 ) -> None:
     summary = run_import(tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=BROKEN))
     assert summary.rows_read == 14
-    assert summary.rows_accepted + summary.rows_refused + summary.rows_waiting == summary.rows_read
+    assert summary.rows_accepted + summary.rows_rejected + summary.rows_waiting == summary.rows_read
     with tenant_session(tenant, actor="test:1") as session:
         rejections = [
             (line, field, problem) for _, line, field, problem, _ in repository.rejections(session, summary.id)
@@ -173,7 +173,7 @@ def test_broken_rows_are_reported_and_the_good_ones_stay(
         (12, "day", "another row with the same key has different values (pickups.csv, line 10)"),
     ]
     assert summary.rows_repeated == 1
-    assert (summary.rows_in_part, summary.rows_refused, summary.rows_waiting) == (1, 5, 1)
+    assert (summary.rows_in_part, summary.rows_rejected, summary.rows_waiting) == (1, 5, 1)
     (waiting,) = summary.waiting
     assert (waiting["field"], waiting["rows"]) == ("id", 1)
     assert waiting["problem"] == "no import has named a patient with this identifier yet"
@@ -187,15 +187,17 @@ def test_a_wrong_date_of_death_does_not_reject_the_person(
 ) -> None:
     wrong = PATIENTS.replace("2024-03-01", "2030-03-01")
     summary = run_import(tenant, write(tmp_path, patients__csv=wrong, pickups__csv=PICKUPS))
-    assert (summary.rows_in_part, summary.rows_refused) == (1, 0)
+    assert (summary.rows_in_part, summary.rows_rejected) == (1, 0)
     assert summary.counts["patients"]["inserted"] == 3
     assert "patient_states" not in summary.counts
     assert summary.counts["dispensations"]["inserted"] == 4
 
 
-def test_strict_imports_nothing_when_a_row_is_refused(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
+def test_strict_imports_nothing_when_a_row_is_rejected(
+    tenant: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
     paths = write(tmp_path, patients__csv=PATIENTS, pickups__csv=BROKEN)
-    with pytest.raises(Invalid, match="6 of 14 rows were refused or taken in part"):
+    with pytest.raises(Invalid, match="6 of 14 rows were rejected or taken in part"):
         run_import(tenant, paths, strict=True)
     tables = everything(tenant)
     assert all(not content for content in tables.values())
@@ -206,7 +208,7 @@ def test_strict_imports_nothing_when_a_row_is_refused(tenant: TenantRef, run_imp
         assert rows(session, "SELECT count(*) FROM import_staging") == [(0,)]
 
 
-def test_strict_imports_all_when_no_row_is_refused(
+def test_strict_imports_all_when_no_row_is_rejected(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
     assert run_import(tenant, partner_files, strict=True).counts["dispensations"]["inserted"] == 4
@@ -267,7 +269,7 @@ def test_stamps_of_the_source_say_when_a_row_was_known_and_the_newest_stands(
         "P1,2023-01-10,30,A,,2023-01-12 09:00\nP1,2023-01-10,90,A,,2023-01-20T10:00:00+00:00\nP2,2023-02-01,30,A,,\n"
     )
     summary = run_import(tenant, write(tmp_path, patients__csv=PATIENTS, pickups__csv=stamped), mapping)
-    assert (summary.rows_refused, summary.rows_repeated) == (0, 1)
+    assert (summary.rows_rejected, summary.rows_repeated) == (0, 1)
     with tenant_session(tenant, actor="test:1") as session:
         pick_ups = rows(
             session,
@@ -297,7 +299,7 @@ def test_the_cohort_block_overrides_the_tenants_settings(
     assert value == {"grace_days": 14, "rule": {"kind": "fixed", "days": 60}}, "what the block leaves out stays unset"
 
 
-def test_a_cohort_block_that_does_not_fit_is_refused_before_anything_is_read(
+def test_a_cohort_block_that_does_not_fit_is_rejected_before_anything_is_read(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
     with pytest.raises(Invalid, match=r"cohort\.grace_days"):
@@ -322,7 +324,7 @@ def test_use_is_metered_one_time_and_the_act_is_in_the_audit(
     assert actions == [("import:records:finish", "cli:operator"), ("import:records:start", "cli:operator")]
 
 
-def test_a_data_date_in_the_future_is_refused(
+def test_a_data_date_in_the_future_is_rejected(
     tenant: TenantRef, run_import: RunImport, partner_files: list[Path]
 ) -> None:
     with pytest.raises(Invalid, match="lies in the future"):
@@ -362,7 +364,7 @@ def test_an_event_before_birth_does_not_count_as_the_first_event(
     people = "id,clinic,clinic_name,name,phone,sex,born,art_start,died_on\nP1,C1,Clinic,Aaa,,F,1990-05-01,,\n"
     pickups = "id,day,days,regimen,next\nP1,1988-01-10,30,TDF,\nP1,2023-02-10,30,TDF,\nP9,1988-01-01,30,TDF,\n"
     summary = run_import(tenant, write(tmp_path, patients__csv=people, pickups__csv=pickups))
-    assert (summary.rows_read, summary.rows_refused, summary.rows_waiting) == (4, 1, 1)
+    assert (summary.rows_read, summary.rows_rejected, summary.rows_waiting) == (4, 1, 1)
     assert [entry["problem"] for entry in summary.problems] == ["the date lies before the date of birth of the patient"]
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT contact_date FROM contacts") == [(date(2023, 2, 10),)]

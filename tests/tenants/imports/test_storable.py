@@ -18,7 +18,7 @@ def test_a_phone_without_digits_rejects_only_the_phone(
 ) -> None:
     paths = write(tmp_path, patients__csv=PATIENTS.replace("08030000002", phone), pickups__csv=PICKUPS)
     summary = run_import(tenant, paths)
-    assert (summary.state, summary.rows_accepted, summary.rows_in_part, summary.rows_refused) == ("done", 7, 1, 0)
+    assert (summary.state, summary.rows_accepted, summary.rows_in_part, summary.rows_rejected) == ("done", 7, 1, 0)
     assert [problem["field"] for problem in summary.problems] == ["phone"]
     from sqlmodel import select
 

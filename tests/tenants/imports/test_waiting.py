@@ -43,7 +43,7 @@ def again(tenant: TenantRef, summary: Summary) -> Summary:
 
 
 def counted(summary: Summary) -> tuple[int, int, int, int]:
-    return summary.rows_read, summary.rows_accepted, summary.rows_refused, summary.rows_waiting
+    return summary.rows_read, summary.rows_accepted, summary.rows_rejected, summary.rows_waiting
 
 
 def asked(tenant: TenantRef, query: str) -> list[tuple[object, ...]]:
@@ -95,7 +95,7 @@ def test_a_list_that_waits_twice_is_in_the_records_one_time(
     assert counted(again(tenant, twice[1])) == (3, 2, 0, 1)
 
 
-def test_strict_refuses_a_list_of_which_rows_would_wait(
+def test_strict_rejects_a_list_of_which_rows_would_wait(
     tenant: TenantRef, run_import: RunImport, radet: Path, verification: Path
 ) -> None:
     message = "3 of 3 rows are about people whom no import has named"

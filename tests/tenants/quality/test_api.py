@@ -31,19 +31,19 @@ CSV = "id,clinic,sex,born\nP1,Q1,F,1990-05-01\nP2,Q1,,1980-02-03\nP3,Q2,M,not a 
 
 @pytest.fixture
 def imported(api: TestClient, owner: Any) -> str:
-    """An import of two accepted rows and a refused one, and its report made."""
+    """An import of two accepted rows and a rejected one, and its report made."""
     files = [("files", ("patients.csv", CSV.encode(), "text/csv"))]
     answer = api.post("/v1/imports", files=files, data={"mapping": MAPPING})
     drain(owner.ref)
     return str(answer.json()["id"])
 
 
-def test_an_import_is_reported_on_with_its_refused_rows(api: TestClient, imported: str) -> None:
+def test_an_import_is_reported_on_with_its_rejected_rows(api: TestClient, imported: str) -> None:
     report = api.get(f"/v1/quality/imports/{imported}").json()
     shares = {each["measure"]: (each["numerator"], each["denominator"]) for each in report["measures"]}
     assert shares["rows_accepted"] == (2, 3)
     assert shares["sex_filled"] == (2, 3)
-    assert [(each["field"], each["count"]) for each in report["refused"]] == [("born", 1)]
+    assert [(each["field"], each["count"]) for each in report["rejected"]] == [("born", 1)]
     assert [each["facility"] for each in report["facilities"]] == ["Q2", "Q1"]
     assert 0 <= report["score"] <= 100
     assert api.get("/v1/quality/trend", params={"by": "import"}).json()[0]["period"] == imported
@@ -57,10 +57,10 @@ def test_reports_are_listed_of_all_and_of_one_facility(api: TestClient, imported
     assert (one["total"], one["items"][0]["facility"]) == (1, "Q1")
     full = api.get(f"/v1/quality/reports/{one['items'][0]['id']}").json()
     assert full["score"] == one["items"][0]["score"]
-    assert full["refused"] == []
+    assert full["rejected"] == []
 
 
-def test_what_is_not_there_is_not_found_and_what_makes_no_sense_is_refused(api: TestClient) -> None:
+def test_what_is_not_there_is_not_found_and_what_makes_no_sense_is_rejected(api: TestClient) -> None:
     nobody = "0197c1f0-0000-7000-8000-000000000000"
     for path in (f"reports/{nobody}", f"imports/{nobody}"):
         assert api.get(f"/v1/quality/{path}").status_code == 404, path
@@ -120,8 +120,8 @@ def test_the_command_line_says_the_same(people: People, capsys: pytest.CaptureFi
     for words in (["report", slug], ["trend", slug], ["candidates", slug, "--state", "refused"]):
         assert run(["quality", *words]) == 0
     assert run(["quality", "report", slug, "--facility", "NONE"]) == 1
-    refused = answer_of(capsys, "quality", "refuse", slug, candidate["id"], "--reason", "twins indeed")
-    assert refused["state"] == "refused"
+    rejected = answer_of(capsys, "quality", "refuse", slug, candidate["id"], "--reason", "twins indeed")
+    assert rejected["state"] == "refused"
 
 
 def test_a_report_of_one_facility_is_none_of_all(

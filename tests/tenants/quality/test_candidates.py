@@ -141,7 +141,7 @@ def test_care_by_turns_at_two_clinics_argues_against_one_person(twins: tuple[Peo
     assert all(each.care == "overlapping" and each.probability >= search.OVERLAPPING_THRESHOLD for each in candidates)
 
 
-def test_a_decision_that_cannot_be_is_refused(twins: tuple[People, UUID, UUID]) -> None:
+def test_a_decision_that_cannot_be_is_rejected(twins: tuple[People, UUID, UUID]) -> None:
     people, first, _ = twins
     searched(people)
     (candidate,) = pending(people)

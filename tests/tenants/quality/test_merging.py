@@ -163,7 +163,7 @@ def test_who_came_along_with_a_merge_goes_back_with_it(people: People) -> None:
         assert identities.members_of(session, three) == []
 
 
-def test_a_merge_that_makes_no_sense_is_refused(people: People) -> None:
+def test_a_merge_that_makes_no_sense_is_rejected(people: People) -> None:
     facility = people.facility()
     one, two, three = (people.person(facility, number) for number in (1, 2, 3))
     with people.session() as session:

@@ -76,7 +76,7 @@ def make_api(make_tenant: Callable[..., Any], records_app: FastAPI) -> Callable[
 
 @pytest.fixture(scope="module")
 def shared_api(make_api: Callable[[], Api]) -> Api:
-    """The API of one tenant for all tests of a module that only read, or are refused."""
+    """The API of one tenant for all tests of a module that only read, or are rejected."""
     new_api = make_api()
     new_api.add("/facilities", datim_id="FAC1", name="Clinic one", state_province="Kano")
     new_api.add("/facilities", datim_id="FAC2", name="Clinic two", state_province="Kano")

@@ -135,9 +135,9 @@ def test_archived_and_restored_is_the_same_table(make_tenant, data, before):
 
 
 def test_recent_years_stay(store):
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         archive(store.tenant, 2100, actor="test:1")
-    assert refused.value.errors[0].field == "before"
+    assert rejected.value.errors[0].field == "before"
 
 
 def test_rows_that_change_while_they_are_stored_are_not_deleted(store, monkeypatch):

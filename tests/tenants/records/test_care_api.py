@@ -24,7 +24,7 @@ def patient(api):
 
 @pytest.fixture(scope="module")
 def shared(shared_api):
-    """A patient with one row of each kind, for tests that only read or are refused."""
+    """A patient with one row of each kind, for tests that only read or are rejected."""
     person = shared_api.add("/patients", facility="FAC1", hospital_number="H-1")
     rows = {path: shared_api.add(f"/{path}", patient_id=person["id"], **body) for path, body in BODIES.items()}
     return person, rows
@@ -54,7 +54,7 @@ every = pytest.mark.parametrize("path", list(BODIES))
         ("observations", "value_datetime"),
     ],
 )
-def test_a_moment_that_no_record_is_of_is_refused_by_its_name(shared, shared_api, path, field, moment):
+def test_a_moment_that_no_record_is_of_is_rejected_by_its_name(shared, shared_api, path, field, moment):
     person, rows = shared
     body = {**BODIES[path], "patient_id": person["id"], field: moment}
     added = shared_api.call("POST", f"/{path}", json=body)
@@ -163,7 +163,7 @@ def test_a_sample_without_a_result_has_no_value(api, patient):
     assert [row[name] for name in ("value_numeric", "value_text", "value_coded", "value_datetime")] == [None] * 4
 
 
-def test_a_visit_of_another_patient_is_refused(api, patient):
+def test_a_visit_of_another_patient_is_rejected(api, patient):
     other = api.add("/patients", facility="FAC1", hospital_number="H-2")
     visit = api.add("/visits", patient_id=other["id"], **BODIES["visits"])
     body = {"patient_id": patient["id"], "visit_id": visit["id"], **BODIES["encounters"]}
@@ -312,7 +312,7 @@ def test_facilities_of_imports_are_made_once_and_completed(session):
         ("updated_since", "9999-12-31T23:59:59-14:00"),
     ],
 )
-def test_a_day_beyond_reckoning_is_refused_by_name(shared_api, path, name, value):
+def test_a_day_beyond_reckoning_is_rejected_by_name(shared_api, path, name, value):
     answer = shared_api.call("GET", path, params={name: value})
     assert answer.status_code == 422, answer.text
     assert [error["field"] for error in answer.json()["errors"]] == [f"query.{name}"]
@@ -330,7 +330,7 @@ def test_what_was_written_since_before_there_were_such_identities_is_everything(
     assert shared_api.call("GET", "/visits", params={"updated_since": "1900-01-01T00:00:00Z"}).status_code == 200
 
 
-def test_a_day_that_nobody_checked_is_refused_where_it_is_reckoned_with(session):
+def test_a_day_that_nobody_checked_is_rejected_where_it_is_reckoned_with(session):
     from datetime import date
 
     from core.errors import Invalid
@@ -340,7 +340,7 @@ def test_a_day_that_nobody_checked_is_refused_where_it_is_reckoned_with(session)
         end_of_day(session.tenant, date.max)
 
 
-def test_a_nul_in_a_body_is_refused(api):
+def test_a_nul_in_a_body_is_rejected(api):
     body = {"datim_id": "FAC2", "name": "Clinic\0two", "state_province": "Kano"}
     assert api.call("POST", "/facilities", json=body).status_code == 422
 

@@ -111,10 +111,10 @@ def test_a_page_in_one_round_trip_answers_and_is_audited_as_a_session_does(api, 
 def test_reads_over_the_api_go_in_one_round_trip(api, uuids, monkeypatch):
     api.call("GET", f"/patients/{uuids[0]}")  # has met the tenant's keys
 
-    def refuse(*_args, **_kwargs):
+    def reject(*_args, **_kwargs):
         pytest.fail("a session was opened")
 
-    monkeypatch.setattr(Scope, "session", refuse)
+    monkeypatch.setattr(Scope, "session", reject)
     assert api.call("GET", f"/patients/{uuids[0]}").json()["given_name"] == "Aaa"
     assert api.call("GET", "/patients").json()["total"] == 3
 
@@ -122,10 +122,10 @@ def test_reads_over_the_api_go_in_one_round_trip(api, uuids, monkeypatch):
 def test_what_does_not_go_in_one_round_trip_is_answered_all_the_same(api, uuids, monkeypatch):
     before = [api.call("GET", f"/patients/{uuids[0]}"), api.call("GET", "/patients")]
 
-    def refuse(*_args):
+    def reject(*_args):
         raise NotAtOnce
 
-    monkeypatch.setattr(hot, "at_once", refuse)
+    monkeypatch.setattr(hot, "at_once", reject)
     after = [api.call("GET", f"/patients/{uuids[0]}"), api.call("GET", "/patients")]
     assert [answer.content for answer in after] == [answer.content for answer in before]
 

@@ -61,7 +61,7 @@ def test_a_date_of_care_is_a_date(value):
         content_values(Visit, {"date_started": value})
 
 
-def test_a_value_that_no_column_holds_is_refused():
+def test_a_value_that_no_column_holds_is_rejected():
     with pytest.raises(TypeError):
         ids.row_hash([object()])
 

@@ -88,9 +88,9 @@ def test_nothing_is_changed_or_added_outside(north, clinics):
     assert open_version(north, Patient, other) is None
     assert open_version(north, Visit, visit) is None
     assert open_version(north, Visit, clinics[0][3]) is not None
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         create_patient(north, PatientPost(facility=datim_id, pepfar_id=SHARED, sex="F"))
-    assert str(other) not in f"{refused.value.detail} {refused.value.remedy} {refused.value.errors}"
+    assert str(other) not in f"{rejected.value.detail} {rejected.value.remedy} {rejected.value.errors}"
 
 
 def test_of_some_patients_those_within_reach_remain(north, tenant, clinics):

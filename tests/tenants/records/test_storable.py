@@ -29,7 +29,7 @@ def test_all_indexed_texts_of_a_row_fit_an_entry_of_the_index(kind: str) -> None
         ("observations", "variable_name"),
     ],
 )
-def test_a_text_that_no_index_takes_is_refused_by_its_bytes(kind: str, field: str) -> None:
+def test_a_text_that_no_index_takes_is_rejected_by_its_bytes(kind: str, field: str) -> None:
     assert field_problem(kind, field, "\u6f22" * 900) is not None
     assert field_problem(kind, field, "a" * 900) is None
 
@@ -41,7 +41,7 @@ def test_a_phone_without_digits_cannot_be_stored(phone: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "\ud800", "a" * (MAX_TEXT + 1), "a\x07"])
-def test_what_postgresql_does_not_take_is_refused(text: str) -> None:
+def test_what_postgresql_does_not_take_is_rejected(text: str) -> None:
     assert text_problem(text) is not None
 
 

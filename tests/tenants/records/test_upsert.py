@@ -208,7 +208,7 @@ def test_a_source_needs_a_name_of_its_own(session, source):
         pytest.fail("it was accepted")
 
 
-def test_a_misspelt_column_and_a_time_without_zone_are_refused(session):
+def test_a_misspelt_column_and_a_time_without_zone_are_rejected(session):
     with staging(session, Visit, source="csv:a") as stage:
         with pytest.raises(ValueError, match="date_startd"):
             stage.add(FACILITY, key(1), {"patient_uuid": PATIENT, "date_startd": FIRST})

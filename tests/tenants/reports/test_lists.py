@@ -170,7 +170,7 @@ def test_ndjson_has_one_object_a_line(api, people):
 @pytest.mark.parametrize(
     ("query", "field"), [({"facility": "NOWHERE"}, "facility"), ({"as_of": "0500-01-01"}, "as_of")]
 )
-def test_a_list_of_nowhere_or_no_day_of_care_is_refused_with_the_field(api, people, query, field):
+def test_a_list_of_nowhere_or_no_day_of_care_is_rejected_with_the_field(api, people, query, field):
     answer = api.get("/v1/reports/line-list", params=query)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"].endswith(field)

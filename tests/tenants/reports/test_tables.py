@@ -131,11 +131,11 @@ def test_zeros_are_sent_for_every_cell_of_every_facility(api, people, store):
         (["sex", "age"], "F", "F|<1"),
     ],
 )
-def test_a_label_that_no_group_ever_has_is_refused_with_the_nearest(by, label, meant):
+def test_a_label_that_no_group_ever_has_is_rejected_with_the_nearest(by, label, meant):
     element = {"indicator": "TX_CURR", "dataElement": "a", "by": by, "categoryOptionCombos": {label: "b"}}
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         read_mapping(json.dumps({"elements": [element]}).encode())
-    problem = refused.value.errors[0].problem
+    problem = rejected.value.errors[0].problem
     assert repr(label) in problem
     assert repr(meant) in problem
 
@@ -148,7 +148,7 @@ def test_periods_have_dhis2_s_names(text, named):
     assert dhis2_period(period_of(text)) == named
 
 
-def test_a_period_without_a_name_in_dhis2_is_refused():
+def test_a_period_without_a_name_in_dhis2_is_rejected():
     from datetime import date
 
     with pytest.raises(Invalid, match="no name"):
@@ -170,11 +170,11 @@ def test_a_period_without_a_name_in_dhis2_is_refused():
         ("x: &a [1]\ny: *a", "mapping"),
     ],
 )
-def test_a_mapping_that_is_wrong_is_refused_with_the_key(text, field):
-    with pytest.raises(Invalid) as refused:
+def test_a_mapping_that_is_wrong_is_rejected_with_the_key(text, field):
+    with pytest.raises(Invalid) as rejected:
         read_mapping(text.encode())
-    assert refused.value.errors[0].field.startswith(field)
-    assert refused.value.errors[0].remedy
+    assert rejected.value.errors[0].field.startswith(field)
+    assert rejected.value.errors[0].remedy
 
 
 def test_the_commands_write_tables_and_sets(people, store, tmp_path, capfdbinary):

@@ -48,19 +48,19 @@ def test_a_list_of_who_is_due_soon_holds_nobody_expected_later_and_ranks_anew(tr
     whole, _ = issued(tenant, kind="at_risk", capacity=3)
     assert whole.uuid != worklist_row.uuid
     assert whole.candidates > worklist_row.candidates
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         issued(tenant, kind="to_trace", due_within=7)
-    assert [error.field for error in refused.value.errors] == ["due_within"]
+    assert [error.field for error in rejected.value.errors] == ["due_within"]
 
 
 @pytest.mark.parametrize(
     ("day", "message"), [(DAY + timedelta(days=365 * 150), "lies ahead"), (DAY + timedelta(days=60), "records of all")]
 )
-def test_a_day_that_no_list_can_be_of_is_refused_with_what_to_do(trained, day, message):
-    with opener(trained[0].ref)() as session, pytest.raises(Invalid, match=message) as refused:
+def test_a_day_that_no_list_can_be_of_is_rejected_with_what_to_do(trained, day, message):
+    with opener(trained[0].ref)() as session, pytest.raises(Invalid, match=message) as rejected:
         staleness.day_to_score(session, day)
-    assert refused.value.errors[0].field == "as_of"
-    assert "score as of" in refused.value.remedy
+    assert rejected.value.errors[0].field == "as_of"
+    assert "score as of" in rejected.value.remedy
 
 
 def test_a_day_within_reach_of_the_records_can_be_scored(trained):

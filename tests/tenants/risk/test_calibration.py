@@ -142,7 +142,7 @@ def test_the_choice_is_repeatable():
         ([float("nan")], [1], [1]),
     ],
 )
-def test_what_cannot_be_calibrated_on_is_refused(p, y, groups):
+def test_what_cannot_be_calibrated_on_is_rejected(p, y, groups):
     with pytest.raises(ValueError, match="must"):
         fit_calibrator(p, y, groups)
 
@@ -169,7 +169,7 @@ GOOD = Calibrator("isotonic", {"x": [0.1, 0.2], "y": [0.1, 0.3]}, 1, 1, 1, {}).t
         {"held_out": 3},
     ],
 )
-def test_a_calibrator_that_was_not_written_here_is_refused(damage):
+def test_a_calibrator_that_was_not_written_here_is_rejected(damage):
     with pytest.raises(ValueError, match=r"."):
         Calibrator.from_json({**GOOD, **damage})
     assert Calibrator.from_json(GOOD).kind == "isotonic"

@@ -89,7 +89,7 @@ def failed_ones(tenant):
         lambda kind: (None, Garbage(kind, lambda X: np.full(len(X), np.nan))),
         lambda kind: (None, Garbage(kind, lambda X: np.full(len(X) + 1, 0.5))),
     ],
-    ids=["its process fails", "it refuses the data", "it raises", "it gives no numbers", "it gives too many"],
+    ids=["its process fails", "it rejects the data", "it raises", "it gives no numbers", "it gives too many"],
 )
 def test_training_goes_on_with_the_others_when_one_model_fails(trained, kinds, monkeypatch, fail):
     tenant, ours = trained[0].ref, additive()

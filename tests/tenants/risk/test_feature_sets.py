@@ -104,7 +104,7 @@ def test_a_model_of_fewer_features_in_another_order_scores_and_explains_today(ma
     assert whole + explained.other_contribution == pytest.approx(explained.raw_log_odds)
 
 
-def test_a_model_of_an_earlier_definition_is_refused_with_what_to_do(trained, preferred):
+def test_a_model_of_an_earlier_definition_is_rejected_with_what_to_do(trained, preferred):
     preferred.features[3]["version"] = 7
     with pytest.raises(ModelFailed, match="takes features that this version of the platform does not compute") as error:
         serving.load(trained[0].ref, preferred)
@@ -112,7 +112,7 @@ def test_a_model_of_an_earlier_definition_is_refused_with_what_to_do(trained, pr
     assert error.value.remedy == "train models again"
 
 
-def test_a_model_of_a_feature_that_is_gone_is_refused(trained, preferred):
+def test_a_model_of_a_feature_that_is_gone_is_rejected(trained, preferred):
     preferred.features[0]["name"] = "distance"
     with pytest.raises(ModelFailed, match=r"distance version 1 \(not computed any more\)"):
         serving.load(trained[0].ref, preferred)

@@ -153,9 +153,9 @@ def test_names_are_not_shown_to_who_may_not_see_them_and_cannot_be_asked_for(own
     answer = client.get(f"/v1/worklists/{uuid}").json()
     assert {one["identity"] for one in answer["people"]} == {None}
     for path in ("", "/file"):
-        refused = client.get(f"/v1/worklists/{uuid}{path}", params={"identities": True})
-        assert refused.status_code == 403
-        assert "patients.read" in refused.json()["detail"]
+        rejected = client.get(f"/v1/worklists/{uuid}{path}", params={"identities": True})
+        assert rejected.status_code == 403
+        assert "patients.read" in rejected.json()["detail"]
     for form in ("csv", "html"):
         text = client.get(f"/v1/worklists/{uuid}/file", params={"format": form}).text
         assert "Family" not in text

@@ -226,7 +226,7 @@ def test_the_alarm_sounds_above_its_threshold_only():
         ([float("nan")], [1], [1]),
     ],
 )
-def test_what_cannot_be_evaluated_is_refused(score, outcome, patient):
+def test_what_cannot_be_evaluated_is_rejected(score, outcome, patient):
     with pytest.raises(ValueError, match=r"must|lie"):
         evaluate(score, outcome, patient)
 
@@ -264,7 +264,7 @@ def test_a_pool_that_is_still_small_says_so():
     assert [(group.label, group.small) for group in groups] == [("F", False), (POOLED, True)]
 
 
-def test_a_division_without_a_label_per_row_is_refused():
+def test_a_division_without_a_label_per_row_is_rejected():
     p, y, patient = cohort(100, 20)
 
     with pytest.raises(ValueError, match="one label per row"):

@@ -63,10 +63,10 @@ def test_it_takes_one_round_trip_and_no_session(scored, monkeypatch):
     sync = psycopg.Pipeline.sync
     monkeypatch.setattr(psycopg.Pipeline, "sync", lambda self: (trips.append(1), sync(self))[1])
 
-    def refuse():
+    def reject():
         pytest.fail("a session was opened")
 
-    explanation = explain.explain(scored, refuse, str(patient), DAY, by=BY)
+    explanation = explain.explain(scored, reject, str(patient), DAY, by=BY)
     assert explanation.risk is not None
     assert len(trips) <= 1
 

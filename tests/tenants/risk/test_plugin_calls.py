@@ -73,7 +73,7 @@ def test_a_call_within_a_transaction_is_noticed(trained, calls):
     assert calls == [("predict", 1)]
 
 
-def test_a_call_within_a_transaction_is_refused(trained, calls):
+def test_a_call_within_a_transaction_is_rejected(trained, calls):
     model = explain.model_of(trained[0].ref, opener(trained[0].ref))
     calls.clear()
     with opener(trained[0].ref)() as session:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from core import blobs, metering
 from core.errors import Conflict, Invalid, NotFound
 from core.jobs.worker import drain
-from core.plugins import ArtifactRefused
+from core.plugins import ArtifactRejected
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.timelines import to_date
 from tenants.risk import commands, explain, repository, scoring, service, serving, worklist
@@ -214,7 +214,7 @@ def test_a_date_that_was_not_scored_has_no_list(trained, scored):
 
 
 @pytest.mark.parametrize("wrong", [{"kind": "both"}, {"kind": "at_risk", "capacity": 0}])
-def test_a_list_that_makes_no_sense_is_refused(trained, scored, wrong):
+def test_a_list_that_makes_no_sense_is_rejected(trained, scored, wrong):
     with pytest.raises(Invalid):
         issued(trained[0].ref, **wrong)
 
@@ -250,7 +250,7 @@ def test_a_tenant_too_young_to_train_keeps_the_naive_rule_with_shares_of_its_his
         assert repository.preferred_model(session).card["too_young"]
 
 
-def test_a_tampered_model_is_refused(trained, scored, monkeypatch):
+def test_a_tampered_model_is_rejected(trained, scored, monkeypatch):
     tenant = trained[0].ref
     with opener(tenant)() as session:
         row = serving.preferred(session)
@@ -260,9 +260,9 @@ def test_a_tampered_model_is_refused(trained, scored, monkeypatch):
         serving.load(tenant, row)
     other = blobs.put(tenant, "model.zip", content[:-40] + b"x" * 40)
     row.blob_key, row.blob_sha256 = other.key, other.sha256
-    with pytest.raises(ModelFailed, match="failed to be read") as refused:
+    with pytest.raises(ModelFailed, match="failed to be read") as rejected:
         serving.load(tenant, row)
-    assert isinstance(refused.value.__cause__, ArtifactRefused)
+    assert isinstance(rejected.value.__cause__, ArtifactRejected)
 
 
 def test_a_model_of_fewer_features_than_the_platform_computes_is_loaded(trained):

@@ -169,7 +169,7 @@ def test_the_naive_rule_shares_are_those_of_history_drawn_to_the_prior():
 
 
 @pytest.mark.parametrize("wrong", [{}, {"shares": [0.5], "counts": [1]}, {"shares": [2] * 6, "counts": [1] * 6}])
-def test_a_naive_rule_that_is_none_is_refused(wrong):
+def test_a_naive_rule_that_is_none_is_rejected(wrong):
     with pytest.raises(ValueError, match="naive rule"):
         NaiveModel.from_json(wrong)
 
@@ -193,7 +193,7 @@ def test_without_outcomes_of_both_kinds_there_is_no_interval():
 
 
 @pytest.mark.parametrize("wrong", [{}, {"line": [1], "covariance": [], "decisions": 1, "patients": 1}])
-def test_a_reliability_that_is_none_is_refused(wrong):
+def test_a_reliability_that_is_none_is_rejected(wrong):
     with pytest.raises(ValueError, match="reliability"):
         reliability.Reliability.from_json(wrong)
 

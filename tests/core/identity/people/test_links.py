@@ -54,7 +54,7 @@ def test_a_link_expires(add_person, purpose, hours):
         links.holder_of(secret)
 
 
-def test_a_refused_password_leaves_the_link_good(add_person):
+def test_a_rejected_password_leaves_the_link_good(add_person):
     person_id, email = add_person()
     secret = secret_of(links.create_link(person_id, links.RESET, actor="test:1"))
     with pytest.raises(Invalid):
@@ -62,8 +62,8 @@ def test_a_refused_password_leaves_the_link_good(add_person):
     assert links.use_link(secret, NEW)
 
 
-class TestTwoOrganisations:
-    """Who invites an address first must not get what a second organisation gives to it."""
+class TestTwoTenants:
+    """Who invites an address first must not get what a second tenant gives to it."""
 
     @pytest.fixture
     def invite(self):
@@ -106,9 +106,7 @@ class TestTwoOrganisations:
         links.use_link(secret, PASSWORD)
         assert begin(email, PASSWORD)
 
-    def test_a_reset_of_one_organisation_stops_working_when_the_person_joins_another(
-        self, two_tenants, invite, add_person
-    ):
+    def test_a_reset_of_one_tenant_stops_working_when_the_person_joins_another(self, two_tenants, invite, add_person):
         ours, theirs = two_tenants
         person_id, email = add_person(of=ours)
         reset = secret_of(links.create_link(person_id, links.RESET, actor="test:1", tenant_id=ours.id))

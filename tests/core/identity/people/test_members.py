@@ -28,7 +28,7 @@ def test_an_invitation_gives_a_link_that_is_shown_one_time(client):
     assert "link" not in shown.json()
 
 
-def test_a_person_of_two_organisations_has_one_account(client, application, client_for, make_tenant):
+def test_a_person_of_two_tenants_has_one_account(client, application, client_for, make_tenant):
     other = client_for(application, make_tenant().api_key)
     first, second = client.post("/v1/people", json=body()), other.post("/v1/people", json=body(roles=["viewer"]))
     assert first.json()["link"]["path"] != second.json()["link"]["path"]
@@ -46,7 +46,7 @@ def test_a_person_of_two_organisations_has_one_account(client, application, clie
         ({"roles": ["platform_admin"]}, "roles"),
     ],
 )
-def test_what_is_not_valid_is_refused_by_field(client, facts, field):
+def test_what_is_not_valid_is_rejected_by_field(client, facts, field):
     answer = client.post("/v1/people", json=body(**facts))
     assert answer.status_code == 422
     assert field in answer.json()["errors"][0]["field"]
@@ -75,7 +75,7 @@ def test_the_last_admin_can_neither_be_removed_nor_changed(tenant, add_person):
         members.get_member(tenant, second)
 
 
-def test_an_operator_joins_no_organisation_and_a_member_is_no_operator(tenant):
+def test_an_operator_joins_no_tenant_and_a_member_is_no_operator(tenant):
     members.add_operator("ops@example.org", "Operator", "platform_support", actor="test:1")
     with pytest.raises(Conflict):
         members.add_member(tenant, "ops@example.org", "Operator", Grant(["viewer"]), actor="test:1")

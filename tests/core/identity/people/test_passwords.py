@@ -21,7 +21,7 @@ CONTEXT = ("tracker@example.org", "Tracking officer")
         "1234567890123456",
     ],
 )
-def test_short_long_known_and_own_words_are_refused_by_field(password):
+def test_short_long_known_and_own_words_are_rejected_by_field(password):
     with pytest.raises(Invalid) as error:
         passwords.check_new(password, CONTEXT)
     assert [problem.field for problem in error.value.errors] == ["password"]

@@ -41,9 +41,9 @@ def test_a_removed_person_loses_sessions_and_keys_at_once(tenant, add_person, be
     secret = begin(email).secret
     key = create_key(tenant, name="own", actor=f"person:{person_id}").plaintext
     members.remove_member(tenant, person_id, actor="test:1")
-    for refused in (lambda: KIND.verify(secret), lambda: verify_key(key)):
+    for rejected in (lambda: KIND.verify(secret), lambda: verify_key(key)):
         with pytest.raises(Unauthenticated):
-            refused()
+            rejected()
 
 
 @pytest.mark.parametrize(("passed", "ends"), [(timedelta(minutes=59), False), (timedelta(minutes=61), True)])

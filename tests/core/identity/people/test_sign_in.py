@@ -1,4 +1,4 @@
-"""Signing in with a password: what is refused, what it tells, and whom a guesser makes wait."""
+"""Signing in with a password: what is rejected, what it tells, and whom a guesser makes wait."""
 
 from datetime import timedelta
 

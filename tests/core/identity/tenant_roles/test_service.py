@@ -86,7 +86,7 @@ def test_a_change_with_an_old_version_is_rejected(tenant, create):
 def test_a_role_that_somebody_has_cannot_be_deleted(tenant, create):
     create("lead", "jobs.read")
     person_id = members.add_member(tenant, "lead@example.org", "Person", Grant(["lead"]), actor="test:1")
-    with pytest.raises(Conflict, match="1 of the organisation's people"):
+    with pytest.raises(Conflict, match="1 of the tenant's people"):
         service.delete_role(tenant, "lead", AUTHOR)
     members.change_member(tenant, person_id, Grant(["viewer"]), actor="test:1")
     service.delete_role(tenant, "lead", AUTHOR)

@@ -91,7 +91,7 @@ def raise_deep():
     raise_deep()
 
 
-def refuse():
+def reject():
     raise BadDataError("max_widgets must be above zero")
 
 
@@ -204,7 +204,7 @@ class Model:
 
 MOODS = (
     "well_behaved", "tell", "hang", "hang_with_children", "leave_a_daemon", "exit_quietly", "exit_at_once", "crash",
-    "print_garbage", "fill_the_disk", "eat_memory", "raise_error", "raise_deep", "refuse", "forge_a_reply",
+    "print_garbage", "fill_the_disk", "eat_memory", "raise_error", "raise_deep", "reject", "forge_a_reply",
     "forge_garbage", "forge_a_huge_reply", "link_to_a_secret", "leave_a_pipe",
     "answer_by_a_pipe", "attack", "leave_a_thread", "pickle", "no_artifact", "wrong_shape",
     "not_probabilities", "nan_predictions",

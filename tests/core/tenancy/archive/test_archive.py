@@ -45,9 +45,9 @@ def test_the_restored_tenant_is_active_with_another_id_and_a_key_of_its_own(fill
 
 @pytest.mark.parametrize("place", ["nowhere/a.age", "."])
 def test_a_place_that_cannot_be_written_is_an_error_that_says_what_to_do(filled, keys, tmp_path, place):
-    with pytest.raises(AppError) as refused:
+    with pytest.raises(AppError) as rejected:
         export(filled.slug, tmp_path / place, keys[1], actor="test:1")
-    assert refused.value.remedy
+    assert rejected.value.remedy
     assert list(tmp_path.iterdir()) == []
 
 

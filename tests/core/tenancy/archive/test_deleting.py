@@ -94,7 +94,7 @@ def test_the_wrong_confirmation_changes_nothing(tenant):
     assert get_tenant(tenant.slug) == tenant
 
 
-def test_a_tenant_to_be_deleted_is_refused_everywhere_until_it_is_taken_back(make_tenant):
+def test_a_tenant_to_be_deleted_is_rejected_everywhere_until_it_is_taken_back(make_tenant):
     new_tenant = make_tenant()
     slug = new_tenant.ref.slug
     row = delete_tenant(slug, confirm=slug, actor="test:1")

@@ -1,4 +1,4 @@
-"""The commands say what they did, as text and as one JSON object, and refuse what they cannot do."""
+"""The commands say what they did, as text and as one JSON object, and reject what they cannot do."""
 
 import json
 

@@ -45,7 +45,7 @@ def tenants(own_services):
     return first, other, far
 
 
-def test_a_moment_before_the_first_base_backup_or_in_the_future_is_refused(tenants):
+def test_a_moment_before_the_first_base_backup_or_in_the_future_is_rejected(tenants):
     with pytest.raises(Invalid, match="no base backup reaches"):
         service.to_moment("first", datetime.now(UTC) - timedelta(days=1))
     with pytest.raises(Invalid, match="in the future"):

@@ -174,7 +174,7 @@ def test_events_that_waited_for_delivery_wait_again_and_those_of_undone_acts_are
     assert waiting == [(before, "before", None)]
 
 
-def test_another_tenants_backup_is_refused_and_so_is_a_second_copy_of_one_that_is_here(filled, make_tenant, tmp_path):
+def test_another_tenants_backup_is_rejected_and_so_is_a_second_copy_of_one_that_is_here(filled, make_tenant, tmp_path):
     file = tmp_path / "t.iitbackup"
     backup(filled.slug, file)
     with pytest.raises(Conflict, match="not of"):
@@ -217,7 +217,7 @@ def test_a_tenant_that_is_gone_gets_no_name_that_is_another_tenants(
         purge(slug, actor="test:1")
     wanted = {"TAKEN": taken.slug, "GONE": gone.slug}.get(name, name)
     with monkeypatch.context() as patch:
-        patch.setattr(restoring, "_load", None)  # it is refused before anything is loaded
+        patch.setattr(restoring, "_load", None)  # it is rejected before anything is loaded
         with pytest.raises(kind, match=message):
             service.from_file(filled.slug, file, new_slug=wanted, database=place)
     assert service.from_file(filled.slug, file).restored.ref.slug == filled.slug

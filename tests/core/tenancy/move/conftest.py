@@ -51,12 +51,12 @@ def rows(tenant, statement, *values):
 class Writer(threading.Thread):
     """Writes without pause, in one transaction each: inserts, updates, deletes, audit, a job, a use.
 
-    ``kept`` is what it was told is committed; ``refused`` how often it was told to come again.
+    ``kept`` is what it was told is committed; ``rejected`` how often it was told to come again.
     """
 
     def __init__(self, slug, name):
         super().__init__(name=name)
-        self.slug, self.expected, self.deleted, self.refused = slug, {}, set(), 0
+        self.slug, self.expected, self.deleted, self.rejected = slug, {}, set(), 0
         self.stopping, self.count, self.error = threading.Event(), 0, None
 
     def run(self):
@@ -80,7 +80,7 @@ class Writer(threading.Thread):
                 enqueue(session, "testing.act", {"act": "nothing", "key": key})
                 metering.record(session, "imports", 1, key=key)
         except TenantMoving:
-            self.refused += 1
+            self.rejected += 1
             self.stopping.wait(0.02)
             return
         self.expected |= {key: self.count, other: -self.count}
@@ -100,7 +100,7 @@ class Writer(threading.Thread):
             "SELECT key FROM node.usage_events WHERE key LIKE %s",
         ):
             there = [row[0] for row in rows(tenant, statement, f"{self.name}-%")]
-            assert len(there) == len(set(there)) == self.count - self.refused
+            assert len(there) == len(set(there)) == self.count - self.rejected
             assert set(there) <= keys
 
 

@@ -1,4 +1,4 @@
-"""What a caller of the API sees while its organisation is moved or restored: reads, and 503 with a time for writes."""
+"""What a caller of the API sees while its tenant is moved or restored: reads, and 503 with a time for writes."""
 
 import threading
 
@@ -10,9 +10,9 @@ def test_reads_go_on_and_what_writes_is_to_come_again_in_a_second(api, owner):
     assert api.post("/v1/facilities", json=facility).status_code == 201
     with placing.fence(owner.ref, patience=10):
         assert api.get("/v1/jobs").status_code == 200
-        refused = api.post("/v1/facilities", json={**facility, "datim_id": "FacAaa00002"})
+        rejected = api.post("/v1/facilities", json={**facility, "datim_id": "FacAaa00002"})
         audited = api.get("/v1/audit")
-    for answer in (refused, audited):
+    for answer in (rejected, audited):
         assert answer.status_code == 503, answer.text
         assert answer.headers["Retry-After"] == "1"
         assert answer.json()["type"] == "urn:iit:problem:unavailable"

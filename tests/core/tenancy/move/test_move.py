@@ -53,9 +53,9 @@ def test_one_process_serves_a_tenant_before_and_after_its_move(east, make):
 
 
 def test_an_unknown_database_is_named(east, make):
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         make(database="west")
-    assert [error.field for error in refused.value.errors] == ["database"]
+    assert [error.field for error in rejected.value.errors] == ["database"]
     with pytest.raises(Invalid, match="west"):
         service.move(make().ref.slug, "west")
 
@@ -96,9 +96,9 @@ def test_while_writers_are_held_reads_go_on_and_writes_are_to_come_again(east, m
         assert rows(ref, "SELECT key FROM tenant_settings") == [("before",)]
         with tenant_session(ref, actor="test:1") as session, session.cursor() as cursor:
             assert cursor.execute("SELECT count(*) FROM tenant_settings").fetchone() == (1,)
-        with pytest.raises(TenantMoving) as refused, tenant_session(ref, actor="test:1") as session:
+        with pytest.raises(TenantMoving) as rejected, tenant_session(ref, actor="test:1") as session:
             put(session, "meanwhile")
-        assert (refused.value.status, refused.value.retry_after) == (503, 1)
+        assert (rejected.value.status, rejected.value.retry_after) == (503, 1)
     with tenant_session(ref, actor="test:1") as session:
         put(session, "after")
 
@@ -124,7 +124,7 @@ def test_a_transaction_under_way_is_waited_for_and_counted(east, make):
     thread.join()
 
 
-def test_who_remembers_the_old_place_is_refused_there_for_ever(east, make):
+def test_who_remembers_the_old_place_is_rejected_there_for_ever(east, make):
     old = make().ref
     service.move(old.slug, east, grace=service.timedelta(days=1))
     for readonly in (True, False):
@@ -145,7 +145,7 @@ def test_the_old_schema_is_kept_for_as_long_as_was_said(east, make):
     assert rows(moved.ref, "SELECT count(*) FROM tenant_keys") == [(3,)]
 
 
-def test_a_move_to_where_it_is_and_one_to_elsewhere_meanwhile_are_refused(east, make):
+def test_a_move_to_where_it_is_and_one_to_elsewhere_meanwhile_are_rejected(east, make):
     ref = make().ref
     with pytest.raises(Conflict, match="already"):
         service.move(ref.slug, "default")

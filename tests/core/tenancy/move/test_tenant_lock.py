@@ -59,11 +59,11 @@ def elsewhere(wanted):
 @pytest.mark.parametrize("point", ["captured", "held", "expelled", "switched"])
 def test_a_move_that_runs_can_neither_be_given_up_nor_disturbed(backed, east, point):
     tenant, file = backed
-    slug, refused = tenant.slug, []
+    slug, rejected = tenant.slug, []
 
     def passed(reached):
         if reached == point:
-            refused.extend(
+            rejected.extend(
                 elsewhere(wanted)
                 for wanted in (
                     lambda: service.abort(slug),
@@ -77,20 +77,20 @@ def test_a_move_that_runs_can_neither_be_given_up_nor_disturbed(backed, east, po
             assert placing.tidy(drop=True, early=True).busy in ([], [slug])
 
     moved = service.move(slug, east, passed=passed)
-    assert [type(error) for error in refused] == [Conflict] * 6
-    assert all("somebody else" in error.detail for error in refused)
+    assert [type(error) for error in rejected] == [Conflict] * 6
+    assert all("somebody else" in error.detail for error in rejected)
     assert rows(moved.ref, "SELECT key FROM tenant_settings") == [("first",)]
 
 
-def test_two_restores_at_once_are_one_restore_and_a_plain_refusal(backed):
+def test_two_restores_at_once_are_one_restore_and_a_plain_rejection(backed):
     tenant, file = backed
-    refused = []
+    rejected = []
 
     def progress(_text):
-        refused.append(elsewhere(lambda: backups.from_file(tenant.slug, file)))
+        rejected.append(elsewhere(lambda: backups.from_file(tenant.slug, file)))
 
     backups.from_file(tenant.slug, file, progress=progress)
-    assert {type(error) for error in refused} == {Conflict}
+    assert {type(error) for error in rejected} == {Conflict}
     assert placing.retired(tenant.id) == []
 
 
@@ -106,9 +106,9 @@ def test_a_tenant_whose_move_was_cut_off_is_not_restored_over_it(backed, east):
 
     with pytest.raises(Killed):
         service.move(tenant.slug, east, passed=passed)
-    with pytest.raises(Conflict, match="being moved") as refusal:
+    with pytest.raises(Conflict, match="being moved") as rejection:
         backups.from_file(tenant.slug, file)
-    assert "--abort" in refusal.value.command
+    assert "--abort" in rejection.value.command
     assert service.abort(tenant.slug)
     backups.from_file(tenant.slug, file)
     assert service.move(tenant.slug, east).ref.database == east

@@ -96,7 +96,7 @@ def test_words_below_the_limit_are_results_and_failures_are_none(
     summary = run_import(tenant, [path], "{}", data_date=JUNE)
     ((_, row),) = counted(tenant, "2024Q2")
     assert (row["TX_PVLS_D"], row["TX_PVLS_N"]) == (15, 11)
-    assert summary.rows_refused == 0
+    assert summary.rows_rejected == 0
     assert sum(problem["count"] for problem in summary.problems if problem["field"] == LOAD) == 3
 
 

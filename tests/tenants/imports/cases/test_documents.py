@@ -141,7 +141,7 @@ def test_documents_with_a_trouble_give_each_person_the_right_status(
     assert status_of == {f"H-{number}": status for number, status in PEOPLE[make].items()}
     at_risk, traced = called(tenant, SEPTEMBER)
     assert not (at_risk | traced) & {number for number, (status, _) in status_of.items() if status in {"died", "none"}}
-    assert summary.rows_refused == {fhir: 1, nmrs: 1, ndr: 0}[make]
+    assert summary.rows_rejected == {fhir: 1, nmrs: 1, ndr: 0}[make]
     with tenant_session(tenant, actor="test:1") as session:
         supplies = {row[0] for row in rows(session, "SELECT days_supplied FROM contacts WHERE known_to IS NULL")}
     assert supplies <= {None, 84, 90}

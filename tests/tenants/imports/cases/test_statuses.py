@@ -186,7 +186,7 @@ def test_a_list_with_a_trouble_gives_each_person_the_right_status(
     at_risk, traced = called(tenant, JUNE)
     assert traced == case.traced
     assert not at_risk & {number for number, (status, _) in case.people.items() if status != "active"}
-    assert summary.rows_refused == case.rejected
+    assert summary.rows_rejected == case.rejected
     for note in case.notes:
         assert any(note in line for line in summary.notes), summary.notes
     problems = {problem["problem"]: problem["count"] for problem in summary.problems}

@@ -56,7 +56,7 @@ def test_sept_is_read_foreign_months_reject_their_cell_and_1900_is_no_start(
     ]
     path = write_csv(tmp_path / "radet.csv", NMRS, people)
     summary = run_import(tenant, [path], "{}", data_date=SEPTEMBER)
-    assert (summary.rows_accepted, summary.rows_refused) == (4, 0)
+    assert (summary.rows_accepted, summary.rows_rejected) == (4, 0)
     assert [problem["field"] for problem in summary.problems] == ["LastPickupDate"]
     known, status = facts(tenant), statuses(tenant, SEPTEMBER)
     assert known["H1"][1] == date(1979, 9, 8)
@@ -77,7 +77,7 @@ def test_impossible_sexes_and_births_reject_their_cell_and_a_changed_sex_is_note
     ]  # fmt: skip
     path = write_csv(tmp_path / "first.csv", HEADINGS, people)
     summary = run_import(tenant, [path], "{}", data_date=JUNE)
-    assert (summary.rows_read, summary.rows_accepted, summary.rows_refused) == (9, 8, 1)
+    assert (summary.rows_read, summary.rows_accepted, summary.rows_rejected) == (9, 8, 1)
     assert problems(summary) == {
         ("Sex", "a word that is not known"): 1,
         (BORN, "the date lies after the data date"): 1,
@@ -105,7 +105,7 @@ def test_marks_around_a_code_are_ignored_and_another_code_is_no_known_clinic(
     codes = [f"{code} ", f"\u00a0{code}\u00a0", code.lower(), "qWe 4rTy8UiO"]
     people = [lamisplus_row(n, DatimId=text) for n, text in enumerate(codes, start=1)]
     later = run_import(tenant, [write_csv(tmp_path / "b.csv", HEADINGS, people)], "{}", data_date=SEPTEMBER)
-    assert (later.rows_accepted, later.rows_refused) == (2, 2)
+    assert (later.rows_accepted, later.rows_rejected) == (2, 2)
     assert facts(tenant).keys() == {"H1", "H2"}
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT datim_id FROM facilities") == [(code,)]
@@ -207,7 +207,7 @@ def test_a_workbook_is_read_whatever_its_form(
     path = tmp_path / "radet.csv"  # the content decides, not the name
     book_of(change).save(path)
     summary = run_import(tenant, [path], "{}", data_date=JUNE)
-    assert (summary.rows_accepted, summary.rows_refused) == (2, 0)
+    assert (summary.rows_accepted, summary.rows_rejected) == (2, 0)
     assert statuses(tenant, JUNE) == {"H1": ("active", "2024-05-02"), "H2": ("active", "2024-05-02")}
 
 

@@ -84,8 +84,8 @@ def test_an_ambiguous_date_rejects_its_row_where_the_file_does_not_decide(
     tmp_path: Path, cells: tuple[str, ...]
 ) -> None:
     readings = read(listed(tmp_path, *cells))
-    refused = [bool(reading.rejections) for reading in readings]
-    assert refused == [cell in ("03/04/2024", "05/06/2024") for cell in cells]
+    rejected = [bool(reading.rejections) for reading in readings]
+    assert rejected == [cell in ("03/04/2024", "05/06/2024") for cell in cells]
     assert {bad.problem for reading in readings for bad in reading.rejections} == {
         "it is unclear which number of this date is the day, and which the month"
     }

@@ -38,7 +38,7 @@ def test_a_person_twice_on_one_list_is_one_person_where_the_rows_agree_and_rejec
 ) -> None:
     list_rows = [lamisplus_row(1), lamisplus_row(1), lamisplus_row(2), lamisplus_row(2, **{BORN: "1991-01-01"})]
     summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, list_rows)], "{}", data_date=JUNE)
-    assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (4, 1, 1)
+    assert (summary.rows_read, summary.rows_rejected, summary.rows_repeated) == (4, 1, 1)
     assert summary.counts["patients"]["inserted"] == 2
     (problem,) = summary.problems
     assert problem["problem"] == "another row with the same key has different values (r.csv, line 4)"
@@ -49,7 +49,7 @@ def test_one_identifier_at_two_facilities_is_two_patients_of_their_own(
 ) -> None:
     list_rows = [lamisplus_row(1), lamisplus_row(1, DatimId="def456", **{PICKUP: "2024-05-05"})]
     summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, list_rows)], "{}", data_date=JUNE)
-    assert (summary.rows_refused, summary.counts["patients"]["inserted"]) == (0, 2)
+    assert (summary.rows_rejected, summary.counts["patients"]["inserted"]) == (0, 2)
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT count(DISTINCT (facility_uuid, uuid)) FROM patients") == [(2,)]
 
@@ -80,7 +80,7 @@ def test_tracking_becomes_a_form_with_observations_and_the_states_of_people_who_
     tracked = [verification_row(1), verification_row(2, **{"Date Returned To Care": None, **gone})]
     path = write_csv(tmp_path / "v.csv", VERIFICATION, tracked)
     summary = run_import(tenant, [path], "{}", data_date=JUNE)
-    assert (summary.format, summary.rows_refused) == ("lamisplus-verification", 0)
+    assert (summary.format, summary.rows_rejected) == ("lamisplus-verification", 0)
     with tenant_session(tenant, actor="test:1") as session:
         forms = rows(session, "SELECT encounter_type, form, count(*) FROM encounters GROUP BY 1, 2")
         counts = dict(rows(session, "SELECT variable_name, count(*) FROM observations GROUP BY 1"))
@@ -98,7 +98,7 @@ def test_missed_appointments_become_bookings_of_known_people_and_names_are_not_l
     list_rows = [missed_row(1), missed_row(2, VisitDate="14-Jun-2024"), missed_row(3, AppointmentDate="10-Aug-2024")]
     path = write_csv(tmp_path / "m.csv", MISSED, list_rows, encoding="utf-8")
     summary = run_import(tenant, [path], MISSED_MAPPING, data_date=JUNE)
-    assert (summary.rows_read, summary.rows_refused) == (3, 1)
+    assert (summary.rows_read, summary.rows_rejected) == (3, 1)
     assert problems(summary) == {
         ("AppointmentDate", "the date lies after the data date"),
         ("AppointmentDate", "it was kept or missed after the data date"),
@@ -112,7 +112,7 @@ def test_missed_appointments_become_bookings_of_known_people_and_names_are_not_l
     # Without the facility, rows of people who are not on record wait; the import invents nobody.
     alone = write_csv(tmp_path / "m2.csv", MISSED, [missed_row(1), missed_row(8)], encoding="utf-8")
     other = run_import(tenant, [alone], "{}", data_date=JUNE)
-    assert (other.rows_accepted, other.rows_refused, other.rows_waiting) == (1, 0, 1)
+    assert (other.rows_accepted, other.rows_rejected, other.rows_waiting) == (1, 0, 1)
 
 
 def test_pick_ups_before_birth_and_after_the_data_date_are_rejected_and_the_person_stays(
@@ -124,7 +124,7 @@ def test_pick_ups_before_birth_and_after_the_data_date_are_rejected_and_the_pers
         lamisplus_row(3),
     ]
     summary = run_import(tenant, [write_csv(tmp_path / "r.csv", HEADINGS, list_rows)], "{}", data_date=JUNE)
-    assert (summary.rows_read, summary.rows_in_part, summary.rows_refused, summary.people) == (3, 2, 0, 3)
+    assert (summary.rows_read, summary.rows_in_part, summary.rows_rejected, summary.people) == (3, 2, 0, 3)
     assert summary.counts["patients"]["inserted"] == 3
     assert summary.counts["dispensations"]["inserted"] == 1
     assert {problem for _, problem in problems(summary)} == {
@@ -171,11 +171,11 @@ def test_unknown_facilities_are_rejected_where_the_mapping_asks_for_it(
     list_rows = [pharmacy_row(1, "2024-04-10"), pharmacy_row(2, "2024-04-10", **{"DATIM Id": "abc124"})]
     path = write_csv(tmp_path / "b.csv", PHARMACY, list_rows)
     summary = run_import(tenant, [path], f"known_facilities: {known}\n", data_date=JUNE)
-    assert (summary.rows_read, summary.rows_refused) == (2, 1)
+    assert (summary.rows_read, summary.rows_rejected) == (2, 1)
     assert problems(summary) == {("facility", "the facility is not among those known")}
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT datim_id FROM facilities") == [("abc123",)]
-    assert run_import(tenant, [path], "known_facilities: [abc123, abc124]\n", data_date=JUNE).rows_refused == 0
+    assert run_import(tenant, [path], "known_facilities: [abc123, abc124]\n", data_date=JUNE).rows_rejected == 0
 
 
 def test_a_malformed_list_of_facilities_is_rejected() -> None:

@@ -92,7 +92,7 @@ def test_a_person_named_total_stays(tenant: TenantRef, run_import: RunImport, tm
     ]
     path = write_csv(tmp_path / "radet.csv", HEADINGS, list_rows)
     summary = run_import(tenant, [path], "{}", data_date=PHARMACY_DAY)
-    assert (summary.rows_read, summary.rows_left_out, summary.rows_refused) == (2, 1, 0)
+    assert (summary.rows_read, summary.rows_left_out, summary.rows_rejected) == (2, 1, 0)
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT count(*) FROM patients WHERE known_to IS NULL") == [(2,)]
 

@@ -179,7 +179,7 @@ def test_bombs_entities_and_other_archives_are_rejected_in_every_list(
     assert caught.value.remedy
 
 
-def test_more_merged_cells_than_any_list_has_are_refused(tmp_path: Path) -> None:
+def test_more_merged_cells_than_any_list_has_are_rejected(tmp_path: Path) -> None:
     path = sheet_of(tmp_path / "list.xlsx", pharmacy_row(1, "2024-01-10"))
     merged = b"<mergeCells>" + b'<mergeCell ref="A1:A2"/>' * 10_001 + b"</mergeCells></worksheet>"
     parts_changed(path, lambda name, data: data.replace(b"</worksheet>", merged) if "sheet1" in name else data)

@@ -53,7 +53,7 @@ def test_a_file_that_is_no_table_is_named_for_what_it_is(chosen: str, name: str,
 
 
 @pytest.mark.parametrize("name", sorted(READERS))
-def test_a_file_larger_than_any_may_be_is_refused_before_it_is_read(tmp_path: Path, name: str) -> None:
+def test_a_file_larger_than_any_may_be_is_rejected_before_it_is_read(tmp_path: Path, name: str) -> None:
     path = CORPUS[name].make(tmp_path)[0]
     with path.open("r+b") as file:
         file.truncate(10 << 30)  # sparse: it takes no disk space

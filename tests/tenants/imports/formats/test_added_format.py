@@ -45,7 +45,7 @@ def test_a_file_of_the_new_format_is_recognised_and_imported(
     path.write_text(TEXT)
     summary = run_import(tenant, [path], Mapping())
     assert (summary.format, summary.data_date) == (added.name, date(2024, 2, 1))
-    assert (summary.rows_read, summary.rows_refused) == (3, 1)
+    assert (summary.rows_read, summary.rows_rejected) == (3, 1)
     with tenant_session(tenant, actor="test:1") as session:
         stored = rows(session, "SELECT date_dispensed, days_supplied FROM dispensations ORDER BY 1")
     assert stored == [(date(2024, 1, 10), 30), (date(2024, 2, 1), 90)]

@@ -57,9 +57,9 @@ JUNK: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def explained(refused: Invalid) -> None:
+def explained(rejected: Invalid) -> None:
     """Assert that the rejection of a whole file says what to do."""
-    assert refused.remedy
+    assert rejected.remedy
 
 
 def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -158,7 +158,7 @@ def read(name: str, path: Path, mapping: Mapping, after: Position | None = None)
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(data=st.data())
-def test_damage_is_refused_with_place_and_remedy_and_never_with_a_value(
+def test_damage_is_rejected_with_place_and_remedy_and_never_with_a_value(
     name: str, make: Callable[[st.DataObject], tuple[str, bytes]], data: st.DataObject
 ) -> None:
     file, content = make(data)
@@ -167,13 +167,13 @@ def test_damage_is_refused_with_place_and_remedy_and_never_with_a_value(
         path.write_bytes(content)
         try:
             reader(name).detect(from_paths([path])[0].head())
-        except Invalid as refused:
-            explained(refused)
+        except Invalid as rejected:
+            explained(rejected)
         try:
             readings = read(name, path, MAPPING)
             reader(name).data_date(from_paths([path]), Mapping())
-        except Invalid as refused:
-            explained(refused)
+        except Invalid as rejected:
+            explained(rejected)
             return
         lines = [reading.line for reading in readings]
         assert lines == sorted(set(lines))
@@ -207,12 +207,12 @@ def test_accepted_and_rejected_rows_add_up_to_the_rows_read(
         given_rows = sum(not reading.left_out for reading in reader(name).read(from_paths(paths), MAPPING))
         try:
             summary = run_import(module_tenant, paths, MAPPING, format_name=name)
-        except Invalid as refused:
-            explained(refused)
+        except Invalid as rejected:
+            explained(rejected)
             return
     with tenant_session(module_tenant, actor="test:1") as session:
         reported = {(file, line) for file, line, *_ in repository.rejections(session, summary.id)}
         assert rows(session, "SELECT count(*) FROM import_staging") == [(0,)]
     assert summary.rows_read == given_rows
-    assert summary.rows_refused + summary.rows_in_part == len(reported)
-    assert summary.rows_accepted + summary.rows_refused + summary.rows_waiting == summary.rows_read
+    assert summary.rows_rejected + summary.rows_in_part == len(reported)
+    assert summary.rows_accepted + summary.rows_rejected + summary.rows_waiting == summary.rows_read

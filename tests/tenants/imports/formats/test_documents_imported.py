@@ -61,7 +61,7 @@ def test_documents_become_records_and_again_change_nothing(
 ) -> None:
     paths = make(folder)
     summary = run_import(tenant, paths, Mapping())
-    assert (summary.format, summary.state, summary.rows_refused) == (name, "done", 0)
+    assert (summary.format, summary.state, summary.rows_rejected) == (name, "done", 0)
     assert summary.counts["patients"]["inserted"] == 2
     assert summary.counts["dispensations"]["inserted"] >= 2
     before = everything(tenant)
@@ -100,9 +100,9 @@ def test_a_stray_text_among_documents_rejects_only_that_file(
         for file, text in members.items():
             (folder / file).write_text(text, encoding="utf-8")
     summary = run_import(tenant, [folder], Mapping())
-    assert (summary.format, summary.rows_accepted, summary.rows_refused) == (name, 2, 1)
-    (refused,) = reported(tenant, summary)
-    assert "file (in README.txt)" in refused if zip_up else refused[0] == "README.txt"
+    assert (summary.format, summary.rows_accepted, summary.rows_rejected) == (name, 2, 1)
+    (rejected,) = reported(tenant, summary)
+    assert "file (in README.txt)" in rejected if zip_up else rejected[0] == "README.txt"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_stray_text_among_documents_rejects_only_that_file(
         ("list.csv", "id,day\n"),
     ],
 )
-def test_containers_among_files_of_another_format_are_refused(
+def test_containers_among_files_of_another_format_are_rejected(
     tenant: TenantRef, run_import: RunImport, folder: Path, file: str, content: str
 ) -> None:
     nmrs_containers(folder)
@@ -123,7 +123,7 @@ def test_containers_among_files_of_another_format_are_refused(
         run_import(tenant, [folder], Mapping())
 
 
-def test_a_bundle_without_entries_is_noted_and_the_error_of_a_server_refused(
+def test_a_bundle_without_entries_is_noted_and_the_error_of_a_server_rejected(
     tenant: TenantRef, run_import: RunImport, folder: Path
 ) -> None:
     path = folder / "1.json"
@@ -146,7 +146,7 @@ def test_a_voided_record_supersedes_the_imported_one_and_may_come_back(
 
     def contacts(day: date, content: dict[str, Any]) -> list[Any]:
         path.write_text(json.dumps(content), encoding="utf-8")
-        assert run_import(tenant, [path], Mapping(), data_date=day).rows_refused == 0
+        assert run_import(tenant, [path], Mapping(), data_date=day).rows_rejected == 0
         with tenant_session(tenant, actor="test:1") as session:
             return rows(
                 session, "SELECT contact_date, pickup FROM contacts WHERE known_to IS NULL ORDER BY contact_date"
@@ -181,7 +181,7 @@ def test_a_wrong_date_in_a_voided_record_rejects_nothing(
         {"visitUuid": "late", "dateStarted": "2055-01-01 00:00:00", "voided": 1},
     ]
     (folder / "1.json").write_text(json.dumps(content), encoding="utf-8")
-    assert run_import(tenant, [folder], Mapping()).rows_refused == 0
+    assert run_import(tenant, [folder], Mapping()).rows_rejected == 0
 
 
 def test_implausible_values_are_rejected_by_place_and_the_rest_of_the_person_stays(
@@ -211,20 +211,20 @@ def test_a_patient_in_two_files_that_differ_is_rejected_in_one(
     (folder / "3.json").write_text(json.dumps(container(1, gender="M")), encoding="utf-8")
     (folder / "4.json").write_text(json.dumps(container(2)), encoding="utf-8")
     summary = run_import(tenant, [folder], Mapping())
-    assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (4, 1, 1)
+    assert (summary.rows_read, summary.rows_rejected, summary.rows_repeated) == (4, 1, 1)
     assert [row[0] for row in reported(tenant, summary)] == ["3.json"]
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT DISTINCT sex FROM patients") == [("F",)]
 
 
-def test_broken_files_among_good_ones_are_refused_rows(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
+def test_broken_files_among_good_ones_are_rejected_rows(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
     nmrs_containers(folder)
     (folder / "3.json").write_bytes(b"")
     (folder / "4.json").write_text(json.dumps(container(4))[:-9], encoding="utf-8")
     (folder / "5.txt").write_bytes(b"\x00\x01\x02")
     (folder / "6.json").write_text("[]", encoding="utf-8")
     summary = run_import(tenant, [folder], Mapping())
-    assert (summary.rows_read, summary.rows_accepted, summary.rows_refused) == (6, 2, 4)
+    assert (summary.rows_read, summary.rows_accepted, summary.rows_rejected) == (6, 2, 4)
     assert {row[0] for row in reported(tenant, summary)} == {"3.json", "4.json", "5.txt", "6.json"}
 
 

@@ -184,7 +184,7 @@ def test_a_partial_date_of_birth_is_an_estimate(tmp_path: Path, born: object, ex
 
 
 @pytest.mark.parametrize("when", ["2024", "2024-01"])
-def test_an_event_without_its_day_is_refused(tmp_path: Path, when: str) -> None:
+def test_an_event_without_its_day_is_rejected(tmp_path: Path, when: str) -> None:
     reading = one(tmp_path, dispense(1, DAY, whenHandedOver=when))
     assert [type(fact) for fact in reading.facts] == [UnreadContactFact]
     assert [(bad.field, bad.problem) for bad in reading.rejections] == [
@@ -269,7 +269,7 @@ def test_the_latest_encounter_gives_the_facility_where_the_patient_names_none(tm
     assert of(readings, PatientFact)[0].facility == "dat1"
 
 
-def test_a_patient_without_a_facility_is_refused(tmp_path: Path) -> None:
+def test_a_patient_without_a_facility_is_rejected(tmp_path: Path) -> None:
     (reading,) = lines(tmp_path, [patient()])
     assert (reading.facts, reading.rejections[0].problem) == ([], "the facility is missing")
 
@@ -294,7 +294,7 @@ def test_the_reason_for_the_end_of_care_is_a_state(tmp_path: Path) -> None:
     ]
 
 
-def test_broken_lines_are_refused_one_by_one(tmp_path: Path) -> None:
+def test_broken_lines_are_rejected_one_by_one(tmp_path: Path) -> None:
     good = json.dumps(dispense(1, DAY))
     path = tmp_path / "all.ndjson"
     path.write_bytes(
@@ -312,7 +312,7 @@ def test_broken_lines_are_refused_one_by_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.6, 0.99])
-def test_a_bundle_that_is_cut_off_is_refused_as_a_whole(tmp_path: Path, keep: float) -> None:
+def test_a_bundle_that_is_cut_off_is_rejected_as_a_whole(tmp_path: Path, keep: float) -> None:
     path = tmp_path / "one.json"
     text = json.dumps(bundle([*resources(), location()]), indent=1)
     path.write_text(text[: int(len(text) * keep)], encoding="utf-8")
@@ -347,7 +347,7 @@ def test_the_error_of_a_server_is_no_export(tmp_path: Path, text: str) -> None:
         assert "Aaa" not in f"{caught.value.detail}{caught.value.remedy}"
 
 
-def test_the_error_of_a_server_among_records_is_refused_and_its_warnings_are_left_out(tmp_path: Path) -> None:
+def test_the_error_of_a_server_among_records_is_rejected_and_its_warnings_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "all.ndjson"
     content = [*resources()[:1], outcome("error"), outcome("warning", "information"), location()]
     path.write_text(ndjson(content), encoding="utf-8")
@@ -358,7 +358,7 @@ def test_the_error_of_a_server_among_records_is_refused_and_its_warnings_are_lef
     assert (bad.field, bad.problem) == ("OperationOutcome", "the server answered with an error instead of records")
 
 
-def test_bundles_without_bounds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bundles_without_bounds_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "one.json"
     deep = '{"resourceType": "Bundle",\n"entry": [' + '{"resource": ' * 5000
     path.write_text(deep, encoding="utf-8")

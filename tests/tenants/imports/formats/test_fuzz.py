@@ -97,8 +97,8 @@ def test_a_damaged_file_gives_readings_or_an_error_with_a_remedy(name: str, seed
         sentence = None
         try:
             act()
-        except Invalid as refused:
-            sentence = refused.remedy
+        except Invalid as rejected:
+            sentence = rejected.remedy
         assert sentence is None or sentence
 
 
@@ -136,8 +136,8 @@ def test_a_damaged_file_is_imported_in_part_with_a_report_or_not_at_all(
     if summary is None:
         assert counted(module_tenant) == before
         return
-    assert summary.rows_refused + summary.rows_in_part == len(reported)
-    assert summary.rows_accepted + summary.rows_refused + summary.rows_waiting == summary.rows_read
+    assert summary.rows_rejected + summary.rows_in_part == len(reported)
+    assert summary.rows_accepted + summary.rows_rejected + summary.rows_waiting == summary.rows_read
     assert all(problem["problem"] and problem["remedy"] for problem in summary.problems)
 
 

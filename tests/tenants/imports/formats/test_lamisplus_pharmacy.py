@@ -147,7 +147,7 @@ def test_reading_resumes_after_a_row(tmp_path: Path) -> None:
     assert [reading.line for reading in rest] == [4, 5]
 
 
-def test_a_workbook_without_the_headings_is_refused(tmp_path: Path) -> None:
+def test_a_workbook_without_the_headings_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "other.xlsx"
     book = Workbook()
     book.active.append(("a", "b"))  # type: ignore[union-attr]
@@ -157,7 +157,7 @@ def test_a_workbook_without_the_headings_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.7, 0.98])
-def test_a_workbook_that_is_cut_off_is_refused(tmp_path: Path, keep: float) -> None:
+def test_a_workbook_that_is_cut_off_is_rejected(tmp_path: Path, keep: float) -> None:
     path = workbook(tmp_path / "list.xlsx", ROWS * 50)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * keep)])
@@ -183,7 +183,7 @@ def archive_of(**parts: bytes) -> Source:
         ({"xl__workbook": b"<broken"}, "the workbook is damaged"),
     ],
 )
-def test_bombs_entities_and_other_archives_are_refused(
+def test_bombs_entities_and_other_archives_are_rejected(
     parts: dict[str, bytes], problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading_of_workbooks, "MIN_BOMB_BYTES", 1 << 20)
@@ -191,7 +191,7 @@ def test_bombs_entities_and_other_archives_are_refused(
         list(PharmacyList().read([archive_of(**parts)], parse_mapping("refill: {unit: days}")))
 
 
-def test_a_row_number_far_beyond_the_rows_is_refused(tmp_path: Path) -> None:
+def test_a_row_number_far_beyond_the_rows_is_rejected(tmp_path: Path) -> None:
     plain = workbook(tmp_path / "plain.xlsx", ROWS)
     far = tmp_path / "far.xlsx"
     with zipfile.ZipFile(plain) as original, zipfile.ZipFile(far, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -222,7 +222,7 @@ def test_a_person_with_only_broken_rows_is_not_created(
     summary = run_import(
         tenant, [workbook(tmp_path / "list.xlsx", [*ROWS, broken])], Mapping(), data_date=date(2024, 6, 30)
     )
-    assert (summary.rows_read, summary.rows_refused) == (5, 1)
+    assert (summary.rows_read, summary.rows_rejected) == (5, 1)
     assert summary.counts["patients"]["inserted"] == 2
 
 

@@ -105,7 +105,7 @@ def test_regimens_that_are_not_antiretroviral_are_no_pickups(tmp_path: Path) -> 
     assert len(of(one(tmp_path, text, taken), DispensationFact)) == 2
 
 
-def test_a_wrong_record_is_refused_by_its_place_and_the_person_stays(tmp_path: Path) -> None:
+def test_a_wrong_record_is_rejected_by_its_place_and_the_person_stays(tmp_path: Path) -> None:
     text = message(questions="<PatientHasDied>true</PatientHasDied>")
     text = text.replace("<PrescribedRegimenDuration>90<", "<PrescribedRegimenDuration>ninety<", 1)
     text = text.replace("<VisitDate>2024-04-09</VisitDate><Weight>", "<VisitDate>never</VisitDate><Weight>")
@@ -138,9 +138,9 @@ def test_a_wrong_record_is_refused_by_its_place_and_the_person_stays(tmp_path: P
         (b"\x00\x01\x02\x03", "not whole XML"),
     ],
 )
-def test_hostile_and_damaged_xml_is_refused(tmp_path: Path, text: str | bytes, problem: str) -> None:
+def test_hostile_and_damaged_xml_is_rejected(tmp_path: Path, text: str | bytes, problem: str) -> None:
     reading = one(tmp_path, text)
-    if not problem:  # the sending organisation is the fallback
+    if not problem:  # the sending tenant is the fallback
         assert of(reading, PatientFact)[0].facility == "partner"
         return
     assert not reading.facts

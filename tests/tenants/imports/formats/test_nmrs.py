@@ -152,7 +152,7 @@ nmrs:
     assert of(reading, PatientFact)[0].hospital_number == "H-1"
 
 
-def test_a_wrong_record_is_refused_by_its_place_and_the_person_stays(tmp_path: Path) -> None:
+def test_a_wrong_record_is_rejected_by_its_place_and_the_person_stays(tmp_path: Path) -> None:
     content = container(gender="?", birthdate="soon")
     body = content["messageData"]
     body["obs"][8]["obsDatetime"] = "2024-13-45"
@@ -189,13 +189,13 @@ def test_a_wrong_record_is_refused_by_its_place_and_the_person_stays(tmp_path: P
         (b"PK\x03\x04 not really", "cut off or damaged"),
     ],
 )
-def test_a_file_that_is_no_container_is_refused(tmp_path: Path, data: bytes, problem: str) -> None:
+def test_a_file_that_is_no_container_is_rejected(tmp_path: Path, data: bytes, problem: str) -> None:
     path = tmp_path / "one.json"
     path.write_bytes(data)
     try:
         (reading,) = read(path)
-    except Invalid as refused:
-        assert problem in refused.detail  # noqa: PT017 - an archive that cannot be opened fails the import
+    except Invalid as rejected:
+        assert problem in rejected.detail  # noqa: PT017 - an archive that cannot be opened fails the import
         return
     assert not reading.facts
     assert problem in reading.rejections[0].problem
@@ -223,7 +223,7 @@ def test_times_with_a_zone_are_days_of_the_tenant(tmp_path: Path) -> None:
     assert [fact.date_started for fact in of(reading, VisitFact)][:5] == [date(2024, 1, 10)] * 5
 
 
-def test_an_archive_is_read_member_by_member_and_broken_ones_are_refused(tmp_path: Path) -> None:
+def test_an_archive_is_read_member_by_member_and_broken_ones_are_rejected(tmp_path: Path) -> None:
     path = zipped(
         tmp_path / "all.zip",
         {

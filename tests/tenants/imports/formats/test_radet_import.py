@@ -59,7 +59,7 @@ def both(tenant: TenantRef, run_import: RunImport, folder: Path) -> None:
     march, june = two_quarters(folder)
     for path, day in ((march, MARCH), (june, JUNE)):
         summary = run_import(tenant, [path], "{}", data_date=day)
-        assert (summary.state, summary.rows_read, summary.rows_refused) == ("done", 5, 0)
+        assert (summary.state, summary.rows_read, summary.rows_rejected) == ("done", 5, 0)
         assert summary.format == "radet-lamisplus"
         assert summary.source == "lamisplus"
         assert summary.counts["snapshots"]["inserted"] == 5
@@ -196,7 +196,7 @@ def test_a_radet_of_nmrs_gives_visits_results_and_states(
     tenant: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     summary = run_import(tenant, nmrs_radet(tmp_path), "{}", data_date=JUNE)
-    assert (summary.format, summary.source, summary.rows_refused) == ("radet-nmrs", "nmrs", 0)
+    assert (summary.format, summary.source, summary.rows_rejected) == ("radet-nmrs", "nmrs", 0)
     with tenant_session(tenant, actor="test:1") as session:
         statuses = rows(session, "SELECT status, count(*) FROM radet_snapshots GROUP BY 1 ORDER BY 1")
         states = rows(session, "SELECT state, start_date FROM patient_states")
@@ -228,7 +228,7 @@ def test_a_wrong_cell_rejects_its_fact_and_not_the_person(
     nobody = lamisplus_row(3, **{"Patient ID": None})
     path = write_csv(tmp_path / "radet.csv", HEADINGS, [lamisplus_row(1), broken, nobody])
     summary = run_import(tenant, [path], "{}", data_date=JUNE)
-    assert (summary.rows_read, summary.rows_accepted, summary.rows_refused) == (3, 2, 1)
+    assert (summary.rows_read, summary.rows_accepted, summary.rows_rejected) == (3, 2, 1)
     assert (summary.rows_in_part, summary.people) == (1, 2)
     fields = {(problem["field"], problem["problem"]) for problem in summary.problems}
     assert fields == {
@@ -270,7 +270,7 @@ def test_the_order_of_imports_makes_no_difference(
 ) -> None:
     lists = [(path, day) for path, day in zip(two_quarters(tmp_path), (MARCH, JUNE), strict=True)]
     for path, day in reversed(lists) if newest_first else lists:
-        assert run_import(tenant, [path], "{}", data_date=day).rows_refused == 0
+        assert run_import(tenant, [path], "{}", data_date=day).rows_rejected == 0
     person = by_person(tenant)
     with tenant_session(tenant, actor="test:1") as session:
         states = rows(session, "SELECT patient_uuid, state FROM patient_states WHERE known_to IS NULL AND NOT voided")

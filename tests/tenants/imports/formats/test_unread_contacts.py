@@ -187,7 +187,7 @@ def test_a_rejected_row_marks_a_gap_for_its_person(tenant: TenantRef, run_import
     ]
     path = write_csv(tmp_path / "pharmacy.csv", PHARMACY, list_rows)
     summary = run_import(tenant, [path], "refill: {unit: days}", data_date=JUNE)
-    assert summary.rows_refused == 1
+    assert summary.rows_rejected == 1
     with tenant_session(tenant, actor="test:1") as session:
         gaps = rows(
             session,

@@ -25,7 +25,7 @@ def staged(
         stager = Stager(session, uuid, data_date, seq, where)
         tally = stager.take(block)
         seq = stager.seq
-        counts = (tally.read, tally.refused, tally.left_out, tally.staged)
+        counts = (tally.read, tally.rejected, tally.left_out, tally.staged)
         total = [one + more for one, more in zip(total, counts, strict=True)]
     columns = (
         "kind, state, file, line, facility, patient_key, source_key, digest, event_date, seen_on, birthdate, known_at,"
@@ -33,12 +33,12 @@ def staged(
     )
     keys = "facility_uuid IS NULL, entity_uuid, patient_uuid, row_hash"
     stage = rows(session, f"SELECT {columns}, {keys} FROM import_staging WHERE import_uuid = %s ORDER BY seq", uuid)  # noqa: S608 - ours
-    refused = rows(
+    rejected = rows(
         session,
         "SELECT file, line, field, problem, remedy FROM import_rejections WHERE import_uuid = %s ORDER BY id",
         uuid,
     )
-    return stage, sorted(refused), total
+    return stage, sorted(rejected), total
 
 
 def without_facilities(stage: list[Any]) -> list[Any]:

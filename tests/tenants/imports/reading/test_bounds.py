@@ -20,15 +20,15 @@ from core.errors import Invalid
 from tenants.imports.mapping import parse_mapping
 from tenants.imports.reading.reader import reader
 from tenants.imports.reading.sources import from_paths
-count = refused = 0
+count = rejected = 0
 try:
     for reading in reader(sys.argv[1]).read(from_paths([Path(sys.argv[2])]), parse_mapping(sys.argv[3])):
         count += 1
-        refused += bool(reading.rejections)
+        rejected += bool(reading.rejections)
 except Invalid as error:
-    print("refused:", error.detail)
+    print("rejected:", error.detail)
 else:
-    print("read:", count, "refused:", refused)
+    print("read:", count, "rejected:", rejected)
 """
 GENERIC = """
 data_date: 2024-06-30
@@ -165,10 +165,10 @@ def a_bundle_of_one_text(path: Path) -> Path:
         ("csv", endless_styles, "t.xlsx", "expands to over"),
         ("csv", what_stands_before_the_rows, "t.xlsx", "takes more than 4 MB"),
         ("csv", entities_under_another_name, "t.xlsx", "declares XML entities"),
-        ("csv", a_row_without_end, "t.csv", "refused: "),
+        ("csv", a_row_without_end, "t.csv", "rejected: "),
         ("csv", lines_of_a_megabyte, "t.csv", "read: 300"),
-        ("nmrs-json", brackets, "t.json", "refused: 1"),
-        ("ndr-xml", elements_of_xml, "t.xml", "refused: 1"),
+        ("nmrs-json", brackets, "t.json", "rejected: 1"),
+        ("ndr-xml", elements_of_xml, "t.xml", "rejected: 1"),
         ("fhir-r4", a_bundle_of_one_text, "t.json", "takes more than 8 MB"),
     ],
 )

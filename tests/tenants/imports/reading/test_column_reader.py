@@ -110,9 +110,9 @@ LINES = st.one_of(
 )
 
 
-def explained(refused: Invalid) -> None:
+def explained(rejected: Invalid) -> None:
     """Assert that the rejection of a whole file says what to do."""
-    assert refused.remedy
+    assert rejected.remedy
 
 
 def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None = None) -> tuple[Any, Any]:
@@ -141,13 +141,13 @@ def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(st.lists(LINES, max_size=24))
-def test_columns_and_rows_are_staged_and_refused_alike(module_tenant: TenantRef, lines: list[str]) -> None:
+def test_columns_and_rows_are_staged_and_rejected_alike(module_tenant: TenantRef, lines: list[str]) -> None:
     text = "\n".join([",".join(HEADINGS), *lines]) + "\n"
     with tempfile.TemporaryDirectory() as folder:
         try:
             singly, together = both_ways(module_tenant, Path(folder), text)
-        except Invalid as refused:
-            explained(refused)
+        except Invalid as rejected:
+            explained(rejected)
             return
     assert without_facilities(singly[0]) == without_facilities(together[0])
     assert facilities(singly[0]) == facilities(together[0])

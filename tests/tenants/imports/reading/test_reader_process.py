@@ -86,7 +86,7 @@ def test_an_import_read_apart_writes_the_same_rows(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(reader_process, "LARGE_BYTES", large)
             summary = run_import(tenant, paths)
-        assert (summary.rows_read, summary.rows_refused) == (PEOPLE * 4 + 1, 1)
+        assert (summary.rows_read, summary.rows_rejected) == (PEOPLE * 4 + 1, 1)
         outcomes.append((summary.counts, unnamed(tenant)))
     assert outcomes[0] == outcomes[1]
     assert len(apart) == 1
@@ -113,13 +113,13 @@ def test_documents_are_read_apart_too(
 def test_the_reader_process_rejects_in_the_same_words(tmp_path: Path, apart: list[subprocess.Popen[bytes]]) -> None:
     path = tmp_path / "patients.csv.gz"
     path.write_bytes(b"\x1f\x8b\x08\x00 this is no archive")
-    refusals = []
+    rejections = []
     for large in (1 << 40, 0):
         asked = wanted([path])
-        with reading(asked.sources, watch, shared=False, large=large) as reader, pytest.raises(Invalid) as refusal:
+        with reading(asked.sources, watch, shared=False, large=large) as reader, pytest.raises(Invalid) as rejection:
             list(reader.portions(asked))
-        refusals.append((refusal.value.detail, refusal.value.remedy, refusal.value.errors))
-    assert refusals[0] == refusals[1]
+        rejections.append((rejection.value.detail, rejection.value.remedy, rejection.value.errors))
+    assert rejections[0] == rejections[1]
     assert all(process.poll() is not None for process in apart)
 
 
@@ -183,17 +183,17 @@ def hungry() -> BinaryIO:
         hoard.append(bytearray(64 << 20))
 
 
-def test_a_file_that_takes_too_much_memory_is_refused_by_its_name(
+def test_a_file_that_takes_too_much_memory_is_rejected_by_its_name(
     tmp_path: Path, settings_of: Any, apart: list[subprocess.Popen[bytes]]
 ) -> None:
     settings_of(import_reader_max_bytes=512 << 20)
     portion = wanted(many(tmp_path))
     asked = replace(portion, sources=[Source("patients.csv", hungry, 100, Limits()), portion.sources[1]])
-    with apart_from(asked) as reader, pytest.raises(Invalid, match=r"patients.csv: .* more memory") as refusal:
+    with apart_from(asked) as reader, pytest.raises(Invalid, match=r"patients.csv: .* more memory") as rejection:
         list(reader.portions(asked))
-    assert "512 MB" in refusal.value.detail
-    assert refusal.value.errors[0].field == "file patients.csv"
-    assert refusal.value.remedy
+    assert "512 MB" in rejection.value.detail
+    assert rejection.value.errors[0].field == "file patients.csv"
+    assert rejection.value.remedy
     assert apart[0].poll() is not None
 
 
@@ -214,7 +214,7 @@ def endless(folder: Path) -> Portions:
     return replace(portion, sources=[Source("patients.csv", Endless(folder), 100, Limits()), portion.sources[1]])
 
 
-def test_a_file_whose_reading_makes_no_progress_is_refused_by_its_name(
+def test_a_file_whose_reading_makes_no_progress_is_rejected_by_its_name(
     tmp_path: Path, settings_of: Any, apart: list[subprocess.Popen[bytes]]
 ) -> None:
     settings_of(import_reader_seconds=1)
@@ -266,9 +266,9 @@ def test_an_error_in_the_reading_process_is_not_quoted(
     portion = wanted(many(tmp_path))
     source = Source("patients.csv", broken, 100, Limits())
     asked = replace(portion, sources=[source, portion.sources[1]])
-    with apart_from(asked) as reader, pytest.raises(Invalid, match=r"patients.csv: .*RuntimeError") as refusal:
+    with apart_from(asked) as reader, pytest.raises(Invalid, match=r"patients.csv: .*RuntimeError") as rejection:
         list(reader.portions(asked))
-    assert "Givenname" not in f"{refusal.value.detail}{refusal.value.remedy}{refusal.value.errors}"
+    assert "Givenname" not in f"{rejection.value.detail}{rejection.value.remedy}{rejection.value.errors}"
     printed = capfd.readouterr()
     assert "RuntimeError" in printed.err
     assert "Givenname" not in printed.err + printed.out

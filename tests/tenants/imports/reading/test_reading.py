@@ -32,9 +32,9 @@ records:
 """
 
 
-def explained(refused: Invalid) -> None:
+def explained(rejected: Invalid) -> None:
     """Assert that the rejection of a whole file says what to do."""
-    assert refused.remedy
+    assert rejected.remedy
 
 
 def source(name: str, data: bytes, **limits: int) -> Source:
@@ -82,7 +82,7 @@ def test_the_delimiter_is_detected(delimiter: str) -> None:
         (b"id,name,start\n" + b"x" * (2 << 20), "a line of more than 1 MB"),
     ],
 )
-def test_a_file_of_the_wrong_kind_is_refused_with_a_sentence(data: bytes, problem: str) -> None:
+def test_a_file_of_the_wrong_kind_is_rejected_with_a_sentence(data: bytes, problem: str) -> None:
     with pytest.raises(Invalid, match=problem) as caught:
         read(data)
     assert caught.value.remedy
@@ -102,9 +102,9 @@ def test_a_file_that_expands_beyond_bounds_is_rejected(monkeypatch: pytest.Monke
 def test_a_character_outside_the_encoding_rejects_only_its_row() -> None:
     head = "id,name,start\n" + "P1,Ad\u00e9,2020-01-01\n" * 6000
     readings = read(head.encode() + b"P2,Ad\xe9,2020-01-01\nP3,Aaa,2020-01-01\n")
-    refused = [reading for reading in readings if reading.rejections]
-    assert [reading.line for reading in refused] == [6002]
-    assert "utf-8" in refused[0].rejections[0].problem
+    rejected = [reading for reading in readings if reading.rejections]
+    assert [reading.line for reading in rejected] == [6002]
+    assert "utf-8" in rejected[0].rejections[0].problem
 
 
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
@@ -170,7 +170,7 @@ def test_the_data_date_is_read_where_the_mapping_says() -> None:
         GenericCsv().data_date(files, parse_mapping(several))
 
 
-def test_a_constant_that_does_not_fit_its_field_is_refused() -> None:
+def test_a_constant_that_does_not_fit_its_field_is_rejected() -> None:
     with pytest.raises(Invalid, match="the constant 'X': an unknown code"):
         read("id,name,start\nP1,Aaa,2020-01-01\n", SIMPLE.replace("given_name: name", "sex: {constant: X}"))
 
@@ -180,7 +180,7 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         list(GenericCsv().read(from_paths(write(tmp_path, patients__csv=PATIENTS)), parse_mapping(MAPPING)))
 
 
-def test_formats_are_detected_and_others_refused() -> None:
+def test_formats_are_detected_and_others_rejected() -> None:
     assert detect([source("t.csv", b"id,name\n")]).name == "csv"
     with pytest.raises(Invalid, match="not recognised"):
         detect([source("t.json", b'{"id": 1, "name": 2}')])
@@ -199,8 +199,8 @@ def test_any_damage_gives_readings_or_an_error_with_a_remedy(lines: list[str], t
     data = "\n".join([header, *lines]).encode("utf-8", "surrogatepass") + b"\n" + tail
     try:
         readings = list(GenericCsv().read([source("patients.csv", data)], mapping))
-    except Invalid as refused:
-        explained(refused)
+    except Invalid as rejected:
+        explained(rejected)
         return
     numbers = [reading.line for reading in readings]
     assert numbers == sorted(set(numbers))

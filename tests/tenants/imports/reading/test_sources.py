@@ -37,7 +37,7 @@ def test_a_file_that_is_exchanged_for_a_link_is_not_followed(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_a_pipe_is_refused_and_does_not_block(tmp_path: Path, *, inside: bool) -> None:
+def test_a_pipe_is_rejected_and_does_not_block(tmp_path: Path, *, inside: bool) -> None:
     folder = tmp_path / "lists"
     folder.mkdir()
     os.mkfifo(folder / "list.csv")

@@ -116,7 +116,7 @@ def test_an_identifier_saved_as_a_decimal_number_loses_its_empty_decimals(cell: 
 
 
 @pytest.mark.parametrize("cell", ["2.98724998242961E+17", "1.23457E+11", "1E+11", "2.98e4", "1,23457E+11"])
-def test_an_identifier_that_has_lost_digits_is_refused(cell: str) -> None:
+def test_an_identifier_that_has_lost_digits_is_rejected(cell: str) -> None:
     with pytest.raises(BadValueError, match="lost digits"):
         values.whole_number(cell)
 
@@ -151,7 +151,7 @@ def test_a_long_identifier_keeps_all_its_digits(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", [date(2026, 3, 1), "2026-03-01 00:00:00", "01/03/2026", "1-Mar", "3-Dec-26"])
-def test_a_date_in_an_identifiers_place_is_refused(cell: object) -> None:
+def test_a_date_in_an_identifiers_place_is_rejected(cell: object) -> None:
     with pytest.raises(BadValueError, match="date"):
         values.identifier(cell)
 
@@ -212,13 +212,13 @@ def test_a_decimal_comma_is_never_lost() -> None:
 
 
 @pytest.mark.parametrize("cell", ["400", "999"])
-def test_a_supply_of_more_than_a_year_is_refused(cell: str) -> None:
+def test_a_supply_of_more_than_a_year_is_rejected(cell: str) -> None:
     with pytest.raises(BadValueError, match="366"):
         values.days(cell, "days")
 
 
 @pytest.mark.parametrize("cell", ["2,8", "1.5", 28.5])
-def test_a_supply_of_days_with_a_fraction_is_refused(cell: object) -> None:
+def test_a_supply_of_days_with_a_fraction_is_rejected(cell: object) -> None:
     with pytest.raises(BadValueError, match="fraction"):
         values.days(cell, "days")
     assert values.days(27.9999999999, "days") == 28

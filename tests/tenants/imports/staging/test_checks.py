@@ -24,7 +24,7 @@ def test_a_row_that_repeats_a_rejected_one_is_rejected_like_it(
     lines = ["P1,1989-02-01,30,TDF,", "Q1,2024-01-10,30,TDF,", "P1,2024-02-01,30,TDF,"]
     twice = "\n".join([PICKED_UP, *lines, *lines, *lines[:2]]) + "\n"
     summary = run_import(tenant, write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv=twice))
-    assert (summary.rows_read, summary.rows_refused, summary.rows_waiting, summary.rows_repeated) == (9, 3, 1, 3)
+    assert (summary.rows_read, summary.rows_rejected, summary.rows_waiting, summary.rows_repeated) == (9, 3, 1, 3)
     assert [(problem["problem"], problem["count"]) for problem in summary.problems] == [
         ("the date lies before the date of birth of the patient", 3)
     ]
@@ -52,7 +52,7 @@ def test_a_fact_of_a_rejected_row_is_imported_where_another_row_repeats_it(
     summary = run_import(tenant, files, keyed)
     with tenant_session(tenant, actor="test:1") as session:
         supplied = rows(session, "SELECT days_supplied FROM dispensations ORDER BY 1")
-    assert (summary.rows_read, summary.rows_refused, supplied) == (4, 1, [(30,), (60,)])
+    assert (summary.rows_read, summary.rows_rejected, supplied) == (4, 1, [(30,), (60,)])
 
 
 def test_repeated_rows_of_a_list_that_names_people_are_counted(
@@ -60,7 +60,7 @@ def test_repeated_rows_of_a_list_that_names_people_are_counted(
 ) -> None:
     list_rows = [pharmacy_row(1, "2024-01-10"), pharmacy_row(1, "2024-01-10"), pharmacy_row(2, "2024-01-10")]
     summary = run_import(tenant, [write_csv(tmp_path / "p.csv", PHARMACY, list_rows)], "{}", data_date=JUNE)
-    assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (3, 0, 1)
+    assert (summary.rows_read, summary.rows_rejected, summary.rows_repeated) == (3, 0, 1)
 
 
 @pytest.mark.parametrize("order", [("radet", "pharmacy"), ("pharmacy", "radet")])
@@ -73,7 +73,7 @@ def test_an_event_before_a_birth_that_another_list_gives_is_kept_and_counted_in_
         "pharmacy": write_csv(tmp_path / "p.csv", PHARMACY, list_rows),
     }
     summaries = [run_import(tenant, [files[name]], "{}", data_date=JUNE) for name in order]
-    assert [summary.rows_refused for summary in summaries] == [0, 0]
+    assert [summary.rows_rejected for summary in summaries] == [0, 0]
     noted = [note for summary in summaries for note in summary.notes if "before the date of birth" in note]
     assert len(noted) == (order[0] == "radet"), "the other list's report could not count it"
     with tenant_session(tenant, actor="test:1") as session:
@@ -138,7 +138,7 @@ def test_a_version_that_its_source_has_corrected_is_not_checked(
     lines += ["P1,K2,2024-02-01,1988-01-01,30,TDF,"]
     files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join(lines) + "\n")
     summary = run_import(tenant, files, STAMPED)
-    assert (summary.rows_read, summary.rows_refused, summary.rows_repeated) == (4, 1, 1)
+    assert (summary.rows_read, summary.rows_rejected, summary.rows_repeated) == (4, 1, 1)
     assert [problem["count"] for problem in summary.problems] == [1]
 
 
@@ -154,7 +154,7 @@ def test_an_older_version_does_not_replace_a_rejected_newer_one(
     lines = [STAMPED_HEAD, "P1,K1,2024-01-01,2024-01-10,30,TDF,", "P1,K1,2024-02-01,2024-01-10,60,TDF,1980-01-01"]
     files = write(tmp_path, patients__csv=f"{PEOPLE}\n{PERSON}\n", pickups__csv="\n".join(lines) + "\n")
     summary = run_import(tenant, files, weighed)
-    assert (summary.rows_read, summary.rows_refused) == (3, 1)
+    assert (summary.rows_read, summary.rows_rejected) == (3, 1)
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT count(*) FROM dispensations") == [(0,)]
 

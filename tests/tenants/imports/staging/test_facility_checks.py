@@ -58,7 +58,7 @@ def test_an_unknown_facility_is_held_back_where_its_code_or_name_resembles_a_kno
 ) -> None:
     summary = run_import(known, listed(tmp_path, ("abc123", "Clinic one"), (code, name)), "{}", data_date=JUNE)
     assert [entry["problem"] for entry in summary.problems] == ([problem] if problem else [])
-    assert (summary.rows_read, summary.rows_refused) == (2, 1 if problem else 0)
+    assert (summary.rows_read, summary.rows_rejected) == (2, 1 if problem else 0)
     assert [there for there, _ in on_record(known)] == sorted(["abc123"] if problem else ["abc123", code])
     note = "1 facility was not known before and was held back: the rejected rows say what to do"
     assert (note if problem else "1 facility was not known before and was added") in summary.notes
@@ -69,16 +69,16 @@ def test_an_unknown_facility_is_held_back_where_its_code_or_name_resembles_a_kno
 
 def test_short_codes_resemble_each_other_by_chance(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
     run_import(tenant, listed(tmp_path, ("C0001", "Clinic one")), "{}", data_date=JUNE)
-    assert run_import(tenant, listed(tmp_path, ("C0002", "Clinic two")), "{}", data_date=JUNE).rows_refused == 0
+    assert run_import(tenant, listed(tmp_path, ("C0002", "Clinic two")), "{}", data_date=JUNE).rows_rejected == 0
 
 
 def test_a_confirmed_clinic_is_added_by_the_next_import(
     known: TenantRef, run_import: RunImport, tmp_path: Path
 ) -> None:
     files = listed(tmp_path, ("abc123", "Clinic one"), ("abc124", "Clinic one"))
-    assert run_import(known, files, "{}", data_date=JUNE).rows_refused == 1
+    assert run_import(known, files, "{}", data_date=JUNE).rows_rejected == 1
     assert iit(["facility", "confirm", known.slug, "abc124"]) == 0
-    assert run_import(known, files, "{}", data_date=JUNE).rows_refused == 0
+    assert run_import(known, files, "{}", data_date=JUNE).rows_rejected == 0
     assert on_record(known) == [("abc123", "Clinic one"), ("abc124", "Clinic one")]
 
 
@@ -89,7 +89,7 @@ def test_an_alias_is_read_as_the_clinic_that_is_meant(
     assert iit(["facility", "confirm", known.slug, "abc124", "--as", "abc123", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["value"] == {"confirmed": [], "aliases": {"abc124": "abc123"}}
     summary = run_import(known, files, "{}", data_date=JUNE)
-    assert (summary.rows_refused, summary.counts["dispensations"]["inserted"]) == (0, 1)
+    assert (summary.rows_rejected, summary.counts["dispensations"]["inserted"]) == (0, 1)
     assert on_record(known) == [("abc123", "Clinic one")], "the spelling does not rename the clinic"
     people = {(place, key) for _, place, _, key, *_ in everything(known)["patients"]}
     assert len(people) == 1, "the person is the one on record"
@@ -102,7 +102,7 @@ def test_an_alias_from_the_settings_counts_as_well(known: TenantRef, run_import:
     with tenant_session(known, actor="test:1") as session:
         amend(session, group("facilities"), {"aliases": {"zyx987": "abc123", "elsewhere": "never seen"}})
     summary = run_import(known, listed(tmp_path, ("zyx987", "X"), ("elsewhere", "Y")), "{}", data_date=JUNE)
-    assert summary.rows_refused == 0
+    assert summary.rows_rejected == 0
     assert [code for code, _ in on_record(known)] == ["abc123", "elsewhere"]
 
 

@@ -31,7 +31,7 @@ def test_deaths_without_a_day_and_invalid_records_are_counted_in_people(
     assert "1 person is dead on a day that the list does not give" in notes
     assert "1 person is transferred out on a day that the list does not give" in notes
     assert "2 people are invalid in the partner's own list" in notes
-    assert summary.rows_refused == 0
+    assert summary.rows_rejected == 0
     with tenant_session(tenant, actor="test:1") as session:
         states = rows(session, "SELECT state, start_date FROM patient_states ORDER BY state, start_date")
     assert [state for state, _ in states] == ["died", "invalid", "invalid", "transferred_out"]
@@ -83,7 +83,7 @@ def test_other_drugs_are_kept_apart_from_antiretrovirals_of_the_same_day(
     ]
     path = write_csv(tmp_path / "pharmacy.csv", headings, list_rows)
     summary = run_import(tenant, [path], "refill: {unit: days}", data_date=JUNE)
-    assert (summary.rows_accepted, summary.rows_refused) == (2, 0)
+    assert (summary.rows_accepted, summary.rows_rejected) == (2, 0)
     assert any("1 person is listed with pick-ups of drugs other than antiretrovirals" in note for note in summary.notes)
     with tenant_session(tenant, actor="test:1") as session:
         known = rows(session, "SELECT days_supplied, antiretroviral FROM dispensations ORDER BY 1")

@@ -41,7 +41,7 @@ def test_a_row_belongs_to_the_clinic_that_it_names(
 ) -> None:
     run_import(tenant, radet(tmp_path, ("abc123", "Clinic one"), ("xyz789", "Clinic two")), "{}", data_date=JUNE)
     summary = run_import(tenant, verified(tmp_path, name), "{}", data_date=JUNE)
-    assert (summary.rows_refused, summary.problems) == (0, [])
+    assert (summary.rows_rejected, summary.problems) == (0, [])
     assert places(tenant) == ["xyz789"]
 
 
@@ -69,5 +69,5 @@ def test_a_name_moves_nobody_to_a_clinic_where_they_are_not_known(
         )
     ]
     run_import(tenant, other, "{}", data_date=JUNE)
-    assert run_import(tenant, verified(tmp_path, "Clinic two"), "{}", data_date=JUNE).rows_refused == 0
+    assert run_import(tenant, verified(tmp_path, "Clinic two"), "{}", data_date=JUNE).rows_rejected == 0
     assert places(tenant) == ["abc123"]

@@ -93,5 +93,5 @@ def test_one_known_person_is_enough(tenant: TenantRef, run_import: RunImport, tm
     run_import(tenant, listed(tmp_path, *padded(20)), "{}", data_date=JUNE)
     mixed = [padded(1)[0], *(f"new-{number}" for number in range(9))]
     summary = run_import(tenant, listed(tmp_path, *mixed, day="2024-06-01"), "{}", data_date=JUNE)
-    assert (summary.rows_refused, summary.counts["patients"]["inserted"]) == (0, 9)
+    assert (summary.rows_rejected, summary.counts["patients"]["inserted"]) == (0, 9)
     assert not [note for note in summary.notes if "is known" in note]

@@ -1,4 +1,4 @@
-"""What is damaged, altered, foreign or too new is refused and leaves nothing; a run that was cut off is begun again."""
+"""What is damaged, altered, foreign or too new is rejected and leaves nothing; an interrupted run starts again."""
 
 import gzip
 import io
@@ -66,11 +66,11 @@ def packed(path, public, content):
     return path
 
 
-def refused(path, private, slug, kind):
+def rejected(path, private, slug, kind):
     before = traces()
     with pytest.raises(kind) as error:
         import_archive(path, private, slug=slug, actor="test:1")
-    assert traces() == before, "a refused archive leaves nothing"
+    assert traces() == before, "a rejected archive leaves nothing"
     with pytest.raises(NotFound):
         describe_tenant(slug)
     assert error.value.remedy
@@ -78,37 +78,37 @@ def refused(path, private, slug, kind):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9, 0.9999])
-def test_an_archive_that_is_cut_short_is_refused(archive, keys, tmp_path, slug, share):
+def test_an_archive_that_is_cut_short_is_rejected(archive, keys, tmp_path, slug, share):
     content = archive[0].read_bytes()
     cut = tmp_path / "cut.age"
     cut.write_bytes(content[: int(len(content) * share)])
-    refused(cut, keys[0], slug, ArchiveDamaged)
+    rejected(cut, keys[0], slug, ArchiveDamaged)
 
 
 @pytest.mark.parametrize("place", [5, 60, 200, 5_000, -40, -1])
-def test_an_archive_with_one_altered_byte_is_refused(archive, keys, tmp_path, slug, place):
+def test_an_archive_with_one_altered_byte_is_rejected(archive, keys, tmp_path, slug, place):
     content = bytearray(archive[0].read_bytes())
     content[place] ^= 1
     altered = tmp_path / "altered.age"
     altered.write_bytes(content)
-    refused(altered, keys[0], slug, (ArchiveDamaged, WrongIdentity))
+    rejected(altered, keys[0], slug, (ArchiveDamaged, WrongIdentity))
 
 
-def test_bytes_after_the_end_are_refused(archive, keys, tmp_path, slug):
+def test_bytes_after_the_end_are_rejected(archive, keys, tmp_path, slug):
     longer = tmp_path / "longer.age"
     longer.write_bytes(archive[0].read_bytes() + b"more")
-    refused(longer, keys[0], slug, ArchiveDamaged)
+    rejected(longer, keys[0], slug, ArchiveDamaged)
 
 
 def test_another_key_is_told_from_damage(archive, tmp_path, slug):
     sealing.generate(tmp_path / "other.key", tmp_path / "other.pub")
-    assert "another key" in refused(archive[0], tmp_path / "other.key", slug, WrongIdentity).detail
+    assert "another key" in rejected(archive[0], tmp_path / "other.key", slug, WrongIdentity).detail
 
 
-def test_a_file_that_is_no_archive_or_not_there_is_refused(keys, tmp_path, slug):
+def test_a_file_that_is_no_archive_or_not_there_is_rejected(keys, tmp_path, slug):
     (tmp_path / "text").write_text("not an archive")
-    refused(tmp_path / "text", keys[0], slug, ArchiveDamaged)
-    refused(tmp_path / "nowhere", keys[0], slug, NotFound)
+    rejected(tmp_path / "text", keys[0], slug, ArchiveDamaged)
+    rejected(tmp_path / "nowhere", keys[0], slug, NotFound)
 
 
 def test_a_public_key_opens_nothing_and_a_private_key_is_not_taken_for_a_public_one(archive, keys, filled, tmp_path):
@@ -162,7 +162,7 @@ CHANGED = {
     "a file changed": replaced("blobs/", b"model", b"MODEL"),
     "a row twice": first_line_again,
     "the last line cut": replaced("tables/facilities", b"}\n", b"}"),
-    "a row that PostgreSQL refuses": replaced("tables/patients", b'"1990-02-28"', b'"1990-02-31"'),
+    "a row that PostgreSQL rejects": replaced("tables/patients", b'"1990-02-28"', b'"1990-02-31"'),
     "no JSON": replaced("tables/patients", b"{", b"["),
     "a key of another length": with_json("keys.json", index="00"),
     "another manifest": with_json("manifest.json", revision="0001"),
@@ -185,11 +185,11 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
-def test_an_archive_put_together_by_somebody_else_is_refused(archive, keys, tmp_path, slug, change):
+def test_an_archive_put_together_by_somebody_else_is_rejected(archive, keys, tmp_path, slug, change):
     content = members(archive[0], keys[0])
     changed = change(content)
     assert changed != content
-    refused(packed(tmp_path / "changed.age", keys[1], changed), keys[0], slug, ArchiveDamaged)
+    rejected(packed(tmp_path / "changed.age", keys[1], changed), keys[0], slug, ArchiveDamaged)
 
 
 def test_an_archive_that_was_only_packed_anew_is_whole(archive, keys, tmp_path):
@@ -198,26 +198,26 @@ def test_an_archive_that_was_only_packed_anew_is_whole(archive, keys, tmp_path):
 
 
 @pytest.mark.parametrize("changes", [{"format_version": 2}, {"revision": "9999"}], ids=["format", "migration"])
-def test_an_archive_of_a_newer_version_is_refused_with_the_version_that_wrote_it(
+def test_an_archive_of_a_newer_version_is_rejected_with_the_version_that_wrote_it(
     archive, keys, tmp_path, slug, changes
 ):
     content = members(archive[0], keys[0])
     for name in ("header.json", "manifest.json"):
         content = with_json(name, application="7.8.9", **changes)(content)
     newer = packed(tmp_path / "newer.age", keys[1], content)
-    assert "7.8.9" in refused(newer, keys[0], slug, ArchiveTooNew).detail
+    assert "7.8.9" in rejected(newer, keys[0], slug, ArchiveTooNew).detail
 
 
-def test_a_table_that_the_revision_has_not_is_refused(archive, keys, tmp_path, slug):
+def test_a_table_that_the_revision_has_not_is_rejected(archive, keys, tmp_path, slug):
     content = members(archive[0], keys[0])
     table = {"name": "surplus", "columns": [{"name": "a", "type": "text"}], "key": ["a"]}
     tables = [*json.loads(content[0][1])["tables"], table]
     for name in ("header.json", "manifest.json"):
         content = with_json(name, tables=tables)(content)
-    assert "surplus" in refused(packed(tmp_path / "x.age", keys[1], content), keys[0], slug, ArchiveTooNew).detail
+    assert "surplus" in rejected(packed(tmp_path / "x.age", keys[1], content), keys[0], slug, ArchiveTooNew).detail
 
 
-def test_a_taken_slug_and_a_bad_one_are_refused(archive, keys, filled):
+def test_a_taken_slug_and_a_bad_one_are_rejected(archive, keys, filled):
     before = traces()
     with pytest.raises(Conflict, match=filled.slug):
         import_archive(archive[0], keys[0], actor="test:1")
